@@ -1,0 +1,28 @@
+/** Milliseconds of a monotonic clock (never of the wall). */
+export type Millis = number;
+
+/** The passing of time as an argument: the real one in production, a hand-turned one in tests. */
+export interface Clock {
+	/** Monotonic milliseconds, for durations and deadlines. */
+	now(): Millis;
+	/** Milliseconds since the Unix epoch, for certificates, logs and anything a person reads. */
+	wall(): number;
+	/** Calls `callback` once after `delayMs`; the returned timer does not keep the process alive when `unref` is set. */
+	setTimer(delayMs: number, callback: () => void, options?: { readonly unref?: boolean }): Timer;
+}
+
+/** A pending call, owned by whoever set it. */
+export interface Timer {
+	cancel(): void;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+	now: () => performance.now(),
+	wall: () => Date.now(),
+	setTimer(delayMs, callback, options) {
+		const handle = setTimeout(callback, delayMs);
+		if (options?.unref) handle.unref();
+		return { cancel: () => clearTimeout(handle) };
+	},
+};

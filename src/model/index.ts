@@ -1,0 +1,54 @@
+/** The nouns of the mesh, immutable: service, workload, instance, route, policy, identity.
+ *  Neither parses documents (config) nor speaks xDS (control). Field meanings: Gateway API v1, Istio networking and security v1. */
+export type {
+	ConnectionPoolSettings,
+	DestinationRule,
+	LoadBalancerPolicy,
+	OutlierDetection,
+	Subset,
+	TrafficPolicy,
+} from "./destination-rule.ts";
+export type {
+	InstanceHealth,
+	InstancePort,
+	Pattern,
+	PortProtocol,
+	UpstreamListener,
+	WorkloadInstance,
+} from "./instance.ts";
+export type { Mesh, MeshSettings } from "./mesh.ts";
+export { formatObjectName, type Labels, matchesLabels, type ObjectName } from "./names.ts";
+export type {
+	AuthorizationOperation,
+	AuthorizationPolicy,
+	AuthorizationRule,
+	AuthorizationSource,
+	MutualTlsMode,
+	PeerAuthentication,
+	ValueMatch,
+} from "./policy.ts";
+export type {
+	BackendRef,
+	HeaderFilter,
+	HttpRoute,
+	NamedMatch,
+	PathMatch,
+	PathRewrite,
+	Redirect,
+	RouteMatch,
+	RouteParent,
+	RouteRetry,
+	RouteRule,
+	StringMatch,
+} from "./route.ts";
+export { formatServiceHost, type Service, type ServicePort } from "./service.ts";
+export type { Source } from "./source.ts";
+export {
+	formatSpiffeId,
+	isSpiffeId,
+	parseSpiffeId,
+	type SpiffeId,
+	splitSpiffeId,
+	type WorkloadIdentity,
+} from "./spiffe-id.ts";
+export type { ReadinessProbe, Workload, WorkloadPort } from "./workload.ts";

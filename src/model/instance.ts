@@ -1,0 +1,53 @@
+import type { Labels, ObjectName } from "./names.ts";
+
+/** The data-plane pattern of a workload. */
+export type Pattern = "sidecar" | "none";
+
+/** What a port speaks, from `appProtocol` or the prefix of the port's name (`http-`, `grpc-`, `tcp-`). */
+export type PortProtocol = "http" | "http2" | "grpc" | "tcp";
+
+/** How fit an instance is for traffic; only `ready` instances are healthy endpoints. */
+export type InstanceHealth = "starting" | "ready" | "unready" | "draining";
+
+/** One port of one instance. */
+export interface InstancePort {
+	readonly name: string;
+	readonly protocol: PortProtocol;
+	/** Where the application listens, on loopback. */
+	readonly appPort: number;
+	/** Where the mesh reaches it: the sidecar's inbound listener; equals `appPort` without a sidecar. */
+	readonly meshPort: number;
+}
+
+/** A loopback listener of a sidecar for one port of one service, for clients that know no proxies. */
+export interface UpstreamListener {
+	readonly service: ObjectName;
+	/** The service's port. */
+	readonly port: number;
+	/** Where the sidecar listens for it, on loopback. */
+	readonly listenPort: number;
+}
+
+/** One running copy of a workload, as the registry knows it. */
+export interface WorkloadInstance {
+	/** `<workload>-<ordinal>`, unique in its namespace. */
+	readonly name: string;
+	readonly namespace: string;
+	readonly workload: string;
+	readonly labels: Labels;
+	readonly serviceAccount: string;
+	/** The address other proxies connect to. */
+	readonly address: string;
+	readonly pattern: Pattern;
+	/** Which proxy is its sidecar; undefined without one. */
+	readonly sidecar?: "amime" | "envoy";
+	readonly ports: readonly InstancePort[];
+	/** Where its sidecar is an HTTP forward proxy; undefined without a sidecar. */
+	readonly httpProxyPort?: number;
+	readonly upstreams: readonly UpstreamListener[];
+	/** The sidecar's admin port; undefined without a sidecar. */
+	readonly adminPort?: number;
+	readonly health: InstanceHealth;
+	/** Milliseconds since the epoch. */
+	readonly registeredAt: number;
+}

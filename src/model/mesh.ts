@@ -1,0 +1,34 @@
+import type { DestinationRule } from "./destination-rule.ts";
+import type { WorkloadInstance } from "./instance.ts";
+import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
+import type { HttpRoute } from "./route.ts";
+import type { Service } from "./service.ts";
+import type { Workload } from "./workload.ts";
+
+/** Everything the control plane knows at one moment; immutable. */
+export interface Mesh {
+	readonly settings: MeshSettings;
+	readonly workloads: readonly Workload[];
+	readonly services: readonly Service[];
+	readonly httpRoutes: readonly HttpRoute[];
+	readonly peerAuthentications: readonly PeerAuthentication[];
+	readonly authorizationPolicies: readonly AuthorizationPolicy[];
+	readonly destinationRules: readonly DestinationRule[];
+	readonly instances: readonly WorkloadInstance[];
+}
+
+/** `amime.dev/v1alpha1` MeshConfig; one a mesh. */
+export interface MeshSettings {
+	/** Name of the mesh; `amime` by default. */
+	readonly name: string;
+	/** `cluster.local` by default. */
+	readonly trustDomain: string;
+	/** `cluster.local` by default. */
+	readonly clusterDomain: string;
+	/** Policies in this namespace cover the whole mesh; `amime-system` by default. */
+	readonly rootNamespace: string;
+	/** Life of a workload's certificate; 24 h by default and at most. */
+	readonly svidTtlMs: number;
+	/** Share of requests traced when the client sent no trace context, in percent; 1 by default. */
+	readonly traceSamplingPercent: number;
+}

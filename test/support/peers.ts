@@ -1,0 +1,26 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const cache = resolve(import.meta.dirname, "../../.cache/peers");
+
+/** The Envoy that `npm test` installed, or undefined when it could not be had. */
+export function findEnvoy(): string | undefined {
+	if (!existsSync(cache)) return undefined;
+	const name = readdirSync(cache).find((entry) => /^envoy-\d/.test(entry));
+	return name === undefined ? undefined : join(cache, name);
+}
+
+/** A program on PATH, or undefined. */
+export function findProgram(name: string): string | undefined {
+	try {
+		return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim() || undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** The `skip` option of a test that needs a peer: false when it is there, else the peer's name for the report. */
+export function skipWithout(peer: string, path: string | undefined): string | false {
+	return path === undefined ? `PEER MISSING: ${peer}` : false;
+}
