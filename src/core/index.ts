@@ -1,8 +1,9 @@
-/** Tools without a subject: clock, random, back-off, log, errors, invariants.
+/** Tools without a subject: clock, random, back-off, header lists, log, errors, invariants.
  *  Knows nothing about meshes, and imports no other room. */
 export { type BackoffConfig, computeBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
+export { addHeader, getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "./headers.ts";
 export { assertNever, invariant } from "./invariant.ts";
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels, silentLog } from "./log.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
