@@ -14,7 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
 	wire: ["core"],
 	model: ["core"],
 	engine: ["core"],
-	telemetry: ["core"],
+	telemetry: ["core", "engine"],
 	identity: ["core", "model", "api", "telemetry"],
 	config: ["core", "model"],
 	registry: ["core", "model", "telemetry"],
