@@ -1,0 +1,62 @@
+import type { ChildProcess } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { findEnvoy } from "../../test/support/peers.ts";
+import { findProgram, startPinned, waitForHttp } from "../support/process.ts";
+import { createBootstrap, createHaproxyConfig, createNginxConfig, type Hop } from "./configs.ts";
+
+/** The proxies that can play. */
+export const peerNames = ["amime", "envoy", "nginx", "haproxy"] as const;
+export type PeerName = (typeof peerNames)[number];
+
+const project = resolve(import.meta.dirname, "../..");
+
+/** The proxies installed here; Envoy is the one that ratios are taken against. */
+export function findPeers(): PeerName[] {
+	return peerNames.filter(
+		(name) => name === "amime" || (name === "envoy" ? findEnvoy() !== undefined : findProgram(name) !== undefined),
+	);
+}
+
+let baseId = process.pid % 100_000;
+
+/** Starts one hop of a proxy on `core` and waits until it is ready. */
+export async function startHop(
+	peer: PeerName,
+	core: number,
+	hop: Hop,
+	folder: string,
+	label: string,
+): Promise<ChildProcess> {
+	const file = join(folder, `${label}.${peer === "nginx" || peer === "haproxy" ? "conf" : "json"}`);
+	const log = join(folder, `${label}.log`);
+	if (peer === "nginx" || peer === "haproxy") {
+		writeFileSync(file, peer === "nginx" ? createNginxConfig(hop, folder) : createHaproxyConfig(hop));
+		const program = findProgram(peer)!;
+		const child = startPinned(
+			core,
+			peer === "nginx" ? [program, "-c", file, "-p", folder] : [program, "-f", file],
+			log,
+		);
+		await waitForHttp(hop.listenPort, "/", child);
+		return child;
+	}
+	writeFileSync(file, JSON.stringify(createBootstrap(hop), null, 2));
+	const command =
+		peer === "envoy"
+			? [findEnvoy()!, "--base-id", String(++baseId), "-l", "error", "--concurrency", "1", "-c", file]
+			: [
+					process.execPath,
+					join(project, "src/main/amime.ts"),
+					"proxy",
+					"-l",
+					"error",
+					"--concurrency",
+					"1",
+					"-c",
+					file,
+				];
+	const child = startPinned(core, command, log);
+	await waitForHttp(hop.adminPort, "/ready", child);
+	return child;
+}

@@ -1,0 +1,71 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+
+/** A program on PATH, or undefined. */
+export function findProgram(name: string): string | undefined {
+	try {
+		return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim() || undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** Starts a program pinned to one core (where `taskset` exists); its output goes to `logFile`. */
+export function startPinned(core: number, command: readonly string[], logFile: string): ChildProcess {
+	const pinned = findProgram("taskset") === undefined ? [...command] : ["taskset", "-c", String(core), ...command];
+	const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+	const log = createWriteStream(logFile);
+	child.stdout?.pipe(log, { end: false });
+	child.stderr?.pipe(log, { end: false });
+	child.once("exit", () => log.end());
+	return child;
+}
+
+/** Ends a child politely, then for certain. */
+export async function stopProcess(child: ChildProcess): Promise<void> {
+	if (child.exitCode !== null || child.signalCode !== null) return;
+	const gone = once(child, "exit");
+	child.kill("SIGTERM");
+	const timer = setTimeout(() => child.kill("SIGKILL"), 3000);
+	await gone;
+	clearTimeout(timer);
+}
+
+/** A free loopback port. */
+export async function findFreePort(): Promise<number> {
+	const server = createServer();
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const address = server.address();
+	server.close();
+	await once(server, "close");
+	if (address === null || typeof address === "string") throw new Error("no port");
+	return address.port;
+}
+
+/** Waits until `GET path` answers 200 on a loopback port.
+ *  @throws Error when that takes longer than `deadlineMs` or the process ends */
+export async function waitForHttp(port: number, path: string, child: ChildProcess, deadlineMs = 15_000): Promise<void> {
+	const end = performance.now() + deadlineMs;
+	for (;;) {
+		if (child.exitCode !== null) throw new Error(`${child.spawnargs.join(" ")} ended with ${child.exitCode}`);
+		if ((await fetchStatus(port, path)) === 200) return;
+		if (performance.now() > end) throw new Error(`${child.spawnargs.join(" ")} is not ready on port ${port}`);
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	}
+}
+
+function fetchStatus(port: number, path: string): Promise<number | undefined> {
+	return new Promise((resolve) => {
+		const call = request({ host: "127.0.0.1", port, path, agent: false, timeout: 1000 }, (response) => {
+			response.resume();
+			resolve(response.statusCode);
+		});
+		call.on("error", () => resolve(undefined));
+		call.on("timeout", () => call.destroy());
+		call.end();
+	});
+}
