@@ -1,0 +1,41 @@
+/** A resource that could not be put to use, and why. */
+export interface ResourceProblem {
+	readonly name: string;
+	/** One sentence, with field paths where they are known. */
+	readonly problem: string;
+}
+
+/** Takes warm listeners: their route configurations and secrets are there (or were waited for long enough). */
+export interface ListenerTarget<ListenerConfig> {
+	/** Replaces listeners by name make-before-break, binds new ones, drains removed ones. Resolves, once sockets listen, with
+	 *  those that could not be applied (an address in use); for these the earlier listener of that name goes on. */
+	applyListeners(added: readonly ListenerConfig[], removed: readonly string[]): Promise<readonly ResourceProblem[]>;
+}
+
+/** Takes route configurations by name; requests that began earlier keep the table they began with. */
+export interface RouteTarget<RouteTableConfig> {
+	applyRoutes(added: readonly RouteTableConfig[], removed: readonly string[]): void;
+}
+
+/** A cluster built beside the one of its name that serves. */
+export interface PreparedCluster {
+	/** Resolves when it can serve (first DNS answer, first health checks); never rejects. */
+	readonly ready: Promise<void>;
+	/** Swaps it in for new requests; the earlier one drains. */
+	activate(): void;
+	/** Drops it unused. */
+	discard(): void;
+}
+
+/** Takes clusters. */
+export interface ClusterTarget<ClusterConfig, AssignmentConfig> {
+	/** `assignment` is given for EDS clusters only: the endpoints known so far, or undefined when the wait for them ended. */
+	prepareCluster(config: ClusterConfig, assignment: AssignmentConfig | undefined): PreparedCluster;
+	removeClusters(names: readonly string[]): void;
+}
+
+/** Takes the endpoints of EDS clusters that serve already. */
+export interface AssignmentTarget<AssignmentConfig> {
+	/** `clusterName` is the cluster's name, also where its EDS service name differs. */
+	applyAssignment(clusterName: string, assignment: AssignmentConfig): void;
+}

@@ -1,0 +1,9 @@
+/** Discovery, server side: one stream per proxy, fed by a `SnapshotSource` with packed resources.
+ *  Knows versions, nonces, ACK and NACK, and the order of types; does not know what a service is.
+ *  Spec: xDS transport protocol v3, state of the world and delta. */
+
+export { packResource, type XdsResource } from "../resource/resource.ts";
+export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
+export type { SnapshotSource, XdsSnapshot } from "./snapshot.ts";
+export type { NodeStatus, SyncState, TypeStatus } from "./status.ts";
+export type { XdsCounter, XdsMetrics, XdsServer, XdsServerOptions, XdsServices } from "./xds-server.ts";

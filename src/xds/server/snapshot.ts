@@ -1,0 +1,16 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { XdsResource } from "../resource/resource.ts";
+
+/** Everything one node may know, by type and name. Never changed after it is handed out; a type's map that did not change
+ *  keeps its identity from one snapshot to the next, which spares a comparison of its resources. */
+export interface XdsSnapshot {
+	readonly resources: ReadonlyMap<string /* type URL */, ReadonlyMap<string /* name */, XdsResource>>;
+}
+
+/** Where snapshots come from. */
+export interface SnapshotSource {
+	/** The node's state, or undefined while it is unknown: the node then waits (and keeps what it had). */
+	get(node: Node): XdsSnapshot | undefined;
+	/** Calls `listener` when snapshots changed, with the node ids concerned; returns the way to stop. */
+	onChange(listener: (nodeIds: ReadonlySet<string> | "all") => void): () => void;
+}

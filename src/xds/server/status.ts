@@ -1,0 +1,30 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+
+/** `SYNCED`: the node acknowledged the newest state. `STALE`: sent and not acknowledged, or newer state waits.
+ *  `NACKED`: the node refused a resource that is still the newest. `NOT_SENT`: subscribed, nothing sent. */
+export type SyncState = "SYNCED" | "STALE" | "NACKED" | "NOT_SENT";
+
+/** How far one node is with one type. */
+export interface TypeStatus {
+	readonly typeUrl: string;
+	readonly state: SyncState;
+	/** Version of the newest response sent; empty when none was. */
+	readonly sentVersion: string;
+	/** Version of the newest response acknowledged; empty when none was. */
+	readonly ackedVersion: string;
+	/** The node's words, when it refused. */
+	readonly reason?: string;
+	/** How many resources of the type the node holds, refused ones included. */
+	readonly resources: number;
+	/** Milliseconds since the epoch of the newest response, acknowledgement or refusal. */
+	readonly updatedAt: number;
+}
+
+/** One connected node; several streams of one node (ADS and SDS) are merged. */
+export interface NodeStatus {
+	readonly nodeId: string;
+	readonly node: Node;
+	/** Milliseconds since the epoch. */
+	readonly connectedAt: number;
+	readonly types: readonly TypeStatus[];
+}
