@@ -1,0 +1,2 @@
+/** Role-based access control: which policy allows or denies a connection or request. Spec: envoy.config.rbac.v3. */
+export type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "./types.ts";

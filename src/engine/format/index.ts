@@ -1,0 +1,19 @@
+/** The facts of a stream (`StreamInfo`), response flags, and Envoy's substitution formats compiled once and run per stream.
+ *  Access logs, header operations and local replies share them. Spec: Envoy "substitution formatting". */
+export type { Formatter } from "./formatter.ts";
+export {
+	formatLongResponseFlags,
+	formatResponseFlags,
+	parseResponseFlag,
+	ResponseFlag,
+} from "./response-flags.ts";
+export {
+	type ConnectionFacts,
+	createStreamInfo,
+	type RequestHead,
+	type SocketAddress,
+	type StreamInfo,
+	type TlsCertificate,
+	type TlsSession,
+	type UpstreamHostFacts,
+} from "./stream-info.ts";

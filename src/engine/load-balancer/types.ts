@@ -1,0 +1,103 @@
+import type { Metadata } from "../matcher/metadata.ts";
+import type { MetadataCriteria } from "../matcher/types.ts";
+import type { RuntimeFraction } from "../runtime/runtime.ts";
+
+/** What a balancer needs to know of a host; the proxy's hosts carry more. Changed in place by their owner. */
+export interface BalancedHost {
+	/** `ip:port` or a unix path: the key of the host in its cluster. */
+	readonly address: string;
+	/** Empty when it has none. */
+	readonly hostname: string;
+	/** At least 1. */
+	weight: number;
+	metadata: Metadata;
+	/** `envoy.lb` hash key or the address: what consistent hashing hashes. */
+	hashKey: string;
+	health: HostHealth;
+	/** Requests in flight, for least request. */
+	activeRequests: number;
+	priority: number;
+	canary: boolean;
+}
+
+export type HostHealth = "healthy" | "degraded" | "unhealthy";
+
+export type BalancerConfig =
+	| { readonly kind: "round-robin"; readonly slowStart: SlowStartConfig | undefined }
+	| {
+			readonly kind: "least-request";
+			readonly choiceCount: number;
+			readonly activeRequestBias: number;
+			readonly fullScan: boolean;
+			readonly slowStart: SlowStartConfig | undefined;
+	  }
+	| { readonly kind: "random" }
+	| ({
+			readonly kind: "ring-hash";
+			readonly minimumRingSize: number;
+			readonly maximumRingSize: number;
+			readonly hashFunction: "xx-hash" | "murmur-hash-2";
+	  } & ConsistentHashing)
+	| ({ readonly kind: "maglev"; readonly tableSize: number } & ConsistentHashing)
+	/** The cluster chooses (original destination). */
+	| { readonly kind: "cluster-provided" };
+
+export interface ConsistentHashing {
+	readonly useHostnameForHashing: boolean;
+	/** Percent of the mean load a host may carry; 0 for no bound, else at least 100. */
+	readonly hashBalanceFactor: number;
+}
+
+export interface SlowStartConfig {
+	readonly windowMs: number;
+	readonly aggression: number;
+	/** 10 by default. */
+	readonly minWeightPercent: number;
+}
+
+/** `envoy.config.cluster.v3.Cluster.CommonLbConfig`. */
+export interface CommonBalancerConfig {
+	/** Percent; 50 by default; 0 turns panic off. */
+	readonly healthyPanicThreshold: number;
+	readonly localityWeighted: boolean;
+	readonly zoneAware:
+		| {
+				readonly routingEnabled: RuntimeFraction | undefined;
+				readonly minClusterSize: number;
+				readonly failTrafficOnPanic: boolean;
+		  }
+		| undefined;
+	readonly ignoreNewHostsUntilFirstHealthCheck: boolean;
+	readonly closeConnectionsOnHostSetChange: boolean;
+	/** 140 by default. */
+	readonly overprovisioningFactor: number;
+}
+
+/** `envoy.config.cluster.v3.Cluster.LbSubsetConfig`. */
+export interface SubsetConfig {
+	readonly fallback: "none" | "any-endpoint" | "default-subset";
+	readonly defaultSubset: MetadataCriteria;
+	readonly selectors: readonly {
+		readonly keys: readonly string[];
+		readonly fallback: "not-defined" | "none" | "any-endpoint" | "default-subset" | "keys-subset";
+		readonly fallbackKeys: readonly string[];
+		readonly singleHostPerSubset: boolean;
+	}[];
+	readonly localityWeightAware: boolean;
+	readonly scaleLocalityWeight: boolean;
+	readonly panicModeAny: boolean;
+	readonly listAsAny: boolean;
+	readonly metadataFallback: boolean;
+}
+
+/** What one choice depends on: the data path fills one a request (or is one). */
+export interface BalancerContext<H extends BalancedHost = BalancedHost> {
+	/** 32-bit hash of the route's hash policies; undefined when there is none. */
+	readonly hash: number | undefined;
+	readonly metadataMatch: MetadataCriteria | undefined;
+	/** Whether a retry's predicates turn this host down; asked at most `hostSelectionMaxAttempts` times. */
+	shouldSelectAnotherHost(host: H): boolean;
+	readonly hostSelectionMaxAttempts: number;
+	/** Priorities that earlier tries used up (previous_priorities); undefined when none. */
+	readonly attemptedPriorities: readonly number[] | undefined;
+}

@@ -1,0 +1,45 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { JsonObject } from "../../engine/matcher/index.ts";
+import type { AccessLogConfig } from "./access-log-config.ts";
+import type { ClusterConfig } from "./cluster-config.ts";
+import type { ApiConfigSourceConfig, ConfigSourceConfig } from "./config-source-config.ts";
+import type { AddressConfig, ListenerConfig } from "./listener-config.ts";
+import type { SecretConfig } from "./tls-config.ts";
+
+/** `envoy.config.bootstrap.v3.Bootstrap`, validated. */
+export interface BootstrapConfig {
+	/** As it is sent to management servers. */
+	readonly node: Node;
+	readonly listeners: readonly ListenerConfig[];
+	readonly clusters: readonly ClusterConfig[];
+	readonly secrets: readonly SecretConfig[];
+	readonly lds: ConfigSourceConfig | undefined;
+	readonly cds: ConfigSourceConfig | undefined;
+	readonly ads: ApiConfigSourceConfig | undefined;
+	/** Undefined when there is no admin port. */
+	readonly admin: { readonly address: AddressConfig; readonly accessLogs: readonly AccessLogConfig[] } | undefined;
+	/** Empty for none. */
+	readonly localClusterName: string;
+	/** Static and admin layers in order; the last one wins. */
+	readonly runtimeLayers: readonly RuntimeLayer[];
+	/** Regular expressions that take a tag out of a statistic's name, beside Envoy's own. */
+	readonly statsTags: readonly {
+		readonly name: string;
+		readonly regex: RegExp | undefined;
+		readonly fixedValue: string | undefined;
+	}[];
+	readonly useDefaultTags: boolean;
+	/** Bucket bounds of histograms whose names match. */
+	readonly histogramBuckets: readonly {
+		readonly matches: (name: string) => boolean;
+		readonly buckets: readonly number[];
+	}[];
+	/** 5 000 by default. */
+	readonly statsFlushIntervalMs: number;
+	/** `x-envoy` by default. */
+	readonly headerPrefix: string;
+}
+
+export type RuntimeLayer =
+	| { readonly kind: "static"; readonly name: string; readonly values: JsonObject }
+	| { readonly kind: "admin"; readonly name: string };

@@ -1,0 +1,179 @@
+import type { CircuitBreakersConfig } from "../../engine/circuit-breaker/index.ts";
+import type { BalancerConfig, CommonBalancerConfig, SubsetConfig } from "../../engine/load-balancer/index.ts";
+import type { Metadata, MetadataCriteria, StringMatcher } from "../../engine/matcher/index.ts";
+import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
+import type { ConfigSourceConfig } from "./config-source-config.ts";
+import type { CommonHttpConfig } from "./http-connection-manager-config.ts";
+import type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+import type { AddressConfig } from "./listener-config.ts";
+import type { UpstreamTransportSocket } from "./tls-config.ts";
+
+/** `envoy.config.cluster.v3.Cluster`, validated. */
+export interface ClusterConfig {
+	readonly name: string;
+	/** The name in statistics: alt_stat_name, or the name with `:` turned into `_`. */
+	readonly statName: string;
+	readonly discovery: ClusterDiscovery;
+	/** 5 000 by default. */
+	readonly connectTimeoutMs: number;
+	readonly bufferLimitBytes: number;
+	readonly balancer: BalancerConfig;
+	readonly commonBalancer: CommonBalancerConfig;
+	readonly subsets: SubsetConfig | undefined;
+	readonly circuitBreakers: CircuitBreakersConfig;
+	readonly outlierDetection: OutlierDetectionConfig | undefined;
+	readonly healthChecks: readonly HealthCheckConfig[];
+	readonly transportSocket: UpstreamTransportSocket;
+	/** The first whose criteria the endpoint's `envoy.transport_socket_match` metadata meets wins over `transportSocket`. */
+	readonly transportSocketMatches: readonly TransportSocketMatch[];
+	readonly http: UpstreamHttpConfig;
+	readonly tcpKeepalive: TcpKeepalive | undefined;
+	/** Local address of upstream connections. */
+	readonly bindAddress: string | undefined;
+	readonly metadata: Metadata;
+	readonly closeConnectionsOnHostHealthFailure: boolean;
+	readonly ignoreHealthOnHostRemoval: boolean;
+	readonly waitForWarmOnInit: boolean;
+	readonly connectionPoolPerDownstreamConnection: boolean;
+	/** 1 by default: connections made ahead of need, per upstream. */
+	readonly preconnectRatio: number;
+	readonly trackTimeoutBudgets: boolean;
+	readonly trackRequestResponseSizes: boolean;
+}
+
+export type ClusterDiscovery =
+	| { readonly kind: "static"; readonly assignment: AssignmentConfig }
+	| { readonly kind: "strict-dns"; readonly assignment: AssignmentConfig; readonly dns: DnsConfig }
+	| { readonly kind: "logical-dns"; readonly assignment: AssignmentConfig; readonly dns: DnsConfig }
+	| { readonly kind: "eds"; readonly serviceName: string; readonly source: ConfigSourceConfig }
+	| {
+			readonly kind: "original-dst";
+			/** Header that names the destination; empty for the connection's. */
+			readonly header: string;
+			readonly portOverride: number;
+			readonly cleanupIntervalMs: number;
+	  }
+	| { readonly kind: "aggregate"; readonly clusters: readonly string[] };
+
+export interface DnsConfig {
+	readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";
+	/** 5 000 by default. */
+	readonly refreshMs: number;
+	readonly failureRefresh: { readonly baseMs: number; readonly maxMs: number } | undefined;
+	readonly respectTtl: boolean;
+}
+
+/** `envoy.config.endpoint.v3.ClusterLoadAssignment`, validated. */
+export interface AssignmentConfig {
+	readonly clusterName: string;
+	readonly localities: readonly LocalityConfig[];
+	/** Percent; 140 by default. */
+	readonly overprovisioningFactor: number;
+	readonly weightedPriorityHealth: boolean;
+	/** Share of requests to refuse outright, by category. */
+	readonly dropOverloads: readonly { readonly category: string; readonly fraction: number }[];
+	/** 0 for never. */
+	readonly staleAfterMs: number;
+}
+
+export interface LocalityConfig {
+	readonly locality: LocalityName;
+	/** 0 is used first. */
+	readonly priority: number;
+	/** 0 gets nothing under locality-weighted balancing. */
+	readonly weight: number;
+	readonly metadata: Metadata;
+	readonly endpoints: readonly EndpointConfig[];
+}
+
+export interface LocalityName {
+	readonly region: string;
+	readonly zone: string;
+	readonly subZone: string;
+}
+
+export interface EndpointConfig {
+	readonly address: AddressConfig;
+	/** Empty when it has none. */
+	readonly hostname: string;
+	readonly health: "unknown" | "healthy" | "unhealthy" | "draining" | "timeout" | "degraded";
+	readonly metadata: Metadata;
+	/** At least 1. */
+	readonly weight: number;
+	/** 0 for the endpoint's own port. */
+	readonly healthCheckPort: number;
+	readonly healthCheckHostname: string;
+	readonly healthCheckDisabled: boolean;
+}
+
+export interface TransportSocketMatch {
+	readonly name: string;
+	/** Empty matches every endpoint. */
+	readonly criteria: MetadataCriteria;
+	readonly socket: UpstreamTransportSocket;
+}
+
+export interface TcpKeepalive {
+	readonly probes: number | undefined;
+	readonly idleSeconds: number | undefined;
+	readonly intervalSeconds: number | undefined;
+}
+
+/** `HttpProtocolOptions` of an upstream, with the deprecated fields of the cluster folded in. */
+export interface UpstreamHttpConfig {
+	/** `downstream` speaks what the client speaks; `auto` asks ALPN. */
+	readonly protocol: "http1" | "http2" | "downstream" | "auto";
+	readonly common: CommonHttpConfig;
+	readonly http1: Http1Config;
+	readonly http2: Http2Config;
+	/** SNI from the request's host. */
+	readonly autoSni: boolean;
+	readonly autoSanValidation: boolean;
+	/** Header used by the two above instead of the host; empty for the host. */
+	readonly overrideAutoSniHeader: string;
+}
+
+/** `envoy.config.core.v3.HealthCheck`. */
+export interface HealthCheckConfig {
+	readonly timeoutMs: number;
+	readonly intervalMs: number;
+	readonly initialJitterMs: number;
+	readonly intervalJitterMs: number;
+	readonly intervalJitterPercent: number;
+	readonly unhealthyThreshold: number;
+	readonly healthyThreshold: number;
+	/** 0 for the endpoint's. */
+	readonly altPort: number;
+	readonly reuseConnection: boolean;
+	/** 60 000 by default. */
+	readonly noTrafficIntervalMs: number;
+	readonly noTrafficHealthyIntervalMs: number;
+	readonly unhealthyIntervalMs: number;
+	readonly unhealthyEdgeIntervalMs: number;
+	readonly healthyEdgeIntervalMs: number;
+	readonly transportSocketMatchCriteria: MetadataCriteria | undefined;
+	readonly alpnProtocols: readonly string[];
+	readonly checker:
+		| {
+				readonly kind: "http";
+				/** Empty for the cluster's name. */
+				readonly host: string;
+				readonly path: string;
+				readonly method: string;
+				readonly http2: boolean;
+				readonly expectedStatuses: readonly StatusRange[];
+				readonly retriableStatuses: readonly StatusRange[];
+				readonly headersToAdd: readonly { readonly name: string; readonly value: string }[];
+				readonly headersToRemove: readonly string[];
+				readonly serviceName: StringMatcher | undefined;
+				readonly receive: readonly Uint8Array[];
+		  }
+		| { readonly kind: "tcp"; readonly send: Uint8Array; readonly receive: readonly Uint8Array[] }
+		| { readonly kind: "grpc"; readonly serviceName: string; readonly authority: string };
+}
+
+/** Inclusive start, exclusive end. */
+export interface StatusRange {
+	readonly start: number;
+	readonly end: number;
+}

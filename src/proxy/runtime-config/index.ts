@@ -1,0 +1,60 @@
+/** xDS messages to what runs: frozen, defaulted, validated types, with every problem at its field path.
+ *  Not the fetching of the messages (config-source) and not what is built from the types (listener, cluster). */
+export type { AccessLogConfig } from "./access-log-config.ts";
+export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
+export type {
+	AssignmentConfig,
+	ClusterConfig,
+	ClusterDiscovery,
+	DnsConfig,
+	EndpointConfig,
+	HealthCheckConfig,
+	LocalityConfig,
+	LocalityName,
+	StatusRange,
+	TcpKeepalive,
+	TransportSocketMatch,
+	UpstreamHttpConfig,
+} from "./cluster-config.ts";
+export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
+export type {
+	CommonHttpConfig,
+	HttpConnectionManagerConfig,
+	InternalAddressConfig,
+	OriginalIpDetection,
+	TracingConfig,
+	UpgradeConfig,
+} from "./http-connection-manager-config.ts";
+export type {
+	CorsPolicy,
+	HttpFilterConfig,
+	HttpFilterOverride,
+	IstioStatsConfig,
+	RouterFilterConfig,
+} from "./http-filter-config.ts";
+export type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+export type {
+	AddressConfig,
+	FilterChainConfig,
+	FilterChainMatch,
+	ListenerConfig,
+	ListenerFilterConfig,
+	NetworkFilterConfig,
+	NetworkRbacConfig,
+} from "./listener-config.ts";
+export type { TcpProxyConfig } from "./tcp-proxy-config.ts";
+export type {
+	CommonTlsConfig,
+	DataSourceConfig,
+	DownstreamTlsConfig,
+	DownstreamTransportSocket,
+	SecretConfig,
+	SubjectAltNameMatcher,
+	TlsCertificateConfig,
+	TlsCertificateSource,
+	TlsVersion,
+	UpstreamTlsConfig,
+	UpstreamTransportSocket,
+	ValidationContextConfig,
+	ValidationSource,
+} from "./tls-config.ts";

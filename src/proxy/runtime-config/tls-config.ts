@@ -1,0 +1,107 @@
+import type { StringMatcher } from "../../engine/matcher/index.ts";
+import type { ConfigSourceConfig } from "./config-source-config.ts";
+
+/** Bytes from somewhere, `envoy.config.core.v3.DataSource`. Whoever builds the TLS context reads them. */
+export type DataSourceConfig =
+	| { readonly kind: "file"; readonly path: string; readonly watchedDirectory: string | undefined }
+	| { readonly kind: "inline"; readonly bytes: Uint8Array }
+	| { readonly kind: "environment"; readonly variable: string };
+
+/** A key pair in the configuration. */
+export interface TlsCertificateConfig {
+	readonly certificateChain: DataSourceConfig;
+	readonly privateKey: DataSourceConfig | undefined;
+	readonly password: DataSourceConfig | undefined;
+	readonly pkcs12: DataSourceConfig | undefined;
+	readonly watchedDirectory: string | undefined;
+}
+
+export type TlsCertificateSource =
+	| { readonly kind: "inline"; readonly certificate: TlsCertificateConfig }
+	| { readonly kind: "secret"; readonly name: string; readonly source: ConfigSourceConfig | undefined };
+
+/** `CertificateValidationContext`. */
+export interface ValidationContextConfig {
+	readonly trustedCa: DataSourceConfig | undefined;
+	readonly systemRoots: boolean;
+	/** Any of them; empty takes every name. */
+	readonly subjectAltNames: readonly SubjectAltNameMatcher[];
+	/** Base64 of the SHA-256 of the key. */
+	readonly spkiHashes: readonly string[];
+	/** Lower-case hex of the SHA-256 of the certificate. */
+	readonly certificateHashes: readonly string[];
+	readonly crl: DataSourceConfig | undefined;
+	readonly allowExpired: boolean;
+	/** Take certificates that no trusted root signed (`ACCEPT_UNTRUSTED`). */
+	readonly acceptUntrusted: boolean;
+	/** -1 for the library's. */
+	readonly maxVerifyDepth: number;
+	readonly onlyVerifyLeafCrl: boolean;
+	/** The SPIFFE validator: a bundle per trust domain. */
+	readonly spiffeTrustDomains: readonly { readonly name: string; readonly bundle: DataSourceConfig }[] | undefined;
+	readonly watchedDirectory: string | undefined;
+}
+
+export interface SubjectAltNameMatcher {
+	readonly type: "email" | "dns" | "uri" | "ip" | "any";
+	readonly matcher: StringMatcher;
+}
+
+export type ValidationSource =
+	/** Peers are not verified. */
+	| { readonly kind: "none" }
+	| { readonly kind: "inline"; readonly context: ValidationContextConfig }
+	/** `defaults` hold where the secret says nothing (combined_validation_context). */
+	| {
+			readonly kind: "secret";
+			readonly name: string;
+			readonly source: ConfigSourceConfig | undefined;
+			readonly defaults: ValidationContextConfig | undefined;
+	  };
+
+/** What both directions have in common, `CommonTlsContext`. */
+export interface CommonTlsConfig {
+	readonly minimumVersion: TlsVersion | undefined;
+	readonly maximumVersion: TlsVersion | undefined;
+	/** OpenSSL names; empty for the default list. */
+	readonly cipherSuites: readonly string[];
+	readonly ecdhCurves: readonly string[];
+	readonly certificates: readonly TlsCertificateSource[];
+	readonly validation: ValidationSource;
+	readonly alpnProtocols: readonly string[];
+}
+
+export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+
+export interface DownstreamTlsConfig extends CommonTlsConfig {
+	readonly requireClientCertificate: boolean;
+	readonly requireSni: boolean;
+	readonly disableStatelessResumption: boolean;
+	readonly disableStatefulResumption: boolean;
+	readonly sessionTimeoutMs: number | undefined;
+	readonly preferClientCiphers: boolean;
+}
+
+export interface UpstreamTlsConfig extends CommonTlsConfig {
+	/** Empty for none. */
+	readonly sni: string;
+	readonly autoHostSni: boolean;
+	readonly autoSniSanValidation: boolean;
+	readonly allowRenegotiation: boolean;
+	readonly maxSessionKeys: number;
+}
+
+export type DownstreamTransportSocket =
+	| { readonly kind: "raw-buffer" }
+	| { readonly kind: "tls"; readonly tls: DownstreamTlsConfig };
+
+export type UpstreamTransportSocket =
+	| { readonly kind: "raw-buffer" }
+	| { readonly kind: "tls"; readonly tls: UpstreamTlsConfig };
+
+/** A secret of SDS or of `static_resources.secrets`. */
+export type SecretConfig =
+	| { readonly kind: "tls-certificate"; readonly name: string; readonly certificate: TlsCertificateConfig }
+	| { readonly kind: "validation-context"; readonly name: string; readonly context: ValidationContextConfig }
+	| { readonly kind: "session-ticket-keys"; readonly name: string; readonly keys: readonly DataSourceConfig[] }
+	| { readonly kind: "generic"; readonly name: string; readonly secret: DataSourceConfig };
