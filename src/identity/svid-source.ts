@@ -1,0 +1,225 @@
+import { generateKeyPair } from "node:crypto";
+import { promisify } from "node:util";
+import {
+	type Clock,
+	describeError,
+	type Log,
+	MeshError,
+	type Random,
+	silentLog,
+	systemClock,
+	systemRandom,
+	type Timer,
+} from "../core/index.ts";
+import type { SpiffeId } from "../model/index.ts";
+import { trustDomainOf, verifySvidPem } from "./svid.ts";
+import { beginRenewal, isHeld, onRenewalFailed, onRenewed, type RenewalState, urgencyOf } from "./svid-renewal.ts";
+import { parseTrustBundle } from "./trust-bundle.ts";
+import { createSigningRequest, formatSigningRequest } from "./x509/index.ts";
+
+/** What an authority answers to a signing request. */
+export interface SignedSvid {
+	/** PEM: leaf, then intermediates. */
+	readonly chain: string;
+	/** PEM: the roots of the trust domain. */
+	readonly bundle: string;
+}
+
+/** Has a signing request (PEM) signed; rejects when the authority refuses or cannot be reached. */
+export type SvidSigner = (csr: string, signal: AbortSignal) => Promise<SignedSvid>;
+
+/** An X.509-SVID with its key, as TLS wants them. */
+export interface X509Svid {
+	readonly spiffeId: SpiffeId;
+	/** PEM: leaf, then intermediates. */
+	readonly certificateChainPem: string;
+	/** PEM, PKCS #8. Never leaves this process but over its own SDS socket. */
+	readonly privateKeyPem: string;
+	/** PEM: the roots of the trust domain. */
+	readonly bundlePem: string;
+	/** Hexadecimal, lower case. */
+	readonly serial: string;
+	/** Milliseconds since the epoch. */
+	readonly notBefore: number;
+	/** Milliseconds since the epoch. */
+	readonly notAfter: number;
+}
+
+/** Options of a source. */
+export interface SvidSourceOptions {
+	readonly spiffeId: SpiffeId;
+	readonly sign: SvidSigner;
+	/** The machine's clock by default. */
+	readonly clock?: Clock;
+	/** Spreads renewals; the machine's random numbers by default. */
+	readonly random?: Random;
+	/** Silent by default. */
+	readonly log?: Log;
+}
+
+/** Keeps one X.509-SVID fresh, its key in memory. */
+export interface SvidSource {
+	readonly spiffeId: SpiffeId;
+	/** The SVID to use; undefined before the first one and after the last one ended. */
+	current(): X509Svid | undefined;
+	/** Resolves with the first SVID, however long that takes; rejects when the source is closed before. */
+	ready(): Promise<X509Svid>;
+	/** Calls the listener with every later SVID; returns how to stop. */
+	onUpdate(listener: (svid: X509Svid) => void): () => void;
+	/** Renews at once; rejects when that fails, and the old SVID stays. */
+	renewNow(): Promise<X509Svid>;
+	/** Stops renewing, and forgets the key. */
+	close(): void;
+}
+
+const generateKeyPairAsync = promisify(generateKeyPair);
+/** Timers are monotonic and lifetimes are not: looking at the wall clock this often bounds the harm of a machine that slept. */
+const maxTimerMs = 60_000;
+
+/** Starts to keep an SVID fresh: the first attempt begins at once. */
+export function createSvidSource(options: SvidSourceOptions): SvidSource {
+	return new RenewingSvidSource(options);
+}
+
+class RenewingSvidSource implements SvidSource {
+	readonly spiffeId: SpiffeId;
+	readonly #sign: SvidSigner;
+	readonly #clock: Clock;
+	readonly #random: Random;
+	readonly #log: Log;
+	readonly #listeners = new Set<(svid: X509Svid) => void>();
+	readonly #first = Promise.withResolvers<X509Svid>();
+	readonly #stop = new AbortController();
+	#state: RenewalState;
+	#svid: X509Svid | undefined;
+	#timer: Timer | undefined;
+	#attempt: Promise<X509Svid> | undefined;
+
+	constructor(options: SvidSourceOptions) {
+		this.spiffeId = options.spiffeId;
+		this.#sign = options.sign;
+		this.#clock = options.clock ?? systemClock;
+		this.#random = options.random ?? systemRandom;
+		this.#log = (options.log ?? silentLog).child("identity", { spiffeId: options.spiffeId });
+		this.#state = beginRenewal(this.#clock.wall());
+		// Whoever never asks for the first SVID must not make the process die of an unhandled rejection.
+		this.#first.promise.catch(() => undefined);
+		this.#renewInBackground();
+	}
+
+	current(): X509Svid | undefined {
+		return isHeld(this.#state, this.#clock.wall()) ? this.#svid : undefined;
+	}
+
+	ready(): Promise<X509Svid> {
+		return this.#first.promise;
+	}
+
+	onUpdate(listener: (svid: X509Svid) => void): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	renewNow(): Promise<X509Svid> {
+		if (this.#stop.signal.aborted) return Promise.reject(closed(this.spiffeId));
+		this.#attempt ??= this.#renew().finally(() => {
+			this.#attempt = undefined;
+			this.#schedule();
+		});
+		return this.#attempt;
+	}
+
+	close(): void {
+		this.#stop.abort(closed(this.spiffeId));
+		this.#timer?.cancel();
+		this.#listeners.clear();
+		this.#svid = undefined;
+		this.#first.reject(closed(this.spiffeId));
+	}
+
+	#renewInBackground(): void {
+		// #renew has logged the failure and planned the next attempt.
+		this.renewNow().catch(() => undefined);
+	}
+
+	#schedule(): void {
+		this.#timer?.cancel();
+		if (this.#stop.signal.aborted) return;
+		const wait = Math.max(0, this.#state.dueAt - this.#clock.wall());
+		this.#timer = this.#clock.setTimer(
+			Math.min(wait, maxTimerMs),
+			() => {
+				if (this.#clock.wall() >= this.#state.dueAt) this.#renewInBackground();
+				else this.#schedule();
+			},
+			{ unref: true },
+		);
+	}
+
+	async #renew(): Promise<X509Svid> {
+		try {
+			const svid = await this.#obtain();
+			if (this.#stop.signal.aborted) throw closed(this.spiffeId);
+			this.#accept(svid);
+			return svid;
+		} catch (error) {
+			if (!this.#stop.signal.aborted) this.#reject(error);
+			throw error;
+		}
+	}
+
+	/** One exchange with the authority, with a key of its own. */
+	async #obtain(): Promise<X509Svid> {
+		const { privateKey } = await generateKeyPairAsync("ec", { namedCurve: "P-256" });
+		const request = createSigningRequest(privateKey, { names: [{ kind: "uri", value: this.spiffeId }] });
+		const signed = await this.#sign(formatSigningRequest(request), this.#stop.signal);
+		const bundle = parseTrustBundle(trustDomainOf(this.spiffeId), signed.bundle);
+		const verified = verifySvidPem(signed.chain, bundle, this.#clock.wall());
+		if (!verified.ok) throw unusable(this.spiffeId, verified.problems.map(({ problem }) => problem).join("; "));
+		const { leaf, spiffeId } = verified.value;
+		if (spiffeId !== this.spiffeId) throw unusable(this.spiffeId, `it is for '${spiffeId}'`);
+		if (!leaf.x509.checkPrivateKey(privateKey)) throw unusable(this.spiffeId, "it is for another key");
+		return {
+			spiffeId,
+			certificateChainPem: signed.chain,
+			privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+			bundlePem: bundle.pem,
+			serial: leaf.serial,
+			notBefore: leaf.notBefore,
+			notAfter: leaf.notAfter,
+		};
+	}
+
+	#accept(svid: X509Svid): void {
+		const isFirst = this.#svid === undefined;
+		this.#svid = svid;
+		this.#state = onRenewed(svid.notAfter, this.#clock.wall(), this.#random);
+		this.#log.info(isFirst ? "svid obtained" : "svid renewed", {
+			serial: svid.serial,
+			notAfter: new Date(svid.notAfter).toISOString(),
+		});
+		this.#first.resolve(svid);
+		for (const listener of [...this.#listeners]) listener(svid);
+	}
+
+	#reject(error: unknown): void {
+		const now = this.#clock.wall();
+		this.#state = onRenewalFailed(this.#state, now, this.#random);
+		const { held, failures, dueAt } = this.#state;
+		const event = isHeld(this.#state, now) || held === undefined ? "svid not renewed" : "svid ended without renewal";
+		this.#log[urgencyOf(this.#state, now)](event, {
+			error: describeError(error),
+			failures,
+			retryInMs: Math.round(dueAt - now),
+			...(held === undefined ? {} : { endsInMs: Math.round(held.until - now) }),
+		});
+	}
+}
+
+function closed(spiffeId: SpiffeId): MeshError {
+	return new MeshError("SVID_SOURCE_CLOSED", `svid source of ${spiffeId} is closed`);
+}
+
+function unusable(spiffeId: SpiffeId, fault: string): MeshError {
+	return new MeshError("SVID_UNUSABLE", `the authority's certificate for ${spiffeId} is unusable: ${fault}`);
+}

@@ -1,0 +1,25 @@
+/** X.509 certificates and PKCS #10 requests: bytes in, values out. DER is written here and signed by node's crypto, because that signs
+ *  ten times as many certificates a second as the library tried (0.44 ms of one core against 4.9 ms each, request check included). Knows no SPIFFE. Spec: RFC 5280, RFC 2986, X.690. */
+export {
+	type Certificate,
+	type CertificateFields,
+	type CertificateIssuer,
+	createCertificate,
+	type DistinguishedName,
+	encodeName,
+	encodePublicKey,
+	formatCertificates,
+	keyIdentifierOf,
+	readCertificate,
+	readCertificates,
+	subjectOf,
+} from "./certificate.ts";
+export type { AlternativeName, ExtensionOptions, ExtensionValues } from "./extensions.ts";
+export { type KeyUsage, oid } from "./oids.ts";
+export {
+	createSigningRequest,
+	formatSigningRequest,
+	parseSigningRequest,
+	readSigningRequest,
+	type SigningRequest,
+} from "./signing-request.ts";
