@@ -132,7 +132,7 @@ http {
 export function createHaproxyConfig(hop: Hop): string {
 	return `global
   nbthread 1
-  maxconn 20000
+  maxconn 4096
 defaults
   mode http
   timeout connect 5s

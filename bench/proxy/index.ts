@@ -7,7 +7,7 @@ import { startBackend } from "../support/backend.ts";
 import { createPairFiles } from "../support/certificates.ts";
 import { type LoadResult, nameLoad, runLoad } from "../support/load.ts";
 import { findFreePort, stopProcess } from "../support/process.ts";
-import { findPeers, type PeerName } from "./peers.ts";
+import { findPeers, type PeerName, peerNames } from "./peers.ts";
 import { type Scenario, type StartedPeer, scenarios } from "./scenarios.ts";
 
 export interface ProxyBenchOptions {
@@ -17,6 +17,8 @@ export interface ProxyBenchOptions {
 	readonly rounds: number;
 	/** Seconds of a round. */
 	readonly seconds: number;
+	/** Names of proxies; all that are installed by default. */
+	readonly peers: readonly string[];
 }
 
 const proxyCore = 0;
@@ -27,9 +29,9 @@ export async function runProxyBench(options: ProxyBenchOptions): Promise<boolean
 	const chosen = scenarios.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
 	if (chosen.length === 0)
 		throw new Error(`no such scenario; there are ${scenarios.map(({ name }) => name).join(", ")}`);
-	const available = findPeers();
-	for (const peer of ["envoy", "nginx", "haproxy"] as const) {
-		if (!available.includes(peer)) process.stdout.write(`*** PEER MISSING: ${peer}\n`);
+	const available = findPeers().filter((peer) => options.peers.length === 0 || options.peers.includes(peer));
+	for (const peer of peerNames) {
+		if (!available.includes(peer) && options.peers.length === 0) process.stdout.write(`*** PEER MISSING: ${peer}\n`);
 	}
 	let held = true;
 	for (const scenario of chosen) {
@@ -77,9 +79,9 @@ function formatReport(
 	results: ReadonlyMap<PeerName, readonly LoadResult[]>,
 ): { text: string; held: boolean } {
 	const medians = new Map([...results].map(([peer, rounds]) => [peer, takeMedian(rounds)]));
-	const amime = medians.get("amime")!;
+	const amime = medians.get("amime");
 	const envoy = medians.get("envoy");
-	const ratio = envoy === undefined ? null : round2(amime.rps / envoy.rps);
+	const ratio = amime === undefined || envoy === undefined ? null : round2(amime.rps / envoy.rps);
 	const lines = [
 		`\n${scenario.title} (load ${nameLoad()}, backend ${backend})`,
 		"proxy      requests/s    p50 ms    p99 ms   errors   × envoy",
@@ -96,7 +98,7 @@ function formatReport(
 	}
 	json["ratio"] = ratio;
 	json["must"] = scenario.mustRatio;
-	const held = ratio === null || (ratio >= scenario.mustRatio && amime.errors === 0);
+	const held = ratio === null || (ratio >= scenario.mustRatio && amime?.errors === 0);
 	return { text: `${lines.join("\n")}\n${JSON.stringify(json)}\n`, held };
 }
 

@@ -35,7 +35,7 @@ export async function startHop(
 		const program = findProgram(peer)!;
 		const child = startPinned(
 			core,
-			peer === "nginx" ? [program, "-c", file, "-p", folder] : [program, "-f", file],
+			peer === "nginx" ? [program, "-c", file, "-p", folder] : [program, "-db", "-f", file],
 			log,
 		);
 		await waitForHttp(hop.listenPort, "/", child);

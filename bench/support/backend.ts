@@ -26,7 +26,7 @@ function writeNginxConfig(folder: string, port: number, bodyBytes: number): stri
 	const file = join(folder, "backend.conf");
 	writeFileSync(
 		file,
-		`daemon off; worker_processes 1; pid ${folder}/backend.pid; error_log ${folder}/backend-error.log;
+		`${process.getuid?.() === 0 ? "user root; " : ""}daemon off; worker_processes 1; pid ${folder}/backend.pid; error_log ${folder}/backend-error.log;
 events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; sendfile on; open_file_cache max=10;
