@@ -1,5 +1,4 @@
-import { generateKeyPair } from "node:crypto";
-import { promisify } from "node:util";
+import { generateKeyPairSync } from "node:crypto";
 import {
 	type Clock,
 	describeError,
@@ -72,7 +71,6 @@ export interface SvidSource {
 	close(): void;
 }
 
-const generateKeyPairAsync = promisify(generateKeyPair);
 /** Timers are monotonic and lifetimes are not: looking at the wall clock this often bounds the harm of a machine that slept. */
 const maxTimerMs = 60_000;
 
@@ -170,7 +168,7 @@ class RenewingSvidSource implements SvidSource {
 
 	/** One exchange with the authority, with a key of its own. */
 	async #obtain(): Promise<X509Svid> {
-		const { privateKey } = await generateKeyPairAsync("ec", { namedCurve: "P-256" });
+		const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 		const request = createSigningRequest(privateKey, { names: [{ kind: "uri", value: this.spiffeId }] });
 		const signed = await this.#sign(formatSigningRequest(request), this.#stop.signal);
 		const bundle = parseTrustBundle(trustDomainOf(this.spiffeId), signed.bundle);
