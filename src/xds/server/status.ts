@@ -1,4 +1,6 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { Millis } from "../../core/index.ts";
+import type { StreamState, TypeState } from "./stream.ts";
 
 /** `SYNCED`: the node acknowledged the newest state. `STALE`: sent and not acknowledged, or newer state waits.
  *  `NACKED`: the node refused a resource that is still the newest. `NOT_SENT`: subscribed, nothing sent. */
@@ -27,4 +29,23 @@ export interface NodeStatus {
 	/** Milliseconds since the epoch. */
 	readonly connectedAt: number;
 	readonly types: readonly TypeStatus[];
+}
+
+/** How far a stream's types are; `toWall` turns its monotonic times into dates. */
+export function describeTypes(state: StreamState, toWall: (time: Millis) => number): TypeStatus[] {
+	return [...state.types.values()].map((type) => ({
+		typeUrl: type.typeUrl,
+		state: describeState(type),
+		sentVersion: type.sentVersion,
+		ackedVersion: type.ackedVersion,
+		...(type.reason === "" ? {} : { reason: type.reason }),
+		resources: type.known.size,
+		updatedAt: toWall(type.updatedAt),
+	}));
+}
+
+function describeState(type: TypeState): SyncState {
+	if (type.reason !== "") return "NACKED";
+	if (type.outstanding !== undefined || type.pending) return type.sentVersion === "" ? "NOT_SENT" : "STALE";
+	return type.sentVersion === "" ? "NOT_SENT" : "SYNCED";
 }

@@ -1,18 +1,12 @@
 import type { Server } from "@grpc/grpc-js";
 import type { Clock, Log } from "../../core/index.ts";
+import { createXdsServerEvents, type XdsMetrics } from "./events.ts";
+import { type DiscoveryCall, defineService, discoveryServices } from "./services.ts";
+import { createSetVersions } from "./set-version.ts";
 import type { SnapshotSource } from "./snapshot.ts";
-import type { NodeStatus } from "./status.ts";
-
-/** A number that is counted up or set. */
-export interface XdsCounter {
-	value: number;
-}
-
-/** What the server needs of a metrics registry. */
-export interface XdsMetrics {
-	counter(name: string, labels?: Readonly<Record<string, string>>): XdsCounter;
-	gauge(name: string, labels?: Readonly<Record<string, string>>): XdsCounter;
-}
+import type { NodeStatus, TypeStatus } from "./status.ts";
+import type { Variant } from "./stream.ts";
+import { openStreamShell, type StreamShell } from "./stream-shell.ts";
 
 export interface XdsServerOptions {
 	readonly source: SnapshotSource;
@@ -23,14 +17,7 @@ export interface XdsServerOptions {
 }
 
 /** Which gRPC services to offer; `ads` alone by default. */
-export interface XdsServices {
-	readonly ads?: boolean;
-	readonly cds?: boolean;
-	readonly eds?: boolean;
-	readonly lds?: boolean;
-	readonly rds?: boolean;
-	readonly sds?: boolean;
-}
+export type XdsServices = { readonly [Name in keyof typeof discoveryServices]?: boolean };
 
 export interface XdsServer {
 	/** Registers the services; the caller owns the gRPC server, its address and its credentials. */
@@ -39,4 +26,90 @@ export interface XdsServer {
 	statuses(): NodeStatus[];
 	/** Ends every stream and stops following the source. */
 	close(): void;
+}
+
+/** How many streams are brought up to date before other work of the process gets its turn. */
+const pushBatch = 16;
+
+/** Creates the server side of discovery; it serves once it was added to a gRPC server. */
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+	const { source, clock } = options;
+	const events = createXdsServerEvents(options.log.child("xds/server"), options.metrics);
+	const versionOf = createSetVersions();
+	const streams = new Set<StreamShell>();
+	/** Streams whose snapshot changed; several changes before their turn are one push. */
+	const dirty = new Set<StreamShell>();
+	let scheduled = false;
+	let closed = false;
+
+	function pushBatchOfStreams(): void {
+		scheduled = false;
+		let count = 0;
+		for (const stream of dirty) {
+			dirty.delete(stream);
+			stream.push();
+			if (++count === pushBatch) break;
+		}
+		schedule();
+	}
+
+	function schedule(): void {
+		if (scheduled || dirty.size === 0) return;
+		scheduled = true;
+		setImmediate(pushBatchOfStreams);
+	}
+
+	const stopFollowing = source.onChange((nodeIds) => {
+		for (const stream of streams) {
+			if (stream.node !== undefined && (nodeIds === "all" || nodeIds.has(stream.node.id))) dirty.add(stream);
+		}
+		schedule();
+	});
+
+	function open(call: DiscoveryCall, variant: Variant, typeUrl: string | undefined): void {
+		if (closed) {
+			call.end();
+			return;
+		}
+		const stream = openStreamShell(call, variant, typeUrl, {
+			clock,
+			events,
+			versionOf,
+			getSnapshot: (node) => source.get(node),
+			onClose: (gone) => {
+				streams.delete(gone);
+				dirty.delete(gone);
+			},
+		});
+		streams.add(stream);
+	}
+
+	return {
+		addTo(grpcServer, services = { ads: true }) {
+			for (const [name, service] of Object.entries(discoveryServices)) {
+				if (services[name as keyof typeof discoveryServices] !== true) continue;
+				const { definition, implementation } = defineService(service, open);
+				grpcServer.addService(definition, implementation);
+			}
+		},
+		statuses: () => mergeStatuses(streams),
+		close() {
+			closed = true;
+			stopFollowing();
+			for (const stream of [...streams]) stream.close();
+		},
+	};
+}
+
+/** One entry a node: the newest stream decides where several carry one type. */
+function mergeStatuses(streams: Iterable<StreamShell>): NodeStatus[] {
+	const nodes = new Map<string, { status: Omit<NodeStatus, "types">; types: Map<string, TypeStatus> }>();
+	for (const stream of streams) {
+		const { node, connectedAt } = stream;
+		if (node === undefined) continue;
+		const types = nodes.get(node.id)?.types ?? new Map<string, TypeStatus>();
+		for (const type of stream.describe()) types.set(type.typeUrl, type);
+		nodes.set(node.id, { status: { nodeId: node.id, node, connectedAt }, types });
+	}
+	return [...nodes.values()].map(({ status, types }) => ({ ...status, types: [...types.values()] }));
 }

@@ -1,0 +1,74 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+	DeltaDiscoveryRequestSchema,
+	DeltaDiscoveryResponseSchema,
+	DiscoveryRequestSchema,
+	DiscoveryResponseSchema,
+} from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import type { StreamRequest } from "./requests.ts";
+import type { StreamResponse, Variant } from "./stream.ts";
+
+/** Bytes of requests and responses, one pair per form. */
+export interface StreamCodec {
+	decodeRequest(bytes: Uint8Array): StreamRequest;
+	encodeResponse(response: StreamResponse): Buffer;
+}
+
+export const codecs: Record<Variant, StreamCodec> = {
+	"state-of-the-world": {
+		decodeRequest(bytes) {
+			const request = fromBinary(DiscoveryRequestSchema, bytes);
+			return {
+				kind: "state-of-the-world",
+				typeUrl: request.typeUrl,
+				node: request.node,
+				nonce: request.responseNonce,
+				error: request.errorDetail?.message,
+				version: request.versionInfo,
+				names: request.resourceNames,
+			};
+		},
+		encodeResponse(response) {
+			const message = create(DiscoveryResponseSchema, {
+				versionInfo: response.version,
+				typeUrl: response.typeUrl,
+				nonce: response.nonce,
+				resources: response.resources.map(({ typeUrl, value }) => ({ typeUrl, value })),
+			});
+			return asBuffer(toBinary(DiscoveryResponseSchema, message));
+		},
+	},
+	delta: {
+		decodeRequest(bytes) {
+			const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
+			return {
+				kind: "delta",
+				typeUrl: request.typeUrl,
+				node: request.node,
+				nonce: request.responseNonce,
+				error: request.errorDetail?.message,
+				subscribe: request.resourceNamesSubscribe,
+				unsubscribe: request.resourceNamesUnsubscribe,
+				initialVersions: request.initialResourceVersions,
+			};
+		},
+		encodeResponse(response) {
+			const message = create(DeltaDiscoveryResponseSchema, {
+				systemVersionInfo: response.version,
+				typeUrl: response.typeUrl,
+				nonce: response.nonce,
+				resources: response.resources.map(({ name, version, typeUrl, value }) => ({
+					name,
+					version,
+					resource: { typeUrl, value },
+				})),
+				removedResources: [...response.removed],
+			});
+			return asBuffer(toBinary(DeltaDiscoveryResponseSchema, message));
+		},
+	},
+};
+
+function asBuffer(bytes: Uint8Array): Buffer {
+	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,167 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { Millis } from "../../core/index.ts";
+import { isFullSetType } from "../resource/type-urls.ts";
+import { advance } from "./push.ts";
+import { createType, forget, type StreamEffect, type StreamState, type TypeState } from "./stream.ts";
+
+/** What both forms of a request have in common. */
+interface RequestBase {
+	readonly typeUrl: string;
+	/** Only the first request of a stream is sure to carry it. */
+	readonly node?: Node | undefined;
+	/** Empty, or the nonce of the response answered. */
+	readonly nonce: string;
+	/** Present in a NACK, and only there. */
+	readonly error?: string | undefined;
+}
+
+/** A `DiscoveryRequest`. */
+export interface StateOfTheWorldRequest extends RequestBase {
+	readonly kind: "state-of-the-world";
+	/** The version the client runs; of use in the first request only. */
+	readonly version: string;
+	readonly names: readonly string[];
+}
+
+/** A `DeltaDiscoveryRequest`. */
+export interface DeltaRequest extends RequestBase {
+	readonly kind: "delta";
+	readonly subscribe: readonly string[];
+	readonly unsubscribe: readonly string[];
+	readonly initialVersions: Readonly<Record<string, string>>;
+}
+
+export type StreamRequest = StateOfTheWorldRequest | DeltaRequest;
+
+const wildcardName = "*";
+
+/** Bound on what one client can make the server remember, per type. */
+const maxNames = 65_536;
+
+/** The client sent a request. */
+export function onRequest(state: StreamState, request: StreamRequest, now: Millis): StreamEffect[] {
+	const effects: StreamEffect[] = [];
+	if (state.node === undefined) {
+		if (request.node === undefined || request.node.id === "") {
+			return [end("INVALID_ARGUMENT", "the first request of a stream must carry a node with an id")];
+		}
+		state.node = request.node;
+		effects.push({ kind: "identified", node: request.node });
+	}
+	if (request.typeUrl === "") return [end("INVALID_ARGUMENT", "a request must carry a type_url")];
+	let type = state.types.get(request.typeUrl);
+	const first = type === undefined;
+	if (type === undefined) {
+		type = createType(request.typeUrl, now);
+		state.types.set(request.typeUrl, type);
+	}
+	const stale = !first && request.nonce !== "" && request.nonce !== type.sentNonce;
+	if (stale) {
+		effects.push({ kind: "stale", typeUrl: request.typeUrl, nonce: request.nonce });
+		// In delta the subscription changes of a request are told once: they hold even if its nonce is stale.
+		if (request.kind === "state-of-the-world") return effects;
+	} else if (!first && request.nonce !== "") {
+		effects.push(...onAnswer(type, request.error, now));
+	}
+	if (request.kind === "delta") subscribeDelta(type, request, first);
+	else subscribeStateOfTheWorld(type, request, first);
+	if (type.names.size > maxNames || type.known.size > maxNames * 2) {
+		return [end("RESOURCE_EXHAUSTED", `more than ${maxNames} names subscribed of ${request.typeUrl}`)];
+	}
+	effects.push(...advance(state, now));
+	return effects;
+}
+
+/** ACK or NACK of the newest response; a further request with the same nonce only changes subscriptions. */
+function onAnswer(type: TypeState, error: string | undefined, now: Millis): StreamEffect[] {
+	const names = type.outstanding;
+	if (names === undefined) return [];
+	type.outstanding = undefined;
+	type.updatedAt = now;
+	const version = type.sentVersion;
+	if (error === undefined) {
+		type.ackedVersion = version;
+		for (const name of names) type.rejected.delete(name);
+		if (type.rejected.size === 0) type.reason = "";
+		return [{ kind: "acked", typeUrl: type.typeUrl, version }];
+	}
+	// The protocol names no culprit, clients do so in their words; without a name the next ACK of the type clears it.
+	for (const name of names) if (type.known.has(name) && mentions(error, name)) type.rejected.add(name);
+	type.reason = error;
+	return [{ kind: "nacked", typeUrl: type.typeUrl, version, reason: error }];
+}
+
+function subscribeStateOfTheWorld(type: TypeState, request: StateOfTheWorldRequest, first: boolean): void {
+	const names = new Set(request.names);
+	const wildcard = names.delete(wildcardName) || (names.size === 0 && isFullSetType(type.typeUrl) && !type.everNamed);
+	if (request.names.length > 0) type.everNamed = true;
+	const left = type.wildcard && !wildcard;
+	if (wildcard && !type.wildcard) {
+		type.matched = undefined;
+		type.answerDue = true;
+	}
+	type.wildcard = wildcard;
+	for (const name of type.names) if (!names.has(name)) unsubscribe(type, name);
+	for (const name of names) if (!type.names.has(name)) subscribe(type, name);
+	if (left) forgetUnnamed(type);
+	if (first) {
+		type.answerDue = isFullSetType(type.typeUrl);
+		type.claimedVersion = request.version;
+	}
+}
+
+function subscribeDelta(type: TypeState, request: DeltaRequest, first: boolean): void {
+	if (first) {
+		for (const [name, version] of Object.entries(request.initialVersions)) type.known.set(name, { version });
+		if (request.subscribe.length === 0 && isFullSetType(type.typeUrl)) type.wildcard = true;
+	}
+	for (const name of request.subscribe) {
+		if (name === wildcardName) {
+			if (!type.wildcard) type.matched = undefined;
+			type.answerDue ||= !first && !type.wildcard;
+			type.wildcard = true;
+		} else if (first && type.known.has(name)) type.names.add(name);
+		else subscribe(type, name);
+	}
+	if (first && type.wildcard && type.known.size === 0) type.answerDue = true;
+	for (const name of request.unsubscribe) {
+		if (name !== wildcardName) unsubscribe(type, name);
+		else if (type.wildcard) {
+			type.wildcard = false;
+			forgetUnnamed(type);
+		}
+	}
+	if (first && !type.wildcard) forgetUnnamed(type);
+}
+
+function subscribe(type: TypeState, name: string): void {
+	type.names.add(name);
+	type.due.add(name);
+}
+
+function unsubscribe(type: TypeState, name: string): void {
+	if (!type.names.delete(name)) return;
+	// Under a wildcard the client cannot know whether it keeps the resource: it is told again.
+	if (type.wildcard) type.due.add(name);
+	else forget(type, name);
+}
+
+function forgetUnnamed(type: TypeState): void {
+	for (const name of [...type.known.keys()]) if (!type.names.has(name)) forget(type, name);
+	for (const name of [...type.due]) if (!type.names.has(name)) type.due.delete(name);
+	type.answerDue = false;
+}
+
+/** Whether `text` names `name` as a word of its own. */
+function mentions(text: string, name: string): boolean {
+	for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
+		const before = text.slice(Math.max(0, at - 1), at);
+		const after = text.slice(at + name.length, at + name.length + 2);
+		if (!/[\w|./-]/.test(before) && !/^(?:[\w|/-]|\.\w)/.test(after)) return true;
+	}
+	return false;
+}
+
+function end(code: "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED", message: string): StreamEffect {
+	return { kind: "end", code, message };
+}

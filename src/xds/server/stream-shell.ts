@@ -1,0 +1,142 @@
+import { status } from "@grpc/grpc-js";
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import { assertNever, type Clock, type Timer } from "../../core/index.ts";
+import type { XdsServerEvents } from "./events.ts";
+import { onBlocked, onSnapshot, onWake, onWritable } from "./push.ts";
+import { onRequest, type StreamRequest } from "./requests.ts";
+import type { DiscoveryCall } from "./services.ts";
+import type { XdsSnapshot } from "./snapshot.ts";
+import { describeTypes, type TypeStatus } from "./status.ts";
+import { createStream, type StreamEffect, type StreamResponse, type Variant, type VersionOf } from "./stream.ts";
+
+/** One open stream. */
+export interface StreamShell {
+	/** Undefined until the first request. */
+	readonly node: Node | undefined;
+	/** Milliseconds since the epoch. */
+	readonly connectedAt: number;
+	/** Fetches the node's snapshot and sends what changed. */
+	push(): void;
+	describe(): TypeStatus[];
+	close(): void;
+}
+
+export interface StreamShellDeps {
+	readonly clock: Clock;
+	readonly events: XdsServerEvents;
+	readonly versionOf: VersionOf;
+	readonly getSnapshot: (node: Node) => XdsSnapshot | undefined;
+	readonly onClose: (shell: StreamShell) => void;
+}
+
+/** Ties the state machine of one stream to its gRPC call. */
+export function openStreamShell(
+	call: DiscoveryCall,
+	variant: Variant,
+	onlyType: string | undefined,
+	deps: StreamShellDeps,
+): StreamShell {
+	const { clock, events } = deps;
+	const state = createStream(variant, deps.versionOf);
+	const connectedAt = clock.wall();
+	const peer = call.getPeer();
+	let wake: Timer | undefined;
+	let closed = false;
+	const nodeId = (): string => state.node?.id ?? "";
+
+	const shell: StreamShell = {
+		get node() {
+			return state.node;
+		},
+		connectedAt,
+		push() {
+			if (state.node === undefined || closed) return;
+			run(onSnapshot(state, deps.getSnapshot(state.node), clock.now()));
+		},
+		describe: () => describeTypes(state, (time) => Math.round(clock.wall() - (clock.now() - time))),
+		close() {
+			if (closed) return;
+			onGone();
+			call.end();
+		},
+	};
+
+	function onGone(): void {
+		if (closed) return;
+		closed = true;
+		wake?.cancel();
+		if (state.node !== undefined) events.disconnected(nodeId(), peer);
+		deps.onClose(shell);
+	}
+
+	function run(effects: readonly StreamEffect[]): void {
+		for (const effect of effects) if (!closed) apply(effect);
+	}
+
+	function apply(effect: StreamEffect): void {
+		switch (effect.kind) {
+			case "identified":
+				events.connected(effect.node.id, peer);
+				shell.push();
+				return;
+			case "send":
+				write(effect.response);
+				return;
+			case "acked":
+				events.acknowledged(nodeId(), effect.typeUrl, effect.version);
+				return;
+			case "nacked":
+				events.refused(nodeId(), effect.typeUrl, effect.version, effect.reason);
+				return;
+			case "stale":
+				events.ignoredStale(nodeId(), effect.typeUrl, effect.nonce);
+				return;
+			case "wake":
+				wake?.cancel();
+				wake = clock.setTimer(Math.max(0, effect.at - clock.now()), () => run(onWake(state, clock.now())), {
+					unref: true,
+				});
+				return;
+			case "end":
+				end(effect.code, effect.message);
+				return;
+			default:
+				assertNever(effect);
+		}
+	}
+
+	function write(response: StreamResponse): void {
+		const { typeUrl, version, resources, removed } = response;
+		events.pushed(nodeId(), typeUrl, version, resources.length, removed.length);
+		if (call.write(response) || state.blocked) return;
+		onBlocked(state);
+		// A client that reads nothing is not read from either: its requests stay in its own buffers.
+		call.pause();
+		call.once("drain", () => {
+			if (closed) return;
+			call.resume();
+			run(onWritable(state, clock.now()));
+		});
+	}
+
+	function end(code: "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED", message: string): void {
+		events.ended(peer, message);
+		onGone();
+		call.emit("error", Object.assign(new Error(message), { code: status[code], details: message }));
+	}
+
+	call.on("data", (request: StreamRequest) => {
+		if (closed) return;
+		const typed = request.typeUrl === "" && onlyType !== undefined ? { ...request, typeUrl: onlyType } : request;
+		if (onlyType !== undefined && typed.typeUrl !== onlyType) {
+			end("INVALID_ARGUMENT", `this service carries ${onlyType}, not ${typed.typeUrl}`);
+			return;
+		}
+		run(onRequest(state, typed, clock.now()));
+	});
+	call.on("end", () => shell.close());
+	call.on("cancelled", onGone);
+	call.on("close", onGone);
+	call.on("error", onGone);
+	return shell;
+}

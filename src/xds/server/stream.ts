@@ -1,0 +1,124 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { Millis } from "../../core/index.ts";
+import type { XdsResource } from "../resource/resource.ts";
+import type { XdsSnapshot } from "./snapshot.ts";
+
+/** The two forms of the protocol: full or partial lists, or changes only. */
+export type Variant = "state-of-the-world" | "delta";
+
+/** What a client holds of one resource. A resource named by `initial_resource_versions` is known by its version alone. */
+export type KnownResource = Pick<XdsResource, "version"> & Partial<XdsResource>;
+
+/** One type on one stream. */
+export interface TypeState {
+	readonly typeUrl: string;
+	wildcard: boolean;
+	/** Whether names were ever given on this stream: from then on an empty list means none, not all. */
+	everNamed: boolean;
+	readonly names: Set<string>;
+	/** Names to answer even if their resource did not change: newly subscribed, or of a changed cluster. */
+	readonly due: Set<string>;
+	/** Whether an answer is owed even if it is empty. */
+	answerDue: boolean;
+	/** Version of the client's first request, until it was compared (state of the world). */
+	claimedVersion: string;
+	/** Invariant: the state the client has once it accepts what was sent; subscribed names only. */
+	readonly known: Map<string, KnownResource>;
+	/** The snapshot's map that `known` was last found equal to: comparing again is needless. */
+	matched: ReadonlyMap<string, XdsResource> | undefined;
+	/** Invariant: the nonce of the newest response; an older one in a request is stale and ignored. */
+	sentNonce: string;
+	sentVersion: string;
+	ackedVersion: string;
+	/** Names of the response that waits for ACK or NACK. One at a time: newer state coalesces behind it. */
+	outstanding: readonly string[] | undefined;
+	/** Whether the snapshot holds changes that were not sent. */
+	pending: boolean;
+	/** Names the client refused by name, until another version is accepted or the resource goes. */
+	readonly rejected: Set<string>;
+	/** The client's words about what it still refuses; empty when it refuses nothing. */
+	reason: string;
+	/** Monotonic time of the newest response, ACK or NACK. */
+	updatedAt: Millis;
+}
+
+/** One stream: the state that the functions of `requests.ts` and `push.ts` change in place (a map of thousands of versions is not
+ *  copied for each event); they read no clock and do no I/O, and answer with effects. */
+export interface StreamState {
+	readonly variant: Variant;
+	readonly versionOf: VersionOf;
+	/** Known from the first request on. */
+	node: Node | undefined;
+	snapshot: XdsSnapshot | undefined;
+	readonly types: Map<string, TypeState>;
+	lastNonce: number;
+	/** Whether the transport's buffer is full. */
+	blocked: boolean;
+	/** Until when listeners and routes wait for the client to acknowledge (that is, warm) new clusters. */
+	warmUntil: Millis;
+}
+
+/** Names the state of a set of resources: equal sets have equal versions, whatever their order. */
+export type VersionOf = (resources: ReadonlyMap<string, XdsResource> | readonly XdsResource[]) => string;
+
+/** One response, in either form; `removed` is empty in state of the world. */
+export interface StreamResponse {
+	readonly typeUrl: string;
+	readonly nonce: string;
+	readonly version: string;
+	readonly resources: readonly XdsResource[];
+	readonly removed: readonly string[];
+}
+
+/** What the shell has to do or to count. */
+export type StreamEffect =
+	| { readonly kind: "identified"; readonly node: Node }
+	| { readonly kind: "send"; readonly response: StreamResponse }
+	| { readonly kind: "acked"; readonly typeUrl: string; readonly version: string }
+	| { readonly kind: "nacked"; readonly typeUrl: string; readonly version: string; readonly reason: string }
+	| { readonly kind: "stale"; readonly typeUrl: string; readonly nonce: string }
+	/** Call `onWake` at `at`; a later one replaces an earlier one. */
+	| { readonly kind: "wake"; readonly at: Millis }
+	| { readonly kind: "end"; readonly code: "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED"; readonly message: string };
+
+export function createStream(variant: Variant, versionOf: VersionOf): StreamState {
+	return {
+		variant,
+		versionOf,
+		node: undefined,
+		snapshot: undefined,
+		types: new Map(),
+		lastNonce: 0,
+		blocked: false,
+		warmUntil: 0,
+	};
+}
+
+export function createType(typeUrl: string, now: Millis): TypeState {
+	return {
+		typeUrl,
+		wildcard: false,
+		everNamed: false,
+		names: new Set(),
+		due: new Set(),
+		answerDue: false,
+		claimedVersion: "",
+		known: new Map(),
+		matched: undefined,
+		sentNonce: "",
+		sentVersion: "",
+		ackedVersion: "",
+		outstanding: undefined,
+		pending: false,
+		rejected: new Set(),
+		reason: "",
+		updatedAt: now,
+	};
+}
+
+/** The client no longer has, wants or refuses a resource. */
+export function forget(type: TypeState, name: string): void {
+	type.known.delete(name);
+	type.due.delete(name);
+	if (type.rejected.delete(name) && type.rejected.size === 0) type.reason = "";
+}
