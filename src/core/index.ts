@@ -6,4 +6,5 @@ export { describeError, MeshError, type Problem, type Validated } from "./errors
 export { addHeader, getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "./headers.ts";
 export { assertNever, invariant } from "./invariant.ts";
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels, silentLog } from "./log.ts";
+export { findNearest, suggestNearest } from "./nearest.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";

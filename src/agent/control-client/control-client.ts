@@ -1,0 +1,126 @@
+import { Agent, type IncomingMessage, request as openRequest } from "node:http";
+import { MeshError } from "../../core/index.ts";
+
+export type RequestMethod = "GET" | "PUT" | "POST" | "DELETE";
+
+/** Where a control plane answers, and the token it wants. */
+export interface ControlClientOptions {
+	readonly adminUrl: string;
+	readonly token: string;
+	/** Longest wait for an answer; 10 s by default. */
+	readonly timeoutMs?: number;
+}
+
+/** Asks a control plane. Every call rejects with a MeshError: `CONTROL_PLANE_UNREACHABLE`, or the code of its refusal. */
+export interface ControlClient {
+	/** The items of a list such as `/v1/instances`. */
+	list(path: string): Promise<readonly unknown[]>;
+	/** Any other request; `body` goes as YAML when it is text, else as JSON. */
+	request(method: RequestMethod, path: string, body?: unknown): Promise<unknown>;
+	/** Whether `/ready` answers 200. */
+	isReady(): Promise<boolean>;
+	/** Closes idle connections. */
+	close(): void;
+}
+
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+/** Creates a client; it connects when it is asked something. */
+export function createControlClient(options: ControlClientOptions): ControlClient {
+	// An agent of its own: the global one would follow HTTP_PROXY of the environment.
+	const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+	const timeoutMs = options.timeoutMs ?? 10_000;
+
+	async function request(method: RequestMethod, path: string, body?: unknown): Promise<unknown> {
+		const answer = await exchange(method, path, body);
+		const value = parseAnswer(answer.text);
+		if (answer.status >= 200 && answer.status < 300) return value;
+		throw toRefusal(answer.status, value, `${method} ${path}`);
+	}
+
+	function exchange(method: RequestMethod, path: string, body: unknown): Promise<{ status: number; text: string }> {
+		const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+		const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+		const headers: Record<string, string | number> = { authorization: `Bearer ${options.token}` };
+		if (text !== undefined) {
+			headers["content-type"] = typeof body === "string" ? "application/yaml" : "application/json";
+			headers["content-length"] = Buffer.byteLength(text);
+		}
+		const call = openRequest(new URL(path, options.adminUrl), { method, agent, headers, timeout: timeoutMs });
+		const fail = (cause: unknown): void =>
+			reject(
+				new MeshError("CONTROL_PLANE_UNREACHABLE", `the control plane at ${options.adminUrl} does not answer`, {
+					cause,
+				}),
+			);
+		call.on("timeout", () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
+		call.on("error", fail);
+		call.on("response", (response) => {
+			readAnswer(response).then((read) => resolve({ status: response.statusCode ?? 0, text: read }), fail);
+		});
+		call.end(text);
+		return promise;
+	}
+
+	return {
+		request,
+		async list(path) {
+			const value = (await request("GET", path)) as { readonly items?: unknown } | undefined;
+			return Array.isArray(value?.items) ? value.items : [];
+		},
+		async isReady() {
+			try {
+				return (await exchange("GET", "/ready", undefined)).status === 200;
+			} catch (error) {
+				if (error instanceof MeshError) return false;
+				throw error;
+			}
+		},
+		close: () => agent.destroy(),
+	};
+}
+
+async function readAnswer(response: IncomingMessage): Promise<string> {
+	const chunks: Buffer[] = [];
+	let length = 0;
+	for await (const chunk of response as AsyncIterable<Buffer>) {
+		length += chunk.length;
+		if (length > maxAnswerBytes) throw new Error(`answer of more than ${maxAnswerBytes} bytes`);
+		chunks.push(chunk);
+	}
+	return Buffer.concat(chunks).toString("utf8");
+}
+
+/** JSON when it is some; plain text as it is. */
+function parseAnswer(text: string): unknown {
+	if (text === "") return undefined;
+	try {
+		return JSON.parse(text);
+	} catch {
+		return text;
+	}
+}
+
+function toRefusal(status: number, value: unknown, what: string): MeshError {
+	const answer = (typeof value === "object" && value !== null ? value : {}) as {
+		readonly code?: unknown;
+		readonly message?: unknown;
+		readonly problems?: unknown;
+	};
+	const code = typeof answer.code === "string" ? answer.code : status === 401 ? "UNAUTHENTICATED" : "REQUEST_REFUSED";
+	const message =
+		typeof answer.message === "string" ? answer.message : `the control plane answered ${status} to ${what}`;
+	return new RefusalError(code, message, status, Array.isArray(answer.problems) ? answer.problems : []);
+}
+
+/** A refusal with every problem that the control plane found. */
+export class RefusalError extends MeshError {
+	readonly status: number;
+	readonly problems: readonly unknown[];
+
+	constructor(code: string, message: string, status: number, problems: readonly unknown[]) {
+		super(code, message);
+		this.status = status;
+		this.problems = problems;
+	}
+}

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type CliHost, type ControlFile, runCli } from "./index.ts";
+
+interface Run {
+	readonly code: number;
+	readonly out: string;
+	readonly err: string;
+}
+
+interface Asked {
+	readonly method: string;
+	readonly path: string;
+	readonly body?: unknown;
+}
+
+/** A folder with live meshes of these names, and a host whose admin API answers from `answers`. */
+function createDesk(t: TestContext, meshes: readonly string[], answers: Record<string, readonly unknown[]> = {}) {
+	const folder = mkdtempSync(join(tmpdir(), "amime-cli-"));
+	t.after(() => rmSync(folder, { recursive: true }));
+	for (const name of meshes) {
+		mkdirSync(join(folder, ".amime", name), { recursive: true });
+		const control: ControlFile = {
+			pid: process.pid,
+			adminUrl: `http://127.0.0.1/${name}`,
+			xdsAddress: "",
+			token: "secret",
+		};
+		writeFileSync(join(folder, ".amime", name, "control.json"), JSON.stringify(control));
+	}
+	const asked: Asked[] = [];
+	const connected: ControlFile[] = [];
+	async function run(...args: string[]): Promise<Run> {
+		const out: string[] = [];
+		const err: string[] = [];
+		const host: CliHost = {
+			out: { write: (text) => out.push(text), isTerminal: false },
+			err: { write: (text) => err.push(text), isTerminal: false },
+			allowsColour: true,
+			folder,
+			version: "1.2.3",
+			readStdin: async () => "kind: Service",
+			connect: (control) => {
+				connected.push(control);
+				return {
+					list: async (path) => {
+						asked.push({ method: "GET", path });
+						return answers[path] ?? [];
+					},
+					request: async (method, path, body) => {
+						asked.push({ method, path, body });
+						return { items: [{ kind: "Service", namespace: "shop", name: "web", result: "created" }] };
+					},
+				};
+			},
+			runUp: async () => 0,
+			runProxy: async () => 7,
+			runControlPlane: async () => 0,
+		};
+		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
+	}
+	return { run, asked, connected, folder };
+}
+
+test("a mistyped command, option, kind or choice is answered with the nearest one, in one line", async (t) => {
+	const { run } = createDesk(t, ["shop"]);
+	const cases: readonly (readonly [args: string[], nearest: string])[] = [
+		[["statsu"], "status"],
+		[["status", "--outptu", "json"], "--output"],
+		[["get", "servce"], "service"],
+		[["get", "-o", "jsn"], "json"],
+		[["completion", "fis"], "fish"],
+	];
+	for (const [args, nearest] of cases) {
+		const { code, err } = await run(...args);
+		assert.equal(code, 2, args.join(" "));
+		assert.match(err, new RegExp(`^amime: [^\\n]*did you mean '${nearest}'\\?[^\\n]*\\n$`), args.join(" "));
+	}
+});
+
+test("every command explains itself with examples", async (t) => {
+	const { run } = createDesk(t, []);
+	const { out } = await run("--help");
+	const names = [...out.matchAll(/^ {2}([a-z-]+) (?:\[|<| )/gm)].map((match) => match[1]!);
+	assert.ok(names.length >= 12, names.join(" "));
+	for (const name of names) {
+		if (name === "help" || name === "version") continue;
+		const help = await run(name, "--help");
+		assert.equal(help.code, 0);
+		assert.match(help.out, /Usage: amime/, name);
+		assert.match(help.out, /Examples:\n {2}\$/, name);
+	}
+});
+
+test("the running mesh is found by itself when there is one, and asked for when there are several", async (t) => {
+	const none = createDesk(t, []);
+	assert.match((await none.run("status")).err, /no mesh runs here.*\[MESH_NOT_RUNNING\]/);
+	const one = createDesk(t, ["shop"]);
+	assert.equal((await one.run("status")).code, 0);
+	assert.equal(one.connected[0]!.adminUrl, "http://127.0.0.1/shop");
+	const two = createDesk(t, ["shop", "other"]);
+	assert.match((await two.run("status")).err, /several meshes run here.*\.amime\/shop.*\[MESH_AMBIGUOUS\]/);
+	assert.equal((await two.run("status", "--state", ".amime/other")).code, 0);
+	assert.equal(two.connected[0]!.adminUrl, "http://127.0.0.1/other");
+});
+
+test("a state folder whose process has ended counts as no running mesh", async (t) => {
+	const desk = createDesk(t, ["shop"]);
+	const control = { pid: 2 ** 22 + 1, adminUrl: "http://127.0.0.1/", xdsAddress: "", token: "secret" };
+	writeFileSync(join(desk.folder, ".amime/shop/control.json"), JSON.stringify(control));
+	assert.match((await desk.run("get")).err, /MESH_NOT_RUNNING/);
+	assert.match((await desk.run("get", "--state", ".amime/shop")).err, /process \d+ has ended/);
+});
+
+test("status shows each proxy by type and says why one refused", async (t) => {
+	const type = (name: string, state: string, reason?: string) => ({
+		typeUrl: `type.googleapis.com/envoy.config.${name}`,
+		state,
+		resources: 1,
+		...(reason === undefined ? {} : { reason }),
+	});
+	const { run } = createDesk(t, ["shop"], {
+		"/v1/proxies": [
+			{
+				nodeId: "sidecar~x",
+				instance: "shop/web-0",
+				types: [type("cluster.v3.Cluster", "SYNCED"), type("listener.v3.Listener", "NACKED", "unknown filter")],
+			},
+		],
+		"/v1/workloads": [
+			{
+				namespace: "shop",
+				name: "web",
+				pattern: "sidecar",
+				sidecar: "amime",
+				identity: "spiffe://x",
+				replicas: 1,
+				ports: [],
+			},
+		],
+		"/v1/instances": [{ namespace: "shop", name: "web-0", workload: "web", health: "ready" }],
+	});
+	const { out } = await run("status");
+	assert.match(out, /shop\/web +sidecar \(amime\) +spiffe:\/\/x +1\/1 ready/);
+	assert.match(out, /PROXY +CDS +LDS +EDS +RDS\nshop\/web-0 +SYNCED +NACKED +- +-/);
+	assert.match(out, /NACKED shop\/web-0 Listener: unknown filter/);
+	assert.doesNotMatch(out, /\x1b/, "no colour off a terminal");
+	assert.equal(JSON.parse((await run("status", "-o", "json")).out).proxies[0].instance, "shop/web-0");
+});
+
+test("get, apply and delete speak to the admin API and never print the token", async (t) => {
+	const service = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop" } };
+	const desk = createDesk(t, ["shop"], {
+		"/v1/config?kind=Service&name=web": [service],
+		"/v1/config?kind=Service&namespace=shop&name=web": [service],
+	});
+	assert.match((await desk.run("get", "svc", "shop/web")).out, /Service +shop +web/);
+	assert.match((await desk.run("get", "svc", "web", "-o", "yaml")).out, /^apiVersion: v1\n/);
+	assert.match((await desk.run("get", "svc", "wbe")).err, /there is no Service wbe.*\[OBJECT_NOT_FOUND\]/);
+	assert.equal((await desk.run("apply", "-f", "-")).out, "Service shop/web created\n");
+	assert.deepEqual(desk.asked.at(-1), { method: "PUT", path: "/v1/config", body: "kind: Service" });
+	assert.match((await desk.run("apply", "-f", "none.yaml")).err, /cannot read none\.yaml.*\[FILE_UNREADABLE\]/);
+	assert.equal((await desk.run("delete", "service", "web")).out, "Service shop/web deleted\n");
+	assert.equal(desk.asked.at(-1)!.path, "/v1/config/Service/shop/web");
+	const everything = await desk.run("status", "-o", "json");
+	assert.doesNotMatch(everything.out + everything.err, /secret/);
+});
+
+test("proxy takes Envoy's flags and hands on the exit code", async (t) => {
+	const { run } = createDesk(t, []);
+	const flags = ["-c", "envoy.yaml", "--concurrency", "2", "--base-id", "3", "-l", "warning", "--drain-time-s", "5"];
+	assert.equal((await run("proxy", ...flags)).code, 7);
+	assert.match((await run("proxy")).err, /no bootstrap given.*\[BOOTSTRAP_MISSING\]/);
+});

@@ -1,0 +1,52 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { MeshError } from "../../core/index.ts";
+import { type CliContext, openMesh, withExamples, withState } from "../context.ts";
+import type { ConfigProblem } from "../mesh/admin-api.ts";
+import { formatProblem } from "../output/problems.ts";
+
+interface ApplyAnswer {
+	readonly items?: readonly {
+		readonly kind: string;
+		readonly namespace?: string;
+		readonly name: string;
+		readonly result?: string;
+	}[];
+	readonly problems?: readonly ConfigProblem[];
+}
+
+/** `amime apply -f FILE`: puts documents into the running mesh. */
+export function addApplyCommand(program: Command, context: CliContext): void {
+	const { host } = context;
+	const command = program
+		.command("apply")
+		.description("create or change configuration objects of the running mesh")
+		.requiredOption("-f, --file <file>", "documents in YAML or JSON; - reads standard input")
+		.action(async (options: { readonly file: string; readonly state?: string }) => {
+			const mesh = openMesh(context, options);
+			const text =
+				options.file === "-"
+					? await host.readStdin()
+					: await readDocuments(resolve(host.folder, options.file), options.file);
+			const answer = (await mesh.request("PUT", "/v1/config", text)) as ApplyAnswer;
+			for (const item of answer.items ?? []) {
+				const name = item.namespace === undefined ? item.name : `${item.namespace}/${item.name}`;
+				host.out.write(`${item.kind} ${name} ${item.result ?? "configured"}\n`);
+			}
+			for (const problem of answer.problems ?? [])
+				host.err.write(`${context.palette.warn("warning")} ${formatProblem(problem)}\n`);
+		});
+	withExamples(withState(command), [
+		["amime apply -f route.yaml", "put what the file holds into the mesh"],
+		["cat route.yaml | amime apply -f -", "the same from standard input"],
+	]);
+}
+
+async function readDocuments(path: string, given: string): Promise<string> {
+	try {
+		return await readFile(path, "utf8");
+	} catch (cause) {
+		throw new MeshError("FILE_UNREADABLE", `cannot read ${given}`, { cause });
+	}
+}

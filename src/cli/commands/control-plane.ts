@@ -1,0 +1,21 @@
+import type { Command } from "commander";
+import { logLevels } from "../../core/index.ts";
+import { type CliContext, withExamples } from "../context.ts";
+import type { ControlPlaneCommandOptions } from "../host.ts";
+import { createChoiceOption } from "../parse-arguments.ts";
+
+/** `amime control-plane`: configuration, registry, CA, xDS and the admin API in one process. */
+export function addControlPlaneCommand(program: Command, context: CliContext): void {
+	const command = program
+		.command("control-plane")
+		.description("run the control plane alone: config, registry, certificate authority, xDS, admin API")
+		.option("--config <folder>", "folder with the configuration documents; it is watched")
+		.option("--state <folder>", "where certificates and registry are kept (default: ./.amime/<name of config folder>)")
+		.option("--xds-address <host:port>", "where xDS answers", "127.0.0.1:15010")
+		.option("--admin-address <host:port>", "where the admin API answers", "127.0.0.1:15014")
+		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", logLevels, "info"))
+		.action(async (options: ControlPlaneCommandOptions) => {
+			context.setExitCode(await context.host.runControlPlane(options));
+		});
+	withExamples(command, [["amime control-plane --config ./mesh", "serve xDS for the documents in ./mesh"]]);
+}

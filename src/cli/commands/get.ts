@@ -1,0 +1,68 @@
+import type { Command } from "commander";
+import { MeshError } from "../../core/index.ts";
+import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
+import { kindNames, resolveKind } from "../kinds.ts";
+import type { ConfigDocument } from "../mesh/admin-api.ts";
+import { formatTable } from "../output/table.ts";
+
+interface GetOptions extends MeshOptions {
+	readonly namespace?: string;
+}
+
+/** `amime get [kind] [name]`: the configuration objects in force. */
+export function addGetCommand(program: Command, context: CliContext): void {
+	const command = program
+		.command("get")
+		.description("show configuration objects")
+		.argument("[kind]", `${kindNames.map((name) => name.kind.toLowerCase()).join(", ")}, or all`, "all")
+		.argument("[name]", "one object's name, or namespace/name")
+		.option("-n, --namespace <namespace>", "only of this namespace")
+		.action(async (kindWord: string, given: string | undefined, options: GetOptions) => {
+			const query = buildQuery(kindWord, given, options.namespace);
+			const objects = (await openMesh(context, options).list(`/v1/config${query}`)) as ConfigDocument[];
+			if (given !== undefined && objects.length === 0) {
+				throw new MeshError(
+					"OBJECT_NOT_FOUND",
+					`there is no ${resolveKind(kindWord)} ${given}; 'amime get ${kindWord}' lists them`,
+				);
+			}
+			const one = given !== undefined && objects.length === 1;
+			await print(context, options.output, one ? objects[0] : objects, () => formatObjects(objects));
+		});
+	withExamples(withMeshOptions(command), [
+		["amime get", "every object"],
+		["amime get httproute reviews -o yaml", "one object as a document"],
+	]);
+}
+
+function buildQuery(kindWord: string, given: string | undefined, namespaceOption: string | undefined): string {
+	const query = new URLSearchParams();
+	if (kindWord !== "all") query.set("kind", resolveKind(kindWord));
+	const { namespace, name } = splitName(given, namespaceOption);
+	if (namespace !== undefined) query.set("namespace", namespace);
+	if (name !== undefined) query.set("name", name);
+	return query.size === 0 ? "" : `?${query}`;
+}
+
+/** Takes `name` and `namespace/name`. */
+export function splitName(
+	given: string | undefined,
+	namespace: string | undefined,
+): { readonly namespace?: string; readonly name?: string } {
+	const [first, second] = (given ?? "").split("/");
+	if (second !== undefined) return { namespace: first!, name: second };
+	return { ...(namespace === undefined ? {} : { namespace }), ...(given === undefined ? {} : { name: given }) };
+}
+
+function formatObjects(objects: readonly ConfigDocument[]): string {
+	if (objects.length === 0) return "no objects\n";
+	const rows = objects.map((object) => [
+		object.kind,
+		object.metadata.namespace ?? "-",
+		object.metadata.name,
+		object.source === undefined
+			? "-"
+			: `${object.source.file}${object.source.line > 0 ? `:${object.source.line}` : ""}`,
+	]);
+	return formatTable(["KIND", "NAMESPACE", "NAME", "SOURCE"], rows);
+}

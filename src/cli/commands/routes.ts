@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
+import type { RouteStatus } from "../mesh/admin-api.ts";
+import { formatTable } from "../output/table.ts";
+import { splitName } from "./get.ts";
+
+/** `amime routes [service]`: where requests for a service go, rule by rule. */
+export function addRoutesCommand(program: Command, context: CliContext): void {
+	const command = program
+		.command("routes")
+		.description("show where requests for each service go, in the order in which rules are tried")
+		.argument("[service]", "one service's name, or namespace/name")
+		.option("-n, --namespace <namespace>", "only of this namespace")
+		.action(async (given: string | undefined, options: MeshOptions & { readonly namespace?: string }) => {
+			const query = toServiceQuery(given, options.namespace);
+			const routes = (await openMesh(context, options).list(`/v1/routes${query}`)) as RouteStatus[];
+			await print(context, options.output, routes, () => formatRoutes(routes));
+		});
+	withExamples(withMeshOptions(command), [["amime routes reviews", "the canary of the example"]]);
+}
+
+/** The query `?service=&namespace=` of the lists that can be narrowed to one service. */
+export function toServiceQuery(given: string | undefined, namespaceOption: string | undefined): string {
+	const { namespace, name } = splitName(given, namespaceOption);
+	const query = new URLSearchParams();
+	if (name !== undefined) query.set("service", name);
+	if (namespace !== undefined) query.set("namespace", namespace);
+	return query.size === 0 ? "" : `?${query}`;
+}
+
+function formatRoutes(routes: readonly RouteStatus[]): string {
+	if (routes.length === 0) return "no routes\n";
+	const rows = routes.map((route) => [
+		`${route.namespace}/${route.service}:${route.port}`,
+		route.match,
+		route.action,
+		route.route ?? "(default)",
+	]);
+	return formatTable(["SERVICE", "MATCH", "ACTION", "FROM"], rows);
+}

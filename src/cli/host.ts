@@ -1,0 +1,61 @@
+import type { AdminApi, ControlFile } from "./mesh/admin-api.ts";
+
+/** Where text goes. */
+export interface TextSink {
+	write(text: string): unknown;
+	/** Whether a person reads it: decides about colour. */
+	readonly isTerminal: boolean;
+}
+
+/** What the command line needs from the process it runs in; src/main fills it in. */
+export interface CliHost {
+	readonly out: TextSink;
+	readonly err: TextSink;
+	/** False when `NO_COLOR` is set. */
+	readonly allowsColour: boolean;
+	/** The working directory. */
+	readonly folder: string;
+	/** Of this package. */
+	readonly version: string;
+	readStdin(): Promise<string>;
+	connect(control: ControlFile): AdminApi;
+	/** Each runs until it is told to stop, and answers with the exit code. */
+	runUp(options: UpCommandOptions): Promise<number>;
+	runProxy(options: ProxyCommandOptions): Promise<number>;
+	runControlPlane(options: ControlPlaneCommandOptions): Promise<number>;
+}
+
+/** `amime up` as given. */
+export interface UpCommandOptions {
+	readonly folder: string;
+	readonly state?: string;
+	readonly output: "table" | "json";
+	readonly adminPort?: number;
+	readonly xdsPort?: number;
+	readonly logLevel: string;
+}
+
+/** `amime control-plane` as given. */
+export interface ControlPlaneCommandOptions {
+	readonly config?: string;
+	readonly state?: string;
+	readonly adminAddress: string;
+	readonly xdsAddress: string;
+	readonly logLevel: string;
+}
+
+/** `amime proxy` as given: Envoy's flags. */
+export interface ProxyCommandOptions {
+	readonly configPath?: string;
+	readonly configYaml?: string;
+	readonly mode: "serve" | "validate";
+	readonly concurrency?: number;
+	readonly serviceNode?: string;
+	readonly serviceCluster?: string;
+	readonly serviceZone?: string;
+	readonly drainTimeSeconds: number;
+	readonly parentShutdownTimeSeconds?: number;
+	readonly logLevel: string;
+	/** Folder for what must outlive a restart: the last good configuration. */
+	readonly state?: string;
+}

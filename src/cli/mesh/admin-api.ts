@@ -1,0 +1,98 @@
+import type { PortProtocol, WorkloadInstance } from "../../model/index.ts";
+
+/** `control.json` of a state folder: where the control plane of a running mesh answers. */
+export interface ControlFile {
+	/** The process that holds the mesh: `amime up`, or a control plane on its own. */
+	readonly pid: number;
+	readonly adminUrl: string;
+	readonly xdsAddress: string;
+	readonly token: string;
+}
+
+/** The admin API of the control plane. Both reject with a MeshError when it cannot be reached or refuses. */
+export interface AdminApi {
+	/** The items of a list such as `/v1/instances`. */
+	list(path: string): Promise<readonly unknown[]>;
+	/** Any other request; `body` goes as YAML when it is text, else as JSON. */
+	request(method: "GET" | "PUT" | "POST" | "DELETE", path: string, body?: unknown): Promise<unknown>;
+}
+
+export type SyncState = "SYNCED" | "STALE" | "NACKED" | "NOT_SENT";
+
+/** What one proxy has of one resource type. */
+export interface TypeStatus {
+	readonly typeUrl: string;
+	readonly state: SyncState;
+	readonly sentVersion?: string;
+	readonly ackedVersion?: string;
+	readonly reason?: string;
+	readonly resources: number;
+}
+
+/** One connected proxy. */
+export interface ProxyStatus {
+	readonly nodeId: string;
+	/** `namespace/name`; absent for a proxy that belongs to no instance. */
+	readonly instance?: string;
+	readonly types: readonly TypeStatus[];
+}
+
+/** A Workload with its identity. */
+export interface WorkloadStatus {
+	readonly namespace: string;
+	readonly name: string;
+	readonly pattern: string;
+	readonly sidecar?: string;
+	readonly identity?: string;
+	readonly replicas: number;
+	readonly ports: readonly { readonly name: string; readonly protocol: PortProtocol }[];
+}
+
+export type InstanceStatus = WorkloadInstance;
+
+/** One rule of the routing of one service port. */
+export interface RouteStatus {
+	readonly namespace: string;
+	readonly service: string;
+	readonly port: number;
+	readonly match: string;
+	readonly action: string;
+	readonly route?: string;
+}
+
+export interface EndpointStatus {
+	readonly namespace: string;
+	readonly service: string;
+	readonly port: number;
+	readonly address: string;
+	readonly meshPort: number;
+	readonly instance: string;
+	readonly health: string;
+	readonly tls: boolean;
+}
+
+export interface CertificateStatus {
+	readonly spiffeId: string;
+	readonly serial: string;
+	readonly notBefore: string;
+	readonly notAfter: string;
+}
+
+/** A configuration object as a document. */
+export interface ConfigDocument {
+	readonly apiVersion: string;
+	readonly kind: string;
+	readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+	readonly source?: { readonly file: string; readonly line: number };
+	readonly [key: string]: unknown;
+}
+
+/** A fault in a document, as the control plane tells it. */
+export interface ConfigProblem {
+	readonly file?: string;
+	readonly line?: number;
+	readonly kind?: string;
+	readonly name?: string;
+	readonly path?: string;
+	readonly problem: string;
+}

@@ -1,0 +1,11 @@
+/** The formats of `-o`. */
+export const outputFormats = ["table", "json", "yaml"] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
+/** Renders `value` as JSON or YAML, or as the table that `toTable` makes. */
+export async function render(format: OutputFormat, value: unknown, toTable: () => string): Promise<string> {
+	if (format === "table") return toTable();
+	if (format === "json") return `${JSON.stringify(value, undefined, 2)}\n`;
+	const { stringify } = await import("yaml");
+	return stringify(value);
+}

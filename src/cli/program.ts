@@ -1,0 +1,85 @@
+import { Command, CommanderError } from "commander";
+import { describeError, MeshError } from "../core/index.ts";
+import { addApplyCommand } from "./commands/apply.ts";
+import { addCertsCommand } from "./commands/certs.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
+import { addControlPlaneCommand } from "./commands/control-plane.ts";
+import { addDeleteCommand } from "./commands/delete.ts";
+import { addEndpointsCommand } from "./commands/endpoints.ts";
+import { addGetCommand } from "./commands/get.ts";
+import { addProxyCommand } from "./commands/proxy.ts";
+import { addRoutesCommand } from "./commands/routes.ts";
+import { addStatusCommand } from "./commands/status.ts";
+import { addUpCommand } from "./commands/up.ts";
+import { addVersionCommand } from "./commands/version.ts";
+import { type CliContext, createContext } from "./context.ts";
+import type { CliHost } from "./host.ts";
+
+/** Runs one command line (without program and script) and answers with the exit code: 0, 1 for a failure, 2 for bad usage. */
+export async function runCli(args: readonly string[], host: CliHost): Promise<number> {
+	let exitCode = 0;
+	const context = createContext(host, (code) => {
+		exitCode = code;
+	});
+	try {
+		await createProgram(context).parseAsync([...args], { from: "user" });
+		return exitCode;
+	} catch (error) {
+		if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+		if (!(error instanceof MeshError)) throw error;
+		host.err.write(formatFailure(error));
+		return error.code === "KIND_UNKNOWN" ? 2 : 1;
+	}
+}
+
+/** One line for a user's, a peer's or the network's mistake. */
+export function formatFailure(error: MeshError): string {
+	return `amime: ${describeError(error)} [${error.code}]\n`;
+}
+
+function createProgram(context: CliContext): Command {
+	const { host } = context;
+	const program = new Command("amime")
+		.description("A complete service mesh: control plane, data plane, registry, identity and telemetry")
+		.usage("<command> [options]")
+		.helpCommand("help [command]", "show how a command is used")
+		.helpOption("-h, --help", "show this")
+		.showSuggestionAfterError(true)
+		.exitOverride()
+		.configureOutput({
+			writeOut: (text) => host.out.write(text),
+			writeErr: (text) => host.err.write(text),
+			outputError: (text, write) => write(formatUsageFailure(text)),
+		})
+		.addHelpText(
+			"after",
+			"\nExamples:\n  $ amime up examples/shop      start a mesh on this machine\n  $ amime status                what every proxy has\n",
+		);
+	for (const add of [
+		addUpCommand,
+		addStatusCommand,
+		addGetCommand,
+		addApplyCommand,
+		addDeleteCommand,
+		addRoutesCommand,
+		addEndpointsCommand,
+		addCertsCommand,
+		addProxyCommand,
+		addControlPlaneCommand,
+		addCompletionCommand,
+		addVersionCommand,
+	]) {
+		add(program, context);
+	}
+	return program;
+}
+
+/** Commander says `error: unknown command 'x'` and its suggestion on a second line; a failure is one line here. */
+function formatUsageFailure(text: string): string {
+	const [sentence = "", ...rest] = text.trim().split("\n");
+	const hint = rest.join(" ").replace(/^\(Did you mean (.*)\?\)$/, " (did you mean '$1'?)");
+	return `amime: ${sentence
+		.replace(/^error: /, "")
+		.replace(/(is invalid.*?)\. /, "$1: ")
+		.replace(/\.$/, "")}${hint} [USAGE]\n`;
+}
