@@ -1,0 +1,137 @@
+import {
+	type AuthorizationPolicy,
+	type DestinationRule,
+	formatObjectName,
+	type HttpRoute,
+	type Labels,
+	type Mesh,
+	matchesLabels,
+	type ObjectName,
+	type PeerAuthentication,
+	type Service,
+	type Workload,
+	type WorkloadInstance,
+} from "../../model/index.ts";
+import { compareAge, compareText, hostOf } from "./names.ts";
+
+/** A mesh with the look-ups translation needs; every list is in an order that does not depend on the order of objects. */
+export interface MeshIndex {
+	readonly mesh: Mesh;
+	/** By host: `reviews.shop.svc.cluster.local`. */
+	readonly services: readonly Service[];
+	readonly instances: readonly WorkloadInstance[];
+	service(name: ObjectName): Service | undefined;
+	workload(name: ObjectName): Workload | undefined;
+	instance(name: ObjectName): WorkloadInstance | undefined;
+	/** Instances that the service selects, whatever their health. */
+	instancesOf(service: Service): readonly WorkloadInstance[];
+	/** Routes with this service as a parent, older first. */
+	routesOf(service: ObjectName): readonly HttpRoute[];
+	/** Rules of one namespace, older first. */
+	destinationRulesIn(namespace: string): readonly DestinationRule[];
+	/** Policies of one namespace, older first. */
+	peerAuthenticationsIn(namespace: string): readonly PeerAuthentication[];
+	/** Policies of one namespace by name. */
+	authorizationPoliciesIn(namespace: string): readonly AuthorizationPolicy[];
+	/** Service accounts of the workloads that the service selects, declared or running. */
+	serviceAccountsOf(service: Service): readonly string[];
+}
+
+/** Indexes a mesh: linear in its objects. */
+export function createMeshIndex(mesh: Mesh): MeshIndex {
+	const services = [...mesh.services].sort((a, b) => compareText(hostOf(a, mesh.settings), hostOf(b, mesh.settings)));
+	const instances = sortByName(mesh.instances);
+	const workloads = sortByName(mesh.workloads);
+	const servicesByName = indexByName(services);
+	const workloadsByName = indexByName(workloads);
+	const instancesByName = indexByName(instances);
+	const instancesByLabel = groupByLabel(instances);
+	const workloadsByLabel = groupByLabel(workloads);
+	const routes = groupRoutes(mesh.httpRoutes);
+	const destinationRules = groupBy([...mesh.destinationRules].sort(compareAge), (rule) => rule.namespace);
+	const peerAuthentications = groupBy([...mesh.peerAuthentications].sort(compareAge), (policy) => policy.namespace);
+	const authorizationPolicies = groupBy(sortByName(mesh.authorizationPolicies), (policy) => policy.namespace);
+	const members = new Map<Service, readonly WorkloadInstance[]>();
+	const instancesOf = (service: Service): readonly WorkloadInstance[] => {
+		let selected = members.get(service);
+		if (selected === undefined) {
+			selected = select(instancesByLabel, service);
+			members.set(service, selected);
+		}
+		return selected;
+	};
+	return {
+		mesh,
+		services,
+		instances,
+		service: (name) => servicesByName.get(formatObjectName(name)),
+		workload: (name) => workloadsByName.get(formatObjectName(name)),
+		instance: (name) => instancesByName.get(formatObjectName(name)),
+		instancesOf,
+		routesOf: (service) => routes.get(formatObjectName(service)) ?? [],
+		destinationRulesIn: (namespace) => destinationRules.get(namespace) ?? [],
+		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],
+		authorizationPoliciesIn: (namespace) => authorizationPolicies.get(namespace) ?? [],
+		serviceAccountsOf(service) {
+			const declared = select(workloadsByLabel, service).map((workload) => workload.serviceAccount);
+			const running = instancesOf(service).map((instance) => instance.serviceAccount);
+			return [...new Set([...declared, ...running])].sort(compareText);
+		},
+	};
+}
+
+interface Labelled extends ObjectName {
+	readonly labels: Labels;
+}
+
+/** Objects by `namespace`, label and value, so that a selector looks only at those that share a pair with it. */
+function groupByLabel<T extends Labelled>(objects: readonly T[]): Map<string, T[]> {
+	const groups = new Map<string, T[]>();
+	for (const object of objects)
+		for (const [key, value] of Object.entries(object.labels))
+			append(groups, labelKey(object.namespace, key, value), object);
+	return groups;
+}
+
+function select<T extends Labelled>(groups: Map<string, T[]>, service: Service): readonly T[] {
+	const pairs = Object.entries(service.selector ?? {});
+	if (pairs.length === 0) return [];
+	let smallest: readonly T[] | undefined;
+	for (const [key, value] of pairs) {
+		const group = groups.get(labelKey(service.namespace, key, value)) ?? [];
+		if (smallest === undefined || group.length < smallest.length) smallest = group;
+	}
+	return smallest!.filter((object) => matchesLabels(service.selector!, object.labels));
+}
+
+function labelKey(namespace: string, key: string, value: string): string {
+	return `${namespace}\u0000${key}\u0000${value}`;
+}
+
+function groupRoutes(routes: readonly HttpRoute[]): Map<string, HttpRoute[]> {
+	const groups = new Map<string, HttpRoute[]>();
+	for (const route of [...routes].sort(compareAge))
+		for (const parent of new Set(route.parents.map(({ service }) => formatObjectName(service))))
+			append(groups, parent, route);
+	return groups;
+}
+
+function sortByName<T extends ObjectName>(objects: readonly T[]): T[] {
+	return [...objects].sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+}
+
+function indexByName<T extends ObjectName>(objects: readonly T[]): Map<string, T> {
+	return new Map(objects.map((object) => [formatObjectName(object), object]));
+}
+
+function groupBy<T>(objects: readonly T[], keyOf: (object: T) => string): Map<string, T[]> {
+	const groups = new Map<string, T[]>();
+	for (const object of objects) append(groups, keyOf(object), object);
+	return groups;
+}
+
+function append<T>(groups: Map<string, T[]>, key: string, object: T): void {
+	const group = groups.get(key);
+	if (group === undefined) groups.set(key, [object]);
+	else group.push(object);
+}

@@ -1,0 +1,96 @@
+import { create, type DescMessage, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type Any, AnySchema, type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
+import { type Address, AddressSchema } from "../../api/gen/envoy/config/core/v3/address_pb.js";
+import {
+	HeaderValueOption_HeaderAppendAction as AppendAction,
+	type HeaderValueOption,
+	HeaderValueOptionSchema,
+} from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+	ApiConfigSource_ApiType,
+	ApiVersion,
+	type ConfigSource,
+	ConfigSourceSchema,
+} from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
+import { type StringMatcher, StringMatcherSchema } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
+import { typeUrlOf } from "../../api/index.ts";
+
+/** The static cluster of every bootstrap that leads to the secret server beside the proxy, as Istio names it. */
+export const sdsClusterName = "sds-grpc";
+
+/** Packs a message given by its fields. */
+export function packAny<D extends DescMessage>(schema: D, init: MessageInitShape<D>): Any {
+	return packMessage(schema, create(schema, init));
+}
+
+/** Packs a message. */
+export function packMessage<D extends DescMessage>(schema: D, message: MessageShape<D>): Any {
+	return create(AnySchema, { typeUrl: typeUrlOf(schema), value: toBinary(schema, message) });
+}
+
+/** A named extension, as filters, transport sockets and access logs are given. */
+export function extension<D extends DescMessage>(name: string, schema: D, init: MessageInitShape<D>) {
+	return { name, configType: { case: "typedConfig" as const, value: packAny(schema, init) } };
+}
+
+export function duration(ms: number): Duration {
+	const seconds = Math.floor(ms / 1000);
+	return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) });
+}
+
+export function socketAddress(address: string, port: number): Address {
+	return create(AddressSchema, {
+		address: {
+			case: "socketAddress",
+			value: { address, portSpecifier: { case: "portValue", value: port } },
+		},
+	});
+}
+
+/** Resources come over the stream that delivered their parent; a proxy waits for them however long it takes. */
+export function adsSource(): ConfigSource {
+	return create(ConfigSourceSchema, {
+		configSourceSpecifier: { case: "ads", value: {} },
+		initialFetchTimeout: duration(0),
+		resourceApiVersion: ApiVersion.V3,
+	});
+}
+
+/** Secrets come from the socket beside the proxy. */
+export function sdsSource(): ConfigSource {
+	return create(ConfigSourceSchema, {
+		configSourceSpecifier: {
+			case: "apiConfigSource",
+			value: {
+				apiType: ApiConfigSource_ApiType.GRPC,
+				transportApiVersion: ApiVersion.V3,
+				setNodeOnFirstMessageOnly: true,
+				grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: sdsClusterName } } }],
+			},
+		},
+		initialFetchTimeout: duration(0),
+		resourceApiVersion: ApiVersion.V3,
+	});
+}
+
+export type StringMatchKind = "exact" | "prefix" | "suffix" | "contains" | "regex";
+
+export function stringMatcher(kind: StringMatchKind, value: string, ignoreCase = false): StringMatcher {
+	return create(StringMatcherSchema, {
+		matchPattern: kind === "regex" ? { case: "safeRegex", value: { regex: value } } : { case: kind, value },
+		ignoreCase,
+	});
+}
+
+/** A header to set (replacing) or to add (appending). Percent signs are doubled: the value is text, no format. */
+export function headerValue(name: string, value: string, action: "set" | "add"): HeaderValueOption {
+	return create(HeaderValueOptionSchema, {
+		header: { key: name.toLowerCase(), value: value.replaceAll("%", "%%") },
+		appendAction: action === "set" ? AppendAction.OVERWRITE_IF_EXISTS_OR_ADD : AppendAction.APPEND_IF_EXISTS_OR_ADD,
+	});
+}
+
+/** Quotes text for use inside a regular expression. */
+export function quoteRegex(text: string): string {
+	return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}

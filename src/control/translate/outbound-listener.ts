@@ -1,0 +1,63 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import type { UpstreamListener } from "../../model/index.ts";
+import { httpConnectionManager, type ProxyKind, tcpProxy } from "./http-connection-manager.ts";
+import type { MeshIndex } from "./mesh-index.ts";
+import { adsSource, socketAddress } from "./messages.ts";
+import { hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
+
+const loopback = "127.0.0.1";
+
+type FiltersInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $typeName?: undefined }>["filterChains"];
+
+/** The forward proxy: any service by its host, and CONNECT tunnels. */
+export function translateHttpProxyListener(index: MeshIndex, port: number, kind: ProxyKind): Listener {
+	return outboundListener(httpProxyName, port, [
+		{ filters: [outboundHttp(index, kind, httpProxyName, httpProxyName, [{ upgradeType: "CONNECT" }])] },
+	]);
+}
+
+/** The loopback listener of one service port; undefined for a service that does not exist (yet). */
+export function translateUpstreamListener(
+	index: MeshIndex,
+	upstream: UpstreamListener,
+	kind: ProxyKind,
+): Listener | undefined {
+	const port = index.service(upstream.service)?.ports.find((candidate) => candidate.port === upstream.port);
+	if (port === undefined) return undefined;
+	const host = hostOf(upstream.service, index.mesh.settings);
+	const name = serviceRouteName(host, port.port);
+	const filter =
+		port.protocol === "http"
+			? outboundHttp(index, kind, `outbound_${name}`, name, [])
+			: tcpProxy(outboundClusterName(host, port.port), outboundClusterName(host, port.port));
+	return outboundListener(`upstream_${host}_${port.port}`, upstream.listenPort, [{ filters: [filter] }]);
+}
+
+function outboundListener(name: string, port: number, filterChains: FiltersInit): Listener {
+	return create(ListenerSchema, {
+		name,
+		address: socketAddress(loopback, port),
+		trafficDirection: TrafficDirection.OUTBOUND,
+		...(filterChains !== undefined && { filterChains }),
+	});
+}
+
+function outboundHttp(
+	index: MeshIndex,
+	kind: ProxyKind,
+	statPrefix: string,
+	routeConfigName: string,
+	upgrades: readonly { readonly upgradeType: string }[],
+) {
+	return httpConnectionManager({
+		kind,
+		reporter: "source",
+		statPrefix,
+		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
+		filters: [],
+		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
+		extra: { upgradeConfigs: [{ upgradeType: "websocket" }, ...upgrades] },
+	});
+}

@@ -1,0 +1,126 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+	type Route,
+	RouteSchema,
+	type VirtualHost,
+	VirtualHostSchema,
+} from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import type { HttpRoute, Service, ServicePort } from "../../model/index.ts";
+import { translateRoutes } from "./http-route.ts";
+import { unprocessedHeader } from "./local-reply.ts";
+import type { MeshIndex } from "./mesh-index.ts";
+import { connectClusterName, hostOf, httpProxyName, serviceRouteName } from "./names.ts";
+import type { ReportProblem } from "./problem.ts";
+
+/** The routes of one service port with the names a client may call it by. */
+export interface ServiceRoutes {
+	readonly host: string;
+	readonly port: number;
+	/** For the forward proxy: short names are only right for clients of the service's own namespace. */
+	readonly virtualHost: VirtualHost;
+	/** For the loopback listener of the service port. */
+	readonly routeConfiguration: RouteConfiguration;
+}
+
+/** Translates one service port for clients of one namespace. */
+export function translateServiceRoutes(
+	index: MeshIndex,
+	service: Service,
+	port: ServicePort,
+	routes: readonly HttpRoute[],
+	clientNamespace: string,
+	report: ReportProblem,
+): ServiceRoutes {
+	const host = hostOf(service, index.mesh.settings);
+	const name = serviceRouteName(host, port.port);
+	const translated = translateRoutes(index, service, port, routes, report);
+	const connect = tunnelRoute({ case: "route", value: connectAction(host, port.port) });
+	return {
+		host,
+		port: port.port,
+		virtualHost: create(VirtualHostSchema, {
+			name,
+			domains: listDomains(service, port.port, host, clientNamespace),
+			routes: [connect, ...translated],
+		}),
+		routeConfiguration: routeConfiguration(name, [
+			create(VirtualHostSchema, { name, domains: ["*"], routes: translated }),
+		]),
+	};
+}
+
+/** The route configuration of the forward proxy: a virtual host a service port, and a clear answer for any other host. */
+export function translateHttpProxyRoutes(services: readonly ServiceRoutes[]): RouteConfiguration {
+	const taken = new Set<string>();
+	const virtualHosts: VirtualHost[] = [];
+	for (const { virtualHost } of services) {
+		// Names are unique by construction, unless a name contains dots: then the first keeps it, for one double spoils the whole.
+		const domains = virtualHost.domains.filter((domain) => !taken.has(domain));
+		for (const domain of domains) taken.add(domain);
+		if (domains.length === virtualHost.domains.length) virtualHosts.push(virtualHost);
+		else if (domains.length > 0) virtualHosts.push(create(VirtualHostSchema, { ...virtualHost, domains }));
+	}
+	return routeConfiguration(httpProxyName, [...virtualHosts, unknownHost]);
+}
+
+/** Names of a service: from any namespace with its own, from its own also short; without a port only for port 80. */
+function listDomains(service: Service, port: number, host: string, clientNamespace: string): string[] {
+	const { name, namespace } = service;
+	const names = [
+		...(namespace === clientNamespace ? [name] : []),
+		`${name}.${namespace}`,
+		`${name}.${namespace}.svc`,
+		host,
+	];
+	return names.flatMap((domain) => (port === 80 ? [domain, `${domain}:80`] : [`${domain}:${port}`]));
+}
+
+function routeConfiguration(name: string, virtualHosts: VirtualHost[]): RouteConfiguration {
+	return create(RouteConfigurationSchema, {
+		name,
+		virtualHosts,
+		responseHeadersToRemove: [unprocessedHeader],
+		validateClusters: false,
+	});
+}
+
+type ActionInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>["action"];
+
+/** A client that tunnels (CONNECT) ends in the service's loopback listener, so that its bytes are routed like any request. */
+function connectAction(host: string, port: number) {
+	return {
+		clusterSpecifier: { case: "cluster" as const, value: connectClusterName(host, port) },
+		upgradeConfigs: [{ upgradeType: "CONNECT", connectConfig: {} }],
+		timeout: { seconds: 0n },
+	};
+}
+
+function tunnelRoute(action: ActionInit): Route {
+	return create(RouteSchema, {
+		name: "connect",
+		match: { pathSpecifier: { case: "connectMatcher", value: {} } },
+		...(action !== undefined && { action }),
+	});
+}
+
+const unknownHostAnswer = {
+	case: "directResponse" as const,
+	value: {
+		status: 502,
+		body: { specifier: { case: "inlineString" as const, value: "the host is no service of the mesh\n" } },
+	},
+};
+
+const unknownHost = create(VirtualHostSchema, {
+	name: "unknown_host",
+	domains: ["*"],
+	routes: [
+		tunnelRoute(unknownHostAnswer),
+		create(RouteSchema, {
+			name: "unknown_host",
+			match: { pathSpecifier: { case: "prefix", value: "/" } },
+			action: unknownHostAnswer,
+		}),
+	],
+});

@@ -1,0 +1,57 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { RawBufferSchema } from "../../api/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import {
+	SubjectAltNameMatcher_SanType,
+	TlsParameters_TlsProtocol,
+} from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import type { CommonTlsContextSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import {
+	DownstreamTlsContextSchema,
+	UpstreamTlsContextSchema,
+} from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import type { StringMatcher } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
+import { extension, sdsSource } from "./messages.ts";
+
+/** Terminates mutual TLS: the peer must show a certificate of the mesh's trust domain. */
+export function downstreamTls(peers: readonly StringMatcher[], alpn: readonly string[]) {
+	return extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
+		commonTlsContext: commonTls(peers, alpn),
+		requireClientCertificate: true,
+	});
+}
+
+/** Starts mutual TLS towards peers with one of these identities. */
+export function upstreamTls(sni: string, peers: readonly StringMatcher[], alpn: readonly string[]) {
+	return extension("envoy.transport_sockets.tls", UpstreamTlsContextSchema, {
+		commonTlsContext: commonTls(peers, alpn),
+		sni,
+	});
+}
+
+export function rawBuffer() {
+	return extension("envoy.transport_sockets.raw_buffer", RawBufferSchema, {});
+}
+
+/** Own certificate `default`, trust bundle `ROOTCA`, TLS 1.3. */
+function commonTls(
+	peers: readonly StringMatcher[],
+	alpn: readonly string[],
+): MessageInitShape<typeof CommonTlsContextSchema> {
+	return {
+		tlsParams: {
+			tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+			tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+		},
+		tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig: sdsSource() }],
+		validationContextType: {
+			case: "combinedValidationContext",
+			value: {
+				defaultValidationContext: {
+					matchTypedSubjectAltNames: peers.map((matcher) => ({ sanType: SubjectAltNameMatcher_SanType.URI, matcher })),
+				},
+				validationContextSdsSecretConfig: { name: "ROOTCA", sdsConfig: sdsSource() },
+			},
+		},
+		alpnProtocols: [...alpn],
+	};
+}
