@@ -1,4 +1,4 @@
-/** Tools without a subject: clock, random, back-off, header lists, log, errors, invariants.
+/** Tools without a subject: clock, random, back-off, header lists, log, errors, nearest words, invariants.
  *  Knows nothing about meshes, and imports no other room. */
 export { type BackoffConfig, computeBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";

@@ -1,5 +1,6 @@
 import type { PortProtocol } from "./instance.ts";
 import type { Labels, ObjectName } from "./names.ts";
+import type { Source } from "./source.ts";
 
 /** A `v1/Service`: a name, and the workloads behind it. */
 export interface Service extends ObjectName {
@@ -7,9 +8,11 @@ export interface Service extends ObjectName {
 	/** Selects instances by label; undefined selects none. */
 	readonly selector?: Labels;
 	readonly ports: readonly ServicePort[];
+	readonly source: Source;
 }
 
 export interface ServicePort {
+	/** Empty when the only port of a service has no name. */
 	readonly name: string;
 	readonly port: number;
 	readonly protocol: PortProtocol;

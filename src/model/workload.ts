@@ -1,8 +1,10 @@
 import type { PortProtocol } from "./instance.ts";
 import type { Labels, ObjectName } from "./names.ts";
+import type { Source } from "./source.ts";
 
 /** A process to run, `amime.dev/v1alpha1` Workload. */
 export interface Workload extends ObjectName {
+	/** With `app`, the name of the workload unless the document gives another. */
 	readonly labels: Labels;
 	/** Program and arguments; run in the folder of the document. */
 	readonly command: readonly string[];
@@ -17,6 +19,7 @@ export interface Workload extends ObjectName {
 	readonly readiness?: ReadinessProbe;
 	/** The folder the document was read from: the working directory of the process. */
 	readonly folder?: string;
+	readonly source: Source;
 }
 
 export interface WorkloadPort {

@@ -1,0 +1,11 @@
+/** Config: documents in the Kubernetes form, from text to the nouns of the model. Reads YAML and JSON with places, checks every
+ *  field against the schemas of the kinds, and reports all problems of all documents at once; a broken document is left out
+ *  alone. Watches folders. Knows neither xDS nor sockets. Specifications: Gateway API v1, Istio networking and security v1. */
+export { type ConfigObject, type ConfigObjectBase, type ConfigObjectOf, formatObjectKey } from "./config-object.ts";
+export type { Place } from "./document/line-index.ts";
+export type { Json } from "./document/node.ts";
+export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
+export { compareProblems, formatProblem, type LocatedProblem } from "./located-problem.ts";
+export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
+export { resolveMeshSettings } from "./mesh/settings.ts";
+export { type ParsedDocuments, type ParseOptions, parseDocuments } from "./parse-documents.ts";

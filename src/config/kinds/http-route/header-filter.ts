@@ -1,0 +1,80 @@
+import type { HeaderFilter } from "../../../model/index.ts";
+import { list } from "../../schema/collections.ts";
+import { object, optional, required } from "../../schema/object.ts";
+import { quote, string } from "../../schema/scalars.ts";
+import { type Reader, refine, type Schema } from "../../schema/schema.ts";
+
+/** A name of a header field (RFC 9110 token), read in lower case. */
+export function headerName(): Schema<string> {
+	const name = string({
+		format: "an HTTP header name",
+		pattern: /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/,
+		maxLength: 256,
+	});
+	return refine(name, (value) => value.toLowerCase());
+}
+
+const header = object({
+	name: required(headerName(), "Name of the header, in any case"),
+	value: required(
+		string({ format: "a header value: printable characters", pattern: /^[\x20-\x7e\x80-\uffff\t]*$/, minLength: 0 }),
+		"Value of the header",
+	),
+});
+
+const fields = object({
+	set: optional(list(header, { max: 64 }), "Headers set, replacing what is there"),
+	add: optional(list(header, { max: 64 }), "Headers added to what is there"),
+	remove: optional(list(headerName(), { max: 64 }), "Names of headers removed"),
+});
+
+/** Headers that carry the message or its routing: a filter on them would break it. */
+const untouchable: ReadonlySet<string> = new Set([
+	"host",
+	"connection",
+	"transfer-encoding",
+	"content-length",
+	"upgrade",
+	"keep-alive",
+	"te",
+	"trailer",
+]);
+
+/** A RequestHeaderModifier or ResponseHeaderModifier. */
+export const headerFilter: Schema<HeaderFilter> = refine(fields, (value, _node, reader) => {
+	const toPairs = (headers: readonly { name: string; value: string }[] | undefined) =>
+		(headers ?? []).map((item) => [item.name, item.value] as const);
+	const filter: HeaderFilter = { set: toPairs(value.set), add: toPairs(value.add), remove: value.remove ?? [] };
+	const parts = [
+		check(
+			filter.set.map(([name]) => name),
+			(index) => reader.field("set").item(index).field("name"),
+		),
+		check(
+			filter.add.map(([name]) => name),
+			(index) => reader.field("add").item(index).field("name"),
+		),
+		check(filter.remove, (index) => reader.field("remove").item(index)),
+	];
+	return parts.every((isGood) => isGood) ? filter : undefined;
+});
+
+function check(names: readonly string[], at: (index: number) => Reader): boolean {
+	let isGood = true;
+	const seen = new Set<string>();
+	for (const [index, name] of names.entries()) {
+		if (untouchable.has(name)) {
+			isGood = false;
+			at(index).refuse(
+				name === "host"
+					? "'host' cannot be changed here: use the filter URLRewrite"
+					: `${quote(name)} belongs to the connection and cannot be changed`,
+			);
+		} else if (seen.has(name)) {
+			isGood = false;
+			at(index).refuse(`${quote(name)} is there twice: names are compared without case`);
+		}
+		seen.add(name);
+	}
+	return isGood;
+}

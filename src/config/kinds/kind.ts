@@ -1,0 +1,71 @@
+import type { Labels, Source } from "../../model/index.ts";
+import type { Node } from "../document/node.ts";
+import type { Reader, Schema, TypeDescription } from "../schema/schema.ts";
+
+/** What is known of an object besides its `spec`. */
+export interface ObjectContext {
+	readonly name: string;
+	readonly namespace: string;
+	readonly labels: Labels;
+	/** Milliseconds since the epoch; 0 when unknown. */
+	readonly createdAt: number;
+	readonly source: Source;
+	/** Folder of the file; undefined for objects of the admin API. */
+	readonly folder: string | undefined;
+}
+
+/** What one kind is: its names, its `spec`, and how that becomes a noun of the model. */
+export interface KindSpec<Name extends string, Spec, Model> {
+	readonly name: Name;
+	/** Accepted values of `apiVersion`, the preferred one first. */
+	readonly apiVersions: readonly string[];
+	/** Other words for it on the command line, lower case. */
+	readonly aliases: readonly string[];
+	/** What it is for, one or two sentences. */
+	readonly doc: string;
+	/** A small whole document. */
+	readonly example: string;
+	readonly spec: Schema<Spec>;
+	/** Names of objects of this kind: `label` where the name becomes a DNS label or a process name. */
+	readonly naming: "label" | "subdomain";
+	toModel(spec: Spec, context: ObjectContext): Model;
+}
+
+/** A kind without its spec's type, for tables of kinds. */
+export interface Kind<Name extends string = string, Model = unknown> {
+	readonly name: Name;
+	readonly apiVersions: readonly string[];
+	readonly aliases: readonly string[];
+	readonly doc: string;
+	readonly example: string;
+	readonly naming: "label" | "subdomain";
+	readonly description: TypeDescription;
+	/** The model's noun, or undefined after problems were reported. */
+	read(spec: Node, reader: Reader, context: ObjectContext): Model | undefined;
+}
+
+/** Makes a kind. */
+export function defineKind<Name extends string, Spec, Model>(kind: KindSpec<Name, Spec, Model>): Kind<Name, Model> {
+	const { name, apiVersions, aliases, doc, example, naming, spec, toModel } = kind;
+	return {
+		name,
+		apiVersions,
+		aliases,
+		doc,
+		example,
+		naming,
+		description: spec.description,
+		read(node, reader, context) {
+			const value = spec.read(node, reader);
+			return value === undefined ? undefined : compact(toModel(value, context));
+		},
+	};
+}
+
+/** Drops undefined fields, so that an absent field is absent. */
+function compact<T>(value: T): T {
+	if (Array.isArray(value)) return value.map(compact) as T;
+	if (value === null || typeof value !== "object") return value;
+	const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+	return Object.fromEntries(fields.map(([name, field]) => [name, compact(field)])) as T;
+}

@@ -1,0 +1,181 @@
+import type { PortProtocol, Service, ServicePort } from "../../../model/index.ts";
+import { list } from "../../schema/collections.ts";
+import { dnsLabel, labels } from "../../schema/kubernetes.ts";
+import { defaulted, ignored, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
+import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
+import { refine, type Schema } from "../../schema/schema.ts";
+import { defineKind } from "../kind.ts";
+
+/** A Service as its document says it. `undeclared` are the ports whose protocol the document leaves open: the workload's own
+ *  port decides (buildMesh). */
+export interface ServiceDocument extends Service {
+	readonly undeclared: readonly number[];
+}
+
+const clusterOnly = "addresses and families of a cluster network; the mesh finds services by name";
+
+/** `appProtocol` values with a meaning to the mesh. */
+const appProtocols: Readonly<Record<string, PortProtocol>> = {
+	http: "http",
+	"kubernetes.io/ws": "http",
+	http2: "http2",
+	"kubernetes.io/h2c": "http2",
+	grpc: "grpc",
+	"grpc-web": "http",
+	tcp: "tcp",
+	tls: "tcp",
+	https: "tcp",
+	"kubernetes.io/wss": "tcp",
+	mongo: "tcp",
+	mysql: "tcp",
+	redis: "tcp",
+};
+
+/** Ports whose protocols speak first from the server or are no HTTP; the list of Linkerd's opaque ports and Mongo's. */
+const tcpPorts: ReadonlySet<number> = new Set([25, 587, 3306, 4444, 5432, 6379, 9300, 11211, 27017]);
+
+const portFields = {
+	name: optional(
+		dnsLabel(),
+		"Name of the port, needed with several. A prefix (`http-`, `grpc-`, `tcp-`) says the protocol",
+	),
+	port: required(integer({ min: 1, max: 65_535 }), "Port that clients use"),
+	targetPort: optional(targetPort(), "Port of the workload, by number or by name; the same as `port` when absent"),
+	protocol: defaulted(
+		oneOf(["TCP"], { UDP: "the mesh carries TCP", SCTP: "the mesh carries TCP" }),
+		"TCP",
+		"Transport",
+	),
+	appProtocol: optional(
+		string({ maxLength: 63 }),
+		`What the port speaks: ${Object.keys(appProtocols).join(", ")}. Wins over the prefix of the name; without either the workload's port says it, and HTTP is assumed otherwise`,
+	),
+	nodePort: ignored("Port on a node of a cluster; without effect in the mesh"),
+};
+
+type PortSpec = ObjectOf<typeof portFields>;
+
+const port = refine(object(portFields), (value, _node, reader) => {
+	if (value.appProtocol !== undefined && !Object.hasOwn(appProtocols, value.appProtocol.toLowerCase()))
+		reader.warn(
+			`appProtocol ${quote(value.appProtocol)} is not known and carried as tcp; known are ${Object.keys(appProtocols).join(", ")}`,
+		);
+	return value;
+});
+
+const spec = refine(
+	object({
+		selector: optional(labels(), "Labels of the workloads behind the service; without it there are none"),
+		ports: required(list(port, { min: 1, max: 100 }), "Ports of the service"),
+		type: defaulted(
+			oneOf(["ClusterIP", "NodePort", "LoadBalancer"], { ExternalName: "there is no external service kind" }),
+			"ClusterIP",
+			"Kubernetes' type; inside the mesh all behave as ClusterIP",
+		),
+		sessionAffinity: defaulted(
+			oneOf(["None"], { ClientIP: "balance by a DestinationRule instead" }),
+			"None",
+			"Kubernetes' stickiness by client address",
+		),
+		sessionAffinityConfig: refused("balance by a DestinationRule instead"),
+		externalName: refused("there is no external service kind"),
+		publishNotReadyAddresses: refused("only ready instances are endpoints"),
+		clusterIP: ignored(clusterOnly),
+		clusterIPs: ignored(clusterOnly),
+		ipFamilies: ignored(clusterOnly),
+		ipFamilyPolicy: ignored(clusterOnly),
+		internalTrafficPolicy: ignored(clusterOnly),
+		externalTrafficPolicy: ignored(clusterOnly),
+		externalIPs: ignored(clusterOnly),
+		loadBalancerIP: ignored(clusterOnly),
+		loadBalancerSourceRanges: ignored(clusterOnly),
+		loadBalancerClass: ignored(clusterOnly),
+		allocateLoadBalancerNodePorts: ignored(clusterOnly),
+		healthCheckNodePort: ignored(clusterOnly),
+		trafficDistribution: ignored("Preference by zone; there is one zone"),
+	}),
+	(value, _node, reader) => {
+		const names = new Map<string, number>();
+		const numbers = new Map<number, number>();
+		let isGood = true;
+		for (const [index, { name, port: number }] of value.ports.entries()) {
+			const at = reader.field("ports").item(index);
+			if (name === undefined && value.ports.length > 1) {
+				at.field("name").refuse("is required when a service has several ports");
+				isGood = false;
+			}
+			if (numbers.has(number)) {
+				at.field("port").refuse(`port ${number} is there twice, first as ports[${numbers.get(number)}]`);
+				isGood = false;
+			}
+			if (name !== undefined && names.has(name)) {
+				at.field("name").refuse(`${quote(name)} is there twice, first as ports[${names.get(name)}]`);
+				isGood = false;
+			}
+			numbers.set(number, index);
+			if (name !== undefined) names.set(name, index);
+		}
+		return isGood ? value : undefined;
+	},
+);
+
+/** `v1/Service`. */
+export const serviceKind = defineKind({
+	name: "Service",
+	apiVersions: ["v1"],
+	aliases: ["services", "svc"],
+	doc: "A name that clients call, and the workloads behind it.",
+	example: `apiVersion: v1
+kind: Service
+metadata: { name: reviews, namespace: shop }
+spec:
+  selector: { app: reviews }
+  ports:
+    - { name: http, port: 80, targetPort: http }
+`,
+	naming: "label",
+	spec,
+	toModel: (value, context): ServiceDocument => ({
+		namespace: context.namespace,
+		name: context.name,
+		labels: context.labels,
+		selector: value.selector,
+		ports: value.ports.map(toServicePort),
+		undeclared: value.ports.filter((item) => declaredProtocol(item) === undefined).map((item) => item.port),
+		source: context.source,
+	}),
+});
+
+function toServicePort(value: PortSpec): ServicePort {
+	return {
+		name: value.name ?? "",
+		port: value.port,
+		protocol: declaredProtocol(value) ?? (tcpPorts.has(value.port) ? "tcp" : "http"),
+		targetPort: value.targetPort ?? value.port,
+	};
+}
+
+function declaredProtocol(value: PortSpec): PortProtocol | undefined {
+	if (value.appProtocol !== undefined) return appProtocols[value.appProtocol.toLowerCase()] ?? "tcp";
+	if (value.name === undefined) return undefined;
+	// The longest known prefix that is the whole name or ends at a '-', so that `grpc-web` is not `grpc`.
+	const known = Object.keys(appProtocols).filter(
+		(prefix) => value.name === prefix || value.name!.startsWith(`${prefix}-`),
+	);
+	const longest = known.sort((left, right) => right.length - left.length)[0];
+	return longest === undefined ? undefined : appProtocols[longest];
+}
+
+function targetPort(): Schema<number | string> {
+	const number = integer({ min: 1, max: 65_535 });
+	const name = string({
+		format: "a port name: lower case letters, digits and '-'",
+		pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+		maxLength: 63,
+	});
+	return {
+		description: { type: "integer or string", format: "a port from 1 to 65535, or the name of a workload's port" },
+		read: (node, reader): number | string | undefined =>
+			node.kind === "scalar" && typeof node.value === "number" ? number.read(node, reader) : name.read(node, reader),
+	};
+}

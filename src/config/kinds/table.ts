@@ -1,0 +1,38 @@
+import { authorizationPolicyKind } from "./authorization-policy/authorization-policy.ts";
+import { destinationRuleKind } from "./destination-rule/destination-rule.ts";
+import { httpRouteKind } from "./http-route/http-route.ts";
+import type { Kind } from "./kind.ts";
+import { meshConfigKind } from "./mesh-config/mesh-config.ts";
+import { peerAuthenticationKind } from "./peer-authentication/peer-authentication.ts";
+import { serviceKind } from "./service/service.ts";
+import { workloadKind } from "./workload/workload.ts";
+
+/** Every kind, in the order of the documentation. */
+export const kinds = [
+	workloadKind,
+	meshConfigKind,
+	serviceKind,
+	httpRouteKind,
+	destinationRuleKind,
+	peerAuthenticationKind,
+	authorizationPolicyKind,
+] as const;
+
+/** The noun of the model that each kind becomes. */
+export type ModelByKind = {
+	readonly [K in (typeof kinds)[number] as K["name"]]: K extends Kind<string, infer Model> ? Model : never;
+};
+
+/** The name of a kind, as `kind` says it. */
+export type KindName = keyof ModelByKind;
+
+/** The kind of a word of the command line or a document: its name or an alias, in any case. */
+export function findKind(word: string): (typeof kinds)[number] | undefined {
+	const wanted = word.toLowerCase();
+	return kinds.find((kind) => kind.name.toLowerCase() === wanted || kind.aliases.includes(wanted));
+}
+
+/** The names of all kinds. */
+export function listKindNames(): KindName[] {
+	return kinds.map((kind) => kind.name);
+}

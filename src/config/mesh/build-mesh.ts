@@ -1,0 +1,103 @@
+import {
+	formatObjectName,
+	type Mesh,
+	type MeshSettings,
+	type Service,
+	type WorkloadInstance,
+} from "../../model/index.ts";
+import { type ConfigObject, type ConfigObjectOf, formatObjectKey } from "../config-object.ts";
+import type { KindName } from "../kinds/index.ts";
+import { compareProblems, type LocatedProblem } from "../located-problem.ts";
+import { describeDuplicate } from "../parse-documents.ts";
+import { checkReferences } from "./check-references.ts";
+import { resolveHttpRoute } from "./http-routes.ts";
+import { describeAt } from "./problem-at.ts";
+import { resolveService } from "./services.ts";
+import { resolveMeshSettings } from "./settings.ts";
+
+/** The mesh that some objects make, and what is wrong between them. */
+export interface BuiltMesh {
+	readonly mesh: Mesh;
+	readonly problems: readonly LocatedProblem[];
+}
+
+/** Puts objects and instances together: drops duplicates, fills what one object leaves to another, checks references. The order
+ *  of the arguments does not matter.
+ *  @param settings of the process; a MeshConfig wins over them */
+export function buildMesh(
+	objects: Iterable<ConfigObject>,
+	instances: Iterable<WorkloadInstance>,
+	settings: Partial<MeshSettings> = {},
+): BuiltMesh {
+	const problems: LocatedProblem[] = [];
+	const kept = dropDuplicates(objects, problems);
+	const of = <K extends KindName>(kind: K): ConfigObjectOf<K>[] =>
+		kept.filter((object): object is ConfigObjectOf<K> => object.kind === kind);
+	const resolvedSettings = resolveMeshSettings({ ...settings, ...chooseMeshConfig(of("MeshConfig"), problems) });
+	const workloads = of("Workload").map((object) => object.value);
+	const services = new Map<string, Service>();
+	for (const object of of("Service")) services.set(formatObjectName(object), resolveService(object.value, workloads));
+	const mesh: Mesh = {
+		settings: resolvedSettings,
+		workloads,
+		services: [...services.values()],
+		httpRoutes: of("HTTPRoute").map((object) => resolveHttpRoute(object, services, problems)),
+		peerAuthentications: of("PeerAuthentication").map((object) => object.value),
+		authorizationPolicies: of("AuthorizationPolicy").map((object) => object.value),
+		destinationRules: of("DestinationRule").map((object) => ({
+			...object.value,
+			host: qualifyHost(object.value.host, object.namespace, services, resolvedSettings.clusterDomain),
+		})),
+		instances: [...instances].sort((left, right) => compareText(formatObjectName(left), formatObjectName(right))),
+	};
+	problems.push(...checkReferences(kept, mesh));
+	return { mesh, problems: problems.sort(compareProblems) };
+}
+
+/** One object a name, in the order of kind, namespace and name; of two, the one whose file and line come first. */
+function dropDuplicates(objects: Iterable<ConfigObject>, problems: LocatedProblem[]): ConfigObject[] {
+	const sorted = [...objects].sort(
+		(left, right) =>
+			compareText(formatObjectKey(left), formatObjectKey(right)) ||
+			compareText(left.source.file, right.source.file) ||
+			left.source.line - right.source.line,
+	);
+	const kept: ConfigObject[] = [];
+	for (const object of sorted) {
+		const first = kept.at(-1);
+		if (first === undefined || formatObjectKey(first) !== formatObjectKey(object)) kept.push(object);
+		else problems.push(describeDuplicate(object, first));
+	}
+	return kept;
+}
+
+/** A mesh has one MeshConfig: the first by namespace and name. */
+function chooseMeshConfig(
+	[first, ...others]: readonly ConfigObjectOf<"MeshConfig">[],
+	problems: LocatedProblem[],
+): Partial<MeshSettings> {
+	if (first === undefined) return {};
+	for (const other of others) {
+		const problem = `a mesh has one MeshConfig, and ${formatObjectName(first)} (${first.source.file}:${first.source.line}) is it: remove one`;
+		problems.push(describeAt(other, "metadata.name", problem, "error"));
+	}
+	return first.value;
+}
+
+/** The full name of the Service a host means: in the rule's namespace by a short name, elsewhere by `name.namespace`. */
+function qualifyHost(
+	host: string,
+	namespace: string,
+	services: ReadonlyMap<string, Service>,
+	clusterDomain: string,
+): string {
+	const [name = "", inNamespace, ...rest] = host.split(".");
+	if (inNamespace === undefined) return `${name}.${namespace}.svc.${clusterDomain}`;
+	const tail = rest.join(".");
+	const isShort = tail === "" || tail === "svc";
+	return isShort && services.has(`${inNamespace}/${name}`) ? `${name}.${inNamespace}.svc.${clusterDomain}` : host;
+}
+
+function compareText(left: string, right: string): number {
+	return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,156 @@
+import { assertNever, suggestNearest } from "../../core/index.ts";
+import { formatObjectName, type Labels, type Mesh, matchesLabels, type Service } from "../../model/index.ts";
+import type { ConfigObject, ConfigObjectOf } from "../config-object.ts";
+import type { LocatedProblem } from "../located-problem.ts";
+import { describeAt } from "./problem-at.ts";
+import { findWorkloadPort, selectWorkloads } from "./services.ts";
+
+/** What objects say of each other that does not hold: unknown services and ports, subsets and selectors that select nothing.
+ *  All are warnings: the other object may be on its way. */
+export function checkReferences(objects: readonly ConfigObject[], mesh: Mesh): LocatedProblem[] {
+	const view = createView(mesh);
+	return objects.flatMap((object) => checkObject(object, view));
+}
+
+function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
+	switch (object.kind) {
+		case "HTTPRoute":
+			return checkHttpRoute(object, view);
+		case "DestinationRule":
+			return checkDestinationRule(object, view);
+		case "Service":
+			return checkService(object, view);
+		case "PeerAuthentication":
+		case "AuthorizationPolicy":
+			return checkSelector(object, view);
+		case "Workload":
+		case "MeshConfig":
+			return [];
+		default:
+			return assertNever(object);
+	}
+}
+
+interface View {
+	readonly mesh: Mesh;
+	readonly services: ReadonlyMap<string, Service>;
+	/** Full host of each DestinationRule. */
+	readonly hosts: ReadonlyMap<string, string>;
+	/** Namespace and labels of everything that policies and services select. */
+	readonly selectable: readonly { readonly namespace: string; readonly labels: Labels }[];
+}
+
+function createView(mesh: Mesh): View {
+	return {
+		mesh,
+		services: new Map(mesh.services.map((service) => [formatObjectName(service), service])),
+		hosts: new Map(mesh.destinationRules.map((rule) => [formatObjectName(rule), rule.host])),
+		selectable: [...mesh.workloads, ...mesh.instances],
+	};
+}
+
+function checkHttpRoute(object: ConfigObjectOf<"HTTPRoute">, view: View): LocatedProblem[] {
+	const problems: LocatedProblem[] = [];
+	for (const [index, { service, port }] of object.value.parents.entries()) {
+		const path = `spec.parentRefs[${index}]`;
+		problems.push(
+			...checkServicePort(object, path, formatObjectName(service), port, view, "the route has no effect there"),
+		);
+	}
+	for (const rule of object.value.rules) {
+		for (const [index, backend] of rule.backends.entries()) {
+			const path = `${rule.path}.backendRefs[${index}]`;
+			const key = formatObjectName(backend.service);
+			problems.push(
+				...checkServicePort(object, path, key, backend.port, view, "its share of requests is answered with 500"),
+			);
+		}
+		const isShared = rule.backends.length > 0 && rule.backends.every((backend) => backend.weight === 0);
+		if (isShared)
+			problems.push(
+				describeAt(object, `${rule.path}.backendRefs`, "every weight is 0: all requests are answered with 500"),
+			);
+	}
+	return problems;
+}
+
+function checkServicePort(
+	object: ConfigObject,
+	path: string,
+	key: string,
+	port: number | undefined,
+	view: View,
+	effect: string,
+): LocatedProblem[] {
+	const service = view.services.get(key);
+	if (service === undefined) {
+		const hint = suggestNearest(key, view.services.keys());
+		return [describeAt(object, `${path}.name`, `no Service ${key}${hint}: ${effect}`)];
+	}
+	if (port === undefined || service.ports.some((candidate) => candidate.port === port)) return [];
+	const known = service.ports.map((candidate) => candidate.port).join(", ");
+	return [describeAt(object, `${path}.port`, `Service ${key} has no port ${port}, known are ${known}: ${effect}`)];
+}
+
+function checkDestinationRule(object: ConfigObjectOf<"DestinationRule">, view: View): LocatedProblem[] {
+	const { mesh, services } = view;
+	const host = view.hosts.get(formatObjectName(object)) ?? "";
+	const suffix = `.svc.${mesh.settings.clusterDomain}`;
+	const [name, namespace] = host.endsWith(suffix) ? host.slice(0, -suffix.length).split(".") : [];
+	const service = services.get(`${namespace}/${name}`);
+	if (service === undefined) {
+		const known = [...services.values()].map((item) =>
+			item.namespace === object.namespace ? item.name : `${item.name}.${item.namespace}`,
+		);
+		const hint = suggestNearest(object.value.host, known);
+		return [describeAt(object, "spec.host", `no Service ${object.value.host}${hint}: the rule has no effect`)];
+	}
+	return object.value.subsets.flatMap((subset, index) => {
+		const labels = { ...service.selector, ...subset.labels };
+		if (service.selector === undefined || selects(view, service.namespace, labels)) return [];
+		const problem = `no workload behind Service ${formatObjectName(service)} has the labels ${formatLabels(subset.labels)}`;
+		return [describeAt(object, `spec.subsets[${index}].labels`, problem)];
+	});
+}
+
+function checkService(object: ConfigObjectOf<"Service">, view: View): LocatedProblem[] {
+	const { selector, namespace } = object.value;
+	if (selector === undefined) return [];
+	if (!selects(view, namespace, selector)) return [describeNothingSelected(object, "spec.selector", selector)];
+	const workloads = selectWorkloads(object.value, view.mesh.workloads);
+	return object.value.ports.flatMap((port, index) => {
+		const isFound =
+			workloads.length === 0 || workloads.some((workload) => findWorkloadPort(workload, port) !== undefined);
+		if (isFound || typeof port.targetPort === "number") return [];
+		const known = [...new Set(workloads.flatMap((workload) => workload.ports.map((item) => item.name)))];
+		const problem = `no workload behind it has a port '${port.targetPort}'${suggestNearest(port.targetPort, known) || `, known are ${known.join(", ")}`}`;
+		return [describeAt(object, `spec.ports[${index}].targetPort`, problem)];
+	});
+}
+
+function checkSelector(
+	object: ConfigObjectOf<"PeerAuthentication"> | ConfigObjectOf<"AuthorizationPolicy">,
+	view: View,
+): LocatedProblem[] {
+	const { selector } = object.value;
+	if (selector === undefined) return [];
+	const isMeshWide = object.namespace === view.mesh.settings.rootNamespace;
+	if (selects(view, isMeshWide ? undefined : object.namespace, selector)) return [];
+	return [describeNothingSelected(object, "spec.selector.matchLabels", selector)];
+}
+
+function describeNothingSelected(object: ConfigObject, path: string, selector: Labels): LocatedProblem {
+	return describeAt(object, path, `no workload has the labels ${formatLabels(selector)}: nothing is selected`);
+}
+
+function selects(view: View, namespace: string | undefined, selector: Labels): boolean {
+	return view.selectable.some(
+		(item) => (namespace === undefined || item.namespace === namespace) && matchesLabels(selector, item.labels),
+	);
+}
+
+function formatLabels(labels: Labels): string {
+	return Object.entries(labels)
+		.map(([key, value]) => `${key}=${value}`)
+		.join(",");
+}

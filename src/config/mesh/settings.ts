@@ -1,0 +1,13 @@
+import type { MeshSettings } from "../../model/index.ts";
+
+/** The settings of a mesh, filled with their defaults. */
+export function resolveMeshSettings(options: Partial<MeshSettings> = {}): MeshSettings {
+	return {
+		name: options.name ?? "amime",
+		trustDomain: options.trustDomain ?? "cluster.local",
+		clusterDomain: options.clusterDomain ?? "cluster.local",
+		rootNamespace: options.rootNamespace ?? "amime-system",
+		svidTtlMs: options.svidTtlMs ?? 24 * 3_600_000,
+		traceSamplingPercent: options.traceSamplingPercent ?? 1,
+	};
+}

@@ -1,0 +1,229 @@
+import { dirname } from "node:path";
+import { suggestNearest } from "../core/index.ts";
+import { type ConfigObject, formatObjectKey } from "./config-object.ts";
+import { limits } from "./document/limits.ts";
+import { createLineIndex, type LineIndex } from "./document/line-index.ts";
+import { findOffset, type MapNode, type Node, toJson } from "./document/node.ts";
+import { readDocument } from "./document/read-document.ts";
+import { type DocumentText, splitDocuments } from "./document/split-documents.ts";
+import { findKind, type kinds, listKindNames } from "./kinds/index.ts";
+import { compareProblems, type LocatedProblem } from "./located-problem.ts";
+import { type Metadata, metadata } from "./schema/kubernetes.ts";
+import { ignored, object, required } from "./schema/object.ts";
+import { anything, quote } from "./schema/scalars.ts";
+import { createReader, type Fault, type Reader } from "./schema/schema.ts";
+
+/** What a text holds: every good object, and every problem of the others. */
+export interface ParsedDocuments {
+	readonly objects: readonly ConfigObject[];
+	/** In the order of the text. */
+	readonly problems: readonly LocatedProblem[];
+}
+
+/** Options of `parseDocuments`. */
+export interface ParseOptions {
+	/** When objects without `metadata.creationTimestamp` were made, in milliseconds since the epoch; 0 by default. */
+	readonly createdAt?: number;
+	/** Where the processes of Workloads run; the folder of the file by default, none when the file is `api`. */
+	readonly folder?: string;
+}
+
+/** Reads the YAML or JSON documents of a text. Each stands alone: a broken one is reported and the others are read.
+ *  @param file path for problems and explanations, or `api` */
+export function parseDocuments(text: string, file: string, options: ParseOptions = {}): ParsedDocuments {
+	const lines = createLineIndex(text);
+	const problems: LocatedProblem[] = [];
+	const whole = (problem: string): ParsedDocuments => ({
+		objects: [],
+		problems: [{ severity: "error", file, line: 0, path: "", problem }],
+	});
+	if (text.length > limits.fileLength)
+		return whole(`the file has ${text.length} characters, the limit is ${limits.fileLength}: split it`);
+	if (text.includes("\0")) return whole("the file is no text: it has a zero byte");
+	const documents = splitDocuments(text, limits.documents);
+	if (documents.length > limits.documents)
+		return whole(`the file has more than ${limits.documents} documents: split it`);
+	const objects = new Map<string, ConfigObject>();
+	for (const document of documents) {
+		const context: FileContext = { file, lines, options, problems };
+		for (const parsed of parseDocument(document, context)) addObject(parsed, objects, problems);
+	}
+	return { objects: [...objects.values()], problems: problems.sort(compareProblems) };
+}
+
+interface FileContext {
+	readonly file: string;
+	readonly lines: LineIndex;
+	readonly options: ParseOptions;
+	readonly problems: LocatedProblem[];
+}
+
+/** Keeps the first of two objects with one name. */
+function addObject(added: ConfigObject, objects: Map<string, ConfigObject>, problems: LocatedProblem[]): void {
+	const key = formatObjectKey(added);
+	const first = objects.get(key);
+	if (first === undefined) objects.set(key, added);
+	else problems.push(describeDuplicate(added, first));
+}
+
+/** The problem of an object that is already there. */
+export function describeDuplicate(second: ConfigObject, first: ConfigObject): LocatedProblem {
+	const place = second.locate("metadata.name");
+	return {
+		severity: "error",
+		file: second.source.file,
+		line: place.line,
+		column: place.column,
+		kind: second.kind,
+		namespace: second.namespace,
+		name: second.name,
+		path: "metadata.name",
+		problem: `the same object is at ${first.source.file}:${first.source.line}, and that one is served: rename or remove one`,
+	};
+}
+
+function parseDocument(document: DocumentText, context: FileContext): ConfigObject[] {
+	const { root, faults } = readDocument(document);
+	for (const { offset, path, problem } of faults) {
+		context.problems.push({ severity: "error", file: context.file, ...context.lines.locate(offset), path, problem });
+	}
+	if (root === undefined) return [];
+	const items = listItems(root);
+	const nodes = items ?? [{ node: root, path: "" }];
+	return nodes.flatMap(({ node, path }) => parseObject(node, path, context) ?? []);
+}
+
+/** The items of a `v1/List`, as kubectl prints several objects; undefined for any other document. */
+function listItems(root: Node): { node: Node; path: string }[] | undefined {
+	if (root.kind !== "map" || textOf(root, "kind") !== "List") return undefined;
+	const items = root.entries.get("items")?.value;
+	if (items?.kind !== "list") return undefined;
+	return items.items.map((node, index) => ({ node, path: `items[${index}]` }));
+}
+
+const documentSchema = object({
+	apiVersion: required(anything(), "Group and version of the kind"),
+	kind: required(anything(), "Name of the kind"),
+	metadata: required(metadata(), "Name, namespace and labels"),
+	spec: required(anything(), "What the object says"),
+	status: ignored("Written by Kubernetes; accepted, without effect"),
+});
+
+function parseObject(root: Node, path: string, context: FileContext): ConfigObject | undefined {
+	const faults: Fault[] = [];
+	const take = (fault: Fault): void => {
+		if (faults.length < limits.problems) faults.push(fault);
+	};
+	const reader = createReader(take);
+	const names = namesOf(root);
+	const object = readObject(root, reader, context);
+	const prefix = path === "" ? "" : `${path}.`;
+	for (const fault of faults) {
+		const place = context.lines.locate(findOffset(root, fault.path));
+		context.problems.push({
+			severity: fault.severity,
+			file: context.file,
+			...place,
+			...names,
+			path: `${prefix}${fault.path}`,
+			problem: fault.problem,
+		});
+	}
+	if (object === undefined) return undefined;
+	const isPartial = faults.some((fault) => fault.severity === "error");
+	return isPartial ? { ...object, isPartial } : object;
+}
+
+/** What can be told of an object before it is checked, for the problems of a broken one. */
+function namesOf(root: Node): { kind?: string; namespace?: string; name?: string } {
+	if (root.kind !== "map") return {};
+	const kind = textOf(root, "kind");
+	const meta = root.entries.get("metadata")?.value;
+	const name = meta?.kind === "map" ? textOf(meta, "name") : undefined;
+	const namespace = meta?.kind === "map" ? (textOf(meta, "namespace") ?? "default") : undefined;
+	return {
+		...(kind === undefined ? {} : { kind: findKind(kind)?.name ?? kind }),
+		...(name === undefined ? {} : { name, ...(namespace === undefined ? {} : { namespace }) }),
+	};
+}
+
+function textOf(map: MapNode, key: string): string | undefined {
+	const value = map.entries.get(key)?.value;
+	return value?.kind === "scalar" && typeof value.value === "string" ? value.value : undefined;
+}
+
+function readObject(root: Node, reader: Reader, context: FileContext): ConfigObject | undefined {
+	const fields = documentSchema.read(root, reader);
+	if (root.kind !== "map") return undefined;
+	const kind = readKind(root, reader);
+	const specNode = root.entries.get("spec")?.value;
+	if (kind === undefined || specNode === undefined) return undefined;
+	const { file, lines, options } = context;
+	const source = { file, line: lines.locate(root.offset).line };
+	const meta = fields?.metadata;
+	const namespace = meta?.namespace ?? "default";
+	// A spec is read even when the rest is broken, so that all problems come at once.
+	const value = kind.read(specNode, reader.field("spec"), {
+		name: meta?.name ?? "",
+		namespace,
+		labels: meta?.labels ?? {},
+		createdAt: readCreationTime(root, reader) ?? options.createdAt ?? 0,
+		source,
+		folder: options.folder ?? (file === "api" ? undefined : dirname(file)),
+	});
+	if (meta === undefined || value === undefined || !checkName(kind, meta, reader)) return undefined;
+	const object = {
+		kind: kind.name,
+		apiVersion: textOf(root, "apiVersion")!,
+		namespace,
+		name: meta.name,
+		document: toJson(root),
+		value,
+		source,
+		isPartial: false,
+		locate: (path: string) => lines.locate(findOffset(root, path)),
+	};
+	return object as ConfigObject;
+}
+
+/** The kind of a document by `kind` and `apiVersion`; undefined after a problem was reported. */
+function readKind(root: MapNode, reader: Reader): (typeof kinds)[number] | undefined {
+	const apiVersion = textOf(root, "apiVersion");
+	const name = textOf(root, "kind");
+	if (root.entries.has("kind") && name === undefined) reader.field("kind").refuse("must be text");
+	if (root.entries.has("apiVersion") && apiVersion === undefined) reader.field("apiVersion").refuse("must be text");
+	if (name === undefined) return undefined;
+	const kind = findKind(name);
+	if (kind === undefined || kind.name !== name) {
+		const hint = kind === undefined ? suggestNearest(name, listKindNames()) : ` (did you mean '${kind.name}'?)`;
+		return reader
+			.field("kind")
+			.refuse(`unknown kind ${quote(name)}${hint || `: known are ${listKindNames().join(", ")}`}`);
+	}
+	if (apiVersion === undefined || (kind.apiVersions as readonly string[]).includes(apiVersion)) return kind;
+	return reader
+		.field("apiVersion")
+		.refuse(`${kind.name} has no version ${quote(apiVersion)}: write ${kind.apiVersions[0]}`);
+}
+
+function checkName(kind: (typeof kinds)[number], meta: Metadata, reader: Reader): boolean {
+	if (kind.naming !== "label" || (meta.name.length <= 63 && !meta.name.includes("."))) return true;
+	reader
+		.field("metadata")
+		.field("name")
+		.refuse(`${quote(meta.name)} must be an RFC 1123 label: at most 63 letters, digits and '-', no dots`);
+	return false;
+}
+
+function readCreationTime(root: MapNode, reader: Reader): number | undefined {
+	const meta = root.entries.get("metadata")?.value;
+	const text = meta?.kind === "map" ? textOf(meta, "creationTimestamp") : undefined;
+	if (text === undefined) return undefined;
+	const time = Date.parse(text);
+	if (Number.isFinite(time)) return time;
+	reader
+		.field("metadata")
+		.field("creationTimestamp")
+		.warn(`${quote(text)} is no RFC 3339 time and is not used`);
+	return undefined;
+}
