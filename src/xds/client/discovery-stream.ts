@@ -1,0 +1,95 @@
+import type { ChannelCredentials, ClientDuplexStream, Client as GrpcClient } from "@grpc/grpc-js";
+import { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
+import type { ClientRequest, ClientResponse, ClientVariant } from "./client-state.ts";
+import { decodeResponse, encodeRequest } from "./codec.ts";
+
+/** A management server: where, and how to speak to it. */
+export interface XdsTarget {
+	/** `host:port` or `unix:/path`; tried in turn, one a connection. Never empty. */
+	readonly addresses: readonly string[];
+	/** The `:authority` of requests. */
+	readonly authority: string;
+	/** Plain text without it. PEM. */
+	readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string };
+	/** Sent with every stream. */
+	readonly metadata: readonly { readonly key: string; readonly value: string }[];
+	/** HTTP/2 pings on a quiet connection; 0 sends none. */
+	readonly keepaliveMs: number;
+}
+
+/** Which service carries the stream: all types together, or one. */
+export type XdsService = "ads" | "cds" | "eds" | "lds" | "rds" | "sds";
+
+const servicePaths: Record<XdsService, readonly [service: string, noun: string]> = {
+	ads: ["discovery.v3.AggregatedDiscoveryService", "AggregatedResources"],
+	cds: ["cluster.v3.ClusterDiscoveryService", "Clusters"],
+	eds: ["endpoint.v3.EndpointDiscoveryService", "Endpoints"],
+	lds: ["listener.v3.ListenerDiscoveryService", "Listeners"],
+	rds: ["route.v3.RouteDiscoveryService", "Routes"],
+	sds: ["secret.v3.SecretDiscoveryService", "Secrets"],
+};
+
+/** The service that carries `typeUrl` alone. */
+export function serviceOfType(typeUrl: string): XdsService | undefined {
+	const services: Readonly<Record<string, XdsService>> = {
+		[clusterType]: "cds",
+		[endpointType]: "eds",
+		[listenerType]: "lds",
+		[routeType]: "rds",
+		[secretType]: "sds",
+	};
+	return services[typeUrl];
+}
+
+/** One gRPC stream on a connection of its own. */
+export interface DiscoveryStream {
+	send(request: ClientRequest): void;
+	/** Responses one after the other: the next is read when the earlier one was dealt with. Throws when the stream breaks. */
+	responses(): AsyncIterable<ClientResponse>;
+	close(): void;
+}
+
+/** Opens a stream; `attempt` chooses among the target's addresses. The library is loaded at the first call, so that a proxy
+ *  without management servers does not carry it. */
+export async function openDiscoveryStream(
+	target: XdsTarget,
+	service: XdsService,
+	variant: ClientVariant,
+	attempt: number,
+): Promise<DiscoveryStream> {
+	const grpc = await import("@grpc/grpc-js");
+	const { tls } = target;
+	const credentials: ChannelCredentials =
+		tls === undefined
+			? grpc.credentials.createInsecure()
+			: grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+	const address = target.addresses[attempt % target.addresses.length] as string;
+	const client: GrpcClient = new grpc.Client(address, credentials, {
+		"grpc.use_local_subchannel_pool": 1,
+		"grpc.max_receive_message_length": -1,
+		"grpc.default_authority": target.authority,
+		"grpc.enable_retries": 0,
+		"grpc.service_config_disable_resolution": 1,
+		...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
+		...(target.keepaliveMs === 0 ? {} : { "grpc.keepalive_time_ms": target.keepaliveMs }),
+	});
+	const metadata = new grpc.Metadata();
+	for (const { key, value } of target.metadata) metadata.add(key, value);
+	const [name, noun] = servicePaths[service];
+	const call: ClientDuplexStream<ClientRequest, ClientResponse> = client.makeBidiStreamRequest(
+		`/envoy.service.${name}/${variant === "delta" ? "Delta" : "Stream"}${noun}`,
+		encodeRequest,
+		(bytes) => decodeResponse(variant, bytes),
+		metadata,
+	);
+	// The reader of `responses` learns of errors; without a listener an early one would end the process.
+	call.on("error", () => undefined);
+	return {
+		send: (request) => void call.write(request),
+		responses: () => call,
+		close() {
+			call.cancel();
+			client.close();
+		},
+	};
+}
