@@ -24,7 +24,8 @@ export interface SignedSvid {
 	readonly bundle: string;
 }
 
-/** Has a signing request (PEM) signed; rejects when the authority refuses or cannot be reached. */
+/** Has a signing request (PEM) signed; rejects when the authority refuses or cannot be reached. It must settle in bounded time, and soon
+ *  after the signal aborts. */
 export type SvidSigner = (csr: string, signal: AbortSignal) => Promise<SignedSvid>;
 
 /** An X.509-SVID with its key, as TLS wants them. */
@@ -63,7 +64,7 @@ export interface SvidSource {
 	current(): X509Svid | undefined;
 	/** Resolves with the first SVID, however long that takes; rejects when the source is closed before. */
 	ready(): Promise<X509Svid>;
-	/** Calls the listener with every later SVID; returns how to stop. */
+	/** Calls the listener with every SVID from here on, the first included; returns how to stop. */
 	onUpdate(listener: (svid: X509Svid) => void): () => void;
 	/** Renews at once; rejects when that fails, and the old SVID stays. */
 	renewNow(): Promise<X509Svid>;
@@ -79,6 +80,10 @@ export function createSvidSource(options: SvidSourceOptions): SvidSource {
 	return new RenewingSvidSource(options);
 }
 
+type Outcome =
+	| { readonly kind: "renewed"; readonly svid: X509Svid }
+	| { readonly kind: "failed"; readonly error: unknown };
+
 class RenewingSvidSource implements SvidSource {
 	readonly spiffeId: SpiffeId;
 	readonly #sign: SvidSigner;
@@ -91,7 +96,7 @@ class RenewingSvidSource implements SvidSource {
 	#state: RenewalState;
 	#svid: X509Svid | undefined;
 	#timer: Timer | undefined;
-	#attempt: Promise<X509Svid> | undefined;
+	#attempt: Promise<Outcome> | undefined;
 
 	constructor(options: SvidSourceOptions) {
 		this.spiffeId = options.spiffeId;
@@ -102,7 +107,7 @@ class RenewingSvidSource implements SvidSource {
 		this.#state = beginRenewal(this.#clock.wall());
 		// Whoever never asks for the first SVID must not make the process die of an unhandled rejection.
 		this.#first.promise.catch(() => undefined);
-		this.#renewInBackground();
+		void this.#exchange();
 	}
 
 	current(): X509Svid | undefined {
@@ -118,13 +123,11 @@ class RenewingSvidSource implements SvidSource {
 		return () => this.#listeners.delete(listener);
 	}
 
-	renewNow(): Promise<X509Svid> {
-		if (this.#stop.signal.aborted) return Promise.reject(closed(this.spiffeId));
-		this.#attempt ??= this.#renew().finally(() => {
-			this.#attempt = undefined;
-			this.#schedule();
-		});
-		return this.#attempt;
+	async renewNow(): Promise<X509Svid> {
+		if (this.#stop.signal.aborted) throw closed(this.spiffeId);
+		const outcome = await this.#exchange();
+		if (outcome.kind === "failed") throw outcome.error;
+		return outcome.svid;
 	}
 
 	close(): void {
@@ -135,11 +138,6 @@ class RenewingSvidSource implements SvidSource {
 		this.#first.reject(closed(this.spiffeId));
 	}
 
-	#renewInBackground(): void {
-		// #renew has logged the failure and planned the next attempt.
-		this.renewNow().catch(() => undefined);
-	}
-
 	#schedule(): void {
 		this.#timer?.cancel();
 		if (this.#stop.signal.aborted) return;
@@ -147,26 +145,32 @@ class RenewingSvidSource implements SvidSource {
 		this.#timer = this.#clock.setTimer(
 			Math.min(wait, maxTimerMs),
 			() => {
-				if (this.#clock.wall() >= this.#state.dueAt) this.#renewInBackground();
+				if (this.#clock.wall() >= this.#state.dueAt) void this.#exchange();
 				else this.#schedule();
 			},
 			{ unref: true },
 		);
 	}
 
-	async #renew(): Promise<X509Svid> {
-		try {
-			const svid = await this.#obtain();
-			if (this.#stop.signal.aborted) throw closed(this.spiffeId);
-			this.#accept(svid);
-			return svid;
-		} catch (error) {
-			if (!this.#stop.signal.aborted) this.#reject(error);
-			throw error;
-		}
+	/** One attempt, shared by all who ask while it is under way; it never rejects. */
+	#exchange(): Promise<Outcome> {
+		this.#attempt ??= this.#obtain().then(
+			(svid) => this.#settle({ kind: "renewed", svid }),
+			(error: unknown) => this.#settle({ kind: "failed", error }),
+		);
+		return this.#attempt;
 	}
 
-	/** One exchange with the authority, with a key of its own. */
+	#settle(outcome: Outcome): Outcome {
+		this.#attempt = undefined;
+		if (this.#stop.signal.aborted) return { kind: "failed", error: closed(this.spiffeId) };
+		if (outcome.kind === "failed") this.#onFailed(outcome.error);
+		else this.#onRenewed(outcome.svid);
+		this.#schedule();
+		return outcome;
+	}
+
+	/** Asks the authority once, with a new key. */
 	async #obtain(): Promise<X509Svid> {
 		const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 		const request = createSigningRequest(privateKey, { names: [{ kind: "uri", value: this.spiffeId }] });
@@ -188,7 +192,7 @@ class RenewingSvidSource implements SvidSource {
 		};
 	}
 
-	#accept(svid: X509Svid): void {
+	#onRenewed(svid: X509Svid): void {
 		const isFirst = this.#svid === undefined;
 		this.#svid = svid;
 		this.#state = onRenewed(svid.notAfter, this.#clock.wall(), this.#random);
@@ -200,7 +204,7 @@ class RenewingSvidSource implements SvidSource {
 		for (const listener of [...this.#listeners]) listener(svid);
 	}
 
-	#reject(error: unknown): void {
+	#onFailed(error: unknown): void {
 		const now = this.#clock.wall();
 		this.#state = onRenewalFailed(this.#state, now, this.#random);
 		const { held, failures, dueAt } = this.#state;

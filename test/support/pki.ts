@@ -42,8 +42,8 @@ export interface TestCertificateOptions {
 	readonly selfSigned?: boolean;
 	/** The common name of the subject; none by default. */
 	readonly commonName?: string;
-	/** A key to use instead of a new P-256 one. */
-	readonly privateKey?: KeyObject;
+	/** Whose key it is for; a new P-256 one by default. With this the certificate's own `privateKeyPem` does not fit it. */
+	readonly publicKey?: KeyObject;
 }
 
 /** An authority for tests: root and issuer, made in a millisecond, nothing on disk. */
@@ -97,7 +97,7 @@ export function createTestPki(options: TestPkiOptions = {}): TestPki {
 	const issuer = createTestAuthority("test issuer", trustDomain, now, root);
 	const bundlePem = formatCertificates([root.der]);
 	const issue = (spiffeId: string, bend: TestCertificateOptions = {}): TestCertificate => {
-		const privateKey = bend.privateKey ?? newKey();
+		const privateKey = newKey();
 		const subject = encodeName(bend.commonName === undefined ? {} : { commonName: bend.commonName });
 		const names: AlternativeName[] = [
 			...(bend.uris ?? [spiffeId]).map((value) => ({ kind: "uri" as const, value })),
@@ -107,7 +107,7 @@ export function createTestPki(options: TestPkiOptions = {}): TestPki {
 			{
 				serial: randomBytes(16),
 				subject,
-				publicKey: encodePublicKey(privateKey),
+				publicKey: encodePublicKey(bend.publicKey ?? privateKey),
 				notBefore: bend.notBefore ?? now - minute,
 				notAfter: bend.notAfter ?? now + hour,
 				extensions: {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { type Clock, type Log, MeshError, silentLog, systemClock } from "../../core/index.ts";
+import { type Clock, describeError, type Log, MeshError, silentLog, systemClock } from "../../core/index.ts";
 import { parseSpiffeId, type SpiffeId } from "../../model/index.ts";
 import { trustDomainOf } from "../svid.ts";
 import { createTrustBundle, type TrustBundle } from "../trust-bundle.ts";
@@ -82,6 +82,8 @@ const issuerLifetimeMs = 365 * day;
 const backdateMs = 60_000;
 const minTtlMs = 60_000;
 const maxTtlMs = day;
+/** After the successor of an issuer could not be written; the old one lasts for months. */
+const issuerRetryMs = 600_000;
 
 /** Opens the authority of a folder, and creates it when the folder has none.
  *  @throws MeshError `AUTHORITY_DAMAGED`, `AUTHORITY_FOREIGN`, `AUTHORITY_EXPIRED`, `AUTHORITY_FOLDER` */
@@ -91,22 +93,20 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
 	const { trustDomain } = options;
 	parseSpiffeId(`spiffe://${trustDomain}`);
 	const folder = openAuthorityFolder(options.folder, trustDomain, log);
-	let slots = folder.load();
-	if (slots === undefined) {
-		const created = createSlots(trustDomain, clock.wall());
-		folder.create(created.root, created.issuer);
-		slots = folder.load();
-		if (slots === undefined) throw notEmpty(options.folder);
-		log.info("authority created", { trustDomain, folder: options.folder });
-	}
-	if (!canSign(slots.root, clock.wall())) throw expired(trustDomain, "root", slots.root);
-	let issuer = slots.issuer;
-	const { root } = slots;
+	const { root, issuer: first } = loadOrCreate(folder, options.folder, trustDomain, clock.wall(), log);
+	if (!canSign(root, clock.wall())) throw expired(trustDomain, "root", root);
 	const trustBundle = createTrustBundle(trustDomain, [root.certificate]);
+	let issuer = first;
+	let renewAt = 0;
 	const useIssuer = (now: number): IssuerSlot => {
-		if (isRenewalDue(issuer, now) && canSign(root, now)) {
-			issuer = renewIssuer(folder, trustDomain, root.certificate, now);
-			log.info("issuer renewed", { trustDomain, serial: issuer.certificate.serial });
+		if (isRenewalDue(issuer, now) && canSign(root, now) && now >= renewAt) {
+			try {
+				issuer = renewIssuer(folder, trustDomain, root.certificate, now);
+				log.info("issuer renewed", { trustDomain, serial: issuer.certificate.serial });
+			} catch (error) {
+				renewAt = now + issuerRetryMs;
+				log.error("issuer not renewed", { trustDomain, error: describeError(error), retryInMs: issuerRetryMs });
+			}
 		}
 		if (!canSign(issuer, now)) throw expired(trustDomain, "issuer", issuer);
 		return issuer;
@@ -134,6 +134,28 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
 /** A slot with its key in memory; only issuers have it there. */
 export interface IssuerSlot extends AuthoritySlot {
 	readonly privateKey: KeyObject;
+}
+
+function loadOrCreate(
+	folder: AuthorityFolder,
+	path: string,
+	trustDomain: string,
+	now: number,
+	log: Log,
+): { readonly root: AuthoritySlot; readonly issuer: IssuerSlot } {
+	try {
+		const found = folder.load();
+		if (found !== undefined) return found;
+		const { root, issuer } = createSlots(trustDomain, now);
+		folder.create(root, issuer);
+		const created = folder.load();
+		if (created === undefined) throw notEmpty(path);
+		log.info("authority created", { trustDomain, folder: path });
+		return created;
+	} catch (error) {
+		if (error instanceof MeshError) throw error;
+		throw new MeshError("AUTHORITY_FOLDER", `certificate authority: ${path} cannot be used`, { cause: error });
+	}
 }
 
 function createSlots(trustDomain: string, now: number): { readonly root: IssuerSlot; readonly issuer: IssuerSlot } {
