@@ -1,0 +1,98 @@
+import { type Clock, MeshError, systemClock } from "../../core/index.ts";
+import type { SignedSvid, SvidSigner } from "../../identity/index.ts";
+
+/** Options of a signer. */
+export interface RemoteSignerOptions {
+	/** Where the control plane's admin API is, such as `http://127.0.0.1:15014`. */
+	readonly adminUrl: string;
+	/** The bearer token of the admin API. */
+	readonly token: string;
+	readonly namespace: string;
+	readonly serviceAccount: string;
+	/** Bound on one exchange; 5,000 by default. */
+	readonly timeoutMs?: number;
+	/** The machine's clock by default. */
+	readonly clock?: Clock;
+}
+
+const defaultTimeoutMs = 5_000;
+const maxAnswerBytes = 262_144;
+const maxQuotedLetters = 300;
+
+/** A signer that asks `POST /v1/identity/sign`. It rejects with MeshError `SIGNING_UNREACHABLE`, `SIGNING_REFUSED` or
+ *  `SIGNING_ANSWER_INVALID`; whether to try again is the source's business. */
+export function createRemoteSigner(options: RemoteSignerOptions): SvidSigner {
+	const { namespace, serviceAccount, token } = options;
+	const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+	const clock = options.clock ?? systemClock;
+	const url = new URL("/v1/identity/sign", options.adminUrl);
+	const subject = `certificate for service account ${namespace}/${serviceAccount}`;
+	return async (csr, signal) => {
+		const late = new AbortController();
+		const timer = clock.setTimer(timeoutMs, () => late.abort(new Error(`no answer in ${timeoutMs} ms`)), {
+			unref: true,
+		});
+		let status: number;
+		let text: string;
+		try {
+			const response = await fetch(url, {
+				method: "POST",
+				headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+				body: JSON.stringify({ namespace, serviceAccount, csr }),
+				redirect: "error",
+				signal: AbortSignal.any([signal, late.signal]),
+			});
+			status = response.status;
+			text = await readBounded(response);
+		} catch (error) {
+			if (error instanceof MeshError) throw error;
+			throw new MeshError("SIGNING_UNREACHABLE", `${subject}: control plane at ${url.origin}`, { cause: error });
+		} finally {
+			timer.cancel();
+		}
+		if (status === 200) return parseAnswer(text, subject);
+		const fault = `${subject}: control plane at ${url.origin} answered ${status}${quote(text, token)}`;
+		throw new MeshError(status >= 500 ? "SIGNING_UNREACHABLE" : "SIGNING_REFUSED", `${fault}${hint(status)}`);
+	};
+}
+
+async function readBounded(response: Response): Promise<string> {
+	const parts: Uint8Array[] = [];
+	let size = 0;
+	for await (const part of response.body ?? []) {
+		size += part.length;
+		if (size > maxAnswerBytes) throw answerInvalid(`longer than ${maxAnswerBytes} bytes`);
+		parts.push(part);
+	}
+	return Buffer.concat(parts).toString("utf8");
+}
+
+function parseAnswer(text: string, subject: string): SignedSvid {
+	let answer: unknown;
+	try {
+		answer = JSON.parse(text);
+	} catch {
+		throw answerInvalid(`${subject}: no JSON`);
+	}
+	if (typeof answer === "object" && answer !== null && "chain" in answer && "bundle" in answer) {
+		const { chain, bundle } = answer;
+		if (typeof chain === "string" && typeof bundle === "string") return { chain, bundle };
+	}
+	throw answerInvalid(`${subject}: 'chain' and 'bundle' expected`);
+}
+
+/** The control plane's own words, on one line, without the token should it ever be in them. */
+function quote(text: string, token: string): string {
+	const words = text.replaceAll(token, "…").replace(/\s+/g, " ").trim().slice(0, maxQuotedLetters);
+	return words === "" ? "" : `: ${words}`;
+}
+
+function hint(status: number): string {
+	return status === 401 || status === 403
+		? "; the token is not of this control plane, was its state folder replaced?"
+		: "";
+}
+
+function answerInvalid(fault: string): MeshError {
+	return new MeshError("SIGNING_ANSWER_INVALID", `control plane's answer: ${fault}`);
+}
