@@ -1,3 +1,4 @@
+import type { JsonValue } from "../matcher/metadata.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 /** A compiled substitution format. */
@@ -7,3 +8,22 @@ export interface Formatter {
 	/** Unknown values come out as the compile option said: `-` or nothing. */
 	format(stream: StreamInfo): string;
 }
+
+/** One operator at work. */
+export interface Operator {
+	/** Undefined while the value is unknown. */
+	text(stream: StreamInfo): string | undefined;
+	/** The value in a JSON format: numbers stay numbers. */
+	json(stream: StreamInfo): JsonValue | undefined;
+}
+
+/** What formats may ask of the process they run in. */
+export interface FormatEnvironment {
+	/** `%HOSTNAME%`. */
+	readonly hostname: string;
+	/** `%ENVIRONMENT(X)%`. */
+	environment(name: string): string | undefined;
+}
+
+/** An environment that knows nothing. */
+export const emptyFormatEnvironment: FormatEnvironment = { hostname: "", environment: () => undefined };

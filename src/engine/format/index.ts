@@ -1,6 +1,15 @@
 /** The facts of a stream (`StreamInfo`), response flags, and Envoy's substitution formats compiled once and run per stream.
  *  Access logs, header operations and local replies share them. Spec: Envoy "substitution formatting". */
-export type { Formatter } from "./formatter.ts";
+export {
+	type CompiledFormat,
+	compileJsonFormat,
+	compileTextFormat,
+	type FormatOptions,
+	type JsonFormat,
+} from "./compile-format.ts";
+export { defaultAccessLogFormat } from "./default-format.ts";
+export { emptyFormatEnvironment, type FormatEnvironment, type Formatter } from "./formatter.ts";
+export { grpcStatusOfHttp, grpcStatusText, httpStatusOfGrpc, parseGrpcStatus } from "./grpc-status.ts";
 export {
 	formatLongResponseFlags,
 	formatResponseFlags,

@@ -1,6 +1,26 @@
 /** Matchers of texts, headers, query parameters, addresses and metadata, compiled once; RE2 patterns in JavaScript.
  *  Spec: envoy.type.matcher.v3. */
+export { isInAnyCidr, isInCidr, parseAddress, parseCidr } from "./cidr.ts";
+export {
+	getQueryParameter,
+	getRequestHeader,
+	matchHeaderValue,
+	matchMetadata,
+	matchQueryParameter,
+	matchRequestHeader,
+	matchRequestHeaders,
+	matchString,
+	matchValue,
+} from "./match.ts";
 export type { JsonObject, JsonValue, Metadata } from "./metadata.ts";
+export { translateRe2 } from "./re2.ts";
+export {
+	type CompiledRegex,
+	compileFullMatch,
+	compileSubstitution,
+	type RegexSubstitution,
+	substitute,
+} from "./regex.ts";
 export type {
 	CidrRange,
 	HeaderMatcher,

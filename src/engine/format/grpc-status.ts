@@ -1,0 +1,77 @@
+const camel = [
+	"OK",
+	"Canceled",
+	"Unknown",
+	"InvalidArgument",
+	"DeadlineExceeded",
+	"NotFound",
+	"AlreadyExists",
+	"PermissionDenied",
+	"ResourceExhausted",
+	"FailedPrecondition",
+	"Aborted",
+	"OutOfRange",
+	"Unimplemented",
+	"Internal",
+	"Unavailable",
+	"DataLoss",
+	"Unauthenticated",
+];
+const snake = [
+	"OK",
+	"CANCELLED",
+	"UNKNOWN",
+	"INVALID_ARGUMENT",
+	"DEADLINE_EXCEEDED",
+	"NOT_FOUND",
+	"ALREADY_EXISTS",
+	"PERMISSION_DENIED",
+	"RESOURCE_EXHAUSTED",
+	"FAILED_PRECONDITION",
+	"ABORTED",
+	"OUT_OF_RANGE",
+	"UNIMPLEMENTED",
+	"INTERNAL",
+	"UNAVAILABLE",
+	"DATA_LOSS",
+	"UNAUTHENTICATED",
+];
+
+/** The name of a gRPC status, its number when it has none, undefined when there is no status. */
+export function grpcStatusText(status: number | undefined, form: "CAMEL_STRING" | "SNAKE_STRING"): string | undefined {
+	if (status === undefined) return undefined;
+	return (form === "CAMEL_STRING" ? camel : snake)[status] ?? String(status);
+}
+
+/** The number of a status by its snake-case name; undefined when there is none. */
+export function parseGrpcStatus(name: string): number | undefined {
+	const index = snake.indexOf(name === "CANCELED" ? "CANCELLED" : name);
+	return index === -1 ? undefined : index;
+}
+
+/** The gRPC status that stands for an HTTP status (gRPC "HTTP to gRPC status code mapping"). */
+export function grpcStatusOfHttp(status: number): number {
+	switch (status) {
+		case 400:
+			return 13;
+		case 401:
+			return 16;
+		case 403:
+			return 7;
+		case 404:
+			return 12;
+		case 429:
+		case 502:
+		case 503:
+		case 504:
+			return 14;
+		default:
+			return 2;
+	}
+}
+
+/** The HTTP status that stands for a gRPC status, as Envoy maps it for retries and outlier detection. */
+export function httpStatusOfGrpc(status: number): number {
+	const statuses = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
+	return statuses[status] ?? 500;
+}

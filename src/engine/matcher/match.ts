@@ -1,0 +1,143 @@
+import { getJoinedHeader } from "../../core/index.ts";
+import type { RequestHead } from "../format/stream-info.ts";
+import type { JsonValue, Metadata } from "./metadata.ts";
+import type { HeaderMatcher, MetadataMatcher, QueryParameterMatcher, StringMatcher, ValueMatcher } from "./types.ts";
+
+/** Whether a text matches. */
+export function matchString(matcher: StringMatcher, text: string): boolean {
+	if (matcher.kind === "regex") return matcher.regex.test(text);
+	const subject = matcher.ignoreCase ? text.toLowerCase() : text;
+	switch (matcher.kind) {
+		case "exact":
+			return subject === matcher.value;
+		case "prefix":
+			return subject.startsWith(matcher.value);
+		case "suffix":
+			return subject.endsWith(matcher.value);
+		case "contains":
+			return subject.includes(matcher.value);
+	}
+}
+
+/** The value of a header of a request with pseudo headers; several fields are joined by `,`. */
+export function getRequestHeader(request: RequestHead, name: string): string | undefined {
+	if (name.charCodeAt(0) !== 58 /* : */) {
+		return name === "host" ? request.authority : getJoinedHeader(request.headers, name);
+	}
+	switch (name) {
+		case ":method":
+			return request.method;
+		case ":path":
+			return request.path === "" ? undefined : request.path;
+		case ":authority":
+			return request.authority;
+		case ":scheme":
+			return request.scheme;
+		case ":protocol":
+			return request.upgrade === "CONNECT" ? undefined : request.upgrade;
+		default:
+			return undefined;
+	}
+}
+
+/** Whether a request's header matches. A missing header matches only a presence test, whatever `invert` says, unless it counts as
+ *  empty. */
+export function matchRequestHeader(matcher: HeaderMatcher, request: RequestHead): boolean {
+	return matchHeaderValue(matcher, getRequestHeader(request, matcher.name));
+}
+
+/** Whether every matcher of a list takes the request. */
+export function matchRequestHeaders(matchers: readonly HeaderMatcher[], request: RequestHead): boolean {
+	for (let index = 0; index < matchers.length; index++) {
+		if (!matchRequestHeader(matchers[index]!, request)) return false;
+	}
+	return true;
+}
+
+/** {@link matchRequestHeader} for a value that was looked up already. */
+export function matchHeaderValue(matcher: HeaderMatcher, found: string | undefined): boolean {
+	const { value } = matcher;
+	if (value.kind === "present") return ((found !== undefined) === value.present) !== matcher.invert;
+	const text = found ?? (matcher.treatMissingAsEmpty ? "" : undefined);
+	if (text === undefined) return false;
+	const matched = value.kind === "string" ? matchString(value.matcher, text) : isInRange(text, value.start, value.end);
+	return matched !== matcher.invert;
+}
+
+function isInRange(text: string, start: bigint, end: bigint): boolean {
+	if (!/^\s*[+-]?\d{1,19}\s*$/.test(text)) return false;
+	const number = BigInt(text.trim().replace(/^\+/, ""));
+	return number >= start && number < end;
+}
+
+/** The raw (undecoded) value of the first parameter of that name in a path's query; undefined when it is absent. */
+export function getQueryParameter(path: string, name: string): string | undefined {
+	let at = path.indexOf("?");
+	if (at === -1) return undefined;
+	const fragment = path.indexOf("#", at);
+	const end = fragment === -1 ? path.length : fragment;
+	at++;
+	while (at < end) {
+		let stop = path.indexOf("&", at);
+		if (stop === -1 || stop > end) stop = end;
+		const equals = path.indexOf("=", at);
+		const nameEnd = equals === -1 || equals > stop ? stop : equals;
+		if (nameEnd - at === name.length && path.startsWith(name, at)) {
+			return nameEnd === stop ? "" : path.slice(nameEnd + 1, stop);
+		}
+		at = stop + 1;
+	}
+	return undefined;
+}
+
+/** Whether a path's query matches. */
+export function matchQueryParameter(matcher: QueryParameterMatcher, path: string): boolean {
+	const found = getQueryParameter(path, matcher.name);
+	if (matcher.value.kind === "present") return (found !== undefined) === matcher.value.present;
+	return found !== undefined && matchString(matcher.value.matcher, found);
+}
+
+/** Whether a JSON value matches; undefined is an absent value. */
+export function matchValue(matcher: ValueMatcher, value: JsonValue | undefined): boolean {
+	switch (matcher.kind) {
+		case "null":
+			return value === null;
+		case "present":
+			return matcher.present === (value !== undefined);
+		case "bool":
+			return value === matcher.value;
+		case "number":
+			return value === matcher.value;
+		case "range":
+			return typeof value === "number" && value >= matcher.start && value < matcher.end;
+		case "string":
+			return typeof value === "string" && matchString(matcher.matcher, value);
+		case "list":
+			return Array.isArray(value) && value.some((element: JsonValue) => matchValue(matcher.oneOf, element));
+		case "or":
+			return matcher.matchers.some((one) => matchValue(one, value));
+	}
+}
+
+/** Whether metadata matches. */
+export function matchMetadata(
+	matcher: MetadataMatcher,
+	metadata: Metadata | ReadonlyMap<string, unknown> | undefined,
+): boolean {
+	let value = lookUp(metadata, matcher.namespace);
+	for (const key of matcher.path) {
+		value =
+			typeof value === "object" && value !== null && !Array.isArray(value)
+				? (value as Record<string, JsonValue>)[key]
+				: undefined;
+	}
+	return matchValue(matcher.value, value) !== matcher.invert;
+}
+
+function lookUp(
+	metadata: Metadata | ReadonlyMap<string, unknown> | undefined,
+	namespace: string,
+): JsonValue | undefined {
+	if (metadata instanceof Map) return metadata.get(namespace) as JsonValue | undefined;
+	return (metadata as Metadata | undefined)?.[namespace];
+}
