@@ -61,7 +61,7 @@ export function onClosed(state: ClientState, now: Millis, random: Random): Clien
 	for (const type of state.types.values()) {
 		type.told = undefined;
 		type.nonce = "";
-		type.owed = undefined;
+		type.owed.length = 0;
 		type.deadlines.clear();
 	}
 	state.connection = "waiting";
@@ -120,7 +120,9 @@ export function onApplied(
 	if (state.streamId !== effect.streamId || state.connection !== "open") return [];
 	// Not before: a subscription that changes meanwhile goes out with the nonce of the last response that was judged.
 	type.nonce = effect.nonce;
-	type.owed = { nonce: effect.nonce, error: problems.length === 0 ? undefined : describeProblems(problems) };
+	// In state of the world a newer answer says all that an earlier one would.
+	if (state.variant === "state-of-the-world") type.owed.length = 0;
+	type.owed.push({ nonce: effect.nonce, error: problems.length === 0 ? undefined : describeProblems(problems) });
 	return flush(state, type, now);
 }
 
@@ -161,7 +163,7 @@ function createClientType(typeUrl: string): ClientType {
 		version: "",
 		told: undefined,
 		nonce: "",
-		owed: undefined,
+		owed: [],
 		pauses: 0,
 		deadlines: new Map(),
 	};
@@ -175,28 +177,30 @@ function flush(state: ClientState, type: ClientType, now: Millis): ClientEffect[
 	const unsubscribe = [...(type.told ?? [])].filter((name) => !wanted.has(name));
 	const first = type.told === undefined;
 	if (first && !type.wildcard && wanted.size === 0) return [];
-	if (!first && type.owed === undefined && subscribe.length === 0 && unsubscribe.length === 0) return [];
-	const base = {
-		typeUrl: type.typeUrl,
-		node: state.nodeSent && state.nodeOnFirstMessageOnly ? undefined : state.node,
-		error: type.owed?.error,
+	if (!first && type.owed.length === 0 && subscribe.length === 0 && unsubscribe.length === 0) return [];
+	const effects: ClientEffect[] = [];
+	const send = (answer: ClientType["owed"][number] | undefined, change: boolean): void => {
+		const node = state.nodeSent && state.nodeOnFirstMessageOnly ? undefined : state.node;
+		const base = { typeUrl: type.typeUrl, node, error: answer?.error };
+		state.nodeSent = true;
+		const request: ClientRequest =
+			state.variant === "delta"
+				? {
+						...base,
+						kind: "delta",
+						nonce: answer?.nonce ?? "",
+						subscribe: change ? subscribe : [],
+						unsubscribe: change ? unsubscribe : [],
+						initialVersions: first && change ? Object.fromEntries(type.versions) : {},
+					}
+				: { ...base, kind: "state-of-the-world", nonce: type.nonce, version: type.version, names: [...wanted] };
+		effects.push({ kind: "send", request });
 	};
-	const request: ClientRequest =
-		state.variant === "delta"
-			? {
-					...base,
-					kind: "delta",
-					nonce: type.owed?.nonce ?? "",
-					subscribe,
-					unsubscribe,
-					initialVersions: first ? Object.fromEntries(type.versions) : {},
-				}
-			: { ...base, kind: "state-of-the-world", nonce: type.nonce, version: type.version, names: [...wanted] };
-	state.nodeSent = true;
+	send(type.owed.shift(), true);
+	for (const answer of type.owed.splice(0)) send(answer, false);
 	type.told = new Set(wanted);
-	type.owed = undefined;
 	for (const name of subscribe) if (!type.versions.has(name)) type.deadlines.set(name, now + resourceTimeoutMs);
-	return [{ kind: "send", request }, ...wakeForDeadlines(state)];
+	return [...effects, ...wakeForDeadlines(state)];
 }
 
 function wakeForDeadlines(state: ClientState): ClientEffect[] {

@@ -70,8 +70,8 @@ export interface ClientType {
 	told: Set<string> | undefined;
 	/** Nonce of the newest response judged on this stream. */
 	nonce: string;
-	/** The answer to `nonce` that was not sent yet. */
-	owed: { readonly nonce: string; readonly error: string | undefined } | undefined;
+	/** Answers that were not sent yet, in order; more than one only while requests are held. */
+	readonly owed: { readonly nonce: string; readonly error: string | undefined }[];
 	/** How many want requests of this type held. */
 	pauses: number;
 	/** When a name asked for is taken not to exist. */

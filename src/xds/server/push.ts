@@ -56,6 +56,7 @@ export function advance(state: StreamState, now: Millis): StreamEffect[] {
 	const plans = types.map((type) => computePlan(state, type, snapshot));
 	const settled = plans.every((plan) => !refersToClusters(plan.type) || isSettled(plan));
 	const effects: StreamEffect[] = [];
+	let wakeAt: Millis | undefined;
 	let heldUntil = 0;
 	let clusterRemovalHeld = false;
 	for (const plan of plans) {
@@ -75,13 +76,13 @@ export function advance(state: StreamState, now: Millis): StreamEffect[] {
 		}
 		const waitUntil = refersToClusters(type) ? Math.max(heldUntil, warmingUntil(state)) : 0;
 		if (now < waitUntil) {
-			effects.push({ kind: "wake", at: waitUntil });
+			wakeAt = waitUntil;
 			continue;
 		}
 		if (type.typeUrl === clusterType) beforeClusters(state, plan, now);
 		effects.push({ kind: "send", response: send(state, due, removals, now) });
 	}
-	return effects;
+	return wakeAt === undefined ? effects : [...effects, { kind: "wake", at: wakeAt }];
 }
 
 function computePlan(state: StreamState, type: TypeState, snapshot: XdsSnapshot): Plan {
