@@ -55,7 +55,7 @@ export function translateRoutes(
 		return create(RouteSchema, {
 			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
 			match: translateMatch(match),
-			...translateAction(index, route, rule, match, port, report),
+			...translateAction(index, route, rule, match, port),
 		});
 	});
 }
@@ -99,13 +99,11 @@ function translateAction(
 	rule: RouteRule,
 	match: RouteMatch,
 	port: ServicePort,
-	report: ReportProblem,
 ): Partial<RouteInit> {
 	const headers = translateHeaders(rule.requestHeaders, rule.responseHeaders);
 	if (rule.redirect !== undefined)
 		return { ...headers, action: { case: "redirect", value: translateRedirect(rule.redirect, match.path, port.port) } };
 	const backends = rule.backends.map((backend) => resolveBackend(index, backend, port));
-	reportMissing(route, rule, backends, report);
 	const weighted = backends.filter(({ backend }) => backend.weight > 0);
 	if (!weighted.some(({ fault }) => fault === undefined)) return { ...headers, ...noBackend(route, rule, weighted) };
 	return {
@@ -142,18 +140,6 @@ function resolveBackend(index: MeshIndex, backend: BackendRef, port: ServicePort
 	if (!service.ports.some((candidate) => candidate.port === number))
 		return { backend, cluster, fault: `Service ${name} has no port ${number}` };
 	return { backend, cluster };
-}
-
-function reportMissing(
-	route: HttpRoute,
-	rule: RouteRule,
-	backends: readonly ResolvedBackend[],
-	report: ReportProblem,
-): void {
-	const reportRoute = reportFor("HTTPRoute", route, report);
-	for (const [position, { fault }] of backends.entries())
-		if (fault !== undefined)
-			reportRoute(`${rule.path}.backendRefs[${position}]`, `${fault}; its share gets status 500`);
 }
 
 /** Status 500, saying why (Gateway API: no usable backend). */

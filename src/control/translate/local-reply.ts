@@ -27,22 +27,28 @@ export function inboundLocalReplies(allowPolicies: readonly string[], isAuthoriz
 	};
 }
 
+/** What an outbound listener says when a request cannot be sent at all: the host that was asked for, and why. */
+export function outboundLocalReplies(): LocalReplyInit {
+	return {
+		mappers: [{ filter: statusIs(502), bodyFormatOverride: textBody("%REQ(:AUTHORITY)%: %LOCAL_REPLY_BODY%") }],
+	};
+}
+
+function textBody(text: string) {
+	return {
+		contentType: "text/plain; charset=UTF-8",
+		format: {
+			case: "textFormatSource" as const,
+			value: { specifier: { case: "inlineString" as const, value: text } },
+		},
+	};
+}
+
 function deniedMapper(allowPolicies: readonly string[]) {
 	const inForce = allowPolicies.length === 0 ? "" : `; ALLOW policies in force: ${allowPolicies.join(", ")}`;
 	return {
 		filter: statusIs(403),
-		bodyFormatOverride: {
-			contentType: "text/plain; charset=UTF-8",
-			format: {
-				case: "textFormatSource" as const,
-				value: {
-					specifier: {
-						case: "inlineString" as const,
-						value: `denied by AuthorizationPolicy: %RESPONSE_CODE_DETAILS%${inForce.replaceAll("%", "%%")}\n`,
-					},
-				},
-			},
-		},
+		bodyFormatOverride: textBody(`denied by AuthorizationPolicy: %RESPONSE_CODE_DETAILS%${inForce}\n`),
 	};
 }
 

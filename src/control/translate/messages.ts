@@ -15,8 +15,8 @@ import {
 import { type StringMatcher, StringMatcherSchema } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
 import { typeUrlOf } from "../../api/index.ts";
 
-/** The static cluster of every bootstrap that leads to the secret server beside the proxy, as Istio names it. */
-export const sdsClusterName = "sds-grpc";
+/** The static cluster of every bootstrap that leads to the secret server beside the proxy. */
+export const sdsClusterName = "sds";
 
 /** Packs a message given by its fields. */
 export function packAny<D extends DescMessage>(schema: D, init: MessageInitShape<D>): Any {

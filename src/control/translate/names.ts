@@ -10,10 +10,8 @@ export function inboundClusterName(appPort: number): string {
 	return `inbound|${appPort}||`;
 }
 
-/** The cluster that CONNECT tunnels of the forward proxy end in: the loopback listener of that service port. */
-export function connectClusterName(host: string, port: number): string {
-	return `connect|${port}||${host}`;
-}
+/** The cluster that CONNECT tunnels of the forward proxy end in: the forward proxy again. */
+export const connectClusterName = "connect|http_proxy";
 
 /** The route configuration of one service port, for its loopback listener. */
 export function serviceRouteName(host: string, port: number): string {

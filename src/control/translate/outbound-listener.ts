@@ -3,6 +3,7 @@ import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js"
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { UpstreamListener } from "../../model/index.ts";
 import { httpConnectionManager, type ProxyKind, tcpProxy } from "./http-connection-manager.ts";
+import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
 import { hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
@@ -58,6 +59,6 @@ function outboundHttp(
 		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
 		filters: [],
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
-		extra: { upgradeConfigs: [{ upgradeType: "websocket" }, ...upgrades] },
+		extra: { upgradeConfigs: [{ upgradeType: "websocket" }, ...upgrades], localReplyConfig: outboundLocalReplies() },
 	});
 }

@@ -10,7 +10,7 @@ import type { HttpRoute, Service, ServicePort } from "../../model/index.ts";
 import { translateRoutes } from "./http-route.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { connectClusterName, hostOf, httpProxyName, serviceRouteName } from "./names.ts";
+import { connectClusterName, hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
 import type { ReportProblem } from "./problem.ts";
 
 /** The routes of one service port with the names a client may call it by. */
@@ -35,7 +35,7 @@ export function translateServiceRoutes(
 	const host = hostOf(service, index.mesh.settings);
 	const name = serviceRouteName(host, port.port);
 	const translated = translateRoutes(index, service, port, routes, report);
-	const connect = tunnelRoute({ case: "route", value: connectAction(host, port.port) });
+	const connect = tunnelRoute({ case: "route", value: connectAction(host, port) });
 	return {
 		host,
 		port: port.port,
@@ -87,10 +87,11 @@ function routeConfiguration(name: string, virtualHosts: VirtualHost[]): RouteCon
 
 type ActionInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>["action"];
 
-/** A client that tunnels (CONNECT) ends in the service's loopback listener, so that its bytes are routed like any request. */
-function connectAction(host: string, port: number) {
+/** What a client tunnels (CONNECT) to an HTTP service is routed like any request; to another service its bytes go as they are. */
+function connectAction(host: string, { port, protocol }: ServicePort) {
+	const cluster = protocol === "http" ? connectClusterName : outboundClusterName(host, port);
 	return {
-		clusterSpecifier: { case: "cluster" as const, value: connectClusterName(host, port) },
+		clusterSpecifier: { case: "cluster" as const, value: cluster },
 		upgradeConfigs: [{ upgradeType: "CONNECT", connectConfig: {} }],
 		timeout: { seconds: 0n },
 	};

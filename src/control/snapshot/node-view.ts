@@ -1,0 +1,105 @@
+import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import type { WorkloadInstance } from "../../model/index.ts";
+import {
+	clusterType,
+	endpointType,
+	listenerType,
+	packResource,
+	routeType,
+	type XdsResource,
+	type XdsSnapshot,
+} from "../../xds/server/index.ts";
+import {
+	findAuthorizationPolicies,
+	type MeshIndex,
+	type ProxyKind,
+	translateConnectCluster,
+	translateHttpProxyListener,
+	translateInboundCluster,
+	translateInboundListener,
+	translateUpstreamListener,
+} from "../translate/index.ts";
+import type { Memo } from "./memo.ts";
+import { isSameResource, memoMap, type NamespaceView, type ResourceMap } from "./namespace-view.ts";
+
+/** The whole snapshot of one sidecar: the view of its namespace, with its own listeners and local clusters. */
+export function buildSnapshot(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	kind: ProxyKind,
+	view: NamespaceView,
+	memo: Memo,
+): XdsSnapshot {
+	const key = `${instance.namespace}/${instance.name} ${kind}`;
+	const spec = specOf(instance);
+	const local = memo.get(`local clusters ${key}`, [spec], () => buildLocalClusters(instance), areSameResources);
+	const listeners = memo.get(
+		`listeners ${key}`,
+		[index.mesh.settings, spec, ...listenerInputs(index, instance)],
+		() => buildListeners(index, instance, kind),
+		areSameResources,
+	);
+	const clusters = memo.get(`clusters ${key}`, [view.clusters, ...local], (): ResourceMap => {
+		const all = new Map(view.clusters);
+		for (const cluster of local) all.set(cluster.name, cluster);
+		return all;
+	});
+	const listenerMap = memoMap(memo, `listener map ${key}`, listeners);
+	return memo.get(`snapshot ${key}`, [clusters, view.assignments, listenerMap, view.routes], () => ({
+		resources: new Map([
+			[clusterType, clusters],
+			[endpointType, view.assignments],
+			[listenerType, listenerMap],
+			[routeType, view.routes],
+		]),
+	}));
+}
+
+/** What listeners are made of besides the instance. */
+function listenerInputs(index: MeshIndex, instance: WorkloadInstance): unknown[] {
+	return [
+		index.workload({ namespace: instance.namespace, name: instance.workload }),
+		...index.peerAuthenticationsIn(index.mesh.settings.rootNamespace),
+		...index.peerAuthenticationsIn(instance.namespace),
+		...findAuthorizationPolicies(index, instance),
+		...instance.upstreams.map((upstream) => index.service(upstream.service)),
+	];
+}
+
+function buildListeners(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): XdsResource[] {
+	const { httpProxyPort } = instance;
+	const listeners = [
+		...instance.ports.map((port) => translateInboundListener(index, instance, port, kind)),
+		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, kind)]),
+		...instance.upstreams.flatMap((upstream) => translateUpstreamListener(index, upstream, kind) ?? []),
+	];
+	return listeners.map((listener) => packResource(ListenerSchema, listener.name, listener));
+}
+
+function buildLocalClusters(instance: WorkloadInstance): XdsResource[] {
+	const { httpProxyPort } = instance;
+	const clusters = [
+		...instance.ports.map(translateInboundCluster),
+		...(httpProxyPort === undefined ? [] : [translateConnectCluster(httpProxyPort)]),
+	];
+	return clusters.map((cluster) => packResource(ClusterSchema, cluster.name, cluster));
+}
+
+function areSameResources(before: readonly XdsResource[], after: readonly XdsResource[]): boolean {
+	return (
+		before.length === after.length && before.every((resource, position) => isSameResource(resource, after[position]!))
+	);
+}
+
+const specs = new WeakMap<WorkloadInstance, string>();
+
+/** What an instance is, without what passes: its health. */
+function specOf(instance: WorkloadInstance): string {
+	let spec = specs.get(instance);
+	if (spec === undefined) {
+		spec = JSON.stringify({ ...instance, health: undefined, registeredAt: undefined });
+		specs.set(instance, spec);
+	}
+	return spec;
+}

@@ -1,0 +1,63 @@
+import type { Mesh } from "../../model/index.ts";
+import type { SnapshotSource } from "../../xds/server/index.ts";
+import { createMeshIndex, type MeshIndex, type MeshProblem, uniqueProblems } from "../translate/index.ts";
+import { createMemo } from "./memo.ts";
+import { buildNamespaceView, type NamespaceView } from "./namespace-view.ts";
+import { readInstanceName, readProxyKind } from "./node.ts";
+import { buildSnapshot } from "./node-view.ts";
+
+/** The newest mesh as snapshots: one per namespace ahead, one per proxy when it asks. */
+export interface SnapshotStore extends SnapshotSource {
+	/** Takes over a mesh and tells the listeners. Objects that did not change should be the same objects: then nothing that
+	 *  only depends on them is built again. */
+	apply(mesh: Mesh): void;
+	/** The mesh in use; undefined before the first `apply`. */
+	index(): MeshIndex | undefined;
+	/** Mistakes that only show when a mesh is translated. */
+	problems(): readonly MeshProblem[];
+}
+
+export function createSnapshotStore(): SnapshotStore {
+	const memo = createMemo();
+	const listeners = new Set<(nodeIds: ReadonlySet<string> | "all") => void>();
+	let index: MeshIndex | undefined;
+	let views = new Map<string, NamespaceView>();
+	let problems: readonly MeshProblem[] = [];
+	const viewOf = (meshIndex: MeshIndex, namespace: string): NamespaceView => {
+		let view = views.get(namespace);
+		if (view === undefined) {
+			view = buildNamespaceView(meshIndex, namespace, memo);
+			views.set(namespace, view);
+		}
+		return view;
+	};
+	return {
+		apply(mesh) {
+			memo.advance();
+			const meshIndex = createMeshIndex(mesh);
+			index = meshIndex;
+			views = new Map();
+			// Every namespace that has something in it, so that its problems show before a proxy connects.
+			const found = listNamespaces(mesh).flatMap((namespace) => viewOf(meshIndex, namespace).problems);
+			problems = uniqueProblems(found);
+			for (const listener of listeners) listener("all");
+		},
+		get(node) {
+			const name = readInstanceName(node.id);
+			const instance = name === undefined ? undefined : index?.instance(name);
+			if (index === undefined || instance === undefined) return undefined;
+			return buildSnapshot(index, instance, readProxyKind(node), viewOf(index, instance.namespace), memo);
+		},
+		onChange(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+		index: () => index,
+		problems: () => problems,
+	};
+}
+
+function listNamespaces(mesh: Mesh): string[] {
+	const objects = [...mesh.services, ...mesh.workloads, ...mesh.instances, ...mesh.httpRoutes];
+	return [...new Set(objects.map(({ namespace }) => namespace))].sort();
+}
