@@ -1,5 +1,13 @@
 /** The state of the mesh: a store with etcd's semantics, and on it the running instances and the config applied by hand.
  *  Knows keys, revisions, watches and leases; does not know how proxies are configured. */
+export {
+	type ConfigStore,
+	type ConfigStoreOptions,
+	createConfigStore,
+	type StoredObject,
+	type StoredObjectName,
+} from "./config-store.ts";
+export { createInstanceRegistry, type InstanceRegistry, type InstanceRegistryOptions } from "./instance-registry.ts";
 export type {
 	Compare,
 	Comparison,
@@ -16,3 +24,4 @@ export type {
 	WatchEvent,
 	WatchListener,
 } from "./store.ts";
+export { openSqliteStore, type SqliteStoreOptions } from "./stores/sqlite/sqlite-store.ts";
