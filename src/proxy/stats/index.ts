@@ -1,0 +1,94 @@
+/** The catalogue of the proxy's statistics, with Envoy's exact names as property names: one function per group, which makes the
+ *  whole zero-initialised set that Envoy shows and returns objects of counters for the hot path (`stats.downstream_rq_total.value++`).
+ *  Not what they are kept in or printed by (telemetry). Listed in docs/reference/metrics.md. */
+export {
+	type CircuitBreakerStats,
+	type ClusterResponseStats,
+	type ClusterStats,
+	createCircuitBreakerStats,
+	createClusterStats,
+	createHealthCheckStats,
+	createOutlierDetectionStats,
+	createRemainingStats,
+	createUpstreamStats,
+	createVirtualClusterStats,
+	type HealthCheckStats,
+	type OutlierDetectionStats,
+	type RemainingStats,
+	type UpstreamStats,
+	type VirtualClusterStats,
+} from "./cluster-stats.ts";
+export {
+	type CorsStats,
+	createCorsStats,
+	createFaultStats,
+	createRbacStats,
+	type FaultStats,
+	type RbacStats,
+} from "./filter-stats.ts";
+export {
+	createHttp1CodecStats,
+	createHttp2CodecStats,
+	type Http1CodecStats,
+	type Http2CodecStats,
+} from "./http-codec-stats.ts";
+export {
+	createHttpConnectionManagerStats,
+	createListenerHttpStats,
+	createTracingStats,
+	type DownstreamHttpStats,
+	type HttpConnectionManagerStats,
+	type ListenerHttpStats,
+	type RouterStats,
+	type TracingStats,
+} from "./http-connection-manager-stats.ts";
+export {
+	createListenerConnectionStats,
+	createListenerStats,
+	createListenerWorkerStats,
+	createTlsInspectorStats,
+	type ListenerConnectionStats,
+	type ListenerStats,
+	type ListenerWorkerStats,
+	type TlsInspectorStats,
+} from "./listener-stats.ts";
+export {
+	createResponseCodeStats,
+	type ResponseCodeStats,
+} from "./response-code-stats.ts";
+export {
+	type ClusterManagerStats,
+	type ControlPlaneStats,
+	createClusterManagerStats,
+	createControlPlaneStats,
+	createDnsStats,
+	createFilesystemStats,
+	createListenerManagerStats,
+	createRuntimeStats,
+	createServerStats,
+	createWatchdogStats,
+	type DnsStats,
+	type FilesystemStats,
+	type ListenerManagerStats,
+	type RuntimeStats,
+	type ServerStats,
+	type WatchdogStats,
+} from "./server-stats.ts";
+export {
+	createRouteSubscriptionStats,
+	createSubscriptionStats,
+	type ReloadStats,
+	type SubscriptionStats,
+} from "./subscription-stats.ts";
+export {
+	createTcpProxyStats,
+	type TcpProxyStats,
+} from "./tcp-proxy-stats.ts";
+export {
+	createHandshakeStats,
+	createSocketFactoryStats,
+	createTlsStats,
+	type HandshakeStats,
+	type SocketFactoryStats,
+	type TlsStats,
+} from "./tls-stats.ts";

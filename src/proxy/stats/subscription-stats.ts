@@ -1,0 +1,48 @@
+import type { Counter, Gauge, Histogram, StatsScope, TextReadout } from "../../telemetry/index.ts";
+
+/** Statistics of one subscription to resources. */
+export interface SubscriptionStats {
+	readonly update_attempt: Counter;
+	readonly update_success: Counter;
+	readonly update_failure: Counter;
+	readonly update_rejected: Counter;
+	readonly init_fetch_timeout: Counter;
+	/** Milliseconds since the Unix epoch of the last accepted update. */
+	readonly update_time: Gauge;
+	/** A hash of the accepted version. */
+	readonly version: Gauge;
+	readonly version_text: TextReadout;
+	readonly update_duration: Histogram;
+}
+
+/** Statistics of a subscription whose resource is taken as a whole: routes, listeners. */
+export interface ReloadStats extends SubscriptionStats {
+	readonly config_reload: Counter;
+	readonly config_reload_time_ms: Gauge;
+	readonly update_empty: Counter;
+}
+
+/** `scope` is `listener_manager.lds`, `cluster_manager.cds`, `cluster.<name>` (EDS) or `sds.<secret>`. */
+export function createSubscriptionStats(scope: StatsScope): SubscriptionStats {
+	return {
+		update_attempt: scope.counter("update_attempt"),
+		update_success: scope.counter("update_success"),
+		update_failure: scope.counter("update_failure"),
+		update_rejected: scope.counter("update_rejected"),
+		init_fetch_timeout: scope.counter("init_fetch_timeout"),
+		update_time: scope.gauge("update_time"),
+		version: scope.gauge("version"),
+		version_text: scope.text("version_text"),
+		update_duration: scope.histogram("update_duration"),
+	};
+}
+
+/** `scope` is `http.<stat_prefix>.rds.<route configuration>`. */
+export function createRouteSubscriptionStats(scope: StatsScope): ReloadStats {
+	return {
+		...createSubscriptionStats(scope),
+		config_reload: scope.counter("config_reload"),
+		config_reload_time_ms: scope.gauge("config_reload_time_ms"),
+		update_empty: scope.counter("update_empty"),
+	};
+}

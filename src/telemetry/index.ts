@@ -1,0 +1,42 @@
+/** What the mesh says about itself: statistics with Envoy's names and Prometheus metrics with labels, trace context, access-log
+ *  sinks. The hot path changes plain objects (`counter.value++`, `histogram.record(ms)`); all text is made by a scrape.
+ *  Not the formats of log entries (engine/format), not the names of the proxy's statistics (proxy/stats). */
+export {
+	type Bin,
+	computeBuckets,
+	computeQuantiles,
+	computeSum,
+	defaultBuckets,
+	Histogram,
+	quantiles,
+} from "./metrics/histogram.ts";
+export type { Counter, Gauge, Label, TextReadout } from "./metrics/metric.ts";
+export {
+	createPrometheusFormatter,
+	formatLabelledMetrics,
+	isSelected,
+	type PrometheusFormatter,
+	type StatsSelection,
+} from "./metrics/prometheus.ts";
+export {
+	createMetricsRegistry,
+	type MetricsRegistry,
+	type MetricsRegistryOptions,
+	type StatsScope,
+	sanitizeStatName,
+} from "./metrics/registry.ts";
+export {
+	createSeriesTable,
+	type LabelledMetric,
+	type LabelledSeries,
+	overflowLabelValue,
+	type Series,
+	type SeriesTable,
+	type SeriesTableOptions,
+} from "./metrics/series.ts";
+export {
+	createTagExtractor,
+	type TagExtractorOptions,
+	type TaggedName,
+	type TagRule,
+} from "./metrics/tag-extraction.ts";
