@@ -1,6 +1,19 @@
 /** From a request to a route: virtual hosts, matches, redirects, rewrites, header operations, hash keys.
  *  Spec: envoy.config.route.v3. */
-export type { HeaderLevel, HeaderOperations } from "./header-operations.ts";
+export { getCookie, hashRequest } from "./hash.ts";
+export {
+	createHeaderOperations,
+	type HeaderLevel,
+	type HeaderOperations,
+	noHeaderOperations,
+} from "./header-operations.ts";
+export {
+	computeRedirect,
+	prepareRequest,
+	type RewriteOptions,
+	resolveClusterName,
+	rewriteHost,
+} from "./rewrite.ts";
 export type {
 	ClusterSpecifier,
 	DirectResponseConfig,
@@ -27,4 +40,14 @@ export type {
 	VirtualHostConfig,
 	WeightedClusterConfig,
 } from "./route-config.ts";
-export type { ForwardAction, RouteEntry, RouteTable } from "./route-entry.ts";
+export {
+	type ForwardAction,
+	noHeaderMutations,
+	type RedirectAction,
+	type RouteEntry,
+	type RouteTable,
+} from "./route-entry.ts";
+export { isGrpcRequest } from "./route-match.ts";
+export { createRouteTable, withoutPort } from "./route-table.ts";
+export { VirtualHostIndex } from "./virtual-host-index.ts";
+export { xxHash32 } from "./xx-hash.ts";

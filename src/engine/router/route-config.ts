@@ -10,7 +10,7 @@ export interface RouteTableConfig {
 	readonly virtualHosts: readonly VirtualHostConfig[];
 	readonly ignorePortInHostMatching: boolean;
 	readonly ignorePathParameters: boolean;
-	/** Order in which the levels of header operations run: false runs route, virtual host, table; true the other way round. */
+	/** Order in which the levels of header operations run: false runs cluster weight, route, virtual host, table; true the reverse. */
 	readonly mostSpecificHeaderMutationsWins: boolean;
 	readonly internalOnlyHeaders: readonly string[];
 	readonly headers: HeaderMutations;
@@ -243,7 +243,7 @@ export interface HedgePolicy {
 	readonly onPerTryTimeout: boolean;
 }
 
-/** Header operations of one level: removals run after additions of the same level. */
+/** Header operations of one level: removals run before additions. */
 export interface HeaderMutations {
 	readonly requestAdd: readonly HeaderAddition[];
 	readonly requestRemove: readonly string[];

@@ -1,7 +1,18 @@
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
 import type { Metadata } from "../matcher/metadata.ts";
-import type { HeaderOperations } from "./header-operations.ts";
-import type { DirectResponseConfig, FilterConfigs, ForwardConfig, RedirectConfig } from "./route-config.ts";
+import { createHeaderOperations, type HeaderOperations } from "./header-operations.ts";
+import type {
+	DirectResponseConfig,
+	FilterConfigs,
+	ForwardConfig,
+	HeaderMutations,
+	PathMatch,
+	RedirectConfig,
+	RouteConfig,
+	RouteTableConfig,
+	VirtualHostConfig,
+	WeightedClusterConfig,
+} from "./route-config.ts";
 
 /** The decision for a request: one object per route (and per cluster of a weighted route), made once and shared by all requests,
  *  with everything inherited from the virtual host and the table already in it. */
@@ -10,7 +21,7 @@ export interface RouteEntry {
 	readonly name: string;
 	readonly virtualHostName: string;
 	readonly metadata: Metadata;
-	readonly action: ForwardAction | RedirectConfig | DirectResponseConfig | { readonly kind: "non-forwarding" };
+	readonly action: ForwardAction | RedirectAction | DirectResponseConfig | { readonly kind: "non-forwarding" };
 	/** Operations of all levels in Envoy's order. */
 	readonly requestHeaders: HeaderOperations;
 	readonly responseHeaders: HeaderOperations;
@@ -25,6 +36,8 @@ export interface RouteEntry {
 	readonly includeIsTimeoutRetryHeader: boolean;
 	/** `vhost.<virtual host>.route.<prefix>.`; empty when the route keeps no statistics. */
 	readonly statPrefix: string;
+	/** Headers that only this hop may see, removed before the request goes on when it came from outside. */
+	readonly internalOnlyHeaders: readonly string[];
 }
 
 /** A forward action with its cluster picked and its policies resolved. */
@@ -33,8 +46,11 @@ export interface ForwardAction extends Omit<ForwardConfig, "cluster"> {
 	readonly cluster:
 		| { readonly kind: "name"; readonly name: string }
 		| { readonly kind: "header"; readonly header: string };
-	/** The path matcher's own text, for prefix rewrites; empty for regular expressions. */
-	readonly matchedPath: string;
+	readonly pathMatch: PathMatch;
+}
+
+export interface RedirectAction extends RedirectConfig {
+	readonly pathMatch: PathMatch;
 }
 
 /** A compiled route configuration: one per version, shared by all connections. */
@@ -45,6 +61,140 @@ export interface RouteTable {
 	match(request: RequestHead, stream: StreamInfo, random: number): RouteEntry | undefined;
 	/** The virtual cluster of a request for statistics; empty when none matches. */
 	matchVirtualCluster(request: RequestHead, entry: RouteEntry): string;
-	/** Names of every cluster the table can name statically. */
+	/** Names of every cluster that the table names. */
 	readonly clusterNames: ReadonlySet<string>;
+}
+
+/** Builds the entry of a route, of one of its weighted clusters when given. */
+export function createRouteEntry(
+	table: RouteTableConfig,
+	host: VirtualHostConfig,
+	route: RouteConfig,
+	weighted: WeightedClusterConfig | undefined,
+): RouteEntry {
+	const levels = [...(weighted === undefined ? [] : [weighted.headers]), route.headers, host.headers, table.headers];
+	if (table.mostSpecificHeaderMutationsWins) levels.reverse();
+	return Object.freeze({
+		name: route.name,
+		virtualHostName: host.name,
+		metadata: route.metadata,
+		action: resolveAction(table, host, route, weighted),
+		...createLevelOperations(levels),
+		filterConfigs: mergeFilterConfigs([
+			table.filterConfigs,
+			host.filterConfigs,
+			route.filterConfigs,
+			weighted?.filterConfigs,
+		]),
+		decoratorOperation: route.decoratorOperation,
+		decoratorPropagate: route.decoratorPropagate,
+		requestBufferLimitBytes:
+			route.requestBufferLimitBytes === -1 ? host.requestBufferLimitBytes : route.requestBufferLimitBytes,
+		includeRequestAttemptCount: host.includeRequestAttemptCount,
+		includeAttemptCountInResponse: host.includeAttemptCountInResponse,
+		includeIsTimeoutRetryHeader: host.includeIsTimeoutRetryHeader,
+		statPrefix: route.statPrefix === "" ? "" : `vhost.${host.name}.route.${route.statPrefix}.`,
+		internalOnlyHeaders: table.internalOnlyHeaders,
+	});
+}
+
+/** The answer to plain-text requests of a virtual host that requires TLS. */
+export function createTlsRedirectEntry(table: RouteTableConfig, host: VirtualHostConfig): RouteEntry {
+	const route: RouteConfig = {
+		name: "",
+		match: {
+			path: { kind: "prefix", value: "", ignoreCase: false },
+			runtimeFraction: undefined,
+			headers: [],
+			queryParameters: [],
+			grpc: false,
+			tls: undefined,
+			dynamicMetadata: [],
+		},
+		action: {
+			kind: "redirect",
+			status: 301,
+			scheme: "https",
+			https: false,
+			host: "",
+			port: 0,
+			path: undefined,
+			stripQuery: false,
+		},
+		metadata: {},
+		decoratorOperation: "",
+		decoratorPropagate: true,
+		headers: noHeaderMutations,
+		requestBufferLimitBytes: -1,
+		statPrefix: "",
+		filterConfigs: new Map(),
+	};
+	const bare = { ...host, headers: noHeaderMutations };
+	return createRouteEntry({ ...table, headers: noHeaderMutations }, bare, route, undefined);
+}
+
+/** A level without operations. */
+export const noHeaderMutations: HeaderMutations = Object.freeze({
+	requestAdd: [],
+	requestRemove: [],
+	responseAdd: [],
+	responseRemove: [],
+});
+
+function createLevelOperations(
+	levels: readonly HeaderMutations[],
+): Pick<RouteEntry, "requestHeaders" | "responseHeaders"> {
+	return {
+		requestHeaders: createHeaderOperations(
+			levels.map((level) => ({ add: level.requestAdd, remove: level.requestRemove })),
+		),
+		responseHeaders: createHeaderOperations(
+			levels.map((level) => ({ add: level.responseAdd, remove: level.responseRemove })),
+		),
+	};
+}
+
+function mergeFilterConfigs(levels: readonly (FilterConfigs | undefined)[]): FilterConfigs {
+	const merged = new Map<string, { readonly kind: string }>();
+	for (const level of levels) for (const [name, config] of level ?? []) merged.set(name, config);
+	return merged;
+}
+
+function resolveAction(
+	table: RouteTableConfig,
+	host: VirtualHostConfig,
+	route: RouteConfig,
+	weighted: WeightedClusterConfig | undefined,
+): RouteEntry["action"] {
+	const { action } = route;
+	if (action.kind === "redirect") return { ...action, pathMatch: route.match.path };
+	if (action.kind !== "forward") return action;
+	const mirrors = [action.mirrorPolicies, host.mirrorPolicies, table.mirrorPolicies].find(
+		(policies) => policies.length > 0,
+	);
+	return {
+		...action,
+		cluster: resolveCluster(action, weighted),
+		metadataMatch:
+			weighted?.metadataMatch === undefined
+				? action.metadataMatch
+				: { ...action.metadataMatch, ...weighted.metadataMatch },
+		hostRewrite:
+			weighted === undefined || weighted.hostRewriteLiteral === ""
+				? action.hostRewrite
+				: { kind: "literal", value: weighted.hostRewriteLiteral },
+		retryPolicy: action.retryPolicy ?? host.retryPolicy,
+		hedgePolicy: action.hedgePolicy ?? host.hedgePolicy,
+		mirrorPolicies: mirrors ?? [],
+		pathMatch: route.match.path,
+	};
+}
+
+function resolveCluster(action: ForwardConfig, weighted: WeightedClusterConfig | undefined): ForwardAction["cluster"] {
+	if (weighted !== undefined) {
+		return weighted.name === ""
+			? { kind: "header", header: weighted.clusterHeader }
+			: { kind: "name", name: weighted.name };
+	}
+	return action.cluster.kind === "weighted" ? { kind: "name", name: "" } : action.cluster;
 }

@@ -1,2 +1,10 @@
 /** Runtime values and the fractions they override. Spec: envoy.config.bootstrap.v3.LayeredRuntime. */
-export type { Runtime, RuntimeFraction } from "./runtime.ts";
+export {
+	computeShare,
+	createRuntime,
+	emptyRuntime,
+	getRuntimeNumber,
+	isInFraction,
+	type Runtime,
+	type RuntimeFraction,
+} from "./runtime.ts";

@@ -1,4 +1,4 @@
-/** `envoy.type.v3.FractionalPercent` as a share in [0, 1], with an optional runtime key that overrides it. */
+/** `envoy.config.core.v3.RuntimeFractionalPercent`: a share with an optional runtime key that overrides it. */
 export interface RuntimeFraction {
 	readonly numerator: number;
 	/** 100, 10 000 or 1 000 000. */
@@ -7,8 +7,61 @@ export interface RuntimeFraction {
 	readonly runtimeKey: string;
 }
 
-/** The values of `layered_runtime`, last layer wins. */
+/** The values of `layered_runtime`. */
 export interface Runtime {
 	/** The value of a key, or undefined: a number, a boolean, a text, or a `FractionalPercent` as an object. */
 	get(key: string): unknown;
+}
+
+/** A runtime in which no key is set. */
+export const emptyRuntime: Runtime = { get: () => undefined };
+
+/** A runtime of layers, the last one that knows a key wins. Nested objects are keys with dots, as in Envoy. */
+export function createRuntime(layers: readonly Readonly<Record<string, unknown>>[]): Runtime {
+	const values = new Map<string, unknown>();
+	for (const layer of layers) flatten(layer, "", values);
+	return { get: (key) => values.get(key) };
+}
+
+/** Whether a draw in [0, 1) falls into the fraction. */
+export function isInFraction(fraction: RuntimeFraction, random: number, runtime: Runtime): boolean {
+	return random < computeShare(fraction, runtime);
+}
+
+/** The share in [0, 1] (or above, which is always). A plain number in the runtime is a percentage. */
+export function computeShare(fraction: RuntimeFraction, runtime: Runtime): number {
+	if (fraction.runtimeKey !== "") {
+		const override = runtime.get(fraction.runtimeKey);
+		if (typeof override === "number") return override / 100;
+		if (isFraction(override)) return (override.numerator ?? 0) / denominatorOf(override.denominator);
+	}
+	return fraction.numerator / fraction.denominator;
+}
+
+/** A number from the runtime, or the default. */
+export function getRuntimeNumber(runtime: Runtime, key: string, defaultValue: number): number {
+	const value = key === "" ? undefined : runtime.get(key);
+	return typeof value === "number" ? value : defaultValue;
+}
+
+interface FractionObject {
+	readonly numerator?: number;
+	readonly denominator?: string | number;
+}
+
+function isFraction(value: unknown): value is FractionObject {
+	return typeof value === "object" && value !== null && ("numerator" in value || "denominator" in value);
+}
+
+function denominatorOf(name: string | number | undefined): number {
+	if (name === "TEN_THOUSAND" || name === 1) return 10_000;
+	if (name === "MILLION" || name === 2) return 1_000_000;
+	return 100;
+}
+
+function flatten(layer: Readonly<Record<string, unknown>>, prefix: string, values: Map<string, unknown>): void {
+	for (const [key, value] of Object.entries(layer)) {
+		if (typeof value !== "object" || value === null || isFraction(value)) values.set(prefix + key, value);
+		else flatten(value as Record<string, unknown>, `${prefix}${key}.`, values);
+	}
 }

@@ -1,0 +1,80 @@
+import type { HeaderList } from "../../core/index.ts";
+import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
+import { getQueryParameter, getRequestHeader } from "../matcher/match.ts";
+import { substitute } from "../matcher/regex.ts";
+import type { HashPolicy } from "./route-config.ts";
+import { xxHash32 } from "./xx-hash.ts";
+
+/** The request's hash for consistent hashing by the first policies that find something; undefined picks any host.
+ *  `setCookie` is called with a ready `set-cookie` value when a cookie policy has to make one. */
+export function hashRequest(
+	policies: readonly HashPolicy[],
+	request: RequestHead,
+	stream: StreamInfo,
+	random: () => number,
+	setCookie: (value: string) => void,
+): number | undefined {
+	let hash: number | undefined;
+	for (const policy of policies) {
+		const next = hashPolicy(policy, request, stream, random, setCookie);
+		if (next !== undefined) hash = hash === undefined ? next : (((hash << 1) | (hash >>> 31)) ^ next) >>> 0;
+		if (policy.terminal && hash !== undefined) return hash;
+	}
+	return hash;
+}
+
+function hashPolicy(
+	policy: HashPolicy,
+	request: RequestHead,
+	stream: StreamInfo,
+	random: () => number,
+	setCookie: (value: string) => void,
+): number | undefined {
+	switch (policy.kind) {
+		case "header": {
+			const value = getRequestHeader(request, policy.name);
+			if (value === undefined) return undefined;
+			return xxHash32(policy.regex === undefined ? value : substitute(value, policy.regex, policy.substitution));
+		}
+		case "cookie": {
+			const value = getCookie(request.headers, policy.name);
+			if (value !== undefined) return xxHash32(value);
+			if (policy.ttlSeconds === undefined) return undefined;
+			const made = Math.floor(random() * 2 ** 52)
+				.toString(16)
+				.padStart(16, "0");
+			setCookie(formatCookie(policy, policy.ttlSeconds, made));
+			return xxHash32(made);
+		}
+		case "source-ip":
+			return xxHash32(stream.remote.ip);
+		case "query-parameter": {
+			const value = getQueryParameter(request.path, policy.name);
+			return value === undefined ? undefined : xxHash32(value);
+		}
+		case "filter-state": {
+			const value = stream.filterState?.get(policy.key);
+			return value === undefined ? undefined : xxHash32(String(value));
+		}
+	}
+}
+
+/** The value of a cookie, without surrounding quotes. */
+export function getCookie(headers: HeaderList, name: string): string | undefined {
+	for (let index = 0; index < headers.length; index += 2) {
+		if (headers[index] !== "cookie") continue;
+		for (const pair of headers[index + 1]!.split(";")) {
+			const equals = pair.indexOf("=");
+			if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
+			const value = pair.slice(equals + 1).trim();
+			return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+		}
+	}
+	return undefined;
+}
+
+function formatCookie(policy: HashPolicy & { readonly kind: "cookie" }, ttlSeconds: number, value: string): string {
+	const age = ttlSeconds === 0 ? "" : `; Max-Age=${ttlSeconds}`;
+	const path = policy.path === "" ? "" : `; Path=${policy.path}`;
+	return `${policy.name}="${value}"${age}${path}${policy.attributes}; HttpOnly`;
+}
