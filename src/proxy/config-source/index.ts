@@ -4,6 +4,7 @@
 export type {
 	AssignmentTarget,
 	ClusterTarget,
+	ConfigTargets,
 	ListenerTarget,
 	PreparedCluster,
 	ResourceProblem,

@@ -1,3 +1,6 @@
+import type { RouteTableConfig } from "../../engine/router/index.ts";
+import type { AssignmentConfig, ClusterConfig, ListenerConfig } from "../runtime-config/index.ts";
+
 /** A resource that could not be put to use, and why. */
 export interface ResourceProblem {
 	readonly name: string;
@@ -6,21 +9,21 @@ export interface ResourceProblem {
 }
 
 /** Takes warm listeners: their route configurations and secrets are there (or were waited for long enough). */
-export interface ListenerTarget<ListenerConfig> {
+export interface ListenerTarget {
 	/** Replaces listeners by name make-before-break, binds new ones, drains removed ones. Resolves, once sockets listen, with
 	 *  those that could not be applied (an address in use); for these the earlier listener of that name goes on. */
 	applyListeners(added: readonly ListenerConfig[], removed: readonly string[]): Promise<readonly ResourceProblem[]>;
 }
 
 /** Takes route configurations by name; requests that began earlier keep the table they began with. */
-export interface RouteTarget<RouteTableConfig> {
+export interface RouteTarget {
 	applyRoutes(added: readonly RouteTableConfig[], removed: readonly string[]): void;
 }
 
 /** A cluster built beside the one of its name that serves. */
 export interface PreparedCluster {
-	/** Resolves when it can serve (first DNS answer, first health checks); never rejects. */
-	readonly ready: Promise<void>;
+	/** Calls back once, when it can serve (first DNS answer, first health checks); at once when it can already. */
+	onWarm(callback: () => void): void;
 	/** Swaps it in for new requests; the earlier one drains. */
 	activate(): void;
 	/** Drops it unused. */
@@ -28,14 +31,22 @@ export interface PreparedCluster {
 }
 
 /** Takes clusters. */
-export interface ClusterTarget<ClusterConfig, AssignmentConfig> {
+export interface ClusterTarget {
 	/** `assignment` is given for EDS clusters only: the endpoints known so far, or undefined when the wait for them ended. */
 	prepareCluster(config: ClusterConfig, assignment: AssignmentConfig | undefined): PreparedCluster;
 	removeClusters(names: readonly string[]): void;
 }
 
 /** Takes the endpoints of EDS clusters that serve already. */
-export interface AssignmentTarget<AssignmentConfig> {
+export interface AssignmentTarget {
 	/** `clusterName` is the cluster's name, also where its EDS service name differs. */
 	applyAssignment(clusterName: string, assignment: AssignmentConfig): void;
+}
+
+/** Everything the configuration goes to. */
+export interface ConfigTargets {
+	readonly listeners: ListenerTarget;
+	readonly routes: RouteTarget;
+	readonly clusters: ClusterTarget;
+	readonly assignments: AssignmentTarget;
 }

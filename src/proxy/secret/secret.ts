@@ -1,54 +1,56 @@
-/** A certificate with its key, as Node's `tls.createSecureContext` takes them. */
+import type { SubjectAltNameMatcher, TlsCertificateSource, ValidationSource } from "../runtime-config/index.ts";
+
+/** A certificate with its key, as Node's `tls.createSecureContext` takes them. Frozen: a rotation makes another object. */
 export interface CertificateSecret {
 	readonly kind: "certificate";
 	readonly name: string;
 	/** Differs when the content does: key caches of secure contexts by it. */
 	readonly version: string;
-	/** PEM, leaf first. Absent with `pfx`. */
-	readonly cert?: Buffer;
-	/** PEM. Absent with `pfx`. */
-	readonly key?: Buffer;
+	/** PEM, leaf first. Undefined with `pfx`. */
+	readonly cert: Buffer | undefined;
+	/** PEM. Undefined with `pfx`. */
+	readonly key: Buffer | undefined;
 	/** PKCS#12 in place of `cert` and `key`. */
-	readonly pfx?: Buffer;
+	readonly pfx: Buffer | undefined;
 	/** Password of `key` or `pfx`. */
-	readonly passphrase?: string;
-	readonly ocspStaple?: Buffer;
+	readonly passphrase: string | undefined;
 }
 
-/** Which name of a peer certificate a matcher looks at. */
-export type SanType = "uri" | "dns" | "email" | "ip" | "other-name" | "any";
-
-/** One accepted subject alternative name. */
-export interface SanMatcher {
-	readonly sanType: SanType;
-	matches(value: string): boolean;
-}
-
-/** What a peer's certificate must satisfy, beyond the chain check that Node does with `ca`. */
+/** What a peer's certificate must satisfy. Node checks the chain against `ca` (and `crl`), `verifyPeer` the rest. */
 export interface ValidationSecret {
 	readonly kind: "validation";
 	readonly name: string;
 	readonly version: string;
-	/** PEM trust anchors; undefined when any chain is accepted (no `trusted_ca`). */
-	readonly ca?: Buffer;
-	readonly crl?: Buffer;
-	/** Any one must match when there are some. */
-	readonly sanMatchers: readonly SanMatcher[];
-	/** Base64 SHA-256 of the public key (SPKI); any one must match when there are some. */
-	readonly spkiPins: readonly string[];
-	/** Lower-case hexadecimal SHA-256 of the whole certificate; any one must match when there are some. */
+	/** PEM trust anchors, those of every SPIFFE trust domain included; undefined when none are given. */
+	readonly ca: Buffer | undefined;
+	/** Trust the system's roots. */
+	readonly systemRoots: boolean;
+	readonly crl: Buffer | undefined;
+	/** Any of them; empty takes every name. */
+	readonly subjectAltNames: readonly SubjectAltNameMatcher[];
+	/** Base64 of the SHA-256 of the public key; any of them, empty takes every key. */
+	readonly spkiHashes: readonly string[];
+	/** Lower-case hex of the SHA-256 of the certificate; any of them, empty takes every certificate. */
 	readonly certificateHashes: readonly string[];
 	readonly allowExpired: boolean;
-	/** `trust_chain_verification: ACCEPT_UNTRUSTED`. */
+	/** Take certificates that no trusted root signed. */
 	readonly acceptUntrusted: boolean;
-	readonly maxVerifyDepth?: number;
+	/** Of the SPIFFE validator: fingerprints (SHA-256, as Node prints them) of the roots of each trust domain. */
+	readonly trustDomains: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 }
 
 export type TlsSecret = CertificateSecret | ValidationSecret;
 
-/** Secrets by name, as listeners and clusters look them up when a connection is made: what exists keeps its old secret. */
+/** Secrets as listeners and clusters look them up when a connection is made: what exists keeps the secret it began with.
+ *  The same object is returned until the secret changes. */
 export interface SecretSource {
+	/** A secret of SDS or of the bootstrap by name; undefined until it came. */
 	get(name: string): TlsSecret | undefined;
+	/** The key pair a TLS context refers to, inline or by name; undefined until it came. */
+	certificate(source: TlsCertificateSource): CertificateSecret | undefined;
+	/** What a TLS context demands of peers: a secret by name is joined with the context's defaults. Undefined until it came;
+	 *  `none` when peers are not verified. */
+	validation(source: ValidationSource): ValidationSecret | "none" | undefined;
 	/** Calls `listener` with the name of a secret that came or changed; returns the way to stop. */
 	onChange(listener: (name: string) => void): () => void;
 }

@@ -2,6 +2,7 @@
  *  Knows versions, nonces, ACK and NACK, reconnection; does not know what a resource means.
  *  Spec: xDS transport protocol v3, state of the world and delta. */
 
+export { hashBytes } from "../resource/resource.ts";
 export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
 export type { ClientVariant, ReceivedResource, RefusedResource, ResourceUpdate } from "./client-state.ts";
 export { serviceOfType, type XdsService, type XdsTarget } from "./discovery-stream.ts";

@@ -1,0 +1,91 @@
+import { createHash, type X509Certificate } from "node:crypto";
+import { matchString } from "../../engine/matcher/index.ts";
+import type { SubjectAltNameMatcher } from "../runtime-config/index.ts";
+import type { ValidationSecret } from "./secret.ts";
+
+/** One subject alternative name of a certificate. */
+export interface SubjectAltName {
+	readonly type: "uri" | "dns" | "email" | "ip";
+	readonly value: string;
+}
+
+/** Checks a peer's leaf beyond its chain: pins, names, SPIFFE trust domain. Call it after the handshake, with the chain's own
+ *  verdict already taken.
+ *  @returns why it is refused, or undefined */
+export function verifyPeer(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+	return verifyPins(validation, leaf) ?? verifyTrustDomain(validation, leaf) ?? verifyNames(validation, leaf);
+}
+
+/** Whether a chain error of Node (`tlsSocket.authorizationError`) is forgiven by the rules. */
+export function forgivesChainError(validation: ValidationSecret, code: string): boolean {
+	if (validation.acceptUntrusted) return true;
+	// Without anchors Envoy checks no chain.
+	if (validation.ca === undefined && !validation.systemRoots) return true;
+	return validation.allowExpired && code === "CERT_HAS_EXPIRED";
+}
+
+function verifyPins(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+	const { certificateHashes, spkiHashes } = validation;
+	if (certificateHashes.length === 0 && spkiHashes.length === 0) return undefined;
+	const hash = createHash("sha256").update(leaf.raw).digest("hex");
+	if (certificateHashes.includes(hash)) return undefined;
+	const spki = leaf.publicKey.export({ type: "spki", format: "der" });
+	if (spkiHashes.includes(createHash("sha256").update(spki).digest("base64"))) return undefined;
+	return "neither its hash nor that of its key is among those accepted";
+}
+
+/** The SPIFFE validator: the chain must end in the bundle of the trust domain that the certificate names. */
+function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+	if (validation.trustDomains === undefined) return undefined;
+	const uris = readSubjectAltNames(leaf).filter(({ type }) => type === "uri");
+	const domain = uris.length === 1 ? /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1] : undefined;
+	if (domain === undefined) return "it carries no SPIFFE id";
+	const roots = validation.trustDomains.get(domain);
+	if (roots === undefined) return `trust domain ${domain} is not among those accepted`;
+	let certificate: X509Certificate | undefined = leaf;
+	for (let depth = 0; certificate !== undefined && depth < 16; depth++) {
+		if (roots.has(certificate.fingerprint256)) return undefined;
+		const issuer: X509Certificate | undefined = certificate.issuerCertificate;
+		certificate = issuer === undefined || issuer.fingerprint256 === certificate.fingerprint256 ? undefined : issuer;
+	}
+	return `it was not issued by trust domain ${domain}`;
+}
+
+function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+	const { subjectAltNames } = validation;
+	if (subjectAltNames.length === 0) return undefined;
+	const names = readSubjectAltNames(leaf);
+	if (names.some((name) => subjectAltNames.some((matcher) => matchesName(matcher, name)))) return undefined;
+	const shown = names.map(({ value }) => value).join(", ");
+	return `none of its names is accepted: ${shown === "" ? "it has none" : shown}`;
+}
+
+function matchesName(matcher: SubjectAltNameMatcher, name: SubjectAltName): boolean {
+	if (matcher.type !== "any" && matcher.type !== name.type) return false;
+	// A wildcard certificate stands for the names below it.
+	if (name.type === "dns" && name.value.startsWith("*.") && matcher.matcher.kind === "exact") {
+		const dot = matcher.matcher.value.indexOf(".");
+		return dot > 0 && matcher.matcher.value.slice(dot).toLowerCase() === name.value.slice(1).toLowerCase();
+	}
+	return matchString(matcher.matcher, name.value);
+}
+
+const prefixes: Readonly<Record<string, SubjectAltName["type"]>> = {
+	URI: "uri",
+	DNS: "dns",
+	email: "email",
+	"IP Address": "ip",
+};
+
+/** The subject alternative names of a certificate, in order. Node prints unusual values as JSON strings. */
+export function readSubjectAltNames(certificate: X509Certificate): readonly SubjectAltName[] {
+	const names: SubjectAltName[] = [];
+	for (const [, prefix = "", quoted, plain] of (certificate.subjectAltName ?? "").matchAll(
+		/([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/g,
+	)) {
+		const type = prefixes[prefix.trim()];
+		if (type === undefined) continue;
+		names.push({ type, value: quoted === undefined ? (plain ?? "") : String(JSON.parse(quoted)) });
+	}
+	return names;
+}
