@@ -14,7 +14,7 @@ export interface RunningEnvoy {
 	output(): string;
 	/** The body of a GET on its admin port. */
 	admin(path: string): Promise<string>;
-	/** The port a listener got when its bootstrap said 0. */
+	/** The port a listener got when its bootstrap said 0, once Envoy accepts connections. */
 	portOf(listener: string): Promise<number>;
 }
 
@@ -66,6 +66,7 @@ export async function startEnvoy(t: TestContext, bootstrap: Readonly<Record<stri
 		portOf: (listener) =>
 			eventually(
 				async () => {
+					if (!(await get("/ready")).startsWith("LIVE")) throw new Error(`envoy is not ready: ${output}`);
 					const line = (await get("/listeners")).split("\n").find((text) => text.startsWith(`${listener}::`));
 					if (line === undefined) throw new Error(`envoy has no listener ${listener}: ${output}`);
 					return Number(line.split(":").at(-1));
