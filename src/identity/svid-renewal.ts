@@ -19,6 +19,8 @@ const jitterShare = 0.1;
 const errorShare = 0.25;
 /** The floor keeps full jitter from hammering an authority that is down. */
 const minRetryMs = 250;
+/** Authorities date certificates back by a minute. */
+const toleratedSetbackMs = 60_000;
 const backoff = { baseMs: 1_000, maxMs: 30_000 };
 
 /** Nothing yet: the first attempt is due at once. */
@@ -36,6 +38,11 @@ export function onRenewed(until: number, now: number, random: Random): RenewalSt
 export function onRenewalFailed(state: RenewalState, now: number, random: Random): RenewalState {
 	const delay = minRetryMs + computeBackoff(backoff, state.failures, random);
 	return { ...state, dueAt: now + delay, failures: state.failures + 1 };
+}
+
+/** Whether an attempt is due: its time has come, or the wall clock went back so far that peers hold the SVID for not yet valid. */
+export function isRenewalDue(state: RenewalState, now: number): boolean {
+	return now >= state.dueAt || (state.held !== undefined && now < state.held.since - toleratedSetbackMs);
 }
 
 /** Whether the SVID in use has not ended. */

@@ -130,6 +130,16 @@ test("a machine that slept renews on waking", async () => {
 	source.close();
 });
 
+test("an SVID from a clock that was ahead is replaced when the clock is set right", async () => {
+	const { source, clock, calls } = setUp();
+	await source.ready();
+	clock.setWall(clock.wall() - 2 * hour);
+	await clock.advanceAsync(minute);
+	assert.equal(calls.length, 2);
+	assert.equal(source.current()?.notBefore, clock.wall());
+	source.close();
+});
+
 test("renewing now is one exchange however many ask, and its failure keeps the old SVID", async () => {
 	const { source, clock, calls, fault } = setUp();
 	const first = await source.ready();

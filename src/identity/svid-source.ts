@@ -12,7 +12,15 @@ import {
 } from "../core/index.ts";
 import type { SpiffeId } from "../model/index.ts";
 import { trustDomainOf, verifySvidPem } from "./svid.ts";
-import { beginRenewal, isHeld, onRenewalFailed, onRenewed, type RenewalState, urgencyOf } from "./svid-renewal.ts";
+import {
+	beginRenewal,
+	isHeld,
+	isRenewalDue,
+	onRenewalFailed,
+	onRenewed,
+	type RenewalState,
+	urgencyOf,
+} from "./svid-renewal.ts";
 import { parseTrustBundle } from "./trust-bundle.ts";
 import { createSigningRequest, formatSigningRequest } from "./x509/index.ts";
 
@@ -145,7 +153,7 @@ class RenewingSvidSource implements SvidSource {
 		this.#timer = this.#clock.setTimer(
 			Math.min(wait, maxTimerMs),
 			() => {
-				if (this.#clock.wall() >= this.#state.dueAt) void this.#exchange();
+				if (isRenewalDue(this.#state, this.#clock.wall())) void this.#exchange();
 				else this.#schedule();
 			},
 			{ unref: true },

@@ -70,9 +70,14 @@ test("a workload cannot be an authority for others", () => {
 	assert.match(faultOf({ ...own, certificateChainPem: chain }), /may not sign certificates|leads to no authority/);
 });
 
-test("a chain without its intermediate, without certificates or with damage is refused", () => {
+test("a chain without its intermediate, without certificates, with damage or too many is refused", () => {
 	const { certificatePem } = pki.issue(web);
-	for (const chain of [certificatePem, "", certificatePem.replace("MII", "AAA")]) {
+	for (const chain of [
+		certificatePem,
+		"",
+		certificatePem + pki.issuerPem.repeat(10),
+		certificatePem.replace("MII", "AAA"),
+	]) {
 		assert.equal(verifySvidPem(chain, bundle, Date.now()).ok, false);
 	}
 });

@@ -37,6 +37,7 @@ export function validateLeaf(certificate: Certificate): Validated<SpiffeId> {
 export function verifySvid(chain: readonly Certificate[], bundle: TrustBundle, now: number): Validated<VerifiedSvid> {
 	const leaf = chain[0];
 	if (leaf === undefined) return fault("chain", "holds no certificate");
+	if (chain.length > maxChainLength) return fault("chain", `holds more than ${maxChainLength} certificates`);
 	const checked = validateLeaf(leaf);
 	if (!checked.ok) return checked;
 	if (trustDomainOf(checked.value) !== bundle.trustDomain) {
@@ -58,6 +59,7 @@ export function verifySvidPem(chainPem: string, bundle: TrustBundle, now: number
 }
 
 const maxPathLength = 8;
+const maxChainLength = 10;
 
 function validateUsages(extensions: ExtensionValues): Problem[] {
 	const problems: Problem[] = [];
