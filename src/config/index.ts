@@ -4,6 +4,8 @@
 export { type ConfigObject, type ConfigObjectBase, type ConfigObjectOf, formatObjectKey } from "./config-object.ts";
 export type { Place } from "./document/line-index.ts";
 export type { Json } from "./document/node.ts";
+export type { FolderSnapshot } from "./folder/folder-contents.ts";
+export { type FolderSource, readFolder, type WatchFolderOptions, watchFolder } from "./folder/watch-folder.ts";
 export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
 export { compareProblems, formatProblem, type LocatedProblem } from "./located-problem.ts";
 export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";

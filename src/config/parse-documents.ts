@@ -18,6 +18,8 @@ export interface ParsedDocuments {
 	readonly objects: readonly ConfigObject[];
 	/** In the order of the text. */
 	readonly problems: readonly LocatedProblem[];
+	/** Every document is well formed and has neither `apiVersion` nor `kind`: most likely a file of another program. */
+	readonly isForeign: boolean;
 }
 
 /** Options of `parseDocuments`. */
@@ -36,6 +38,7 @@ export function parseDocuments(text: string, file: string, options: ParseOptions
 	const whole = (problem: string): ParsedDocuments => ({
 		objects: [],
 		problems: [{ severity: "error", file, line: 0, path: "", problem }],
+		isForeign: false,
 	});
 	if (text.length > limits.fileLength)
 		return whole(`the file has ${text.length} characters, the limit is ${limits.fileLength}: split it`);
@@ -44,11 +47,15 @@ export function parseDocuments(text: string, file: string, options: ParseOptions
 	if (documents.length > limits.documents)
 		return whole(`the file has more than ${limits.documents} documents: split it`);
 	const objects = new Map<string, ConfigObject>();
+	const context: FileContext = { file, lines, options, problems };
+	let isForeign = documents.length > 0;
 	for (const document of documents) {
-		const context: FileContext = { file, lines, options, problems };
-		for (const parsed of parseDocument(document, context)) addObject(parsed, objects, problems);
+		const root = readRoot(document, context);
+		isForeign &&= root?.kind === "map" && !root.entries.has("apiVersion") && !root.entries.has("kind");
+		if (root === undefined) continue;
+		for (const object of parseRoot(root, context)) addObject(object, objects, problems);
 	}
-	return { objects: [...objects.values()], problems: problems.sort(compareProblems) };
+	return { objects: [...objects.values()], problems: problems.sort(compareProblems), isForeign };
 }
 
 interface FileContext {
@@ -82,15 +89,18 @@ export function describeDuplicate(second: ConfigObject, first: ConfigObject): Lo
 	};
 }
 
-function parseDocument(document: DocumentText, context: FileContext): ConfigObject[] {
+/** The tree of a document, or undefined after its faults were reported. */
+function readRoot(document: DocumentText, context: FileContext): Node | undefined {
 	const { root, faults } = readDocument(document);
 	for (const { offset, path, problem } of faults) {
 		context.problems.push({ severity: "error", file: context.file, ...context.lines.locate(offset), path, problem });
 	}
-	if (root === undefined) return [];
-	const items = listItems(root);
-	const nodes = items ?? [{ node: root, path: "" }];
-	return nodes.flatMap(({ node, path }) => parseObject(node, path, context) ?? []);
+	return root;
+}
+
+function parseRoot(root: Node, context: FileContext): ConfigObject[] {
+	const items = listItems(root) ?? [{ node: root, path: "" }];
+	return items.flatMap(({ node, path }) => parseObject(node, path, context) ?? []);
 }
 
 /** The items of a `v1/List`, as kubectl prints several objects; undefined for any other document. */
