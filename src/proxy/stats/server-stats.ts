@@ -124,6 +124,8 @@ export function createFilesystemStats(scope: StatsScope) {
 		reopen_failed: scope.counter("reopen_failed"),
 		write_buffered: scope.counter("write_buffered"),
 		write_completed: scope.counter("write_completed"),
+		// Our own: entries dropped because the log's reader is too slow.
+		write_dropped: scope.counter("write_dropped"),
 		write_failed: scope.counter("write_failed"),
 		write_total_buffered: scope.gauge("write_total_buffered"),
 	};
