@@ -6,4 +6,5 @@ export type { AdminApi, ControlFile } from "./mesh/admin-api.ts";
 export { createPalette, type Palette } from "./output/colour.ts";
 export { formatProblem } from "./output/problems.ts";
 export { formatTable } from "./output/table.ts";
+export { formatUpReport, type UpReport, type UpWorkload } from "./output/up-report.ts";
 export { formatFailure, runCli } from "./program.ts";

@@ -177,6 +177,7 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 		name: meta?.name ?? "",
 		namespace,
 		labels: meta?.labels ?? {},
+		annotations: meta?.annotations ?? {},
 		createdAt: readCreationTime(root, reader) ?? options.createdAt ?? 0,
 		source,
 		folder: options.folder ?? (file === "api" ? undefined : dirname(file)),

@@ -1,20 +1,22 @@
 import { readFileSync } from "node:fs";
 import { createControlClient } from "../agent/control-client/index.ts";
-import type { CliHost, TextSink } from "../cli/index.ts";
+import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
 import { MeshError } from "../core/index.ts";
 
 /** The process as the command line sees it; each long-running command is loaded only when it is asked for. */
 export function createHost(): CliHost {
-	const env = process.env;
+	const noColour = process.env["NO_COLOR"];
+	const allowsColour = noColour === undefined || noColour === "";
+	const palette = createPalette(allowsColour && process.stdout.isTTY === true);
 	return {
 		out: toSink(process.stdout),
 		err: toSink(process.stderr),
-		allowsColour: env["NO_COLOR"] === undefined || env["NO_COLOR"] === "",
+		allowsColour,
 		folder: process.cwd(),
 		version: readVersion(),
 		readStdin,
 		connect: createControlClient,
-		runUp: () => refuse("up"),
+		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: () => refuse("proxy"),
 		runControlPlane: () => refuse("control-plane"),
 	};

@@ -17,6 +17,8 @@ export interface Workload extends ObjectName {
 	readonly pattern: "sidecar" | "none";
 	readonly sidecar: "amime" | "envoy";
 	readonly readiness?: ReadinessProbe;
+	/** Path of a page for people, whose address `amime up` prints; from the annotation `amime.dev/open`. */
+	readonly openPath?: string;
 	/** The folder the document was read from: the working directory of the process. */
 	readonly folder?: string;
 	readonly source: Source;

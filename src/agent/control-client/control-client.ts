@@ -103,13 +103,14 @@ function parseAnswer(text: string): unknown {
 
 function toRefusal(status: number, value: unknown, what: string): MeshError {
 	const answer = (typeof value === "object" && value !== null ? value : {}) as {
-		readonly code?: unknown;
-		readonly message?: unknown;
+		readonly error?: { readonly code?: unknown; readonly message?: unknown };
 		readonly problems?: unknown;
 	};
-	const code = typeof answer.code === "string" ? answer.code : status === 401 ? "UNAUTHENTICATED" : "REQUEST_REFUSED";
+	const code = typeof answer.error?.code === "string" ? answer.error.code : "REQUEST_REFUSED";
 	const message =
-		typeof answer.message === "string" ? answer.message : `the control plane answered ${status} to ${what}`;
+		typeof answer.error?.message === "string"
+			? answer.error.message
+			: `the control plane answered ${status} to ${what}`;
 	return new RefusalError(code, message, status, Array.isArray(answer.problems) ? answer.problems : []);
 }
 

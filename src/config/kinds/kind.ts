@@ -7,6 +7,7 @@ export interface ObjectContext {
 	readonly name: string;
 	readonly namespace: string;
 	readonly labels: Labels;
+	readonly annotations: Readonly<Record<string, string>>;
 	/** Milliseconds since the epoch; 0 when unknown. */
 	readonly createdAt: number;
 	readonly source: Source;

@@ -38,13 +38,18 @@ export function labels(): Schema<Labels> {
 	return map(value, labelKey);
 }
 
+/** Annotations: keys as labels have them, any text as value. */
+function annotations(): Schema<Readonly<Record<string, string>>> {
+	return map(string({ minLength: 0, maxLength: 262_144 }), labelKey);
+}
+
 const written = "Written by Kubernetes; accepted, without effect";
 
 const metadataFields = {
 	name: required(dnsSubdomain(), "Name of the object, unique among those of its kind in the namespace"),
 	namespace: optional(dnsLabel(), "Namespace of the object; `default` when absent"),
 	labels: optional(labels(), "Labels of the object"),
-	annotations: ignored("Notes of other tools; accepted, without effect"),
+	annotations: optional(annotations(), "Notes; those of other tools are accepted, without effect"),
 	creationTimestamp: ignored("When the object was made (RFC 3339); older routes and rules win ties"),
 	uid: ignored(written),
 	resourceVersion: ignored(written),

@@ -109,7 +109,7 @@ export const workloadKind = defineKind({
 	name: "Workload",
 	apiVersions: ["amime.dev/v1alpha1"],
 	aliases: ["workloads", "wl"],
-	doc: "A process to run, with its sidecar. Its labels are those of `metadata.labels`, and `app` with the name of the workload unless given.",
+	doc: "A process to run, with its sidecar. Its labels are those of `metadata.labels`, and `app` with the name of the workload unless given. The annotation `amime.dev/open: /` has `amime up` print the address of its page.",
 	example: `apiVersion: amime.dev/v1alpha1
 kind: Workload
 metadata:
@@ -146,6 +146,7 @@ spec:
 						intervalMs: value.readiness.interval,
 						timeoutMs: value.readiness.timeout,
 					},
+		openPath: context.annotations["amime.dev/open"],
 		folder: context.folder,
 		source: context.source,
 	}),

@@ -1,0 +1,84 @@
+import type { WorkloadInstance } from "../../model/index.ts";
+
+/** What a sidecar's bootstrap says besides its instance. */
+export interface BootstrapOptions {
+	readonly instance: WorkloadInstance;
+	/** `host:port` of the control plane's xDS server. */
+	readonly xdsAddress: string;
+	/** Absolute path of the unix socket that serves its secrets. */
+	readonly secretSocket: string;
+	readonly meshName: string;
+	readonly clusterDomain: string;
+}
+
+const http2 = {
+	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+		"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+		// A control plane that went away without a word is noticed within 40 s.
+		explicit_http_config: {
+			http2_protocol_options: { connection_keepalive: { interval: "30s", timeout: "10s" } },
+		},
+	},
+};
+
+/** The node id of an instance, in Istio's form. */
+export function formatNodeId(instance: WorkloadInstance, clusterDomain: string): string {
+	const { namespace, name, address } = instance;
+	return `sidecar~${address}~${name}.${namespace}~${namespace}.svc.${clusterDomain}`;
+}
+
+/** The bootstrap of an instance's sidecar: the same document serves amime and a stock Envoy. */
+export function buildBootstrap(options: BootstrapOptions): Record<string, unknown> {
+	const { instance } = options;
+	const ads = { ads: {}, resource_api_version: "V3" };
+	return {
+		node: {
+			id: formatNodeId(instance, options.clusterDomain),
+			cluster: `${instance.workload}.${instance.namespace}`,
+			metadata: {
+				NAME: instance.name,
+				NAMESPACE: instance.namespace,
+				WORKLOAD_NAME: instance.workload,
+				SERVICE_ACCOUNT: instance.serviceAccount,
+				LABELS: { ...instance.labels },
+				CLUSTER_ID: "amime",
+				MESH_ID: options.meshName,
+			},
+		},
+		admin: { address: { socket_address: { address: "127.0.0.1", port_value: instance.adminPort } } },
+		dynamic_resources: {
+			ads_config: {
+				api_type: "DELTA_GRPC",
+				transport_api_version: "V3",
+				set_node_on_first_message_only: true,
+				grpc_services: [{ envoy_grpc: { cluster_name: "ads" } }],
+			},
+			lds_config: ads,
+			cds_config: ads,
+		},
+		static_resources: {
+			clusters: [
+				buildCluster("ads", toSocketAddress(options.xdsAddress)),
+				buildCluster("sds", { pipe: { path: options.secretSocket } }),
+			],
+		},
+	};
+}
+
+function buildCluster(name: string, address: Record<string, unknown>): Record<string, unknown> {
+	return {
+		name,
+		type: "STATIC",
+		connect_timeout: "5s",
+		typed_extension_protocol_options: http2,
+		load_assignment: {
+			cluster_name: name,
+			endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
+		},
+	};
+}
+
+function toSocketAddress(text: string): Record<string, unknown> {
+	const colon = text.lastIndexOf(":");
+	return { socket_address: { address: text.slice(0, colon), port_value: Number(text.slice(colon + 1)) } };
+}

@@ -1,0 +1,32 @@
+import type { InstanceHealth, WorkloadInstance } from "../../model/index.ts";
+
+/** A process of the mesh, for people. */
+export type ProcessName = "control-plane" | "sidecar" | "application";
+
+/** What a supervisor tells while it works. */
+export type SupervisorEvent =
+	| { readonly kind: "output"; readonly source: string; readonly line: string; readonly stream: "out" | "err" }
+	| { readonly kind: "health"; readonly instance: WorkloadInstance; readonly health: InstanceHealth }
+	/** A process ended that should not have. */
+	| {
+			readonly kind: "exited";
+			/** Undefined for the control plane. */
+			readonly instance?: WorkloadInstance;
+			readonly process: ProcessName;
+			readonly detail: string;
+			readonly restartInMs: number;
+			/** The last lines of its log, where it has a file of its own. */
+			readonly lastLines: readonly string[];
+	  }
+	| { readonly kind: "control-plane-ready"; readonly isRestart: boolean }
+	| { readonly kind: "port-moved"; readonly what: string; readonly from: number; readonly to: number }
+	| { readonly kind: "cleaned"; readonly processes: number }
+	| {
+			readonly kind: "workload";
+			readonly workload: string;
+			readonly change: "added" | "changed" | "removed" | "scaled";
+	  }
+	| { readonly kind: "stopping" };
+
+/** Hears what happens; must not throw. */
+export type SupervisorListener = (event: SupervisorEvent) => void;

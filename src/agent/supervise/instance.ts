@@ -1,0 +1,308 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
+import { createSvidSource, type SvidSource } from "../../identity/index.ts";
+import { type InstanceHealth, parseSpiffeId, type Service, type WorkloadInstance } from "../../model/index.ts";
+import type { ControlClient } from "../control-client/index.ts";
+import { createSecretServer, type SecretServer } from "../secret-server/index.ts";
+import { createRemoteSigner } from "../svid-client/index.ts";
+import { buildBootstrap } from "./bootstrap.ts";
+import { type Child, type ChildCommand, startChild } from "./child.ts";
+import type { SupervisorListener } from "./events.ts";
+import {
+	createInstanceState,
+	healthOf,
+	type InstanceConfig,
+	type InstanceEffect,
+	type InstanceEvent,
+	type InstanceState,
+	type Role,
+	stepInstance,
+} from "./instance-state.ts";
+import { readLastLines } from "./last-lines.ts";
+import { buildEnvironment } from "./plan-instance.ts";
+import { probeHttp, probeTcp } from "./probe.ts";
+import type { ProcessLedger } from "./process-ledger.ts";
+import { createRegistration, type Registration } from "./registration.ts";
+import { buildSidecarCommand, type Programs } from "./sidecar-command.ts";
+import type { StateFolder } from "./state-folder.ts";
+import type { DesiredWorkload } from "./workload-source.ts";
+
+/** What all instances of a mesh share. */
+export interface InstanceDeps {
+	readonly state: StateFolder;
+	readonly ledger: ProcessLedger;
+	readonly client: ControlClient;
+	readonly adminUrl: string;
+	readonly xdsAddress: string;
+	readonly token: string;
+	readonly programs: Programs;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	readonly listener: SupervisorListener;
+	readonly config: InstanceConfig;
+}
+
+export interface InstanceOptions {
+	readonly workload: DesiredWorkload;
+	readonly record: WorkloadInstance;
+	readonly services: readonly Service[];
+	/** Name of its files in the state folder. */
+	readonly fileName: string;
+	readonly meshName: string;
+	readonly clusterDomain: string;
+}
+
+/** While it is not ready an instance is asked this often. */
+const impatientProbeMs = 100;
+/** Answers missed in a row before a ready instance counts as unready. */
+const maxMissedProbes = 3;
+
+/** One running copy of a workload: its registration, its secrets, its sidecar, its application. The shell around `stepInstance`. */
+export class SupervisedInstance {
+	record: WorkloadInstance;
+	/** Its replacement must not differ in anything that an instance takes only when it starts. */
+	workload: DesiredWorkload;
+	#services: readonly Service[];
+	#state: InstanceState;
+	readonly #options: InstanceOptions;
+	readonly #deps: InstanceDeps;
+	readonly #children = new Map<Role, Child>();
+	readonly #timers = new Set<Timer>();
+	readonly #ended = Promise.withResolvers<void>();
+	#registration: Registration | undefined;
+	#svid: SvidSource | undefined;
+	#secrets: SecretServer | undefined;
+	#awaited = 2;
+	#stopping: Promise<void> | undefined;
+
+	constructor(options: InstanceOptions, deps: InstanceDeps) {
+		this.#options = options;
+		this.#deps = deps;
+		this.workload = options.workload;
+		this.record = options.record;
+		this.#services = options.services;
+		this.#state = createInstanceState({ hasSidecar: options.record.pattern === "sidecar" });
+	}
+
+	get health(): InstanceHealth {
+		return healthOf(this.#state);
+	}
+
+	/** Resolves when nothing of it runs any more. */
+	get ended(): Promise<void> {
+		return this.#ended.promise;
+	}
+
+	start(): void {
+		const { client, clock, random, log } = this.#deps;
+		this.#registration = createRegistration({
+			client,
+			record: this.record,
+			clock,
+			random,
+			log,
+			onRegistered: () => this.#onPrepared(),
+		});
+		this.#serveSecrets().then(
+			() => this.#onPrepared(),
+			(error: unknown) => this.#tellExit("sidecar", `cannot start: ${describeError(error)}`, 0),
+		);
+	}
+
+	/** Drains and ends it; resolves when nothing of it runs. */
+	stop(): Promise<void> {
+		this.#stopping ??= (async () => {
+			this.#take({ kind: "stop" });
+			await this.ended;
+			await this.#registration?.remove();
+			await this.#close();
+		})();
+		return this.#stopping;
+	}
+
+	/** Ends it at once. */
+	async kill(): Promise<void> {
+		this.#take({ kind: "kill" });
+		await this.ended;
+		this.#registration?.close();
+		await this.#close();
+	}
+
+	/** Tells the registry again: it may have lost what it knew. */
+	repeatRegistration(): void {
+		this.#registration?.repeat();
+	}
+
+	/** Takes the listeners of a changed list of services; the application learns of them when it starts again. */
+	updateServices(record: WorkloadInstance, services: readonly Service[]): void {
+		this.record = { ...record, health: this.record.health, registeredAt: this.record.registeredAt };
+		this.#services = services;
+		this.#registration?.update(this.record);
+	}
+
+	#onPrepared(): void {
+		this.#awaited--;
+		if (this.#awaited === 0) this.#take({ kind: "prepared" });
+	}
+
+	async #serveSecrets(): Promise<void> {
+		if (this.record.pattern !== "sidecar") return;
+		const { adminUrl, token, clock, random, log, state } = this.#deps;
+		const { namespace, serviceAccount } = this.record;
+		const sign = createRemoteSigner({ adminUrl, token, namespace, serviceAccount, clock });
+		this.#svid = createSvidSource({ spiffeId: parseSpiffeId(this.workload.identity), sign, clock, random, log });
+		const socketPath = state.runFile(`sds-${this.#options.fileName}.sock`);
+		this.#secrets = createSecretServer({ socketPath, svid: this.#svid, clock, log });
+		await this.#secrets.start();
+	}
+
+	async #close(): Promise<void> {
+		for (const timer of this.#timers) timer.cancel();
+		this.#timers.clear();
+		await this.#secrets?.close();
+		this.#svid?.close();
+	}
+
+	#take(event: InstanceEvent, detail = ""): void {
+		const { clock, random, config } = this.#deps;
+		const step = stepInstance(this.#state, event, clock.now(), random, config);
+		this.#state = step.state;
+		for (const effect of step.effects) this.#perform(effect, detail);
+	}
+
+	#perform(effect: InstanceEffect, detail: string): void {
+		switch (effect.kind) {
+			case "spawn":
+				this.#spawn(effect.role);
+				break;
+			case "signal":
+				this.#children.get(effect.role)?.signal(effect.signal);
+				break;
+			case "arm":
+				if (effect.event === "retry") this.#tellExit(effect.role, detail, effect.delayMs);
+				this.#arm(effect.delayMs, { kind: effect.event, role: effect.role });
+				break;
+			case "arm-drain":
+				this.#arm(effect.delayMs, { kind: "drained" });
+				break;
+			case "report":
+				this.record = { ...this.record, health: effect.health };
+				this.#registration?.update(this.record);
+				this.#deps.listener({ kind: "health", instance: this.record, health: effect.health });
+				break;
+			case "ended":
+				this.#ended.resolve();
+				break;
+		}
+	}
+
+	#arm(delayMs: number, event: InstanceEvent): void {
+		const timer = this.#deps.clock.setTimer(delayMs, () => {
+			this.#timers.delete(timer);
+			this.#take(event);
+		});
+		this.#timers.add(timer);
+	}
+
+	#spawn(role: Role): void {
+		let command: ChildCommand;
+		try {
+			command = role === "sidecar" ? this.#buildSidecar() : this.#buildApplication();
+		} catch (error) {
+			if (!(error instanceof MeshError) && !(error instanceof Error && "code" in error)) throw error;
+			this.#fail(role, describeError(error));
+			return;
+		}
+		const child = startChild(command, this.#deps.ledger, (detail) => {
+			if (this.#children.get(role) === child) this.#children.delete(role);
+			this.#take({ kind: "exited", role }, detail);
+		});
+		this.#children.set(role, child);
+		void this.#probe(role, child);
+	}
+
+	/** As if the process had ended at once: it is tried again. */
+	#fail(role: Role, detail: string): void {
+		queueMicrotask(() => this.#take({ kind: "exited", role }, detail));
+	}
+
+	#tellExit(role: Role, detail: string, restartInMs: number): void {
+		const lastLines = role === "sidecar" ? readLastLines(this.#logPath()) : [];
+		this.#deps.listener({ kind: "exited", instance: this.record, process: role, detail, restartInMs, lastLines });
+	}
+
+	#logPath(): string {
+		return this.#deps.state.logFile(`${this.#options.fileName}.sidecar.log`);
+	}
+
+	#buildSidecar(): ChildCommand {
+		const { state, programs, xdsAddress } = this.#deps;
+		const { fileName, meshName, clusterDomain } = this.#options;
+		const folder = state.proxyFolder(fileName);
+		const path = join(folder, "bootstrap.yaml");
+		const secretSocket = state.runFile(`sds-${fileName}.sock`);
+		const bootstrap = buildBootstrap({ instance: this.record, xdsAddress, secretSocket, meshName, clusterDomain });
+		// JSON is YAML, and needs no library to write.
+		writeFileSync(path, `${JSON.stringify(bootstrap, undefined, 2)}\n`, { mode: 0o600 });
+		const { program, args } = buildSidecarCommand(this.record, programs, path, join(folder, "last-good"));
+		return { program, args, folder, env: programs.env, output: { kind: "file", path: this.#logPath() } };
+	}
+
+	#buildApplication(): ChildCommand {
+		const { programs, listener } = this.#deps;
+		const [program = "", ...args] = this.workload.command;
+		return {
+			program,
+			args,
+			folder: this.workload.folder ?? this.#deps.state.path,
+			env: buildEnvironment(
+				this.workload,
+				this.record,
+				this.#services,
+				programs.applicationEnv,
+				join(programs.node, ".."),
+			),
+			output: {
+				kind: "lines",
+				onLine: (line, stream) => listener({ kind: "output", source: this.record.name, line, stream }),
+			},
+		};
+	}
+
+	/** Asks until the process is gone: whether it is ready, and whether it stays so. */
+	async #probe(role: Role, child: Child): Promise<void> {
+		let missed = 0;
+		let isReady = false;
+		while (this.#children.get(role) === child) {
+			const isGood = await this.#ask(role);
+			if (this.#children.get(role) !== child) return;
+			missed = isGood ? 0 : missed + 1;
+			if (isGood && !isReady) {
+				isReady = true;
+				this.#take({ kind: "ready", role });
+			} else if (isReady && missed >= maxMissedProbes) {
+				isReady = false;
+				this.#take({ kind: "unready", role });
+			}
+			await this.#wait(isReady ? (this.workload.readiness?.intervalMs ?? 1000) : impatientProbeMs);
+		}
+	}
+
+	#ask(role: Role): Promise<boolean> {
+		if (role === "sidecar") return probeHttp(this.record.adminPort ?? 0, "/ready", 2000, 300);
+		const { readiness } = this.workload;
+		const timeoutMs = readiness?.timeoutMs ?? 1000;
+		const port = this.record.ports.find((candidate) => readiness === undefined || candidate.name === readiness.port);
+		if (port === undefined) return Promise.resolve(true);
+		if (readiness?.path !== undefined) return probeHttp(port.appPort, readiness.path, timeoutMs);
+		return probeTcp(port.appPort, timeoutMs);
+	}
+
+	#wait(delayMs: number): Promise<void> {
+		const { promise, resolve } = Promise.withResolvers<void>();
+		this.#deps.clock.setTimer(delayMs, resolve, { unref: true });
+		return promise;
+	}
+}

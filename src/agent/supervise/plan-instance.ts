@@ -1,0 +1,115 @@
+import type { Labels, PortProtocol, Service, UpstreamListener, Workload, WorkloadInstance } from "../../model/index.ts";
+import type { PortAllocator } from "./ports.ts";
+
+/** The record of one copy of a workload, with every port it needs; the same ports whenever it is planned again. */
+export async function planInstance(
+	workload: Workload,
+	ordinal: number,
+	services: readonly Service[],
+	ports: PortAllocator,
+	registeredAt: number,
+): Promise<WorkloadInstance> {
+	const name = `${workload.name}-${ordinal}`;
+	const key = `${instanceKey(workload.namespace, name)}/`;
+	const hasSidecar = workload.pattern === "sidecar";
+	const instancePorts = [];
+	for (const port of workload.ports) {
+		const appPort = await ports.takePreferred(`${key}app/${port.name}`, port.port ?? 0);
+		const meshPort = hasSidecar ? await ports.take(`${key}mesh/${port.name}`) : appPort;
+		instancePorts.push({ name: port.name, protocol: port.protocol, appPort, meshPort });
+	}
+	const upstreams: UpstreamListener[] = [];
+	for (const service of hasSidecar ? services : []) {
+		for (const { port } of service.ports) {
+			const listenPort = await ports.take(`${key}upstream/${service.namespace}/${service.name}/${port}`);
+			upstreams.push({ service: { namespace: service.namespace, name: service.name }, port, listenPort });
+		}
+	}
+	return {
+		name,
+		namespace: workload.namespace,
+		workload: workload.name,
+		labels: workload.labels,
+		serviceAccount: workload.serviceAccount,
+		address: "127.0.0.1",
+		pattern: workload.pattern,
+		...(hasSidecar ? { sidecar: workload.sidecar } : {}),
+		ports: instancePorts,
+		...(hasSidecar
+			? { httpProxyPort: await ports.take(`${key}proxy`), adminPort: await ports.take(`${key}admin`) }
+			: {}),
+		upstreams,
+		health: "starting",
+		registeredAt,
+	};
+}
+
+/** The key of an instance among all of a mesh. */
+export function instanceKey(namespace: string, name: string): string {
+	return `${namespace}/${name}`;
+}
+
+/** What an application finds in its environment, over `base`: its ports, and how to reach the mesh. */
+export function buildEnvironment(
+	workload: Workload,
+	instance: WorkloadInstance,
+	services: readonly Service[],
+	base: Labels,
+	nodeFolder: string,
+): Record<string, string> {
+	const env: Record<string, string> = {
+		...base,
+		...buildProxyEnvironment(instance),
+		...buildUpstreamEnvironment(instance, services),
+		PATH: base["PATH"] === undefined || base["PATH"] === "" ? nodeFolder : `${nodeFolder}:${base["PATH"]}`,
+		AMIME_INSTANCE: instance.name,
+		AMIME_WORKLOAD: workload.name,
+		AMIME_NAMESPACE: workload.namespace,
+	};
+	for (const [index, port] of instance.ports.entries()) {
+		if (index === 0) env["PORT"] = String(port.appPort);
+		env[`PORT_${toVariable(port.name)}`] = String(port.appPort);
+	}
+	return { ...env, ...workload.env };
+}
+
+function buildProxyEnvironment(instance: WorkloadInstance): Record<string, string> {
+	if (instance.httpProxyPort === undefined) return {};
+	const proxy = `http://127.0.0.1:${instance.httpProxyPort}`;
+	const direct = "localhost,127.0.0.1,::1";
+	return { HTTP_PROXY: proxy, http_proxy: proxy, NO_PROXY: direct, no_proxy: direct, NODE_USE_ENV_PROXY: "1" };
+}
+
+/** `AMIME_UPSTREAM_<SERVICE>` for the first port of each service of the own namespace, `…_<PORT NAME>` for each of several, and
+ *  `…_<SERVICE>_<NAMESPACE>` for those of other namespaces; the own namespace wins where two would have the same name. */
+function buildUpstreamEnvironment(instance: WorkloadInstance, services: readonly Service[]): Record<string, string> {
+	const own: Record<string, string> = {};
+	const other: Record<string, string> = {};
+	for (const service of services) {
+		const isOwn = service.namespace === instance.namespace;
+		const variable = `AMIME_UPSTREAM_${toVariable(service.name)}${isOwn ? "" : `_${toVariable(service.namespace)}`}`;
+		const target = isOwn ? own : other;
+		for (const [index, port] of service.ports.entries()) {
+			const upstream = instance.upstreams.find(
+				(candidate) =>
+					candidate.port === port.port &&
+					candidate.service.name === service.name &&
+					candidate.service.namespace === service.namespace,
+			);
+			if (upstream === undefined) continue;
+			const url = `${schemeOf(port.protocol)}://127.0.0.1:${upstream.listenPort}`;
+			if (index === 0) target[variable] = url;
+			if (service.ports.length > 1) target[`${variable}_${toVariable(port.name)}`] = url;
+		}
+	}
+	return { ...other, ...own };
+}
+
+function schemeOf(protocol: PortProtocol): string {
+	return protocol === "tcp" ? "tcp" : "http";
+}
+
+/** A name as part of a variable: `reviews-v1` is `REVIEWS_V1`. */
+function toVariable(name: string): string {
+	return name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+}

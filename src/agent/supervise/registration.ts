@@ -1,0 +1,117 @@
+import {
+	type BackoffConfig,
+	type Clock,
+	computeBackoff,
+	describeError,
+	type Log,
+	MeshError,
+	type Random,
+	type Timer,
+} from "../../core/index.ts";
+import type { WorkloadInstance } from "../../model/index.ts";
+import type { ControlClient } from "../control-client/index.ts";
+
+/** Keeps one instance in the registry, whatever happens to the control plane. */
+export interface Registration {
+	/** What the registry is to know from now on. */
+	update(record: WorkloadInstance): void;
+	/** Tells the registry everything again: it may have forgotten. */
+	repeat(): void;
+	/** Takes the instance out of the registry, as far as that is possible, and stops. */
+	remove(): Promise<void>;
+	/** Stops, and leaves the registry as it is. */
+	close(): void;
+}
+
+export interface RegistrationOptions {
+	readonly client: ControlClient;
+	readonly record: WorkloadInstance;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	/** Called when the registry has accepted the first record. */
+	readonly onRegistered: () => void;
+}
+
+const leaseTtlMs = 15_000;
+const keepAliveMs = 5_000;
+const backoff: BackoffConfig = { baseMs: 200, maxMs: 3_000 };
+
+/** Registers an instance and keeps its lease alive. */
+export function createRegistration(options: RegistrationOptions): Registration {
+	const { client, clock, random, log } = options;
+	const { namespace, name } = options.record;
+	const path = `/v1/instances/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+	let record = options.record;
+	let isDirty = true;
+	let isBusy = false;
+	let isClosed = false;
+	let hasRegistered = false;
+	let failures = 0;
+	let timer: Timer | undefined;
+
+	function arm(delayMs: number): void {
+		timer?.cancel();
+		if (!isClosed) timer = clock.setTimer(delayMs, kick);
+	}
+
+	function kick(): void {
+		if (isBusy || isClosed) return;
+		isBusy = true;
+		// `exchange` takes every failure; what it throws is a mistake of ours.
+		void exchange().finally(() => {
+			isBusy = false;
+			if (isDirty && failures === 0) kick();
+			else arm(failures === 0 ? keepAliveMs : computeBackoff(backoff, failures - 1, random) + 50);
+		});
+	}
+
+	async function exchange(): Promise<void> {
+		const wasDirty = isDirty;
+		isDirty = false;
+		try {
+			if (wasDirty) await client.request("PUT", path, { ...record, leaseTtlMs });
+			else await client.request("POST", `${path}/keepalive`);
+			failures = 0;
+			if (!wasDirty || hasRegistered) return;
+			hasRegistered = true;
+			options.onRegistered();
+		} catch (error) {
+			if (!(error instanceof MeshError)) throw error;
+			failures++;
+			// A lease that ended is taken anew with the whole record.
+			isDirty = true;
+			if (failures === 1)
+				log.debug("the registry did not take an instance", { instance: name, error: describeError(error) });
+		}
+	}
+
+	kick();
+	return {
+		update(next) {
+			record = next;
+			isDirty = true;
+			failures = 0;
+			kick();
+		},
+		repeat() {
+			isDirty = true;
+			failures = 0;
+			kick();
+		},
+		async remove() {
+			isClosed = true;
+			timer?.cancel();
+			try {
+				await client.request("DELETE", path);
+			} catch (error) {
+				// Its lease ends by itself.
+				if (!(error instanceof MeshError)) throw error;
+			}
+		},
+		close() {
+			isClosed = true;
+			timer?.cancel();
+		},
+	};
+}

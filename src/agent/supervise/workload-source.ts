@@ -1,0 +1,83 @@
+import { type Clock, describeError, type Log, MeshError, type Timer } from "../../core/index.ts";
+import type { MeshSettings, Service, Workload } from "../../model/index.ts";
+import type { ControlClient } from "../control-client/index.ts";
+
+/** A Workload, and the identity its instances have. */
+export interface DesiredWorkload extends Workload {
+	/** SPIFFE ID. */
+	readonly identity: string;
+}
+
+/** What should run. */
+export interface DesiredMesh {
+	readonly workloads: readonly DesiredWorkload[];
+	readonly services: readonly Service[];
+	readonly meshName: string;
+	readonly clusterDomain: string;
+}
+
+/** Follows what the control plane says should run. */
+export interface WorkloadSource {
+	/** Stops following. */
+	close(): void;
+}
+
+const retryMs = 1000;
+/** The control plane holds an answer for as long as nothing changed, but not longer than this. */
+const holdSeconds = 20;
+
+/** Calls `onChange` with what should run, at once and after every change. A control plane that is away changes nothing. */
+export function followWorkloads(
+	client: ControlClient,
+	clock: Clock,
+	log: Log,
+	onChange: (mesh: DesiredMesh) => void,
+): WorkloadSource {
+	let isClosed = false;
+	let revision: number | undefined;
+	let last = "";
+	let timer: Timer | undefined;
+
+	async function ask(): Promise<void> {
+		const query = revision === undefined ? "" : `?after=${revision}&wait=${holdSeconds}`;
+		const answer = (await client.request("GET", `/v1/workloads${query}`)) as {
+			readonly items: readonly DesiredWorkload[];
+			readonly services: readonly Service[];
+			readonly settings: MeshSettings;
+			readonly revision?: number;
+		};
+		const isSame = answer.revision === revision;
+		revision = answer.revision;
+		const mesh: DesiredMesh = {
+			workloads: answer.items,
+			services: answer.services,
+			meshName: answer.settings.name,
+			clusterDomain: answer.settings.clusterDomain,
+		};
+		const text = JSON.stringify(mesh);
+		if (!isClosed && text !== last) onChange(mesh);
+		last = text;
+		again(isSame || revision === undefined ? retryMs : 0);
+	}
+
+	function again(delayMs: number): void {
+		if (isClosed) return;
+		timer = clock.setTimer(delayMs, () => {
+			ask().catch((error: unknown) => {
+				if (!(error instanceof MeshError)) throw error;
+				log.debug("the control plane did not say what should run", { error: describeError(error) });
+				// A restarted control plane counts anew.
+				revision = undefined;
+				again(retryMs);
+			});
+		});
+	}
+
+	again(0);
+	return {
+		close() {
+			isClosed = true;
+			timer?.cancel();
+		},
+	};
+}
