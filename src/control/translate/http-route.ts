@@ -48,9 +48,7 @@ export function translateRoutes(
 	report: ReportProblem,
 ): Route[] {
 	if (routes.length === 0) return [defaultRoute(hostOf(service, index.mesh.settings), port.port)];
-	const ranked: RankedMatch[] = [];
-	for (const route of routes) for (const match of usableMatches(route, report)) ranked.push(match);
-	return ranked.sort(compareRank).map(({ route, ruleIndex, matchIndex, match }) => {
+	return rankMatches(routes, report).map(({ route, ruleIndex, matchIndex, match }) => {
 		const rule = route.rules[ruleIndex]!;
 		return create(RouteSchema, {
 			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
@@ -58,6 +56,11 @@ export function translateRoutes(
 			...translateAction(index, route, rule, match, port),
 		});
 	});
+}
+
+/** The matches of routes in the order in which they are tried. */
+export function rankMatches(routes: readonly HttpRoute[], report: ReportProblem): RankedMatch[] {
+	return routes.flatMap((route) => usableMatches(route, report)).sort(compareRank);
 }
 
 /** The matches that a proxy would take; what it would refuse is reported and left out alone. */

@@ -5,7 +5,7 @@ export { translateOutboundCluster } from "./cluster.ts";
 export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export type { ProxyKind } from "./http-connection-manager.ts";
-export { findRoutes } from "./http-route.ts";
+export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateInboundListener } from "./inbound-listener.ts";
 export { translateConnectCluster, translateInboundCluster } from "./local-cluster.ts";
 export { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
@@ -23,4 +23,6 @@ export {
 } from "./names.ts";
 export { translateHttpProxyListener, translateUpstreamListener } from "./outbound-listener.ts";
 export { type ServiceRoutes, translateHttpProxyRoutes, translateServiceRoutes } from "./outbound-route.ts";
+export { findTargetPort } from "./port.ts";
 export { type MeshProblem, type ReportProblem, uniqueProblems } from "./problem.ts";
+export type { RankedMatch } from "./route-match.ts";

@@ -1,0 +1,120 @@
+import {
+	type ConfigObject,
+	findKind,
+	formatObjectKey,
+	formatProblem,
+	type LocatedProblem,
+	listKindNames,
+	parseDocuments,
+} from "../../config/index.ts";
+import { type Clock, suggestNearest } from "../../core/index.ts";
+import type { ConfigStore } from "../../registry/index.ts";
+import type { MeshSource } from "../ingest/index.ts";
+import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
+
+export interface ConfigEndpointsOptions {
+	readonly source: Pick<MeshSource, "objects" | "folderObject">;
+	readonly store: Pick<ConfigStore, "put" | "delete" | "get">;
+	readonly problems: () => readonly LocatedProblem[];
+	readonly clock: Clock;
+}
+
+const maxConfigBytes = 4 * 1024 * 1024;
+
+/** Reading, applying and deleting objects, and what is wrong with them. */
+export function createConfigEndpoints(options: ConfigEndpointsOptions): Endpoint[] {
+	return [
+		{ method: "GET", path: "/v1/config", answer: (request) => listObjects(options, request) },
+		{
+			method: "PUT",
+			path: "/v1/config",
+			maxBodyBytes: maxConfigBytes,
+			answer: ({ body }) => applyObjects(options, body),
+		},
+		{
+			method: "DELETE",
+			path: "/v1/config/{kind}/{namespace}/{name}",
+			answer: (request) => deleteObject(options, request),
+		},
+		{ method: "GET", path: "/v1/problems", answer: () => ({ body: { items: options.problems() } }) },
+	];
+}
+
+function listObjects({ source }: ConfigEndpointsOptions, { query }: AdminRequest): AdminResponse {
+	const kind = query.get("kind");
+	if (kind !== null) requireKind(kind);
+	const namespace = query.get("namespace");
+	const name = query.get("name");
+	const items = source
+		.objects()
+		.filter(
+			(object) =>
+				(kind === null || object.kind === findKind(kind)?.name) &&
+				(namespace === null || object.namespace === namespace) &&
+				(name === null || object.name === name),
+		)
+		.sort((a, b) => (formatObjectKey(a) < formatObjectKey(b) ? -1 : 1))
+		.map(describeObject);
+	return { body: { items } };
+}
+
+/** The document as written, with its namespace filled in and where it is from. */
+function describeObject({ document, namespace, source }: ConfigObject): Record<string, unknown> {
+	const fields = document as Record<string, unknown>;
+	return { ...fields, metadata: { ...(fields["metadata"] as object), namespace }, source };
+}
+
+function requireKind(kind: string): void {
+	if (findKind(kind) !== undefined) return;
+	const hint = suggestNearest(kind, listKindNames()) || `: known are ${listKindNames().join(", ")}`;
+	throw new AdminError(404, "KIND_UNKNOWN", `unknown kind '${kind}'${hint}`);
+}
+
+/** All objects of a body, or none. */
+async function applyObjects({ source, store, clock }: ConfigEndpointsOptions, body: string): Promise<AdminResponse> {
+	const { objects, problems } = parseDocuments(body, "api", { createdAt: clock.wall() });
+	const errors = problems.filter((problem) => problem.severity === "error");
+	if (errors.length > 0) {
+		const more = errors.length === 1 ? "" : ` (and ${errors.length - 1} more)`;
+		const message = `nothing was applied: ${formatProblem(errors[0]!)}${more}`;
+		throw new AdminError(422, "CONFIG_INVALID", message, { problems });
+	}
+	if (objects.length === 0) throw new AdminError(422, "CONFIG_EMPTY", "the body holds no document", { problems: [] });
+	for (const object of objects) refuseFolderObject(source, object);
+	const items = objects.map((object) => {
+		const { kind, namespace, name } = object;
+		const before = store.get(object);
+		const isSame = before !== undefined && JSON.stringify(before.document) === JSON.stringify(object.document);
+		return { kind, namespace, name, result: before === undefined ? "created" : isSame ? "unchanged" : "configured" };
+	});
+	await store.put(objects.filter((_, position) => items[position]!.result !== "unchanged"));
+	return { body: { items, problems } };
+}
+
+async function deleteObject(
+	{ source, store }: ConfigEndpointsOptions,
+	{ params }: AdminRequest,
+): Promise<AdminResponse> {
+	const { namespace, name } = params as { namespace: string; name: string };
+	requireKind(params["kind"]!);
+	const kind = findKind(params["kind"]!)!.name;
+	refuseFolderObject(source, { kind, namespace, name });
+	if (!(await store.delete({ kind, namespace, name })))
+		throw new AdminError(404, "OBJECT_NOT_FOUND", `there is no ${kind} ${namespace}/${name}`);
+	return { body: { kind, namespace, name, result: "deleted" } };
+}
+
+function refuseFolderObject(
+	source: ConfigEndpointsOptions["source"],
+	object: { readonly kind: string; readonly namespace: string; readonly name: string },
+): void {
+	const own = source.folderObject(formatObjectKey(object));
+	if (own === undefined) return;
+	const { kind, namespace, name } = object;
+	const place = `${own.source.file}:${own.source.line}`;
+	throw new AdminError(
+		409,
+		"OBJECT_IN_FOLDER",
+		`${kind} ${namespace}/${name} is in the folder: change ${place} instead`,
+	);
+}

@@ -1,0 +1,62 @@
+import { MeshError } from "../../core/index.ts";
+import type { ObjectName } from "../../model/index.ts";
+import type { InstanceRegistry } from "../../registry/index.ts";
+import { parseRegistration } from "./parse-instance.ts";
+import { parseJson } from "./parse-json.ts";
+import { AdminError, type AdminRequest, type Endpoint } from "./router.ts";
+
+const maxInstanceBytes = 1024 * 1024;
+const path = "/v1/instances/{namespace}/{name}";
+
+/** The registry of running instances: whoever starts one registers it, keeps it alive and takes it out. */
+export function createInstanceEndpoints(registry: InstanceRegistry): Endpoint[] {
+	return [
+		{ method: "GET", path: "/v1/instances", answer: () => ({ body: { items: registry.list() } }) },
+		{
+			method: "PUT",
+			path,
+			maxBodyBytes: maxInstanceBytes,
+			async answer(request) {
+				const { namespace, name } = nameOf(request);
+				const parsed = parseRegistration(parseJson(request.body), namespace, name);
+				if (!parsed.ok) {
+					const first = parsed.problems[0]!;
+					const message = `instance ${namespace}/${name}: ${first.path}: ${first.problem}`;
+					throw new AdminError(422, "INSTANCE_INVALID", message, { problems: parsed.problems });
+				}
+				await registry.put(parsed.value.instance, parsed.value.leaseTtlMs);
+				return { body: { namespace, name, result: "registered" } };
+			},
+		},
+		{
+			method: "POST",
+			path: `${path}/keepalive`,
+			maxBodyBytes: 1024,
+			async answer(request) {
+				const instance = nameOf(request);
+				try {
+					await registry.keepAlive(instance);
+				} catch (error) {
+					if (error instanceof MeshError && error.code === "INSTANCE_UNKNOWN")
+						throw new AdminError(404, error.code, error.message);
+					throw error;
+				}
+				return { body: { ...instance, result: "alive" } };
+			},
+		},
+		{
+			method: "DELETE",
+			path,
+			async answer(request) {
+				const { namespace, name } = nameOf(request);
+				if (!(await registry.remove({ namespace, name })))
+					throw new AdminError(404, "INSTANCE_UNKNOWN", `instance ${namespace}/${name} is not registered`);
+				return { body: { namespace, name, result: "removed" } };
+			},
+		},
+	];
+}
+
+function nameOf({ params }: AdminRequest): ObjectName {
+	return { namespace: params["namespace"]!, name: params["name"]! };
+}

@@ -1,0 +1,120 @@
+import { formatObjectName, formatSpiffeId, type ObjectName, type Service } from "../../model/index.ts";
+import type { NodeStatus } from "../../xds/server/index.ts";
+import { readInstanceName } from "../snapshot/index.ts";
+import { type MeshIndex, resolveEndpoints } from "../translate/index.ts";
+import { listRoutes } from "./route-list.ts";
+import type { AdminRequest, Endpoint } from "./router.ts";
+
+export interface StatusEndpointsOptions {
+	readonly index: () => MeshIndex | undefined;
+	readonly statuses: () => readonly NodeStatus[];
+}
+
+/** A connected proxy with the instance it belongs to. */
+export interface ListedProxy extends Omit<NodeStatus, "node"> {
+	/** `namespace/name`. */
+	readonly instance?: string;
+	/** What the proxy calls itself. */
+	readonly userAgent: string;
+}
+
+/** What there is and how far it got, for people and for the command line. */
+export function createStatusEndpoints({ index, statuses }: StatusEndpointsOptions): Endpoint[] {
+	return [
+		{ method: "GET", path: "/v1/proxies", answer: () => ({ body: { items: listProxies(statuses()) } }) },
+		{ method: "GET", path: "/v1/workloads", answer: () => ({ body: { items: listWorkloads(index()) } }) },
+		{
+			method: "GET",
+			path: "/v1/routes",
+			answer: (request) => withIndex(index, (found) => listRoutes(found, selectService(request))),
+		},
+		{
+			method: "GET",
+			path: "/v1/endpoints",
+			answer: (request) => withIndex(index, (found) => listEndpoints(found, selectService(request))),
+		},
+		{ method: "GET", path: "/debug/syncz", answer: () => ({ body: statuses().map(formatSyncz) }) },
+	];
+}
+
+export function listProxies(statuses: readonly NodeStatus[]): ListedProxy[] {
+	return statuses
+		.map(({ node, ...status }): ListedProxy => {
+			const name = readInstanceName(status.nodeId);
+			return {
+				...status,
+				...(name !== undefined && { instance: formatObjectName(name) }),
+				userAgent: node.userAgentName,
+			};
+		})
+		.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+}
+
+export function listWorkloads(index: MeshIndex | undefined) {
+	if (index === undefined) return [];
+	const { trustDomain } = index.mesh.settings;
+	return [...index.mesh.workloads]
+		.sort((a, b) => (formatObjectName(a) < formatObjectName(b) ? -1 : 1))
+		.map(({ namespace, name, pattern, sidecar, serviceAccount, replicas, ports, source }) => ({
+			namespace,
+			name,
+			pattern,
+			...(pattern === "sidecar" && { sidecar, identity: formatSpiffeId({ trustDomain, namespace, serviceAccount }) }),
+			replicas,
+			ready: index.instances.filter(
+				(instance) => instance.namespace === namespace && instance.workload === name && instance.health === "ready",
+			).length,
+			ports,
+			source,
+		}));
+}
+
+function withIndex(index: () => MeshIndex | undefined, list: (index: MeshIndex) => readonly unknown[]) {
+	const found = index();
+	return { body: { items: found === undefined ? [] : list(found) } };
+}
+
+function selectService({ query }: AdminRequest): (service: ObjectName) => boolean {
+	const name = query.get("service");
+	const namespace = query.get("namespace");
+	return (service) =>
+		(name === null || service.name === name) && (namespace === null || service.namespace === namespace);
+}
+
+function listEndpoints(index: MeshIndex, select: (service: Service) => boolean) {
+	return index.services.filter(select).flatMap((service) =>
+		service.ports.flatMap((port) =>
+			resolveEndpoints(index, service, port).map(({ instance, port: meshPort, isMutualTls }) => ({
+				namespace: service.namespace,
+				service: service.name,
+				port: port.port,
+				address: instance.address,
+				meshPort,
+				instance: instance.name,
+				health: instance.health,
+				tls: isMutualTls,
+			})),
+		),
+	);
+}
+
+/** As Istio's `/debug/syncz`, which `istioctl proxy-status` and dashboards read. */
+function formatSyncz({ nodeId, types }: NodeStatus) {
+	const name = readInstanceName(nodeId);
+	const entries = types.flatMap(({ typeUrl, sentVersion, ackedVersion }) => {
+		const key = synczKeys[typeUrl.slice(typeUrl.lastIndexOf(".") + 1)];
+		return key === undefined ? [] : [[`${key}_sent`, sentVersion] as const, [`${key}_acked`, ackedVersion] as const];
+	});
+	return {
+		cluster_id: "amime",
+		proxy: name === undefined ? nodeId : `${name.name}.${name.namespace}`,
+		...Object.fromEntries(entries),
+	};
+}
+
+const synczKeys: Readonly<Record<string, string>> = {
+	Cluster: "cluster",
+	Listener: "listener",
+	RouteConfiguration: "route",
+	ClusterLoadAssignment: "endpoint",
+};

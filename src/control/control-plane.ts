@@ -1,0 +1,258 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
+import { type Clock, type Log, MeshError, systemClock } from "../core/index.ts";
+import { type Authority, createAuthority } from "../identity/index.ts";
+import type { Mesh, MeshSettings } from "../model/index.ts";
+import {
+	type ConfigStore,
+	createConfigStore,
+	createInstanceRegistry,
+	type InstanceRegistry,
+	openSqliteStore,
+} from "../registry/index.ts";
+import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
+import {
+	type AdminServer,
+	createAdminServer,
+	createCertificateList,
+	createConfigEndpoints,
+	createIdentityEndpoints,
+	createInstanceEndpoints,
+	createStatusEndpoints,
+	type Endpoint,
+	formatStatusPage,
+} from "./admin/index.ts";
+import { type Convergence, createConvergence } from "./convergence.ts";
+import { listenForDiscovery } from "./discovery-listener.ts";
+import { createMeshSource, type MeshSource } from "./ingest/index.ts";
+import { parseLoopbackAddress } from "./listen-address.ts";
+import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
+import { listMeshProblems } from "./problems.ts";
+import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
+import { openStateFolder } from "./state-folder.ts";
+
+export interface ControlPlaneOptions {
+	/** A folder of config to serve and follow; without one, only what is applied through the admin API. */
+	readonly configFolder?: string;
+	/** Where store and authority are kept; made when absent. */
+	readonly stateFolder: string;
+	/** Settings that a MeshConfig does not give; the trust domain of an authority that exists must be the same. */
+	readonly settings?: Partial<MeshSettings>;
+	/** `127.0.0.1:15010` by default; port 0 chooses a free one. */
+	readonly xdsAddress?: string;
+	/** `127.0.0.1:15014` by default; port 0 chooses a free one. */
+	readonly adminAddress?: string;
+	/** The bearer token of the admin API. */
+	readonly token: string;
+	readonly log: Log;
+	/** The machine's clock by default. */
+	readonly clock?: Clock;
+	/** For `pilot_info`; `unknown` by default. */
+	readonly version?: string;
+}
+
+/** A control plane: config and registry in, configuration of proxies and certificates out. */
+export interface ControlPlane {
+	/** Opens everything and serves; on failure everything is closed again.
+	 *  @throws MeshError with one sentence for a person: a taken port, an unreadable folder, a state folder of another version */
+	start(): Promise<void>;
+	/** Ends streams and closes everything. */
+	close(): Promise<void>;
+	/** Where it listens, once started. */
+	readonly xdsPort: number;
+	readonly adminPort: number;
+}
+
+/** Creates a control plane; nothing is opened before `start`. */
+export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+	const clock = options.clock ?? systemClock;
+	const log = options.log.child("control");
+	const closers: (() => Promise<void> | void)[] = [];
+	let ports: { readonly xds: number; readonly admin: number } | undefined;
+
+	async function closeAll(): Promise<void> {
+		for (const close of closers.splice(0).reverse()) await close();
+	}
+
+	async function open(): Promise<void> {
+		const xdsAddress = parseLoopbackAddress(options.xdsAddress ?? "127.0.0.1:15010", "xDS address");
+		const adminAddress = parseLoopbackAddress(options.adminAddress ?? "127.0.0.1:15014", "admin address");
+		await openStateFolder(options.stateFolder);
+		const state = await openState(options, clock, closers);
+		const parts = await openParts(options, state, clock, log, closers);
+		const discovery = await listenForDiscovery(parts.xds, xdsAddress);
+		closers.push(() => discovery.close());
+		closers.push(() => parts.xds.close());
+		const admin = createAdmin(options, parts, adminAddress, log, clock);
+		await admin.start();
+		closers.push(() => admin.close());
+		ports = { xds: discovery.port, admin: admin.port() };
+		log.info("control plane serves", { xdsPort: ports.xds, adminPort: ports.admin });
+	}
+
+	const portOf = (name: "xds" | "admin"): number => {
+		if (ports === undefined)
+			throw new MeshError("CONTROL_PLANE_NOT_STARTED", "the control plane has no ports before its start");
+		return ports[name];
+	};
+	return {
+		async start() {
+			try {
+				await open();
+			} catch (error) {
+				await closeAll();
+				throw error;
+			}
+		},
+		close: closeAll,
+		get xdsPort() {
+			return portOf("xds");
+		},
+		get adminPort() {
+			return portOf("admin");
+		},
+	};
+}
+
+type Closers = (() => Promise<void> | void)[];
+
+interface State {
+	readonly config: ConfigStore;
+	readonly instances: InstanceRegistry;
+}
+
+async function openState({ stateFolder, log }: ControlPlaneOptions, clock: Clock, closers: Closers): Promise<State> {
+	const store = openSqliteStore(join(stateFolder, "store.db"), { clock });
+	closers.push(() => store.close());
+	const registryLog = log.child("registry");
+	const config = await createConfigStore(store, { clock, log: registryLog });
+	closers.push(() => config.close());
+	const instances = await createInstanceRegistry(store, { clock, log: registryLog });
+	closers.push(() => instances.close());
+	return { config, instances };
+}
+
+interface Parts extends State {
+	readonly source: MeshSource;
+	readonly snapshots: SnapshotStore;
+	readonly xds: XdsServer;
+	readonly authority: Authority;
+	readonly metrics: ControlMetrics;
+}
+
+/** Config to mesh to snapshots to streams. */
+async function openParts(
+	options: ControlPlaneOptions,
+	state: State,
+	clock: Clock,
+	log: Log,
+	closers: Closers,
+): Promise<Parts> {
+	const metrics = createControlMetrics(options.version ?? "unknown");
+	const snapshots = createSnapshotStore();
+	const xds = createXdsServer({ source: snapshots, log: options.log, clock, metrics });
+	const convergence = createConvergence({
+		clock,
+		statuses: () => xds.statuses(),
+		onConverged: (ms) => metrics.observeConvergence(ms),
+	});
+	closers.push(() => convergence.close());
+	const settings: Partial<MeshSettings> = { ...options.settings };
+	const apply = (mesh: Mesh): void => applyMesh(mesh, { snapshots, metrics, convergence, log, clock });
+	const source = createMeshSource({ ...state, settings: () => settings, clock, onMesh: apply });
+	closers.push(() => source.close());
+	const folder = await openFolder(options, source, clock);
+	if (folder !== undefined) closers.push(() => folder.close());
+	const mesh = source.start();
+	const authorityFolder = join(options.stateFolder, "ca");
+	await mkdir(authorityFolder, { recursive: true, mode: 0o700 });
+	const authority = await createAuthority({
+		folder: authorityFolder,
+		trustDomain: mesh.settings.trustDomain,
+		clock,
+		log: options.log,
+	});
+	source.pinTrustDomain(authority.trustDomain);
+	apply(mesh);
+	return { ...state, source, snapshots, xds, authority, metrics };
+}
+
+async function openFolder(
+	{ configFolder, log }: ControlPlaneOptions,
+	source: MeshSource,
+	clock: Clock,
+): Promise<FolderSource | undefined> {
+	if (configFolder === undefined) return undefined;
+	const folder = await watchFolder(configFolder, {
+		clock,
+		log: log.child("config"),
+		onChange: (state) => source.setFolder(state),
+	});
+	source.setFolder(folder.current());
+	return folder;
+}
+
+interface ApplyOptions {
+	readonly snapshots: SnapshotStore;
+	readonly metrics: ControlMetrics;
+	readonly convergence: Convergence;
+	readonly log: Log;
+	readonly clock: Clock;
+}
+
+function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, log, clock }: ApplyOptions): void {
+	const startedAt = clock.now();
+	snapshots.apply(mesh);
+	convergence.changed();
+	metrics.gauge("pilot_services").value = mesh.services.length;
+	const { services, workloads, instances } = mesh;
+	log.debug("mesh applied", {
+		services: services.length,
+		workloads: workloads.length,
+		instances: instances.length,
+		ms: Math.round(clock.now() - startedAt),
+	});
+}
+
+function createAdmin(
+	options: ControlPlaneOptions,
+	{ source, config, instances, snapshots, xds, authority, metrics }: Parts,
+	{ host, port }: { readonly host: string; readonly port: number },
+	log: Log,
+	clock: Clock,
+): AdminServer {
+	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots);
+	const statuses = () => xds.statuses();
+	const index = () => snapshots.index();
+	const csrCount = metrics.counter("citadel_server_csr_count");
+	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
+	const endpoints: Endpoint[] = [
+		{ method: "GET", path: "/ready", answer: () => ({ body: "ready\n" }) },
+		{
+			method: "GET",
+			path: "/metrics",
+			answer: () => ({ body: metrics.format(), contentType: "text/plain; version=0.0.4; charset=utf-8" }),
+		},
+		{
+			method: "GET",
+			path: "/",
+			answer: () => ({
+				body: formatStatusPage(index(), statuses(), problems()),
+				contentType: "text/html; charset=utf-8",
+			}),
+		},
+		...createStatusEndpoints({ index, statuses }),
+		...createConfigEndpoints({ source, store: config, problems, clock }),
+		...createInstanceEndpoints(instances),
+		...createIdentityEndpoints({
+			authority,
+			certificates: createCertificateList(clock),
+			mesh: () => index()?.mesh,
+			onRequest: () => csrCount.value++,
+			onSigned: () => signedCount.value++,
+			log,
+		}),
+	];
+	return createAdminServer({ host, port, token: options.token, endpoints, log: log.child("admin") });
+}

@@ -1,0 +1,48 @@
+import type { Clock, Timer } from "../core/index.ts";
+import type { NodeStatus } from "../xds/server/index.ts";
+
+export interface ConvergenceOptions {
+	readonly clock: Clock;
+	readonly statuses: () => readonly NodeStatus[];
+	/** One proxy has acknowledged all of a change, so many milliseconds after it. */
+	readonly onConverged: (ms: number) => void;
+}
+
+/** Measures how long proxies take to acknowledge a change. */
+export interface Convergence {
+	/** The mesh changed. */
+	changed(): void;
+	close(): void;
+}
+
+const pollMs = 100;
+/** A proxy that takes longer (it refuses, or hangs) is not waited for. */
+const limitMs = 60_000;
+
+export function createConvergence({ clock, statuses, onConverged }: ConvergenceOptions): Convergence {
+	/** Wall time of the oldest change that a proxy has not acknowledged. */
+	const waiting = new Map<string, number>();
+	let timer: Timer | undefined;
+	const poll = (): void => {
+		timer = undefined;
+		const connected = new Map(statuses().map((status) => [status.nodeId, status]));
+		for (const [nodeId, since] of waiting) {
+			const status = connected.get(nodeId);
+			if (status === undefined || clock.wall() - since > limitMs) waiting.delete(nodeId);
+			else if (status.types.every((type) => type.state === "SYNCED")) {
+				waiting.delete(nodeId);
+				const latest = Math.max(...status.types.map((type) => type.updatedAt));
+				// Without a newer acknowledgement the change did not concern this proxy.
+				if (latest >= since) onConverged(latest - since);
+			}
+		}
+		if (waiting.size > 0) timer = clock.setTimer(pollMs, poll, { unref: true });
+	};
+	return {
+		changed() {
+			for (const { nodeId } of statuses()) if (!waiting.has(nodeId)) waiting.set(nodeId, clock.wall());
+			if (waiting.size > 0) timer ??= clock.setTimer(pollMs, poll, { unref: true });
+		},
+		close: () => timer?.cancel(),
+	};
+}

@@ -1,0 +1,38 @@
+import type { Clock, Millis, Timer } from "../../core/index.ts";
+
+export interface DebounceOptions {
+	readonly clock: Clock;
+	/** Runs this long after the last trigger. */
+	readonly quietMs: number;
+	/** Runs at the latest this long after the first trigger. */
+	readonly maxMs: number;
+}
+
+/** Many triggers, one run. */
+export interface Debounce {
+	trigger(): void;
+	/** Forgets a run that is due. */
+	close(): void;
+}
+
+export function createDebounce({ clock, quietMs, maxMs }: DebounceOptions, run: () => void): Debounce {
+	let firstAt: Millis | undefined;
+	let timer: Timer | undefined;
+	let closed = false;
+	return {
+		trigger() {
+			if (closed) return;
+			const now = clock.now();
+			firstAt ??= now;
+			timer?.cancel();
+			timer = clock.setTimer(Math.max(0, Math.min(quietMs, firstAt + maxMs - now)), () => {
+				firstAt = undefined;
+				run();
+			});
+		},
+		close() {
+			closed = true;
+			timer?.cancel();
+		},
+	};
+}

@@ -1,0 +1,177 @@
+import {
+	buildMesh,
+	type ConfigObject,
+	compareProblems,
+	formatObjectKey,
+	type LocatedProblem,
+	parseDocuments,
+} from "../../config/index.ts";
+import type { Clock } from "../../core/index.ts";
+import type { Mesh, MeshSettings, WorkloadInstance } from "../../model/index.ts";
+import type { ConfigStore, InstanceRegistry, StoredObject } from "../../registry/index.ts";
+import { createDebounce } from "./debounce.ts";
+import { keepUnchanged } from "./intern.ts";
+
+/** What a folder serves; broken documents stay as they last were good. */
+export interface FolderState {
+	readonly objects: readonly ConfigObject[];
+	readonly problems: readonly LocatedProblem[];
+}
+
+export interface MeshSourceOptions {
+	readonly config: Pick<ConfigStore, "list" | "watch">;
+	readonly instances: Pick<InstanceRegistry, "list" | "watch">;
+	/** Of the process; a MeshConfig wins over them. */
+	readonly settings: () => Partial<MeshSettings>;
+	readonly clock: Clock;
+	/** There is another mesh; called once for many changes at a time. */
+	readonly onMesh: (mesh: Mesh) => void;
+	/** Quiet time and bound of the gathering of changes; 20 and 200 by default. */
+	readonly quietMs?: number;
+	readonly maxDelayMs?: number;
+}
+
+/** Puts folder, applied objects and running instances together. */
+export interface MeshSource {
+	/** The folder was read (again). */
+	setFolder(state: FolderState): void;
+	/** Identities are those of the authority: from now on another trust domain is a problem that takes a restart. */
+	pinTrustDomain(trustDomain: string): void;
+	/** Builds the mesh at once, and from then on whenever something changed. */
+	start(): Mesh;
+	/** Everything in force, folder and applied. */
+	objects(): readonly ConfigObject[];
+	/** The object of the folder with this key (`Kind/namespace/name`). */
+	folderObject(key: string): ConfigObject | undefined;
+	problems(): readonly LocatedProblem[];
+	close(): void;
+}
+
+export function createMeshSource(options: MeshSourceOptions): MeshSource {
+	const { config, instances, clock } = options;
+	let folderObjects: readonly ConfigObject[] = [];
+	let folderProblems: readonly LocatedProblem[] = [];
+	let meshProblems: readonly LocatedProblem[] = [];
+	let mesh: Mesh | undefined;
+	let isConfigNew = true;
+	let pinnedTrustDomain: string | undefined;
+	const parsed = new WeakMap<StoredObject, ConfigObject | undefined>();
+	const byRevision = new Map<string, StoredObject>();
+
+	const parseStored = (stored: StoredObject): ConfigObject | undefined => {
+		const key = formatObjectKey(stored);
+		const known = byRevision.get(key);
+		const same = known !== undefined && known.revision === stored.revision ? known : stored;
+		if (!parsed.has(same)) {
+			const { objects } = parseDocuments(JSON.stringify(same.document), "api", { createdAt: same.createdAt });
+			parsed.set(same, objects[0]);
+			byRevision.set(key, same);
+		}
+		return parsed.get(same);
+	};
+	const folderKeys = (): Set<string> => new Set(folderObjects.map(formatObjectKey));
+	const objects = (): ConfigObject[] => {
+		const keys = folderKeys();
+		const applied = config.list().flatMap((stored) => parseStored(stored) ?? []);
+		return [...folderObjects, ...applied.filter((object) => !keys.has(formatObjectKey(object)))];
+	};
+
+	const build = (): Mesh => {
+		const running = instances.list();
+		if (mesh === undefined || isConfigNew) {
+			const all = objects();
+			const built = buildMesh(all, running, options.settings());
+			meshProblems = [
+				...built.problems,
+				...listHidden(config.list(), folderObjects),
+				...listForeignTrustDomain(all, built.mesh, pinnedTrustDomain),
+			];
+			mesh = keepUnchanged(mesh, withTrustDomain(built.mesh, pinnedTrustDomain));
+			isConfigNew = false;
+		} else mesh = keepUnchanged(mesh, { ...mesh, instances: sortInstances(running) });
+		return mesh;
+	};
+	const debounce = createDebounce({ clock, quietMs: options.quietMs ?? 20, maxMs: options.maxDelayMs ?? 200 }, () =>
+		options.onMesh(build()),
+	);
+	const stops: (() => void)[] = [];
+	return {
+		setFolder(state) {
+			folderObjects = state.objects;
+			folderProblems = state.problems;
+			isConfigNew = true;
+			if (stops.length > 0) debounce.trigger();
+		},
+		pinTrustDomain(trustDomain) {
+			pinnedTrustDomain = trustDomain;
+		},
+		start() {
+			stops.push(
+				config.watch(() => {
+					isConfigNew = true;
+					debounce.trigger();
+				}),
+				instances.watch(() => debounce.trigger()),
+			);
+			return build();
+		},
+		objects,
+		folderObject: (key) => folderObjects.find((object) => formatObjectKey(object) === key),
+		problems: () => [...folderProblems, ...meshProblems].sort(compareProblems),
+		close() {
+			debounce.close();
+			for (const stop of stops.splice(0)) stop();
+		},
+	};
+}
+
+function withTrustDomain(mesh: Mesh, trustDomain: string | undefined): Mesh {
+	return trustDomain === undefined ? mesh : { ...mesh, settings: { ...mesh.settings, trustDomain } };
+}
+
+function sortInstances(instances: readonly WorkloadInstance[]): WorkloadInstance[] {
+	const keyOf = ({ namespace, name }: WorkloadInstance): string => `${namespace}/${name}`;
+	return [...instances].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0));
+}
+
+function listForeignTrustDomain(
+	objects: readonly ConfigObject[],
+	mesh: Mesh,
+	pinned: string | undefined,
+): LocatedProblem[] {
+	if (pinned === undefined || mesh.settings.trustDomain === pinned) return [];
+	return objects
+		.filter((object) => object.kind === "MeshConfig")
+		.map(({ kind, namespace, name, source, locate }) => ({
+			severity: "error",
+			file: source.file,
+			...locate("spec.trustDomain"),
+			kind,
+			namespace,
+			name,
+			path: "spec.trustDomain",
+			problem: `the authority of this mesh signs for '${pinned}', which stays: another trust domain takes another state folder`,
+		}));
+}
+
+/** Applied objects that an object of the folder hides. */
+function listHidden(stored: readonly StoredObject[], folder: readonly ConfigObject[]): LocatedProblem[] {
+	const byKey = new Map(folder.map((object) => [formatObjectKey(object), object]));
+	return stored.flatMap(({ kind, namespace, name }) => {
+		const object = byKey.get(formatObjectKey({ kind, namespace, name }));
+		if (object === undefined) return [];
+		const place = `${object.source.file}:${object.source.line}`;
+		return [
+			{
+				severity: "warning",
+				file: "api",
+				line: 0,
+				kind,
+				namespace,
+				name,
+				path: "",
+				problem: `the same object is in the folder (${place}), and that one is served: delete one`,
+			},
+		];
+	});
+}

@@ -1,0 +1,27 @@
+import { isIP } from "node:net";
+import { MeshError } from "../core/index.ts";
+
+export interface ListenAddress {
+	readonly host: string;
+	readonly port: number;
+}
+
+/** Reads `127.0.0.1:15010` or `[::1]:15010`.
+ *  @throws MeshError `ADDRESS_INVALID`, `ADDRESS_NOT_LOOPBACK`: neither API authenticates its peers by more than a token */
+export function parseLoopbackAddress(text: string, what: string): ListenAddress {
+	const match = /^(\[([^\]]+)\]|[^:]+):(\d{1,5})$/.exec(text);
+	const host = match?.[2] ?? match?.[1] ?? "";
+	const port = Number(match?.[3] ?? Number.NaN);
+	if (isIP(host) === 0 || !(port <= 65_535))
+		throw new MeshError(
+			"ADDRESS_INVALID",
+			`${what} ${JSON.stringify(text)} is no address: write it as 127.0.0.1:15010`,
+		);
+	if (!host.startsWith("127.") && host !== "::1")
+		throw new MeshError("ADDRESS_NOT_LOOPBACK", `${what} ${text} can be reached from other machines: use 127.0.0.1`);
+	return { host, port };
+}
+
+export function formatAddress({ host, port }: ListenAddress): string {
+	return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
