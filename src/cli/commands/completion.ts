@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type CliContext, withExamples } from "../context.ts";
-import { kindNames } from "../kinds.ts";
+import { listKinds } from "../kinds.ts";
 import { createChoiceArgument } from "../parse-arguments.ts";
 
 interface Words {
@@ -14,8 +14,8 @@ export function addCompletionCommand(program: Command, context: CliContext): voi
 		.command("completion")
 		.description("print a completion script for a shell")
 		.addArgument(createChoiceArgument("<shell>", "which shell", ["bash", "zsh", "fish"]))
-		.action((shell: string) => {
-			const words = collectWords(program);
+		.action(async (shell: string) => {
+			const words = await collectWords(program);
 			const script = shell === "fish" ? formatFish(words) : shell === "zsh" ? formatZsh(words) : formatBash(words);
 			context.host.out.write(script);
 		});
@@ -26,7 +26,7 @@ export function addCompletionCommand(program: Command, context: CliContext): voi
 	]);
 }
 
-function collectWords(program: Command): Words {
+async function collectWords(program: Command): Promise<Words> {
 	const commands = program.commands.map((command) => ({
 		name: command.name(),
 		summary: command.description(),
@@ -35,7 +35,7 @@ function collectWords(program: Command): Words {
 			...command.options.filter((option) => !option.hidden).map((option) => option.long ?? option.short ?? ""),
 		],
 	}));
-	return { commands, kinds: kindNames.map((name) => name.kind.toLowerCase()) };
+	return { commands, kinds: await listKinds() };
 }
 
 function formatBash(words: Words): string {

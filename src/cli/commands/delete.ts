@@ -15,7 +15,7 @@ export function addDeleteCommand(program: Command, context: CliContext): void {
 		.option("-n, --namespace <namespace>", "its namespace (needed when the name is in several)")
 		.action(
 			async (kindWord: string, given: string, options: { readonly namespace?: string; readonly state?: string }) => {
-				const kind = resolveKind(kindWord);
+				const kind = await resolveKind(kindWord);
 				const mesh = openMesh(context, options);
 				const object = await findObject(mesh, kind, given, options.namespace);
 				const { name, namespace = "default" } = object.metadata;

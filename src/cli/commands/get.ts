@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { MeshError } from "../../core/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
-import { kindNames, resolveKind } from "../kinds.ts";
+import { resolveKind } from "../kinds.ts";
 import type { ConfigDocument } from "../mesh/admin-api.ts";
 import { formatTable } from "../output/table.ts";
 
@@ -14,16 +14,16 @@ export function addGetCommand(program: Command, context: CliContext): void {
 	const command = program
 		.command("get")
 		.description("show configuration objects")
-		.argument("[kind]", `${kindNames.map((name) => name.kind.toLowerCase()).join(", ")}, or all`, "all")
+		.argument("[kind]", "a kind such as workload, service or httproute, or all", "all")
 		.argument("[name]", "one object's name, or namespace/name")
 		.option("-n, --namespace <namespace>", "only of this namespace")
 		.action(async (kindWord: string, given: string | undefined, options: GetOptions) => {
-			const query = buildQuery(kindWord, given, options.namespace);
+			const query = await buildQuery(kindWord, given, options.namespace);
 			const objects = (await openMesh(context, options).list(`/v1/config${query}`)) as ConfigDocument[];
 			if (given !== undefined && objects.length === 0) {
 				throw new MeshError(
 					"OBJECT_NOT_FOUND",
-					`there is no ${resolveKind(kindWord)} ${given}; 'amime get ${kindWord}' lists them`,
+					`there is no ${await resolveKind(kindWord)} ${given}; 'amime get ${kindWord}' lists them`,
 				);
 			}
 			const one = given !== undefined && objects.length === 1;
@@ -35,9 +35,13 @@ export function addGetCommand(program: Command, context: CliContext): void {
 	]);
 }
 
-function buildQuery(kindWord: string, given: string | undefined, namespaceOption: string | undefined): string {
+async function buildQuery(
+	kindWord: string,
+	given: string | undefined,
+	namespaceOption: string | undefined,
+): Promise<string> {
 	const query = new URLSearchParams();
-	if (kindWord !== "all") query.set("kind", resolveKind(kindWord));
+	if (kindWord !== "all") query.set("kind", await resolveKind(kindWord));
 	const { namespace, name } = splitName(given, namespaceOption);
 	if (namespace !== undefined) query.set("namespace", namespace);
 	if (name !== undefined) query.set("name", name);

@@ -32,6 +32,8 @@ export interface TypeStatus {
 /** One connected proxy. */
 export interface ProxyStatus {
 	readonly nodeId: string;
+	/** What it calls itself. */
+	readonly userAgent?: string;
 	/** `namespace/name`; absent for a proxy that belongs to no instance. */
 	readonly instance?: string;
 	readonly types: readonly TypeStatus[];
