@@ -89,7 +89,8 @@ export class ControlPlaneProcess {
 	}
 
 	#giveUp(detail: string): void {
-		const said = this.#lastLines.at(-1);
+		// Its own sentence, rather than what the runtime adds.
+		const said = this.#lastLines.findLast((line) => line.startsWith("amime: ")) ?? this.#lastLines.at(-1);
 		this.#firstReady.reject(new Error(said === undefined ? detail : `${detail}: ${said}`));
 		queueMicrotask(() => this.#take({ kind: "stop" }));
 	}

@@ -40,8 +40,8 @@ export function followWorkloads(
 
 	async function ask(): Promise<void> {
 		const query = revision === undefined ? "" : `?after=${revision}&wait=${holdSeconds}`;
-		const answer = (await client.request("GET", `/v1/workloads${query}`)) as {
-			readonly items: readonly DesiredWorkload[];
+		const answer = (await client.request("GET", `/v1/desired${query}`)) as {
+			readonly workloads: readonly DesiredWorkload[];
 			readonly services: readonly Service[];
 			readonly settings: MeshSettings;
 			readonly revision?: number;
@@ -49,7 +49,7 @@ export function followWorkloads(
 		const isSame = answer.revision === revision;
 		revision = answer.revision;
 		const mesh: DesiredMesh = {
-			workloads: answer.items,
+			workloads: answer.workloads,
 			services: answer.services,
 			meshName: answer.settings.name,
 			clusterDomain: answer.settings.clusterDomain,
