@@ -33,6 +33,7 @@ export {
 	type Http2CodecStats,
 } from "./http-codec-stats.ts";
 export {
+	createDownstreamHttpStats,
 	createHttpConnectionManagerStats,
 	createListenerHttpStats,
 	createTracingStats,

@@ -8,6 +8,8 @@ import type { TaggedName } from "./tag-extraction.ts";
 export interface StatsSelection {
 	/** Only names in which this is found. */
 	readonly filter?: RegExp;
+	/** Turns the filter round. */
+	readonly invertFilter?: boolean;
 	/** Only statistics that were used. */
 	readonly usedOnly?: boolean;
 }
@@ -79,7 +81,7 @@ export function formatLabelledMetrics(metrics: readonly LabelledMetric[]): strin
 /** Whether a statistic is wanted by a scrape. */
 export function isSelected(name: string, used: boolean, selection: StatsSelection): boolean {
 	if (selection.usedOnly === true && !used) return false;
-	return selection.filter === undefined || selection.filter.test(name);
+	return selection.filter === undefined || selection.filter.test(name) !== (selection.invertFilter === true);
 }
 
 function formatLabelled(metric: LabelledMetric, selection: StatsSelection): string {

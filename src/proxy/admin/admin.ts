@@ -1,0 +1,153 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Clock, describeError, MeshError, type Timer } from "../../core/index.ts";
+import {
+	createDownstreamHttpStats,
+	createListenerHttpStats,
+	type DownstreamHttpStats,
+	type ListenerHttpStats,
+} from "../stats/index.ts";
+import type { AdminAddress, AdminState } from "./admin-state.ts";
+import { createCommands, helpText } from "./commands.ts";
+import { type AdminResponse, readAdminRequest, text } from "./request.ts";
+
+/** Options of {@link createAdmin}. */
+export interface AdminOptions {
+	readonly state: AdminState;
+	readonly clock: Clock;
+	/** Where to listen; port 0 takes a free one. */
+	readonly address: AdminAddress;
+	/** How often histogram intervals end; 5 000 by default (stats_flush_interval). */
+	readonly flushIntervalMs?: number;
+	/** Brings gauges that nobody keeps (uptime, memory) up to date before a scrape. */
+	readonly refresh?: () => void;
+}
+
+/** The admin port. */
+export interface Admin {
+	/** Resolves once it listens. @throws MeshError ADMIN_ADDRESS_UNAVAILABLE */
+	start(): Promise<AdminAddress>;
+	close(): Promise<void>;
+}
+
+/** Creates the admin port; it does not listen yet. */
+export function createAdmin(options: AdminOptions): Admin {
+	const { state, clock, address } = options;
+	const commands = createCommands(state, { wall: () => clock.wall(), memory: () => process.memoryUsage() });
+	const flushIntervalMs = options.flushIntervalMs ?? 5_000;
+	const scope = state.registry.scope("http.admin");
+	const downstream = createDownstreamHttpStats(scope);
+	const perListener = createListenerHttpStats(state.registry.scope("listener.admin.http.admin"));
+	let timer: Timer | undefined;
+
+	const answer = async (message: IncomingMessage): Promise<AdminResponse> => {
+		const request = await readAdminRequest(message);
+		if (request === undefined) return text("form too large\n", 413);
+		const command = commands.get(request.path);
+		if (command === undefined) return text(`invalid path. ${helpText(commands)}`, 404);
+		if (command.mutates && request.method !== "POST") {
+			return text(`Method ${request.method} not allowed, POST required.`, 405);
+		}
+		options.refresh?.();
+		return command.run(request);
+	};
+	const handle = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+		const startedAt = clock.now();
+		downstream.downstream_rq_total.value++;
+		downstream.downstream_rq_http1_total.value++;
+		downstream.downstream_rq_active.value++;
+		let result: AdminResponse;
+		try {
+			result = await answer(message);
+		} catch (error) {
+			state.log.error("admin request failed", { path: message.url, error: describeError(error) });
+			result = text(`${describeError(error)}\n`, 500);
+		}
+		send(response, result);
+		downstream.downstream_rq_active.value--;
+		downstream.downstream_rq_time.record(clock.now() - startedAt);
+		countResponse(downstream, perListener, result.status);
+	};
+	const server = createServer((message, response) => void handle(message, response));
+	trackConnections(server, downstream);
+	const scheduleFlush = (): void => {
+		timer = clock.setTimer(
+			flushIntervalMs,
+			() => {
+				state.registry.flushHistograms();
+				scheduleFlush();
+			},
+			{ unref: true },
+		);
+	};
+	return {
+		async start() {
+			await listen(server, address);
+			scheduleFlush();
+			if (address.kind === "pipe") return address;
+			const bound = server.address() as AddressInfo;
+			return { kind: "socket", address: bound.address, port: bound.port };
+		},
+		async close() {
+			timer?.cancel();
+			if (!server.listening) return;
+			await new Promise<void>((resolve) => {
+				server.close(() => resolve());
+				server.closeAllConnections();
+			});
+		},
+	};
+}
+
+function listen(server: Server, address: AdminAddress): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const fail = (error: Error): void => {
+			const where = address.kind === "pipe" ? address.path : `${address.address}:${address.port}`;
+			reject(
+				new MeshError("ADMIN_ADDRESS_UNAVAILABLE", `admin port ${where}: ${describeError(error)}`, { cause: error }),
+			);
+		};
+		server.once("error", fail);
+		const ready = (): void => {
+			server.off("error", fail);
+			resolve();
+		};
+		if (address.kind === "pipe") server.listen(address.path, ready);
+		else server.listen({ host: address.address, port: address.port }, ready);
+	});
+}
+
+/** Header names and values as Envoy sends them. */
+function send(response: ServerResponse, result: AdminResponse): void {
+	response.writeHead(result.status, {
+		"content-type": result.contentType,
+		"cache-control": "no-cache, max-age=0",
+		"x-content-type-options": "nosniff",
+		server: "envoy",
+		"transfer-encoding": "chunked",
+	});
+	response.end(result.body);
+}
+
+function countResponse(downstream: DownstreamHttpStats, perListener: ListenerHttpStats, status: number): void {
+	for (const stats of [downstream, perListener]) {
+		stats.downstream_rq_completed.value++;
+		if (status < 300) stats.downstream_rq_2xx.value++;
+		else if (status < 500) stats.downstream_rq_4xx.value++;
+		else stats.downstream_rq_5xx.value++;
+	}
+}
+
+function trackConnections(server: Server, downstream: DownstreamHttpStats): void {
+	server.on("connection", (socket) => {
+		downstream.downstream_cx_total.value++;
+		downstream.downstream_cx_http1_total.value++;
+		downstream.downstream_cx_active.value++;
+		downstream.downstream_cx_http1_active.value++;
+		socket.once("close", () => {
+			downstream.downstream_cx_destroy.value++;
+			downstream.downstream_cx_active.value--;
+			downstream.downstream_cx_http1_active.value--;
+		});
+	});
+}

@@ -1,0 +1,60 @@
+import type { IncomingMessage } from "node:http";
+import { translateRe2 } from "../../engine/matcher/index.ts";
+
+/** One request to the admin port. */
+export interface AdminRequest {
+	readonly method: string;
+	readonly path: string;
+	/** Query parameters, and those of a form that was posted. */
+	readonly query: URLSearchParams;
+}
+
+/** Its answer. */
+export interface AdminResponse {
+	readonly status: number;
+	readonly contentType: string;
+	readonly body: string;
+}
+
+export const textType = "text/plain; charset=UTF-8";
+export const jsonType = "application/json";
+
+export function text(body: string, status = 200): AdminResponse {
+	return { status, contentType: textType, body };
+}
+
+/** JSON as Envoy prints it: one space a level, a line end at the end. */
+export function json(value: unknown, status = 200): AdminResponse {
+	return { status, contentType: jsonType, body: `${JSON.stringify(value, null, 1)}\n` };
+}
+
+const maxFormBytes = 64 * 1024;
+
+/** Reads a request with the parameters of its query and its form; undefined when the form is too large. */
+export async function readAdminRequest(message: IncomingMessage): Promise<AdminRequest | undefined> {
+	const target = message.url ?? "/";
+	const question = target.indexOf("?");
+	const query = new URLSearchParams(question === -1 ? "" : target.slice(question + 1));
+	const isForm = message.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") ?? false;
+	if (message.method === "POST" && isForm) {
+		let form = "";
+		for await (const chunk of message) {
+			form += String(chunk);
+			if (form.length > maxFormBytes) return undefined;
+		}
+		for (const [name, value] of new URLSearchParams(form)) query.append(name, value);
+	} else {
+		message.resume();
+	}
+	return { method: message.method ?? "GET", path: question === -1 ? target : target.slice(0, question), query };
+}
+
+/** A search pattern in RE2's syntax, or the answer that refuses it; undefined when the parameter is absent. */
+export function readPattern(query: URLSearchParams, name: string): RegExp | AdminResponse | undefined {
+	const pattern = query.get(name);
+	if (pattern === null || pattern === "") return undefined;
+	const translated = translateRe2(pattern);
+	return translated.ok
+		? new RegExp(translated.source, translated.flags)
+		: text(`Invalid re2 regex: ${translated.problem}\n`, 400);
+}
