@@ -1,2 +1,3 @@
 /** Role-based access control: which policy allows or denies a connection or request. Spec: envoy.config.rbac.v3. */
+export { authorize, type RbacVerdict } from "./authorize.ts";
 export type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "./types.ts";

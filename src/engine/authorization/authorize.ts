@@ -1,0 +1,119 @@
+import type { ConnectionFacts, StreamInfo } from "../format/index.ts";
+import {
+	isInCidr,
+	matchMetadata,
+	matchRequestHeader,
+	matchString,
+	parseAddress,
+	type StringMatcher,
+} from "../matcher/index.ts";
+import type { Permission, Principal, RbacRules } from "./types.ts";
+
+/** What rules say of a stream. */
+export interface RbacVerdict {
+	readonly allowed: boolean;
+	/** The policy that matched; `none` when none did, as Envoy's code details spell it. */
+	readonly policy: string;
+}
+
+/** Judges a request or, without one in `stream`, a connection. The first policy that matches, in the order of names, decides: ALLOW
+ *  rules allow what some policy matches, DENY rules what none does, LOG rules everything. */
+export function authorize(rules: RbacRules, stream: StreamInfo): RbacVerdict {
+	const policy = findPolicy(rules, stream);
+	const allowed = rules.action === "log" || (rules.action === "allow") === (policy !== undefined);
+	return { allowed, policy: policy ?? "none" };
+}
+
+function findPolicy(rules: RbacRules, stream: StreamInfo): string | undefined {
+	for (const { name, permissions, principals } of rules.policies) {
+		if (
+			permissions.some((permission) => matchesPermission(permission, stream)) &&
+			principals.some((principal) => matchesPrincipal(principal, stream))
+		) {
+			return name;
+		}
+	}
+	return undefined;
+}
+
+function matchesPermission(permission: Permission, stream: StreamInfo): boolean {
+	const { request, connection } = stream;
+	switch (permission.kind) {
+		case "any":
+			return true;
+		case "and":
+			return permission.rules.every((rule) => matchesPermission(rule, stream));
+		case "or":
+			return permission.rules.some((rule) => matchesPermission(rule, stream));
+		case "not":
+			return !matchesPermission(permission.rule, stream);
+		case "header":
+			return request !== undefined && matchRequestHeader(permission.matcher, request);
+		case "url-path":
+			return matchesUrlPath(permission.matcher, stream);
+		case "uri-template":
+			return request !== undefined && permission.regex.test(withoutQuery(request.path));
+		case "destination-ip":
+			return isAddressIn(permission.range, connection.local.ip);
+		case "destination-port":
+			return connection.local.port >= permission.start && connection.local.port < permission.end;
+		case "metadata":
+			return matchMetadata(permission.matcher, stream.dynamicMetadata);
+		case "requested-server-name":
+			return matchString(permission.matcher, connection.serverName);
+	}
+}
+
+function matchesPrincipal(principal: Principal, stream: StreamInfo): boolean {
+	const { request, connection } = stream;
+	switch (principal.kind) {
+		case "any":
+			return true;
+		case "and":
+			return principal.ids.every((id) => matchesPrincipal(id, stream));
+		case "or":
+			return principal.ids.some((id) => matchesPrincipal(id, stream));
+		case "not":
+			return !matchesPrincipal(principal.id, stream);
+		case "authenticated":
+			return isAuthenticated(principal.matcher, connection);
+		case "direct-remote-ip":
+			return isAddressIn(principal.range, connection.directRemote.ip);
+		case "remote-ip":
+			return isAddressIn(principal.range, stream.remote.ip);
+		case "header":
+			return request !== undefined && matchRequestHeader(principal.matcher, request);
+		case "url-path":
+			return matchesUrlPath(principal.matcher, stream);
+		case "metadata":
+			return matchMetadata(principal.matcher, stream.dynamicMetadata);
+		case "filter-state": {
+			const value = stream.filterState?.get(principal.key);
+			return typeof value === "string" && matchString(principal.matcher, value);
+		}
+	}
+}
+
+/** The name of a peer is its URI names, else its DNS names, else its subject. */
+function isAuthenticated(matcher: StringMatcher | undefined, connection: ConnectionFacts): boolean {
+	if (connection.tls === undefined) return false;
+	if (matcher === undefined) return true;
+	const peer = connection.tls.peer;
+	if (peer === undefined) return matchString(matcher, "");
+	const isNamed = (name: string): boolean => matchString(matcher, name);
+	return peer.uriSans.some(isNamed) || peer.dnsSans.some(isNamed) || isNamed(peer.subject);
+}
+
+function matchesUrlPath(matcher: StringMatcher, { request }: StreamInfo): boolean {
+	return request !== undefined && matchString(matcher, withoutQuery(request.path));
+}
+
+function withoutQuery(path: string): string {
+	const end = path.search(/[?#]/);
+	return end === -1 ? path : path.slice(0, end);
+}
+
+function isAddressIn(range: Parameters<typeof isInCidr>[0], text: string): boolean {
+	const address = parseAddress(text);
+	return address !== undefined && isInCidr(range, address);
+}

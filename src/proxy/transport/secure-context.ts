@@ -1,0 +1,118 @@
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
+import type { CertificateSecret, SecretSource, ValidationSecret } from "../secret/index.ts";
+
+/** What handshakes begin with: Node's context, and what the peer must satisfy beyond its chain. */
+export interface TlsMaterial {
+	readonly context: SecureContext;
+	/** Contexts by certificate, for choosing one by server name; the first is `context`. */
+	readonly byCertificate: readonly { readonly certificate: CertificateSecret; readonly context: SecureContext }[];
+	/** Undefined: the peer is not verified. */
+	readonly validation: ValidationSecret | undefined;
+}
+
+export interface ContextRules {
+	readonly defaultMinimum: TlsVersion;
+	readonly defaultMaximum: TlsVersion;
+	readonly preferServerCiphers: boolean;
+	readonly sessionTimeoutSeconds: number | undefined;
+}
+
+/** Makes contexts from secrets, once per version of them: a rotated secret is for handshakes that begin later. */
+export class TlsMaterialSource {
+	readonly #config: CommonTlsConfig;
+	readonly #rules: ContextRules;
+	readonly #secrets: SecretSource;
+	#current: TlsMaterial | undefined;
+	#certificates: readonly CertificateSecret[] = [];
+	#validation: ValidationSecret | "none" | undefined;
+
+	constructor(config: CommonTlsConfig, rules: ContextRules, secrets: SecretSource) {
+		this.#config = config;
+		this.#rules = rules;
+		this.#secrets = secrets;
+	}
+
+	/** Undefined while a secret has not come. */
+	get(): TlsMaterial | undefined {
+		const certificates: CertificateSecret[] = [];
+		for (const source of this.#config.certificates) {
+			const certificate = this.#secrets.certificate(source);
+			if (certificate === undefined) return undefined;
+			certificates.push(certificate);
+		}
+		const validation = this.#secrets.validation(this.#config.validation);
+		if (validation === undefined) return undefined;
+		const isSame =
+			this.#current !== undefined &&
+			this.#validation === validation &&
+			this.#certificates.length === certificates.length &&
+			this.#certificates.every((certificate, index) => certificate === certificates[index]);
+		if (!isSame) {
+			this.#current = this.#create(certificates, validation === "none" ? undefined : validation);
+			this.#certificates = certificates;
+			this.#validation = validation;
+		}
+		return this.#current;
+	}
+
+	#create(certificates: readonly CertificateSecret[], validation: ValidationSecret | undefined): TlsMaterial {
+		const shared = this.#sharedOptions(certificates[0], validation);
+		const byCertificate = certificates.map((certificate) => ({
+			certificate,
+			context: createSecureContext({ ...shared, ...certificateOptions(certificate) }),
+		}));
+		const context = byCertificate[0]?.context ?? createSecureContext(shared);
+		return { context, byCertificate, validation };
+	}
+
+	#sharedOptions(first: CertificateSecret | undefined, validation: ValidationSecret | undefined): SecureContextOptions {
+		const { minimumVersion, maximumVersion, cipherSuites, ecdhCurves } = this.#config;
+		const { defaultMinimum, defaultMaximum, preferServerCiphers, sessionTimeoutSeconds } = this.#rules;
+		const minVersion = minimumVersion ?? defaultMinimum;
+		const maxVersion = maximumVersion ?? defaultMaximum;
+		const needsOldDigests = minVersion === "TLSv1" || minVersion === "TLSv1.1";
+		const ciphers = [...tls13Ciphers, ...(cipherSuites.length > 0 ? cipherSuites : defaultCiphers)].join(":");
+		return {
+			minVersion,
+			maxVersion,
+			// OpenSSL allows TLS 1.0 and 1.1 at security level 0 only.
+			ciphers: needsOldDigests ? `${ciphers}:@SECLEVEL=0` : ciphers,
+			...(ecdhCurves.length > 0 ? { ecdhCurve: ecdhCurves.join(":") } : {}),
+			honorCipherOrder: preferServerCiphers,
+			sessionIdContext: "amime",
+			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
+			...authorityOptions(first, validation),
+			allowPartialTrustChain: true,
+		};
+	}
+}
+
+const tls13Ciphers = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
+/** Envoy's default list. */
+const defaultCiphers = [
+	"ECDHE-ECDSA-AES128-GCM-SHA256",
+	"ECDHE-ECDSA-CHACHA20-POLY1305",
+	"ECDHE-RSA-AES128-GCM-SHA256",
+	"ECDHE-RSA-CHACHA20-POLY1305",
+	"ECDHE-ECDSA-AES256-GCM-SHA384",
+	"ECDHE-RSA-AES256-GCM-SHA384",
+];
+
+function certificateOptions(certificate: CertificateSecret): SecureContextOptions {
+	const passphrase = certificate.passphrase === undefined ? {} : { passphrase: certificate.passphrase };
+	return certificate.pfx === undefined
+		? { cert: certificate.cert, key: certificate.key, ...passphrase }
+		: { pfx: certificate.pfx, ...passphrase };
+}
+
+function authorityOptions(
+	first: CertificateSecret | undefined,
+	validation: ValidationSecret | undefined,
+): SecureContextOptions {
+	const crl = validation?.crl === undefined ? {} : { crl: validation.crl.toString("latin1") };
+	if (validation?.ca !== undefined) return { ca: validation.ca, ...crl };
+	// Without authorities Node would load the system's; unless they are wanted, any certificate keeps them out.
+	if (validation?.systemRoots !== true && first?.cert !== undefined) return { ca: first.cert, ...crl };
+	return crl;
+}

@@ -1,0 +1,99 @@
+import type { Socket } from "node:net";
+import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
+import type { TlsSession } from "../../engine/format/index.ts";
+import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
+import type { SecretSource } from "../secret/index.ts";
+import type { TlsStats } from "../stats/index.ts";
+import { TlsMaterialSource } from "./secure-context.ts";
+import { createTlsSession } from "./tls-session.ts";
+import { verifyHandshake } from "./verify-handshake.ts";
+
+/** The TLS side of a cluster's connections. */
+export interface UpstreamTls {
+	/** Opens a connection and shakes hands; `serverName` is sent when the configuration names none. The socket is destroyed
+	 *  with an error that says why when the peer is refused. */
+	connect(options: ConnectionOptions, serverName: string | undefined): TLSSocket;
+	/** Calls back once, when the peer has passed every check. */
+	onReady(socket: Socket, callback: () => void): void;
+	/** What the handshake of a ready socket agreed on. */
+	sessionOf(socket: Socket): TlsSession | undefined;
+}
+
+/** Creates the TLS side of a cluster; secrets are looked up at each connection. */
+export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSource, stats: TlsStats): UpstreamTls {
+	const source = new TlsMaterialSource(
+		config,
+		{
+			defaultMinimum: "TLSv1.2",
+			defaultMaximum: "TLSv1.3",
+			preferServerCiphers: false,
+			sessionTimeoutSeconds: undefined,
+		},
+		secrets,
+	);
+	const ready = new WeakMap<Socket, () => void>();
+	const sessions = new WeakMap<Socket, TlsSession>();
+	/** The newest session of each server name, for the context it was made with. */
+	const tickets = new Map<string, { readonly context: SecureContext; readonly session: Buffer }>();
+
+	function connectSocket(options: ConnectionOptions, serverName: string | undefined): TLSSocket {
+		const material = source.get();
+		if (material === undefined) stats.socketFactory.upstream_context_secrets_not_ready.value++;
+		const name = config.sni !== "" ? config.sni : config.autoHostSni ? (serverName ?? "") : "";
+		const ticketKey = `${name} ${options.host ?? ""}`;
+		const ticket = tickets.get(ticketKey);
+		const resumed = material !== undefined && ticket?.context === material.context ? ticket.session : undefined;
+		const socket = connect({
+			...options,
+			...(material === undefined ? {} : { secureContext: material.context }),
+			// An IP address is no server name (RFC 6066, section 3).
+			servername: /^[\d.]+$|:/.test(name) ? "" : name,
+			rejectUnauthorized: false,
+			checkServerIdentity: () => undefined,
+			...(config.alpnProtocols.length > 0 ? { ALPNProtocols: [...config.alpnProtocols] } : {}),
+			...(resumed === undefined ? {} : { session: resumed }),
+		});
+		if (material === undefined) {
+			socket.destroy(new Error("TLS_error:|secrets are not there yet"));
+			return socket;
+		}
+		if (config.maxSessionKeys > 0) {
+			socket.on("session", (session) => {
+				if (tickets.size >= maxTickets) tickets.clear();
+				tickets.set(ticketKey, { context: material.context, session });
+			});
+		}
+		let isSecure = false;
+		socket.once("error", () => {
+			if (!isSecure) stats.ssl.connection_error.value++;
+		});
+		socket.once("secureConnect", () => {
+			isSecure = true;
+			const verdict = verifyHandshake(socket, material.validation, material.validation !== undefined);
+			if (verdict.kind === "refused") {
+				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
+				else stats.ssl.fail_verify_error.value++;
+				tickets.delete(ticketKey);
+				socket.destroy(new Error(`TLS_error:|certificate verify failed: ${verdict.reason}`));
+				return;
+			}
+			const session = createTlsSession(socket, verdict.kind === "verified");
+			stats.ssl.handshake.value++;
+			if (socket.isSessionReused()) stats.ssl.session_reused.value++;
+			stats.recordHandshake({ cipher: session.cipher, version: session.version });
+			sessions.set(socket, session);
+			ready.get(socket)?.();
+			ready.delete(socket);
+		});
+		return socket;
+	}
+
+	return {
+		connect: connectSocket,
+		onReady: (socket, callback) => void ready.set(socket, callback),
+		sessionOf: (socket) => sessions.get(socket),
+	};
+}
+
+/** Server names whose sessions are kept. */
+const maxTickets = 100;

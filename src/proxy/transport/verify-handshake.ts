@@ -1,0 +1,38 @@
+import type { TLSSocket } from "node:tls";
+import { forgivesChainError, type ValidationSecret, verifyPeer } from "../secret/index.ts";
+
+/** How the check of a peer's certificate ended. */
+export type PeerVerdict =
+	| { readonly kind: "verified" }
+	/** Nothing was demanded. */
+	| { readonly kind: "unverified" }
+	| { readonly kind: "refused"; readonly reason: string; readonly cause: "no-certificate" | "chain" | "name" };
+
+/** The part of Node's TLS handle that says how the chain was judged; public API says so for `tls.Server` sockets only. */
+interface TlsHandle {
+	verifyError(): (Error & { readonly code?: string }) | null;
+}
+
+/** Judges the peer of a finished handshake: its chain by the TLS library's verdict, then pins, names and trust domain. */
+export function verifyHandshake(
+	socket: TLSSocket,
+	validation: ValidationSecret | undefined,
+	requireCertificate: boolean,
+): PeerVerdict {
+	const certificate = socket.getPeerX509Certificate();
+	if (certificate === undefined) {
+		if (!requireCertificate) return { kind: "unverified" };
+		return { kind: "refused", reason: "peer sent no certificate", cause: "no-certificate" };
+	}
+	if (validation === undefined) return { kind: "unverified" };
+	const error = (socket as unknown as { readonly ssl: TlsHandle }).ssl.verifyError();
+	if (error !== null && error !== undefined && !forgivesChainError(validation, error.code ?? "")) {
+		return { kind: "refused", reason: error.code ?? error.message, cause: "chain" };
+	}
+	const fault = verifyPeer(validation, certificate);
+	if (fault !== undefined) return { kind: "refused", reason: fault, cause: "name" };
+	const checksChain = validation.ca !== undefined || validation.systemRoots;
+	const checksMore =
+		validation.subjectAltNames.length + validation.spkiHashes.length + validation.certificateHashes.length > 0;
+	return { kind: checksChain || checksMore ? "verified" : "unverified" };
+}
