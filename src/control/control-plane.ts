@@ -17,9 +17,11 @@ import {
 	createAdminServer,
 	createCertificateList,
 	createConfigEndpoints,
+	createDesiredFeed,
 	createIdentityEndpoints,
 	createInstanceEndpoints,
 	createStatusEndpoints,
+	type DesiredFeed,
 	type Endpoint,
 	formatStatusPage,
 } from "./admin/index.ts";
@@ -139,6 +141,7 @@ interface Parts extends State {
 	readonly xds: XdsServer;
 	readonly authority: Authority;
 	readonly metrics: ControlMetrics;
+	readonly desired: DesiredFeed;
 }
 
 /** Config to mesh to snapshots to streams. */
@@ -158,8 +161,10 @@ async function openParts(
 		onConverged: (ms) => metrics.observeConvergence(ms),
 	});
 	closers.push(() => convergence.close());
+	const desired = createDesiredFeed(clock);
+	closers.push(() => desired.close());
 	const settings: Partial<MeshSettings> = { ...options.settings };
-	const apply = (mesh: Mesh): void => applyMesh(mesh, { snapshots, metrics, convergence, log, clock });
+	const apply = (mesh: Mesh): void => applyMesh(mesh, { snapshots, metrics, convergence, desired, log, clock });
 	const source = createMeshSource({ ...state, settings: () => settings, clock, onMesh: apply });
 	closers.push(() => source.close());
 	const folder = await openFolder(options, source, clock);
@@ -175,7 +180,7 @@ async function openParts(
 	});
 	source.pinTrustDomain(authority.trustDomain);
 	apply(mesh);
-	return { ...state, source, snapshots, xds, authority, metrics };
+	return { ...state, source, snapshots, xds, authority, metrics, desired };
 }
 
 async function openFolder(
@@ -197,14 +202,16 @@ interface ApplyOptions {
 	readonly snapshots: SnapshotStore;
 	readonly metrics: ControlMetrics;
 	readonly convergence: Convergence;
+	readonly desired: DesiredFeed;
 	readonly log: Log;
 	readonly clock: Clock;
 }
 
-function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, log, clock }: ApplyOptions): void {
+function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, desired, log, clock }: ApplyOptions): void {
 	const startedAt = clock.now();
 	snapshots.apply(mesh);
 	convergence.changed();
+	desired.publish(mesh);
 	metrics.gauge("pilot_services").value = mesh.services.length;
 	const { services, workloads, instances } = mesh;
 	log.debug("mesh applied", {
@@ -217,7 +224,7 @@ function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, log, clock }: 
 
 function createAdmin(
 	options: ControlPlaneOptions,
-	{ source, config, instances, snapshots, xds, authority, metrics }: Parts,
+	{ source, config, instances, snapshots, xds, authority, metrics, desired }: Parts,
 	{ host, port }: { readonly host: string; readonly port: number },
 	log: Log,
 	clock: Clock,
@@ -242,6 +249,7 @@ function createAdmin(
 				contentType: "text/html; charset=utf-8",
 			}),
 		},
+		desired.endpoint,
 		...createStatusEndpoints({ index, statuses }),
 		...createConfigEndpoints({ source, store: config, problems, clock }),
 		...createInstanceEndpoints(instances),

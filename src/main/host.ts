@@ -18,7 +18,7 @@ export function createHost(): CliHost {
 		connect: createControlClient,
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: () => refuse("proxy"),
-		runControlPlane: () => refuse("control-plane"),
+		runControlPlane: async (options) => (await import("./control-plane.ts")).runControlPlane(options),
 	};
 }
 
@@ -31,7 +31,8 @@ function toSink(stream: NodeJS.WriteStream): TextSink {
 	return { write: (text) => stream.write(text), isTerminal: stream.isTTY === true };
 }
 
-function readVersion(): string {
+/** The version of this package. */
+export function readVersion(): string {
 	const path = new URL("../../package.json", import.meta.url);
 	return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }

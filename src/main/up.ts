@@ -2,8 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { type Programs, type Supervisor, type SupervisorEvent, startSupervisor } from "../agent/supervise/index.ts";
 import { formatUpReport, type Palette, type UpCommandOptions, type UpReport } from "../cli/index.ts";
-import { createLog, type LogLevel } from "../core/index.ts";
+import type { LogLevel } from "../core/index.ts";
 import { formatObjectName } from "../model/index.ts";
+import { createProcessLog } from "./process.ts";
 import { createUpPrinter } from "./up-printer.ts";
 
 /** Time after which the table is printed though not everything is ready. */
@@ -34,11 +35,7 @@ export async function runUp(options: UpCommandOptions, palette: Palette): Promis
 			...(options.adminPort === undefined ? {} : { adminPort: options.adminPort }),
 			...(options.xdsPort === undefined ? {} : { xdsPort: options.xdsPort }),
 			listener: (event: SupervisorEvent) => printer.tell(event),
-			log: createLog({
-				level: options.logLevel as LogLevel,
-				format: process.stderr.isTTY ? "pretty" : "json",
-				write: (line) => process.stderr.write(line),
-			}),
+			log: createProcessLog(options.logLevel as LogLevel),
 			signal: abort.signal,
 		}).catch((error: unknown) => {
 			if (abort.signal.aborted) return undefined;

@@ -26,7 +26,8 @@ export function openStateFolder(given: string): StateFolder {
 		mkdirSync(path, { recursive: true, mode: 0o700 });
 		checkVersion(path);
 		chmodSync(path, 0o700);
-		for (const name of ["run", "logs", "proxies"]) mkdirSync(join(path, name), { recursive: true, mode: 0o700 });
+		for (const name of ["run", "logs", "proxies", "cache"])
+			mkdirSync(join(path, name), { recursive: true, mode: 0o700 });
 	} catch (cause) {
 		if (cause instanceof MeshError) throw cause;
 		throw new MeshError("STATE_UNREADABLE", `cannot use the state folder ${path}`, { cause });
@@ -52,6 +53,8 @@ export function openStateFolder(given: string): StateFolder {
 /** Holds a state folder for one process; the system lets go of it when the process ends, however it ends.
  *  @throws MeshError `STATE_IN_USE` */
 export function lockStateFolder(state: StateFolder): { release(): void } {
+	// Made here, for its owner alone; SQLite takes the mode over for its journal.
+	writeFileSync(state.runFile("lock"), "", { mode: 0o600, flag: "a" });
 	const lock = new DatabaseSync(state.runFile("lock"));
 	const holder = state.runFile("pid");
 	try {

@@ -26,8 +26,9 @@ export function addGetCommand(program: Command, context: CliContext): void {
 					`there is no ${await resolveKind(kindWord)} ${given}; 'amime get ${kindWord}' lists them`,
 				);
 			}
+			const documents = objects.map(toDocument);
 			const one = given !== undefined && objects.length === 1;
-			await print(context, options.output, one ? objects[0] : objects, () => formatObjects(objects));
+			await print(context, options.output, one ? documents[0] : documents, () => formatObjects(objects));
 		});
 	withExamples(withMeshOptions(command), [
 		["amime get", "every object"],
@@ -56,6 +57,17 @@ export function splitName(
 	const [first, second] = (given ?? "").split("/");
 	if (second !== undefined) return { namespace: first!, name: second };
 	return { ...(namespace === undefined ? {} : { namespace }), ...(given === undefined ? {} : { name: given }) };
+}
+
+/** The object as it can be applied again: where it is from becomes an annotation. */
+function toDocument({ source, ...document }: ConfigDocument): ConfigDocument {
+	if (source === undefined) return document as ConfigDocument;
+	const { annotations, ...rest } = document.metadata as ConfigDocument["metadata"] & { readonly annotations?: object };
+	const place = `${source.file}:${source.line}`;
+	return {
+		...document,
+		metadata: { ...rest, annotations: { ...annotations, "amime.dev/source": place } },
+	} as ConfigDocument;
 }
 
 function formatObjects(objects: readonly ConfigDocument[]): string {

@@ -7,5 +7,6 @@ export async function render(format: OutputFormat, value: unknown, toTable: () =
 	if (format === "table") return toTable();
 	if (format === "json") return `${JSON.stringify(value, undefined, 2)}\n`;
 	const { stringify } = await import("yaml");
-	return stringify(value);
+	// Quotes what older readers of YAML would take for something else, such as yes and 0123.
+	return stringify(value, { version: "1.1", compat: null });
 }

@@ -3,6 +3,7 @@
 export { type AdminServer, createAdminServer } from "./admin-server.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
 export { createConfigEndpoints } from "./config-endpoints.ts";
+export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";
 export { createInstanceEndpoints } from "./instance-endpoints.ts";
 export type { Endpoint } from "./router.ts";

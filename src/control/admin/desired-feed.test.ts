@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createFakeClock } from "../../../test/support/fake-clock.ts";
+import type { Mesh } from "../../model/index.ts";
+import { createDesiredFeed, type DesiredState } from "./desired-feed.ts";
+
+const mesh: Mesh = {
+	settings: {
+		name: "amime",
+		trustDomain: "cluster.local",
+		clusterDomain: "cluster.local",
+		rootNamespace: "amime-system",
+		svidTtlMs: 1,
+		traceSamplingPercent: 1,
+	},
+	workloads: [],
+	services: [],
+	httpRoutes: [],
+	peerAuthentications: [],
+	authorizationPolicies: [],
+	destinationRules: [],
+	instances: [],
+};
+
+const workload = {
+	namespace: "shop",
+	name: "web",
+	labels: {},
+	command: ["true"],
+	env: {},
+	ports: [],
+	replicas: 1,
+	serviceAccount: "web",
+	pattern: "sidecar",
+	sidecar: "amime",
+	source: { file: "a.yaml", line: 1 },
+} as const;
+
+function createStage() {
+	const clock = createFakeClock();
+	const feed = createDesiredFeed(clock);
+	const ask = async (query = ""): Promise<DesiredState> => {
+		const answer = await feed.endpoint.answer({ params: {}, query: new URLSearchParams(query), body: "" });
+		return answer.body as DesiredState;
+	};
+	return { clock, feed, ask };
+}
+
+test("an answer is held until what should run changes, and instances are no such change", async () => {
+	const { feed, ask, clock } = createStage();
+	feed.publish(mesh);
+	const { revision } = await ask();
+	let isAnswered = false;
+	const held = ask(`after=${revision}&wait=20`).finally(() => {
+		isAnswered = true;
+	});
+	feed.publish({ ...mesh, instances: [] });
+	await clock.advanceAsync(1000);
+	assert.equal(isAnswered, false);
+	feed.publish({ ...mesh, workloads: [workload] });
+	const next = await held;
+	assert.equal(next.revision, revision + 1);
+	assert.equal(next.workloads[0]!.identity, "spiffe://cluster.local/ns/shop/sa/web");
+	assert.equal(clock.pending, 0);
+});
+
+test("without a change it answers when the time is over; a revision of another control plane is answered at once", async () => {
+	const { feed, ask, clock } = createStage();
+	feed.publish(mesh);
+	const { revision } = await ask();
+	const held = ask(`after=${revision}&wait=20`);
+	await clock.advanceAsync(20_000);
+	assert.equal((await held).revision, revision);
+	assert.equal((await ask("after=99&wait=20")).revision, revision);
+	const last = ask(`after=${revision}&wait=20`);
+	await clock.advanceAsync(0);
+	feed.close();
+	assert.equal((await last).revision, revision);
+});

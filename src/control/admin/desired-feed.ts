@@ -1,0 +1,90 @@
+import type { Clock } from "../../core/index.ts";
+import { formatSpiffeId, type Mesh, type MeshSettings, type Service, type Workload } from "../../model/index.ts";
+import type { AdminRequest, AdminResponse, Endpoint } from "./router.ts";
+
+/** What should run on a machine: for the supervisor that starts it. */
+export interface DesiredState {
+	readonly workloads: readonly (Workload & { readonly identity: string })[];
+	readonly services: readonly Service[];
+	readonly settings: MeshSettings;
+	/** Grows with every change; another control plane counts anew. */
+	readonly revision: number;
+}
+
+/** Hands out what should run, and holds an answer until something has changed. */
+export interface DesiredFeed {
+	/** To be called after every change of the mesh. */
+	publish(mesh: Mesh): void;
+	readonly endpoint: Endpoint;
+	/** Answers whoever waits. */
+	close(): void;
+}
+
+const maxWaitSeconds = 30;
+
+/** `GET /v1/desired[?after=REVISION&wait=SECONDS]`: at once, or when the revision is above `after`, or when the time is over. */
+export function createDesiredFeed(clock: Clock): DesiredFeed {
+	let mesh: Mesh | undefined;
+	let text = "";
+	let revision = 0;
+	const waiting = new Set<() => void>();
+
+	/** Most changes of a mesh are changes of instances: they are none here. */
+	function refresh(): void {
+		if (mesh === undefined) return;
+		const next = JSON.stringify([mesh.workloads, mesh.services, mesh.settings]);
+		if (next !== text) revision++;
+		text = next;
+	}
+
+	function describe(): AdminResponse {
+		if (mesh === undefined)
+			return { status: 503, body: { error: { code: "STARTING", message: "no mesh is loaded yet" } } };
+		const { workloads, services, settings } = mesh;
+		const { trustDomain } = settings;
+		const body: DesiredState = {
+			workloads: workloads.map((workload) => {
+				const { namespace, serviceAccount } = workload;
+				return { ...workload, identity: formatSpiffeId({ trustDomain, namespace, serviceAccount }) };
+			}),
+			services,
+			settings,
+			revision,
+		};
+		return { body };
+	}
+
+	async function answer({ query }: AdminRequest): Promise<AdminResponse> {
+		refresh();
+		const after = Number(query.get("after") ?? "-1");
+		const waitSeconds = Math.min(Number(query.get("wait") ?? "0") || 0, maxWaitSeconds);
+		if (revision === after && waitSeconds > 0) await waitForChange(waitSeconds * 1000);
+		return describe();
+	}
+
+	function waitForChange(ms: number): Promise<void> {
+		const { promise, resolve } = Promise.withResolvers<void>();
+		const timer = clock.setTimer(ms, () => wake());
+		const wake = (): void => {
+			timer.cancel();
+			waiting.delete(wake);
+			resolve();
+		};
+		waiting.add(wake);
+		return promise;
+	}
+
+	return {
+		publish(next) {
+			mesh = next;
+			if (waiting.size === 0) return;
+			const before = revision;
+			refresh();
+			if (revision !== before) for (const wake of [...waiting]) wake();
+		},
+		endpoint: { method: "GET", path: "/v1/desired", answer },
+		close() {
+			for (const wake of [...waiting]) wake();
+		},
+	};
+}

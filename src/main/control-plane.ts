@@ -1,0 +1,53 @@
+import { randomBytes } from "node:crypto";
+import { basename, join, resolve } from "node:path";
+import type { ControlPlaneCommandOptions } from "../cli/index.ts";
+import { createControlPlane } from "../control/index.ts";
+import type { LogLevel } from "../core/index.ts";
+import { readVersion } from "./host.ts";
+import { createProcessLog, waitForSignal } from "./process.ts";
+
+/** Runs `amime control-plane` until a signal ends it; answers with the exit code. */
+export async function runControlPlane(options: ControlPlaneCommandOptions): Promise<number> {
+	const stateFolder = resolve(options.state ?? join(".amime", basename(resolve(options.config ?? "control-plane"))));
+	// Whoever gives a token holds the state folder and tells others where this control plane is.
+	const given = process.env["AMIME_TOKEN"];
+	delete process.env["AMIME_TOKEN"];
+	const ended = waitForSignal();
+	const holder = given === undefined || given === "" ? await holdState(stateFolder) : undefined;
+	const controlPlane = createControlPlane({
+		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
+		stateFolder,
+		xdsAddress: options.xdsAddress,
+		adminAddress: options.adminAddress,
+		token: holder?.token ?? given ?? "",
+		log: createProcessLog(options.logLevel as LogLevel),
+		version: readVersion(),
+	});
+	try {
+		await controlPlane.start();
+		holder?.publish(controlPlane.adminPort, controlPlane.xdsPort);
+		await ended;
+		await controlPlane.close();
+	} finally {
+		holder?.release();
+	}
+	return 0;
+}
+
+async function holdState(folder: string) {
+	const { lockStateFolder, openStateFolder } = await import("../agent/supervise/index.ts");
+	const state = openStateFolder(folder);
+	const lock = lockStateFolder(state);
+	const token = randomBytes(32).toString("base64url");
+	return {
+		token,
+		publish(adminPort: number, xdsPort: number): void {
+			const adminUrl = `http://127.0.0.1:${adminPort}`;
+			state.writeControlFile({ pid: process.pid, adminUrl, xdsAddress: `127.0.0.1:${xdsPort}`, token });
+		},
+		release(): void {
+			state.removeControlFile();
+			lock.release();
+		},
+	};
+}
