@@ -9,12 +9,25 @@ export interface XdsTarget {
 	readonly addresses: readonly string[];
 	/** The `:authority` of requests. */
 	readonly authority: string;
-	/** Plain text without it. PEM. */
-	readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string };
+	/** Asked for each connection; plain text without it. */
+	readonly tls: (() => XdsTls) | undefined;
 	/** Sent with every stream. */
 	readonly metadata: readonly { readonly key: string; readonly value: string }[];
 	/** HTTP/2 pings on a quiet connection; 0 sends none. */
 	readonly keepaliveMs: number;
+}
+
+/** TLS towards a management server; certificates and keys are PEM. */
+export interface XdsTls {
+	/** The system's roots without it. */
+	readonly ca: Buffer | undefined;
+	readonly cert: Buffer | undefined;
+	readonly key: Buffer | undefined;
+	/** SNI; empty for none. */
+	readonly serverName: string;
+	readonly rejectUnauthorized: boolean;
+	/** Checks the server's certificate (DER) beyond its chain; answers why it is refused. */
+	verify(leaf: Buffer): string | undefined;
 }
 
 /** Which service carries the stream: all types together, or one. */
@@ -58,19 +71,15 @@ export async function openDiscoveryStream(
 	attempt: number,
 ): Promise<DiscoveryStream> {
 	const grpc = await import("@grpc/grpc-js");
-	const { tls } = target;
-	const credentials: ChannelCredentials =
-		tls === undefined
-			? grpc.credentials.createInsecure()
-			: grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+	const tls = target.tls?.();
 	const address = target.addresses[attempt % target.addresses.length] as string;
-	const client: GrpcClient = new grpc.Client(address, credentials, {
+	const client: GrpcClient = new grpc.Client(address, createCredentials(grpc, tls), {
 		"grpc.use_local_subchannel_pool": 1,
 		"grpc.max_receive_message_length": -1,
 		"grpc.default_authority": target.authority,
 		"grpc.enable_retries": 0,
 		"grpc.service_config_disable_resolution": 1,
-		...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
+		...(tls === undefined || tls.serverName === "" ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
 		...(target.keepaliveMs === 0 ? {} : { "grpc.keepalive_time_ms": target.keepaliveMs }),
 	});
 	const metadata = new grpc.Metadata();
@@ -92,4 +101,15 @@ export async function openDiscoveryStream(
 			client.close();
 		},
 	};
+}
+
+function createCredentials(grpc: typeof import("@grpc/grpc-js"), tls: XdsTls | undefined): ChannelCredentials {
+	if (tls === undefined) return grpc.credentials.createInsecure();
+	return grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null, {
+		rejectUnauthorized: tls.rejectUnauthorized,
+		checkServerIdentity(_host, certificate) {
+			const reason = tls.verify(certificate.raw);
+			return reason === undefined ? undefined : new Error(`certificate of the management server: ${reason}`);
+		},
+	});
 }

@@ -1,0 +1,283 @@
+import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { type Clock, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
+import {
+	clusterType,
+	endpointType,
+	listenerType,
+	type RefusedResource,
+	type ResourceUpdate,
+	routeType,
+	secretType,
+} from "../../xds/client/index.ts";
+import type { FileWatcher } from "../file-watcher/index.ts";
+import type { BootstrapConfig, ConfigSourceConfig } from "../runtime-config/index.ts";
+import type { SecretStore } from "../secret/index.ts";
+import { createClusters } from "./clusters.ts";
+import { createLastGood, type LastGood } from "./last-good.ts";
+import { createListeners } from "./listeners.ts";
+import {
+	type AcceptedResource,
+	createResourceBook,
+	type RefusedVersion,
+	type ResourceOrigin,
+} from "./resource-book.ts";
+import { createRoutes } from "./routes.ts";
+import { createSources } from "./sources.ts";
+import type { ConfigTargets } from "./targets.ts";
+import { formatProblems, type Translators, translatePacked } from "./translators.ts";
+import { createWarmups } from "./warmup.ts";
+
+export interface ConfigSourceOptions {
+	readonly bootstrap: BootstrapConfig;
+	readonly translators: Translators;
+	readonly targets: ConfigTargets;
+	readonly secrets: SecretStore;
+	readonly files: FileWatcher;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	/** The version that management servers are told. */
+	readonly version: string;
+	/** Where the last good configuration is kept; it is not kept without. */
+	readonly stateFolder?: string;
+	/** How long a start waits for a management server before it uses what is kept; 2 000 by default. */
+	readonly lastGoodAfterMs?: number;
+}
+
+/** The proxy's configuration, followed from its sources. */
+export interface ConfigSource {
+	/** Resolves when everything configured so far is warm and listens: the proxy is then live.
+	 *  @throws MeshError for what the bootstrap asks and cannot be done */
+	start(): Promise<void>;
+	/** What is accepted and what was refused last, for the admin port. */
+	describe(): ConfigSourceState;
+	close(): void;
+}
+
+export interface ConfigSourceState {
+	readonly accepted: readonly AcceptedResource[];
+	readonly refused: readonly RefusedVersion[];
+	readonly warmingClusters: readonly string[];
+	readonly warmingListeners: readonly string[];
+	readonly isConnected: boolean;
+}
+
+/** Creates the configuration of one proxy; nothing happens before `start`. */
+export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
+	const { bootstrap, clock, secrets, targets, translators } = options;
+	const log = options.log.child("config-source");
+	const book = createResourceBook(() => clock.wall());
+	const warmups = createWarmups(clock);
+	const hasSecret = (name: string): boolean => secrets.get(name) !== undefined;
+	let resumeClusters: (() => void) | undefined;
+	let closed = false;
+	/** Names put to use from disk, until the server's first list of the type tells which of them are gone. */
+	const restored = new Map<string, Set<string>>();
+	const arrivals = createArrivals();
+
+	const routes = createRoutes({ target: targets.routes, translators, warmups, book, clock });
+	const clusters = createClusters({
+		target: targets.clusters,
+		assignmentTarget: targets.assignments,
+		translators,
+		warmups,
+		book,
+		hasSecret,
+		onReferencesChanged: follow,
+		onWarmingChanged(warming) {
+			resumeClusters?.();
+			resumeClusters = warming && !closed ? sources.pause(clusterType) : undefined;
+		},
+		log,
+	});
+	const listeners = createListeners({
+		target: targets.listeners,
+		translators,
+		warmups,
+		book,
+		hasRoute: (name) => routes.has(name),
+		hasSecret,
+		onReferencesChanged: follow,
+		log,
+	});
+	const sources = createSources({ ...options, log, apply, missing });
+	const lastGood: LastGood | undefined =
+		options.stateFolder === undefined
+			? undefined
+			: createLastGood({
+					folder: options.stateFolder,
+					nodeId: bootstrap.node.id,
+					list: () => book.accepted(),
+					clock,
+					log,
+				});
+
+	/** Subscribes to what clusters and listeners refer to. */
+	function follow(): void {
+		if (closed) return;
+		const routeReferences = listeners.routeReferences();
+		sources.want(endpointType, clusters.assignmentReferences());
+		sources.want(secretType, [...clusters.secretReferences(), ...listeners.secretReferences()]);
+		sources.want(routeType, routeReferences);
+		routes.keepOnly(new Set(routeReferences.map(({ name }) => name)));
+	}
+
+	async function apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<readonly RefusedResource[]> {
+		if (closed) return [];
+		const whole = origin === "server" ? withoutRestored(update) : update;
+		const refused = await dispatch(whole, origin);
+		arrivals.arrived(update.typeUrl);
+		if (origin === "server") lastGood?.changed();
+		return refused;
+	}
+
+	function dispatch(
+		update: ResourceUpdate,
+		origin: ResourceOrigin,
+	): readonly RefusedResource[] | Promise<readonly RefusedResource[]> {
+		switch (update.typeUrl) {
+			case clusterType:
+				return clusters.apply(update, origin);
+			case endpointType:
+				return clusters.applyAssignments(update, origin);
+			case listenerType:
+				return listeners.apply(update, origin);
+			case routeType:
+				return routes.apply(update, origin);
+			case secretType:
+				return applySecrets(update);
+			default:
+				return update.added.map(({ name }) => ({ name, problem: `type ${update.typeUrl} is not supported` }));
+		}
+	}
+
+	/** The server's first full list says by absence which resources from disk are gone. */
+	function withoutRestored(update: ResourceUpdate): ResourceUpdate {
+		const names = restored.get(update.typeUrl);
+		if (names === undefined) return update;
+		restored.delete(update.typeUrl);
+		const present = new Set(update.added.map(({ name }) => name));
+		return { ...update, removed: [...update.removed, ...[...names].filter((name) => !present.has(name))] };
+	}
+
+	function applySecrets(update: ResourceUpdate): readonly RefusedResource[] {
+		const refused: RefusedResource[] = [];
+		for (const { name, value, version } of update.added) {
+			const translated = translatePacked(SecretSchema, value, translators.secret);
+			const problems = translated.ok ? secrets.apply(translated.value) : translated.problems;
+			if (problems.length === 0) warmups.meet("secret", name);
+			else {
+				const problem = formatProblems(problems);
+				refused.push({ name, problem });
+				book.refuse(secretType, name, version, problem);
+			}
+		}
+		return refused;
+	}
+
+	function missing(typeUrl: string, names: readonly string[]): void {
+		if (typeUrl === endpointType) clusters.missingAssignments(names);
+		else if (typeUrl === routeType) routes.missing(names);
+	}
+
+	/** Subscribes to all of a type and resolves when the first of it came, or the wait for it ended. */
+	async function fetch(typeUrl: string, source: ConfigSourceConfig | undefined): Promise<void> {
+		if (source === undefined) return;
+		sources.wantAll(typeUrl, source);
+		const inTime = await arrivals.first(typeUrl, source.initialFetchTimeoutMs, clock);
+		if (!inTime)
+			log.warn("no configuration in time, going on without", { typeUrl, afterMs: source.initialFetchTimeoutMs });
+	}
+
+	/** Clusters and what belongs to them at once; listeners when their turn comes. */
+	async function restore(): Promise<void> {
+		if (closed || lastGood === undefined || sources.isConnected) return;
+		const saved = lastGood.load();
+		if (saved === undefined) return;
+		log.warn("no answer from the management server, serving with the last good configuration");
+		for (const typeUrl of [endpointType, routeType, clusterType, listenerType]) {
+			if (typeUrl === listenerType) await new Promise<void>((resolve) => clusters.whenWarm(resolve));
+			if (closed || arrivals.has(typeUrl)) continue;
+			const added = saved.get(typeUrl) ?? [];
+			if (typeUrl === clusterType || typeUrl === listenerType) {
+				restored.set(typeUrl, new Set(added.map(({ name }) => name)));
+			}
+			await apply({ typeUrl, version: "", added, removed: [] }, "disk");
+		}
+	}
+
+	let restoreTimer: Timer | undefined;
+
+	return {
+		async start() {
+			for (const secret of bootstrap.secrets) {
+				const problems = secrets.apply(secret);
+				if (problems.length === 0) continue;
+				throw new MeshError("SECRET_UNUSABLE", `static secret ${secret.name}: ${formatProblems(problems)}`);
+			}
+			if (lastGood !== undefined) {
+				restoreTimer = clock.setTimer(options.lastGoodAfterMs ?? 2_000, () => void restore(), { unref: true });
+			}
+			clusters.addStatic(bootstrap.clusters);
+			await fetch(clusterType, bootstrap.cds);
+			await new Promise<void>((resolve) => clusters.whenWarm(resolve));
+			const problems = await listeners.addStatic(bootstrap.listeners);
+			const first = problems[0];
+			if (first !== undefined) throw new MeshError("LISTENER_FAILED", `listener ${first.name}: ${first.problem}`);
+			await fetch(listenerType, bootstrap.lds);
+			await listeners.whenWarm();
+		},
+		describe: () => ({
+			accepted: book.accepted(),
+			refused: book.refused(),
+			warmingClusters: clusters.warmingNames,
+			warmingListeners: listeners.warmingNames,
+			isConnected: sources.isConnected,
+		}),
+		close() {
+			closed = true;
+			restoreTimer?.cancel();
+			arrivals.close();
+			lastGood?.flush();
+			sources.close();
+			warmups.close();
+			routes.close();
+		},
+	};
+}
+
+/** Which types have come at all. */
+interface Arrivals {
+	has(typeUrl: string): boolean;
+	arrived(typeUrl: string): void;
+	/** False when it did not come in time; 0 waits for ever. */
+	first(typeUrl: string, timeoutMs: number, clock: Clock): Promise<boolean>;
+	close(): void;
+}
+
+function createArrivals(): Arrivals {
+	const seen = new Set<string>();
+	const waiting = new Map<string, (inTime: boolean) => void>();
+	return {
+		has: (typeUrl) => seen.has(typeUrl),
+		arrived(typeUrl) {
+			seen.add(typeUrl);
+			waiting.get(typeUrl)?.(true);
+		},
+		first(typeUrl, timeoutMs, clock) {
+			if (seen.has(typeUrl)) return Promise.resolve(true);
+			return new Promise((resolve) => {
+				const timer = timeoutMs === 0 ? undefined : clock.setTimer(timeoutMs, () => settle(false));
+				const settle = (inTime: boolean): void => {
+					timer?.cancel();
+					waiting.delete(typeUrl);
+					resolve(inTime);
+				};
+				waiting.set(typeUrl, settle);
+			});
+		},
+		close() {
+			for (const settle of [...waiting.values()]) settle(false);
+		},
+	};
+}

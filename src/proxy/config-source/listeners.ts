@@ -1,0 +1,184 @@
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import type { Log } from "../../core/index.ts";
+import {
+	listenerType,
+	type ReceivedResource,
+	type RefusedResource,
+	type ResourceUpdate,
+} from "../../xds/client/index.ts";
+import type { ListenerConfig } from "../runtime-config/index.ts";
+import { hasInlineKey, listListenerSecrets, listRouteReferences, type Reference } from "./references.ts";
+import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
+import type { ListenerTarget, ResourceProblem } from "./targets.ts";
+import { formatProblems, type Translators, translatePacked } from "./translators.ts";
+import { needOf, type Warmups } from "./warmup.ts";
+
+export interface ListenersDeps {
+	readonly target: ListenerTarget;
+	readonly translators: Translators;
+	readonly warmups: Warmups;
+	readonly book: ResourceBook;
+	readonly hasRoute: (name: string) => boolean;
+	readonly hasSecret: (name: string) => boolean;
+	readonly onReferencesChanged: () => void;
+	readonly log: Log;
+}
+
+/** The listeners, warming and active. */
+export interface Listeners {
+	/** Resolves with those that could not be bound. */
+	addStatic(configs: readonly ListenerConfig[]): Promise<readonly ResourceProblem[]>;
+	apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<RefusedResource[]>;
+	routeReferences(): Reference[];
+	secretReferences(): Reference[];
+	/** Resolves once no listener warms and none is being applied. */
+	whenWarm(): Promise<void>;
+	readonly warmingNames: readonly string[];
+}
+
+interface WarmingListener {
+	readonly config: ListenerConfig;
+	/** Undefined for those of the bootstrap. */
+	readonly resource: ReceivedResource | undefined;
+	readonly origin: ResourceOrigin;
+	stopWaiting: () => void;
+	/** Whether its needs are met and only the turn of its batch is waited for. */
+	isReady: boolean;
+}
+
+export function createListeners(deps: ListenersDeps): Listeners {
+	const { book, log, target, translators, warmups } = deps;
+	const staticNames = new Set<string>();
+	const active = new Map<string, ListenerConfig>();
+	const warming = new Map<string, WarmingListener>();
+	/** Applications one after the other. */
+	let turn: Promise<unknown> = Promise.resolve();
+	let warmCallbacks: (() => void)[] = [];
+
+	function warm(
+		config: ListenerConfig,
+		resource: ReceivedResource | undefined,
+		origin: ResourceOrigin,
+	): WarmingListener {
+		cancelWarming(config.name);
+		const entry: WarmingListener = { config, resource, origin, stopWaiting: () => undefined, isReady: false };
+		warming.set(config.name, entry);
+		const needs = [
+			...listRouteReferences(config)
+				.filter(({ name }) => !deps.hasRoute(name))
+				.map((reference) => needOf("route", reference)),
+			...listListenerSecrets(config)
+				.filter(({ name }) => !deps.hasSecret(name))
+				.map((reference) => needOf("secret", reference)),
+		];
+		let inBatch = true;
+		entry.stopWaiting = warmups.begin(needs, (timedOut) => {
+			for (const need of timedOut) {
+				log.warn("listener stops waiting", { listener: config.name, for: `${need.kind} ${need.name}` });
+			}
+			entry.isReady = true;
+			// Late ones go alone; their problems can no longer be part of the answer to the server.
+			if (!inBatch) void activate([entry], []);
+		});
+		inBatch = false;
+		return entry;
+	}
+
+	function cancelWarming(name: string): void {
+		warming.get(name)?.stopWaiting();
+		warming.delete(name);
+	}
+
+	function activate(
+		entries: readonly WarmingListener[],
+		removed: readonly string[],
+	): Promise<readonly ResourceProblem[]> {
+		const result = turn.then(async () => {
+			const current = entries.filter((entry) => warming.get(entry.config.name) === entry);
+			if (current.length === 0 && removed.length === 0) return [];
+			const problems = await target.applyListeners(
+				current.map(({ config }) => config),
+				removed,
+			);
+			const failed = new Map(problems.map(({ name, problem }) => [name, problem]));
+			for (const entry of current) finish(entry, failed.get(entry.config.name));
+			settle();
+			return problems;
+		});
+		turn = result.catch(() => undefined);
+		return result;
+	}
+
+	function finish(entry: WarmingListener, problem: string | undefined): void {
+		const { config, origin, resource } = entry;
+		if (warming.get(config.name) === entry) warming.delete(config.name);
+		if (problem !== undefined) {
+			log.error("listener could not be applied", { listener: config.name, problem });
+			if (resource !== undefined) book.refuse(listenerType, resource.name, resource.version, problem);
+			return;
+		}
+		active.set(config.name, config);
+		if (resource !== undefined) book.accept(listenerType, resource, origin, !hasInlineKey(config));
+	}
+
+	function settle(): void {
+		deps.onReferencesChanged();
+		if (warming.size > 0) return;
+		const callbacks = warmCallbacks;
+		warmCallbacks = [];
+		for (const callback of callbacks) callback();
+	}
+
+	function everyConfig(): ListenerConfig[] {
+		return [...active.values(), ...[...warming.values()].map(({ config }) => config)];
+	}
+
+	return {
+		async addStatic(configs) {
+			for (const config of configs) staticNames.add(config.name);
+			const entries = configs.map((config) => warm(config, undefined, "bootstrap"));
+			deps.onReferencesChanged();
+			return activate(
+				entries.filter(({ isReady }) => isReady),
+				[],
+			);
+		},
+		async apply(update, origin) {
+			const refused: RefusedResource[] = [];
+			const entries: WarmingListener[] = [];
+			for (const resource of update.added) {
+				if (staticNames.has(resource.name)) continue;
+				const known = warming.get(resource.name)?.resource ?? book.get(listenerType, resource.name);
+				if (known !== undefined && Buffer.compare(known.value, resource.value) === 0) continue;
+				const translated = translatePacked(ListenerSchema, resource.value, translators.listener);
+				if (translated.ok) entries.push(warm(translated.value, resource, origin));
+				else {
+					const problem = formatProblems(translated.problems);
+					refused.push({ name: resource.name, problem });
+					book.refuse(listenerType, resource.name, resource.version, problem);
+				}
+			}
+			const removed = update.removed.filter((name) => !staticNames.has(name));
+			for (const name of removed) {
+				cancelWarming(name);
+				active.delete(name);
+				book.remove(listenerType, name);
+			}
+			deps.onReferencesChanged();
+			const problems = await activate(
+				entries.filter(({ isReady }) => isReady),
+				removed,
+			);
+			return [...refused, ...problems];
+		},
+		routeReferences: () => everyConfig().flatMap(listRouteReferences),
+		secretReferences: () => everyConfig().flatMap(listListenerSecrets),
+		async whenWarm() {
+			await turn;
+			if (warming.size > 0) await new Promise<void>((resolve) => warmCallbacks.push(resolve));
+		},
+		get warmingNames() {
+			return [...warming.keys()];
+		},
+	};
+}
