@@ -43,7 +43,7 @@ export function parseDocuments(text: string, file: string, options: ParseOptions
 	if (text.length > limits.fileLength)
 		return whole(`the file has ${text.length} characters, the limit is ${limits.fileLength}: split it`);
 	if (text.includes("\0")) return whole("the file is no text: it has a zero byte");
-	const documents = splitDocuments(text, limits.documents);
+	const documents = splitDocuments(text, limits.documents + 1);
 	if (documents.length > limits.documents)
 		return whole(`the file has more than ${limits.documents} documents: split it`);
 	const objects = new Map<string, ConfigObject>();
@@ -168,6 +168,8 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 	const kind = readKind(root, reader);
 	const specNode = root.entries.get("spec")?.value;
 	if (kind === undefined || specNode === undefined) return undefined;
+	// That it is empty has been said.
+	if (specNode.kind === "scalar" && specNode.value === null) return undefined;
 	const { file, lines, options } = context;
 	const source = { file, line: lines.locate(root.offset).line };
 	const meta = fields?.metadata;

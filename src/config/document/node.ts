@@ -71,11 +71,14 @@ export function findOffset(root: Node, path: string): number {
 	return offset;
 }
 
-/** `path` extended by a key: plain keys by a dot, others in brackets and quotes. */
+/** `path` extended by a key: plain keys by a dot, others in brackets and quotes; long ones are cut. */
 export function joinPath(path: string, key: string): string {
+	if (key.length > maxKeyLength) return joinPath(path, `${key.slice(0, maxKeyLength - 1)}…`);
 	if (!/^[A-Za-z0-9_-]+$/.test(key)) return `${path}[${JSON.stringify(key)}]`;
 	return path === "" ? key : `${path}.${key}`;
 }
+
+const maxKeyLength = 300;
 
 function splitPath(path: string): string[] {
 	const segments: string[] = [];

@@ -27,7 +27,7 @@ export function readDocument(document: DocumentText): ReadDocument {
 		return fault(0, `the document has ${document.text.length} characters, the limit is ${limits.documentLength}`);
 	try {
 		const tokens = readTokens(document.text);
-		if (typeof tokens === "number") return fault(tokens, `nested deeper than ${limits.depth} levels`);
+		if (!Array.isArray(tokens)) return fault(tokens.offset, tokens.problem);
 		const parsed = compose(tokens, document.text.length);
 		if (parsed === undefined) return fault(0, "the document has no content");
 		if (parsed.errors.length > 0) {
@@ -45,31 +45,34 @@ export function readDocument(document: DocumentText): ReadDocument {
 	}
 }
 
-/** The tokens of a text, or the offset where it is nested too deep for the recursive parts that follow. */
-function readTokens(text: string): CST.Token[] | number {
+/** The tokens of a text, or where it is too large or nested too deep for the recursive parts that follow. */
+function readTokens(text: string): CST.Token[] | { readonly offset: number; readonly problem: string } {
 	const parser = new Parser();
 	const tokens: CST.Token[] = [];
 	let flowDepth = 0;
 	let lineDepth = 0;
 	let lineStart = 0;
+	let count = 0;
 	for (const lexeme of new Lexer().lex(text)) {
 		const offset = parser.offset;
+		if (++count > limits.tokens) return { offset, problem: `more than ${limits.tokens} tokens: split the document` };
 		if (lexeme === "[" || lexeme === "{") flowDepth++;
-		else if (lexeme === "]" || lexeme === "}") flowDepth--;
-		else if (lexeme === "-" || lexeme === "?" || lexeme === ":") {
-			lineDepth++;
-			if (lineDepth > limits.depth || offset - lineStart > maxIndent) return offset;
-		} else if (lexeme === "\n" || lexeme === "\r\n") {
+		else if (lexeme === "]" || lexeme === "}") flowDepth = Math.max(0, flowDepth - 1);
+		else if (lexeme === "\n" || lexeme === "\r\n") {
 			lineDepth = 0;
 			lineStart = offset + lexeme.length;
+		} else if (flowDepth === 0 && (lexeme === "-" || lexeme === "?" || lexeme === ":")) {
+			lineDepth++;
+			if (lineDepth > limits.depth || offset - lineStart > maxIndent) return { offset, problem: tooDeep };
 		}
-		if (flowDepth > limits.depth) return offset;
-		if (flowDepth > 0) lineDepth = 0;
+		if (flowDepth > limits.depth) return { offset, problem: tooDeep };
 		for (const token of parser.next(lexeme)) tokens.push(token);
 	}
 	for (const token of parser.end()) tokens.push(token);
 	return tokens;
 }
+
+const tooDeep = `nested deeper than ${limits.depth} levels`;
 
 /** Columns a block list or map may be indented; each level of nesting needs one. */
 const maxIndent = 500;
@@ -109,7 +112,7 @@ function refuse(walk: Walk, offset: number, path: string, problem: string): unde
 function buildNode(walk: Walk, value: unknown, path: string, depth: number, at = 0): Node | undefined {
 	walk.values++;
 	const offset = offsetOf(value, at);
-	if (depth > limits.depth) return refuse(walk, offset, path, `nested deeper than ${limits.depth} levels`);
+	if (depth > limits.depth) return refuse(walk, offset, path, tooDeep);
 	if (walk.values > limits.values) {
 		const isFirst = walk.values === limits.values + 1;
 		return isFirst ? refuse(walk, offset, path, `more than ${limits.values} values, aliases included`) : undefined;

@@ -76,16 +76,19 @@ export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
 const invalid = Symbol("invalid");
 
 function refuseUnknown(node: MapNode, reader: Reader, names: readonly string[]): boolean {
-	let isWhole = true;
+	let unknown = 0;
 	for (const name of node.entries.keys()) {
 		if (names.includes(name)) continue;
-		isWhole = false;
+		if (++unknown > maxUnknown) break;
 		const missing = names.filter((candidate) => !node.entries.has(candidate));
 		const hint = suggestNearest(name, missing) || `: known here are ${names.join(", ")}`;
 		reader.field(name).refuse(`unknown field${hint}`);
 	}
-	return isWhole;
+	return unknown === 0;
 }
+
+/** Unknown fields told of one object; more help nobody. */
+const maxUnknown = 50;
 
 function readField(field: Field<unknown>, entry: MapEntry | undefined, at: Reader): unknown {
 	if (entry === undefined) {

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readSpec } from "../../../../test/support/config-document.ts";
+
+const parentRefs = [{ group: "", kind: "Service", name: "reviews" }];
+const backend = { name: "reviews-v1", port: 80 };
+const route = (...rules: object[]) => readSpec("HTTPRoute", { parentRefs, rules });
+/** Problems of a single rule, without the note on what happens to it. */
+const faults = (rule: object): string[] =>
+	route(rule, { backendRefs: [backend] }).problems.map((problem) =>
+		problem.replace("spec.rules[0].", "").replace("; this rule is left out, the other rules are served", ""),
+	);
+
+test("a rule with everything becomes the model's rule", () => {
+	const { value, problems } = route({
+		name: "all",
+		matches: [
+			{
+				path: { type: "Exact", value: "/a" },
+				headers: [
+					{ name: "X-User", value: "jo" },
+					{ name: "x-id", type: "RegularExpression", value: "[0-9]+" },
+				],
+				queryParams: [{ name: "Q", value: "1" }],
+				method: "POST",
+			},
+			{ path: { value: "/b" } },
+			{},
+		],
+		filters: [
+			{ type: "RequestHeaderModifier", requestHeaderModifier: { set: [{ name: "X-A", value: "1" }], remove: ["x-b"] } },
+			{ type: "ResponseHeaderModifier", responseHeaderModifier: { add: [{ name: "x-c", value: "" }] } },
+			{
+				type: "URLRewrite",
+				urlRewrite: { hostname: "new.example", path: { type: "ReplaceFullPath", replaceFullPath: "/new" } },
+			},
+		],
+		backendRefs: [
+			{ ...backend, weight: 90 },
+			{
+				...backend,
+				namespace: "other",
+				weight: 0,
+				filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: { add: [{ name: "x-v", value: "2" }] } }],
+			},
+		],
+		timeouts: { request: "10s", backendRequest: "1m30s".replace("1m30s", "500ms") },
+		retry: { codes: [503], attempts: 3, backoff: "100ms" },
+	});
+	assert.deepEqual(problems, []);
+	assert.deepEqual(value?.rules, [
+		{
+			name: "all",
+			matches: [
+				{
+					path: { kind: "exact", value: "/a" },
+					headers: [
+						{ name: "x-user", value: { kind: "exact", value: "jo" } },
+						{ name: "x-id", value: { kind: "regex", value: "[0-9]+" } },
+					],
+					queryParams: [{ name: "Q", value: { kind: "exact", value: "1" } }],
+					method: "POST",
+				},
+				{ path: { kind: "prefix", value: "/b" }, headers: [], queryParams: [] },
+				{ path: { kind: "prefix", value: "/" }, headers: [], queryParams: [] },
+			],
+			backends: [
+				{ service: { namespace: "shop", name: "reviews-v1" }, port: 80, weight: 90 },
+				{
+					service: { namespace: "other", name: "reviews-v1" },
+					port: 80,
+					weight: 0,
+					requestHeaders: { set: [], add: [["x-v", "2"]], remove: [] },
+				},
+			],
+			requestHeaders: { set: [["x-a", "1"]], add: [], remove: ["x-b"] },
+			responseHeaders: { set: [], add: [["x-c", ""]], remove: [] },
+			rewrite: { hostname: "new.example", path: { kind: "full", value: "/new" } },
+			timeoutMs: 10_000,
+			backendTimeoutMs: 500,
+			retry: { codes: [503], attempts: 3, backoffMs: 100 },
+			path: "spec.rules[0]",
+		},
+	]);
+	assert.deepEqual(value?.parents, [{ service: { namespace: "shop", name: "reviews" } }]);
+});
+
+test("a rule without matches matches everything, a redirect has 302 by default", () => {
+	const { value, problems } = route({
+		filters: [
+			{
+				type: "RequestRedirect",
+				requestRedirect: { scheme: "https", path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/x" } },
+			},
+		],
+	});
+	assert.deepEqual(problems, []);
+	assert.deepEqual(value?.rules[0]?.matches, [{ path: { kind: "prefix", value: "/" }, headers: [], queryParams: [] }]);
+	assert.deepEqual(value?.rules[0]?.redirect, {
+		scheme: "https",
+		path: { kind: "prefix", value: "/x" },
+		statusCode: 302,
+	});
+});
+
+test("a bad rule is left out, keeps the numbers of the others, and says so", () => {
+	const { value, problems } = route(
+		{ backendRefs: [{ ...backend, weight: -1 }] },
+		{ backendRefs: [backend] },
+		{ matches: [{ method: "get" }] },
+	);
+	assert.deepEqual(
+		value?.rules.map((rule) => rule.path),
+		["spec.rules[1]"],
+	);
+	assert.deepEqual(problems, [
+		"spec.rules[0].backendRefs[0].weight: must be a whole number from 0 to 1000000, not -1; this rule is left out, the other rules are served",
+		"spec.rules[2].matches[0].method: must be GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE or PATCH, not 'get' (did you mean 'GET'?); this rule is left out, the other rules are served",
+	]);
+});
+
+test("a route whose rules are all bad is not taken over", () => {
+	const { value, problems } = route({ backendRefs: [{ name: "x" }] });
+	assert.equal(value, undefined);
+	assert.equal(problems.length, 1);
+});
+
+const bad: readonly (readonly [what: string, rule: object, problems: readonly RegExp[]])[] = [
+	[
+		"a path without a slash",
+		{ matches: [{ path: { value: "a" } }] },
+		[/^matches\[0\]\.path\.value: 'a' must start with '\/'$/],
+	],
+	["a path with an escaped slash", { matches: [{ path: { value: "/a%2fb" } }] }, [/must not contain '%2f'/]],
+	["a path with dots", { matches: [{ path: { type: "Exact", value: "/a/../b" } }] }, [/must not contain '\/\.\.\/'/]],
+	["a path with a space", { matches: [{ path: { value: "/a b" } }] }, [/must be percent-encoded/]],
+	[
+		"a broken expression",
+		{ matches: [{ path: { type: "RegularExpression", value: "/(a" } }] },
+		[/no RE2 regular expression: a '\(' is not closed/],
+	],
+	[
+		"an expression RE2 lacks",
+		{ matches: [{ headers: [{ name: "a", type: "RegularExpression", value: "(?=x)" }] }] },
+		[/matches\[0\]\.headers\[0\]\.value: .*looking ahead/],
+	],
+	[
+		"a header twice",
+		{
+			matches: [
+				{
+					headers: [
+						{ name: "A", value: "1" },
+						{ name: "a", value: "2" },
+					],
+				},
+			],
+		},
+		[/headers\[1\]\.name: 'a' is there twice, first as item 0/],
+	],
+	["a bad header name", { matches: [{ headers: [{ name: "a b", value: "1" }] }] }, [/is not an HTTP header name/]],
+	[
+		"a header value with a line break",
+		{
+			filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: { set: [{ name: "a", value: "x\r\ny: z" }] } }],
+		},
+		[/not a header value/],
+	],
+	[
+		"a filter on host",
+		{ filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: { set: [{ name: "Host", value: "x" }] } }] },
+		[/use the filter URLRewrite/],
+	],
+	[
+		"a filter without settings",
+		{ filters: [{ type: "URLRewrite" }] },
+		[/filters\[0\]\.urlRewrite: is required with type URLRewrite/],
+	],
+	[
+		"settings of another filter",
+		{ filters: [{ type: "URLRewrite", urlRewrite: {}, requestRedirect: {} }] },
+		[/requestRedirect: must not be set with type URLRewrite/],
+	],
+	[
+		"a filter twice",
+		{
+			filters: [
+				{ type: "URLRewrite", urlRewrite: {} },
+				{ type: "URLRewrite", urlRewrite: {} },
+			],
+		},
+		[/is there twice: merge it with item 0/],
+	],
+	[
+		"a mirror",
+		{ filters: [{ type: "RequestMirror", requestMirror: {} }] },
+		[/'RequestMirror' is not supported/, /requestMirror: is not supported/],
+	],
+	[
+		"a redirect with backends",
+		{ filters: [{ type: "RequestRedirect", requestRedirect: {} }], backendRefs: [backend] },
+		[/must have no backendRefs/],
+	],
+	[
+		"a redirect and a rewrite",
+		{
+			filters: [
+				{ type: "RequestRedirect", requestRedirect: {} },
+				{ type: "URLRewrite", urlRewrite: {} },
+			],
+		},
+		[/exclude each other/],
+	],
+	[
+		"a redirect of a status between",
+		{ filters: [{ type: "RequestRedirect", requestRedirect: { statusCode: 304 } }] },
+		[/must be 301, 302, 303, 307 or 308, not 304/],
+	],
+	[
+		"a prefix replaced of two matches",
+		{
+			matches: [{}, {}],
+			filters: [{ type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } } }],
+		},
+		[/needs exactly one match, with a path of type PathPrefix/],
+	],
+	[
+		"a rewrite without its value",
+		{ filters: [{ type: "URLRewrite", urlRewrite: { path: { type: "ReplaceFullPath", replacePrefixMatch: "/" } } }] },
+		[/replaceFullPath: is required/, /replacePrefixMatch: must not be set/],
+	],
+	[
+		"a rewrite in a backend",
+		{ backendRefs: [{ ...backend, filters: [{ type: "URLRewrite", urlRewrite: {} }] }] },
+		[/'URLRewrite' is not supported: it belongs to the rule/],
+	],
+	["a backend without port", { backendRefs: [{ name: "x" }] }, [/backendRefs\[0\]\.port: is required/]],
+	["a backend of another kind", { backendRefs: [{ ...backend, kind: "Bucket" }] }, [/must be Service, not 'Bucket'/]],
+	["a duration of another form", { timeouts: { request: "1.5s" } }, [/timeouts\.request: '1\.5s' is not a duration/]],
+	[
+		"a try longer than the whole",
+		{ timeouts: { request: "1s", backendRequest: "2s" } },
+		[/must be at most the request timeout/],
+	],
+	["a retry of success", { retry: { codes: [200] } }, [/from 400 to 599, not 200/]],
+	["session persistence", { sessionPersistence: {} }, [/sessionPersistence: is not supported/]],
+];
+
+for (const [what, rule, expected] of bad) {
+	test(`a rule with ${what} is refused`, () => {
+		const found = faults({ ...rule });
+		assert.equal(found.length, expected.length, found.join("\n"));
+		for (const [index, pattern] of expected.entries()) assert.match(found[index]!, pattern);
+	});
+}
+
+test("a parent has to be a Service and to say so", () => {
+	const of = (parent: object) =>
+		readSpec("HTTPRoute", { parentRefs: [parent], rules: [{ backendRefs: [backend] }] }).problems;
+	assert.match(of({ name: "gw" })[0]!, /parentRefs\[0\]\.kind: is required: write kind: Service/);
+	assert.match(of({ name: "gw", kind: "Gateway" })[0]!, /there are no gateways/);
+	assert.match(of({ name: "a", kind: "Service", group: "gateway.networking.k8s.io" })[0]!, /write group: ""/);
+	assert.deepEqual(of({ name: "a", kind: "Service", port: 80 }), []);
+});
+
+test("host names of a route are told to be without effect", () => {
+	const { value, problems } = readSpec("HTTPRoute", { parentRefs, hostnames: ["a.example"], rules: [{}] });
+	assert.ok(value !== undefined);
+	assert.match(problems[0]!, /^warning: spec\.hostnames: is without effect/);
+});
