@@ -52,6 +52,8 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	const assignments = new Map<string, AssignmentConfig>();
 	let warmCallbacks: (() => void)[] = [];
 	let paused = false;
+	/** Whether several clusters are being changed: what follows from them waits for the last. */
+	let inBatch = false;
 
 	function warm(config: ClusterConfig): void {
 		cancelWarming(config.name);
@@ -95,6 +97,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 
 	/** After any change: tells who wants to know. */
 	function settle(): void {
+		if (inBatch) return;
 		if (paused !== warming.size > 0) {
 			paused = warming.size > 0;
 			deps.onWarmingChanged(paused);
@@ -128,12 +131,15 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	return {
 		addStatic(configs) {
 			for (const config of configs) staticNames.add(config.name);
+			inBatch = true;
 			for (const config of configs) warm(config);
+			inBatch = false;
 			deps.onReferencesChanged();
 			settle();
 		},
 		apply(update, origin) {
 			const refused: RefusedResource[] = [];
+			inBatch = true;
 			for (const resource of update.added) {
 				// A cluster of the bootstrap cannot be replaced; Envoy passes over the attempt as well.
 				if (staticNames.has(resource.name) || book.isSame(clusterType, resource)) continue;
@@ -148,6 +154,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 				}
 			}
 			for (const name of update.removed) if (!staticNames.has(name)) remove(name);
+			inBatch = false;
 			deps.onReferencesChanged();
 			settle();
 			return refused;

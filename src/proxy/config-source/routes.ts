@@ -37,6 +37,7 @@ export function createRoutes(deps: RoutesDeps): Routes {
 	function drop(name: string): void {
 		leaving.delete(name);
 		known.delete(name);
+		book.remove(routeType, name);
 		target.applyRoutes([], [name]);
 	}
 
@@ -76,7 +77,6 @@ export function createRoutes(deps: RoutesDeps): Routes {
 			}
 			for (const name of known) {
 				if (names.has(name) || leaving.has(name)) continue;
-				book.remove(routeType, name);
 				leaving.set(
 					name,
 					clock.setTimer(lingerMs, () => drop(name), { unref: true }),

@@ -1,0 +1,170 @@
+/** Translators that know only what a configuration refers to, and targets that write down what reaches them. */
+import { create } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { NodeSchema } from "../../src/api/gen/envoy/config/core/v3/base_pb.js";
+import { HttpConnectionManagerSchema } from "../../src/api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { Secret } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { Problem, Validated } from "../../src/core/index.ts";
+import type { RouteTableConfig } from "../../src/engine/router/index.ts";
+import type { ConfigTargets, ResourceProblem, Translators } from "../../src/proxy/config-source/index.ts";
+import type {
+	AssignmentConfig,
+	BootstrapConfig,
+	ClusterConfig,
+	ConfigSourceConfig,
+	ListenerConfig,
+	SecretConfig,
+} from "../../src/proxy/runtime-config/index.ts";
+
+export const ads: ConfigSourceConfig = { kind: "ads", initialFetchTimeoutMs: 15_000 };
+
+function ok<T>(value: unknown): Validated<T> {
+	return { ok: true, value: value as T };
+}
+
+/** A cluster with a negative connect timeout, and a listener or route configuration named `bad…`, are refused. */
+export const plainTranslators: Translators = {
+	cluster(message) {
+		const problems: Problem[] = [];
+		if ((message.connectTimeout?.seconds ?? 0n) < 0n) {
+			problems.push({ path: "connect_timeout", problem: "must be positive" });
+		}
+		if (problems.length > 0) return { ok: false, problems };
+		const serviceName = message.edsClusterConfig?.serviceName || message.name;
+		return ok<ClusterConfig>({
+			name: message.name,
+			discovery:
+				message.edsClusterConfig === undefined
+					? { kind: "aggregate", clusters: [] }
+					: { kind: "eds", serviceName, source: ads },
+			transportSocket: { kind: "raw-buffer" },
+			transportSocketMatches: [],
+		});
+	},
+	assignment: (message) =>
+		ok<AssignmentConfig>({
+			clusterName: message.clusterName,
+			localities: message.endpoints.map(({ lbEndpoints }) => ({ endpoints: lbEndpoints })),
+		}),
+	listener(message) {
+		if (message.name.startsWith("bad")) return { ok: false, problems: [{ path: "name", problem: "is bad" }] };
+		const filterChains = message.filterChains.map((chain) => ({
+			filters: chain.filters.map((filter) => {
+				const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
+				const manager = any === undefined ? undefined : anyUnpack(any, HttpConnectionManagerSchema);
+				const name = manager?.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
+				return { kind: "http-connection-manager", config: { routes: { kind: "rds", name, source: ads } } };
+			}),
+			transportSocket: { kind: "raw-buffer" },
+		}));
+		return ok<ListenerConfig>({ name: message.name, filterChains, defaultFilterChain: undefined });
+	},
+	routes(message) {
+		if (message.name.startsWith("bad")) return { ok: false, problems: [{ path: "name", problem: "is bad" }] };
+		return ok<RouteTableConfig>({ name: message.name });
+	},
+	secret: (message) => ok<SecretConfig>(translateSecret(message)),
+};
+
+function translateSecret(message: Secret): SecretConfig {
+	const bytesOf = (source: { specifier: { case: string | undefined; value?: unknown } } | undefined) => ({
+		kind: "inline" as const,
+		bytes: Buffer.from(String(source?.specifier.value ?? "")),
+	});
+	const certificate = message.type.case === "tlsCertificate" ? message.type.value : undefined;
+	return {
+		kind: "tls-certificate",
+		name: message.name,
+		certificate: {
+			certificateChain: bytesOf(certificate?.certificateChain),
+			privateKey: bytesOf(certificate?.privateKey),
+			password: undefined,
+			pkcs12: undefined,
+			watchedDirectory: undefined,
+		},
+	};
+}
+
+/** Targets that keep `events`: one line for each thing that happened, in order. */
+export interface RecordingTargets extends ConfigTargets {
+	readonly events: string[];
+	/** Listeners that cannot be bound, by name. */
+	readonly unbindable: Set<string>;
+}
+
+export function createRecordingTargets(): RecordingTargets {
+	const events: string[] = [];
+	const unbindable = new Set<string>();
+	const countEndpoints = (assignment: AssignmentConfig): number =>
+		assignment.localities.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
+	return {
+		events,
+		unbindable,
+		clusters: {
+			prepareCluster({ name }, assignment) {
+				const endpoints = assignment === undefined ? "no assignment" : `${countEndpoints(assignment)} endpoints`;
+				return {
+					onWarm: (callback) => callback(),
+					activate: () => events.push(`cluster ${name}: ${endpoints}`),
+					discard: () => events.push(`cluster ${name} discarded`),
+				};
+			},
+			removeClusters: (names) => events.push(`clusters removed: ${names.join(",")}`),
+		},
+		assignments: {
+			applyAssignment: (name, assignment) => events.push(`assignment ${name}: ${countEndpoints(assignment)} endpoints`),
+		},
+		routes: {
+			applyRoutes(added, removed) {
+				for (const { name } of added) events.push(`routes ${name}`);
+				if (removed.length > 0) events.push(`routes removed: ${removed.join(",")}`);
+			},
+		},
+		listeners: {
+			async applyListeners(added, removed) {
+				const problems: ResourceProblem[] = [];
+				if (removed.length > 0) events.push(`listeners removed: ${removed.join(",")}`);
+				for (const { name } of added) {
+					if (unbindable.has(name)) problems.push({ name, problem: "address in use" });
+					else events.push(`listener ${name}`);
+				}
+				return problems;
+			},
+		},
+	};
+}
+
+/** A bootstrap that takes clusters and listeners from `source` (ADS by default) of the server on `port`. */
+export function makeBootstrapConfig(
+	port: number,
+	changes: Partial<BootstrapConfig> = {},
+	delta = true,
+): BootstrapConfig {
+	const xds = {
+		name: "xds",
+		discovery: {
+			kind: "static",
+			assignment: {
+				clusterName: "xds",
+				localities: [{ endpoints: [{ address: { kind: "socket", address: "127.0.0.1", port } }] }],
+			},
+		},
+		transportSocket: { kind: "raw-buffer" },
+		transportSocketMatches: [],
+		http: { http2: { keepalive: undefined } },
+	} as unknown as ClusterConfig;
+	return {
+		node: create(NodeSchema, { id: "test-1", cluster: "test" }),
+		listeners: [],
+		clusters: [xds],
+		secrets: [],
+		lds: ads,
+		cds: ads,
+		ads: {
+			delta,
+			services: [{ target: { kind: "cluster", name: "xds", authority: "" }, timeoutMs: 0, initialMetadata: [] }],
+			setNodeOnFirstMessageOnly: true,
+		},
+		...changes,
+	} as BootstrapConfig;
+}
