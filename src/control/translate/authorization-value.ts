@@ -47,16 +47,9 @@ export function matchHost(value: string): readonly MatchedValue[] {
 	return [stringMatcher("exact", value, true), stringMatcher("prefix", `${value}:`, true)];
 }
 
-/** A path without its query; `{*}` is one segment, `{**}` any number (Istio). A DENY rule also catches path parameters:
+/** A path without its query. A DENY rule also catches path parameters:
  *  `/admin;x` is `/admin` to many applications. */
 export function matchPath(value: string, isDeny: boolean): readonly MatchedValue[] {
-	if (/\{\*{1,2}\}/.test(value)) {
-		const pattern = value
-			.split(/(\{\*{1,2}\})/)
-			.map((part) => (part === "{*}" ? "[^/]+" : part === "{**}" ? ".*" : quoteRegex(part)))
-			.join("");
-		return [stringMatcher("regex", pattern)];
-	}
 	const matchers = [matchText(value)];
 	if (isDeny && !value.includes("*")) matchers.push(stringMatcher("prefix", `${value};`));
 	return matchers;

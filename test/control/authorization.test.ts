@@ -1,0 +1,141 @@
+/** AuthorizationPolicies, tested by sending simulated requests through the RBAC filters that proxies are given. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { application, parseObjects, simulateMesh } from "../support/control-mesh.ts";
+import { judge, type SimulatedRequest } from "../support/simulate-request.ts";
+
+function policy(name: string, spec: string, namespace = "shop"): string {
+	return `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: ${spec}
+`;
+}
+
+/** What the only port of an application says to requests, as `peer method host path`. */
+function ask(documents: readonly string[], options: Parameters<typeof application>[1] = {}): (line: string) => string {
+	const mesh = simulateMesh(parseObjects(application("orders", options), ...documents));
+	const snapshot = mesh.snapshot("orders-0");
+	const listener = `inbound_${mesh.instance("orders-0").ports[0]!.appPort}`;
+	return (line) => {
+		const [peer, method, host, path] = line.split(" ") as [string, string, string, string];
+		const [serviceAccount, namespace = "shop"] = peer.split(".");
+		const request: SimulatedRequest = {
+			method,
+			host,
+			path,
+			...(peer !== "nobody" && { peer: `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}` }),
+		};
+		return judge(snapshot, listener, request);
+	};
+}
+
+test("without policies everything is allowed, with any ALLOW policy only what one of them allows", () => {
+	assert.equal(ask([])("nobody GET orders /"), "allowed");
+	const verdict = ask([
+		policy(
+			"web",
+			"{rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}], to: [{operation: {methods: [POST], paths: [/orders]}}]}]}",
+		),
+		policy("read", "{rules: [{to: [{operation: {methods: [GET]}}]}]}"),
+	]);
+	assert.equal(verdict("web POST orders /orders?x=1"), "allowed");
+	assert.equal(verdict("catalog POST orders /orders"), "denied by none");
+	assert.equal(verdict("nobody POST orders /orders"), "denied by none");
+	assert.equal(verdict("web POST orders /orders/1"), "denied by none");
+	assert.equal(verdict("nobody GET orders /any"), "allowed");
+});
+
+test("DENY is judged before ALLOW and names its policy as Istio does", () => {
+	const verdict = ask([
+		policy("all", "{rules: [{}]}"),
+		policy(
+			"no",
+			"{action: DENY, rules: [{to: [{operation: {methods: [PUT]}}]}, {from: [{source: {namespaces: [evil]}}]}]}",
+		),
+	]);
+	assert.equal(verdict("web GET orders /"), "allowed");
+	assert.equal(verdict("web PUT orders /"), "denied by ns[shop]-policy[no]-rule[0]");
+	assert.equal(verdict("x.evil GET orders /"), "denied by ns[shop]-policy[no]-rule[1]");
+	assert.equal(verdict("x.evil2 GET orders /"), "allowed");
+});
+
+test("an ALLOW policy without rules allows nothing, a DENY policy without rules denies nothing", () => {
+	assert.equal(ask([policy("none", "{}")])("web GET orders /"), "denied by none");
+	assert.equal(ask([policy("none", "{action: DENY}")])("web GET orders /"), "allowed");
+});
+
+test("the root namespace covers the mesh, a selector chooses, another namespace does not count", () => {
+	assert.equal(
+		ask([policy("deny", "{action: DENY, rules: [{}]}", "amime-system")])("web GET orders /"),
+		"denied by ns[amime-system]-policy[deny]-rule[0]",
+	);
+	assert.equal(ask([policy("deny", "{action: DENY, rules: [{}]}", "other")])("web GET orders /"), "allowed");
+	assert.equal(
+		ask([policy("deny", "{selector: {matchLabels: {app: web}}, action: DENY, rules: [{}]}")])("web GET orders /"),
+		"allowed",
+	);
+});
+
+test("values may begin or end with a star, and negations match plain text as well", () => {
+	const deny = (rule: string) => ask([policy("p", `{action: DENY, rules: [${rule}]}`)]);
+	const source = deny('{from: [{source: {principals: ["*/sa/web", "cluster.local/ns/team/*"]}}]}');
+	assert.match(source("web.any GET orders /"), /^denied/);
+	assert.match(source("x.team GET orders /"), /^denied/);
+	assert.equal(source("x GET orders /"), "allowed");
+	const present = deny('{from: [{source: {principals: ["*"]}}]}');
+	assert.match(present("x GET orders /"), /^denied/);
+	assert.equal(present("nobody GET orders /"), "allowed");
+	const negated = deny("{from: [{source: {notPrincipals: [cluster.local/ns/shop/sa/web]}}]}");
+	assert.match(negated("nobody GET orders /"), /^denied/);
+	assert.equal(negated("web GET orders /"), "allowed");
+	const paths = deny('{to: [{operation: {paths: ["/a*", "*.php"], notPaths: [/a/public]}}]}');
+	assert.match(paths("web GET orders /abc?x=.php"), /^denied/);
+	assert.match(paths("web GET orders /index.php"), /^denied/);
+	assert.equal(paths("web GET orders /a/public"), "allowed");
+});
+
+test("a port in the host and path parameters get nobody past a DENY rule", () => {
+	const verdict = ask([
+		policy("p", "{action: DENY, rules: [{to: [{operation: {hosts: [Admin.shop]}}, {operation: {paths: [/admin]}}]}]}"),
+	]);
+	for (const line of [
+		"web GET admin.shop /",
+		"web GET ADMIN.shop:8080 /",
+		"web GET orders /admin",
+		"web GET orders /admin;x=1",
+	])
+		assert.match(verdict(line), /^denied/, line);
+	assert.equal(verdict("web GET admin.shopping /"), "allowed");
+	assert.equal(verdict("web GET orders /administrator"), "allowed");
+});
+
+test("a rule for another port leaves no trace; its own port may be the declared one", () => {
+	const documents = (port: number): string[] => [
+		policy("p", `{action: DENY, rules: [{to: [{operation: {ports: ["${port}"]}}]}]}`),
+	];
+	assert.equal(ask(documents(1))("web GET orders /"), "allowed");
+	const mesh = simulateMesh(
+		parseObjects(
+			application("orders").replace("{name: http, protocol: http}", "{name: http, protocol: http, port: 8080}"),
+			...documents(8080),
+		),
+	);
+	assert.match(judge(mesh.snapshot("orders-0"), "inbound_8080", { host: "orders", path: "/" }), /^denied/);
+});
+
+test("on a TCP port, HTTP conditions close an ALLOW rule and are left out of a DENY rule", () => {
+	const tcp = { protocol: "tcp", port: 5432 };
+	const peer = policy("peer", "{rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]}]}");
+	assert.equal(ask([peer], tcp)("web GET - /"), "allowed");
+	assert.equal(ask([peer], tcp)("catalog GET - /"), "denied by none");
+	assert.equal(
+		ask([policy("http", "{rules: [{to: [{operation: {methods: [GET]}}]}]}")], tcp)("web GET - /"),
+		"denied by none",
+	);
+	assert.match(
+		ask([policy("http", "{action: DENY, rules: [{to: [{operation: {methods: [PUT]}}]}]}")], tcp)("web GET - /"),
+		/^denied/,
+	);
+});

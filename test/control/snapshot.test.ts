@@ -1,0 +1,153 @@
+/** What a change costs, and what it leaves alone. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ConfigObject } from "../../src/config/index.ts";
+import { createSnapshotStore, type SnapshotStore } from "../../src/control/snapshot/index.ts";
+import { createSeededRandom } from "../../src/core/index.ts";
+import type { Mesh } from "../../src/model/index.ts";
+import type { XdsSnapshot } from "../../src/xds/server/index.ts";
+import { application, createTestMesh, getSnapshot, parseObjects, readObjects } from "../support/control-mesh.ts";
+
+/** `type name` to version, of the snapshots of every instance. */
+function versions(store: SnapshotStore, mesh: Mesh): Map<string, string> {
+	const all = new Map<string, string>();
+	for (const instance of mesh.instances)
+		for (const [key, version] of versionsOf(getSnapshot(store, instance, "amime")))
+			all.set(`${instance.name} ${key}`, version);
+	return all;
+}
+
+function versionsOf(snapshot: XdsSnapshot): Map<string, string> {
+	return new Map(
+		[...snapshot.resources].flatMap(([typeUrl, resources]) =>
+			[...resources.values()].map(
+				({ name, version }) => [`${typeUrl.slice(typeUrl.lastIndexOf(".") + 1)} ${name}`, version] as const,
+			),
+		),
+	);
+}
+
+function changes(before: Map<string, string>, after: Map<string, string>): string[] {
+	return [...new Set([...before.keys(), ...after.keys()])].filter((key) => before.get(key) !== after.get(key)).sort();
+}
+
+function storeOf(mesh: Mesh): SnapshotStore {
+	const store = createSnapshotStore();
+	store.apply(mesh);
+	return store;
+}
+
+function shuffle<T>(items: readonly T[], random: () => number): T[] {
+	return items
+		.map((item) => [random(), item] as const)
+		.sort(([a], [b]) => a - b)
+		.map(([, item]) => item);
+}
+
+const extra = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ratings, namespace: shop}
+spec: {host: ratings, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: also, namespace: shop}
+spec: {parentRefs: [{group: "", kind: Service, name: reviews}], rules: [{matches: [{path: {type: PathPrefix, value: /x}}], backendRefs: [{name: ratings, port: 80}]}]}
+`;
+
+test("any order of the same objects and instances gives the same versions", () => {
+	const objects = [...readObjects("examples/shop"), ...parseObjects(extra)];
+	const mesh = createTestMesh(objects);
+	const expected = versions(storeOf(mesh), mesh);
+	const random = createSeededRandom(7);
+	for (let round = 0; round < 20; round++) {
+		const shuffled = Object.fromEntries(
+			Object.entries(mesh).map(([key, value]) => [
+				key,
+				Array.isArray(value) ? shuffle(value as unknown[], () => random.next()) : value,
+			]),
+		) as unknown as Mesh;
+		assert.deepEqual(changes(expected, versions(storeOf(shuffled), mesh)), []);
+	}
+});
+
+test("a change of one endpoint changes the assignments of its services and nothing else, and keeps every other object", () => {
+	const mesh = createTestMesh(readObjects("examples/shop"));
+	const store = storeOf(mesh);
+	const web = mesh.instances.find(({ name }) => name === "web-0")!;
+	const before = getSnapshot(store, web);
+	const changed = {
+		...mesh,
+		instances: mesh.instances.map((item) =>
+			item.name === "ratings-1" ? { ...item, health: "unready" as const } : item,
+		),
+	};
+	store.apply(changed);
+	const after = getSnapshot(store, web);
+	assert.deepEqual(changes(versionsOf(before), versionsOf(after)), [
+		"ClusterLoadAssignment outbound|80||ratings.shop.svc.cluster.local",
+	]);
+	for (const [typeUrl, resources] of before.resources) {
+		if (typeUrl.endsWith("ClusterLoadAssignment")) continue;
+		assert.equal(after.resources.get(typeUrl), resources, `${typeUrl} kept its map`);
+	}
+	const own = mesh.instances.find(({ name }) => name === "ratings-1")!;
+	assert.deepEqual(
+		changes(versionsOf(getSnapshot(storeOf(mesh), own)), versionsOf(getSnapshot(store, own))),
+		["ClusterLoadAssignment outbound|80||ratings.shop.svc.cluster.local"],
+		"not even its own listeners",
+	);
+});
+
+test("a changed route changes the two route configurations it is in", () => {
+	const objects = readObjects("examples/shop");
+	const mesh = createTestMesh(objects);
+	const store = storeOf(mesh);
+	const web = mesh.instances.find(({ name }) => name === "web-0")!;
+	const before = versionsOf(getSnapshot(store, web));
+	const [route] = mesh.httpRoutes;
+	const rules = route!.rules.map((rule) => ({
+		...rule,
+		backends: rule.backends.map((backend) => ({ ...backend, weight: 50 })),
+	}));
+	store.apply({ ...mesh, httpRoutes: [{ ...route!, rules }] });
+	assert.deepEqual(changes(before, versionsOf(getSnapshot(store, web))), [
+		"RouteConfiguration http_proxy",
+		"RouteConfiguration reviews.shop.svc.cluster.local:80",
+	]);
+});
+
+test("a bad object changes nothing of the others' resources", () => {
+	const good: ConfigObject[] = [...readObjects("examples/shop"), ...parseObjects(application("other"))];
+	const mesh = createTestMesh(good);
+	const expected = versions(storeOf(mesh), mesh);
+	const bad = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: bad, namespace: shop}
+spec: {parentRefs: [{group: "", kind: Service, name: other}], rules: [{backendRefs: [{name: nowhere, port: 1}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: bad, namespace: shop}
+spec: {host: nowhere, subsets: [{name: v1, labels: {a: b}}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: bad, namespace: shop}
+spec: {selector: {matchLabels: {app: nobody}}, rules: [{}]}
+`;
+	const spoiled = { ...createTestMesh([...good, ...parseObjects(bad)]), instances: mesh.instances };
+	assert.deepEqual(
+		new Set(changes(expected, versions(storeOf(spoiled), spoiled)).map((key) => key.replace(/^\S+ /, ""))),
+		new Set(["RouteConfiguration http_proxy", "RouteConfiguration other.shop.svc.cluster.local:80"]),
+	);
+});
+
+test("a node that names no known instance waits", () => {
+	const mesh = createTestMesh(readObjects("examples/shop"));
+	const store = storeOf(mesh);
+	for (const id of ["", "sidecar~1~nobody-0.shop~x", "router~127.0.0.1~web-0.shop~x", "sidecar~a~web-0~x"])
+		assert.equal(store.get({ id, userAgentName: "envoy" } as never), undefined, id);
+});
