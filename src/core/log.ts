@@ -29,6 +29,8 @@ export interface LogOptions {
 	readonly level?: LogLevel;
 	/** `pretty` for a terminal, `json` for machines; `json` by default. */
 	readonly format?: "pretty" | "json";
+	/** Whether pretty lines are coloured; true by default. */
+	readonly colour?: boolean;
 	/** Where lines go, newline included. */
 	readonly write: (line: string) => void;
 	readonly clock?: Clock;
@@ -47,7 +49,7 @@ const colours: Record<LogLevel, string> = {
 export function createLog(options: LogOptions): Log {
 	const root = { level: options.level ?? "info" };
 	const clock = options.clock ?? systemClock;
-	const format = options.format === "pretty" ? formatPretty : formatJson;
+	const format = options.format !== "pretty" ? formatJson : options.colour === false ? formatPlain : formatPretty;
 	return createChild(root, "", {}, (level, scope, event, fields) =>
 		options.write(format(new Date(clock.wall()), level, scope, event, fields)),
 	);
@@ -82,6 +84,10 @@ function createChild(root: { level: LogLevel }, scope: string, fixed: LogFields,
 
 function formatJson(time: Date, level: LogLevel, scope: string, event: string, fields: LogFields): string {
 	return `${JSON.stringify({ time: time.toISOString(), level, scope, event, ...fields })}\n`;
+}
+
+function formatPlain(time: Date, level: LogLevel, scope: string, event: string, fields: LogFields): string {
+	return formatPretty(time, level, scope, event, fields).replace(/\x1b\[\d+m/g, "");
 }
 
 function formatPretty(time: Date, level: LogLevel, scope: string, event: string, fields: LogFields): string {

@@ -2,16 +2,15 @@ import { readFileSync } from "node:fs";
 import { createControlClient } from "../agent/control-client/index.ts";
 import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
 import { MeshError } from "../core/index.ts";
+import { allowsColour } from "./process.ts";
 
 /** The process as the command line sees it; each long-running command is loaded only when it is asked for. */
 export function createHost(): CliHost {
-	const noColour = process.env["NO_COLOR"];
-	const allowsColour = noColour === undefined || noColour === "";
-	const palette = createPalette(allowsColour && process.stdout.isTTY === true);
+	const palette = createPalette(allowsColour() && process.stdout.isTTY === true);
 	return {
 		out: toSink(process.stdout),
 		err: toSink(process.stderr),
-		allowsColour,
+		allowsColour: allowsColour(),
 		folder: process.cwd(),
 		version: readVersion(),
 		readStdin,

@@ -31,7 +31,7 @@ export async function runUp(options: UpCommandOptions, palette: Palette): Promis
 		const supervisor = await startSupervisor({
 			folder: options.folder,
 			state,
-			programs: findPrograms(options.logLevel, resolve(state)),
+			programs: findPrograms(options, resolve(state)),
 			...(options.adminPort === undefined ? {} : { adminPort: options.adminPort }),
 			...(options.xdsPort === undefined ? {} : { xdsPort: options.xdsPort }),
 			listener: (event: SupervisorEvent) => printer.tell(event),
@@ -99,7 +99,7 @@ const proxyVariables = new Set([
 	"node_use_env_proxy",
 ]);
 
-function findPrograms(logLevel: string, state: string): Programs {
+function findPrograms({ logLevel, output }: UpCommandOptions, state: string): Programs {
 	const env = copyEnvironment((name) => name !== "AMIME_TOKEN");
 	const envoy = process.env["AMIME_ENVOY"];
 	// A proxy of the outer world must not come between the processes of the mesh.
@@ -113,6 +113,7 @@ function findPrograms(logLevel: string, state: string): Programs {
 		env: { ...inner, NODE_COMPILE_CACHE: join(state, "cache") },
 		applicationEnv: env,
 		logLevel,
+		logFormat: output === "table" && process.stdout.isTTY === true ? "pretty" : "json",
 	};
 }
 

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
 
 STARS = {"1": 5, "2": 4, "3": 3}
 NAME = os.environ.get("AMIME_INSTANCE", "ratings")
@@ -16,14 +15,13 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
-        url = urlsplit(self.path)
-        if url.path == "/healthz":
+        if self.path == "/healthz":
             self.send_json(200, {"status": "ok"})
-        elif url.path == "/ratings":
-            product = parse_qs(url.query).get("product", ["1"])[0]
+        elif self.path.startswith("/ratings/"):
+            product = self.path.removeprefix("/ratings/")
             self.send_json(200, {"stars": STARS.get(product, 0), "servedBy": NAME})
         else:
-            self.send_json(404, {"error": f"ratings has no GET {url.path}"})
+            self.send_json(404, {"error": f"ratings has no GET {self.path}"})
 
     def send_json(self, status, value):
         body = (json.dumps(value) + "\n").encode()

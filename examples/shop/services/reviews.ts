@@ -16,7 +16,7 @@ interface Rating {
 serve(`reviews ${version}`, {
 	"GET /reviews": async (request, response, url) => {
 		const product = url.searchParams.get("product") ?? "1";
-		const rating = await call<Rating>(request, `http://ratings/ratings?product=${product}`);
+		const rating = await call<Rating>(request, `http://ratings/ratings/${encodeURIComponent(product)}`);
 		// What v2 brings: stars one can see.
 		const stars = version === "v2" ? "★".repeat(rating.stars) + "☆".repeat(5 - rating.stars) : `${rating.stars}/5`;
 		sendJson(response, 200, { version, text: texts[product] ?? "No review yet.", stars, ratedBy: rating.servedBy });

@@ -21,6 +21,8 @@ export interface Programs {
 	readonly applicationEnv: Readonly<Record<string, string>>;
 	/** Lowest level that control plane and sidecars log. */
 	readonly logLevel: string;
+	/** `pretty` when a person reads what the control plane says. */
+	readonly logFormat: "pretty" | "json";
 }
 
 /** The program and arguments of an instance's sidecar.

@@ -79,7 +79,7 @@ function createStage(t: TestContext): Stage {
 				state,
 				programs: {
 					...{ node: process.execPath, script: fakePrograms, searchPath: "", envoyCandidates: [] },
-					...{ env, applicationEnv: env, logLevel: "warn" },
+					...{ env, applicationEnv: env, logLevel: "warn", logFormat: "json" as const },
 				},
 				adminPort: 0,
 				xdsPort: 0,
@@ -207,6 +207,7 @@ test("a folder that is not there and a control plane that cannot start are told 
 			programs: {
 				...{ node: "/bin/sh", script: "-c", searchPath: "", envoyCandidates: [], env: {}, applicationEnv: {} },
 				logLevel: "warn",
+				logFormat: "json",
 			},
 		}),
 		{ code: "CONTROL_PLANE_FAILED" },

@@ -229,7 +229,7 @@ function buildControlPlaneCommand(
 		],
 		folder: state,
 		// Not as an argument: every user can read those.
-		env: { ...programs.env, AMIME_TOKEN: token },
+		env: { ...programs.env, AMIME_TOKEN: token, AMIME_LOG_FORMAT: programs.logFormat },
 	};
 }
 
