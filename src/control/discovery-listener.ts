@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { MeshError } from "../core/index.ts";
 import type { XdsServer } from "../xds/server/index.ts";
@@ -21,24 +22,35 @@ export async function listenForDiscovery(xds: XdsServer, address: ListenAddress)
 		"grpc.max_receive_message_length": 16 * 1024 * 1024,
 	});
 	xds.addTo(server, { ads: true });
+	await probe(address);
 	const port = await bind(server, address);
 	return { port, close: () => shutDown(server) };
 }
 
+/** Finds out in one error what the gRPC library would also write to the terminal in words of its own. */
+function probe({ host, port }: ListenAddress): Promise<void> {
+	const { promise, resolve, reject } = Promise.withResolvers<void>();
+	const server = createServer();
+	server.on("error", (cause: NodeJS.ErrnoException) => reject(cannotListen({ host, port }, cause)));
+	server.listen(port, host, () => server.close(() => resolve()));
+	return promise;
+}
+
 function bind(server: Server, address: ListenAddress): Promise<number> {
 	const { promise, resolve, reject } = Promise.withResolvers<number>();
-	const text = formatAddress(address);
-	server.bindAsync(text, ServerCredentials.createInsecure(), (cause, port) => {
+	server.bindAsync(formatAddress(address), ServerCredentials.createInsecure(), (cause, port) => {
 		if (cause === null) return resolve(port);
 		server.forceShutdown();
-		const isTaken = cause.message.includes("EADDRINUSE");
-		reject(
-			isTaken
-				? new MeshError("XDS_PORT_TAKEN", `the xDS server cannot listen on ${text}: the port is taken, give another`)
-				: new MeshError("XDS_ADDRESS_UNUSABLE", `the xDS server cannot listen on ${text}`, { cause }),
-		);
+		reject(cannotListen(address, cause));
 	});
 	return promise;
+}
+
+function cannotListen(address: ListenAddress, cause: Error & { readonly code?: string }): MeshError {
+	const text = formatAddress(address);
+	if (cause.code === "EADDRINUSE" || cause.message.includes("EADDRINUSE"))
+		return new MeshError("XDS_PORT_TAKEN", `the xDS server cannot listen on ${text}: the port is taken, give another`);
+	return new MeshError("XDS_ADDRESS_UNUSABLE", `the xDS server cannot listen on ${text}`, { cause });
 }
 
 /** Streams were ended before; a peer that does not go is left. */
