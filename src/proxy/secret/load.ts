@@ -74,11 +74,9 @@ export function loadValidation(
 		pem: readSource(`trust_domains[${domain}].trust_bundle`, bundle, environment, problems) ?? empty,
 	}));
 	const roots = [...(trusted === undefined ? [] : [trusted]), ...(bundles ?? []).map(({ pem }) => pem)];
-	for (const root of roots) if (problems.length === 0) splitPem(root, problems);
+	if (trusted !== undefined) splitPem(trusted, problems);
 	const trustDomains =
-		bundles === undefined
-			? undefined
-			: new Map(bundles.map(({ domain, pem }) => [domain, new Set(splitPem(pem, problems).map(fingerprintOf))]));
+		bundles === undefined ? undefined : new Map(bundles.map(({ domain, pem }) => [domain, splitPem(pem, problems)]));
 	if (problems.length > 0) return { ok: false, problems };
 	const ca = roots.length === 0 ? undefined : Buffer.concat(roots.flatMap((root) => [root, newline]));
 	const { systemRoots, subjectAltNames, spkiHashes, certificateHashes, allowExpired, acceptUntrusted } = config;
@@ -107,10 +105,6 @@ function splitPem(pem: Buffer, problems: Problem[]): X509Certificate[] {
 			return [];
 		}
 	});
-}
-
-function fingerprintOf(certificate: X509Certificate): string {
-	return certificate.fingerprint256;
 }
 
 function readSource(

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { SubjectAltNameMatcher, TlsCertificateSource, ValidationSource } from "../runtime-config/index.ts";
 
 /** A certificate with its key, as Node's `tls.createSecureContext` takes them. Frozen: a rotation makes another object. */
@@ -35,8 +36,8 @@ export interface ValidationSecret {
 	readonly allowExpired: boolean;
 	/** Take certificates that no trusted root signed. */
 	readonly acceptUntrusted: boolean;
-	/** Of the SPIFFE validator: fingerprints (SHA-256, as Node prints them) of the roots of each trust domain. */
-	readonly trustDomains: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+	/** Of the SPIFFE validator: the roots of each trust domain. */
+	readonly trustDomains: ReadonlyMap<string, readonly X509Certificate[]> | undefined;
 }
 
 export type TlsSecret = CertificateSecret | ValidationSecret;

@@ -42,13 +42,26 @@ function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate):
 	if (domain === undefined) return "it carries no SPIFFE id";
 	const roots = validation.trustDomains.get(domain);
 	if (roots === undefined) return `trust domain ${domain} is not among those accepted`;
-	let certificate: X509Certificate | undefined = leaf;
-	for (let depth = 0; certificate !== undefined && depth < 16; depth++) {
-		if (roots.has(certificate.fingerprint256)) return undefined;
-		const issuer: X509Certificate | undefined = certificate.issuerCertificate;
-		certificate = issuer === undefined || issuer.fingerprint256 === certificate.fingerprint256 ? undefined : issuer;
+	let certificate: X509Certificate = leaf;
+	for (let depth = 0; depth < maxChain; depth++) {
+		const current = certificate;
+		if (roots.some((root) => isSame(root, current) || isIssuer(root, current))) return undefined;
+		const issuer = current.issuerCertificate;
+		if (issuer === undefined || isSame(issuer, current)) break;
+		certificate = issuer;
 	}
 	return `it was not issued by trust domain ${domain}`;
+}
+
+/** Bound on the certificates of a chain that are looked at. */
+const maxChain = 16;
+
+function isSame(one: X509Certificate, other: X509Certificate): boolean {
+	return one.raw.equals(other.raw);
+}
+
+function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
+	return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
 function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
