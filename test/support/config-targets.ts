@@ -8,6 +8,7 @@ import type { Problem, Validated } from "../../src/core/index.ts";
 import type { RouteTableConfig } from "../../src/engine/router/index.ts";
 import type { ConfigTargets, ResourceProblem, Translators } from "../../src/proxy/config-source/index.ts";
 import type {
+	AddressConfig,
 	AssignmentConfig,
 	BootstrapConfig,
 	ClusterConfig,
@@ -18,11 +19,21 @@ import type {
 
 export const ads: ConfigSourceConfig = { kind: "ads", initialFetchTimeoutMs: 15_000 };
 
+/** Secrets from the static cluster `sds`. */
+export const sds: ConfigSourceConfig = {
+	kind: "api",
+	initialFetchTimeoutMs: 15_000,
+	delta: true,
+	services: [{ target: { kind: "cluster", name: "sds", authority: "" }, timeoutMs: 0, initialMetadata: [] }],
+	setNodeOnFirstMessageOnly: true,
+};
+
 function ok<T>(value: unknown): Validated<T> {
 	return { ok: true, value: value as T };
 }
 
-/** A cluster with a negative connect timeout, and a listener or route configuration named `bad…`, are refused. */
+/** A listener with a transport socket gets the secret `default` from the cluster `sds`.
+ *  A cluster with a negative connect timeout, and a listener or route configuration named `bad…`, are refused. */
 export const plainTranslators: Translators = {
 	cluster(message) {
 		const problems: Problem[] = [];
@@ -55,7 +66,7 @@ export const plainTranslators: Translators = {
 				const name = manager?.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
 				return { kind: "http-connection-manager", config: { routes: { kind: "rds", name, source: ads } } };
 			}),
-			transportSocket: { kind: "raw-buffer" },
+			transportSocket: chain.transportSocket === undefined ? { kind: "raw-buffer" } : { kind: "tls", tls: tlsOverSds },
 		}));
 		return ok<ListenerConfig>({ name: message.name, filterChains, defaultFilterChain: undefined });
 	},
@@ -65,6 +76,8 @@ export const plainTranslators: Translators = {
 	},
 	secret: (message) => ok<SecretConfig>(translateSecret(message)),
 };
+
+const tlsOverSds = { certificates: [{ kind: "secret", name: "default", source: sds }], validation: { kind: "none" } };
 
 function translateSecret(message: Secret): SecretConfig {
 	const bytesOf = (source: { specifier: { case: string | undefined; value?: unknown } } | undefined) => ({
@@ -140,23 +153,10 @@ export function makeBootstrapConfig(
 	changes: Partial<BootstrapConfig> = {},
 	delta = true,
 ): BootstrapConfig {
-	const xds = {
-		name: "xds",
-		discovery: {
-			kind: "static",
-			assignment: {
-				clusterName: "xds",
-				localities: [{ endpoints: [{ address: { kind: "socket", address: "127.0.0.1", port } }] }],
-			},
-		},
-		transportSocket: { kind: "raw-buffer" },
-		transportSocketMatches: [],
-		http: { http2: { keepalive: undefined } },
-	} as unknown as ClusterConfig;
 	return {
 		node: create(NodeSchema, { id: "test-1", cluster: "test" }),
 		listeners: [],
-		clusters: [xds],
+		clusters: [makeStaticCluster("xds", { kind: "socket", address: "127.0.0.1", port, ipv4Compatible: false })],
 		secrets: [],
 		lds: ads,
 		cds: ads,
@@ -167,4 +167,15 @@ export function makeBootstrapConfig(
 		},
 		...changes,
 	} as BootstrapConfig;
+}
+
+/** A static cluster of one endpoint, as far as config sources look at it. */
+export function makeStaticCluster(name: string, address: AddressConfig): ClusterConfig {
+	return {
+		name,
+		discovery: { kind: "static", assignment: { clusterName: name, localities: [{ endpoints: [{ address }] }] } },
+		transportSocket: { kind: "raw-buffer" },
+		transportSocketMatches: [],
+		http: { http2: { keepalive: undefined } },
+	} as unknown as ClusterConfig;
 }

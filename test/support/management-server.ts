@@ -45,11 +45,11 @@ export interface ManagementServer {
 	close(): Promise<void>;
 }
 
-/** Starts a server on `port` (a free one by default); it ends with the test. */
+/** Starts a server on `port` (a free one by default) or on a unix socket; it ends with the test. */
 export async function startManagementServer(
 	t: Pick<TestContext, "after">,
 	resources: ManagedResources,
-	options: { readonly port?: number; readonly log?: Log } = {},
+	options: { readonly port?: number; readonly socketPath?: string; readonly log?: Log } = {},
 ): Promise<ManagementServer> {
 	let snapshot: XdsSnapshot = { resources: new Map() };
 	const listeners = new Set<(nodeIds: "all") => void>();
@@ -84,8 +84,9 @@ export async function startManagementServer(
 	set(resources);
 	const grpc = new Server();
 	server.addTo(grpc, { ads: true, cds: true, eds: true, lds: true, rds: true, sds: true });
+	const address = options.socketPath === undefined ? `127.0.0.1:${options.port ?? 0}` : `unix:${options.socketPath}`;
 	const port = await new Promise<number>((resolve, reject) => {
-		grpc.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>
+		grpc.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
 			error === null ? resolve(bound) : reject(error),
 		);
 	});

@@ -3,22 +3,25 @@ import assert from "node:assert/strict";
 import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { JsonValue } from "@bufbuild/protobuf";
 import {
 	createRecordingTargets,
 	makeBootstrapConfig,
+	makeStaticCluster,
 	plainTranslators,
 	type RecordingTargets,
 } from "../../../test/support/config-targets.ts";
 import { eventually } from "../../../test/support/eventually.ts";
 import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import { type ManagementServer, startManagementServer } from "../../../test/support/management-server.ts";
+import { createTestPki, type TestCertificate } from "../../../test/support/pki.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { makeAssignment, makeCluster, makeListener, makeRoutes } from "../../../test/support/xds-resources.ts";
 import { type Clock, createSeededRandom, MeshError, silentLog, systemClock } from "../../core/index.ts";
-import { clusterType, endpointType, listenerType, routeType } from "../../xds/client/index.ts";
+import { clusterType, endpointType, listenerType, routeType, secretType } from "../../xds/client/index.ts";
 import { createFileWatcher } from "../file-watcher/index.ts";
 import type { BootstrapConfig } from "../runtime-config/index.ts";
-import { createSecretStore } from "../secret/index.ts";
+import { createSecretStore, type SecretStore } from "../secret/index.ts";
 import { type ConfigSource, createConfigSource } from "./config-source.ts";
 
 const shop = {
@@ -182,6 +185,63 @@ test("a kept configuration that is damaged, of another node or of another format
 	}
 });
 
+test("a listener waits for its secret, which is never written to disk", async (t) => {
+	const folder = makeTemporaryFolder(t);
+	const socketPath = join(folder, "sds.sock");
+	const pki = createTestPki();
+	const pair = pki.issue(pki.idOf("web"));
+	const secretOf = ({ certificateChainPem, privateKeyPem }: TestCertificate) => ({
+		name: "default",
+		tls_certificate: {
+			certificate_chain: { inline_string: certificateChainPem },
+			private_key: { inline_string: privateKeyPem },
+		},
+	});
+	const agent = await startManagementServer(t, { secrets: [] }, { socketPath });
+	const encrypted = makeListener("encrypted", "routes");
+	const chains = encrypted["filter_chains"] as Record<string, JsonValue>[];
+	const management = await startManagementServer(t, {
+		...shop,
+		listeners: [
+			makeListener("entry", "routes"),
+			{ ...encrypted, filter_chains: [{ ...chains[0], transport_socket: { name: "tls" } }] },
+		],
+	});
+	const bootstrap = makeBootstrapConfig(management.port);
+	const stateFolder = join(folder, "last-good");
+	const { secrets, source, targets } = openSource(
+		t,
+		{
+			...bootstrap,
+			clusters: [...bootstrap.clusters, makeStaticCluster("sds", { kind: "pipe", path: socketPath, mode: 0 })],
+		},
+		{ stateFolder },
+	);
+	const started = source.start();
+	// The server says at once that there is no such secret; it may come yet, and the listener waits.
+	await eventually(() => assert.deepEqual(source.describe().warmingListeners, ["encrypted"]));
+	assert.ok(targets.events.includes("listener entry"));
+	agent.set({ secrets: [secretOf(pair)] });
+	await started;
+	assert.equal(targets.events.at(-1), "listener encrypted");
+
+	const changes: string[] = [];
+	secrets.onChange((name) => changes.push(name));
+	agent.set({ secrets: [secretOf({ ...pair, privateKeyPem: pki.issue(pki.idOf("web")).privateKeyPem })] });
+	await eventually(() => {
+		assert.equal(agent.status(secretType)?.reason, "default: private_key: does not belong to the certificate");
+	});
+	assert.deepEqual(changes, []);
+	agent.set({ secrets: [secretOf(pki.issue(pki.idOf("web")))] });
+	await eventually(() => assert.deepEqual(changes, ["default"]));
+
+	source.close();
+	const kept = readFileSync(join(stateFolder, "resources.json"), "utf8");
+	assert.ok(kept.includes("RouteConfiguration"));
+	assert.ok(!kept.includes("Secret"));
+	assert.ok(!kept.includes(Buffer.from(pair.privateKeyPem).toString("base64").slice(40, 80)));
+});
+
 test("files of resources are followed when they are replaced; a broken one changes nothing", async (t) => {
 	const folder = makeTemporaryFolder(t);
 	const replace = (name: string, text: string): void => {
@@ -243,7 +303,7 @@ function openSource(
 	t: TestContext,
 	bootstrap: BootstrapConfig,
 	options: { clock?: Clock; stateFolder?: string; lastGoodAfterMs?: number } = {},
-): { source: ConfigSource; targets: RecordingTargets } {
+): { source: ConfigSource; targets: RecordingTargets; secrets: SecretStore } {
 	const clock = options.clock ?? systemClock;
 	const files = createFileWatcher({ clock, log: silentLog });
 	const secrets = createSecretStore({ files, log: silentLog, environment: {} });
@@ -266,5 +326,5 @@ function openSource(
 		secrets.close();
 		files.close();
 	});
-	return { source, targets };
+	return { source, targets, secrets };
 }
