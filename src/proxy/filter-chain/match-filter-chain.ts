@@ -1,0 +1,89 @@
+import { isInCidr, parseAddress } from "../../engine/matcher/index.ts";
+import type { FilterChainConfig, FilterChainMatch } from "../runtime-config/index.ts";
+
+/** What a filter chain is chosen by. */
+export interface ConnectionProperties {
+	readonly destinationIp: string;
+	readonly destinationPort: number;
+	/** The socket's own peer. */
+	readonly directSourceIp: string;
+	/** The peer after the PROXY protocol. */
+	readonly sourceIp: string;
+	readonly sourcePort: number;
+	/** Lower case; empty without SNI. */
+	readonly serverName: string;
+	/** `tls`, `raw_buffer`, or empty when nothing looked. */
+	readonly transportProtocol: string;
+	readonly applicationProtocols: readonly string[];
+}
+
+/** Chooses the chain for a connection as Envoy does: criterion after criterion, keeping the most specific matches of each; a chain that
+ *  lost on an earlier criterion does not come back. Spec: Envoy `FilterChainMatch`.
+ *  @returns undefined when none matches */
+export function matchFilterChain<Chain extends { readonly config: FilterChainConfig }>(
+	chains: readonly Chain[],
+	connection: ConnectionProperties,
+): Chain | undefined {
+	let left = chains;
+	for (const score of criteria) {
+		left = keepMostSpecific(left, (chain) => score(chain.config.match, connection));
+		if (left.length === 0) return undefined;
+	}
+	return left[0];
+}
+
+/** How specifically a chain matches: above 0, 0 when it does not ask, below 0 when it does not match. */
+type Score = (match: FilterChainMatch, connection: ConnectionProperties) => number;
+
+const mismatch = -1;
+
+const criteria: readonly Score[] = [
+	({ destinationPort }, connection) =>
+		destinationPort === undefined ? 0 : destinationPort === connection.destinationPort ? 1 : mismatch,
+	({ destinationRanges }, { destinationIp }) => scoreRanges(destinationRanges, destinationIp),
+	({ serverNames }, { serverName }) => scoreServerNames(serverNames, serverName),
+	({ transportProtocol }, connection) =>
+		transportProtocol === "" ? 0 : transportProtocol === (connection.transportProtocol || "raw_buffer") ? 1 : mismatch,
+	({ applicationProtocols }, connection) =>
+		applicationProtocols.length === 0
+			? 0
+			: applicationProtocols.some((protocol) => connection.applicationProtocols.includes(protocol))
+				? 1
+				: mismatch,
+	({ directSourceRanges }, { directSourceIp }) => scoreRanges(directSourceRanges, directSourceIp),
+	({ sourceType }, connection) => {
+		if (sourceType === "any") return 0;
+		return (sourceType === "same-ip-or-loopback") === isSameMachine(connection) ? 1 : mismatch;
+	},
+	({ sourceRanges }, { sourceIp }) => scoreRanges(sourceRanges, sourceIp),
+	({ sourcePorts }, { sourcePort }) => (sourcePorts.length === 0 ? 0 : sourcePorts.includes(sourcePort) ? 1 : mismatch),
+];
+
+function keepMostSpecific<Chain>(chains: readonly Chain[], score: (chain: Chain) => number): readonly Chain[] {
+	let best = mismatch;
+	for (const chain of chains) best = Math.max(best, score(chain));
+	return best === mismatch ? [] : chains.filter((chain) => score(chain) === best);
+}
+
+function scoreRanges(ranges: FilterChainMatch["sourceRanges"], ip: string): number {
+	if (ranges.length === 0) return 0;
+	const address = parseAddress(ip);
+	if (address === undefined) return mismatch;
+	let best = mismatch;
+	for (const range of ranges) if (isInCidr(range, address)) best = Math.max(best, 1 + range.prefixLength);
+	return best;
+}
+
+function scoreServerNames(names: readonly string[], serverName: string): number {
+	if (names.length === 0) return 0;
+	let best = mismatch;
+	for (const name of names) {
+		if (name === serverName) return Number.POSITIVE_INFINITY;
+		if (name.startsWith("*.") && serverName.endsWith(name.slice(1))) best = Math.max(best, name.length);
+	}
+	return best;
+}
+
+function isSameMachine({ sourceIp, destinationIp }: ConnectionProperties): boolean {
+	return sourceIp === destinationIp || sourceIp === "::1" || sourceIp.startsWith("127.");
+}

@@ -1,0 +1,2 @@
+/** Authorization of connections, before anything of them is read. Spec: Envoy `extensions/filters/network/rbac/v3`. */
+export { createNetworkRbac } from "./network-rbac.ts";

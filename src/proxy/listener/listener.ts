@@ -1,0 +1,279 @@
+import { once } from "node:events";
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
+import type { StatsScope } from "../../telemetry/index.ts";
+import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
+import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
+import { createListenerStats, type ListenerStats } from "../stats/index.ts";
+import { describeConnection } from "./connection-facts.ts";
+import { type Inspection, inspectFirstBytes, needsInspection } from "./inspect.ts";
+
+/** What listeners need from the proxy around them. */
+export interface ListenerDependencies {
+	readonly clock: Clock;
+	readonly log: Log;
+	/** The root of the proxy's statistics. */
+	readonly stats: StatsScope;
+	nextConnectionId(): number;
+	/** Builds the filters of a chain. */
+	createChain(chain: FilterChainConfig, listener: ListenerConfig, stats: ListenerStats): FilterChainParts;
+	/** How long connections of replaced or removed chains may go on, milliseconds. */
+	readonly drainTimeMs: number;
+	/** Counts on top of the listener's own: connections of the whole process. */
+	onConnection?(open: boolean): void;
+}
+
+/** The chains of one version of a listener. */
+interface Generation {
+	readonly config: ListenerConfig;
+	readonly chains: readonly FilterChain[];
+	readonly defaultChain: FilterChain | undefined;
+	/** The only chain, when it takes everything. */
+	readonly only: FilterChain | undefined;
+}
+
+/** A bound address with its chains. */
+export class Listener {
+	readonly #deps: ListenerDependencies;
+	readonly #log: Log;
+	readonly #stats: ListenerStats;
+	readonly #servers: { readonly server: Server; readonly address: AddressConfig }[] = [];
+	readonly #draining = new Set<Generation>();
+	#current: Generation;
+
+	constructor(config: ListenerConfig, deps: ListenerDependencies) {
+		this.#deps = deps;
+		this.#log = deps.log.child("listener", { listener: config.name });
+		this.#stats = createListenerStats(deps.stats, nameStats(config));
+		this.#current = this.#createGeneration(config);
+	}
+
+	get config(): ListenerConfig {
+		return this.#current.config;
+	}
+
+	/** Where it really listens: the configured addresses with the ports that the system chose for 0. */
+	get boundAddresses(): readonly AddressConfig[] {
+		return this.#servers.map(({ server, address }) => {
+			const bound = server.address();
+			return address.kind === "socket" && bound !== null && typeof bound === "object"
+				? { ...address, port: bound.port }
+				: address;
+		});
+	}
+
+	get activeConnections(): number {
+		return [this.#current, ...this.#draining].reduce((sum, generation) => sum + countConnections(generation), 0);
+	}
+
+	/** Binds every address.
+	 *  @throws MeshError `LISTENER_BIND` naming the listener and the address; nothing is bound then */
+	async start(): Promise<void> {
+		const { addresses, tcpBacklog, bufferLimitBytes, bindToPort } = this.config;
+		if (!bindToPort) return;
+		for (const address of addresses) {
+			const server = createServer({
+				allowHalfOpen: true,
+				noDelay: address.kind === "socket",
+				pauseOnConnect: true,
+				highWaterMark: Math.min(bufferLimitBytes, maxHighWaterMark),
+			});
+			server.on("connection", (socket) => this.#onConnection(socket, address));
+			try {
+				if (address.kind === "pipe") rmSync(address.path, { force: true });
+				server.listen(
+					address.kind === "pipe"
+						? { path: address.path }
+						: {
+								host: address.address,
+								port: address.port,
+								ipv6Only: !address.ipv4Compatible,
+								...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}),
+							},
+				);
+				await once(server, "listening");
+				if (address.kind === "pipe" && address.mode !== 0) chmodSync(address.path, address.mode);
+			} catch (cause) {
+				this.#closeServers();
+				throw new MeshError(
+					"LISTENER_BIND",
+					`listener ${this.config.name}: cannot bind ${formatAddress(address)}: ${explainBind(cause)}`,
+					{ cause },
+				);
+			}
+			server.on("error", (error) => this.#log.warn("accept failed", { error: describeError(error) }));
+			this.#servers.push({ server, address });
+		}
+	}
+
+	/** New connections get the new chains; those of the old ones drain. */
+	replace(config: ListenerConfig): void {
+		const old = this.#current;
+		this.#current = this.#createGeneration(config);
+		this.#drainGeneration(old);
+	}
+
+	/** Accepts nothing more; open connections drain. */
+	drain(): void {
+		this.#closeServers();
+		this.#drainGeneration(this.#current);
+	}
+
+	/** Asks open connections to end with their next response, and goes on accepting. */
+	announceDrain(): void {
+		for (const chain of allChains(this.#current)) chain.drain();
+	}
+
+	close(): void {
+		this.#closeServers();
+		for (const generation of [this.#current, ...this.#draining]) {
+			for (const chain of allChains(generation)) chain.close();
+		}
+		this.#draining.clear();
+		this.#stats.scope.close();
+	}
+
+	#createGeneration(config: ListenerConfig): Generation {
+		const build = (chain: FilterChainConfig): FilterChain =>
+			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats));
+		const chains = config.filterChains.map(build);
+		const defaultChain = config.defaultFilterChain === undefined ? undefined : build(config.defaultFilterChain);
+		const only = chains.length === 1 && takesEverything(chains[0]!.config) ? chains[0] : undefined;
+		return { config, chains, defaultChain, only };
+	}
+
+	#drainGeneration(generation: Generation): void {
+		for (const chain of allChains(generation)) chain.drain();
+		if (countConnections(generation) === 0) return;
+		this.#draining.add(generation);
+		this.#deps.clock.setTimer(
+			this.#deps.drainTimeMs,
+			() => {
+				if (!this.#draining.delete(generation)) return;
+				for (const chain of allChains(generation)) chain.close();
+			},
+			{ unref: true },
+		);
+	}
+
+	#closeServers(): void {
+		for (const { server } of this.#servers.splice(0)) server.close();
+	}
+
+	#onConnection(socket: Socket, address: AddressConfig): void {
+		const { connections, worker } = this.#stats;
+		const openedAt = this.#deps.clock.now();
+		connections.downstream_cx_total.value++;
+		connections.downstream_cx_active.value++;
+		worker.downstream_cx_total.value++;
+		worker.downstream_cx_active.value++;
+		this.#deps.onConnection?.(true);
+		socket.once("close", () => {
+			connections.downstream_cx_destroy.value++;
+			connections.downstream_cx_active.value--;
+			worker.downstream_cx_active.value--;
+			connections.downstream_cx_length_ms.record(this.#deps.clock.now() - openedAt);
+			this.#deps.onConnection?.(false);
+		});
+		const generation = this.#current;
+		if (!needsInspection(generation.config.listenerFilters)) {
+			this.#choose(socket, address, generation, noInspection);
+			return;
+		}
+		connections.downstream_pre_cx_active.value++;
+		inspectFirstBytes(socket, generation.config, this.#deps.clock, (outcome) => {
+			connections.downstream_pre_cx_active.value--;
+			if (outcome.kind === "done") {
+				this.#choose(socket, address, generation, outcome.inspection);
+				return;
+			}
+			if (outcome.kind === "timed-out") connections.downstream_pre_cx_timeout.value++;
+			else if (outcome.kind === "closed") connections.downstream_listener_filter_remote_close.value++;
+			else connections.downstream_listener_filter_error.value++;
+			destroyQuietly(socket);
+		});
+	}
+
+	#choose(socket: Socket, address: AddressConfig, generation: Generation, inspection: Inspection): void {
+		const { connections } = this.#stats;
+		const facts = describeConnection(socket, address, this.#deps.nextConnectionId(), {
+			filterChainName: generation.only?.config.name ?? "",
+			listenerMetadata: generation.config.metadata,
+			serverName: inspection.serverName,
+		});
+		const chain =
+			generation.only ??
+			matchFilterChain(generation.chains, {
+				...inspection,
+				destinationIp: facts.local.ip,
+				destinationPort: facts.local.port,
+				directSourceIp: facts.directRemote.ip,
+				sourceIp: facts.remote.ip,
+				sourcePort: facts.remote.port,
+			}) ??
+			generation.defaultChain;
+		if (chain === undefined) {
+			connections.no_filter_chain_match.value++;
+			destroyQuietly(socket);
+			return;
+		}
+		chain.accept(socket, generation.only === undefined ? { ...facts, filterChainName: chain.config.name } : facts, {
+			onReady: () => undefined,
+			onFailed: (reason) => this.#log.debug("handshake failed", { remote: facts.remote.text, reason }),
+		});
+	}
+}
+
+/** Node's own default; a larger buffer per connection buys nothing. */
+const maxHighWaterMark = 64 * 1024;
+const noInspection: Inspection = { serverName: "", transportProtocol: "", applicationProtocols: [] };
+
+function destroyQuietly(socket: Socket): void {
+	socket.on("error", () => undefined);
+	socket.destroy();
+}
+
+function allChains({ chains, defaultChain }: Generation): readonly FilterChain[] {
+	return defaultChain === undefined ? chains : [...chains, defaultChain];
+}
+
+function countConnections(generation: Generation): number {
+	return allChains(generation).reduce((sum, chain) => sum + chain.activeConnections, 0);
+}
+
+function takesEverything({ match }: FilterChainConfig): boolean {
+	return (
+		match.destinationPort === undefined &&
+		match.destinationRanges.length === 0 &&
+		match.serverNames.length === 0 &&
+		match.transportProtocol === "" &&
+		match.applicationProtocols.length === 0 &&
+		match.directSourceRanges.length === 0 &&
+		match.sourceType === "any" &&
+		match.sourceRanges.length === 0 &&
+		match.sourcePorts.length === 0
+	);
+}
+
+/** The listener's part of statistics' names: its prefix, else its address as Envoy writes it. */
+function nameStats({ statPrefix, addresses }: ListenerConfig): string {
+	if (statPrefix !== "") return statPrefix;
+	const first = addresses[0];
+	if (first === undefined) return "unbound";
+	return first.kind === "pipe" ? first.path : formatAddress(first).replaceAll(":", "_");
+}
+
+/** `127.0.0.1:80`, `[::1]:80` or the path. */
+export function formatAddress(address: AddressConfig): string {
+	if (address.kind === "pipe") return address.path;
+	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+}
+
+function explainBind(cause: unknown): string {
+	const { code } = cause as NodeJS.ErrnoException;
+	if (code === "EADDRINUSE") return "the address is in use; end the process that listens there or choose another port";
+	if (code === "EACCES") return "permission denied; ports below 1024 need privileges";
+	if (code === "EADDRNOTAVAIL") return "this machine has no such address";
+	return describeError(cause);
+}
