@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
-import { type Clock, type Log, MeshError, systemClock } from "../core/index.ts";
+import { type Clock, describeError, type Log, MeshError, systemClock } from "../core/index.ts";
 import { type Authority, createAuthority } from "../identity/index.ts";
 import type { Mesh, MeshSettings } from "../model/index.ts";
 import {
@@ -209,7 +209,17 @@ interface ApplyOptions {
 
 function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, desired, log, clock }: ApplyOptions): void {
 	const startedAt = clock.now();
-	snapshots.apply(mesh);
+	try {
+		snapshots.apply(mesh);
+	} catch (error) {
+		// A mistake of ours. Proxies run on what they have; ending here would end the same way at every start.
+		log.error("mesh cannot be translated, the last good one stays", {
+			problem: describeError(error),
+			stack: (error as Error).stack,
+		});
+		metrics.counter("pilot_xds_push_context_errors").value++;
+		return;
+	}
 	convergence.changed();
 	desired.publish(mesh);
 	metrics.gauge("pilot_services").value = mesh.services.length;

@@ -24,6 +24,7 @@ const help: Readonly<Record<string, string>> = {
 	pilot_xds: "Number of proxies connected over xDS.",
 	pilot_xds_pushes: "Number of responses sent, by type.",
 	pilot_total_xds_rejects: "Number of responses that a proxy refused, by type.",
+	pilot_xds_push_context_errors: "Number of times the mesh could not be translated.",
 	pilot_services: "Number of services in the mesh.",
 	pilot_proxy_convergence_time: "Time from a change until a proxy acknowledged all of it, in seconds.",
 	citadel_server_csr_count: "Number of signing requests.",

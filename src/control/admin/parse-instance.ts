@@ -17,6 +17,7 @@ export interface Registration {
 
 const minLeaseMs = 1_000;
 const maxLeaseMs = 3_600_000;
+const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const maxListLength = 10_000;
 
 const healths: readonly InstanceHealth[] = ["starting", "ready", "unready", "draining"];
@@ -107,8 +108,8 @@ function createFieldReader(value: unknown, path: string, problems: Problem[]): F
 		has: (field) => fields[field] !== undefined,
 		text(field) {
 			const given = fields[field];
-			if (typeof given === "string" && given !== "" && given.length <= 253) return given;
-			refuse(field, "must be text of 1 to 253 characters");
+			if (typeof given === "string" && given.length <= 253 && namePattern.test(given)) return given;
+			refuse(field, "must be a name of at most 253 letters, digits, '.', '_' and '-'");
 			return "";
 		},
 		address(field) {

@@ -9,7 +9,7 @@ import { buildSnapshot } from "./node-view.ts";
 /** The newest mesh as snapshots: one per namespace ahead, one per proxy when it asks. */
 export interface SnapshotStore extends SnapshotSource {
 	/** Takes over a mesh and tells the listeners. Objects that did not change should be the same objects: then nothing that
-	 *  only depends on them is built again. */
+	 *  only depends on them is built again. When it throws, the mesh before stays in use. */
 	apply(mesh: Mesh): void;
 	/** The mesh in use; undefined before the first `apply`. */
 	index(): MeshIndex | undefined;
@@ -34,12 +34,14 @@ export function createSnapshotStore(): SnapshotStore {
 	return {
 		apply(mesh) {
 			memo.advance();
-			const meshIndex = createMeshIndex(mesh);
-			index = meshIndex;
-			views = new Map();
+			const newIndex = createMeshIndex(mesh);
 			// Every namespace that has something in it, so that its problems show before a proxy connects.
-			const found = listNamespaces(mesh).flatMap((namespace) => viewOf(meshIndex, namespace).problems);
-			problems = uniqueProblems(found);
+			const newViews = new Map(
+				listNamespaces(mesh).map((namespace) => [namespace, buildNamespaceView(newIndex, namespace, memo)]),
+			);
+			problems = uniqueProblems([...newViews.values()].flatMap((view) => view.problems));
+			index = newIndex;
+			views = newViews;
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {

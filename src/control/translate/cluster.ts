@@ -4,7 +4,7 @@ import {
 	Cluster_DiscoveryType,
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { formatSpiffeId, type Service, type ServicePort, type TrafficPolicy } from "../../model/index.ts";
+import type { Service, ServicePort, TrafficPolicy } from "../../model/index.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, stringMatcher } from "./messages.ts";
 import { hostOf, outboundClusterName, serverNameOf } from "./names.ts";
@@ -54,6 +54,6 @@ function peersOf(index: MeshIndex, service: Service) {
 	const accounts = index.serviceAccountsOf(service);
 	if (accounts.length === 0) return [stringMatcher("prefix", `spiffe://${trustDomain}/ns/${service.namespace}/sa/`)];
 	return accounts.map((serviceAccount) =>
-		stringMatcher("exact", formatSpiffeId({ trustDomain, namespace: service.namespace, serviceAccount })),
+		stringMatcher("exact", `spiffe://${trustDomain}/ns/${service.namespace}/sa/${serviceAccount}`),
 	);
 }

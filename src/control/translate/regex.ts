@@ -17,12 +17,15 @@ export function findRegexFault(regex: string): string | undefined {
 }
 
 function findUnsupported(regex: string): string | undefined {
+	let isInClass = false;
 	for (let position = 0; position < regex.length; position++) {
 		const rest = regex.slice(position, position + 4);
 		if (rest[0] === "\\") {
 			if (/^\\[1-9k]/.test(rest)) return "backreference";
 			position++;
-		} else if (/^\(\?[=!]/.test(rest)) return "lookahead";
+		} else if (isInClass) isInClass = rest[0] !== "]";
+		else if (rest[0] === "[") isInClass = true;
+		else if (/^\(\?[=!]/.test(rest)) return "lookahead";
 		else if (/^\(\?<[=!]/.test(rest)) return "lookbehind";
 	}
 	for (const [, low, , high] of regex.matchAll(/\{(\d+)(,(\d*))?\}/g))
