@@ -117,7 +117,7 @@ export function computeQuantiles(bins: readonly Bin[]): number[] {
 export function computeSum(bins: readonly Bin[]): number {
 	return bins.reduce((sum, { lower, width, count }) => {
 		const upper = lower + width;
-		return lower === 0 ? sum : sum + ((2 * lower * upper) / (lower + upper)) * count;
+		return lower === 0 ? sum : sum + (lower + width * (lower / (lower + upper))) * count;
 	}, 0);
 }
 

@@ -20,6 +20,12 @@ export interface PrometheusFormatter {
 	format(registry: MetricsRegistry, selection?: StatsSelection): string;
 }
 
+/** `group` is the dotted name without tags, which series of one `# TYPE` line share and by which the lines are sorted. */
+interface Identity {
+	readonly group: string;
+	readonly labels: string;
+}
+
 interface Line {
 	readonly labels: string;
 	readonly value: string;
@@ -27,42 +33,44 @@ interface Line {
 
 /** Creates a formatter that takes each dotted name apart once and remembers the result while the name is there. */
 export function createPrometheusFormatter(tagsOf: (statName: string) => TaggedName): PrometheusFormatter {
-	let known = new Map<string, { family: string; labels: string }>();
+	let known = new Map<string, Identity>();
 	return {
 		format(registry, selection = {}) {
 			const seen: typeof known = new Map();
-			const identify = (name: string): { family: string; labels: string } => {
+			const identify = (name: string): Identity => {
 				let identity = known.get(name) ?? seen.get(name);
 				if (identity === undefined) {
 					const tagged = tagsOf(name);
-					identity = { family: `envoy_${sanitizeMetricName(tagged.name)}`, labels: formatLabels(tagged.tags) };
+					identity = { group: tagged.name, labels: formatLabels(tagged.tags) };
 				}
 				seen.set(name, identity);
 				return identity;
 			};
 			const out: string[] = [];
 			const writeNumbers = (type: "counter" | "gauge", metrics: readonly { name: string; value: number }[]): void => {
-				const families = new Map<string, Line[]>();
+				const groups = new Map<string, Line[]>();
 				for (const metric of metrics) {
-					const { family, labels } = identify(metric.name);
+					const { group, labels } = identify(metric.name);
 					if (!isSelected(metric.name, metric.value !== 0, selection)) continue;
-					addTo(families, family, { labels, value: formatValue(metric.value) });
+					addTo(groups, group, { labels, value: formatValue(metric.value) });
 				}
-				for (const [family, lines] of sorted(families)) {
+				for (const [group, lines] of sorted(groups)) {
+					const family = familyOf(group);
 					out.push(`# TYPE ${family} ${type}\n`);
 					for (const line of lines) out.push(`${family}{${line.labels}} ${line.value}\n`);
 				}
 			};
 			writeNumbers("counter", registry.counters());
 			writeNumbers("gauge", registry.gauges());
-			const families = new Map<string, { labels: string; histogram: Histogram }[]>();
+			const groups = new Map<string, { labels: string; histogram: Histogram }[]>();
 			for (const histogram of registry.histograms()) {
-				const { family, labels } = identify(histogram.name);
+				const { group, labels } = identify(histogram.name);
 				// As Envoy: a histogram that was never used is not shown.
 				if (!isSelected(histogram.name, histogram.count > 0, { ...selection, usedOnly: true })) continue;
-				addTo(families, family, { labels, histogram });
+				addTo(groups, group, { labels, histogram });
 			}
-			for (const [family, members] of sorted(families)) {
+			for (const [group, members] of sorted(groups)) {
+				const family = familyOf(group);
 				out.push(`# TYPE ${family} histogram\n`);
 				for (const { labels, histogram } of members) out.push(formatHistogram(family, labels, histogram));
 			}
@@ -117,8 +125,8 @@ function formatLabels(labels: readonly Label[]): string {
 	return labels.map(([name, value]) => `${sanitizeLabelName(name)}="${escapeLabelValue(value)}"`).join(",");
 }
 
-function sanitizeMetricName(name: string): string {
-	return name.replace(/[^a-zA-Z0-9_]/g, "_");
+function familyOf(group: string): string {
+	return `envoy_${group.replace(/[^a-zA-Z0-9_]/g, "_")}`;
 }
 
 function sanitizeLabelName(name: string): string {
