@@ -64,7 +64,10 @@ export const plainTranslators: Translators = {
 				const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
 				const manager = any === undefined ? undefined : anyUnpack(any, HttpConnectionManagerSchema);
 				const name = manager?.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
-				return { kind: "http-connection-manager", config: { routes: { kind: "rds", name, source: ads } } };
+				return {
+					kind: "http-connection-manager",
+					config: { statPrefix: manager?.statPrefix, routes: { kind: "rds", name, source: ads } },
+				};
 			}),
 			transportSocket: chain.transportSocket === undefined ? { kind: "raw-buffer" } : { kind: "tls", tls: tlsOverSds },
 		}));

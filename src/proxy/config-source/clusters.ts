@@ -3,6 +3,7 @@ import { ClusterLoadAssignmentSchema } from "../../api/gen/envoy/config/endpoint
 import type { Log } from "../../core/index.ts";
 import { clusterType, endpointType, type RefusedResource, type ResourceUpdate } from "../../xds/client/index.ts";
 import type { AssignmentConfig, ClusterConfig } from "../runtime-config/index.ts";
+import type { ConfigEvents } from "./events.ts";
 import { hasInlineKey, listClusterSecrets, type Reference } from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
 import type { AssignmentTarget, ClusterTarget, PreparedCluster } from "./targets.ts";
@@ -20,6 +21,7 @@ export interface ClustersDeps {
 	readonly onReferencesChanged: () => void;
 	/** The number of clusters that warm went to or from zero. */
 	readonly onWarmingChanged: (warming: boolean) => void;
+	readonly events: ConfigEvents;
 	readonly log: Log;
 }
 
@@ -80,6 +82,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		prepared.onWarm(() => {
 			if (warming.get(config.name) !== entry) return;
 			warming.delete(config.name);
+			deps.events.clusterActivated(active.has(config.name));
 			active.set(config.name, config);
 			prepared.activate();
 			log.debug("cluster is active", { cluster: config.name });
@@ -98,6 +101,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	/** After any change: tells who wants to know. */
 	function settle(): void {
 		if (inBatch) return;
+		deps.events.clusterCounts(active.size, warming.size);
 		if (paused !== warming.size > 0) {
 			paused = warming.size > 0;
 			deps.onWarmingChanged(paused);
@@ -125,7 +129,9 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	function remove(name: string): void {
 		cancelWarming(name);
 		book.remove(clusterType, name);
-		if (active.delete(name)) target.removeClusters([name]);
+		if (!active.delete(name)) return;
+		target.removeClusters([name]);
+		deps.events.clusterRemoved();
 	}
 
 	return {

@@ -18,6 +18,7 @@ import { createTestPki, type TestCertificate } from "../../../test/support/pki.t
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { makeAssignment, makeCluster, makeListener, makeRoutes } from "../../../test/support/xds-resources.ts";
 import { type Clock, createSeededRandom, MeshError, silentLog, systemClock } from "../../core/index.ts";
+import { createMetricsRegistry } from "../../telemetry/index.ts";
 import { clusterType, endpointType, listenerType, routeType, secretType } from "../../xds/client/index.ts";
 import { createFileWatcher } from "../file-watcher/index.ts";
 import type { BootstrapConfig } from "../runtime-config/index.ts";
@@ -36,7 +37,7 @@ for (const delta of [true, false]) {
 
 	test(`${form}: a start ends when clusters have endpoints and listeners their routes, in that order`, async (t) => {
 		const management = await startManagementServer(t, shop);
-		const { source, targets } = openSource(t, makeBootstrapConfig(management.port, {}, delta));
+		const { source, statOf, targets } = openSource(t, makeBootstrapConfig(management.port, {}, delta));
 		await source.start();
 		assert.deepEqual(targets.events, [
 			"cluster xds: no assignment",
@@ -46,6 +47,11 @@ for (const delta of [true, false]) {
 			"listener entry",
 		]);
 		await eventually(() => assertSynced(management));
+		assert.equal(statOf("cluster_manager.cds.update_success"), 1);
+		assert.equal(statOf("cluster_manager.active_clusters"), 3);
+		assert.equal(statOf("listener_manager.lds.update_success"), 1);
+		assert.equal(statOf("http.entry.rds.routes.config_reload"), 1);
+		assert.equal(statOf("control_plane.connected_state"), 1);
 
 		targets.events.length = 0;
 		management.set({ assignments: [makeAssignment("a", [1]), makeAssignment("empty", [])] });
@@ -303,11 +309,17 @@ function openSource(
 	t: TestContext,
 	bootstrap: BootstrapConfig,
 	options: { clock?: Clock; stateFolder?: string; lastGoodAfterMs?: number } = {},
-): { source: ConfigSource; targets: RecordingTargets; secrets: SecretStore } {
+): {
+	source: ConfigSource;
+	targets: RecordingTargets;
+	secrets: SecretStore;
+	statOf: (name: string) => number | undefined;
+} {
 	const clock = options.clock ?? systemClock;
 	const files = createFileWatcher({ clock, log: silentLog });
 	const secrets = createSecretStore({ files, log: silentLog, environment: {} });
 	const targets = createRecordingTargets();
+	const registry = createMetricsRegistry();
 	const source = createConfigSource({
 		bootstrap,
 		translators: plainTranslators,
@@ -317,6 +329,7 @@ function openSource(
 		clock,
 		random: createSeededRandom(1),
 		log: silentLog,
+		stats: registry.root,
 		version: "test",
 		...(options.stateFolder === undefined ? {} : { stateFolder: options.stateFolder }),
 		...(options.lastGoodAfterMs === undefined ? {} : { lastGoodAfterMs: options.lastGoodAfterMs }),
@@ -326,5 +339,7 @@ function openSource(
 		secrets.close();
 		files.close();
 	});
-	return { source, targets, secrets };
+	const statOf = (name: string): number | undefined =>
+		[...registry.counters(), ...registry.gauges()].find((metric) => metric.name === name)?.value;
+	return { source, targets, secrets, statOf };
 }

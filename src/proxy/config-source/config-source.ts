@@ -1,5 +1,6 @@
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { type Clock, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
+import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
 	endpointType,
@@ -13,6 +14,7 @@ import type { FileWatcher } from "../file-watcher/index.ts";
 import type { BootstrapConfig, ConfigSourceConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { createClusters } from "./clusters.ts";
+import { createConfigEvents } from "./events.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
 import { createListeners } from "./listeners.ts";
 import {
@@ -36,6 +38,8 @@ export interface ConfigSourceOptions {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Log;
+	/** The root of the proxy's statistics. */
+	readonly stats: StatsScope;
 	/** The version that management servers are told. */
 	readonly version: string;
 	/** Where the last good configuration is kept; it is not kept without. */
@@ -67,6 +71,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	const { bootstrap, clock, secrets, targets, translators } = options;
 	const log = options.log.child("config-source");
 	const book = createResourceBook(() => clock.wall());
+	const events = createConfigEvents(options.stats, clock);
 	const warmups = createWarmups(clock);
 	const hasSecret = (name: string): boolean => secrets.get(name) !== undefined;
 	let resumeClusters: (() => void) | undefined;
@@ -88,6 +93,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			resumeClusters?.();
 			resumeClusters = warming && !closed ? sources.pause(clusterType) : undefined;
 		},
+		events,
 		log,
 	});
 	const listeners = createListeners({
@@ -98,9 +104,16 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		hasRoute: (name) => routes.has(name),
 		hasSecret,
 		onReferencesChanged: follow,
+		events,
 		log,
 	});
-	const sources = createSources({ ...options, log, apply, missing });
+	const sources = createSources({
+		...options,
+		log,
+		apply,
+		missing,
+		connectionChanged: (connected) => events.connectionChanged(connected),
+	});
 	const lastGood: LastGood | undefined =
 		options.stateFolder === undefined
 			? undefined
@@ -116,8 +129,13 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	function follow(): void {
 		if (closed) return;
 		const routeReferences = listeners.routeReferences();
+		const secretReferences = [...clusters.secretReferences(), ...listeners.secretReferences()];
+		events.retain(
+			routeReferences,
+			secretReferences.map(({ name }) => name),
+		);
 		sources.want(endpointType, clusters.assignmentReferences());
-		sources.want(secretType, [...clusters.secretReferences(), ...listeners.secretReferences()]);
+		sources.want(secretType, secretReferences);
 		sources.want(routeType, routeReferences);
 		routes.keepOnly(new Set(routeReferences.map(({ name }) => name)));
 	}
@@ -125,7 +143,9 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	async function apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<readonly RefusedResource[]> {
 		if (closed) return [];
 		const whole = origin === "server" ? withoutRestored(update) : update;
+		const began = clock.now();
 		const refused = await dispatch(whole, origin);
+		events.updated(whole, refused, clock.now() - began);
 		arrivals.arrived(update.typeUrl);
 		if (origin === "server") lastGood?.changed();
 		return refused;
@@ -145,7 +165,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			case routeType:
 				return routes.apply(update, origin);
 			case secretType:
-				return applySecrets(update);
+				return applySecrets(update, origin);
 			default:
 				return update.added.map(({ name }) => ({ name, problem: `type ${update.typeUrl} is not supported` }));
 		}
@@ -160,13 +180,16 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		return { ...update, removed: [...update.removed, ...[...names].filter((name) => !present.has(name))] };
 	}
 
-	function applySecrets(update: ResourceUpdate): readonly RefusedResource[] {
+	function applySecrets(update: ResourceUpdate, origin: ResourceOrigin): readonly RefusedResource[] {
 		const refused: RefusedResource[] = [];
-		for (const { name, value, version } of update.added) {
+		for (const resource of update.added) {
+			const { name, value, version } = resource;
 			const translated = translatePacked(SecretSchema, value, translators.secret);
 			const problems = translated.ok ? secrets.apply(translated.value) : translated.problems;
-			if (problems.length === 0) warmups.meet("secret", name);
-			else {
+			if (problems.length === 0) {
+				book.accept(secretType, resource, origin, false);
+				warmups.meet("secret", name);
+			} else {
 				const problem = formatProblems(problems);
 				refused.push({ name, problem });
 				book.refuse(secretType, name, version, problem);
@@ -183,10 +206,12 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	/** Subscribes to all of a type and resolves when the first of it came, or the wait for it ended. */
 	async function fetch(typeUrl: string, source: ConfigSourceConfig | undefined): Promise<void> {
 		if (source === undefined) return;
+		events.subscribed(typeUrl);
 		sources.wantAll(typeUrl, source);
 		const inTime = await arrivals.first(typeUrl, source.initialFetchTimeoutMs, clock);
-		if (!inTime)
-			log.warn("no configuration in time, going on without", { typeUrl, afterMs: source.initialFetchTimeoutMs });
+		if (inTime) return;
+		events.timedOut(typeUrl);
+		log.warn("no configuration in time, going on without", { typeUrl, afterMs: source.initialFetchTimeoutMs });
 	}
 
 	/** Clusters and what belongs to them at once; listeners when their turn comes. */

@@ -7,7 +7,14 @@ import {
 	type ResourceUpdate,
 } from "../../xds/client/index.ts";
 import type { ListenerConfig } from "../runtime-config/index.ts";
-import { hasInlineKey, listListenerSecrets, listRouteReferences, type Reference } from "./references.ts";
+import type { ConfigEvents } from "./events.ts";
+import {
+	hasInlineKey,
+	listListenerSecrets,
+	listRouteReferences,
+	type Reference,
+	type RouteReference,
+} from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
 import type { ListenerTarget, ResourceProblem } from "./targets.ts";
 import { formatProblems, type Translators, translatePacked } from "./translators.ts";
@@ -21,6 +28,7 @@ export interface ListenersDeps {
 	readonly hasRoute: (name: string) => boolean;
 	readonly hasSecret: (name: string) => boolean;
 	readonly onReferencesChanged: () => void;
+	readonly events: ConfigEvents;
 	readonly log: Log;
 }
 
@@ -29,7 +37,7 @@ export interface Listeners {
 	/** Resolves with those that could not be bound. */
 	addStatic(configs: readonly ListenerConfig[]): Promise<readonly ResourceProblem[]>;
 	apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<RefusedResource[]>;
-	routeReferences(): Reference[];
+	routeReferences(): RouteReference[];
 	secretReferences(): Reference[];
 	/** Resolves once no listener warms and none is being applied. */
 	whenWarm(): Promise<void>;
@@ -123,6 +131,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
 
 	function settle(): void {
 		deps.onReferencesChanged();
+		deps.events.listenersWarming(warming.size);
 		if (warming.size > 0) return;
 		const callbacks = warmCallbacks;
 		warmCallbacks = [];
@@ -165,6 +174,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
 				book.remove(listenerType, name);
 			}
 			deps.onReferencesChanged();
+			deps.events.listenersWarming(warming.size);
 			const problems = await activate(
 				entries.filter(({ isReady }) => isReady),
 				removed,

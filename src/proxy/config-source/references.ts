@@ -12,12 +12,18 @@ export interface Reference {
 	readonly source: ConfigSourceConfig;
 }
 
+/** A route configuration that a listener gets over RDS. */
+export interface RouteReference extends Reference {
+	/** Of the HTTP connection manager that uses it. */
+	readonly statPrefix: string;
+}
+
 /** The route configurations that a listener gets over RDS. */
-export function listRouteReferences(listener: ListenerConfig): Reference[] {
+export function listRouteReferences(listener: ListenerConfig): RouteReference[] {
 	return chainsOf(listener).flatMap((chain) =>
 		chain.filters.flatMap((filter) =>
 			filter.kind === "http-connection-manager" && filter.config.routes.kind === "rds"
-				? [{ name: filter.config.routes.name, source: filter.config.routes.source }]
+				? [{ ...filter.config.routes, statPrefix: filter.config.statPrefix }]
 				: [],
 		),
 	);

@@ -30,6 +30,8 @@ export interface SourcesDeps {
 	readonly version: string;
 	apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<readonly RefusedResource[]>;
 	missing(typeUrl: string, names: readonly string[]): void;
+	/** The first answer of the aggregated stream came, or it ended. */
+	connectionChanged(connected: boolean): void;
 }
 
 /** Every place that resources come from: management servers and files. */
@@ -70,7 +72,7 @@ export function createSources(deps: SourcesDeps): Sources {
 			variant: api.delta ? "delta" : "state-of-the-world",
 			node,
 			nodeOnFirstMessageOnly: api.setNodeOnFirstMessageOnly,
-			consumer,
+			consumer: typeUrl === undefined ? { ...consumer, connectionChanged: deps.connectionChanged } : consumer,
 			clock: deps.clock,
 			random: deps.random,
 			log: deps.log,
