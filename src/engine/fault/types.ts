@@ -32,15 +32,12 @@ export interface FaultConfig {
 	readonly headers: readonly HeaderMatcher[];
 	/** -1 for no bound. */
 	readonly maxActiveFaults: number;
-	/** Runtime key of each override; empty for Envoy's default key. */
+	/** Runtime keys that override a duration, a status, the bound. */
 	readonly runtimeKeys: {
-		readonly delayPercent: string;
 		readonly delayDuration: string;
-		readonly abortPercent: string;
 		readonly abortHttpStatus: string;
 		readonly abortGrpcStatus: string;
 		readonly maxActiveFaults: string;
-		readonly responseRateLimitPercent: string;
 	};
 	readonly disableDownstreamClusterStats: boolean;
 }

@@ -1,6 +1,5 @@
 import type { Metadata } from "../matcher/metadata.ts";
 import type { MetadataCriteria } from "../matcher/types.ts";
-import type { RuntimeFraction } from "../runtime/runtime.ts";
 
 /** What a balancer needs to know of a host; the proxy's hosts carry more. Changed in place by their owner. */
 export interface BalancedHost {
@@ -61,16 +60,10 @@ export interface CommonBalancerConfig {
 	readonly healthyPanicThreshold: number;
 	readonly localityWeighted: boolean;
 	readonly zoneAware:
-		| {
-				readonly routingEnabled: RuntimeFraction | undefined;
-				readonly minClusterSize: number;
-				readonly failTrafficOnPanic: boolean;
-		  }
+		| { readonly routingEnabledPercent: number; readonly minClusterSize: number; readonly failTrafficOnPanic: boolean }
 		| undefined;
 	readonly ignoreNewHostsUntilFirstHealthCheck: boolean;
 	readonly closeConnectionsOnHostSetChange: boolean;
-	/** 140 by default. */
-	readonly overprovisioningFactor: number;
 }
 
 /** `envoy.config.cluster.v3.Cluster.LbSubsetConfig`. */

@@ -1,4 +1,4 @@
-import type { HeaderMatcher, MetadataMatcher } from "../matcher/types.ts";
+import type { HeaderMatcher, MetadataCriteria } from "../matcher/types.ts";
 
 /** Conditions of `retry_on`, one bit each. */
 export const RetryOn = {
@@ -53,4 +53,4 @@ export interface RateLimitedBackOff {
 export type RetryHostPredicate =
 	| { readonly kind: "previous-hosts" }
 	| { readonly kind: "omit-canary-hosts" }
-	| { readonly kind: "omit-host-metadata"; readonly matchers: readonly MetadataMatcher[] };
+	| { readonly kind: "omit-host-metadata"; readonly criteria: MetadataCriteria };

@@ -42,6 +42,8 @@ export type {
 	NetworkFilterConfig,
 	NetworkRbacConfig,
 } from "./listener-config.ts";
+export type { TranslateOptions } from "./scope.ts";
+export { type MessageSupport, supportOf, supportTable } from "./support-table.ts";
 export type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 export type {
 	CommonTlsConfig,
@@ -58,3 +60,11 @@ export type {
 	ValidationContextConfig,
 	ValidationSource,
 } from "./tls-config.ts";
+export {
+	translateAssignment,
+	translateBootstrap,
+	translateCluster,
+	translateListener,
+	translateRouteConfiguration,
+	translateSecret,
+} from "./translate.ts";

@@ -1,0 +1,105 @@
+import { create } from "@bufbuild/protobuf";
+import type { Bootstrap, RuntimeLayer as LayerMessage } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { StatsConfig } from "../../api/gen/envoy/config/metrics/v3/stats_pb.js";
+import { defaultAccessLogFormat } from "../../engine/format/index.ts";
+import { type JsonObject, matchString, translateRe2 } from "../../engine/matcher/index.ts";
+import { readAccessLogs } from "./access-log.ts";
+import type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
+import { readCluster } from "./cluster.ts";
+import { readApiConfigSource, readConfigSource } from "./config-source.ts";
+import { readListener } from "./listener.ts";
+import { readStringMatcher } from "./matchers.ts";
+import { Scope } from "./scope.ts";
+import { readSecret } from "./tls.ts";
+import { readFormat, readIpAddress, toMs } from "./values.ts";
+
+/** Translates a bootstrap message. Inline routes are checked against the static clusters. */
+export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig {
+	const statics = message.staticResources;
+	const at = scope.at("static_resources");
+	const clusterNames = new Set((statics?.clusters ?? []).map((cluster) => cluster.name));
+	// A cluster of CDS may come later; Envoy checks inline routes against the static ones all the same.
+	const checked = new Scope(at.path, at.problems, { ...at.options, hasCluster: (name) => clusterNames.has(name) });
+	checkUnique(
+		(statics?.clusters ?? []).map((cluster) => cluster.name),
+		at,
+		"clusters",
+		"cluster",
+	);
+	const dynamic = message.dynamicResources;
+	const dynamicScope = new Scope(scope.at("dynamic_resources").path, scope.problems, checked.options);
+	return {
+		node: message.node ?? create(NodeSchema),
+		clusters: (statics?.clusters ?? []).flatMap(
+			(cluster, index) => readCluster(cluster, at.at("clusters", index)) ?? [],
+		),
+		listeners: (statics?.listeners ?? []).map((listener, index) =>
+			readListener(listener, checked.at("listeners", index)),
+		),
+		secrets: (statics?.secrets ?? []).flatMap((secret, index) => readSecret(secret, at.at("secrets", index)) ?? []),
+		lds:
+			dynamic?.ldsConfig === undefined ? undefined : readConfigSource(dynamic.ldsConfig, dynamicScope.at("lds_config")),
+		cds:
+			dynamic?.cdsConfig === undefined ? undefined : readConfigSource(dynamic.cdsConfig, dynamicScope.at("cds_config")),
+		ads:
+			dynamic?.adsConfig === undefined
+				? undefined
+				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
+		admin: readAdmin(message, scope.at("admin")),
+		localClusterName: message.clusterManager?.localClusterName ?? "",
+		runtimeLayers: (message.layeredRuntime?.layers ?? []).flatMap(readLayer),
+		...readStats(message.statsConfig, scope.at("stats_config")),
+		statsFlushIntervalMs: toMs(message.statsFlushInterval, 5000),
+		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
+	};
+}
+
+function checkUnique(names: readonly string[], scope: Scope, field: string, noun: string): void {
+	const seen = new Set<string>();
+	for (const [index, name] of names.entries()) {
+		if (seen.has(name)) scope.at(field, index).at("name").report(`duplicate ${noun} '${name}'`);
+		seen.add(name);
+	}
+}
+
+function readAdmin(message: Bootstrap, scope: Scope): BootstrapConfig["admin"] {
+	const { admin } = message;
+	if (admin?.address === undefined) return undefined;
+	const address = readIpAddress(admin.address, scope.at("address"));
+	if (address === undefined) return undefined;
+	const accessLogs = readAccessLogs(admin.accessLog, scope, "access_log");
+	if (admin.accessLogPath !== "") {
+		const formatter = readFormat(defaultAccessLogFormat, scope);
+		accessLogs.push({ name: "", filter: undefined, formatter, sink: { kind: "file", path: admin.accessLogPath } });
+	}
+	return { address, accessLogs };
+}
+
+function readLayer(message: LayerMessage): RuntimeLayer[] {
+	const { name, layerSpecifier } = message;
+	if (layerSpecifier.case === "staticLayer")
+		return [{ kind: "static", name, values: layerSpecifier.value as JsonObject }];
+	return layerSpecifier.case === "adminLayer" ? [{ kind: "admin", name }] : [];
+}
+
+function readStats(
+	message: StatsConfig | undefined,
+	scope: Scope,
+): Pick<BootstrapConfig, "statsTags" | "useDefaultTags" | "histogramBuckets"> {
+	return {
+		useDefaultTags: message?.useAllDefaultTags ?? true,
+		statsTags: (message?.statsTags ?? []).map(({ tagName: name, tagValue }, index) => {
+			const at = scope.at("stats_tags", index);
+			if (tagValue.case !== "regex") return { name, regex: undefined, fixedValue: tagValue.value };
+			const translated = translateRe2(tagValue.value);
+			if (!translated.ok) at.at("regex").report(`invalid regex '${tagValue.value}': ${translated.problem}`);
+			const regex = translated.ok ? new RegExp(translated.source, translated.flags) : undefined;
+			return { name, regex, fixedValue: undefined };
+		}),
+		histogramBuckets: (message?.histogramBucketSettings ?? []).map((setting, index) => {
+			const matcher = readStringMatcher(setting.match, scope.at("histogram_bucket_settings", index).at("match"));
+			return { matches: (name: string) => matchString(matcher, name), buckets: setting.buckets };
+		}),
+	};
+}

@@ -1,0 +1,59 @@
+import type { DescField, DescMessage, DescOneof, Message } from "@bufbuild/protobuf";
+import { isFieldSet } from "@bufbuild/protobuf";
+import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
+import { apiRegistry } from "../../api/index.ts";
+import type { Problem } from "../../core/index.ts";
+import { checkFieldRules, checkOneofRules } from "./check-rules.ts";
+import { supportOf } from "./support-table.ts";
+
+/** Walks a message and everything in it, extensions included, and reports every set field that is not supported and every value
+ *  that breaks the protobuf's own validation rules. */
+export function checkMessage(schema: DescMessage, message: Message, path: string, problems: Problem[]): void {
+	for (const oneof of schema.oneofs) checkOneofRules(oneof, readOneof(message, oneof) !== undefined, path, problems);
+	for (const field of schema.fields) {
+		const isSet = isFieldSet(message, field);
+		const at = path === "" ? field.name : `${path}.${field.name}`;
+		const value = isSet || field.oneof === undefined ? readField(message, field) : undefined;
+		const isSupported = !isSet || supportOf(schema.typeName, field.name) !== "refused";
+		if (!isSupported) problems.push({ path: at, problem: "this field is not supported" });
+		if (isSupported && (isSet || field.oneof === undefined)) checkFieldRules(field, value, isSet, at, problems);
+		if (isSet && supportOf(schema.typeName, field.name) === "works") descend(field, value, at, problems);
+	}
+}
+
+function descend(field: DescField, value: unknown, path: string, problems: Problem[]): void {
+	if (field.fieldKind === "message") {
+		descendInto(field.message, value as Message, path, problems);
+	} else if (field.fieldKind === "list" && field.listKind === "message") {
+		for (const [index, element] of (value as Message[]).entries()) {
+			descendInto(field.message, element, `${path}[${index}]`, problems);
+		}
+	} else if (field.fieldKind === "map" && field.mapKind === "message") {
+		for (const [key, element] of Object.entries(value as Record<string, Message>)) {
+			descendInto(field.message, element, `${path}[${JSON.stringify(key)}]`, problems);
+		}
+	}
+}
+
+function descendInto(schema: DescMessage, message: Message, path: string, problems: Problem[]): void {
+	if (schema.typeName === "google.protobuf.Any") {
+		const unpacked = anyUnpack(message as Any, apiRegistry);
+		const inner = unpacked === undefined ? undefined : apiRegistry.getMessage(unpacked.$typeName);
+		// An unknown type is for the translation to judge: it knows which extensions are optional.
+		if (unpacked !== undefined && inner !== undefined) checkMessage(inner, unpacked, path, problems);
+	} else if (!schema.typeName.startsWith("google.protobuf.")) {
+		checkMessage(schema, message, path, problems);
+	}
+}
+
+function readField(message: Message, field: DescField): unknown {
+	const fields = message as unknown as Record<string, unknown>;
+	if (field.oneof === undefined) return fields[field.localName];
+	const chosen = readOneof(message, field.oneof);
+	return chosen?.case === field.localName ? chosen.value : undefined;
+}
+
+function readOneof(message: Message, oneof: DescOneof): { readonly case: string; readonly value: unknown } | undefined {
+	const chosen = (message as unknown as Record<string, { case: string | undefined; value: unknown }>)[oneof.localName];
+	return chosen?.case === undefined ? undefined : (chosen as { case: string; value: unknown });
+}

@@ -1,0 +1,342 @@
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import type {
+	CircuitBreakers,
+	CircuitBreakers_Thresholds,
+} from "../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
+import {
+	type Cluster,
+	Cluster_DiscoveryType,
+	Cluster_DnsLookupFamily,
+} from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { OutlierDetection } from "../../api/gen/envoy/config/cluster/v3/outlier_detection_pb.js";
+import { RoutingPriority } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { ClusterConfig as AggregateMessage } from "../../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
+import type { HttpProtocolOptions } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { apiRegistry } from "../../api/index.ts";
+import type { CircuitBreakersConfig, CircuitBreakerThresholds } from "../../engine/circuit-breaker/index.ts";
+import type { JsonObject } from "../../engine/matcher/index.ts";
+import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
+import type {
+	AssignmentConfig,
+	ClusterConfig,
+	ClusterDiscovery,
+	DnsConfig,
+	UpstreamHttpConfig,
+} from "./cluster-config.ts";
+import { readConfigSource } from "./config-source.ts";
+import { readAssignment } from "./endpoints.ts";
+import { readHealthCheck } from "./health-check.ts";
+import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
+import { readBalancing, readSubsets } from "./load-balancing.ts";
+import type { Scope } from "./scope.ts";
+import { readUpstreamSocket } from "./tls.ts";
+import { readMetadata, toMs, unpackExtension } from "./values.ts";
+
+/** Translates a cluster; undefined when it cannot be told how its hosts are found. */
+export function readCluster(message: Cluster, scope: Scope): ClusterConfig | undefined {
+	const discovery = readDiscovery(message, scope);
+	const { balancer, common } = readBalancing(message, scope);
+	if (discovery?.kind === "original-dst" && balancer.kind !== "cluster-provided") {
+		scope.at("lb_policy").report("clusters of type ORIGINAL_DST need lb_policy CLUSTER_PROVIDED");
+	}
+	if (
+		balancer.kind === "cluster-provided" &&
+		discovery !== undefined &&
+		discovery.kind !== "original-dst" &&
+		discovery.kind !== "aggregate"
+	) {
+		scope.at("lb_policy").report("CLUSTER_PROVIDED is for clusters that bring a balancer");
+	}
+	const rest = readRest(message, scope);
+	const socket = readUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
+	if (discovery === undefined) return undefined;
+	return {
+		name: message.name,
+		statName: (message.altStatName === "" ? message.name : message.altStatName).replaceAll(":", "_"),
+		discovery,
+		balancer,
+		commonBalancer: common,
+		subsets: readSubsets(message),
+		transportSocket: socket,
+		...rest,
+	};
+}
+
+function readRest(
+	message: Cluster,
+	scope: Scope,
+): Omit<
+	ClusterConfig,
+	"name" | "statName" | "discovery" | "balancer" | "commonBalancer" | "subsets" | "transportSocket"
+> {
+	const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
+	return {
+		connectTimeoutMs: toMs(message.connectTimeout, 5000),
+		bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
+		circuitBreakers: readCircuitBreakers(message.circuitBreakers),
+		outlierDetection:
+			message.outlierDetection === undefined ? undefined : readOutlierDetection(message.outlierDetection),
+		healthChecks: message.healthChecks.flatMap(
+			(check, index) => readHealthCheck(check, scope.at("health_checks", index)) ?? [],
+		),
+		transportSocketMatches: message.transportSocketMatches.map((match, index) => ({
+			name: match.name,
+			criteria: (match.match ?? {}) as JsonObject,
+			socket: readUpstreamSocket(
+				match.transportSocket,
+				scope.at("transport_socket_matches", index).at("transport_socket"),
+			),
+		})),
+		http: readUpstreamHttp(message, scope),
+		tcpKeepalive:
+			keepalive === undefined
+				? undefined
+				: {
+						probes: keepalive.keepaliveProbes,
+						idleSeconds: keepalive.keepaliveTime,
+						intervalSeconds: keepalive.keepaliveInterval,
+					},
+		bindAddress: message.upstreamBindConfig?.sourceAddress?.address || undefined,
+		metadata: readMetadata(message.metadata),
+		closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
+		ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
+		waitForWarmOnInit: message.waitForWarmOnInit ?? true,
+		connectionPoolPerDownstreamConnection: message.connectionPoolPerDownstreamConnection,
+		preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
+		trackTimeoutBudgets: message.trackTimeoutBudgets || (message.trackClusterStats?.timeoutBudgets ?? false),
+		trackRequestResponseSizes: message.trackClusterStats?.requestResponseSizes ?? false,
+	};
+}
+
+function readDiscovery(message: Cluster, scope: Scope): ClusterDiscovery | undefined {
+	const type = message.clusterDiscoveryType;
+	if (type.case === "clusterType") {
+		const at = scope.at("cluster_type").at("typed_config");
+		const config = unpackExtension(type.value.typedConfig, at);
+		if (config?.$typeName === "envoy.extensions.clusters.aggregate.v3.ClusterConfig") {
+			return { kind: "aggregate", clusters: (config as AggregateMessage).clusters };
+		}
+		if (config !== undefined) at.report(`cluster type ${config.$typeName} is not supported`);
+		return undefined;
+	}
+	switch (type.case === "type" ? type.value : Cluster_DiscoveryType.STATIC) {
+		case Cluster_DiscoveryType.STATIC:
+			return { kind: "static", assignment: readInlineAssignment(message, scope, "ip-only") };
+		case Cluster_DiscoveryType.STRICT_DNS:
+			return {
+				kind: "strict-dns",
+				assignment: readInlineAssignment(message, scope, "host-names"),
+				dns: readDns(message),
+			};
+		case Cluster_DiscoveryType.LOGICAL_DNS: {
+			const assignment = readInlineAssignment(message, scope, "host-names");
+			if (assignment.localities.length !== 1 || assignment.localities[0]?.endpoints.length !== 1) {
+				scope
+					.at("load_assignment")
+					.report("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
+			}
+			return { kind: "logical-dns", assignment, dns: readDns(message) };
+		}
+		case Cluster_DiscoveryType.EDS:
+			return readEds(message, scope);
+		default:
+			return readOriginalDst(message, scope);
+	}
+}
+
+function readInlineAssignment(message: Cluster, scope: Scope, names: "ip-only" | "host-names"): AssignmentConfig {
+	if (message.loadAssignment !== undefined)
+		return readAssignment(message.loadAssignment, scope.at("load_assignment"), names);
+	return {
+		clusterName: message.name,
+		localities: [],
+		overprovisioningFactor: 140,
+		weightedPriorityHealth: false,
+		dropOverloads: [],
+		staleAfterMs: 0,
+	};
+}
+
+const dnsFamilies: Readonly<Record<number, DnsConfig["family"]>> = {
+	[Cluster_DnsLookupFamily.AUTO]: "auto",
+	[Cluster_DnsLookupFamily.V4_ONLY]: "v4-only",
+	[Cluster_DnsLookupFamily.V6_ONLY]: "v6-only",
+	[Cluster_DnsLookupFamily.V4_PREFERRED]: "v4-preferred",
+	[Cluster_DnsLookupFamily.ALL]: "all",
+};
+
+function readDns(message: Cluster): DnsConfig {
+	const failure = message.dnsFailureRefreshRate;
+	const baseMs = toMs(failure?.baseInterval, 0);
+	return {
+		family: dnsFamilies[message.dnsLookupFamily] ?? "auto",
+		refreshMs: toMs(message.dnsRefreshRate, 5000),
+		failureRefresh: failure === undefined ? undefined : { baseMs, maxMs: toMs(failure.maxInterval, baseMs * 10) },
+		respectTtl: message.respectDnsTtl,
+	};
+}
+
+function readEds(message: Cluster, scope: Scope): ClusterDiscovery | undefined {
+	const config = message.edsClusterConfig;
+	const at = scope.at("eds_cluster_config");
+	if (config?.edsConfig === undefined) {
+		at.report("cannot create an EDS cluster without an EDS config");
+		return undefined;
+	}
+	if (message.loadAssignment !== undefined) scope.at("load_assignment").report("EDS clusters take no load_assignment");
+	const source = readConfigSource(config.edsConfig, at.at("eds_config"));
+	return source === undefined ? undefined : { kind: "eds", serviceName: config.serviceName || message.name, source };
+}
+
+function readOriginalDst(message: Cluster, scope: Scope): ClusterDiscovery {
+	if (message.loadAssignment !== undefined)
+		scope.at("load_assignment").report("ORIGINAL_DST clusters must have no load assignment");
+	const config = message.lbConfig.case === "originalDstLbConfig" ? message.lbConfig.value : undefined;
+	const header =
+		config?.httpHeaderName === "" || config === undefined
+			? "x-envoy-original-dst-host"
+			: config.httpHeaderName.toLowerCase();
+	return {
+		kind: "original-dst",
+		header: config?.useHttpHeader === true ? header : "",
+		portOverride: config?.upstreamPortOverride ?? 0,
+		cleanupIntervalMs: toMs(message.cleanupInterval, 5000),
+	};
+}
+
+const defaultThresholds: CircuitBreakerThresholds = {
+	maxConnections: 1024,
+	maxPendingRequests: 1024,
+	maxRequests: 1024,
+	maxRetries: 3,
+	retryBudget: undefined,
+	trackRemaining: false,
+	maxConnectionPools: -1,
+};
+
+function readCircuitBreakers(message: CircuitBreakers | undefined): CircuitBreakersConfig {
+	const find = (priority: RoutingPriority): CircuitBreakerThresholds => {
+		const thresholds = message?.thresholds.find((one) => one.priority === priority);
+		return thresholds === undefined ? defaultThresholds : readThresholds(thresholds);
+	};
+	return {
+		default: find(RoutingPriority.DEFAULT),
+		high: find(RoutingPriority.HIGH),
+		maxConnectionsPerHost:
+			message?.perHostThresholds.find((one) => one.maxConnections !== undefined)?.maxConnections ?? -1,
+	};
+}
+
+function readThresholds(message: CircuitBreakers_Thresholds): CircuitBreakerThresholds {
+	return {
+		maxConnections: message.maxConnections ?? 1024,
+		maxPendingRequests: message.maxPendingRequests ?? 1024,
+		maxRequests: message.maxRequests ?? 1024,
+		maxRetries: message.maxRetries ?? 3,
+		retryBudget:
+			message.retryBudget === undefined
+				? undefined
+				: {
+						budgetPercent: message.retryBudget.budgetPercent?.value ?? 20,
+						minRetryConcurrency: message.retryBudget.minRetryConcurrency ?? 3,
+					},
+		trackRemaining: message.trackRemaining,
+		maxConnectionPools: message.maxConnectionPools ?? -1,
+	};
+}
+
+function readOutlierDetection(message: OutlierDetection): OutlierDetectionConfig {
+	const baseEjectionTimeMs = toMs(message.baseEjectionTime, 30_000);
+	return {
+		consecutive5xx: message.consecutive5xx ?? 5,
+		intervalMs: toMs(message.interval, 10_000),
+		baseEjectionTimeMs,
+		maxEjectionPercent: message.maxEjectionPercent ?? 10,
+		maxEjectionTimeMs: Math.max(toMs(message.maxEjectionTime, 300_000), baseEjectionTimeMs),
+		maxEjectionTimeJitterMs: toMs(message.maxEjectionTimeJitter, 0),
+		enforcingConsecutive5xx: message.enforcingConsecutive5xx ?? 100,
+		enforcingSuccessRate: message.enforcingSuccessRate ?? 100,
+		successRateMinimumHosts: message.successRateMinimumHosts ?? 5,
+		successRateRequestVolume: message.successRateRequestVolume ?? 100,
+		successRateStdevFactor: message.successRateStdevFactor ?? 1900,
+		consecutiveGatewayFailure: message.consecutiveGatewayFailure ?? 5,
+		enforcingConsecutiveGatewayFailure: message.enforcingConsecutiveGatewayFailure ?? 0,
+		splitExternalLocalOriginErrors: message.splitExternalLocalOriginErrors,
+		consecutiveLocalOriginFailure: message.consecutiveLocalOriginFailure ?? 5,
+		enforcingConsecutiveLocalOriginFailure: message.enforcingConsecutiveLocalOriginFailure ?? 100,
+		enforcingLocalOriginSuccessRate: message.enforcingLocalOriginSuccessRate ?? 100,
+		failurePercentageThreshold: message.failurePercentageThreshold ?? 85,
+		enforcingFailurePercentage: message.enforcingFailurePercentage ?? 0,
+		enforcingFailurePercentageLocalOrigin: message.enforcingFailurePercentageLocalOrigin ?? 0,
+		failurePercentageMinimumHosts: message.failurePercentageMinimumHosts ?? 5,
+		failurePercentageRequestVolume: message.failurePercentageRequestVolume ?? 50,
+		successfulActiveHealthCheckUneject: message.successfulActiveHealthCheckUnejectHost ?? true,
+		alwaysEjectOneHost: message.alwaysEjectOneHost ?? false,
+	};
+}
+
+const httpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+function readUpstreamHttp(message: Cluster, scope: Scope): UpstreamHttpConfig {
+	const options = readHttpOptions(message, scope);
+	const sni = options?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
+	const common = readCommonHttp(options?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions);
+	return {
+		...readUpstreamProtocol(message, options, scope),
+		common: {
+			...common,
+			maxRequestsPerConnection: common.maxRequestsPerConnection || (message.maxRequestsPerConnection ?? 0),
+		},
+		autoSni: sni?.autoSni ?? false,
+		autoSanValidation: sni?.autoSanValidation ?? false,
+		overrideAutoSniHeader: (sni?.overrideAutoSniHeader ?? "").toLowerCase(),
+	};
+}
+
+function readHttpOptions(message: Cluster, scope: Scope): HttpProtocolOptions | undefined {
+	let found: HttpProtocolOptions | undefined;
+	for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
+		const at = scope.at("typed_extension_protocol_options", name);
+		const options = anyUnpack(any, apiRegistry);
+		if (name !== httpOptionsKey || options?.$typeName !== httpOptionsKey)
+			at.report(`protocol options ${name} are not supported`);
+		else found = options as HttpProtocolOptions;
+	}
+	return found;
+}
+
+function readUpstreamProtocol(
+	message: Cluster,
+	options: HttpProtocolOptions | undefined,
+	scope: Scope,
+): Pick<UpstreamHttpConfig, "protocol" | "http1" | "http2"> {
+	const upstream = options?.upstreamProtocolOptions;
+	switch (upstream?.case) {
+		case "explicitHttpConfig": {
+			const explicit = upstream.value.protocolConfig;
+			if (explicit.case === "http2ProtocolOptions") {
+				return { protocol: "http2", http1: readHttp1(undefined), http2: readHttp2(explicit.value) };
+			}
+			const http1 = explicit.case === "httpProtocolOptions" ? explicit.value : undefined;
+			return { protocol: "http1", http1: readHttp1(http1), http2: readHttp2(undefined) };
+		}
+		case "useDownstreamProtocolConfig":
+		case "autoConfig": {
+			const { httpProtocolOptions, http2ProtocolOptions } = upstream.value;
+			const protocol = upstream.case === "autoConfig" ? "auto" : "downstream";
+			if (protocol === "auto" && message.transportSocket === undefined && message.transportSocketMatches.length === 0) {
+				scope.report("auto_config needs a transport socket with ALPN");
+			}
+			return { protocol, http1: readHttp1(httpProtocolOptions), http2: readHttp2(http2ProtocolOptions) };
+		}
+		default: {
+			const protocol = message.http2ProtocolOptions === undefined ? "http1" : "http2";
+			const downstream = message.protocolSelection === 1;
+			return {
+				protocol: downstream ? "downstream" : protocol,
+				http1: readHttp1(message.httpProtocolOptions),
+				http2: readHttp2(message.http2ProtocolOptions),
+			};
+		}
+	}
+}

@@ -1,0 +1,79 @@
+import {
+	type ApiConfigSource,
+	ApiConfigSource_ApiType,
+	type ConfigSource,
+} from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
+import type { GrpcService } from "../../api/gen/envoy/config/core/v3/grpc_service_pb.js";
+import type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
+import type { Scope } from "./scope.ts";
+import { toMs } from "./values.ts";
+
+/** Translates a config source; a kind that is not supported is reported. */
+export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSourceConfig | undefined {
+	const initialFetchTimeoutMs = toMs(message.initialFetchTimeout, 15_000);
+	const specifier = message.configSourceSpecifier;
+	switch (specifier.case) {
+		case "ads":
+			return { kind: "ads", initialFetchTimeoutMs };
+		case "self":
+			return { kind: "self", initialFetchTimeoutMs };
+		case "path":
+			return { kind: "path", path: specifier.value, watchedDirectory: undefined, initialFetchTimeoutMs };
+		case "pathConfigSource":
+			return {
+				kind: "path",
+				path: specifier.value.path,
+				watchedDirectory: specifier.value.watchedDirectory?.path || undefined,
+				initialFetchTimeoutMs,
+			};
+		case "apiConfigSource": {
+			const api = readApiConfigSource(specifier.value, scope.at("api_config_source"));
+			return api === undefined ? undefined : { kind: "api", initialFetchTimeoutMs, ...api };
+		}
+		default:
+			return undefined;
+	}
+}
+
+export function readApiConfigSource(message: ApiConfigSource, scope: Scope): ApiConfigSourceConfig | undefined {
+	const type = message.apiType;
+	const isGrpc = type === ApiConfigSource_ApiType.GRPC || type === ApiConfigSource_ApiType.AGGREGATED_GRPC;
+	const isDelta = type === ApiConfigSource_ApiType.DELTA_GRPC || type === ApiConfigSource_ApiType.AGGREGATED_DELTA_GRPC;
+	if (!isGrpc && !isDelta) {
+		scope.at("api_type").report("only GRPC and DELTA_GRPC are supported");
+		return undefined;
+	}
+	const services = message.grpcServices.flatMap(
+		(service, index) => readGrpcService(service, scope.at("grpc_services", index)) ?? [],
+	);
+	if (message.grpcServices.length === 0) scope.at("grpc_services").report("needs at least 1 item(s)");
+	return { delta: isDelta, services, setNodeOnFirstMessageOnly: message.setNodeOnFirstMessageOnly };
+}
+
+export function readGrpcService(message: GrpcService, scope: Scope): GrpcServiceConfig | undefined {
+	const target = readTarget(message, scope);
+	if (target === undefined) return undefined;
+	return {
+		target,
+		timeoutMs: toMs(message.timeout, 0),
+		initialMetadata: message.initialMetadata.map(({ key, value }) => ({ key: key.toLowerCase(), value })),
+	};
+}
+
+function readTarget(message: GrpcService, scope: Scope): GrpcServiceConfig["target"] | undefined {
+	const specifier = message.targetSpecifier;
+	switch (specifier.case) {
+		case "envoyGrpc": {
+			const { clusterName, authority } = specifier.value;
+			const { hasCluster } = scope.options;
+			if (hasCluster !== undefined && !hasCluster(clusterName)) {
+				scope.at("envoy_grpc").at("cluster_name").report(`unknown cluster '${clusterName}'`);
+			}
+			return { kind: "cluster", name: clusterName, authority: authority || clusterName };
+		}
+		case "googleGrpc":
+			return { kind: "uri", uri: specifier.value.targetUri };
+		default:
+			return undefined;
+	}
+}

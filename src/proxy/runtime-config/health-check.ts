@@ -1,0 +1,98 @@
+import { RequestMethod } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type {
+	HealthCheck,
+	HealthCheck_HttpHealthCheck,
+	HealthCheck_Payload,
+} from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
+import { CodecClientType } from "../../api/gen/envoy/type/v3/http_pb.js";
+import type { JsonObject } from "../../engine/matcher/index.ts";
+import type { HealthCheckConfig } from "./cluster-config.ts";
+import { readStringMatcher } from "./matchers.ts";
+import { type Scope, toWireText } from "./scope.ts";
+import { readHeaderNames, toMs } from "./values.ts";
+
+/** Translates an active health check. */
+export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheckConfig | undefined {
+	const checker = readChecker(message, scope);
+	if (checker === undefined) return undefined;
+	const intervalMs = toMs(message.interval, 0);
+	const unhealthyIntervalMs = toMs(message.unhealthyInterval, intervalMs);
+	const noTrafficIntervalMs = toMs(message.noTrafficInterval, 60_000);
+	return {
+		timeoutMs: toMs(message.timeout, 0),
+		intervalMs,
+		initialJitterMs: toMs(message.initialJitter, 0),
+		intervalJitterMs: toMs(message.intervalJitter, 0),
+		intervalJitterPercent: message.intervalJitterPercent,
+		unhealthyThreshold: message.unhealthyThreshold ?? 1,
+		healthyThreshold: message.healthyThreshold ?? 1,
+		altPort: message.altPort ?? 0,
+		reuseConnection: message.reuseConnection ?? true,
+		noTrafficIntervalMs,
+		noTrafficHealthyIntervalMs: toMs(message.noTrafficHealthyInterval, noTrafficIntervalMs),
+		unhealthyIntervalMs,
+		unhealthyEdgeIntervalMs: toMs(message.unhealthyEdgeInterval, unhealthyIntervalMs),
+		healthyEdgeIntervalMs: toMs(message.healthyEdgeInterval, intervalMs),
+		transportSocketMatchCriteria: message.transportSocketMatchCriteria as JsonObject | undefined,
+		alpnProtocols: message.tlsOptions?.alpnProtocols ?? [],
+		checker,
+	};
+}
+
+function readChecker(message: HealthCheck, scope: Scope): HealthCheckConfig["checker"] | undefined {
+	const { healthChecker } = message;
+	switch (healthChecker.case) {
+		case "httpHealthCheck":
+			return readHttpCheck(healthChecker.value, scope.at("http_health_check"));
+		case "tcpHealthCheck": {
+			const { send, receive } = healthChecker.value;
+			const at = scope.at("tcp_health_check");
+			return {
+				kind: "tcp",
+				send: readPayload(send, at.at("send")),
+				receive: receive.map((one, index) => readPayload(one, at.at("receive", index))),
+			};
+		}
+		case "grpcHealthCheck":
+			return { kind: "grpc", serviceName: healthChecker.value.serviceName, authority: healthChecker.value.authority };
+		default:
+			return undefined;
+	}
+}
+
+function readHttpCheck(message: HealthCheck_HttpHealthCheck, scope: Scope): HealthCheckConfig["checker"] {
+	const toRange = ({ start, end }: { start: bigint; end: bigint }) => ({ start: Number(start), end: Number(end) });
+	const expected = message.expectedStatuses.map(toRange);
+	for (const [index, { start, end }] of expected.entries()) {
+		if (start >= end || start < 100 || end > 600)
+			scope.at("expected_statuses", index).report(`invalid range [${start}, ${end})`);
+	}
+	const method = message.method === RequestMethod.METHOD_UNSPECIFIED ? "GET" : (RequestMethod[message.method] ?? "GET");
+	return {
+		kind: "http",
+		host: toWireText(message.host),
+		path: toWireText(message.path),
+		method,
+		http2: message.codecClientType === CodecClientType.HTTP2,
+		expectedStatuses: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
+		retriableStatuses: message.retriableStatuses.map(toRange),
+		headersToAdd: message.requestHeadersToAdd.map(({ header }) => ({
+			name: header?.key.toLowerCase() ?? "",
+			value: toWireText(header?.value ?? ""),
+		})),
+		headersToRemove: readHeaderNames(message.requestHeadersToRemove, scope, "request_headers_to_remove"),
+		serviceName:
+			message.serviceNameMatcher === undefined
+				? undefined
+				: readStringMatcher(message.serviceNameMatcher, scope.at("service_name_matcher")),
+		receive: message.receive.map((one, index) => readPayload(one, scope.at("receive", index))),
+	};
+}
+
+function readPayload(message: HealthCheck_Payload | undefined, scope: Scope): Uint8Array {
+	const payload = message?.payload;
+	if (payload?.case === "binary") return payload.value;
+	if (payload?.case !== "text") return new Uint8Array(0);
+	if (!/^(?:[0-9A-Fa-f]{2})*$/.test(payload.value)) scope.at("text").report(`invalid hex: ${payload.value}`);
+	return Buffer.from(payload.value, "hex");
+}

@@ -1,0 +1,377 @@
+import type { SubstitutionFormatString } from "../../api/gen/envoy/config/core/v3/substitution_format_string_pb.js";
+import type { OpenTelemetryConfig } from "../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js";
+import {
+	type HttpConnectionManager,
+	HttpConnectionManager_CodecType,
+	HttpConnectionManager_ForwardClientCertDetails,
+	HttpConnectionManager_PathWithEscapedSlashesAction,
+	HttpConnectionManager_ServerHeaderTransformation,
+	type HttpConnectionManager_Tracing,
+	type LocalReplyConfig as LocalReplyMessage,
+	type ResponseMapper,
+} from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { CustomHeaderConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js";
+import type { XffConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
+import type { UuidRequestIdConfig } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
+import type { CustomTag } from "../../api/gen/envoy/type/tracing/v3/custom_tag_pb.js";
+import type { BodyFormat, LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
+import { readAccessLogFilter, readAccessLogs, readSubstitutionFormat } from "./access-log.ts";
+import { readConfigSource } from "./config-source.ts";
+import type {
+	HttpConnectionManagerConfig,
+	OriginalIpDetection,
+	TracingConfig,
+	UpgradeConfig,
+} from "./http-connection-manager-config.ts";
+import { readHttpFilters } from "./http-filters.ts";
+import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
+import { readRouteConfiguration } from "./routes.ts";
+import { type Scope, toWireText } from "./scope.ts";
+import { readCidrs, readDataSourceNow, readHeaderAdditions, toMs, unpackExtension } from "./values.ts";
+
+const codecs: Readonly<Record<number, HttpConnectionManagerConfig["codec"]>> = {
+	[HttpConnectionManager_CodecType.AUTO]: "auto",
+	[HttpConnectionManager_CodecType.HTTP1]: "http1",
+	[HttpConnectionManager_CodecType.HTTP2]: "http2",
+};
+const serverHeaders: Readonly<Record<number, HttpConnectionManagerConfig["serverHeader"]>> = {
+	[HttpConnectionManager_ServerHeaderTransformation.OVERWRITE]: "overwrite",
+	[HttpConnectionManager_ServerHeaderTransformation.APPEND_IF_ABSENT]: "append-if-absent",
+	[HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH]: "pass-through",
+};
+const forwardClientCerts: Readonly<Record<number, HttpConnectionManagerConfig["forwardClientCert"]>> = {
+	[HttpConnectionManager_ForwardClientCertDetails.SANITIZE]: "sanitize",
+	[HttpConnectionManager_ForwardClientCertDetails.FORWARD_ONLY]: "forward-only",
+	[HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD]: "append-forward",
+	[HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET]: "sanitize-set",
+	[HttpConnectionManager_ForwardClientCertDetails.ALWAYS_FORWARD_ONLY]: "always-forward-only",
+};
+const escapedSlashes: Readonly<Record<number, HttpConnectionManagerConfig["escapedSlashes"]>> = {
+	[HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST]: "reject",
+	[HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT]: "unescape-and-redirect",
+	[HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD]: "unescape-and-forward",
+};
+
+/** Translates the HTTP connection manager; undefined when it has no usable routes. */
+export function readHttpConnectionManager(
+	message: HttpConnectionManager,
+	scope: Scope,
+): HttpConnectionManagerConfig | undefined {
+	const routes = readRoutes(message, scope);
+	const codec = codecs[message.codecType];
+	if (codec === undefined) scope.at("codec_type").report("HTTP3 is not supported");
+	const filters = readHttpFilters(message.httpFilters, scope, "http_filters");
+	if (routes === undefined) return undefined;
+	return {
+		statPrefix: message.statPrefix,
+		codec: codec ?? "auto",
+		routes,
+		filters,
+		...readProtocolPart(message),
+		...readTimeouts(message),
+		...readLogs(message, scope),
+		...readForwarding(message, scope),
+		...readPaths(message),
+		upgrades: readUpgrades(message, scope),
+		localReply: readLocalReply(message.localReplyConfig, scope.at("local_reply_config")),
+		earlyHeaderMutations: [],
+		tracing: readTracing(message.tracing, scope.at("tracing")),
+	};
+}
+
+function readRoutes(message: HttpConnectionManager, scope: Scope): HttpConnectionManagerConfig["routes"] | undefined {
+	const specifier = message.routeSpecifier;
+	if (specifier.case === "routeConfig") {
+		return { kind: "inline", table: readRouteConfiguration(specifier.value, scope.at("route_config"), true) };
+	}
+	if (specifier.case !== "rds") return undefined;
+	const at = scope.at("rds");
+	const source =
+		specifier.value.configSource === undefined
+			? undefined
+			: readConfigSource(specifier.value.configSource, at.at("config_source"));
+	if (source === undefined) return undefined;
+	return { kind: "rds", name: specifier.value.routeConfigName, source };
+}
+
+function readProtocolPart(
+	message: HttpConnectionManager,
+): Pick<
+	HttpConnectionManagerConfig,
+	| "serverName"
+	| "serverHeader"
+	| "schemeOverwrite"
+	| "schemeMatchUpstream"
+	| "addUserAgent"
+	| "maxRequestHeadersBytes"
+	| "common"
+	| "http1"
+	| "http2"
+	| "streamErrorOnInvalidMessage"
+	| "appendLocalOverload"
+	| "proxy100Continue"
+> {
+	const scheme = message.schemeHeaderTransformation;
+	const overwrite = scheme?.transformation.case === "schemeToOverwrite" ? scheme.transformation.value : undefined;
+	return {
+		serverName: message.serverName === "" ? "envoy" : toWireText(message.serverName),
+		serverHeader: serverHeaders[message.serverHeaderTransformation] ?? "overwrite",
+		schemeOverwrite: overwrite === "http" || overwrite === "https" ? overwrite : undefined,
+		schemeMatchUpstream: scheme?.matchUpstream ?? false,
+		addUserAgent: message.addUserAgent ?? false,
+		maxRequestHeadersBytes: (message.maxRequestHeadersKb ?? 60) * 1024,
+		common: readCommonHttp(message.commonHttpProtocolOptions),
+		http1: readHttp1(message.httpProtocolOptions),
+		http2: readHttp2(message.http2ProtocolOptions),
+		streamErrorOnInvalidMessage: message.streamErrorOnInvalidHttpMessage ?? false,
+		appendLocalOverload: message.appendLocalOverload,
+		proxy100Continue: message.proxy100Continue,
+	};
+}
+
+function readTimeouts(
+	message: HttpConnectionManager,
+): Pick<
+	HttpConnectionManagerConfig,
+	"streamIdleTimeoutMs" | "requestTimeoutMs" | "requestHeadersTimeoutMs" | "drainTimeoutMs" | "delayedCloseTimeoutMs"
+> {
+	return {
+		streamIdleTimeoutMs: toMs(message.streamIdleTimeout, 300_000),
+		requestTimeoutMs: toMs(message.requestTimeout, 0),
+		requestHeadersTimeoutMs: toMs(message.requestHeadersTimeout, 0),
+		drainTimeoutMs: toMs(message.drainTimeout, 5000),
+		delayedCloseTimeoutMs: toMs(message.delayedCloseTimeout, 1000),
+	};
+}
+
+function readLogs(
+	message: HttpConnectionManager,
+	scope: Scope,
+): Pick<HttpConnectionManagerConfig, "accessLogs" | "accessLogOnNewRequest" | "accessLogFlushIntervalMs"> {
+	const options = message.accessLogOptions;
+	return {
+		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
+		accessLogOnNewRequest: options?.flushAccessLogOnNewRequest ?? message.flushAccessLogOnNewRequest,
+		accessLogFlushIntervalMs: toMs(options?.accessLogFlushInterval ?? message.accessLogFlushInterval, 0),
+	};
+}
+
+function readForwarding(
+	message: HttpConnectionManager,
+	scope: Scope,
+): Pick<
+	HttpConnectionManagerConfig,
+	| "useRemoteAddress"
+	| "xffNumTrustedHops"
+	| "skipXffAppend"
+	| "appendXForwardedPort"
+	| "representIpv4AsIpv6"
+	| "internalAddresses"
+	| "originalIpDetection"
+	| "via"
+	| "generateRequestId"
+	| "preserveExternalRequestId"
+	| "alwaysSetRequestIdInResponse"
+	| "packTraceReason"
+	| "forwardClientCert"
+	| "clientCertDetails"
+> {
+	const details = message.setCurrentClientCertDetails;
+	const internal = message.internalAddressConfig;
+	if (message.originalIpDetectionExtensions.length > 0 && (message.useRemoteAddress || message.xffNumTrustedHops > 0)) {
+		scope
+			.at("original_ip_detection_extensions")
+			.report("original IP detection extensions and use_remote_address may not be mixed");
+	}
+	return {
+		useRemoteAddress: message.useRemoteAddress ?? false,
+		xffNumTrustedHops: message.xffNumTrustedHops,
+		skipXffAppend: message.skipXffAppend,
+		appendXForwardedPort: message.appendXForwardedPort,
+		representIpv4AsIpv6: message.representIpv4RemoteAddressAsIpv4MappedIpv6,
+		internalAddresses: {
+			unixSockets: internal?.unixSockets ?? false,
+			ranges:
+				internal === undefined
+					? undefined
+					: readCidrs(internal.cidrRanges, scope.at("internal_address_config"), "cidr_ranges"),
+		},
+		originalIpDetection: readOriginalIpDetection(message, scope),
+		via: toWireText(message.via),
+		generateRequestId: message.generateRequestId ?? true,
+		preserveExternalRequestId: message.preserveExternalRequestId,
+		alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
+		packTraceReason: readPackTraceReason(message, scope.at("request_id_extension")),
+		forwardClientCert: forwardClientCerts[message.forwardClientCertDetails] ?? "sanitize",
+		clientCertDetails: {
+			subject: details?.subject ?? false,
+			cert: details?.cert ?? false,
+			chain: details?.chain ?? false,
+			dns: details?.dns ?? false,
+			uri: details?.uri ?? false,
+		},
+	};
+}
+
+function readPackTraceReason(message: HttpConnectionManager, scope: Scope): boolean {
+	if (message.requestIdExtension === undefined) return true;
+	const config = unpackExtension(message.requestIdExtension.typedConfig, scope.at("typed_config"));
+	if (config === undefined) return true;
+	if (config.$typeName !== "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig") {
+		scope.report(`request id extension ${config.$typeName} is not supported`);
+		return true;
+	}
+	return (config as UuidRequestIdConfig).packTraceReason ?? true;
+}
+
+function readOriginalIpDetection(message: HttpConnectionManager, scope: Scope): OriginalIpDetection[] {
+	return message.originalIpDetectionExtensions.flatMap((extension, index): OriginalIpDetection[] => {
+		const at = scope.at("original_ip_detection_extensions", index).at("typed_config");
+		const config = unpackExtension(extension.typedConfig, at);
+		switch (config?.$typeName) {
+			case "envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig": {
+				const custom = config as CustomHeaderConfig;
+				return [
+					{
+						kind: "custom-header",
+						header: custom.headerName.toLowerCase(),
+						trusted: custom.allowExtensionToSetAddressAsTrusted,
+						rejectStatus: custom.rejectWithStatus?.code ?? 0,
+					},
+				];
+			}
+			case "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig":
+				return [
+					{
+						kind: "xff",
+						numTrustedHops: (config as XffConfig).xffNumTrustedHops,
+						skipXffAppend: true,
+						trustedRanges: undefined,
+					},
+				];
+			case undefined:
+				return [];
+			default:
+				at.report(`original IP detection ${config?.$typeName} is not supported`);
+				return [];
+		}
+	});
+}
+
+function readPaths(
+	message: HttpConnectionManager,
+): Pick<
+	HttpConnectionManagerConfig,
+	"normalizePath" | "mergeSlashes" | "escapedSlashes" | "stripPort" | "stripTrailingHostDot"
+> {
+	const stripsAny = message.stripPortMode.case === "stripAnyHostPort" && message.stripPortMode.value;
+	return {
+		normalizePath: message.normalizePath ?? false,
+		mergeSlashes: message.mergeSlashes,
+		escapedSlashes: escapedSlashes[message.pathWithEscapedSlashesAction] ?? "keep",
+		stripPort: stripsAny ? "any" : message.stripMatchingHostPort ? "matching" : "keep",
+		stripTrailingHostDot: message.stripTrailingHostDot,
+	};
+}
+
+function readUpgrades(message: HttpConnectionManager, scope: Scope): UpgradeConfig[] {
+	const types = new Set<string>();
+	return message.upgradeConfigs.map((upgrade, index) => {
+		const at = scope.at("upgrade_configs", index);
+		const type = upgrade.upgradeType.toLowerCase();
+		if (types.has(type)) at.report(`multiple upgrade configs named ${upgrade.upgradeType}`);
+		types.add(type);
+		const filters = upgrade.filters.length === 0 ? undefined : readHttpFilters(upgrade.filters, at, "filters");
+		return { type, enabled: upgrade.enabled ?? true, filters };
+	});
+}
+
+function readLocalReply(message: LocalReplyMessage | undefined, scope: Scope): LocalReplyConfig | undefined {
+	if (message === undefined) return undefined;
+	return {
+		mappers: message.mappers.map((mapper, index) => readMapper(mapper, scope.at("mappers", index))),
+		bodyFormat: readBodyFormat(message.bodyFormat, scope.at("body_format")),
+	};
+}
+
+function readMapper(message: ResponseMapper, scope: Scope): LocalReplyMapper {
+	const body = readDataSourceNow(message.body, scope.at("body"));
+	return {
+		filter:
+			message.filter === undefined
+				? { kind: "and", filters: [] }
+				: readAccessLogFilter(message.filter, scope.at("filter")),
+		status: message.statusCode ?? 0,
+		body: body === undefined ? undefined : Buffer.from(body).toString("latin1"),
+		bodyFormat: readBodyFormat(message.bodyFormatOverride, scope.at("body_format_override")),
+		headers: readHeaderAdditions(message.headersToAdd, scope, "headers_to_add"),
+	};
+}
+
+function readBodyFormat(message: SubstitutionFormatString | undefined, scope: Scope): BodyFormat | undefined {
+	if (message === undefined) return undefined;
+	const isJson = message.format.case === "jsonFormat";
+	return {
+		formatter: readSubstitutionFormat(message, scope),
+		contentType: message.contentType !== "" ? message.contentType : isJson ? "application/json" : "text/plain",
+	};
+}
+
+function readTracing(message: HttpConnectionManager_Tracing | undefined, scope: Scope): TracingConfig | undefined {
+	if (message === undefined) return undefined;
+	return {
+		clientSampling: message.clientSampling?.value ?? 100,
+		randomSampling: message.randomSampling?.value ?? 100,
+		overallSampling: message.overallSampling?.value ?? 100,
+		maxPathTagLength: message.maxPathTagLength ?? 256,
+		verbose: message.verbose,
+		spawnUpstreamSpan: message.spawnUpstreamSpan ?? false,
+		customTags: message.customTags.flatMap(readCustomTag),
+		provider: readTracingProvider(message, scope.at("provider")),
+	};
+}
+
+function readCustomTag(message: CustomTag): TracingConfig["customTags"][number][] {
+	const { tag, type } = message;
+	switch (type.case) {
+		case "literal":
+			return [{ tag, source: { kind: "literal", value: type.value.value } }];
+		case "environment":
+			return [{ tag, source: { kind: "environment", name: type.value.name, defaultValue: type.value.defaultValue } }];
+		case "requestHeader":
+			return [
+				{
+					tag,
+					source: {
+						kind: "request-header",
+						name: type.value.name.toLowerCase(),
+						defaultValue: type.value.defaultValue,
+					},
+				},
+			];
+		default:
+			return [];
+	}
+}
+
+function readTracingProvider(message: HttpConnectionManager_Tracing, scope: Scope): TracingConfig["provider"] {
+	if (message.provider === undefined) return undefined;
+	const at = scope.at("typed_config");
+	const config = unpackExtension(message.provider.configType.value, at);
+	if (config === undefined) return undefined;
+	if (config.$typeName !== "envoy.config.trace.v3.OpenTelemetryConfig") {
+		at.report(`tracing provider ${config.$typeName} is not supported`);
+		return undefined;
+	}
+	const { grpcService, httpService, serviceName } = config as OpenTelemetryConfig;
+	const uri = httpService?.httpUri;
+	if (uri !== undefined) {
+		const cluster = uri.httpUpstreamType.value ?? "";
+		return { kind: "opentelemetry-http", cluster, uri: uri.uri, timeoutMs: toMs(uri.timeout, 5000), serviceName };
+	}
+	const target = grpcService?.targetSpecifier;
+	if (target?.case === "envoyGrpc")
+		return { kind: "opentelemetry-grpc", cluster: target.value.clusterName, serviceName };
+	at.report("needs grpc_service.envoy_grpc or http_service");
+	return undefined;
+}

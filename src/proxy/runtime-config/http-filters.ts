@@ -1,0 +1,118 @@
+import type { Message } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import type { Router } from "../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import type { HttpFilter } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
+import { apiRegistry } from "../../api/index.ts";
+import { readAccessLogs } from "./access-log.ts";
+import { readFault } from "./fault.ts";
+import type { HttpFilterConfig, RouterFilterConfig } from "./http-filter-config.ts";
+import { readRbac } from "./rbac.ts";
+import type { Scope } from "./scope.ts";
+
+/** Translates a chain of HTTP filters: the router must be its last one and only there. */
+export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, field: string): HttpFilterConfig[] {
+	const names = new Set<string>();
+	const filters: HttpFilterConfig[] = [];
+	for (const [index, message] of messages.entries()) {
+		const at = scope.at(field, index);
+		if (names.has(message.name)) at.at("name").report(`duplicate filter name ${message.name}`);
+		names.add(message.name);
+		const filter = readHttpFilter(message, at);
+		if (filter === undefined) continue;
+		const isLast = index === messages.length - 1;
+		if (filter.kind === "router" && !isLast)
+			at.report(`terminal filter ${message.name} must be the last filter of the chain`);
+		if (filter.kind === "router" && message.disabled) at.at("disabled").report("terminal filter cannot be disabled");
+		if (filter.kind !== "router" && isLast) at.report(`the last filter must be the router, not ${message.name}`);
+		filters.push(filter);
+	}
+	if (messages.length === 0) scope.at(field).report("needs at least the router filter");
+	return filters;
+}
+
+function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | undefined {
+	const { name, disabled } = message;
+	const any = message.configType.case === "typedConfig" ? message.configType.value : undefined;
+	if (any === undefined) {
+		const kind = filtersByName[name];
+		if (kind === "router") return { name, disabled, kind, config: readRouter(undefined, scope) };
+		if (kind === "cors") return { name, disabled, kind };
+		if (!message.isOptional && message.configType.case !== "configDiscovery")
+			scope.report(`filter ${name} needs a typed_config`);
+		return undefined;
+	}
+	const config = anyUnpack(any, apiRegistry);
+	const at = scope.at("typed_config");
+	const filter = config === undefined ? undefined : readKnownFilter(name, disabled, config, at);
+	if (filter === undefined && !message.isOptional)
+		at.report(`HTTP filter ${describeType(config, any.typeUrl)} is not supported`);
+	return filter;
+}
+
+const filtersByName: Readonly<Record<string, "router" | "cors">> = {
+	"envoy.filters.http.router": "router",
+	"envoy.router": "router",
+	"envoy.filters.http.cors": "cors",
+	"envoy.cors": "cors",
+};
+
+function readKnownFilter(name: string, disabled: boolean, config: Message, scope: Scope): HttpFilterConfig | undefined {
+	switch (config.$typeName) {
+		case "envoy.extensions.filters.http.router.v3.Router":
+			return { name, disabled, kind: "router", config: readRouter(config as Router, scope) };
+		case "envoy.extensions.filters.http.rbac.v3.RBAC":
+			return { name, disabled, kind: "rbac", config: readRbac(config as RBAC, scope) };
+		case "envoy.extensions.filters.http.fault.v3.HTTPFault":
+			return { name, disabled, kind: "fault", config: readFault(config as HTTPFault, scope) };
+		case "envoy.extensions.filters.http.cors.v3.Cors":
+			return { name, disabled, kind: "cors" };
+		case "udpa.type.v1.TypedStruct":
+		case "xds.type.v3.TypedStruct":
+			return readTypedStruct(name, disabled, config as TypedStruct, scope);
+		default:
+			return undefined;
+	}
+}
+
+function readTypedStruct(
+	name: string,
+	disabled: boolean,
+	config: TypedStruct,
+	scope: Scope,
+): HttpFilterConfig | undefined {
+	if (config.typeUrl !== "type.googleapis.com/stats.PluginConfig") return undefined;
+	const value = config.value ?? {};
+	const { reporter } = value;
+	const known = ["source", "destination", "SERVER_GATEWAY", "UNSPECIFIED"];
+	if (reporter !== undefined && !known.includes(String(reporter)))
+		scope.at("value").at("reporter").report(`must be source or destination, not ${reporter}`);
+	return {
+		name,
+		disabled,
+		kind: "istio-stats",
+		config: {
+			reporter: reporter === "destination" ? "destination" : "source",
+			disableHostHeaderFallback: value["disable_host_header_fallback"] === true,
+		},
+	};
+}
+
+function readRouter(message: Router | undefined, scope: Scope): RouterFilterConfig {
+	return {
+		dynamicStats: message?.dynamicStats ?? true,
+		startChildSpan: message?.startChildSpan ?? false,
+		suppressEnvoyHeaders: message?.suppressEnvoyHeaders ?? false,
+		strictCheckHeaders: (message?.strictCheckHeaders ?? []).map((name) => name.toLowerCase()),
+		respectExpectedRequestTimeout: message?.respectExpectedRqTimeout ?? false,
+		suppressGrpcRequestFailureCodeStats: message?.suppressGrpcRequestFailureCodeStats ?? false,
+		upstreamLogs: readAccessLogs(message?.upstreamLog ?? [], scope, "upstream_log"),
+	};
+}
+
+function describeType(config: Message | undefined, typeUrl: string): string {
+	const struct = config as TypedStruct | undefined;
+	return struct?.$typeName.endsWith(".TypedStruct") ? struct.typeUrl : (config?.$typeName ?? typeUrl);
+}

@@ -1,0 +1,158 @@
+import type {
+	Permission as PermissionMessage,
+	Policy,
+	Principal as PrincipalMessage,
+	RBAC as Rules,
+} from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
+import { RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
+import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import type { RBAC as NetworkRbac } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import { RBAC_EnforcementType } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "../../engine/authorization/index.ts";
+import type { CidrRange } from "../../engine/matcher/index.ts";
+import type { NetworkRbacConfig } from "./listener-config.ts";
+import { readHeaderMatcher, readMetadataMatcher, readStringMatcher } from "./matchers.ts";
+import type { Scope } from "./scope.ts";
+import { readCidr } from "./values.ts";
+
+/** Translates the HTTP filter. */
+export function readRbac(message: RBAC, scope: Scope): RbacConfig {
+	return {
+		rules: readRules(message.rules, scope.at("rules")),
+		shadowRules: readRules(message.shadowRules, scope.at("shadow_rules")),
+		rulesStatPrefix: message.rulesStatPrefix,
+		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
+		trackPerRuleStats: message.trackPerRuleStats,
+	};
+}
+
+/** Translates the network filter. */
+export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbacConfig {
+	return {
+		rules: readRules(message.rules, scope.at("rules")),
+		shadowRules: readRules(message.shadowRules, scope.at("shadow_rules")),
+		rulesStatPrefix: "",
+		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
+		trackPerRuleStats: false,
+		statPrefix: message.statPrefix,
+		continuous: message.enforcementType === RBAC_EnforcementType.CONTINUOUS,
+		delayDenyMs: 0,
+	};
+}
+
+const actions: Readonly<Record<number, RbacRules["action"]>> = {
+	[RBAC_Action.ALLOW]: "allow",
+	[RBAC_Action.DENY]: "deny",
+	[RBAC_Action.LOG]: "log",
+};
+
+function readRules(message: Rules | undefined, scope: Scope): RbacRules | undefined {
+	if (message === undefined) return undefined;
+	const names = Object.keys(message.policies).sort();
+	return {
+		action: actions[message.action] ?? "allow",
+		policies: names.map((name) => readPolicy(name, message.policies[name]!, scope.at("policies", name))),
+	};
+}
+
+function readPolicy(name: string, message: Policy, scope: Scope): RbacPolicy {
+	return {
+		name,
+		permissions: message.permissions.map((one, index) => readPermission(one, scope.at("permissions", index))),
+		principals: message.principals.map((one, index) => readPrincipal(one, scope.at("principals", index))),
+	};
+}
+
+function readPermission(message: PermissionMessage, scope: Scope): Permission {
+	const { rule } = message;
+	switch (rule.case) {
+		case "andRules":
+			return {
+				kind: "and",
+				rules: rule.value.rules.map((one, index) => readPermission(one, scope.at("and_rules").at("rules", index))),
+			};
+		case "orRules":
+			return {
+				kind: "or",
+				rules: rule.value.rules.map((one, index) => readPermission(one, scope.at("or_rules").at("rules", index))),
+			};
+		case "notRule":
+			return { kind: "not", rule: readPermission(rule.value, scope.at("not_rule")) };
+		case "header":
+			return { kind: "header", matcher: readHeaderMatcher(rule.value, scope.at("header")) };
+		case "urlPath":
+			return { kind: "url-path", matcher: readStringMatcher(pathOf(rule.value), scope.at("url_path").at("path")) };
+		case "destinationIp":
+			return { kind: "destination-ip", range: readCidr(rule.value, scope.at("destination_ip")) ?? noRange };
+		case "destinationPort":
+			return { kind: "destination-port", start: rule.value, end: rule.value + 1 };
+		case "destinationPortRange":
+			return { kind: "destination-port", start: rule.value.start, end: rule.value.end };
+		case "metadata":
+			return { kind: "metadata", matcher: readMetadataMatcher(rule.value, scope.at("metadata")) };
+		case "requestedServerName":
+			return {
+				kind: "requested-server-name",
+				matcher: readStringMatcher(rule.value, scope.at("requested_server_name")),
+			};
+		default:
+			return { kind: "any" };
+	}
+}
+
+function readPrincipal(message: PrincipalMessage, scope: Scope): Principal {
+	const { identifier } = message;
+	switch (identifier.case) {
+		case "andIds":
+			return {
+				kind: "and",
+				ids: identifier.value.ids.map((one, index) => readPrincipal(one, scope.at("and_ids").at("ids", index))),
+			};
+		case "orIds":
+			return {
+				kind: "or",
+				ids: identifier.value.ids.map((one, index) => readPrincipal(one, scope.at("or_ids").at("ids", index))),
+			};
+		case "notId":
+			return { kind: "not", id: readPrincipal(identifier.value, scope.at("not_id")) };
+		case "authenticated": {
+			const name = identifier.value.principalName;
+			const at = scope.at("authenticated").at("principal_name");
+			return { kind: "authenticated", matcher: name === undefined ? undefined : readStringMatcher(name, at) };
+		}
+		case "sourceIp":
+			return { kind: "remote-ip", range: readCidr(identifier.value, scope.at("source_ip")) ?? noRange };
+		case "directRemoteIp":
+			return { kind: "direct-remote-ip", range: readCidr(identifier.value, scope.at("direct_remote_ip")) ?? noRange };
+		case "remoteIp":
+			return { kind: "remote-ip", range: readCidr(identifier.value, scope.at("remote_ip")) ?? noRange };
+		case "header":
+			return { kind: "header", matcher: readHeaderMatcher(identifier.value, scope.at("header")) };
+		case "urlPath":
+			return {
+				kind: "url-path",
+				matcher: readStringMatcher(pathOf(identifier.value), scope.at("url_path").at("path")),
+			};
+		case "metadata":
+			return { kind: "metadata", matcher: readMetadataMatcher(identifier.value, scope.at("metadata")) };
+		case "filterState": {
+			const { key, matcher } = identifier.value;
+			const at = scope.at("filter_state").at("string_match");
+			return {
+				kind: "filter-state",
+				key,
+				matcher: readStringMatcher(matcher.case === "stringMatch" ? matcher.value : undefined, at),
+			};
+		}
+		default:
+			return { kind: "any" };
+	}
+}
+
+const noRange: CidrRange = { address: new Uint8Array(0), prefixLength: 0 };
+
+type PathMatcher = Extract<PermissionMessage["rule"], { case: "urlPath" }>["value"];
+
+function pathOf(message: PathMatcher): Parameters<typeof readStringMatcher>[0] {
+	return message.rule.case === "path" ? message.rule.value : undefined;
+}

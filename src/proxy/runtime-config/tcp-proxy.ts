@@ -1,0 +1,48 @@
+import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { readAccessLogs } from "./access-log.ts";
+import type { Scope } from "./scope.ts";
+import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
+import { readFormat, readHeaderAdditions, readMetadataMatch, toMs } from "./values.ts";
+
+/** Translates the TCP proxy. */
+export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
+	const clusters = readClusters(message);
+	const totalWeight = clusters.reduce((sum, cluster) => sum + cluster.weight, 0);
+	const { tunnelingConfig: tunneling, accessLogOptions: options } = message;
+	const at = scope.at("tunneling_config");
+	return {
+		statPrefix: message.statPrefix,
+		clusters,
+		totalWeight,
+		metadataMatch: readMetadataMatch(message.metadataMatch),
+		idleTimeoutMs: toMs(message.idleTimeout, 3_600_000),
+		maxDownstreamConnectionDurationMs: toMs(message.maxDownstreamConnectionDuration, 0),
+		maxConnectAttempts: message.maxConnectAttempts ?? 1,
+		hashSourceIp: message.hashPolicy.some((policy) => policy.policySpecifier.case === "sourceIp"),
+		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
+		flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
+		accessLogFlushIntervalMs: toMs(options?.accessLogFlushInterval ?? message.accessLogFlushInterval, 0),
+		tunneling:
+			tunneling === undefined
+				? undefined
+				: {
+						hostname: readFormat(tunneling.hostname, at.at("hostname"), ""),
+						usePost: tunneling.usePost,
+						postPath: tunneling.postPath === "" ? "/" : tunneling.postPath,
+						headers: readHeaderAdditions(tunneling.headersToAdd, at, "headers_to_add"),
+						propagateResponseHeaders: tunneling.propagateResponseHeaders,
+						propagateResponseTrailers: tunneling.propagateResponseTrailers,
+					},
+	};
+}
+
+function readClusters(message: TcpProxy): TcpProxyConfig["clusters"] {
+	const specifier = message.clusterSpecifier;
+	if (specifier.case === "cluster") return [{ name: specifier.value, weight: 1, metadataMatch: undefined }];
+	if (specifier.case !== "weightedClusters") return [];
+	return specifier.value.clusters.map(({ name, weight, metadataMatch }) => ({
+		name,
+		weight,
+		metadataMatch: readMetadataMatch(metadataMatch),
+	}));
+}

@@ -1,0 +1,272 @@
+import type { TransportSocket } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+	type CertificateValidationContext,
+	CertificateValidationContext_TrustChainVerification,
+	type SubjectAltNameMatcher as SanMessage,
+	SubjectAltNameMatcher_SanType,
+	type TlsCertificate,
+	TlsParameters_TlsProtocol,
+} from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import type { SdsSecretConfig, Secret } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type {
+	CommonTlsContext,
+	DownstreamTlsContext,
+	UpstreamTlsContext,
+} from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import type { SPIFFECertValidatorConfig } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
+import { readConfigSource } from "./config-source.ts";
+import type { ConfigSourceConfig } from "./config-source-config.ts";
+import { readStringMatcher } from "./matchers.ts";
+import type { Scope } from "./scope.ts";
+import type {
+	CommonTlsConfig,
+	DownstreamTransportSocket,
+	SecretConfig,
+	SubjectAltNameMatcher,
+	TlsCertificateConfig,
+	TlsCertificateSource,
+	TlsVersion,
+	UpstreamTransportSocket,
+	ValidationContextConfig,
+	ValidationSource,
+} from "./tls-config.ts";
+import { readDataSource, toMs, unpackExtension } from "./values.ts";
+
+/** Translates the transport socket of a filter chain. */
+export function readDownstreamSocket(message: TransportSocket | undefined, scope: Scope): DownstreamTransportSocket {
+	if (message === undefined) return { kind: "raw-buffer" };
+	const at = scope.at("typed_config");
+	const config = unpackExtension(message.configType.value, at);
+	if (config?.$typeName === "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext") {
+		return readDownstreamTls(config as DownstreamTlsContext, at);
+	}
+	reportUnlessRaw(config?.$typeName, at);
+	return { kind: "raw-buffer" };
+}
+
+/** Translates the transport socket of a cluster. */
+export function readUpstreamSocket(message: TransportSocket | undefined, scope: Scope): UpstreamTransportSocket {
+	if (message === undefined) return { kind: "raw-buffer" };
+	const at = scope.at("typed_config");
+	const config = unpackExtension(message.configType.value, at);
+	if (config?.$typeName === "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext") {
+		return readUpstreamTls(config as UpstreamTlsContext, at);
+	}
+	reportUnlessRaw(config?.$typeName, at);
+	return { kind: "raw-buffer" };
+}
+
+function reportUnlessRaw(typeName: string | undefined, scope: Scope): void {
+	if (typeName === undefined || typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer") return;
+	scope.report(`transport socket ${typeName} is not supported`);
+}
+
+function readDownstreamTls(message: DownstreamTlsContext, scope: Scope): DownstreamTransportSocket {
+	const common = readCommon(message.commonTlsContext, scope.at("common_tls_context"));
+	if (common.certificates.length === 0) {
+		scope.at("common_tls_context").report("no TLS certificates found for server context");
+	}
+	const ticketKeys = message.sessionTicketKeysType;
+	return {
+		kind: "tls",
+		tls: {
+			...common,
+			requireClientCertificate: message.requireClientCertificate ?? false,
+			requireSni: message.requireSni ?? false,
+			disableStatelessResumption: ticketKeys.case === "disableStatelessSessionResumption" && ticketKeys.value,
+			disableStatefulResumption: message.disableStatefulSessionResumption,
+			sessionTimeoutMs: toMs(message.sessionTimeout, undefined),
+			preferClientCiphers: false,
+		},
+	};
+}
+
+function readUpstreamTls(message: UpstreamTlsContext, scope: Scope): UpstreamTransportSocket {
+	return {
+		kind: "tls",
+		tls: {
+			...readCommon(message.commonTlsContext, scope.at("common_tls_context")),
+			sni: message.sni,
+			autoHostSni: false,
+			autoSniSanValidation: false,
+			allowRenegotiation: message.allowRenegotiation,
+			maxSessionKeys: message.maxSessionKeys ?? 1,
+		},
+	};
+}
+
+const versions: Readonly<Record<number, TlsVersion>> = {
+	[TlsParameters_TlsProtocol.TLSv1_0]: "TLSv1",
+	[TlsParameters_TlsProtocol.TLSv1_1]: "TLSv1.1",
+	[TlsParameters_TlsProtocol.TLSv1_2]: "TLSv1.2",
+	[TlsParameters_TlsProtocol.TLSv1_3]: "TLSv1.3",
+};
+
+function readCommon(message: CommonTlsContext | undefined, scope: Scope): CommonTlsConfig {
+	const parameters = message?.tlsParams;
+	const certificates: TlsCertificateSource[] = [];
+	for (const [index, certificate] of (message?.tlsCertificates ?? []).entries()) {
+		certificates.push({
+			kind: "inline",
+			certificate: readCertificate(certificate, scope.at("tls_certificates", index)),
+		});
+	}
+	for (const [index, secret] of (message?.tlsCertificateSdsSecretConfigs ?? []).entries()) {
+		const at = scope.at("tls_certificate_sds_secret_configs", index);
+		certificates.push({ kind: "secret", name: secret.name, source: readSecretSource(secret, at) });
+	}
+	return {
+		minimumVersion: versions[parameters?.tlsMinimumProtocolVersion ?? 0],
+		maximumVersion: versions[parameters?.tlsMaximumProtocolVersion ?? 0],
+		cipherSuites: parameters?.cipherSuites ?? [],
+		ecdhCurves: parameters?.ecdhCurves ?? [],
+		certificates,
+		validation: readValidation(message, scope),
+		alpnProtocols: message?.alpnProtocols ?? [],
+	};
+}
+
+function readSecretSource(message: SdsSecretConfig, scope: Scope): ConfigSourceConfig | undefined {
+	return message.sdsConfig === undefined ? undefined : readConfigSource(message.sdsConfig, scope.at("sds_config"));
+}
+
+function readValidation(message: CommonTlsContext | undefined, scope: Scope): ValidationSource {
+	const type = message?.validationContextType;
+	switch (type?.case) {
+		case "validationContext":
+			return { kind: "inline", context: readValidationContext(type.value, scope.at("validation_context")) };
+		case "validationContextSdsSecretConfig": {
+			const at = scope.at("validation_context_sds_secret_config");
+			return { kind: "secret", name: type.value.name, source: readSecretSource(type.value, at), defaults: undefined };
+		}
+		case "combinedValidationContext": {
+			const at = scope.at("combined_validation_context");
+			const { defaultValidationContext: defaults, validationContextSdsSecretConfig: secret } = type.value;
+			return {
+				kind: "secret",
+				name: secret?.name ?? "",
+				source:
+					secret === undefined ? undefined : readSecretSource(secret, at.at("validation_context_sds_secret_config")),
+				defaults:
+					defaults === undefined ? undefined : readValidationContext(defaults, at.at("default_validation_context")),
+			};
+		}
+		default:
+			return { kind: "none" };
+	}
+}
+
+function readCertificate(message: TlsCertificate, scope: Scope): TlsCertificateConfig {
+	const certificateChain = readDataSource(message.certificateChain);
+	const pkcs12 = readDataSource(message.pkcs12);
+	if (certificateChain === undefined && pkcs12 === undefined) {
+		scope.at("certificate_chain").report("a certificate chain is required");
+	}
+	if (message.privateKey === undefined && pkcs12 === undefined)
+		scope.at("private_key").report("a private key is required");
+	return {
+		certificateChain: certificateChain ?? { kind: "inline", bytes: new Uint8Array(0) },
+		privateKey: readDataSource(message.privateKey),
+		password: readDataSource(message.password),
+		pkcs12,
+		watchedDirectory: message.watchedDirectory?.path || undefined,
+	};
+}
+
+function readValidationContext(message: CertificateValidationContext, scope: Scope): ValidationContextConfig {
+	const deprecated = message.matchSubjectAltNames.map(
+		(matcher, index): SubjectAltNameMatcher => ({
+			type: "any",
+			matcher: readStringMatcher(matcher, scope.at("match_subject_alt_names", index)),
+		}),
+	);
+	const typed = message.matchTypedSubjectAltNames.flatMap((matcher, index) =>
+		readSan(matcher, scope.at("match_typed_subject_alt_names", index)),
+	);
+	const spiffe = readSpiffe(message, scope.at("custom_validator_config"));
+	const subjectAltNames = typed.length > 0 ? typed : deprecated;
+	const trustedCa = readDataSource(message.trustedCa);
+	if (
+		subjectAltNames.length > 0 &&
+		trustedCa === undefined &&
+		spiffe === undefined &&
+		message.systemRootCerts === undefined &&
+		!scope.path.includes("default_validation_context")
+	) {
+		scope.report("SAN-based verification of peer certificates without trusted CA is insecure and not allowed");
+	}
+	return {
+		trustedCa,
+		systemRoots: message.systemRootCerts !== undefined,
+		subjectAltNames,
+		spkiHashes: message.verifyCertificateSpki,
+		certificateHashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(":", "").toLowerCase()),
+		crl: readDataSource(message.crl),
+		allowExpired: message.allowExpiredCertificate,
+		acceptUntrusted:
+			message.trustChainVerification === CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED,
+		maxVerifyDepth: message.maxVerifyDepth ?? -1,
+		onlyVerifyLeafCrl: message.onlyVerifyLeafCertCrl,
+		spiffeTrustDomains: spiffe,
+		watchedDirectory: message.watchedDirectory?.path || undefined,
+	};
+}
+
+const sanTypes: Readonly<Record<number, SubjectAltNameMatcher["type"]>> = {
+	[SubjectAltNameMatcher_SanType.EMAIL]: "email",
+	[SubjectAltNameMatcher_SanType.DNS]: "dns",
+	[SubjectAltNameMatcher_SanType.URI]: "uri",
+	[SubjectAltNameMatcher_SanType.IP_ADDRESS]: "ip",
+};
+
+function readSan(message: SanMessage, scope: Scope): SubjectAltNameMatcher[] {
+	const type = sanTypes[message.sanType];
+	if (type === undefined) {
+		scope.at("san_type").report("only EMAIL, DNS, URI and IP_ADDRESS are supported");
+		return [];
+	}
+	return [{ type, matcher: readStringMatcher(message.matcher, scope.at("matcher")) }];
+}
+
+function readSpiffe(
+	message: CertificateValidationContext,
+	scope: Scope,
+): ValidationContextConfig["spiffeTrustDomains"] {
+	if (message.customValidatorConfig === undefined) return undefined;
+	const config = unpackExtension(message.customValidatorConfig.typedConfig, scope.at("typed_config"));
+	if (config === undefined) return undefined;
+	if (config.$typeName !== "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig") {
+		scope.report(`certificate validator ${config.$typeName} is not supported`);
+		return undefined;
+	}
+	return (config as SPIFFECertValidatorConfig).trustDomains.map(({ name, trustBundle }) => ({
+		name,
+		bundle: readDataSource(trustBundle) ?? { kind: "inline", bytes: new Uint8Array(0) },
+	}));
+}
+
+/** Translates a secret. */
+export function readSecret(message: Secret, scope: Scope): SecretConfig | undefined {
+	const { name, type } = message;
+	switch (type.case) {
+		case "tlsCertificate":
+			return { kind: "tls-certificate", name, certificate: readCertificate(type.value, scope.at("tls_certificate")) };
+		case "validationContext":
+			return {
+				kind: "validation-context",
+				name,
+				context: readValidationContext(type.value, scope.at("validation_context")),
+			};
+		case "sessionTicketKeys":
+			return { kind: "session-ticket-keys", name, keys: type.value.keys.flatMap((key) => readDataSource(key) ?? []) };
+		case "genericSecret":
+			return {
+				kind: "generic",
+				name,
+				secret: readDataSource(type.value.secret) ?? { kind: "inline", bytes: new Uint8Array(0) },
+			};
+		default:
+			scope.report("one of tls_certificate, session_ticket_keys, validation_context, generic_secret must be set");
+			return undefined;
+	}
+}
