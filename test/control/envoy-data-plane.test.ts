@@ -163,8 +163,8 @@ test("stock Envoys carry the mesh", { skip: skipWithout("envoy", findEnvoy()), t
 	});
 });
 
-/** Two replicas of `web`, one of which has no application behind its sidecar: its sidecar answers 503, the client's sidecar asks
- *  the other one. */
+/** Three replicas of `web`, two of which have no application behind their sidecars: those answer 503, the client's sidecar asks
+ *  another one. */
 async function checkRetry(t: Parameters<typeof startControlPlane>[0], control: TestControlPlane): Promise<void> {
 	const alive = await startApplication(t, (_request, response) => response.end("alive"));
 	const first = await createRunningInstance("web", alive, ["web"], { name: "web-1" });
@@ -175,7 +175,7 @@ async function checkRetry(t: Parameters<typeof startControlPlane>[0], control: T
 	await eventually(async () => assert.equal((await sendRequest({ port: listenPort, path: "/" })).status, 200), {
 		deadlineMs: 30_000,
 	});
-	for (let round = 0; round < 40; round++) {
+	for (let round = 0; round < 100; round++) {
 		const answer = await sendRequest({ port: listenPort, path: "/", method: "POST", body: "x" });
 		assert.equal(`${answer.status} ${answer.body}`, "200 alive");
 	}

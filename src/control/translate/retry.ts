@@ -5,6 +5,10 @@ import type { RouteRetry } from "../../model/index.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import { duration, extension } from "./messages.ts";
 
+/** A balancer that picks at random often picks the host that just failed: with 5 further picks (Istio's number), one retry in 64 of two
+ *  replicas would go to the dead one again. */
+const hostSelectionRetryMaxAttempts = 20n;
+
 /** Retries that are safe for any request: only what the application never processed, on another host. A route may add status
  *  codes; then the application's own answers are repeated too. */
 export function translateRetry(
@@ -19,7 +23,7 @@ export function translateRetry(
 		...(hasCodes && { retriableStatusCodes: [...retry.codes] }),
 		retriableHeaders: [{ name: unprocessedHeader, headerMatchSpecifier: { case: "presentMatch", value: true } }],
 		retryHostPredicate: [extension("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {})],
-		hostSelectionRetryMaxAttempts: 5n,
+		hostSelectionRetryMaxAttempts,
 		...(perTryTimeoutMs !== undefined && perTryTimeoutMs > 0 && { perTryTimeout: duration(perTryTimeoutMs) }),
 		...(retry?.backoffMs !== undefined &&
 			retry.backoffMs > 0 && {
