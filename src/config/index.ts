@@ -2,6 +2,7 @@
  *  field against the schemas of the kinds, and reports all problems of all documents at once; a broken document is left out
  *  alone. Watches folders. Knows neither xDS nor sockets. Specifications: Gateway API v1, Istio networking and security v1. */
 export { type ConfigObject, type ConfigObjectBase, type ConfigObjectOf, formatObjectKey } from "./config-object.ts";
+export { describeKinds, describeMetadata, type KindDescription } from "./describe-kinds.ts";
 export type { Place } from "./document/line-index.ts";
 export type { Json } from "./document/node.ts";
 export type { FolderSnapshot } from "./folder/folder-contents.ts";
@@ -11,3 +12,4 @@ export { compareProblems, formatProblem, type LocatedProblem } from "./located-p
 export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
 export { resolveMeshSettings } from "./mesh/settings.ts";
 export { type ParsedDocuments, type ParseOptions, parseDocuments } from "./parse-documents.ts";
+export type { FieldDescription, TypeDescription } from "./schema/schema.ts";

@@ -1,0 +1,34 @@
+import { kinds } from "./kinds/index.ts";
+import { metadata } from "./schema/kubernetes.ts";
+import type { FieldDescription, TypeDescription } from "./schema/schema.ts";
+
+/** What a kind is, for documentation and completion; JSON-shaped. */
+export interface KindDescription {
+	readonly name: string;
+	/** Accepted values of `apiVersion`, the preferred one first. */
+	readonly apiVersions: readonly string[];
+	/** Other words for it on the command line. */
+	readonly aliases: readonly string[];
+	readonly doc: string;
+	/** A small whole document. */
+	readonly example: string;
+	readonly spec: TypeDescription;
+}
+
+/** Describes every kind, from the schemas that check the documents. */
+export function describeKinds(): KindDescription[] {
+	return kinds.map(({ name, apiVersions, aliases, doc, example, description }) => ({
+		name,
+		apiVersions,
+		aliases,
+		doc,
+		example,
+		spec: description,
+	}));
+}
+
+/** Describes `metadata`, which every kind has. */
+export function describeMetadata(): readonly FieldDescription[] {
+	const { description } = metadata();
+	return description.type === "object" ? description.fields : [];
+}
