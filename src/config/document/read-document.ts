@@ -85,7 +85,10 @@ function compose(tokens: readonly CST.Token[], end: number): Document.Parsed | u
 }
 
 function describeSyntaxError(code: string, message: string): string {
-	const sentence = message.replace(/\s+at line \d+, column \d+:[\s\S]*$/, "").replace(/[.\s]+$/, "").slice(0, 300);
+	const sentence = message
+		.replace(/\s+at line \d+, column \d+:[\s\S]*$/, "")
+		.replace(/[.\s]+$/, "")
+		.slice(0, 300);
 	const fix = code === "TAB_AS_INDENT" ? ": indent with spaces" : "";
 	return `not valid YAML: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}${fix}`;
 }

@@ -13,6 +13,8 @@ export interface Field<T> {
 	readonly shownDefault?: string;
 	/** Said when an ignored field is set; nothing is said without it. */
 	readonly warning?: string;
+	/** What to write, said when a required field is absent. */
+	readonly fix?: string;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -20,9 +22,10 @@ type Fields = Readonly<Record<string, Field<unknown>>>;
 /** What an object with these fields reads to. */
 export type ObjectOf<F extends Fields> = { readonly [Name in keyof F]: F[Name] extends Field<infer T> ? T : never };
 
-/** A field that must be there. */
-export function required<T>(schema: Schema<T>, doc: string): Field<T> {
-	return { schema, support: "required", doc, fallback: undefined };
+/** A field that must be there. With `fix`, its absence is answered with what to write. */
+export function required<T>(schema: Schema<T>, doc: string, fix?: string): Field<T> {
+	const field = { schema, support: "required", doc, fallback: undefined } as const;
+	return fix === undefined ? field : { ...field, fix };
 }
 
 /** A field that may be absent. */
@@ -93,7 +96,7 @@ const maxUnknown = 50;
 function readField(field: Field<unknown>, entry: MapEntry | undefined, at: Reader): unknown {
 	if (entry === undefined) {
 		if (field.support !== "required") return field.fallback;
-		at.refuse("is required");
+		at.refuse(field.fix === undefined ? "is required" : `is required: ${field.fix}`);
 		return invalid;
 	}
 	if (field.support === "ignored") {

@@ -1,7 +1,7 @@
 import type { HeaderFilter, PathRewrite, Redirect } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { dnsSubdomain } from "../../schema/kubernetes.ts";
-import { object, optional, refused, required } from "../../schema/object.ts";
+import { type Field, object, optional, refused, required } from "../../schema/object.ts";
 import { integer, oneOf, quote } from "../../schema/scalars.ts";
 import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 import { headerFilter } from "./header-filter.ts";
@@ -53,12 +53,14 @@ const settingsField = {
 } as const satisfies Record<FilterType, string>;
 
 function filterList(types: readonly FilterType[], elsewhere: Readonly<Record<string, string>>): Schema<Filters> {
+	const ofRule = <T>(field: Field<T | undefined>): Field<T | undefined> =>
+		types.includes("RequestRedirect") ? field : refused(elsewhere.RequestRedirect!);
 	const filter = object({
 		type: required(oneOf(types, { ...absent, ...elsewhere }), "Which filter it is"),
 		requestHeaderModifier: optional(headerFilter, "Changes to the headers of the request"),
 		responseHeaderModifier: optional(headerFilter, "Changes to the headers of the response"),
-		requestRedirect: optional(redirect, "An answer that sends the client elsewhere"),
-		urlRewrite: optional(rewrite, "Changes to host and path"),
+		requestRedirect: ofRule(optional(redirect, "An answer that sends the client elsewhere")),
+		urlRewrite: ofRule(optional(rewrite, "Changes to host and path")),
 		requestMirror: refused(absent.RequestMirror!),
 		cors: refused(absent.CORS!),
 		extensionRef: refused(absent.ExtensionRef!),

@@ -232,7 +232,7 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 	[
 		"a rewrite in a backend",
 		{ backendRefs: [{ ...backend, filters: [{ type: "URLRewrite", urlRewrite: {} }] }] },
-		[/'URLRewrite' is not supported: it belongs to the rule/],
+		[/'URLRewrite' is not supported: it belongs to the rule/, /urlRewrite: is not supported: it belongs to the rule/],
 	],
 	["a backend without port", { backendRefs: [{ name: "x" }] }, [/backendRefs\[0\]\.port: is required/]],
 	["a backend of another kind", { backendRefs: [{ ...backend, kind: "Bucket" }] }, [/must be Service, not 'Bucket'/]],

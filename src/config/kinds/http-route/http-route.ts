@@ -3,41 +3,25 @@ import { list } from "../../schema/collections.ts";
 import { dnsLabel } from "../../schema/kubernetes.ts";
 import { defaulted, ignored, object, optional, required } from "../../schema/object.ts";
 import { integer, oneOf, string } from "../../schema/scalars.ts";
-import { refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 import { routeRule, toRouteRule } from "./rule.ts";
 
-const parent = refine(
-	object({
-		group: defaulted(
-			oneOf(["", "gateway.networking.k8s.io"]),
-			"gateway.networking.k8s.io",
-			'Group of the parent\'s kind; `""` for a Service',
-			"gateway.networking.k8s.io",
-		),
-		kind: defaulted(
-			oneOf(["Service"], { Gateway: "there are no gateways; attach the route to a Service" }),
-			"Service",
-			"Kind of the parent",
-			"Service",
-		),
-		name: required(dnsLabel(), "Name of the Service"),
-		namespace: optional(dnsLabel(), "Namespace of the Service; that of the route when absent"),
-		port: optional(integer({ min: 1, max: 65_535 }), "Port of the Service; every HTTP port when absent"),
-		sectionName: optional(string({ maxLength: 253 }), "Name of the port of the Service, instead of its number"),
-	}),
-	(value, node, reader) => {
-		const kindGiven = node.kind === "map" && node.entries.has("kind");
-		const groupGiven = node.kind === "map" && node.entries.has("group");
-		if (!kindGiven)
-			return reader
-				.field("kind")
-				.refuse('is required: write kind: Service (and group: ""); without it a Gateway is meant');
-		if (groupGiven && value.group !== "")
-			return reader.field("group").refuse('a Service is in the core group: write group: ""');
-		return value;
-	},
-);
+const parent = object({
+	group: defaulted(
+		oneOf([""], { "gateway.networking.k8s.io": 'a Service is in the core group, write group: ""' }),
+		"",
+		'Group of the parent\'s kind: `""`, the core group',
+	),
+	kind: required(
+		oneOf(["Service"], { Gateway: "there are no gateways; attach the route to a Service" }),
+		"Kind of the parent",
+		'write kind: Service (and group: ""); without it a Gateway is meant',
+	),
+	name: required(dnsLabel(), "Name of the Service"),
+	namespace: optional(dnsLabel(), "Namespace of the Service; that of the route when absent"),
+	port: optional(integer({ min: 1, max: 65_535 }), "Port of the Service; every HTTP port when absent"),
+	sectionName: optional(string({ maxLength: 253 }), "Name of the port of the Service, instead of its number"),
+});
 
 const spec = object({
 	parentRefs: required(list(parent, { min: 1, max: 32 }), "Services whose clients the route is for"),

@@ -1,0 +1,43 @@
+/** The reference pages say what the code does. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import { configReferencePath, formatConfigReference } from "../scripts/generate-config-reference.ts";
+import { describeKinds, parseDocuments } from "../src/config/index.ts";
+import { findErrorCodes } from "./support/error-codes.ts";
+
+test("docs/reference/config.md is what the schemas say", () => {
+	assert.equal(
+		readFileSync(configReferencePath, "utf8"),
+		formatConfigReference(),
+		"run: node scripts/generate-config-reference.ts",
+	);
+});
+
+test("every kind's example is a good document", () => {
+	for (const kind of describeKinds()) {
+		const { objects, problems } = parseDocuments(kind.example, "example.yaml");
+		assert.deepEqual([kind.name, objects.length, problems], [kind.name, 1, []]);
+	}
+});
+
+test("docs/reference/errors.md lists every error code of src, and no other", () => {
+	const page = readFileSync(resolve(import.meta.dirname, "../docs/reference/errors.md"), "utf8");
+	const listed = [...page.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map((match) => match[1]!);
+	const made = findErrorCodes();
+	const missing = [...made]
+		.filter(([code]) => !listed.includes(code))
+		.map(([code, files]) => `${code} of ${files.join(", ")}`);
+	assert.deepEqual(missing, [], "add them to docs/reference/errors.md");
+	assert.deepEqual(
+		listed.filter((code) => !made.has(code)),
+		[],
+		"nothing makes these: remove them from docs/reference/errors.md",
+	);
+	assert.deepEqual(
+		listed.filter((code, index) => listed.indexOf(code) !== index),
+		[],
+		"listed twice",
+	);
+});
