@@ -1,3 +1,4 @@
+import type { Millis, Random } from "../../core/index.ts";
 import type { Metadata } from "../matcher/metadata.ts";
 import type { MetadataCriteria } from "../matcher/types.ts";
 
@@ -17,6 +18,10 @@ export interface BalancedHost {
 	activeRequests: number;
 	priority: number;
 	canary: boolean;
+	/** Not counted among the hosts of its priority: its first health check is still to come, or it asked to be left out. */
+	excluded: boolean;
+	/** When it became healthy, the beginning of its slow start; -Infinity for a host that has none. */
+	healthySince: Millis;
 }
 
 export type HostHealth = "healthy" | "degraded" | "unhealthy";
@@ -93,4 +98,47 @@ export interface BalancerContext<H extends BalancedHost = BalancedHost> {
 	readonly hostSelectionMaxAttempts: number;
 	/** Priorities that earlier tries used up (previous_priorities); undefined when none. */
 	readonly attemptedPriorities: readonly number[] | undefined;
+}
+
+/** The hosts of one locality within one priority. */
+export interface LocalityHosts<H extends BalancedHost = BalancedHost> {
+	/** 0 gets nothing under locality-weighted balancing. */
+	readonly weight: number;
+	readonly hosts: readonly H[];
+}
+
+/** A number that the hot path changes. */
+export interface BalancerCount {
+	value: number;
+}
+
+/** What balancers count, with Envoy's names below `cluster.<name>.`. */
+export interface BalancerStats {
+	readonly lb_healthy_panic: BalancerCount;
+	readonly lb_subsets_active: BalancerCount;
+	readonly lb_subsets_created: BalancerCount;
+	readonly lb_subsets_removed: BalancerCount;
+	readonly lb_subsets_selected: BalancerCount;
+	readonly lb_subsets_fallback: BalancerCount;
+	readonly lb_subsets_fallback_panic: BalancerCount;
+	/** Read only: requests in flight in the whole cluster, for bounded loads. */
+	readonly upstream_rq_active: BalancerCount;
+}
+
+/** Chooses among the hosts of a cluster (or of a subset of it). */
+export interface LoadBalancer<H extends BalancedHost = BalancedHost> {
+	/** Replaces the hosts of all priorities. */
+	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[], terms: AssignmentTerms): void;
+	/** A host of `priority` changed its health, weight or exclusion. Cheap: the next choice looks at that priority anew. */
+	markChanged(priority: number): void;
+	/** undefined when there is no host to give. */
+	choose(context: BalancerContext<H> | undefined, random: Random, now: Millis): H | undefined;
+}
+
+/** What an assignment says about balancing beside its hosts. */
+export interface AssignmentTerms {
+	/** Percent; 140 by default. */
+	readonly overprovisioningFactor: number;
+	/** Availability of a priority by the weights of its hosts rather than by their number. */
+	readonly weightedPriorityHealth: boolean;
 }

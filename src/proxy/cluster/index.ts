@@ -3,11 +3,13 @@
 export {
 	type Cluster,
 	type ClusterResources,
-	type ClusterStatName,
-	type ClusterStats,
 	type Count,
 	HealthFlag,
 	type Host,
+	type HostHealthCheck,
 	type HostStats,
 	type LocalFailure,
 } from "./cluster.ts";
+export { type ClusterManager, createClusterManager } from "./cluster-manager.ts";
+export { type ClusterDeps, createCluster } from "./create-cluster.ts";
+export { describeHealthFlags, formatHostAddress } from "./host.ts";

@@ -1,0 +1,130 @@
+import type { CircuitBreakerThresholds } from "./config.ts";
+
+/** A number that the hot path changes. */
+export interface Gauge {
+	value: number;
+}
+
+/** Whether a limit is reached (1) or not (0), with Envoy's names. */
+export interface CircuitBreakerGauges {
+	readonly cx_open: Gauge;
+	readonly cx_pool_open: Gauge;
+	readonly rq_open: Gauge;
+	readonly rq_pending_open: Gauge;
+	readonly rq_retry_open: Gauge;
+}
+
+/** What is left below the limits. */
+export interface RemainingGauges {
+	readonly remaining_cx: Gauge;
+	readonly remaining_cx_pools: Gauge;
+	readonly remaining_pending: Gauge;
+	readonly remaining_retries: Gauge;
+	readonly remaining_rq: Gauge;
+}
+
+/** The limits of one priority of a cluster and what is in use of them. Every successful acquire is released once. */
+export class CircuitBreaker {
+	readonly #connections: Limit;
+	readonly #pending: Limit;
+	readonly #requests: Limit;
+	readonly #retries: Limit;
+	readonly #pools: Limit;
+	readonly #thresholds: CircuitBreakerThresholds;
+
+	/** `remaining` is given when the thresholds ask for it (`track_remaining`). */
+	constructor(thresholds: CircuitBreakerThresholds, open: CircuitBreakerGauges, remaining?: RemainingGauges) {
+		this.#thresholds = thresholds;
+		const pools = thresholds.maxConnectionPools < 0 ? Number.POSITIVE_INFINITY : thresholds.maxConnectionPools;
+		this.#connections = new Limit(thresholds.maxConnections, open.cx_open, remaining?.remaining_cx);
+		this.#pending = new Limit(thresholds.maxPendingRequests, open.rq_pending_open, remaining?.remaining_pending);
+		this.#requests = new Limit(thresholds.maxRequests, open.rq_open, remaining?.remaining_rq);
+		this.#pools = new Limit(
+			pools,
+			open.cx_pool_open,
+			pools === Number.POSITIVE_INFINITY ? undefined : remaining?.remaining_cx_pools,
+		);
+		// What a budget leaves depends on other counts, so Envoy does not show it.
+		const shown = thresholds.retryBudget === undefined ? remaining?.remaining_retries : undefined;
+		this.#retries = new Limit(thresholds.maxRetries, open.rq_retry_open, shown);
+	}
+
+	tryAcquireConnection(): boolean {
+		return this.#connections.tryAcquire();
+	}
+
+	releaseConnection(): void {
+		this.#connections.release();
+	}
+
+	tryAcquirePending(): boolean {
+		return this.#pending.tryAcquire();
+	}
+
+	releasePending(): void {
+		this.#pending.release();
+	}
+
+	tryAcquireRequest(): boolean {
+		return this.#requests.tryAcquire();
+	}
+
+	releaseRequest(): void {
+		this.#requests.release();
+	}
+
+	tryAcquirePool(): boolean {
+		return this.#pools.tryAcquire();
+	}
+
+	releasePool(): void {
+		this.#pools.release();
+	}
+
+	tryAcquireRetry(): boolean {
+		const budget = this.#thresholds.retryBudget;
+		if (budget !== undefined) {
+			const active = this.#requests.inUse + this.#pending.inUse;
+			this.#retries.maximum = Math.max(Math.floor((budget.budgetPercent / 100) * active), budget.minRetryConcurrency);
+		}
+		return this.#retries.tryAcquire();
+	}
+
+	releaseRetry(): void {
+		this.#retries.release();
+	}
+}
+
+class Limit {
+	maximum: number;
+	inUse = 0;
+	readonly #open: Gauge;
+	readonly #remaining: Gauge | undefined;
+
+	constructor(maximum: number, open: Gauge, remaining: Gauge | undefined) {
+		this.maximum = maximum;
+		this.#open = open;
+		this.#remaining = remaining;
+		this.#show();
+	}
+
+	tryAcquire(): boolean {
+		if (this.inUse >= this.maximum) {
+			this.#show();
+			return false;
+		}
+		this.inUse++;
+		this.#show();
+		return true;
+	}
+
+	release(): void {
+		this.inUse--;
+		this.#show();
+	}
+
+	#show(): void {
+		this.#open.value = this.inUse >= this.maximum ? 1 : 0;
+		if (this.#remaining !== undefined) this.#remaining.value = Math.max(0, this.maximum - this.inUse);
+	}
+}

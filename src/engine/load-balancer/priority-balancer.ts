@@ -1,0 +1,111 @@
+import type { Millis, Random } from "../../core/index.ts";
+import { createHostPicker, type HostPicker, type PickerConfig } from "./host-picker.ts";
+import { LocalitySchedule } from "./locality-schedule.ts";
+import { PriorityLevels } from "./priority-levels.ts";
+import type {
+	AssignmentTerms,
+	BalancedHost,
+	BalancerContext,
+	BalancerStats,
+	CommonBalancerConfig,
+	LoadBalancer,
+	LocalityHosts,
+} from "./types.ts";
+
+/** A picker with the version of the list it was given. */
+interface Slot<H extends BalancedHost> {
+	readonly picker: HostPicker<H>;
+	version: number;
+}
+
+interface LocalitySlot<H extends BalancedHost> {
+	readonly schedule: LocalitySchedule<H>;
+	version: number;
+}
+
+const Source = { all: 0, healthy: 1, degraded: 2 } as const;
+type Source = (typeof Source)[keyof typeof Source];
+
+/** Round robin, least request and random: a priority by load, a locality by weight when asked for, then a host. */
+export class PriorityBalancer<H extends BalancedHost> implements LoadBalancer<H> {
+	readonly #config: PickerConfig;
+	readonly #common: CommonBalancerConfig;
+	readonly #stats: BalancerStats;
+	readonly #levels: PriorityLevels<H>;
+	/** By priority × 3 + source. */
+	readonly #slots: (Slot<H> | undefined)[] = [];
+	readonly #localitySlots: (LocalitySlot<H> | undefined)[] = [];
+
+	constructor(config: PickerConfig, common: CommonBalancerConfig, stats: BalancerStats) {
+		this.#config = config;
+		this.#common = common;
+		this.#stats = stats;
+		this.#levels = new PriorityLevels(common);
+	}
+
+	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[], terms: AssignmentTerms): void {
+		this.#levels.setHosts(priorities, terms);
+		this.#slots.length = Math.min(this.#slots.length, priorities.length * 3);
+		this.#localitySlots.length = Math.min(this.#localitySlots.length, priorities.length * 3);
+	}
+
+	markChanged(priority: number): void {
+		this.#levels.markChanged(priority);
+	}
+
+	choose(context: BalancerContext<H> | undefined, random: Random, now: Millis): H | undefined {
+		this.#levels.refresh();
+		const retries = context === undefined ? 0 : context.hostSelectionMaxAttempts;
+		for (let attempt = 0; ; attempt++) {
+			const host = this.#chooseOnce(context, random, now);
+			if (host === undefined || attempt >= retries || !context!.shouldSelectAnotherHost(host)) return host;
+		}
+	}
+
+	#chooseOnce(context: BalancerContext<H> | undefined, random: Random, now: Millis): H | undefined {
+		const levels = this.#levels;
+		const isSingle = levels.levels.length === 1 && levels.loads.healthy[0] === 100;
+		const priority = isSingle ? 0 : levels.choose(random.next() * 100, context);
+		if (levels.isInPanic(priority)) {
+			this.#stats.lb_healthy_panic.value++;
+			if (this.#common.zoneAware?.failTrafficOnPanic === true) return undefined;
+			return this.#pick(priority, Source.all, random, now);
+		}
+		const source = !isSingle && levels.choseDegraded ? Source.degraded : Source.healthy;
+		if (this.#common.localityWeighted) {
+			const host = this.#pickByLocality(priority, source, random, now);
+			if (host !== undefined) return host;
+		}
+		return this.#pick(priority, source, random, now);
+	}
+
+	#pick(priority: number, source: Source, random: Random, now: Millis): H | undefined {
+		const level = this.#levels.levels[priority];
+		if (level === undefined) return undefined;
+		const index = priority * 3 + source;
+		let slot = this.#slots[index];
+		if (slot === undefined) this.#slots[index] = slot = { picker: createHostPicker(this.#config), version: -1 };
+		if (slot.version !== level.version) {
+			const hosts = source === Source.all ? level.all : source === Source.healthy ? level.healthy : level.degraded;
+			slot.picker.setHosts(hosts, random, now);
+			slot.version = level.version;
+		}
+		return slot.picker.pick(random, now);
+	}
+
+	#pickByLocality(priority: number, source: Source, random: Random, now: Millis): H | undefined {
+		const level = this.#levels.levels[priority];
+		if (level === undefined) return undefined;
+		const index = priority * 3 + source;
+		let slot = this.#localitySlots[index];
+		if (slot === undefined) {
+			const health = source === Source.degraded ? "degraded" : "healthy";
+			this.#localitySlots[index] = slot = { schedule: new LocalitySchedule(this.#config, health), version: -1 };
+		}
+		if (slot.version !== level.version) {
+			slot.schedule.setLevel(level, this.#levels.overprovisioningFactor, random, now);
+			slot.version = level.version;
+		}
+		return slot.schedule.pick(random, now);
+	}
+}

@@ -1,0 +1,118 @@
+import type { LocalityHosts } from "../../engine/load-balancer/index.ts";
+import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityConfig } from "../runtime-config/index.ts";
+import type { Host } from "./cluster.ts";
+import { createHost, formatHostAddress, isSameLocality, selectTransportSocket, updateHost } from "./host.ts";
+
+/** What an assignment changed. */
+export interface HostChanges {
+	readonly added: readonly Host[];
+	readonly removed: readonly Host[];
+	/** Whether anything changed that balancing depends on. */
+	readonly isChanged: boolean;
+}
+
+interface Placed {
+	readonly locality: LocalityConfig;
+	readonly hosts: Host[];
+}
+
+/** The hosts of a cluster by address, and their places in priorities and localities. */
+export class HostTable {
+	readonly #config: ClusterConfig;
+	#byAddress = new Map<string, Host>();
+	#hosts: readonly Host[] = [];
+	#priorities: readonly (readonly LocalityHosts<Host>[])[] = [];
+	/** Weights and sizes of the localities, to tell whether an update changes anything. */
+	#shape = "";
+
+	constructor(config: ClusterConfig) {
+		this.#config = config;
+	}
+
+	get hosts(): readonly Host[] {
+		return this.#hosts;
+	}
+
+	get priorities(): readonly (readonly LocalityHosts<Host>[])[] {
+		return this.#priorities;
+	}
+
+	/** Takes an assignment: hosts with a known address stay the same object. `prepare` is called for new ones; `mayGo` can
+	 *  keep a host that is not in the assignment any more. */
+	apply(assignment: AssignmentConfig, prepare: (host: Host) => void, mayGo: (host: Host) => boolean): HostChanges {
+		const before = this.#byAddress;
+		const byAddress = new Map<string, Host>();
+		const added: Host[] = [];
+		const removed: Host[] = [];
+		const placed: Placed[][] = [];
+		let isChanged = false;
+		for (const locality of assignment.localities) {
+			const place = findPlace(placed, locality);
+			for (const endpoint of locality.endpoints) {
+				const address = formatHostAddress(endpoint.address);
+				if (byAddress.has(address)) continue;
+				let known = before.get(address);
+				if (known !== undefined && known.transportSocket !== selectTransportSocket(this.#config, endpoint, locality)) {
+					// Its connections would go on with the other socket: another host at the same address.
+					removed.push(known);
+					known = undefined;
+				}
+				const host = known ?? createHost(this.#config, endpoint, locality);
+				if (updateHost(this.#config, host, endpoint, locality)) isChanged = true;
+				if (known === undefined) {
+					prepare(host);
+					added.push(host);
+				}
+				byAddress.set(address, host);
+				place.hosts.push(host);
+			}
+		}
+		for (const [address, host] of before) {
+			if (byAddress.has(address)) continue;
+			if (mayGo(host)) {
+				removed.push(host);
+				continue;
+			}
+			byAddress.set(address, host);
+			findPlace(placed, localityOf(host)).hosts.push(host);
+		}
+		const shape = describeShape(placed);
+		if (shape !== this.#shape || added.length > 0 || removed.length > 0) isChanged = true;
+		this.#shape = shape;
+		this.#byAddress = byAddress;
+		this.#hosts = [...byAddress.values()];
+		this.#priorities = Array.from(placed, (places) =>
+			(places ?? []).map(({ locality, hosts }) => ({ weight: locality.weight, hosts })),
+		);
+		for (const host of removed) host.removed = true;
+		return { added, removed, isChanged };
+	}
+}
+
+/** Localities of one name within a priority are one. */
+function findPlace(placed: Placed[][], locality: LocalityConfig): Placed {
+	placed[locality.priority] ??= [];
+	const places = placed[locality.priority]!;
+	const found = places.find((place) => isSameLocality(place.locality.locality, locality.locality));
+	if (found !== undefined) return found;
+	const place = { locality, hosts: [] };
+	places.push(place);
+	return place;
+}
+
+/** Where a host that outlives its assignment stays. */
+function localityOf(host: Host): LocalityConfig {
+	return {
+		locality: host.locality,
+		priority: host.priority,
+		weight: 0,
+		metadata: {},
+		endpoints: [] as EndpointConfig[],
+	};
+}
+
+function describeShape(placed: readonly (readonly Placed[])[]): string {
+	return Array.from(placed, (places) =>
+		(places ?? []).map(({ locality, hosts }) => `${locality.weight}:${hosts.length}`).join(","),
+	).join(";");
+}

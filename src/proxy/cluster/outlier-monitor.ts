@@ -1,0 +1,119 @@
+import type { Clock, Log, Random, Timer } from "../../core/index.ts";
+import {
+	type EjectionCause,
+	type OutlierDetectionConfig,
+	OutlierDetector,
+	type SuccessRateThreshold,
+} from "../../engine/outlier-detection/index.ts";
+import type { StatsScope } from "../../telemetry/index.ts";
+import { createOutlierDetectionStats, type OutlierDetectionStats } from "../stats/index.ts";
+import { HealthFlag, type Host, type LocalFailure } from "./cluster.ts";
+import { setHealthFlag } from "./host.ts";
+
+/** What the monitor needs of its cluster. */
+export interface OutlierMonitorOptions {
+	readonly clusterName: string;
+	readonly config: OutlierDetectionConfig;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	/** `cluster.<name>`. */
+	readonly stats: StatsScope;
+	onHealthChanged(host: Host): void;
+}
+
+/** Outlier detection at work on a cluster: its interval, its statistics, its flag on hosts. */
+export class OutlierMonitor {
+	readonly #options: OutlierMonitorOptions;
+	readonly #detector: OutlierDetector<Host>;
+	readonly #stats: OutlierDetectionStats;
+	#timer: Timer;
+
+	constructor(options: OutlierMonitorOptions) {
+		this.#options = options;
+		this.#stats = createOutlierDetectionStats(options.stats.scope("outlier_detection"));
+		this.#detector = new OutlierDetector<Host>(options.config, options.random, {
+			onDetected: (_host, cause) => this.#countDetected(cause),
+			onEjected: (host, cause) => this.#eject(host, cause),
+			onUnejected: (host) => this.#setEjected(host, false),
+			onOverflow: () => void this.#stats.ejections_overflow.value++,
+			onSpared: (_host, cause) => this.#countTotal(cause),
+		});
+		this.#timer = this.#arm();
+	}
+
+	get external(): Readonly<SuccessRateThreshold> {
+		return this.#detector.external;
+	}
+
+	get local(): Readonly<SuccessRateThreshold> {
+		return this.#detector.local;
+	}
+
+	addHost(host: Host): void {
+		this.#detector.addHost(host);
+	}
+
+	removeHost(host: Host): void {
+		if (host.outlier?.isEjected === true) this.#stats.ejections_active.value--;
+		this.#detector.removeHost(host);
+	}
+
+	reportResponse(host: Host, status: number): void {
+		const now = this.#options.clock.now();
+		if (this.#options.config.splitExternalLocalOriginErrors) this.#detector.reportLocal(host, "connect-success", now);
+		this.#detector.reportResponse(host, status, now);
+	}
+
+	reportFailure(host: Host, failure: LocalFailure): void {
+		const now = this.#options.clock.now();
+		const isTimeout = failure === "connect-timeout" || failure === "request-timeout";
+		this.#detector.reportLocal(host, isTimeout ? "timeout" : "connect-failure", now);
+	}
+
+	/** An active check of the host passed. */
+	onHealthCheckPassed(host: Host): void {
+		if (this.#options.config.successfulActiveHealthCheckUneject)
+			this.#detector.uneject(host, this.#options.clock.now());
+	}
+
+	close(): void {
+		this.#timer.cancel();
+		this.#stats.ejections_active.value -= this.#detector.ejected;
+	}
+
+	#arm(): Timer {
+		return this.#options.clock.setTimer(this.#options.config.intervalMs, () => this.#onInterval(), { unref: true });
+	}
+
+	#onInterval(): void {
+		this.#detector.endInterval(this.#options.clock.now());
+		this.#timer = this.#arm();
+	}
+
+	#eject(host: Host, cause: EjectionCause): void {
+		this.#countTotal(cause);
+		this.#stats.ejections_enforced_total.value++;
+		this.#stats[`ejections_enforced_${cause}`].value++;
+		this.#options.log.info("host ejected", { cluster: this.#options.clusterName, host: host.address, cause });
+		this.#setEjected(host, true);
+	}
+
+	#setEjected(host: Host, isEjected: boolean): void {
+		this.#stats.ejections_active.value += isEjected ? 1 : -1;
+		if (!isEjected)
+			this.#options.log.info("host taken back", { cluster: this.#options.clusterName, host: host.address });
+		if (setHealthFlag(host, HealthFlag.failedOutlierCheck, isEjected)) this.#options.onHealthChanged(host);
+	}
+
+	#countDetected(cause: EjectionCause): void {
+		this.#stats[`ejections_detected_${cause}`].value++;
+		// Envoy's older counters.
+		if (cause === "consecutive_5xx") this.#stats.ejections_consecutive_5xx.value++;
+		if (cause === "success_rate" || cause === "local_origin_success_rate") this.#stats.ejections_success_rate.value++;
+	}
+
+	#countTotal(cause: EjectionCause): void {
+		if (cause === "consecutive_5xx" || cause === "success_rate") this.#stats.ejections_total.value++;
+	}
+}
