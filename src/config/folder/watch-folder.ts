@@ -17,6 +17,9 @@ export interface WatchFolderOptions {
 	readonly rescanMs?: number;
 }
 
+/** How often the folder is looked at when the system does not tell of all of it, such as at its limit of watches. */
+const blindRescanMs = 500;
+
 /** A folder of config that is followed. */
 export interface FolderSource {
 	/** What it serves: broken files serve what they last served. */
@@ -62,7 +65,8 @@ export async function watchFolder(root: string, options: WatchFolderOptions = {}
 			)
 			.then(() => {
 				running = undefined;
-				plan(isAsked ? debounceMs : rescanMs);
+				const restMs = watchers.isWhole() ? rescanMs : Math.min(rescanMs, blindRescanMs);
+				plan(isAsked ? debounceMs : restMs);
 				isAsked = false;
 			});
 	};
@@ -135,6 +139,8 @@ export async function readFolder(root: string): Promise<FolderSnapshot> {
 interface FolderWatchers {
 	/** Watches these folders and no others; returns whether one is watched anew. */
 	follow(folders: FolderScan["folders"]): boolean;
+	/** Whether the system tells of every folder. */
+	isWhole(): boolean;
 	close(): void;
 }
 
@@ -169,8 +175,10 @@ function createFolderWatchers(log: Log, onEvent: () => void): FolderWatchers {
 			for (const [folder, { identity }] of open) if (folders.get(folder) !== identity) drop(folder);
 			let isNew = false;
 			for (const [folder, identity] of folders) if (!open.has(folder)) isNew = add(folder, identity) || isNew;
+			for (const folder of failed) if (!folders.has(folder)) failed.delete(folder);
 			return isNew;
 		},
+		isWhole: () => failed.size === 0,
 		close() {
 			for (const folder of open.keys()) drop(folder);
 		},

@@ -37,6 +37,11 @@ test("a Service's target port is its port unless given", () => {
 	);
 });
 
+test("a Service with an empty selector has none", () => {
+	const { value } = readSpec("Service", { selector: {}, ports: [{ port: 80 }] });
+	assert.ok(value !== undefined && !("selector" in value));
+});
+
 test("a Service refuses what cannot work", () => {
 	const of = (spec: object, metadata: object = {}): string => readSpec("Service", spec, metadata).problems[0]!;
 	const ports = [{ port: 80 }];

@@ -19,7 +19,7 @@ export function resolveService(document: ServiceDocument, workloads: readonly Wo
 /** The workloads a Service selects. */
 export function selectWorkloads(service: Service, workloads: readonly Workload[]): Workload[] {
 	const { selector, namespace } = service;
-	if (selector === undefined || Object.keys(selector).length === 0) return [];
+	if (selector === undefined) return [];
 	return workloads.filter((workload) => workload.namespace === namespace && matchesLabels(selector, workload.labels));
 }
 

@@ -5,6 +5,7 @@ import { defaulted, ignored, type ObjectOf, object, optional, refused, required 
 import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
+import { toSelector } from "../selector.ts";
 
 /** A Service as its document says it. `undeclared` are the ports whose protocol the document leaves open: the workload's own
  *  port decides (buildMesh). */
@@ -139,7 +140,8 @@ spec:
 		namespace: context.namespace,
 		name: context.name,
 		labels: context.labels,
-		selector: value.selector,
+		// An empty selector is as none: in Kubernetes it selects nothing.
+		selector: toSelector(value.selector),
 		ports: value.ports.map(toServicePort),
 		undeclared: value.ports.filter((item) => declaredProtocol(item) === undefined).map((item) => item.port),
 		source: context.source,
