@@ -78,15 +78,9 @@ function decodeStateOfTheWorld(bytes: Uint8Array): ClientResponse {
 	const resources: ReceivedResource[] = [];
 	const broken: RefusedResource[] = [];
 	for (const [index, any] of response.resources.entries()) {
-		let { typeUrl, value } = any;
-		let name: string | undefined;
-		if (typeUrl === wrapperType) {
-			const wrapped = fromBinary(ResourceSchema, value);
-			if (wrapped.resource === undefined) continue;
-			name = wrapped.name;
-			({ typeUrl, value } = wrapped.resource);
-		}
-		name ??= readResourceName(value);
+		const unwrapped = unwrap(any);
+		if (unwrapped === undefined) continue;
+		const { name, typeUrl, value } = unwrapped;
 		if (name === undefined) broken.push({ name: "", problem: `resources[${index}]: has no name` });
 		else if (typeUrl !== response.typeUrl) {
 			broken.push({ name, problem: `is of type ${typeUrl}, the response of ${response.typeUrl}` });
@@ -100,4 +94,22 @@ function decodeStateOfTheWorld(bytes: Uint8Array): ClientResponse {
 		removed: [],
 		broken,
 	};
+}
+
+interface NamedBytes {
+	/** Undefined when the bytes hold none. */
+	readonly name: string | undefined;
+	readonly typeUrl: string;
+	readonly value: Uint8Array;
+}
+
+/** A resource, bare or in the wrapper that gives it a name; undefined for the heartbeat of one with a time to live. */
+function unwrap({ typeUrl, value }: { readonly typeUrl: string; readonly value: Uint8Array }): NamedBytes | undefined {
+	if (typeUrl !== wrapperType) return { name: readResourceName(value), typeUrl, value };
+	try {
+		const { name, resource } = fromBinary(ResourceSchema, value);
+		return resource === undefined ? undefined : { name, typeUrl: resource.typeUrl, value: resource.value };
+	} catch {
+		return { name: undefined, typeUrl, value };
+	}
 }

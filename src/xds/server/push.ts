@@ -155,8 +155,11 @@ function onNothingToSend(state: StreamState, plan: Plan): void {
 }
 
 /** Listeners and routes are settled when the client runs the newest of them: then nothing refers to what goes. */
-function isSettled({ type, changed, missing, owed }: Plan): boolean {
-	return type.outstanding === undefined && !owed && changed.length === 0 && missing.length === 0 && type.reason === "";
+function isSettled({ type, changed, missing, owed, removed }: Plan): boolean {
+	const isNewest = type.outstanding === undefined && !owed && changed.length === 0 && missing.length === 0;
+	if (!isNewest || type.reason === "") return isNewest;
+	// What is refused and goes as well refers to nothing any more.
+	return type.rejected.size > 0 && [...type.rejected].every((name) => removed.includes(name));
 }
 
 function refersToClusters(type: TypeState): boolean {

@@ -57,9 +57,9 @@ export function onRequest(state: StreamState, request: StreamRequest, now: Milli
 	}
 	const stale = !first && request.nonce !== "" && request.nonce !== type.sentNonce;
 	if (stale) {
+		// It answers nothing, and gets no answer: a newer response is under way. But what it subscribes to holds, as requests keep
+		// their order: in delta a change is told once, in state of the world a name left and taken up again would go unseen.
 		effects.push({ kind: "stale", typeUrl: request.typeUrl, nonce: request.nonce });
-		// In delta the subscription changes of a request are told once: they hold even if its nonce is stale.
-		if (request.kind === "state-of-the-world") return effects;
 	} else if (!first && request.nonce !== "") {
 		effects.push(...onAnswer(type, request.error, now));
 	}
@@ -86,8 +86,11 @@ function onAnswer(type: TypeState, error: string | undefined, now: Millis): Stre
 		return [{ kind: "acked", typeUrl: type.typeUrl, version }];
 	}
 	// The protocol names no culprit, clients do so in their words; without a name the next ACK of the type clears it.
-	for (const name of names) if (type.known.has(name) && mentions(error, name)) type.rejected.add(name);
-	type.reason = error;
+	const culprits = names.filter((name) => mentions(error, name));
+	const held = culprits.filter((name) => type.known.has(name));
+	for (const name of held) type.rejected.add(name);
+	// Culprits that the client gave up meanwhile are nobody's concern.
+	if (culprits.length === 0 || held.length > 0) type.reason = error;
 	return [{ kind: "nacked", typeUrl: type.typeUrl, version, reason: error }];
 }
 
