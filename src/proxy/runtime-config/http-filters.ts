@@ -14,12 +14,9 @@ import type { Scope } from "./scope.ts";
 
 /** Translates a chain of HTTP filters: the router must be its last one and only there. */
 export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, field: string): HttpFilterConfig[] {
-	const names = new Set<string>();
 	const filters: HttpFilterConfig[] = [];
 	for (const [index, message] of messages.entries()) {
 		const at = scope.at(field, index);
-		if (names.has(message.name)) at.at("name").report(`duplicate filter name ${message.name}`);
-		names.add(message.name);
 		const filter = readHttpFilter(message, at);
 		if (filter === undefined) continue;
 		const isLast = index === messages.length - 1;
