@@ -42,6 +42,11 @@ export async function runUp(options: UpCommandOptions, palette: Palette): Promis
 			throw error;
 		});
 		if (supervisor === undefined) return 0;
+		// A mistake of ours must not leave processes behind.
+		process.once("uncaughtException", (error) => {
+			process.stderr.write(`${error.stack}\n`);
+			void supervisor.kill().finally(() => process.exit(70));
+		});
 		await serve(supervisor, asked.promise, now.promise, (isReady) => {
 			const report = buildReport(supervisor, state);
 			if (isJson) printer.tellReady(report, isReady);

@@ -14,7 +14,10 @@ test("nothing fails while the mesh changes under traffic", async (t) => {
 		const file = join(folder, "mesh.yaml");
 		writeFileSync(
 			file,
-			readFileSync(file, "utf8").replace("trustDomain: cluster.local", "trustDomain: cluster.local\n  svidTtl: 120s"),
+			readFileSync(file, "utf8").replace(
+				"trustDomain: cluster.local",
+				"trustDomain: cluster.local\n  certificateTtl: 120s",
+			),
 		);
 	});
 

@@ -26,11 +26,19 @@ export function openProcessLedger(path: string): { readonly ledger: ProcessLedge
 		}
 	}
 	const entries = new Map<number, Entry>();
-	const save = (): void => {
+	const write = (): void => {
 		writeFileSync(`${path}.new`, JSON.stringify([...entries.values()]), { mode: 0o600 });
 		renameSync(`${path}.new`, path);
 	};
-	save();
+	const save = (): void => {
+		try {
+			write();
+		} catch (error) {
+			// A full disk or a folder that was removed must not end the mesh.
+			if (!(error instanceof Error && "code" in error)) throw error;
+		}
+	};
+	write();
 	const ledger: ProcessLedger = {
 		add(pid) {
 			const startTime = readStartTime(pid);

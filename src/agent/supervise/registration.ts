@@ -35,6 +35,8 @@ export interface RegistrationOptions {
 
 const leaseTtlMs = 15_000;
 const keepAliveMs = 5_000;
+/** A control plane that does not answer must not hold up a stop. */
+const removeMs = 1_500;
 const backoff: BackoffConfig = { baseMs: 200, maxMs: 3_000 };
 
 /** Registers an instance and keeps its lease alive. */
@@ -102,12 +104,14 @@ export function createRegistration(options: RegistrationOptions): Registration {
 		async remove() {
 			isClosed = true;
 			timer?.cancel();
-			try {
-				await client.request("DELETE", path);
-			} catch (error) {
+			const deadline = Promise.withResolvers<void>();
+			const patience = clock.setTimer(removeMs, deadline.resolve);
+			const removed = client.request("DELETE", path).catch((error: unknown) => {
 				// Its lease ends by itself.
 				if (!(error instanceof MeshError)) throw error;
-			}
+			});
+			await Promise.race([removed, deadline.promise]);
+			patience.cancel();
 		},
 		close() {
 			isClosed = true;
