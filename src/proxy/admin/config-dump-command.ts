@@ -194,6 +194,7 @@ function groupByLocality(cluster: AdminCluster): Json[] {
 			group = {
 				locality: Object.fromEntries(Object.entries(place).filter(([, value]) => value !== "")),
 				lb_endpoints: [],
+				load_balancing_weight: 0,
 				...(priority === 0 ? {} : { priority }),
 			};
 			groups.set(key, group);

@@ -5,8 +5,7 @@ type Json = Record<string, unknown>;
 export function applyMask(message: Json, mask: string): Json | undefined {
 	let kept: unknown;
 	for (const path of mask.split(",")) kept = merge(kept, pick(message, path.trim().split(".")));
-	if (kept === undefined) return undefined;
-	return { ...("@type" in message ? { "@type": message["@type"] } : {}), ...(kept as Json) };
+	return kept as Json | undefined;
 }
 
 function pick(value: unknown, path: readonly string[]): unknown {
@@ -15,7 +14,9 @@ function pick(value: unknown, path: readonly string[]): unknown {
 	if (Array.isArray(value)) return value.map((element) => pick(element, path) ?? {});
 	if (typeof value !== "object" || value === null || !Object.hasOwn(value, field)) return undefined;
 	const inner = pick((value as Json)[field], rest);
-	return inner === undefined ? undefined : { [field]: inner };
+	if (inner === undefined) return undefined;
+	// A packed message keeps saying what it is.
+	return "@type" in value ? { "@type": value["@type"], [field]: inner } : { [field]: inner };
 }
 
 function merge(left: unknown, right: unknown): unknown {

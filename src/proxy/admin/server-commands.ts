@@ -132,7 +132,7 @@ export function modifyRuntime(runtime: AdminRuntime, request: AdminRequest): Adm
 		return text(
 			"usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n" +
 				"       or send the parameters as form values\n" +
-				"use an empty value to remove a previously added override\n",
+				"use an empty value to remove a previously added override",
 			400,
 		);
 	}

@@ -114,7 +114,11 @@ export function createAccessLogs(options: AccessLogsOptions): AccessLogs {
 		flush,
 		async close() {
 			await flush();
-			for (const file of files.values()) closeSync(file.descriptor);
+			for (const file of files.values()) {
+				closeSync(file.descriptor);
+				// An entry that comes too late must not reach a file that got the same number.
+				file.descriptor = -1;
+			}
 			files.clear();
 		},
 	};
