@@ -83,7 +83,7 @@ export async function startManagementServer(
 	};
 	set(resources);
 	const grpc = new Server();
-	server.addTo(grpc, { ads: true, cds: true, eds: true, lds: true, rds: true, sds: true });
+	server.addTo(grpc, { ads: true, cds: true, eds: true, lds: true, rds: true, sds: true, csds: true });
 	const address = options.socketPath === undefined ? `127.0.0.1:${options.port ?? 0}` : `unix:${options.socketPath}`;
 	const port = await new Promise<number>((resolve, reject) => {
 		grpc.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>

@@ -49,3 +49,37 @@ function describeState(type: TypeState): SyncState {
 	if (type.outstanding !== undefined || type.pending) return type.sentVersion === "" ? "NOT_SENT" : "STALE";
 	return type.sentVersion === "" ? "NOT_SENT" : "SYNCED";
 }
+
+/** One resource as far as one node is with it. */
+export interface ResourceStatus {
+	readonly typeUrl: string;
+	readonly name: string;
+	/** Empty for a name asked for that does not exist. */
+	readonly version: string;
+	/** The packed message; undefined when the node brought it along from an earlier stream. */
+	readonly value: Uint8Array | undefined;
+	readonly state: "REQUESTED" | "ACKED" | "NACKED" | "DOES_NOT_EXIST";
+	/** The node's words, when it refused. */
+	readonly reason?: string;
+	/** Milliseconds since the epoch of the type's newest response or answer. */
+	readonly updatedAt: number;
+}
+
+/** Every resource that a stream's client holds or asked for. */
+export function describeResources(state: StreamState, toWall: (time: Millis) => number): ResourceStatus[] {
+	return [...state.types.values()].flatMap((type) => {
+		const base = { typeUrl: type.typeUrl, updatedAt: toWall(type.updatedAt) };
+		const unanswered = new Set(type.outstanding);
+		const held = [...type.known].map(([name, { value, version }]): ResourceStatus => {
+			if (type.rejected.has(name)) return { ...base, name, version, value, state: "NACKED", reason: type.reason };
+			return { ...base, name, version, value, state: unanswered.has(name) ? "REQUESTED" : "ACKED" };
+		});
+		const missing = [...type.names]
+			.filter((name) => !type.known.has(name))
+			.map((name): ResourceStatus => {
+				const isAnswered = type.sentNonce !== "" && !type.due.has(name);
+				return { ...base, name, version: "", value: undefined, state: isAnswered ? "DOES_NOT_EXIST" : "REQUESTED" };
+			});
+		return [...held, ...missing];
+	});
+}

@@ -1,12 +1,12 @@
 import { status } from "@grpc/grpc-js";
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import { assertNever, type Clock, type Timer } from "../../core/index.ts";
+import { assertNever, type Clock, type Millis, type Timer } from "../../core/index.ts";
 import type { XdsServerEvents } from "./events.ts";
 import { onBlocked, onSnapshot, onWake, onWritable } from "./push.ts";
 import { onRequest, type StreamRequest } from "./requests.ts";
 import type { DiscoveryCall } from "./services.ts";
 import type { XdsSnapshot } from "./snapshot.ts";
-import { describeTypes, type TypeStatus } from "./status.ts";
+import { describeResources, describeTypes, type ResourceStatus, type TypeStatus } from "./status.ts";
 import { createStream, type StreamEffect, type StreamResponse, type Variant, type VersionOf } from "./stream.ts";
 
 /** One open stream. */
@@ -18,6 +18,7 @@ export interface StreamShell {
 	/** Fetches the node's snapshot and sends what changed. */
 	push(): void;
 	describe(): TypeStatus[];
+	describeResources(): ResourceStatus[];
 	close(): void;
 }
 
@@ -44,6 +45,8 @@ export function openStreamShell(
 	let closed = false;
 	const nodeId = (): string => state.node?.id ?? "";
 
+	const toWall = (time: Millis): number => Math.round(clock.wall() - (clock.now() - time));
+
 	const shell: StreamShell = {
 		get node() {
 			return state.node;
@@ -53,7 +56,8 @@ export function openStreamShell(
 			if (state.node === undefined || closed) return;
 			run(onSnapshot(state, deps.getSnapshot(state.node), clock.now()));
 		},
-		describe: () => describeTypes(state, (time) => Math.round(clock.wall() - (clock.now() - time))),
+		describe: () => describeTypes(state, toWall),
+		describeResources: () => describeResources(state, toWall),
 		close() {
 			if (closed) return;
 			onGone();

@@ -1,10 +1,12 @@
 import type { Server } from "@grpc/grpc-js";
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Clock, Log } from "../../core/index.ts";
+import { defineClientStatusService, type NodeResources } from "./client-status.ts";
 import { createXdsServerEvents, type XdsMetrics } from "./events.ts";
 import { type DiscoveryCall, defineService, discoveryServices } from "./services.ts";
 import { createSetVersions } from "./set-version.ts";
 import type { SnapshotSource } from "./snapshot.ts";
-import type { NodeStatus, TypeStatus } from "./status.ts";
+import type { NodeStatus, ResourceStatus, TypeStatus } from "./status.ts";
 import type { Variant } from "./stream.ts";
 import { openStreamShell, type StreamShell } from "./stream-shell.ts";
 
@@ -17,7 +19,7 @@ export interface XdsServerOptions {
 }
 
 /** Which gRPC services to offer; `ads` alone by default. */
-export type XdsServices = { readonly [Name in keyof typeof discoveryServices]?: boolean };
+export type XdsServices = { readonly [Name in keyof typeof discoveryServices | "csds"]?: boolean };
 
 export interface XdsServer {
 	/** Registers the services; the caller owns the gRPC server, its address and its credentials. */
@@ -91,6 +93,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 				const { definition, implementation } = defineService(service, open);
 				grpcServer.addService(definition, implementation);
 			}
+			if (services.csds !== true) return;
+			const { definition, implementation } = defineClientStatusService(() => mergeResources(streams));
+			grpcServer.addService(definition, implementation);
 		},
 		statuses: () => mergeStatuses(streams),
 		close() {
@@ -112,4 +117,16 @@ function mergeStatuses(streams: Iterable<StreamShell>): NodeStatus[] {
 		nodes.set(node.id, { status: { nodeId: node.id, node, connectedAt }, types });
 	}
 	return [...nodes.values()].map(({ status, types }) => ({ ...status, types: [...types.values()] }));
+}
+
+function mergeResources(streams: Iterable<StreamShell>): NodeResources[] {
+	const nodes = new Map<string, { readonly node: Node; readonly resources: Map<string, ResourceStatus> }>();
+	for (const stream of streams) {
+		const { node } = stream;
+		if (node === undefined) continue;
+		const resources = nodes.get(node.id)?.resources ?? new Map<string, ResourceStatus>();
+		for (const resource of stream.describeResources()) resources.set(`${resource.typeUrl}/${resource.name}`, resource);
+		nodes.set(node.id, { node, resources });
+	}
+	return [...nodes.values()].map(({ node, resources }) => ({ node, resources: [...resources.values()] }));
 }
