@@ -59,8 +59,17 @@ export function httpConnectionManager(options: ConnectionManagerOptions) {
 	);
 }
 
-/** Forwards bytes to one cluster. */
-export function tcpProxy(statPrefix: string, cluster: string) {
+/** What a layer 4 chain ends in: Istio's metrics for amime, and bytes forwarded to one cluster. */
+export function tcpFilters(
+	kind: ProxyKind,
+	reporter: ConnectionManagerOptions["reporter"],
+	statPrefix: string,
+	cluster: string,
+) {
+	return [...(kind === "amime" ? [istioMetricsFilter(reporter)] : []), tcpProxy(statPrefix, cluster)];
+}
+
+function tcpProxy(statPrefix: string, cluster: string) {
 	return extension("envoy.filters.network.tcp_proxy", TcpProxySchema, {
 		statPrefix,
 		clusterSpecifier: { case: "cluster", value: cluster },

@@ -10,7 +10,7 @@ import {
 import { RBACSchema as NetworkRbacSchema } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
 import { type PortAuthorization, translateAuthorization } from "./authorization.ts";
-import { httpConnectionManager, type ProxyKind, tcpProxy } from "./http-connection-manager.ts";
+import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
 import { inboundLocalReplies, unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, extension, socketAddress, stringMatcher } from "./messages.ts";
@@ -27,7 +27,9 @@ export function translateInboundListener(
 ): Listener {
 	const authorization = translateAuthorization(index, instance, port);
 	const filters =
-		port.protocol === "http" ? httpFilters(index, port, authorization, kind) : tcpFilters(port, authorization);
+		port.protocol === "http"
+			? httpFilters(index, port, authorization, kind)
+			: connectionFilters(port, authorization, kind);
 	const mode = resolveMutualTlsMode(index, instance, port);
 	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
 	const transportSocket = downstreamTls(peers, port.protocol === "http" ? ["http/1.1"] : []);
@@ -112,7 +114,7 @@ function inboundRoutes(port: InstancePort) {
 	};
 }
 
-function tcpFilters(port: InstancePort, { deny, allow }: PortAuthorization) {
+function connectionFilters(port: InstancePort, { deny, allow }: PortAuthorization, kind: ProxyKind) {
 	const statPrefix = `inbound_${port.appPort}`;
 	return [
 		...[deny, allow].flatMap((rules) =>
@@ -120,6 +122,6 @@ function tcpFilters(port: InstancePort, { deny, allow }: PortAuthorization) {
 				? []
 				: [extension("envoy.filters.network.rbac", NetworkRbacSchema, { rules, statPrefix: `${statPrefix}.` })],
 		),
-		tcpProxy(statPrefix, inboundClusterName(port.appPort)),
+		...tcpFilters(kind, "destination", statPrefix, inboundClusterName(port.appPort)),
 	];
 }

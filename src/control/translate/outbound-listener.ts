@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { UpstreamListener } from "../../model/index.ts";
-import { httpConnectionManager, type ProxyKind, tcpProxy } from "./http-connection-manager.ts";
+import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
 import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
@@ -29,11 +29,12 @@ export function translateUpstreamListener(
 	if (port === undefined) return undefined;
 	const host = hostOf(upstream.service, index.mesh.settings);
 	const name = serviceRouteName(host, port.port);
-	const filter =
+	const cluster = outboundClusterName(host, port.port);
+	const filters =
 		port.protocol === "http"
-			? outboundHttp(index, kind, `outbound_${name}`, name, [])
-			: tcpProxy(outboundClusterName(host, port.port), outboundClusterName(host, port.port));
-	return outboundListener(`upstream_${host}_${port.port}`, upstream.listenPort, [{ filters: [filter] }]);
+			? [outboundHttp(index, kind, `outbound_${name}`, name, [])]
+			: tcpFilters(kind, "source", cluster, cluster);
+	return outboundListener(`upstream_${host}_${port.port}`, upstream.listenPort, [{ filters }]);
 }
 
 function outboundListener(name: string, port: number, filterChains: FiltersInit): Listener {

@@ -8,7 +8,7 @@ import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import { readFault } from "./fault.ts";
-import type { HttpFilterConfig, RouterFilterConfig } from "./http-filter-config.ts";
+import type { HttpFilterConfig, IstioStatsConfig, RouterFilterConfig } from "./http-filter-config.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
 
@@ -67,19 +67,17 @@ function readKnownFilter(name: string, disabled: boolean, config: Message, scope
 		case "envoy.extensions.filters.http.cors.v3.Cors":
 			return { name, disabled, kind: "cors" };
 		case "udpa.type.v1.TypedStruct":
-		case "xds.type.v3.TypedStruct":
-			return readTypedStruct(name, disabled, config as TypedStruct, scope);
+		case "xds.type.v3.TypedStruct": {
+			const stats = readIstioStats(config as TypedStruct, scope);
+			return stats === undefined ? undefined : { name, disabled, kind: "istio-stats", config: stats };
+		}
 		default:
 			return undefined;
 	}
 }
 
-function readTypedStruct(
-	name: string,
-	disabled: boolean,
-	config: TypedStruct,
-	scope: Scope,
-): HttpFilterConfig | undefined {
+/** Reads Istio's metrics filter of either kind; undefined when the struct is another extension's. */
+export function readIstioStats(config: TypedStruct, scope: Scope): IstioStatsConfig | undefined {
 	if (config.typeUrl !== "type.googleapis.com/stats.PluginConfig") return undefined;
 	const value = config.value ?? {};
 	const { reporter } = value;
@@ -87,13 +85,8 @@ function readTypedStruct(
 	if (reporter !== undefined && !known.includes(String(reporter)))
 		scope.at("value").at("reporter").report(`must be source or destination, not ${reporter}`);
 	return {
-		name,
-		disabled,
-		kind: "istio-stats",
-		config: {
-			reporter: reporter === "destination" ? "destination" : "source",
-			disableHostHeaderFallback: value["disable_host_header_fallback"] === true,
-		},
+		reporter: reporter === "destination" ? "destination" : "source",
+		disableHostHeaderFallback: value["disable_host_header_fallback"] === true,
 	};
 }
 

@@ -2,6 +2,7 @@ import type { RbacConfig } from "../../engine/authorization/index.ts";
 import type { CidrRange, Metadata } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { HttpConnectionManagerConfig } from "./http-connection-manager-config.ts";
+import type { IstioStatsConfig } from "./http-filter-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import type { DownstreamTransportSocket } from "./tls-config.ts";
 
@@ -80,7 +81,9 @@ export type ListenerFilterConfig =
 export type NetworkFilterConfig =
 	| { readonly kind: "http-connection-manager"; readonly name: string; readonly config: HttpConnectionManagerConfig }
 	| { readonly kind: "tcp-proxy"; readonly name: string; readonly config: TcpProxyConfig }
-	| { readonly kind: "rbac"; readonly name: string; readonly config: NetworkRbacConfig };
+	| { readonly kind: "rbac"; readonly name: string; readonly config: NetworkRbacConfig }
+	/** Istio's metrics of connections, before the terminal filter. */
+	| { readonly kind: "istio-stats"; readonly name: string; readonly config: IstioStatsConfig };
 
 export interface NetworkRbacConfig extends RbacConfig {
 	readonly statPrefix: string;

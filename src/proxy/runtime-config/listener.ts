@@ -13,9 +13,11 @@ import type { ProxyProtocol } from "../../api/gen/envoy/extensions/filters/liste
 import type { HttpConnectionManager } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import { readHttpConnectionManager } from "./http-connection-manager.ts";
+import { readIstioStats } from "./http-filters.ts";
 import type {
 	AddressConfig,
 	FilterChainConfig,
@@ -140,7 +142,7 @@ function readNetworkFilters(messages: readonly Filter[], scope: Scope): NetworkF
 		const at = scope.at("filters", index);
 		const filter = readNetworkFilter(message, at);
 		if (filter === undefined) continue;
-		const isTerminal = filter.kind !== "rbac";
+		const isTerminal = filter.kind === "http-connection-manager" || filter.kind === "tcp-proxy";
 		const isLast = index === messages.length - 1;
 		if (isTerminal && !isLast) at.report(`terminal filter ${message.name} must be the last filter of the chain`);
 		if (!isTerminal && isLast) at.report(`the last filter must be a terminal one, not ${message.name}`);
@@ -163,6 +165,14 @@ function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig |
 			return { kind: "tcp-proxy", name, config: readTcpProxy(config as TcpProxy, at) };
 		case "envoy.extensions.filters.network.rbac.v3.RBAC":
 			return { kind: "rbac", name, config: readNetworkRbac(config as RBAC, at) };
+		case "udpa.type.v1.TypedStruct":
+		case "xds.type.v3.TypedStruct": {
+			const struct = config as TypedStruct;
+			const stats = readIstioStats(struct, at);
+			if (stats !== undefined) return { kind: "istio-stats", name, config: stats };
+			at.report(`network filter ${struct.typeUrl} is not supported`);
+			return undefined;
+		}
 		case undefined:
 			return undefined;
 		default:
