@@ -14,17 +14,19 @@ export interface TcpProxyDependencies {
 	readonly random: Random;
 	readonly stats: TcpProxyStats;
 	readonly accessLogs: readonly AccessLog[];
-	/** Told of every session, for metrics. */
-	readonly observers: readonly TcpObserver[];
+	/** Begin to watch a session, for metrics. */
+	readonly observers: readonly ((stream: StreamInfo) => TcpObservation)[];
 	getCluster(name: string): Cluster | undefined;
 	/** The TLS side of connections to a host; undefined for plain ones. */
 	upstreamTlsOf(cluster: Cluster, host: Host): UpstreamTls | undefined;
 }
 
-/** Sees sessions as they begin, move bytes, and end. The record is the session's own and complete at the end. */
-export interface TcpObserver {
-	onOpened(stream: StreamInfo): void;
-	onClosed(stream: StreamInfo): void;
+/** Watches one session; its record is filled in place. */
+export interface TcpObservation {
+	/** Called every few seconds while bytes flow. */
+	report(): void;
+	/** The session is over. */
+	end(): void;
 }
 
 /** Forwards connections to clusters, byte for byte. Spec: Envoy `tcp_proxy.proto`. */

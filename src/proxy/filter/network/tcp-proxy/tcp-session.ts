@@ -6,7 +6,12 @@ import { xxHash32 } from "../../../../engine/router/index.ts";
 import type { Cluster, Host } from "../../../cluster/index.ts";
 import type { UpstreamTls } from "../../../transport/index.ts";
 import type { DownstreamConnection } from "../network-filter.ts";
-import type { TcpProxy } from "./tcp-proxy.ts";
+import type { TcpObservation, TcpProxy } from "./tcp-proxy.ts";
+
+const idleTimer = 0;
+const durationTimer = 1;
+const reportTimer = 2;
+const reportIntervalMs = 5_000;
 
 /** One connection and the one it is forwarded to. */
 export class TcpSession implements BalancerContext<Host> {
@@ -21,7 +26,8 @@ export class TcpSession implements BalancerContext<Host> {
 	#host: Host | undefined;
 	#upstream: Socket | undefined;
 	#lastActivity: Millis = 0;
-	#timers: Timer[] = [];
+	readonly #timers: (Timer | undefined)[] = [undefined, undefined, undefined];
+	#observations: readonly TcpObservation[] = [];
 	#ended = false;
 
 	constructor(proxy: TcpProxy, { socket, facts }: DownstreamConnection) {
@@ -50,7 +56,7 @@ export class TcpSession implements BalancerContext<Host> {
 		downstream.pause();
 		downstream.on("error", () => undefined);
 		downstream.once("close", () => this.destroy());
-		for (const observer of deps.observers) observer.onOpened(this.#record);
+		this.#observations = deps.observers.map((observe) => observe(this.#record));
 		this.#armTimers();
 		const choice = this.#proxy.chooseCluster();
 		const cluster = choice === undefined ? undefined : deps.getCluster(choice.name);
@@ -71,11 +77,11 @@ export class TcpSession implements BalancerContext<Host> {
 	destroy(): void {
 		if (this.#ended) return;
 		this.#ended = true;
-		for (const timer of this.#timers) timer.cancel();
+		for (const timer of this.#timers) timer?.cancel();
 		this.#downstream.destroy();
 		this.#upstream?.destroy();
 		this.#proxy.sessions.delete(this);
-		for (const observer of this.#proxy.deps.observers) observer.onClosed(this.#record);
+		for (const observation of this.#observations) observation.end();
 		this.#writeLog();
 	}
 
@@ -189,7 +195,17 @@ export class TcpSession implements BalancerContext<Host> {
 		downstream.on("drain", () => upstream.resume());
 		downstream.on("end", () => upstream.end());
 		upstream.on("end", () => downstream.end());
+		if (this.#observations.length > 0) this.#armReport();
 		downstream.resume();
+	}
+
+	#armReport(): void {
+		const { clock } = this.#proxy.deps;
+		const report = (): void => {
+			for (const observation of this.#observations) observation.report();
+			this.#timers[reportTimer] = clock.setTimer(reportIntervalMs, report, { unref: true });
+		};
+		report();
 	}
 
 	#armTimers(): void {
@@ -204,16 +220,16 @@ export class TcpSession implements BalancerContext<Host> {
 				this.destroy();
 				return;
 			}
-			this.#timers[0] = clock.setTimer(idleTimeoutMs - idleMs, checkIdle, { unref: true });
+			this.#timers[idleTimer] = clock.setTimer(idleTimeoutMs - idleMs, checkIdle, { unref: true });
 		};
-		if (idleTimeoutMs > 0) this.#timers.push(clock.setTimer(idleTimeoutMs, checkIdle, { unref: true }));
+		if (idleTimeoutMs > 0) this.#timers[idleTimer] = clock.setTimer(idleTimeoutMs, checkIdle, { unref: true });
 		if (maxDownstreamConnectionDurationMs > 0) {
 			const end = (): void => {
 				stats.max_downstream_connection_duration.value++;
 				this.#record.responseFlags |= ResponseFlag.durationTimeout;
 				this.destroy();
 			};
-			this.#timers.push(clock.setTimer(maxDownstreamConnectionDurationMs, end, { unref: true }));
+			this.#timers[durationTimer] = clock.setTimer(maxDownstreamConnectionDurationMs, end, { unref: true });
 		}
 	}
 
