@@ -82,7 +82,6 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		prepared.onWarm(() => {
 			if (warming.get(config.name) !== entry) return;
 			warming.delete(config.name);
-			deps.events.clusterActivated(active.has(config.name));
 			active.set(config.name, config);
 			prepared.activate();
 			log.debug("cluster is active", { cluster: config.name });
@@ -101,7 +100,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	/** After any change: tells who wants to know. */
 	function settle(): void {
 		if (inBatch) return;
-		deps.events.clusterCounts(active.size, warming.size);
+		deps.events.clustersWarming(warming.size);
 		if (paused !== warming.size > 0) {
 			paused = warming.size > 0;
 			deps.onWarmingChanged(paused);
@@ -129,9 +128,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	function remove(name: string): void {
 		cancelWarming(name);
 		book.remove(clusterType, name);
-		if (!active.delete(name)) return;
-		target.removeClusters([name]);
-		deps.events.clusterRemoved();
+		if (active.delete(name)) target.removeClusters([name]);
 	}
 
 	return {

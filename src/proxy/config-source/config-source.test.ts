@@ -48,7 +48,7 @@ for (const delta of [true, false]) {
 		]);
 		await eventually(() => assertSynced(management));
 		assert.equal(statOf("cluster_manager.cds.update_success"), 1);
-		assert.equal(statOf("cluster_manager.active_clusters"), 3);
+		assert.equal(statOf("cluster_manager.warming_clusters"), 0);
 		assert.equal(statOf("listener_manager.lds.update_success"), 1);
 		assert.equal(statOf("http.entry.rds.routes.config_reload"), 1);
 		assert.equal(statOf("control_plane.connected_state"), 1);

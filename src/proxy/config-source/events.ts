@@ -36,9 +36,8 @@ export interface ConfigEvents {
 	connectionChanged(connected: boolean): void;
 	/** Which route configurations and secrets are in use: statistics of others go. */
 	retain(routes: readonly RouteUse[], secrets: readonly string[]): void;
-	clusterActivated(replaced: boolean): void;
-	clusterRemoved(): void;
-	clusterCounts(active: number, warming: number): void;
+	/** Those included that wait for endpoints or secrets and are not built yet. */
+	clustersWarming(count: number): void;
 	listenersWarming(count: number): void;
 }
 
@@ -130,15 +129,8 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 				secrets.set(name, { scope: own, stats: createSubscriptionStats(own) });
 			}
 		},
-		clusterActivated(replaced) {
-			(replaced ? clusterStats.cluster_modified : clusterStats.cluster_added).value++;
-		},
-		clusterRemoved() {
-			clusterStats.cluster_removed.value++;
-		},
-		clusterCounts(active, warming) {
-			clusterStats.active_clusters.value = active;
-			clusterStats.warming_clusters.value = warming;
+		clustersWarming(count) {
+			clusterStats.warming_clusters.value = count;
 		},
 		listenersWarming(count) {
 			listenerStats.total_listeners_warming.value = count;

@@ -85,8 +85,9 @@ function onAnswer(type: TypeState, error: string | undefined, now: Millis): Stre
 		if (type.rejected.size === 0) type.reason = "";
 		return [{ kind: "acked", typeUrl: type.typeUrl, version }];
 	}
-	// The protocol names no culprit, clients do so in their words; without a name the next ACK of the type clears it.
-	const culprits = names.filter((name) => mentions(error, name));
+	// The protocol names no culprit, clients do so in their words; with none found, the next ACK of the type takes
+	// the refusal back.
+	const culprits = names.length === 1 ? names : names.filter((name) => blames(error, name));
 	const held = culprits.filter((name) => type.known.has(name));
 	for (const name of held) type.rejected.add(name);
 	// Culprits that the client gave up meanwhile are nobody's concern.
@@ -155,12 +156,13 @@ function forgetUnnamed(type: TypeState): void {
 	type.answerDue = false;
 }
 
-/** Whether `text` names `name` as a word of its own. */
-function mentions(text: string, name: string): boolean {
+/** Whether `text` blames `name`: clients write `name: reason` (Envoy, gRPC and ours), perhaps in quotes. A name that is only a
+ *  word of the sentence is not blamed. */
+function blames(text: string, name: string): boolean {
 	for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
 		const before = text.slice(Math.max(0, at - 1), at);
-		const after = text.slice(at + name.length, at + name.length + 2);
-		if (!/[\w|./-]/.test(before) && !/^(?:[\w|/-]|\.\w)/.test(after)) return true;
+		const after = text.slice(at + name.length, at + name.length + 3);
+		if (!/[\w|./-]/.test(before) && /^["']?:(?:\s|$)/.test(after)) return true;
 	}
 	return false;
 }
