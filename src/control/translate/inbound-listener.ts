@@ -11,7 +11,7 @@ import { RBACSchema as NetworkRbacSchema } from "../../api/gen/envoy/extensions/
 import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
 import { type PortAuthorization, translateAuthorization } from "./authorization.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
-import { inboundLocalReplies, unprocessedHeader } from "./local-reply.ts";
+import { inboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, extension, socketAddress, stringMatcher } from "./messages.ts";
 import { resolveMutualTlsMode } from "./mutual-tls.ts";
@@ -85,7 +85,7 @@ function httpFilters(index: MeshIndex, port: InstancePort, authorization: PortAu
 	];
 }
 
-/** Everything to the application; headers between sidecars do not reach it, and it cannot send them. */
+/** Everything to the application; headers between sidecars do not reach it. */
 function inboundRoutes(port: InstancePort) {
 	return {
 		name: inboundClusterName(port.appPort),
@@ -109,7 +109,6 @@ function inboundRoutes(port: InstancePort) {
 			},
 		],
 		requestHeadersToRemove: ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"],
-		responseHeadersToRemove: [unprocessedHeader],
 		validateClusters: false,
 	};
 }
