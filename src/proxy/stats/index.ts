@@ -36,6 +36,7 @@ export {
 	createDownstreamHttpStats,
 	createHttpConnectionManagerStats,
 	createListenerHttpStats,
+	createRouterStats,
 	createTracingStats,
 	type DownstreamHttpStats,
 	type HttpConnectionManagerStats,

@@ -18,7 +18,6 @@ export function createServerStats(scope: StatsScope) {
 		concurrency: scope.gauge("concurrency"),
 		days_until_first_cert_expiring: scope.gauge("days_until_first_cert_expiring"),
 		hot_restart_epoch: scope.gauge("hot_restart_epoch"),
-		hot_restart_generation: scope.gauge("hot_restart_generation"),
 		live: scope.gauge("live"),
 		memory_allocated: scope.gauge("memory_allocated"),
 		memory_heap_size: scope.gauge("memory_heap_size"),
