@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { flushCompileCache } from "node:module";
 import { basename, join, resolve } from "node:path";
 import type { ControlPlaneCommandOptions } from "../cli/index.ts";
 import { createControlPlane } from "../control/index.ts";
@@ -25,6 +26,8 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 	});
 	try {
 		await controlPlane.start();
+		// What it has compiled serves the sidecars, which start next and share much of it.
+		flushCompileCache();
 		holder?.publish(controlPlane.adminPort, controlPlane.xdsPort);
 		await ended;
 		await controlPlane.close();

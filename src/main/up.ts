@@ -161,10 +161,16 @@ function buildReport(supervisor: Supervisor, state: string): UpReport {
 	return {
 		workloads,
 		urls: { pages, controlPlane: `${supervisor.adminUrl}/`, metrics: `${supervisor.adminUrl}/metrics` },
-		state: relative(process.cwd(), resolve(state)) || ".",
+		state: formatPath(resolve(state)),
 		command: isCheckout() ? "npx amime" : "amime",
 		stateOption: isDefaultState ? "" : ` --state ${state}`,
 	};
+}
+
+/** As short as it can be typed here. */
+function formatPath(path: string): string {
+	const short = relative(process.cwd(), path);
+	return short === "" || short.startsWith("..") ? path : short;
 }
 
 /** Whether the working directory is a checkout of this package. */

@@ -5,6 +5,8 @@ import { MeshError } from "../../core/index.ts";
 
 /** The layout of the state folder that this version reads and writes. */
 const layoutVersion = "1";
+/** SQLITE_BUSY: another process holds the lock. */
+const sqliteBusy = 5;
 
 /** The folder that holds everything a mesh on one machine keeps; nothing is written elsewhere. */
 export interface StateFolder {
@@ -59,11 +61,12 @@ export function lockStateFolder(state: StateFolder): { release(): void } {
 	const holder = state.runFile("pid");
 	try {
 		lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-	} catch (cause) {
+	} catch (error) {
 		lock.close();
-		throw new MeshError("STATE_IN_USE", `a mesh runs on the state folder ${state.path} already${readHolder(holder)}`, {
-			cause,
-		});
+		const isHeld = error instanceof Error && "errcode" in error && error.errcode === sqliteBusy;
+		if (!isHeld)
+			throw new MeshError("STATE_UNREADABLE", `cannot lock the state folder ${state.path}`, { cause: error });
+		throw new MeshError("STATE_IN_USE", `a mesh runs on the state folder ${state.path} already${readHolder(holder)}`);
 	}
 	writeFileSync(holder, String(process.pid), { mode: 0o600 });
 	return {
