@@ -191,3 +191,17 @@ test("Istio's metrics are only asked of amime", () => {
 	assert.match(JSON.stringify(listJson(mesh.snapshot("web-0", "amime"), listenerType)), /stats\.PluginConfig/);
 	assert.doesNotMatch(JSON.stringify(listJson(mesh.snapshot("web-0", "envoy"), listenerType)), /stats\.PluginConfig/);
 });
+
+test("clusters name the service behind them, for Istio's metrics of both sides", () => {
+	const mesh = open([rule("subsets: [{name: v1, labels: {version: v1}}]")]);
+	const services = { filterMetadata: { istio: { services: [{ host, name: "reviews", namespace: "shop" }] } } };
+	assert.deepEqual(cluster(mesh, `outbound|80||${host}`)["metadata"], services);
+	assert.deepEqual(cluster(mesh, `outbound|80|v1|${host}`)["metadata"], services);
+	const inbound = listJson(mesh.snapshot("reviews-0"), clusterType).filter((item) =>
+		String(item["name"]).startsWith("inbound|"),
+	);
+	assert.deepEqual(
+		inbound.map((item) => item["metadata"]),
+		[services],
+	);
+});

@@ -1,6 +1,6 @@
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { WorkloadInstance } from "../../model/index.ts";
+import type { Workload, WorkloadInstance } from "../../model/index.ts";
 import {
 	clusterType,
 	endpointType,
@@ -33,7 +33,12 @@ export function buildSnapshot(
 ): XdsSnapshot {
 	const key = `${instance.namespace}/${instance.name} ${kind}`;
 	const spec = specOf(instance);
-	const local = memo.get(`local clusters ${key}`, [spec], () => buildLocalClusters(instance), areSameResources);
+	const local = memo.get(
+		`local clusters ${key}`,
+		[index.mesh.settings, spec, workloadOf(index, instance), ...index.servicesOf(instance)],
+		() => buildLocalClusters(index, instance),
+		areSameResources,
+	);
 	const listeners = memo.get(
 		`listeners ${key}`,
 		[index.mesh.settings, spec, ...listenerInputs(index, instance)],
@@ -56,10 +61,14 @@ export function buildSnapshot(
 	}));
 }
 
+function workloadOf(index: MeshIndex, instance: WorkloadInstance): Workload | undefined {
+	return index.workload({ namespace: instance.namespace, name: instance.workload });
+}
+
 /** What listeners are made of besides the instance. */
 function listenerInputs(index: MeshIndex, instance: WorkloadInstance): unknown[] {
 	return [
-		index.workload({ namespace: instance.namespace, name: instance.workload }),
+		workloadOf(index, instance),
 		...index.peerAuthenticationsIn(index.mesh.settings.rootNamespace),
 		...index.peerAuthenticationsIn(instance.namespace),
 		...findAuthorizationPolicies(index, instance),
@@ -77,10 +86,10 @@ function buildListeners(index: MeshIndex, instance: WorkloadInstance, kind: Prox
 	return listeners.map((listener) => packResource(ListenerSchema, listener.name, listener));
 }
 
-function buildLocalClusters(instance: WorkloadInstance): XdsResource[] {
+function buildLocalClusters(index: MeshIndex, instance: WorkloadInstance): XdsResource[] {
 	const { httpProxyPort } = instance;
 	const clusters = [
-		...instance.ports.map(translateInboundCluster),
+		...instance.ports.map((port) => translateInboundCluster(index, instance, port)),
 		...(httpProxyPort === undefined ? [] : [translateConnectCluster(httpProxyPort)]),
 	];
 	return clusters.map((cluster) => packResource(ClusterSchema, cluster.name, cluster));

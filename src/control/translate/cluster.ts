@@ -7,7 +7,7 @@ import {
 import type { Service, ServicePort, TrafficPolicy } from "../../model/index.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, stringMatcher } from "./messages.ts";
-import { hostOf, outboundClusterName, serverNameOf } from "./names.ts";
+import { hostOf, outboundClusterName, serverNameOf, serviceMetadata } from "./names.ts";
 import { rawBuffer, upstreamTls } from "./tls.ts";
 import { type ClusterInit, translateTrafficPolicy } from "./traffic-policy.ts";
 
@@ -24,6 +24,7 @@ export function translateOutboundCluster(
 		name: outboundClusterName(host, port.port, subset),
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
 		edsClusterConfig: { edsConfig: adsSource() },
+		metadata: serviceMetadata([service], index.mesh.settings),
 		...translateTrafficPolicy(policy),
 		...transportSockets(index, service, port, policy, serverNameOf(host, port.port, subset)),
 	});

@@ -4,10 +4,13 @@ import {
 	Cluster_DiscoveryType,
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { MetadataSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { HttpProtocolOptionsSchema } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { InstancePort } from "../../model/index.ts";
+import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
+import type { MeshIndex } from "./mesh-index.ts";
 import { duration, packAny, socketAddress } from "./messages.ts";
-import { connectClusterName, inboundClusterName } from "./names.ts";
+import { connectClusterName, inboundClusterName, serviceMetadata } from "./names.ts";
+import { findTargetPort } from "./port.ts";
 import { unlimitedCircuitBreakers } from "./traffic-policy.ts";
 
 const loopback = "127.0.0.1";
@@ -15,8 +18,14 @@ const loopback = "127.0.0.1";
 const appIdleTimeoutMs = 4_000;
 
 /** The application behind its own sidecar. */
-export function translateInboundCluster(port: InstancePort): Cluster {
-	return staticCluster(inboundClusterName(port.appPort), port.appPort, port.protocol === "http");
+export function translateInboundCluster(index: MeshIndex, instance: WorkloadInstance, port: InstancePort): Cluster {
+	const cluster = staticCluster(inboundClusterName(port.appPort), port.appPort, port.protocol === "http");
+	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
+	const services = index
+		.servicesOf(instance)
+		.filter((service) => service.ports.some((servicePort) => findTargetPort(servicePort, instance, workload) === port));
+	if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
+	return cluster;
 }
 
 /** Where CONNECT tunnels to HTTP services end: the forward proxy itself, which routes what comes out of the tunnel like any

@@ -25,6 +25,8 @@ export interface MeshIndex {
 	instance(name: ObjectName): WorkloadInstance | undefined;
 	/** Instances that the service selects, whatever their health. */
 	instancesOf(service: Service): readonly WorkloadInstance[];
+	/** Services that select the instance, by host. */
+	servicesOf(instance: WorkloadInstance): readonly Service[];
 	/** Routes with this service as a parent, older first. */
 	routesOf(service: ObjectName): readonly HttpRoute[];
 	/** Rules of one namespace, older first. */
@@ -60,6 +62,18 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		}
 		return selected;
 	};
+	let memberships: Map<WorkloadInstance, Service[]> | undefined;
+	const findMemberships = (): Map<WorkloadInstance, Service[]> => {
+		const found = new Map<WorkloadInstance, Service[]>();
+		for (const service of services) {
+			for (const instance of instancesOf(service)) {
+				const known = found.get(instance);
+				if (known === undefined) found.set(instance, [service]);
+				else known.push(service);
+			}
+		}
+		return found;
+	};
 	return {
 		mesh,
 		services,
@@ -68,6 +82,10 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		workload: (name) => workloadsByName.get(formatObjectName(name)),
 		instance: (name) => instancesByName.get(formatObjectName(name)),
 		instancesOf,
+		servicesOf(instance) {
+			memberships ??= findMemberships();
+			return memberships.get(instance) ?? [];
+		},
 		routesOf: (service) => routes.get(formatObjectName(service)) ?? [],
 		destinationRulesIn: (namespace) => destinationRules.get(namespace) ?? [],
 		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],

@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { formatServiceHost, type MeshSettings, type ObjectName } from "../../model/index.ts";
 
 /** The Envoy cluster of one port of a service, `outbound|80|v1|reviews.shop.svc.cluster.local`; the subset may be empty. */
@@ -28,6 +29,19 @@ export function serverNameOf(host: string, port: number, subset = ""): string {
 
 export function hostOf(service: ObjectName, settings: MeshSettings): string {
 	return formatServiceHost(service, settings.clusterDomain);
+}
+
+/** What a cluster's metadata says of the services behind it: Istio's metrics name the first as the destination. */
+export function serviceMetadata(
+	services: readonly ObjectName[],
+	settings: MeshSettings,
+): { filterMetadata: { istio: JsonObject } } {
+	const described = services.map((service) => ({
+		host: hostOf(service, settings),
+		name: service.name,
+		namespace: service.namespace,
+	}));
+	return { filterMetadata: { istio: { services: described } } };
 }
 
 /** Order of any list that ends up in a resource: by code unit, so that it never depends on the order of objects. */

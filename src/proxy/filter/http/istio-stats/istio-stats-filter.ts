@@ -40,6 +40,8 @@ export interface IstioStatsFilterOptions {
 	/** The filter's place in its chain, under which it keeps its state of a stream. */
 	readonly index: number;
 	readonly reporter: Reporter;
+	/** Whether the Host header may not name a service that nothing else names; false by default. */
+	readonly disableHostHeaderFallback?: boolean;
 	readonly metrics: IstioMetrics;
 }
 
@@ -49,7 +51,7 @@ const metadataIdHeader = "x-envoy-peer-metadata-id";
 /** Creates the filter of one chain. */
 export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioStatsFilter {
 	const { index, metrics, name, disabled, reporter } = options;
-	const cache = new SeriesCache(reporter, metrics);
+	const cache = new SeriesCache(reporter, metrics, options.disableHostHeaderFallback !== true);
 	if (reporter === "source") {
 		return {
 			name,
@@ -118,11 +120,13 @@ const nobody = {};
 class SeriesCache {
 	readonly #reporter: Reporter;
 	readonly #metrics: IstioMetrics;
+	readonly #usesHost: boolean;
 	readonly #targets = new WeakMap<object, Target[]>();
 
-	constructor(reporter: Reporter, metrics: IstioMetrics) {
+	constructor(reporter: Reporter, metrics: IstioMetrics, usesHost: boolean) {
 		this.#reporter = reporter;
 		this.#metrics = metrics;
+		this.#usesHost = usesHost;
 	}
 
 	count(stream: StreamInfo, peer: WorkloadFacts | undefined): void {
@@ -134,7 +138,9 @@ class SeriesCache {
 		let series = target.series.get(key);
 		if (series === undefined || series.expired) {
 			const facts = peer ?? this.#endpointOf(stream);
-			series = this.#metrics.http.series(httpLabels(this.#reporter, this.#metrics.own, facts, stream, isGrpc));
+			series = this.#metrics.http.series(
+				httpLabels(this.#reporter, this.#metrics.own, facts, stream, isGrpc, this.#usesHost),
+			);
 			target.series.set(key, series);
 		}
 		series.used = true;
@@ -155,7 +161,7 @@ class SeriesCache {
 		const peerPrincipal = tls?.peer?.uriSans[0] ?? "";
 		const ownPrincipal = tls?.local?.uriSans[0] ?? "";
 		// The authority names the service only where the cluster does not; there it must be part of the key.
-		const authority = namesService(stream) ? "" : (stream.request?.authority ?? "");
+		const authority = !this.#usesHost || namesService(stream) ? "" : (stream.request?.authority ?? "");
 		let targets = this.#targets.get(anchor);
 		if (targets === undefined) {
 			targets = [];

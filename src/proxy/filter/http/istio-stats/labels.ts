@@ -48,16 +48,18 @@ export const tcpLabelNames: readonly string[] = Object.freeze([
 	"connection_security_policy",
 ]);
 
-/** Values of {@link httpLabelNames} for a stream that ended. `peer` is the other side as far as it is known. */
+/** Values of {@link httpLabelNames} for a stream that ended. `peer` is the other side as far as it is known; `usesHost` lets the Host
+ *  header name the service where nothing else does. */
 export function httpLabels(
 	reporter: Reporter,
 	own: WorkloadFacts,
 	peer: WorkloadFacts | undefined,
 	stream: StreamInfo,
 	isGrpc: boolean,
+	usesHost = true,
 ): string[] {
 	return [
-		...peerLabels(reporter, own, peer, stream),
+		...peerLabels(reporter, own, peer, stream, usesHost),
 		isGrpc ? "grpc" : "http",
 		String(stream.responseCode),
 		isGrpc && stream.grpcStatus >= 0 ? String(stream.grpcStatus) : "",
@@ -74,7 +76,7 @@ export function tcpLabels(
 	stream: StreamInfo,
 ): string[] {
 	return [
-		...peerLabels(reporter, own, peer, stream),
+		...peerLabels(reporter, own, peer, stream, false),
 		"tcp",
 		formatResponseFlags(stream.responseFlags) || "-",
 		securityPolicy(reporter, stream),
@@ -92,9 +94,10 @@ function peerLabels(
 	own: WorkloadFacts,
 	peer: WorkloadFacts | undefined,
 	stream: StreamInfo,
+	usesHost: boolean,
 ): string[] {
 	const principals = principalsOf(reporter, stream);
-	const service = destinationService(stream);
+	const service = destinationService(stream, usesHost);
 	const peerNamespace = namespaceOf(principals.peer) || peer?.namespace || unknown;
 	if (reporter === "source") {
 		return [
@@ -154,8 +157,8 @@ const specialClusters: ReadonlySet<string> = new Set([
 ]);
 
 /** The service a request was for: what the cluster's metadata says (`istio.services`), what its name says, else the Host header. */
-function destinationService(stream: StreamInfo): { readonly host: string; readonly name: string } {
-	const authority = stream.request?.authority ?? "";
+function destinationService(stream: StreamInfo, usesHost: boolean): { readonly host: string; readonly name: string } {
+	const authority = usesHost ? (stream.request?.authority ?? "") : "";
 	if (stream.routeName === "block_all") return { host: authority, name: "BlackHoleCluster" };
 	if (stream.routeName === "allow_any") return { host: authority, name: "PassthroughCluster" };
 	const cluster = stream.upstreamClusterRawName || stream.upstreamClusterName;
