@@ -26,7 +26,7 @@ function create(
 	hosts: readonly BalancedHost[],
 	common: CommonBalancerConfig = commonBalancer,
 ): LoadBalancer {
-	const balancer = createLoadBalancer({ config, common, stats: createBalancerStats() });
+	const balancer = createLoadBalancer({ config, common, subsets: undefined, stats: createBalancerStats() });
 	balancer.setHosts([[locality(hosts)]], assignmentTerms);
 	return balancer;
 }

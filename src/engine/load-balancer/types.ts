@@ -90,8 +90,8 @@ export interface SubsetConfig {
 
 /** What one choice depends on: the data path fills one a request (or is one). */
 export interface BalancerContext<H extends BalancedHost = BalancedHost> {
-	/** 32-bit hash of the route's hash policies; undefined when there is none. */
-	readonly hash: number | undefined;
+	/** 64-bit hash of the route's hash policies; undefined when there is none. */
+	readonly hash: bigint | undefined;
 	readonly metadataMatch: MetadataCriteria | undefined;
 	/** Whether a retry's predicates turn this host down; asked at most `hostSelectionMaxAttempts` times. */
 	shouldSelectAnotherHost(host: H): boolean;

@@ -1,9 +1,9 @@
 import type { HeaderList } from "../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
+import { xxHash64 } from "../hash/index.ts";
 import { getQueryParameter, getRequestHeader } from "../matcher/match.ts";
 import { substitute } from "../matcher/regex.ts";
 import type { HashPolicy } from "./route-config.ts";
-import { xxHash32 } from "./xx-hash.ts";
 
 /** The request's hash for consistent hashing by the first policies that find something; undefined picks any host.
  *  `setCookie` is called with a ready `set-cookie` value when a cookie policy has to make one. */
@@ -13,11 +13,11 @@ export function hashRequest(
 	stream: StreamInfo,
 	random: () => number,
 	setCookie: (value: string) => void,
-): number | undefined {
-	let hash: number | undefined;
+): bigint | undefined {
+	let hash: bigint | undefined;
 	for (const policy of policies) {
 		const next = hashPolicy(policy, request, stream, random, setCookie);
-		if (next !== undefined) hash = hash === undefined ? next : (((hash << 1) | (hash >>> 31)) ^ next) >>> 0;
+		if (next !== undefined) hash = hash === undefined ? next : BigInt.asUintN(64, (hash << 1n) | (hash >> 63n)) ^ next;
 		if (policy.terminal && hash !== undefined) return hash;
 	}
 	return hash;
@@ -29,32 +29,32 @@ function hashPolicy(
 	stream: StreamInfo,
 	random: () => number,
 	setCookie: (value: string) => void,
-): number | undefined {
+): bigint | undefined {
 	switch (policy.kind) {
 		case "header": {
 			const value = getRequestHeader(request, policy.name);
 			if (value === undefined) return undefined;
-			return xxHash32(policy.regex === undefined ? value : substitute(value, policy.regex, policy.substitution));
+			return xxHash64(policy.regex === undefined ? value : substitute(value, policy.regex, policy.substitution));
 		}
 		case "cookie": {
 			const value = getCookie(request.headers, policy.name);
-			if (value !== undefined) return xxHash32(value);
+			if (value !== undefined) return xxHash64(value);
 			if (policy.ttlSeconds === undefined) return undefined;
 			const made = Math.floor(random() * 2 ** 52)
 				.toString(16)
 				.padStart(16, "0");
 			setCookie(formatCookie(policy, policy.ttlSeconds, made));
-			return xxHash32(made);
+			return xxHash64(made);
 		}
 		case "source-ip":
-			return xxHash32(stream.remote.ip);
+			return xxHash64(stream.remote.ip);
 		case "query-parameter": {
 			const value = getQueryParameter(request.path, policy.name);
-			return value === undefined ? undefined : xxHash32(value);
+			return value === undefined ? undefined : xxHash64(value);
 		}
 		case "filter-state": {
 			const value = stream.filterState?.get(policy.key);
-			return value === undefined ? undefined : xxHash32(String(value));
+			return value === undefined ? undefined : xxHash64(String(value));
 		}
 	}
 }

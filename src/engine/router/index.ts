@@ -50,4 +50,3 @@ export {
 export { isGrpcRequest } from "./route-match.ts";
 export { createRouteTable, withoutPort } from "./route-table.ts";
 export { VirtualHostIndex } from "./virtual-host-index.ts";
-export { xxHash32 } from "./xx-hash.ts";

@@ -55,6 +55,7 @@ export class EndpointCluster implements Cluster {
 		this.#balancer = createLoadBalancer<Host>({
 			config: config.balancer,
 			common: config.commonBalancer,
+			subsets: config.subsets,
 			stats: stats.upstream,
 		});
 		const breaker = (priority: "default" | "high"): CircuitBreaker => {

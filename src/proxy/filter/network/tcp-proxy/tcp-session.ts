@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
 import type { Millis, Timer } from "../../../../core/index.ts";
 import { createStreamInfo, ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
+import { xxHash64 } from "../../../../engine/hash/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
-import { xxHash32 } from "../../../../engine/router/index.ts";
 import type { Cluster, Host } from "../../../cluster/index.ts";
 import type { UpstreamTls } from "../../../transport/index.ts";
 import type { DownstreamConnection } from "../network-filter.ts";
@@ -18,7 +18,7 @@ export class TcpSession implements BalancerContext<Host> {
 	readonly #proxy: TcpProxy;
 	readonly #downstream: Socket;
 	readonly #record: StreamInfo;
-	readonly hash: number | undefined;
+	readonly hash: bigint | undefined;
 	readonly hostSelectionMaxAttempts = 1;
 	readonly attemptedPriorities = undefined;
 	metadataMatch: BalancerContext["metadataMatch"];
@@ -35,7 +35,7 @@ export class TcpSession implements BalancerContext<Host> {
 		this.#proxy = proxy;
 		this.#downstream = socket;
 		this.#record = createStreamInfo(facts, clock.now(), clock.wall());
-		this.hash = proxy.config.hashSourceIp ? xxHash32(facts.remote.ip) : undefined;
+		this.hash = proxy.config.hashSourceIp ? xxHash64(facts.remote.ip) : undefined;
 	}
 
 	shouldSelectAnotherHost(): boolean {
