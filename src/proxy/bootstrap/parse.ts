@@ -37,7 +37,10 @@ function parseText(text: string, format: TextFormat): Validated<unknown> {
 	if (document.errors.length > 0) {
 		return {
 			ok: false,
-			problems: document.errors.map((error) => ({ path: "", problem: `no YAML: ${error.message.trimEnd()}` })),
+			problems: document.errors.map((error) => ({
+				path: "",
+				problem: `no YAML: ${error.message.split("\n", 1)[0]?.replace(/:$/, "")}`,
+			})),
 		};
 	}
 	return { ok: true, value: document.toJS() };

@@ -75,7 +75,9 @@ function readRest(
 		bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
 		circuitBreakers: readCircuitBreakers(message.circuitBreakers),
 		outlierDetection:
-			message.outlierDetection === undefined ? undefined : readOutlierDetection(message.outlierDetection),
+			message.outlierDetection === undefined
+				? undefined
+				: readOutlierDetection(message.outlierDetection, scope.at("outlier_detection")),
 		healthChecks: message.healthChecks.flatMap(
 			(check, index) => readHealthCheck(check, scope.at("health_checks", index)) ?? [],
 		),
@@ -245,8 +247,11 @@ function readThresholds(message: CircuitBreakers_Thresholds): CircuitBreakerThre
 	};
 }
 
-function readOutlierDetection(message: OutlierDetection): OutlierDetectionConfig {
+function readOutlierDetection(message: OutlierDetection, scope: Scope): OutlierDetectionConfig {
 	const baseEjectionTimeMs = toMs(message.baseEjectionTime, 30_000);
+	if (toMs(message.maxEjectionTime, baseEjectionTimeMs) < baseEjectionTimeMs) {
+		scope.at("max_ejection_time").report("cannot be smaller than base_ejection_time");
+	}
 	return {
 		consecutive5xx: message.consecutive5xx ?? 5,
 		intervalMs: toMs(message.interval, 10_000),

@@ -40,7 +40,6 @@ export function readAssignment(
 }
 
 function checkPriorities(localities: readonly LocalityConfig[], scope: Scope): void {
-	const used = new Set(localities.map((locality) => locality.priority));
 	for (const [index, { priority }] of localities.entries()) {
 		if (priority > 128) scope.at("endpoints", index).at("priority").report("must be at most 128");
 	}
@@ -50,8 +49,6 @@ function checkPriorities(localities: readonly LocalityConfig[], scope: Scope): v
 		if (total > 0xffff_ffff)
 			scope.report(`the sum of weights of all localities at priority ${priority} exceeds 4294967295`);
 	}
-	if (used.size > 0 && !used.has(0) && localities.length > 0 && Math.min(...used) > 128)
-		scope.report("no locality has priority 0");
 }
 
 function readLocality(message: LocalityLbEndpoints, scope: Scope, names: "ip-only" | "host-names"): LocalityConfig {

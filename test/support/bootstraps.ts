@@ -1,0 +1,94 @@
+/** Bootstraps for tests of their translation: one listener with one connection manager, one static cluster. */
+import assert from "node:assert/strict";
+import type { Problem } from "../../src/core/index.ts";
+import { parseBootstrap } from "../../src/proxy/bootstrap/index.ts";
+import {
+	type BootstrapConfig,
+	type HttpConnectionManagerConfig,
+	type TranslateOptions,
+	translateBootstrap,
+} from "../../src/proxy/runtime-config/index.ts";
+
+type Json = Record<string, unknown>;
+
+const extensions = "type.googleapis.com/envoy.extensions.";
+export const routerFilter: Json = {
+	name: "envoy.filters.http.router",
+	typed_config: { "@type": `${extensions}filters.http.router.v3.Router` },
+};
+
+export function socketAddress(port: number, address = "127.0.0.1"): Json {
+	return { socket_address: { address, port_value: port } };
+}
+
+export function typed(type: string, fields: Json = {}): Json {
+	return { "@type": extensions + type, ...fields };
+}
+
+/** A connection manager filter; `fields` replace its defaults. */
+export function managerFilter(fields: Json = {}): Json {
+	const routes = [{ match: { prefix: "/" }, route: { cluster: "c1" } }];
+	return {
+		name: "hcm",
+		typed_config: typed("filters.network.http_connection_manager.v3.HttpConnectionManager", {
+			stat_prefix: "in",
+			route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
+			http_filters: [routerFilter],
+			...fields,
+		}),
+	};
+}
+
+export function staticCluster(name: string, fields: Json = {}): Json {
+	const lb_endpoints = [{ endpoint: { address: socketAddress(80) } }];
+	return { name, load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] }, ...fields };
+}
+
+export interface BootstrapParts {
+	readonly manager?: Json;
+	readonly filters?: readonly Json[];
+	readonly listener?: Json;
+	readonly chain?: Json;
+	readonly clusters?: readonly Json[];
+	readonly top?: Json;
+}
+
+export function makeBootstrap(parts: BootstrapParts = {}): Json {
+	const chain = { filters: parts.filters ?? [managerFilter(parts.manager)], ...parts.chain };
+	return {
+		static_resources: {
+			listeners: [{ name: "l1", address: socketAddress(8080), filter_chains: [chain], ...parts.listener }],
+			clusters: parts.clusters ?? [staticCluster("c1")],
+		},
+		...parts.top,
+	};
+}
+
+/** Translates; the test fails on any problem. */
+export function translated(parts: BootstrapParts = {}, options: TranslateOptions = {}): BootstrapConfig {
+	const result = translate(makeBootstrap(parts), options);
+	assert.ok(result.ok, result.ok ? "" : JSON.stringify(result.problems, undefined, " "));
+	return result.value;
+}
+
+/** The problems, as `path: problem`; paths within the connection manager are cut to begin at `hcm`. */
+export function problemsOf(parts: BootstrapParts, options: TranslateOptions = {}): string[] {
+	const result = translate(makeBootstrap(parts), options);
+	const problems: readonly Problem[] = result.ok ? [] : result.problems;
+	return problems.map(
+		({ path, problem }) =>
+			`${path.replace(/^static_resources\.listeners\[0\]\.filter_chains\[0\]\.filters\[0\]\.typed_config/, "hcm").replace(/^static_resources\./, "")}: ${problem}`,
+	);
+}
+
+/** The connection manager of the first listener. */
+export function managerOf(config: BootstrapConfig): HttpConnectionManagerConfig {
+	const filter = config.listeners[0]?.filterChains[0]?.filters[0];
+	assert.ok(filter?.kind === "http-connection-manager");
+	return filter.config;
+}
+
+function translate(bootstrap: Json, options: TranslateOptions) {
+	const message = parseBootstrap(JSON.stringify(bootstrap), "json");
+	return message.ok ? translateBootstrap(message.value, options) : message;
+}
