@@ -2,6 +2,7 @@
  *  Knows nothing about meshes, and imports no other room. */
 export { type BackoffConfig, computeBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";
+export { type DeadlineHolder, DeadlineQueue } from "./deadline-queue.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
 export { addHeader, getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "./headers.ts";
 export { assertNever, invariant } from "./invariant.ts";

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createControlClient } from "../agent/control-client/index.ts";
 import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
-import { MeshError } from "../core/index.ts";
 import { allowsColour } from "./process.ts";
 
 /** The process as the command line sees it; each long-running command is loaded only when it is asked for. */
@@ -16,14 +15,9 @@ export function createHost(): CliHost {
 		readStdin,
 		connect: createControlClient,
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
-		runProxy: () => refuse("proxy"),
+		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),
 		runControlPlane: async (options) => (await import("./control-plane.ts")).runControlPlane(options),
 	};
-}
-
-/** TODO(#3): until the rooms behind these commands are in. */
-function refuse(command: string): Promise<number> {
-	return Promise.reject(new MeshError("COMMAND_UNAVAILABLE", `'amime ${command}' is not in this build`));
 }
 
 function toSink(stream: NodeJS.WriteStream): TextSink {

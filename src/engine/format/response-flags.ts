@@ -67,13 +67,13 @@ const names: readonly (readonly [short: string, long: string])[] = [
 ];
 
 /** The short names of every set flag joined by `,`; empty when none is set. */
-export function formatResponseFlags(flags: number): string {
-	return joinFlags(flags, 0);
+export function formatResponseFlags(flags: number, early = 0): string {
+	return joinFlags(flags, early, 0);
 }
 
 /** The long names of every set flag joined by `,`; empty when none is set. */
-export function formatLongResponseFlags(flags: number): string {
-	return joinFlags(flags, 1);
+export function formatLongResponseFlags(flags: number, early = 0): string {
+	return joinFlags(flags, early, 1);
 }
 
 /** The bit of a short name, or undefined when there is no such flag. */
@@ -82,8 +82,11 @@ export function parseResponseFlag(short: string): number | undefined {
 	return index === -1 ? undefined : 1 << index;
 }
 
-function joinFlags(flags: number, form: 0 | 1): string {
+/** Flags come out in the order in which they were set: those of `early` were set before the outcome. */
+function joinFlags(flags: number, early: number, form: 0 | 1): string {
 	if (flags === 0) return "";
+	const before = flags & early;
+	if (before !== 0 && before !== flags) return `${joinFlags(before, 0, form)},${joinFlags(flags & ~early, 0, form)}`;
 	let text = "";
 	for (let bit = 0; bit < names.length; bit++) {
 		if ((flags & (1 << bit)) === 0) continue;

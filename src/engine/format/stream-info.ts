@@ -118,6 +118,8 @@ export interface StreamInfo {
 	responseCodeDetails: string;
 	/** Bits of {@link ResponseFlag}. */
 	responseFlags: number;
+	/** Those of {@link responseFlags} that were set on the way, before the outcome was known (retries spent, an injected delay). */
+	readonly earlyResponseFlags?: number;
 	connectionTerminationDetails: string;
 	downstreamTransportFailureReason: string;
 	localReplyBody: string;

@@ -1,0 +1,367 @@
+import type { Socket } from "node:net";
+import type { DeadlineHolder, HeaderList, Millis } from "../../core/index.ts";
+import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import {
+	chunkEnd,
+	formatChunkSize,
+	formatLastChunk,
+	Http1ResponseParser,
+	type Http1ResponseSink,
+	lastChunk,
+	ParserState,
+} from "../../wire/http1/index.ts";
+import type { Http1Pool } from "./http1-pool.ts";
+import type { ResetReason } from "./reset-reason.ts";
+import { formatSocketAddress } from "./socket-address.ts";
+import { describeConnectFailure, isLocalFailure, openUpstreamSocket, readBuffer } from "./upstream-socket.ts";
+
+/** Who sent a request on a connection and gets its response. Views are valid during the call. */
+export interface ResponseReceiver {
+	/** A 1xx head. */
+	onUpstreamInformational(connection: ClientConnection): void;
+	onUpstreamResponse(connection: ClientConnection, endStream: boolean): void;
+	onUpstreamBody(view: Buffer, last: boolean): void;
+	onUpstreamTrailers(trailers: HeaderList): void;
+	/** Everything that came with one read was handed on. */
+	onUpstreamTurnEnd(): void;
+	/** The response will not be completed; the connection is gone. */
+	onUpstreamReset(reason: ResetReason, detail: string): void;
+	/** The connection takes more again. */
+	onUpstreamDrain(): void;
+}
+
+const Phase = { connecting: 0, idle: 1, busy: 2, closed: 3 } as const;
+type Phase = (typeof Phase)[keyof typeof Phase];
+
+/** Bodies up to this size join their head in one write. */
+const joinBytes = 8 * 1024;
+
+/** One HTTP/1 connection of a pool: one request at a time. */
+export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
+	readonly pool: Http1Pool;
+	readonly parser: Http1ResponseParser;
+	readonly socket: Socket;
+	readonly id: number;
+	queuedFor: Millis = Number.POSITIVE_INFINITY;
+	/** When the idle, connect or lifetime limit strikes. */
+	#dueAt: Millis;
+	#lifetimeEndsAt = Number.POSITIVE_INFINITY;
+	#phase: Phase = Phase.connecting;
+	#receiver: ResponseReceiver | undefined;
+	/** Text of a head that waits for the first body bytes or the end of the turn. */
+	#held = "";
+	#chunked = false;
+	#requestDone = false;
+	#responseDone = false;
+	/** Set when the connection must not be used again. */
+	#closing = false;
+	#requests = 0;
+	/** Bytes of a response arrived since the request was sent. */
+	hasResponseBytes = false;
+	#localAddress: SocketAddress | undefined;
+	connectedAt: Millis = -1;
+	readonly startedAt: Millis;
+
+	constructor(pool: Http1Pool, now: Millis) {
+		this.pool = pool;
+		this.id = pool.context.nextConnectionId();
+		this.startedAt = now;
+		this.parser = new Http1ResponseParser(pool.parserConfig, this);
+		this.#dueAt = now + pool.cluster.config.connectTimeoutMs;
+		this.socket = openUpstreamSocket(pool.host, pool.socketOptions, this);
+		pool.context.deadlines.schedule(this, this.#dueAt);
+	}
+
+	get localAddress(): SocketAddress | undefined {
+		const { localAddress, localPort } = this.socket;
+		this.#localAddress ??= formatSocketAddress(localAddress, localPort);
+		return this.#localAddress;
+	}
+
+	get remoteAddress(): SocketAddress | undefined {
+		const { endpoint } = this.pool.host;
+		return endpoint.kind === "pipe"
+			? { text: endpoint.path, ip: endpoint.path, port: 0 }
+			: formatSocketAddress(endpoint.address, endpoint.port);
+	}
+
+	get tlsSession(): TlsSession | undefined {
+		return this.pool.socketOptions.tls?.sessionOf(this.socket);
+	}
+
+	get #isClosed(): boolean {
+		return this.#phase === Phase.closed;
+	}
+
+	get isIdle(): boolean {
+		return this.#phase === Phase.idle;
+	}
+
+	get isConnecting(): boolean {
+		return this.#phase === Phase.connecting;
+	}
+
+	/** Takes a request: the connection is `receiver`'s until its response ended or was reset. */
+	begin(receiver: ResponseReceiver, method: string, upgrade: string | undefined): void {
+		this.#phase = Phase.busy;
+		this.#receiver = receiver;
+		this.#requestDone = this.#responseDone = this.#chunked = false;
+		this.hasResponseBytes = false;
+		this.#requests++;
+		this.parser.expect(method, upgrade);
+	}
+
+	/** Whether more requests may follow this one, as far as this side knows. */
+	get isLastRequest(): boolean {
+		const limit = this.pool.cluster.config.http.common.maxRequestsPerConnection;
+		return limit > 0 && this.#requests >= limit;
+	}
+
+	/** Whether the last byte of the response came. */
+	get isResponseComplete(): boolean {
+		return this.#responseDone;
+	}
+
+	/** Sends a head, its empty line included. `chunked` says how body bytes are framed. */
+	writeHead(text: string, endStream: boolean, chunked: boolean): void {
+		this.#chunked = chunked;
+		if (endStream) {
+			this.socket.write(text, "latin1");
+			this.#endRequest();
+		} else {
+			this.#held = text;
+		}
+	}
+
+	/** Sends body bytes. `owned`: nobody else changes the buffer.
+	 *  @returns false when the caller should wait for `onUpstreamDrain` */
+	writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
+		const head = this.#held;
+		const bytes = view.length;
+		let before = head;
+		let behind = "";
+		if (this.#chunked) {
+			if (bytes > 0) {
+				before += formatChunkSize(bytes);
+				behind = chunkEnd;
+			}
+			if (last) behind += lastChunk;
+		}
+		this.#held = "";
+		let writable = true;
+		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
+			const text = bytes === 0 ? before + behind : before + view.toString("latin1") + behind;
+			if (text !== "") writable = this.socket.write(text, "latin1");
+		} else {
+			this.socket.cork();
+			if (before !== "") this.socket.write(before, "latin1");
+			if (bytes > 0) writable = this.socket.write(owned ? view : Buffer.from(view));
+			if (behind !== "") writable = this.socket.write(behind, "latin1");
+			this.socket.uncork();
+		}
+		if (last) this.#endRequest();
+		return writable;
+	}
+
+	/** Ends a chunked body with trailers. */
+	writeTrailers(trailers: HeaderList): void {
+		const text = this.#held + (this.#chunked ? formatLastChunk(trailers) : "");
+		this.#held = "";
+		if (text !== "") this.socket.write(text, "latin1");
+		this.#endRequest();
+	}
+
+	/** Sends what was held back for coalescing. */
+	flush(): void {
+		if (this.#held === "") return;
+		const text = this.#held;
+		this.#held = "";
+		this.socket.write(text, "latin1");
+	}
+
+	/** Stops and starts reading. */
+	pause(): void {
+		if (this.#phase === Phase.busy) this.socket.pause();
+	}
+
+	resume(): void {
+		if (this.#phase !== Phase.closed) this.socket.resume();
+	}
+
+	/** The receiver lost interest: an unfinished exchange takes the connection with it. */
+	abandon(): void {
+		this.#receiver = undefined;
+		this.close();
+	}
+
+	/** No request follows the current one. */
+	closeWhenIdle(): void {
+		this.#closing = true;
+		if (this.#phase === Phase.idle) this.close();
+	}
+
+	close(): void {
+		if (this.#phase === Phase.closed) return;
+		this.#leave(undefined, true);
+		this.socket.destroy();
+	}
+
+	onSocketReady(): void {
+		if (this.#phase !== Phase.connecting) return;
+		const now = this.pool.context.clock.now();
+		this.connectedAt = now;
+		const { maxConnectionDurationMs } = this.pool.cluster.config.http.common;
+		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
+		this.#becomeIdle(now);
+		this.pool.onConnected(this);
+	}
+
+	onSocketBytes(bytes: number): void {
+		this.pool.cluster.stats.upstream_cx_rx_bytes_total.value += bytes;
+		if (this.#phase !== Phase.busy || this.#responseDone) {
+			// Bytes that nobody asked for: the peer is out of step.
+			if (this.#phase === Phase.idle) this.pool.cluster.stats.upstream_cx_protocol_error.value++;
+			this.close();
+			return;
+		}
+		this.hasResponseBytes = true;
+		const receiver = this.#receiver!;
+		const taken = this.parser.execute(readBuffer, 0, bytes);
+		if (this.#isClosed) return;
+		if (this.parser.fault !== undefined) {
+			this.pool.cluster.stats.upstream_cx_protocol_error.value++;
+			this.parser.fault = undefined;
+			this.#fail("protocol error", "");
+			return;
+		}
+		if (taken < bytes) {
+			this.#closing = true;
+			this.pool.cluster.stats.upstream_cx_protocol_error.value++;
+		}
+		receiver.onUpstreamTurnEnd();
+		this.#settle();
+	}
+
+	onSocketEnd(): void {
+		if (this.#phase === Phase.closed) return;
+		if (this.#phase === Phase.busy && this.parser.finish()) {
+			this.parser.state = ParserState.complete;
+			this.onBody(Buffer.alloc(0), true);
+			this.close();
+			return;
+		}
+		const inBody = this.#phase === Phase.busy && this.parser.isInMessage && this.parser.state !== ParserState.tunnel;
+		if (inBody) this.pool.cluster.stats.upstream_cx_protocol_error.value++;
+		this.#fail(inBody ? "protocol error" : "connection termination", "");
+	}
+
+	onSocketClose(error: Error | undefined): void {
+		if (this.#phase === Phase.closed) return;
+		if (this.#phase === Phase.connecting) {
+			const reason = isLocalFailure(error) ? "local connection failure" : "remote connection failure";
+			this.#phase = Phase.closed;
+			this.pool.context.deadlines.cancel(this);
+			this.pool.onConnectFailed(this, reason, describeConnectFailure(error));
+			return;
+		}
+		this.onSocketEnd();
+	}
+
+	onSocketDrain(): void {
+		this.#receiver?.onUpstreamDrain();
+	}
+
+	onInformational(): void {
+		this.#receiver?.onUpstreamInformational(this);
+	}
+
+	onResponse(endStream: boolean): void {
+		if (endStream) this.#responseDone = true;
+		this.#receiver?.onUpstreamResponse(this, endStream);
+	}
+
+	onBody(data: Buffer, last: boolean): void {
+		if (last) this.#responseDone = true;
+		this.#receiver?.onUpstreamBody(data, last);
+	}
+
+	onTrailers(trailers: HeaderList): void {
+		this.#responseDone = true;
+		this.#receiver?.onUpstreamTrailers(trailers);
+	}
+
+	onDeadline(now: Millis): Millis {
+		switch (this.#phase) {
+			case Phase.connecting:
+				if (now < this.#dueAt) return this.#dueAt;
+				this.#phase = Phase.closed;
+				this.socket.destroy();
+				this.pool.onConnectFailed(this, "connection timeout", "");
+				return Number.POSITIVE_INFINITY;
+			case Phase.idle:
+				if (now >= this.#lifetimeEndsAt) {
+					this.pool.cluster.stats.upstream_cx_max_duration_reached.value++;
+					this.close();
+					return Number.POSITIVE_INFINITY;
+				}
+				if (now < this.#dueAt) return Math.min(this.#dueAt, this.#lifetimeEndsAt);
+				this.pool.cluster.stats.upstream_cx_idle_timeout.value++;
+				this.close();
+				return Number.POSITIVE_INFINITY;
+			case Phase.busy:
+				if (now >= this.#lifetimeEndsAt) this.#closing = true;
+				return Math.max(this.#dueAt, now + 1000);
+			default:
+				return Number.POSITIVE_INFINITY;
+		}
+	}
+
+	#endRequest(): void {
+		this.#requestDone = true;
+		if (this.#responseDone) this.#settle();
+	}
+
+	/** After a complete exchange: back to the pool, or the end. */
+	#settle(): void {
+		if (!this.#responseDone || this.#phase !== Phase.busy) return;
+		if (!this.#requestDone) {
+			// The answer came before the request was out: what follows would be read as the next request.
+			if (this.#receiver === undefined) this.close();
+			return;
+		}
+		this.#receiver = undefined;
+		if (this.#closing || !this.parser.isReusable || this.isLastRequest || this.socket.destroyed) {
+			if (this.isLastRequest) this.pool.cluster.stats.upstream_cx_max_requests.value++;
+			this.close();
+			return;
+		}
+		if (this.socket.isPaused()) this.socket.resume();
+		this.pool.releaseRequest();
+		this.#becomeIdle(this.pool.context.clock.now());
+		this.pool.onIdle(this);
+	}
+
+	#becomeIdle(now: Millis): void {
+		this.#phase = Phase.idle;
+		const { idleTimeoutMs } = this.pool.cluster.config.http.common;
+		this.#dueAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : Number.POSITIVE_INFINITY;
+		this.pool.context.deadlines.schedule(this, Math.min(this.#dueAt, this.#lifetimeEndsAt));
+	}
+
+	#fail(reason: ResetReason, detail: string): void {
+		const receiver = this.#receiver;
+		this.#receiver = undefined;
+		this.#leave(reason, false);
+		this.socket.destroy();
+		receiver?.onUpstreamReset(reason, detail);
+	}
+
+	#leave(reason: ResetReason | undefined, local: boolean): void {
+		const wasConnecting = this.#phase === Phase.connecting;
+		const wasBusy = this.#phase === Phase.busy && !(this.#responseDone && this.#requestDone);
+		if (this.#phase === Phase.busy) this.pool.releaseRequest();
+		this.#phase = Phase.closed;
+		this.pool.context.deadlines.cancel(this);
+		this.pool.onClosed(this, { wasConnecting, wasBusy, local, reason });
+	}
+}

@@ -1,0 +1,172 @@
+import type { Socket } from "node:net";
+import type { DeadlineHolder, Millis } from "../../core/index.ts";
+import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import type { Cluster, Host } from "../cluster/index.ts";
+import type { PoolContext } from "./http1-pool.ts";
+import { formatSocketAddress } from "./socket-address.ts";
+import {
+	describeConnectFailure,
+	openUpstreamSocket,
+	readBuffer,
+	type UpstreamSocketOptions,
+	type UpstreamSocketOwner,
+} from "./upstream-socket.ts";
+
+/** Who owns a raw upstream connection. Views are valid during the call. */
+export interface RawConnectionOwner {
+	onRawReady(connection: RawConnection): void;
+	onRawFailed(connection: RawConnection, detail: string): void;
+	onRawData(view: Buffer): void;
+	/** The upstream sent its end. */
+	onRawEnd(): void;
+	onRawClosed(): void;
+	onRawDrain(): void;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** A connection of its own to a host, whose bytes nobody parses: for TCP proxying and CONNECT tunnels. */
+export class RawConnection implements UpstreamSocketOwner, DeadlineHolder {
+	readonly id: number;
+	queuedFor: Millis = never;
+	readonly #context: PoolContext;
+	readonly #cluster: Cluster;
+	readonly #host: Host;
+	readonly #owner: RawConnectionOwner;
+	readonly #options: UpstreamSocketOptions;
+	readonly #release: () => void;
+	readonly #socket: Socket;
+	#isReady = false;
+	#isClosed = false;
+
+	/** @param release gives the circuit breaker's connection back */
+	constructor(
+		context: PoolContext,
+		cluster: Cluster,
+		host: Host,
+		options: UpstreamSocketOptions,
+		owner: RawConnectionOwner,
+		release: () => void,
+	) {
+		this.#context = context;
+		this.#cluster = cluster;
+		this.#host = host;
+		this.#options = options;
+		this.#owner = owner;
+		this.#release = release;
+		this.id = context.nextConnectionId();
+		cluster.stats.upstream_cx_total.value++;
+		cluster.stats.upstream_cx_active.value++;
+		host.stats.cx_total.value++;
+		host.stats.cx_active.value++;
+		host.activeConnections++;
+		host.activeRequests++;
+		this.#socket = openUpstreamSocket(host, options, this);
+		context.deadlines.schedule(this, context.clock.now() + cluster.config.connectTimeoutMs);
+	}
+
+	get localAddress(): SocketAddress | undefined {
+		return formatSocketAddress(this.#socket.localAddress, this.#socket.localPort);
+	}
+
+	get remoteAddress(): SocketAddress | undefined {
+		const { endpoint } = this.#host;
+		return endpoint.kind === "pipe"
+			? { text: endpoint.path, ip: endpoint.path, port: 0 }
+			: formatSocketAddress(endpoint.address, endpoint.port);
+	}
+
+	get tlsSession(): TlsSession | undefined {
+		return this.#options.tls?.sessionOf(this.#socket);
+	}
+
+	/** @returns false when the caller should wait for `onRawDrain` */
+	write(data: Buffer): boolean {
+		this.#cluster.stats.upstream_cx_tx_bytes_total.value += data.length;
+		return this.#socket.write(data);
+	}
+
+	/** Sends our end; the other direction goes on. */
+	end(): void {
+		this.#socket.end();
+	}
+
+	pause(): void {
+		this.#socket.pause();
+	}
+
+	resume(): void {
+		this.#socket.resume();
+	}
+
+	/** What was written still leaves. */
+	close(): void {
+		if (this.#isClosed) return;
+		this.#leave(true);
+		this.#socket.destroySoon();
+	}
+
+	onSocketReady(): void {
+		if (this.#isClosed) return;
+		this.#isReady = true;
+		this.#context.deadlines.cancel(this);
+		this.#owner.onRawReady(this);
+	}
+
+	onSocketBytes(bytes: number): void {
+		if (this.#isClosed) return;
+		this.#cluster.stats.upstream_cx_rx_bytes_total.value += bytes;
+		this.#owner.onRawData(readBuffer.subarray(0, bytes));
+	}
+
+	onSocketEnd(): void {
+		if (!this.#isClosed) this.#owner.onRawEnd();
+	}
+
+	onSocketClose(error: Error | undefined): void {
+		if (this.#isClosed) return;
+		const wasReady = this.#isReady;
+		this.#leave(false);
+		if (wasReady) {
+			this.#owner.onRawClosed();
+			return;
+		}
+		this.#countFailure();
+		this.#cluster.reportFailure(this.#host, "connect-failure");
+		this.#owner.onRawFailed(this, describeConnectFailure(error));
+	}
+
+	onSocketDrain(): void {
+		if (!this.#isClosed) this.#owner.onRawDrain();
+	}
+
+	onDeadline(): Millis {
+		if (this.#isReady || this.#isClosed) return never;
+		this.#cluster.stats.upstream_cx_connect_timeout.value++;
+		this.#countFailure();
+		this.#leave(true);
+		this.#socket.destroy();
+		this.#cluster.reportFailure(this.#host, "connect-timeout");
+		this.#owner.onRawFailed(this, "connection timeout");
+		return never;
+	}
+
+	#countFailure(): void {
+		this.#cluster.stats.upstream_cx_connect_fail.value++;
+		this.#host.stats.cx_connect_fail.value++;
+	}
+
+	#leave(local: boolean): void {
+		this.#isClosed = true;
+		this.#context.deadlines.cancel(this);
+		const { stats } = this.#cluster;
+		stats.upstream_cx_active.value--;
+		stats.upstream_cx_destroy.value++;
+		if (local) stats.upstream_cx_destroy_local.value++;
+		else stats.upstream_cx_destroy_remote.value++;
+		this.#host.stats.cx_active.value--;
+		this.#host.activeConnections--;
+		this.#host.activeRequests--;
+		this.#release();
+	}
+}

@@ -1,0 +1,30 @@
+import type { Clock, DeadlineQueue, Log, Random } from "../core/index.ts";
+import type { RouteTable } from "../engine/router/index.ts";
+import type { Runtime } from "../engine/runtime/index.ts";
+import type { AccessLog, AccessLogSpec, StatsScope } from "../telemetry/index.ts";
+import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.ts";
+import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
+
+/** What the data path shares with the rest of the process: made once by the server, handed to every listener. */
+export interface DataPathContext extends UpstreamContext {
+	readonly clock: Clock;
+	readonly deadlines: DeadlineQueue;
+	readonly random: Random;
+	readonly log: Log;
+	/** The root scope. */
+	readonly stats: StatsScope;
+	readonly runtime: Runtime;
+	/** The text of a Date header, renewed every second. */
+	readonly dates: { current(): string };
+	/** The machine's own address, put into x-forwarded-for in place of loopback ones. */
+	readonly localAddress: string;
+	readonly nodeId: string;
+	readonly nodeCluster: string;
+	/** The cluster of that name as it is at the moment. */
+	getCluster(name: string): UpstreamCluster | undefined;
+	/** The route table that RDS has delivered under that name; undefined before. */
+	getRouteTable(name: string): RouteTable | undefined;
+	/** Istio's metrics of this proxy, made when the first filter asks. */
+	istioMetrics(): IstioMetrics;
+	createAccessLog(spec: AccessLogSpec): AccessLog;
+}

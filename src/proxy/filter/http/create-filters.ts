@@ -1,0 +1,31 @@
+import type { StatsScope } from "../../../telemetry/index.ts";
+import type { DataPathContext } from "../../data-path-context.ts";
+import type { HttpFilterConfig } from "../../runtime-config/index.ts";
+import type { HttpFilter } from "./filter.ts";
+import { createIstioStatsFilter } from "./istio-stats/index.ts";
+import { createRbacFilter } from "./rbac/rbac-filter.ts";
+
+/** The filters of a chain in order, without the router. `scope` is `http.<stat_prefix>`. */
+export function createHttpFilters(
+	configs: readonly HttpFilterConfig[],
+	context: DataPathContext,
+	scope: StatsScope,
+): readonly HttpFilter[] {
+	const filters: HttpFilter[] = [];
+	configs.forEach((config, index) => {
+		const { name, disabled } = config;
+		switch (config.kind) {
+			case "rbac":
+				filters.push(createRbacFilter(name, disabled, config.config, scope));
+				break;
+			case "istio-stats": {
+				const { reporter } = config.config;
+				filters.push(createIstioStatsFilter({ name, disabled, index, reporter, metrics: context.istioMetrics() }));
+				break;
+			}
+			default:
+				break;
+		}
+	});
+	return filters;
+}

@@ -1,0 +1,114 @@
+import { getHeader, type HeaderList, removeHeader, setHeader } from "../../../core/index.ts";
+import type { RequestHead } from "../../../engine/format/index.ts";
+import { formatFields, formatProperCaseFields, type HeaderBlock } from "../../../wire/http1/index.ts";
+
+/** The fields of a message on their way through: the text they came in, plus what was added. As long as nobody asks for the list
+ *  of fields, the text passes as it is; once somebody did, the list is the truth. */
+export class PassHead {
+	#block: HeaderBlock | undefined;
+	#list: HeaderList | undefined;
+	#added: HeaderList | undefined;
+
+	/** @param source the block of a parser, valid until its next message, or a list that becomes this head's own */
+	constructor(source: HeaderBlock | HeaderList) {
+		if (Array.isArray(source)) this.#list = source;
+		else this.#block = source;
+	}
+
+	/** The block behind the head while nobody asked for its list; its `drop…` may be used then. */
+	get source(): HeaderBlock | undefined {
+		return this.#list === undefined ? this.#block : undefined;
+	}
+
+	/** The fields; changes to the list change the message. */
+	get headers(): HeaderList {
+		return this.#list ?? this.#split();
+	}
+
+	set headers(list: HeaderList) {
+		this.#list = list;
+	}
+
+	/** Whether there can be a field whose name starts with `x-` that came from the peer. */
+	get mayHaveExtensions(): boolean {
+		return this.#list !== undefined || this.#block!.hasExtension;
+	}
+
+	/** Appends a field, whatever is there. */
+	add(name: string, value: string): void {
+		if (this.#list !== undefined) this.#list.push(name, value);
+		else if (this.#added === undefined) this.#added = [name, value];
+		else this.#added.push(name, value);
+	}
+
+	get(name: string): string | undefined {
+		return getHeader(this.headers, name);
+	}
+
+	set(name: string, value: string): void {
+		setHeader(this.headers, name, value);
+	}
+
+	remove(name: string): void {
+		removeHeader(this.headers, name);
+	}
+
+	/** The fields as lines, without the empty one. */
+	format(properCase: boolean): string {
+		if (properCase) return formatProperCaseFields(this.headers, 0);
+		if (this.#list !== undefined) return formatFields(this.#list, 0);
+		return this.#added === undefined ? this.#block!.passText : this.#block!.passText + formatFields(this.#added, 0);
+	}
+
+	/** Makes the head independent of its parser. */
+	detach(): void {
+		if (this.#list === undefined) this.#split();
+	}
+
+	#split(): HeaderList {
+		const list = this.#block!.list;
+		if (this.#added !== undefined) list.push(...this.#added);
+		this.#list = list;
+		return list;
+	}
+}
+
+/** A request's head on its way through. */
+export class PassRequestHead extends PassHead implements RequestHead {
+	method: string;
+	path: string;
+	authority: string;
+	scheme: string;
+	upgrade: string | undefined;
+
+	constructor(
+		source: HeaderBlock | HeaderList,
+		method: string,
+		path: string,
+		authority: string,
+		scheme: string,
+		upgrade: string | undefined,
+	) {
+		super(source);
+		this.method = method;
+		this.path = path;
+		this.authority = authority;
+		this.scheme = scheme;
+		this.upgrade = upgrade;
+	}
+}
+
+/** A response's head on its way through. */
+export class PassResponseHead extends PassHead {
+	status: number;
+	/** Bytes of the body when known, -1 otherwise. */
+	contentLength: number;
+	/** What the connection was changed to; undefined for ordinary responses. */
+	upgrade: string | undefined = undefined;
+
+	constructor(source: HeaderBlock | HeaderList, status: number, contentLength: number) {
+		super(source);
+		this.status = status;
+		this.contentLength = contentLength;
+	}
+}

@@ -1,0 +1,43 @@
+import type { Cluster, Host } from "../../../cluster/index.ts";
+import { createResponseCodeStats, type ResponseCodeStats } from "../../../stats/index.ts";
+import type { PassRequestHead } from "../pass-head.ts";
+
+const altStatName = "x-envoy-upstream-alt-stat-name";
+
+/** Counts the answers of one request: for its cluster, by where it came from, and under the name an internal client gave. */
+export class ResponseAccounting {
+	readonly #cluster: Cluster;
+	readonly #request: PassRequestHead;
+	readonly #named: ResponseCodeStats | undefined;
+
+	/** Takes the client's name for its statistics out of the request. */
+	constructor(cluster: Cluster, request: PassRequestHead) {
+		this.#cluster = cluster;
+		this.#request = request;
+		const name = request.mayHaveExtensions ? request.get(altStatName) : undefined;
+		if (name === undefined) return;
+		request.remove(altStatName);
+		this.#named = createResponseCodeStats(cluster.statsScope, `${name}.upstream_rq`);
+	}
+
+	/** Counts an answer, the upstream's or one that stands for a failure of it. */
+	count(status: number, host: Host | undefined): void {
+		const { responses } = this.#cluster;
+		responses.all.count(status);
+		(this.#isInternal ? responses.internal : responses.external).count(status);
+		if (host?.canary === true) responses.canary.count(status);
+		this.#named?.count(status);
+	}
+
+	/** Records how long the upstream took. */
+	recordTime(milliseconds: number): void {
+		const { responses } = this.#cluster;
+		responses.all.recordTime(milliseconds);
+		(this.#isInternal ? responses.internal : responses.external).recordTime(milliseconds);
+		this.#named?.recordTime(milliseconds);
+	}
+
+	get #isInternal(): boolean {
+		return this.#request.mayHaveExtensions && this.#request.get("x-envoy-internal") === "true";
+	}
+}

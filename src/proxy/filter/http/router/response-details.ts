@@ -1,0 +1,26 @@
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { ResetReason } from "../../../connection-pool/index.ts";
+
+/** Status and flag of every way an attempt can break before or after its answer began: the one table of the request path. */
+export const resetOutcomes: Readonly<Record<ResetReason, { readonly status: number; readonly flag: number }>> = {
+	"local connection failure": { status: 503, flag: ResponseFlag.upstreamConnectionFailure },
+	"remote connection failure": { status: 503, flag: ResponseFlag.upstreamConnectionFailure },
+	"connection timeout": { status: 503, flag: ResponseFlag.upstreamConnectionFailure },
+	"connection termination": { status: 503, flag: ResponseFlag.upstreamConnectionTermination },
+	"local reset": { status: 503, flag: ResponseFlag.localReset },
+	"remote reset": { status: 503, flag: ResponseFlag.upstreamRemoteReset },
+	overflow: { status: 503, flag: ResponseFlag.upstreamOverflow },
+	"protocol error": { status: 502, flag: ResponseFlag.upstreamProtocolError },
+};
+
+/** The body of the answer when no response came. */
+export function formatResetBody(reason: ResetReason, isRetry: boolean): string {
+	const retried = isRetry ? "retried and the latest " : "";
+	return `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${reason}`;
+}
+
+/** Response-code details of a broken attempt. */
+export function formatResetDetails(reason: ResetReason, detail: string, responseStarted: boolean): string {
+	const when = responseStarted ? "upstream_reset_after_response_started" : "upstream_reset_before_response_started";
+	return `${when}{${reason}${detail === "" ? "" : `|${detail}`}}`.replaceAll(" ", "_");
+}

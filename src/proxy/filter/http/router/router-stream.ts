@@ -1,0 +1,488 @@
+import { type HeaderList, type Millis, setHeader } from "../../../../core/index.ts";
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
+import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
+import {
+	computeRedirect,
+	type ForwardAction,
+	hashRequest,
+	prepareRequest,
+	type RouteEntry,
+	resolveClusterName,
+	rewriteHost,
+} from "../../../../engine/router/index.ts";
+import { formatFields } from "../../../../wire/http1/index.ts";
+import type { Host } from "../../../cluster/index.ts";
+import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
+import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
+import { RequestBody } from "./request-body.ts";
+import { formatRequest } from "./request-text.ts";
+import { ResponseAccounting } from "./response-accounting.ts";
+import { formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
+import { RetryController } from "./retry-controller.ts";
+import type { RouterFilter } from "./router-filter.ts";
+import { type RequestTimeouts, resolveMaxDuration, resolveTimeouts } from "./timeouts.ts";
+import { UpstreamAttempt } from "./upstream-attempt.ts";
+
+const expectedName = "x-envoy-expected-rq-timeout-ms";
+const never = Number.POSITIVE_INFINITY;
+
+/** The router's part of one request: picks cluster and host, sends, retries, times out, and hands the response back. */
+export class RouterStream implements BalancerContext<Host> {
+	readonly stream: HttpStream;
+	readonly #filter: RouterFilter;
+	hash: bigint | undefined = undefined;
+	metadataMatch: MetadataCriteria | undefined = undefined;
+	hostSelectionMaxAttempts = 1;
+	attemptedPriorities: readonly number[] | undefined = undefined;
+	#action: ForwardAction | undefined;
+	#upstream: UpstreamCluster | undefined;
+	#attempt: UpstreamAttempt | undefined;
+	#body: RequestBody | undefined;
+	#retries: RetryController | undefined;
+	#timeouts: RequestTimeouts | undefined;
+	#hasLength = false;
+	#timeoutStatus = 504;
+	/** When the route's timeout strikes; runs from the end of the request. */
+	#endsAt: Millis = never;
+	#requestEndedAt: Millis = never;
+	#pausedUpstream = false;
+	#cookies: string[] | undefined;
+	#accounting: ResponseAccounting | undefined;
+	#isOver = false;
+
+	constructor(stream: HttpStream, filter: RouterFilter) {
+		this.stream = stream;
+		this.#filter = filter;
+	}
+
+	get request(): PassRequestHead {
+		return this.stream.request;
+	}
+
+	shouldSelectAnotherHost(host: Host): boolean {
+		return this.#retries?.rejectsHost(host) ?? false;
+	}
+
+	// --- the request
+
+	start(endStream: boolean): void {
+		const { stats } = this.#filter;
+		const { route } = this.stream;
+		stats.rq_total.value++;
+		if (route === undefined) {
+			stats.no_route.value++;
+			this.#reply(404, "", "route_not_found", ResponseFlag.noRouteFound, false);
+			return;
+		}
+		const { action } = route;
+		switch (action.kind) {
+			case "forward":
+				this.#forward(route, action, endStream);
+				return;
+			case "redirect": {
+				stats.rq_redirect.value++;
+				const location = computeRedirect(action, this.request, { insertOriginalPath: this.#filter.sendsEnvoyHeaders });
+				this.#reply(action.status, "", "direct_response", 0, true, ["location", location]);
+				return;
+			}
+			case "direct-response":
+				stats.rq_direct_response.value++;
+				this.#reply(action.status, Buffer.from(action.body).toString("utf8"), "direct_response", 0, true);
+				return;
+			default:
+				this.#reply(404, "", "route_not_found", ResponseFlag.noRouteFound, false);
+		}
+	}
+
+	onRequestBody(view: Buffer, last: boolean): void {
+		const body = this.#body;
+		if (body === undefined || this.#isOver) return;
+		if (last) this.#noteRequestEnd();
+		const connection = this.#sendable();
+		if (connection === undefined) {
+			body.keep(view, last);
+			if (body.isFull) body.pause();
+			return;
+		}
+		body.remember(view, last);
+		if (last) this.#attempt!.requestSent = true;
+		if (!connection.writeBody(view, last, true)) body.pause();
+	}
+
+	onRequestTrailers(trailers: HeaderList): void {
+		const body = this.#body;
+		if (body === undefined || this.#isOver) return;
+		this.#noteRequestEnd();
+		body.trailers = trailers;
+		const connection = this.#sendable();
+		if (connection === undefined) return;
+		this.#attempt!.requestSent = true;
+		connection.writeTrailers(trailers);
+	}
+
+	onRequestTurnEnd(): void {
+		this.#sendable()?.flush();
+	}
+
+	onUpstreamDrain(): void {
+		this.#body?.resume();
+	}
+
+	// --- the attempt
+
+	onAttemptReady(attempt: UpstreamAttempt, connection: ClientConnection): void {
+		const { record, request } = this.stream;
+		const now = this.stream.now();
+		const timeouts = this.#timeouts!;
+		record.upstreamConnectionId = connection.id;
+		record.upstreamProtocol = "HTTP/1.1";
+		record.upstreamConnection = connection;
+		record.upstreamFirstSentAt = now;
+		if (timeouts.perTryMs > 0) attempt.tryEndsAt = now + timeouts.perTryMs;
+		if (timeouts.perTryIdleMs > 0) attempt.tryIdleAt = now + timeouts.perTryIdleMs;
+		const body = this.#body!;
+		const endStream = body.isEmpty && body.isComplete;
+		const properCase = this.#upstream!.cluster.config.http.http1.headerCase === "proper";
+		const { text, chunked } = formatRequest(request, endStream, this.#hasLength, properCase);
+		if (endStream) attempt.requestSent = true;
+		connection.writeHead(text, endStream, chunked);
+		if (!endStream) this.#sendKept(attempt, connection, body);
+		if (timeouts.perTryMs > 0 || timeouts.perTryIdleMs > 0) this.stream.downstream.armDeadline();
+	}
+
+	onAttemptFailed(attempt: UpstreamAttempt, reason: ResetReason, detail: string): void {
+		if (this.#isOver || this.#attempt !== attempt) return;
+		const { cluster } = this.#upstream!;
+		this.stream.record.upstreamTransportFailureReason = detail;
+		if (reason === "connection timeout") cluster.reportFailure(attempt.host, "connect-timeout");
+		else if (reason.endsWith("connection failure")) cluster.reportFailure(attempt.host, "connect-failure");
+		else if (reason !== "overflow") cluster.reportFailure(attempt.host, "reset");
+		if (reason !== "overflow") attempt.host.stats.rq_error.value++;
+		if (
+			!this.stream.responseStarted &&
+			this.#canRetry() &&
+			this.#retries!.retriesReset(reason, attempt.connection !== undefined)
+		) {
+			this.#retry(attempt, undefined);
+			return;
+		}
+		const outcome = resetOutcomes[reason];
+		const started = this.stream.responseStarted;
+		const details = formatResetDetails(reason, detail, started);
+		if (started) {
+			this.#filter.stats.rq_reset_after_downstream_response_started.value++;
+			this.stream.record.responseFlags |= outcome.flag;
+			this.stream.record.responseCodeDetails = details;
+			this.stream.abort();
+			return;
+		}
+		this.#accounting!.count(outcome.status, attempt.host);
+		const headers =
+			reason === "overflow" && this.#filter.sendsEnvoyHeaders ? ["x-envoy-overloaded", "true"] : undefined;
+		const body = formatResetBody(reason, this.#retries?.hasRetried === true);
+		this.#reply(outcome.status, body, details, outcome.flag, true, headers);
+	}
+
+	onInformational(connection: ClientConnection): void {
+		const { parser } = connection;
+		this.#upstream!.cluster.responses.all.count(parser.status);
+		const { config } = this.stream.manager;
+		if (parser.status === 100 && config.proxy100Continue && !this.stream.responseStarted) {
+			this.stream.sendInformational(100, formatFields(parser.headers.list, 0));
+		}
+	}
+
+	onResponse(attempt: UpstreamAttempt, connection: ClientConnection, endStream: boolean): void {
+		const { stream } = this;
+		const { record, route } = stream;
+		const { parser } = connection;
+		const now = stream.now();
+		const { status } = parser;
+		record.upstreamFirstReceivedAt = now;
+		const head = new PassResponseHead(parser.headers, status, parser.contentLength);
+		const { cluster } = this.#upstream!;
+		cluster.reportResponse(attempt.host, status);
+		if (this.#canRetry() && this.#retries!.retriesResponse(status, head)) {
+			cluster.responses.retry.count(status);
+			attempt.host.stats.rq_error.value++;
+			this.#retry(attempt, head);
+			return;
+		}
+		if (status >= 500) attempt.host.stats.rq_error.value++;
+		else attempt.host.stats.rq_success.value++;
+		attempt.tryEndsAt = never;
+		const elapsed = this.#requestEndedAt === never ? now - record.startedAt : now - this.#requestEndedAt;
+		if (this.#filter.sendsEnvoyHeaders && this.#requestEndedAt !== never) {
+			const text = String(Math.max(0, Math.floor(elapsed)));
+			if (head.mayHaveExtensions) setHeader(head.headers, "x-envoy-upstream-service-time", text);
+			else head.add("x-envoy-upstream-service-time", text);
+		}
+		this.#accounting!.count(status, attempt.host);
+		if (this.#requestEndedAt !== never) this.#accounting!.recordTime(elapsed);
+		if (route?.includeAttemptCountInResponse) head.set("x-envoy-attempt-count", String(record.attemptCount));
+		if (this.#cookies !== undefined) for (const cookie of this.#cookies) head.headers.push("set-cookie", cookie);
+		if (route !== undefined && !route.responseHeaders.isEmpty) {
+			record.responseHead = head;
+			record.responseCode = status;
+			route.responseHeaders.apply(head.headers, record);
+		}
+		record.responseCodeDetails = "via_upstream";
+		if (status === 101 && this.request.upgrade !== undefined) {
+			head.upgrade = parser.headers.upgrade ?? this.request.upgrade;
+			this.#endsAt = never;
+		} else if (this.request.upgrade === "CONNECT" && status < 300) {
+			this.#endsAt = never;
+		}
+		if (endStream) attempt.finish();
+		stream.sendHead(head, endStream);
+	}
+
+	onResponseBody(attempt: UpstreamAttempt, view: Buffer, last: boolean): void {
+		if (this.#attempt !== attempt || this.#isOver) return;
+		if (last) this.stream.record.upstreamLastReceivedAt = this.stream.now();
+		if (!this.stream.sendBody(view, last, false) && !last && !this.#pausedUpstream) {
+			this.#pausedUpstream = true;
+			attempt.connection!.pause();
+			this.#upstream!.cluster.stats.upstream_flow_control_paused_reading_total.value++;
+		}
+	}
+
+	onResponseTrailers(attempt: UpstreamAttempt, trailers: HeaderList): void {
+		if (this.#attempt !== attempt || this.#isOver) return;
+		this.stream.sendTrailers(trailers);
+	}
+
+	onResponseTurnEnd(): void {
+		if (!this.#isOver) this.stream.flushResponse();
+	}
+
+	onDownstreamDrain(): void {
+		if (!this.#pausedUpstream) return;
+		this.#pausedUpstream = false;
+		this.#attempt?.connection?.resume();
+		this.#upstream!.cluster.stats.upstream_flow_control_resumed_reading_total.value++;
+	}
+
+	// --- time
+
+	nextDeadline(): Millis {
+		const attempt = this.#attempt;
+		return attempt === undefined ? this.#endsAt : Math.min(this.#endsAt, attempt.tryEndsAt, attempt.tryIdleAt);
+	}
+
+	onDeadline(now: Millis): void {
+		const attempt = this.#attempt;
+		const { stats } = this.#upstream!.cluster;
+		if (now >= this.#endsAt) {
+			this.#endsAt = never;
+			stats.upstream_rq_timeout.value++;
+			this.#failTimeout(attempt, "response_timeout", ResponseFlag.upstreamRequestTimeout, this.#timeoutStatus);
+		} else if (attempt !== undefined && now >= attempt.tryEndsAt) {
+			stats.upstream_rq_per_try_timeout.value++;
+			this.#failTry(attempt, "upstream_per_try_timeout", ResponseFlag.upstreamRequestTimeout);
+		} else if (attempt !== undefined && now >= attempt.tryIdleAt) {
+			stats.upstream_rq_per_try_idle_timeout.value++;
+			this.#failTry(attempt, "upstream_per_try_idle_timeout", ResponseFlag.upstreamRequestTimeout);
+		}
+	}
+
+	// --- the end
+
+	/** The stream answered otherwise: what is on its way is dropped. */
+	abandon(): void {
+		this.#attempt?.cancel();
+	}
+
+	/** The stream is over. */
+	onEnd(): void {
+		if (this.#isOver) return;
+		this.#isOver = true;
+		this.#retries?.close();
+		const attempt = this.#attempt;
+		if (attempt === undefined) return;
+		if (!attempt.isOver) attempt.cancel();
+		else if (!attempt.requestSent) attempt.connection?.abandon();
+		if (this.#pausedUpstream) attempt.connection?.resume();
+	}
+
+	// --- private
+
+	#forward(route: RouteEntry, action: ForwardAction, endStream: boolean): void {
+		const { stream } = this;
+		const { record, request } = stream;
+		const { context } = this.#filter;
+		this.#action = action;
+		const name = action.cluster.kind === "name" ? action.cluster.name : resolveClusterName(action, request);
+		const upstream = context.getCluster(name);
+		if (upstream === undefined) {
+			this.#filter.stats.no_cluster.value++;
+			this.#reply(action.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound, true);
+			return;
+		}
+		this.#upstream = upstream;
+		const { cluster } = upstream;
+		record.upstreamClusterRawName = cluster.name;
+		record.upstreamClusterName = upstream.shownName;
+		record.upstreamClusterMetadata = cluster.config.metadata;
+		this.#accounting = new ResponseAccounting(cluster, request);
+		this.metadataMatch = action.metadataMatch;
+		this.#timeouts = resolveTimeouts(action, request, this.#filter.respectsExpectedTimeout);
+		this.#prepareTimeouts(action, request);
+		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
+		this.#retries = RetryController.create(this.#filter, action, upstream, request, record);
+		if (this.#retries !== undefined) this.hostSelectionMaxAttempts = this.#retries.hostSelectionMaxAttempts;
+		this.#body = new RequestBody(stream, limit, this.#retries !== undefined, endStream, upstream.cluster.stats);
+		if (endStream) this.#noteRequestEnd();
+		this.#hasLength = stream.downstream.parser.headers.contentLength !== undefined;
+		if (action.hashPolicies.length > 0) {
+			this.hash = hashRequest(
+				action.hashPolicies,
+				request,
+				record,
+				() => context.random.next(),
+				(cookie) => {
+					this.#cookies ??= [];
+					this.#cookies.push(cookie);
+				},
+			);
+		}
+		const host = this.#chooseHost();
+		if (host === undefined) return;
+		if (!route.requestHeaders.isEmpty || action.hostRewrite !== undefined || action.pathRewrite !== undefined) {
+			record.upstreamHost = host;
+			prepareRequest(route, request, record, { insertOriginalPath: this.#filter.sendsEnvoyHeaders });
+			if (action.hostRewrite?.kind === "auto" && host.hostname !== "") rewriteHost(action, request, host.hostname);
+		}
+		this.#begin(host);
+	}
+
+	/** Headers that tell the upstream how long it has. */
+	#prepareTimeouts(action: ForwardAction, request: PassRequestHead): void {
+		const { globalMs, perTryMs } = this.#timeouts!;
+		if (request.mayHaveExtensions) {
+			if (request.get("x-envoy-upstream-rq-timeout-alt-response") !== undefined) this.#timeoutStatus = 204;
+		}
+		const expected = perTryMs > 0 ? perTryMs : globalMs;
+		if (expected > 0 && this.#filter.sendsEnvoyHeaders) {
+			if (request.mayHaveExtensions) request.set(expectedName, String(expected));
+			else request.add(expectedName, String(expected));
+		}
+		const maxDurationMs = resolveMaxDuration(action, request);
+		if (action.idleTimeoutMs !== undefined || maxDurationMs !== undefined) {
+			this.stream.setLimits(action.idleTimeoutMs, maxDurationMs);
+		}
+	}
+
+	/** What a retry has left of the route's timeout is what the upstream is told. */
+	#updateExpectedTimeout(): void {
+		const { globalMs, perTryMs } = this.#timeouts!;
+		if (globalMs === 0 || !this.#filter.sendsEnvoyHeaders) return;
+		const left = Math.max(1, Math.ceil(globalMs - (this.stream.now() - this.#requestEndedAt)));
+		this.request.set(expectedName, String(perTryMs > 0 ? Math.min(perTryMs, left) : left));
+	}
+
+	#chooseHost(): Host | undefined {
+		const { cluster } = this.#upstream!;
+		const host = cluster.chooseHost(this);
+		if (host !== undefined) return host;
+		cluster.stats.upstream_cx_none_healthy.value++;
+		this.#accounting!.count(503, undefined);
+		this.#reply(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag.noHealthyUpstream, true);
+		return undefined;
+	}
+
+	#begin(host: Host): void {
+		const { record, route, request } = this.stream;
+		const pool = this.#upstream!.poolFor(host, this.#action!.priority, this.#upstream!.serverNameOf(request));
+		const attempt = new UpstreamAttempt(this, host, pool);
+		this.#attempt = attempt;
+		this.#retries?.noteHost(host);
+		record.attemptCount++;
+		record.upstreamHost = host;
+		if (route!.includeRequestAttemptCount) request.set("x-envoy-attempt-count", String(record.attemptCount));
+		attempt.start();
+	}
+
+	/** Whether the whole request is here to be sent again. */
+	#canRetry(): boolean {
+		return this.#retries !== undefined && this.#body!.isComplete && this.#body!.canReplay;
+	}
+
+	/** Tries once more, after the back-off. `head` is the response that is dropped. */
+	#retry(failed: UpstreamAttempt, head: PassResponseHead | undefined): void {
+		this.#attempt = undefined;
+		failed.drop();
+		this.#retries!.schedule(head, () => {
+			if (this.#isOver) return;
+			this.#updateExpectedTimeout();
+			const host = this.#chooseHost();
+			if (host !== undefined) this.#begin(host);
+		});
+	}
+
+	#sendable(): ClientConnection | undefined {
+		const attempt = this.#attempt;
+		return attempt === undefined || attempt.isOver ? undefined : attempt.connection;
+	}
+
+	#sendKept(attempt: UpstreamAttempt, connection: ClientConnection, body: RequestBody): void {
+		const { chunks } = body;
+		for (let index = 0; index < chunks.length; index++) {
+			const last = index === chunks.length - 1 && body.isComplete && body.trailers === undefined;
+			if (last) attempt.requestSent = true;
+			if (!connection.writeBody(chunks[index]!, last, true)) body.pause();
+		}
+		if (body.isComplete && !attempt.requestSent) {
+			attempt.requestSent = true;
+			if (body.trailers === undefined) connection.writeBody(Buffer.alloc(0), true, true);
+			else connection.writeTrailers(body.trailers);
+		}
+		body.onSent();
+		connection.flush();
+	}
+
+	#noteRequestEnd(): void {
+		const now = this.stream.now();
+		this.#body!.isComplete = true;
+		this.#requestEndedAt = now;
+		const { globalMs } = this.#timeouts!;
+		if (globalMs > 0) {
+			this.#endsAt = now + globalMs;
+			this.stream.downstream.armDeadline();
+		}
+	}
+
+	#failTry(attempt: UpstreamAttempt, details: string, flag: number): void {
+		attempt.tryEndsAt = attempt.tryIdleAt = never;
+		if (!this.stream.responseStarted && this.#canRetry() && this.#retries!.retriesTimeout()) {
+			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
+			attempt.host.stats.rq_timeout.value++;
+			this.#retry(attempt, undefined);
+			return;
+		}
+		this.#failTimeout(attempt, details, flag, 504);
+	}
+
+	#failTimeout(attempt: UpstreamAttempt | undefined, details: string, flag: number, status: number): void {
+		if (attempt !== undefined && !attempt.responded) {
+			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
+			attempt.host.stats.rq_timeout.value++;
+			attempt.host.stats.rq_error.value++;
+		}
+		if (!this.stream.responseStarted) this.#accounting!.count(status, attempt?.host);
+		this.#reply(status, status === 504 ? "upstream request timeout" : "", details, flag, true);
+	}
+
+	#reply(status: number, body: string, details: string, flags: number, byRouter: boolean, headers?: HeaderList): void {
+		this.stream.sendLocalReply({
+			status,
+			body,
+			details,
+			flags,
+			byRouter,
+			...(headers === undefined ? {} : { headers }),
+		});
+	}
+}

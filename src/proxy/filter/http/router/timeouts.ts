@@ -1,0 +1,56 @@
+import { getHeader, removeHeader } from "../../../../core/index.ts";
+import type { ForwardAction } from "../../../../engine/router/index.ts";
+import type { PassRequestHead } from "../pass-head.ts";
+
+/** The limits of one forwarded request; 0 is off. */
+export interface RequestTimeouts {
+	readonly globalMs: number;
+	readonly perTryMs: number;
+	readonly perTryIdleMs: number;
+}
+
+/** The route's timeouts with those of `x-envoy-upstream-rq-timeout-ms` and its per-try twin, which leave the request. Envoy's
+ *  `FilterUtility::finalTimeout`. */
+export function resolveTimeouts(
+	action: ForwardAction,
+	request: PassRequestHead,
+	respectsExpected: boolean,
+): RequestTimeouts {
+	let globalMs = action.timeoutMs;
+	let perTryMs = action.retryPolicy?.perTryTimeoutMs ?? 0;
+	const perTryIdleMs = action.retryPolicy?.perTryIdleTimeoutMs ?? 0;
+	if (request.mayHaveExtensions) {
+		const { headers } = request;
+		const expected = respectsExpected ? takeNumber(headers, "x-envoy-expected-rq-timeout-ms", false) : undefined;
+		globalMs = expected ?? takeNumber(headers, "x-envoy-upstream-rq-timeout-ms", true) ?? globalMs;
+		perTryMs = takeNumber(headers, "x-envoy-upstream-rq-per-try-timeout-ms", true) ?? perTryMs;
+	}
+	if (perTryMs >= globalMs && globalMs !== 0) perTryMs = 0;
+	return { globalMs, perTryMs, perTryIdleMs };
+}
+
+function takeNumber(headers: string[], name: string, removes: boolean): number | undefined {
+	const text = getHeader(headers, name);
+	if (text === undefined) return undefined;
+	if (removes) removeHeader(headers, name);
+	return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000_001 };
+
+/** The `grpc-timeout` header in milliseconds; undefined when absent or malformed. */
+export function parseGrpcTimeout(text: string | undefined): number | undefined {
+	const match = /^(\d{1,8})([HMSmun])$/.exec(text ?? "");
+	return match === null ? undefined : Math.ceil(Number(match[1]) * units[match[2]!]!);
+}
+
+/** How long the stream may take: the client's `grpc-timeout` within the route's bound, else what the route says; undefined leaves the
+ *  connection manager's limit. */
+export function resolveMaxDuration(action: ForwardAction, request: PassRequestHead): number | undefined {
+	const { grpcTimeoutHeaderMaxMs: maxMs, grpcTimeoutHeaderOffsetMs: offsetMs, maxStreamDurationMs } = action;
+	if (maxMs === undefined) return maxStreamDurationMs;
+	const asked = parseGrpcTimeout(getHeader(request.headers, "grpc-timeout"));
+	if (asked === undefined) return maxStreamDurationMs;
+	const bounded = maxMs > 0 && (asked === 0 || asked > maxMs) ? maxMs : asked;
+	return offsetMs > 0 && bounded > offsetMs ? bounded - offsetMs : bounded;
+}

@@ -1,0 +1,132 @@
+import type { HeaderList, Millis } from "../../../../core/index.ts";
+import type { Host } from "../../../cluster/index.ts";
+import type {
+	ClientConnection,
+	Http1Pool,
+	PoolFailure,
+	PoolWaiter,
+	ResetReason,
+	ResponseReceiver,
+} from "../../../connection-pool/index.ts";
+import type { RouterStream } from "./router-stream.ts";
+
+const never = Number.POSITIVE_INFINITY;
+
+/** One try to get a response from one host. */
+export class UpstreamAttempt implements PoolWaiter, ResponseReceiver {
+	readonly router: RouterStream;
+	readonly host: Host;
+	readonly pool: Http1Pool;
+	connection: ClientConnection | undefined;
+	/** The final head came. */
+	responded = false;
+	isOver = false;
+	/** The whole request is on its way. */
+	requestSent = false;
+	/** When the per-try limits strike. */
+	tryEndsAt: Millis = never;
+	tryIdleAt: Millis = never;
+	#waiting = false;
+	#counted = false;
+
+	constructor(router: RouterStream, host: Host, pool: Http1Pool) {
+		this.router = router;
+		this.host = host;
+		this.pool = pool;
+	}
+
+	/** Asks the pool for a connection. */
+	start(): void {
+		this.#waiting = true;
+		this.pool.acquire(this);
+	}
+
+	onPoolReady(connection: ClientConnection): void {
+		this.#waiting = false;
+		this.connection = connection;
+		this.#counted = true;
+		const { stats } = this.pool.cluster;
+		stats.upstream_rq_total.value++;
+		stats.upstream_rq_active.value++;
+		this.host.stats.rq_total.value++;
+		this.host.stats.rq_active.value++;
+		this.host.activeRequests++;
+		const { request } = this.router;
+		connection.begin(this, request.method, request.upgrade);
+		this.router.onAttemptReady(this, connection);
+	}
+
+	onPoolFailure(failure: PoolFailure, detail: string): void {
+		this.#waiting = false;
+		this.isOver = true;
+		this.router.onAttemptFailed(this, failure, detail);
+	}
+
+	onUpstreamInformational(connection: ClientConnection): void {
+		this.router.onInformational(connection);
+	}
+
+	onUpstreamResponse(connection: ClientConnection, endStream: boolean): void {
+		this.responded = true;
+		this.router.onResponse(this, connection, endStream);
+	}
+
+	onUpstreamBody(view: Buffer, last: boolean): void {
+		if (this.isOver) return;
+		if (last) this.finish();
+		this.router.onResponseBody(this, view, last);
+	}
+
+	onUpstreamTrailers(trailers: HeaderList): void {
+		this.finish();
+		this.router.onResponseTrailers(this, trailers);
+	}
+
+	onUpstreamTurnEnd(): void {
+		this.router.onResponseTurnEnd();
+	}
+
+	onUpstreamReset(reason: ResetReason, detail: string): void {
+		this.finish();
+		this.pool.cluster.stats.upstream_rq_rx_reset.value++;
+		this.router.onAttemptFailed(this, reason, detail);
+	}
+
+	onUpstreamDrain(): void {
+		this.router.onUpstreamDrain();
+	}
+
+	/** Gives up: nothing more is told to the router. */
+	cancel(): void {
+		if (this.isOver) return;
+		if (this.#waiting) {
+			this.#waiting = false;
+			this.isOver = true;
+			this.pool.cancel(this);
+			return;
+		}
+		this.pool.cluster.stats.upstream_rq_tx_reset.value++;
+		this.finish();
+		this.connection?.abandon();
+	}
+
+	/** As {@link cancel}, while the response may still be being read: a complete one leaves its connection usable. */
+	drop(): void {
+		const { connection } = this;
+		if (this.isOver || connection === undefined || !this.responded || !connection.isResponseComplete) {
+			this.cancel();
+			return;
+		}
+		this.finish();
+	}
+
+	/** The exchange is complete or broken. */
+	finish(): void {
+		if (this.isOver) return;
+		this.isOver = true;
+		if (!this.#counted) return;
+		this.pool.cluster.stats.upstream_rq_active.value--;
+		this.host.stats.rq_active.value--;
+		this.host.activeRequests--;
+	}
+}

@@ -1,0 +1,116 @@
+import type { HeaderList } from "../../../core/index.ts";
+import type {
+	ConnectionFacts,
+	RequestHead,
+	SocketAddress,
+	StreamInfo,
+	TlsSession,
+	UpstreamHostFacts,
+} from "../../../engine/format/index.ts";
+import type { Metadata } from "../../../engine/matcher/index.ts";
+import type { PassResponseHead } from "./pass-head.ts";
+
+/** What a connection to an upstream knows of itself. */
+export interface UpstreamConnectionFacts {
+	readonly localAddress: SocketAddress | undefined;
+	readonly remoteAddress: SocketAddress | undefined;
+	readonly tlsSession: TlsSession | undefined;
+}
+
+const noMetadata: Metadata = Object.freeze({});
+
+/** The one record of a request. Response headers are split only when a format asks for them. */
+export class StreamRecord implements StreamInfo {
+	startWallMs: number;
+	startedAt: number;
+	requestReceivedAt = -1;
+	upstreamConnectStartAt = -1;
+	upstreamConnectedAt = -1;
+	upstreamHandshakeAt = -1;
+	upstreamFirstSentAt = -1;
+	upstreamLastSentAt = -1;
+	upstreamFirstReceivedAt = -1;
+	upstreamLastReceivedAt = -1;
+	downstreamFirstSentAt = -1;
+	downstreamLastSentAt = -1;
+	endedAt = -1;
+	connection: ConnectionFacts;
+	remote: SocketAddress;
+	protocol = "HTTP/1.1";
+	upstreamProtocol = "";
+	request: RequestHead | undefined = undefined;
+	originalPath = "";
+	requestTrailers: HeaderList | undefined = undefined;
+	/** Behind {@link responseHeaders}. */
+	responseHead: PassResponseHead | undefined = undefined;
+	responseTrailers: HeaderList | undefined = undefined;
+	responseCode = 0;
+	responseCodeDetails = "";
+	responseFlags = 0;
+	earlyResponseFlags = 0;
+	connectionTerminationDetails = "";
+	downstreamTransportFailureReason = "";
+	localReplyBody = "";
+	grpcStatus = -1;
+	bytesReceived = 0;
+	bytesSent = 0;
+	requestHeaderBytes = 0;
+	responseHeaderBytes = 0;
+	downstreamWireBytesReceived = 0;
+	downstreamWireBytesSent = 0;
+	upstreamWireBytesReceived = 0;
+	upstreamWireBytesSent = 0;
+	routeName = "";
+	routeMetadata: Metadata = noMetadata;
+	virtualHostName = "";
+	virtualClusterName = "";
+	upstreamClusterName = "";
+	upstreamClusterRawName = "";
+	upstreamClusterMetadata: Metadata = noMetadata;
+	upstreamHost: UpstreamHostFacts | undefined = undefined;
+	/** Behind the upstream's addresses and TLS session. */
+	upstreamConnection: UpstreamConnectionFacts | undefined = undefined;
+	upstreamTransportFailureReason = "";
+	upstreamConnectionId = 0;
+	attemptCount = 0;
+	healthCheck = false;
+	streamId = "";
+	traceId = "";
+	spanId = "";
+	traceSampled = false;
+	dynamicMetadata: Map<string, unknown> | undefined = undefined;
+	filterState: Map<string, unknown> | undefined = undefined;
+
+	constructor(connection: ConnectionFacts, startedAt: number, startWallMs: number) {
+		this.connection = connection;
+		this.remote = connection.remote;
+		this.startedAt = startedAt;
+		this.startWallMs = startWallMs;
+	}
+
+	/** Sets a flag that is not the outcome yet. */
+	addEarlyFlag(flag: number): void {
+		this.responseFlags |= flag;
+		this.earlyResponseFlags |= flag;
+	}
+
+	get upstreamLocal(): SocketAddress | undefined {
+		return this.upstreamConnection?.localAddress;
+	}
+
+	get upstreamRemote(): SocketAddress | undefined {
+		return this.upstreamConnection?.remoteAddress;
+	}
+
+	get upstreamTls(): TlsSession | undefined {
+		return this.upstreamConnection?.tlsSession;
+	}
+
+	get responseHeaders(): HeaderList | undefined {
+		return this.responseHead?.headers;
+	}
+
+	set responseHeaders(_list: HeaderList | undefined) {
+		throw new Error("invariant broken: response headers are set through the response head");
+	}
+}

@@ -1,0 +1,162 @@
+import { createRouteTable, type RouteTable } from "../../../../engine/router/index.ts";
+import type { AccessLog, StatsScope } from "../../../../telemetry/index.ts";
+import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
+import type { DataPathContext } from "../../../data-path-context.ts";
+import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
+import {
+	createHttp1CodecStats,
+	createHttpConnectionManagerStats,
+	createListenerHttpStats,
+	type DownstreamHttpStats,
+	type Http1CodecStats,
+	type ListenerHttpStats,
+	type RouterStats,
+} from "../../../stats/index.ts";
+import { createHttpFilters } from "../../http/create-filters.ts";
+import type { HttpFilter } from "../../http/filter.ts";
+import { PassRequestHead } from "../../http/pass-head.ts";
+import { RouterFilter } from "../../http/router/router-filter.ts";
+import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
+import type { HttpStream } from "./http-stream.ts";
+import { createLocalReplyRewriter, type LocalReplyRewriter } from "./local-reply-rewriter.ts";
+import { Http1ServerConnection } from "./server-connection.ts";
+
+/** The HTTP connection manager of one filter chain: what all its connections and streams share. */
+export class HttpConnectionManager implements TerminalFilter {
+	readonly config: HttpConnectionManagerConfig;
+	readonly context: DataPathContext;
+	readonly stats: DownstreamHttpStats;
+	readonly routerStats: RouterStats;
+	readonly codecStats: Http1CodecStats;
+	readonly parserConfig: Http1RequestParserConfig;
+	readonly bufferLimitBytes: number;
+	/** Whether clients come by TLS. */
+	readonly isTls: boolean;
+	readonly connections = new Set<Http1ServerConnection>();
+	/** Filters with a hook for the request's head, in order; the router is not among them. */
+	readonly headFilters: readonly HttpFilter[];
+	/** Filters with a hook for the response's head, last first. */
+	readonly responseFilters: readonly HttpFilter[];
+	readonly endFilters: readonly HttpFilter[];
+	readonly router: RouterFilter;
+	/** Upgrade type in lower case to whether it is allowed. */
+	readonly upgrades: ReadonlyMap<string, boolean>;
+	/** Whether some option changes paths. */
+	readonly touchesPaths: boolean;
+	/** Whether nothing but x-forwarded-proto and x-request-id is added to a request without x- headers. */
+	readonly hasPlainHeaders: boolean;
+	readonly rewriteLocalReply: LocalReplyRewriter | undefined;
+	/** Stands in for the request of a stream that never had one. */
+	readonly noRequest = new PassRequestHead([], "", "", "", "", undefined);
+	isDraining = false;
+	readonly #accessLogs: readonly AccessLog[];
+	readonly #listenerStats: ListenerHttpStats;
+	readonly #inlineTable: RouteTable | undefined;
+
+	/** @param listenerScope `listener.<address>` */
+	constructor(
+		config: HttpConnectionManagerConfig,
+		context: DataPathContext,
+		listenerScope: StatsScope,
+		options: { readonly bufferLimitBytes: number; readonly isTls: boolean },
+	) {
+		this.config = config;
+		this.context = context;
+		this.isTls = options.isTls;
+		this.bufferLimitBytes = options.bufferLimitBytes;
+		const stats = createHttpConnectionManagerStats(context.stats, config.statPrefix);
+		this.stats = stats.downstream;
+		this.routerStats = stats.router;
+		this.codecStats = createHttp1CodecStats(context.stats.scope("http1"));
+		this.#listenerStats = createListenerHttpStats(listenerScope.scope(`http.${config.statPrefix}`));
+		this.parserConfig = {
+			maxHeadBytes: config.maxRequestHeadersBytes,
+			maxHeaderCount: config.common.maxHeadersCount,
+			keepTrailers: config.http1.enableTrailers,
+			acceptHttp10: config.http1.acceptHttp10,
+			allowAbsoluteTarget: config.http1.allowAbsoluteUrl,
+			allowChunkedLength: config.http1.allowChunkedLength,
+			underscores: underscoreActions[config.common.headersWithUnderscores],
+		};
+		const filters = createHttpFilters(config.filters, context, stats.scope);
+		this.headFilters = filters.filter((filter) => filter.onRequestHead !== undefined);
+		this.responseFilters = filters.filter((filter) => filter.onResponseHead !== undefined).reverse();
+		this.endFilters = filters.filter((filter) => filter.onEnd !== undefined);
+		const router = config.filters.find((filter) => filter.kind === "router");
+		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this);
+		this.upgrades = new Map(config.upgrades.map((upgrade) => [upgrade.type.toLowerCase(), upgrade.enabled]));
+		this.touchesPaths = config.normalizePath || config.mergeSlashes || config.escapedSlashes !== "keep";
+		this.hasPlainHeaders =
+			!config.useRemoteAddress &&
+			config.originalIpDetection.length === 0 &&
+			config.via === "" &&
+			!config.addUserAgent &&
+			config.earlyHeaderMutations.length === 0 &&
+			config.tracing === undefined &&
+			(config.forwardClientCert === "sanitize" || config.forwardClientCert === "forward-only" || !options.isTls);
+		this.rewriteLocalReply = createLocalReplyRewriter(config.localReply, context);
+		this.#accessLogs = config.accessLogs.map((log) => context.createAccessLog(log));
+		this.#inlineTable =
+			config.routes.kind === "inline" ? createRouteTable(config.routes.table, context.runtime) : undefined;
+	}
+
+	/** Serves a connection. */
+	accept({ socket, facts }: DownstreamConnection): void {
+		new Http1ServerConnection(this, socket, facts);
+	}
+
+	/** HTTP logs requests, and there was none. */
+	onRefused(): void {
+		this.stats.downstream_cx_total.value++;
+	}
+
+	get activeConnections(): number {
+		return this.connections.size;
+	}
+
+	/** The routes a request that begins at this moment is matched against. */
+	currentRoutes(): RouteTable | undefined {
+		if (this.#inlineTable !== undefined) return this.#inlineTable;
+		return this.config.routes.kind === "rds" ? this.context.getRouteTable(this.config.routes.name) : undefined;
+	}
+
+	/** Counts a response's head. */
+	chargeResponse(status: number): void {
+		const { stats } = this;
+		stats.downstream_rq_completed.value++;
+		this.#listenerStats.downstream_rq_completed.value++;
+		const key = classKeys[Math.floor(status / 100)];
+		if (key === undefined) return;
+		stats[key].value++;
+		this.#listenerStats[key].value++;
+	}
+
+	/** A stream's record is complete. */
+	onStreamEnd(stream: HttpStream): void {
+		const { record } = stream;
+		this.stats.downstream_rq_time.record(record.endedAt - record.startedAt);
+		for (const filter of this.endFilters) filter.onEnd!(stream);
+		for (const log of this.#accessLogs) log.log(record);
+	}
+
+	/** Lets requests finish and closes each connection behind its answer; idle ones now. */
+	drain(): void {
+		this.isDraining = true;
+	}
+
+	/** Ends every connection. */
+	close(): void {
+		for (const connection of [...this.connections]) connection.abort();
+	}
+}
+
+const underscoreActions = { allow: "allow", "reject-request": "reject", "drop-header": "drop" } as const;
+
+const classKeys = [
+	undefined,
+	"downstream_rq_1xx",
+	"downstream_rq_2xx",
+	"downstream_rq_3xx",
+	"downstream_rq_4xx",
+	"downstream_rq_5xx",
+] as const;

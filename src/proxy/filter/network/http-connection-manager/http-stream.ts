@@ -1,0 +1,437 @@
+import type { HeaderList, Millis } from "../../../../core/index.ts";
+import { type ConnectionFacts, ResponseFlag } from "../../../../engine/format/index.ts";
+import type { RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
+import type { FilterStream, LocalReply } from "../../http/filter.ts";
+import type { PassRequestHead, PassResponseHead } from "../../http/pass-head.ts";
+import { RouterStream } from "../../http/router/router-stream.ts";
+import { StreamRecord } from "../../http/stream-record.ts";
+import type { HttpConnectionManager } from "./connection-manager.ts";
+import { createLocalReplyHead } from "./local-reply.ts";
+import type { ProtocolError } from "./protocol-errors.ts";
+import { checkRequest } from "./request-checks.ts";
+import { finishResponseHead } from "./response-head.ts";
+import type { Http1ServerConnection } from "./server-connection.ts";
+
+const never = Number.POSITIVE_INFINITY;
+
+/** One request and its response, from the head to the access log. Calls come from the connection (downstream), from filters and
+ *  from the router (upstream). */
+export class HttpStream implements FilterStream {
+	readonly manager: HttpConnectionManager;
+	readonly record: StreamRecord;
+	readonly downstream: Http1ServerConnection;
+	/** Replaced by the real one in {@link start}. */
+	request: PassRequestHead;
+	route: RouteEntry | undefined = undefined;
+	routeTable: RouteTable | undefined = undefined;
+	isRequestComplete = false;
+	isOver = false;
+	responseStarted = false;
+	/** An internal client asked for a trace: the answer names the request's id. */
+	isTraceForced = false;
+	#filterIndex = 0;
+	#states: unknown[] | undefined;
+	#router: RouterStream | undefined;
+	/** Body that arrived while a filter held the head. */
+	#waiting: Buffer[] | undefined;
+	#waitingBytes = 0;
+	#waitingTrailers: HeaderList | undefined;
+	#readPaused = false;
+	#isHead = false;
+	#isConnect = false;
+	#randomValue = -1;
+
+	#idleMs: number;
+	#idleAt = never;
+	#requestAt = never;
+	#maxAt = never;
+
+	constructor(manager: HttpConnectionManager, downstream: Http1ServerConnection) {
+		this.manager = manager;
+		this.downstream = downstream;
+		const { clock } = manager.context;
+		this.record = new StreamRecord(downstream.facts, clock.now(), clock.wall());
+		this.request = manager.noRequest;
+		this.#idleMs = manager.config.streamIdleTimeoutMs;
+		manager.stats.downstream_rq_total.value++;
+		manager.stats.downstream_rq_active.value++;
+		manager.stats.downstream_rq_http1_total.value++;
+	}
+
+	get connection(): ConnectionFacts {
+		return this.downstream.facts;
+	}
+
+	now(): Millis {
+		return this.manager.context.clock.now();
+	}
+
+	/** The number in [0, 1) of this request: the same for every decision about it. */
+	get random(): number {
+		if (this.#randomValue === -1) this.#randomValue = this.manager.context.random.next();
+		return this.#randomValue;
+	}
+
+	routeConfig(name: string): unknown {
+		return this.route?.filterConfigs.get(name);
+	}
+
+	getState(index: number): unknown {
+		return this.#states?.[index];
+	}
+
+	setState(index: number, state: unknown): void {
+		this.#states ??= [];
+		this.#states[index] = state;
+	}
+
+	// --- downstream
+
+	/** The head is here. */
+	start(request: PassRequestHead, hasHost: boolean, endStream: boolean): void {
+		const { manager, record } = this;
+		const { config } = manager;
+		this.request = request;
+		record.request = request;
+		record.originalPath = request.path;
+		this.#isHead = request.method === "HEAD";
+		this.#isConnect = request.upgrade === "CONNECT";
+		if (this.downstream.parser.versionMinor === 0) record.protocol = "HTTP/1.0";
+		const now = record.startedAt;
+		if (endStream) this.#completeRequest();
+		else if (config.requestTimeoutMs > 0) this.#requestAt = now + config.requestTimeoutMs;
+		this.#touch(now);
+		const maxMs = config.common.maxStreamDurationMs;
+		if (maxMs !== undefined && maxMs > 0) this.#maxAt = now + maxMs;
+		if (!checkRequest(this, hasHost)) return;
+		this.routeTable = manager.currentRoutes();
+		this.route = this.routeTable?.match(request, record, this.random);
+		this.#noteRoute();
+		if (request.upgrade !== undefined && !this.#acceptUpgrade(request.upgrade)) return;
+		const { headFilters } = manager;
+		if (headFilters.length > 0 && !this.#runFilters()) return;
+		this.#startRouter();
+	}
+
+	onBody(view: Buffer, last: boolean): void {
+		if (this.isOver) return;
+		this.record.bytesReceived += view.length;
+		if (last) this.#completeRequest();
+		this.#touch(this.now());
+		if (this.#router !== undefined) {
+			this.#router.onRequestBody(view, last);
+			return;
+		}
+		if (view.length > 0) {
+			this.#waiting ??= [];
+			this.#waiting.push(Buffer.from(view));
+			this.#waitingBytes += view.length;
+			if (this.#waitingBytes > this.manager.bufferLimitBytes && !this.#readPaused) {
+				this.#readPaused = true;
+				this.downstream.pauseReading();
+			}
+		}
+	}
+
+	onTrailers(trailers: HeaderList): void {
+		if (this.isOver) return;
+		this.#completeRequest();
+		this.record.requestTrailers = trailers;
+		if (this.#router !== undefined) this.#router.onRequestTrailers(trailers);
+		else this.#waitingTrailers = trailers;
+	}
+
+	/** All bytes of one read were handed on. */
+	onDownstreamTurnEnd(): void {
+		this.#router?.onRequestTurnEnd();
+		this.downstream.armDeadline();
+	}
+
+	onDownstreamDrain(): void {
+		this.#router?.onDownstreamDrain();
+	}
+
+	/** The client is gone. */
+	onDownstreamGone(): void {
+		if (this.isOver) return;
+		this.record.responseFlags |= ResponseFlag.downstreamConnectionTermination;
+		if (this.record.responseCodeDetails === "" || !this.#isAnswered) {
+			this.record.responseCodeDetails = "downstream_remote_disconnect";
+		}
+		this.manager.stats.downstream_rq_rx_reset.value++;
+		this.#finish();
+	}
+
+	/** The bytes of the connection are no acceptable request (or its body went wrong). */
+	failProtocol(error: ProtocolError): void {
+		if (this.responseStarted) {
+			this.record.responseFlags |= ResponseFlag.downstreamProtocolError;
+			this.record.responseCodeDetails = error.details;
+			this.abort();
+			return;
+		}
+		this.sendLocalReply({
+			status: error.status,
+			body: localReplyTexts[error.status] ?? "Bad Request",
+			details: error.details,
+			flags: ResponseFlag.downstreamProtocolError,
+		});
+	}
+
+	/** The head did not come within the stream's idle timeout. */
+	failIdle(): void {
+		this.manager.stats.downstream_rq_idle_timeout.value++;
+		const flags = ResponseFlag.streamIdleTimeout;
+		this.sendLocalReply({ status: 408, body: "stream timeout", details: "stream_idle_timeout", flags });
+	}
+
+	/** The head did not come in time. */
+	failRequestHeaders(): void {
+		this.manager.stats.downstream_rq_header_timeout.value++;
+		this.sendLocalReply({
+			status: 408,
+			body: "request header timeout",
+			details: "request_header_timeout",
+			flags: ResponseFlag.downstreamProtocolError,
+		});
+	}
+
+	// --- filters
+
+	continueRequest(): void {
+		if (this.isOver || this.responseStarted) return;
+		this.#filterIndex++;
+		if (this.#runFilters()) {
+			this.#startRouter();
+			this.#router?.onRequestTurnEnd();
+		}
+	}
+
+	sendLocalReply(reply: LocalReply): void {
+		if (this.isOver) return;
+		const { record } = this;
+		record.responseFlags |= reply.flags;
+		record.responseCodeDetails = reply.details.includes(" ") ? reply.details.replaceAll(" ", "_") : reply.details;
+		if (this.responseStarted) {
+			this.abort();
+			return;
+		}
+		this.#router?.abandon();
+		const { head, body } = createLocalReplyHead(this, reply, this.#isHead);
+		if (reply.byRouter === true && this.route !== undefined) {
+			record.responseHead = head;
+			if (this.route.includeAttemptCountInResponse && record.attemptCount > 0) {
+				head.set("x-envoy-attempt-count", String(record.attemptCount));
+			}
+			this.route.responseHeaders.apply(head.headers, record);
+		}
+		const endStream = body === "";
+		this.sendHead(head, endStream);
+		if (!endStream && !this.isOver) this.sendBody(Buffer.from(body), true, true);
+	}
+
+	// --- router
+
+	/** A 1xx answer of the upstream. */
+	sendInformational(status: number, fields: string): void {
+		this.manager.chargeResponse(status);
+		this.downstream.writeInformational(status, fields);
+	}
+
+	sendHead(head: PassResponseHead, endStream: boolean): void {
+		const { manager, record } = this;
+		this.responseStarted = true;
+		record.responseHead = head;
+		record.responseCode = head.status;
+		for (const filter of manager.responseFilters) filter.onResponseHead!(this, head, endStream);
+		if (!this.isRequestComplete) {
+			manager.stats.downstream_rq_response_before_rq_complete.value++;
+			this.downstream.closeAfterResponse();
+		}
+		finishResponseHead(this, head);
+		manager.chargeResponse(head.status);
+		this.downstream.writeHead(head, endStream, this.#isHead, this.#isConnect);
+		record.downstreamFirstSentAt = this.now();
+		if (endStream) this.#endResponse();
+		else this.#touch(record.downstreamFirstSentAt);
+	}
+
+	/** `owned`: nobody else changes the buffer.
+	 *  @returns false when the router should wait for `onDownstreamDrain` */
+	sendBody(view: Buffer, last: boolean, owned: boolean): boolean {
+		this.record.bytesSent += view.length;
+		const writable = this.downstream.writeBody(view, last, owned);
+		if (last) this.#endResponse();
+		else this.#touch(this.now());
+		return writable;
+	}
+
+	sendTrailers(trailers: HeaderList): void {
+		this.record.responseTrailers = trailers;
+		this.downstream.writeTrailers(trailers);
+		this.#endResponse();
+	}
+
+	/** What waits for more bytes of the turn goes out. */
+	flushResponse(): void {
+		if (!this.isOver) this.downstream.flush();
+	}
+
+	/** The response cannot be completed. */
+	abort(): void {
+		if (this.isOver) return;
+		this.#finish();
+		this.downstream.flush();
+		this.downstream.closeAfterResponse();
+		this.downstream.onStreamEnd(false);
+	}
+
+	pauseRequest(): void {
+		this.downstream.pauseReading();
+	}
+
+	resumeRequest(): void {
+		this.downstream.resumeReading();
+	}
+
+	/** The route's own limits, once known. */
+	setLimits(idleTimeoutMs: number | undefined, maxDurationMs: number | undefined): void {
+		if (idleTimeoutMs !== undefined) {
+			this.#idleMs = idleTimeoutMs;
+			this.#touch(this.now());
+		}
+		if (maxDurationMs !== undefined) this.#maxAt = maxDurationMs > 0 ? this.record.startedAt + maxDurationMs : never;
+	}
+
+	// --- time
+
+	nextDeadline(): Millis {
+		const own = Math.min(this.#idleAt, this.#requestAt, this.#maxAt);
+		return this.#router === undefined ? own : Math.min(own, this.#router.nextDeadline());
+	}
+
+	onDeadline(now: Millis): void {
+		const { stats } = this.manager;
+		const status = this.isRequestComplete ? 504 : 408;
+		if (now >= this.#maxAt) {
+			stats.downstream_rq_max_duration_reached.value++;
+			this.#maxAt = never;
+			const body = "downstream duration timeout";
+			this.sendLocalReply({ status, body, details: "max_duration_timeout", flags: 0, grpcStatus: 4 });
+		} else if (now >= this.#requestAt) {
+			stats.downstream_rq_timeout.value++;
+			this.#requestAt = never;
+			this.sendLocalReply({ status: 408, body: "request timeout", details: "request_overall_timeout", flags: 0 });
+		} else if (now >= this.#idleAt) {
+			stats.downstream_rq_idle_timeout.value++;
+			this.#idleAt = never;
+			const flags = ResponseFlag.streamIdleTimeout;
+			this.sendLocalReply({ status, body: "stream timeout", details: "stream_idle_timeout", flags });
+		} else {
+			this.#router?.onDeadline(now);
+		}
+	}
+
+	// --- private
+
+	get #isAnswered(): boolean {
+		return this.record.responseFlags !== ResponseFlag.downstreamConnectionTermination;
+	}
+
+	#touch(now: Millis): void {
+		if (this.#idleMs > 0) this.#idleAt = now + this.#idleMs;
+		else this.#idleAt = never;
+	}
+
+	#completeRequest(): void {
+		this.isRequestComplete = true;
+		this.#requestAt = never;
+		this.record.requestReceivedAt = this.record.bytesReceived === 0 ? this.record.startedAt : this.now();
+	}
+
+	#noteRoute(): void {
+		const { route, record } = this;
+		if (route === undefined) return;
+		record.routeName = route.name;
+		record.routeMetadata = route.metadata;
+		record.virtualHostName = route.virtualHostName;
+	}
+
+	/** Upgrades need a yes of the manager or of the route. */
+	#acceptUpgrade(upgrade: string): boolean {
+		const type = upgrade.toLowerCase();
+		const { route, manager } = this;
+		const onRoute = route?.action.kind === "forward" ? route.action.upgrades.get(type) : undefined;
+		const accepted = onRoute?.enabled ?? manager.upgrades.get(type) ?? false;
+		if (accepted || (this.#isConnect && route === undefined)) return true;
+		manager.stats.downstream_rq_ws_on_non_ws_route.value++;
+		if (route?.action.kind === "forward") {
+			const { cluster } = route.action;
+			const found = cluster.kind === "name" ? manager.context.getCluster(cluster.name) : undefined;
+			if (found !== undefined) this.record.upstreamClusterName = found.shownName;
+		}
+		this.sendLocalReply({ status: 403, body: "", details: "upgrade_failed", flags: 0 });
+		return false;
+	}
+
+	/** @returns whether the request got through all filters */
+	#runFilters(): boolean {
+		const filters = this.manager.headFilters;
+		for (; this.#filterIndex < filters.length; this.#filterIndex++) {
+			const filter = filters[this.#filterIndex]!;
+			if (!this.#isOn(filter.name, filter.disabled)) continue;
+			if (filter.onRequestHead!(this, this.isRequestComplete) === "stop") return false;
+		}
+		return !this.isOver;
+	}
+
+	#isOn(name: string, disabled: boolean): boolean {
+		const override = this.route?.filterConfigs.get(name);
+		if (override === undefined) return !disabled;
+		return override.kind !== "disabled";
+	}
+
+	#startRouter(): void {
+		const router = new RouterStream(this, this.manager.router);
+		this.#router = router;
+		const waiting = this.#waiting;
+		this.#waiting = undefined;
+		const hasMore = waiting !== undefined || this.#waitingTrailers !== undefined;
+		router.start(this.isRequestComplete && !hasMore);
+		if (this.isOver || this.responseStarted) return;
+		if (waiting !== undefined) {
+			waiting.forEach((view, index) => {
+				const isLast = index === waiting.length - 1 && this.isRequestComplete && this.#waitingTrailers === undefined;
+				if (!this.isOver) router.onRequestBody(view, isLast);
+			});
+		}
+		if (this.#waitingTrailers !== undefined && !this.isOver) router.onRequestTrailers(this.#waitingTrailers);
+		if (this.#readPaused) {
+			this.#readPaused = false;
+			this.downstream.resumeReading();
+		}
+	}
+
+	#endResponse(): void {
+		const requestComplete = this.isRequestComplete;
+		this.#finish();
+		this.downstream.onStreamEnd(requestComplete);
+	}
+
+	#finish(): void {
+		if (this.isOver) return;
+		this.isOver = true;
+		const { manager, record } = this;
+		record.endedAt = record.downstreamLastSentAt = this.now();
+		this.#router?.onEnd();
+		manager.stats.downstream_rq_active.value--;
+		manager.onStreamEnd(this);
+	}
+}
+
+const localReplyTexts: Readonly<Record<number, string>> = {
+	400: "Bad Request",
+	426: "Upgrade Required",
+	431: "Request Header Fields Too Large",
+	501: "Not Implemented",
+};

@@ -1,0 +1,80 @@
+import { addHeader, getHeader, type HeaderList, setHeader } from "../../../../core/index.ts";
+import type { RequestHead } from "../../../../engine/format/index.ts";
+import type { LocalReply } from "../../http/filter.ts";
+import { PassResponseHead } from "../../http/pass-head.ts";
+import type { HttpStream } from "./http-stream.ts";
+
+/** The head and body of an answer the proxy makes: rewritten as `local_reply_config` says, and in gRPC's form for gRPC clients. */
+export function createLocalReplyHead(
+	stream: HttpStream,
+	reply: LocalReply,
+	isHead: boolean,
+): { readonly head: PassResponseHead; readonly body: string } {
+	const { record, manager } = stream;
+	const headers: HeaderList = [];
+	const head = new PassResponseHead(headers, reply.status, -1);
+	record.responseCode = reply.status;
+	record.localReplyBody = reply.body;
+	record.responseHead = head;
+	if (reply.headers !== undefined) headers.push(...reply.headers);
+	let body = reply.body;
+	let contentType = "text/plain";
+	const rewritten = manager.rewriteLocalReply?.(stream, head, body);
+	if (rewritten !== undefined) {
+		body = rewritten.body;
+		contentType = rewritten.contentType;
+		record.localReplyBody = body;
+	}
+	if (isGrpcRequest(stream.request)) {
+		return { head: toGrpc(stream, head, reply, body), body: "" };
+	}
+	if (body !== "") {
+		setHeader(headers, "content-length", String(Buffer.byteLength(body)));
+		if (getHeader(headers, "content-type") === undefined) addHeader(headers, "content-type", contentType);
+		head.contentLength = Buffer.byteLength(body);
+	}
+	return { head, body: isHead ? "" : body };
+}
+
+/** Whether the request is gRPC's. */
+export function isGrpcRequest(request: RequestHead): boolean {
+	if (request.method === "") return false;
+	const type = getHeader(request.headers, "content-type");
+	if (type === undefined || !type.startsWith("application/grpc")) return false;
+	return type.length === 16 || type.charCodeAt(16) === 43;
+}
+
+/** gRPC statuses of HTTP ones (Envoy `Grpc::Utility::httpToGrpcStatus`). */
+const grpcStatuses: Readonly<Record<number, number>> = {
+	400: 13,
+	401: 16,
+	403: 7,
+	404: 12,
+	429: 14,
+	502: 14,
+	503: 14,
+	504: 14,
+};
+
+function toGrpc(stream: HttpStream, head: PassResponseHead, reply: LocalReply, body: string): PassResponseHead {
+	const { record } = stream;
+	const status = reply.grpcStatus ?? grpcStatuses[head.status] ?? 2;
+	head.status = 200;
+	setHeader(head.headers, "content-type", "application/grpc");
+	setHeader(head.headers, "grpc-status", String(status));
+	if (body !== "") setHeader(head.headers, "grpc-message", encodeGrpcMessage(body));
+	record.grpcStatus = status;
+	record.responseCode = 200;
+	return head;
+}
+
+function encodeGrpcMessage(text: string): string {
+	let encoded = "";
+	for (const byte of Buffer.from(text)) {
+		encoded +=
+			byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+				? String.fromCharCode(byte)
+				: `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+	}
+	return encoded;
+}

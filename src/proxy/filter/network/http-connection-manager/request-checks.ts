@@ -1,0 +1,68 @@
+import type { HttpStream } from "./http-stream.ts";
+import { normalizeRequestPath } from "./path-normalization.ts";
+import { mutateRequestHead } from "./request-head.ts";
+
+/** What the connection manager demands of a head before routing, and what it changes in it.
+ *  @returns false when it was answered */
+export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
+	const { request, manager } = stream;
+	const { config } = manager;
+	const { source } = request;
+	if (source?.expect !== undefined && !config.proxy100Continue && /^100-continue$/i.test(source.expect)) {
+		source.drop(["expect"]);
+		if (!stream.isRequestComplete) stream.sendInformational(100, "");
+	}
+	if (!hasHost) return refuse(stream, 400, "missing_host_header");
+	if (request.upgrade !== "CONNECT") {
+		if (request.path.charCodeAt(0) !== 47) {
+			manager.stats.downstream_rq_non_relative_path.value++;
+			return refuse(stream, 404, "absolute_path_rejected");
+		}
+		if (manager.touchesPaths || request.path.includes("#")) {
+			const outcome = normalizeRequestPath(request.path, config);
+			request.path = outcome.path;
+			if (outcome.kind === "reject") {
+				manager.stats.downstream_rq_failed_path_normalization.value++;
+				return refuse(stream, 400, "path_normalization_failed");
+			}
+			if (outcome.kind === "redirect") {
+				manager.stats.downstream_rq_redirected_with_normalized_path.value++;
+				stream.sendLocalReply({
+					status: 307,
+					body: "",
+					details: "path_normalization_failed",
+					flags: 0,
+					headers: ["location", outcome.path],
+				});
+				return false;
+			}
+		}
+	}
+	if (config.stripPort !== "keep" || config.stripTrailingHostDot) request.authority = trimHost(stream);
+	const detected = mutateRequestHead(stream);
+	if (detected === undefined) return true;
+	return refuse(stream, detected.rejectStatus, "rejecting_because_detection_failed");
+}
+
+function refuse(stream: HttpStream, status: number, details: string): false {
+	if (status === 400) stream.downstream.closeAfterResponse();
+	stream.sendLocalReply({ status, body: "", details, flags: 0 });
+	return false;
+}
+
+/** The host without the port (always, or when it is the listener's own) and without a final dot. */
+function trimHost(stream: HttpStream): string {
+	const { config } = stream.manager;
+	let host = stream.request.authority;
+	const colon = host.lastIndexOf(":");
+	let port = "";
+	if (colon !== -1 && colon > host.lastIndexOf("]") && /^\d+$/.test(host.slice(colon + 1))) {
+		port = host.slice(colon);
+		host = host.slice(0, colon);
+	}
+	if (config.stripTrailingHostDot && host.endsWith(".")) host = host.slice(0, -1);
+	const strips =
+		config.stripPort === "any" ||
+		(config.stripPort === "matching" && Number(port.slice(1)) === stream.connection.local.port);
+	return strips && stream.request.upgrade !== "CONNECT" ? host : host + port;
+}

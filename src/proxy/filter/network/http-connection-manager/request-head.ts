@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "../../../../core/index.ts";
+import type { SocketAddress } from "../../../../engine/format/index.ts";
+import type { PassRequestHead } from "../../http/pass-head.ts";
+import { applyClientCertificateHeader } from "./client-certificate-header.ts";
+import type { HttpStream } from "./http-stream.ts";
+import { detectClientAddress, isInternalAddress } from "./original-address.ts";
+
+/** Headers with which only internal clients may steer the proxy. */
+const internalOnly: readonly string[] = [
+	"x-envoy-retriable-status-codes",
+	"x-envoy-retriable-header-names",
+	"x-envoy-retry-on",
+	"x-envoy-retry-grpc-on",
+	"x-envoy-max-retries",
+	"x-envoy-upstream-alt-stat-name",
+	"x-envoy-upstream-rq-timeout-ms",
+	"x-envoy-upstream-rq-per-try-timeout-ms",
+	"x-envoy-upstream-rq-timeout-alt-response",
+	"x-envoy-expected-rq-timeout-ms",
+	"x-envoy-force-trace",
+	"x-envoy-ip-tags",
+	"x-envoy-original-url",
+	"x-envoy-hedge-on-per-try-timeout",
+];
+const edgeOnly: readonly string[] = [
+	"x-envoy-decorator-operation",
+	"x-envoy-downstream-service-cluster",
+	"x-envoy-downstream-service-node",
+];
+
+/** Envoy's `mutateRequestHeaders`: client address, x-forwarded-*, x-envoy-*, x-request-id, x-forwarded-client-cert, via.
+ *  @returns a status when an address detection refuses the request */
+export function mutateRequestHead(stream: HttpStream): { readonly rejectStatus: number } | undefined {
+	const { request, manager } = stream;
+	const { config } = manager;
+	if (!request.mayHaveExtensions && manager.hasPlainHeaders) {
+		// Nothing to judge: only what every request gets.
+		const scheme = manager.isTls ? "https" : "http";
+		request.add("x-forwarded-proto", scheme);
+		if (request.scheme === "") request.scheme = scheme;
+		if (config.generateRequestId) {
+			const id = randomUUID();
+			stream.record.streamId = id;
+			request.add("x-request-id", id);
+		}
+		return undefined;
+	}
+	return mutateFully(stream);
+}
+
+function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | undefined {
+	const { request, manager, record } = stream;
+	const { config } = manager;
+	const { headers } = request;
+	joinDuplicates(headers);
+	removeHeader(headers, "x-envoy-internal");
+	const detected = detectClientAddress(stream);
+	if (detected.rejectStatus !== 0) return { rejectStatus: detected.rejectStatus };
+	const isTls = manager.isTls;
+	if (config.useRemoteAddress) applyRemoteAddress(stream, headers);
+	if (getHeader(headers, "x-forwarded-proto") === undefined)
+		headers.push("x-forwarded-proto", isTls ? "https" : "http");
+	if (request.scheme === "") {
+		const forwarded = getHeader(headers, "x-forwarded-proto")!.toLowerCase();
+		request.scheme = forwarded === "http" || forwarded === "https" ? forwarded : isTls ? "https" : "http";
+	}
+	const { address } = detected;
+	const isInternal = detected.isSingle && address !== undefined && isInternalAddress(config.internalAddresses, address);
+	record.remote = address ?? stream.connection.remote;
+	const isEdge = !isInternal && config.useRemoteAddress;
+	if (isInternal) {
+		setHeader(headers, "x-envoy-internal", "true");
+		stream.isTraceForced = getHeader(headers, "x-envoy-force-trace") !== undefined;
+	} else {
+		if (isEdge) for (const name of edgeOnly) removeHeader(headers, name);
+		for (const name of internalOnly) removeHeader(headers, name);
+	}
+	if (config.addUserAgent && manager.context.nodeCluster !== "") applyUserAgent(stream, headers);
+	if (config.via !== "") appendVia(headers, config.via);
+	if (isEdge && record.remote.port >= 0 && !record.remote.ip.startsWith("/")) {
+		setHeader(headers, "x-envoy-external-address", record.remote.ip);
+	}
+	applyRequestId(stream, request, isEdge);
+	applyClientCertificateHeader(stream, headers);
+	return undefined;
+}
+
+/** Fields of which Envoy keeps one, joined by commas. */
+function joinDuplicates(headers: HeaderList): void {
+	for (const name of ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-client-cert"]) {
+		const first = getHeader(headers, name);
+		if (first === undefined) continue;
+		const joined = getJoinedHeader(headers, name)!;
+		if (joined !== first) setHeader(headers, name, joined);
+	}
+}
+
+function applyRemoteAddress(stream: HttpStream, headers: HeaderList): void {
+	const { config, context } = stream.manager;
+	const { directRemote, local } = stream.connection;
+	if (!config.skipXffAppend && directRemote.port !== 0) {
+		const own = isLoopback(directRemote) ? context.localAddress : directRemote.ip;
+		const before = getHeader(headers, "x-forwarded-for");
+		setHeader(headers, "x-forwarded-for", before === undefined ? own : `${before},${own}`);
+	}
+	const trusts = config.xffNumTrustedHops > 0;
+	if (!trusts || getHeader(headers, "x-forwarded-proto") === undefined) {
+		setHeader(headers, "x-forwarded-proto", stream.manager.isTls ? "https" : "http");
+	}
+	if (config.appendXForwardedPort && (!trusts || getHeader(headers, "x-forwarded-port") === undefined)) {
+		setHeader(headers, "x-forwarded-port", String(local.port));
+	}
+}
+
+function isLoopback(address: SocketAddress): boolean {
+	return address.ip.startsWith("127.") || address.ip === "::1";
+}
+
+function applyUserAgent(stream: HttpStream, headers: HeaderList): void {
+	const { nodeCluster, nodeId } = stream.manager.context;
+	setHeader(headers, "x-envoy-downstream-service-cluster", nodeCluster);
+	if (getHeader(headers, "user-agent") === undefined) headers.push("user-agent", nodeCluster);
+	if (nodeId !== "") setHeader(headers, "x-envoy-downstream-service-node", nodeId);
+}
+
+function appendVia(headers: HeaderList, via: string): void {
+	const before = getJoinedHeader(headers, "via");
+	setHeader(headers, "via", before === undefined ? via : `${before}, ${via}`);
+}
+
+function applyRequestId(stream: HttpStream, request: PassRequestHead, isEdge: boolean): void {
+	const { config } = stream.manager;
+	const given = getHeader(request.headers, "x-request-id");
+	const mustReplace = isEdge && !config.preserveExternalRequestId;
+	if (config.generateRequestId && (given === undefined || mustReplace)) {
+		const id = randomUUID();
+		stream.record.streamId = id;
+		setHeader(request.headers, "x-request-id", id);
+	} else if (given !== undefined) {
+		stream.record.streamId = given;
+	}
+}

@@ -1,0 +1,412 @@
+import type { Socket } from "node:net";
+import type { DeadlineHolder, HeaderList, Millis } from "../../../../core/index.ts";
+import type { ConnectionFacts, TlsSession } from "../../../../engine/format/index.ts";
+import {
+	chunkEnd,
+	formatChunkSize,
+	formatLastChunk,
+	formatStatusLine,
+	Http1RequestParser,
+	type Http1RequestSink,
+	hasToken,
+	lastChunk,
+	ParserState,
+} from "../../../../wire/http1/index.ts";
+import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
+import { PassRequestHead, type PassResponseHead } from "../../http/pass-head.ts";
+import type { HttpConnectionManager } from "./connection-manager.ts";
+import { HttpStream } from "./http-stream.ts";
+import { protocolErrors } from "./protocol-errors.ts";
+
+/** Bodies up to this size join their head in one write. */
+const joinBytes = 8 * 1024;
+const never = Number.POSITIVE_INFINITY;
+
+/** One downstream HTTP/1 connection: requests one after the other, each with its stream. */
+export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
+	readonly manager: HttpConnectionManager;
+	readonly facts: ConnectionFacts;
+	readonly parser: Http1RequestParser;
+	readonly #socket: Socket;
+	queuedFor: Millis = never;
+	#stream: HttpStream | undefined;
+	/** Bytes behind the current request. */
+	#rest: Buffer | undefined;
+	#held = "";
+	#chunked = false;
+	/** A response was begun that says or implies the end of the connection. */
+	#closeAfterResponse = false;
+	#closing = false;
+	#closed = false;
+	#requests = 0;
+	#idleAt: Millis;
+	/** While a head is incomplete: when it must be here, and when the stream to come counts as idle. */
+	#headersAt = never;
+	#headIdleAt = never;
+	/** Set when the connection waits for the end of its drain: idle or too old, it may still take a request. */
+	#drainEndsAt = never;
+	#lifetimeEndsAt = never;
+	/** When a closing connection is cut. */
+	#cutAt = never;
+	#drainStarted = false;
+	#readPauses = 0;
+	#clientText: string | undefined;
+
+	constructor(manager: HttpConnectionManager, socket: Socket, facts: ConnectionFacts) {
+		this.manager = manager;
+		this.#socket = socket;
+		this.facts = facts;
+		this.parser = new Http1RequestParser(manager.parserConfig, this);
+		const now = manager.context.clock.now();
+		const { idleTimeoutMs, maxConnectionDurationMs } = manager.config.common;
+		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
+		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
+		socket.on("data", (data: Buffer) => this.#onData(data));
+		socket.on("end", () => this.#onEnd());
+		socket.on("drain", () => this.#stream?.onDownstreamDrain());
+		socket.on("error", () => this.#onGone());
+		socket.on("close", () => this.#onGone());
+		manager.connections.add(this);
+		this.armDeadline();
+	}
+
+	close(): void {
+		this.#finishClosing();
+	}
+
+	/** The text of the client's certificate for x-forwarded-client-cert, made once a connection. */
+	describeClient(tls: TlsSession, describe: (tls: TlsSession, config: HttpConnectionManagerConfig) => string): string {
+		this.#clientText ??= describe(tls, this.manager.config);
+		return this.#clientText;
+	}
+
+	/** Whether the answer to come must say `connection: close`. */
+	get isDraining(): boolean {
+		return this.#drainStarted || this.manager.isDraining;
+	}
+
+	get writableNeedsDrain(): boolean {
+		return this.#socket.writableNeedDrain;
+	}
+
+	// --- from the parser
+
+	onRequest(endStream: boolean): void {
+		const { parser, manager } = this;
+		this.#requests++;
+		this.#headersAt = this.#headIdleAt = never;
+		const headers = parser.headers;
+		const request = new PassRequestHead(
+			headers,
+			parser.method,
+			parser.path,
+			parser.authority ?? (parser.versionMinor === 0 ? manager.config.http1.defaultHostForHttp10 : ""),
+			parser.scheme,
+			parser.upgrade,
+		);
+		if (headers.te !== undefined && hasToken(headers.te, "trailers")) request.add("te", "trailers");
+		if (parser.upgrade !== undefined && parser.upgrade !== "CONNECT") {
+			request.add("connection", headers.connection!);
+			request.add("upgrade", parser.upgrade);
+		}
+		const limit = manager.config.common.maxRequestsPerConnection;
+		this.#closeAfterResponse =
+			(parser.versionMinor === 0
+				? headers.connection === undefined || !hasToken(headers.connection, "keep-alive")
+				: headers.connection !== undefined && hasToken(headers.connection, "close")) ||
+			(limit > 0 && this.#requests >= limit);
+		const stream = this.#createStream();
+		stream.record.requestHeaderBytes = parser.headBytes;
+		stream.start(request, parser.authority !== undefined || request.authority !== "", endStream);
+	}
+
+	onBody(data: Buffer, last: boolean): void {
+		this.#stream?.onBody(data, last);
+	}
+
+	onTrailers(trailers: HeaderList): void {
+		this.#stream?.onTrailers(trailers);
+	}
+
+	onUnderscoresDropped(count: number): void {
+		this.manager.codecStats.dropped_headers_with_underscores.value += count;
+	}
+
+	/** Whether the stream's request can still send body bytes. */
+	get isRequestComplete(): boolean {
+		return this.parser.state === ParserState.complete;
+	}
+
+	/** Stops reading until {@link resumeReading} was called as often. */
+	pauseReading(): void {
+		if (this.#readPauses++ === 0) this.#socket.pause();
+	}
+
+	resumeReading(): void {
+		if (this.#readPauses > 0 && --this.#readPauses === 0 && !this.#closed) this.#socket.resume();
+	}
+
+	// --- from the stream
+
+	writeInformational(status: number, fields: string): void {
+		this.#socket.write(`${formatStatusLine(status, 1)}${fields}\r\n`, "latin1");
+	}
+
+	/** Begins the response. */
+	writeHead(head: PassResponseHead, endStream: boolean, isHead: boolean, isConnect: boolean): void {
+		const { status } = head;
+		const minor = this.parser.versionMinor;
+		const { headerCase } = this.manager.config.http1;
+		let text = formatStatusLine(status, minor) + head.format(headerCase === "proper");
+		this.#chunked = false;
+		const isUpgrade = head.upgrade !== undefined;
+		if (head.contentLength < 0) {
+			if (endStream && !isHead) {
+				if (status >= 200 && status !== 204 && status !== 304) text += "content-length: 0\r\n";
+			} else if (!isUpgrade && !(isConnect && status < 300) && status >= 200 && status !== 204 && status !== 304) {
+				if (minor === 1) {
+					text += "transfer-encoding: chunked\r\n";
+					this.#chunked = !isHead;
+				} else {
+					this.#closeAfterResponse = true;
+				}
+			}
+		}
+		if (isUpgrade || (isConnect && status < 300)) {
+			this.#closeAfterResponse = true;
+			if (isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+		} else {
+			if (this.isDraining) this.#closeAfterResponse = true;
+			if (this.#closeAfterResponse) text += "connection: close\r\n";
+			else if (minor === 0) text += "connection: keep-alive\r\n";
+		}
+		text += "\r\n";
+		if (endStream) this.#socket.write(text, "latin1");
+		else this.#held = text;
+	}
+
+	/** The response ends the connection; before {@link writeHead}. */
+	closeAfterResponse(): void {
+		this.#closeAfterResponse = true;
+	}
+
+	/** @returns false when the caller should wait for `onDownstreamDrain` */
+	writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
+		const bytes = view.length;
+		let before = this.#held;
+		let behind = "";
+		if (this.#chunked) {
+			if (bytes > 0) {
+				before += formatChunkSize(bytes);
+				behind = chunkEnd;
+			}
+			if (last) behind += lastChunk;
+		}
+		this.#held = "";
+		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
+			const text = bytes === 0 ? before + behind : before + view.toString("latin1") + behind;
+			return text === "" || this.#socket.write(text, "latin1");
+		}
+		this.#socket.cork();
+		if (before !== "") this.#socket.write(before, "latin1");
+		let writable = true;
+		if (bytes > 0) writable = this.#socket.write(owned ? view : Buffer.from(view));
+		if (behind !== "") writable = this.#socket.write(behind, "latin1");
+		this.#socket.uncork();
+		return writable;
+	}
+
+	writeTrailers(trailers: HeaderList): void {
+		const end = this.#chunked ? (this.manager.config.http1.enableTrailers ? formatLastChunk(trailers) : lastChunk) : "";
+		const text = this.#held + end;
+		this.#held = "";
+		if (text !== "") this.#socket.write(text, "latin1");
+	}
+
+	/** Sends a head that waits for its body. */
+	flush(): void {
+		if (this.#held === "") return;
+		const text = this.#held;
+		this.#held = "";
+		this.#socket.write(text, "latin1");
+	}
+
+	/** The stream is over, its response complete: on to the next request, or the end. */
+	onStreamEnd(requestComplete: boolean): void {
+		this.#stream = undefined;
+		if (this.#closed) return;
+		if (this.#closeAfterResponse || !requestComplete || this.isDraining) {
+			this.#finishClosing();
+			return;
+		}
+		this.parser.next();
+		const now = this.manager.context.clock.now();
+		const { idleTimeoutMs } = this.manager.config.common;
+		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
+		while (this.#readPauses > 0) this.resumeReading();
+		if (this.#rest !== undefined && !this.#inExecute) this.#takeRest();
+		else this.armDeadline();
+	}
+
+	/** The response cannot be completed: cuts the connection. */
+	abort(): void {
+		this.#stream = undefined;
+		this.#socket.destroy();
+		this.#onGone();
+	}
+
+	/** Asks to be called at the next deadline; after the stream's deadlines changed. */
+	armDeadline(): void {
+		const due = this.#nextDeadline();
+		if (due < this.queuedFor) this.manager.context.deadlines.schedule(this, due);
+	}
+
+	onDeadline(now: Millis): Millis {
+		if (this.#closed) return never;
+		if (now >= this.#cutAt) {
+			this.manager.stats.downstream_cx_delayed_close_timeout.value++;
+			this.#socket.destroy();
+			this.#onGone();
+			return never;
+		}
+		if (this.#closing) return this.#cutAt;
+		if (this.#stream === undefined) {
+			this.#onIdleDeadline(now);
+		} else {
+			if (now >= this.#lifetimeEndsAt) {
+				this.manager.stats.downstream_cx_max_duration_reached.value++;
+				this.#lifetimeEndsAt = never;
+				this.#drainStarted = true;
+			}
+			this.#stream.onDeadline(now);
+		}
+		return this.#nextDeadline();
+	}
+
+	#nextDeadline(): Millis {
+		if (this.#closing) return this.#cutAt;
+		if (this.#stream !== undefined) return Math.min(this.#stream.nextDeadline(), this.#lifetimeEndsAt);
+		if (this.parser.isInMessage) return Math.min(this.#headersAt, this.#headIdleAt, this.#lifetimeEndsAt);
+		return Math.min(this.#idleAt, this.#lifetimeEndsAt, this.#drainEndsAt);
+	}
+
+	/** Something is due between requests. */
+	#onIdleDeadline(now: Millis): void {
+		const { stats } = this.manager;
+		if (now >= this.#headersAt || now >= this.#headIdleAt) {
+			const isIdle = this.#headIdleAt < this.#headersAt;
+			this.#headersAt = this.#headIdleAt = never;
+			const stream = this.#createStream();
+			if (isIdle) stream.failIdle();
+			else stream.failRequestHeaders();
+		} else if (now >= this.#lifetimeEndsAt) {
+			stats.downstream_cx_max_duration_reached.value++;
+			this.#lifetimeEndsAt = never;
+			this.#startDrain(now);
+		} else if (now >= this.#drainEndsAt) {
+			this.#finishClosing();
+		} else if (now >= this.#idleAt && !this.parser.isInMessage) {
+			stats.downstream_cx_idle_timeout.value++;
+			this.#idleAt = never;
+			this.#startDrain(now);
+		}
+	}
+
+	/** The connection ends with its next response, or when the drain time is over. One that never said anything ends at once. */
+	#startDrain(now: Millis): void {
+		this.#drainStarted = true;
+		if (this.#requests === 0) this.#finishClosing();
+		else this.#drainEndsAt = now + this.manager.config.drainTimeoutMs;
+	}
+
+	#createStream(): HttpStream {
+		const stream = new HttpStream(this.manager, this);
+		this.#stream = stream;
+		return stream;
+	}
+
+	#inExecute = false;
+
+	#onData(data: Buffer): void {
+		this.manager.stats.downstream_cx_rx_bytes_total.value += data.length;
+		if (this.#closing) return;
+		if (this.#rest !== undefined) {
+			this.#rest = Buffer.concat([this.#rest, data]);
+			if (this.#rest.length > this.manager.bufferLimitBytes) this.pauseReading();
+			return;
+		}
+		this.#execute(data);
+	}
+
+	#takeRest(): void {
+		const rest = this.#rest!;
+		this.#rest = undefined;
+		this.#execute(rest);
+	}
+
+	#execute(data: Buffer): void {
+		this.#inExecute = true;
+		const end = data.length;
+		const taken = this.parser.execute(data, 0, end);
+		this.#inExecute = false;
+		if (this.#closed || this.#closing) return;
+		if (this.parser.state === ParserState.failed) {
+			this.#failProtocol();
+			return;
+		}
+		if (taken < end) this.#rest = taken === 0 ? data : data.subarray(taken);
+		if (this.#stream !== undefined) {
+			this.#stream.onDownstreamTurnEnd();
+		} else if (this.parser.isInMessage) {
+			this.#startHead();
+		}
+	}
+
+	/** The first bytes of a head are here, the rest is not. */
+	#startHead(): void {
+		if (this.#headIdleAt !== never || this.#headersAt !== never) return;
+		const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.manager.config;
+		const now = this.manager.context.clock.now();
+		if (requestHeadersTimeoutMs > 0) this.#headersAt = now + requestHeadersTimeoutMs;
+		if (streamIdleTimeoutMs > 0) this.#headIdleAt = now + streamIdleTimeoutMs;
+		this.armDeadline();
+	}
+
+	#failProtocol(): void {
+		const fault = this.parser.fault ?? "malformed";
+		this.manager.stats.downstream_cx_protocol_error.value++;
+		if (fault === "underscore") this.manager.codecStats.requests_rejected_with_underscores_in_headers.value++;
+		this.#closeAfterResponse = true;
+		const stream = this.#stream ?? this.#createStream();
+		stream.failProtocol(protocolErrors[fault]);
+	}
+
+	/** The client's end: as in Envoy, half-closed connections are closed ones. */
+	#onEnd(): void {
+		if (this.#closed) return;
+		this.#socket.destroy();
+		this.#onGone();
+	}
+
+	#onGone(): void {
+		if (this.#closed) return;
+		this.#closed = true;
+		this.manager.context.deadlines.cancel(this);
+		this.manager.connections.delete(this);
+		const stream = this.#stream;
+		this.#stream = undefined;
+		stream?.onDownstreamGone();
+	}
+
+	/** Sends the end, reads what still comes for a while so that the answer is not lost to a reset, then cuts. */
+	#finishClosing(): void {
+		if (this.#closing || this.#closed) return;
+		this.#closing = true;
+		this.#rest = undefined;
+		this.#socket.end();
+		this.#socket.resume();
+		const delay = this.manager.config.delayedCloseTimeoutMs;
+		this.#cutAt = this.manager.context.clock.now() + (delay > 0 ? delay : 1000);
+		this.manager.context.deadlines.schedule(this, this.#cutAt);
+	}
+}

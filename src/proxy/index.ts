@@ -1,0 +1,11 @@
+/** The data plane: one proxy on an Envoy bootstrap. Knows no services and no control plane of ours; meets it on the wire.
+ *  Spec: Envoy v3 configuration, xDS. */
+export { parseBootstrap } from "./bootstrap/index.ts";
+export {
+	createProxy,
+	describeProblems,
+	type Proxy,
+	type ProxyFlags,
+	type ProxyOptions,
+	validateBootstrap,
+} from "./server/index.ts";

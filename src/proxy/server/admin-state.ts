@@ -1,0 +1,139 @@
+import type { MetricsRegistry, TaggedName } from "../../telemetry/index.ts";
+import type { AdminAddress, AdminCluster, AdminState, Readiness } from "../admin/index.ts";
+import { type Cluster, type ClusterManager, describeHealthFlags } from "../cluster/index.ts";
+import type { ConfigSource } from "../config-source/index.ts";
+import type { ListenerManager } from "../listener/index.ts";
+import type { AddressConfig, BootstrapConfig } from "../runtime-config/index.ts";
+import type { SecretStore } from "../secret/index.ts";
+import type { ProxyOptions } from "./create-proxy.ts";
+
+/** What the admin port's view is made from. */
+export interface AdminStateParts {
+	readonly options: ProxyOptions;
+	readonly config: BootstrapConfig;
+	readonly registry: MetricsRegistry;
+	readonly tagsOf: (statName: string) => TaggedName;
+	readonly listeners: ListenerManager;
+	readonly clusters: ClusterManager;
+	readonly source: ConfigSource;
+	readonly secrets: SecretStore;
+	/** Milliseconds since the Unix epoch. */
+	readonly startedAt: number;
+}
+
+/** The proxy as its admin port shows it. */
+export function createAdminState(parts: AdminStateParts): AdminState & { setLive(): void; setDraining(): void } {
+	const { options, config, registry, listeners, clusters, source, startedAt } = parts;
+	const { clock, flags, log } = options;
+	let readiness: Readiness = "INITIALIZING";
+	let failsHealthChecks = false;
+	return {
+		registry,
+		tagsOf: parts.tagsOf,
+		log,
+		readiness: () => (failsHealthChecks && readiness === "LIVE" ? "DRAINING" : readiness),
+		serverInfo: () => ({
+			version: options.version,
+			uptimeSeconds: Math.floor((clock.wall() - startedAt) / 1000),
+			concurrency: flags.concurrency,
+			configPath: flags.configPath,
+			logLevel: flags.logLevel,
+			serviceCluster: config.node.cluster,
+			serviceNode: config.node.id,
+			drainTimeSeconds: flags.drainTimeSeconds,
+			restartEpoch: flags.restartEpoch,
+		}),
+		listeners: () =>
+			listeners.listeners().map((listener) => ({
+				name: listener.config.name,
+				addresses: listener.boundAddresses.map(toAdminAddress),
+			})),
+		clusters: () => clusters.clusters().map((cluster) => describeCluster(cluster, config)),
+		certificates: () => [],
+		config: {
+			bootstrap: options.bootstrap,
+			bootstrapUpdatedAt: startedAt,
+			accepted: () => source.describe().accepted,
+			refused: () => source.describe().refused,
+			isWarming(typeUrl, name) {
+				const { warmingClusters, warmingListeners } = source.describe();
+				return (typeUrl.endsWith(".Cluster") ? warmingClusters : warmingListeners).includes(name);
+			},
+		},
+		runtime: () => ({
+			layers: config.runtimeLayers.map((layer) => ({
+				name: layer.name,
+				values: new Map(
+					layer.kind === "static" ? Object.entries(layer.values).map(([key, value]) => [key, String(value)]) : [],
+				),
+			})),
+			modify: undefined,
+		}),
+		setHealthCheckFailing(failing) {
+			failsHealthChecks = failing;
+		},
+		drainListeners({ graceful }) {
+			if (graceful) listeners.announceDrain();
+			else listeners.drain();
+		},
+		reopenLogs: () => undefined,
+		quit: () => options.onQuit?.(),
+		setLive() {
+			readiness = "LIVE";
+		},
+		setDraining() {
+			readiness = "DRAINING";
+		},
+	};
+}
+
+function toAdminAddress(address: AddressConfig): AdminAddress {
+	return address.kind === "pipe"
+		? { kind: "pipe", path: address.path }
+		: { kind: "socket", address: address.address, port: address.port };
+}
+
+function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminCluster {
+	const { circuitBreakers, discovery, statName, name } = cluster.config;
+	const isStatic = bootstrap.clusters.some((config) => config.name === name);
+	return {
+		name,
+		observabilityName: statName === name.replaceAll(":", "_") ? name : statName,
+		addedViaApi: !isStatic,
+		edsServiceName: discovery.kind === "eds" ? discovery.serviceName : "",
+		limits: circuitBreakers,
+		outlier:
+			cluster.config.outlierDetection === undefined
+				? undefined
+				: {
+						successRateAverage: -1,
+						successRateThreshold: -1,
+						localOriginSuccessRateAverage: -1,
+						localOriginSuccessRateThreshold: -1,
+					},
+		overprovisioningFactor: 140,
+		hosts: cluster.hosts.map((host) => ({
+			address: toAdminAddress(host.endpoint),
+			hostname: host.hostname,
+			healthFlags: describeHealthFlags(host.healthFlags),
+			edsHealth: host.edsHealth === "unknown" ? "HEALTHY" : host.edsHealth.toUpperCase(),
+			weight: host.weight,
+			locality: host.locality,
+			canary: host.canary,
+			priority: host.priority,
+			successRate: -1,
+			localOriginSuccessRate: -1,
+			stats: {
+				cx_active: host.stats.cx_active.value,
+				cx_connect_fail: host.stats.cx_connect_fail.value,
+				cx_total: host.stats.cx_total.value,
+				rq_active: host.stats.rq_active.value,
+				rq_error: host.stats.rq_error.value,
+				rq_pending_active: host.stats.rq_pending_active.value,
+				rq_success: host.stats.rq_success.value,
+				rq_timeout: host.stats.rq_timeout.value,
+				rq_total: host.stats.rq_total.value,
+			},
+		})),
+	};
+}

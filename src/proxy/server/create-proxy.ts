@@ -1,0 +1,224 @@
+import type { Bootstrap } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import { type Clock, type Log, MeshError, type Problem, type Random, type Validated } from "../../core/index.ts";
+import type { FormatEnvironment } from "../../engine/format/index.ts";
+import { createRuntime } from "../../engine/runtime/index.ts";
+import { createAccessLogs, createMetricsRegistry, createTagExtractor } from "../../telemetry/index.ts";
+import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
+import { createClusterManager } from "../cluster/index.ts";
+import { createConfigSource } from "../config-source/index.ts";
+import { createFileWatcher } from "../file-watcher/index.ts";
+import { createListenerManager } from "../listener/index.ts";
+import {
+	type BootstrapConfig,
+	translateAssignment,
+	translateBootstrap,
+	translateCluster,
+	translateListener,
+	translateRouteConfiguration,
+	translateSecret,
+} from "../runtime-config/index.ts";
+import { createSecretStore, type Environment } from "../secret/index.ts";
+import { createFilesystemStats, createServerStats } from "../stats/index.ts";
+import { createAdminState } from "./admin-state.ts";
+import { createChainParts } from "./chain-parts.ts";
+import { createDataPath } from "./data-path.ts";
+
+/** What a proxy is started with: Envoy's flags, by meaning. */
+export interface ProxyFlags {
+	readonly concurrency: number;
+	/** Empty keeps the bootstrap's. */
+	readonly configPath: string;
+	readonly logLevel: string;
+	readonly drainTimeSeconds: number;
+	readonly restartEpoch: number;
+}
+
+/** Options of {@link createProxy}. */
+export interface ProxyOptions {
+	/** As parsed, with the flags' node id and cluster already in it. */
+	readonly bootstrap: Bootstrap;
+	readonly flags: ProxyFlags;
+	readonly log: Log;
+	readonly clock: Clock;
+	readonly random: Random;
+	/** Environment variables that the configuration may name, and the machine's name. */
+	readonly environment: Environment;
+	readonly hostname: string;
+	readonly version: string;
+	readonly stdout: NodeJS.WritableStream;
+	readonly stderr: NodeJS.WritableStream;
+	/** Where the last good configuration is kept. */
+	readonly stateFolder?: string;
+	/** `/quitquitquit` was called: whoever runs the proxy ends it. */
+	readonly onQuit?: () => void;
+}
+
+/** A proxy. */
+export interface Proxy {
+	/** Resolves when it is live. @throws MeshError for a configuration that cannot be served */
+	start(): Promise<void>;
+	/** Stops listening, asks clients to go, resolves when they are gone or the drain time is over. */
+	drain(): Promise<void>;
+	/** Ends every connection, writes the access logs. */
+	close(): Promise<void>;
+	/** Where the admin port listens; undefined without one or before start. */
+	readonly adminAddress: AdminAddress | undefined;
+}
+
+/** Checks a bootstrap as `--mode validate` does. */
+export function validateBootstrap(
+	bootstrap: Bootstrap,
+	environment: Environment,
+	hostname: string,
+): Validated<BootstrapConfig> {
+	return translateBootstrap(bootstrap, { environment: toFormatEnvironment(environment, hostname) });
+}
+
+/** Creates a proxy; nothing happens before `start`. @throws MeshError BOOTSTRAP_INVALID */
+export function createProxy(options: ProxyOptions): Proxy {
+	const { clock, log, random, flags } = options;
+	const startedAt = clock.wall();
+	const environment = toFormatEnvironment(options.environment, options.hostname);
+	const translated = translateBootstrap(options.bootstrap, { environment });
+	if (!translated.ok) throw describeProblems(translated.problems);
+	const config = translated.value;
+	const registry = createMetricsRegistry({ histogramBuckets: config.histogramBuckets });
+	const stats = registry.root;
+	const serverStats = createServerStats(stats.scope("server"));
+	serverStats.concurrency.value = flags.concurrency;
+	const runtime = createRuntime(config.runtimeLayers.map((layer) => (layer.kind === "static" ? layer.values : {})));
+	const accessLogs = createAccessLogs({
+		clock,
+		random,
+		runtime,
+		stats: createFilesystemStats(stats.scope("filesystem")),
+		stdout: options.stdout,
+		stderr: options.stderr,
+	});
+	const files = createFileWatcher({ clock, log });
+	const secrets = createSecretStore({ files, log, environment: options.environment });
+	const clusters = createClusterManager({ clock, random, log, stats });
+	const dataPath = createDataPath({
+		clock,
+		random,
+		log,
+		stats,
+		runtime,
+		clusters,
+		secrets,
+		accessLogs,
+		registry,
+		node: config.node,
+	});
+	const { context } = dataPath;
+	const listeners = createListenerManager({
+		clock,
+		log,
+		stats,
+		nextConnectionId: () => context.nextConnectionId(),
+		createChain: (chain, listener, listenerStats) => createChainParts(chain, listener, listenerStats, context, secrets),
+		drainTimeMs: flags.drainTimeSeconds * 1000,
+		onConnection(open) {
+			serverStats.total_connections.value += open ? 1 : -1;
+		},
+	});
+	const source = createConfigSource({
+		bootstrap: config,
+		translators: {
+			listener: (message) => translateListener(message, { environment }),
+			routes: (message) => translateRouteConfiguration(message, { environment }),
+			cluster: (message) => translateCluster(message, { environment }),
+			assignment: (message) => translateAssignment(message, { environment }),
+			secret: (message) => translateSecret(message, { environment }),
+		},
+		targets: { listeners, routes: dataPath.routes, clusters, assignments: clusters },
+		secrets,
+		files,
+		stats,
+		clock,
+		random,
+		log,
+		version: options.version,
+		...(options.stateFolder === undefined ? {} : { stateFolder: options.stateFolder }),
+	});
+	const tagsOf = createTagExtractor({ useDefaultTags: config.useDefaultTags, rules: config.statsTags });
+	const state = createAdminState({
+		options,
+		config,
+		registry,
+		tagsOf,
+		listeners,
+		clusters,
+		source,
+		secrets,
+		startedAt,
+	});
+	let admin: Admin | undefined;
+	let adminAddress: AdminAddress | undefined;
+
+	return {
+		get adminAddress() {
+			return adminAddress;
+		},
+		async start() {
+			if (config.admin !== undefined) {
+				admin = createAdmin({
+					state: { ...state, reopenLogs: () => accessLogs.reopen() },
+					clock,
+					address: config.admin.address,
+					flushIntervalMs: config.statsFlushIntervalMs,
+					refresh() {
+						serverStats.uptime.value = Math.floor((clock.wall() - startedAt) / 1000);
+						const memory = process.memoryUsage();
+						serverStats.memory_allocated.value = memory.heapUsed;
+						serverStats.memory_heap_size.value = memory.heapTotal;
+						serverStats.memory_physical_size.value = memory.rss;
+					},
+				});
+				adminAddress = await admin.start();
+			}
+			await source.start();
+			serverStats.live.value = 1;
+			state.setLive();
+			log.info("proxy is live", { listeners: listeners.listeners().length, clusters: clusters.clusters().length });
+		},
+		async drain() {
+			state.setDraining();
+			listeners.drain();
+			const deadline = clock.now() + flags.drainTimeSeconds * 1000;
+			while (countConnections() > 0 && clock.now() < deadline) await wait(clock, 50);
+		},
+		async close() {
+			source.close();
+			listeners.close();
+			dataPath.close();
+			clusters.close();
+			files.close();
+			secrets.close();
+			await admin?.close();
+			await accessLogs.close();
+		},
+	};
+
+	function countConnections(): number {
+		return listeners.listeners().reduce((sum, listener) => sum + listener.activeConnections, 0);
+	}
+}
+
+/** Every problem of a bootstrap as one error. */
+export function describeProblems(problems: readonly Problem[]): MeshError {
+	const lines = problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`));
+	const [first] = lines;
+	const text = lines.length === 1 ? first : `${lines.length} problems:\n  ${lines.join("\n  ")}`;
+	return new MeshError("BOOTSTRAP_INVALID", `the bootstrap cannot be used: ${text}`);
+}
+
+function toFormatEnvironment(environment: Environment, hostname: string): FormatEnvironment {
+	return { hostname, environment: (name) => environment[name] };
+}
+
+function wait(clock: Clock, delayMs: number): Promise<void> {
+	const { promise, resolve } = Promise.withResolvers<void>();
+	clock.setTimer(delayMs, resolve);
+	return promise;
+}

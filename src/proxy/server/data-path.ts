@@ -1,0 +1,110 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import { type Clock, DeadlineQueue, type Log, type Random } from "../../core/index.ts";
+import { createRouteTable, type RouteTable } from "../../engine/router/index.ts";
+import type { Runtime } from "../../engine/runtime/index.ts";
+import type { AccessLogs, MetricsRegistry, StatsScope } from "../../telemetry/index.ts";
+import type { Cluster, ClusterManager } from "../cluster/index.ts";
+import type { RouteTarget } from "../config-source/index.ts";
+import { UpstreamCluster } from "../connection-pool/index.ts";
+import type { DataPathContext } from "../data-path-context.ts";
+import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
+import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
+import type { SecretSource } from "../secret/index.ts";
+import { createTlsStats } from "../stats/index.ts";
+import { createUpstreamTls, type UpstreamTls } from "../transport/index.ts";
+import { createDates } from "./clock-date.ts";
+import { findLocalAddress } from "./local-address.ts";
+
+/** What the data path is made from. */
+export interface DataPathParts {
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	readonly stats: StatsScope;
+	readonly runtime: Runtime;
+	readonly clusters: ClusterManager;
+	readonly secrets: SecretSource;
+	readonly accessLogs: AccessLogs;
+	readonly registry: MetricsRegistry;
+	readonly node: Node;
+}
+
+/** The data path's context with the route tables it looks up. */
+export interface DataPath {
+	readonly context: DataPathContext;
+	readonly routes: RouteTarget;
+	close(): void;
+}
+
+/** Ties clusters, routes, secrets and statistics together for the filters. */
+export function createDataPath(parts: DataPathParts): DataPath {
+	const { clock, clusters, stats } = parts;
+	const deadlines = new DeadlineQueue(clock);
+	const upstreams = new Map<Cluster, UpstreamCluster>();
+	const tables = new Map<string, RouteTable>();
+	/** TLS sides by the socket configuration they were made from, so that hosts of one cluster share sessions. */
+	const tlsSides = new WeakMap<UpstreamTransportSocket, UpstreamTls>();
+	let connectionId = 0;
+	let istio: IstioMetrics | undefined;
+
+	const stopRetired = clusters.onRetired((cluster) => {
+		upstreams.get(cluster)?.close();
+		upstreams.delete(cluster);
+	});
+
+	const context: DataPathContext = {
+		clock,
+		deadlines,
+		random: parts.random,
+		log: parts.log,
+		stats,
+		runtime: parts.runtime,
+		dates: createDates(clock),
+		localAddress: findLocalAddress(),
+		nodeId: parts.node.id,
+		nodeCluster: parts.node.cluster,
+		istioMetrics() {
+			const { node, registry } = parts;
+			istio ??= createIstioMetrics({ registry, clock, node: { id: node.id, metadata: node.metadata ?? {} } });
+			return istio;
+		},
+		nextConnectionId: () => ++connectionId,
+		getCluster(name) {
+			const cluster = clusters.get(name);
+			if (cluster === undefined) return undefined;
+			const known = upstreams.get(cluster);
+			if (known !== undefined) return known;
+			const upstream = new UpstreamCluster(context, cluster);
+			upstreams.set(cluster, upstream);
+			return upstream;
+		},
+		getRouteTable: (name) => tables.get(name),
+		createAccessLog: (spec) => parts.accessLogs.create(spec),
+		upstreamTlsOf(cluster, host) {
+			const { transportSocket } = host;
+			if (transportSocket.kind !== "tls") return undefined;
+			const known = tlsSides.get(transportSocket);
+			if (known !== undefined) return known;
+			const side = createUpstreamTls(transportSocket.tls, parts.secrets, createTlsStats(cluster.statsScope, "client"));
+			tlsSides.set(transportSocket, side);
+			return side;
+		},
+	};
+
+	return {
+		context,
+		routes: {
+			applyRoutes(added, removed) {
+				for (const name of removed) tables.delete(name);
+				for (const config of added) tables.set(config.name, createRouteTable(config, parts.runtime));
+			},
+		},
+		close() {
+			stopRetired();
+			istio?.close();
+			for (const upstream of upstreams.values()) upstream.close();
+			upstreams.clear();
+			deadlines.close();
+		},
+	};
+}

@@ -1,0 +1,9 @@
+/** The proxy assembled: configuration, clusters, listeners, admin port, and their start and end in order. */
+export {
+	createProxy,
+	describeProblems,
+	type Proxy,
+	type ProxyFlags,
+	type ProxyOptions,
+	validateBootstrap,
+} from "./create-proxy.ts";

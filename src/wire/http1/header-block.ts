@@ -1,0 +1,327 @@
+import type { HeaderList } from "../../core/index.ts";
+import { characterClass, tokenBit, valueBit } from "./characters.ts";
+import type { Http1Fault } from "./errors.ts";
+
+/** Outcomes of {@link HeaderBlock.scan} that are no fault. */
+export type ScanOutcome = "complete" | "incomplete" | "irregular" | Http1Fault;
+
+/** The header lines of one message, kept as the text they came in and split only when someone asks: most messages pass through
+ *  without anyone reading a field. One block lives as long as its parser and is filled again for every message. */
+export class HeaderBlock {
+	/** The text that positions refer to. */
+	#text = "";
+	#start = 0;
+	#end = 0;
+	/** Four numbers a field: name start, name end, value start, value end. */
+	readonly #positions: number[] = [];
+	#count = 0;
+	/** Index of the fields that stay out of {@link list} and {@link passText}. */
+	readonly #dropped: number[] = [];
+	#list: HeaderList | undefined;
+
+	/** Value of Host, or undefined when there is none; several are joined by a comma. */
+	host: string | undefined;
+	contentLength: string | undefined;
+	contentLengthCount = 0;
+	/** Values of Transfer-Encoding joined by a comma. */
+	transferEncoding: string | undefined;
+	/** Values of Connection joined by a comma. */
+	connection: string | undefined;
+	upgrade: string | undefined;
+	expect: string | undefined;
+	te: string | undefined;
+	hasKeepAlive = false;
+	hasUnderscore = false;
+	hasDate = false;
+	/** Index of the first Server field, -1 when there is none. */
+	#server = -1;
+	/** Whether some name starts with `x-`. */
+	hasExtension = false;
+
+	/** Bytes of the header lines. */
+	get size(): number {
+		return this.#end - this.#start;
+	}
+
+	/** Number of header lines, dropped ones included. */
+	get count(): number {
+		return this.#count;
+	}
+
+	/** Takes the header lines of `text` from `start` to the empty line. `irregular` means bare line feeds, folded lines or stray
+	 *  carriage returns: see {@link straightenLines}.
+	 *  @returns the outcome; after `complete`, {@link end} is behind the empty line */
+	scan(text: string, start: number, maxCount: number): ScanOutcome {
+		this.clear();
+		this.#text = text;
+		this.#start = start;
+		const positions = this.#positions;
+		const length = text.length;
+		let at = start;
+		let used = 0;
+		for (;;) {
+			if (at >= length) return "incomplete";
+			let code = text.charCodeAt(at);
+			if (code === 13) {
+				if (at + 1 >= length) return "incomplete";
+				if (text.charCodeAt(at + 1) !== 10) return "irregular";
+				this.#end = at;
+				this.#count = used >> 2;
+				this.end = at + 2;
+				return "complete";
+			}
+			if (code === 10) return "irregular";
+			if (code === 32 || code === 9) return used === 0 ? "malformed" : "irregular";
+			if (used >> 2 >= maxCount) return "too-many-headers";
+			const nameStart = at;
+			while ((characterClass[code]! & tokenBit) !== 0) {
+				if (code === 95) this.hasUnderscore = true;
+				at++;
+				if (at >= length) return "incomplete";
+				code = text.charCodeAt(at);
+			}
+			if (code !== 58) {
+				if (code === 32 || code === 9 || code === 13 || code === 10) return "malformed";
+				return "invalid-characters";
+			}
+			if (at === nameStart) return "malformed";
+			const nameEnd = at++;
+			while (at < length && isBlank(text.charCodeAt(at))) at++;
+			const valueStart = at;
+			while (at < length && (characterClass[text.charCodeAt(at)]! & valueBit) !== 0) at++;
+			if (at >= length) return "incomplete";
+			code = text.charCodeAt(at);
+			if (code !== 13) return code === 10 ? "irregular" : "invalid-characters";
+			let valueEnd = at;
+			while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+			if (at + 1 >= length) return "incomplete";
+			if (text.charCodeAt(at + 1) !== 10) return "irregular";
+			at += 2;
+			positions[used] = nameStart;
+			positions[used + 1] = nameEnd;
+			positions[used + 2] = valueStart;
+			positions[used + 3] = valueEnd;
+			this.#note(used >> 2, nameStart, nameEnd, valueStart, valueEnd);
+			used += 4;
+		}
+	}
+
+	/** Position behind the empty line after a complete {@link scan}. */
+	end = 0;
+
+	/** Forgets everything. */
+	clear(): void {
+		this.#text = "";
+		this.#start = this.#end = this.end = this.#count = 0;
+		this.#dropped.length = 0;
+		this.#list = undefined;
+		this.host = this.contentLength = this.transferEncoding = this.connection = undefined;
+		this.upgrade = this.expect = this.te = undefined;
+		this.contentLengthCount = 0;
+		this.hasKeepAlive = this.hasUnderscore = this.hasExtension = this.hasDate = false;
+		this.#server = -1;
+	}
+
+	/** The fields without hop-by-hop ones and without Host, names in lower case. Made on first use, then always the same list. */
+	get list(): HeaderList {
+		this.#list ??= this.#split();
+		return this.#list;
+	}
+
+	/** Whether {@link list} was asked for: only then can it have been changed. */
+	get isSplit(): boolean {
+		return this.#list !== undefined;
+	}
+
+	/** The lines of {@link list} as they came, each with its line end. */
+	get passText(): string {
+		const dropped = this.#dropped;
+		const text = this.#text;
+		if (dropped.length === 0) return text.slice(this.#start, this.#end);
+		let result = "";
+		let from = this.#start;
+		for (let index = 0; index < dropped.length; index++) {
+			const field = dropped[index]!;
+			const lineStart = this.#positions[field * 4]!;
+			if (lineStart > from) result += text.slice(from, lineStart);
+			from = field + 1 < this.#count ? this.#positions[field * 4 + 4]! : this.#end;
+		}
+		return from < this.#end ? result + text.slice(from, this.#end) : result;
+	}
+
+	/** Takes the fields named in `names` (lower case) out of {@link list} and {@link passText}; before either was asked for. */
+	drop(names: readonly string[]): void {
+		for (let field = 0; field < this.#count; field++) {
+			if (this.#dropped.includes(field)) continue;
+			const name = this.#text.slice(this.#positions[field * 4], this.#positions[field * 4 + 1]).toLowerCase();
+			if (names.includes(name)) this.#dropped.push(field);
+		}
+		this.#dropped.sort((one, other) => one - other);
+	}
+
+	/** Whether there is a Server field. */
+	get hasServer(): boolean {
+		return this.#server !== -1;
+	}
+
+	/** Takes Server out; before {@link list} or {@link passText} was asked for. */
+	dropServer(): void {
+		if (this.#server === -1) return;
+		if (this.#dropped.length > 0) this.drop(["server"]);
+		else this.#dropped.push(this.#server);
+	}
+
+	/** Takes out the fields whose name has an underscore.
+	 *  @returns how many there were */
+	dropUnderscores(): number {
+		let dropped = 0;
+		for (let field = 0; field < this.#count; field++) {
+			const name = this.#text.slice(this.#positions[field * 4], this.#positions[field * 4 + 1]);
+			if (!name.includes("_") || this.#dropped.includes(field)) continue;
+			this.#dropped.push(field);
+			dropped++;
+		}
+		this.#dropped.sort((one, other) => one - other);
+		return dropped;
+	}
+
+	/** Lets fields of `name` (lower case) that were dropped as hop-by-hop back in: for upgrades. */
+	restore(name: string): void {
+		for (let index = this.#dropped.length - 1; index >= 0; index--) {
+			const field = this.#dropped[index]! * 4;
+			const text = this.#text.slice(this.#positions[field], this.#positions[field + 1]);
+			if (text.toLowerCase() === name) this.#dropped.splice(index, 1);
+		}
+	}
+
+	/** The fields of trailers: nothing is dropped from them. */
+	splitAll(): HeaderList {
+		this.#dropped.length = 0;
+		return this.#split();
+	}
+
+	#split(): HeaderList {
+		const list: HeaderList = [];
+		const dropped = this.#dropped;
+		let nextDropped = 0;
+		for (let field = 0; field < this.#count; field++) {
+			if (dropped[nextDropped] === field) {
+				nextDropped++;
+				continue;
+			}
+			const at = field * 4;
+			list.push(
+				this.#text.slice(this.#positions[at], this.#positions[at + 1]).toLowerCase(),
+				this.#text.slice(this.#positions[at + 2], this.#positions[at + 3]),
+			);
+		}
+		return list;
+	}
+
+	/** Remembers what framing needs. Only names whose length and first letter fit are compared. */
+	#note(field: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+		const first = this.#text.charCodeAt(nameStart) | 0x20;
+		switch (nameEnd - nameStart) {
+			case 2:
+				if (first === 116 && this.#is(nameStart, nameEnd, "te")) {
+					this.te = join(this.te, this.#text.slice(valueStart, valueEnd));
+					this.#dropped.push(field);
+					return;
+				}
+				break;
+			case 4:
+				if (first === 104 && this.#is(nameStart, nameEnd, "host")) {
+					this.host = join(this.host, this.#text.slice(valueStart, valueEnd));
+					this.#dropped.push(field);
+					return;
+				}
+				if (first === 100 && this.#is(nameStart, nameEnd, "date")) {
+					this.hasDate = true;
+					return;
+				}
+				break;
+			case 6:
+				if (first === 115 && this.#is(nameStart, nameEnd, "server")) {
+					if (this.#server === -1) this.#server = field;
+					return;
+				}
+				if (first === 101 && this.#is(nameStart, nameEnd, "expect")) {
+					this.expect = join(this.expect, this.#text.slice(valueStart, valueEnd));
+					return;
+				}
+				break;
+			case 7:
+				if (first === 117 && this.#is(nameStart, nameEnd, "upgrade")) {
+					this.upgrade = join(this.upgrade, this.#text.slice(valueStart, valueEnd));
+					this.#dropped.push(field);
+					return;
+				}
+				break;
+			case 10:
+				if (first === 99 && this.#is(nameStart, nameEnd, "connection")) {
+					this.connection = join(this.connection, this.#text.slice(valueStart, valueEnd));
+					this.#dropped.push(field);
+					return;
+				}
+				if (first === 107 && this.#is(nameStart, nameEnd, "keep-alive")) {
+					this.hasKeepAlive = true;
+					this.#dropped.push(field);
+					return;
+				}
+				break;
+			case 14:
+				if (first === 99 && this.#is(nameStart, nameEnd, "content-length")) {
+					this.contentLength = this.#text.slice(valueStart, valueEnd);
+					this.contentLengthCount++;
+					return;
+				}
+				break;
+			case 16:
+				if (first === 112 && this.#is(nameStart, nameEnd, "proxy-connection")) {
+					this.#dropped.push(field);
+					return;
+				}
+				break;
+			case 17:
+				if (first === 116 && this.#is(nameStart, nameEnd, "transfer-encoding")) {
+					this.transferEncoding = join(this.transferEncoding, this.#text.slice(valueStart, valueEnd));
+					this.#dropped.push(field);
+					return;
+				}
+				break;
+		}
+		if (first === 120 && this.#text.charCodeAt(nameStart + 1) === 45) this.hasExtension = true;
+	}
+
+	#is(start: number, end: number, name: string): boolean {
+		const text = this.#text;
+		for (let index = start; index < end; index++) {
+			const code = text.charCodeAt(index);
+			if ((code >= 65 && code <= 90 ? code | 0x20 : code) !== name.charCodeAt(index - start)) return false;
+		}
+		return true;
+	}
+}
+
+function isBlank(code: number): boolean {
+	return code === 32 || code === 9;
+}
+
+function join(before: string | undefined, value: string): string {
+	return before === undefined ? value : `${before},${value}`;
+}
+
+/** The same head with every line ended by CRLF, folded lines joined by one space and stray carriage returns gone, as Envoy reads
+ *  it: what is forwarded is unambiguous, whatever came. `text` ends with its empty line. */
+export function straightenLines(text: string): string {
+	const lines = text.split("\n").map((line) => line.replaceAll("\r", ""));
+	const result: string[] = [];
+	for (const line of lines) {
+		if (result.length > 1 && (line.startsWith(" ") || line.startsWith("\t")) && line.trim() !== "") {
+			result[result.length - 1] = `${result[result.length - 1]!.trimEnd()} ${line.trimStart()}`;
+		} else {
+			result.push(line);
+		}
+	}
+	return result.join("\r\n");
+}
