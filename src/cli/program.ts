@@ -14,6 +14,8 @@ import { addUpCommand } from "./commands/up.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { type CliContext, createContext } from "./context.ts";
 import type { CliHost } from "./host.ts";
+import type { ConfigProblem } from "./mesh/admin-api.ts";
+import { formatProblem } from "./output/problems.ts";
 
 /** Runs one command line (without program and script) and answers with the exit code: 0, 1 for a failure, 2 for bad usage. */
 export async function runCli(args: readonly string[], host: CliHost): Promise<number> {
@@ -28,6 +30,7 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 		if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
 		if (!(error instanceof MeshError)) throw error;
 		host.err.write(formatFailure(error));
+		host.err.write(listProblems(error));
 		return error.code === "KIND_UNKNOWN" ? 2 : 1;
 	}
 }
@@ -35,6 +38,13 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 /** One line for a user's, a peer's or the network's mistake. */
 export function formatFailure(error: MeshError): string {
 	return `amime: ${describeError(error)} [${error.code}]\n`;
+}
+
+/** Every problem of a refusal that has several; its sentence names the first. */
+function listProblems(error: MeshError): string {
+	const problems: unknown = "problems" in error ? error.problems : [];
+	if (!Array.isArray(problems) || problems.length < 2) return "";
+	return problems.map((problem: ConfigProblem) => `  ${formatProblem(problem)}\n`).join("");
 }
 
 function createProgram(context: CliContext): Command {

@@ -161,7 +161,7 @@ async function openParts(
 		onConverged: (ms) => metrics.observeConvergence(ms),
 	});
 	closers.push(() => convergence.close());
-	const desired = createDesiredFeed(clock);
+	const desired: DesiredFeed = createDesiredFeed(clock, () => listMeshProblems(source, snapshots));
 	closers.push(() => desired.close());
 	const settings: Partial<MeshSettings> = { ...options.settings };
 	const apply = (mesh: Mesh): void => applyMesh(mesh, { snapshots, metrics, convergence, desired, log, clock });

@@ -1,5 +1,5 @@
 import type { SupervisorEvent } from "../agent/supervise/index.ts";
-import type { Palette, UpReport } from "../cli/index.ts";
+import { formatProblem, type Palette, type UpReport } from "../cli/index.ts";
 import { assertNever } from "../core/index.ts";
 
 /** Prints what a supervisor tells: lines for people, or one JSON object a line. */
@@ -77,6 +77,11 @@ function describe(event: Exclude<SupervisorEvent, { readonly kind: "output" }>, 
 			return palette.warn(`ended ${event.processes} processes that an earlier run had left behind`);
 		case "workload":
 			return `workload ${event.workload} ${event.change}`;
+		case "problems":
+			if (event.problems.length === 0) return palette.good("the config has no problems any more");
+			return event.problems
+				.map((problem) => `${palette.bad("problem")} ${formatProblem(problem)}`)
+				.join(`\n${palette.strong("amime")}: `);
 		case "stopping":
 			return "stopping (Ctrl-C again ends everything at once)";
 		default:

@@ -1,4 +1,5 @@
 import type { InstanceHealth, WorkloadInstance } from "../../model/index.ts";
+import type { ConfigFault } from "./workload-source.ts";
 
 /** A process of the mesh, for people. */
 export type ProcessName = "control-plane" | "sidecar" | "application";
@@ -26,6 +27,8 @@ export type SupervisorEvent =
 			readonly workload: string;
 			readonly change: "added" | "changed" | "removed" | "scaled";
 	  }
+	/** The problems of the config have changed. */
+	| { readonly kind: "problems"; readonly problems: readonly ConfigFault[] }
 	| { readonly kind: "stopping" };
 
 /** Hears what happens; must not throw. */

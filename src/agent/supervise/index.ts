@@ -6,4 +6,4 @@ export type { ProcessName, SupervisorEvent, SupervisorListener } from "./events.
 export type { Programs } from "./sidecar-command.ts";
 export { lockStateFolder, openStateFolder, type StateFolder } from "./state-folder.ts";
 export { type Supervisor, type SupervisorOptions, startSupervisor } from "./supervisor.ts";
-export type { DesiredMesh, DesiredWorkload } from "./workload-source.ts";
+export type { ConfigFault, DesiredMesh, DesiredWorkload } from "./workload-source.ts";

@@ -11,7 +11,13 @@ const settleCheckMs = 50;
 
 /** All instances of a mesh, brought in line with what should run, one change after the other. */
 export class InstanceSet {
-	desired: DesiredMesh = { workloads: [], services: [], meshName: "amime", clusterDomain: "cluster.local" };
+	desired: DesiredMesh = {
+		workloads: [],
+		services: [],
+		meshName: "amime",
+		clusterDomain: "cluster.local",
+		problems: [],
+	};
 	readonly #running = new Map<string, SupervisedInstance>();
 	readonly #deps: InstanceDeps;
 	readonly #ports: PortAllocator;
@@ -37,6 +43,9 @@ export class InstanceSet {
 	/** Brings what runs in line with `desired`; a newer call takes the place of one that has not begun. */
 	apply(desired: DesiredMesh): void {
 		this.#tellChanges(desired);
+		if (!isDeepStrictEqual(desired.problems, this.desired.problems)) {
+			this.#deps.listener({ kind: "problems", problems: desired.problems });
+		}
 		this.desired = desired;
 		if (this.#isPending || this.#isClosed) return;
 		this.#isPending = true;

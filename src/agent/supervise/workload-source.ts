@@ -1,4 +1,4 @@
-import { type Clock, describeError, type Log, MeshError, type Timer } from "../../core/index.ts";
+import { type Clock, describeError, type Log, MeshError, type Problem, type Timer } from "../../core/index.ts";
 import type { MeshSettings, Service, Workload } from "../../model/index.ts";
 import type { ControlClient } from "../control-client/index.ts";
 
@@ -14,7 +14,20 @@ export interface DesiredMesh {
 	readonly services: readonly Service[];
 	readonly meshName: string;
 	readonly clusterDomain: string;
+	/** What is wrong with the config, as far as it is known. */
+	readonly problems: readonly ConfigFault[];
 }
+
+/** A problem of the config with its place, as the control plane tells it. */
+export type ConfigFault = Problem & {
+	readonly severity: "error" | "warning";
+	readonly file: string;
+	readonly line: number;
+	readonly column?: number;
+	readonly kind?: string;
+	readonly namespace?: string;
+	readonly name?: string;
+};
 
 /** Follows what the control plane says should run. */
 export interface WorkloadSource {
@@ -44,6 +57,7 @@ export function followWorkloads(
 			readonly workloads: readonly DesiredWorkload[];
 			readonly services: readonly Service[];
 			readonly settings: MeshSettings;
+			readonly problems?: readonly ConfigFault[];
 			readonly revision?: number;
 		};
 		const isSame = answer.revision === revision;
@@ -53,6 +67,7 @@ export function followWorkloads(
 			services: answer.services,
 			meshName: answer.settings.name,
 			clusterDomain: answer.settings.clusterDomain,
+			problems: answer.problems ?? [],
 		};
 		const text = JSON.stringify(mesh);
 		if (!isClosed && text !== last) onChange(mesh);

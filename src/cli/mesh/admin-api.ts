@@ -91,9 +91,12 @@ export interface ConfigDocument {
 
 /** A fault in a document, as the control plane tells it. */
 export interface ConfigProblem {
+	readonly severity?: "error" | "warning";
 	readonly file?: string;
 	readonly line?: number;
+	readonly column?: number;
 	readonly kind?: string;
+	readonly namespace?: string;
 	readonly name?: string;
 	readonly path?: string;
 	readonly problem: string;

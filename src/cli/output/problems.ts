@@ -1,10 +1,12 @@
 import type { ConfigProblem } from "../mesh/admin-api.ts";
 
-/** `routes.yaml:12 HTTPRoute reviews: spec.rules[0]: …` on one line. */
+/** `routes.yaml:12:7: HTTPRoute shop/reviews: spec.rules[0]: …` on one line. */
 export function formatProblem(problem: ConfigProblem): string {
-	const place = problem.file === undefined ? "" : `${problem.file}${problem.line ? `:${problem.line}` : ""}`;
-	const object = [problem.kind, problem.name].filter((part) => part !== undefined && part !== "").join(" ");
-	const head = [place, object].filter((part) => part !== "").join(" ");
-	const path = problem.path === undefined || problem.path === "" ? "" : `${problem.path}: `;
-	return `${head === "" ? "" : `${head}: `}${path}${problem.problem}`;
+	const { file, line, column, kind, namespace, name, path } = problem;
+	const place = [file, line || undefined, line ? column : undefined].filter((part) => part !== undefined).join(":");
+	const object = [kind, name === undefined || namespace === undefined ? name : `${namespace}/${name}`]
+		.filter((part) => part !== undefined)
+		.join(" ");
+	const severity = problem.severity === "warning" ? "warning" : "";
+	return [place, severity, object, path ?? "", problem.problem].filter((part) => part !== "").join(": ");
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFakeClock } from "../../../test/support/fake-clock.ts";
+import type { LocatedProblem } from "../../config/index.ts";
 import type { Mesh } from "../../model/index.ts";
 import { createDesiredFeed, type DesiredState } from "./desired-feed.ts";
 
@@ -38,12 +39,16 @@ const workload = {
 
 function createStage() {
 	const clock = createFakeClock();
-	const feed = createDesiredFeed(clock);
+	let problems: LocatedProblem[] = [];
+	const feed = createDesiredFeed(clock, () => problems);
 	const ask = async (query = ""): Promise<DesiredState> => {
 		const answer = await feed.endpoint.answer({ params: {}, query: new URLSearchParams(query), body: "" });
 		return answer.body as DesiredState;
 	};
-	return { clock, feed, ask };
+	const find = (...found: LocatedProblem[]): void => {
+		problems = found;
+	};
+	return { clock, feed, ask, find };
 }
 
 test("an answer is held until what should run changes, and instances are no such change", async () => {
@@ -76,4 +81,19 @@ test("without a change it answers when the time is over; a revision of another c
 	await clock.advanceAsync(0);
 	feed.close();
 	assert.equal((await last).revision, revision);
+});
+
+test("a problem that is found or solved is a change", async () => {
+	const { feed, ask, clock, find } = createStage();
+	feed.publish(mesh);
+	const { revision } = await ask();
+	const held = ask(`after=${revision}&wait=20`);
+	await clock.advanceAsync(0);
+	find({ severity: "error", file: "routes.yaml", line: 3, path: "spec", problem: "is missing" });
+	feed.publish(mesh);
+	const found = await held;
+	assert.equal(found.problems[0]!.line, 3);
+	find();
+	feed.publish(mesh);
+	assert.deepEqual((await ask(`after=${found.revision}&wait=20`)).problems, []);
 });

@@ -1,3 +1,4 @@
+import type { LocatedProblem } from "../../config/index.ts";
 import type { Clock } from "../../core/index.ts";
 import { formatSpiffeId, type Mesh, type MeshSettings, type Service, type Workload } from "../../model/index.ts";
 import type { AdminRequest, AdminResponse, Endpoint } from "./router.ts";
@@ -7,6 +8,8 @@ export interface DesiredState {
 	readonly workloads: readonly (Workload & { readonly identity: string })[];
 	readonly services: readonly Service[];
 	readonly settings: MeshSettings;
+	/** What is wrong with the config. */
+	readonly problems: readonly LocatedProblem[];
 	/** Grows with every change; another control plane counts anew. */
 	readonly revision: number;
 }
@@ -23,18 +26,25 @@ export interface DesiredFeed {
 const maxWaitSeconds = 30;
 
 /** `GET /v1/desired[?after=REVISION&wait=SECONDS]`: at once, or when the revision is above `after`, or when the time is over. */
-export function createDesiredFeed(clock: Clock): DesiredFeed {
+export function createDesiredFeed(clock: Clock, problems: () => readonly LocatedProblem[]): DesiredFeed {
 	let mesh: Mesh | undefined;
 	let text = "";
+	let known: Mesh | undefined;
+	let problemText = "";
 	let revision = 0;
 	const waiting = new Set<() => void>();
 
 	/** Most changes of a mesh are changes of instances: they are none here. */
 	function refresh(): void {
 		if (mesh === undefined) return;
-		const next = JSON.stringify([mesh.workloads, mesh.services, mesh.settings]);
-		if (next !== text) revision++;
+		const isSame =
+			known?.workloads === mesh.workloads && known.services === mesh.services && known.settings === mesh.settings;
+		known = mesh;
+		const next = isSame ? text : JSON.stringify([mesh.workloads, mesh.services, mesh.settings]);
+		const nextProblems = JSON.stringify(problems());
+		if (next !== text || nextProblems !== problemText) revision++;
 		text = next;
+		problemText = nextProblems;
 	}
 
 	function describe(): AdminResponse {
@@ -49,6 +59,7 @@ export function createDesiredFeed(clock: Clock): DesiredFeed {
 			}),
 			services,
 			settings,
+			problems: problems(),
 			revision,
 		};
 		return { body };
