@@ -38,8 +38,9 @@ const textOperators: Readonly<Record<string, Read<string>>> = {
 	PROTOCOL: (stream) => known(stream.protocol),
 	UPSTREAM_PROTOCOL: (stream) => known(stream.upstreamProtocol),
 	RESPONSE_CODE_DETAILS: (stream) => known(stream.responseCodeDetails),
-	RESPONSE_FLAGS: (stream) => known(formatResponseFlags(stream.responseFlags, stream.earlyResponseFlags)),
-	RESPONSE_FLAGS_LONG: (stream) => known(formatLongResponseFlags(stream.responseFlags, stream.earlyResponseFlags)),
+	// These two are never unknown: no flag is a dash, also where unknown values are left out.
+	RESPONSE_FLAGS: (stream) => formatResponseFlags(stream.responseFlags, stream.earlyResponseFlags) || "-",
+	RESPONSE_FLAGS_LONG: (stream) => formatLongResponseFlags(stream.responseFlags, stream.earlyResponseFlags) || "-",
 	CONNECTION_TERMINATION_DETAILS: (stream) => known(stream.connectionTerminationDetails),
 	LOCAL_REPLY_BODY: (stream) => stream.localReplyBody,
 	ROUTE_NAME: (stream) => known(stream.routeName),
@@ -130,10 +131,10 @@ const parameterisedOperators: Readonly<Record<string, Parameterised>> = {
 		if (form === "NUMBER") return ok(numeric(readGrpcStatus));
 		return ok(text((stream) => grpcStatusText(readGrpcStatus(stream), form), undefined));
 	},
-	HOSTNAME: (_argument, maxLength, environment) => ok(text(() => known(environment.hostname), maxLength)),
+	HOSTNAME: (_argument, maxLength, environment) => ok(text(() => known(environment.hostname) ?? "-", maxLength)),
 	ENVIRONMENT: (argument, maxLength, environment) => {
 		if (argument === undefined || argument === "") return wrong("ENVIRONMENT needs the name of a variable");
-		const value = environment.environment(argument);
+		const value = environment.environment(argument) ?? "-";
 		return ok(text(() => value, maxLength));
 	},
 	DYNAMIC_METADATA: (argument, maxLength) =>

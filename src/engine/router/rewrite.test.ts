@@ -54,10 +54,17 @@ test("the host is rewritten from a literal, a header or the path", () => {
 
 test("the host before the rewrite is appended to x-forwarded-host when the route says so", () => {
 	const route = { host_rewrite_literal: "l.test", append_x_forwarded_host: true };
-	assert.deepEqual(prepared(route, { prefix: "/" }, "GET /").headers, ["x-forwarded-host", "host.test"]);
+	assert.deepEqual(prepared(route, { prefix: "/" }, "GET /").headers, [
+		"x-envoy-original-host",
+		"host.test",
+		"x-forwarded-host",
+		"host.test",
+	]);
 	assert.deepEqual(prepared(route, { prefix: "/" }, "GET /", "x-forwarded-host: before.test").headers, [
 		"x-forwarded-host",
 		"before.test,host.test",
+		"x-envoy-original-host",
+		"host.test",
 	]);
 });
 
@@ -172,7 +179,7 @@ test("a weighted cluster brings its own host, metadata, headers and filter confi
 	assert.ok(entry?.action.kind === "forward");
 	prepareRequest(entry, request, stream, options);
 	assert.equal(request.authority, "w.test");
-	assert.deepEqual(request.headers, ["x-w", "1"]);
+	assert.deepEqual(request.headers, ["x-w", "1", "x-envoy-original-host", "host.test"]);
 	assert.deepEqual(entry.action.metadataMatch, { stage: "prod", version: "2" });
 });
 

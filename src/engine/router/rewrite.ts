@@ -6,9 +6,12 @@ import type { ForwardAction, RedirectAction, RouteEntry } from "./route-entry.ts
 
 /** How a request is prepared for the upstream. */
 export interface RewriteOptions {
-	/** Whether a changed path is kept in `x-envoy-original-path`; false when the router suppresses its headers. */
+	/** Whether a changed path and host are kept in `x-envoy-original-path` and `x-envoy-original-host`; false when the router
+	 *  suppresses its headers. */
 	readonly insertOriginalPath: boolean;
 }
+
+const keepOriginals: RewriteOptions = { insertOriginalPath: true };
 
 /** The cluster a forward action names for this request; empty when its header is missing. */
 export function resolveClusterName(action: ForwardAction, request: RequestHead): string {
@@ -28,14 +31,20 @@ export function prepareRequest(
 	entry.requestHeaders.apply(request.headers, stream);
 	if (entry.action.kind !== "forward") return;
 	const { action } = entry;
-	rewriteHostByRoute(action, request);
+	rewriteHostByRoute(action, request, options);
 	if (action.pathRewrite === undefined) return;
 	if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-path", request.path);
 	request.path = rewritePath(action.pathMatch, action.pathRewrite, request.path);
 }
 
 /** Gives the request another host, keeping the old one in `x-forwarded-host` when the route asks for that. */
-export function rewriteHost(action: ForwardAction, request: RequestHead, host: string): void {
+export function rewriteHost(
+	action: ForwardAction,
+	request: RequestHead,
+	host: string,
+	options: RewriteOptions = keepOriginals,
+): void {
+	if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-host", request.authority);
 	if (action.appendXForwardedHost && request.authority !== "") {
 		const before = getHeader(request.headers, "x-forwarded-host");
 		if (before === undefined) addHeader(request.headers, "x-forwarded-host", request.authority);
@@ -78,15 +87,15 @@ function cutRequestHost(request: RequestHead, scheme: string, replacesPort: bool
 	return replacesPort || wasDefault ? host.slice(0, end) : host;
 }
 
-function rewriteHostByRoute(action: ForwardAction, request: RequestHead): void {
+function rewriteHostByRoute(action: ForwardAction, request: RequestHead, options: RewriteOptions): void {
 	const rewrite = action.hostRewrite;
-	if (rewrite?.kind === "literal") rewriteHost(action, request, rewrite.value);
+	if (rewrite?.kind === "literal") rewriteHost(action, request, rewrite.value, options);
 	if (rewrite?.kind === "header") {
 		const host = getHeader(request.headers, rewrite.header);
-		if (host !== undefined && host !== "") rewriteHost(action, request, host);
+		if (host !== undefined && host !== "") rewriteHost(action, request, host, options);
 	}
 	if (rewrite?.kind === "path-regex") {
-		rewriteHost(action, request, substitute(cutQuery(request.path), rewrite.regex, rewrite.substitution));
+		rewriteHost(action, request, substitute(cutQuery(request.path), rewrite.regex, rewrite.substitution), options);
 	}
 }
 
