@@ -62,7 +62,7 @@ class CompiledRouteTable implements RouteTable {
 	}
 
 	private findHost(authority: string): CompiledVirtualHost | undefined {
-		const host = this.ignorePort ? withoutPort(authority) : authority;
+		const host = this.ignorePort ? cutPort(authority) : authority;
 		return this.hosts.find(host.toLowerCase());
 	}
 }
@@ -167,6 +167,12 @@ function cutPath(path: string, ignoreParameters: boolean): string {
 			return path.slice(0, index);
 	}
 	return path;
+}
+
+/** A host up to its last colon, whatever follows: Envoy does not look whether it is a number when it ignores ports. */
+function cutPort(host: string): string {
+	const colon = host.lastIndexOf(":");
+	return colon === -1 || host.endsWith("]") ? host : host.slice(0, colon);
 }
 
 /** A host without its port; an IPv6 literal keeps its brackets. */

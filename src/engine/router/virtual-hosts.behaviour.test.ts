@@ -51,7 +51,8 @@ test("the port does not count when the table says so", () => {
 	});
 	assert.equal(hostOf("a.test:1234", routes), "a");
 	assert.equal(hostOf("x.b.test:99", routes), "b");
-	assert.equal(hostOf("a.test:zz", routes), undefined);
+	assert.equal(hostOf("a.test:zz", routes), "a");
+	assert.equal(hostOf("c.test:1", routes), undefined);
 });
 
 test("no other virtual host takes what its own has no route for", () => {
