@@ -63,7 +63,7 @@ export function createAdmin(options: AdminOptions): Admin {
 			state.log.error("admin request failed", { path: message.url, error: describeError(error) });
 			result = text(`${describeError(error)}\n`, 500);
 		}
-		send(response, result);
+		await send(response, result, clock);
 		downstream.downstream_rq_active.value--;
 		downstream.downstream_rq_time.record(clock.now() - startedAt);
 		countResponse(downstream, perListener, result.status);
@@ -117,8 +117,11 @@ function listen(server: Server, address: AdminAddress): Promise<void> {
 	});
 }
 
+/** Longest that one turn of the event loop works on an answer: traffic goes first. */
+const sliceMs = 2;
+
 /** Header names and values as Envoy sends them. */
-function send(response: ServerResponse, result: AdminResponse): void {
+async function send(response: ServerResponse, result: AdminResponse, clock: Clock): Promise<void> {
 	response.writeHead(result.status, {
 		"content-type": result.contentType,
 		"cache-control": "no-cache, max-age=0",
@@ -126,7 +129,35 @@ function send(response: ServerResponse, result: AdminResponse): void {
 		server: "envoy",
 		"transfer-encoding": "chunked",
 	});
-	response.end(result.body);
+	if (typeof result.body === "string") {
+		response.end(result.body);
+		return;
+	}
+	let kept = "";
+	let sliceEnd = clock.now() + sliceMs;
+	for (const piece of result.body) {
+		kept += piece;
+		if (clock.now() < sliceEnd) continue;
+		if (kept !== "" && !response.write(kept)) await drained(response);
+		else await new Promise((resolve) => setImmediate(resolve));
+		if (response.destroyed) return;
+		kept = "";
+		sliceEnd = clock.now() + sliceMs;
+	}
+	response.end(kept);
+}
+
+/** Waits until a slow reader has read on, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+	return new Promise((resolve) => {
+		const done = (): void => {
+			response.off("drain", done);
+			response.off("close", done);
+			resolve();
+		};
+		response.once("drain", done);
+		response.once("close", done);
+	});
 }
 
 function countResponse(downstream: DownstreamHttpStats, perListener: ListenerHttpStats, status: number): void {

@@ -13,13 +13,14 @@ export interface AdminRequest {
 export interface AdminResponse {
 	readonly status: number;
 	readonly contentType: string;
-	readonly body: string;
+	/** The text, whole or in pieces between which other work may go on. */
+	readonly body: string | Iterable<string>;
 }
 
 export const textType = "text/plain; charset=UTF-8";
 export const jsonType = "application/json";
 
-export function text(body: string, status = 200): AdminResponse {
+export function text(body: string | Iterable<string>, status = 200): AdminResponse {
 	return { status, contentType: textType, body };
 }
 

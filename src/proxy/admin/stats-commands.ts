@@ -23,7 +23,7 @@ export function createStatsCommands(state: AdminState): StatsCommands {
 	const prometheus = (request: AdminRequest): AdminResponse => {
 		const query = readStatsQuery(request.query);
 		if ("status" in query) return query;
-		return text(formatter.format(state.registry, query));
+		return text(formatter.pieces(state.registry, query));
 	};
 	return {
 		prometheus,

@@ -1,5 +1,5 @@
 import { computeBuckets, computeSum, type Histogram } from "./histogram.ts";
-import type { Label } from "./metric.ts";
+import type { Counter, Gauge, Label } from "./metric.ts";
 import type { MetricsRegistry } from "./registry.ts";
 import type { LabelledMetric } from "./series.ts";
 import type { TaggedName } from "./tag-extraction.ts";
@@ -17,73 +17,130 @@ export interface StatsSelection {
 /** Renders the Prometheus text format as Envoy's `/stats/prometheus` does: counters, gauges, histograms, each group by name under
  *  one `# TYPE` line; metrics with labels of their own follow. */
 export interface PrometheusFormatter {
+	/** The text in pieces of bounded work, empty ones among them: whoever writes it can let others run in between. */
+	pieces(registry: MetricsRegistry, selection?: StatsSelection): Iterable<string>;
+	/** The whole text at once. */
 	format(registry: MetricsRegistry, selection?: StatsSelection): string;
 }
 
-/** `group` is the dotted name without tags, which series of one `# TYPE` line share and by which the lines are sorted. */
-interface Identity {
+/** One metric with its labels as text. */
+interface Member<M> {
+	readonly metric: M;
+	readonly labels: string;
+}
+
+/** The metrics under one `# TYPE` line. `group` is their dotted name without tags, by which the lines are sorted. */
+interface Family<M> {
 	readonly group: string;
-	readonly labels: string;
+	readonly members: Member<M>[];
 }
 
-interface Line {
-	readonly labels: string;
-	readonly value: string;
+/** Families made of a list; good as long as the registry gives the same list. */
+interface Grouping<M> {
+	readonly list: readonly M[];
+	readonly families: readonly Family<M>[];
 }
 
-/** Creates a formatter that takes each dotted name apart once and remembers the result while the name is there. */
+/** Metrics handled in one piece. */
+const pieceSize = 500;
+
+/** Creates a formatter that takes dotted names apart once and keeps the result while they are there. */
 export function createPrometheusFormatter(tagsOf: (statName: string) => TaggedName): PrometheusFormatter {
-	let known = new Map<string, Identity>();
+	const counters = new Grouper<Counter>(tagsOf);
+	const gauges = new Grouper<Gauge>(tagsOf);
+	const histograms = new Grouper<Histogram>(tagsOf);
+	function* pieces(registry: MetricsRegistry, selection: StatsSelection = {}): Generator<string> {
+		yield* formatNumbers("counter", yield* counters.group(registry.counters()), selection);
+		yield* formatNumbers("gauge", yield* gauges.group(registry.gauges()), selection);
+		yield* formatHistograms(yield* histograms.group(registry.histograms()), selection);
+		for (const metric of registry.labelled()) yield* formatLabelled(metric, selection);
+	}
 	return {
-		format(registry, selection = {}) {
-			const seen: typeof known = new Map();
-			const identify = (name: string): Identity => {
-				let identity = known.get(name) ?? seen.get(name);
-				if (identity === undefined) {
-					const tagged = tagsOf(name);
-					identity = { group: tagged.name, labels: formatLabels(tagged.tags) };
-				}
-				seen.set(name, identity);
-				return identity;
-			};
-			const out: string[] = [];
-			const writeNumbers = (type: "counter" | "gauge", metrics: readonly { name: string; value: number }[]): void => {
-				const groups = new Map<string, Line[]>();
-				for (const metric of metrics) {
-					const { group, labels } = identify(metric.name);
-					if (!isSelected(metric.name, metric.value !== 0, selection)) continue;
-					addTo(groups, group, { labels, value: formatValue(metric.value) });
-				}
-				for (const [group, lines] of sorted(groups)) {
-					const family = familyOf(group);
-					out.push(`# TYPE ${family} ${type}\n`);
-					for (const line of lines) out.push(`${family}{${line.labels}} ${line.value}\n`);
-				}
-			};
-			writeNumbers("counter", registry.counters());
-			writeNumbers("gauge", registry.gauges());
-			const groups = new Map<string, { labels: string; histogram: Histogram }[]>();
-			for (const histogram of registry.histograms()) {
-				const { group, labels } = identify(histogram.name);
-				// As Envoy: a histogram that was never used is not shown.
-				if (!isSelected(histogram.name, histogram.count > 0, { ...selection, usedOnly: true })) continue;
-				addTo(groups, group, { labels, histogram });
-			}
-			for (const [group, members] of sorted(groups)) {
-				const family = familyOf(group);
-				out.push(`# TYPE ${family} histogram\n`);
-				for (const { labels, histogram } of members) out.push(formatHistogram(family, labels, histogram));
-			}
-			for (const metric of registry.labelled()) out.push(formatLabelled(metric, selection));
-			known = seen;
-			return out.join("");
-		},
+		pieces,
+		format: (registry, selection) => [...pieces(registry, selection)].join(""),
 	};
+}
+
+/** Groups the metrics of one kind, again only when there are others. */
+class Grouper<M extends { readonly name: string }> {
+	readonly #tagsOf: (statName: string) => TaggedName;
+	#known: Grouping<M> = { list: [], families: [] };
+
+	constructor(tagsOf: (statName: string) => TaggedName) {
+		this.#tagsOf = tagsOf;
+	}
+
+	*group(list: readonly M[]): Generator<string, readonly Family<M>[]> {
+		if (list === this.#known.list) return this.#known.families;
+		const families = new Map<string, Family<M>>();
+		// Equal texts are kept once: every cluster's hundred statistics have the same labels.
+		const texts = new Map<string, string>();
+		const intern = (text: string): string => {
+			const known = texts.get(text);
+			if (known !== undefined) return known;
+			texts.set(text, text);
+			return text;
+		};
+		for (let index = 0; index < list.length; index++) {
+			if (index % pieceSize === pieceSize - 1) yield "";
+			const metric = list[index]!;
+			const tagged = this.#tagsOf(metric.name);
+			let family = families.get(tagged.name);
+			if (family === undefined) {
+				family = { group: intern(tagged.name), members: [] };
+				families.set(family.group, family);
+			}
+			family.members.push({ metric, labels: intern(formatLabels(tagged.tags)) });
+		}
+		const sorted = [...families.values()].sort((left, right) => (left.group < right.group ? -1 : 1));
+		this.#known = { list, families: sorted };
+		return sorted;
+	}
+}
+
+function* formatNumbers(
+	type: "counter" | "gauge",
+	families: readonly Family<Counter | Gauge>[],
+	selection: StatsSelection,
+): Generator<string> {
+	for (const { group, members } of families) {
+		const family = familyOf(group);
+		let text = "";
+		let hasType = false;
+		for (let index = 0; index < members.length; index++) {
+			const { metric, labels } = members[index]!;
+			if (index % pieceSize === pieceSize - 1) {
+				yield text;
+				text = "";
+			}
+			if (!isSelected(metric.name, metric.value !== 0, selection)) continue;
+			if (!hasType) text += `# TYPE ${family} ${type}\n`;
+			hasType = true;
+			text += `${family}{${labels}} ${formatValue(metric.value)}\n`;
+		}
+		yield text;
+	}
+}
+
+function* formatHistograms(families: readonly Family<Histogram>[], selection: StatsSelection): Generator<string> {
+	// As Envoy: a histogram that was never used is not shown.
+	const usedOnly = { ...selection, usedOnly: true };
+	for (const { group, members } of families) {
+		const family = familyOf(group);
+		let hasType = false;
+		for (const { metric, labels } of members) {
+			if (!isSelected(metric.name, metric.count > 0, usedOnly)) continue;
+			if (!hasType) yield `# TYPE ${family} histogram\n`;
+			hasType = true;
+			yield formatHistogram(family, labels, metric);
+		}
+		yield "";
+	}
 }
 
 /** The Prometheus text of metrics with labels only, for processes without dotted names. */
 export function formatLabelledMetrics(metrics: readonly LabelledMetric[]): string {
-	return metrics.map((metric) => formatLabelled(metric, {})).join("");
+	return metrics.flatMap((metric) => [...formatLabelled(metric, {})]).join("");
 }
 
 /** Whether a statistic is wanted by a scrape. */
@@ -92,19 +149,18 @@ export function isSelected(name: string, used: boolean, selection: StatsSelectio
 	return selection.filter === undefined || selection.filter.test(name) !== (selection.invertFilter === true);
 }
 
-function formatLabelled(metric: LabelledMetric, selection: StatsSelection): string {
-	if (!isSelected(metric.name, true, selection)) return "";
+function* formatLabelled(metric: LabelledMetric, selection: StatsSelection): Generator<string> {
+	if (!isSelected(metric.name, true, selection)) return;
 	const series = metric.series();
-	if (series.length === 0) return "";
-	const help =
-		metric.help === "" ? "" : `# HELP ${metric.name} ${metric.help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`;
-	const lines = series.map((one) => {
+	if (series.length === 0) return;
+	const help = metric.help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n");
+	yield `${help === "" ? "" : `# HELP ${metric.name} ${help}\n`}# TYPE ${metric.name} ${metric.type}\n`;
+	for (const one of series) {
 		const labels = formatLabels(one.labels);
-		return "histogram" in one
+		yield "histogram" in one
 			? formatHistogram(metric.name, labels, one.histogram)
 			: `${metric.name}{${labels}} ${formatValue(one.value)}\n`;
-	});
-	return `${help}# TYPE ${metric.name} ${metric.type}\n${lines.join("")}`;
+	}
 }
 
 function formatHistogram(family: string, labels: string, histogram: Histogram): string {
@@ -139,14 +195,4 @@ function escapeLabelValue(value: string): string {
 
 function formatValue(value: number): string {
 	return Number.isFinite(value) ? String(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
-}
-
-function addTo<T>(groups: Map<string, T[]>, key: string, item: T): void {
-	const group = groups.get(key);
-	if (group === undefined) groups.set(key, [item]);
-	else group.push(item);
-}
-
-function sorted<T>(groups: Map<string, T>): [string, T][] {
-	return [...groups].sort(([left], [right]) => (left < right ? -1 : 1));
 }

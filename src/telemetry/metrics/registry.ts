@@ -21,7 +21,7 @@ export interface MetricsRegistry {
 	readonly root: StatsScope;
 	/** A scope at the root, e.g. `cluster.backend`. */
 	scope(name: string): StatsScope;
-	/** All statistics with dotted names, in the order of their names. */
+	/** All statistics with dotted names, in the order of their names; the same array until one comes or goes. */
 	counters(): readonly Counter[];
 	gauges(): readonly Gauge[];
 	texts(): readonly TextReadout[];
@@ -47,55 +47,87 @@ export interface MetricsRegistryOptions {
 
 type Metric = Counter | Gauge | TextReadout | Histogram;
 
-interface Entry {
-	readonly metric: Metric;
-	users: number;
+/** All metrics of one kind: how many scopes use each, and their order, made when it is asked for. */
+class Shelf<M extends Metric> {
+	readonly #metrics = new Map<string, M>();
+	/** Scopes beyond the first that use a metric: most have one. */
+	readonly #furtherUsers = new Map<M, number>();
+	#sorted: readonly M[] | undefined;
+
+	get(name: string): M | undefined {
+		return this.#metrics.get(name);
+	}
+
+	add(metric: M): void {
+		this.#metrics.set(metric.name, metric);
+		this.#sorted = undefined;
+	}
+
+	share(metric: M): void {
+		this.#furtherUsers.set(metric, (this.#furtherUsers.get(metric) ?? 0) + 1);
+	}
+
+	release(metric: M): void {
+		const further = this.#furtherUsers.get(metric);
+		if (further !== undefined) {
+			if (further > 1) this.#furtherUsers.set(metric, further - 1);
+			else this.#furtherUsers.delete(metric);
+			return;
+		}
+		this.#metrics.delete(metric.name);
+		this.#sorted = undefined;
+	}
+
+	/** The same array until a metric comes or goes. */
+	list(): readonly M[] {
+		this.#sorted ??= [...this.#metrics.values()].sort((left, right) => compareText(left.name, right.name));
+		return this.#sorted;
+	}
 }
 
 /** Creates an empty registry. */
 export function createMetricsRegistry(options: MetricsRegistryOptions = {}): MetricsRegistry {
 	const bucketRules = options.histogramBuckets ?? [];
-	const entries = {
-		counter: new Map<string, Entry>(),
-		gauge: new Map<string, Entry>(),
-		text: new Map<string, Entry>(),
-		histogram: new Map<string, Entry>(),
+	const shelves = {
+		counter: new Shelf<Counter>(),
+		gauge: new Shelf<Gauge>(),
+		text: new Shelf<TextReadout>(),
+		histogram: new Shelf<Histogram>(),
 	};
 	const labelled = new Set<LabelledMetric>();
-	const make = (kind: Metric["kind"], name: string): Metric => {
-		switch (kind) {
-			case "counter":
-				return { kind, name, value: 0 };
-			case "gauge":
-				return { kind, name, value: 0 };
-			case "text":
-				return { kind, name, value: "" };
-			case "histogram":
-				return new Histogram(name, bucketRules.find((rule) => rule.matches(name))?.buckets ?? defaultBuckets);
-		}
+	const make = {
+		counter: (name: string): Counter => ({ kind: "counter", name, value: 0 }),
+		gauge: (name: string): Gauge => ({ kind: "gauge", name, value: 0 }),
+		text: (name: string): TextReadout => ({ kind: "text", name, value: "" }),
+		histogram: (name: string): Histogram =>
+			new Histogram(name, bucketRules.find((rule) => rule.matches(name))?.buckets ?? defaultBuckets),
 	};
-	const acquire = (kind: Metric["kind"], name: string, owned: Map<string, Entry>): Metric => {
-		const ownedKey = `${kind} ${name}`;
-		const mine = owned.get(ownedKey);
-		if (mine !== undefined) return mine.metric;
-		let entry = entries[kind].get(name);
-		if (entry === undefined) {
-			entry = { metric: make(kind, name), users: 0 };
-			entries[kind].set(name, entry);
+	const acquire = <M extends Metric>(
+		shelf: Shelf<M>,
+		create: (name: string) => M,
+		name: string,
+		owned: Set<Metric>,
+	): M => {
+		let metric = shelf.get(name);
+		if (metric === undefined) {
+			metric = create(name);
+			shelf.add(metric);
+			owned.add(metric);
+		} else if (!owned.has(metric)) {
+			owned.add(metric);
+			shelf.share(metric);
 		}
-		entry.users++;
-		owned.set(ownedKey, entry);
-		return entry.metric;
+		return metric;
 	};
 	const createScope = (prefix: string, parent: Set<StatsScope> | undefined): StatsScope => {
-		const owned = new Map<string, Entry>();
+		const owned = new Set<Metric>();
 		const children = new Set<StatsScope>();
 		const self: StatsScope = {
 			prefix,
-			counter: (name) => acquire("counter", prefix + name, owned) as Counter,
-			gauge: (name) => acquire("gauge", prefix + name, owned) as Gauge,
-			text: (name) => acquire("text", prefix + name, owned) as TextReadout,
-			histogram: (name) => acquire("histogram", prefix + name, owned) as Histogram,
+			counter: (name) => acquire(shelves.counter, make.counter, prefix + name, owned),
+			gauge: (name) => acquire(shelves.gauge, make.gauge, prefix + name, owned),
+			text: (name) => acquire(shelves.text, make.text, prefix + name, owned),
+			histogram: (name) => acquire(shelves.histogram, make.histogram, prefix + name, owned),
 			scope(name) {
 				const child = createScope(`${prefix}${sanitizeStatName(name)}.`, children);
 				children.add(child);
@@ -104,34 +136,30 @@ export function createMetricsRegistry(options: MetricsRegistryOptions = {}): Met
 			close() {
 				for (const child of [...children]) child.close();
 				parent?.delete(self);
-				for (const entry of owned.values()) {
-					if (--entry.users === 0) entries[entry.metric.kind].delete(entry.metric.name);
-				}
+				for (const metric of owned) (shelves[metric.kind] as Shelf<Metric>).release(metric);
 				owned.clear();
 			},
 		};
 		return self;
 	};
-	const list = (kind: Metric["kind"]): Metric[] =>
-		[...entries[kind].values()].map((entry) => entry.metric).sort((left, right) => compareText(left.name, right.name));
 	const root = createScope("", undefined);
 	return {
 		root,
 		scope: root.scope,
-		counters: () => list("counter") as Counter[],
-		gauges: () => list("gauge") as Gauge[],
-		texts: () => list("text") as TextReadout[],
-		histograms: () => list("histogram") as Histogram[],
+		counters: () => shelves.counter.list(),
+		gauges: () => shelves.gauge.list(),
+		texts: () => shelves.text.list(),
+		histograms: () => shelves.histogram.list(),
 		labelled: () => [...labelled].sort((left, right) => compareText(left.name, right.name)),
 		addLabelled(metric) {
 			labelled.add(metric);
 			return () => void labelled.delete(metric);
 		},
 		resetCounters() {
-			for (const { metric } of entries.counter.values()) (metric as Counter).value = 0;
+			for (const counter of shelves.counter.list()) counter.value = 0;
 		},
 		flushHistograms() {
-			for (const { metric } of entries.histogram.values()) (metric as Histogram).flush();
+			for (const histogram of shelves.histogram.list()) histogram.flush();
 		},
 	};
 }

@@ -25,35 +25,41 @@ export interface TagExtractorOptions {
 }
 
 /** `regex` marks the text to cut as its first group and the value as the second; `tokens` marks one part of the name by `$`
- *  (`*` is any part, `**` any number of parts). `except` is a value that is no tag. */
+ *  (`*` is any part, `**` any number of parts). A name without `needle` does not match: cheaper
+ *  to see than the pattern. `except` is a value that is no tag. */
 type DefaultRule =
-	| { readonly tag: string; readonly regex: RegExp; readonly except?: string }
+	| { readonly tag: string; readonly regex: RegExp; readonly needle: string; readonly except?: string }
 	| { readonly tag: string; readonly tokens: readonly string[] };
 
 const address = "(?:(?:\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}|\\[[a-fA-F_\\d]+\\])_\\d+)";
 const part = "[^.]+";
 const listenerOrCluster = "(?:listener|cluster)\\..*?";
-const byRegex = (tag: string, regex: string, except?: string): DefaultRule =>
-	except === undefined ? { tag, regex: new RegExp(regex, "d") } : { tag, regex: new RegExp(regex, "d"), except };
+const byRegex = (tag: string, needle: string, regex: string, except = ""): DefaultRule => ({
+	tag,
+	needle,
+	except,
+	regex: new RegExp(regex, "d"),
+});
 const byTokens = (tag: string, tokens: string): DefaultRule => ({ tag, tokens: tokens.split(".") });
 
 /** Envoy's rules in the order in which they add tags: regular expressions before tokens. */
 const defaultRules: readonly DefaultRule[] = [
-	byRegex("envoy.response_code", "_rq(_(\\d{3}))$"),
-	byRegex("envoy.response_code_class", "_rq_((\\d))xx$"),
-	byRegex("envoy.ssl_cipher", "^listener\\..*?\\.ssl\\.ciphers(\\.([\\w-]+))$"),
-	byRegex("envoy.ssl_curve", `^${listenerOrCluster}\\.ssl\\.curves(\\.([\\w-]+))$`),
-	byRegex("envoy.ssl_sigalg", `^${listenerOrCluster}\\.ssl\\.sigalgs(\\.([\\w-]+))$`),
-	byRegex("envoy.ssl_version", `^${listenerOrCluster}\\.ssl\\.versions(\\.(TLSv\\d\\.\\d))$`),
-	byRegex("envoy.tls_certificate", `^${listenerOrCluster}\\.ssl\\.certificate\\.((.*?)\\.)[^.]+$`),
-	byRegex("cipher_suite", `^cluster\\.${part}\\.ssl\\.ciphers(\\.([\\w-]+))$`),
-	byRegex("envoy.http_conn_manager_prefix", `^listener\\..*?\\.http\\.((${part})\\.)`),
+	byRegex("envoy.response_code", "_rq_", "_rq(_(\\d{3}))$"),
+	byRegex("envoy.response_code_class", "_rq_", "_rq_((\\d))xx$"),
+	byRegex("envoy.ssl_cipher", ".ssl.ciphers.", "^listener\\..*?\\.ssl\\.ciphers(\\.([\\w-]+))$"),
+	byRegex("envoy.ssl_curve", ".ssl.curves.", `^${listenerOrCluster}\\.ssl\\.curves(\\.([\\w-]+))$`),
+	byRegex("envoy.ssl_sigalg", ".ssl.sigalgs.", `^${listenerOrCluster}\\.ssl\\.sigalgs(\\.([\\w-]+))$`),
+	byRegex("envoy.ssl_version", ".ssl.versions.", `^${listenerOrCluster}\\.ssl\\.versions(\\.(TLSv\\d\\.\\d))$`),
+	byRegex("envoy.tls_certificate", ".ssl.certificate.", `^${listenerOrCluster}\\.ssl\\.certificate\\.((.*?)\\.)[^.]+$`),
+	byRegex("cipher_suite", ".ssl.ciphers.", `^cluster\\.${part}\\.ssl\\.ciphers(\\.([\\w-]+))$`),
+	byRegex("envoy.http_conn_manager_prefix", ".http.", `^listener\\..*?\\.http\\.((${part})\\.)`),
 	byRegex(
 		"envoy.worker_id",
+		"worker_",
 		`^(?:listener\\.(?:${address}|${part})\\.|server\\.|listener_manager\\.|thread_local_cluster_manager\\.)worker_((\\d+)\\.)`,
 	),
-	byRegex("envoy.listener_address", `^listener\\.((${address}|${part})\\.)`, "admin"),
-	byRegex("envoy.rds_route_config", `^http\\.${part}\\.rds\\.(([\\w.-]+)\\.)\\w+?$`),
+	byRegex("envoy.listener_address", "listener.", `^listener\\.((${address}|${part})\\.)`, "admin"),
+	byRegex("envoy.rds_route_config", ".rds.", `^http\\.${part}\\.rds\\.(([\\w.-]+)\\.)\\w+?$`),
 	byTokens("envoy.grpc_bridge_method", "cluster.*.grpc.*.$.**"),
 	byTokens("envoy.http_user_agent", "http.*.user_agent.$.**"),
 	byTokens("envoy.virtual_cluster", "vhost.*.vcluster.$.**"),
@@ -86,6 +92,7 @@ export function createTagExtractor(options: TagExtractorOptions = {}): (statName
 		.filter((rule) => rule.regex !== undefined)
 		.map(
 			(rule): DefaultRule => ({
+				needle: "",
 				tag: rule.name,
 				regex: new RegExp(rule.regex!.source, `${rule.regex!.flags.replace(/[dgy]/g, "")}d`),
 			}),
@@ -107,7 +114,7 @@ function extract(statName: string, rules: readonly DefaultRule[], fixed: readonl
 	const parts = statName.split(".");
 	for (const rule of rules) {
 		if (tags.some(([name]) => name === rule.tag)) continue;
-		const cut = "regex" in rule ? cutByRegex(statName, rule.regex) : cutByTokens(parts, rule.tokens);
+		const cut = "regex" in rule ? cutByRegex(statName, rule.regex, rule.needle) : cutByTokens(parts, rule.tokens);
 		if (cut === undefined || ("regex" in rule && cut.value === rule.except)) continue;
 		tags.push([rule.tag, cut.value]);
 		cuts.push(cut);
@@ -123,7 +130,8 @@ function extract(statName: string, rules: readonly DefaultRule[], fixed: readonl
 	return { name: name + statName.slice(position), tags };
 }
 
-function cutByRegex(statName: string, regex: RegExp): Cut | undefined {
+function cutByRegex(statName: string, regex: RegExp, needle: string): Cut | undefined {
+	if (!statName.includes(needle)) return undefined;
 	const match = regex.exec(statName);
 	const removed = match?.indices?.[1];
 	if (match === null || removed === undefined) return undefined;
