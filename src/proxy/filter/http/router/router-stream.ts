@@ -1,4 +1,4 @@
-import { type HeaderList, type Millis, setHeader } from "../../../../core/index.ts";
+import type { HeaderList, Millis } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
 import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
@@ -16,16 +16,24 @@ import type { Host } from "../../../cluster/index.ts";
 import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
+import type { Attempt, AttemptConnection } from "./attempt.ts";
 import { RequestBody } from "./request-body.ts";
 import { formatRequest } from "./request-text.ts";
 import { ResponseAccounting } from "./response-accounting.ts";
+import { decorateResponse } from "./response-decoration.ts";
 import { formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
 import { RetryController } from "./retry-controller.ts";
 import type { RouterFilter } from "./router-filter.ts";
-import { type RequestTimeouts, resolveMaxDuration, resolveTimeouts } from "./timeouts.ts";
+import {
+	announceTimeout,
+	type RequestTimeouts,
+	resolveMaxDuration,
+	resolveTimeouts,
+	updateExpectedTimeout,
+} from "./timeouts.ts";
+import { TunnelAttempt } from "./tunnel-attempt.ts";
 import { UpstreamAttempt } from "./upstream-attempt.ts";
 
-const expectedName = "x-envoy-expected-rq-timeout-ms";
 const never = Number.POSITIVE_INFINITY;
 
 /** The router's part of one request: picks cluster and host, sends, retries, times out, and hands the response back. */
@@ -38,7 +46,7 @@ export class RouterStream implements BalancerContext<Host> {
 	attemptedPriorities: readonly number[] | undefined = undefined;
 	#action: ForwardAction | undefined;
 	#upstream: UpstreamCluster | undefined;
-	#attempt: UpstreamAttempt | undefined;
+	#attempt: Attempt | undefined;
 	#body: RequestBody | undefined;
 	#retries: RetryController | undefined;
 	#timeouts: RequestTimeouts | undefined;
@@ -152,7 +160,22 @@ export class RouterStream implements BalancerContext<Host> {
 		if (timeouts.perTryMs > 0 || timeouts.perTryIdleMs > 0) this.stream.downstream.armDeadline();
 	}
 
-	onAttemptFailed(attempt: UpstreamAttempt, reason: ResetReason, detail: string): void {
+	/** The tunnel of a CONNECT is there: the answer is ours. */
+	onTunnelReady(attempt: Attempt, connection: AttemptConnection): void {
+		const { record, route } = this.stream;
+		record.upstreamConnectionId = connection.id;
+		record.upstreamConnection = connection;
+		record.responseCodeDetails = "via_upstream";
+		this.#endsAt = never;
+		const head = new PassResponseHead([], 200, -1);
+		this.#accounting!.count(200, attempt.host);
+		if (route !== undefined) route.responseHeaders.apply(head.headers, record);
+		this.stream.sendHead(head, false);
+		this.#sendKept(attempt, connection, this.#body!);
+		this.onResponseTurnEnd();
+	}
+
+	onAttemptFailed(attempt: Attempt, reason: ResetReason, detail: string): void {
 		if (this.#isOver || this.#attempt !== attempt) return;
 		const { cluster } = this.#upstream!;
 		this.stream.record.upstreamTransportFailureReason = detail;
@@ -194,9 +217,9 @@ export class RouterStream implements BalancerContext<Host> {
 		}
 	}
 
-	onResponse(attempt: UpstreamAttempt, connection: ClientConnection, endStream: boolean): void {
+	onResponse(attempt: Attempt, connection: ClientConnection, endStream: boolean): void {
 		const { stream } = this;
-		const { record, route } = stream;
+		const { record } = stream;
 		const { parser } = connection;
 		const now = stream.now();
 		const { status } = parser;
@@ -214,20 +237,11 @@ export class RouterStream implements BalancerContext<Host> {
 		else attempt.host.stats.rq_success.value++;
 		attempt.tryEndsAt = never;
 		const elapsed = this.#requestEndedAt === never ? now - record.startedAt : now - this.#requestEndedAt;
-		if (this.#filter.sendsEnvoyHeaders && this.#requestEndedAt !== never) {
-			const text = String(Math.max(0, Math.floor(elapsed)));
-			if (head.mayHaveExtensions) setHeader(head.headers, "x-envoy-upstream-service-time", text);
-			else head.add("x-envoy-upstream-service-time", text);
-		}
 		this.#accounting!.count(status, attempt.host);
-		if (this.#requestEndedAt !== never) this.#accounting!.recordTime(elapsed);
-		if (route?.includeAttemptCountInResponse) head.set("x-envoy-attempt-count", String(record.attemptCount));
-		if (this.#cookies !== undefined) for (const cookie of this.#cookies) head.headers.push("set-cookie", cookie);
-		if (route !== undefined && !route.responseHeaders.isEmpty) {
-			record.responseHead = head;
-			record.responseCode = status;
-			route.responseHeaders.apply(head.headers, record);
-		}
+		const hasEnded = this.#requestEndedAt !== never;
+		if (hasEnded) this.#accounting!.recordTime(elapsed);
+		const serviceTimeMs = hasEnded && this.#filter.sendsEnvoyHeaders ? elapsed : undefined;
+		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#cookies });
 		record.responseCodeDetails = "via_upstream";
 		if (status === 101 && this.request.upgrade !== undefined) {
 			head.upgrade = parser.headers.upgrade ?? this.request.upgrade;
@@ -239,7 +253,7 @@ export class RouterStream implements BalancerContext<Host> {
 		stream.sendHead(head, endStream);
 	}
 
-	onResponseBody(attempt: UpstreamAttempt, view: Buffer, last: boolean): void {
+	onResponseBody(attempt: Attempt, view: Buffer, last: boolean): void {
 		if (this.#attempt !== attempt || this.#isOver) return;
 		if (last) this.stream.record.upstreamLastReceivedAt = this.stream.now();
 		if (!this.stream.sendBody(view, last, false) && !last && !this.#pausedUpstream) {
@@ -249,7 +263,7 @@ export class RouterStream implements BalancerContext<Host> {
 		}
 	}
 
-	onResponseTrailers(attempt: UpstreamAttempt, trailers: HeaderList): void {
+	onResponseTrailers(attempt: Attempt, trailers: HeaderList): void {
 		if (this.#attempt !== attempt || this.#isOver) return;
 		this.stream.sendTrailers(trailers);
 	}
@@ -360,27 +374,14 @@ export class RouterStream implements BalancerContext<Host> {
 
 	/** Headers that tell the upstream how long it has. */
 	#prepareTimeouts(action: ForwardAction, request: PassRequestHead): void {
-		const { globalMs, perTryMs } = this.#timeouts!;
 		if (request.mayHaveExtensions) {
 			if (request.get("x-envoy-upstream-rq-timeout-alt-response") !== undefined) this.#timeoutStatus = 204;
 		}
-		const expected = perTryMs > 0 ? perTryMs : globalMs;
-		if (expected > 0 && this.#filter.sendsEnvoyHeaders) {
-			if (request.mayHaveExtensions) request.set(expectedName, String(expected));
-			else request.add(expectedName, String(expected));
-		}
+		if (this.#filter.sendsEnvoyHeaders) announceTimeout(request, this.#timeouts!);
 		const maxDurationMs = resolveMaxDuration(action, request);
 		if (action.idleTimeoutMs !== undefined || maxDurationMs !== undefined) {
 			this.stream.setLimits(action.idleTimeoutMs, maxDurationMs);
 		}
-	}
-
-	/** What a retry has left of the route's timeout is what the upstream is told. */
-	#updateExpectedTimeout(): void {
-		const { globalMs, perTryMs } = this.#timeouts!;
-		if (globalMs === 0 || !this.#filter.sendsEnvoyHeaders) return;
-		const left = Math.max(1, Math.ceil(globalMs - (this.stream.now() - this.#requestEndedAt)));
-		this.request.set(expectedName, String(perTryMs > 0 ? Math.min(perTryMs, left) : left));
 	}
 
 	#chooseHost(): Host | undefined {
@@ -395,8 +396,12 @@ export class RouterStream implements BalancerContext<Host> {
 
 	#begin(host: Host): void {
 		const { record, route, request } = this.stream;
-		const pool = this.#upstream!.poolFor(host, this.#action!.priority, this.#upstream!.serverNameOf(request));
-		const attempt = new UpstreamAttempt(this, host, pool);
+		const upstream = this.#upstream!;
+		const { priority, upgrades } = this.#action!;
+		const isTunnel = request.upgrade === "CONNECT" && upgrades.get("connect")?.connect !== undefined;
+		const attempt = isTunnel
+			? new TunnelAttempt(this, host, upstream)
+			: new UpstreamAttempt(this, host, upstream.poolFor(host, priority, upstream.serverNameOf(request)));
 		this.#attempt = attempt;
 		this.#retries?.noteHost(host);
 		record.attemptCount++;
@@ -411,23 +416,24 @@ export class RouterStream implements BalancerContext<Host> {
 	}
 
 	/** Tries once more, after the back-off. `head` is the response that is dropped. */
-	#retry(failed: UpstreamAttempt, head: PassResponseHead | undefined): void {
+	#retry(failed: Attempt, head: PassResponseHead | undefined): void {
 		this.#attempt = undefined;
 		failed.drop();
 		this.#retries!.schedule(head, () => {
 			if (this.#isOver) return;
-			this.#updateExpectedTimeout();
+			if (this.#filter.sendsEnvoyHeaders)
+				updateExpectedTimeout(this.request, this.#timeouts!, this.stream.now() - this.#requestEndedAt);
 			const host = this.#chooseHost();
 			if (host !== undefined) this.#begin(host);
 		});
 	}
 
-	#sendable(): ClientConnection | undefined {
+	#sendable(): AttemptConnection | undefined {
 		const attempt = this.#attempt;
 		return attempt === undefined || attempt.isOver ? undefined : attempt.connection;
 	}
 
-	#sendKept(attempt: UpstreamAttempt, connection: ClientConnection, body: RequestBody): void {
+	#sendKept(attempt: Attempt, connection: AttemptConnection, body: RequestBody): void {
 		const { chunks } = body;
 		for (let index = 0; index < chunks.length; index++) {
 			const last = index === chunks.length - 1 && body.isComplete && body.trailers === undefined;
@@ -454,7 +460,7 @@ export class RouterStream implements BalancerContext<Host> {
 		}
 	}
 
-	#failTry(attempt: UpstreamAttempt, details: string, flag: number): void {
+	#failTry(attempt: Attempt, details: string, flag: number): void {
 		attempt.tryEndsAt = attempt.tryIdleAt = never;
 		if (!this.stream.responseStarted && this.#canRetry() && this.#retries!.retriesTimeout()) {
 			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
@@ -465,7 +471,7 @@ export class RouterStream implements BalancerContext<Host> {
 		this.#failTimeout(attempt, details, flag, 504);
 	}
 
-	#failTimeout(attempt: UpstreamAttempt | undefined, details: string, flag: number, status: number): void {
+	#failTimeout(attempt: Attempt | undefined, details: string, flag: number, status: number): void {
 		if (attempt !== undefined && !attempt.responded) {
 			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
 			attempt.host.stats.rq_timeout.value++;

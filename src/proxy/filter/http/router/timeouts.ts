@@ -29,6 +29,24 @@ export function resolveTimeouts(
 	return { globalMs, perTryMs, perTryIdleMs };
 }
 
+const expectedName = "x-envoy-expected-rq-timeout-ms";
+
+/** Tells the upstream how long it has. */
+export function announceTimeout(request: PassRequestHead, { globalMs, perTryMs }: RequestTimeouts): void {
+	const expectedMs = perTryMs > 0 ? perTryMs : globalMs;
+	if (expectedMs === 0) return;
+	if (request.mayHaveExtensions) request.set(expectedName, String(expectedMs));
+	else request.add(expectedName, String(expectedMs));
+}
+
+/** Tells the upstream of a retry what is left. */
+export function updateExpectedTimeout(request: PassRequestHead, timeouts: RequestTimeouts, elapsedMs: number): void {
+	const { globalMs, perTryMs } = timeouts;
+	if (globalMs === 0) return;
+	const leftMs = Math.max(1, Math.ceil(globalMs - elapsedMs));
+	request.set(expectedName, String(perTryMs > 0 ? Math.min(perTryMs, leftMs) : leftMs));
+}
+
 function takeNumber(headers: string[], name: string, removes: boolean): number | undefined {
 	const text = getHeader(headers, name);
 	if (text === undefined) return undefined;

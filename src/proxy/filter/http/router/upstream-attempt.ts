@@ -8,12 +8,13 @@ import type {
 	ResetReason,
 	ResponseReceiver,
 } from "../../../connection-pool/index.ts";
+import type { Attempt } from "./attempt.ts";
 import type { RouterStream } from "./router-stream.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
 /** One try to get a response from one host. */
-export class UpstreamAttempt implements PoolWaiter, ResponseReceiver {
+export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	readonly router: RouterStream;
 	readonly host: Host;
 	readonly pool: Http1Pool;
