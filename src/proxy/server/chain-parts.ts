@@ -1,8 +1,10 @@
+import type { StreamInfo } from "../../engine/format/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
+import { createIstioTcpConnection } from "../filter/http/istio-stats/index.ts";
 import { HttpConnectionManager } from "../filter/network/http-connection-manager/index.ts";
 import type { NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import { createNetworkRbac } from "../filter/network/rbac/index.ts";
-import { TcpProxy } from "../filter/network/tcp-proxy/index.ts";
+import { type TcpObservation, TcpProxy } from "../filter/network/tcp-proxy/index.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
 import type { FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
@@ -23,6 +25,7 @@ export function createChainParts(
 			? createDownstreamTls(transportSocket.tls, secrets, createTlsStats(stats.scope, "server"))
 			: undefined;
 	const gates: NetworkGate[] = [];
+	const observers: ((stream: StreamInfo) => TcpObservation)[] = [];
 	let terminal: TerminalFilter = closeAtOnce;
 	for (const filter of chain.filters) {
 		switch (filter.kind) {
@@ -32,13 +35,18 @@ export function createChainParts(
 				gates.push(createNetworkRbac(filter.config, createRbacStats(scope), context.clock));
 				break;
 			}
+			case "istio-stats": {
+				const { reporter } = filter.config;
+				observers.push((stream) => createIstioTcpConnection(reporter, context.istioMetrics(), stream));
+				break;
+			}
 			case "tcp-proxy":
 				terminal = new TcpProxy(filter.config, {
 					clock: context.clock,
 					random: context.random,
 					stats: createTcpProxyStats(context.stats, filter.config.statPrefix),
 					accessLogs: filter.config.accessLogs.map((log) => context.createAccessLog(log)),
-					observers: [],
+					observers,
 					getCluster: (name) => context.getCluster(name)?.cluster,
 					upstreamTlsOf: (cluster, host) => context.upstreamTlsOf(cluster, host),
 				});

@@ -3,7 +3,6 @@ import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
 import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
 import {
-	computeRedirect,
 	type ForwardAction,
 	hashRequest,
 	prepareRequest,
@@ -17,6 +16,7 @@ import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../co
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt, AttemptConnection } from "./attempt.ts";
+import { answerLocally } from "./local-answer.ts";
 import { RequestBody } from "./request-body.ts";
 import { formatRequest } from "./request-text.ts";
 import { ResponseAccounting } from "./response-accounting.ts";
@@ -76,32 +76,8 @@ export class RouterStream implements BalancerContext<Host> {
 	// --- the request
 
 	start(endStream: boolean): void {
-		const { stats } = this.#filter;
-		const { route } = this.stream;
-		stats.rq_total.value++;
-		if (route === undefined) {
-			stats.no_route.value++;
-			this.#reply(404, "", "route_not_found", ResponseFlag.noRouteFound, false);
-			return;
-		}
-		const { action } = route;
-		switch (action.kind) {
-			case "forward":
-				this.#forward(route, action, endStream);
-				return;
-			case "redirect": {
-				stats.rq_redirect.value++;
-				const location = computeRedirect(action, this.request, { insertOriginalPath: this.#filter.sendsEnvoyHeaders });
-				this.#reply(action.status, "", "direct_response", 0, true, ["location", location]);
-				return;
-			}
-			case "direct-response":
-				stats.rq_direct_response.value++;
-				this.#reply(action.status, Buffer.from(action.body).toString("utf8"), "direct_response", 0, true);
-				return;
-			default:
-				this.#reply(404, "", "route_not_found", ResponseFlag.noRouteFound, false);
-		}
+		const action = answerLocally(this.stream, this.#filter);
+		if (action !== undefined) this.#forward(this.stream.route!, action, endStream);
 	}
 
 	onRequestBody(view: Buffer, last: boolean): void {
@@ -241,8 +217,8 @@ export class RouterStream implements BalancerContext<Host> {
 		const hasEnded = this.#requestEndedAt !== never;
 		if (hasEnded) this.#accounting!.recordTime(elapsed);
 		const serviceTimeMs = hasEnded && this.#filter.sendsEnvoyHeaders ? elapsed : undefined;
-		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#cookies });
 		record.responseCodeDetails = "via_upstream";
+		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#cookies });
 		if (status === 101 && this.request.upgrade !== undefined) {
 			head.upgrade = parser.headers.upgrade ?? this.request.upgrade;
 			this.#endsAt = never;

@@ -223,6 +223,8 @@ export class HttpStream implements FilterStream {
 			if (this.route.includeAttemptCountInResponse && record.attemptCount > 0) {
 				head.set("x-envoy-attempt-count", String(record.attemptCount));
 			}
+			// Envoy runs these before the answer has a code.
+			record.responseCode = 0;
 			this.route.responseHeaders.apply(head.headers, record);
 		}
 		const endStream = body === "";
