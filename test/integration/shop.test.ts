@@ -106,11 +106,15 @@ test("the shop runs as a mesh", async (t) => {
 		}
 		const scrape = async (name: string): Promise<string> => {
 			const { adminPort } = await mesh.instance(name);
-			return (await fetch(`http://127.0.0.1:${adminPort}/stats/prometheus`)).text();
+			const text = await (await fetch(`http://127.0.0.1:${adminPort}/stats/prometheus`)).text();
+			return text
+				.split("\n")
+				.filter((line) => line.startsWith("istio_requests_total"))
+				.join("\n");
 		};
 		const source = await scrape("web-0");
 		assert.match(source, /istio_requests_total\{[^}]*reporter="source"[^}]*\}/);
-		assert.match(source, /destination_service="reviews\.shop\.svc\.cluster\.local"/);
+		assert.match(source, /destination_service="reviews-v1\.shop\.svc\.cluster\.local"/);
 		const destination = await scrape("orders-0");
 		const denied = destination
 			.split("\n")

@@ -91,7 +91,8 @@ function shakeHands(
 		refuse("connection closed within the TLS handshake");
 	});
 	secured.once("secure", () => {
-		const verdict = verifyHandshake(secured, material.validation, config.requireClientCertificate);
+		const peer = secured.getPeerX509Certificate();
+		const verdict = verifyHandshake(secured, peer, material.validation, config.requireClientCertificate);
 		if (verdict.kind === "refused") {
 			if (verdict.cause === "no-certificate") stats.ssl.fail_verify_no_cert.value++;
 			else if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
@@ -101,7 +102,7 @@ function shakeHands(
 		}
 		if (settled) return;
 		settled = true;
-		const session = createTlsSession(secured, verdict.kind === "verified");
+		const session = createTlsSession(secured, peer, verdict.kind === "verified");
 		stats.ssl.handshake.value++;
 		if (secured.isSessionReused()) stats.ssl.session_reused.value++;
 		if (wantsCertificate && session.peer === undefined) stats.ssl.no_certificate.value++;

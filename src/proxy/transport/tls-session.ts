@@ -4,8 +4,12 @@ import type { TlsCertificate, TlsSession } from "../../engine/format/index.ts";
 import { readSubjectAltNames, type SubjectAltName } from "../secret/index.ts";
 
 /** The facts of a finished handshake. Certificates are taken apart only when a format or matcher asks. */
-export function createTlsSession(socket: TLSSocket, peerVerified: boolean): TlsSession {
-	return new SocketTlsSession(socket, peerVerified);
+export function createTlsSession(
+	socket: TLSSocket,
+	peer: X509Certificate | undefined,
+	peerVerified: boolean,
+): TlsSession {
+	return new SocketTlsSession(socket, peer, peerVerified);
 }
 
 class SocketTlsSession implements TlsSession {
@@ -19,14 +23,14 @@ class SocketTlsSession implements TlsSession {
 	#peer: TlsCertificate | undefined;
 	#local: TlsCertificate | undefined;
 
-	constructor(socket: TLSSocket, peerVerified: boolean) {
+	constructor(socket: TLSSocket, peer: X509Certificate | undefined, peerVerified: boolean) {
 		const serverName = (socket as { servername?: string | false }).servername;
 		this.version = socket.getProtocol() ?? "";
 		this.cipher = socket.getCipher()?.name ?? "";
 		this.serverName = typeof serverName === "string" ? serverName : "";
 		this.alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : "";
 		this.peerVerified = peerVerified;
-		this.#peerX509 = socket.getPeerX509Certificate();
+		this.#peerX509 = peer;
 		this.#localX509 = socket.getX509Certificate();
 	}
 

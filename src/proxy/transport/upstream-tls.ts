@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
@@ -34,15 +35,14 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 	const ready = new WeakMap<Socket, () => void>();
 	const sessions = new WeakMap<Socket, TlsSession>();
 	/** The newest session of each server name, for the context it was made with. */
-	const tickets = new Map<string, { readonly context: SecureContext; readonly session: Buffer }>();
+	const tickets = new Map<string, Ticket>();
 
 	function connectSocket(options: ConnectionOptions, serverName: string | undefined): TLSSocket {
 		const material = source.get();
 		if (material === undefined) stats.socketFactory.upstream_context_secrets_not_ready.value++;
 		const name = config.sni !== "" ? config.sni : config.autoHostSni ? (serverName ?? "") : "";
 		const ticketKey = `${name} ${options.host ?? ""}`;
-		const ticket = tickets.get(ticketKey);
-		const resumed = material !== undefined && ticket?.context === material.context ? ticket.session : undefined;
+		const ticket = takeTicket(tickets, ticketKey, material?.context);
 		const socket = connect({
 			...options,
 			...(material === undefined ? {} : { secureContext: material.context }),
@@ -51,25 +51,33 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 			rejectUnauthorized: false,
 			checkServerIdentity: () => undefined,
 			...(config.alpnProtocols.length > 0 ? { ALPNProtocols: [...config.alpnProtocols] } : {}),
-			...(resumed === undefined ? {} : { session: resumed }),
+			...(ticket === undefined ? {} : { session: ticket.session }),
 		});
 		if (material === undefined) {
 			socket.destroy(new Error("TLS_error:|secrets are not there yet"));
 			return socket;
 		}
+		let isSecure = false;
+		let peer: X509Certificate | undefined;
+		let newest: Buffer | undefined;
+		const keepTicket = (): void => {
+			if (newest === undefined || !isSecure) return;
+			if (tickets.size >= maxTickets) tickets.clear();
+			tickets.set(ticketKey, { context: material.context, session: newest, peer });
+		};
 		if (config.maxSessionKeys > 0) {
 			socket.on("session", (session) => {
-				if (tickets.size >= maxTickets) tickets.clear();
-				tickets.set(ticketKey, { context: material.context, session });
+				newest = session;
+				keepTicket();
 			});
 		}
-		let isSecure = false;
 		socket.once("error", () => {
 			if (!isSecure) stats.ssl.connection_error.value++;
 		});
 		socket.once("secureConnect", () => {
-			isSecure = true;
-			const verdict = verifyHandshake(socket, material.validation, material.validation !== undefined);
+			// A resumed handshake carries no certificate: the peer is the one that the ticket was got from.
+			peer = socket.isSessionReused() ? ticket?.peer : socket.getPeerX509Certificate();
+			const verdict = verifyHandshake(socket, peer, material.validation, material.validation !== undefined);
 			if (verdict.kind === "refused") {
 				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
 				else stats.ssl.fail_verify_error.value++;
@@ -77,7 +85,9 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 				socket.destroy(new Error(`TLS_error:|certificate verify failed: ${verdict.reason}`));
 				return;
 			}
-			const session = createTlsSession(socket, verdict.kind === "verified");
+			isSecure = true;
+			keepTicket();
+			const session = createTlsSession(socket, peer, verdict.kind === "verified");
 			stats.ssl.handshake.value++;
 			if (socket.isSessionReused()) stats.ssl.session_reused.value++;
 			stats.recordHandshake({ cipher: session.cipher, version: session.version });
@@ -95,5 +105,23 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 	};
 }
 
+/** A session to resume, and whom it was made with. */
+interface Ticket {
+	readonly context: SecureContext;
+	readonly session: Buffer;
+	readonly peer: X509Certificate | undefined;
+}
+
 /** Server names whose sessions are kept. */
 const maxTickets = 100;
+
+/** A ticket of another context (a rotated secret) or of a peer whose certificate has ended is worth nothing. */
+function takeTicket(tickets: Map<string, Ticket>, key: string, context: SecureContext | undefined): Ticket | undefined {
+	const ticket = tickets.get(key);
+	if (ticket === undefined) return undefined;
+	const isCurrent =
+		ticket.context === context && (ticket.peer === undefined || ticket.peer.validToDate.getTime() > Date.now());
+	if (isCurrent) return ticket;
+	tickets.delete(key);
+	return undefined;
+}

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { forgivesChainError, type ValidationSecret, verifyPeer } from "../secret/index.ts";
 
@@ -16,10 +17,10 @@ interface TlsHandle {
 /** Judges the peer of a finished handshake: its chain by the TLS library's verdict, then pins, names and trust domain. */
 export function verifyHandshake(
 	socket: TLSSocket,
+	certificate: X509Certificate | undefined,
 	validation: ValidationSecret | undefined,
 	requireCertificate: boolean,
 ): PeerVerdict {
-	const certificate = socket.getPeerX509Certificate();
 	if (certificate === undefined) {
 		if (!requireCertificate) return { kind: "unverified" };
 		return { kind: "refused", reason: "peer sent no certificate", cause: "no-certificate" };

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { createTestPki, type TestCertificate, type TestPki } from "../../../test/support/pki.ts";
+import { createMetricsRegistry } from "../../telemetry/index.ts";
+import type { CommonTlsConfig, UpstreamTlsConfig } from "../runtime-config/index.ts";
+import type { CertificateSecret, SecretSource, ValidationSecret } from "../secret/index.ts";
+import { createTlsStats } from "../stats/index.ts";
+import { createDownstreamTls, createUpstreamTls, type UpstreamTls } from "./index.ts";
+
+const common: CommonTlsConfig = {
+	minimumVersion: undefined,
+	maximumVersion: undefined,
+	cipherSuites: [],
+	ecdhCurves: [],
+	certificates: [{ kind: "secret", name: "default", source: undefined }],
+	validation: { kind: "secret", name: "ROOTCA", source: undefined, defaults: undefined },
+	alpnProtocols: [],
+};
+
+const upstreamConfig: UpstreamTlsConfig = {
+	...common,
+	sni: "server.shop",
+	autoHostSni: false,
+	autoSniSanValidation: false,
+	allowRenegotiation: false,
+	maxSessionKeys: 1,
+};
+
+function createSecrets(certificate: TestCertificate, peer: string): SecretSource {
+	const secret: CertificateSecret = {
+		kind: "certificate",
+		name: "default",
+		version: "1",
+		cert: Buffer.from(certificate.certificateChainPem),
+		key: Buffer.from(certificate.privateKeyPem),
+		pfx: undefined,
+		passphrase: undefined,
+	};
+	const validation: ValidationSecret = {
+		kind: "validation",
+		name: "ROOTCA",
+		version: "1",
+		ca: Buffer.from(certificate.bundlePem),
+		systemRoots: false,
+		crl: undefined,
+		subjectAltNames: [{ type: "uri", matcher: { kind: "exact", value: peer, ignoreCase: false } }],
+		spkiHashes: [],
+		certificateHashes: [],
+		allowExpired: false,
+		acceptUntrusted: false,
+		trustDomains: undefined,
+	};
+	return {
+		get: () => undefined,
+		certificate: () => secret,
+		validation: () => validation,
+		onChange: () => () => undefined,
+	};
+}
+
+/** A server that greets whom it accepts, with the identity it saw. */
+async function startServer(t: TestContext, certificate: TestCertificate, client: string): Promise<number> {
+	const tls = createDownstreamTls(
+		{
+			...common,
+			requireClientCertificate: true,
+			requireSni: false,
+			disableStatelessResumption: false,
+			disableStatefulResumption: false,
+			sessionTimeoutMs: undefined,
+			preferClientCiphers: false,
+		},
+		createSecrets(certificate, client),
+		createTlsStats(createMetricsRegistry().root, "server"),
+	);
+	const server = createServer((socket) =>
+		tls.accept(socket, {
+			onSecure: (secured, session) => secured.write(`${session.peer?.uriSans[0]} resumed=${secured.isSessionReused()}`),
+			onRefused: () => undefined,
+		}),
+	);
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	t.after(() => server.close());
+	return (server.address() as AddressInfo).port;
+}
+
+interface Call {
+	readonly greeting: string;
+	readonly peer: string | undefined;
+	readonly error: string;
+}
+
+function call(tls: UpstreamTls, port: number): Promise<Call> {
+	return new Promise((resolve) => {
+		const socket: Socket = tls.connect({ host: "127.0.0.1", port }, undefined);
+		let greeting = "";
+		let error = "";
+		let peer: string | undefined;
+		tls.onReady(socket, () => {
+			peer = tls.sessionOf(socket)?.peer?.uriSans[0];
+		});
+		socket.on("data", (bytes: Buffer) => {
+			greeting += bytes.toString();
+			setImmediate(() => socket.destroy());
+		});
+		socket.on("error", (failure) => {
+			error = failure.message;
+		});
+		socket.on("close", () => resolve({ greeting, peer, error }));
+	});
+}
+
+function createClient(pki: TestPki, expectedPeer: string): UpstreamTls {
+	const secrets = createSecrets(pki.issue(pki.idOf("web")), expectedPeer);
+	return createUpstreamTls(upstreamConfig, secrets, createTlsStats(createMetricsRegistry().root, "client"));
+}
+
+test("a resumed session keeps the identity of the peer it was made with, on both sides", async (t) => {
+	const pki = createTestPki();
+	const server = pki.idOf("server");
+	const port = await startServer(t, pki.issue(server), pki.idOf("web"));
+	const tls = createClient(pki, server);
+	const first = await call(tls, port);
+	assert.deepEqual(first, { greeting: `${pki.idOf("web")} resumed=false`, peer: server, error: "" });
+	const second = await call(tls, port);
+	assert.deepEqual(second, { greeting: `${pki.idOf("web")} resumed=true`, peer: server, error: "" });
+});
+
+test("a peer of another identity, another authority or another time is refused with the reason", async (t) => {
+	const pki = createTestPki();
+	const server = pki.idOf("server");
+	for (const [certificate, reason] of [
+		[pki.issue(pki.idOf("impostor")), /none of its names is accepted/],
+		[pki.foreign(server), /certificate verify failed/],
+		[pki.expired(server), /CERT_HAS_EXPIRED/],
+	] as const) {
+		const port = await startServer(t, { ...certificate, bundlePem: pki.bundlePem }, pki.idOf("web"));
+		const { peer, error } = await call(createClient(pki, server), port);
+		assert.equal(peer, undefined);
+		assert.match(error, reason);
+	}
+});
