@@ -1,4 +1,4 @@
-import { getJoinedHeader } from "../../core/index.ts";
+import { getJoinedHeader, type HeaderList } from "../../core/index.ts";
 import type { RequestHead } from "../format/stream-info.ts";
 import type { JsonValue, Metadata } from "./metadata.ts";
 import type { HeaderMatcher, MetadataMatcher, QueryParameterMatcher, StringMatcher, ValueMatcher } from "./types.ts";
@@ -41,9 +41,43 @@ export function getRequestHeader(request: RequestHead, name: string): string | u
 }
 
 /** Whether a request's header matches. A missing header matches only a presence test, whatever `invert` says, unless it counts as
- *  empty. */
+ *  empty. Of several fields of one name, one that matches is enough. */
 export function matchRequestHeader(matcher: HeaderMatcher, request: RequestHead): boolean {
-	return matchHeaderValue(matcher, getRequestHeader(request, matcher.name));
+	const { name } = matcher;
+	if (name.charCodeAt(0) === 58 /* : */ || name === "host")
+		return matchHeaderValue(matcher, getRequestHeader(request, name));
+	return matchHeaders(matcher, request.headers);
+}
+
+/** {@link matchRequestHeader} for any list of fields. */
+export function matchHeaders(matcher: HeaderMatcher, headers: HeaderList): boolean {
+	const { name } = matcher;
+	let first: string | undefined;
+	for (let index = 0; index < headers.length; index += 2) {
+		if (headers[index] !== name) continue;
+		if (first === undefined) first = headers[index + 1]!;
+		else return matchSeveral(matcher, headers);
+	}
+	return matchHeaderValue(matcher, first);
+}
+
+/** Fields that Envoy's header map keeps as one, joined by `,`. */
+const joinedHeaders: ReadonlySet<string> = new Set(
+	(
+		"accept accept-encoding access-control-request-headers access-control-request-method authorization cache-control connection " +
+		"content-length content-type expect grpc-timeout keep-alive origin pragma proxy-connection referer te transfer-encoding " +
+		"upgrade user-agent via x-forwarded-client-cert x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-request-id"
+	).split(" "),
+);
+
+function matchSeveral(matcher: HeaderMatcher, headers: HeaderList): boolean {
+	const { name, value } = matcher;
+	if (value.kind === "present") return value.present !== matcher.invert;
+	if (joinedHeaders.has(name)) return matchHeaderValue(matcher, getJoinedHeader(headers, name));
+	for (let index = 0; index < headers.length; index += 2) {
+		if (headers[index] === name && testValue(value, headers[index + 1]!)) return !matcher.invert;
+	}
+	return matcher.invert;
 }
 
 /** Whether every matcher of a list takes the request. */
@@ -60,8 +94,11 @@ export function matchHeaderValue(matcher: HeaderMatcher, found: string | undefin
 	if (value.kind === "present") return ((found !== undefined) === value.present) !== matcher.invert;
 	const text = found ?? (matcher.treatMissingAsEmpty ? "" : undefined);
 	if (text === undefined) return false;
-	const matched = value.kind === "string" ? matchString(value.matcher, text) : isInRange(text, value.start, value.end);
-	return matched !== matcher.invert;
+	return testValue(value, text) !== matcher.invert;
+}
+
+function testValue(value: Exclude<HeaderMatcher["value"], { kind: "present" }>, text: string): boolean {
+	return value.kind === "string" ? matchString(value.matcher, text) : isInRange(text, value.start, value.end);
 }
 
 function isInRange(text: string, start: bigint, end: bigint): boolean {

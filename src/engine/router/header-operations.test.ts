@@ -79,7 +79,7 @@ const levels = (wins: boolean) =>
 
 for (const [wins, order] of [
 	[false, ["cluster", "route", "host", "table"]],
-	[true, ["table", "host", "route", "cluster"]],
+	[true, ["cluster", "table", "host", "route"]],
 ] as const) {
 	test(`levels run ${order.join(", ")} when the most specific ${wins ? "wins" : "does not win"}`, () => {
 		const { entry, request, stream } = decide(levels(wins), "GET /", [

@@ -11,8 +11,6 @@ export interface RewriteOptions {
 	readonly insertOriginalPath: boolean;
 }
 
-const keepOriginals: RewriteOptions = { insertOriginalPath: true };
-
 /** The cluster a forward action names for this request; empty when its header is missing. */
 export function resolveClusterName(action: ForwardAction, request: RequestHead): string {
 	return action.cluster.kind === "name"
@@ -28,9 +26,10 @@ export function prepareRequest(
 	stream: StreamInfo,
 	options: RewriteOptions,
 ): void {
-	entry.requestHeaders.apply(request.headers, stream);
-	if (entry.action.kind !== "forward") return;
 	const { action } = entry;
+	if (action.kind === "forward" && action.clusterHost !== "") request.authority = action.clusterHost;
+	if (!entry.requestHeaders.isEmpty) entry.requestHeaders.apply(request.headers, stream);
+	if (action.kind !== "forward") return;
 	rewriteHostByRoute(action, request, options);
 	if (action.pathRewrite === undefined) return;
 	if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-path", request.path);
@@ -38,12 +37,7 @@ export function prepareRequest(
 }
 
 /** Gives the request another host, keeping the old one in `x-forwarded-host` when the route asks for that. */
-export function rewriteHost(
-	action: ForwardAction,
-	request: RequestHead,
-	host: string,
-	options: RewriteOptions = keepOriginals,
-): void {
+export function rewriteHost(action: ForwardAction, request: RequestHead, host: string, options: RewriteOptions): void {
 	if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-host", request.authority);
 	if (action.appendXForwardedHost && request.authority !== "") {
 		const before = getHeader(request.headers, "x-forwarded-host");

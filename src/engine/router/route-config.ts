@@ -10,7 +10,8 @@ export interface RouteTableConfig {
 	readonly virtualHosts: readonly VirtualHostConfig[];
 	readonly ignorePortInHostMatching: boolean;
 	readonly ignorePathParameters: boolean;
-	/** Order in which the levels of header operations run: false runs cluster weight, route, virtual host, table; true the reverse. */
+	/** Order in which the levels of header operations run: false runs route, virtual host, table; true the reverse. Those of a weighted
+	 *  cluster run before them. */
 	readonly mostSpecificHeaderMutationsWins: boolean;
 	readonly internalOnlyHeaders: readonly string[];
 	readonly headers: HeaderMutations;

@@ -22,6 +22,8 @@ export interface RouteEntry {
 	readonly virtualHostName: string;
 	readonly metadata: Metadata;
 	readonly action: ForwardAction | RedirectAction | DirectResponseConfig | { readonly kind: "non-forwarding" };
+	/** Whether `prepareRequest` has anything to do. */
+	readonly changesRequest: boolean;
 	/** Operations of all levels in Envoy's order. */
 	readonly requestHeaders: HeaderOperations;
 	readonly responseHeaders: HeaderOperations;
@@ -47,6 +49,8 @@ export interface ForwardAction extends Omit<ForwardConfig, "cluster"> {
 		| { readonly kind: "name"; readonly name: string }
 		| { readonly kind: "header"; readonly header: string };
 	readonly pathMatch: PathMatch;
+	/** The host a weighted cluster gives the request before anything else happens to it; empty when it gives none. */
+	readonly clusterHost: string;
 }
 
 export interface RedirectAction extends RedirectConfig {
@@ -72,14 +76,19 @@ export function createRouteEntry(
 	route: RouteConfig,
 	weighted: WeightedClusterConfig | undefined,
 ): RouteEntry {
-	const levels = [...(weighted === undefined ? [] : [weighted.headers]), route.headers, host.headers, table.headers];
-	if (table.mostSpecificHeaderMutationsWins) levels.reverse();
+	const shared = [route.headers, host.headers, table.headers];
+	if (table.mostSpecificHeaderMutationsWins) shared.reverse();
+	// A weighted cluster's operations come first in either order.
+	const levels = weighted === undefined ? shared : [weighted.headers, ...shared];
+	const operations = createLevelOperations(levels);
+	const action = resolveAction(table, host, route, weighted);
 	return Object.freeze({
 		name: route.name,
 		virtualHostName: host.name,
 		metadata: route.metadata,
-		action: resolveAction(table, host, route, weighted),
-		...createLevelOperations(levels),
+		action,
+		changesRequest: !operations.requestHeaders.isEmpty || (action.kind === "forward" && rewrites(action)),
+		...operations,
 		filterConfigs: mergeFilterConfigs([
 			table.filterConfigs,
 			host.filterConfigs,
@@ -179,15 +188,16 @@ function resolveAction(
 			weighted?.metadataMatch === undefined
 				? action.metadataMatch
 				: { ...action.metadataMatch, ...weighted.metadataMatch },
-		hostRewrite:
-			weighted === undefined || weighted.hostRewriteLiteral === ""
-				? action.hostRewrite
-				: { kind: "literal", value: weighted.hostRewriteLiteral },
+		clusterHost: weighted?.hostRewriteLiteral ?? "",
 		retryPolicy: action.retryPolicy ?? host.retryPolicy,
 		hedgePolicy: action.hedgePolicy ?? host.hedgePolicy,
 		mirrorPolicies: mirrors ?? [],
 		pathMatch: route.match.path,
 	};
+}
+
+function rewrites(action: ForwardAction): boolean {
+	return action.hostRewrite !== undefined || action.pathRewrite !== undefined || action.clusterHost !== "";
 }
 
 function resolveCluster(action: ForwardConfig, weighted: WeightedClusterConfig | undefined): ForwardAction["cluster"] {

@@ -51,8 +51,11 @@ for (const [matcher, fields, matches] of [
 	[{ string_match: { exact: "yes" } }, ["x: yes"], true],
 	[{ string_match: { exact: "yes" } }, ["X: yes"], true],
 	[{ string_match: { exact: "yes" } }, ["x: YES"], false],
-	[{ string_match: { exact: "yes" } }, ["x: yes", "x: yes"], false],
-	[{ string_match: { exact: "yes,no" } }, ["x: yes", "x: no"], true],
+	[{ string_match: { exact: "yes" } }, ["x: no", "x: yes"], true],
+	[{ string_match: { exact: "yes,no" } }, ["x: yes", "x: no"], false],
+	[{ range_match: { start: 1, end: 5 } }, ["x: z", "x: 3"], true],
+	[{ string_match: { exact: "no" }, invert_match: true }, ["x: yes", "x: no"], false],
+	[{ string_match: { exact: "no" }, invert_match: true }, ["x: yes", "x: yep"], true],
 	[{ string_match: { exact: "Yes", ignore_case: true } }, ["x: yEs"], true],
 	[{ string_match: { prefix: "ab" } }, ["x: abc"], true],
 	[{ string_match: { prefix: "ab" } }, ["x: cab"], false],
@@ -84,6 +87,17 @@ for (const [matcher, fields, matches] of [
 		assert.equal(routeOf(header("x", matcher), "GET /", ...fields), matches ? "yes" : undefined);
 	});
 }
+
+test("fields that make one list are matched as one text", () => {
+	assert.equal(
+		routeOf(header("user-agent", { string_match: { exact: "a,b" } }), "GET /", "user-agent: a", "user-agent: b"),
+		"yes",
+	);
+	assert.equal(
+		routeOf(header("user-agent", { string_match: { exact: "a" } }), "GET /", "user-agent: a", "user-agent: b"),
+		undefined,
+	);
+});
 
 test("pseudo headers are matched like any other", () => {
 	assert.equal(routeOf(header(":method", { string_match: { exact: "PUT" } }), "PUT /"), "yes");

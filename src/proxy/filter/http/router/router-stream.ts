@@ -340,10 +340,13 @@ export class RouterStream implements BalancerContext<Host> {
 		}
 		const host = this.#chooseHost();
 		if (host === undefined) return;
-		if (!route.requestHeaders.isEmpty || action.hostRewrite !== undefined || action.pathRewrite !== undefined) {
+		if (route.changesRequest) {
 			record.upstreamHost = host;
-			prepareRequest(route, request, record, { insertOriginalPath: this.#filter.sendsEnvoyHeaders });
-			if (action.hostRewrite?.kind === "auto" && host.hostname !== "") rewriteHost(action, request, host.hostname);
+			const options = { insertOriginalPath: this.#filter.sendsEnvoyHeaders };
+			prepareRequest(route, request, record, options);
+			if (action.hostRewrite?.kind === "auto" && host.hostname !== "") {
+				rewriteHost(action, request, host.hostname, options);
+			}
 		}
 		this.#begin(host);
 	}
