@@ -26,6 +26,8 @@ export interface ConnectionManagerOptions {
 	/** Between telemetry and the router. */
 	readonly filters: readonly HttpFilterInit[];
 	readonly traceSamplingPercent: number;
+	/** Beside the access log in Envoy's default format. */
+	readonly accessLogs?: NonNullable<HcmInit["accessLog"]>;
 	readonly extra?: Partial<HcmInit>;
 }
 
@@ -44,7 +46,7 @@ export function httpConnectionManager(options: ConnectionManagerOptions) {
 				...options.filters,
 				extension("envoy.filters.http.router", RouterSchema, {}),
 			],
-			accessLog: [stdoutAccessLog()],
+			accessLog: [stdoutAccessLog(), ...(options.accessLogs ?? [])],
 			tracing: {
 				clientSampling: { value: 100 },
 				randomSampling: { value: traceSamplingPercent },

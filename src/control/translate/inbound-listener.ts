@@ -11,7 +11,7 @@ import { RBACSchema as NetworkRbacSchema } from "../../api/gen/envoy/extensions/
 import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
 import { type PortAuthorization, translateAuthorization } from "./authorization.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
-import { inboundLocalReplies } from "./local-reply.ts";
+import { forbiddenAccessLog, inboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, extension, socketAddress, stringMatcher } from "./messages.ts";
 import { resolveMutualTlsMode } from "./mutual-tls.ts";
@@ -69,6 +69,7 @@ function httpFilters(index: MeshIndex, port: InstancePort, authorization: PortAu
 			statPrefix: `inbound_${port.appPort}`,
 			routeSpecifier: { case: "routeConfig", value: inboundRoutes(port) },
 			filters: rbacFilters,
+			...(rbacFilters.length > 0 && { accessLogs: [forbiddenAccessLog(authorization.allowPolicies)] }),
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: {
 				forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
