@@ -24,6 +24,7 @@ import { decorateResponse } from "./response-decoration.ts";
 import { formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
 import { RetryController } from "./retry-controller.ts";
 import type { RouterFilter } from "./router-filter.ts";
+import { Shadows } from "./shadows.ts";
 import {
 	announceTimeout,
 	type RequestTimeouts,
@@ -58,6 +59,7 @@ export class RouterStream implements BalancerContext<Host> {
 	#pausedUpstream = false;
 	#cookies: string[] | undefined;
 	#accounting: ResponseAccounting | undefined;
+	#shadows: Shadows | undefined;
 	#isOver = false;
 
 	constructor(stream: HttpStream, filter: RouterFilter) {
@@ -84,6 +86,7 @@ export class RouterStream implements BalancerContext<Host> {
 		const body = this.#body;
 		if (body === undefined || this.#isOver) return;
 		if (last) this.#noteRequestEnd();
+		this.#shadows?.onBody(view, last);
 		const connection = this.#sendable();
 		if (connection === undefined) {
 			body.keep(view, last);
@@ -99,6 +102,7 @@ export class RouterStream implements BalancerContext<Host> {
 		const body = this.#body;
 		if (body === undefined || this.#isOver) return;
 		this.#noteRequestEnd();
+		this.#shadows?.onTrailers(trailers);
 		body.trailers = trailers;
 		const connection = this.#sendable();
 		if (connection === undefined) return;
@@ -108,6 +112,7 @@ export class RouterStream implements BalancerContext<Host> {
 
 	onRequestTurnEnd(): void {
 		this.#sendable()?.flush();
+		this.#shadows?.flush();
 	}
 
 	onUpstreamDrain(): void {
@@ -289,6 +294,7 @@ export class RouterStream implements BalancerContext<Host> {
 	onEnd(): void {
 		if (this.#isOver) return;
 		this.#isOver = true;
+		this.#shadows?.onRequestEnd();
 		this.#retries?.close();
 		const attempt = this.#attempt;
 		if (attempt === undefined) return;
@@ -349,6 +355,15 @@ export class RouterStream implements BalancerContext<Host> {
 			}
 		}
 		this.#begin(host);
+		if (action.mirrorPolicies.length > 0) {
+			const terms = {
+				hasLength: this.#hasLength,
+				endStream,
+				timeoutMs: this.#timeouts.globalMs,
+				bufferLimitBytes: limit,
+			};
+			this.#shadows = Shadows.start(action.mirrorPolicies, request, this.#filter, terms);
+		}
 	}
 
 	/** Headers that tell the upstream how long it has. */
