@@ -1,5 +1,6 @@
 import type { HeaderList } from "../../../../core/index.ts";
 import type { Cluster } from "../../../cluster/index.ts";
+import type { Attempt, AttemptConnection } from "./attempt.ts";
 
 /** What {@link RequestBody} does to the client. */
 export interface BodySource {
@@ -72,8 +73,24 @@ export class RequestBody {
 		this.#keptBytes += view.length;
 	}
 
-	/** What was kept is on its way. */
-	onSent(): void {
+	/** Sends what was kept. */
+	sendKept(attempt: Attempt, connection: AttemptConnection): void {
+		const { chunks } = this;
+		for (let index = 0; index < chunks.length; index++) {
+			const last = index === chunks.length - 1 && this.isComplete && this.trailers === undefined;
+			if (last) attempt.requestSent = true;
+			if (!connection.writeBody(chunks[index]!, last, true)) this.pause();
+		}
+		if (this.isComplete && !attempt.requestSent) {
+			attempt.requestSent = true;
+			if (this.trailers === undefined) connection.writeBody(Buffer.alloc(0), true, true);
+			else connection.writeTrailers(this.trailers);
+		}
+		this.#onSent();
+		connection.flush();
+	}
+
+	#onSent(): void {
 		if (!this.#replayable) {
 			this.chunks = [];
 			this.#keptBytes = 0;

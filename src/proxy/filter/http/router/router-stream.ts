@@ -16,6 +16,7 @@ import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../co
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt, AttemptConnection } from "./attempt.ts";
+import { followRedirect } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
 import { RequestBody } from "./request-body.ts";
 import { formatRequest } from "./request-text.ts";
@@ -137,7 +138,7 @@ export class RouterStream implements BalancerContext<Host> {
 		const { text, chunked } = formatRequest(request, endStream, this.#hasLength, properCase);
 		if (endStream) attempt.requestSent = true;
 		connection.writeHead(text, endStream, chunked);
-		if (!endStream) this.#sendKept(attempt, connection, body);
+		if (!endStream) body.sendKept(attempt, connection);
 		if (timeouts.perTryMs > 0 || timeouts.perTryIdleMs > 0) this.stream.downstream.armDeadline();
 	}
 
@@ -152,7 +153,7 @@ export class RouterStream implements BalancerContext<Host> {
 		this.#accounting!.count(200, attempt.host);
 		if (route !== undefined) route.responseHeaders.apply(head.headers, record);
 		this.stream.sendHead(head, false);
-		this.#sendKept(attempt, connection, this.#body!);
+		this.#body!.sendKept(attempt, connection);
 		this.onResponseTurnEnd();
 	}
 
@@ -216,6 +217,7 @@ export class RouterStream implements BalancerContext<Host> {
 		}
 		if (status >= 500) attempt.host.stats.rq_error.value++;
 		else attempt.host.stats.rq_success.value++;
+		if (this.#redirect(attempt, head)) return;
 		attempt.tryEndsAt = never;
 		const elapsed = this.#requestEndedAt === never ? now - record.startedAt : now - this.#requestEndedAt;
 		this.#accounting!.count(status, attempt.host);
@@ -329,7 +331,8 @@ export class RouterStream implements BalancerContext<Host> {
 		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
 		this.#retries = RetryController.create(this.#filter, action, upstream, request, record);
 		if (this.#retries !== undefined) this.hostSelectionMaxAttempts = this.#retries.hostSelectionMaxAttempts;
-		this.#body = new RequestBody(stream, limit, this.#retries !== undefined, endStream, upstream.cluster.stats);
+		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
+		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
 		if (endStream) this.#noteRequestEnd();
 		this.#hasLength = stream.downstream.parser.headers.contentLength !== undefined;
 		if (action.hashPolicies.length > 0) {
@@ -422,25 +425,27 @@ export class RouterStream implements BalancerContext<Host> {
 		});
 	}
 
+	/** Follows the upstream's redirect where the route wants that. */
+	#redirect(attempt: Attempt, head: PassResponseHead): boolean {
+		const policy = this.#action!.internalRedirect;
+		if (policy === undefined || !policy.statuses.includes(head.status)) return false;
+		const { stats } = this.#upstream!.cluster;
+		const body = this.#body!;
+		const canRepeat = body.isComplete && body.canReplay && !this.stream.responseStarted;
+		const redirected = canRepeat ? followRedirect(this.stream, policy, head, this.#filter) : undefined;
+		if (redirected === undefined) {
+			stats.upstream_internal_redirect_failed_total.value++;
+			return false;
+		}
+		stats.upstream_internal_redirect_succeeded_total.value++;
+		attempt.drop();
+		this.stream.redirect(redirected.request, head, redirected.keepsBody ? body : undefined);
+		return true;
+	}
+
 	#sendable(): AttemptConnection | undefined {
 		const attempt = this.#attempt;
 		return attempt === undefined || attempt.isOver ? undefined : attempt.connection;
-	}
-
-	#sendKept(attempt: Attempt, connection: AttemptConnection, body: RequestBody): void {
-		const { chunks } = body;
-		for (let index = 0; index < chunks.length; index++) {
-			const last = index === chunks.length - 1 && body.isComplete && body.trailers === undefined;
-			if (last) attempt.requestSent = true;
-			if (!connection.writeBody(chunks[index]!, last, true)) body.pause();
-		}
-		if (body.isComplete && !attempt.requestSent) {
-			attempt.requestSent = true;
-			if (body.trailers === undefined) connection.writeBody(Buffer.alloc(0), true, true);
-			else connection.writeTrailers(body.trailers);
-		}
-		body.onSent();
-		connection.flush();
 	}
 
 	#noteRequestEnd(): void {

@@ -1,8 +1,9 @@
 import type { HeaderList, Millis } from "../../../../core/index.ts";
 import { type ConnectionFacts, ResponseFlag } from "../../../../engine/format/index.ts";
-import type { RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
+import type { ForwardAction, RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
 import type { FilterStream, LocalReply } from "../../http/filter.ts";
 import type { PassRequestHead, PassResponseHead } from "../../http/pass-head.ts";
+import type { RequestBody } from "../../http/router/request-body.ts";
 import { RouterStream } from "../../http/router/router-stream.ts";
 import { StreamRecord } from "../../http/stream-record.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
@@ -13,6 +14,7 @@ import { finishResponseHead } from "./response-head.ts";
 import type { Http1ServerConnection } from "./server-connection.ts";
 
 const never = Number.POSITIVE_INFINITY;
+const noRedirects = Object.freeze({ count: 0, routes: [] });
 
 /** One request and its response, from the head to the access log. Calls come from the connection (downstream), from filters and
  *  from the router (upstream). */
@@ -29,6 +31,8 @@ export class HttpStream implements FilterStream {
 	responseStarted = false;
 	/** An internal client asked for a trace: the answer names the request's id. */
 	isTraceForced = false;
+	/** The redirects that were followed to get here, and the names of the routes they left. */
+	redirects: { readonly count: number; readonly routes: readonly string[] } = noRedirects;
 	#filterIndex = 0;
 	#states: unknown[] | undefined;
 	#router: RouterStream | undefined;
@@ -104,6 +108,53 @@ export class HttpStream implements FilterStream {
 		const maxMs = config.common.maxStreamDurationMs;
 		if (maxMs !== undefined && maxMs > 0) this.#maxAt = now + maxMs;
 		if (!checkRequest(this, hasHost)) return;
+		this.#process(request);
+	}
+
+	/** Ends this stream without an answer, and begins another one on the same connection with the request a redirect led to. */
+	redirect(request: PassRequestHead, head: PassResponseHead, body: RequestBody | undefined): void {
+		const { record, downstream } = this;
+		record.responseHead = head;
+		record.responseCode = head.status;
+		record.responseCodeDetails = "internal_redirect";
+		record.request = request;
+		this.#noteRoute();
+		const { action } = this.route!;
+		if (action.kind === "forward") record.upstreamClusterName = this.#shownNameOf(action) ?? "";
+		this.#finish();
+		const stream = downstream.createStreamAgain();
+		stream.redirects = { count: this.redirects.count + 1, routes: [...this.redirects.routes, this.route!.name] };
+		stream.#takeOver(this, request, body);
+	}
+
+	/** Starts with a request that the connection manager had its say about already. */
+	#takeOver(before: HttpStream, request: PassRequestHead, body: RequestBody | undefined): void {
+		const { record } = this;
+		this.request = request;
+		record.request = request;
+		record.originalPath = request.path;
+		record.protocol = before.record.protocol;
+		record.remote = before.record.remote;
+		record.streamId = before.record.streamId;
+		record.bytesReceived = before.record.bytesReceived;
+		record.requestHeaderBytes = before.record.requestHeaderBytes;
+		this.#isHead = request.method === "HEAD";
+		this.#randomValue = before.random;
+		this.#touch(record.startedAt);
+		const chunks = body?.chunks ?? [];
+		const trailers = body?.trailers;
+		if (chunks.length === 0 && trailers === undefined) this.#completeRequest();
+		this.#process(request);
+		chunks.forEach((chunk, index) => {
+			this.onBody(chunk, index === chunks.length - 1 && trailers === undefined);
+		});
+		if (trailers !== undefined) this.onTrailers(trailers);
+		this.downstream.armDeadline();
+	}
+
+	/** Route, filters, router. */
+	#process(request: PassRequestHead): void {
+		const { manager, record } = this;
 		this.routeTable = manager.currentRoutes();
 		this.route = this.routeTable?.match(request, record, this.random);
 		this.#noteRoute();
@@ -368,12 +419,16 @@ export class HttpStream implements FilterStream {
 		if (accepted || (this.#isConnect && route === undefined)) return true;
 		manager.stats.downstream_rq_ws_on_non_ws_route.value++;
 		if (route?.action.kind === "forward") {
-			const { cluster } = route.action;
-			const found = cluster.kind === "name" ? manager.context.getCluster(cluster.name) : undefined;
-			if (found !== undefined) this.record.upstreamClusterName = found.shownName;
+			const name = this.#shownNameOf(route.action);
+			if (name !== undefined) this.record.upstreamClusterName = name;
 		}
 		this.sendLocalReply({ status: 403, body: "", details: "upgrade_failed", flags: 0 });
 		return false;
+	}
+
+	/** The name under which a route's cluster is shown, when there is such a cluster. */
+	#shownNameOf({ cluster }: ForwardAction): string | undefined {
+		return cluster.kind === "name" ? this.manager.context.getCluster(cluster.name)?.shownName : undefined;
 	}
 
 	/** @returns whether the request got through all filters */

@@ -319,6 +319,11 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		else this.#drainEndsAt = now + this.manager.config.drainTimeoutMs;
 	}
 
+	/** A stream that takes the place of the one that is over, for the same request. */
+	createStreamAgain(): HttpStream {
+		return this.#createStream();
+	}
+
 	#createStream(): HttpStream {
 		const stream = new HttpStream(this.manager, this);
 		this.#stream = stream;
