@@ -3,6 +3,7 @@ export {
 	computeShare,
 	createRuntime,
 	emptyRuntime,
+	flattenRuntimeLayer,
 	getRuntimeNumber,
 	isInFraction,
 	type Runtime,

@@ -23,6 +23,13 @@ export function createRuntime(layers: readonly Readonly<Record<string, unknown>>
 	return { get: (key) => values.get(key) };
 }
 
+/** A layer's values by their keys with dots. */
+export function flattenRuntimeLayer(layer: Readonly<Record<string, unknown>>): Map<string, unknown> {
+	const values = new Map<string, unknown>();
+	flatten(layer, "", values);
+	return values;
+}
+
 /** Whether a draw in [0, 1) falls into the fraction. */
 export function isInFraction(fraction: RuntimeFraction, random: number, runtime: Runtime): boolean {
 	return random < computeShare(fraction, runtime);

@@ -19,7 +19,7 @@ export interface AdminOptions {
 	readonly address: AdminAddress;
 	/** How often histogram intervals end; 5 000 by default (stats_flush_interval). */
 	readonly flushIntervalMs?: number;
-	/** Brings gauges that nobody keeps (uptime, memory) up to date before a scrape. */
+	/** Brings gauges that nobody keeps (uptime, memory) up to date before statistics are shown. */
 	readonly refresh?: () => void;
 }
 
@@ -48,7 +48,7 @@ export function createAdmin(options: AdminOptions): Admin {
 		if (command.mutates && request.method !== "POST") {
 			return text(`Method ${request.method} not allowed, POST required.`, 405);
 		}
-		options.refresh?.();
+		if (request.path.startsWith("/stats")) options.refresh?.();
 		return command.run(request);
 	};
 	const handle = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {

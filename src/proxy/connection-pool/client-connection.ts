@@ -126,7 +126,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 	writeHead(text: string, endStream: boolean, chunked: boolean): void {
 		this.#chunked = chunked;
 		if (endStream) {
-			this.socket.write(text, "latin1");
+			this.#writeText(text);
 			this.#endRequest();
 		} else {
 			this.#held = text;
@@ -151,12 +151,15 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 		let writable = true;
 		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
 			const text = bytes === 0 ? before + behind : before + view.toString("latin1") + behind;
-			if (text !== "") writable = this.socket.write(text, "latin1");
+			if (text !== "") writable = this.#writeText(text);
 		} else {
 			this.socket.cork();
-			if (before !== "") this.socket.write(before, "latin1");
-			if (bytes > 0) writable = this.socket.write(owned ? view : Buffer.from(view));
-			if (behind !== "") writable = this.socket.write(behind, "latin1");
+			if (before !== "") this.#writeText(before);
+			if (bytes > 0) {
+				this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += bytes;
+				writable = this.socket.write(owned ? view : Buffer.from(view));
+			}
+			if (behind !== "") writable = this.#writeText(behind);
 			this.socket.uncork();
 		}
 		if (last) this.#endRequest();
@@ -167,7 +170,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 	writeTrailers(trailers: HeaderList): void {
 		const text = this.#held + (this.#chunked ? formatLastChunk(trailers) : "");
 		this.#held = "";
-		if (text !== "") this.socket.write(text, "latin1");
+		if (text !== "") this.#writeText(text);
 		this.#endRequest();
 	}
 
@@ -176,7 +179,12 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 		if (this.#held === "") return;
 		const text = this.#held;
 		this.#held = "";
-		this.socket.write(text, "latin1");
+		this.#writeText(text);
+	}
+
+	#writeText(text: string): boolean {
+		this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += text.length;
+		return this.socket.write(text, "latin1");
 	}
 
 	/** Stops and starts reading. */

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../core/index.ts";
 import { maxClientHelloBytes, parseFirstBytes } from "../../wire/tls-hello/index.ts";
 import type { ListenerConfig, ListenerFilterConfig } from "../runtime-config/index.ts";
+import type { TlsInspectorStats } from "../stats/index.ts";
 
 /** What listener filters found out before a filter chain is chosen. */
 export interface Inspection {
@@ -31,6 +32,7 @@ export function inspectFirstBytes(
 	socket: Socket,
 	config: Pick<ListenerConfig, "listenerFilters" | "listenerFiltersTimeoutMs" | "continueOnListenerFiltersTimeout">,
 	clock: Clock,
+	stats: TlsInspectorStats,
 	done: (outcome: InspectionOutcome) => void,
 ): void {
 	const looksForTls = config.listenerFilters.some(({ kind }) => kind === "tls-inspector");
@@ -42,6 +44,7 @@ export function inspectFirstBytes(
 		socket.off("close", onClose);
 		socket.off("end", onClose);
 		socket.off("error", onError);
+		if (looksForTls) count(stats, outcome, seen.length);
 		if (outcome.kind === "done") {
 			socket.pause();
 			if (seen.length > 0) socket.unshift(seen);
@@ -68,6 +71,20 @@ export function inspectFirstBytes(
 	socket.on("end", onClose);
 	socket.on("data", onData);
 	socket.resume();
+}
+
+function count(stats: TlsInspectorStats, outcome: InspectionOutcome, seenBytes: number): void {
+	if (seenBytes >= maxClientHelloBytes && outcome.kind === "refused") stats.client_hello_too_large.value++;
+	if (outcome.kind !== "done") return;
+	stats.bytes_processed.record(seenBytes);
+	const { transportProtocol, serverName, applicationProtocols } = outcome.inspection;
+	if (transportProtocol !== "tls") {
+		stats.tls_not_found.value++;
+		return;
+	}
+	stats.tls_found.value++;
+	(serverName === "" ? stats.sni_not_found : stats.sni_found).value++;
+	(applicationProtocols.length === 0 ? stats.alpn_not_found : stats.alpn_found).value++;
 }
 
 function judge(seen: Buffer, looksForTls: boolean, looksForHttp: boolean): InspectionOutcome | undefined {

@@ -19,7 +19,8 @@ export interface ListenerManager extends ListenerTarget {
 export function createListenerManager(deps: ListenerDependencies): ListenerManager {
 	const listeners = new Map<string, Listener>();
 	const leaving = new Set<Listener>();
-	const stats = createListenerManagerStats(deps.stats);
+	const stats = createListenerManagerStats(deps.stats.scope("listener_manager"));
+	stats.workers_started.value = 1;
 	const countActive = (): void => {
 		stats.total_listeners_active.value = listeners.size;
 	};

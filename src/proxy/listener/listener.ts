@@ -5,7 +5,12 @@ import { type Clock, describeError, type Log, MeshError } from "../../core/index
 import type { StatsScope } from "../../telemetry/index.ts";
 import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
 import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
-import { createListenerStats, type ListenerStats } from "../stats/index.ts";
+import {
+	createListenerStats,
+	createTlsInspectorStats,
+	type ListenerStats,
+	type TlsInspectorStats,
+} from "../stats/index.ts";
 import { describeConnection } from "./connection-facts.ts";
 import { type Inspection, inspectFirstBytes, needsInspection } from "./inspect.ts";
 
@@ -38,6 +43,7 @@ export class Listener {
 	readonly #deps: ListenerDependencies;
 	readonly #log: Log;
 	readonly #stats: ListenerStats;
+	#tlsInspector: TlsInspectorStats | undefined;
 	readonly #servers: { readonly server: Server; readonly address: AddressConfig }[] = [];
 	readonly #draining = new Set<Generation>();
 	#current: Generation;
@@ -182,7 +188,7 @@ export class Listener {
 			return;
 		}
 		connections.downstream_pre_cx_active.value++;
-		inspectFirstBytes(socket, generation.config, this.#deps.clock, (outcome) => {
+		inspectFirstBytes(socket, generation.config, this.#deps.clock, this.#inspectorStats(), (outcome) => {
 			connections.downstream_pre_cx_active.value--;
 			if (outcome.kind === "done") {
 				this.#choose(socket, address, generation, outcome.inspection);
@@ -193,6 +199,12 @@ export class Listener {
 			else connections.downstream_listener_filter_error.value++;
 			destroyQuietly(socket);
 		});
+	}
+
+	/** Of all listeners together; made when one of them inspects. */
+	#inspectorStats(): TlsInspectorStats {
+		this.#tlsInspector ??= createTlsInspectorStats(this.#deps.stats.scope("tls_inspector"));
+		return this.#tlsInspector;
 	}
 
 	#choose(socket: Socket, address: AddressConfig, generation: Generation, inspection: Inspection): void {

@@ -5,7 +5,9 @@ import type { ConfigSource } from "../config-source/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
 import type { AddressConfig, BootstrapConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
+import { listCertificates } from "./certificates.ts";
 import type { ProxyOptions } from "./create-proxy.ts";
+import type { LayeredRuntime } from "./layered-runtime.ts";
 
 /** What the admin port's view is made from. */
 export interface AdminStateParts {
@@ -17,13 +19,14 @@ export interface AdminStateParts {
 	readonly clusters: ClusterManager;
 	readonly source: ConfigSource;
 	readonly secrets: SecretStore;
+	readonly runtime: LayeredRuntime;
 	/** Milliseconds since the Unix epoch. */
 	readonly startedAt: number;
 }
 
 /** The proxy as its admin port shows it. */
 export function createAdminState(parts: AdminStateParts): AdminState & { setLive(): void; setDraining(): void } {
-	const { options, config, registry, listeners, clusters, source, startedAt } = parts;
+	const { options, config, registry, listeners, clusters, secrets, runtime, source, startedAt } = parts;
 	const { clock, flags, log } = options;
 	let readiness: Readiness = "INITIALIZING";
 	let failsHealthChecks = false;
@@ -49,7 +52,12 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 				addresses: listener.boundAddresses.map(toAdminAddress),
 			})),
 		clusters: () => clusters.clusters().map((cluster) => describeCluster(cluster, config)),
-		certificates: () => [],
+		certificates: () =>
+			listCertificates(
+				clusters.clusters().map((cluster) => cluster.config),
+				listeners.listeners().map((listener) => listener.config),
+				secrets,
+			),
 		config: {
 			bootstrap: options.bootstrap,
 			bootstrapUpdatedAt: startedAt,
@@ -60,15 +68,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 				return (typeUrl.endsWith(".Cluster") ? warmingClusters : warmingListeners).includes(name);
 			},
 		},
-		runtime: () => ({
-			layers: config.runtimeLayers.map((layer) => ({
-				name: layer.name,
-				values: new Map(
-					layer.kind === "static" ? Object.entries(layer.values).map(([key, value]) => [key, String(value)]) : [],
-				),
-			})),
-			modify: undefined,
-		}),
+		runtime: () => runtime.describe(),
 		setHealthCheckFailing(failing) {
 			failsHealthChecks = failing;
 		},

@@ -1,7 +1,6 @@
 import type { Bootstrap } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Clock, type Log, MeshError, type Problem, type Random, type Validated } from "../../core/index.ts";
 import type { FormatEnvironment } from "../../engine/format/index.ts";
-import { createRuntime } from "../../engine/runtime/index.ts";
 import { createAccessLogs, createMetricsRegistry, createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
 import { createClusterManager } from "../cluster/index.ts";
@@ -18,10 +17,12 @@ import {
 	translateSecret,
 } from "../runtime-config/index.ts";
 import { createSecretStore, type Environment } from "../secret/index.ts";
-import { createFilesystemStats, createServerStats } from "../stats/index.ts";
+import { createFilesystemStats, createServerStats, createWatchdogStats } from "../stats/index.ts";
 import { createAdminState } from "./admin-state.ts";
+import { daysUntilFirstExpiry } from "./certificates.ts";
 import { createChainParts } from "./chain-parts.ts";
 import { createDataPath } from "./data-path.ts";
+import { createLayeredRuntime } from "./layered-runtime.ts";
 
 /** What a proxy is started with: Envoy's flags, by meaning. */
 export interface ProxyFlags {
@@ -86,7 +87,10 @@ export function createProxy(options: ProxyOptions): Proxy {
 	const stats = registry.root;
 	const serverStats = createServerStats(stats.scope("server"));
 	serverStats.concurrency.value = flags.concurrency;
-	const runtime = createRuntime(config.runtimeLayers.map((layer) => (layer.kind === "static" ? layer.values : {})));
+	serverStats.hot_restart_epoch.value = flags.restartEpoch;
+	serverStats.state.value = serverStates.INITIALIZING;
+	for (const thread of ["main_thread", "workers"]) createWatchdogStats(stats.scope(thread));
+	const runtime = createLayeredRuntime(config.runtimeLayers, stats);
 	const accessLogs = createAccessLogs({
 		clock,
 		random,
@@ -151,6 +155,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 		clusters,
 		source,
 		secrets,
+		runtime,
 		startedAt,
 	});
 	let admin: Admin | undefined;
@@ -168,6 +173,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 					address: config.admin.address,
 					flushIntervalMs: config.statsFlushIntervalMs,
 					refresh() {
+						serverStats.state.value = serverStates[state.readiness()];
+						const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
+						if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
 						serverStats.uptime.value = Math.floor((clock.wall() - startedAt) / 1000);
 						const memory = process.memoryUsage();
 						serverStats.memory_allocated.value = memory.heapUsed;
@@ -179,11 +187,13 @@ export function createProxy(options: ProxyOptions): Proxy {
 			}
 			await source.start();
 			serverStats.live.value = 1;
+			serverStats.initialization_time_ms.record(clock.wall() - startedAt);
 			state.setLive();
 			log.info("proxy is live", { listeners: listeners.listeners().length, clusters: clusters.clusters().length });
 		},
 		async drain() {
 			state.setDraining();
+			serverStats.live.value = 0;
 			listeners.drain();
 			const deadline = clock.now() + flags.drainTimeSeconds * 1000;
 			while (countConnections() > 0 && clock.now() < deadline) await wait(clock, 50);
@@ -204,6 +214,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 		return listeners.listeners().reduce((sum, listener) => sum + listener.activeConnections, 0);
 	}
 }
+
+/** `server.state`. */
+const serverStates = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
 
 /** Every problem of a bootstrap as one error. */
 export function describeProblems(problems: readonly Problem[]): MeshError {

@@ -106,7 +106,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 			this.pool.cancel(this);
 			return;
 		}
-		this.pool.cluster.stats.upstream_rq_tx_reset.value++;
+		// No upstream_rq_tx_reset: as in Envoy, that counts resets of streams, and HTTP/1 ends its connection instead.
 		this.finish();
 		this.connection?.abandon();
 	}

@@ -120,6 +120,32 @@ export class HttpConnectionManager implements TerminalFilter {
 		return this.config.routes.kind === "rds" ? this.context.getRouteTable(this.config.routes.name) : undefined;
 	}
 
+	/** A connection begins. */
+	countOpened(): void {
+		const { stats } = this;
+		stats.downstream_cx_total.value++;
+		stats.downstream_cx_active.value++;
+		stats.downstream_cx_http1_total.value++;
+		stats.downstream_cx_http1_active.value++;
+		if (!this.isTls) return;
+		stats.downstream_cx_ssl_total.value++;
+		stats.downstream_cx_ssl_active.value++;
+	}
+
+	/** A connection is over: cut by us, or left by its client. */
+	countClosed(lifetimeMs: number, byUs: boolean, hadStream: boolean): void {
+		const { stats } = this;
+		stats.downstream_cx_active.value--;
+		stats.downstream_cx_http1_active.value--;
+		if (this.isTls) stats.downstream_cx_ssl_active.value--;
+		stats.downstream_cx_length_ms.record(lifetimeMs);
+		stats.downstream_cx_destroy.value++;
+		(byUs ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).value++;
+		if (!hadStream) return;
+		stats.downstream_cx_destroy_active_rq.value++;
+		(byUs ? stats.downstream_cx_destroy_local_active_rq : stats.downstream_cx_destroy_remote_active_rq).value++;
+	}
+
 	/** Counts a response's head. */
 	chargeResponse(status: number): void {
 		const { stats } = this;

@@ -51,6 +51,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 	#drainStarted = false;
 	#readPauses = 0;
 	#clientText: string | undefined;
+	readonly #openedAt: Millis;
 
 	constructor(manager: HttpConnectionManager, socket: Socket, facts: ConnectionFacts) {
 		this.manager = manager;
@@ -58,6 +59,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		this.facts = facts;
 		this.parser = new Http1RequestParser(manager.parserConfig, this);
 		const now = manager.context.clock.now();
+		this.#openedAt = now;
 		const { idleTimeoutMs, maxConnectionDurationMs } = manager.config.common;
 		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
@@ -67,6 +69,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		socket.on("error", () => this.#onGone());
 		socket.on("close", () => this.#onGone());
 		manager.connections.add(this);
+		manager.countOpened();
 		this.armDeadline();
 	}
 
@@ -149,7 +152,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 	// --- from the stream
 
 	writeInformational(status: number, fields: string): void {
-		this.#socket.write(`${formatStatusLine(status, 1)}${fields}\r\n`, "latin1");
+		this.#writeText(`${formatStatusLine(status, 1)}${fields}\r\n`);
 	}
 
 	/** Begins the response. */
@@ -181,7 +184,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 			else if (minor === 0) text += "connection: keep-alive\r\n";
 		}
 		text += "\r\n";
-		if (endStream) this.#socket.write(text, "latin1");
+		if (endStream) this.#writeText(text);
 		else this.#held = text;
 	}
 
@@ -205,13 +208,16 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		this.#held = "";
 		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
 			const text = bytes === 0 ? before + behind : before + view.toString("latin1") + behind;
-			return text === "" || this.#socket.write(text, "latin1");
+			return text === "" || this.#writeText(text);
 		}
 		this.#socket.cork();
-		if (before !== "") this.#socket.write(before, "latin1");
+		if (before !== "") this.#writeText(before);
 		let writable = true;
-		if (bytes > 0) writable = this.#socket.write(owned ? view : Buffer.from(view));
-		if (behind !== "") writable = this.#socket.write(behind, "latin1");
+		if (bytes > 0) {
+			this.manager.stats.downstream_cx_tx_bytes_total.value += bytes;
+			writable = this.#socket.write(owned ? view : Buffer.from(view));
+		}
+		if (behind !== "") writable = this.#writeText(behind);
 		this.#socket.uncork();
 		return writable;
 	}
@@ -220,7 +226,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		const end = this.#chunked ? (this.manager.config.http1.enableTrailers ? formatLastChunk(trailers) : lastChunk) : "";
 		const text = this.#held + end;
 		this.#held = "";
-		if (text !== "") this.#socket.write(text, "latin1");
+		if (text !== "") this.#writeText(text);
 	}
 
 	/** Sends a head that waits for its body. */
@@ -228,7 +234,12 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		if (this.#held === "") return;
 		const text = this.#held;
 		this.#held = "";
-		this.#socket.write(text, "latin1");
+		this.#writeText(text);
+	}
+
+	#writeText(text: string): boolean {
+		this.manager.stats.downstream_cx_tx_bytes_total.value += text.length;
+		return this.#socket.write(text, "latin1");
 	}
 
 	/** The stream is over, its response complete: on to the next request, or the end. */
@@ -250,9 +261,10 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 
 	/** The response cannot be completed: cuts the connection. */
 	abort(): void {
+		const hadStream = this.#stream !== undefined;
 		this.#stream = undefined;
 		this.#socket.destroy();
-		this.#onGone();
+		this.#onGone(true, hadStream);
 	}
 
 	/** Asks to be called at the next deadline; after the stream's deadlines changed. */
@@ -266,7 +278,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		if (now >= this.#cutAt) {
 			this.manager.stats.downstream_cx_delayed_close_timeout.value++;
 			this.#socket.destroy();
-			this.#onGone();
+			this.#onGone(true);
 			return never;
 		}
 		if (this.#closing) return this.#cutAt;
@@ -393,11 +405,13 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		this.#onGone();
 	}
 
-	#onGone(): void {
+	#onGone(byUs = false, hadStream = this.#stream !== undefined): void {
 		if (this.#closed) return;
 		this.#closed = true;
-		this.manager.context.deadlines.cancel(this);
-		this.manager.connections.delete(this);
+		const { manager } = this;
+		manager.countClosed(manager.context.clock.now() - this.#openedAt, byUs, hadStream);
+		manager.context.deadlines.cancel(this);
+		manager.connections.delete(this);
 		const stream = this.#stream;
 		this.#stream = undefined;
 		stream?.onDownstreamGone();
