@@ -1,3 +1,4 @@
+import type { OutlierDetectionConfig } from "../../src/engine/outlier-detection/index.ts";
 import type {
 	AssignmentConfig,
 	ClusterConfig,
@@ -140,6 +141,37 @@ export function createAssignment(
 		weightedPriorityHealth: false,
 		dropOverloads: [],
 		staleAfterMs: 0,
+		...options,
+	};
+}
+
+/** Envoy's defaults, but that all hosts may be ejected. */
+export function createOutlierConfig(options: Partial<OutlierDetectionConfig> = {}): OutlierDetectionConfig {
+	return {
+		consecutive5xx: 5,
+		intervalMs: 10_000,
+		baseEjectionTimeMs: 30_000,
+		maxEjectionPercent: 100,
+		maxEjectionTimeMs: 300_000,
+		maxEjectionTimeJitterMs: 0,
+		enforcingConsecutive5xx: 100,
+		enforcingSuccessRate: 100,
+		successRateMinimumHosts: 5,
+		successRateRequestVolume: 100,
+		successRateStdevFactor: 1900,
+		consecutiveGatewayFailure: 5,
+		enforcingConsecutiveGatewayFailure: 0,
+		splitExternalLocalOriginErrors: false,
+		consecutiveLocalOriginFailure: 5,
+		enforcingConsecutiveLocalOriginFailure: 100,
+		enforcingLocalOriginSuccessRate: 100,
+		failurePercentageThreshold: 85,
+		enforcingFailurePercentage: 0,
+		enforcingFailurePercentageLocalOrigin: 0,
+		failurePercentageMinimumHosts: 5,
+		failurePercentageRequestVolume: 50,
+		successfulActiveHealthCheckUneject: true,
+		alwaysEjectOneHost: false,
 		...options,
 	};
 }

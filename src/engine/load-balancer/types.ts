@@ -98,6 +98,10 @@ export interface BalancerContext<H extends BalancedHost = BalancedHost> {
 	readonly hostSelectionMaxAttempts: number;
 	/** Priorities that earlier tries used up (previous_priorities); undefined when none. */
 	readonly attemptedPriorities: readonly number[] | undefined;
+	/** Where the connection was going before it was led here; for clusters of original destinations. */
+	readonly originalDestination?: { readonly address: string; readonly port: number } | undefined;
+	/** A header of the request, first value; for clusters that go by one. */
+	getRequestHeader?(name: string): string | undefined;
 }
 
 /** The hosts of one locality within one priority. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createOutlierConfig } from "../../../test/support/cluster-config.ts";
 import { createSeededRandom, type Random } from "../../core/index.ts";
 import {
 	computeSuccessRateThreshold,
@@ -8,34 +9,6 @@ import {
 	type OutlierHost,
 } from "./index.ts";
 
-/** Envoy's defaults, with room to eject. */
-const defaults: OutlierDetectionConfig = {
-	consecutive5xx: 5,
-	intervalMs: 10_000,
-	baseEjectionTimeMs: 30_000,
-	maxEjectionPercent: 100,
-	maxEjectionTimeMs: 300_000,
-	maxEjectionTimeJitterMs: 0,
-	enforcingConsecutive5xx: 100,
-	enforcingSuccessRate: 100,
-	successRateMinimumHosts: 5,
-	successRateRequestVolume: 100,
-	successRateStdevFactor: 1900,
-	consecutiveGatewayFailure: 5,
-	enforcingConsecutiveGatewayFailure: 0,
-	splitExternalLocalOriginErrors: false,
-	consecutiveLocalOriginFailure: 5,
-	enforcingConsecutiveLocalOriginFailure: 100,
-	enforcingLocalOriginSuccessRate: 100,
-	failurePercentageThreshold: 85,
-	enforcingFailurePercentage: 0,
-	enforcingFailurePercentageLocalOrigin: 0,
-	failurePercentageMinimumHosts: 5,
-	failurePercentageRequestVolume: 50,
-	successfulActiveHealthCheckUneject: true,
-	alwaysEjectOneHost: false,
-};
-
 interface TestHost {
 	readonly name: string;
 	outlier: OutlierHost | undefined;
@@ -43,7 +16,7 @@ interface TestHost {
 
 function create(options: Partial<OutlierDetectionConfig>, count: number, random: Random = createSeededRandom(1)) {
 	const events: string[] = [];
-	const detector = new OutlierDetector<TestHost>({ ...defaults, ...options }, random, {
+	const detector = new OutlierDetector<TestHost>(createOutlierConfig(options), random, {
 		onDetected: (host, cause) => events.push(`detected ${host.name} ${cause}`),
 		onEjected: (host, cause) => events.push(`ejected ${host.name} ${cause}`),
 		onUnejected: (host) => events.push(`unejected ${host.name}`),

@@ -7,47 +7,25 @@ import {
 	createEndpoint,
 	createLocality,
 } from "../../../test/support/cluster-config.ts";
-import { createFakeClock } from "../../../test/support/fake-clock.ts";
-import { createSeededRandom, silentLog } from "../../core/index.ts";
-import { createMetricsRegistry } from "../../telemetry/index.ts";
+import { addressesOf, createClusterDeps, reach } from "../../../test/support/cluster-deps.ts";
 import type { ClusterConfig, EndpointConfig, UpstreamTransportSocket } from "../runtime-config/index.ts";
 import { type Cluster, createCluster, createClusterManager, describeHealthFlags, type Host } from "./index.ts";
-
-function createDeps() {
-	const clock = createFakeClock();
-	const registry = createMetricsRegistry();
-	const deps = { clock, random: createSeededRandom(1), log: silentLog, stats: registry.root };
-	const gauge = (name: string): number | undefined => registry.gauges().find((one) => one.name === name)?.value;
-	const counter = (name: string): number | undefined => registry.counters().find((one) => one.name === name)?.value;
-	return { clock, deps, gauge, counter };
-}
-
-function addresses(hosts: readonly Host[]): string[] {
-	return hosts.map((host) => host.address).sort();
-}
-
-function chosen(cluster: Cluster, picks = 100): string[] {
-	const context = createBalancerContext<Host>();
-	const seen = new Set<string>();
-	for (let pick = 0; pick < picks; pick++) seen.add(cluster.chooseHost(context)?.address ?? "none");
-	return [...seen].sort();
-}
 
 const tls: UpstreamTransportSocket = { kind: "tls", tls: {} as never };
 
 test("a static cluster is warm at once and serves all its hosts", () => {
-	const { deps, gauge } = createDeps();
+	const { deps, gauge } = createClusterDeps();
 	const assignment = createAssignment([createLocality([createEndpoint(1), createEndpoint(2)])]);
 	const cluster = createCluster(createClusterConfig({ discovery: { kind: "static", assignment } }), deps);
 	assert.equal(cluster.isWarm, true);
-	assert.deepEqual(chosen(cluster), ["127.0.0.1:1", "127.0.0.1:2"]);
+	assert.deepEqual(reach(cluster), ["127.0.0.1:1", "127.0.0.1:2"]);
 	assert.equal(gauge("cluster.backend.membership_total"), 2);
 	assert.equal(gauge("cluster.backend.membership_healthy"), 2);
 	cluster.close();
 });
 
 test("an EDS cluster waits for its assignment", () => {
-	const { deps } = createDeps();
+	const { deps } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);
 	let warmed = 0;
 	cluster.onWarm(() => warmed++);
@@ -56,15 +34,15 @@ test("an EDS cluster waits for its assignment", () => {
 	cluster.updateAssignment(createAssignment([createLocality([createEndpoint(1)])]));
 	cluster.updateAssignment(createAssignment([]));
 	assert.equal(warmed, 1);
-	assert.deepEqual(chosen(cluster), ["none"]);
+	assert.deepEqual(reach(cluster), ["none"]);
 	cluster.close();
 });
 
 test("a host stays the same object while its address stays; what left is told and marked", () => {
-	const { deps, counter } = createDeps();
+	const { deps, counter } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);
 	const changes: [string[], string[]][] = [];
-	cluster.onHostsChanged((added, removed) => changes.push([addresses(added), addresses(removed)]));
+	cluster.onHostsChanged((added, removed) => changes.push([addressesOf(added), addressesOf(removed)]));
 	cluster.updateAssignment(createAssignment([createLocality([createEndpoint(1), createEndpoint(2)])]));
 	const [first, second] = cluster.hosts;
 	first!.pools = "connections";
@@ -78,13 +56,13 @@ test("a host stays the same object while its address stays; what left is told an
 		[["127.0.0.1:1", "127.0.0.1:2"], []],
 		[["127.0.0.1:3"], ["127.0.0.1:2"]],
 	]);
-	assert.deepEqual(chosen(cluster), ["127.0.0.1:1", "127.0.0.1:3"]);
+	assert.deepEqual(reach(cluster), ["127.0.0.1:1", "127.0.0.1:3"]);
 	assert.equal(counter("cluster.backend.membership_change"), 2);
 	cluster.close();
 });
 
 test("an assignment that says nothing new rebuilds nothing", () => {
-	const { deps, counter } = createDeps();
+	const { deps, counter } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);
 	const build = () =>
 		createAssignment([createLocality([createEndpoint(1, { metadata: { "envoy.lb": { stage: "prod", list: [1] } } })])]);
@@ -105,19 +83,19 @@ test("the health that discovery reports decides who gets requests", () => {
 		["degraded", "degraded", ["degraded_eds_health"]],
 	];
 	for (const [health, expected, flags] of table) {
-		const { deps, gauge } = createDeps();
+		const { deps, gauge } = createClusterDeps();
 		const cluster = createCluster(createClusterConfig(), deps);
 		const others = [createEndpoint(2), createEndpoint(3), createEndpoint(4)];
 		cluster.updateAssignment(createAssignment([createLocality([createEndpoint(1, { health }), ...others])]));
 		const host = cluster.hosts[0]!;
 		assert.equal(host.health, expected, health);
 		assert.deepEqual(describeHealthFlags(host.healthFlags), flags);
-		assert.equal(chosen(cluster).includes(host.address), expected === "healthy", health);
+		assert.equal(reach(cluster).includes(host.address), expected === "healthy", health);
 		assert.equal(gauge("cluster.backend.membership_healthy"), expected === "healthy" ? 4 : 3);
 		assert.equal(gauge("cluster.backend.membership_degraded"), expected === "degraded" ? 1 : 0);
 		cluster.updateAssignment(createAssignment([createLocality([createEndpoint(1), ...others])]));
 		assert.equal(cluster.hosts[0], host);
-		assert.equal(chosen(cluster).includes(host.address), true, `${health} taken back`);
+		assert.equal(reach(cluster).includes(host.address), true, `${health} taken back`);
 		cluster.close();
 	}
 });
@@ -131,7 +109,7 @@ test("endpoint metadata selects the transport socket, before that of the localit
 			{ name: "tlsMode-disabled", criteria: { tlsMode: "disabled" }, socket: plain },
 		],
 	});
-	const { deps } = createDeps();
+	const { deps } = createClusterDeps();
 	const cluster = createCluster(config, deps);
 	const disabled = { "envoy.transport_socket_match": { tlsMode: "disabled" } };
 	const update = (metadata: EndpointConfig["metadata"], localityMetadata: EndpointConfig["metadata"]): Host => {
@@ -153,7 +131,7 @@ test("endpoint metadata selects the transport socket, before that of the localit
 });
 
 test("drop_overload categories combine", () => {
-	const { deps } = createDeps();
+	const { deps } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);
 	const dropOverloads = [
 		{ category: "throttle", fraction: 0.5 },
@@ -165,7 +143,7 @@ test("drop_overload categories combine", () => {
 });
 
 test("a priority takes over when the one before has too few healthy hosts", () => {
-	const { deps } = createDeps();
+	const { deps } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);
 	const update = (health: EndpointConfig["health"]): void =>
 		cluster.updateAssignment(
@@ -175,14 +153,14 @@ test("a priority takes over when the one before has too few healthy hosts", () =
 			]),
 		);
 	update("healthy");
-	assert.deepEqual(chosen(cluster), ["127.0.0.1:1"]);
+	assert.deepEqual(reach(cluster), ["127.0.0.1:1"]);
 	update("unhealthy");
-	assert.deepEqual(chosen(cluster), ["127.0.0.1:2"]);
+	assert.deepEqual(reach(cluster), ["127.0.0.1:2"]);
 	cluster.close();
 });
 
 test("circuit breakers count what is in use and say when they are open", () => {
-	const { deps, gauge } = createDeps();
+	const { deps, gauge } = createClusterDeps();
 	const thresholds = {
 		maxConnections: 1,
 		maxPendingRequests: 2,
@@ -209,7 +187,7 @@ test("circuit breakers count what is in use and say when they are open", () => {
 });
 
 test("the manager serves a cluster from its activation on, and retires the one it replaces", () => {
-	const { deps, gauge, counter } = createDeps();
+	const { deps, gauge, counter } = createClusterDeps();
 	const manager = createClusterManager(deps);
 	const events: string[] = [];
 	const names = new Map<Cluster, string>();
@@ -229,7 +207,7 @@ test("the manager serves a cluster from its activation on, and retires the one i
 	assert.equal(gauge("cluster_manager.active_clusters"), 1);
 
 	manager.applyAssignment("backend", createAssignment([createLocality([createEndpoint(2)])]));
-	assert.deepEqual(addresses(served.hosts), ["127.0.0.1:2"]);
+	assert.deepEqual(addressesOf(served.hosts), ["127.0.0.1:2"]);
 
 	const second = manager.prepareCluster(createClusterConfig({ connectTimeoutMs: 1 }), assignment);
 	manager.prepareCluster(createClusterConfig({ connectTimeoutMs: 2 }), assignment).discard();

@@ -2,7 +2,8 @@ import type { AssignmentTarget, ClusterTarget, PreparedCluster } from "../config
 import type { AssignmentConfig, ClusterConfig } from "../runtime-config/index.ts";
 import { createClusterManagerStats } from "../stats/index.ts";
 import type { Cluster } from "./cluster.ts";
-import { type ClusterDeps, createCluster } from "./create-cluster.ts";
+import type { ClusterDeps } from "./cluster-core.ts";
+import { createCluster } from "./create-cluster.ts";
 
 /** The clusters in service by name. Replaced and removed ones are closed after their listeners were told; whoever has requests
  *  on their hosts finishes these. */
@@ -37,7 +38,7 @@ export function createClusterManager(deps: ClusterDeps): ClusterManager {
 	};
 
 	function prepareCluster(config: ClusterConfig, assignment: AssignmentConfig | undefined): PreparedCluster {
-		const cluster = createCluster(config, deps);
+		const cluster = createCluster(config, deps, (name) => active.get(name));
 		if (config.discovery.kind === "eds") cluster.updateAssignment(assignment ?? emptyAssignment(config));
 		warming.add(cluster);
 		cluster.stats.warming_state.value = 1;

@@ -1,5 +1,5 @@
 import type { BalancedHost, BalancerContext } from "../../engine/load-balancer/index.ts";
-import type { OutlierHost } from "../../engine/outlier-detection/index.ts";
+import type { OutlierHost, SuccessRateThreshold } from "../../engine/outlier-detection/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import type {
 	AddressConfig,
@@ -91,6 +91,12 @@ export interface ClusterResources {
 	releaseRetry(): void;
 }
 
+/** Success rates of the last interval in percent, -1 while unknown. */
+export interface OutlierSummary {
+	readonly external: Readonly<SuccessRateThreshold>;
+	readonly local: Readonly<SuccessRateThreshold>;
+}
+
 /** A cluster at work. */
 export interface Cluster {
 	readonly config: ClusterConfig;
@@ -113,8 +119,14 @@ export interface Cluster {
 	/** A new assignment (EDS). */
 	updateAssignment(assignment: AssignmentConfig): void;
 	onHostsChanged(listener: (added: readonly Host[], removed: readonly Host[]) => void): () => void;
-	/** A host's connections must end (health failure with the close options set). */
+	/** A host's connections must end at once (health failure with the close options set). */
 	onCloseConnections(listener: (host: Host) => void): () => void;
+	/** A host's connections must end after the requests on them (it failed, or the set of hosts changed). */
+	onDrainConnections(listener: (host: Host) => void): () => void;
+	/** Rates of outlier detection; undefined without. */
+	readonly outlier: OutlierSummary | undefined;
+	/** Changes whenever hosts or their health do. */
+	readonly healthVersion: number;
 	/** The status an attempt was answered with; gRPC statuses mapped to HTTP by the caller. */
 	reportResponse(host: Host, status: number): void;
 	reportFailure(host: Host, failure: LocalFailure): void;

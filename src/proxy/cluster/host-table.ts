@@ -87,6 +87,29 @@ export class HostTable {
 		for (const host of removed) host.removed = true;
 		return { added, removed, isChanged };
 	}
+
+	/** Takes one host out. @returns false when it is not there */
+	remove(host: Host): boolean {
+		if (this.#byAddress.get(host.address) !== host) return false;
+		this.#byAddress.delete(host.address);
+		this.#hosts = [...this.#byAddress.values()];
+		this.#priorities = this.#priorities.map((localities) =>
+			localities.map(({ weight, hosts }) => ({ weight, hosts: hosts.filter((one) => one !== host) })),
+		);
+		this.#shape = "";
+		host.removed = true;
+		return true;
+	}
+
+	/** Gives the only host another address. */
+	readdress(endpoint: EndpointConfig): void {
+		const host = this.#hosts[0] as { -readonly [key in keyof Host]: Host[key] } | undefined;
+		if (host === undefined) return;
+		this.#byAddress.delete(host.address);
+		host.endpoint = endpoint.address;
+		host.address = formatHostAddress(endpoint.address);
+		this.#byAddress.set(host.address, host);
+	}
 }
 
 /** Localities of one name within a priority are one. */

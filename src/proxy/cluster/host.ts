@@ -72,6 +72,7 @@ export function updateHost(
 	host.healthCheck.port = endpoint.healthCheckPort;
 	host.healthCheck.hostname = endpoint.healthCheckHostname;
 	host.healthCheck.disabled = endpoint.healthCheckDisabled;
+	host.healthFlags &= ~HealthFlag.pendingDynamicRemoval;
 	setEdsHealth(host, endpoint.health);
 	return isChanged || health !== host.health;
 }
@@ -96,9 +97,20 @@ export function isSameLocality(left: LocalityName, right: LocalityName): boolean
 	return left.region === right.region && left.zone === right.zone && left.subZone === right.subZone;
 }
 
+/** The socket that these labels alone select. */
+export function selectSocketByLabels(cluster: ClusterConfig, labels: MetadataCriteria): UpstreamTransportSocket {
+	const match = cluster.transportSocketMatches.find(({ criteria }) => meetsCriteria(criteria, labels));
+	return match?.socket ?? cluster.transportSocket;
+}
+
 /** Sets or clears a flag. @returns whether the host's health changed by it */
 export function setHealthFlag(host: Host, flag: number, isSet: boolean): boolean {
-	host.healthFlags = isSet ? host.healthFlags | flag : host.healthFlags & ~flag;
+	return setHealthFlags(host, flag, isSet ? flag : 0);
+}
+
+/** Gives the flags of `mask` the values in `flags`. @returns whether the host's health changed by it */
+export function setHealthFlags(host: Host, mask: number, flags: number): boolean {
+	host.healthFlags = (host.healthFlags & ~mask) | flags;
 	return refreshHealth(host);
 }
 

@@ -9,7 +9,10 @@ export {
 	type HostHealthCheck,
 	type HostStats,
 	type LocalFailure,
+	type OutlierSummary,
 } from "./cluster.ts";
+export type { ClusterDeps } from "./cluster-core.ts";
 export { type ClusterManager, createClusterManager } from "./cluster-manager.ts";
-export { type ClusterDeps, createCluster } from "./create-cluster.ts";
+export { createCluster } from "./create-cluster.ts";
+export { createDnsResolver, type DnsAnswer, type DnsResolver } from "./dns/dns-resolver.ts";
 export { describeHealthFlags, formatHostAddress } from "./host.ts";

@@ -43,7 +43,7 @@ test("clusters, endpoints, listeners and routes of a server reach the proxy's ow
 	const files = createFileWatcher(deps);
 	const secrets = createSecretStore({ ...deps, files, environment: {} });
 	const stats = createMetricsRegistry().root;
-	const clusters = createClusterManager({ ...deps, stats });
+	const clusters = createClusterManager({ ...deps, stats, secrets });
 	const recording = createRecordingTargets();
 	const source = createConfigSource({
 		...deps,

@@ -23,6 +23,7 @@ export class UpstreamCluster {
 	readonly #context: UpstreamContext;
 	readonly #stopHosts: () => void;
 	readonly #stopCloses: () => void;
+	readonly #stopDrains: () => void;
 
 	constructor(context: UpstreamContext, cluster: Cluster) {
 		this.cluster = cluster;
@@ -30,7 +31,8 @@ export class UpstreamCluster {
 		this.#stopHosts = cluster.onHostsChanged((_added, removed) => {
 			for (const host of removed) forEachPool(host, (pool) => pool.drain());
 		});
-		this.#stopCloses = cluster.onCloseConnections((host) => forEachPool(host, (pool) => pool.close()));
+		this.#stopCloses = cluster.onCloseConnections((host) => endPools(host, (pool) => pool.close()));
+		this.#stopDrains = cluster.onDrainConnections((host) => endPools(host, (pool) => pool.drain()));
 	}
 
 	/** The name that logs and formats show. */
@@ -86,8 +88,15 @@ export class UpstreamCluster {
 	close(): void {
 		this.#stopHosts();
 		this.#stopCloses();
+		this.#stopDrains();
 		for (const host of this.cluster.hosts) forEachPool(host, (pool) => pool.drain());
 	}
+}
+
+/** Ends the pools of a host that stays: its next request gets a new one. */
+function endPools(host: Host, end: (pool: Http1Pool) => void): void {
+	forEachPool(host, end);
+	(host.pools as HostPools | undefined)?.pools.clear();
 }
 
 function forEachPool(host: Host, action: (pool: Http1Pool) => void): void {

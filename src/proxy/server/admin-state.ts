@@ -103,13 +103,13 @@ function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminClu
 		edsServiceName: discovery.kind === "eds" ? discovery.serviceName : "",
 		limits: circuitBreakers,
 		outlier:
-			cluster.config.outlierDetection === undefined
+			cluster.outlier === undefined
 				? undefined
 				: {
-						successRateAverage: -1,
-						successRateThreshold: -1,
-						localOriginSuccessRateAverage: -1,
-						localOriginSuccessRateThreshold: -1,
+						successRateAverage: cluster.outlier.external.average,
+						successRateThreshold: cluster.outlier.external.threshold,
+						localOriginSuccessRateAverage: cluster.outlier.local.average,
+						localOriginSuccessRateThreshold: cluster.outlier.local.threshold,
 					},
 		overprovisioningFactor: 140,
 		hosts: cluster.hosts.map((host) => ({
@@ -121,8 +121,8 @@ function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminClu
 			locality: host.locality,
 			canary: host.canary,
 			priority: host.priority,
-			successRate: -1,
-			localOriginSuccessRate: -1,
+			successRate: host.outlier?.external.rate ?? -1,
+			localOriginSuccessRate: host.outlier?.local.rate ?? -1,
 			stats: {
 				cx_active: host.stats.cx_active.value,
 				cx_connect_fail: host.stats.cx_connect_fail.value,

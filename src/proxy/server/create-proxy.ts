@@ -101,7 +101,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 	});
 	const files = createFileWatcher({ clock, log });
 	const secrets = createSecretStore({ files, log, environment: options.environment });
-	const clusters = createClusterManager({ clock, random, log, stats });
+	const clusters = createClusterManager({ clock, random, log, stats, secrets });
 	const dataPath = createDataPath({
 		clock,
 		random,

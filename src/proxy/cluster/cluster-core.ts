@@ -1,0 +1,157 @@
+import type { Clock, Log, Random } from "../../core/index.ts";
+import { CircuitBreaker } from "../../engine/circuit-breaker/index.ts";
+import type { StatsScope } from "../../telemetry/index.ts";
+import type { ClusterConfig } from "../runtime-config/index.ts";
+import type { SecretSource } from "../secret/index.ts";
+import { type ClusterStats, createClusterStats, createRemainingStats } from "../stats/index.ts";
+import type { Cluster, ClusterResources, Host, LocalFailure } from "./cluster.ts";
+import type { DnsResolver } from "./dns/dns-resolver.ts";
+import { OutlierMonitor } from "./outlier-monitor.ts";
+
+/** What clusters need of the proxy. */
+export interface ClusterDeps {
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	/** The root scope: a cluster makes `cluster.<name>` below it. */
+	readonly stats: StatsScope;
+	/** For health checks over TLS. */
+	readonly secrets: SecretSource;
+	/** The system's by default. */
+	readonly resolver?: DnsResolver;
+}
+
+/** What clusters of every kind have: statistics, limits, listeners, outlier detection. */
+export class ClusterCore {
+	readonly config: ClusterConfig;
+	readonly name: string;
+	readonly stats: ClusterStats["upstream"];
+	readonly responses: ClusterStats["responses"];
+	readonly statsScope: StatsScope;
+	readonly deps: ClusterDeps;
+	isWarm = false;
+	dropShare = 0;
+	healthVersion = 0;
+	protected readonly outlierMonitor: OutlierMonitor | undefined;
+	protected isClosed = false;
+	readonly #resources: { readonly default: ClusterResources; readonly high: ClusterResources };
+	readonly #hostListeners = new Set<(added: readonly Host[], removed: readonly Host[]) => void>();
+	readonly #closeListeners = new Set<(host: Host) => void>();
+	readonly #drainListeners = new Set<(host: Host) => void>();
+	#warmCallbacks: (() => void)[] = [];
+
+	constructor(config: ClusterConfig, deps: ClusterDeps, onOutlierChanged: (host: Host) => void) {
+		this.config = config;
+		this.name = config.name;
+		this.deps = deps;
+		const stats = createClusterStats(deps.stats, config.statName);
+		this.stats = stats.upstream;
+		this.responses = stats.responses;
+		this.statsScope = stats.scope;
+		const breaker = (priority: "default" | "high"): CircuitBreaker => {
+			const thresholds = config.circuitBreakers[priority];
+			const remaining = thresholds.trackRemaining
+				? createRemainingStats(stats.scope.scope(`circuit_breakers.${priority}`))
+				: undefined;
+			return new CircuitBreaker(thresholds, stats.circuitBreakers[priority], remaining);
+		};
+		this.#resources = { default: breaker("default"), high: breaker("high") };
+		if (config.outlierDetection !== undefined) {
+			this.outlierMonitor = new OutlierMonitor({
+				clusterName: config.name,
+				config: config.outlierDetection,
+				clock: deps.clock,
+				random: deps.random,
+				log: deps.log,
+				stats: stats.scope,
+				onHealthChanged: onOutlierChanged,
+			});
+		}
+	}
+
+	get outlier(): Cluster["outlier"] {
+		return this.outlierMonitor;
+	}
+
+	onWarm(callback: () => void): void {
+		if (this.isWarm) callback();
+		else this.#warmCallbacks.push(callback);
+	}
+
+	resources(priority: "default" | "high"): ClusterResources {
+		return this.#resources[priority];
+	}
+
+	onHostsChanged(listener: (added: readonly Host[], removed: readonly Host[]) => void): () => void {
+		this.#hostListeners.add(listener);
+		return () => void this.#hostListeners.delete(listener);
+	}
+
+	onCloseConnections(listener: (host: Host) => void): () => void {
+		this.#closeListeners.add(listener);
+		return () => void this.#closeListeners.delete(listener);
+	}
+
+	onDrainConnections(listener: (host: Host) => void): () => void {
+		this.#drainListeners.add(listener);
+		return () => void this.#drainListeners.delete(listener);
+	}
+
+	reportResponse(host: Host, status: number): void {
+		this.outlierMonitor?.reportResponse(host, status);
+	}
+
+	reportFailure(host: Host, failure: LocalFailure): void {
+		this.outlierMonitor?.reportFailure(host, failure);
+	}
+
+	close(): void {
+		if (this.isClosed) return;
+		this.isClosed = true;
+		this.outlierMonitor?.close();
+		this.#warmCallbacks = [];
+		this.statsScope.close();
+	}
+
+	protected becomeWarm(): void {
+		if (this.isWarm || this.isClosed) return;
+		this.isWarm = true;
+		const callbacks = this.#warmCallbacks;
+		this.#warmCallbacks = [];
+		for (const callback of callbacks) callback();
+	}
+
+	protected announceHosts(added: readonly Host[], removed: readonly Host[]): void {
+		for (const listener of this.#hostListeners) listener(added, removed);
+	}
+
+	protected closeConnections(host: Host): void {
+		for (const listener of this.#closeListeners) listener(host);
+	}
+
+	protected drainConnections(host: Host): void {
+		for (const listener of this.#drainListeners) listener(host);
+	}
+
+	/** Sets the gauges that count hosts, after a change. */
+	protected showMembership(hosts: Iterable<Host>): void {
+		this.healthVersion++;
+		let total = 0;
+		let healthy = 0;
+		let degraded = 0;
+		let excluded = 0;
+		let maximumWeight = 0;
+		for (const host of hosts) {
+			total++;
+			if (host.health === "healthy") healthy++;
+			else if (host.health === "degraded") degraded++;
+			if (host.excluded) excluded++;
+			if (host.weight > maximumWeight) maximumWeight = host.weight;
+		}
+		this.stats.membership_total.value = total;
+		this.stats.membership_healthy.value = healthy;
+		this.stats.membership_degraded.value = degraded;
+		this.stats.membership_excluded.value = excluded;
+		this.stats.max_host_weight.value = maximumWeight;
+	}
+}

@@ -1,0 +1,70 @@
+import { isIP } from "node:net";
+import { type Clock, computeBackoff, describeError, type Log, type Random, type Timer } from "../../../core/index.ts";
+import type { DnsConfig } from "../../runtime-config/index.ts";
+import type { UpstreamStats } from "../../stats/index.ts";
+import type { DnsResolver } from "./dns-resolver.ts";
+
+/** What a watch needs of its cluster. */
+export interface NameWatchOptions {
+	readonly name: string;
+	readonly dns: DnsConfig;
+	readonly resolver: DnsResolver;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	readonly clusterName: string;
+	readonly stats: UpstreamStats;
+	/** A look-up ended; undefined when it failed, and what was known before goes on. */
+	onAnswer(addresses: readonly string[] | undefined): void;
+}
+
+/** Looks one name up again and again. */
+export class NameWatch {
+	readonly #options: NameWatchOptions;
+	#timer: Timer | undefined;
+	#failures = 0;
+	#isClosed = false;
+
+	constructor(options: NameWatchOptions) {
+		this.#options = options;
+	}
+
+	/** Begins; an address in place of a name is answered at once and for good. */
+	start(): void {
+		const { name, onAnswer } = this.#options;
+		if (isIP(name) !== 0) onAnswer([name]);
+		else void this.#resolve();
+	}
+
+	close(): void {
+		this.#isClosed = true;
+		this.#timer?.cancel();
+	}
+
+	async #resolve(): Promise<void> {
+		const { name, dns, resolver, stats, log, clusterName, onAnswer } = this.#options;
+		stats.update_attempt.value++;
+		let next: number;
+		try {
+			const { addresses, ttlMs } = await resolver.resolve(name, dns.family, dns.respectTtl);
+			if (this.#isClosed) return;
+			stats.update_success.value++;
+			this.#failures = 0;
+			next = dns.respectTtl && ttlMs !== undefined && ttlMs > 0 ? ttlMs : dns.refreshMs;
+			onAnswer(addresses);
+		} catch (error) {
+			if (this.#isClosed) return;
+			stats.update_failure.value++;
+			log.debug("name not resolved", { cluster: clusterName, name, error: describeError(error) });
+			next = this.#failureDelay();
+			onAnswer(undefined);
+		}
+		if (!this.#isClosed) this.#timer = this.#options.clock.setTimer(next, () => void this.#resolve(), { unref: true });
+	}
+
+	#failureDelay(): number {
+		const { failureRefresh, refreshMs } = this.#options.dns;
+		if (failureRefresh === undefined) return refreshMs;
+		return Math.max(1, computeBackoff(failureRefresh, this.#failures++, this.#options.random));
+	}
+}

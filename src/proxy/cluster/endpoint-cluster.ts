@@ -1,0 +1,167 @@
+import type { Timer } from "../../core/index.ts";
+import { type BalancerContext, createLoadBalancer, type LoadBalancer } from "../../engine/load-balancer/index.ts";
+import type { AssignmentConfig, ClusterConfig, EndpointConfig } from "../runtime-config/index.ts";
+import { type Cluster, HealthFlag, type Host } from "./cluster.ts";
+import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
+import { HealthChecker } from "./health-check/health-checker.ts";
+import { setHealthFlags } from "./host.ts";
+import { HostTable } from "./host-table.ts";
+
+/** A cluster whose hosts are the endpoints of an assignment, however that is found. */
+export class EndpointCluster extends ClusterCore implements Cluster {
+	/** The assignment in force. */
+	assignment: AssignmentConfig | undefined;
+	/** Hosts are given as soon as there is an assignment; false holds {@link Cluster.onWarm} back. */
+	isDiscovered = true;
+	readonly #table: HostTable;
+	readonly #balancer: LoadBalancer<Host>;
+	readonly #checker: HealthChecker | undefined;
+	readonly #owned: (() => void)[] = [];
+	#staleTimer: Timer | undefined;
+
+	constructor(config: ClusterConfig, deps: ClusterDeps) {
+		super(config, deps, (host) => this.#onHealthChanged(host));
+		this.#table = new HostTable(config);
+		this.#balancer = createLoadBalancer<Host>({
+			config: config.balancer,
+			common: config.commonBalancer,
+			subsets: config.subsets,
+			stats: this.stats,
+		});
+		const check = config.healthChecks[0];
+		if (check !== undefined) {
+			this.#checker = new HealthChecker({
+				...deps,
+				cluster: config,
+				config: check,
+				stats: this.statsScope,
+				connections: this.stats.upstream_cx_total,
+				onChecked: (host, isChanged, passed) => this.#onChecked(host, isChanged, passed),
+			});
+		}
+	}
+
+	get hosts(): readonly Host[] {
+		return this.#table.hosts;
+	}
+
+	chooseHost(context: BalancerContext<Host>): Host | undefined {
+		return this.#balancer.choose(context, this.deps.random, this.deps.clock.now());
+	}
+
+	updateAssignment(assignment: AssignmentConfig): void {
+		if (this.isClosed) return;
+		this.assignment = assignment;
+		this.dropShare = 1 - assignment.dropOverloads.reduce((kept, { fraction }) => kept * (1 - fraction), 1);
+		this.#watchAge(assignment);
+		const { added, removed, isChanged } = this.#table.apply(
+			assignment,
+			(host) => this.#prepareHost(host),
+			(host) => this.#mayGo(host),
+		);
+		if (isChanged) this.#rebalance();
+		else this.stats.update_no_rebuild.value++;
+		this.#announce(added, removed);
+		this.tryWarm();
+	}
+
+	/** Moves the only host to another address: requests that come go there, connections that are open stay. */
+	readdress(endpoint: EndpointConfig): void {
+		this.#table.readdress(endpoint);
+	}
+
+	/** Ends with the cluster. */
+	own(close: () => void): void {
+		this.#owned.push(close);
+	}
+
+	/** Becomes warm if nothing is waited for any more. */
+	tryWarm(): void {
+		if (this.isDiscovered && this.#checker?.isWaiting !== true) this.becomeWarm();
+	}
+
+	override close(): void {
+		if (this.isClosed) return;
+		for (const close of this.#owned) close();
+		this.#staleTimer?.cancel();
+		this.#checker?.close();
+		super.close();
+	}
+
+	#announce(added: readonly Host[], removed: readonly Host[]): void {
+		if (added.length === 0 && removed.length === 0) return;
+		for (const host of removed) {
+			this.outlierMonitor?.removeHost(host);
+			this.#checker?.removeHost(host);
+		}
+		this.stats.membership_change.value++;
+		this.announceHosts(added, removed);
+		if (this.config.commonBalancer.closeConnectionsOnHostSetChange) {
+			for (const host of this.#table.hosts) this.drainConnections(host);
+		}
+		for (const host of added) this.#checker?.addHost(host);
+	}
+
+	#rebalance(): void {
+		this.#balancer.setHosts(this.#table.priorities, this.assignment!);
+		this.showMembership(this.#table.hosts);
+	}
+
+	#prepareHost(host: Host): void {
+		this.outlierMonitor?.addHost(host);
+		if (this.#checker === undefined || host.healthCheck.disabled) {
+			if (host.health === "healthy") host.healthySince = this.deps.clock.now();
+			return;
+		}
+		const pending = this.config.commonBalancer.ignoreNewHostsUntilFirstHealthCheck
+			? HealthFlag.pendingActiveHealthCheck
+			: 0;
+		setHealthFlags(host, HealthFlag.failedActiveHealthCheck | pending, HealthFlag.failedActiveHealthCheck | pending);
+	}
+
+	/** A host that passes its checks outlives its assignment until it fails one, unless configured otherwise. */
+	#mayGo(host: Host): boolean {
+		if (this.#checker === undefined || host.healthCheck.disabled || this.config.ignoreHealthOnHostRemoval) return true;
+		const failed = HealthFlag.failedActiveHealthCheck | HealthFlag.failedEdsHealth | HealthFlag.edsStatusDraining;
+		if ((host.healthFlags & failed) !== 0) return true;
+		host.healthFlags |= HealthFlag.pendingDynamicRemoval;
+		return false;
+	}
+
+	#onChecked(host: Host, isChanged: boolean, passed: boolean): void {
+		if (passed) this.outlierMonitor?.onHealthCheckPassed(host);
+		const leaves = HealthFlag.pendingDynamicRemoval | HealthFlag.failedActiveHealthCheck;
+		if ((host.healthFlags & leaves) === leaves && this.#table.remove(host)) {
+			this.#rebalance();
+			this.#announce([], [host]);
+		} else if (isChanged) {
+			this.#onHealthChanged(host);
+		}
+		this.tryWarm();
+	}
+
+	#onHealthChanged(host: Host): void {
+		if (host.removed) return;
+		this.#balancer.markChanged(host.priority);
+		this.showMembership(this.#table.hosts);
+		if (host.health !== "unhealthy") return;
+		if (this.config.closeConnectionsOnHostHealthFailure) this.closeConnections(host);
+		else this.drainConnections(host);
+	}
+
+	/** Endpoints of an assignment that says how long it holds are dropped when no other came in that time. */
+	#watchAge(assignment: AssignmentConfig): void {
+		this.#staleTimer?.cancel();
+		this.#staleTimer = undefined;
+		if (assignment.staleAfterMs === 0) return;
+		this.stats.assignment_timeout_received.value++;
+		this.#staleTimer = this.deps.clock.setTimer(
+			assignment.staleAfterMs,
+			() => {
+				this.stats.assignment_stale.value++;
+				this.updateAssignment({ ...assignment, localities: [], staleAfterMs: 0 });
+			},
+			{ unref: true },
+		);
+	}
+}

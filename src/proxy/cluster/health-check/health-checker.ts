@@ -1,0 +1,217 @@
+import { connect as connectPlain, type Socket } from "node:net";
+import type { Clock, Log, Random, Timer } from "../../../core/index.ts";
+import { type CheckResult, computeCheckInterval, HostCheckState } from "../../../engine/health-check/index.ts";
+import type { StatsScope } from "../../../telemetry/index.ts";
+import type { ClusterConfig, HealthCheckConfig, UpstreamTransportSocket } from "../../runtime-config/index.ts";
+import type { SecretSource } from "../../secret/index.ts";
+import { createHealthCheckStats, createTlsStats, type HealthCheckStats } from "../../stats/index.ts";
+import { createUpstreamTls, type UpstreamTls } from "../../transport/index.ts";
+import { type Count, HealthFlag, type Host } from "../cluster.ts";
+import { selectSocketByLabels, setHealthFlags } from "../host.ts";
+import { createHttpProbe } from "./http-probe.ts";
+import { createGrpcProbe, createHttp2Probe } from "./http2-probe.ts";
+import type { ConnectForCheck, Probe } from "./probe.ts";
+import { createTcpProbe } from "./tcp-probe.ts";
+
+/** What a checker needs of its cluster. */
+export interface HealthCheckerOptions {
+	readonly cluster: ClusterConfig;
+	readonly config: HealthCheckConfig;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	readonly secrets: SecretSource;
+	/** `cluster.<name>`. */
+	readonly stats: StatsScope;
+	/** `upstream_cx_total`: without traffic checks are rarer. */
+	readonly connections: Count;
+	/** After each result of a check; `isChanged` says whether the host's health is another one. */
+	onChecked(host: Host, isChanged: boolean, passed: boolean): void;
+}
+
+/** Checks every host of a cluster in its own rhythm. */
+export class HealthChecker {
+	readonly options: HealthCheckerOptions;
+	readonly stats: HealthCheckStats;
+	readonly #sessions = new Map<Host, CheckSession>();
+	readonly #tls = new Map<UpstreamTransportSocket, UpstreamTls>();
+
+	constructor(options: HealthCheckerOptions) {
+		this.options = options;
+		this.stats = createHealthCheckStats(options.stats.scope("health_check"));
+	}
+
+	/** Begins to check a host, which counts as failed until a check passed. */
+	addHost(host: Host): void {
+		if (host.healthCheck.disabled || this.#sessions.has(host)) return;
+		const session = new CheckSession(this, host);
+		this.#sessions.set(host, session);
+		session.begin();
+	}
+
+	removeHost(host: Host): void {
+		this.#sessions.get(host)?.close();
+		this.#sessions.delete(host);
+	}
+
+	/** Whether no result has come of some host. */
+	get isWaiting(): boolean {
+		for (const session of this.#sessions.values()) if (session.isFirst) return true;
+		return false;
+	}
+
+	close(): void {
+		for (const session of this.#sessions.values()) session.close();
+		this.#sessions.clear();
+	}
+
+	/** The TLS side for a transport socket; undefined for plain text. */
+	tlsOf(socket: UpstreamTransportSocket): UpstreamTls | undefined {
+		if (socket.kind !== "tls") return undefined;
+		const known = this.#tls.get(socket);
+		if (known !== undefined) return known;
+		const { alpnProtocols } = this.options.config;
+		const config = alpnProtocols.length === 0 ? socket.tls : { ...socket.tls, alpnProtocols };
+		const side = createUpstreamTls(config, this.options.secrets, createTlsStats(this.options.stats, "client"));
+		this.#tls.set(socket, side);
+		return side;
+	}
+}
+
+/** The checks of one host. */
+class CheckSession {
+	readonly #checker: HealthChecker;
+	readonly #host: Host;
+	readonly #state = new HostCheckState();
+	readonly #probe: Probe;
+	#timer: Timer | undefined;
+	#cancel: (() => void) | undefined;
+	#isClosed = false;
+
+	constructor(checker: HealthChecker, host: Host) {
+		this.#checker = checker;
+		this.#host = host;
+		this.#probe = createProbe(checker, host);
+	}
+
+	get isFirst(): boolean {
+		return this.#state.isFirst;
+	}
+
+	begin(): void {
+		const { initialJitterMs } = this.#checker.options.config;
+		if (initialJitterMs === 0) this.#check();
+		else this.#wait(Math.max(1, Math.floor(this.#checker.options.random.next() * initialJitterMs)));
+	}
+
+	close(): void {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
+		this.#timer?.cancel();
+		this.#cancel?.();
+		this.#probe.close();
+		if (!this.#state.isFailed) this.#checker.stats.healthy.value--;
+		if (this.#state.isDegraded) this.#checker.stats.degraded.value--;
+	}
+
+	#wait(delayMs: number): void {
+		this.#timer = this.#checker.options.clock.setTimer(delayMs, () => this.#check(), { unref: true });
+	}
+
+	#check(): void {
+		const { clock, config } = this.#checker.options;
+		this.#checker.stats.attempt.value++;
+		const cancel = this.#probe.start((result) => this.#onResult(result));
+		this.#cancel = cancel;
+		this.#timer = clock.setTimer(
+			config.timeoutMs,
+			() => {
+				cancel();
+				this.#onResult({ kind: "timeout" });
+			},
+			{ unref: true },
+		);
+	}
+
+	#onResult(result: CheckResult): void {
+		if (this.#isClosed) return;
+		this.#cancel = undefined;
+		this.#timer?.cancel();
+		const { options, stats } = this.#checker;
+		const state = this.#state;
+		const wasFailed = state.isFailed;
+		const wasDegraded = state.isDegraded;
+		const transition = state.onResult(result, options.config);
+		const passed = result.kind === "passed";
+		if (passed) stats.success.value++;
+		else stats.failure.value++;
+		if (result.kind === "network" || result.kind === "timeout") stats.network_failure.value++;
+		stats.healthy.value += Number(wasFailed) - Number(state.isFailed);
+		stats.degraded.value += Number(state.isDegraded) - Number(wasDegraded);
+		if (wasFailed && passed) this.#host.healthySince = options.clock.now();
+		const hasTraffic = options.connections.value > 0;
+		const delay = computeCheckInterval(options.config, passed, transition, hasTraffic, options.random);
+		this.#wait(delay);
+		if (wasFailed !== state.isFailed)
+			options.log.info(state.isFailed ? "health check fails" : "health check passes", {
+				cluster: options.cluster.name,
+				host: this.#host.address,
+				...(passed ? {} : { cause: result.kind }),
+			});
+		options.onChecked(this.#host, this.#showHealth(), passed);
+	}
+
+	#showHealth(): boolean {
+		const { isFailed, isDegraded, isTimedOut } = this.#state;
+		return setHealthFlags(
+			this.#host,
+			HealthFlag.failedActiveHealthCheck |
+				HealthFlag.degradedActiveHealthCheck |
+				HealthFlag.activeHealthCheckTimeout |
+				HealthFlag.pendingActiveHealthCheck,
+			(isFailed ? HealthFlag.failedActiveHealthCheck : 0) |
+				(isDegraded ? HealthFlag.degradedActiveHealthCheck : 0) |
+				(isTimedOut ? HealthFlag.activeHealthCheckTimeout : 0),
+		);
+	}
+}
+
+function createProbe(checker: HealthChecker, host: Host): Probe {
+	const { cluster, config } = checker.options;
+	const check = config.checker;
+	const socket =
+		config.transportSocketMatchCriteria === undefined
+			? host.transportSocket
+			: selectSocketByLabels(cluster, config.transportSocketMatchCriteria);
+	const connect = connectTo(host, config, checker.tlsOf(socket));
+	const authorityOr = (name: string): string => host.healthCheck.hostname || name || cluster.name;
+	const common = { isSecure: socket.kind === "tls", reuseConnection: config.reuseConnection, connect };
+	switch (check.kind) {
+		case "tcp":
+			return createTcpProbe(check, connect);
+		case "http": {
+			const onVerifyCluster = (): void => void checker.stats.verify_cluster.value++;
+			const options = { ...common, check, authority: authorityOr(check.host), onVerifyCluster };
+			return check.http2 ? createHttp2Probe(options) : createHttpProbe(options);
+		}
+		case "grpc":
+			return createGrpcProbe({ ...common, serviceName: check.serviceName, authority: authorityOr(check.authority) });
+	}
+}
+
+/** Connects to the address to be checked, which may have another port than the host's. */
+function connectTo(host: Host, config: HealthCheckConfig, tls: UpstreamTls | undefined): ConnectForCheck {
+	return (ready): Socket => {
+		const { endpoint } = host;
+		const target =
+			endpoint.kind === "pipe"
+				? { path: endpoint.path }
+				: { host: endpoint.address, port: host.healthCheck.port || config.altPort || endpoint.port, noDelay: true };
+		const socket = tls === undefined ? connectPlain(target) : tls.connect(target, host.hostname || undefined);
+		// A socket without a listener for errors would end the process; whoever checks looks at the close as well.
+		socket.on("error", () => socket.destroy());
+		if (tls === undefined) socket.once("connect", ready);
+		else tls.onReady(socket, ready);
+		return socket;
+	};
+}

@@ -1,0 +1,36 @@
+import type { HealthCheckConfig } from "../../runtime-config/index.ts";
+import { containsInOrder } from "./payload.ts";
+import type { ConnectForCheck, Probe } from "./probe.ts";
+
+type TcpCheck = Extract<HealthCheckConfig["checker"], { kind: "tcp" }>;
+
+/** Connects; sends and waits for bytes when there are any. */
+export function createTcpProbe(check: TcpCheck, connect: ConnectForCheck): Probe {
+	return {
+		start(done) {
+			let isOver = false;
+			let received = Buffer.alloc(0);
+			const end = (report: (() => void) | undefined): void => {
+				if (isOver) return;
+				isOver = true;
+				socket.destroy();
+				report?.();
+			};
+			const socket = connect(() => {
+				if (check.send.length > 0) socket.write(check.send);
+				if (check.receive.length === 0) end(() => done({ kind: "passed", degraded: false }));
+			});
+			socket.on("data", (bytes: Buffer) => {
+				received = Buffer.concat([received, bytes]);
+				if (containsInOrder(received, check.receive)) end(() => done({ kind: "passed", degraded: false }));
+				else if (received.length > maxReceivedBytes) end(() => done({ kind: "network" }));
+			});
+			socket.on("error", () => end(() => done({ kind: "network" })));
+			socket.on("close", () => end(() => done({ kind: "network" })));
+			return () => end(undefined);
+		},
+		close: () => undefined,
+	};
+}
+
+const maxReceivedBytes = 64 * 1024;
