@@ -166,9 +166,13 @@ export class HeaderBlock {
 
 	/** Takes Server out; before {@link list} or {@link passText} was asked for. */
 	dropServer(): void {
-		if (this.#server === -1) return;
-		if (this.#dropped.length > 0) this.drop(["server"]);
-		else this.#dropped.push(this.#server);
+		const field = this.#server;
+		if (field === -1) return;
+		this.#server = -1;
+		const dropped = this.#dropped;
+		let index = dropped.length;
+		while (index > 0 && dropped[index - 1]! > field) index--;
+		if (dropped[index - 1] !== field) dropped.splice(index, 0, field);
 	}
 
 	/** Takes out the fields whose name has an underscore.
