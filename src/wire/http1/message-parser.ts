@@ -104,8 +104,8 @@ export abstract class MessageParser {
 	}
 
 	/** Parses the first line of `text`.
-	 *  @returns the position behind it, `-1` when it is not all there, or the fault */
-	protected abstract takeFirstLine(text: string): number | Http1Fault;
+	 *  @returns the position behind it, `-1` when it is not all there, `irregular` when it does not end in CRLF, or the fault */
+	protected abstract takeFirstLine(text: string): number | "irregular" | Http1Fault;
 
 	/** Decides the framing once first line and headers are known: calls one of the `expect…` and tells the sink about the head. */
 	protected abstract onHead(): Http1Fault | undefined;
@@ -148,10 +148,8 @@ export abstract class MessageParser {
 			text = data.toString("latin1", at, Math.min(end, at + this.config.maxHeadBytes + 4));
 			outcome = this.#scan(text);
 		}
-		if (outcome === "complete") return at + this.#finishHead();
-		if (outcome === "incomplete" || outcome === "irregular") return this.#takePartial(data, at, end);
-		this.fail(outcome);
-		return at;
+		// Anything else is judged when the head is complete, whichever pieces it came in.
+		return outcome === "complete" ? at + this.#finishHead() : this.#takePartial(data, at, end);
 	}
 
 	protected readonly skipsEmptyLines: boolean = true;
@@ -208,7 +206,7 @@ export abstract class MessageParser {
 		if (lineEnd === -1) return;
 		this.#firstLineChecked = true;
 		const outcome = this.takeFirstLine(straightenLines(this.#partial.toString("latin1", 0, lineEnd + 1)));
-		if (typeof outcome === "number") return;
+		if (typeof outcome === "number" || outcome === "irregular") return;
 		this.#partialLength = 0;
 		this.fail(outcome);
 	}

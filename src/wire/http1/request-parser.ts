@@ -55,10 +55,11 @@ export class Http1RequestParser extends MessageParser {
 		this.#sink = sink;
 	}
 
-	protected takeFirstLine(text: string): number | Http1Fault {
+	protected takeFirstLine(text: string): number | "irregular" | Http1Fault {
 		let at = text.indexOf(" ");
-		const lineEnd = text.indexOf("\r\n");
-		if (lineEnd === -1) return -1;
+		const lineEnd = text.indexOf("\n") - 1;
+		if (lineEnd === -2) return -1;
+		if (lineEnd === -1 || text.indexOf("\r") !== lineEnd) return "irregular";
 		if (at === -1 || at > lineEnd) return "malformed";
 		const method = at === 3 && text.startsWith("GET") ? "GET" : text.slice(0, at);
 		if (!methods.has(method)) return "malformed";

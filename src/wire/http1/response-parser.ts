@@ -44,9 +44,10 @@ export class Http1ResponseParser extends MessageParser {
 		return this.state === ParserState.untilClose;
 	}
 
-	protected takeFirstLine(text: string): number | Http1Fault {
-		const lineEnd = text.indexOf("\r\n");
-		if (lineEnd === -1) return text.length > 8 && !text.startsWith("HTTP/") ? "malformed" : -1;
+	protected takeFirstLine(text: string): number | "irregular" | Http1Fault {
+		const lineEnd = text.indexOf("\n") - 1;
+		if (lineEnd >= -1 && text.indexOf("\r") !== lineEnd) return "irregular";
+		if (lineEnd === -2) return text.length > 8 && !text.startsWith("HTTP/") ? "malformed" : -1;
 		if (!text.startsWith("HTTP/1.") || text.charCodeAt(8) !== 32) return "malformed";
 		const minor = text.charCodeAt(7) - 48;
 		if (minor < 0 || minor > 9) return "malformed";
