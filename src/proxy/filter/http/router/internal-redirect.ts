@@ -1,7 +1,9 @@
 import { assertNever, removeHeader, setHeader } from "../../../../core/index.ts";
 import type { InternalRedirectPolicy, RouteEntry } from "../../../../engine/router/index.ts";
+import type { Cluster } from "../../../cluster/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { PassRequestHead, type PassResponseHead } from "../pass-head.ts";
+import type { RequestBody } from "./request-body.ts";
 import type { RouterFilter } from "./router-filter.ts";
 
 /** A request that goes another way instead of its answer going back. */
@@ -11,9 +13,26 @@ export interface RedirectedRequest {
 	readonly keepsBody: boolean;
 }
 
+/** Where an upstream's redirect leads to, counted; undefined when the client gets the answer as it is. */
+export function redirectInside(
+	stream: HttpStream,
+	policy: InternalRedirectPolicy | undefined,
+	head: PassResponseHead,
+	body: RequestBody,
+	cluster: Cluster,
+	filter: RouterFilter,
+): RedirectedRequest | undefined {
+	if (policy === undefined || !policy.statuses.includes(head.status)) return undefined;
+	const canRepeat = body.isComplete && body.canReplay && !stream.responseStarted;
+	const redirected = canRepeat ? followRedirect(stream, policy, head, filter) : undefined;
+	if (redirected === undefined) cluster.stats.upstream_internal_redirect_failed_total.value++;
+	else cluster.stats.upstream_internal_redirect_succeeded_total.value++;
+	return redirected;
+}
+
 /** The request an upstream's redirect leads to; undefined when the policy, the location or the routes say that the client gets the
  *  redirect. Spec: Envoy "internal redirects". */
-export function followRedirect(
+function followRedirect(
 	stream: HttpStream,
 	policy: InternalRedirectPolicy,
 	head: PassResponseHead,

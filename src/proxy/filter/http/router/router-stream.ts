@@ -5,18 +5,17 @@ import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
 import {
 	type ForwardAction,
 	hashRequest,
-	prepareRequest,
 	type RouteEntry,
 	resolveClusterName,
-	rewriteHost,
 } from "../../../../engine/router/index.ts";
-import { formatFields } from "../../../../wire/http1/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt, AttemptConnection } from "./attempt.ts";
-import { followRedirect } from "./internal-redirect.ts";
+import { announcedTimeouts, Hedges } from "./hedges.ts";
+import { passInformational } from "./informational.ts";
+import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
 import { RequestBody } from "./request-body.ts";
 import { formatRequest } from "./request-text.ts";
@@ -28,13 +27,14 @@ import type { RouterFilter } from "./router-filter.ts";
 import { Shadows } from "./shadows.ts";
 import {
 	announceTimeout,
+	applyLimits,
 	type RequestTimeouts,
-	resolveMaxDuration,
 	resolveTimeouts,
 	updateExpectedTimeout,
 } from "./timeouts.ts";
 import { TunnelAttempt } from "./tunnel-attempt.ts";
 import { UpstreamAttempt } from "./upstream-attempt.ts";
+import { noteCluster, prepareForHost, reportReset } from "./upstream-facts.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -61,6 +61,7 @@ export class RouterStream implements BalancerContext<Host> {
 	#cookies: string[] | undefined;
 	#accounting: ResponseAccounting | undefined;
 	#shadows: Shadows | undefined;
+	#hedges: Hedges | undefined;
 	#isOver = false;
 
 	constructor(stream: HttpStream, filter: RouterFilter) {
@@ -158,13 +159,11 @@ export class RouterStream implements BalancerContext<Host> {
 	}
 
 	onAttemptFailed(attempt: Attempt, reason: ResetReason, detail: string): void {
-		if (this.#isOver || this.#attempt !== attempt) return;
+		if (this.#isOver || (this.#attempt !== attempt && this.#hedges?.includes(attempt) !== true)) return;
 		const { cluster } = this.#upstream!;
 		this.stream.record.upstreamTransportFailureReason = detail;
-		if (reason === "connection timeout") cluster.reportFailure(attempt.host, "connect-timeout");
-		else if (reason.endsWith("connection failure")) cluster.reportFailure(attempt.host, "connect-failure");
-		else if (reason !== "overflow") cluster.reportFailure(attempt.host, "reset");
-		if (reason !== "overflow") attempt.host.stats.rq_error.value++;
+		reportReset(cluster, attempt.host, reason);
+		if (this.#takeOut(attempt)) return;
 		if (
 			!this.stream.responseStarted &&
 			this.#canRetry() &&
@@ -191,12 +190,7 @@ export class RouterStream implements BalancerContext<Host> {
 	}
 
 	onInformational(connection: ClientConnection): void {
-		const { parser } = connection;
-		this.#upstream!.cluster.responses.all.count(parser.status);
-		const { config } = this.stream.manager;
-		if (parser.status === 100 && config.proxy100Continue && !this.stream.responseStarted) {
-			this.stream.sendInformational(100, formatFields(parser.headers.list, 0));
-		}
+		passInformational(this.stream, this.#upstream!, connection);
 	}
 
 	onResponse(attempt: Attempt, connection: ClientConnection, endStream: boolean): void {
@@ -209,6 +203,12 @@ export class RouterStream implements BalancerContext<Host> {
 		const head = new PassResponseHead(parser.headers, status, parser.contentLength);
 		const { cluster } = this.#upstream!;
 		cluster.reportResponse(attempt.host, status);
+		if (status >= 500 && this.#takeOut(attempt)) {
+			attempt.host.stats.rq_error.value++;
+			attempt.drop();
+			return;
+		}
+		this.#win(attempt);
 		if (this.#canRetry() && this.#retries!.retriesResponse(status, head)) {
 			cluster.responses.retry.count(status);
 			attempt.host.stats.rq_error.value++;
@@ -290,6 +290,7 @@ export class RouterStream implements BalancerContext<Host> {
 	/** The stream answered otherwise: what is on its way is dropped. */
 	abandon(): void {
 		this.#attempt?.cancel();
+		this.#hedges?.cancel(undefined);
 	}
 
 	/** The stream is over. */
@@ -298,6 +299,7 @@ export class RouterStream implements BalancerContext<Host> {
 		this.#isOver = true;
 		this.#shadows?.onRequestEnd();
 		this.#retries?.close();
+		this.#hedges?.cancel(undefined);
 		const attempt = this.#attempt;
 		if (attempt === undefined) return;
 		if (!attempt.isOver) attempt.cancel();
@@ -321,12 +323,11 @@ export class RouterStream implements BalancerContext<Host> {
 		}
 		this.#upstream = upstream;
 		const { cluster } = upstream;
-		record.upstreamClusterRawName = cluster.name;
-		record.upstreamClusterName = upstream.shownName;
-		record.upstreamClusterMetadata = cluster.config.metadata;
+		noteCluster(record, upstream);
 		this.#accounting = new ResponseAccounting(cluster, request);
 		this.metadataMatch = action.metadataMatch;
 		this.#timeouts = resolveTimeouts(action, request, this.#filter.respectsExpectedTimeout);
+		this.#hedges = Hedges.create(action, request);
 		this.#prepareTimeouts(action, request);
 		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
 		this.#retries = RetryController.create(this.#filter, action, upstream, request, record);
@@ -336,27 +337,14 @@ export class RouterStream implements BalancerContext<Host> {
 		if (endStream) this.#noteRequestEnd();
 		this.#hasLength = stream.downstream.parser.headers.contentLength !== undefined;
 		if (action.hashPolicies.length > 0) {
-			this.hash = hashRequest(
-				action.hashPolicies,
-				request,
-				record,
-				() => context.random.next(),
-				(cookie) => {
-					this.#cookies ??= [];
-					this.#cookies.push(cookie);
-				},
-			);
+			const random = (): number => context.random.next();
+			this.hash = hashRequest(action.hashPolicies, request, record, random, (cookie) => {
+				this.#cookies = [...(this.#cookies ?? []), cookie];
+			});
 		}
 		const host = this.#chooseHost();
 		if (host === undefined) return;
-		if (route.changesRequest) {
-			record.upstreamHost = host;
-			const options = { insertOriginalPath: this.#filter.sendsEnvoyHeaders };
-			prepareRequest(route, request, record, options);
-			if (action.hostRewrite?.kind === "auto" && host.hostname !== "") {
-				rewriteHost(action, request, host.hostname, options);
-			}
-		}
+		if (route.changesRequest) prepareForHost(stream, action, host, this.#filter.sendsEnvoyHeaders);
 		this.#begin(host);
 		if (action.mirrorPolicies.length > 0) {
 			const terms = {
@@ -374,11 +362,8 @@ export class RouterStream implements BalancerContext<Host> {
 		if (request.mayHaveExtensions) {
 			if (request.get("x-envoy-upstream-rq-timeout-alt-response") !== undefined) this.#timeoutStatus = 204;
 		}
-		if (this.#filter.sendsEnvoyHeaders) announceTimeout(request, this.#timeouts!);
-		const maxDurationMs = resolveMaxDuration(action, request);
-		if (action.idleTimeoutMs !== undefined || maxDurationMs !== undefined) {
-			this.stream.setLimits(action.idleTimeoutMs, maxDurationMs);
-		}
+		if (this.#filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.#timeouts!, this.#hedges));
+		applyLimits(this.stream, action, request);
 	}
 
 	#chooseHost(): Host | undefined {
@@ -412,14 +397,36 @@ export class RouterStream implements BalancerContext<Host> {
 		return this.#retries !== undefined && this.#body!.isComplete && this.#body!.canReplay;
 	}
 
+	/** With other attempts under way, one that came to nothing is only taken out. */
+	#takeOut(attempt: Attempt): boolean {
+		if (this.#hedges === undefined) return false;
+		if (this.#hedges.remove(attempt)) return true;
+		const other = this.#hedges.pop();
+		if (other !== undefined) this.#attempt = other;
+		return other !== undefined;
+	}
+
+	/** The first attempt that answers ends the others, and the wait for a further one. */
+	#win(attempt: Attempt): void {
+		if (this.#hedges === undefined || (this.#attempt === attempt && !this.#hedges.isUsed)) return;
+		if (this.#attempt !== attempt) this.#attempt?.cancel();
+		this.#retries?.close();
+		this.#hedges.cancel(attempt);
+		this.#attempt = attempt;
+	}
+
 	/** Tries once more, after the back-off. `head` is the response that is dropped. */
 	#retry(failed: Attempt, head: PassResponseHead | undefined): void {
 		this.#attempt = undefined;
-		failed.drop();
+		if (this.#hedges?.includes(failed) !== true) failed.drop();
 		this.#retries!.schedule(head, () => {
 			if (this.#isOver) return;
 			if (this.#filter.sendsEnvoyHeaders)
-				updateExpectedTimeout(this.request, this.#timeouts!, this.stream.now() - this.#requestEndedAt);
+				updateExpectedTimeout(
+					this.request,
+					announcedTimeouts(this.#timeouts!, this.#hedges),
+					this.stream.now() - this.#requestEndedAt,
+				);
 			const host = this.#chooseHost();
 			if (host !== undefined) this.#begin(host);
 		});
@@ -427,17 +434,10 @@ export class RouterStream implements BalancerContext<Host> {
 
 	/** Follows the upstream's redirect where the route wants that. */
 	#redirect(attempt: Attempt, head: PassResponseHead): boolean {
-		const policy = this.#action!.internalRedirect;
-		if (policy === undefined || !policy.statuses.includes(head.status)) return false;
-		const { stats } = this.#upstream!.cluster;
 		const body = this.#body!;
-		const canRepeat = body.isComplete && body.canReplay && !this.stream.responseStarted;
-		const redirected = canRepeat ? followRedirect(this.stream, policy, head, this.#filter) : undefined;
-		if (redirected === undefined) {
-			stats.upstream_internal_redirect_failed_total.value++;
-			return false;
-		}
-		stats.upstream_internal_redirect_succeeded_total.value++;
+		const { cluster } = this.#upstream!;
+		const redirected = redirectInside(this.stream, this.#action!.internalRedirect, head, body, cluster, this.#filter);
+		if (redirected === undefined) return false;
 		attempt.drop();
 		this.stream.redirect(redirected.request, head, redirected.keepsBody ? body : undefined);
 		return true;
@@ -464,10 +464,11 @@ export class RouterStream implements BalancerContext<Host> {
 		if (!this.stream.responseStarted && this.#canRetry() && this.#retries!.retriesTimeout()) {
 			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
 			attempt.host.stats.rq_timeout.value++;
+			this.#hedges?.keep(attempt);
 			this.#retry(attempt, undefined);
-			return;
+		} else if (this.#hedges === undefined || this.stream.responseStarted) {
+			this.#failTimeout(attempt, details, flag, 504);
 		}
-		this.#failTimeout(attempt, details, flag, 504);
 	}
 
 	#failTimeout(attempt: Attempt | undefined, details: string, flag: number, status: number): void {

@@ -72,3 +72,15 @@ export function resolveMaxDuration(action: ForwardAction, request: PassRequestHe
 	const bounded = maxMs > 0 && (asked === 0 || asked > maxMs) ? maxMs : asked;
 	return offsetMs > 0 && bounded > offsetMs ? bounded - offsetMs : bounded;
 }
+
+/** Gives the stream the route's own limits, where it has any. */
+export function applyLimits(
+	stream: { setLimits(idleTimeoutMs: number | undefined, maxDurationMs: number | undefined): void },
+	action: ForwardAction,
+	request: PassRequestHead,
+): void {
+	const maxDurationMs = resolveMaxDuration(action, request);
+	if (action.idleTimeoutMs !== undefined || maxDurationMs !== undefined) {
+		stream.setLimits(action.idleTimeoutMs, maxDurationMs);
+	}
+}

@@ -1,0 +1,35 @@
+import { type ForwardAction, prepareRequest, rewriteHost } from "../../../../engine/router/index.ts";
+import type { Cluster, Host } from "../../../cluster/index.ts";
+import type { ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
+import type { StreamRecord } from "../stream-record.ts";
+
+/** Puts the chosen cluster into a request's record. */
+export function noteCluster(record: StreamRecord, upstream: UpstreamCluster): void {
+	const { cluster } = upstream;
+	record.upstreamClusterRawName = cluster.name;
+	record.upstreamClusterName = upstream.shownName;
+	record.upstreamClusterMetadata = cluster.config.metadata;
+}
+
+/** Runs the route's rewrites and header operations, which may name the host. */
+export function prepareForHost(
+	stream: HttpStream,
+	action: ForwardAction,
+	host: Host,
+	sendsEnvoyHeaders: boolean,
+): void {
+	const { record, request, route } = stream;
+	const options = { insertOriginalPath: sendsEnvoyHeaders };
+	record.upstreamHost = host;
+	prepareRequest(route!, request, record, options);
+	if (action.hostRewrite?.kind === "auto" && host.hostname !== "") rewriteHost(action, request, host.hostname, options);
+}
+
+/** Tells outlier detection and the host's counts how an attempt broke. */
+export function reportReset(cluster: Cluster, host: Host, reason: ResetReason): void {
+	if (reason === "overflow") return;
+	host.stats.rq_error.value++;
+	if (reason === "connection timeout") cluster.reportFailure(host, "connect-timeout");
+	else cluster.reportFailure(host, reason.endsWith("connection failure") ? "connect-failure" : "reset");
+}
