@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createTestPki, type TestCertificate } from "../support/pki.ts";
+import { answerRequests, ok, openClient, startRawServer } from "../support/raw-client.ts";
+import { address, cluster, route, startProxyOn } from "../support/running-proxy.ts";
+
+const extensions = "type.googleapis.com/envoy.extensions.";
+const pki = createTestPki();
+const server = pki.issue(pki.idOf("reviews"));
+const webId = pki.idOf("web");
+
+const inline = (text: string): object => ({ inline_string: text });
+
+function commonTls(own: TestCertificate, accepted: string): object {
+	return {
+		tls_params: { tls_minimum_protocol_version: "TLSv1_3" },
+		tls_certificates: [{ certificate_chain: inline(own.certificateChainPem), private_key: inline(own.privateKeyPem) }],
+		validation_context: {
+			trusted_ca: inline(pki.bundlePem),
+			match_typed_subject_alt_names: [{ san_type: "URI", matcher: { prefix: accepted } }],
+		},
+	};
+}
+
+function manager(routes: readonly object[], more: object = {}): object {
+	return {
+		name: "http",
+		typed_config: {
+			"@type": `${extensions}filters.network.http_connection_manager.v3.HttpConnectionManager`,
+			stat_prefix: "in",
+			route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
+			http_filters: [{ name: "router", typed_config: { "@type": `${extensions}filters.http.router.v3.Router` } }],
+			...more,
+		},
+	};
+}
+
+/** An inbound listener with mutual TLS before a plain backend, and an outbound one that connects to it as `client`. */
+async function startPair(t: Parameters<typeof startRawServer>[0], client: TestCertificate, accepted = "spiffe://") {
+	const backend = await startRawServer(
+		t,
+		answerRequests((head) => ok(head)),
+	);
+	const inbound = await startProxyOn(t, {
+		admin: { address: address(0) },
+		static_resources: {
+			listeners: [
+				{
+					name: "l1",
+					address: address(0),
+					filter_chains: [
+						{
+							filters: [
+								manager([route("/", "backend")], {
+									forward_client_cert_details: "SANITIZE_SET",
+									set_current_client_cert_details: { uri: true },
+								}),
+							],
+							transport_socket: {
+								name: "tls",
+								typed_config: {
+									"@type": `${extensions}transport_sockets.tls.v3.DownstreamTlsContext`,
+									require_client_certificate: true,
+									common_tls_context: commonTls(server, accepted),
+								},
+							},
+						},
+					],
+				},
+			],
+			clusters: [cluster("backend", [backend.port])],
+		},
+	});
+	const outbound = await startProxyOn(t, {
+		admin: { address: address(0) },
+		static_resources: {
+			listeners: [{ name: "l1", address: address(0), filter_chains: [{ filters: [manager([route("/", "peer")])] }] }],
+			clusters: [
+				cluster("peer", [inbound.port()], {
+					transport_socket: {
+						name: "tls",
+						typed_config: {
+							"@type": `${extensions}transport_sockets.tls.v3.UpstreamTlsContext`,
+							common_tls_context: commonTls(client, pki.idOf("reviews")),
+						},
+					},
+				}),
+			],
+		},
+	});
+	return { inbound, outbound, backend };
+}
+
+test("two proxies with identities of one authority talk, and the application learns who calls", async (t) => {
+	const { outbound } = await startPair(t, pki.issue(webId), webId);
+	const client = await openClient(t, outbound.port());
+	for (let index = 0; index < 3; index++) {
+		client.send("GET /x HTTP/1.1\r\nhost: reviews\r\nx-forwarded-client-cert: forged\r\n\r\n");
+		const { status, body } = await client.response();
+		assert.equal(status, 200);
+		assert.match(body, new RegExp(`x-forwarded-client-cert: By=${pki.idOf("reviews")};Hash=[0-9a-f]{64};URI=${webId}`));
+		assert.doesNotMatch(body, /forged/);
+	}
+});
+
+test("an expired, a foreign and a misnamed certificate are refused before the application sees anything", async (t) => {
+	const refused: readonly (readonly [what: string, certificate: TestCertificate, accepted: string])[] = [
+		["expired", pki.issue(webId, { notBefore: Date.now() - 7_200_000, notAfter: Date.now() - 3_600_000 }), "spiffe://"],
+		["foreign", createTestPki().issue(webId), "spiffe://"],
+		["misnamed", pki.issue(pki.idOf("mallory")), webId],
+	];
+	for (const [what, certificate, accepted] of refused) {
+		const { outbound, inbound, backend } = await startPair(t, certificate, accepted);
+		const client = await openClient(t, outbound.port());
+		client.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+		assert.equal((await client.response()).status, 503, what);
+		assert.equal(backend.accepted, 0, what);
+		assert.equal(await inbound.stat("http.in.downstream_rq_total"), 0, what);
+	}
+});
+
+test("a client without certificate and a client without TLS are refused", async (t) => {
+	const { inbound, backend } = await startPair(t, pki.issue(webId));
+	const plain = await openClient(t, inbound.port());
+	plain.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+	await plain.closed();
+	assert.equal(plain.buffered, "");
+	await assert.rejects(async () => {
+		const bare = await openClient(t, inbound.port(), {});
+		bare.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+		await bare.response();
+	});
+	assert.equal(backend.accepted, 0);
+});
