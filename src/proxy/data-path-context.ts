@@ -4,6 +4,7 @@ import type { Runtime } from "../engine/runtime/index.ts";
 import type { AccessLog, AccessLogSpec, StatsScope } from "../telemetry/index.ts";
 import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.ts";
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
+import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 
 /** What the data path shares with the rest of the process: made once by the server, handed to every listener. */
 export interface DataPathContext extends UpstreamContext {
@@ -24,6 +25,7 @@ export interface DataPathContext extends UpstreamContext {
 	getCluster(name: string): UpstreamCluster | undefined;
 	/** The route table that RDS has delivered under that name; undefined before. */
 	getRouteTable(name: string): RouteTable | undefined;
+	readonly routeStatistics: RouteStatistics;
 	/** Istio's metrics of this proxy, made when the first filter asks. */
 	istioMetrics(): IstioMetrics;
 	createAccessLog(spec: AccessLogSpec): AccessLog;

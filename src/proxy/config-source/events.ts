@@ -10,6 +10,7 @@ import {
 	secretType,
 } from "../../xds/client/index.ts";
 import {
+	type ControlPlaneStats,
 	createClusterManagerStats,
 	createControlPlaneStats,
 	createListenerManagerStats,
@@ -44,11 +45,13 @@ export interface ConfigEvents {
 export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents {
 	const clusterStats = createClusterManagerStats(root.scope("cluster_manager"));
 	const listenerStats = createListenerManagerStats(root.scope("listener_manager"));
-	const controlPlane = createControlPlaneStats(root.scope("control_plane"));
-	const whole = new Map<string, SubscriptionStats>([
-		[clusterType, createSubscriptionStats(root.scope("cluster_manager.cds"))],
-		[listenerType, createSubscriptionStats(root.scope("listener_manager.lds"))],
+	const wholeScopes = new Map([
+		[clusterType, "cluster_manager.cds"],
+		[listenerType, "listener_manager.lds"],
 	]);
+	/** Made when a type is subscribed to: what is not configured is not shown. */
+	const whole = new Map<string, SubscriptionStats>();
+	let controlPlane: ControlPlaneStats | undefined;
 	/** By dotted name. */
 	const routes = new Map<string, { readonly name: string; readonly scope: StatsScope; readonly stats: ReloadStats }>();
 	const secrets = new Map<string, { readonly scope: StatsScope; readonly stats: SubscriptionStats }>();
@@ -81,8 +84,10 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 
 	return {
 		subscribed(typeUrl) {
-			const stats = whole.get(typeUrl);
-			if (stats !== undefined) stats.update_attempt.value++;
+			const scope = wholeScopes.get(typeUrl);
+			if (scope === undefined) return;
+			if (!whole.has(typeUrl)) whole.set(typeUrl, createSubscriptionStats(root.scope(scope)));
+			whole.get(typeUrl)!.update_attempt.value++;
 		},
 		updated(update, refused, durationMs) {
 			const stats = whole.get(update.typeUrl);
@@ -104,6 +109,7 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 			if (stats !== undefined) stats.init_fetch_timeout.value++;
 		},
 		connectionChanged(connected) {
+			controlPlane ??= createControlPlaneStats(root.scope("control_plane"));
 			controlPlane.connected_state.value = connected ? 1 : 0;
 		},
 		retain(routeUses, secretNames) {

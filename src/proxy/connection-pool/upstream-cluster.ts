@@ -2,6 +2,7 @@ import { getHeader } from "../../core/index.ts";
 import type { RequestHead } from "../../engine/format/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
+import { createHttp1CodecStats, type Http1CodecStats } from "../stats/index.ts";
 import type { UpstreamTls } from "../transport/index.ts";
 import { Http1Pool, type PoolContext } from "./http1-pool.ts";
 import { RawConnection, type RawConnectionOwner } from "./raw-connection.ts";
@@ -24,6 +25,7 @@ export class UpstreamCluster {
 	readonly #stopHosts: () => void;
 	readonly #stopCloses: () => void;
 	readonly #stopDrains: () => void;
+	#codecStats: Http1CodecStats | undefined;
 
 	constructor(context: UpstreamContext, cluster: Cluster) {
 		this.cluster = cluster;
@@ -56,6 +58,8 @@ export class UpstreamCluster {
 		const key = serverName === undefined ? priority : `${priority} ${serverName}`;
 		const pool = pools.get(key);
 		if (pool !== undefined) return pool;
+		// Shown from the first use on, as in Envoy.
+		this.#codecStats ??= createHttp1CodecStats(this.cluster.statsScope.scope("http1"));
 		const options = this.#socketOptions(host, serverName, false);
 		const created = new Http1Pool(this.#context, this.cluster, host, this.cluster.resources(priority), options);
 		pools.set(key, created);

@@ -8,6 +8,7 @@ import type { RouteTarget } from "../config-source/index.ts";
 import { UpstreamCluster } from "../connection-pool/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
+import { RouteStatistics } from "../filter/http/router/route-statistics.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
@@ -44,6 +45,9 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const tables = new Map<string, RouteTable>();
 	/** TLS sides by the socket configuration they were made from, so that hosts of one cluster share sessions. */
 	const tlsSides = new WeakMap<UpstreamTransportSocket, UpstreamTls>();
+	const routeStatistics = new RouteStatistics(stats);
+	/** By table; what takes its statistics away. */
+	const tableStatistics = new Map<string, () => void>();
 	let connectionId = 0;
 	let istio: IstioMetrics | undefined;
 
@@ -58,6 +62,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		random: parts.random,
 		log: parts.log,
 		stats,
+		routeStatistics,
 		runtime: parts.runtime,
 		dates: createDates(clock),
 		localAddress: findLocalAddress(),
@@ -95,8 +100,17 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		context,
 		routes: {
 			applyRoutes(added, removed) {
-				for (const name of removed) tables.delete(name);
-				for (const config of added) tables.set(config.name, createRouteTable(config, parts.runtime));
+				for (const name of removed) {
+					tables.delete(name);
+					tableStatistics.get(name)?.();
+					tableStatistics.delete(name);
+				}
+				for (const config of added) {
+					tables.set(config.name, createRouteTable(config, parts.runtime));
+					const release = tableStatistics.get(config.name);
+					tableStatistics.set(config.name, routeStatistics.declare(config));
+					release?.();
+				}
 			},
 		},
 		close() {

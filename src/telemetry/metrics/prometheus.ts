@@ -123,13 +123,11 @@ function* formatNumbers(
 }
 
 function* formatHistograms(families: readonly Family<Histogram>[], selection: StatsSelection): Generator<string> {
-	// As Envoy: a histogram that was never used is not shown.
-	const usedOnly = { ...selection, usedOnly: true };
 	for (const { group, members } of families) {
 		const family = familyOf(group);
 		let hasType = false;
 		for (const { metric, labels } of members) {
-			if (!isSelected(metric.name, metric.count > 0, usedOnly)) continue;
+			if (!isSelected(metric.name, metric.count > 0, selection)) continue;
 			if (!hasType) yield `# TYPE ${family} histogram\n`;
 			hasType = true;
 			yield formatHistogram(family, labels, metric);

@@ -1,5 +1,5 @@
 import type { Cluster, Host } from "../../../cluster/index.ts";
-import { createResponseCodeStats, type ResponseCodeStats } from "../../../stats/index.ts";
+import { createResponseCodeStats, type ResponseCodeStats, type VirtualClusterStats } from "../../../stats/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 
 const altStatName = "x-envoy-upstream-alt-stat-name";
@@ -9,9 +9,12 @@ export class ResponseAccounting {
 	readonly #cluster: Cluster;
 	readonly #request: PassRequestHead;
 	readonly #named: ResponseCodeStats | undefined;
+	/** Of the request's virtual cluster and route. */
+	readonly routes: readonly VirtualClusterStats[];
 
 	/** Takes the client's name for its statistics out of the request. */
-	constructor(cluster: Cluster, request: PassRequestHead) {
+	constructor(cluster: Cluster, request: PassRequestHead, routes: readonly VirtualClusterStats[] = []) {
+		this.routes = routes;
 		this.#cluster = cluster;
 		this.#request = request;
 		const name = request.mayHaveExtensions ? request.get(altStatName) : undefined;
@@ -27,6 +30,17 @@ export class ResponseAccounting {
 		(this.#isInternal ? responses.internal : responses.external).count(status);
 		if (host?.canary === true) responses.canary.count(status);
 		this.#named?.count(status);
+		for (const route of this.routes) route.responses.count(status);
+	}
+
+	/** Counts an attempt that is on its way. */
+	countAttempt(): void {
+		for (const route of this.routes) route.upstream_rq_total.value++;
+	}
+
+	/** Counts a request that took too long. */
+	countTimeout(): void {
+		for (const route of this.routes) route.upstream_rq_timeout.value++;
 	}
 
 	/** Records how long the upstream took. */
@@ -35,6 +49,7 @@ export class ResponseAccounting {
 		responses.all.recordTime(milliseconds);
 		(this.#isInternal ? responses.internal : responses.external).recordTime(milliseconds);
 		this.#named?.recordTime(milliseconds);
+		for (const route of this.routes) route.responses.recordTime(milliseconds);
 	}
 
 	get #isInternal(): boolean {

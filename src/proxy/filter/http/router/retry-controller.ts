@@ -6,6 +6,7 @@ import { type AttemptReset, type RetryPolicy, RetryState } from "../../../../eng
 import type { ForwardAction } from "../../../../engine/router/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { VirtualClusterStats } from "../../../stats/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../pass-head.ts";
 import type { StreamRecord } from "../stream-record.ts";
 import type { RouterFilter } from "./router-filter.ts";
@@ -21,6 +22,12 @@ const headerNames = [
 
 const noHeaders: HeaderList = [];
 const plainRequest = new PassRequestHead(noHeaders, "", "", "", "", undefined);
+
+type RetryCounter =
+	| "upstream_rq_retry"
+	| "upstream_rq_retry_limit_exceeded"
+	| "upstream_rq_retry_overflow"
+	| "upstream_rq_retry_success";
 
 /** What `x-envoy-retry-on` falls back to on routes without a policy. */
 const emptyPolicy: RetryPolicy = {
@@ -64,13 +71,18 @@ export class RetryController {
 	hasRetried = false;
 	readonly hostSelectionMaxAttempts: number;
 
+	/** Of the request's virtual cluster and route. */
+	readonly #routes: readonly VirtualClusterStats[];
+
 	private constructor(
 		state: RetryState,
 		upstream: UpstreamCluster,
 		filter: RouterFilter,
 		record: StreamRecord,
 		priority: "default" | "high",
+		routes: readonly VirtualClusterStats[],
 	) {
+		this.#routes = routes;
 		this.#state = state;
 		this.#upstream = upstream;
 		this.#filter = filter;
@@ -86,6 +98,7 @@ export class RetryController {
 		upstream: UpstreamCluster,
 		request: PassRequestHead,
 		record: StreamRecord,
+		routes: readonly VirtualClusterStats[],
 	): RetryController | undefined {
 		const hasExtensions = request.mayHaveExtensions;
 		const policy = action.retryPolicy ?? (hasExtensions ? emptyPolicy : undefined);
@@ -93,7 +106,9 @@ export class RetryController {
 		const isPlain = !hasExtensions && policy.retriableRequestHeaders.length === 0;
 		const state = RetryState.create(policy, isPlain ? plainRequest : request);
 		if (hasExtensions) for (const name of headerNames) removeHeader(request.headers, name);
-		return state === undefined ? undefined : new RetryController(state, upstream, filter, record, action.priority);
+		return state === undefined
+			? undefined
+			: new RetryController(state, upstream, filter, record, action.priority, routes);
 	}
 
 	/** A host was chosen. */
@@ -157,24 +172,28 @@ export class RetryController {
 	}
 
 	#decide(wanted: boolean): boolean {
-		const { stats } = this.#upstream.cluster;
-		if (!wanted && this.hasRetried) stats.upstream_rq_retry_success.value++;
+		if (!wanted && this.hasRetried) this.#count("upstream_rq_retry_success");
 		this.#release();
 		if (!wanted) return false;
 		if (!this.#state.take()) {
-			stats.upstream_rq_retry_limit_exceeded.value++;
+			this.#count("upstream_rq_retry_limit_exceeded");
 			this.#record.addEarlyFlag(ResponseFlag.upstreamRetryLimitExceeded);
 			return false;
 		}
 		if (!this.#upstream.cluster.resources(this.#priority).tryAcquireRetry()) {
-			stats.upstream_rq_retry_overflow.value++;
+			this.#count("upstream_rq_retry_overflow");
 			this.#record.addEarlyFlag(ResponseFlag.upstreamOverflow);
 			return false;
 		}
 		this.#holdsResource = true;
 		this.hasRetried = true;
-		stats.upstream_rq_retry.value++;
+		this.#count("upstream_rq_retry");
 		return true;
+	}
+
+	#count(name: RetryCounter): void {
+		this.#upstream.cluster.stats[name].value++;
+		for (const route of this.#routes) route[name].value++;
 	}
 
 	#release(): void {

@@ -124,6 +124,7 @@ export class RouterStream implements BalancerContext<Host> {
 	// --- the attempt
 
 	onAttemptReady(attempt: UpstreamAttempt, connection: ClientConnection): void {
+		this.#accounting!.countAttempt();
 		const { record, request } = this.stream;
 		const now = this.stream.now();
 		const timeouts = this.#timeouts!;
@@ -145,6 +146,7 @@ export class RouterStream implements BalancerContext<Host> {
 
 	/** The tunnel of a CONNECT is there: the answer is ours. */
 	onTunnelReady(attempt: Attempt, connection: AttemptConnection): void {
+		this.#accounting!.countAttempt();
 		const { record, route } = this.stream;
 		record.upstreamConnectionId = connection.id;
 		record.upstreamConnection = connection;
@@ -275,6 +277,7 @@ export class RouterStream implements BalancerContext<Host> {
 		if (now >= this.#endsAt) {
 			this.#endsAt = never;
 			stats.upstream_rq_timeout.value++;
+			this.#accounting!.countTimeout();
 			this.#failTimeout(attempt, "response_timeout", ResponseFlag.upstreamRequestTimeout, this.#timeoutStatus);
 		} else if (attempt !== undefined && now >= attempt.tryEndsAt) {
 			stats.upstream_rq_per_try_timeout.value++;
@@ -324,13 +327,14 @@ export class RouterStream implements BalancerContext<Host> {
 		this.#upstream = upstream;
 		const { cluster } = upstream;
 		noteCluster(record, upstream);
-		this.#accounting = new ResponseAccounting(cluster, request);
+		const routes = context.routeStatistics.select(stream.routeTable, route, request, record);
+		this.#accounting = new ResponseAccounting(cluster, request, routes);
 		this.metadataMatch = action.metadataMatch;
 		this.#timeouts = resolveTimeouts(action, request, this.#filter.respectsExpectedTimeout);
 		this.#hedges = Hedges.create(action, request);
 		this.#prepareTimeouts(action, request);
 		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
-		this.#retries = RetryController.create(this.#filter, action, upstream, request, record);
+		this.#retries = RetryController.create(this.#filter, action, upstream, request, record, routes);
 		if (this.#retries !== undefined) this.hostSelectionMaxAttempts = this.#retries.hostSelectionMaxAttempts;
 		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
 		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);

@@ -52,6 +52,8 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly #accessLogs: readonly AccessLog[];
 	readonly #listenerStats: ListenerHttpStats;
 	readonly #inlineTable: RouteTable | undefined;
+	/** Takes the statistics of the inline table away. */
+	readonly #releaseRouteStatistics: () => void;
 
 	/** @param listenerScope `listener.<address>` */
 	constructor(
@@ -98,6 +100,8 @@ export class HttpConnectionManager implements TerminalFilter {
 		this.#accessLogs = config.accessLogs.map((log) => context.createAccessLog(log));
 		this.#inlineTable =
 			config.routes.kind === "inline" ? createRouteTable(config.routes.table, context.runtime) : undefined;
+		this.#releaseRouteStatistics =
+			config.routes.kind === "inline" ? context.routeStatistics.declare(config.routes.table) : () => undefined;
 	}
 
 	/** Serves a connection. */
@@ -173,6 +177,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** Ends every connection. */
 	close(): void {
 		for (const connection of [...this.connections]) connection.abort();
+		this.#releaseRouteStatistics();
 	}
 }
 

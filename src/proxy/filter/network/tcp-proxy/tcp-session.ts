@@ -28,6 +28,8 @@ export class TcpSession implements BalancerContext<Host> {
 	#lastActivity: Millis = 0;
 	readonly #timers: (Timer | undefined)[] = [undefined, undefined, undefined];
 	#observations: readonly TcpObservation[] = [];
+	/** The upstream said its end after we said ours. */
+	#upstreamEndedLast = false;
 	#ended = false;
 
 	constructor(proxy: TcpProxy, { socket, facts }: DownstreamConnection) {
@@ -107,6 +109,8 @@ export class TcpSession implements BalancerContext<Host> {
 		for (const count of [
 			stats.upstream_cx_total,
 			stats.upstream_cx_active,
+			stats.upstream_rq_pending_total,
+			stats.upstream_rq_pending_active,
 			host.stats.cx_total,
 			host.stats.cx_active,
 		]) {
@@ -124,6 +128,16 @@ export class TcpSession implements BalancerContext<Host> {
 		const onReady = (): void => {
 			isReady = true;
 			timer.cancel();
+			stats.upstream_rq_pending_active.value--;
+			// As in Envoy, a connection of layer 4 is one request of its cluster.
+			for (const count of [
+				stats.upstream_rq_total,
+				stats.upstream_rq_active,
+				host.stats.rq_total,
+				host.stats.rq_active,
+			]) {
+				count.value++;
+			}
 			this.#join(upstream, tls);
 		};
 		if (tls === undefined) upstream.once("connect", onReady);
@@ -137,9 +151,30 @@ export class TcpSession implements BalancerContext<Host> {
 			stats.upstream_cx_active.value--;
 			stats.upstream_cx_destroy.value++;
 			host.stats.cx_active.value--;
-			if (isReady) this.destroy();
-			else this.#onConnectFailed(failure);
+			if (isReady) {
+				this.#countEnd(host, failure !== undefined);
+				this.destroy();
+			} else {
+				stats.upstream_rq_pending_active.value--;
+				this.#onConnectFailed(failure);
+			}
 		});
+	}
+
+	/** The upstream side of a joined session is gone: cut by the other end, ended by it last, or by us. */
+	#countEnd(host: Host, wasCut: boolean): void {
+		const { stats } = this.#cluster!;
+		stats.upstream_rq_active.value--;
+		host.stats.rq_active.value--;
+		const byUs = this.#ended || !(wasCut || this.#upstreamEndedLast);
+		stats.upstream_cx_destroy_with_active_rq.value++;
+		if (byUs) {
+			stats.upstream_cx_destroy_local.value++;
+			stats.upstream_cx_destroy_local_with_active_rq.value++;
+		} else {
+			stats.upstream_cx_destroy_remote.value++;
+			stats.upstream_cx_destroy_remote_with_active_rq.value++;
+		}
 	}
 
 	#onConnectFailed(failure: Error | undefined): void {
@@ -194,7 +229,10 @@ export class TcpSession implements BalancerContext<Host> {
 		});
 		downstream.on("drain", () => upstream.resume());
 		downstream.on("end", () => upstream.end());
-		upstream.on("end", () => downstream.end());
+		upstream.on("end", () => {
+			this.#upstreamEndedLast = upstream.writableEnded;
+			downstream.end();
+		});
 		if (this.#observations.length > 0) this.#armReport();
 		downstream.resume();
 	}
