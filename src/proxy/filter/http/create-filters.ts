@@ -19,8 +19,8 @@ export function createHttpFilters(
 				filters.push(createRbacFilter(name, disabled, config.config, scope));
 				break;
 			case "istio-stats": {
-				const { reporter } = config.config;
-				filters.push(createIstioStatsFilter({ name, disabled, index, reporter, metrics: context.istioMetrics() }));
+				const metrics = context.istioMetrics();
+				filters.push(createIstioStatsFilter({ name, disabled, index, ...config.config, metrics }));
 				break;
 			}
 			default:
