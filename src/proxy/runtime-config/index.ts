@@ -26,7 +26,6 @@ export type {
 	UpgradeConfig,
 } from "./http-connection-manager-config.ts";
 export type {
-	CorsPolicy,
 	HttpFilterConfig,
 	HttpFilterOverride,
 	IstioStatsConfig,

@@ -66,17 +66,7 @@ export interface FilterChainMatch {
 	readonly sourcePorts: readonly number[];
 }
 
-export type ListenerFilterConfig =
-	| { readonly kind: "tls-inspector" }
-	| { readonly kind: "http-inspector" }
-	| { readonly kind: "original-dst" }
-	| {
-			readonly kind: "proxy-protocol";
-			/** Connections without the header are served as they are. */
-			readonly allowWithoutHeader: boolean;
-			/** Versions refused. */
-			readonly disallowedVersions: readonly (1 | 2)[];
-	  };
+export type ListenerFilterConfig = { readonly kind: "tls-inspector" } | { readonly kind: "http-inspector" };
 
 export type NetworkFilterConfig =
 	| { readonly kind: "http-connection-manager"; readonly name: string; readonly config: HttpConnectionManagerConfig }
@@ -87,8 +77,6 @@ export type NetworkFilterConfig =
 
 export interface NetworkRbacConfig extends RbacConfig {
 	readonly statPrefix: string;
-	/** Check again on every read instead of once. */
-	readonly continuous: boolean;
 	/** Wait before a denied connection is closed; 0 closes at once. */
 	readonly delayDenyMs: number;
 }

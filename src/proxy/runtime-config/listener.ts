@@ -1,6 +1,5 @@
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import { ProxyProtocolConfig_Version } from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
 import {
 	type Filter,
 	type FilterChain,
@@ -9,7 +8,6 @@ import {
 	type FilterChainMatch as MatchMessage,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import { type Listener, Listener_DrainType } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { ProxyProtocol } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import type { HttpConnectionManager } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
@@ -184,8 +182,6 @@ function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig |
 const listenerFiltersByName: Readonly<Record<string, string>> = {
 	"envoy.filters.listener.tls_inspector": "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
 	"envoy.filters.listener.http_inspector": "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-	"envoy.filters.listener.original_dst": "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
-	"envoy.filters.listener.proxy_protocol": "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
 };
 
 function readListenerFilters(messages: readonly ListenerFilter[], scope: Scope): ListenerFilterConfig[] {
@@ -199,21 +195,6 @@ function readListenerFilters(messages: readonly ListenerFilter[], scope: Scope):
 				return [{ kind: "tls-inspector" }];
 			case "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector":
 				return [{ kind: "http-inspector" }];
-			case "envoy.extensions.filters.listener.original_dst.v3.OriginalDst":
-				return [{ kind: "original-dst" }];
-			case "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
-				const proxy = config as ProxyProtocol | undefined;
-				const versions = (proxy?.disallowedVersions ?? []).map((version) =>
-					version === ProxyProtocolConfig_Version.V2 ? 2 : 1,
-				);
-				return [
-					{
-						kind: "proxy-protocol",
-						allowWithoutHeader: proxy?.allowRequestsWithoutProxyProtocol ?? false,
-						disallowedVersions: versions,
-					},
-				];
-			}
 			default:
 				at.report(`listener filter ${typeName ?? message.name} is not supported`);
 				return [];

@@ -28,6 +28,9 @@ export function readRbac(message: RBAC, scope: Scope): RbacConfig {
 
 /** Translates the network filter. */
 export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbacConfig {
+	if (message.enforcementType === RBAC_EnforcementType.CONTINUOUS) {
+		scope.at("enforcement_type").report("only ONE_TIME_ON_FIRST_BYTE is supported");
+	}
 	return {
 		rules: readRules(message.rules, scope.at("rules")),
 		shadowRules: readRules(message.shadowRules, scope.at("shadow_rules")),
@@ -35,7 +38,6 @@ export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbac
 		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
 		trackPerRuleStats: false,
 		statPrefix: message.statPrefix,
-		continuous: message.enforcementType === RBAC_EnforcementType.CONTINUOUS,
 		delayDenyMs: 0,
 	};
 }

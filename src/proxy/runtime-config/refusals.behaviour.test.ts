@@ -96,10 +96,10 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 	["no router", { manager: { http_filters: [] } }, ["hcm.http_filters: needs at least the router filter"]],
 	[
 		"a router that is not the last filter",
-		{ manager: { http_filters: [routerFilter, { name: "cors", typed_config: typed("filters.http.cors.v3.Cors") }] } },
+		{ manager: { http_filters: [routerFilter, { name: "rbac", typed_config: typed("filters.http.rbac.v3.RBAC") }] } },
 		[
 			"hcm.http_filters[0]: terminal filter envoy.filters.http.router must be the last filter of the chain",
-			"hcm.http_filters[1]: the last filter must be the router, not cors",
+			"hcm.http_filters[1]: the last filter must be the router, not rbac",
 		],
 	],
 	[
@@ -110,6 +110,12 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 			},
 		},
 		["hcm.http_filters[0].typed_config: HTTP filter type.googleapis.com/no.such.Filter is not supported"],
+	],
+	["HTTP/2 alone", { manager: { codec_type: "HTTP2" } }, ["hcm.codec_type: only AUTO and HTTP1 are supported"]],
+	[
+		"a filter that is not built",
+		{ manager: { http_filters: [{ name: "cors", typed_config: typed("filters.http.cors.v3.Cors") }, routerFilter] } },
+		["hcm.http_filters[0].typed_config: HTTP filter envoy.extensions.filters.http.cors.v3.Cors is not supported"],
 	],
 	["an empty stat_prefix", { manager: { stat_prefix: "" } }, ["hcm.stat_prefix: must have at least 1 character(s)"]],
 	["a listener without chains", { listener: { filter_chains: [] } }, ["listeners[0]: no filter chains specified"]],

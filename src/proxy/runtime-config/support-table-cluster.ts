@@ -4,9 +4,9 @@ import type { MessageSupport } from "./support-table.ts";
 export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.cluster.v3.Cluster": {
 		works:
-			"transport_socket_matches name alt_stat_name type cluster_type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment health_checks max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init outlier_detection cleanup_interval upstream_bind_config lb_subset_config ring_hash_lb_config maglev_lb_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy track_timeout_budgets track_cluster_stats preconnect_policy connection_pool_per_downstream_connection protocol_selection",
+			"transport_socket_matches name alt_stat_name type cluster_type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment health_checks max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family outlier_detection cleanup_interval upstream_bind_config lb_subset_config ring_hash_lb_config maglev_lb_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy protocol_selection",
 		ignored:
-			"dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config lrs_server lrs_report_endpoint_metrics",
+			"dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config lrs_server lrs_report_endpoint_metrics preconnect_policy track_timeout_budgets track_cluster_stats wait_for_warm_on_init",
 	},
 	"envoy.config.cluster.v3.Cluster.TransportSocketMatch": { works: "name match transport_socket" },
 	"envoy.config.cluster.v3.Cluster.CustomClusterType": { works: "name typed_config" },
@@ -36,28 +36,19 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "update_merge_window override_host_status",
 	},
 	"envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig": {
-		works: "routing_enabled min_cluster_size fail_traffic_on_panic",
+		works: "fail_traffic_on_panic",
+		ignored: "routing_enabled min_cluster_size",
 	},
 	"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig": {
 		works: "use_hostname_for_hashing hash_balance_factor",
-	},
-	"envoy.config.cluster.v3.Cluster.PreconnectPolicy": {
-		works: "per_upstream_preconnect_ratio",
-		ignored: "predictive_preconnect_ratio",
-	},
-	"envoy.config.cluster.v3.TrackClusterStats": {
-		works: "timeout_budgets request_response_sizes",
-		ignored: "per_endpoint_stats",
 	},
 	"envoy.config.cluster.v3.UpstreamConnectionOptions": {
 		works: "tcp_keepalive",
 		ignored: "set_local_interface_name_on_upstream_connections happy_eyeballs_config",
 	},
-	"envoy.config.core.v3.TcpKeepalive": { works: "keepalive_probes keepalive_time keepalive_interval" },
+	"envoy.config.core.v3.TcpKeepalive": { works: "keepalive_time", ignored: "keepalive_probes keepalive_interval" },
 	"envoy.config.core.v3.BindConfig": { works: "source_address", ignored: "freebind socket_options" },
-	"envoy.config.core.v3.UpstreamHttpProtocolOptions": {
-		works: "auto_sni auto_san_validation override_auto_sni_header",
-	},
+	"envoy.config.core.v3.UpstreamHttpProtocolOptions": { works: "auto_sni override_auto_sni_header" },
 	"envoy.config.cluster.v3.LoadBalancingPolicy": { works: "policies" },
 	"envoy.config.cluster.v3.LoadBalancingPolicy.Policy": { works: "typed_extension_config" },
 	"envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": {
@@ -79,15 +70,15 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "zone_aware_lb_config locality_weighted_lb_config",
 	},
 	"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig": {
-		works: "routing_enabled min_cluster_size fail_traffic_on_panic",
+		works: "fail_traffic_on_panic",
+		ignored: "routing_enabled min_cluster_size",
 	},
 	"envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig": {
 		works: "use_hostname_for_hashing hash_balance_factor",
 	},
-	"envoy.config.cluster.v3.CircuitBreakers": { works: "thresholds per_host_thresholds" },
+	"envoy.config.cluster.v3.CircuitBreakers": { works: "thresholds" },
 	"envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
-		works:
-			"priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining max_connection_pools",
+		works: "priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining",
 	},
 	"envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget": { works: "budget_percent min_retry_concurrency" },
 	"envoy.config.cluster.v3.OutlierDetection": {

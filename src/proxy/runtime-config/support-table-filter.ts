@@ -3,12 +3,12 @@ import type { MessageSupport } from "./support-table.ts";
 /** HTTP and network filters, and the extensions of the router. */
 export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.router.v3.Router": {
-		works:
-			"dynamic_stats start_child_span upstream_log suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats",
-		ignored: "upstream_log_options",
+		works: "suppress_envoy_headers respect_expected_rq_timeout",
+		ignored: "upstream_log_options dynamic_stats start_child_span suppress_grpc_request_failure_code_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBAC": {
-		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats",
+		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",
+		ignored: "track_per_rule_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { works: "rbac" },
 	"envoy.extensions.filters.network.rbac.v3.RBAC": {
@@ -27,34 +27,14 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.rbac.v3.Principal.Set": { works: "ids" },
 	"envoy.config.rbac.v3.Principal.Authenticated": { works: "principal_name" },
-	"envoy.extensions.filters.http.fault.v3.HTTPFault": {
-		works:
-			"delay abort upstream_cluster headers downstream_nodes max_active_faults response_rate_limit delay_percent_runtime abort_percent_runtime delay_duration_runtime abort_http_status_runtime max_active_faults_runtime response_rate_limit_percent_runtime abort_grpc_status_runtime disable_downstream_cluster_stats",
-		ignored: "filter_metadata",
-	},
-	"envoy.extensions.filters.common.fault.v3.FaultDelay": { works: "fixed_delay header_delay percentage" },
-	"envoy.extensions.filters.http.fault.v3.FaultAbort": { works: "http_status grpc_status header_abort percentage" },
-	"envoy.extensions.filters.common.fault.v3.FaultRateLimit": { works: "fixed_limit header_limit percentage" },
-	"envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit": { works: "limit_kbps" },
-	"envoy.extensions.filters.http.cors.v3.Cors": { works: "" },
-	"envoy.extensions.filters.http.cors.v3.CorsPolicy": {
-		works:
-			"allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights",
-	},
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
 		works:
-			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy tunneling_config max_downstream_connection_duration access_log_options access_log_flush_interval flush_access_log_on_connected",
+			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration",
 		ignored: "backoff_options",
 	},
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": { works: "clusters" },
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": {
 		works: "name weight metadata_match",
-	},
-	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig": {
-		works: "hostname use_post headers_to_add propagate_response_headers post_path propagate_response_trailers",
-	},
-	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions": {
-		works: "access_log_flush_interval flush_access_log_on_connected",
 	},
 	"envoy.type.v3.HashPolicy": { works: "source_ip" },
 	"envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig": { works: "metadata_match" },

@@ -4,21 +4,21 @@ import type { MessageSupport } from "./support-table.ts";
 export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.Bootstrap": {
 		works:
-			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin default_config_source header_prefix",
+			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin default_config_source",
 		ignored:
 			"node_context_params watchdog watchdogs deferred_stat_options stats_flush_on_admin enable_dispatcher_stats flags_path stats_server_version_override application_log_config memory_allocator_manager perf_tracing_file_path fatal_actions grpc_async_client_manager_config inline_headers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config bootstrap_extensions",
 	},
 	"envoy.config.bootstrap.v3.Bootstrap.StaticResources": { works: "listeners clusters secrets" },
 	"envoy.config.bootstrap.v3.Bootstrap.DynamicResources": { works: "lds_config cds_config ads_config" },
 	"envoy.config.bootstrap.v3.ClusterManager": {
-		works: "local_cluster_name",
+		works: "",
 		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
 	},
 	"envoy.config.bootstrap.v3.LayeredRuntime": { works: "layers" },
 	"envoy.config.bootstrap.v3.RuntimeLayer": { works: "name static_layer admin_layer" },
 	"envoy.config.bootstrap.v3.Admin": {
-		works: "access_log access_log_path address",
-		ignored: "profile_path ignore_global_conn_limit",
+		works: "address",
+		ignored: "profile_path ignore_global_conn_limit access_log access_log_path",
 	},
 	"envoy.config.metrics.v3.StatsConfig": {
 		works: "stats_tags use_all_default_tags histogram_bucket_settings",
@@ -80,9 +80,9 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.v3.HttpStatus": { works: "code" },
 	"envoy.config.listener.v3.Listener": {
 		works:
-			"name address additional_addresses stat_prefix filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 drain_type listener_filters listener_filters_timeout continue_on_listener_filters_timeout transparent freebind traffic_direction access_log tcp_backlog_size bind_to_port enable_reuse_port",
+			"name address additional_addresses stat_prefix filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port",
 		ignored:
-			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager tcp_fast_open_queue_length enable_mptcp socket_options",
+			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager tcp_fast_open_queue_length enable_mptcp socket_options drain_type enable_reuse_port",
 	},
 	"envoy.config.listener.v3.Listener.DeprecatedV1": { works: "bind_to_port" },
 	"envoy.config.listener.v3.AdditionalAddress": { works: "address", ignored: "socket_options" },
@@ -99,17 +99,12 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "",
 		ignored: "enable_ja3_fingerprinting enable_ja4_fingerprinting initial_read_buffer_size",
 	},
-	"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol": {
-		works: "allow_requests_without_proxy_protocol disallowed_versions",
-		ignored: "stat_prefix",
-	},
 	"envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
-		works: "common_tls_context sni allow_renegotiation max_session_keys",
-		ignored: "enforce_rsa_key_usage",
+		works: "common_tls_context sni max_session_keys",
+		ignored: "enforce_rsa_key_usage allow_renegotiation",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {
-		works:
-			"common_tls_context require_client_certificate require_sni disable_stateless_session_resumption disable_stateful_session_resumption session_timeout",
+		works: "common_tls_context require_client_certificate require_sni session_timeout",
 		ignored: "ocsp_staple_policy full_scan_certs_on_sni_mismatch",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.CommonTlsContext": {
@@ -128,7 +123,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext": {
 		works:
-			"trusted_ca system_root_certs watched_directory verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names match_subject_alt_names crl allow_expired_certificate trust_chain_verification custom_validator_config only_verify_leaf_cert_crl max_verify_depth",
+			"trusted_ca system_root_certs watched_directory verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names match_subject_alt_names crl allow_expired_certificate trust_chain_verification custom_validator_config",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher": { works: "san_type matcher" },
 	"envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig": { works: "trust_domains" },

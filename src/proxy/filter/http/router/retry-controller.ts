@@ -116,6 +116,14 @@ export class RetryController {
 		this.#tried.push(host);
 	}
 
+	/** The priorities the next choice leaves out; undefined while the policy has no opinion (`previous_priorities`). */
+	get attemptedPriorities(): readonly number[] | undefined {
+		const frequency = this.#state.policy.previousPrioritiesUpdateFrequency;
+		if (frequency === undefined || this.#tried.length < frequency) return undefined;
+		const counted = this.#tried.length - (this.#tried.length % frequency);
+		return [...new Set(this.#tried.slice(0, counted).map((host) => host.priority))];
+	}
+
 	/** Whether the policy wants another host than this one for a retry. */
 	rejectsHost(host: Host): boolean {
 		if (!this.hasRetried) return false;

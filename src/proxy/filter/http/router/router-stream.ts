@@ -425,6 +425,7 @@ export class RouterStream implements BalancerContext<Host> {
 		if (this.#hedges?.includes(failed) !== true) failed.drop();
 		this.#retries!.schedule(head, () => {
 			if (this.#isOver) return;
+			this.attemptedPriorities = this.#retries!.attemptedPriorities;
 			if (this.#filter.sendsEnvoyHeaders)
 				updateExpectedTimeout(
 					this.request,
