@@ -2,12 +2,17 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import type { CorsPolicy as CorsMessage } from "../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBACPerRoute } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import type { FilterConfigs } from "../../engine/router/index.ts";
-import type { HttpFilterOverride } from "./http-filter-config.ts";
+import { readFault } from "./fault.ts";
+import type { CorsPolicy, HttpFilterOverride } from "./http-filter-config.ts";
+import { readStringMatcher } from "./matchers.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
+import { readFraction, readRuntimeFraction } from "./values.ts";
 
 /** Translates `typed_per_filter_config` of any level. */
 export function readFilterConfigs(messages: Readonly<Record<string, Any>>, scope: Scope): FilterConfigs {
@@ -40,8 +45,29 @@ function readKnownOverride(message: Message, scope: Scope, isOptional: boolean):
 			const { rbac } = message as RBACPerRoute;
 			return { kind: "rbac", config: rbac === undefined ? undefined : readRbac(rbac, scope.at("rbac")) };
 		}
+		case "envoy.extensions.filters.http.fault.v3.HTTPFault":
+			return { kind: "fault", config: readFault(message as HTTPFault, scope) };
+		case "envoy.extensions.filters.http.cors.v3.CorsPolicy":
+			return { kind: "cors", config: readCors(message as CorsMessage, scope) };
 		default:
 			if (!isOptional) scope.report(`${message.$typeName} is no supported filter config of a route`);
 			return undefined;
 	}
+}
+
+function readCors(message: CorsMessage, scope: Scope): CorsPolicy {
+	return {
+		allowOrigins: message.allowOriginStringMatch.map((matcher, index) =>
+			readStringMatcher(matcher, scope.at("allow_origin_string_match", index)),
+		),
+		allowMethods: message.allowMethods,
+		allowHeaders: message.allowHeaders,
+		exposeHeaders: message.exposeHeaders,
+		maxAge: message.maxAge,
+		allowCredentials: message.allowCredentials,
+		allowPrivateNetworkAccess: message.allowPrivateNetworkAccess,
+		forwardNotMatchingPreflights: message.forwardNotMatchingPreflights ?? true,
+		enabled: readRuntimeFraction(message.filterEnabled) ?? { numerator: 100, denominator: 100, runtimeKey: "" },
+		shadowEnabled: readRuntimeFraction(message.shadowEnabled) ?? readFraction(undefined),
+	};
 }

@@ -1,10 +1,15 @@
 import type { RbacConfig } from "../../engine/authorization/index.ts";
+import type { FaultConfig } from "../../engine/fault/index.ts";
+import type { StringMatcher } from "../../engine/matcher/index.ts";
+import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 
 /** One entry of a filter chain of the HTTP connection manager. */
 export type HttpFilterConfig = { readonly name: string; readonly disabled: boolean } & (
 	| { readonly kind: "router"; readonly config: RouterFilterConfig }
 	| { readonly kind: "rbac"; readonly config: RbacConfig }
+	| { readonly kind: "fault"; readonly config: FaultConfig }
+	| { readonly kind: "cors" }
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
 );
@@ -15,7 +20,9 @@ export type HttpFilterOverride =
 	/** Switched on although the chain says disabled, with the chain's own config. */
 	| { readonly kind: "enabled" }
 	/** Undefined: no RBAC on this route. */
-	| { readonly kind: "rbac"; readonly config: RbacConfig | undefined };
+	| { readonly kind: "rbac"; readonly config: RbacConfig | undefined }
+	| { readonly kind: "fault"; readonly config: FaultConfig }
+	| { readonly kind: "cors"; readonly config: CorsPolicy };
 
 export interface RouterFilterConfig {
 	readonly dynamicStats: boolean;
@@ -26,6 +33,21 @@ export interface RouterFilterConfig {
 	readonly respectExpectedRequestTimeout: boolean;
 	readonly suppressGrpcRequestFailureCodeStats: boolean;
 	readonly upstreamLogs: readonly AccessLogConfig[];
+}
+
+/** `envoy.extensions.filters.http.cors.v3.CorsPolicy`. */
+export interface CorsPolicy {
+	readonly allowOrigins: readonly StringMatcher[];
+	/** Empty texts are not sent. */
+	readonly allowMethods: string;
+	readonly allowHeaders: string;
+	readonly exposeHeaders: string;
+	readonly maxAge: string;
+	readonly allowCredentials: boolean | undefined;
+	readonly allowPrivateNetworkAccess: boolean | undefined;
+	readonly forwardNotMatchingPreflights: boolean;
+	readonly enabled: RuntimeFraction;
+	readonly shadowEnabled: RuntimeFraction;
 }
 
 /** `stats.PluginConfig` in a TypedStruct. */

@@ -1,11 +1,13 @@
 import type { Message } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { Router } from "../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import type { HttpFilter } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
+import { readFault } from "./fault.ts";
 import type { HttpFilterConfig, IstioStatsConfig, RouterFilterConfig } from "./http-filter-config.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
@@ -34,6 +36,7 @@ function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | u
 	if (any === undefined) {
 		const kind = filtersByName[name];
 		if (kind === "router") return { name, disabled, kind, config: readRouter(undefined, scope) };
+		if (kind === "cors") return { name, disabled, kind };
 		if (!message.isOptional && message.configType.case !== "configDiscovery")
 			scope.report(`filter ${name} needs a typed_config`);
 		return undefined;
@@ -46,9 +49,11 @@ function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | u
 	return filter;
 }
 
-const filtersByName: Readonly<Record<string, "router">> = {
+const filtersByName: Readonly<Record<string, "router" | "cors">> = {
 	"envoy.filters.http.router": "router",
 	"envoy.router": "router",
+	"envoy.filters.http.cors": "cors",
+	"envoy.cors": "cors",
 };
 
 function readKnownFilter(name: string, disabled: boolean, config: Message, scope: Scope): HttpFilterConfig | undefined {
@@ -57,6 +62,10 @@ function readKnownFilter(name: string, disabled: boolean, config: Message, scope
 			return { name, disabled, kind: "router", config: readRouter(config as Router, scope) };
 		case "envoy.extensions.filters.http.rbac.v3.RBAC":
 			return { name, disabled, kind: "rbac", config: readRbac(config as RBAC, scope) };
+		case "envoy.extensions.filters.http.fault.v3.HTTPFault":
+			return { name, disabled, kind: "fault", config: readFault(config as HTTPFault, scope) };
+		case "envoy.extensions.filters.http.cors.v3.Cors":
+			return { name, disabled, kind: "cors" };
 		case "udpa.type.v1.TypedStruct":
 		case "xds.type.v3.TypedStruct": {
 			const stats = readIstioStats(config as TypedStruct, scope);

@@ -26,6 +26,7 @@ export type {
 	UpgradeConfig,
 } from "./http-connection-manager-config.ts";
 export type {
+	CorsPolicy,
 	HttpFilterConfig,
 	HttpFilterOverride,
 	IstioStatsConfig,

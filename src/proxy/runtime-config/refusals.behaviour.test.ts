@@ -113,9 +113,15 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 	],
 	["HTTP/2 alone", { manager: { codec_type: "HTTP2" } }, ["hcm.codec_type: only AUTO and HTTP1 are supported"]],
 	[
-		"a filter that is not built",
-		{ manager: { http_filters: [{ name: "cors", typed_config: typed("filters.http.cors.v3.Cors") }, routerFilter] } },
-		["hcm.http_filters[0].typed_config: HTTP filter envoy.extensions.filters.http.cors.v3.Cors is not supported"],
+		"a filter that is none",
+		{
+			manager: {
+				http_filters: [{ name: "odd", typed_config: typed("load_balancing_policies.random.v3.Random") }, routerFilter],
+			},
+		},
+		[
+			"hcm.http_filters[0].typed_config: HTTP filter envoy.extensions.load_balancing_policies.random.v3.Random is not supported",
+		],
 	],
 	["an empty stat_prefix", { manager: { stat_prefix: "" } }, ["hcm.stat_prefix: must have at least 1 character(s)"]],
 	["a listener without chains", { listener: { filter_chains: [] } }, ["listeners[0]: no filter chains specified"]],

@@ -27,6 +27,20 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.rbac.v3.Principal.Set": { works: "ids" },
 	"envoy.config.rbac.v3.Principal.Authenticated": { works: "principal_name" },
+	"envoy.extensions.filters.http.fault.v3.HTTPFault": {
+		works:
+			"delay abort upstream_cluster headers downstream_nodes max_active_faults response_rate_limit delay_percent_runtime abort_percent_runtime delay_duration_runtime abort_http_status_runtime max_active_faults_runtime response_rate_limit_percent_runtime abort_grpc_status_runtime disable_downstream_cluster_stats",
+		ignored: "filter_metadata",
+	},
+	"envoy.extensions.filters.common.fault.v3.FaultDelay": { works: "fixed_delay header_delay percentage" },
+	"envoy.extensions.filters.http.fault.v3.FaultAbort": { works: "http_status grpc_status header_abort percentage" },
+	"envoy.extensions.filters.common.fault.v3.FaultRateLimit": { works: "fixed_limit header_limit percentage" },
+	"envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit": { works: "limit_kbps" },
+	"envoy.extensions.filters.http.cors.v3.Cors": { works: "" },
+	"envoy.extensions.filters.http.cors.v3.CorsPolicy": {
+		works:
+			"allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights",
+	},
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
 		works:
 			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration",

@@ -8,13 +8,13 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.route.v3.VirtualHost": {
 		works:
-			"name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy per_request_buffer_limit_bytes request_mirror_policies metadata",
-		ignored: "virtual_clusters",
+			"name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy per_request_buffer_limit_bytes request_mirror_policies metadata virtual_clusters",
 	},
+	"envoy.config.route.v3.VirtualCluster": { works: "headers name" },
 	"envoy.config.route.v3.Route": {
 		works:
-			"name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes",
-		ignored: "tracing decorator stat_prefix",
+			"name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes stat_prefix",
+		ignored: "tracing decorator",
 	},
 	"envoy.config.route.v3.RouteMatch": {
 		works:
