@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import type { Bootstrap } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
@@ -46,6 +47,8 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 	try {
 		const signal = ended.then(() => "ended" as const);
 		const started = await Promise.race([proxy.start().then(() => "started" as const), signal]);
+		// Under a supervisor: a restart is to be quick, also when this process is killed.
+		flushCompileCache();
 		if (started === "started") await Promise.race([signal, quit.promise]);
 	} finally {
 		await proxy.close();

@@ -58,13 +58,10 @@ function describe(event: Exclude<SupervisorEvent, { readonly kind: "output" }>, 
 		case "health":
 			if (event.health === "draining") return undefined;
 			return `${event.instance.name} is ${event.health === "ready" ? palette.good("ready") : palette.warn(event.health)}`;
+		case "overdue":
+			return palette.warn(`${nameProcess(event)} does not end: it is killed`);
 		case "exited": {
-			const who =
-				event.instance === undefined
-					? "the control plane"
-					: event.process === "sidecar"
-						? `the sidecar of ${event.instance.name}`
-						: event.instance.name;
+			const who = nameProcess(event);
 			const again = event.restartInMs > 0 ? `; starting it again in ${(event.restartInMs / 1000).toFixed(1)} s` : "";
 			const said = event.lastLines.map((line) => `\n  ${palette.dim(line)}`).join("");
 			return `${palette.bad(`${who} ended`)}: ${event.detail}${again}${said}`;
@@ -87,4 +84,9 @@ function describe(event: Exclude<SupervisorEvent, { readonly kind: "output" }>, 
 		default:
 			return assertNever(event);
 	}
+}
+
+function nameProcess(event: Extract<SupervisorEvent, { readonly kind: "exited" | "overdue" }>): string {
+	if (event.instance === undefined) return "the control plane";
+	return event.process === "sidecar" ? `the sidecar of ${event.instance.name}` : event.instance.name;
 }

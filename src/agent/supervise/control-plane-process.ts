@@ -83,6 +83,7 @@ export class ControlPlaneProcess {
 		}
 		const timer = this.#clock.setTimer(delayMs, () => {
 			this.#timers.delete(timer);
+			if (event === "overdue") this.#options.listener({ kind: "overdue", process: "control-plane" });
 			this.#take({ kind: event });
 		});
 		this.#timers.add(timer);

@@ -19,6 +19,8 @@ export type SupervisorEvent =
 			/** The last lines of its log, where it has a file of its own. */
 			readonly lastLines: readonly string[];
 	  }
+	/** A process did not end in time after it was asked to, and is killed. */
+	| { readonly kind: "overdue"; readonly instance?: WorkloadInstance; readonly process: ProcessName }
 	| { readonly kind: "control-plane-ready"; readonly isRestart: boolean }
 	| { readonly kind: "port-moved"; readonly what: string; readonly from: number; readonly to: number }
 	| { readonly kind: "cleaned"; readonly processes: number }

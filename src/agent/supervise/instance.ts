@@ -201,6 +201,9 @@ export class SupervisedInstance {
 	#arm(delayMs: number, event: InstanceEvent): void {
 		const timer = this.#deps.clock.setTimer(delayMs, () => {
 			this.#timers.delete(timer);
+			if (event.kind === "overdue" && this.#children.has(event.role)) {
+				this.#deps.listener({ kind: "overdue", instance: this.record, process: event.role });
+			}
 			this.#take(event);
 		});
 		this.#timers.add(timer);
