@@ -115,6 +115,7 @@ function findPrograms({ logLevel, output }: UpCommandOptions, state: string): Pr
 		...(envoy === undefined || envoy === "" ? {} : { envoy }),
 		searchPath: env["PATH"] ?? "",
 		envoyCandidates: listPeers(join(project, ".cache/peers")),
+		compileCache: join(project, ".cache/compile"),
 		env: { ...inner, NODE_COMPILE_CACHE: join(state, "cache") },
 		applicationEnv: env,
 		logLevel,

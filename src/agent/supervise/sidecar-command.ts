@@ -19,6 +19,8 @@ export interface Programs {
 	readonly env: Readonly<Record<string, string>>;
 	/** Environment of applications, without what the mesh adds. */
 	readonly applicationEnv: Readonly<Record<string, string>>;
+	/** Folder with a compile cache of Node to begin with; a mesh keeps its own in its state folder. */
+	readonly compileCache: string;
 	/** Lowest level that control plane and sidecars log. */
 	readonly logLevel: string;
 	/** `pretty` when a person reads what the control plane says. */

@@ -79,7 +79,7 @@ function createStage(t: TestContext): Stage {
 				state,
 				programs: {
 					...{ node: process.execPath, script: fakePrograms, searchPath: "", envoyCandidates: [] },
-					...{ env, applicationEnv: env, logLevel: "warn", logFormat: "json" as const },
+					...{ env, applicationEnv: env, compileCache: "", logLevel: "warn", logFormat: "json" as const },
 				},
 				adminPort: 0,
 				xdsPort: 0,
@@ -205,7 +205,15 @@ test("a folder that is not there and a control plane that cannot start are told 
 	await assert.rejects(
 		stage.start({
 			programs: {
-				...{ node: "/bin/sh", script: "-c", searchPath: "", envoyCandidates: [], env: {}, applicationEnv: {} },
+				...{
+					node: "/bin/sh",
+					script: "-c",
+					searchPath: "",
+					envoyCandidates: [],
+					env: {},
+					applicationEnv: {},
+					compileCache: "",
+				},
 				logLevel: "warn",
 				logFormat: "json",
 			},

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { cpSync, existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import {
 	type Clock,
 	describeError,
@@ -96,6 +96,7 @@ async function launch(
 	const log = (options.log ?? silentLog).child("supervise");
 	const { ledger, killed } = openProcessLedger(state.runFile("processes.json"));
 	if (killed > 0) listener({ kind: "cleaned", processes: killed });
+	seedCompileCache(programs.compileCache, join(state.path, "cache"));
 	const ports = createPortAllocator(random);
 	const choose = async (what: string, wanted: number): Promise<number> => {
 		const port = await ports.takePreferred(what, wanted);
@@ -231,6 +232,11 @@ function buildControlPlaneCommand(
 		// Not as an argument: every user can read those.
 		env: { ...programs.env, AMIME_TOKEN: token, AMIME_LOG_FORMAT: programs.logFormat },
 	};
+}
+
+/** Gives a new mesh a copy of what was compiled at installation. */
+function seedCompileCache(from: string, to: string): void {
+	if (existsSync(from) && readdirSync(to).length === 0) cpSync(from, to, { recursive: true });
 }
 
 /** Instances of a run that was cut off must not stay: their ports may belong to others by now. */
