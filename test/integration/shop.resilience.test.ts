@@ -3,26 +3,26 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { type RunningMesh, startMesh } from "../support/running-mesh.ts";
 import { type SteadyLoad, startSteadyLoad } from "../support/steady-load.ts";
 
 test("nothing fails while the mesh changes under traffic", async (t) => {
 	const mesh = await startMesh(t, "examples/shop", (folder) => {
-		// Certificates of two minutes are renewed within the test.
+		// Certificates of a minute, the shortest that are signed, are renewed within the test.
 		const file = join(folder, "mesh.yaml");
 		writeFileSync(
 			file,
 			readFileSync(file, "utf8").replace(
 				"trustDomain: cluster.local",
-				"trustDomain: cluster.local\n  certificateTtl: 120s",
+				"trustDomain: cluster.local\n  certificateTtl: 60s",
 			),
 		);
 	});
 
-	await t.test("kill -9 of one ratings replica fails no request, and the replica comes back", async () => {
-		const load = await startLoad(mesh, "reviews-v1-0", "http://ratings/ratings/1");
+	await t.test("kill -9 of one ratings replica fails no request, and the replica comes back", async (t) => {
+		const load = await startLoad(t, mesh, "reviews-v1-0", "http://ratings/ratings/1");
 		await answered(load, 200);
 		const [victim] = processesOf(mesh, "ratings.py");
 		assert.ok(victim !== undefined, "no ratings process found");
@@ -39,8 +39,8 @@ test("nothing fails while the mesh changes under traffic", async (t) => {
 		assert.equal(processesOf(mesh, "ratings.py").length, 2);
 	});
 
-	await t.test("a rewrite of the route file fails no request and is live on the proxies", async () => {
-		const load = await startLoad(mesh, "web-0", "http://reviews/reviews?product=1");
+	await t.test("a rewrite of the route file fails no request and is live on the proxies", async (t) => {
+		const load = await startLoad(t, mesh, "web-0", "http://reviews/reviews?product=1");
 		await answered(load, 200);
 		const file = join(mesh.folder, "routes.yaml");
 		const before = readFileSync(file, "utf8");
@@ -59,11 +59,14 @@ test("nothing fails while the mesh changes under traffic", async (t) => {
 		assert.deepEqual(load.failures, []);
 	});
 
-	await t.test("certificates are renewed under traffic without a failed request", async () => {
-		const load = await startLoad(mesh, "web-0", "http://ratings/ratings/2", 100);
+	await t.test("certificates are renewed under traffic without a failed request", async (t) => {
+		const load = await startLoad(t, mesh, "web-0", "http://ratings/ratings/2");
 		const serialOf = async (): Promise<string> => {
 			const { adminPort } = await mesh.instance("ratings-0");
-			return (await fetch(`http://127.0.0.1:${adminPort}/certs`)).text();
+			const text = await (await fetch(`http://127.0.0.1:${adminPort}/certs`)).text();
+			const serials = [...text.matchAll(/"serial_number": "([0-9a-f]+)"/g)].map((match) => match[1]);
+			assert.notEqual(serials.length, 0, text);
+			return serials.join(" ");
 		};
 		const before = await serialOf();
 		await eventually(async () => assert.notEqual(await serialOf(), before), { deadlineMs: 120_000 });
@@ -74,8 +77,8 @@ test("nothing fails while the mesh changes under traffic", async (t) => {
 
 	await t.test(
 		"without a control plane traffic goes on, and a restarted sidecar serves from its saved configuration",
-		async () => {
-			const load = await startLoad(mesh, "web-0", "http://ratings/ratings/3");
+		async (t) => {
+			const load = await startLoad(t, mesh, "web-0", "http://ratings/ratings/3");
 			await answered(load, 100);
 			const control = processesOf(mesh, "control-plane");
 			assert.equal(control.length, 1, "the control plane is one process");
@@ -105,9 +108,13 @@ test("nothing fails while the mesh changes under traffic", async (t) => {
 	);
 });
 
-async function startLoad(mesh: RunningMesh, from: string, url: string, perSecond = 200): Promise<SteadyLoad> {
+/** 200 requests a second as `from`'s application would make them; ended with the test. */
+async function startLoad(t: TestContext, mesh: RunningMesh, from: string, url: string): Promise<SteadyLoad> {
 	const { httpProxyPort } = await mesh.instance(from);
-	return startSteadyLoad({ port: httpProxyPort!, path: url, headers: { host: new URL(url).host } }, { perSecond });
+	const call = { port: httpProxyPort!, path: url, headers: { host: new URL(url).host } };
+	const load = startSteadyLoad(call, { perSecond: 200 });
+	t.after(() => load.stop());
+	return load;
 }
 
 function answered(load: SteadyLoad, count: number): Promise<void> {
