@@ -179,7 +179,7 @@ export class Http1Pool {
 	#connectIfNeeded(): void {
 		while (this.#pending.length > this.#connecting && !this.#draining) {
 			const isFirst = this.#all.size === 0;
-			if (!this.#resources.tryAcquireConnection()) {
+			if (!this.#mayConnect() || !this.#resources.tryAcquireConnection()) {
 				this.cluster.stats.upstream_cx_overflow.value++;
 				if (!isFirst) return;
 				// One connection a host is always allowed, or nothing would ever be sent.
@@ -188,6 +188,12 @@ export class Http1Pool {
 				this.#open(true);
 			}
 		}
+	}
+
+	/** Whether the host may have one more connection. */
+	#mayConnect(): boolean {
+		const limit = this.cluster.config.circuitBreakers.maxConnectionsPerHost;
+		return limit < 0 || this.host.activeConnections < limit;
 	}
 
 	readonly #counted = new Set<ClientConnection>();

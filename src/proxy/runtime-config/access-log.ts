@@ -61,7 +61,7 @@ function readFileFormat(message: FileAccessLog, scope: Scope): Formatter {
 		case "typedJsonFormat":
 			return addLineEnd(readJsonFormat(format.value as JsonFormat, scope.at("typed_json_format"), false));
 		case "logFormat":
-			return readLogFormat(format.value, scope.at("log_format"));
+			return readSubstitutionFormat(format.value, scope.at("log_format"));
 		default:
 			return readFormat(defaultAccessLogFormat, scope);
 	}
@@ -70,16 +70,11 @@ function readFileFormat(message: FileAccessLog, scope: Scope): Formatter {
 function readStreamFormat(message: StdoutAccessLog | StderrAccessLog, scope: Scope): Formatter {
 	const format = message.accessLogFormat;
 	return format.case === "logFormat"
-		? readLogFormat(format.value, scope.at("log_format"))
+		? readSubstitutionFormat(format.value, scope.at("log_format"))
 		: readFormat(defaultAccessLogFormat, scope);
 }
 
-function readLogFormat(message: SubstitutionFormatString, scope: Scope): Formatter {
-	const formatter = readSubstitutionFormat(message, scope);
-	return message.format.case === "jsonFormat" ? addLineEnd(formatter) : formatter;
-}
-
-/** Translates a `SubstitutionFormatString`; JSON has no line end. */
+/** Translates a `SubstitutionFormatString` of an access log or a local reply: JSON ends its line, as in Envoy. */
 export function readSubstitutionFormat(message: SubstitutionFormatString, scope: Scope): Formatter {
 	const { format, omitEmptyValues } = message;
 	const missing = omitEmptyValues ? "" : "-";
@@ -87,7 +82,7 @@ export function readSubstitutionFormat(message: SubstitutionFormatString, scope:
 		case "textFormat":
 			return readFormat(format.value, scope.at("text_format"), missing);
 		case "jsonFormat":
-			return readJsonFormat(format.value as JsonFormat, scope.at("json_format"), omitEmptyValues);
+			return addLineEnd(readJsonFormat(format.value as JsonFormat, scope.at("json_format"), omitEmptyValues));
 		case "textFormatSource": {
 			const at = scope.at("text_format_source");
 			const text = readDataSourceNow(format.value, at);

@@ -1,6 +1,9 @@
+import { assertNever } from "../../../core/index.ts";
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
+import { createCorsFilter } from "./cors/cors-filter.ts";
+import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import { createIstioStatsFilter } from "./istio-stats/index.ts";
 import { createRbacFilter } from "./rbac/rbac-filter.ts";
@@ -23,8 +26,16 @@ export function createHttpFilters(
 				filters.push(createIstioStatsFilter({ name, disabled, index, ...config.config, metrics }));
 				break;
 			}
-			default:
+			case "cors":
+				filters.push(createCorsFilter(name, disabled, index, context, scope));
 				break;
+			case "fault":
+				filters.push(createFaultFilter(name, disabled, index, config.config, context, scope));
+				break;
+			case "router":
+				break;
+			default:
+				assertNever(config);
 		}
 	});
 	return filters;

@@ -20,6 +20,22 @@ export interface LocalReply {
 	readonly byRouter?: boolean;
 }
 
+/** Where a gate lets a body through; writing after the end does nothing. */
+export interface BodyOutlet {
+	write(view: Buffer, last: boolean): void;
+	writeTrailers(trailers: HeaderList): void;
+	/** The gate takes more again. */
+	onDrain(): void;
+}
+
+/** Holds a response's body back. */
+export interface BodyGate {
+	/** Views are valid during the call. @returns false when the upstream should wait */
+	push(view: Buffer, last: boolean): boolean;
+	pushTrailers(trailers: HeaderList): void;
+	close(): void;
+}
+
 /** A request as filters see it. */
 export interface FilterStream {
 	readonly request: PassRequestHead;
@@ -39,6 +55,8 @@ export interface FilterStream {
 	/** After a filter stopped: goes on with the next one. */
 	continueRequest(): void;
 	sendLocalReply(reply: LocalReply): void;
+	/** Puts a gate before the response's body; before the response began. */
+	gateResponse(create: (outlet: BodyOutlet) => BodyGate): void;
 }
 
 /** `stop`: the filter answered, or will call `continueRequest` later. */

@@ -1,7 +1,7 @@
 import type { PassRequestHead } from "../pass-head.ts";
 
 /** Methods whose requests need no Content-Length when they have no body. */
-const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "CONNECT", "TRACE", "DELETE"]);
+const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "CONNECT", "TRACE", "DELETE"]);
 
 /** The head of a request as it goes to the upstream, and whether its body is chunked. */
 export interface RequestText {

@@ -1,19 +1,13 @@
-import type { HeaderList, Millis } from "../../../../core/index.ts";
+import type { HeaderList, Millis, Random } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
-import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
-import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
-import {
-	type ForwardAction,
-	hashRequest,
-	type RouteEntry,
-	resolveClusterName,
-} from "../../../../engine/router/index.ts";
+import { type ForwardAction, type RouteEntry, resolveClusterName } from "../../../../engine/router/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt, AttemptConnection } from "./attempt.ts";
 import { announcedTimeouts, Hedges } from "./hedges.ts";
+import { HostSelection } from "./host-selection.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
@@ -39,13 +33,10 @@ import { noteCluster, prepareForHost, reportReset } from "./upstream-facts.ts";
 const never = Number.POSITIVE_INFINITY;
 
 /** The router's part of one request: picks cluster and host, sends, retries, times out, and hands the response back. */
-export class RouterStream implements BalancerContext<Host> {
+export class RouterStream {
 	readonly stream: HttpStream;
 	readonly #filter: RouterFilter;
-	hash: bigint | undefined = undefined;
-	metadataMatch: MetadataCriteria | undefined = undefined;
-	hostSelectionMaxAttempts = 1;
-	attemptedPriorities: readonly number[] | undefined = undefined;
+	#hosts: HostSelection | undefined;
 	#action: ForwardAction | undefined;
 	#upstream: UpstreamCluster | undefined;
 	#attempt: Attempt | undefined;
@@ -58,7 +49,6 @@ export class RouterStream implements BalancerContext<Host> {
 	#endsAt: Millis = never;
 	#requestEndedAt: Millis = never;
 	#pausedUpstream = false;
-	#cookies: string[] | undefined;
 	#accounting: ResponseAccounting | undefined;
 	#shadows: Shadows | undefined;
 	#hedges: Hedges | undefined;
@@ -71,10 +61,6 @@ export class RouterStream implements BalancerContext<Host> {
 
 	get request(): PassRequestHead {
 		return this.stream.request;
-	}
-
-	shouldSelectAnotherHost(host: Host): boolean {
-		return this.#retries?.rejectsHost(host) ?? false;
 	}
 
 	// --- the request
@@ -227,7 +213,7 @@ export class RouterStream implements BalancerContext<Host> {
 		if (hasEnded) this.#accounting!.recordTime(elapsed);
 		const serviceTimeMs = hasEnded && this.#filter.sendsEnvoyHeaders ? elapsed : undefined;
 		record.responseCodeDetails = "via_upstream";
-		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#cookies });
+		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#hosts!.cookies });
 		if (status === 101 && this.request.upgrade !== undefined) {
 			head.upgrade = parser.headers.upgrade ?? this.request.upgrade;
 			this.#endsAt = never;
@@ -329,24 +315,17 @@ export class RouterStream implements BalancerContext<Host> {
 		noteCluster(record, upstream);
 		const routes = context.routeStatistics.select(stream.routeTable, route, request, record);
 		this.#accounting = new ResponseAccounting(cluster, request, routes);
-		this.metadataMatch = action.metadataMatch;
 		this.#timeouts = resolveTimeouts(action, request, this.#filter.respectsExpectedTimeout);
 		this.#hedges = Hedges.create(action, request);
 		this.#prepareTimeouts(action, request);
 		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
 		this.#retries = RetryController.create(this.#filter, action, upstream, request, record, routes);
-		if (this.#retries !== undefined) this.hostSelectionMaxAttempts = this.#retries.hostSelectionMaxAttempts;
+		this.#hosts = new HostSelection(action, request, record, context.random, this.#retries);
 		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
 		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
 		if (endStream) this.#noteRequestEnd();
 		this.#hasLength = stream.downstream.parser.headers.contentLength !== undefined;
-		if (action.hashPolicies.length > 0) {
-			const random = (): number => context.random.next();
-			this.hash = hashRequest(action.hashPolicies, request, record, random, (cookie) => {
-				this.#cookies = [...(this.#cookies ?? []), cookie];
-			});
-		}
-		const host = this.#chooseHost();
+		const host = this.#chooseHost(context.random);
 		if (host === undefined) return;
 		if (route.changesRequest) prepareForHost(stream, action, host, this.#filter.sendsEnvoyHeaders);
 		this.#begin(host);
@@ -370,13 +349,11 @@ export class RouterStream implements BalancerContext<Host> {
 		applyLimits(this.stream, action, request);
 	}
 
-	#chooseHost(): Host | undefined {
-		const { cluster } = this.#upstream!;
-		const host = cluster.chooseHost(this);
-		if (host !== undefined) return host;
-		cluster.stats.upstream_cx_none_healthy.value++;
-		this.#accounting!.count(503, undefined);
-		this.#reply(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag.noHealthyUpstream, true);
+	/** @param drawDrop given for first attempts, of which the assignment may want some dropped */
+	#chooseHost(drawDrop?: Random): Host | undefined {
+		const chosen = this.#hosts!.select(this.#upstream!, this.#accounting!, drawDrop);
+		if (!("details" in chosen)) return chosen;
+		this.stream.sendLocalReply(chosen);
 		return undefined;
 	}
 
@@ -425,7 +402,7 @@ export class RouterStream implements BalancerContext<Host> {
 		if (this.#hedges?.includes(failed) !== true) failed.drop();
 		this.#retries!.schedule(head, () => {
 			if (this.#isOver) return;
-			this.attemptedPriorities = this.#retries!.attemptedPriorities;
+			this.#hosts!.attemptedPriorities = this.#retries!.attemptedPriorities;
 			if (this.#filter.sendsEnvoyHeaders)
 				updateExpectedTimeout(
 					this.request,

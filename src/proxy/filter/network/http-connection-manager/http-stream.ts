@@ -1,19 +1,20 @@
 import type { HeaderList, Millis } from "../../../../core/index.ts";
 import { type ConnectionFacts, ResponseFlag } from "../../../../engine/format/index.ts";
-import type { ForwardAction, RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
-import type { FilterStream, LocalReply } from "../../http/filter.ts";
+import type { RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
+import type { BodyGate, BodyOutlet, FilterStream, LocalReply } from "../../http/filter.ts";
 import type { PassRequestHead, PassResponseHead } from "../../http/pass-head.ts";
 import type { RequestBody } from "../../http/router/request-body.ts";
 import { RouterStream } from "../../http/router/router-stream.ts";
 import { StreamRecord } from "../../http/stream-record.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
+import { HeldBody } from "./held-body.ts";
 import { createLocalReplyHead } from "./local-reply.ts";
 import type { ProtocolError } from "./protocol-errors.ts";
 import { checkRequest } from "./request-checks.ts";
 import { finishResponseHead } from "./response-head.ts";
 import type { Http1ServerConnection } from "./server-connection.ts";
+import { StreamDeadlines } from "./stream-deadlines.ts";
 
-const never = Number.POSITIVE_INFINITY;
 const noRedirects = Object.freeze({ count: 0, routes: [] });
 
 /** One request and its response, from the head to the access log. Calls come from the connection (downstream), from filters and
@@ -37,18 +38,14 @@ export class HttpStream implements FilterStream {
 	#states: unknown[] | undefined;
 	#router: RouterStream | undefined;
 	/** Body that arrived while a filter held the head. */
-	#waiting: Buffer[] | undefined;
-	#waitingBytes = 0;
-	#waitingTrailers: HeaderList | undefined;
+	#held: HeldBody | undefined;
+	#gate: BodyGate | undefined;
 	#readPaused = false;
 	#isHead = false;
 	#isConnect = false;
 	#randomValue = -1;
 
-	#idleMs: number;
-	#idleAt = never;
-	#requestAt = never;
-	#maxAt = never;
+	readonly #deadlines: StreamDeadlines;
 
 	constructor(manager: HttpConnectionManager, downstream: Http1ServerConnection) {
 		this.manager = manager;
@@ -56,7 +53,7 @@ export class HttpStream implements FilterStream {
 		const { clock } = manager.context;
 		this.record = new StreamRecord(downstream.facts, clock.now(), clock.wall());
 		this.request = manager.noRequest;
-		this.#idleMs = manager.config.streamIdleTimeoutMs;
+		this.#deadlines = new StreamDeadlines(manager.config.streamIdleTimeoutMs);
 		manager.stats.downstream_rq_total.value++;
 		manager.stats.downstream_rq_active.value++;
 		manager.stats.downstream_rq_http1_total.value++;
@@ -103,10 +100,10 @@ export class HttpStream implements FilterStream {
 		if (this.downstream.parser.versionMinor === 0) record.protocol = "HTTP/1.0";
 		const now = record.startedAt;
 		if (endStream) this.#completeRequest();
-		else if (config.requestTimeoutMs > 0) this.#requestAt = now + config.requestTimeoutMs;
-		this.#touch(now);
+		else if (config.requestTimeoutMs > 0) this.#deadlines.setRequestEnd(now + config.requestTimeoutMs);
+		this.#deadlines.touch(now);
 		const maxMs = config.common.maxStreamDurationMs;
-		if (maxMs !== undefined && maxMs > 0) this.#maxAt = now + maxMs;
+		if (maxMs !== undefined && maxMs > 0) this.#deadlines.setDurationEnd(now + maxMs);
 		if (!checkRequest(this, hasHost)) return;
 		this.#process(request);
 	}
@@ -119,8 +116,8 @@ export class HttpStream implements FilterStream {
 		record.responseCodeDetails = "internal_redirect";
 		record.request = request;
 		this.#noteRoute();
-		const { action } = this.route!;
-		if (action.kind === "forward") record.upstreamClusterName = this.#shownNameOf(action) ?? "";
+		record.upstreamClusterName = "";
+		this.#noteCluster();
 		this.#finish();
 		const stream = downstream.createStreamAgain();
 		stream.redirects = { count: this.redirects.count + 1, routes: [...this.redirects.routes, this.route!.name] };
@@ -140,7 +137,7 @@ export class HttpStream implements FilterStream {
 		record.requestHeaderBytes = before.record.requestHeaderBytes;
 		this.#isHead = request.method === "HEAD";
 		this.#randomValue = before.random;
-		this.#touch(record.startedAt);
+		this.#deadlines.touch(record.startedAt);
 		const chunks = body?.chunks ?? [];
 		const trailers = body?.trailers;
 		if (chunks.length === 0 && trailers === undefined) this.#completeRequest();
@@ -160,7 +157,10 @@ export class HttpStream implements FilterStream {
 		this.#noteRoute();
 		if (request.upgrade !== undefined && !this.#acceptUpgrade(request.upgrade)) return;
 		const { headFilters } = manager;
-		if (headFilters.length > 0 && !this.#runFilters()) return;
+		if (headFilters.length > 0) {
+			this.#noteCluster();
+			if (!this.#runFilters()) return;
+		}
 		this.#startRouter();
 	}
 
@@ -168,19 +168,16 @@ export class HttpStream implements FilterStream {
 		if (this.isOver) return;
 		this.record.bytesReceived += view.length;
 		if (last) this.#completeRequest();
-		this.#touch(this.now());
+		this.#deadlines.touch(this.now());
 		if (this.#router !== undefined) {
 			this.#router.onRequestBody(view, last);
 			return;
 		}
-		if (view.length > 0) {
-			this.#waiting ??= [];
-			this.#waiting.push(Buffer.from(view));
-			this.#waitingBytes += view.length;
-			if (this.#waitingBytes > this.manager.bufferLimitBytes && !this.#readPaused) {
-				this.#readPaused = true;
-				this.downstream.pauseReading();
-			}
+		this.#held ??= new HeldBody(this.manager.bufferLimitBytes);
+		this.#held.keep(view);
+		if (this.#held.isFull && !this.#readPaused) {
+			this.#readPaused = true;
+			this.downstream.pauseReading();
 		}
 	}
 
@@ -188,8 +185,12 @@ export class HttpStream implements FilterStream {
 		if (this.isOver) return;
 		this.#completeRequest();
 		this.record.requestTrailers = trailers;
-		if (this.#router !== undefined) this.#router.onRequestTrailers(trailers);
-		else this.#waitingTrailers = trailers;
+		if (this.#router !== undefined) {
+			this.#router.onRequestTrailers(trailers);
+			return;
+		}
+		this.#held ??= new HeldBody(this.manager.bufferLimitBytes);
+		this.#held.trailers = trailers;
 	}
 
 	/** All bytes of one read were handed on. */
@@ -223,7 +224,7 @@ export class HttpStream implements FilterStream {
 		}
 		this.sendLocalReply({
 			status: error.status,
-			body: localReplyTexts[error.status] ?? "Bad Request",
+			body: error.body,
 			details: error.details,
 			flags: ResponseFlag.downstreamProtocolError,
 		});
@@ -256,6 +257,14 @@ export class HttpStream implements FilterStream {
 			this.#startRouter();
 			this.#router?.onRequestTurnEnd();
 		}
+	}
+
+	gateResponse(create: (outlet: BodyOutlet) => BodyGate): void {
+		this.#gate = create({
+			write: (view, last) => void this.#writeBody(view, last, false),
+			writeTrailers: (trailers) => this.#writeTrailers(trailers),
+			onDrain: () => this.#router?.onDownstreamDrain(),
+		});
 	}
 
 	sendLocalReply(reply: LocalReply): void {
@@ -306,20 +315,31 @@ export class HttpStream implements FilterStream {
 		this.downstream.writeHead(head, endStream, this.#isHead, this.#isConnect);
 		record.downstreamFirstSentAt = this.now();
 		if (endStream) this.#endResponse();
-		else this.#touch(record.downstreamFirstSentAt);
+		else this.#deadlines.touch(record.downstreamFirstSentAt);
 	}
 
 	/** `owned`: nobody else changes the buffer.
 	 *  @returns false when the router should wait for `onDownstreamDrain` */
 	sendBody(view: Buffer, last: boolean, owned: boolean): boolean {
+		return this.#gate === undefined ? this.#writeBody(view, last, owned) : this.#gate.push(view, last);
+	}
+
+	#writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
+		if (this.isOver) return true;
 		this.record.bytesSent += view.length;
 		const writable = this.downstream.writeBody(view, last, owned);
 		if (last) this.#endResponse();
-		else this.#touch(this.now());
+		else this.#deadlines.touch(this.now());
 		return writable;
 	}
 
 	sendTrailers(trailers: HeaderList): void {
+		if (this.#gate === undefined) this.#writeTrailers(trailers);
+		else this.#gate.pushTrailers(trailers);
+	}
+
+	#writeTrailers(trailers: HeaderList): void {
+		if (this.isOver) return;
 		this.record.responseTrailers = trailers;
 		this.downstream.writeTrailers(trailers);
 		this.#endResponse();
@@ -349,39 +369,42 @@ export class HttpStream implements FilterStream {
 
 	/** The route's own limits, once known. */
 	setLimits(idleTimeoutMs: number | undefined, maxDurationMs: number | undefined): void {
-		if (idleTimeoutMs !== undefined) {
-			this.#idleMs = idleTimeoutMs;
-			this.#touch(this.now());
-		}
-		if (maxDurationMs !== undefined) this.#maxAt = maxDurationMs > 0 ? this.record.startedAt + maxDurationMs : never;
+		if (idleTimeoutMs !== undefined) this.#deadlines.setIdleLimit(idleTimeoutMs, this.now());
+		if (maxDurationMs === undefined) return;
+		this.#deadlines.setDurationEnd(
+			maxDurationMs > 0 ? this.record.startedAt + maxDurationMs : Number.POSITIVE_INFINITY,
+		);
 	}
 
 	// --- time
 
 	nextDeadline(): Millis {
-		const own = Math.min(this.#idleAt, this.#requestAt, this.#maxAt);
+		const own = this.#deadlines.next;
 		return this.#router === undefined ? own : Math.min(own, this.#router.nextDeadline());
 	}
 
 	onDeadline(now: Millis): void {
 		const { stats } = this.manager;
 		const status = this.isRequestComplete ? 504 : 408;
-		if (now >= this.#maxAt) {
-			stats.downstream_rq_max_duration_reached.value++;
-			this.#maxAt = never;
-			const body = "downstream duration timeout";
-			this.sendLocalReply({ status, body, details: "max_duration_timeout", flags: 0, grpcStatus: 4 });
-		} else if (now >= this.#requestAt) {
-			stats.downstream_rq_timeout.value++;
-			this.#requestAt = never;
-			this.sendLocalReply({ status: 408, body: "request timeout", details: "request_overall_timeout", flags: 0 });
-		} else if (now >= this.#idleAt) {
-			stats.downstream_rq_idle_timeout.value++;
-			this.#idleAt = never;
-			const flags = ResponseFlag.streamIdleTimeout;
-			this.sendLocalReply({ status, body: "stream timeout", details: "stream_idle_timeout", flags });
-		} else {
-			this.#router?.onDeadline(now);
+		switch (this.#deadlines.takeDue(now)) {
+			case "duration": {
+				stats.downstream_rq_max_duration_reached.value++;
+				const body = "downstream duration timeout";
+				this.sendLocalReply({ status, body, details: "max_duration_timeout", flags: 0, grpcStatus: 4 });
+				return;
+			}
+			case "request":
+				stats.downstream_rq_timeout.value++;
+				this.sendLocalReply({ status: 408, body: "request timeout", details: "request_overall_timeout", flags: 0 });
+				return;
+			case "idle": {
+				stats.downstream_rq_idle_timeout.value++;
+				const flags = ResponseFlag.streamIdleTimeout;
+				this.sendLocalReply({ status, body: "stream timeout", details: "stream_idle_timeout", flags });
+				return;
+			}
+			default:
+				this.#router?.onDeadline(now);
 		}
 	}
 
@@ -391,14 +414,9 @@ export class HttpStream implements FilterStream {
 		return this.record.responseFlags !== ResponseFlag.downstreamConnectionTermination;
 	}
 
-	#touch(now: Millis): void {
-		if (this.#idleMs > 0) this.#idleAt = now + this.#idleMs;
-		else this.#idleAt = never;
-	}
-
 	#completeRequest(): void {
 		this.isRequestComplete = true;
-		this.#requestAt = never;
+		this.#deadlines.setRequestEnd(Number.POSITIVE_INFINITY);
 		this.record.requestReceivedAt = this.record.bytesReceived === 0 ? this.record.startedAt : this.now();
 	}
 
@@ -418,17 +436,17 @@ export class HttpStream implements FilterStream {
 		const accepted = onRoute?.enabled ?? manager.upgrades.get(type) ?? false;
 		if (accepted || (this.#isConnect && route === undefined)) return true;
 		manager.stats.downstream_rq_ws_on_non_ws_route.value++;
-		if (route?.action.kind === "forward") {
-			const name = this.#shownNameOf(route.action);
-			if (name !== undefined) this.record.upstreamClusterName = name;
-		}
+		this.#noteCluster();
 		this.sendLocalReply({ status: 403, body: "", details: "upgrade_failed", flags: 0 });
 		return false;
 	}
 
-	/** The name under which a route's cluster is shown, when there is such a cluster. */
-	#shownNameOf({ cluster }: ForwardAction): string | undefined {
-		return cluster.kind === "name" ? this.manager.context.getCluster(cluster.name)?.shownName : undefined;
+	/** Answers of filters are logged with the cluster that the request would have gone to. */
+	#noteCluster(): void {
+		const action = this.route?.action;
+		if (action?.kind !== "forward" || action.cluster.kind !== "name") return;
+		const upstream = this.manager.context.getCluster(action.cluster.name);
+		if (upstream !== undefined) this.record.upstreamClusterName = upstream.shownName;
 	}
 
 	/** @returns whether the request got through all filters */
@@ -451,18 +469,11 @@ export class HttpStream implements FilterStream {
 	#startRouter(): void {
 		const router = new RouterStream(this, this.manager.router);
 		this.#router = router;
-		const waiting = this.#waiting;
-		this.#waiting = undefined;
-		const hasMore = waiting !== undefined || this.#waitingTrailers !== undefined;
-		router.start(this.isRequestComplete && !hasMore);
+		const held = this.#held;
+		this.#held = undefined;
+		router.start(this.isRequestComplete && held?.hasContent !== true);
 		if (this.isOver || this.responseStarted) return;
-		if (waiting !== undefined) {
-			waiting.forEach((view, index) => {
-				const isLast = index === waiting.length - 1 && this.isRequestComplete && this.#waitingTrailers === undefined;
-				if (!this.isOver) router.onRequestBody(view, isLast);
-			});
-		}
-		if (this.#waitingTrailers !== undefined && !this.isOver) router.onRequestTrailers(this.#waitingTrailers);
+		held?.handOn(router, this.isRequestComplete, () => this.isOver);
 		if (this.#readPaused) {
 			this.#readPaused = false;
 			this.downstream.resumeReading();
@@ -481,14 +492,8 @@ export class HttpStream implements FilterStream {
 		const { manager, record } = this;
 		record.endedAt = record.downstreamLastSentAt = this.now();
 		this.#router?.onEnd();
+		this.#gate?.close();
 		manager.stats.downstream_rq_active.value--;
 		manager.onStreamEnd(this);
 	}
 }
-
-const localReplyTexts: Readonly<Record<number, string>> = {
-	400: "Bad Request",
-	426: "Upgrade Required",
-	431: "Request Header Fields Too Large",
-	501: "Not Implemented",
-};

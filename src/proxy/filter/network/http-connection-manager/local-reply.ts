@@ -26,7 +26,9 @@ export function createLocalReplyHead(
 		record.localReplyBody = body;
 	}
 	if (isGrpcRequest(stream.request)) {
-		return { head: toGrpc(stream, head, reply, body), body: "" };
+		// The line end of a JSON format is none of the message.
+		const message = contentType === "application/json" ? body.trimEnd() : body;
+		return { head: toGrpc(stream, head, reply, message), body: "" };
 	}
 	if (body !== "") {
 		setHeader(headers, "content-length", String(Buffer.byteLength(body)));

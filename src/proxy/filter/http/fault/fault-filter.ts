@@ -1,0 +1,186 @@
+import { getHeader, type Timer } from "../../../../core/index.ts";
+import type { FaultConfig } from "../../../../engine/fault/index.ts";
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import { matchRequestHeaders } from "../../../../engine/matcher/index.ts";
+import { computeShare, getRuntimeNumber, type RuntimeFraction } from "../../../../engine/runtime/index.ts";
+import type { StatsScope } from "../../../../telemetry/index.ts";
+import type { DataPathContext } from "../../../data-path-context.ts";
+import type { HttpFilterOverride } from "../../../runtime-config/index.ts";
+import { createFaultStats, type FaultStats } from "../../../stats/index.ts";
+import type { FilterStream, HttpFilter } from "../filter.ts";
+import { ResponseThrottle } from "./response-throttle.ts";
+
+/** A fault under way. */
+interface ActiveFault {
+	timer: Timer | undefined;
+}
+
+/** Injects delays, aborts and slow answers. Spec: `envoy.extensions.filters.http.fault.v3`. */
+export function createFaultFilter(
+	name: string,
+	disabled: boolean,
+	index: number,
+	config: FaultConfig,
+	context: DataPathContext,
+	scope: StatsScope,
+): HttpFilter {
+	const injector = new FaultInjector(context, createFaultStats(scope.scope("fault")), index);
+	return {
+		name,
+		disabled,
+		onRequestHead(stream) {
+			const override = stream.routeConfig(name) as HttpFilterOverride | undefined;
+			return injector.inject(stream, override?.kind === "fault" ? override.config : config);
+		},
+		onEnd: (stream) => injector.end(stream),
+	};
+}
+
+class FaultInjector {
+	readonly #context: DataPathContext;
+	readonly #stats: FaultStats;
+	readonly #index: number;
+
+	constructor(context: DataPathContext, stats: FaultStats, index: number) {
+		this.#context = context;
+		this.#stats = stats;
+		this.#index = index;
+	}
+
+	inject(stream: FilterStream, config: FaultConfig): "continue" | "stop" {
+		if (!this.#applies(stream, config)) return "continue";
+		this.#limitResponse(stream, config);
+		const delayMs = this.#chooseDelay(stream, config);
+		if (delayMs !== undefined && this.#begin(stream, config)) {
+			this.#stats.delays_injected.value++;
+			stream.record.addEarlyFlag(ResponseFlag.delayInjected);
+			const fault = stream.getState(this.#index) as ActiveFault;
+			fault.timer = this.#context.clock.setTimer(delayMs, () => {
+				fault.timer = undefined;
+				if (!this.#abort(stream, config)) stream.continueRequest();
+			});
+			return "stop";
+		}
+		return this.#abort(stream, config) ? "stop" : "continue";
+	}
+
+	/** The fault is over, or the stream is. */
+	end(stream: FilterStream): void {
+		const fault = stream.getState(this.#index) as ActiveFault | undefined;
+		if (fault === undefined) return;
+		fault.timer?.cancel();
+		stream.setState(this.#index, undefined);
+		this.#stats.active_faults.value--;
+	}
+
+	#applies(stream: FilterStream, config: FaultConfig): boolean {
+		const { request, route } = stream;
+		if (config.upstreamCluster !== "") {
+			const action = route?.action;
+			if (action?.kind !== "forward" || action.cluster.kind !== "name") return false;
+			if (action.cluster.name !== config.upstreamCluster) return false;
+		}
+		if (config.downstreamNodes.length > 0) {
+			const node = getHeader(request.headers, "x-envoy-downstream-service-node");
+			if (node === undefined || !config.downstreamNodes.includes(node)) return false;
+		}
+		return config.headers.length === 0 || matchRequestHeaders(config.headers, request);
+	}
+
+	#limitResponse(stream: FilterStream, config: FaultConfig): void {
+		const limit = config.responseRateLimit;
+		if (limit === undefined) return;
+		const isByHeader = limit.fixedKibibytesPerSecond === undefined;
+		const percentHeader = isByHeader ? "x-envoy-fault-throughput-response-percentage" : undefined;
+		if (!this.#hits(stream, limit.fraction, percentHeader)) return;
+		const kibibytes = limit.fixedKibibytesPerSecond ?? readNumber(stream, "x-envoy-fault-throughput-response");
+		if (kibibytes === undefined || kibibytes === 0 || !this.#begin(stream, config)) return;
+		this.#stats.response_rl_injected.value++;
+		stream.gateResponse((outlet) => new ResponseThrottle(this.#context.clock, kibibytes * 1024, outlet));
+	}
+
+	#chooseDelay(stream: FilterStream, config: FaultConfig): number | undefined {
+		const { delay, runtimeKeys } = config;
+		if (delay === undefined) return undefined;
+		const percentHeader = delay.fixedMs === undefined ? "x-envoy-fault-delay-request-percentage" : undefined;
+		if (!this.#hits(stream, delay.fraction, percentHeader)) return undefined;
+		const wanted = delay.fixedMs ?? readNumber(stream, "x-envoy-fault-delay-request");
+		if (wanted === undefined) return undefined;
+		const delayMs = getRuntimeNumber(this.#context.runtime, runtimeKeys.delayDuration, wanted);
+		return delayMs > 0 ? delayMs : undefined;
+	}
+
+	/** @returns whether the request was answered */
+	#abort(stream: FilterStream, config: FaultConfig): boolean {
+		const chosen = this.#chooseAbort(stream, config);
+		if (chosen === undefined || !this.#begin(stream, config)) return false;
+		this.#stats.aborts_injected.value++;
+		stream.sendLocalReply({
+			status: chosen.status,
+			body: "fault filter abort",
+			details: "fault_filter_abort",
+			flags: ResponseFlag.faultInjected,
+			...(chosen.grpcStatus === undefined ? {} : { grpcStatus: chosen.grpcStatus }),
+		});
+		return true;
+	}
+
+	#chooseAbort(
+		stream: FilterStream,
+		config: FaultConfig,
+	): { readonly status: number; readonly grpcStatus?: number } | undefined {
+		const { abort, runtimeKeys } = config;
+		if (abort === undefined) return undefined;
+		const isByHeader = abort.status.kind === "header";
+		if (!this.#hits(stream, abort.fraction, isByHeader ? "x-envoy-fault-abort-request-percentage" : undefined)) {
+			return undefined;
+		}
+		const { runtime } = this.#context;
+		// Clients that are not gRPC get 200, as from Envoy.
+		const fromGrpc = (status: number) => ({ status: 200, grpcStatus: status });
+		switch (abort.status.kind) {
+			case "http":
+				return { status: getRuntimeNumber(runtime, runtimeKeys.abortHttpStatus, abort.status.status) };
+			case "grpc":
+				return fromGrpc(getRuntimeNumber(runtime, runtimeKeys.abortGrpcStatus, abort.status.status));
+			default: {
+				const status = readNumber(stream, "x-envoy-fault-abort-request");
+				if (status !== undefined) return status >= 200 && status < 600 ? { status } : undefined;
+				const grpcStatus = readNumber(stream, "x-envoy-fault-abort-grpc-request");
+				return grpcStatus === undefined ? undefined : fromGrpc(grpcStatus);
+			}
+		}
+	}
+
+	/** A header may lower the share of faults that headers ask for. */
+	#hits(stream: FilterStream, fraction: RuntimeFraction, percentHeader: string | undefined): boolean {
+		let share = computeShare(fraction, this.#context.runtime);
+		if (percentHeader !== undefined) {
+			const numerator = readNumber(stream, percentHeader);
+			if (numerator !== undefined) share = Math.min(share, numerator / fraction.denominator);
+		}
+		return share >= 1 || (share > 0 && this.#context.random.next() < share);
+	}
+
+	/** Takes part in the bound on faults at once. @returns whether there is room */
+	#begin(stream: FilterStream, config: FaultConfig): boolean {
+		if (stream.getState(this.#index) !== undefined) return true;
+		const bound = getRuntimeNumber(
+			this.#context.runtime,
+			config.runtimeKeys.maxActiveFaults,
+			config.maxActiveFaults < 0 ? Number.POSITIVE_INFINITY : config.maxActiveFaults,
+		);
+		if (this.#stats.active_faults.value >= bound) {
+			this.#stats.faults_overflow.value++;
+			return false;
+		}
+		this.#stats.active_faults.value++;
+		stream.setState(this.#index, { timer: undefined } satisfies ActiveFault);
+		return true;
+	}
+}
+
+function readNumber({ request }: FilterStream, name: string): number | undefined {
+	const text = getHeader(request.headers, name);
+	return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}

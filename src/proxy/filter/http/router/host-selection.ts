@@ -1,0 +1,89 @@
+import type { HeaderList, Random } from "../../../../core/index.ts";
+import { ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
+import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
+import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
+import { type ForwardAction, hashRequest } from "../../../../engine/router/index.ts";
+import type { Host } from "../../../cluster/index.ts";
+import type { UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { LocalReply } from "../filter.ts";
+import type { PassRequestHead } from "../pass-head.ts";
+import type { ResponseAccounting } from "./response-accounting.ts";
+import type { RetryController } from "./retry-controller.ts";
+
+/** The choice of hosts for one request, of its first attempt and of retries. */
+export class HostSelection implements BalancerContext<Host> {
+	readonly hash: bigint | undefined;
+	readonly metadataMatch: MetadataCriteria | undefined;
+	readonly hostSelectionMaxAttempts: number;
+	attemptedPriorities: readonly number[] | undefined = undefined;
+	/** Ready `set-cookie` values that hash policies made. */
+	cookies: readonly string[] | undefined = undefined;
+	readonly #request: PassRequestHead;
+	readonly #retries: RetryController | undefined;
+
+	constructor(
+		action: ForwardAction,
+		request: PassRequestHead,
+		record: StreamInfo,
+		random: Random,
+		retries: RetryController | undefined,
+	) {
+		this.#request = request;
+		this.#retries = retries;
+		this.metadataMatch = action.metadataMatch;
+		this.hostSelectionMaxAttempts = retries?.hostSelectionMaxAttempts ?? 1;
+		this.hash =
+			action.hashPolicies.length === 0
+				? undefined
+				: hashRequest(
+						action.hashPolicies,
+						request,
+						record,
+						() => random.next(),
+						(cookie) => {
+							this.cookies = [...(this.cookies ?? []), cookie];
+						},
+					);
+	}
+
+	/** For clusters that go by a header. */
+	getRequestHeader(name: string): string | undefined {
+		return this.#request.get(name);
+	}
+
+	shouldSelectAnotherHost(host: Host): boolean {
+		return this.#retries?.rejectsHost(host) ?? false;
+	}
+
+	/** The host for an attempt, or the answer when there is none to have: the assignment's drop_overload, or nobody healthy.
+	 *  @param drawDrop given for first attempts, of which the assignment may want some dropped */
+	select(
+		{ cluster }: UpstreamCluster,
+		accounting: ResponseAccounting,
+		drawDrop: Random | undefined,
+	): Host | LocalReply {
+		const { dropShare } = cluster;
+		if (dropShare > 0 && drawDrop !== undefined && drawDrop.next() < dropShare) {
+			accounting.count(503, undefined);
+			return dropShare >= 1 ? dropAll : dropSome;
+		}
+		const host = cluster.chooseHost(this);
+		if (host !== undefined) return host;
+		cluster.stats.upstream_cx_none_healthy.value++;
+		accounting.count(503, undefined);
+		return nobodyHealthy;
+	}
+}
+
+function refuse(body: string, details: string, flags: number, headers: HeaderList = []): LocalReply {
+	return { status: 503, body, details, flags, byRouter: true, headers };
+}
+
+const nobodyHealthy = refuse("no healthy upstream", "no_healthy_upstream", ResponseFlag.noHealthyUpstream);
+const dropSome = refuse("drop overload", "drop_overload", ResponseFlag.dropOverload, ["x-envoy-drop-overload", "true"]);
+const dropAll = refuse(
+	"unconditional drop overload",
+	"unconditional_drop_overload",
+	ResponseFlag.unconditionalDropOverload,
+	["x-envoy-unconditional-drop-overload", "true"],
+);
