@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
-/** The last lines of a log that are not access log entries, for a report of a crash; none when it cannot be read. */
+/** Access log entries, and what is logged while all is well. */
+const routine = [/^\[\d{4}-\d\d-\d\dT[^\]]*\] "/, /^\{"time":"[^"]*","level":"(?:trace|debug|info)"/];
+
+/** The last lines of a log that may say why a process ended, for a report of a crash; none when it cannot be read. */
 export function readLastLines(path: string, count = 3): readonly string[] {
 	let file: number;
 	try {
@@ -14,7 +17,7 @@ export function readLastLines(path: string, count = 3): readonly string[] {
 		const buffer = Buffer.alloc(Math.min(size, 8192));
 		const read = readSync(file, buffer, 0, buffer.length, size - buffer.length);
 		const lines = buffer.subarray(0, read).toString("utf8").split("\n");
-		return lines.filter((line) => line.trim() !== "" && !/^\[\d{4}-\d\d-\d\dT[^\]]*\] "/.test(line)).slice(-count);
+		return lines.filter((line) => line.trim() !== "" && !routine.some((form) => form.test(line))).slice(-count);
 	} finally {
 		closeSync(file);
 	}
