@@ -203,3 +203,35 @@ test("a route that is not there and a cluster that is not there are told apart",
 	assert.equal(await proxy.stat("http.in.no_cluster"), 1);
 	assert.equal(await proxy.stat("http.in.no_route"), 1);
 });
+
+test("with Istio's metrics a request gets a trace context, and one that has one keeps its trace", async (t) => {
+	const backend = await startRawServer(
+		t,
+		answerRequests((head) => ok(head)),
+	);
+	const extensions = "type.googleapis.com/envoy.extensions.";
+	const proxy = await startProxy(t, {
+		clusters: [cluster("backend", [backend.port])],
+		manager: {
+			tracing: { random_sampling: { value: 100 } },
+			http_filters: [
+				{
+					name: "stats",
+					typed_config: {
+						"@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+						type_url: "type.googleapis.com/stats.PluginConfig",
+						value: { reporter: "source" },
+					},
+				},
+				{ name: "router", typed_config: { "@type": `${extensions}filters.http.router.v3.Router` } },
+			],
+		},
+	});
+	const client = await openClient(t, proxy.port());
+	client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n");
+	assert.match((await client.response()).body, /traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01/);
+	const trace = "0af7651916cd43dd8448eb211c80319c";
+	client.send(`GET / HTTP/1.1\r\nhost: h\r\ntraceparent: 00-${trace}-b7ad6b7169203331-00\r\n\r\n`);
+	const { body } = await client.response();
+	assert.match(body, new RegExp(`traceparent: 00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-00`));
+});

@@ -76,7 +76,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig": {
 		works: "use_hostname_for_hashing hash_balance_factor",
 	},
-	"envoy.config.cluster.v3.CircuitBreakers": { works: "thresholds" },
+	"envoy.config.cluster.v3.CircuitBreakers": { works: "thresholds per_host_thresholds" },
 	"envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
 		works: "priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining",
 	},

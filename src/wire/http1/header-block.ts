@@ -33,6 +33,7 @@ export class HeaderBlock {
 	hasKeepAlive = false;
 	hasUnderscore = false;
 	hasDate = false;
+	hasTraceParent = false;
 	/** Index of the first Server field, -1 when there is none. */
 	#server = -1;
 	/** Whether some name starts with `x-`. */
@@ -118,7 +119,7 @@ export class HeaderBlock {
 		this.host = this.contentLength = this.transferEncoding = this.connection = undefined;
 		this.upgrade = this.expect = this.te = undefined;
 		this.contentLengthCount = 0;
-		this.hasKeepAlive = this.hasUnderscore = this.hasExtension = this.hasDate = false;
+		this.hasKeepAlive = this.hasUnderscore = this.hasExtension = this.hasDate = this.hasTraceParent = false;
 		this.#server = -1;
 	}
 
@@ -272,6 +273,9 @@ export class HeaderBlock {
 					this.#dropped.push(field);
 					return;
 				}
+				break;
+			case 11:
+				if (first === 116 && this.#is(nameStart, nameEnd, "traceparent")) this.hasTraceParent = true;
 				break;
 			case 14:
 				if (first === 99 && this.#is(nameStart, nameEnd, "content-length")) {

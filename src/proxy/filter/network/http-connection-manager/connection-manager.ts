@@ -1,5 +1,5 @@
 import { createRouteTable, type RouteTable } from "../../../../engine/router/index.ts";
-import type { AccessLog, StatsScope } from "../../../../telemetry/index.ts";
+import type { AccessLog, SamplingConfig, StatsScope } from "../../../../telemetry/index.ts";
 import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
@@ -11,6 +11,7 @@ import {
 	type Http1CodecStats,
 	type ListenerHttpStats,
 	type RouterStats,
+	type TracingStats,
 } from "../../../stats/index.ts";
 import { createHttpFilters } from "../../http/create-filters.ts";
 import type { HttpFilter } from "../../http/filter.ts";
@@ -19,6 +20,7 @@ import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { createLocalReplyRewriter, type LocalReplyRewriter } from "./local-reply-rewriter.ts";
+import { createSamplingConfig } from "./request-trace.ts";
 import { Http1ServerConnection } from "./server-connection.ts";
 
 /** The HTTP connection manager of one filter chain: what all its connections and streams share. */
@@ -45,6 +47,10 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly touchesPaths: boolean;
 	/** Whether nothing but x-forwarded-proto and x-request-id is added to a request without x- headers. */
 	readonly hasPlainHeaders: boolean;
+	/** How requests get a trace context; undefined leaves theirs alone. Without a provider a stock proxy does the latter, so Istio's
+	 *  metrics filter, which only our own mesh sends, asks for it. */
+	readonly sampling: SamplingConfig | undefined;
+	readonly tracingStats: TracingStats;
 	readonly rewriteLocalReply: LocalReplyRewriter | undefined;
 	/** Stands in for the request of a stream that never had one. */
 	readonly noRequest = new PassRequestHead([], "", "", "", "", undefined);
@@ -94,8 +100,10 @@ export class HttpConnectionManager implements TerminalFilter {
 			config.via === "" &&
 			!config.addUserAgent &&
 			config.earlyHeaderMutations.length === 0 &&
-			config.tracing === undefined &&
 			(config.forwardClientCert === "sanitize" || config.forwardClientCert === "forward-only" || !options.isTls);
+		const traces = config.tracing?.provider !== undefined || config.filters.some(({ kind }) => kind === "istio-stats");
+		this.sampling = config.tracing !== undefined && traces ? createSamplingConfig(config.tracing) : undefined;
+		this.tracingStats = stats.tracing;
 		this.rewriteLocalReply = createLocalReplyRewriter(config.localReply, context);
 		this.#accessLogs = config.accessLogs.map((log) => context.createAccessLog(log));
 		this.#inlineTable =

@@ -1,6 +1,7 @@
 import type { HttpStream } from "./http-stream.ts";
 import { normalizeRequestPath } from "./path-normalization.ts";
 import { mutateRequestHead } from "./request-head.ts";
+import { traceRequest } from "./request-trace.ts";
 
 /** What the connection manager demands of a head before routing, and what it changes in it.
  *  @returns false when it was answered */
@@ -40,8 +41,9 @@ export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 	}
 	if (config.stripPort !== "keep" || config.stripTrailingHostDot) request.authority = trimHost(stream);
 	const detected = mutateRequestHead(stream);
-	if (detected === undefined) return true;
-	return refuse(stream, detected.rejectStatus, "rejecting_because_detection_failed");
+	if (detected !== undefined) return refuse(stream, detected.rejectStatus, "rejecting_because_detection_failed");
+	if (manager.sampling !== undefined) traceRequest(stream, manager.sampling, manager.tracingStats);
+	return true;
 }
 
 function refuse(stream: HttpStream, status: number, details: string): false {
