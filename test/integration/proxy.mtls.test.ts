@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { createTestPki, type TestCertificate } from "../support/pki.ts";
 import { answerRequests, ok, openClient, startRawServer } from "../support/raw-client.ts";
 import { address, cluster, route, startProxyOn } from "../support/running-proxy.ts";
@@ -131,4 +132,19 @@ test("a client without certificate and a client without TLS are refused", async 
 		await bare.response();
 	});
 	assert.equal(backend.accepted, 0);
+});
+
+test("clients that leave within the handshake are forgotten", async (t) => {
+	const { inbound } = await startPair(t, pki.issue(webId));
+	const own = pki.issue(webId);
+	const tls = { cert: own.certificateChainPem, key: own.privateKeyPem };
+	const count = (): Promise<number> => inbound.stat(`listener.127.0.0.1_0.downstream_cx_active`);
+	for (let index = 0; index < 10; index++) {
+		const client = await openClient(t, inbound.port(), tls);
+		client.socket.destroy();
+	}
+	const stays = await openClient(t, inbound.port(), tls);
+	await eventually(async () => assert.equal(await count(), 1));
+	stays.socket.destroy();
+	await eventually(async () => assert.equal(await count(), 0));
 });

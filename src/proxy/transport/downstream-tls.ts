@@ -86,6 +86,11 @@ function shakeHands(
 		if (/peer did not return a certificate/i.test(error.message)) stats.ssl.fail_verify_no_cert.value++;
 		refuse(`TLS_error:|${describeError(error)}`);
 	});
+	// Sockets are half-open here: the client's end alone would leave an unfinished handshake lying about.
+	secured.once("end", () => {
+		if (!settled) stats.ssl.connection_error.value++;
+		refuse("connection closed within the TLS handshake");
+	});
 	secured.once("close", () => {
 		if (!settled) stats.ssl.connection_error.value++;
 		refuse("connection closed within the TLS handshake");
