@@ -6,6 +6,7 @@ export { describeKinds, describeMetadata, type KindDescription } from "./describ
 export type { Place } from "./document/line-index.ts";
 export type { Json } from "./document/node.ts";
 export type { FolderSnapshot } from "./folder/folder-contents.ts";
+export { createLastGoodFiles, type LastGoodFiles } from "./folder/last-good-files.ts";
 export { type FolderSource, readFolder, type WatchFolderOptions, watchFolder } from "./folder/watch-folder.ts";
 export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
 export { compareProblems, formatProblem, type LocatedProblem } from "./located-problem.ts";

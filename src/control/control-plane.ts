@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
+import { createLastGoodFiles, type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
 import { type Clock, describeError, type Log, MeshError, systemClock } from "../core/index.ts";
 import { type Authority, createAuthority } from "../identity/index.ts";
 import type { Mesh, MeshSettings } from "../model/index.ts";
@@ -184,7 +184,7 @@ async function openParts(
 }
 
 async function openFolder(
-	{ configFolder, log }: ControlPlaneOptions,
+	{ configFolder, stateFolder, log }: ControlPlaneOptions,
 	source: MeshSource,
 	clock: Clock,
 ): Promise<FolderSource | undefined> {
@@ -192,6 +192,7 @@ async function openFolder(
 	const folder = await watchFolder(configFolder, {
 		clock,
 		log: log.child("config"),
+		lastGood: createLastGoodFiles(join(stateFolder, "config"), log.child("config")),
 		onChange: (state) => source.setFolder(state),
 	});
 	source.setFolder(folder.current());

@@ -16,6 +16,8 @@ export interface FolderSnapshot {
 export interface FolderContents {
 	/** Takes over what a file holds, as far as it is good. */
 	apply(path: string, parsed: ParsedDocuments): void;
+	/** Whether the file was read before. */
+	has(path: string): boolean;
 	/** Forgets a file. */
 	remove(path: string): void;
 	/** Replaces the problems of folders; returns whether they are others. */
@@ -34,6 +36,7 @@ export function createFolderContents(): FolderContents {
 			const isForeign = parsed.isForeign && (before === undefined || before.objects.length === 0);
 			files.set(path, isForeign ? { objects: [], problems: [] } : applyFile(before, parsed));
 		},
+		has: (path) => files.has(path),
 		remove: (path) => void files.delete(path),
 		setUnreadable(unreadable) {
 			const problems = unreadable.map(({ path, reason }): LocatedProblem => {

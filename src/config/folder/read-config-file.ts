@@ -8,6 +8,8 @@ import type { FileSignature } from "./settle.ts";
 /** What a file holds. */
 export interface ReadConfigFile {
 	readonly parsed: ParsedDocuments;
+	/** Undefined when it could not be read as text. */
+	readonly text: string | undefined;
 	/** The state it was read in; undefined when it changed meanwhile, so that it is read again. */
 	readonly signature: FileSignature | undefined;
 }
@@ -17,7 +19,7 @@ export interface ReadConfigFile {
 export async function readConfigFile(path: string, scanned: FileSignature): Promise<ReadConfigFile | undefined> {
 	const failed = (problem: string, signature: FileSignature | undefined = scanned): ReadConfigFile => {
 		const problems = [{ severity: "error", file: path, line: 0, path: "", problem } as const];
-		return { parsed: { objects: [], problems, isForeign: false }, signature };
+		return { parsed: { objects: [], problems, isForeign: false }, text: undefined, signature };
 	};
 	try {
 		await using file = await open(path, "r");
@@ -29,7 +31,7 @@ export async function readConfigFile(path: string, scanned: FileSignature): Prom
 		const signature = before.text === after.text ? after : undefined;
 		const text = decode(bytes);
 		if (text === undefined) return failed("the file is not UTF-8: save it as UTF-8", signature);
-		return { parsed: parseDocuments(text, path), signature };
+		return { parsed: parseDocuments(text, path), text, signature };
 	} catch (error) {
 		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
 		return failed(`cannot be read: ${describeError(error)}`);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../../../test/support/eventually.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { MeshError } from "../../core/index.ts";
+import { MeshError, silentLog } from "../../core/index.ts";
+import { createLastGoodFiles } from "./last-good-files.ts";
 import { type FolderSource, readFolder, watchFolder } from "./watch-folder.ts";
 
 const service = (name: string, port = 80): string =>
@@ -200,4 +201,34 @@ test("links that lead in a circle end", async (t) => {
 	symlinkSync(".", join(folder, "loop"));
 	const snapshot = await readFolder(folder);
 	assert.equal(snapshot.objects.length, 1);
+});
+
+test("a file that breaks while nobody watches serves what it last served, until it is good again or gone", async (t) => {
+	const folder = makeTemporaryFolder(t);
+	const kept = join(makeTemporaryFolder(t), "config");
+	const file = join(folder, "a.yaml");
+	const start = async (): Promise<FolderSource> => {
+		const source = await watchFolder(folder, { lastGood: createLastGoodFiles(kept, silentLog) });
+		t.after(() => source.close());
+		return source;
+	};
+	writeFileSync(file, `${service("a")}---\n${service("b")}`);
+	await (await start()).close();
+	assert.deepEqual(
+		readdirSync(kept).map((name) => (statSync(join(kept, name)).mode & 0o777).toString(8)),
+		["600"],
+	);
+
+	writeFileSync(file, `${service("a", 81)}---\n${service("b").replace("port: 80", "port: many")}`);
+	const broken = await start();
+	assert.deepEqual(names(broken).sort(), ["a:81", "b:80"]);
+	assert.match(broken.current().problems[0]?.problem ?? "", /the last good version is served/);
+	await broken.close();
+
+	writeFileSync(file, "not: [yaml");
+	const unreadable = await start();
+	assert.deepEqual(names(unreadable).sort(), ["a:80", "b:80"]);
+	rmSync(file);
+	await eventually(() => assert.deepEqual(names(unreadable), []));
+	await eventually(() => assert.deepEqual(readdirSync(kept), []));
 });

@@ -1,7 +1,9 @@
 import { type FSWatcher, watch } from "node:fs";
 import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../../core/index.ts";
+import { parseDocuments } from "../parse-documents.ts";
 import { createFolderContents, type FolderSnapshot } from "./folder-contents.ts";
-import { readConfigFile } from "./read-config-file.ts";
+import type { LastGoodFiles } from "./last-good-files.ts";
+import { type ReadConfigFile, readConfigFile } from "./read-config-file.ts";
 import { checkFolder, type FolderScan, scanFolder } from "./scan-folder.ts";
 import { createSettling } from "./settle.ts";
 
@@ -15,6 +17,8 @@ export interface WatchFolderOptions {
 	readonly debounceMs?: number;
 	/** How often it is looked at without a word, for file systems that give none; 2000 by default. */
 	readonly rescanMs?: number;
+	/** Keeps what was good over restarts; without it, a file that is broken at the start serves only its good documents. */
+	readonly lastGood?: LastGoodFiles;
 }
 
 /** How often the folder is looked at when the system does not tell of all of it, such as at its limit of watches. */
@@ -32,7 +36,7 @@ export interface FolderSource {
  *  follows them. A saved file is taken over in well under a second; a broken one changes nothing and is reported.
  *  @throws MeshError `CONFIG_FOLDER_UNREADABLE` */
 export async function watchFolder(root: string, options: WatchFolderOptions = {}): Promise<FolderSource> {
-	const { clock = systemClock, log = silentLog, debounceMs = 15, rescanMs = 2000 } = options;
+	const { clock = systemClock, log = silentLog, debounceMs = 15, rescanMs = 2000, lastGood } = options;
 	await checkFolder(root);
 	const contents = createFolderContents();
 	const settling = createSettling();
@@ -84,6 +88,16 @@ export async function watchFolder(root: string, options: WatchFolderOptions = {}
 		reportChange(log, root, snapshot);
 		options.onChange?.(snapshot);
 	};
+	/** A file that is broken at first sight begins with what it last served before the restart. */
+	const apply = async (path: string, { parsed, text }: ReadConfigFile): Promise<void> => {
+		const isBroken = parsed.problems.some((problem) => problem.severity === "error");
+		if (isBroken && !contents.has(path)) {
+			const last = await lastGood?.load(path);
+			if (last !== undefined) contents.apply(path, parseDocuments(last, path));
+		}
+		contents.apply(path, parsed);
+		if (!isBroken && !parsed.isForeign && text !== undefined) await lastGood?.save(path, text);
+	};
 	/** Reads what is new and at rest; returns whether anything is other than before. */
 	const readChanged = async (scan: FolderScan): Promise<boolean> => {
 		let isChanged = contents.setUnreadable(scan.unreadable);
@@ -92,13 +106,16 @@ export async function watchFolder(root: string, options: WatchFolderOptions = {}
 			scan.unreadable.map((item) => item.path),
 			clock.now(),
 		);
-		for (const path of step.gone) contents.remove(path);
+		for (const path of step.gone) {
+			contents.remove(path);
+			await lastGood?.forget(path);
+		}
 		for (const path of step.read) {
 			const read = await readConfigFile(path, scan.files.get(path)!);
 			// A file that went away since the scan is missing from the next one.
 			if (read === undefined) continue;
 			settling.markRead(path, read.signature);
-			contents.apply(path, read.parsed);
+			await apply(path, read);
 			isChanged = true;
 			if (read.signature === undefined) plan(debounceMs);
 		}
