@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
+import { connect } from "node:tls";
 import { eventually } from "../support/eventually.ts";
 import { createTestPki, type TestCertificate } from "../support/pki.ts";
 import { answerRequests, ok, openClient, startRawServer } from "../support/raw-client.ts";
@@ -20,6 +22,7 @@ function commonTls(own: TestCertificate, accepted: string): object {
 			trusted_ca: inline(pki.bundlePem),
 			match_typed_subject_alt_names: [{ san_type: "URI", matcher: { prefix: accepted } }],
 		},
+		alpn_protocols: ["h2", "http/1.1"],
 	};
 }
 
@@ -147,4 +150,21 @@ test("clients that leave within the handshake are forgotten", async (t) => {
 	await eventually(async () => assert.equal(await count(), 1));
 	stays.socket.destroy();
 	await eventually(async () => assert.equal(await count(), 0));
+});
+
+test("a client that offers HTTP/2 and HTTP/1.1 is answered in HTTP/1.1", async (t) => {
+	const own = pki.issue(webId);
+	const { inbound } = await startPair(t, own);
+	const socket = connect({
+		port: inbound.port(),
+		host: "127.0.0.1",
+		cert: own.certificateChainPem,
+		key: own.privateKeyPem,
+		ca: pki.bundlePem,
+		checkServerIdentity: () => undefined,
+		ALPNProtocols: ["h2", "http/1.1"],
+	});
+	t.after(() => socket.destroy());
+	await once(socket, "secureConnect");
+	assert.equal(socket.alpnProtocol, "http/1.1");
 });
