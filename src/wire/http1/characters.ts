@@ -17,7 +17,7 @@ function buildTable(): Uint8Array {
 	mark(`${alphanumeric}!$%&'()*+,-.:;=@[]_~`, authorityBit);
 	for (let code = 0; code < 256; code++) {
 		if (code === 9 || (code >= 0x20 && code !== 0x7f)) table[code]! |= valueBit;
-		if (code === 9 || code === 12 || (code >= 0x21 && code <= 0x7e)) table[code]! |= targetBit;
+		if (code >= 0x21 && code <= 0x7e) table[code]! |= targetBit;
 	}
 	return table;
 }

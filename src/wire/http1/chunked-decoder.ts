@@ -2,13 +2,22 @@ import type { HeaderList } from "../../core/index.ts";
 import type { Http1Fault } from "./errors.ts";
 import { HeaderBlock, straightenLines } from "./header-block.ts";
 
-const State = { size: 0, extension: 1, sizeLineFeed: 2, data: 3, dataEnd: 4, trailers: 5, complete: 6 } as const;
+const State = {
+	size: 0,
+	extension: 1,
+	sizeLineFeed: 2,
+	data: 3,
+	dataEnd: 4,
+	dataLineFeed: 5,
+	trailers: 6,
+	complete: 7,
+} as const;
 type State = (typeof State)[keyof typeof State];
 
 const maxExtensionBytes = 4096;
 
-/** The chunked transfer coding (RFC 9112 section 7.1), one piece of data at a time. Size lines must end in CRLF; what stands
- *  between a chunk's data and the next line feed is skipped, as Envoy does. */
+/** The chunked transfer coding (RFC 9112 section 7.1), one piece of data at a time. Size lines must end in CRLF; a
+ *  chunk's data may also end in a bare line feed, as in Envoy, but nothing else may stand between. */
 export class ChunkedDecoder {
 	fault: Http1Fault | undefined;
 	/** The data found by the last {@link advance}: positions in its buffer. */
@@ -70,7 +79,13 @@ export class ChunkedDecoder {
 					return at + taken;
 				}
 				case State.dataEnd:
-					if (bytes[at++] === 10) this.#state = State.size;
+					if (bytes[at] === 13) at++;
+					this.#state = State.dataLineFeed;
+					break;
+				case State.dataLineFeed:
+					if (bytes[at] !== 10) return this.#fail("malformed", at);
+					at++;
+					this.#state = State.size;
 					break;
 				case State.trailers:
 					at = this.#takeTrailers(bytes, at, end);

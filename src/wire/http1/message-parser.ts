@@ -173,7 +173,10 @@ export abstract class MessageParser {
 		this.#partialLength = this.#searched = 0;
 		this.#partial = nothing;
 		const outcome = this.#scan(text);
-		if (outcome === "complete") {
+		// An empty line that only straightening made one would hide what follows it.
+		if (outcome === "complete" && this.headers.end < text.length) {
+			this.fail("malformed");
+		} else if (outcome === "complete") {
 			this.#finishHead();
 			this.headBytes = headEnd;
 		} else {

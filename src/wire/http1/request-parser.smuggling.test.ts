@@ -67,6 +67,35 @@ const refused: readonly (readonly [what: string, text: string, fault: string])[]
 		`POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n3;a\nabc\r\n0\r\n\r\n`,
 		"malformed",
 	],
+	[
+		"more than a line end behind the data of a chunk",
+		`POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n`,
+		"malformed",
+	],
+	[
+		"a length that Connection takes away",
+		`POST / HTTP/1.1\r\n${host}connection: content-length\r\ncontent-length: 3\r\n\r\nabc`,
+		"malformed",
+	],
+	[
+		"a coding that Connection takes away",
+		`POST / HTTP/1.1\r\n${host}connection: close, Transfer-Encoding\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+		"malformed",
+	],
+	["a Host that Connection takes away", `GET / HTTP/1.1\r\n${host}connection: host\r\n\r\n`, "malformed"],
+	[
+		"a length that Connection takes away from an upgrade",
+		`POST / HTTP/1.1\r\n${host}connection: upgrade, content-length\r\nupgrade: websocket\r\ncontent-length: 3\r\n\r\nabc`,
+		"malformed",
+	],
+	["a tab in the target", `GET /a\t HTTP/1.1\r\n${host}\r\n`, "malformed"],
+	["a form feed in the target", `GET /\f HTTP/1.1\r\n${host}\r\n`, "malformed"],
+	[
+		"an empty line with a second carriage return",
+		`GET / HTTP/1.1\r\n${host}\r\r\nGET /b HTTP/1.1\r\n${host}\r\n`,
+		"malformed",
+	],
+	["two ports in an absolute target", `GET http://a:80:81/ HTTP/1.1\r\n${host}\r\n`, "invalid-url"],
 	["a body with CONNECT", "CONNECT a:1 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc", "body-disallowed"],
 	["an authority with a slash", "GET / HTTP/1.1\r\nhost: a/b\r\n\r\n", "invalid-authority"],
 ];
@@ -89,6 +118,11 @@ test("bare line feeds and folded lines are read as Envoy reads them, and come ou
 		assert.equal(fault, undefined);
 		assert.deepEqual(messages[0]?.headers, ["x-a", "1 2"]);
 	}
+});
+
+test("an absolute target says where the request goes, without its user name", () => {
+	const { messages } = parseRequests([Buffer.from("GET http://admin:x@a:81/p?q HTTP/1.1\r\nhost: b\r\n\r\n")]);
+	assert.deepEqual([messages[0]?.authority, messages[0]?.start], ["a:81", "GET /p?q"]);
 });
 
 test("heads beyond the limits are refused while they arrive", () => {

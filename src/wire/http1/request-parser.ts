@@ -31,6 +31,16 @@ const methods: ReadonlySet<string> = new Set(
 	).split(" "),
 );
 
+/** Fields that no client may declare hop-by-hop: without them the next hop would read another request than was checked here. */
+const neverNominated: ReadonlySet<string> = new Set([
+	"host",
+	"content-length",
+	"transfer-encoding",
+	"x-forwarded-for",
+	"x-forwarded-host",
+	"x-forwarded-proto",
+]);
+
 /** Parses requests of one connection (RFC 9112), in order. */
 export class Http1RequestParser extends MessageParser {
 	method = "";
@@ -96,7 +106,7 @@ export class Http1RequestParser extends MessageParser {
 		}
 		this.upgrade = isConnect ? "CONNECT" : this.#findUpgrade();
 		if (this.authority !== undefined && !hasOnly(this.authority, authorityBit)) return "invalid-authority";
-		if (headers.connection !== undefined && this.upgrade === undefined) this.#dropNominated(headers.connection);
+		if (headers.connection !== undefined && !this.#dropNominated(headers.connection)) return "malformed";
 		return this.#frame(isConnect);
 	}
 
@@ -167,13 +177,19 @@ export class Http1RequestParser extends MessageParser {
 		return upgrade;
 	}
 
-	#dropNominated(connection: string): void {
-		if (connection.length <= 10 && /^(?:close|keep-alive|upgrade|te)$/i.test(connection)) return;
+	/** Takes out the fields that Connection names; with an upgrade they stay.
+	 *  @returns false when it names a field that says where the request goes, where its body ends or whom it is for */
+	#dropNominated(connection: string): boolean {
+		if (connection.length <= 10 && /^(?:close|keep-alive|upgrade|te)$/i.test(connection)) return true;
 		const names = connection
 			.toLowerCase()
 			.split(",")
 			.map((name) => name.trim());
-		this.headers.drop(names.filter((name) => name !== "" && name !== "close" && name !== "te"));
+		if (names.some((name) => neverNominated.has(name))) return false;
+		if (this.upgrade === undefined) {
+			this.headers.drop(names.filter((name) => name !== "" && name !== "close" && name !== "te"));
+		}
+		return true;
 	}
 }
 

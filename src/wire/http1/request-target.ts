@@ -1,5 +1,5 @@
 /** The parts of an absolute-form target (RFC 9112 section 3.2.2): the path includes the query and is at least `/`; undefined
- *  when it is no URL with an authority. */
+ *  when it is no URL with an authority. A user name is left out: nobody is asked for by one. */
 export function splitAbsoluteTarget(
 	target: string,
 ): { readonly scheme: string; readonly authority: string; readonly path: string } | undefined {
@@ -7,5 +7,7 @@ export function splitAbsoluteTarget(
 	if (match === null) return undefined;
 	const tail = match[3] ?? "";
 	const path = tail.startsWith("/") ? tail : `/${tail}`;
-	return { scheme: match[1]!.toLowerCase(), authority: match[2]!, path };
+	const authority = match[2]!.slice(match[2]!.lastIndexOf("@") + 1);
+	if (!/^(?:\[[^\]]*\]|[^:]+)(?::\d*)?$/.test(authority)) return undefined;
+	return { scheme: match[1]!.toLowerCase(), authority, path };
 }
