@@ -20,6 +20,8 @@ import { protocolErrors } from "./protocol-errors.ts";
 
 /** Bodies up to this size join their head in one write. */
 const joinBytes = 8 * 1024;
+/** With so many bytes behind the current request, no more are read. */
+const restLimitBytes = 16 * 1024;
 const never = Number.POSITIVE_INFINITY;
 
 /** One downstream HTTP/1 connection: requests one after the other, each with its stream. */
@@ -32,6 +34,9 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 	#stream: HttpStream | undefined;
 	/** Bytes behind the current request. */
 	#rest: Buffer | undefined;
+	#restPauses = false;
+	/** The next request waits until the client has read more of the answers. */
+	#awaitsDrain = false;
 	#held = "";
 	#chunked = false;
 	/** A response was begun that says or implies the end of the connection. */
@@ -65,7 +70,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		socket.on("data", (data: Buffer) => this.#onData(data));
 		socket.on("end", () => this.#onEnd());
-		socket.on("drain", () => this.#stream?.onDownstreamDrain());
+		socket.on("drain", () => this.#onDrain());
 		socket.on("error", () => this.#onGone());
 		socket.on("close", () => this.#onGone());
 		manager.connections.add(this);
@@ -250,13 +255,32 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 			this.#finishClosing();
 			return;
 		}
-		this.parser.next();
 		const now = this.manager.context.clock.now();
 		const { idleTimeoutMs } = this.manager.config.common;
 		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
-		while (this.#readPauses > 0) this.resumeReading();
+		while (this.#readPauses > (this.#restPauses ? 1 : 0)) this.resumeReading();
+		if (this.#socket.writableNeedDrain) {
+			this.#awaitsDrain = true;
+			this.armDeadline();
+			return;
+		}
+		this.#startNext();
+	}
+
+	/** Ready for the next request, which may be here already. */
+	#startNext(): void {
+		this.parser.next();
 		if (this.#rest !== undefined && !this.#inExecute) this.#takeRest();
 		else this.armDeadline();
+	}
+
+	#onDrain(): void {
+		if (this.#awaitsDrain) {
+			this.#awaitsDrain = false;
+			if (!this.#closed && !this.#closing) this.#startNext();
+		} else {
+			this.#stream?.onDownstreamDrain();
+		}
 	}
 
 	/** The response cannot be completed: cuts the connection. */
@@ -347,18 +371,28 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 	#onData(data: Buffer): void {
 		this.manager.stats.downstream_cx_rx_bytes_total.value += data.length;
 		if (this.#closing) return;
-		if (this.#rest !== undefined) {
-			this.#rest = Buffer.concat([this.#rest, data]);
-			if (this.#rest.length > this.manager.bufferLimitBytes) this.pauseReading();
-			return;
-		}
-		this.#execute(data);
+		if (this.#rest === undefined) this.#execute(data);
+		else this.#keepRest(Buffer.concat([this.#rest, data]));
 	}
 
 	#takeRest(): void {
 		const rest = this.#rest!;
 		this.#rest = undefined;
 		this.#execute(rest);
+		if (!this.#restPauses || this.#restBytes > restLimitBytes) return;
+		this.#restPauses = false;
+		this.resumeReading();
+	}
+
+	get #restBytes(): number {
+		return this.#rest?.length ?? 0;
+	}
+
+	#keepRest(rest: Buffer): void {
+		this.#rest = rest;
+		if (this.#restPauses || rest.length <= restLimitBytes) return;
+		this.#restPauses = true;
+		this.pauseReading();
 	}
 
 	#execute(data: Buffer): void {
@@ -371,7 +405,7 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 			this.#failProtocol();
 			return;
 		}
-		if (taken < end) this.#rest = taken === 0 ? data : data.subarray(taken);
+		if (taken < end) this.#keepRest(taken === 0 ? data : data.subarray(taken));
 		if (this.#stream !== undefined) {
 			this.#stream.onDownstreamTurnEnd();
 		} else if (this.parser.isInMessage) {
