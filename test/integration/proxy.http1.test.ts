@@ -183,6 +183,41 @@ test("a slow reader stops the upstream instead of filling memory", async (t) => 
 	await eventually(() => assert.ok(received >= total));
 });
 
+test("an upstream that does not read stops the client instead of filling memory", async (t) => {
+	let received = 0;
+	const backend = await startRawServer(t, (socket) => {
+		socket.pause();
+		socket.on("data", (data) => {
+			received += data.length;
+		});
+		socket.pause();
+	});
+	const proxy = await startProxy(t, { clusters: [cluster("backend", [backend.port])] });
+	const client = await openClient(t, proxy.port());
+	const total = 64 * 1024 * 1024;
+	client.send(`POST / HTTP/1.1\r\nhost: h\r\ncontent-length: ${total}\r\n\r\n`);
+	const block = Buffer.alloc(256 * 1024, "x");
+	let sent = 0;
+	const pump = (): void => {
+		while (sent < total) {
+			sent += block.length;
+			if (client.socket.write(block)) continue;
+			client.socket.once("drain", pump);
+			return;
+		}
+	};
+	pump();
+	let before = -1;
+	await eventually(() => {
+		const same = sent === before;
+		before = sent;
+		assert.ok(same && backend.sockets.size === 1, "bytes still move");
+	});
+	assert.ok(sent < total / 2, `the client could send ${sent} bytes to an upstream that reads nothing`);
+	for (const socket of backend.sockets) socket.resume();
+	await eventually(() => assert.ok(received > total));
+});
+
 test("the answer to a client that is too slow to send is not lost", async (t) => {
 	const proxy = await startProxy(t, {
 		routes: [{ match: { prefix: "/" }, direct_response: { status: 413, body: { inline_string: "too much" } } }],

@@ -12,11 +12,11 @@ export class HeaderBlock {
 	#text = "";
 	#start = 0;
 	#end = 0;
-	/** Four numbers a field: name start, name end, value start, value end. */
+	/** Four numbers a field: name start, name end, value start, value end. The first is `~start` when the field stays out of
+	 *  {@link list} and {@link passText}. */
 	readonly #positions: number[] = [];
 	#count = 0;
-	/** Index of the fields that stay out of {@link list} and {@link passText}. */
-	readonly #dropped: number[] = [];
+	#droppedCount = 0;
 	#list: HeaderList | undefined;
 
 	/** Value of Host, or undefined when there is none; several are joined by a comma. */
@@ -114,7 +114,7 @@ export class HeaderBlock {
 	clear(): void {
 		this.#text = "";
 		this.#start = this.#end = this.end = this.#count = 0;
-		this.#dropped.length = 0;
+		this.#droppedCount = 0;
 		this.#list = undefined;
 		this.host = this.contentLength = this.transferEncoding = this.connection = undefined;
 		this.upgrade = this.expect = this.te = undefined;
@@ -136,16 +136,16 @@ export class HeaderBlock {
 
 	/** The lines of {@link list} as they came, each with its line end. */
 	get passText(): string {
-		const dropped = this.#dropped;
 		const text = this.#text;
-		if (dropped.length === 0) return text.slice(this.#start, this.#end);
+		if (this.#droppedCount === 0) return text.slice(this.#start, this.#end);
+		const positions = this.#positions;
 		let result = "";
 		let from = this.#start;
-		for (let index = 0; index < dropped.length; index++) {
-			const field = dropped[index]!;
-			const lineStart = this.#positions[field * 4]!;
+		for (let field = 0; field < this.#count; field++) {
+			const lineStart = ~positions[field * 4]!;
+			if (lineStart < 0) continue;
 			if (lineStart > from) result += text.slice(from, lineStart);
-			from = field + 1 < this.#count ? this.#positions[field * 4 + 4]! : this.#end;
+			from = field + 1 < this.#count ? this.#lineStart(field + 1) : this.#end;
 		}
 		return from < this.#end ? result + text.slice(from, this.#end) : result;
 	}
@@ -153,11 +153,8 @@ export class HeaderBlock {
 	/** Takes the fields named in `names` (lower case) out of {@link list} and {@link passText}; before either was asked for. */
 	drop(names: readonly string[]): void {
 		for (let field = 0; field < this.#count; field++) {
-			if (this.#dropped.includes(field)) continue;
-			const name = this.#text.slice(this.#positions[field * 4], this.#positions[field * 4 + 1]).toLowerCase();
-			if (names.includes(name)) this.#dropped.push(field);
+			if (names.includes(this.#nameOf(field).toLowerCase())) this.#dropField(field);
 		}
-		this.#dropped.sort((one, other) => one - other);
 	}
 
 	/** Whether there is a Server field. */
@@ -170,57 +167,51 @@ export class HeaderBlock {
 		const field = this.#server;
 		if (field === -1) return;
 		this.#server = -1;
-		const dropped = this.#dropped;
-		let index = dropped.length;
-		while (index > 0 && dropped[index - 1]! > field) index--;
-		if (dropped[index - 1] !== field) dropped.splice(index, 0, field);
+		this.#dropField(field);
 	}
 
 	/** Takes out the fields whose name has an underscore.
 	 *  @returns how many there were */
 	dropUnderscores(): number {
-		let dropped = 0;
-		for (let field = 0; field < this.#count; field++) {
-			const name = this.#text.slice(this.#positions[field * 4], this.#positions[field * 4 + 1]);
-			if (!name.includes("_") || this.#dropped.includes(field)) continue;
-			this.#dropped.push(field);
-			dropped++;
-		}
-		this.#dropped.sort((one, other) => one - other);
-		return dropped;
-	}
-
-	/** Lets fields of `name` (lower case) that were dropped as hop-by-hop back in: for upgrades. */
-	restore(name: string): void {
-		for (let index = this.#dropped.length - 1; index >= 0; index--) {
-			const field = this.#dropped[index]! * 4;
-			const text = this.#text.slice(this.#positions[field], this.#positions[field + 1]);
-			if (text.toLowerCase() === name) this.#dropped.splice(index, 1);
-		}
+		const before = this.#droppedCount;
+		for (let field = 0; field < this.#count; field++) if (this.#nameOf(field).includes("_")) this.#dropField(field);
+		return this.#droppedCount - before;
 	}
 
 	/** The fields of trailers: nothing is dropped from them. */
 	splitAll(): HeaderList {
-		this.#dropped.length = 0;
+		for (let field = 0; field < this.#count; field++) this.#positions[field * 4] = this.#lineStart(field);
+		this.#droppedCount = 0;
 		return this.#split();
 	}
 
 	#split(): HeaderList {
 		const list: HeaderList = [];
-		const dropped = this.#dropped;
-		let nextDropped = 0;
 		for (let field = 0; field < this.#count; field++) {
-			if (dropped[nextDropped] === field) {
-				nextDropped++;
-				continue;
-			}
 			const at = field * 4;
+			if (this.#positions[at]! < 0) continue;
 			list.push(
 				this.#text.slice(this.#positions[at], this.#positions[at + 1]).toLowerCase(),
 				this.#text.slice(this.#positions[at + 2], this.#positions[at + 3]),
 			);
 		}
 		return list;
+	}
+
+	#dropField(field: number): void {
+		const at = field * 4;
+		if (this.#positions[at]! < 0) return;
+		this.#positions[at] = ~this.#positions[at]!;
+		this.#droppedCount++;
+	}
+
+	#lineStart(field: number): number {
+		const start = this.#positions[field * 4]!;
+		return start < 0 ? ~start : start;
+	}
+
+	#nameOf(field: number): string {
+		return this.#text.slice(this.#lineStart(field), this.#positions[field * 4 + 1]);
 	}
 
 	/** Remembers what framing needs. Only names whose length and first letter fit are compared. */
@@ -230,14 +221,14 @@ export class HeaderBlock {
 			case 2:
 				if (first === 116 && this.#is(nameStart, nameEnd, "te")) {
 					this.te = join(this.te, this.#text.slice(valueStart, valueEnd));
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				break;
 			case 4:
 				if (first === 104 && this.#is(nameStart, nameEnd, "host")) {
 					this.host = join(this.host, this.#text.slice(valueStart, valueEnd));
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				if (first === 100 && this.#is(nameStart, nameEnd, "date")) {
@@ -258,19 +249,19 @@ export class HeaderBlock {
 			case 7:
 				if (first === 117 && this.#is(nameStart, nameEnd, "upgrade")) {
 					this.upgrade = join(this.upgrade, this.#text.slice(valueStart, valueEnd));
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				break;
 			case 10:
 				if (first === 99 && this.#is(nameStart, nameEnd, "connection")) {
 					this.connection = join(this.connection, this.#text.slice(valueStart, valueEnd));
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				if (first === 107 && this.#is(nameStart, nameEnd, "keep-alive")) {
 					this.hasKeepAlive = true;
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				break;
@@ -286,14 +277,14 @@ export class HeaderBlock {
 				break;
 			case 16:
 				if (first === 112 && this.#is(nameStart, nameEnd, "proxy-connection")) {
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				break;
 			case 17:
 				if (first === 116 && this.#is(nameStart, nameEnd, "transfer-encoding")) {
 					this.transferEncoding = join(this.transferEncoding, this.#text.slice(valueStart, valueEnd));
-					this.#dropped.push(field);
+					this.#dropField(field);
 					return;
 				}
 				break;

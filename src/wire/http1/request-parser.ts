@@ -195,14 +195,12 @@ export class Http1RequestParser extends MessageParser {
 
 /** Whether a comma-separated value has `token` (lower case), ignoring case. */
 export function hasToken(value: string, token: string): boolean {
-	if (value.length === token.length) return value.toLowerCase() === token;
-	return (
-		value.length > token.length &&
-		value
-			.toLowerCase()
-			.split(",")
-			.some((part) => part.trim() === token)
-	);
+	if (value.length < token.length) return false;
+	if (value.indexOf(",") === -1) return value.length === token.length && value.toLowerCase() === token;
+	return value
+		.toLowerCase()
+		.split(",")
+		.some((part) => part.trim() === token);
 }
 
 /** A Content-Length of digits only, or undefined. */

@@ -7,7 +7,7 @@ import type { HttpStream } from "./http-stream.ts";
 import { detectClientAddress, isInternalAddress } from "./original-address.ts";
 
 /** Headers with which only internal clients may steer the proxy. */
-const internalOnly: readonly string[] = [
+const internalOnly: ReadonlySet<string> = new Set([
 	"x-envoy-retriable-status-codes",
 	"x-envoy-retriable-header-names",
 	"x-envoy-retry-on",
@@ -22,12 +22,21 @@ const internalOnly: readonly string[] = [
 	"x-envoy-ip-tags",
 	"x-envoy-original-url",
 	"x-envoy-hedge-on-per-try-timeout",
-];
-const edgeOnly: readonly string[] = [
+]);
+/** Headers that clients at the edge may not send either. */
+const edgeOnly: ReadonlySet<string> = new Set([
 	"x-envoy-decorator-operation",
 	"x-envoy-downstream-service-cluster",
 	"x-envoy-downstream-service-node",
-];
+	...internalOnly,
+]);
+/** Fields of which Envoy keeps one, joined by commas. */
+const joinedNames: ReadonlySet<string> = new Set([
+	"x-forwarded-for",
+	"x-forwarded-proto",
+	"x-forwarded-host",
+	"x-forwarded-client-cert",
+]);
 
 /** Envoy's `mutateRequestHeaders`: client address, x-forwarded-*, x-envoy-*, x-request-id, x-forwarded-client-cert, via.
  *  @returns a status when an address detection refuses the request */
@@ -73,8 +82,7 @@ function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | un
 		setHeader(headers, "x-envoy-internal", "true");
 		stream.isTraceForced = getHeader(headers, "x-envoy-force-trace") !== undefined;
 	} else {
-		if (isEdge) for (const name of edgeOnly) removeHeader(headers, name);
-		for (const name of internalOnly) removeHeader(headers, name);
+		removeEnvoyHeaders(headers, isEdge ? edgeOnly : internalOnly);
 	}
 	if (config.addUserAgent && manager.context.nodeCluster !== "") applyUserAgent(stream, headers);
 	if (config.via !== "") appendVia(headers, config.via);
@@ -86,13 +94,32 @@ function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | un
 	return undefined;
 }
 
-/** Fields of which Envoy keeps one, joined by commas. */
+/** Takes the `x-envoy-` headers of `names` out, in one pass. */
+function removeEnvoyHeaders(headers: HeaderList, names: ReadonlySet<string>): void {
+	let kept = 0;
+	for (let index = 0; index < headers.length; index += 2) {
+		const name = headers[index]!;
+		if (name.startsWith("x-envoy-") && names.has(name)) continue;
+		if (kept !== index) {
+			headers[kept] = name;
+			headers[kept + 1] = headers[index + 1]!;
+		}
+		kept += 2;
+	}
+	if (kept !== headers.length) headers.length = kept;
+}
+
 function joinDuplicates(headers: HeaderList): void {
-	for (const name of ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-client-cert"]) {
-		const first = getHeader(headers, name);
-		if (first === undefined) continue;
-		const joined = getJoinedHeader(headers, name)!;
-		if (joined !== first) setHeader(headers, name, joined);
+	let seen = "";
+	for (let index = 0; index < headers.length; index += 2) {
+		const name = headers[index]!;
+		if (!name.startsWith("x-forwarded-") || !joinedNames.has(name)) continue;
+		if (!seen.includes(`${name},`)) {
+			seen += `${name},`;
+			continue;
+		}
+		setHeader(headers, name, getJoinedHeader(headers, name)!);
+		index -= 2;
 	}
 }
 
