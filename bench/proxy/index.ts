@@ -96,9 +96,15 @@ function formatReport(
 	for (const [peer, { rps, p50Ms, p99Ms, errors }] of medians) {
 		json[peer] = { rps: Math.round(rps), p50_ms: round2(p50Ms), p99_ms: round2(p99Ms), errors };
 	}
+	const p99Ratio = amime === undefined || envoy === undefined ? null : round2(amime.p99Ms / envoy.p99Ms);
 	json["ratio"] = ratio;
 	json["must"] = scenario.mustRatio;
-	const held = ratio === null || (ratio >= scenario.mustRatio && amime?.errors === 0);
+	json["p99_ratio"] = p99Ratio;
+	const held =
+		ratio === null ||
+		(ratio >= scenario.mustRatio &&
+			(p99Ratio ?? 0) <= (scenario.maxP99Ratio ?? Number.POSITIVE_INFINITY) &&
+			amime?.errors === 0);
 	return { text: `${lines.join("\n")}\n${JSON.stringify(json)}\n`, held };
 }
 
