@@ -28,7 +28,7 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 	const database = openDatabase(file, options.busyTimeoutMs ?? 2000);
 	const tables = createTables(database);
 	const watchers = createWatchers(tables);
-	const deadlines = createLeaseDeadlines();
+	const deadlines = createLeaseDeadlines(Math.max(1000, 4 * pollMs));
 	let isOpen = true;
 	let timer: Timer | undefined;
 	let dataVersion = tables.readDataVersion();
