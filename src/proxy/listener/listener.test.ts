@@ -153,7 +153,7 @@ test("an address in use is a problem that names listener and address, and the ot
 	});
 	const problems = await manager.applyListeners([taken], []);
 	assert.equal(problems.length, 1);
-	assert.match(problems[0]!.problem, /listener second: cannot bind 127\.0\.0\.1:\d+: the address is in use/);
+	assert.match(problems[0]!.problem, /^cannot bind 127\.0\.0\.1:\d+: the address is in use/);
 	const client = connect(port(), "127.0.0.1");
 	assert.equal(await say(client, "x"), "one nobody  1");
 	client.destroy();

@@ -74,7 +74,7 @@ export class Listener {
 	}
 
 	/** Binds every address.
-	 *  @throws MeshError `LISTENER_BIND` naming the listener and the address; nothing is bound then */
+	 *  @throws MeshError `LISTENER_BIND` naming the address; nothing is bound then */
 	async start(): Promise<void> {
 		const { addresses, tcpBacklog, bufferLimitBytes, bindToPort } = this.config;
 		if (!bindToPort) return;
@@ -102,11 +102,7 @@ export class Listener {
 				if (address.kind === "pipe" && address.mode !== 0) chmodSync(address.path, address.mode);
 			} catch (cause) {
 				this.#closeServers();
-				throw new MeshError(
-					"LISTENER_BIND",
-					`listener ${this.config.name}: cannot bind ${formatAddress(address)}: ${explainBind(cause)}`,
-					{ cause },
-				);
+				throw new MeshError("LISTENER_BIND", `cannot bind ${formatAddress(address)}: ${explainBind(cause)}`, { cause });
 			}
 			server.on("error", (error) => this.#log.warn("accept failed", { error: describeError(error) }));
 			this.#servers.push({ server, address });
