@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { MeshError } from "../core/index.ts";
 import { type CliHost, type ControlFile, runCli } from "./index.ts";
 
 interface Run {
@@ -33,6 +34,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 	}
 	const asked: Asked[] = [];
 	const connected: ControlFile[] = [];
+	let refusal: readonly unknown[] | undefined;
 	async function run(...args: string[]): Promise<Run> {
 		const out: string[] = [];
 		const err: string[] = [];
@@ -52,6 +54,9 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 					},
 					request: async (method, path, body) => {
 						asked.push({ method, path, body });
+						if (refusal !== undefined) {
+							throw Object.assign(new MeshError("CONFIG_INVALID", "nothing was applied"), { problems: refusal });
+						}
 						return { items: [{ kind: "Service", namespace: "shop", name: "web", result: "created" }] };
 					},
 				};
@@ -62,7 +67,10 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 		};
 		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
 	}
-	return { run, asked, connected, folder };
+	const refuseNext = (problems: readonly unknown[]): void => {
+		refusal = problems;
+	};
+	return { run, asked, connected, folder, refuseNext };
 }
 
 test("a mistyped command, option, kind or choice is answered with the nearest one, in one line", async (t) => {
@@ -149,6 +157,33 @@ test("status shows each proxy by type and says why one refused", async (t) => {
 	assert.match(out, /NACKED shop\/web-0 Listener: unknown filter/);
 	assert.doesNotMatch(out, /\x1b/, "no colour off a terminal");
 	assert.equal(JSON.parse((await run("status", "-o", "json")).out).proxies[0].instance, "shop/web-0");
+});
+
+test("a service that is not there is answered with the nearest one; one without endpoints is none", async (t) => {
+	const service = { apiVersion: "v1", kind: "Service", metadata: { name: "reviews", namespace: "shop" } };
+	const desk = createDesk(t, ["shop"], { "/v1/config?kind=Service": [service] });
+	for (const command of ["routes", "endpoints"]) {
+		const { code, err } = await desk.run(command, "revews");
+		assert.equal(code, 1);
+		assert.match(err, /^amime: there is no Service revews \(did you mean 'reviews'\?\) \[OBJECT_NOT_FOUND\]\n$/);
+		assert.match((await desk.run(command, "other/reviews")).err, /no Service reviews in namespace other/);
+		assert.equal((await desk.run(command, "reviews")).code, 0);
+	}
+});
+
+test("documents that are refused are told by the file they came from, each problem once", async (t) => {
+	const problem = (line: number) => ({ severity: "error", file: "api", line, column: 1, problem: `fault ${line}` });
+	const desk = createDesk(t, ["shop"]);
+	writeFileSync(join(desk.folder, "route.yaml"), "kind: HTTPRoute");
+	desk.refuseNext([problem(3)]);
+	const one = await desk.run("apply", "-f", "route.yaml");
+	assert.equal(one.err, "amime: nothing was applied: route.yaml:3:1: fault 3 [CONFIG_INVALID]\n");
+	desk.refuseNext([problem(3), problem(5)]);
+	const two = await desk.run("apply", "-f", "route.yaml");
+	assert.equal(
+		two.err,
+		"amime: nothing was applied: 2 problems in route.yaml [CONFIG_INVALID]\n  route.yaml:3:1: fault 3\n  route.yaml:5:1: fault 5\n",
+	);
 });
 
 test("get, apply and delete speak to the admin API and never print the token", async (t) => {

@@ -29,18 +29,40 @@ export function addApplyCommand(program: Command, context: CliContext): void {
 				options.file === "-"
 					? await host.readStdin()
 					: await readDocuments(resolve(host.folder, options.file), options.file);
-			const answer = (await mesh.request("PUT", "/v1/config", text)) as ApplyAnswer;
+			const source = options.file === "-" ? "standard input" : options.file;
+			const answer = (await mesh.request("PUT", "/v1/config", text).catch((error: unknown) => {
+				throw nameSource(error, source);
+			})) as ApplyAnswer;
 			for (const item of answer.items ?? []) {
 				const name = item.namespace === undefined ? item.name : `${item.namespace}/${item.name}`;
 				host.out.write(`${item.kind} ${name} ${item.result ?? "configured"}\n`);
 			}
 			for (const problem of answer.problems ?? [])
-				host.err.write(`${context.palette.warn("warning")} ${formatProblem(problem)}\n`);
+				host.err.write(`${context.palette.warn("warning")} ${formatProblem({ ...problem, file: source })}\n`);
 		});
 	withExamples(withState(command), [
 		["amime apply -f route.yaml", "put what the file holds into the mesh"],
 		["cat route.yaml | amime apply -f -", "the same from standard input"],
 	]);
+}
+
+/** A refused body, told with the file that it was: the control plane knows only the text. */
+class RefusedDocuments extends MeshError {
+	readonly problems: readonly ConfigProblem[];
+
+	constructor(code: string, source: string, problems: readonly ConfigProblem[]) {
+		const what = problems.length === 1 ? formatProblem(problems[0]!) : `${problems.length} problems in ${source}`;
+		super(code, `nothing was applied: ${what}`);
+		this.problems = problems;
+	}
+}
+
+function nameSource(error: unknown, source: string): unknown {
+	if (!(error instanceof MeshError) || !("problems" in error)) return error;
+	const problems = error.problems as readonly ConfigProblem[];
+	if (problems.length === 0) return error;
+	const named = problems.map((problem) => ({ ...problem, file: source }));
+	return new RefusedDocuments(error.code, source, named);
 }
 
 async function readDocuments(path: string, given: string): Promise<string> {

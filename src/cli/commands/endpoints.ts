@@ -3,7 +3,7 @@ import { type CliContext, type MeshOptions, openMesh, print, withExamples, withM
 import type { EndpointStatus } from "../mesh/admin-api.ts";
 import type { Paint, Palette } from "../output/colour.ts";
 import { formatTable } from "../output/table.ts";
-import { toServiceQuery } from "./routes.ts";
+import { requireService, toServiceQuery } from "./routes.ts";
 
 /** `amime endpoints [service]`: the instances behind each service port. */
 export function addEndpointsCommand(program: Command, context: CliContext): void {
@@ -14,7 +14,9 @@ export function addEndpointsCommand(program: Command, context: CliContext): void
 		.option("-n, --namespace <namespace>", "only of this namespace")
 		.action(async (given: string | undefined, options: MeshOptions & { readonly namespace?: string }) => {
 			const query = toServiceQuery(given, options.namespace);
-			const endpoints = (await openMesh(context, options).list(`/v1/endpoints${query}`)) as EndpointStatus[];
+			const mesh = openMesh(context, options);
+			const endpoints = (await mesh.list(`/v1/endpoints${query}`)) as EndpointStatus[];
+			if (endpoints.length === 0) await requireService(mesh, given, options.namespace);
 			await print(context, options.output, endpoints, () => formatEndpoints(endpoints, context.palette));
 		});
 	withExamples(withMeshOptions(command), [["amime endpoints ratings", "the replicas of one service"]]);

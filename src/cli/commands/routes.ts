@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { MeshError, suggestNearest } from "../../core/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
-import type { RouteStatus } from "../mesh/admin-api.ts";
+import type { AdminApi, ConfigDocument, RouteStatus } from "../mesh/admin-api.ts";
 import { formatTable } from "../output/table.ts";
 import { splitName } from "./get.ts";
 
@@ -13,7 +14,9 @@ export function addRoutesCommand(program: Command, context: CliContext): void {
 		.option("-n, --namespace <namespace>", "only of this namespace")
 		.action(async (given: string | undefined, options: MeshOptions & { readonly namespace?: string }) => {
 			const query = toServiceQuery(given, options.namespace);
-			const routes = (await openMesh(context, options).list(`/v1/routes${query}`)) as RouteStatus[];
+			const mesh = openMesh(context, options);
+			const routes = (await mesh.list(`/v1/routes${query}`)) as RouteStatus[];
+			if (routes.length === 0) await requireService(mesh, given, options.namespace);
 			await print(context, options.output, routes, () => formatRoutes(routes));
 		});
 	withExamples(withMeshOptions(command), [["amime routes reviews", "the canary of the example"]]);
@@ -26,6 +29,29 @@ export function toServiceQuery(given: string | undefined, namespaceOption: strin
 	if (name !== undefined) query.set("service", name);
 	if (namespace !== undefined) query.set("namespace", namespace);
 	return query.size === 0 ? "" : `?${query}`;
+}
+
+/** Does nothing unless `given` names a service that is not there.
+ *  @throws MeshError `OBJECT_NOT_FOUND` with the nearest name */
+export async function requireService(
+	mesh: AdminApi,
+	given: string | undefined,
+	namespaceOption: string | undefined,
+): Promise<void> {
+	const { namespace, name } = splitName(given, namespaceOption);
+	if (name === undefined) return;
+	const services = (await mesh.list("/v1/config?kind=Service")) as ConfigDocument[];
+	const there = services.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
+	if (there.some(({ metadata }) => metadata.name === name)) return;
+	const hint = suggestNearest(
+		name,
+		there.map(({ metadata }) => metadata.name),
+	);
+	const place = namespace === undefined ? "" : ` in namespace ${namespace}`;
+	throw new MeshError(
+		"OBJECT_NOT_FOUND",
+		`there is no Service ${name}${place}${hint || "; 'amime get service' lists them"}`,
+	);
 }
 
 function formatRoutes(routes: readonly RouteStatus[]): string {
