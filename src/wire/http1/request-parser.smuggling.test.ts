@@ -96,6 +96,9 @@ const refused: readonly (readonly [what: string, text: string, fault: string])[]
 		"malformed",
 	],
 	["two ports in an absolute target", `GET http://a:80:81/ HTTP/1.1\r\n${host}\r\n`, "invalid-url"],
+	["CONNECT to a path", `CONNECT / HTTP/1.1\r\n${host}\r\n`, "malformed"],
+	["CONNECT to a URL", `CONNECT http://a:1/ HTTP/1.1\r\n${host}\r\n`, "malformed"],
+	["CONNECT without a port", `CONNECT a HTTP/1.1\r\n${host}\r\n`, "malformed"],
 	["a body with CONNECT", "CONNECT a:1 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc", "body-disallowed"],
 	["an authority with a slash", "GET / HTTP/1.1\r\nhost: a/b\r\n\r\n", "invalid-authority"],
 ];

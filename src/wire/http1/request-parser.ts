@@ -221,11 +221,13 @@ function parseVersion(text: string): 0 | 1 | undefined {
 	return /^HTTP\/\d\.\d$/.test(text) ? (text === "HTTP/1.1" ? 1 : 0) : undefined;
 }
 
-/** Origin form and `*` take any visible character; the rest must look like `scheme://authority…`, or authority for CONNECT. */
+/** Origin form and `*` take any visible character; the rest must look like `scheme://authority…`. CONNECT takes a host with its
+ *  port and nothing else. */
 function isTarget(target: string, isConnect: boolean): boolean {
+	if (isConnect) return hasOnly(target, authorityBit) && /^(?:\[[^\]]+\]|[^:@]+):\d{1,5}$/.test(target);
 	const first = target.charCodeAt(0);
 	if (first === 47 || first === 42) return true;
-	const rest = isConnect ? target : /^[A-Za-z]+:\/\/(.*)$/s.exec(target)?.[1];
+	const rest = /^[A-Za-z]+:\/\/(.*)$/s.exec(target)?.[1];
 	if (rest === undefined) return false;
 	const pathStart = rest.search(/[/?]/);
 	const authority = pathStart === -1 ? rest : rest.slice(0, pathStart);
