@@ -174,3 +174,29 @@ test("a hedged request takes the first answer, of whichever try", async (t) => {
 	assert.equal((await send(proxy.port(), "/all")).body, "try 1");
 	await eventually(async () => assert.equal(await proxy.stat("cluster.backend.upstream_rq_active"), 0));
 });
+
+test("what local_reply_config adds to the router's own answers stays, whatever the route removes from answers", async (t) => {
+	const backend = await startBackend(t, (_request, response) => response.setHeader("x-mark", "forged").end());
+	const proxy = await startProxy(t, {
+		clusters: [cluster("backend", [backend.port]), cluster("nobody", [])],
+		routes: [route("/gone", "nobody"), route("/", "backend")].map((entry) => ({
+			...entry,
+			response_headers_to_remove: ["x-mark"],
+		})),
+		manager: {
+			local_reply_config: {
+				mappers: [
+					{
+						filter: {
+							status_code_filter: { comparison: { op: "EQ", value: { default_value: 503, runtime_key: "a.b" } } },
+						},
+						headers_to_add: [{ header: { key: "x-mark", value: "ours" } }],
+					},
+				],
+			},
+		},
+	});
+	const gone = await send(proxy.port(), "/gone");
+	assert.deepEqual([gone.status, gone.headers["x-mark"]], [503, "ours"]);
+	assert.equal((await send(proxy.port(), "/")).headers["x-mark"], undefined);
+});

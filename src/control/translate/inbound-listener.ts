@@ -11,7 +11,7 @@ import { RBACSchema as NetworkRbacSchema } from "../../api/gen/envoy/extensions/
 import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
 import { type PortAuthorization, translateAuthorization } from "./authorization.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
-import { forbiddenAccessLog, inboundLocalReplies } from "./local-reply.ts";
+import { forbiddenAccessLog, inboundLocalReplies, unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, extension, socketAddress, stringMatcher } from "./messages.ts";
 import { resolveMutualTlsMode } from "./mutual-tls.ts";
@@ -86,7 +86,7 @@ function httpFilters(index: MeshIndex, port: InstancePort, authorization: PortAu
 	];
 }
 
-/** Everything to the application; headers between sidecars do not reach it. */
+/** Everything to the application; headers between sidecars do not reach it, and it cannot set them: what it answers was processed. */
 function inboundRoutes(port: InstancePort) {
 	return {
 		name: inboundClusterName(port.appPort),
@@ -110,6 +110,8 @@ function inboundRoutes(port: InstancePort) {
 			},
 		],
 		requestHeadersToRemove: ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"],
+		// Before the sidecar's own replies are marked: `local_reply_config` has the last word.
+		responseHeadersToRemove: [unprocessedHeader],
 		validateClusters: false,
 	};
 }

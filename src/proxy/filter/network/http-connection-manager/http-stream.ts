@@ -278,15 +278,6 @@ export class HttpStream implements FilterStream {
 		}
 		this.#router?.abandon();
 		const { head, body } = createLocalReplyHead(this, reply, this.#isHead);
-		if (reply.byRouter === true && this.route !== undefined) {
-			record.responseHead = head;
-			if (this.route.includeAttemptCountInResponse && record.attemptCount > 0) {
-				head.set("x-envoy-attempt-count", String(record.attemptCount));
-			}
-			// Envoy runs these before the answer has a code.
-			record.responseCode = 0;
-			this.route.responseHeaders.apply(head.headers, record);
-		}
 		const endStream = body === "";
 		this.sendHead(head, endStream);
 		if (!endStream && !this.isOver) this.sendBody(Buffer.from(body), true, true);

@@ -13,10 +13,11 @@ export function createLocalReplyHead(
 	const { record, manager } = stream;
 	const headers: HeaderList = [];
 	const head = new PassResponseHead(headers, reply.status, -1);
-	record.responseCode = reply.status;
 	record.localReplyBody = reply.body;
 	record.responseHead = head;
 	if (reply.headers !== undefined) headers.push(...reply.headers);
+	if (reply.byRouter === true) applyRouteOperations(stream, head);
+	record.responseCode = reply.status;
 	let body = reply.body;
 	let contentType = "text/plain";
 	const rewritten = manager.rewriteLocalReply?.(stream, head, body);
@@ -36,6 +37,17 @@ export function createLocalReplyHead(
 		head.contentLength = Buffer.byteLength(body);
 	}
 	return { head, body: isHead ? "" : body };
+}
+
+/** What the route does to answers. As in Envoy it comes before the answer has a code, and before `local_reply_config`, whose fields
+ *  therefore stay. */
+function applyRouteOperations({ route, record }: HttpStream, head: PassResponseHead): void {
+	if (route === undefined) return;
+	if (route.includeAttemptCountInResponse && record.attemptCount > 0) {
+		head.set("x-envoy-attempt-count", String(record.attemptCount));
+	}
+	record.responseCode = 0;
+	route.responseHeaders.apply(head.headers, record);
 }
 
 /** Whether the request is gRPC's. */
