@@ -67,7 +67,7 @@ function describe(event: Exclude<SupervisorEvent, { readonly kind: "output" }>, 
 			return `${palette.bad(`${who} ended`)}: ${event.detail}${again}${said}`;
 		}
 		case "control-plane-ready":
-			return event.isRestart ? "the control plane is back" : undefined;
+			return `the control plane is ${event.isRestart ? "back" : palette.good("ready")}`;
 		case "port-moved":
 			return palette.warn(`port ${event.from} is taken: ${event.what} is on ${event.to}`);
 		case "cleaned":

@@ -138,6 +138,7 @@ test("the table says what runs, the page answers, status is in sync, and Ctrl-C 
 	const before = listTree(root);
 	const up = run("up", "mesh");
 	const text = await printed(up);
+	assert.match(text, /^amime: the control plane is ready\n/);
 	assert.match(text, /WORKLOAD +PATTERN +IDENTITY +PORTS +STATE/);
 	const row =
 		/test\/hello +sidecar \(amime\) +spiffe:\/\/cluster\.local\/ns\/test\/sa\/default +http (\d+), mesh \d+, admin \d+ +ready/;
