@@ -168,3 +168,20 @@ test("a client that offers HTTP/2 and HTTP/1.1 is answered in HTTP/1.1", async (
 	await once(socket, "secureConnect");
 	assert.equal(socket.alpnProtocol, "http/1.1");
 });
+
+test("a session does not outlive the certificate it was made with", async (t) => {
+	const { inbound } = await startPair(t, pki.issue(webId));
+	const notAfter = Date.now() + 2_000;
+	const short = pki.issue(webId, { notAfter });
+	const own = { cert: short.certificateChainPem, key: short.privateKeyPem };
+	const first = await openClient(t, inbound.port(), own);
+	const ticket = once(first.socket, "session");
+	first.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+	assert.equal((await first.response()).status, 200);
+	const [session] = (await ticket) as [Buffer];
+	await eventually(() => assert.ok(Date.now() > notAfter + 1000));
+	const again = await openClient(t, inbound.port(), { ...own, session });
+	again.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+	await assert.rejects(again.response());
+	assert.match(await inbound.admin("/stats?filter=fail_verify_error"), /fail_verify_error: 1$/m);
+});

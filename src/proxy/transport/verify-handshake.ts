@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import { systemClock } from "../../core/index.ts";
 import { forgivesChainError, type ValidationSecret, verifyPeer } from "../secret/index.ts";
 
 /** How the check of a peer's certificate ended. */
@@ -26,9 +27,9 @@ export function verifyHandshake(
 		return { kind: "refused", reason: "peer sent no certificate", cause: "no-certificate" };
 	}
 	if (validation === undefined) return { kind: "unverified" };
-	const error = (socket as unknown as { readonly ssl: TlsHandle }).ssl.verifyError();
-	if (error !== null && error !== undefined && !forgivesChainError(validation, error.code ?? "")) {
-		return { kind: "refused", reason: error.code ?? error.message, cause: "chain" };
+	const chainFault = findChainFault(socket, certificate);
+	if (chainFault !== undefined && !forgivesChainError(validation, chainFault)) {
+		return { kind: "refused", reason: chainFault, cause: "chain" };
 	}
 	const fault = verifyPeer(validation, certificate);
 	if (fault !== undefined) return { kind: "refused", reason: fault, cause: "name" };
@@ -36,4 +37,13 @@ export function verifyHandshake(
 	const checksMore =
 		validation.subjectAltNames.length + validation.spkiHashes.length + validation.certificateHashes.length > 0;
 	return { kind: checksChain || checksMore ? "verified" : "unverified" };
+}
+
+/** What the TLS library found. On a resumed session it repeats its old verdict, so the time is looked at again: by the machine's clock,
+ *  as the library does. */
+function findChainFault(socket: TLSSocket, certificate: X509Certificate): string | undefined {
+	const error = (socket as unknown as { readonly ssl: TlsHandle }).ssl.verifyError();
+	if (error !== null && error !== undefined) return error.code ?? error.message;
+	const isExpired = socket.isSessionReused() && certificate.validToDate.getTime() <= systemClock.wall();
+	return isExpired ? "CERT_HAS_EXPIRED" : undefined;
 }
