@@ -113,3 +113,12 @@ test("response headers are operated on alike", () => {
 	entry.responseHeaders.apply(headers, { ...stream, responseCode: 201 });
 	assert.deepEqual(headers, ["x-stay", "2", "x-r", "201"]);
 });
+
+test("no formatted value ends its line, also not once it is cut down to latin1", () => {
+	const fields = "\r\nset-cookie: a\u010d\u010ab\0";
+	const route = forward({ prefix: "/" }, {}, { request_headers_to_add: [add("y", "%REQ(x)%")] });
+	const { entry, request, stream } = decide(makeRoutes(route), "GET /", [`x: a`]);
+	request.headers[1] = fields;
+	prepareRequest(entry!, request, stream, { insertOriginalPath: true });
+	assert.equal(request.headers.at(-1), "__set-cookie: a__b_");
+});

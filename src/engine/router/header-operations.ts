@@ -34,7 +34,7 @@ export function createHeaderOperations(levels: readonly HeaderLevel[]): HeaderOp
 function applyLevel(level: HeaderLevel, headers: HeaderList, stream: StreamInfo, values: string[]): void {
 	for (let index = 0; index < level.remove.length; index++) removeHeader(headers, level.remove[index]!);
 	const { add } = level;
-	for (let index = 0; index < add.length; index++) values[index] = add[index]!.value.format(stream);
+	for (let index = 0; index < add.length; index++) values[index] = toFieldValue(add[index]!.value.format(stream));
 	// Invariant: overwrites run before additions, so an addition of the same name stays beside the overwritten value.
 	for (let index = 0; index < add.length; index++) overwrite(add[index]!, values[index]!, headers);
 	for (let index = 0; index < add.length; index++) append(add[index]!, values[index]!, headers);
@@ -53,3 +53,11 @@ function append(addition: HeaderAddition, value: string, headers: HeaderList): v
 	if (addition.action === "add-if-absent" && getHeader(headers, addition.name) !== undefined) return;
 	addHeader(headers, addition.name, value);
 }
+
+/** A formatted value may hold what a peer put into a server name or a certificate: nothing of it ends the line. Written as latin1, a
+ *  character beyond would be cut down to another one. */
+function toFieldValue(text: string): string {
+	return unfitCharacter.test(text) ? text.replace(/[^\t\x20-\x7e\x80-\xff]/g, "_") : text;
+}
+
+const unfitCharacter = /[^\t\x20-\x7e\x80-\xff]/;
