@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { Clock } from "../../core/index.ts";
 
 /** The processes of a mesh, on disk: what a supervisor that was killed left running is found by the next one. */
 export interface ProcessLedger {
@@ -12,18 +13,28 @@ interface Entry {
 	readonly startTime: string;
 }
 
-/** Opens the ledger at `path`, killing every process it still names; returns how many there were. */
-export function openProcessLedger(path: string): { readonly ledger: ProcessLedger; readonly killed: number } {
-	let killed = 0;
-	for (const entry of readEntries(path)) {
-		if (readStartTime(entry.pid) !== entry.startTime) continue;
-		killed++;
+/** How long killed processes may take to give up their ports. */
+const maxEndMs = 2000;
+
+/** Opens the ledger at `path`, killing every process it still names; returns how many there were, when their ports are free. */
+export async function openProcessLedger(
+	path: string,
+	clock: Clock,
+): Promise<{ readonly ledger: ProcessLedger; readonly killed: number }> {
+	const left = readEntries(path).filter((entry) => readStartTime(entry.pid) === entry.startTime);
+	for (const entry of left) {
 		try {
 			process.kill(-entry.pid, "SIGKILL");
 		} catch (error) {
 			if (!(error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")))
 				throw error;
 		}
+	}
+	const deadline = clock.now() + maxEndMs;
+	while (left.some(isRunning) && clock.now() < deadline) {
+		const { promise, resolve } = Promise.withResolvers<void>();
+		clock.setTimer(20, resolve);
+		await promise;
 	}
 	const entries = new Map<number, Entry>();
 	const write = (): void => {
@@ -50,7 +61,7 @@ export function openProcessLedger(path: string): { readonly ledger: ProcessLedge
 			if (entries.delete(pid)) save();
 		},
 	};
-	return { ledger, killed };
+	return { ledger, killed: left.length };
 }
 
 function readEntries(path: string): readonly Entry[] {
@@ -71,12 +82,22 @@ function isEntry(value: unknown): value is Entry {
 	return Number.isInteger(pid) && (pid as number) > 1 && typeof startTime === "string";
 }
 
-/** Field 22 of `/proc/<pid>/stat`; undefined when there is no such process, or no `/proc`. */
+/** False for a zombie: a process that ended and that nobody has waited for yet holds no port. */
+function isRunning(entry: Entry): boolean {
+	const fields = readFields(entry.pid);
+	return fields?.[19] === entry.startTime && fields[0] !== "Z";
+}
+
 function readStartTime(pid: number): string | undefined {
+	return readFields(pid)?.[19];
+}
+
+/** `/proc/<pid>/stat` from field 3, the state, on; field 22 is the start time. Undefined without such a process, or without `/proc`. */
+function readFields(pid: number): string[] | undefined {
 	try {
 		const text = readFileSync(`/proc/${pid}/stat`, "utf8");
 		// The name, in parentheses, may hold spaces.
-		return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+		return text.slice(text.lastIndexOf(")") + 2).split(" ");
 	} catch (error) {
 		if (error instanceof Error && "code" in error) return undefined;
 		throw error;

@@ -44,7 +44,7 @@ test("a state folder is held by one process at a time, and the next one names it
 test("processes that a killed supervisor left behind are ended by the next one, and only those", async (t) => {
 	const folder = createFolder(t);
 	const path = join(folder, "processes.json");
-	const { ledger } = openProcessLedger(path);
+	const { ledger } = await openProcessLedger(path, systemClock);
 	const command = { program: process.execPath, args: ["-e", "setInterval(() => {}, 1000)"], folder, env: {} };
 	const ended = Promise.withResolvers<string>();
 	startChild({ ...command, output: { kind: "lines", onLine: () => undefined } }, ledger, ended.resolve);
@@ -52,13 +52,13 @@ test("processes that a killed supervisor left behind are ended by the next one, 
 	const entries = [{ pid: process.pid, startTime: "1" }];
 	const own = JSON.parse(await import("node:fs/promises").then((fs) => fs.readFile(path, "utf8")));
 	writeFileSync(path, JSON.stringify([...own, ...entries]));
-	assert.equal(openProcessLedger(path).killed, 1);
+	assert.equal((await openProcessLedger(path, systemClock)).killed, 1);
 	assert.equal(await ended.promise, "killed by SIGKILL");
 });
 
 test("a process ends with everything it has started, and its last line is heard", async (t) => {
 	const folder = createFolder(t);
-	const { ledger } = openProcessLedger(join(folder, "processes.json"));
+	const { ledger } = await openProcessLedger(join(folder, "processes.json"), systemClock);
 	const lines: string[] = [];
 	const ended = Promise.withResolvers<string>();
 	const script = "sleep 1000 & echo child $!; printf 'no newline'; exit 3";
@@ -74,7 +74,7 @@ test("a process ends with everything it has started, and its last line is heard"
 
 test("a program that does not exist ends at once, with its name", async (t) => {
 	const folder = createFolder(t);
-	const { ledger } = openProcessLedger(join(folder, "processes.json"));
+	const { ledger } = await openProcessLedger(join(folder, "processes.json"), systemClock);
 	const ended = Promise.withResolvers<string>();
 	const command = { program: "no-such-program", args: [], folder, env: {} };
 	startChild({ ...command, output: { kind: "lines", onLine: () => undefined } }, ledger, ended.resolve);

@@ -94,7 +94,7 @@ async function launch(
 	const clock = options.clock ?? systemClock;
 	const random = options.random ?? systemRandom;
 	const log = (options.log ?? silentLog).child("supervise");
-	const { ledger, killed } = openProcessLedger(state.runFile("processes.json"));
+	const { ledger, killed } = await openProcessLedger(state.runFile("processes.json"), clock);
 	if (killed > 0) listener({ kind: "cleaned", processes: killed });
 	seedCompileCache(programs.compileCache, join(state.path, "cache"));
 	const ports = createPortAllocator(random);
