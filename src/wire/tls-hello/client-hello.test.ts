@@ -32,6 +32,13 @@ test("a real ClientHello gives its server name and protocols", async () => {
 	});
 });
 
+test("a server name cannot end the line of a log", async () => {
+	const bytes = await captureClientHello({ servername: "abcd.shop" });
+	bytes.write("\r\n", bytes.indexOf("abcd.shop") + 1);
+	const outcome = parseFirstBytes(bytes);
+	assert.equal(outcome.kind === "client-hello" && outcome.serverName, "a__d.shop");
+});
+
 test("a ClientHello without extensions of interest gives empty ones", async () => {
 	const bytes = await captureClientHello({});
 	assert.deepEqual(parseFirstBytes(bytes), { kind: "client-hello", serverName: "", applicationProtocols: [] });

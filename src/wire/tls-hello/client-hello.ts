@@ -112,7 +112,12 @@ function readServerName(content: Reader): string {
 		const type = list.take(1)[0];
 		const name = list.vector(2);
 		if (list.failed) break;
-		if (type === 0) return name.toString("latin1").toLowerCase();
+		// Logs and headers show it: what no name has becomes "_".
+		if (type === 0)
+			return name
+				.toString("latin1")
+				.replace(/[^\x21-\x7e]/g, "_")
+				.toLowerCase();
 	}
 	content.failed ||= list.failed;
 	return "";

@@ -36,5 +36,6 @@ function describeClientCertificate(tls: TlsSession, config: HttpConnectionManage
 		for (const uri of peer.uriSans) details.push(`URI=${uri}`);
 	}
 	if (wanted.dns) for (const dns of peer.dnsSans) details.push(`DNS=${dns}`);
-	return details.join(";");
+	// Beyond latin1 a character would be cut down to another one, such as a line end.
+	return details.join(";").replace(/[^\x20-\x7e\x80-\xff]/g, "_");
 }
