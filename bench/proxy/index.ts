@@ -3,10 +3,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findFreePort } from "../../test/support/free-port.ts";
 import { startBackend } from "../support/backend.ts";
 import { createPairFiles } from "../support/certificates.ts";
 import { type LoadResult, nameLoad, runLoad } from "../support/load.ts";
-import { findFreePort, stopProcess } from "../support/process.ts";
+import { stopProcess } from "../support/process.ts";
 import { findPeers, type PeerName, peerNames } from "./peers.ts";
 import { type Scenario, type StartedPeer, scenarios } from "./scenarios.ts";
 

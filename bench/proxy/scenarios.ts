@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { findFreePort } from "../support/process.ts";
+import { findFreePort } from "../../test/support/free-port.ts";
 import type { PairFiles } from "./configs.ts";
 import { type PeerName, startHop } from "./peers.ts";
 

@@ -2,7 +2,6 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
 
 /** A program on PATH, or undefined. */
 export function findProgram(name: string): string | undefined {
@@ -32,18 +31,6 @@ export async function stopProcess(child: ChildProcess): Promise<void> {
 	const timer = setTimeout(() => child.kill("SIGKILL"), 3000);
 	await gone;
 	clearTimeout(timer);
-}
-
-/** A free loopback port. */
-export async function findFreePort(): Promise<number> {
-	const server = createServer();
-	server.listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const address = server.address();
-	server.close();
-	await once(server, "close");
-	if (address === null || typeof address === "string") throw new Error("no port");
-	return address.port;
 }
 
 /** Waits until `GET path` answers 200 on a loopback port.

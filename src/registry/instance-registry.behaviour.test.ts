@@ -79,6 +79,19 @@ test("an instance that loses its lease is unready, then forgotten after the grac
 	assert.deepEqual(states(registry), ["b ready"]);
 });
 
+test("when most leases end together the list stays as it was, until they are kept again", async (t) => {
+	const { registry, clock } = await setUp(t);
+	for (const name of ["a", "b", "c"]) await registry.put(instance(name), 1000);
+	await clock.advanceAsync(1500);
+	assert.deepEqual(states(registry), ["a ready", "b ready", "c ready"]);
+	await clock.advanceAsync(200_000);
+	assert.deepEqual(states(registry), ["a ready", "b ready", "c ready"]);
+	for (const name of ["a", "b"]) await registry.put(instance(name), 1_000_000);
+	assert.deepEqual(states(registry), ["a ready", "b ready", "c unready"]);
+	await clock.advanceAsync(61_000);
+	assert.deepEqual(states(registry), ["a ready", "b ready"]);
+});
+
 test("keep-alives keep an instance ready, and revive one within the grace time", async (t) => {
 	const { registry, clock } = await setUp(t);
 	await registry.put(instance("a"), 1000);

@@ -14,7 +14,8 @@ import { openMirror } from "./mirror.ts";
 import type { LeaseId, Operation, Store } from "./store.ts";
 
 /** The running instances of the mesh. An instance lives by a lease; one whose lease ended is listed as `unready` for a grace
- *  time, and then forgotten. While the store fails, the last known list stays. */
+ *  time, and then forgotten. While the store fails, the last known list stays; so does it when most leases end together, because then
+ *  whoever keeps them alive is away, not the instances. */
 export interface InstanceRegistry {
 	/** Registers an instance, or replaces it. It is in `list` when the promise resolves.
 	 *  @param leaseTtlMs how long it counts as alive without a keep-alive */
@@ -62,6 +63,7 @@ export async function createInstanceRegistry(
 	const graceTimers = new Map<string, Timer>();
 	let list: readonly WorkloadInstance[] = [];
 	let isReady = false;
+	let wasAway = false;
 
 	const refresh = (): void => {
 		list = buildList();
@@ -69,6 +71,7 @@ export async function createInstanceRegistry(
 	};
 	const buildList = (): readonly WorkloadInstance[] => {
 		const instances: WorkloadInstance[] = [];
+		const keepsAll = isKeeperAway();
 		for (const [key, item] of mirror.items) {
 			if (!key.startsWith(recordPrefix)) continue;
 			const name = key.slice(recordPrefix.length);
@@ -76,10 +79,27 @@ export async function createInstanceRegistry(
 			if (entry === undefined) continue;
 			const isAlive = mirror.items.has(lifePrefix + name);
 			watchGrace(name, isAlive);
-			instances.push(isAlive ? entry.instance : { ...entry.instance, health: "unready" });
+			instances.push(isAlive || keepsAll ? entry.instance : { ...entry.instance, health: "unready" });
 		}
 		for (const name of entries.keys()) if (!mirror.items.has(recordPrefix + name)) forget(name);
 		return instances.sort((left, right) => compareText(formatObjectName(left), formatObjectName(right)));
+	};
+	/** Whether more than half of several instances are without a lease. */
+	const isKeeperAway = (): boolean => {
+		let known = 0;
+		let lost = 0;
+		for (const key of mirror.items.keys()) {
+			if (!key.startsWith(recordPrefix)) continue;
+			known++;
+			if (!mirror.items.has(lifePrefix + key.slice(recordPrefix.length))) lost++;
+		}
+		const isAway = lost > 1 && lost * 2 > known;
+		if (isAway !== wasAway) {
+			wasAway = isAway;
+			if (isAway) log.warn("most leases ended together: instances stay as they were last known", { lost, known });
+			else log.info("leases are kept again", { lost, known });
+		}
+		return isAway;
 	};
 	const readEntry = (name: string, modRevision: number, text: string): Entry | undefined => {
 		const known = entries.get(name);
@@ -111,6 +131,10 @@ export async function createInstanceRegistry(
 		graceTimers.delete(name);
 		const record = mirror.items.get(recordPrefix + name);
 		if (record === undefined) return;
+		if (wasAway) {
+			watchGrace(name, false);
+			return;
+		}
 		const compare = [
 			{ key: lifePrefix + name, target: "version", is: "equal", value: 0 },
 			{ key: record.key, target: "modRevision", is: "equal", value: record.modRevision },

@@ -4,12 +4,12 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import {
 	createRunningInstance,
-	findFreePort,
 	startApplication,
 	startControlPlane,
 	type TestControlPlane,
 } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 

@@ -4,8 +4,9 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { WorkloadInstance } from "../../src/model/index.ts";
 import { application } from "../support/control-mesh.ts";
-import { createRunningInstance, findFreePort, startApplication, startControlPlane } from "../support/control-plane.ts";
+import { createRunningInstance, startApplication, startControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 

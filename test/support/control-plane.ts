@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, createServer as createSocketServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createSecretServer } from "../../src/agent/secret-server/index.ts";
@@ -10,6 +10,7 @@ import { type ControlPlane, createControlPlane } from "../../src/control/index.t
 import { silentLog } from "../../src/core/index.ts";
 import { createSvidSource } from "../../src/identity/index.ts";
 import { formatSpiffeId, type WorkloadInstance } from "../../src/model/index.ts";
+import { findFreePort } from "./free-port.ts";
 import { type HttpAnswer, sendRequest } from "./http-call.ts";
 import { type RunningEnvoy, startEnvoy } from "./running-envoy.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
@@ -91,15 +92,6 @@ export async function startControlPlane(t: TestContext, config: string): Promise
 			);
 		},
 	};
-}
-
-/** A free loopback port; it may be taken by another before it is used. */
-export async function findFreePort(): Promise<number> {
-	const server = createSocketServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as AddressInfo;
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 }
 
 /** An application on a loopback port, closed with the test. */
