@@ -51,7 +51,10 @@ export async function startMesh(t: TestContext, source: string, edit?: (folder: 
 	const stateFolder = join(root, "state");
 	cpSync(join(project, source), folder, { recursive: true, filter: (path) => !path.includes("/.amime") });
 	edit?.(folder);
-	const child = spawn(process.execPath, [join(project, "src/main/amime.ts"), "up", folder, "--state", stateFolder], {
+	// Ports of its own: meshes of other tests want the default ones at the same time.
+	const ports = ["--admin-port", "0", "--xds-port", "0"];
+	const command = [join(project, "src/main/amime.ts"), "up", folder, "--state", stateFolder, ...ports];
+	const child = spawn(process.execPath, command, {
 		cwd: root,
 		stdio: ["ignore", "pipe", "pipe"],
 		env: { ...process.env, NO_COLOR: "1" },
@@ -73,12 +76,14 @@ export async function startMesh(t: TestContext, source: string, edit?: (folder: 
 	const mesh = createRunningMesh({ folder, stateFolder, child, output: () => printed, stop });
 	await eventually(
 		async () => {
-			if (child.exitCode !== null) throw new Error(`amime up ended with ${child.exitCode}:\n${printed}`);
+			if (child.exitCode !== null || child.signalCode !== null) {
+				throw new Error(`amime up ended with ${child.exitCode ?? child.signalCode}:\n${printed}`);
+			}
 			const instances = await mesh.instances();
 			const waiting = instances.filter(({ health }) => health !== "ready").map(({ name }) => name);
 			if (instances.length === 0 || waiting.length > 0) throw new Error(`not ready: ${waiting.join(", ")}\n${printed}`);
 		},
-		{ deadlineMs: 60_000, giveUp: () => child.exitCode !== null },
+		{ deadlineMs: 60_000, giveUp: () => child.exitCode !== null || child.signalCode !== null },
 	);
 	return mesh;
 }

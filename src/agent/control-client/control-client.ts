@@ -17,7 +17,7 @@ export interface ControlClient {
 	list(path: string): Promise<readonly unknown[]>;
 	/** Any other request; `body` goes as YAML when it is text, else as JSON. */
 	request(method: RequestMethod, path: string, body?: unknown): Promise<unknown>;
-	/** Whether `/ready` answers 200. */
+	/** Whether the control plane is ready, and is this one: another mesh's on the same port does not take the token. */
 	isReady(): Promise<boolean>;
 	/** Closes idle connections. */
 	close(): void;
@@ -70,7 +70,8 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 		},
 		async isReady() {
 			try {
-				return (await exchange("GET", "/ready", undefined)).status === 200;
+				const isReady = (await exchange("GET", "/ready", undefined)).status === 200;
+				return isReady && (await exchange("GET", "/v1/instances", undefined)).status === 200;
 			} catch (error) {
 				if (error instanceof MeshError) return false;
 				throw error;

@@ -75,13 +75,27 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 	checkFolder(folder, options.folder);
 	const state = openStateFolder(options.state);
 	const lock = lockStateFolder(state);
-	try {
-		return await launch(options, folder, state, lock);
-	} catch (error) {
-		state.removeControlFile();
-		lock.release();
-		throw error;
+	for (let attempt = 1; ; attempt++) {
+		try {
+			return await launch(options, folder, state, lock);
+		} catch (error) {
+			state.removeControlFile();
+			if (attempt < maxAttempts && lostPortRace(error)) continue;
+			lock.release();
+			throw error;
+		}
 	}
+}
+
+const maxAttempts = 3;
+
+/** Whether another program took a port between its choice and the control plane's start; the next choice passes it over. */
+function lostPortRace(error: unknown): boolean {
+	return (
+		error instanceof MeshError &&
+		error.code === "CONTROL_PLANE_FAILED" &&
+		/\[(?:XDS|ADMIN)_PORT_TAKEN\]/.test(describeError(error))
+	);
 }
 
 async function launch(
