@@ -261,7 +261,7 @@ function createAdmin(
 			}),
 		},
 		desired.endpoint,
-		...createStatusEndpoints({ index, statuses }),
+		...createStatusEndpoints({ index, statuses, isChanging: () => source.isPending() || xds.isPushing() }),
 		...createConfigEndpoints({ source, store: config, problems, clock }),
 		...createInstanceEndpoints(instances),
 		...createIdentityEndpoints({

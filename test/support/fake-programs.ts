@@ -22,10 +22,13 @@ function serveControlPlane(): void {
 	const config = option("--config");
 	const [host, port] = option("--admin-address").split(":");
 	let isFirst = true;
+	const registered = new Map<string, unknown>();
 	const server = createServer(async (request, response) => {
 		const body = await readBody(request);
 		const path = request.url ?? "/";
 		if (path.startsWith("/v1/instances/") && !path.endsWith("/keepalive")) {
+			if (request.method === "DELETE") registered.delete(path);
+			else registered.set(path, JSON.parse(body));
 			const health = body === "" ? "" : ` ${(JSON.parse(body) as { health: string }).health}`;
 			appendFileSync(
 				join(state, "registry.log"),
@@ -33,7 +36,8 @@ function serveControlPlane(): void {
 			);
 		}
 		if (path.startsWith("/v1/identity")) response.writeHead(503);
-		if (path === "/v1/instances") response.end(JSON.stringify({ items: [] }));
+		if (path === "/v1/instances") response.end(JSON.stringify({ items: [...registered.values()] }));
+		else if (path === "/v1/proxies") response.end(JSON.stringify({ items: [], converged: true }));
 		else if (path.startsWith("/v1/desired")) response.end(readFileSync(join(config, "desired.json")));
 		else response.end("{}");
 	});

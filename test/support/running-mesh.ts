@@ -82,6 +82,8 @@ export async function startMesh(t: TestContext, source: string, edit?: (folder: 
 			const instances = await mesh.instances();
 			const waiting = instances.filter(({ health }) => health !== "ready").map(({ name }) => name);
 			if (instances.length === 0 || waiting.length > 0) throw new Error(`not ready: ${waiting.join(", ")}\n${printed}`);
+			const { converged } = JSON.parse((await mesh.admin("GET", "/v1/proxies")).body) as { converged: boolean };
+			if (!converged) throw new Error("not every proxy has the endpoints of the others");
 		},
 		{ deadlineMs: 60_000, giveUp: () => child.exitCode !== null || child.signalCode !== null },
 	);

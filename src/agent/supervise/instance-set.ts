@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { MeshError } from "../../core/index.ts";
 import { formatObjectName, type WorkloadInstance } from "../../model/index.ts";
 import { type InstanceDeps, SupervisedInstance } from "./instance.ts";
 import { instanceKey, planInstance } from "./plan-instance.ts";
@@ -59,7 +60,8 @@ export class InstanceSet {
 		const { clock } = this.#deps;
 		const deadline = clock.now() + timeoutMs;
 		while (clock.now() < deadline) {
-			if (this.#hasApplied && !this.#isPending && this.#isSettled()) return true;
+			const isReady = this.#hasApplied && !this.#isPending && this.#isSettled();
+			if (isReady && (await this.#isKnownToProxies())) return true;
 			await this.#wait(settleCheckMs);
 		}
 		return false;
@@ -83,6 +85,20 @@ export class InstanceSet {
 		const wanted = this.desired.workloads.reduce((sum, workload) => sum + workload.replicas, 0);
 		const ready = [...this.#running.values()].filter((instance) => instance.health === "ready").length;
 		return ready === wanted && this.#running.size === wanted;
+	}
+
+	/** Whether the registry has every instance as ready, and the proxies have answered all that followed from it. */
+	async #isKnownToProxies(): Promise<boolean> {
+		const { client } = this.#deps;
+		try {
+			const registered = (await client.list("/v1/instances")) as readonly WorkloadInstance[];
+			const ready = new Set(registered.filter(({ health }) => health === "ready").map(formatObjectName));
+			if (![...this.#running.keys()].every((key) => ready.has(key))) return false;
+			return ((await client.request("GET", "/v1/proxies")) as { readonly converged?: unknown }).converged === true;
+		} catch (error) {
+			if (error instanceof MeshError) return false;
+			throw error;
+		}
 	}
 
 	async #reconcile(desired: DesiredMesh): Promise<void> {

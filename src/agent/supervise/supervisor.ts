@@ -58,7 +58,7 @@ export interface Supervisor {
 	instances(): readonly WorkloadInstance[];
 	/** What should run, as far as the control plane has said. */
 	desired(): DesiredMesh;
-	/** Resolves when every wanted instance is ready, or after `timeoutMs`; answers which it was. */
+	/** Resolves when every wanted instance is ready and every proxy knows it, or after `timeoutMs`; answers which it was. */
 	settled(timeoutMs: number): Promise<boolean>;
 	/** Drains and ends everything. */
 	stop(): Promise<void>;

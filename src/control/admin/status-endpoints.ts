@@ -8,6 +8,8 @@ import type { AdminRequest, Endpoint } from "./router.ts";
 export interface StatusEndpointsOptions {
 	readonly index: () => MeshIndex | undefined;
 	readonly statuses: () => readonly NodeStatus[];
+	/** Whether a change has not been sent to the proxies yet. */
+	readonly isChanging: () => boolean;
 }
 
 /** A connected proxy with the instance it belongs to. */
@@ -19,9 +21,13 @@ export interface ListedProxy extends Omit<NodeStatus, "node"> {
 }
 
 /** What there is and how far it got, for people and for the command line. */
-export function createStatusEndpoints({ index, statuses }: StatusEndpointsOptions): Endpoint[] {
+export function createStatusEndpoints({ index, statuses, isChanging }: StatusEndpointsOptions): Endpoint[] {
 	return [
-		{ method: "GET", path: "/v1/proxies", answer: () => ({ body: { items: listProxies(statuses()) } }) },
+		{
+			method: "GET",
+			path: "/v1/proxies",
+			answer: () => ({ body: { items: listProxies(statuses()), converged: !isChanging() && !isStale(statuses()) } }),
+		},
 		{ method: "GET", path: "/v1/workloads", answer: () => ({ body: { items: listWorkloads(index()) } }) },
 		{
 			method: "GET",
@@ -35,6 +41,11 @@ export function createStatusEndpoints({ index, statuses }: StatusEndpointsOption
 		},
 		{ method: "GET", path: "/debug/syncz", answer: () => ({ body: statuses().map(formatSyncz) }) },
 	];
+}
+
+/** Whether a proxy has not answered what it was sent last; one that refused it has. */
+function isStale(statuses: readonly NodeStatus[]): boolean {
+	return statuses.some(({ types }) => types.some(({ state }) => state === "STALE"));
 }
 
 export function listProxies(statuses: readonly NodeStatus[]): ListedProxy[] {

@@ -11,6 +11,8 @@ export interface DebounceOptions {
 /** Many triggers, one run. */
 export interface Debounce {
 	trigger(): void;
+	/** Whether a run is due. */
+	readonly isPending: boolean;
 	/** Forgets a run that is due. */
 	close(): void;
 }
@@ -30,8 +32,12 @@ export function createDebounce({ clock, quietMs, maxMs }: DebounceOptions, run: 
 				run();
 			});
 		},
+		get isPending() {
+			return firstAt !== undefined;
+		},
 		close() {
 			closed = true;
+			firstAt = undefined;
 			timer?.cancel();
 		},
 	};

@@ -43,6 +43,8 @@ export interface MeshSource {
 	objects(): readonly ConfigObject[];
 	/** The object of the folder with this key (`Kind/namespace/name`). */
 	folderObject(key: string): ConfigObject | undefined;
+	/** Whether a change waits to become a mesh. */
+	isPending(): boolean;
 	problems(): readonly LocatedProblem[];
 	close(): void;
 }
@@ -117,6 +119,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 		},
 		objects,
 		folderObject: (key) => folderObjects.find((object) => formatObjectKey(object) === key),
+		isPending: () => debounce.isPending,
 		problems: () => [...folderProblems, ...meshProblems].sort(compareProblems),
 		close() {
 			debounce.close();

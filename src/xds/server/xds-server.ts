@@ -26,6 +26,8 @@ export interface XdsServer {
 	addTo(grpcServer: Server, services?: XdsServices): void;
 	/** Every connected node, by node id. */
 	statuses(): NodeStatus[];
+	/** Whether some stream has not been looked at since the source changed. */
+	isPushing(): boolean;
 	/** Ends every stream and stops following the source. */
 	close(): void;
 }
@@ -98,6 +100,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 			grpcServer.addService(definition, implementation);
 		},
 		statuses: () => mergeStatuses(streams),
+		isPushing: () => dirty.size > 0,
 		close() {
 			closed = true;
 			stopFollowing();
