@@ -11,24 +11,11 @@ import {
 	ParserState,
 } from "../../wire/http1/index.ts";
 import type { Http1Pool } from "./http1-pool.ts";
+import { formatRequest } from "./request-text.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import { formatSocketAddress } from "./socket-address.ts";
+import type { OutgoingRequest, ResponseReceiver, UpstreamExchange } from "./upstream-pool.ts";
 import { describeConnectFailure, isLocalFailure, openUpstreamSocket, readBuffer } from "./upstream-socket.ts";
-
-/** Who sent a request on a connection and gets its response. Views are valid during the call. */
-export interface ResponseReceiver {
-	/** A 1xx head. */
-	onUpstreamInformational(connection: ClientConnection): void;
-	onUpstreamResponse(connection: ClientConnection, endStream: boolean): void;
-	onUpstreamBody(view: Buffer, last: boolean): void;
-	onUpstreamTrailers(trailers: HeaderList): void;
-	/** Everything that came with one read was handed on. */
-	onUpstreamTurnEnd(): void;
-	/** The response will not be completed; the connection is gone. */
-	onUpstreamReset(reason: ResetReason, detail: string): void;
-	/** The connection takes more again. */
-	onUpstreamDrain(): void;
-}
 
 const Phase = { connecting: 0, idle: 1, busy: 2, closed: 3 } as const;
 type Phase = (typeof Phase)[keyof typeof Phase];
@@ -37,7 +24,8 @@ type Phase = (typeof Phase)[keyof typeof Phase];
 const joinBytes = 8 * 1024;
 
 /** One HTTP/1 connection of a pool: one request at a time. */
-export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
+export class ClientConnection implements Http1ResponseSink, DeadlineHolder, UpstreamExchange {
+	readonly protocol: string = "HTTP/1.1";
 	readonly pool: Http1Pool;
 	readonly parser: Http1ResponseParser;
 	readonly socket: Socket;
@@ -101,8 +89,12 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 		return this.#phase === Phase.connecting;
 	}
 
-	/** Takes a request: the connection is `receiver`'s until its response ended or was reset. */
-	begin(receiver: ResponseReceiver, method: string, upgrade: string | undefined): void {
+	get bufferedBytes(): number {
+		return this.socket.writableLength;
+	}
+
+	/** The connection is `receiver`'s until its response ended or was reset. */
+	begin(receiver: ResponseReceiver, { method, upgrade }: OutgoingRequest): void {
 		this.#phase = Phase.busy;
 		this.#receiver = receiver;
 		this.#requestDone = this.#responseDone = this.#chunked = false;
@@ -122,8 +114,8 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 		return this.#responseDone;
 	}
 
-	/** Sends a head, its empty line included. `chunked` says how body bytes are framed. */
-	writeHead(text: string, endStream: boolean, chunked: boolean): void {
+	writeRequest(request: OutgoingRequest, endStream: boolean, hasLength: boolean): void {
+		const { text, chunked } = formatRequest(request, endStream, hasLength, this.pool.properCase);
 		this.#chunked = chunked;
 		if (endStream) {
 			this.#writeText(text);
@@ -280,12 +272,12 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder {
 	}
 
 	onInformational(): void {
-		this.#receiver?.onUpstreamInformational(this);
+		this.#receiver?.onUpstreamInformational(this.parser);
 	}
 
 	onResponse(endStream: boolean): void {
 		if (endStream) this.#responseDone = true;
-		this.#receiver?.onUpstreamResponse(this, endStream);
+		this.#receiver?.onUpstreamResponse(this.parser, endStream);
 	}
 
 	onBody(data: Buffer, last: boolean): void {

@@ -3,14 +3,8 @@ import type { Http1ParserConfig } from "../../wire/http1/index.ts";
 import type { Cluster, ClusterResources, Host } from "../cluster/index.ts";
 import { ClientConnection } from "./client-connection.ts";
 import type { PoolFailure, ResetReason } from "./reset-reason.ts";
+import type { PoolWaiter, UpstreamPool } from "./upstream-pool.ts";
 import type { UpstreamSocketOptions } from "./upstream-socket.ts";
-
-/** Who waits for a connection. */
-export interface PoolWaiter {
-	/** Called once; the connection is the waiter's: it calls {@link ClientConnection.begin} at once. */
-	onPoolReady(connection: ClientConnection): void;
-	onPoolFailure(failure: PoolFailure, detail: string): void;
-}
 
 /** What all pools of a proxy share. */
 export interface PoolContext {
@@ -20,12 +14,13 @@ export interface PoolContext {
 }
 
 /** The keep-alive connections to one host for one priority: most recently used first, bounded by the cluster's circuit breakers. */
-export class Http1Pool {
+export class Http1Pool implements UpstreamPool {
 	readonly context: PoolContext;
 	readonly cluster: Cluster;
 	readonly host: Host;
 	readonly socketOptions: UpstreamSocketOptions;
 	readonly parserConfig: Http1ParserConfig;
+	readonly properCase: boolean;
 	readonly #resources: ClusterResources;
 	readonly #idle: ClientConnection[] = [];
 	readonly #all = new Set<ClientConnection>();
@@ -45,6 +40,7 @@ export class Http1Pool {
 		this.host = host;
 		this.socketOptions = socketOptions;
 		this.#resources = resources;
+		this.properCase = cluster.config.http.http1.headerCase === "proper";
 		this.parserConfig = {
 			maxHeadBytes: 60 * 1024,
 			maxHeaderCount: cluster.config.http.common.maxHeadersCount,

@@ -80,6 +80,11 @@ export class RawConnection implements UpstreamSocketOwner, DeadlineHolder {
 		return this.#options.tls?.sessionOf(this.#socket);
 	}
 
+	/** Bytes that were written and have not left. */
+	get bufferedBytes(): number {
+		return this.#socket.writableLength;
+	}
+
 	/** @returns false when the caller should wait for `onRawDrain` */
 	write(data: Buffer): boolean {
 		this.#cluster.stats.upstream_cx_tx_bytes_total.value += data.length;

@@ -6,6 +6,7 @@ import { createHttp1CodecStats, type Http1CodecStats } from "../stats/index.ts";
 import type { UpstreamTls } from "../transport/index.ts";
 import { Http1Pool, type PoolContext } from "./http1-pool.ts";
 import { RawConnection, type RawConnectionOwner } from "./raw-connection.ts";
+import type { UpstreamPool } from "./upstream-pool.ts";
 import type { UpstreamSocketOptions } from "./upstream-socket.ts";
 
 /** What {@link UpstreamCluster} needs of the proxy. */
@@ -15,7 +16,7 @@ export interface UpstreamContext extends PoolContext {
 }
 
 interface HostPools {
-	readonly pools: Map<string, Http1Pool>;
+	readonly pools: Map<string, UpstreamPool>;
 }
 
 /** A cluster with the connections to its hosts and the statistics of its answers. */
@@ -52,7 +53,7 @@ export class UpstreamCluster {
 	}
 
 	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request. */
-	poolFor(host: Host, priority: "default" | "high", serverName: string | undefined): Http1Pool {
+	poolFor(host: Host, priority: "default" | "high", serverName: string | undefined): UpstreamPool {
 		host.pools ??= { pools: new Map() } satisfies HostPools;
 		const { pools } = host.pools as HostPools;
 		const key = serverName === undefined ? priority : `${priority} ${serverName}`;
@@ -98,12 +99,12 @@ export class UpstreamCluster {
 }
 
 /** Ends the pools of a host that stays: its next request gets a new one. */
-function endPools(host: Host, end: (pool: Http1Pool) => void): void {
+function endPools(host: Host, end: (pool: UpstreamPool) => void): void {
 	forEachPool(host, end);
 	(host.pools as HostPools | undefined)?.pools.clear();
 }
 
-function forEachPool(host: Host, action: (pool: Http1Pool) => void): void {
+function forEachPool(host: Host, action: (pool: UpstreamPool) => void): void {
 	const slot = host.pools as HostPools | undefined;
 	if (slot === undefined) return;
 	for (const pool of slot.pools.values()) action(pool);

@@ -30,6 +30,11 @@ export class Http1ResponseParser extends MessageParser {
 		this.#sink = sink;
 	}
 
+	/** Value of Upgrade. */
+	get upgrade(): string | undefined {
+		return this.headers.upgrade;
+	}
+
 	/** What the next response answers. `upgrade` is set when the request asked for one. */
 	expect(method: string, upgrade: string | undefined): void {
 		this.#isHead = method === "HEAD";

@@ -34,6 +34,12 @@ export class PassHead {
 		return this.#list !== undefined || this.#block!.hasExtension;
 	}
 
+	/** Whether there is a Content-Length. */
+	get hasContentLength(): boolean {
+		if (this.#list !== undefined) return getHeader(this.#list, "content-length") !== undefined;
+		return this.#block!.contentLength !== undefined;
+	}
+
 	/** Appends a field, whatever is there. */
 	add(name: string, value: string): void {
 		if (this.#list !== undefined) this.#list.push(name, value);
@@ -73,6 +79,8 @@ export class PassHead {
 	}
 }
 
+const continueExpectation = /^100-continue$/i;
+
 /** A request's head on its way through. */
 export class PassRequestHead extends PassHead implements RequestHead {
 	method: string;
@@ -95,6 +103,17 @@ export class PassRequestHead extends PassHead implements RequestHead {
 		this.authority = authority;
 		this.scheme = scheme;
 		this.upgrade = upgrade;
+	}
+
+	/** Takes `expect: 100-continue` out.
+	 *  @returns whether it was there */
+	takeContinueExpectation(): boolean {
+		const { source } = this;
+		const value = source === undefined ? this.get("expect") : source.expect;
+		if (value === undefined || !continueExpectation.test(value)) return false;
+		if (source === undefined) this.remove("expect");
+		else source.drop(["expect"]);
+		return true;
 	}
 }
 

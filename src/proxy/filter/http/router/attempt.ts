@@ -1,20 +1,6 @@
-import type { HeaderList, Millis } from "../../../../core/index.ts";
+import type { Millis } from "../../../../core/index.ts";
 import type { Host } from "../../../cluster/index.ts";
-import type { UpstreamConnectionFacts } from "../stream-record.ts";
-
-/** Where an attempt's request goes. */
-export interface AttemptConnection extends UpstreamConnectionFacts {
-	readonly id: number;
-	/** @returns false when the caller should wait for the drain */
-	writeBody(view: Buffer, last: boolean, owned: boolean): boolean;
-	writeTrailers(trailers: HeaderList): void;
-	/** Sends what was held back for coalescing. */
-	flush(): void;
-	pause(): void;
-	resume(): void;
-	/** The response is of no interest any more: the connection ends. */
-	abandon(): void;
-}
+import type { AttemptConnection } from "../../../connection-pool/index.ts";
 
 /** One try at one host, as the router sees it. */
 export interface Attempt {

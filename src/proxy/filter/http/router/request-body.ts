@@ -1,6 +1,7 @@
 import type { HeaderList } from "../../../../core/index.ts";
 import type { Cluster } from "../../../cluster/index.ts";
-import type { Attempt, AttemptConnection } from "./attempt.ts";
+import type { AttemptConnection } from "../../../connection-pool/index.ts";
+import type { Attempt } from "./attempt.ts";
 
 /** What {@link RequestBody} does to the client. */
 export interface BodySource {

@@ -2,17 +2,22 @@ import type { HeaderList, Millis, Random } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import { type ForwardAction, type RouteEntry, resolveClusterName } from "../../../../engine/router/index.ts";
 import type { Host } from "../../../cluster/index.ts";
-import type { ClientConnection, ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type {
+	AttemptConnection,
+	ResetReason,
+	UpstreamCluster,
+	UpstreamExchange,
+	UpstreamResponse,
+} from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
-import type { Attempt, AttemptConnection } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import { announcedTimeouts, Hedges } from "./hedges.ts";
 import { HostSelection } from "./host-selection.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
 import { RequestBody } from "./request-body.ts";
-import { formatRequest } from "./request-text.ts";
 import { ResponseAccounting } from "./response-accounting.ts";
 import { decorateResponse } from "./response-decoration.ts";
 import { formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
@@ -109,23 +114,21 @@ export class RouterStream {
 
 	// --- the attempt
 
-	onAttemptReady(attempt: UpstreamAttempt, connection: ClientConnection): void {
+	onAttemptReady(attempt: UpstreamAttempt, connection: UpstreamExchange): void {
 		this.#accounting!.countAttempt();
 		const { record, request } = this.stream;
 		const now = this.stream.now();
 		const timeouts = this.#timeouts!;
 		record.upstreamConnectionId = connection.id;
-		record.upstreamProtocol = "HTTP/1.1";
+		record.upstreamProtocol = connection.protocol;
 		record.upstreamConnection = connection;
 		record.upstreamFirstSentAt = now;
 		if (timeouts.perTryMs > 0) attempt.tryEndsAt = now + timeouts.perTryMs;
 		if (timeouts.perTryIdleMs > 0) attempt.tryIdleAt = now + timeouts.perTryIdleMs;
 		const body = this.#body!;
 		const endStream = body.isEmpty && body.isComplete;
-		const properCase = this.#upstream!.cluster.config.http.http1.headerCase === "proper";
-		const { text, chunked } = formatRequest(request, endStream, this.#hasLength, properCase);
 		if (endStream) attempt.requestSent = true;
-		connection.writeHead(text, endStream, chunked);
+		connection.writeRequest(request, endStream, this.#hasLength);
 		if (!endStream) body.sendKept(attempt, connection);
 		if (timeouts.perTryMs > 0 || timeouts.perTryIdleMs > 0) this.stream.downstream.armDeadline();
 	}
@@ -177,18 +180,17 @@ export class RouterStream {
 		this.#reply(outcome.status, body, details, outcome.flag, true, headers);
 	}
 
-	onInformational(connection: ClientConnection): void {
-		passInformational(this.stream, this.#upstream!, connection);
+	onInformational(response: UpstreamResponse): void {
+		passInformational(this.stream, this.#upstream!, response);
 	}
 
-	onResponse(attempt: Attempt, connection: ClientConnection, endStream: boolean): void {
+	onResponse(attempt: Attempt, response: UpstreamResponse, endStream: boolean): void {
 		const { stream } = this;
 		const { record } = stream;
-		const { parser } = connection;
 		const now = stream.now();
-		const { status } = parser;
+		const { status } = response;
 		record.upstreamFirstReceivedAt = now;
-		const head = new PassResponseHead(parser.headers, status, parser.contentLength);
+		const head = new PassResponseHead(response.headers, status, response.contentLength);
 		const { cluster } = this.#upstream!;
 		cluster.reportResponse(attempt.host, status);
 		if (status >= 500 && this.#takeOut(attempt)) {
@@ -215,7 +217,7 @@ export class RouterStream {
 		record.responseCodeDetails = "via_upstream";
 		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#hosts!.cookies });
 		if (status === 101 && this.request.upgrade !== undefined) {
-			head.upgrade = parser.headers.upgrade ?? this.request.upgrade;
+			head.upgrade = response.upgrade ?? this.request.upgrade;
 			this.#endsAt = never;
 		} else if (this.request.upgrade === "CONNECT" && status < 300) {
 			this.#endsAt = never;
@@ -324,7 +326,7 @@ export class RouterStream {
 		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
 		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
 		if (endStream) this.#noteRequestEnd();
-		this.#hasLength = stream.downstream.parser.headers.contentLength !== undefined;
+		this.#hasLength = request.hasContentLength;
 		const host = this.#chooseHost(context.random);
 		if (host === undefined) return;
 		if (route.changesRequest) prepareForHost(stream, action, host, this.#filter.sendsEnvoyHeaders);

@@ -2,17 +2,17 @@ import type { HeaderList, Timer } from "../../../../core/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type {
-	ClientConnection,
-	Http1Pool,
 	PoolFailure,
 	PoolWaiter,
 	ResetReason,
 	ResponseReceiver,
 	UpstreamCluster,
+	UpstreamExchange,
+	UpstreamPool,
+	UpstreamResponse,
 } from "../../../connection-pool/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { PassRequestHead } from "../pass-head.ts";
-import { formatRequest } from "./request-text.ts";
 import { ResponseAccounting } from "./response-accounting.ts";
 
 /** What a shadow is sent with. */
@@ -43,8 +43,8 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 	readonly #options: ShadowOptions;
 	readonly #accounting: ResponseAccounting;
 	#host: Host | undefined;
-	#pool: Http1Pool | undefined;
-	#connection: ClientConnection | undefined;
+	#pool: UpstreamPool | undefined;
+	#connection: UpstreamExchange | undefined;
 	#timer: Timer | undefined;
 	/** Body that waits for the connection. */
 	#waiting: Buffer[] = [];
@@ -80,7 +80,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		if (this.#connection !== undefined) {
 			this.#connection.writeBody(view, last, true);
 			// A slow shadow must not slow the request down, nor be kept for without bound.
-			if (this.#connection.socket.writableLength > this.#options.bufferLimitBytes) this.abandon();
+			if (this.#connection.bufferedBytes > this.#options.bufferLimitBytes) this.abandon();
 			return;
 		}
 		this.#waiting.push(view);
@@ -110,9 +110,9 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		this.#giveUp();
 	}
 
-	onPoolReady(connection: ClientConnection): void {
+	onPoolReady(connection: UpstreamExchange): void {
 		const { upstream, request, hasLength, endStream } = this.#options;
-		const { stats, config } = upstream.cluster;
+		const { stats } = upstream.cluster;
 		const host = this.#host!;
 		this.#connection = connection;
 		this.#isCounted = true;
@@ -121,9 +121,8 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		host.stats.rq_total.value++;
 		host.stats.rq_active.value++;
 		host.activeRequests++;
-		connection.begin(this, request.method, request.upgrade);
-		const { text, chunked } = formatRequest(request, endStream, hasLength, config.http.http1.headerCase === "proper");
-		connection.writeHead(text, endStream, chunked);
+		connection.begin(this, request);
+		connection.writeRequest(request, endStream, hasLength);
 		const waiting = this.#waiting;
 		this.#waiting = [];
 		const endsWithBody = this.#isComplete && this.#trailers === undefined;
@@ -143,8 +142,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		// Of no interest: nobody waits for it.
 	}
 
-	onUpstreamResponse(connection: ClientConnection, endStream: boolean): void {
-		const { status } = connection.parser;
+	onUpstreamResponse({ status }: UpstreamResponse, endStream: boolean): void {
 		this.#options.upstream.cluster.reportResponse(this.#host!, status);
 		if (status >= 500) this.#host!.stats.rq_error.value++;
 		else this.#host!.stats.rq_success.value++;

@@ -1,7 +1,12 @@
 import type { Millis } from "../../../../core/index.ts";
 import type { Host } from "../../../cluster/index.ts";
-import type { RawConnection, RawConnectionOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
-import type { Attempt, AttemptConnection } from "./attempt.ts";
+import type {
+	AttemptConnection,
+	RawConnection,
+	RawConnectionOwner,
+	UpstreamCluster,
+} from "../../../connection-pool/index.ts";
+import type { Attempt } from "./attempt.ts";
 import type { RouterStream } from "./router-stream.ts";
 
 const never = Number.POSITIVE_INFINITY;
@@ -97,6 +102,7 @@ export class TunnelAttempt implements Attempt, RawConnectionOwner {
 
 /** A raw connection with the face of an HTTP one: bytes go as they are. */
 class TunnelConnection implements AttemptConnection {
+	readonly protocol: string = "";
 	readonly #raw: RawConnection;
 
 	constructor(raw: RawConnection) {
@@ -105,6 +111,10 @@ class TunnelConnection implements AttemptConnection {
 
 	get id(): number {
 		return this.#raw.id;
+	}
+
+	get bufferedBytes(): number {
+		return this.#raw.bufferedBytes;
 	}
 
 	get localAddress(): RawConnection["localAddress"] {

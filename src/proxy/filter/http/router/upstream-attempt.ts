@@ -1,12 +1,13 @@
 import type { HeaderList, Millis } from "../../../../core/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type {
-	ClientConnection,
-	Http1Pool,
 	PoolFailure,
 	PoolWaiter,
 	ResetReason,
 	ResponseReceiver,
+	UpstreamExchange,
+	UpstreamPool,
+	UpstreamResponse,
 } from "../../../connection-pool/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { RouterStream } from "./router-stream.ts";
@@ -17,8 +18,8 @@ const never = Number.POSITIVE_INFINITY;
 export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	readonly router: RouterStream;
 	readonly host: Host;
-	readonly pool: Http1Pool;
-	connection: ClientConnection | undefined;
+	readonly pool: UpstreamPool;
+	connection: UpstreamExchange | undefined;
 	/** The final head came. */
 	responded = false;
 	isOver = false;
@@ -30,7 +31,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	#waiting = false;
 	#counted = false;
 
-	constructor(router: RouterStream, host: Host, pool: Http1Pool) {
+	constructor(router: RouterStream, host: Host, pool: UpstreamPool) {
 		this.router = router;
 		this.host = host;
 		this.pool = pool;
@@ -42,7 +43,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.pool.acquire(this);
 	}
 
-	onPoolReady(connection: ClientConnection): void {
+	onPoolReady(connection: UpstreamExchange): void {
 		this.#waiting = false;
 		this.connection = connection;
 		this.#counted = true;
@@ -52,8 +53,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.host.stats.rq_total.value++;
 		this.host.stats.rq_active.value++;
 		this.host.activeRequests++;
-		const { request } = this.router;
-		connection.begin(this, request.method, request.upgrade);
+		connection.begin(this, this.router.request);
 		this.router.onAttemptReady(this, connection);
 	}
 
@@ -63,13 +63,13 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.router.onAttemptFailed(this, failure, detail);
 	}
 
-	onUpstreamInformational(connection: ClientConnection): void {
-		this.router.onInformational(connection);
+	onUpstreamInformational(response: UpstreamResponse): void {
+		this.router.onInformational(response);
 	}
 
-	onUpstreamResponse(connection: ClientConnection, endStream: boolean): void {
+	onUpstreamResponse(response: UpstreamResponse, endStream: boolean): void {
 		this.responded = true;
-		this.router.onResponse(this, connection, endStream);
+		this.router.onResponse(this, response, endStream);
 	}
 
 	onUpstreamBody(view: Buffer, last: boolean): void {

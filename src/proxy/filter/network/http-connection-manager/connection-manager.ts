@@ -18,6 +18,7 @@ import type { HttpFilter } from "../../http/filter.ts";
 import { PassRequestHead } from "../../http/pass-head.ts";
 import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
+import type { DownstreamHttpConnection } from "./downstream-stream.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { createLocalReplyRewriter, type LocalReplyRewriter } from "./local-reply-rewriter.ts";
 import { createSamplingConfig } from "./request-trace.ts";
@@ -34,7 +35,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly bufferLimitBytes: number;
 	/** Whether clients come by TLS. */
 	readonly isTls: boolean;
-	readonly connections = new Set<Http1ServerConnection>();
+	readonly connections = new Set<DownstreamHttpConnection>();
 	/** Filters with a hook for the request's head, in order; the router is not among them. */
 	readonly headFilters: readonly HttpFilter[];
 	/** Filters with a hook for the response's head, last first. */

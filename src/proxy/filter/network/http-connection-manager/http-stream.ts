@@ -7,12 +7,19 @@ import type { RequestBody } from "../../http/router/request-body.ts";
 import { RouterStream } from "../../http/router/router-stream.ts";
 import { StreamRecord } from "../../http/stream-record.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
+import type { DownstreamStream } from "./downstream-stream.ts";
 import { HeldBody } from "./held-body.ts";
+import {
+	durationReply,
+	headerTimeoutReply,
+	idleReply,
+	requestTimeoutReply,
+	upgradeRefusedReply,
+} from "./limit-replies.ts";
 import { createLocalReplyHead } from "./local-reply.ts";
 import type { ProtocolError } from "./protocol-errors.ts";
 import { checkRequest } from "./request-checks.ts";
 import { finishResponseHead } from "./response-head.ts";
-import type { Http1ServerConnection } from "./server-connection.ts";
 import { StreamDeadlines } from "./stream-deadlines.ts";
 
 const noRedirects = Object.freeze({ count: 0, routes: [] });
@@ -22,7 +29,7 @@ const noRedirects = Object.freeze({ count: 0, routes: [] });
 export class HttpStream implements FilterStream {
 	readonly manager: HttpConnectionManager;
 	readonly record: StreamRecord;
-	readonly downstream: Http1ServerConnection;
+	readonly downstream: DownstreamStream;
 	/** Replaced by the real one in {@link start}. */
 	request: PassRequestHead;
 	route: RouteEntry | undefined = undefined;
@@ -47,7 +54,7 @@ export class HttpStream implements FilterStream {
 
 	readonly #deadlines: StreamDeadlines;
 
-	constructor(manager: HttpConnectionManager, downstream: Http1ServerConnection) {
+	constructor(manager: HttpConnectionManager, downstream: DownstreamStream) {
 		this.manager = manager;
 		this.downstream = downstream;
 		const { clock } = manager.context;
@@ -56,7 +63,8 @@ export class HttpStream implements FilterStream {
 		this.#deadlines = new StreamDeadlines(manager.config.streamIdleTimeoutMs);
 		manager.stats.downstream_rq_total.value++;
 		manager.stats.downstream_rq_active.value++;
-		manager.stats.downstream_rq_http1_total.value++;
+		if (downstream.protocol === "HTTP/2") manager.stats.downstream_rq_http2_total.value++;
+		else manager.stats.downstream_rq_http1_total.value++;
 	}
 
 	get connection(): ConnectionFacts {
@@ -97,7 +105,7 @@ export class HttpStream implements FilterStream {
 		record.originalPath = request.path;
 		this.#isHead = request.method === "HEAD";
 		this.#isConnect = request.upgrade === "CONNECT";
-		if (this.downstream.parser.versionMinor === 0) record.protocol = "HTTP/1.0";
+		record.protocol = this.downstream.protocol;
 		const now = record.startedAt;
 		if (endStream) this.#completeRequest();
 		else if (config.requestTimeoutMs > 0) this.#deadlines.setRequestEnd(now + config.requestTimeoutMs);
@@ -233,19 +241,13 @@ export class HttpStream implements FilterStream {
 	/** The head did not come within the stream's idle timeout. */
 	failIdle(): void {
 		this.manager.stats.downstream_rq_idle_timeout.value++;
-		const flags = ResponseFlag.streamIdleTimeout;
-		this.sendLocalReply({ status: 408, body: "stream timeout", details: "stream_idle_timeout", flags });
+		this.sendLocalReply(idleReply(408));
 	}
 
 	/** The head did not come in time. */
 	failRequestHeaders(): void {
 		this.manager.stats.downstream_rq_header_timeout.value++;
-		this.sendLocalReply({
-			status: 408,
-			body: "request header timeout",
-			details: "request_header_timeout",
-			flags: ResponseFlag.downstreamProtocolError,
-		});
+		this.sendLocalReply(headerTimeoutReply);
 	}
 
 	// --- filters
@@ -286,9 +288,9 @@ export class HttpStream implements FilterStream {
 	// --- router
 
 	/** A 1xx answer of the upstream. */
-	sendInformational(status: number, fields: string): void {
+	sendInformational(status: number, headers: HeaderList): void {
 		this.manager.chargeResponse(status);
-		this.downstream.writeInformational(status, fields);
+		this.downstream.writeInformational(status, headers);
 	}
 
 	sendHead(head: PassResponseHead, endStream: boolean): void {
@@ -378,22 +380,18 @@ export class HttpStream implements FilterStream {
 		const { stats } = this.manager;
 		const status = this.isRequestComplete ? 504 : 408;
 		switch (this.#deadlines.takeDue(now)) {
-			case "duration": {
+			case "duration":
 				stats.downstream_rq_max_duration_reached.value++;
-				const body = "downstream duration timeout";
-				this.sendLocalReply({ status, body, details: "max_duration_timeout", flags: 0, grpcStatus: 4 });
+				this.sendLocalReply(durationReply(status));
 				return;
-			}
 			case "request":
 				stats.downstream_rq_timeout.value++;
-				this.sendLocalReply({ status: 408, body: "request timeout", details: "request_overall_timeout", flags: 0 });
+				this.sendLocalReply(requestTimeoutReply);
 				return;
-			case "idle": {
+			case "idle":
 				stats.downstream_rq_idle_timeout.value++;
-				const flags = ResponseFlag.streamIdleTimeout;
-				this.sendLocalReply({ status, body: "stream timeout", details: "stream_idle_timeout", flags });
+				this.sendLocalReply(idleReply(status));
 				return;
-			}
 			default:
 				this.#router?.onDeadline(now);
 		}
@@ -428,7 +426,7 @@ export class HttpStream implements FilterStream {
 		if (accepted || (this.#isConnect && route === undefined)) return true;
 		manager.stats.downstream_rq_ws_on_non_ws_route.value++;
 		this.#noteCluster();
-		this.sendLocalReply({ status: 403, body: "", details: "upgrade_failed", flags: 0 });
+		this.sendLocalReply(upgradeRefusedReply);
 		return false;
 	}
 

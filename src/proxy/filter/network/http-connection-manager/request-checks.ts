@@ -8,10 +8,8 @@ import { traceRequest } from "./request-trace.ts";
 export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 	const { request, manager } = stream;
 	const { config } = manager;
-	const { source } = request;
-	if (source?.expect !== undefined && !config.proxy100Continue && /^100-continue$/i.test(source.expect)) {
-		source.drop(["expect"]);
-		if (!stream.isRequestComplete) stream.sendInformational(100, "");
+	if (!config.proxy100Continue && request.takeContinueExpectation()) {
+		if (!stream.isRequestComplete) stream.sendInformational(100, []);
 	}
 	if (!hasHost) return refuse(stream, 400, "missing_host_header");
 	if (request.upgrade !== "CONNECT") {

@@ -4,6 +4,7 @@ import type { ConnectionFacts, TlsSession } from "../../../../engine/format/inde
 import {
 	chunkEnd,
 	formatChunkSize,
+	formatFields,
 	formatLastChunk,
 	formatStatusLine,
 	Http1RequestParser,
@@ -15,6 +16,7 @@ import {
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
+import type { DownstreamHttpConnection, DownstreamStream, HttpProtocol } from "./downstream-stream.ts";
 import { HttpStream } from "./http-stream.ts";
 import { protocolErrors } from "./protocol-errors.ts";
 
@@ -25,7 +27,9 @@ const restLimitBytes = 16 * 1024;
 const never = Number.POSITIVE_INFINITY;
 
 /** One downstream HTTP/1 connection: requests one after the other, each with its stream. */
-export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
+export class Http1ServerConnection
+	implements Http1RequestSink, DeadlineHolder, DownstreamStream, DownstreamHttpConnection
+{
 	readonly manager: HttpConnectionManager;
 	readonly facts: ConnectionFacts;
 	readonly parser: Http1RequestParser;
@@ -93,8 +97,8 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 		return this.#drainStarted || this.manager.isDraining;
 	}
 
-	get writableNeedsDrain(): boolean {
-		return this.#socket.writableNeedDrain;
+	get protocol(): HttpProtocol {
+		return this.parser.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
 	}
 
 	// --- from the parser
@@ -156,8 +160,8 @@ export class Http1ServerConnection implements Http1RequestSink, DeadlineHolder {
 
 	// --- from the stream
 
-	writeInformational(status: number, fields: string): void {
-		this.#writeText(`${formatStatusLine(status, 1)}${fields}\r\n`);
+	writeInformational(status: number, headers: HeaderList): void {
+		this.#writeText(`${formatStatusLine(status, 1)}${formatFields(headers, 0)}\r\n`);
 	}
 
 	/** Begins the response. */

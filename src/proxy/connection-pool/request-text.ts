@@ -1,4 +1,4 @@
-import type { PassRequestHead } from "../pass-head.ts";
+import type { OutgoingRequest } from "./upstream-pool.ts";
 
 /** Methods whose requests need no Content-Length when they have no body. */
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "CONNECT", "TRACE", "DELETE"]);
@@ -11,7 +11,7 @@ export interface RequestText {
 
 /** Writes a request's head. `hasLength`: a Content-Length is among its fields. */
 export function formatRequest(
-	request: PassRequestHead,
+	request: OutgoingRequest,
 	endStream: boolean,
 	hasLength: boolean,
 	properCase: boolean,

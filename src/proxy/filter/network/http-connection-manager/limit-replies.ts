@@ -1,0 +1,37 @@
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { LocalReply } from "../../http/filter.ts";
+
+/** The stream took longer than it may. */
+export function durationReply(status: number): LocalReply {
+	return { status, body: "downstream duration timeout", details: "max_duration_timeout", flags: 0, grpcStatus: 4 };
+}
+
+/** Nothing moved for too long. */
+export function idleReply(status: number): LocalReply {
+	const flags = ResponseFlag.streamIdleTimeout;
+	return { status, body: "stream timeout", details: "stream_idle_timeout", flags };
+}
+
+/** The request took too long to arrive. */
+export const requestTimeoutReply: LocalReply = Object.freeze({
+	status: 408,
+	body: "request timeout",
+	details: "request_overall_timeout",
+	flags: 0,
+});
+
+/** The request's head took too long to arrive. */
+export const headerTimeoutReply: LocalReply = Object.freeze({
+	status: 408,
+	body: "request header timeout",
+	details: "request_header_timeout",
+	flags: ResponseFlag.downstreamProtocolError,
+});
+
+/** Neither the manager nor the route lets the request change the protocol. */
+export const upgradeRefusedReply: LocalReply = Object.freeze({
+	status: 403,
+	body: "",
+	details: "upgrade_failed",
+	flags: 0,
+});
