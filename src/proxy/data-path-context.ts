@@ -5,6 +5,7 @@ import type { AccessLog, AccessLogSpec, StatsScope } from "../telemetry/index.ts
 import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.ts";
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
+import type { GrpcClients } from "./grpc-client/index.ts";
 
 /** What the data path shares with the rest of the process: made once by the server, handed to every listener. */
 export interface DataPathContext extends UpstreamContext {
@@ -28,5 +29,7 @@ export interface DataPathContext extends UpstreamContext {
 	readonly routeStatistics: RouteStatistics;
 	/** Istio's metrics of this proxy, made when the first filter asks. */
 	istioMetrics(): IstioMetrics;
+	/** Calls to gRPC services behind our clusters. */
+	readonly grpc: GrpcClients;
 	createAccessLog(spec: AccessLogSpec): AccessLog;
 }

@@ -24,7 +24,15 @@ export const sds: ConfigSourceConfig = {
 	kind: "api",
 	initialFetchTimeoutMs: 15_000,
 	delta: true,
-	services: [{ target: { kind: "cluster", name: "sds", authority: "" }, timeoutMs: 0, initialMetadata: [] }],
+	services: [
+		{
+			target: { kind: "cluster", name: "sds", authority: "" },
+			timeoutMs: 0,
+			initialMetadata: [],
+			skipEnvoyHeaders: false,
+			maxReceiveMessageBytes: 0,
+		},
+	],
 	setNodeOnFirstMessageOnly: true,
 };
 
@@ -165,7 +173,15 @@ export function makeBootstrapConfig(
 		cds: ads,
 		ads: {
 			delta,
-			services: [{ target: { kind: "cluster", name: "xds", authority: "" }, timeoutMs: 0, initialMetadata: [] }],
+			services: [
+				{
+					target: { kind: "cluster", name: "xds", authority: "" },
+					timeoutMs: 0,
+					initialMetadata: [],
+					skipEnvoyHeaders: false,
+					maxReceiveMessageBytes: 0,
+				},
+			],
 			setNodeOnFirstMessageOnly: true,
 		},
 		...changes,

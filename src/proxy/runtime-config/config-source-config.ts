@@ -1,3 +1,5 @@
+import type { Formatter } from "../../engine/format/index.ts";
+
 /** Where a dynamic resource comes from, `envoy.config.core.v3.ConfigSource`. */
 export type ConfigSourceConfig =
 	| { readonly kind: "ads"; readonly initialFetchTimeoutMs: number }
@@ -26,5 +28,15 @@ export interface GrpcServiceConfig {
 		| { readonly kind: "uri"; readonly uri: string };
 	/** 0 for none. */
 	readonly timeoutMs: number;
-	readonly initialMetadata: readonly { readonly key: string; readonly value: string }[];
+	readonly initialMetadata: readonly {
+		readonly key: string;
+		/** As written. */
+		readonly value: string;
+		/** The value about the stream on whose behalf a call is made. */
+		readonly formatter: Formatter;
+	}[];
+	/** Leave out the `x-envoy-internal` and `x-forwarded-for` of the proxy's own calls. */
+	readonly skipEnvoyHeaders: boolean;
+	/** 0 for the default. */
+	readonly maxReceiveMessageBytes: number;
 }

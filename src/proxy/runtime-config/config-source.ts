@@ -6,7 +6,7 @@ import {
 import type { GrpcService } from "../../api/gen/envoy/config/core/v3/grpc_service_pb.js";
 import type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
 import type { Scope } from "./scope.ts";
-import { toMs } from "./values.ts";
+import { readFormat, toMs } from "./values.ts";
 
 /** Translates a config source; a kind that is not supported is reported. */
 export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSourceConfig | undefined {
@@ -50,13 +50,31 @@ export function readApiConfigSource(message: ApiConfigSource, scope: Scope): Api
 	return { delta: isDelta, services, setNodeOnFirstMessageOnly: message.setNodeOnFirstMessageOnly };
 }
 
+/** Translates the gRPC service of a call-out, which is one of our clusters. */
+export function readCalledService(message: GrpcService | undefined, scope: Scope): GrpcServiceConfig | undefined {
+	if (message === undefined) return undefined;
+	if (message.targetSpecifier.case === "googleGrpc") {
+		scope.at("google_grpc").report("this field is not supported here: name a cluster with envoy_grpc");
+		return undefined;
+	}
+	return readGrpcService(message, scope);
+}
+
+/** Translates the gRPC service of a config source. */
 export function readGrpcService(message: GrpcService, scope: Scope): GrpcServiceConfig | undefined {
 	const target = readTarget(message, scope);
 	if (target === undefined) return undefined;
+	const { targetSpecifier } = message;
+	const envoy = targetSpecifier.case === "envoyGrpc" ? targetSpecifier.value : undefined;
 	return {
 		target,
 		timeoutMs: toMs(message.timeout, 0),
-		initialMetadata: message.initialMetadata.map(({ key, value }) => ({ key: key.toLowerCase(), value })),
+		initialMetadata: message.initialMetadata.map(({ key, value }, index) => {
+			const at = scope.at("initial_metadata", index).at("value");
+			return { key: key.toLowerCase(), value, formatter: readFormat(value, at, "") };
+		}),
+		skipEnvoyHeaders: envoy?.skipEnvoyHeaders ?? false,
+		maxReceiveMessageBytes: envoy?.maxReceiveMessageLength ?? 0,
 	};
 }
 

@@ -61,8 +61,8 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "retry_policy",
 	},
 	"envoy.config.core.v3.GrpcService.EnvoyGrpc": {
-		works: "cluster_name authority",
-		ignored: "retry_policy max_receive_message_length skip_envoy_headers",
+		works: "cluster_name authority max_receive_message_length skip_envoy_headers",
+		ignored: "retry_policy",
 	},
 	"envoy.config.core.v3.GrpcService.GoogleGrpc": {
 		works: "target_uri",

@@ -9,6 +9,7 @@ import { UpstreamCluster } from "../connection-pool/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
 import { RouteStatistics } from "../filter/http/router/route-statistics.ts";
+import { createGrpcClients } from "../grpc-client/index.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
@@ -84,6 +85,9 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			return upstream;
 		},
 		getRouteTable: (name) => tables.get(name),
+		get grpc() {
+			return grpc;
+		},
 		createAccessLog: (spec) => parts.accessLogs.create(spec),
 		upstreamTlsOf(cluster, host) {
 			const { transportSocket } = host;
@@ -95,6 +99,8 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			return side;
 		},
 	};
+
+	const grpc = createGrpcClients(context);
 
 	return {
 		context,
@@ -116,6 +122,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		close() {
 			stopRetired();
 			istio?.close();
+			grpc.close();
 			for (const upstream of upstreams.values()) upstream.close();
 			upstreams.clear();
 			deadlines.close();
