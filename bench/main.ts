@@ -1,6 +1,9 @@
-/** `npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]`: see bench/README.md for machine and method. */
+/** `npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]`, and
+ *  `npm run bench -- profile SCENARIO [--out FOLDER]`: see bench/README.md for machine and method. */
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { runProxyBench } from "./proxy/index.ts";
+import { formatProfiles } from "./profile/index.ts";
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
@@ -9,13 +12,21 @@ const { values, positionals } = parseArgs({
 		only: { type: "string", multiple: true, default: [] },
 		rounds: { type: "string", default: "5" },
 		seconds: { type: "string", default: "6" },
+		out: { type: "string", default: "bench-profile" },
 	},
 });
 
-if (positionals[0] !== "proxy") {
-	process.stderr.write("usage: npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]\n");
-	process.exitCode = 2;
-} else {
+const [command, scenario] = positionals;
+if (command === "profile" && scenario !== undefined) {
+	const folder = resolve(values.out);
+	mkdirSync(folder, { recursive: true });
+	// Read where the proxies are started.
+	process.env["BENCH_PROFILE"] = folder;
+	const { runProxyBench } = await import("./proxy/index.ts");
+	await runProxyBench({ only: [scenario], peers: ["amime"], rounds: 1, seconds: Number(values.seconds) });
+	process.stdout.write(formatProfiles(folder));
+} else if (command === "proxy") {
+	const { runProxyBench } = await import("./proxy/index.ts");
 	const held = await runProxyBench({
 		only: values.only,
 		peers: values.peers,
@@ -23,4 +34,10 @@ if (positionals[0] !== "proxy") {
 		seconds: Number(values.seconds),
 	});
 	if (!held) process.exitCode = 1;
+} else {
+	process.stderr.write(
+		"usage: npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]\n" +
+			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n",
+	);
+	process.exitCode = 2;
 }

@@ -1,124 +1,190 @@
 /** The configurations of the proxy benchmark: one Envoy bootstrap that Envoy and amime both run, and its like for nginx and HAProxy. */
+import type { PairFiles } from "../support/certificates.ts";
+import { addRichRoutes } from "./rich-routes.ts";
 
-/** Certificates of the pair, as PEM files. */
-export interface PairFiles {
-	readonly ca: string;
-	readonly clientCertificate: string;
-	readonly clientKey: string;
-	readonly serverCertificate: string;
-	readonly serverKey: string;
-}
-
-/** One hop: where it listens, where it sends, and the TLS on either side. */
+/** One hop: where it listens, where it sends, what it speaks on either side. */
 export interface Hop {
 	readonly adminPort: number;
 	readonly listenPort: number;
 	readonly upstreamPort: number;
+	/** `http` by default; the tunnels are the two ends of HBONE: TCP in one HTTP/2 CONNECT stream each. */
+	readonly kind?: "http" | "tcp" | "tunnel-in" | "tunnel-out";
+	/** HTTP/2 towards the upstream. */
+	readonly http2Upstream?: boolean;
 	readonly tls?: { readonly side: "downstream" | "upstream"; readonly files: PairFiles };
+	/** A hundred routes, ten header matchers, retries, statistics of a virtual cluster, trace headers. */
+	readonly rich?: boolean;
+	/** Routes and endpoints from files in this folder: `rds.json`, `eds.json`. */
+	readonly dynamicFolder?: string;
+	/** HTTP/1.0, which the handshake generator speaks. */
+	readonly acceptHttp10?: boolean;
+	/** Threads. */
+	readonly concurrency?: number;
 }
+
+type Json = Record<string, unknown>;
+
+const extensions = "type.googleapis.com/envoy.extensions.";
 
 /** An Envoy bootstrap of one listener and one cluster. */
 export function createBootstrap(hop: Hop): object {
-	const files = hop.tls?.files;
-	const http = {
-		"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-		stat_prefix: "bench",
-		codec_type: "HTTP1",
-		route_config: {
-			name: "bench",
-			virtual_hosts: [
-				{
-					name: "all",
-					domains: ["*"],
-					routes: [{ match: { prefix: "/" }, route: { cluster: "backend" } }],
-				},
-			],
-		},
-		http_filters: [
-			{
-				name: "envoy.filters.http.router",
-				typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
-			},
-		],
-	};
+	const { dynamicFolder, tls } = hop;
+	const transport = (side: "downstream" | "upstream"): Json =>
+		tls?.side === side ? { transport_socket: createTls(side, tls.files, hop.kind) } : {};
 	return {
 		admin: { address: socketAddress(hop.adminPort) },
+		...(dynamicFolder === undefined ? {} : { node: { id: "bench", cluster: "bench" } }),
 		static_resources: {
 			listeners: [
 				{
 					name: "bench",
 					address: socketAddress(hop.listenPort),
-					filter_chains: [
-						{
-							filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: http }],
-							...(files !== undefined && hop.tls?.side === "downstream"
-								? { transport_socket: createDownstreamTls(files) }
-								: {}),
-						},
-					],
+					filter_chains: [{ filters: [createFilter(hop)], ...transport("downstream") }],
 				},
 			],
 			clusters: [
 				{
 					name: "backend",
-					type: "STATIC",
 					connect_timeout: "5s",
-					load_assignment: {
-						cluster_name: "backend",
-						endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(hop.upstreamPort) } }] }],
-					},
+					...createEndpoints(hop),
 					circuit_breakers: {
-						thresholds: [{ max_connections: 10000, max_pending_requests: 10000, max_requests: 10000 }],
+						thresholds: [{ max_connections: 20000, max_pending_requests: 20000, max_requests: 20000 }],
 					},
-					...(files !== undefined && hop.tls?.side === "upstream"
-						? { transport_socket: createUpstreamTls(files) }
-						: {}),
+					...(hop.http2Upstream === true || hop.kind === "tunnel-out" ? createHttp2Options() : {}),
+					...transport("upstream"),
 				},
 			],
 		},
 	};
+}
+
+function createEndpoints({ dynamicFolder, upstreamPort }: Hop): Json {
+	if (dynamicFolder === undefined) return { type: "STATIC", load_assignment: createAssignment([upstreamPort]) };
+	const eds_config = { resource_api_version: "V3", path_config_source: { path: `${dynamicFolder}/eds.json` } };
+	return { type: "EDS", eds_cluster_config: { service_name: "backend", eds_config } };
+}
+
+/** A ClusterLoadAssignment of loopback ports. */
+export function createAssignment(ports: readonly number[]): Json {
+	const endpoints = ports.map((port) => ({ endpoint: { address: socketAddress(port) } }));
+	return { cluster_name: "backend", endpoints: [{ lb_endpoints: endpoints }] };
+}
+
+function createFilter(hop: Hop): Json {
+	if (hop.kind === "tcp" || hop.kind === "tunnel-out") {
+		const tunnel = hop.kind === "tunnel-out" ? { tunneling_config: { hostname: "backend.bench:80" } } : {};
+		return {
+			name: "envoy.filters.network.tcp_proxy",
+			typed_config: typed("filters.network.tcp_proxy.v3.TcpProxy", {
+				stat_prefix: "bench",
+				cluster: "backend",
+				...tunnel,
+			}),
+		};
+	}
+	const routes = createRoutes(hop);
+	return {
+		name: "envoy.filters.network.http_connection_manager",
+		typed_config: typed("filters.network.http_connection_manager.v3.HttpConnectionManager", {
+			stat_prefix: "bench",
+			...(hop.acceptHttp10 === true
+				? { http_protocol_options: { accept_http_10: true, default_host_for_http_10: "bench" } }
+				: {}),
+			...(hop.dynamicFolder === undefined
+				? { route_config: routes }
+				: {
+						rds: {
+							route_config_name: "bench",
+							config_source: {
+								resource_api_version: "V3",
+								path_config_source: { path: `${hop.dynamicFolder}/rds.json` },
+							},
+						},
+					}),
+			...(hop.kind === "tunnel-in"
+				? { upgrade_configs: [{ upgrade_type: "CONNECT" }], http2_protocol_options: { allow_connect: true } }
+				: {}),
+			http_filters: [{ name: "envoy.filters.http.router", typed_config: typed("filters.http.router.v3.Router") }],
+			...(hop.rich === true ? { generate_request_id: true, tracing: createTracing() } : {}),
+		}),
+	};
+}
+
+/** The RouteConfiguration of a hop. */
+export function createRoutes(hop: Hop): Json {
+	const route =
+		hop.kind === "tunnel-in"
+			? {
+					match: { connect_matcher: {} },
+					route: { cluster: "backend", upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] },
+				}
+			: { match: { prefix: "/" }, route: { cluster: "backend" } };
+	const host = { name: "all", domains: ["*"], routes: [route] };
+	return { name: "bench", virtual_hosts: [hop.rich === true ? addRichRoutes(host) : host] };
+}
+
+/** Trace headers are made and passed on; nothing is exported. */
+function createTracing(): Json {
+	return {
+		random_sampling: { value: 0 },
+		provider: {
+			name: "envoy.tracers.opentelemetry",
+			typed_config: {
+				"@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+				grpc_service: { envoy_grpc: { cluster_name: "backend" } },
+				service_name: "bench",
+			},
+		},
+	};
+}
+
+function createHttp2Options(): Json {
+	return {
+		typed_extension_protocol_options: {
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed("upstreams.http.v3.HttpProtocolOptions", {
+				explicit_http_config: { http2_protocol_options: {} },
+			}),
+		},
+	};
+}
+
+function typed(type: string, fields: Json = {}): Json {
+	return { "@type": extensions + type, ...fields };
 }
 
 function socketAddress(port: number): object {
 	return { socket_address: { address: "127.0.0.1", port_value: port } };
 }
 
-function createDownstreamTls(files: PairFiles): object {
-	return {
-		name: "envoy.transport_sockets.tls",
-		typed_config: {
-			"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-			require_client_certificate: true,
-			common_tls_context: createCommonTls(files.serverCertificate, files.serverKey, files.ca),
-		},
-	};
-}
-
-function createUpstreamTls(files: PairFiles): object {
-	return {
-		name: "envoy.transport_sockets.tls",
-		typed_config: {
-			"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-			common_tls_context: createCommonTls(files.clientCertificate, files.clientKey, files.ca),
-		},
-	};
-}
-
-function createCommonTls(certificate: string, key: string, ca: string): object {
-	return {
+function createTls(side: "downstream" | "upstream", files: PairFiles, kind: Hop["kind"]): Json {
+	const isDownstream = side === "downstream";
+	const [certificate, key] = isDownstream
+		? [files.serverCertificate, files.serverKey]
+		: [files.clientCertificate, files.clientKey];
+	const common = {
 		tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
 		tls_certificates: [{ certificate_chain: { filename: certificate }, private_key: { filename: key } }],
+		...(kind === "tcp" ? {} : isDownstream ? { alpn_protocols: ["h2", "http/1.1"] } : {}),
 		validation_context: {
-			trusted_ca: { filename: ca },
+			trusted_ca: { filename: files.ca },
 			match_typed_subject_alt_names: [{ san_type: "URI", matcher: { prefix: "spiffe://" } }],
 		},
+	};
+	return {
+		name: "envoy.transport_sockets.tls",
+		typed_config: isDownstream
+			? typed("transport_sockets.tls.v3.DownstreamTlsContext", {
+					require_client_certificate: true,
+					common_tls_context: common,
+				})
+			: typed("transport_sockets.tls.v3.UpstreamTlsContext", { common_tls_context: common }),
 	};
 }
 
 /** nginx as a plain reverse proxy with upstream keep-alive. */
 export function createNginxConfig(hop: Hop, folder: string): string {
 	return `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/nginx-error.log;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
   access_log off; keepalive_requests 1000000000;
   client_body_temp_path ${folder}/n1; proxy_temp_path ${folder}/n2; fastcgi_temp_path ${folder}/n3; uwsgi_temp_path ${folder}/n4; scgi_temp_path ${folder}/n5;

@@ -18,12 +18,19 @@ export function findPeers(): PeerName[] {
 	);
 }
 
+/** Set by `npm run bench -- profile`: where amime's processes leave CPU profiles when they end. */
+const profileFolder = process.env["BENCH_PROFILE"];
+
+function listProfileFlags(): string[] {
+	return profileFolder === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profileFolder];
+}
+
 let baseId = process.pid % 100_000;
 
 /** Starts one hop of a proxy on `core` and waits until it is ready. */
 export async function startHop(
 	peer: PeerName,
-	core: number,
+	core: number | undefined,
 	hop: Hop,
 	folder: string,
 	label: string,
@@ -42,17 +49,19 @@ export async function startHop(
 		return child;
 	}
 	writeFileSync(file, JSON.stringify(createBootstrap(hop), null, 2));
+	const threads = String(hop.concurrency ?? 1);
 	const command =
 		peer === "envoy"
-			? [findEnvoy()!, "--base-id", String(++baseId), "-l", "error", "--concurrency", "1", "-c", file]
+			? [findEnvoy()!, "--base-id", String(++baseId), "-l", "error", "--concurrency", threads, "-c", file]
 			: [
 					process.execPath,
+					...listProfileFlags(),
 					join(project, "src/main/amime.ts"),
 					"proxy",
 					"-l",
 					"error",
 					"--concurrency",
-					"1",
+					threads,
 					"-c",
 					file,
 				];

@@ -1,7 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PairFiles } from "../proxy/configs.ts";
+/** Certificates of two workloads and their authority, as PEM files. */
+export interface PairFiles {
+	readonly ca: string;
+	readonly clientCertificate: string;
+	readonly clientKey: string;
+	readonly serverCertificate: string;
+	readonly serverKey: string;
+}
 
 /** Makes a throw-away authority and two SVID-like P-256 certificates with openssl. */
 export function createPairFiles(folder: string): PairFiles {

@@ -1,20 +1,17 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { request } from "node:http";
+import { findProgram } from "../../test/support/peers.ts";
 
-/** A program on PATH, or undefined. */
-export function findProgram(name: string): string | undefined {
-	try {
-		return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim() || undefined;
-	} catch {
-		return undefined;
-	}
-}
+export { findProgram };
 
-/** Starts a program pinned to one core (where `taskset` exists); its output goes to `logFile`. */
-export function startPinned(core: number, command: readonly string[], logFile: string): ChildProcess {
-	const pinned = findProgram("taskset") === undefined ? [...command] : ["taskset", "-c", String(core), ...command];
+/** Starts a program pinned to one core (where `taskset` exists; undefined: on all); its output goes to `logFile`. */
+export function startPinned(core: number | undefined, command: readonly string[], logFile: string): ChildProcess {
+	const pinned =
+		core === undefined || findProgram("taskset") === undefined
+			? [...command]
+			: ["taskset", "-c", String(core), ...command];
 	const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
 	const log = createWriteStream(logFile);
 	child.stdout?.pipe(log, { end: false });
