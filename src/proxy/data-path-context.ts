@@ -1,4 +1,4 @@
-import type { Clock, DeadlineQueue, Log, Random } from "../core/index.ts";
+import type { Clock, DeadlineQueue, Log, Random, TurnQueue } from "../core/index.ts";
 import type { RouteTable } from "../engine/router/index.ts";
 import type { Runtime } from "../engine/runtime/index.ts";
 import type { AccessLog, AccessLogSpec, StatsScope } from "../telemetry/index.ts";
@@ -11,6 +11,7 @@ import type { GrpcClients } from "./grpc-client/index.ts";
 export interface DataPathContext extends UpstreamContext {
 	readonly clock: Clock;
 	readonly deadlines: DeadlineQueue;
+	readonly turns: TurnQueue;
 	readonly random: Random;
 	readonly log: Log;
 	/** The root scope. */

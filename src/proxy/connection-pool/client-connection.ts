@@ -15,7 +15,13 @@ import { formatRequest } from "./request-text.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import { formatSocketAddress } from "./socket-address.ts";
 import type { OutgoingRequest, ResponseReceiver, UpstreamExchange } from "./upstream-pool.ts";
-import { describeConnectFailure, isLocalFailure, openUpstreamSocket, readBuffer } from "./upstream-socket.ts";
+import {
+	describeConnectFailure,
+	isLocalFailure,
+	type OpenedSocket,
+	openUpstreamSocket,
+	readBuffer,
+} from "./upstream-socket.ts";
 
 const Phase = { connecting: 0, idle: 1, busy: 2, closed: 3 } as const;
 type Phase = (typeof Phase)[keyof typeof Phase];
@@ -50,13 +56,14 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	connectedAt: Millis = -1;
 	readonly startedAt: Millis;
 
-	constructor(pool: Http1Pool, now: Millis) {
+	/** @param opened a socket that is connected already; its events must come here, {@link onSocketReady} included */
+	constructor(pool: Http1Pool, now: Millis, opened: OpenedSocket | undefined) {
 		this.pool = pool;
-		this.id = pool.context.nextConnectionId();
+		this.id = opened?.connectionId ?? pool.context.nextConnectionId();
 		this.startedAt = now;
 		this.parser = new Http1ResponseParser(pool.parserConfig, this);
 		this.#dueAt = now + pool.cluster.config.connectTimeoutMs;
-		this.socket = openUpstreamSocket(pool.host, pool.socketOptions, this);
+		this.socket = opened?.socket ?? openUpstreamSocket(pool.host, pool.socketOptions, this);
 		pool.context.deadlines.schedule(this, this.#dueAt);
 	}
 
@@ -202,7 +209,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 
 	close(): void {
 		if (this.#phase === Phase.closed) return;
-		this.#leave(undefined, true);
+		this.#leave(true);
 		this.socket.destroy();
 	}
 
@@ -351,17 +358,19 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	#fail(reason: ResetReason, detail: string): void {
 		const receiver = this.#receiver;
 		this.#receiver = undefined;
-		this.#leave(reason, false);
+		this.#leave(false);
 		this.socket.destroy();
-		receiver?.onUpstreamReset(reason, detail);
+		if (receiver === undefined) return;
+		this.pool.cluster.stats.upstream_rq_rx_reset.value++;
+		receiver.onUpstreamReset(reason, detail);
 	}
 
-	#leave(reason: ResetReason | undefined, local: boolean): void {
+	#leave(local: boolean): void {
 		const wasConnecting = this.#phase === Phase.connecting;
 		const wasBusy = this.#phase === Phase.busy && !(this.#responseDone && this.#requestDone);
 		if (this.#phase === Phase.busy) this.pool.releaseRequest();
 		this.#phase = Phase.closed;
 		this.pool.context.deadlines.cancel(this);
-		this.pool.onClosed(this, { wasConnecting, wasBusy, local, reason });
+		this.pool.onClosed(this, { wasConnecting, wasBusy, local });
 	}
 }

@@ -1,6 +1,6 @@
 /** Connections to the hosts of clusters: HTTP/1 keep-alive pools bounded by the circuit breakers, and raw sockets.
  *  Does not choose hosts (cluster) nor decide about retries (engine). */
-export type { PoolContext } from "./http1-pool.ts";
+export type { PoolContext } from "./pool-core.ts";
 export { RawConnection, type RawConnectionOwner } from "./raw-connection.ts";
 export type { PoolFailure, ResetReason } from "./reset-reason.ts";
 export { UpstreamCluster, type UpstreamContext } from "./upstream-cluster.ts";

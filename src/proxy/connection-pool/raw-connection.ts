@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { DeadlineHolder, Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
-import type { PoolContext } from "./http1-pool.ts";
+import type { PoolContext } from "./pool-core.ts";
 import { formatSocketAddress } from "./socket-address.ts";
 import {
 	describeConnectFailure,

@@ -6,6 +6,8 @@ export type ResetReason =
 	| "connection termination"
 	| "local reset"
 	| "remote reset"
+	| "remote refused stream reset"
+	| "remote error with CONNECT request"
 	| "overflow"
 	| "protocol error";
 

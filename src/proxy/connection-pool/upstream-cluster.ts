@@ -2,9 +2,17 @@ import { getHeader } from "../../core/index.ts";
 import type { RequestHead } from "../../engine/format/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
-import { createHttp1CodecStats, type Http1CodecStats } from "../stats/index.ts";
+import {
+	createHttp1CodecStats,
+	createHttp2CodecStats,
+	type Http1CodecStats,
+	type Http2CodecStats,
+} from "../stats/index.ts";
 import type { UpstreamTls } from "../transport/index.ts";
-import { Http1Pool, type PoolContext } from "./http1-pool.ts";
+import { Http1Pool } from "./http1-pool.ts";
+import { Http2Pool } from "./http2-pool.ts";
+import { type NegotiatedPools, NegotiatingPool } from "./negotiating-pool.ts";
+import type { PoolContext, PoolParts } from "./pool-core.ts";
 import { RawConnection, type RawConnectionOwner } from "./raw-connection.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
 import type { UpstreamSocketOptions } from "./upstream-socket.ts";
@@ -19,14 +27,30 @@ interface HostPools {
 	readonly pools: Map<string, UpstreamPool>;
 }
 
+type PoolProtocol = "http1" | "http2" | "auto";
+
+const poolKeys: Readonly<Record<PoolProtocol, Readonly<Record<"default" | "high", string>>>> = {
+	http1: { default: "http1 default", high: "http1 high" },
+	http2: { default: "http2 default", high: "http2 high" },
+	auto: { default: "auto default", high: "auto high" },
+};
+
+/** What a pool offers by ALPN when the TLS configuration names nothing. */
+const alpnOf: Readonly<Record<PoolProtocol, readonly string[]>> = {
+	http1: ["http/1.1"],
+	http2: ["h2"],
+	auto: ["h2", "http/1.1"],
+};
+
 /** A cluster with the connections to its hosts and the statistics of its answers. */
-export class UpstreamCluster {
+export class UpstreamCluster implements NegotiatedPools {
 	readonly cluster: Cluster;
 	readonly #context: UpstreamContext;
 	readonly #stopHosts: () => void;
 	readonly #stopCloses: () => void;
 	readonly #stopDrains: () => void;
-	#codecStats: Http1CodecStats | undefined;
+	#http1Stats: Http1CodecStats | undefined;
+	#http2Stats: Http2CodecStats | undefined;
 
 	constructor(context: UpstreamContext, cluster: Cluster) {
 		this.cluster = cluster;
@@ -52,22 +76,65 @@ export class UpstreamCluster {
 		return withoutPort(named ?? request.authority);
 	}
 
-	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request. */
-	poolFor(host: Host, priority: "default" | "high", serverName: string | undefined): UpstreamPool {
+	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request; `downstreamProtocol` is what the
+	 *  client speaks. */
+	poolFor(
+		host: Host,
+		priority: "default" | "high",
+		serverName: string | undefined,
+		downstreamProtocol: string,
+	): UpstreamPool {
 		host.pools ??= { pools: new Map() } satisfies HostPools;
-		const { pools } = host.pools as HostPools;
-		const key = serverName === undefined ? priority : `${priority} ${serverName}`;
-		const pool = pools.get(key);
+		const slot = host.pools as HostPools;
+		const protocol = this.#protocolFor(downstreamProtocol);
+		const key = serverName === undefined ? poolKeys[protocol][priority] : `${protocol} ${priority} ${serverName}`;
+		const pool = slot.pools.get(key);
 		if (pool !== undefined) return pool;
-		// Shown from the first use on, as in Envoy.
-		this.#codecStats ??= createHttp1CodecStats(this.cluster.statsScope.scope("http1"));
-		const options = this.#socketOptions(host, serverName, false);
-		const created = new Http1Pool(this.#context, this.cluster, host, this.cluster.resources(priority), options);
-		pools.set(key, created);
+		const created = this.#createPool(protocol, {
+			context: this.#context,
+			cluster: this.cluster,
+			host,
+			resources: this.cluster.resources(priority),
+			socketOptions: this.#socketOptions(host, serverName, false, alpnOf[protocol]),
+		});
+		slot.pools.set(key, created);
 		return created;
 	}
 
-	#socketOptions(host: Host, serverName: string | undefined, allowHalfOpen: boolean): UpstreamSocketOptions {
+	#protocolFor(downstreamProtocol: string): PoolProtocol {
+		const { protocol } = this.cluster.config.http;
+		if (protocol !== "downstream") return protocol;
+		return downstreamProtocol === "HTTP/2" ? "http2" : "http1";
+	}
+
+	#createPool(protocol: PoolProtocol, parts: PoolParts): UpstreamPool {
+		switch (protocol) {
+			case "http1":
+				return this.createHttp1(parts);
+			case "http2":
+				return this.createHttp2(parts);
+			default:
+				return new NegotiatingPool(parts, this);
+		}
+	}
+
+	createHttp1(parts: PoolParts): Http1Pool {
+		// Shown from the first use on, as in Envoy.
+		this.#http1Stats ??= createHttp1CodecStats(this.cluster.statsScope.scope("http1"));
+		return new Http1Pool(parts);
+	}
+
+	createHttp2(parts: PoolParts): Http2Pool {
+		this.#http2Stats ??= createHttp2CodecStats(this.cluster.statsScope.scope("http2"));
+		return new Http2Pool(parts, this.#http2Stats);
+	}
+
+	#socketOptions(
+		host: Host,
+		serverName: string | undefined,
+		allowHalfOpen: boolean,
+		alpnFallback: readonly string[],
+	): UpstreamSocketOptions {
 		const { config } = this.cluster;
 		return {
 			tls: this.#context.upstreamTlsOf(this.cluster, host),
@@ -75,6 +142,7 @@ export class UpstreamCluster {
 			bindAddress: config.bindAddress,
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
+			alpnFallback,
 		};
 	}
 
@@ -85,7 +153,7 @@ export class UpstreamCluster {
 			this.cluster.stats.upstream_cx_overflow.value++;
 			return undefined;
 		}
-		const options = this.#socketOptions(host, undefined, true);
+		const options = this.#socketOptions(host, undefined, true, []);
 		return new RawConnection(this.#context, this.cluster, host, options, owner, () => resources.releaseConnection());
 	}
 

@@ -30,6 +30,14 @@ export interface UpstreamSocketOptions {
 	readonly bindAddress: string | undefined;
 	readonly keepalive: TcpKeepalive | undefined;
 	readonly allowHalfOpen: boolean;
+	/** Offered by ALPN when the TLS configuration names nothing. */
+	readonly alpnFallback: readonly string[];
+}
+
+/** A socket whose connection (and handshake) is made, on its way to its owner. */
+export interface OpenedSocket {
+	readonly socket: Socket;
+	readonly connectionId: number;
 }
 
 /** Opens a socket to `host`; everything else is told to `owner`. */
@@ -56,7 +64,11 @@ export function openUpstreamSocket(host: Host, options: UpstreamSocketOptions, o
 	const socket =
 		options.tls === undefined
 			? connect({ ...target, allowHalfOpen: options.allowHalfOpen, onread })
-			: options.tls.connect({ ...target, onread } as unknown as ConnectionOptions, options.serverName);
+			: options.tls.connect(
+					{ ...target, onread } as unknown as ConnectionOptions,
+					options.serverName,
+					options.alpnFallback,
+				);
 	let failure: Error | undefined;
 	socket.on("error", (error) => {
 		failure ??= error;

@@ -1,5 +1,5 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import { type Clock, DeadlineQueue, type Log, type Random } from "../../core/index.ts";
+import { type Clock, DeadlineQueue, type Log, type Random, TurnQueue } from "../../core/index.ts";
 import { createRouteTable, type RouteTable } from "../../engine/router/index.ts";
 import type { Runtime } from "../../engine/runtime/index.ts";
 import type { AccessLogs, MetricsRegistry, StatsScope } from "../../telemetry/index.ts";
@@ -42,6 +42,7 @@ export interface DataPath {
 export function createDataPath(parts: DataPathParts): DataPath {
 	const { clock, clusters, stats } = parts;
 	const deadlines = new DeadlineQueue(clock);
+	const turns = new TurnQueue();
 	const upstreams = new Map<Cluster, UpstreamCluster>();
 	const tables = new Map<string, RouteTable>();
 	/** TLS sides by the socket configuration they were made from, so that hosts of one cluster share sessions. */
@@ -60,6 +61,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const context: DataPathContext = {
 		clock,
 		deadlines,
+		turns,
 		random: parts.random,
 		log: parts.log,
 		stats,

@@ -44,6 +44,7 @@ export {
 	type RouterStats,
 	type TracingStats,
 } from "./http-connection-manager-stats.ts";
+export { countHttp2Fault } from "./http2-faults.ts";
 export {
 	createListenerConnectionStats,
 	createListenerStats,

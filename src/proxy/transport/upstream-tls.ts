@@ -11,9 +11,9 @@ import { verifyHandshake } from "./verify-handshake.ts";
 
 /** The TLS side of a cluster's connections. */
 export interface UpstreamTls {
-	/** Opens a connection and shakes hands; `serverName` is sent when the configuration names none. The socket is destroyed
-	 *  with an error that says why when the peer is refused. */
-	connect(options: ConnectionOptions, serverName: string | undefined): TLSSocket;
+	/** Opens a connection and shakes hands; `serverName` is sent and `alpnFallback` offered when the configuration names none. The
+	 *  socket is destroyed with an error that says why when the peer is refused. */
+	connect(options: ConnectionOptions, serverName: string | undefined, alpnFallback?: readonly string[]): TLSSocket;
 	/** Calls back once, when the peer has passed every check. */
 	onReady(socket: Socket, callback: () => void): void;
 	/** What the handshake of a ready socket agreed on. */
@@ -37,7 +37,12 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 	/** The newest session of each server name, for the context it was made with. */
 	const tickets = new Map<string, Ticket>();
 
-	function connectSocket(options: ConnectionOptions, serverName: string | undefined): TLSSocket {
+	function connectSocket(
+		options: ConnectionOptions,
+		serverName: string | undefined,
+		alpnFallback: readonly string[] = [],
+	): TLSSocket {
+		const alpn = config.alpnProtocols.length > 0 ? config.alpnProtocols : alpnFallback;
 		const material = source.get();
 		if (material === undefined) stats.socketFactory.upstream_context_secrets_not_ready.value++;
 		const name = config.sni !== "" ? config.sni : config.autoHostSni ? (serverName ?? "") : "";
@@ -50,7 +55,7 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 			servername: /^[\d.]+$|:/.test(name) ? "" : name,
 			rejectUnauthorized: false,
 			checkServerIdentity: () => undefined,
-			...(config.alpnProtocols.length > 0 ? { ALPNProtocols: [...config.alpnProtocols] } : {}),
+			...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
 			...(ticket === undefined ? {} : { session: ticket.session }),
 		});
 		if (material === undefined) {

@@ -9,6 +9,8 @@ export const resetOutcomes: Readonly<Record<ResetReason, { readonly status: numb
 	"connection termination": { status: 503, flag: ResponseFlag.upstreamConnectionTermination },
 	"local reset": { status: 503, flag: ResponseFlag.localReset },
 	"remote reset": { status: 503, flag: ResponseFlag.upstreamRemoteReset },
+	"remote refused stream reset": { status: 503, flag: ResponseFlag.upstreamRemoteReset },
+	"remote error with CONNECT request": { status: 503, flag: ResponseFlag.upstreamRemoteReset },
 	overflow: { status: 503, flag: ResponseFlag.upstreamOverflow },
 	"protocol error": { status: 502, flag: ResponseFlag.upstreamProtocolError },
 };

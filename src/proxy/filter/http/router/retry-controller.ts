@@ -54,6 +54,8 @@ const resets: Readonly<Record<ResetReason, AttemptReset>> = {
 	"connection termination": "reset",
 	"local reset": "reset",
 	"remote reset": "reset",
+	"remote refused stream reset": "refused-stream",
+	"remote error with CONNECT request": "reset",
 	"protocol error": "reset",
 };
 

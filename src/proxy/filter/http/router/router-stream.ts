@@ -334,6 +334,7 @@ export class RouterStream {
 		if (action.mirrorPolicies.length > 0) {
 			const terms = {
 				hasLength: this.#hasLength,
+				protocol: record.protocol,
 				endStream,
 				timeoutMs: this.#timeouts.globalMs,
 				bufferLimitBytes: limit,
@@ -366,7 +367,11 @@ export class RouterStream {
 		const isTunnel = request.upgrade === "CONNECT" && upgrades.get("connect")?.connect !== undefined;
 		const attempt = isTunnel
 			? new TunnelAttempt(this, host, upstream)
-			: new UpstreamAttempt(this, host, upstream.poolFor(host, priority, upstream.serverNameOf(request)));
+			: new UpstreamAttempt(
+					this,
+					host,
+					upstream.poolFor(host, priority, upstream.serverNameOf(request), record.protocol),
+				);
 		this.#attempt = attempt;
 		this.#retries?.noteHost(host);
 		record.attemptCount++;

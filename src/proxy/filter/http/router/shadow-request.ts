@@ -22,6 +22,8 @@ export interface ShadowOptions {
 	/** A head of its own. */
 	readonly request: PassRequestHead;
 	readonly hasLength: boolean;
+	/** What the client of the request speaks. */
+	readonly protocol: string;
 	/** Whether the head is the whole request. */
 	readonly endStream: boolean;
 	/** 0 for no bound. */
@@ -70,7 +72,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		}
 		this.#host = host;
 		if (timeoutMs > 0) this.#timer = context.clock.setTimer(timeoutMs, () => this.#onTimeout(), { unref: true });
-		this.#pool = upstream.poolFor(host, "default", upstream.serverNameOf(request));
+		this.#pool = upstream.poolFor(host, "default", upstream.serverNameOf(request), this.#options.protocol);
 		this.#pool.acquire(this);
 	}
 
@@ -163,7 +165,6 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 	}
 
 	onUpstreamReset(_reason: ResetReason): void {
-		this.#options.upstream.cluster.stats.upstream_rq_rx_reset.value++;
 		this.#end(503);
 	}
 

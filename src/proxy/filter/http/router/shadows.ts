@@ -8,6 +8,7 @@ import { ShadowRequest } from "./shadow-request.ts";
 /** What the shadows of a request have in common. */
 export interface ShadowTerms {
 	readonly hasLength: boolean;
+	readonly protocol: string;
 	readonly endStream: boolean;
 	readonly timeoutMs: number;
 	readonly bufferLimitBytes: number;

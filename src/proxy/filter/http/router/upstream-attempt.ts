@@ -89,7 +89,6 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 
 	onUpstreamReset(reason: ResetReason, detail: string): void {
 		this.finish();
-		this.pool.cluster.stats.upstream_rq_rx_reset.value++;
 		this.router.onAttemptFailed(this, reason, detail);
 	}
 
