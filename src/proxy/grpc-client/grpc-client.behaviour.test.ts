@@ -9,7 +9,7 @@ import {
 import { createClusterDeps } from "../../../test/support/cluster-deps.ts";
 import { eventually } from "../../../test/support/eventually.ts";
 import { startGrpcService } from "../../../test/support/grpc-service.ts";
-import { DeadlineQueue, systemClock } from "../../core/index.ts";
+import { DeadlineQueue, systemClock, TurnQueue } from "../../core/index.ts";
 import { createCluster } from "../cluster/index.ts";
 import { UpstreamCluster } from "../connection-pool/index.ts";
 import type { GrpcServiceConfig } from "../runtime-config/index.ts";
@@ -28,6 +28,7 @@ function start(t: TestContext, port: number, more: Partial<GrpcServiceConfig> = 
 	const context: GrpcContext = {
 		clock,
 		deadlines,
+		turns: new TurnQueue(),
 		nextConnectionId: () => ++id,
 		upstreamTlsOf: () => undefined,
 		getCluster: (name) => (name === "service" ? upstream : undefined),
