@@ -1,7 +1,10 @@
 /** Connections to the hosts of clusters: HTTP/1 keep-alive pools bounded by the circuit breakers, and raw sockets.
  *  Does not choose hosts (cluster) nor decide about retries (engine). */
+
+export type { HttpTunnelOptions } from "./http-tunnel.ts";
 export type { PoolContext } from "./pool-core.ts";
-export { RawConnection, type RawConnectionOwner } from "./raw-connection.ts";
+export { RawConnection } from "./raw-connection.ts";
+export type { RawStream, RawStreamOwner } from "./raw-stream.ts";
 export type { PoolFailure, ResetReason } from "./reset-reason.ts";
 export { UpstreamCluster, type UpstreamContext } from "./upstream-cluster.ts";
 export type {

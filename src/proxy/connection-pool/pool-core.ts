@@ -63,6 +63,10 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 		this.socketOptions = socketOptions;
 	}
 
+	get isSecure(): boolean {
+		return this.socketOptions.tls !== undefined;
+	}
+
 	get isEmpty(): boolean {
 		return this.all.size === 0 && this.pending.length === 0;
 	}

@@ -3,6 +3,7 @@ import type { DeadlineHolder, Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import type { PoolContext } from "./pool-core.ts";
+import type { RawStream, RawStreamOwner } from "./raw-stream.ts";
 import { formatSocketAddress } from "./socket-address.ts";
 import {
 	describeConnectFailure,
@@ -12,27 +13,16 @@ import {
 	type UpstreamSocketOwner,
 } from "./upstream-socket.ts";
 
-/** Who owns a raw upstream connection. Views are valid during the call. */
-export interface RawConnectionOwner {
-	onRawReady(connection: RawConnection): void;
-	onRawFailed(connection: RawConnection, detail: string): void;
-	onRawData(view: Buffer): void;
-	/** The upstream sent its end. */
-	onRawEnd(): void;
-	onRawClosed(): void;
-	onRawDrain(): void;
-}
-
 const never = Number.POSITIVE_INFINITY;
 
 /** A connection of its own to a host, whose bytes nobody parses: for TCP proxying and CONNECT tunnels. */
-export class RawConnection implements UpstreamSocketOwner, DeadlineHolder {
+export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHolder {
 	readonly id: number;
 	queuedFor: Millis = never;
 	readonly #context: PoolContext;
 	readonly #cluster: Cluster;
 	readonly #host: Host;
-	readonly #owner: RawConnectionOwner;
+	readonly #owner: RawStreamOwner;
 	readonly #options: UpstreamSocketOptions;
 	readonly #release: () => void;
 	readonly #socket: Socket;
@@ -45,7 +35,7 @@ export class RawConnection implements UpstreamSocketOwner, DeadlineHolder {
 		cluster: Cluster,
 		host: Host,
 		options: UpstreamSocketOptions,
-		owner: RawConnectionOwner,
+		owner: RawStreamOwner,
 		release: () => void,
 	) {
 		this.#context = context;

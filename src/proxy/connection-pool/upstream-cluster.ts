@@ -9,11 +9,13 @@ import {
 	type Http2CodecStats,
 } from "../stats/index.ts";
 import type { UpstreamTls } from "../transport/index.ts";
+import { HttpTunnel, type HttpTunnelOptions } from "./http-tunnel.ts";
 import { Http1Pool } from "./http1-pool.ts";
 import { Http2Pool } from "./http2-pool.ts";
 import { type NegotiatedPools, NegotiatingPool } from "./negotiating-pool.ts";
 import type { PoolContext, PoolParts } from "./pool-core.ts";
-import { RawConnection, type RawConnectionOwner } from "./raw-connection.ts";
+import { RawConnection } from "./raw-connection.ts";
+import type { RawStream, RawStreamOwner } from "./raw-stream.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
 import type { UpstreamSocketOptions } from "./upstream-socket.ts";
 
@@ -69,7 +71,7 @@ export class UpstreamCluster implements NegotiatedPools {
 	}
 
 	/** The SNI that depends on the request; undefined when it does not. */
-	serverNameOf(request: RequestHead): string | undefined {
+	serverNameOf(request: Pick<RequestHead, "authority" | "headers">): string | undefined {
 		const { autoSni, overrideAutoSniHeader } = this.cluster.config.http;
 		if (!autoSni) return undefined;
 		const named = overrideAutoSniHeader === "" ? undefined : getHeader(request.headers, overrideAutoSniHeader);
@@ -147,7 +149,7 @@ export class UpstreamCluster implements NegotiatedPools {
 	}
 
 	/** Opens a connection of the caller's own; undefined when the circuit breaker is full. */
-	openRaw(host: Host, owner: RawConnectionOwner): RawConnection | undefined {
+	openRaw(host: Host, owner: RawStreamOwner): RawConnection | undefined {
 		const resources = this.cluster.resources("default");
 		if (!resources.tryAcquireConnection()) {
 			this.cluster.stats.upstream_cx_overflow.value++;
@@ -155,6 +157,14 @@ export class UpstreamCluster implements NegotiatedPools {
 		}
 		const options = this.#socketOptions(host, undefined, true, []);
 		return new RawConnection(this.#context, this.cluster, host, options, owner, () => resources.releaseConnection());
+	}
+
+	/** Opens a byte stream within an HTTP request (CONNECT, or POST) on a connection of the host's pool: over HTTP/2 many share one. */
+	openTunnel(host: Host, options: HttpTunnelOptions, owner: RawStreamOwner): RawStream {
+		const pool = this.poolFor(host, "default", this.serverNameOf(options), "HTTP/1.1");
+		const tunnel = new HttpTunnel(pool, options, owner);
+		tunnel.start();
+		return tunnel;
 	}
 
 	/** Drains every connection. */

@@ -87,6 +87,8 @@ export interface PoolWaiter {
 export interface UpstreamPool {
 	readonly cluster: Cluster;
 	readonly host: Host;
+	/** Whether its connections are TLS. */
+	readonly isSecure: boolean;
 	/** Whether there is neither a connection nor a waiter. */
 	readonly isEmpty: boolean;
 	/** Gives `waiter` an exchange: at once when a connection has room for it, else as soon as one has. */

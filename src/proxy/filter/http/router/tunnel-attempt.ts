@@ -1,11 +1,6 @@
 import type { Millis } from "../../../../core/index.ts";
 import type { Host } from "../../../cluster/index.ts";
-import type {
-	AttemptConnection,
-	RawConnection,
-	RawConnectionOwner,
-	UpstreamCluster,
-} from "../../../connection-pool/index.ts";
+import type { AttemptConnection, RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { RouterStream } from "./router-stream.ts";
 
@@ -13,7 +8,7 @@ const never = Number.POSITIVE_INFINITY;
 const nothing = Buffer.alloc(0);
 
 /** A CONNECT that ends here: a connection of its own to the host, whose bytes are the tunnel's. */
-export class TunnelAttempt implements Attempt, RawConnectionOwner {
+export class TunnelAttempt implements Attempt, RawStreamOwner {
 	readonly host: Host;
 	connection: AttemptConnection | undefined;
 	responded = false;
@@ -23,7 +18,7 @@ export class TunnelAttempt implements Attempt, RawConnectionOwner {
 	tryIdleAt: Millis = never;
 	readonly #router: RouterStream;
 	readonly #upstream: UpstreamCluster;
-	#raw: RawConnection | undefined;
+	#raw: RawStream | undefined;
 
 	constructor(router: RouterStream, host: Host, upstream: UpstreamCluster) {
 		this.#router = router;
@@ -58,7 +53,7 @@ export class TunnelAttempt implements Attempt, RawConnectionOwner {
 		this.host.stats.rq_active.value--;
 	}
 
-	onRawReady(raw: RawConnection): void {
+	onRawReady(raw: RawStream): void {
 		this.connection = new TunnelConnection(raw);
 		this.responded = true;
 		const { stats } = this.#upstream.cluster;
@@ -69,7 +64,7 @@ export class TunnelAttempt implements Attempt, RawConnectionOwner {
 		this.#router.onTunnelReady(this, this.connection);
 	}
 
-	onRawFailed(_raw: RawConnection, detail: string): void {
+	onRawFailed(_raw: RawStream, detail: string): void {
 		this.isOver = true;
 		this.#router.onAttemptFailed(
 			this,
@@ -103,9 +98,9 @@ export class TunnelAttempt implements Attempt, RawConnectionOwner {
 /** A raw connection with the face of an HTTP one: bytes go as they are. */
 class TunnelConnection implements AttemptConnection {
 	readonly protocol: string = "";
-	readonly #raw: RawConnection;
+	readonly #raw: RawStream;
 
-	constructor(raw: RawConnection) {
+	constructor(raw: RawStream) {
 		this.#raw = raw;
 	}
 
@@ -117,15 +112,15 @@ class TunnelConnection implements AttemptConnection {
 		return this.#raw.bufferedBytes;
 	}
 
-	get localAddress(): RawConnection["localAddress"] {
+	get localAddress(): RawStream["localAddress"] {
 		return this.#raw.localAddress;
 	}
 
-	get remoteAddress(): RawConnection["remoteAddress"] {
+	get remoteAddress(): RawStream["remoteAddress"] {
 		return this.#raw.remoteAddress;
 	}
 
-	get tlsSession(): RawConnection["tlsSession"] {
+	get tlsSession(): RawStream["tlsSession"] {
 		return this.#raw.tlsSession;
 	}
 
