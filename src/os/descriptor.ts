@@ -1,0 +1,12 @@
+import type { Server, Socket } from "node:net";
+
+/** The part of Node's handles that names the descriptor; public API has no word for it. */
+interface Handle {
+	readonly fd: number;
+}
+
+/** The file descriptor of an open socket or server; undefined when it is closed. It stays Node's: never close it. */
+export function descriptorOf(socket: Socket | Server): number | undefined {
+	const handle = (socket as unknown as { readonly _handle?: Handle | null })._handle;
+	return handle === undefined || handle === null || handle.fd < 0 ? undefined : handle.fd;
+}
