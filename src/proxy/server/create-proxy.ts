@@ -3,7 +3,7 @@ import { type Clock, type Log, MeshError, type Problem, type Random, type Valida
 import type { FormatEnvironment } from "../../engine/format/index.ts";
 import { createAccessLogs, createMetricsRegistry, createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
-import { createClusterManager } from "../cluster/index.ts";
+import { type ClusterDeps, createClusterManager } from "../cluster/index.ts";
 import { createConfigSource } from "../config-source/index.ts";
 import { createFileWatcher } from "../file-watcher/index.ts";
 import { createListenerManager } from "../listener/index.ts";
@@ -101,7 +101,15 @@ export function createProxy(options: ProxyOptions): Proxy {
 	});
 	const files = createFileWatcher({ clock, log });
 	const secrets = createSecretStore({ files, log, environment: options.environment });
-	const clusters = createClusterManager({ clock, random, log, stats, secrets });
+	const clusters = createClusterManager({
+		clock,
+		random,
+		log,
+		stats,
+		secrets,
+		runtime,
+		...readLocalCluster(config),
+	});
 	const dataPath = createDataPath({
 		clock,
 		random,
@@ -213,6 +221,12 @@ export function createProxy(options: ProxyOptions): Proxy {
 	function countConnections(): number {
 		return listeners.listeners().reduce((sum, listener) => sum + listener.activeConnections, 0);
 	}
+}
+
+/** Where this proxy stands among its like, for zone-aware balancing. */
+function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
+	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
+	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
 }
 
 /** `server.state`. */
