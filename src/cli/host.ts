@@ -48,14 +48,41 @@ export interface ControlPlaneCommandOptions {
 export interface ProxyCommandOptions {
 	readonly configPath?: string;
 	readonly configYaml?: string;
-	readonly mode: "serve" | "validate";
+	readonly mode: "serve" | "validate" | "init_only";
 	readonly concurrency?: number;
 	readonly serviceNode?: string;
 	readonly serviceCluster?: string;
 	readonly serviceZone?: string;
 	readonly drainTimeSeconds: number;
-	readonly parentShutdownTimeSeconds?: number;
+	readonly drainStrategy: "gradual" | "immediate";
+	readonly parentShutdownTimeSeconds: number;
+	readonly restartEpoch: number;
+	readonly hotRestart: {
+		readonly enabled: boolean;
+		readonly baseId: number;
+		/** Takes a free base id in place of `baseId`. */
+		readonly isBaseIdDynamic: boolean;
+		/** Where the base id is written. */
+		readonly baseIdPath?: string;
+		/** A parent that is not there is no fault. */
+		readonly skipsMissingParent: boolean;
+	};
 	readonly logLevel: string;
+	/** `name:level,…`. */
+	readonly componentLogLevel?: string;
+	/** Envoy's pattern of a log line. */
+	readonly logFormat?: string;
+	/** The log goes to this file. */
+	readonly logPath?: string;
+	/** Where the address of the admin port is written. */
+	readonly adminAddressPath?: string;
+	readonly allowsUnknownStaticFields: boolean;
+	readonly refusesUnknownDynamicFields: boolean;
+	readonly ignoresUnknownDynamicFields: boolean;
+	readonly fileFlushIntervalMs: number;
+	readonly fileFlushMinSizeKb: number;
+	/** `name:value`. */
+	readonly statsTags: readonly string[];
 	/** Folder for what must outlive a restart: the last good configuration. */
 	readonly state?: string;
 }

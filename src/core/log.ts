@@ -27,8 +27,8 @@ export interface Log {
 export interface LogOptions {
 	/** Lowest level written; `info` by default. */
 	readonly level?: LogLevel;
-	/** `pretty` for a terminal, `json` for machines; `json` by default. */
-	readonly format?: "pretty" | "json";
+	/** `pretty` for a terminal, `json` for machines, else a pattern as Envoy's `--log-format` takes it; `json` by default. */
+	readonly format?: string;
 	/** Whether pretty lines are coloured; true by default. */
 	readonly colour?: boolean;
 	/** Where lines go, newline included. */
@@ -49,10 +49,15 @@ const colours: Record<LogLevel, string> = {
 export function createLog(options: LogOptions): Log {
 	const root = { level: options.level ?? "info" };
 	const clock = options.clock ?? systemClock;
-	const format = options.format !== "pretty" ? formatJson : options.colour === false ? formatPlain : formatPretty;
+	const format = chooseFormat(options);
 	return createChild(root, "", {}, (level, scope, event, fields) =>
 		options.write(format(new Date(clock.wall()), level, scope, event, fields)),
 	);
+}
+
+function chooseFormat({ colour, format }: LogOptions): typeof formatJson {
+	if (format === "pretty") return colour === false ? formatPlain : formatPretty;
+	return format === undefined || format === "json" ? formatJson : createPatternFormat(format);
 }
 
 /** A log that writes nothing, for tests and libraries. */
@@ -96,4 +101,42 @@ function formatPretty(time: Date, level: LogLevel, scope: string, event: string,
 		.map(([key, value]) => ` \x1b[90m${key}=\x1b[0m${typeof value === "string" ? value : JSON.stringify(value)}`)
 		.join("");
 	return `\x1b[90m${clockTime}\x1b[0m ${colours[level]}${level.padEnd(5)}\x1b[0m ${scope === "" ? "" : `${scope}: `}${event}${tail}\n`;
+}
+
+const shortLevels: Record<LogLevel, string> = { trace: "T", debug: "D", info: "I", warn: "W", error: "E", off: "O" };
+
+/** Patterns of Envoy's log lines (spdlog's): `%v` the message, `%l` `%L` the level, `%n` the scope, `%P` the process, and the time. */
+function createPatternFormat(pattern: string): typeof formatJson {
+	return (time, level, scope, event, fields) => {
+		const pad = (value: number, width = 2): string => String(value).padStart(width, "0");
+		const tail = Object.entries(fields)
+			.map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+			.join("");
+		const parts: Readonly<Record<string, () => string>> = {
+			v: () => event + tail,
+			_: () => JSON.stringify(event + tail).slice(1, -1),
+			j: () => JSON.stringify(event + tail).slice(1, -1),
+			l: () => (level === "warn" ? "warning" : level),
+			L: () => shortLevels[level],
+			n: () => scope,
+			P: () => String(process.pid),
+			t: () => String(process.pid),
+			Y: () => String(time.getFullYear()),
+			C: () => pad(time.getFullYear() % 100),
+			m: () => pad(time.getMonth() + 1),
+			d: () => pad(time.getDate()),
+			H: () => pad(time.getHours()),
+			M: () => pad(time.getMinutes()),
+			S: () => pad(time.getSeconds()),
+			e: () => pad(time.getMilliseconds(), 3),
+			f: () => `${pad(time.getMilliseconds(), 3)}000`,
+			F: () => `${pad(time.getMilliseconds(), 3)}000000`,
+			E: () => String(Math.floor(time.getTime() / 1000)),
+			T: () => `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`,
+			D: () => `${pad(time.getMonth() + 1)}/${pad(time.getDate())}/${pad(time.getFullYear() % 100)}`,
+			z: () => "+00:00",
+			"%": () => "%",
+		};
+		return `${pattern.replace(/%(?:-?\d+)?([A-Za-z%_@^$])/g, (_match, key: string) => parts[key]?.() ?? "")}\n`;
+	};
 }

@@ -19,8 +19,10 @@ export function allowsColour(): boolean {
 }
 
 /** Resolves with the first signal that asks this process to end. */
-export function waitForSignal(): Promise<NodeJS.Signals> {
+export function waitForSignal(
+	signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"],
+): Promise<NodeJS.Signals> {
 	const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
+	for (const signal of signals) process.once(signal, resolve);
 	return promise;
 }

@@ -1,38 +1,35 @@
-import { readFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
-import { create } from "@bufbuild/protobuf";
-import type { Bootstrap } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
-import { LocalitySchema, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { ProxyCommandOptions } from "../cli/index.ts";
-import { describeError, type LogLevel, MeshError, systemClock, systemRandom } from "../core/index.ts";
-import { createProxy, describeProblems, parseBootstrap, validateBootstrap } from "../proxy/index.ts";
+import { systemClock, systemRandom } from "../core/index.ts";
+import {
+	createProxy,
+	type Proxy as DataPlane,
+	describeProblems,
+	type ProxyFlags,
+	validateBootstrap,
+} from "../proxy/index.ts";
 import { readVersion } from "./host.ts";
-import { createProcessLog, waitForSignal } from "./process.ts";
-
-const logLevels: Readonly<Record<string, LogLevel>> = { warning: "warn", critical: "error" };
+import { waitForSignal } from "./process.ts";
+import { readBootstrap } from "./proxy-bootstrap.ts";
+import { createProxyLog } from "./proxy-log.ts";
 
 /** Runs `amime proxy` until a signal ends it; answers with the exit code. */
 export async function runProxy(options: ProxyCommandOptions): Promise<number> {
-	const bootstrap = readBootstrap(options);
-	if (options.mode === "validate") {
+	const { bootstrap, unknownFields } = readBootstrap(options);
+	if (options.mode !== "serve") {
 		const checked = validateBootstrap(bootstrap, process.env, hostname());
 		if (!checked.ok) throw describeProblems(checked.problems);
 		process.stdout.write(`configuration '${options.configPath ?? "--config-yaml"}' OK\n`);
 		return 0;
 	}
-	const ended = waitForSignal();
+	const ended = waitForSignal(["SIGINT", "SIGTERM"]);
 	const quit = Promise.withResolvers<void>();
-	const log = createProcessLog(logLevels[options.logLevel] ?? (options.logLevel as LogLevel));
+	const { log, reopen } = createProxyLog(options);
 	const proxy = createProxy({
 		bootstrap,
-		flags: {
-			concurrency: options.concurrency ?? 1,
-			configPath: options.configPath ?? "",
-			logLevel: options.logLevel,
-			drainTimeSeconds: options.drainTimeSeconds,
-			restartEpoch: 0,
-		},
+		flags: toFlags(options, unknownFields),
 		log,
 		clock: systemClock,
 		random: systemRandom,
@@ -44,11 +41,18 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		...(options.state === undefined ? {} : { stateFolder: options.state }),
 		onQuit: () => quit.resolve(),
 	});
+	// As Envoy: one asks for the logs to be opened anew after rotation, the other is no reason to end.
+	process.on("SIGUSR1", () => {
+		reopen();
+		proxy.reopenLogs();
+	});
+	process.on("SIGHUP", () => log.warn("SIGHUP is passed over, see --restart-epoch for how to restart"));
 	try {
 		const signal = ended.then(() => "ended" as const);
 		const started = await Promise.race([proxy.start().then(() => "started" as const), signal]);
 		// Under a supervisor: a restart is to be quick, also when this process is killed.
 		flushCompileCache();
+		if (started === "started") writeAdminAddress(options, proxy);
 		if (started === "started") await Promise.race([signal, quit.promise]);
 	} finally {
 		await proxy.close();
@@ -56,27 +60,28 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 	return 0;
 }
 
-function readBootstrap(options: ProxyCommandOptions): Bootstrap {
-	const { configPath, configYaml } = options;
-	const text = configPath === undefined ? (configYaml ?? "") : readText(configPath);
-	const parsed = parseBootstrap(text, configPath?.endsWith(".json") === true ? "json" : "yaml");
-	if (!parsed.ok) throw describeProblems(parsed.problems);
-	const bootstrap = parsed.value;
-	bootstrap.node ??= create(NodeSchema);
-	const { node } = bootstrap;
-	if (options.serviceNode !== undefined) node.id = options.serviceNode;
-	if (options.serviceCluster !== undefined) node.cluster = options.serviceCluster;
-	if (options.serviceZone !== undefined) {
-		node.locality ??= create(LocalitySchema);
-		node.locality.zone = options.serviceZone;
-	}
-	return bootstrap;
+function toFlags(options: ProxyCommandOptions, staticUnknownFields: number): ProxyFlags {
+	return {
+		concurrency: options.concurrency ?? 1,
+		configPath: options.configPath ?? "",
+		logLevel: options.logLevel,
+		drainTimeSeconds: options.drainTimeSeconds,
+		drainStrategy: options.drainStrategy,
+		parentShutdownTimeSeconds: options.parentShutdownTimeSeconds,
+		restartEpoch: options.restartEpoch,
+		staticUnknownFields,
+		accessLogFlushIntervalMs: options.fileFlushIntervalMs,
+		accessLogFlushBytes: options.fileFlushMinSizeKb * 1024,
+		rejectUnknownDynamicFields: options.refusesUnknownDynamicFields,
+		ignoreUnknownDynamicFields: options.ignoresUnknownDynamicFields,
+	};
 }
 
-function readText(path: string): string {
-	try {
-		return readFileSync(path, "utf8");
-	} catch (error) {
-		throw new MeshError("BOOTSTRAP_UNREADABLE", `cannot read the bootstrap ${path}: ${describeError(error)}`);
-	}
+function writeAdminAddress({ adminAddressPath }: ProxyCommandOptions, { adminAddress }: DataPlane): void {
+	if (adminAddressPath === undefined || adminAddress === undefined) return;
+	const text =
+		adminAddress.kind === "pipe"
+			? adminAddress.path
+			: `${adminAddress.address.includes(":") ? `[${adminAddress.address}]` : adminAddress.address}:${adminAddress.port}`;
+	writeFileSync(adminAddressPath, text);
 }

@@ -1,8 +1,9 @@
 /** The data plane: one proxy on an Envoy bootstrap. Knows no services and no control plane of ours; meets it on the wire.
  *  Spec: Envoy v3 configuration, xDS. */
-export { parseBootstrap } from "./bootstrap/index.ts";
+export { mergeBootstrap, parseBinaryBootstrap, parseBootstrap } from "./bootstrap/index.ts";
 export {
 	createProxy,
+	defaultProxyFlags,
 	describeProblems,
 	type Proxy,
 	type ProxyFlags,

@@ -38,8 +38,6 @@ export function createFakeAdminState(bootstrap: Readonly<Record<string, unknown>
 			serviceCluster: "",
 			serviceNode: "",
 			drainTimeSeconds: 600,
-			serviceZone: "",
-			hotRestartVersion: "disabled",
 			restartEpoch: 0,
 		}),
 		listeners: () => [],
@@ -51,6 +49,8 @@ export function createFakeAdminState(bootstrap: Readonly<Record<string, unknown>
 			accepted: () => [],
 			refused: () => [],
 			isWarming: () => false,
+			versionOf: () => "",
+			awaitedSecrets: () => [],
 		},
 		runtime: () => ({
 			layers: [
@@ -89,7 +89,6 @@ export function createAdminCluster(name: string, host: Partial<AdminHost> = {}):
 				weight: 1,
 				locality: { region: "r", zone: "z", subZone: "s" },
 				canary: false,
-				metadata: {},
 				priority: 0,
 				successRate: -1,
 				localOriginSuccessRate: -1,

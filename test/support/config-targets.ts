@@ -43,6 +43,7 @@ function ok<T>(value: unknown): Validated<T> {
 /** A listener with a transport socket gets the secret `default` from the cluster `sds`.
  *  A cluster with a negative connect timeout, and a listener or route configuration named `bad…`, are refused. */
 export const plainTranslators: Translators = {
+	rules: () => [],
 	cluster(message) {
 		const problems: Problem[] = [];
 		if ((message.connectTimeout?.seconds ?? 0n) < 0n) {

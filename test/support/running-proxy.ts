@@ -2,7 +2,13 @@ import { request } from "node:http";
 import { hostname } from "node:os";
 import type { TestContext } from "node:test";
 import { silentLog, systemClock, systemRandom } from "../../src/core/index.ts";
-import { createProxy, type Proxy as DataPlane, describeProblems, parseBootstrap } from "../../src/proxy/index.ts";
+import {
+	createProxy,
+	type Proxy as DataPlane,
+	defaultProxyFlags,
+	describeProblems,
+	parseBootstrap,
+} from "../../src/proxy/index.ts";
 
 /** A proxy of this process. */
 export interface RunningProxy {
@@ -81,7 +87,7 @@ export async function startProxyOn(t: Pick<TestContext, "after">, bootstrap: obj
 	if (!parsed.ok) throw describeProblems(parsed.problems);
 	const proxy = createProxy({
 		bootstrap: parsed.value,
-		flags: { concurrency: 1, configPath: "", logLevel: "off", drainTimeSeconds: 5, restartEpoch: 0 },
+		flags: { ...defaultProxyFlags, logLevel: "off", drainTimeSeconds: 5 },
 		log: silentLog,
 		clock: systemClock,
 		random: systemRandom,

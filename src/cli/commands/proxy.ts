@@ -10,14 +10,32 @@ const levels = ["trace", "debug", "info", "warning", "warn", "error", "critical"
 interface Flags {
 	readonly configPath?: string;
 	readonly configYaml?: string;
-	readonly mode: string;
+	readonly mode: ProxyCommandOptions["mode"];
 	readonly concurrency?: number;
 	readonly serviceNode?: string;
 	readonly serviceCluster?: string;
 	readonly serviceZone?: string;
 	readonly drainTimeS: number;
-	readonly parentShutdownTimeS?: number;
+	readonly drainStrategy: ProxyCommandOptions["drainStrategy"];
+	readonly parentShutdownTimeS: number;
+	readonly restartEpoch: number;
+	readonly baseId: number;
+	readonly baseIdPath?: string;
+	readonly useDynamicBaseId?: boolean;
+	readonly disableHotRestart?: boolean;
+	readonly skipHotRestartOnNoParent?: boolean;
 	readonly logLevel: string;
+	readonly componentLogLevel?: string;
+	readonly logFormat?: string;
+	readonly logPath?: string;
+	readonly adminAddressPath?: string;
+	readonly allowUnknownStaticFields?: boolean;
+	readonly allowUnknownFields?: boolean;
+	readonly rejectUnknownDynamicFields?: boolean;
+	readonly ignoreUnknownDynamicFields?: boolean;
+	readonly fileFlushIntervalMsec: number;
+	readonly fileFlushMinSizeKb: number;
+	readonly statsTag: readonly string[];
 	readonly state?: string;
 }
 
@@ -26,18 +44,48 @@ export function addProxyCommand(program: Command, context: CliContext): void {
 	const command = program
 		.command("proxy")
 		.description("run the proxy on an Envoy bootstrap file; takes Envoy's flags")
-		.option("-c, --config-path <file>", "bootstrap file, YAML or JSON")
+		.option("-c, --config-path <file>", "bootstrap file: YAML, JSON, or by its name .pb, .pb_text")
 		.option("--config-yaml <text>", "bootstrap as text, merged over the file")
 		.addOption(
-			createChoiceOption("--mode <mode>", "serve, or check the configuration and end", ["serve", "validate"], "serve"),
+			createChoiceOption(
+				"--mode <mode>",
+				"serve, or check the configuration and end",
+				["serve", "validate", "init_only"],
+				"serve",
+			),
 		)
-		.option("--concurrency <count>", "accepted for Envoy's sake: one event loop serves", parseCount)
+		.option("--concurrency <count>", "event loops that serve, each a thread when there are several", parseCount)
 		.option("--service-node <id>", "node id, over the one in the bootstrap")
 		.option("--service-cluster <name>", "node cluster, over the one in the bootstrap")
 		.option("--service-zone <name>", "zone of the node, over the one in the bootstrap")
-		.option("--drain-time-s <seconds>", "how long a listener that goes away drains", parseCount, 600)
-		.option("--parent-shutdown-time-s <seconds>", "accepted for Envoy's sake", parseCount)
+		.option("--drain-time-s <seconds>", "how long what goes away drains", parseCount, 600)
+		.addOption(
+			createChoiceOption(
+				"--drain-strategy <strategy>",
+				"let connections go over the drain time, or with their next response",
+				["gradual", "immediate"],
+				"gradual",
+			),
+		)
+		.option("--parent-shutdown-time-s <seconds>", "after a hot restart, when the old process ends", parseCount, 900)
+		.option("--restart-epoch <epoch>", "0, then one more with every hot restart", parseCount, 0)
+		.option("--base-id <id>", "tells proxies of one machine apart that hot restart", parseCount, 0)
+		.option("--use-dynamic-base-id", "take a base id that is free")
+		.option("--base-id-path <file>", "write the base id there")
+		.option("--disable-hot-restart", "be no parent and have none")
+		.option("--skip-hot-restart-on-no-parent", "start as epoch 0 would when there is no parent")
 		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", levels, "info"))
+		.option("--component-log-level <levels>", "levels of parts: name:level,name:level")
+		.option("--log-format <pattern>", "pattern of log lines, as Envoy's")
+		.option("--log-path <file>", "log to this file")
+		.option("--admin-address-path <file>", "write the admin port's address there")
+		.option("--allow-unknown-static-fields", "pass over fields of the bootstrap that nobody knows")
+		.addOption(new Option("--allow-unknown-fields", "the same").hideHelp())
+		.option("--reject-unknown-dynamic-fields", "refuse resources with fields that nobody knows")
+		.option("--ignore-unknown-dynamic-fields", "say nothing of such fields")
+		.option("--file-flush-interval-msec <ms>", "longest that access logs keep a line", parseCount, 10_000)
+		.option("--file-flush-min-size-kb <kb>", "size at which access logs are written at once", parseCount, 64)
+		.option("--stats-tag <tag>", "name:value, a tag of every statistic", collectText, [])
 		.option(
 			"--state <folder>",
 			"keep the last good configuration here, to serve from after a restart without control plane",
@@ -57,43 +105,56 @@ export function addProxyCommand(program: Command, context: CliContext): void {
 
 /** Flags of Envoy that change nothing here. */
 const harmlessFlags = [
-	"--base-id <id>",
-	"--base-id-path <file>",
-	"--use-dynamic-base-id",
-	"--restart-epoch <epoch>",
-	"--disable-hot-restart",
-	"--skip-hot-restart-on-no-parent",
 	"--skip-hot-restart-parent-stats",
 	"--enable-core-dump",
 	"--enable-mutex-tracing",
 	"--enable-fine-grain-logging",
 	"--cpuset-threads",
-	"--allow-unknown-static-fields",
-	"--reject-unknown-dynamic-fields",
-	"--ignore-unknown-dynamic-fields",
 	"--skip-deprecated-logs",
 	"--local-address-ip-version <version>",
-	"--log-format <format>",
 	"--log-format-escaped",
 	"--log-format-prefix-with-location <value>",
-	"--component-log-level <levels>",
-	"--file-flush-interval-msec <ms>",
-	"--file-flush-min-size-kb <kb>",
-	"--drain-strategy <strategy>",
 	"--bootstrap-version <version>",
 	"--socket-path <path>",
 	"--socket-mode <mode>",
-	"--stats-tag <tag>",
 	"--disable-extensions <names>",
-	"--log-path <file>",
 ];
 
+function collectText(text: string, before: readonly string[]): readonly string[] {
+	return [...before, text];
+}
+
 function toOptions(flags: Flags): ProxyCommandOptions {
-	const { drainTimeS, parentShutdownTimeS, mode, ...same } = flags;
+	const { configPath, configYaml, concurrency, serviceCluster, serviceNode, serviceZone, state } = flags;
+	const { adminAddressPath, baseIdPath, componentLogLevel, logFormat, logPath } = flags;
 	return {
-		...same,
-		mode: mode === "validate" ? "validate" : "serve",
-		drainTimeSeconds: drainTimeS,
-		...(parentShutdownTimeS === undefined ? {} : { parentShutdownTimeSeconds: parentShutdownTimeS }),
+		...dropUnset({ configPath, configYaml, concurrency, serviceCluster, serviceNode, serviceZone, state }),
+		...dropUnset({ adminAddressPath, componentLogLevel, logFormat, logPath }),
+		mode: flags.mode,
+		drainTimeSeconds: flags.drainTimeS,
+		drainStrategy: flags.drainStrategy,
+		parentShutdownTimeSeconds: flags.parentShutdownTimeS,
+		restartEpoch: flags.restartEpoch,
+		hotRestart: {
+			...dropUnset({ baseIdPath }),
+			enabled: flags.disableHotRestart !== true,
+			baseId: flags.baseId,
+			isBaseIdDynamic: flags.useDynamicBaseId === true,
+			skipsMissingParent: flags.skipHotRestartOnNoParent === true,
+		},
+		logLevel: flags.logLevel,
+		allowsUnknownStaticFields: flags.allowUnknownStaticFields === true || flags.allowUnknownFields === true,
+		refusesUnknownDynamicFields: flags.rejectUnknownDynamicFields === true,
+		ignoresUnknownDynamicFields: flags.ignoreUnknownDynamicFields === true,
+		fileFlushIntervalMs: flags.fileFlushIntervalMsec,
+		fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
+		statsTags: flags.statsTag,
+	};
+}
+
+/** Without what was not given. */
+function dropUnset<T extends Readonly<Record<string, unknown>>>(values: T): { [Key in keyof T]?: NonNullable<T[Key]> } {
+	return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+		[Key in keyof T]?: NonNullable<T[Key]>;
 	};
 }

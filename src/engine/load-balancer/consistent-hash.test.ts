@@ -7,7 +7,6 @@ import {
 	createBalancerContext,
 	createBalancerStats,
 	locality,
-	plainSurroundings,
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import { xxHash64 } from "../hash/index.ts";
@@ -41,7 +40,7 @@ function create(
 	hosts: readonly BalancedHost[],
 	stats: BalancerStats = createBalancerStats(),
 ): LoadBalancer {
-	const balancer = createLoadBalancer({ ...plainSurroundings, config, common: commonBalancer, stats });
+	const balancer = createLoadBalancer({ config, common: commonBalancer, subsets: undefined, stats });
 	balancer.setHosts([[locality(hosts)]], assignmentTerms);
 	return balancer;
 }

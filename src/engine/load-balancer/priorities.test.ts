@@ -7,7 +7,6 @@ import {
 	createBalancerContext,
 	createBalancerStats,
 	locality,
-	plainSurroundings,
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import { createLoadBalancer } from "./create-load-balancer.ts";
@@ -136,11 +135,11 @@ interface Setup {
 }
 
 function createSetup(
-	priorities: readonly (readonly { name: string; weight: number; hosts: readonly BalancedHost[] }[])[],
+	priorities: readonly (readonly { weight: number; hosts: readonly BalancedHost[] }[])[],
 	common: Partial<CommonBalancerConfig> = {},
 ): Setup {
 	const stats = createBalancerStats();
-	const options = { ...plainSurroundings, config: roundRobin, common: { ...commonBalancer, ...common }, stats };
+	const options = { config: roundRobin, common: { ...commonBalancer, ...common }, subsets: undefined, stats };
 	const balancer = createLoadBalancer(options);
 	balancer.setHosts(priorities, assignmentTerms);
 	const random = createSeededRandom(9);
@@ -180,7 +179,7 @@ test("in panic all hosts are used and counted, or none when traffic is to fail",
 	assert.equal(setup.shares(400).size, 4);
 	assert.equal(setup.stats.lb_healthy_panic.value, 400);
 	const failing = createSetup([[locality(hosts)]], {
-		zoneAware: { routingEnabledPercent: 100, minClusterSize: 6, failTrafficOnPanic: true, forceDirect: false },
+		zoneAware: { routingEnabledPercent: 100, minClusterSize: 6, failTrafficOnPanic: true },
 	});
 	assert.equal(failing.shares(10).size, 0);
 	const calm = createSetup([[locality(hosts)]], { healthyPanicThreshold: 0 });

@@ -20,12 +20,6 @@ interface Resolution<H extends BalancedHost> {
 	readonly selector: Selector | undefined;
 }
 
-/** The hosts of a subset by priority and locality. */
-interface Members<H extends BalancedHost> {
-	readonly isSingle: boolean;
-	readonly hosts: (H[] | undefined)[][];
-}
-
 const fallbackListKey = "fallback_list";
 
 /** Splits the hosts by values in their `envoy.lb` metadata; a request's criteria choose the subset, which has a balancer of its
@@ -58,12 +52,12 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 		for (const [key, members] of collected) {
 			let subset = this.#subsets.get(key);
 			if (subset === undefined) {
-				subset = members.isSingle ? new SingleHostBalancer() : this.#create();
+				subset = this.#create();
 				this.#subsets.set(key, subset);
 				this.#stats.lb_subsets_created.value++;
 				this.#stats.lb_subsets_active.value++;
 			}
-			subset.setHosts(this.#place(priorities, members.hosts), terms);
+			subset.setHosts(this.#place(priorities, members), terms);
 		}
 		for (const key of this.#subsets.keys()) {
 			if (collected.has(key)) continue;
@@ -134,11 +128,7 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 	#resolve(criteria: MetadataCriteria): Resolution<H> {
 		const known = this.#resolved.get(criteria);
 		if (known !== undefined) return known;
-		const given = Object.keys(criteria);
-		const reduced = this.#config.allowRedundantKeys
-			? this.#config.selectors.find((selector) => selector.keys.every((key) => given.includes(key)))?.keys
-			: undefined;
-		const keys = reduced ?? given.sort();
+		const keys = Object.keys(criteria).sort();
 		const values = keys.map((key) => describeValue(criteria[key]!));
 		const resolution = {
 			subset: this.#subsets.get(describeSubset(keys, values)),
@@ -149,31 +139,26 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 	}
 
 	/** The hosts of each subset, by priority and locality. */
-	#collect(priorities: readonly (readonly LocalityHosts<H>[])[]): Map<string, Members<H>> {
-		const collected = new Map<string, Members<H>>();
-		let duplicates = 0;
+	#collect(priorities: readonly (readonly LocalityHosts<H>[])[]): Map<string, (H[] | undefined)[][]> {
+		const collected = new Map<string, (H[] | undefined)[][]>();
 		for (const [priority, localities] of priorities.entries()) {
 			for (const [index, locality] of localities.entries()) {
 				for (const host of locality.hosts) {
 					for (const selector of this.#config.selectors) {
 						const labels = host.metadata["envoy.lb"];
 						for (const key of listSubsets(selector.keys, labels, this.#config.listAsAny)) {
-							const known = collected.get(key);
-							if (known?.isSingle === true) {
-								duplicates++;
-								continue;
-							}
-							const members = known ?? { isSingle: selector.singleHostPerSubset, hosts: [] };
+							let members = collected.get(key);
+							if (members !== undefined && selector.singleHostPerSubset) continue;
+							members ??= [];
 							collected.set(key, members);
-							members.hosts[priority] ??= [];
-							members.hosts[priority][index] ??= [];
-							members.hosts[priority][index].push(host);
+							members[priority] ??= [];
+							members[priority][index] ??= [];
+							members[priority][index].push(host);
 						}
 					}
 				}
 			}
 		}
-		this.#stats.lb_subsets_single_host_per_subset_duplicate.value = duplicates;
 		return collected;
 	}
 
@@ -184,7 +169,7 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 		return priorities.map((localities, priority) =>
 			localities.map((locality, index) => {
 				const hosts = members[priority]?.[index] ?? [];
-				return { name: locality.name, weight: this.#weightOf(locality, hosts.length), hosts };
+				return { weight: this.#weightOf(locality, hosts.length), hosts };
 			}),
 		);
 	}
@@ -201,7 +186,7 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 						: locality.hosts.filter((host) =>
 								meetsCriteria(criteria, host.metadata["envoy.lb"], this.#config.listAsAny),
 							);
-				return { name: locality.name, weight: this.#weightOf(locality, hosts.length), hosts };
+				return { weight: this.#weightOf(locality, hosts.length), hosts };
 			}),
 		);
 	}
@@ -210,22 +195,5 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 		if (!this.#config.scaleLocalityWeight || locality.weight === 0 || locality.hosts.length === 0)
 			return locality.weight;
 		return Math.max(1, Math.round((locality.weight * count) / locality.hosts.length));
-	}
-}
-
-/** A subset that is one host, whatever its health. */
-class SingleHostBalancer<H extends BalancedHost> implements LoadBalancer<H> {
-	#host: H | undefined;
-
-	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[]): void {
-		this.#host = priorities.flat().find(({ hosts }) => hosts.length > 0)?.hosts[0];
-	}
-
-	markChanged(): void {
-		// Its health does not matter.
-	}
-
-	choose(): H | undefined {
-		return this.#host;
 	}
 }

@@ -4,7 +4,6 @@ export { isInAnyCidr, isInCidr, parseAddress, parseCidr } from "./cidr.ts";
 export {
 	getQueryParameter,
 	getRequestHeader,
-	lookupMetadata,
 	matchHeaders,
 	matchHeaderValue,
 	matchMetadata,

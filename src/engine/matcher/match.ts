@@ -161,23 +161,14 @@ export function matchMetadata(
 	matcher: MetadataMatcher,
 	metadata: Metadata | ReadonlyMap<string, unknown> | undefined,
 ): boolean {
-	return matchValue(matcher.value, lookupMetadata(metadata, matcher.namespace, matcher.path)) !== matcher.invert;
-}
-
-/** The value at a path within a namespace; undefined when it is not there. */
-export function lookupMetadata(
-	metadata: Metadata | ReadonlyMap<string, unknown> | undefined,
-	namespace: string,
-	path: readonly string[],
-): JsonValue | undefined {
-	let value = lookUp(metadata, namespace);
-	for (const key of path) {
+	let value = lookUp(metadata, matcher.namespace);
+	for (const key of matcher.path) {
 		value =
 			typeof value === "object" && value !== null && !Array.isArray(value)
 				? (value as Record<string, JsonValue>)[key]
 				: undefined;
 	}
-	return value;
+	return matchValue(matcher.value, value) !== matcher.invert;
 }
 
 function lookUp(

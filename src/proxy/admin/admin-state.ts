@@ -36,9 +36,6 @@ export interface AdminServerInfo {
 	readonly logLevel: string;
 	readonly serviceCluster: string;
 	readonly serviceNode: string;
-	readonly serviceZone: string;
-	/** `disabled`, or the version that processes taking over from each other must agree on. */
-	readonly hotRestartVersion: string;
 	readonly drainTimeSeconds: number;
 	readonly restartEpoch: number;
 }
@@ -104,8 +101,6 @@ export interface AdminHost {
 	readonly weight: number;
 	readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
 	readonly canary: boolean;
-	/** By filter name. */
-	readonly metadata: Readonly<Record<string, unknown>>;
 	readonly priority: number;
 	/** Percent, -1 while unknown. */
 	readonly successRate: number;
@@ -147,6 +142,10 @@ export interface AdminConfig {
 	accepted(): readonly AdminResource[];
 	/** The newest refusals. */
 	refused(): readonly AdminRefusal[];
+	/** The version of the last update of a type that changed something; empty when it had none. */
+	versionOf(typeUrl: string): string;
+	/** Secrets that are subscribed to and have not come. */
+	awaitedSecrets(): readonly string[];
 	/** Whether a resource is received but not in use yet. */
 	isWarming(typeUrl: string, name: string): boolean;
 }
@@ -168,6 +167,8 @@ export interface AdminRefusal {
 	readonly version: string;
 	readonly problem: string;
 	readonly updatedAt: number;
+	/** The packed message that was refused; undefined when it could not be told apart. */
+	readonly value: Uint8Array | undefined;
 }
 
 /** The runtime's layers in order, with the values each sets. */

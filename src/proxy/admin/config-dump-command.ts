@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type DescMessage, fromBinary, toJson } from "@bufbuild/protobuf";
 import { BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
@@ -19,28 +20,19 @@ const typePrefix = "type.googleapis.com/envoy.admin.v3.";
 /** `/config_dump`: what the proxy runs on, secrets hidden. */
 export function dumpConfig(state: AdminState, request: AdminRequest): AdminResponse {
 	const nameFilter = readPattern(request.query, "name_regex");
-	if (nameFilter !== undefined && "problem" in nameFilter) {
-		const pattern = request.query.get("name_regex") ?? "";
-		return plain(`INVALID_ARGUMENT: Error while parsing name_regex from ${pattern}: ${nameFilter.problem}`, 400);
-	}
+	if (nameFilter !== undefined && "status" in nameFilter) return nameFilter;
 	const resource = request.query.get("resource") ?? "";
 	const mask = request.query.get("mask") ?? "";
 	const includeEds = request.query.has("include_eds");
 	let configs = listSections(state, includeEds).map((section) => redactSecrets(section) as Json);
 	if (nameFilter !== undefined) configs = configs.map((section) => filterByName(section, nameFilter));
 	if (resource !== "") {
-		if (resource === "bootstrap") {
-			return plain("bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field", 400);
-		}
 		const holder = configs.find((section) => resource in section && resource !== "@type");
 		if (holder === undefined && !sectionFields.has(resource)) return plain(`${resource} not found in config dump`, 404);
 		const found = holder?.[resource];
 		const elements = (Array.isArray(found) ? found : found === undefined ? [] : [found]) as Json[];
 		const type = elementTypes.get(resource);
 		configs = elements.map((element) => (type === undefined ? element : { "@type": typePrefix + type, ...element }));
-		if (mask !== "" && !isMaskOf(type, mask)) {
-			return plain(`FieldMask paths: "${mask}"\n could not be successfully used.`, 400);
-		}
 		if (mask !== "")
 			configs = configs.map((element) => applyMask(element, mask)).filter((element) => element !== undefined);
 	} else if (mask !== "") {
@@ -50,15 +42,8 @@ export function dumpConfig(state: AdminState, request: AdminRequest): AdminRespo
 	return json(configs.length === 0 ? {} : { configs });
 }
 
-/** Whether every path of the mask begins with a field of the message. */
-function isMaskOf(type: string | undefined, mask: string): boolean {
-	const schema = type === undefined ? undefined : apiRegistry.getMessage(`envoy.admin.v3.${type}`);
-	if (schema === undefined) return true;
-	return mask.split(",").every((path) => schema.fields.some(({ name }) => name === path.trim().split(".")[0]));
-}
-
 function plain(body: string, status: number): AdminResponse {
-	return { status, contentType: "text/plain", headers: [["x-content-type-options", "nosniff"]], body };
+	return { status, contentType: "text/plain", body };
 }
 
 /** The message type of the elements behind each field that `?resource=` takes. */
@@ -83,7 +68,7 @@ function listSections(state: AdminState, includeEds: boolean): Json[] {
 	const { config } = state;
 	return [
 		section("BootstrapConfigDump", {
-			bootstrap: describeBootstrap(state),
+			bootstrap: toJson(BootstrapSchema, config.bootstrap, jsonOptions),
 			last_updated: time(config.bootstrapUpdatedAt),
 		}),
 		clustersSection(config),
@@ -93,13 +78,6 @@ function listSections(state: AdminState, includeEds: boolean): Json[] {
 		routesSection(config),
 		secretsSection(config),
 	];
-}
-
-/** The bootstrap, whose node says which program it became. */
-function describeBootstrap({ config, serverInfo }: AdminState): Json {
-	const bootstrap = toJson(BootstrapSchema, config.bootstrap, jsonOptions) as Json;
-	const agent = { user_agent_name: "amime", user_agent_version: serverInfo().version };
-	return { ...bootstrap, node: { ...(bootstrap["node"] as Json | undefined), ...agent } };
 }
 
 function section(type: string, fields: Json): Json {
@@ -112,13 +90,13 @@ function section(type: string, fields: Json): Json {
 function clustersSection(config: AdminConfig): Json {
 	const dynamic = dynamicOf(config, typeUrlOf(ClusterSchema));
 	const toDynamic = (resource: AdminResource): Json => ({
-		version_info: resource.version,
+		...withVersion(resource.version),
 		cluster: unpack(ClusterSchema, resource),
 		last_updated: time(resource.updatedAt),
 	});
 	const isWarming = (resource: AdminResource): boolean => config.isWarming(resource.typeUrl, resource.name);
 	return section("ClustersConfigDump", {
-		version_info: newestVersion(dynamic),
+		version_info: config.versionOf(typeUrlOf(ClusterSchema)),
 		static_clusters: byName(config.bootstrap.staticResources?.clusters ?? []).map((cluster) => ({
 			cluster: typed(ClusterSchema, toJson(ClusterSchema, cluster, jsonOptions)),
 			last_updated: time(config.bootstrapUpdatedAt),
@@ -128,17 +106,13 @@ function clustersSection(config: AdminConfig): Json {
 	});
 }
 
-function byName<T extends { readonly name: string }>(messages: readonly T[]): T[] {
-	return [...messages].sort((left, right) => (left.name < right.name ? -1 : left.name > right.name ? 1 : 0));
-}
-
 function listenersSection(config: AdminConfig): Json {
 	const typeUrl = typeUrlOf(ListenerSchema);
 	const dynamic = dynamicOf(config, typeUrl);
 	const refused = config.refused().filter((refusal) => refusal.typeUrl === typeUrl);
 	const names = [...new Set([...dynamic, ...refused].map(({ name }) => name))];
 	return section("ListenersConfigDump", {
-		version_info: newestVersion(dynamic),
+		version_info: config.versionOf(typeUrl),
 		static_listeners: (config.bootstrap.staticResources?.listeners ?? []).map((listener) => ({
 			listener: typed(ListenerSchema, toJson(ListenerSchema, listener, jsonOptions)),
 			last_updated: time(config.bootstrapUpdatedAt),
@@ -147,7 +121,7 @@ function listenersSection(config: AdminConfig): Json {
 			const resource = dynamic.find((candidate) => candidate.name === name);
 			const refusal = refused.find((candidate) => candidate.name === name);
 			const state = resource && {
-				version_info: resource.version,
+				...withVersion(resource.version),
 				listener: unpack(ListenerSchema, resource),
 				last_updated: time(resource.updatedAt),
 			};
@@ -156,9 +130,9 @@ function listenersSection(config: AdminConfig): Json {
 				...(state && { [config.isWarming(typeUrl, name) ? "warming_state" : "active_state"]: state }),
 				...(refusal && {
 					error_state: {
+						...(refusal.value && { failed_configuration: unpackLoosely(ListenerSchema, refusal.value) }),
 						last_update_attempt: time(refusal.updatedAt),
 						details: refusal.problem,
-						version_info: refusal.version,
 					},
 				}),
 			};
@@ -168,16 +142,25 @@ function listenersSection(config: AdminConfig): Json {
 
 function routesSection(config: AdminConfig): Json {
 	return section("RoutesConfigDump", {
-		static_route_configs: findInlineRoutes(toJson(BootstrapSchema, config.bootstrap, jsonOptions)).map((route) => ({
-			route_config: typed(RouteConfigurationSchema, route),
-			last_updated: time(config.bootstrapUpdatedAt),
-		})),
+		static_route_configs: [
+			...inlineRoutes(toJson(BootstrapSchema, config.bootstrap, jsonOptions), config.bootstrapUpdatedAt),
+			...dynamicOf(config, typeUrlOf(ListenerSchema)).flatMap((listener) =>
+				inlineRoutes(unpack(ListenerSchema, listener), listener.updatedAt),
+			),
+		],
 		dynamic_route_configs: dynamicOf(config, typeUrlOf(RouteConfigurationSchema)).map((resource) => ({
-			version_info: resource.version,
+			...withVersion(resource.version),
 			route_config: unpack(RouteConfigurationSchema, resource),
 			last_updated: time(resource.updatedAt),
 		})),
 	});
+}
+
+function inlineRoutes(holder: unknown, updatedAt: number): Json[] {
+	return findInlineRoutes(holder).map((route) => ({
+		route_config: typed(RouteConfigurationSchema, route),
+		last_updated: time(updatedAt),
+	}));
 }
 
 function secretsSection(config: AdminConfig): Json {
@@ -189,11 +172,39 @@ function secretsSection(config: AdminConfig): Json {
 		})),
 		dynamic_active_secrets: dynamicOf(config, typeUrlOf(SecretSchema)).map((resource) => ({
 			name: resource.name,
-			version_info: resource.version,
+			...withVersion(resource.version),
 			last_updated: time(resource.updatedAt),
-			secret: unpack(SecretSchema, resource),
+			secret: withFileContents(unpack(SecretSchema, resource)),
+		})),
+		dynamic_warming_secrets: config.awaitedSecrets().map((name) => ({
+			name,
+			version_info: "uninitialized",
+			last_updated: time(config.bootstrapUpdatedAt),
+			secret: { "@type": typeUrlOf(SecretSchema), name },
 		})),
 	});
+}
+
+/** What files of a secret hold, as Envoy shows it: they were read when the secret came. */
+function withFileContents(secret: Json): Json {
+	return Object.fromEntries(
+		Object.entries(secret).map(([name, value]) => {
+			if (typeof value !== "object" || value === null || Array.isArray(value)) return [name, value];
+			const source = value as Json;
+			const { filename, ...rest } = source;
+			if (typeof filename !== "string") return [name, withFileContents(source)];
+			return [name, { ...rest, inline_bytes: readBase64(filename) }];
+		}),
+	);
+}
+
+function readBase64(path: string): string {
+	try {
+		return readFileSync(path, "base64");
+	} catch {
+		// It was there when the secret was taken.
+		return "";
+	}
 }
 
 function endpointsSection(clusters: readonly AdminCluster[]): Json {
@@ -233,7 +244,6 @@ function groupByLocality(cluster: AdminCluster): Json[] {
 				...(host.hostname === "" ? {} : { hostname: host.hostname }),
 			},
 			health_status: host.edsHealth,
-			...(Object.keys(host.metadata).length === 0 ? {} : { metadata: { filter_metadata: host.metadata } }),
 			load_balancing_weight: host.weight,
 		});
 	}
@@ -247,13 +257,23 @@ function dynamicOf(config: AdminConfig, typeUrl: string): AdminResource[] {
 		.sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
-function newestVersion(resources: readonly AdminResource[]): string {
-	return (
-		resources.reduce<AdminResource | undefined>(
-			(newest, resource) => (newest === undefined || resource.updatedAt > newest.updatedAt ? resource : newest),
-			undefined,
-		)?.version ?? ""
-	);
+/** In the order of their names, as Envoy keeps clusters. */
+function byName<T extends { readonly name: string }>(list: readonly T[]): T[] {
+	return [...list].sort((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+/** Without a field that says nothing, as protobuf leaves it out. */
+function withVersion(version: string): Json {
+	return version === "" ? {} : { version_info: version };
+}
+
+/** What was refused may be no message at all. */
+function unpackLoosely(schema: DescMessage, value: Uint8Array): Json | undefined {
+	try {
+		return typed(schema, toJson(schema, fromBinary(schema, value), jsonOptions));
+	} catch {
+		return undefined;
+	}
 }
 
 function unpack(schema: DescMessage, resource: AdminResource): Json {
@@ -281,11 +301,12 @@ const nameHolders = ["listener", "cluster", "route_config", "secret", "endpoint_
 
 /** Keeps the elements whose resource has a name in which the pattern is found. */
 function filterByName(sectionJson: Json, pattern: RegExp): Json {
-	const kept = Object.entries(sectionJson).map(([field, value]): [string, unknown] => [
-		field,
-		Array.isArray(value) ? value.filter((element: Json) => pattern.test(nameOf(element))) : value,
-	]);
-	return Object.fromEntries(kept.filter(([, value]) => !Array.isArray(value) || value.length > 0));
+	return Object.fromEntries(
+		Object.entries(sectionJson).map(([field, value]) => [
+			field,
+			Array.isArray(value) ? value.filter((element: Json) => pattern.test(nameOf(element))) : value,
+		]),
+	);
 }
 
 function nameOf(element: Json): string {

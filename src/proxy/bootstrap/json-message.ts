@@ -15,6 +15,13 @@ import { describeJsonType, parseScalar } from "./scalar.ts";
 /** A field's value in the form messages have it in memory. */
 type Slot = Record<string, unknown>;
 
+const unknownField = "unknown field of";
+
+/** Whether a problem is a field that the message does not have. */
+export function isUnknownField({ problem }: Problem): boolean {
+	return problem.startsWith(unknownField);
+}
+
 const wrappers = /^google\.protobuf\.(?:Bool|Bytes|Double|Float|Int32|Int64|String|UInt32|UInt64)Value$/;
 const customJson = new Set([
 	"google.protobuf.Duration",
@@ -48,7 +55,7 @@ function readFields(
 		const field = schema.fields.find((one) => one.name === key || one.jsonName === key);
 		const at = join(path, field?.name ?? key);
 		if (field === undefined) {
-			problems.push({ path: at, problem: `unknown field of ${schema.typeName}${suggest(schema, key)}` });
+			problems.push({ path: at, problem: `${unknownField} ${schema.typeName}${suggest(schema, key)}` });
 			continue;
 		}
 		if (value === null && field.message?.typeName !== "google.protobuf.Value") continue;

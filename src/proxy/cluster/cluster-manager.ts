@@ -53,6 +53,9 @@ export function createClusterManager(deps: ClusterDeps): ClusterManager {
 				if (isClosed || active.get(config.name) === cluster) return;
 				leave();
 				const before = active.get(config.name);
+				cluster.onHostsChanged(() => {
+					if (active.get(config.name) === cluster) stats.cluster_updated.value++;
+				});
 				if (before === undefined) stats.cluster_added.value++;
 				else stats.cluster_modified.value++;
 				active.set(config.name, cluster);

@@ -1,16 +1,6 @@
 import type { Timer } from "../../core/index.ts";
-import {
-	type BalancerContext,
-	createLoadBalancer,
-	HostLoad,
-	type LoadBalancer,
-	type LocalCluster,
-	type LocalityHosts,
-	PeakLatency,
-} from "../../engine/load-balancer/index.ts";
-import { emptyRuntime } from "../../engine/runtime/index.ts";
+import { type BalancerContext, createLoadBalancer, type LoadBalancer } from "../../engine/load-balancer/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig } from "../runtime-config/index.ts";
-import { createBalancerStats, createHashTableGauges } from "../stats/index.ts";
 import { type Cluster, HealthFlag, type Host } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 import { HealthChecker } from "./health-check/health-checker.ts";
@@ -29,18 +19,14 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	readonly #owned: (() => void)[] = [];
 	#staleTimer: Timer | undefined;
 
-	constructor(config: ClusterConfig, deps: ClusterDeps, localCluster?: LocalCluster) {
+	constructor(config: ClusterConfig, deps: ClusterDeps) {
 		super(config, deps, (host) => this.#onHealthChanged(host));
 		this.#table = new HostTable(config);
 		this.#balancer = createLoadBalancer<Host>({
 			config: config.balancer,
 			common: config.commonBalancer,
 			subsets: config.subsets,
-			overrides: config.overrides,
-			stats: createBalancerStats(this.stats, this.statsScope, config.subsets !== undefined),
-			runtime: deps.runtime ?? emptyRuntime,
-			localCluster,
-			tableGauges: createHashTableGauges(this.statsScope, config.balancer.kind),
+			stats: this.stats,
 		});
 		const check = config.healthChecks[0];
 		if (check !== undefined) {
@@ -59,28 +45,24 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		return this.#table.hosts;
 	}
 
-	/** The hosts that are used first, by locality. */
-	get firstPriority(): readonly LocalityHosts<Host>[] {
-		return this.#table.priorities[0] ?? [];
-	}
-
 	chooseHost(context: BalancerContext<Host>): Host | undefined {
 		return this.#balancer.choose(context, this.deps.random, this.deps.clock.now());
 	}
 
 	updateAssignment(assignment: AssignmentConfig): void {
 		if (this.isClosed) return;
+		const isFirst = this.assignment === undefined;
 		this.assignment = assignment;
 		this.dropShare = 1 - assignment.dropOverloads.reduce((kept, { fraction }) => kept * (1 - fraction), 1);
 		this.#watchAge(assignment);
-		const { added, removed, isChanged } = this.#table.apply(
+		const { added, removed, isChanged, changedPriorities } = this.#table.apply(
 			assignment,
 			(host) => this.#prepareHost(host),
 			(host) => this.#mayGo(host),
 		);
 		if (isChanged) this.#rebalance();
-		else this.stats.update_no_rebuild.value++;
-		this.#announce(added, removed);
+		else if (!isFirst) this.stats.update_no_rebuild.value++;
+		this.#announce(added, removed, changedPriorities);
 		this.tryWarm();
 	}
 
@@ -107,13 +89,13 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		super.close();
 	}
 
-	#announce(added: readonly Host[], removed: readonly Host[]): void {
+	#announce(added: readonly Host[], removed: readonly Host[], changedPriorities: number): void {
+		this.stats.membership_change.value += changedPriorities;
 		if (added.length === 0 && removed.length === 0) return;
 		for (const host of removed) {
 			this.outlierMonitor?.removeHost(host);
 			this.#checker?.removeHost(host);
 		}
-		this.stats.membership_change.value++;
 		this.announceHosts(added, removed);
 		if (this.config.commonBalancer.closeConnectionsOnHostSetChange) {
 			for (const host of this.#table.hosts) this.drainConnections(host);
@@ -128,11 +110,6 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	#prepareHost(host: Host): void {
 		this.outlierMonitor?.addHost(host);
-		const { balancer } = this.config;
-		if (balancer.kind === "client-side-weighted") host.load = new HostLoad(balancer);
-		if (balancer.kind === "peak-ewma") {
-			host.latency = new PeakLatency(balancer.decayMs, balancer.defaultRttMs, this.deps.clock.now());
-		}
 		if (this.#checker === undefined || host.healthCheck.disabled) {
 			if (host.health === "healthy") host.healthySince = this.deps.clock.now();
 			return;
@@ -157,7 +134,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		const leaves = HealthFlag.pendingDynamicRemoval | HealthFlag.failedActiveHealthCheck;
 		if ((host.healthFlags & leaves) === leaves && this.#table.remove(host)) {
 			this.#rebalance();
-			this.#announce([], [host]);
+			this.#announce([], [host], 1);
 		} else if (isChanged) {
 			this.#onHealthChanged(host);
 		}

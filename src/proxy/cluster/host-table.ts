@@ -1,14 +1,7 @@
 import type { LocalityHosts } from "../../engine/load-balancer/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityConfig } from "../runtime-config/index.ts";
 import type { Host } from "./cluster.ts";
-import {
-	createHost,
-	formatHostAddress,
-	formatLocality,
-	isSameLocality,
-	selectTransportSocket,
-	updateHost,
-} from "./host.ts";
+import { createHost, formatHostAddress, isSameLocality, selectTransportSocket, updateHost } from "./host.ts";
 
 /** What an assignment changed. */
 export interface HostChanges {
@@ -16,6 +9,8 @@ export interface HostChanges {
 	readonly removed: readonly Host[];
 	/** Whether anything changed that balancing depends on. */
 	readonly isChanged: boolean;
+	/** In how many priorities hosts came or went. */
+	readonly changedPriorities: number;
 }
 
 interface Placed {
@@ -88,15 +83,13 @@ export class HostTable {
 		this.#shape = shape;
 		this.#byAddress = byAddress;
 		this.#hosts = [...byAddress.values()];
-		this.#priorities = Array.from(placed, (places) =>
-			(places ?? []).map(({ locality, hosts }) => ({
-				name: formatLocality(locality.locality),
-				weight: locality.weight,
-				hosts,
-			})),
+		const priorities = Array.from(placed, (places) =>
+			(places ?? []).map(({ locality, hosts }) => ({ weight: locality.weight, hosts })),
 		);
+		const changedPriorities = countChanged(this.#priorities, priorities);
+		this.#priorities = priorities;
 		for (const host of removed) host.removed = true;
-		return { added, removed, isChanged };
+		return { added, removed, isChanged, changedPriorities };
 	}
 
 	/** Takes one host out. @returns false when it is not there */
@@ -105,7 +98,7 @@ export class HostTable {
 		this.#byAddress.delete(host.address);
 		this.#hosts = [...this.#byAddress.values()];
 		this.#priorities = this.#priorities.map((localities) =>
-			localities.map((locality) => ({ ...locality, hosts: locality.hosts.filter((one) => one !== host) })),
+			localities.map(({ weight, hosts }) => ({ weight, hosts: hosts.filter((one) => one !== host) })),
 		);
 		this.#shape = "";
 		host.removed = true;
@@ -121,6 +114,19 @@ export class HostTable {
 		host.address = formatHostAddress(endpoint.address);
 		this.#byAddress.set(host.address, host);
 	}
+}
+
+type Priorities = readonly (readonly LocalityHosts<Host>[])[];
+
+/** In how many priorities there are other hosts than before. */
+function countChanged(before: Priorities, after: Priorities): number {
+	let count = 0;
+	for (let priority = 0; priority < Math.max(before.length, after.length); priority++) {
+		const old = new Set(before[priority]?.flatMap(({ hosts }) => hosts));
+		const now = new Set(after[priority]?.flatMap(({ hosts }) => hosts));
+		if (old.size !== now.size || [...now].some((host) => !old.has(host))) count++;
+	}
+	return count;
 }
 
 /** Localities of one name within a priority are one. */

@@ -32,11 +32,19 @@ export interface Clusters {
 	applyAssignments(update: ResourceUpdate, origin: ResourceOrigin): RefusedResource[];
 	/** Assignments that will not come: clusters stop to wait for them. */
 	missingAssignments(names: readonly string[]): void;
-	assignmentReferences(): Reference[];
+	assignmentReferences(): AssignmentReference[];
+	/** Whether there is one of that name, warming ones included. */
+	has(name: string): boolean;
 	secretReferences(): Reference[];
 	/** Calls back once no cluster warms; at once when none does. */
 	whenWarm(callback: () => void): void;
 	readonly warmingNames: readonly string[];
+}
+
+/** Endpoints that a cluster gets over EDS. */
+export interface AssignmentReference extends Reference {
+	/** Of the cluster that uses them. */
+	readonly statName: string;
 }
 
 interface WarmingCluster {
@@ -153,7 +161,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 				} else {
 					const problem = formatProblems(translated.problems);
 					refused.push({ name: resource.name, problem });
-					book.refuse(clusterType, resource.name, resource.version, problem);
+					book.refuse(clusterType, resource, problem);
 				}
 			}
 			for (const name of update.removed) if (!staticNames.has(name)) remove(name);
@@ -170,7 +178,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 				if (!translated.ok) {
 					const problem = formatProblems(translated.problems);
 					refused.push({ name: resource.name, problem });
-					book.refuse(endpointType, resource.name, resource.version, problem);
+					book.refuse(endpointType, resource, problem);
 					continue;
 				}
 				book.accept(endpointType, resource, origin, true);
@@ -189,6 +197,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 			for (const name of names) warmups.meet("assignment", name);
 		},
 		assignmentReferences: () => everyConfig().flatMap((config) => edsReference(config) ?? []),
+		has: (name) => active.has(name) || warming.has(name),
 		secretReferences: () => everyConfig().flatMap(listClusterSecrets),
 		whenWarm(callback) {
 			if (warming.size === 0) callback();
@@ -200,6 +209,6 @@ export function createClusters(deps: ClustersDeps): Clusters {
 	};
 }
 
-function edsReference({ discovery }: ClusterConfig): Reference | undefined {
-	return discovery.kind === "eds" ? { name: discovery.serviceName, source: discovery.source } : undefined;
+function edsReference({ discovery, statName }: ClusterConfig): AssignmentReference | undefined {
+	return discovery.kind === "eds" ? { name: discovery.serviceName, source: discovery.source, statName } : undefined;
 }

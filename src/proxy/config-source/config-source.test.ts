@@ -260,7 +260,7 @@ test("files of resources are followed when they are replaced; a broken one chang
 	replace("lds.json", JSON.stringify({ resources: [] }));
 	const path = (name: string) =>
 		({ kind: "path", path: join(folder, name), watchedDirectory: undefined, initialFetchTimeoutMs: 15_000 }) as const;
-	const { source, targets } = openSource(
+	const { source, targets, statOf } = openSource(
 		t,
 		makeBootstrapConfig(1, { cds: path("cds.yaml"), lds: path("lds.json"), ads: undefined }),
 	);
@@ -272,10 +272,15 @@ test("files of resources are followed when they are replaced; a broken one chang
 	await eventually(() =>
 		assert.deepEqual(targets.events, [...started, "cluster c: no assignment", "clusters removed: a"]),
 	);
-	// One that cannot be read takes nothing away.
-	replace("cds.yaml", `${yaml("d")}- "@type": ${clusterType}\n  nonsense: 1\n`);
-	await eventually(() => assert.equal(targets.events.at(-1), "cluster d: no assignment"));
-	assert.equal(targets.events.filter((event) => event.includes("removed")).length, 1);
+	// One that cannot be read takes nothing away, and nothing of it is used.
+	const before = targets.events.length;
+	replace("cds.yaml", `${yaml("d")}- "@type": ${clusterType}\n  name: 7\n  type: NONSENSE\n`);
+	await eventually(() => assert.equal(statOf("cluster_manager.cds.update_failure"), 1));
+	assert.equal(targets.events.length, before);
+	replace("cds.yaml", yaml("b", "d"));
+	await eventually(() =>
+		assert.deepEqual(targets.events.slice(before), ["cluster d: no assignment", "clusters removed: c"]),
+	);
 });
 
 test("a management server that the bootstrap does not have ends the start with one sentence", async (t) => {
@@ -323,6 +328,7 @@ function openSource(
 	const source = createConfigSource({
 		bootstrap,
 		translators: plainTranslators,
+		unknownFields: { refuse: false, onIgnored: () => undefined },
 		targets,
 		secrets,
 		files,

@@ -14,9 +14,12 @@ import type { FileWatcher } from "../file-watcher/index.ts";
 import type { BootstrapConfig, ConfigSourceConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { createClusters } from "./clusters.ts";
-import { createConfigEvents } from "./events.ts";
+import { createConfigEvents, type SubscriptionUse } from "./events.ts";
+import type { UnknownFields } from "./file-source.ts";
+import { isWholeType } from "./file-subscription.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
 import { createListeners } from "./listeners.ts";
+import type { Reference } from "./references.ts";
 import {
 	type AcceptedResource,
 	createResourceBook,
@@ -42,6 +45,8 @@ export interface ConfigSourceOptions {
 	readonly stats: StatsScope;
 	/** The version that management servers are told. */
 	readonly version: string;
+	/** What to do with fields in files that nobody knows. */
+	readonly unknownFields: UnknownFields;
 	/** Where the last good configuration is kept; it is not kept without. */
 	readonly stateFolder?: string;
 	/** How long a start waits for a management server before it uses what is kept; 2 000 by default. */
@@ -53,6 +58,8 @@ export interface ConfigSource {
 	/** Resolves when everything configured so far is warm and listens: the proxy is then live.
 	 *  @throws MeshError for what the bootstrap asks and cannot be done */
 	start(): Promise<void>;
+	/** Whether there is a cluster of that name, warming ones included. */
+	hasCluster(name: string): boolean;
 	/** What is accepted and what was refused last, for the admin port. */
 	describe(): ConfigSourceState;
 	close(): void;
@@ -64,6 +71,10 @@ export interface ConfigSourceState {
 	readonly warmingClusters: readonly string[];
 	readonly warmingListeners: readonly string[];
 	readonly isConnected: boolean;
+	/** Secrets that are subscribed to and have not come. */
+	readonly awaitedSecrets: readonly string[];
+	/** The version of the last update of a type that changed something. */
+	versionOf(typeUrl: string): string;
 }
 
 /** Creates the configuration of one proxy; nothing happens before `start`. */
@@ -79,6 +90,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	/** Names put to use from disk, until the server's first list of the type tells which of them are gone. */
 	const restored = new Map<string, Set<string>>();
 	const arrivals = createArrivals();
+	/** By type: the version of the last update that changed something. */
+	const versions = new Map<string, string>();
 
 	const routes = createRoutes({ target: targets.routes, translators, warmups, book, clock });
 	const clusters = createClusters({
@@ -112,6 +125,12 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		log,
 		apply,
 		missing,
+		findRuleProblems,
+		acceptedOf: (typeUrl) => book.acceptedOf(typeUrl),
+		fileRead(typeUrl, name, outcome) {
+			events.fileRead(typeUrl, name, outcome);
+			if (name === undefined) arrivals.arrived(typeUrl);
+		},
 		connectionChanged: (connected) => events.connectionChanged(connected),
 	});
 	const lastGood: LastGood | undefined =
@@ -130,11 +149,15 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		if (closed) return;
 		const routeReferences = listeners.routeReferences();
 		const secretReferences = [...clusters.secretReferences(), ...listeners.secretReferences()];
-		events.retain(
-			routeReferences,
-			secretReferences.map(({ name }) => name),
-		);
-		sources.want(endpointType, clusters.assignmentReferences());
+		const endpointReferences = clusters.assignmentReferences();
+		events.retain([
+			...routeReferences.map((reference) =>
+				useOf(routeType, reference, `http.${reference.statPrefix}.rds.${reference.name}`),
+			),
+			...endpointReferences.map((reference) => useOf(endpointType, reference, `cluster.${reference.statName}`)),
+			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${reference.name}`)),
+		]);
+		sources.want(endpointType, endpointReferences);
 		sources.want(secretType, secretReferences);
 		sources.want(routeType, routeReferences);
 		routes.keepOnly(new Set(routeReferences.map(({ name }) => name)));
@@ -144,8 +167,13 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		if (closed) return [];
 		const whole = origin === "server" ? withoutRestored(update) : update;
 		const began = clock.now();
+		const changes = book.changesOf(update.typeUrl);
+		const accepted = book.acceptedOf(update.typeUrl);
+		if (isWholeType(update.typeUrl)) book.forgetRefused(update.typeUrl);
 		const refused = await dispatch(whole, origin);
-		events.updated(whole, refused, clock.now() - began);
+		const isChange = book.acceptedOf(update.typeUrl) !== accepted;
+		if (origin !== "file") events.updated(whole, refused, { durationMs: clock.now() - began, isChange });
+		if (book.changesOf(update.typeUrl) !== changes) versions.set(update.typeUrl, update.version);
 		arrivals.arrived(update.typeUrl);
 		if (origin === "server") lastGood?.changed();
 		return refused;
@@ -183,7 +211,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	function applySecrets(update: ResourceUpdate, origin: ResourceOrigin): readonly RefusedResource[] {
 		const refused: RefusedResource[] = [];
 		for (const resource of update.added) {
-			const { name, value, version } = resource;
+			const { name, value } = resource;
 			const translated = translatePacked(SecretSchema, value, translators.secret);
 			const problems = translated.ok ? secrets.apply(translated.value) : translated.problems;
 			if (problems.length === 0) {
@@ -192,7 +220,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			} else {
 				const problem = formatProblems(problems);
 				refused.push({ name, problem });
-				book.refuse(secretType, name, version, problem);
+				book.refuse(secretType, resource, problem);
 			}
 		}
 		return refused;
@@ -201,12 +229,22 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	function missing(typeUrl: string, names: readonly string[]): void {
 		if (typeUrl === endpointType) clusters.missingAssignments(names);
 		else if (typeUrl === routeType) routes.missing(names);
+		else if (typeUrl === secretType) for (const name of names) warmups.meet("secret", name);
+	}
+
+	function findRuleProblems({ typeUrl, added }: ResourceUpdate): readonly RefusedResource[] {
+		return added.flatMap((resource) => {
+			const problems = translators.rules(typeUrl, resource.value);
+			if (problems.length === 0) return [];
+			const problem = formatProblems(problems);
+			return [{ name: resource.name, problem }];
+		});
 	}
 
 	/** Subscribes to all of a type and resolves when the first of it came, or the wait for it ended. */
 	async function fetch(typeUrl: string, source: ConfigSourceConfig | undefined): Promise<void> {
 		if (source === undefined) return;
-		events.subscribed(typeUrl);
+		events.subscribed(typeUrl, source.kind !== "path");
 		sources.wantAll(typeUrl, source);
 		const inTime = await arrivals.first(typeUrl, source.initialFetchTimeoutMs, clock);
 		if (inTime) return;
@@ -252,12 +290,21 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			await fetch(listenerType, bootstrap.lds);
 			await listeners.whenWarm();
 		},
+		hasCluster: (name) => clusters.has(name),
 		describe: () => ({
 			accepted: book.accepted(),
 			refused: book.refused(),
 			warmingClusters: clusters.warmingNames,
 			warmingListeners: listeners.warmingNames,
 			isConnected: sources.isConnected,
+			awaitedSecrets: [
+				...new Set(
+					[...clusters.secretReferences(), ...listeners.secretReferences()]
+						.map(({ name }) => name)
+						.filter((name) => !hasSecret(name)),
+				),
+			],
+			versionOf: (typeUrl) => versions.get(typeUrl) ?? "",
 		}),
 		close() {
 			closed = true;
@@ -269,6 +316,10 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			routes.close();
 		},
 	};
+}
+
+function useOf(typeUrl: string, { name, source }: Reference, scope: string): SubscriptionUse {
+	return { typeUrl, name, scope, fromServer: source.kind !== "path" };
 }
 
 /** Which types have come at all. */

@@ -2,41 +2,59 @@ import type { Clock } from "../../core/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
+	endpointType,
 	hashBytes,
 	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
 	routeType,
-	secretType,
 } from "../../xds/client/index.ts";
 import {
 	type ControlPlaneStats,
 	createClusterManagerStats,
 	createControlPlaneStats,
+	createEndpointSubscriptionStats,
 	createListenerManagerStats,
+	createReloadStats,
 	createRouteSubscriptionStats,
+	createSecretSubscriptionStats,
 	createSubscriptionStats,
+	type EmptyStats,
 	type ReloadStats,
 	type SubscriptionStats,
 } from "../stats/index.ts";
+import type { FileOutcome } from "./file-subscription.ts";
 
-/** A route configuration and the HTTP connection manager whose statistics it is counted under. */
-export interface RouteUse {
+/** A resource subscribed to by name, and the scope that its statistics are counted under: `http.<prefix>.rds.<name>`,
+ *  `cluster.<name>` for endpoints, `sds.<name>`. One resource may be used in several scopes. */
+export interface SubscriptionUse {
+	readonly typeUrl: string;
 	readonly name: string;
-	readonly statPrefix: string;
+	readonly scope: string;
+	/** Whether it comes from a server: asking is counted, and then every answer asks anew. */
+	readonly fromServer: boolean;
+}
+
+/** How an update went. */
+export interface UpdateResult {
+	readonly durationMs: number;
+	/** Whether anything in it was new. */
+	readonly isChange: boolean;
 }
 
 /** What happens to configuration, counted in one place under Envoy's names. */
 export interface ConfigEvents {
-	/** A type is subscribed to. */
-	subscribed(typeUrl: string): void;
-	/** An update was put to use, but for `refused`; it took `durationMs`. */
-	updated(update: ResourceUpdate, refused: readonly RefusedResource[], durationMs: number): void;
+	/** A type is subscribed to as a whole. */
+	subscribed(typeUrl: string, fromServer: boolean): void;
+	/** A file was read; `name` is undefined for files of all resources of the type. */
+	fileRead(typeUrl: string, name: string | undefined, outcome: FileOutcome): void;
+	/** An update of a server was put to use, but for `refused`. */
+	updated(update: ResourceUpdate, refused: readonly RefusedResource[], result: UpdateResult): void;
 	/** The first state of a type did not come in time. */
 	timedOut(typeUrl: string): void;
 	connectionChanged(connected: boolean): void;
-	/** Which route configurations and secrets are in use: statistics of others go. */
-	retain(routes: readonly RouteUse[], secrets: readonly string[]): void;
+	/** What is in use: statistics of others go. */
+	retain(uses: readonly SubscriptionUse[]): void;
 	/** Those included that wait for endpoints or secrets and are not built yet. */
 	clustersWarming(count: number): void;
 	listenersWarming(count: number): void;
@@ -52,57 +70,85 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 	/** Made when a type is subscribed to: what is not configured is not shown. */
 	const whole = new Map<string, SubscriptionStats>();
 	let controlPlane: ControlPlaneStats | undefined;
-	/** By dotted name. */
-	const routes = new Map<string, { readonly name: string; readonly scope: StatsScope; readonly stats: ReloadStats }>();
-	const secrets = new Map<string, { readonly scope: StatsScope; readonly stats: SubscriptionStats }>();
+	/** By scope. */
+	const named = new Map<
+		string,
+		{ readonly use: SubscriptionUse; readonly scope: StatsScope; readonly stats: SubscriptionStats }
+	>();
 
 	function statsOf(typeUrl: string, name: string): readonly SubscriptionStats[] {
-		if (typeUrl === routeType) {
-			return [...routes.values()].filter((route) => route.name === name).map(({ stats }) => stats);
-		}
-		const secret = typeUrl === secretType ? secrets.get(name) : undefined;
-		return secret === undefined ? [] : [secret.stats];
+		return [...named.values()]
+			.filter(({ use }) => use.typeUrl === typeUrl && use.name === name)
+			.map(({ stats }) => stats);
 	}
 
-	function accept(stats: SubscriptionStats, version: string, durationMs: number): void {
-		stats.update_attempt.value++;
+	function acceptVersion(stats: SubscriptionStats, version: string, durationMs: number): void {
 		stats.update_success.value++;
 		stats.update_time.value = clock.wall();
 		stats.version.value = Number.parseInt(hashBytes(version).slice(0, 13), 16);
 		stats.version_text.value = version;
 		stats.update_duration.record(durationMs);
-		if (!("config_reload" in stats)) return;
+	}
+
+	function accept(stats: SubscriptionStats, version: string, { durationMs, isChange }: UpdateResult): void {
+		acceptVersion(stats, version, durationMs);
+		if (!isChange || !("config_reload" in stats)) return;
 		const reload = stats as ReloadStats;
 		reload.config_reload.value++;
 		reload.config_reload_time_ms.value = clock.wall();
 	}
 
 	function refuse(stats: SubscriptionStats): void {
-		stats.update_attempt.value++;
 		stats.update_rejected.value++;
 	}
 
+	function countFile(stats: SubscriptionStats, outcome: FileOutcome): void {
+		stats.update_attempt.value++;
+		switch (outcome.kind) {
+			case "failed":
+				stats.update_failure.value++;
+				break;
+			case "rejected":
+				refuse(stats);
+				break;
+			case "empty":
+				if ("update_empty" in stats) (stats as SubscriptionStats & EmptyStats).update_empty.value++;
+				acceptVersion(stats, outcome.version, outcome.durationMs);
+				break;
+			case "accepted":
+				accept(stats, outcome.version, outcome);
+				break;
+		}
+	}
+
 	return {
-		subscribed(typeUrl) {
+		subscribed(typeUrl, fromServer) {
 			const scope = wholeScopes.get(typeUrl);
 			if (scope === undefined) return;
-			if (!whole.has(typeUrl)) whole.set(typeUrl, createSubscriptionStats(root.scope(scope)));
-			whole.get(typeUrl)!.update_attempt.value++;
+			const create = typeUrl === clusterType ? createReloadStats : createSubscriptionStats;
+			if (!whole.has(typeUrl)) whole.set(typeUrl, create(root.scope(scope)));
+			if (fromServer) whole.get(typeUrl)!.update_attempt.value++;
 		},
-		updated(update, refused, durationMs) {
+		updated(update, refused, result) {
 			const stats = whole.get(update.typeUrl);
 			if (stats !== undefined) {
+				stats.update_attempt.value++;
 				if (refused.length > 0) refuse(stats);
-				else accept(stats, update.version, durationMs);
+				else accept(stats, update.version, result);
 				return;
 			}
 			const refusedNames = new Set(refused.map(({ name }) => name));
 			for (const { name, version } of update.added) {
-				for (const named of statsOf(update.typeUrl, name)) {
-					if (refusedNames.has(name)) refuse(named);
-					else accept(named, version, durationMs);
+				for (const stats of statsOf(update.typeUrl, name)) {
+					stats.update_attempt.value++;
+					if (refusedNames.has(name)) refuse(stats);
+					else accept(stats, version, result);
 				}
 			}
+		},
+		fileRead(typeUrl, name, outcome) {
+			const stats = name === undefined ? [whole.get(typeUrl)] : statsOf(typeUrl, name);
+			for (const one of stats) if (one !== undefined) countFile(one, outcome);
 		},
 		timedOut(typeUrl) {
 			const stats = whole.get(typeUrl);
@@ -112,27 +158,19 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 			controlPlane ??= createControlPlaneStats(root.scope("control_plane"));
 			controlPlane.connected_state.value = connected ? 1 : 0;
 		},
-		retain(routeUses, secretNames) {
-			const wanted = new Map(routeUses.map((use) => [`http.${use.statPrefix}.rds.${use.name}`, use.name]));
-			for (const [key, route] of routes) {
-				if (wanted.has(key)) continue;
-				route.scope.close();
-				routes.delete(key);
+		retain(uses) {
+			const wanted = new Map(uses.map((use) => [use.scope, use]));
+			for (const [key, { scope, use }] of named) {
+				if (wanted.get(key)?.name === use.name) continue;
+				scope.close();
+				named.delete(key);
 			}
-			for (const [key, name] of wanted) {
-				if (routes.has(key)) continue;
-				const own = root.scope(key);
-				routes.set(key, { name, scope: own, stats: createRouteSubscriptionStats(own) });
-			}
-			for (const [name, secret] of secrets) {
-				if (secretNames.includes(name)) continue;
-				secret.scope.close();
-				secrets.delete(name);
-			}
-			for (const name of secretNames) {
-				if (secrets.has(name)) continue;
-				const own = root.scope(`sds.${name}`);
-				secrets.set(name, { scope: own, stats: createSubscriptionStats(own) });
+			for (const [key, use] of wanted) {
+				if (named.has(key)) continue;
+				const scope = root.scope(key);
+				const stats = createNamedStats(use.typeUrl, scope);
+				named.set(key, { use, scope, stats });
+				if (use.fromServer) stats.update_attempt.value++;
 			}
 		},
 		clustersWarming(count) {
@@ -142,4 +180,9 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 			listenerStats.total_listeners_warming.value = count;
 		},
 	};
+}
+
+function createNamedStats(typeUrl: string, scope: StatsScope): SubscriptionStats {
+	if (typeUrl === routeType) return createRouteSubscriptionStats(scope);
+	return typeUrl === endpointType ? createEndpointSubscriptionStats(scope) : createSecretSubscriptionStats(scope);
 }

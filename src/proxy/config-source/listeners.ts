@@ -6,7 +6,7 @@ import {
 	type RefusedResource,
 	type ResourceUpdate,
 } from "../../xds/client/index.ts";
-import type { ListenerConfig } from "../runtime-config/index.ts";
+import { type AddressConfig, differsInChainsOnly, type ListenerConfig } from "../runtime-config/index.ts";
 import type { ConfigEvents } from "./events.ts";
 import {
 	hasInlineKey,
@@ -122,11 +122,16 @@ export function createListeners(deps: ListenersDeps): Listeners {
 		if (warming.get(config.name) === entry) warming.delete(config.name);
 		if (problem !== undefined) {
 			log.error("listener could not be applied", { listener: config.name, problem });
-			if (resource !== undefined) book.refuse(listenerType, resource.name, resource.version, problem);
+			if (resource !== undefined) book.refuse(listenerType, resource, problem);
 			return;
 		}
+		const before = active.get(config.name);
 		active.set(config.name, config);
-		if (resource !== undefined) book.accept(listenerType, resource, origin, !hasInlineKey(config));
+		if (resource === undefined) return;
+		// A listener that changes in place goes on under the version that it was made with, as Envoy shows it.
+		const isInPlace = before !== undefined && differsInChainsOnly(before, config);
+		const version = isInPlace ? book.get(listenerType, resource.name)?.version : undefined;
+		book.accept(listenerType, { ...resource, version: version ?? resource.version }, origin, !hasInlineKey(config));
 	}
 
 	function settle(): void {
@@ -136,6 +141,19 @@ export function createListeners(deps: ListenersDeps): Listeners {
 		const callbacks = warmCallbacks;
 		warmCallbacks = [];
 		for (const callback of callbacks) callback();
+	}
+
+	/** Two listeners cannot have one address, unless it is port 0. */
+	function findTakenAddress(config: ListenerConfig, leaving: readonly string[]): string | undefined {
+		for (const other of everyConfig()) {
+			if (other.name === config.name || leaving.includes(other.name) || !other.bindToPort || !config.bindToPort)
+				continue;
+			const own = new Set(other.addresses.map(formatAddress));
+			const taken = config.addresses.map(formatAddress).find((address) => address !== undefined && own.has(address));
+			if (taken === undefined) continue;
+			return `error adding listener: '${config.name}' has duplicate address '${taken}' as existing listener`;
+		}
+		return undefined;
 	}
 
 	function everyConfig(): ListenerConfig[] {
@@ -160,11 +178,12 @@ export function createListeners(deps: ListenersDeps): Listeners {
 				const known = warming.get(resource.name)?.resource ?? book.get(listenerType, resource.name);
 				if (known !== undefined && Buffer.compare(known.value, resource.value) === 0) continue;
 				const translated = translatePacked(ListenerSchema, resource.value, translators.listener);
-				if (translated.ok) entries.push(warm(translated.value, resource, origin));
+				const taken = translated.ok ? findTakenAddress(translated.value, update.removed) : undefined;
+				if (translated.ok && taken === undefined) entries.push(warm(translated.value, resource, origin));
 				else {
-					const problem = formatProblems(translated.problems);
+					const problem = translated.ok ? taken! : formatProblems(translated.problems);
 					refused.push({ name: resource.name, problem });
-					book.refuse(listenerType, resource.name, resource.version, problem);
+					book.refuse(listenerType, resource, problem);
 				}
 			}
 			const removed = update.removed.filter((name) => !staticNames.has(name));
@@ -191,4 +210,11 @@ export function createListeners(deps: ListenersDeps): Listeners {
 			return [...warming.keys()];
 		},
 	};
+}
+
+/** Undefined for addresses that never collide. */
+function formatAddress(address: AddressConfig): string | undefined {
+	if (address.kind === "pipe") return address.path;
+	if (address.port === 0) return undefined;
+	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }

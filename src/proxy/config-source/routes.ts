@@ -57,7 +57,7 @@ export function createRoutes(deps: RoutesDeps): Routes {
 				} else {
 					const problem = formatProblems(translated.problems);
 					refused.push({ name: resource.name, problem });
-					book.refuse(routeType, resource.name, resource.version, problem);
+					book.refuse(routeType, resource, problem);
 				}
 			}
 			for (const name of names) known.add(name);

@@ -2,9 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Node, NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type Clock, describeError, type Log, MeshError, type Random } from "../../core/index.ts";
 import {
-	clusterType,
 	createXdsClient,
-	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
 	serviceOfType,
@@ -14,7 +12,8 @@ import {
 import type { FileWatcher } from "../file-watcher/index.ts";
 import type { ApiConfigSourceConfig, BootstrapConfig, ConfigSourceConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
-import { readResourceFile } from "./file-source.ts";
+import type { UnknownFields } from "./file-source.ts";
+import { type FileOutcome, type FileSubscription, followFile, type PathSource } from "./file-subscription.ts";
 import type { Reference } from "./references.ts";
 import type { ResourceOrigin } from "./resource-book.ts";
 import { resolveXdsTarget } from "./xds-target.ts";
@@ -30,6 +29,13 @@ export interface SourcesDeps {
 	readonly version: string;
 	apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<readonly RefusedResource[]>;
 	missing(typeUrl: string, names: readonly string[]): void;
+	readonly unknownFields: UnknownFields;
+	/** Goes up with everything that is accepted of a type. */
+	acceptedOf(typeUrl: string): number;
+	/** Resources that break their message's own rules. */
+	findRuleProblems(update: ResourceUpdate): readonly RefusedResource[];
+	/** A file was read, and what came of it; `name` is undefined for files of all resources. */
+	fileRead(typeUrl: string, name: string | undefined, outcome: FileOutcome): void;
 	/** The first answer of the aggregated stream came, or it ended. */
 	connectionChanged(connected: boolean): void;
 }
@@ -52,7 +58,8 @@ export function createSources(deps: SourcesDeps): Sources {
 	const { bootstrap } = deps;
 	const node = describeNode(bootstrap.node, deps.version);
 	const clients = new Map<string, XdsClient>();
-	const fileSources = new Map<string, FileSource>();
+	/** By type, then by name and path. */
+	const filesOfType = new Map<string, Map<string, FileSubscription>>();
 	/** Which clients a type was wanted from, to take subscriptions back. */
 	const clientsOfType = new Map<string, Set<string>>();
 
@@ -107,22 +114,37 @@ export function createSources(deps: SourcesDeps): Sources {
 		clientsOfType.set(typeUrl, new Set(wanted.keys()));
 	}
 
-	function followFile(typeUrl: string, source: Extract<ConfigSourceConfig, { kind: "path" }>): void {
-		const key = `${typeUrl} ${source.path}`;
-		if (!fileSources.has(key)) fileSources.set(key, openFileSource(typeUrl, source, deps));
+	/** Follows these files of a type and no others. */
+	function follow(
+		typeUrl: string,
+		wanted: ReadonlyMap<string, { name: string | undefined; source: PathSource }>,
+	): void {
+		const open = filesOfType.get(typeUrl) ?? new Map<string, FileSubscription>();
+		filesOfType.set(typeUrl, open);
+		for (const [key, subscription] of open) {
+			if (wanted.has(key)) continue;
+			subscription.close();
+			open.delete(key);
+		}
+		for (const [key, { name, source }] of wanted) {
+			if (!open.has(key)) open.set(key, followFile(typeUrl, name, source, { ...deps, now: () => deps.clock.now() }));
+		}
 	}
 
 	return {
 		wantAll(typeUrl, source) {
 			const server = clientOf(typeUrl, source);
-			if (server === undefined) followFile(typeUrl, source as Extract<ConfigSourceConfig, { kind: "path" }>);
-			else subscribe(typeUrl, new Map([[server.key, { client: server.client, names: "*" }]]));
+			if (server === undefined) {
+				const path = source as PathSource;
+				follow(typeUrl, new Map([[path.path, { name: undefined, source: path }]]));
+			} else subscribe(typeUrl, new Map([[server.key, { client: server.client, names: "*" }]]));
 		},
 		want(typeUrl, references) {
 			const wanted = new Map<string, { client: XdsClient; names: Set<string> }>();
+			const files = new Map<string, { name: string; source: PathSource }>();
 			for (const { name, source } of references) {
 				if (source.kind === "path") {
-					followFile(typeUrl, source);
+					files.set(`${name} ${source.path}`, { name, source });
 					continue;
 				}
 				try {
@@ -137,6 +159,7 @@ export function createSources(deps: SourcesDeps): Sources {
 				}
 			}
 			subscribe(typeUrl, wanted);
+			follow(typeUrl, files);
 		},
 		pause(typeUrl) {
 			const resumes = [...clients.values()].map((client) => client.pause(typeUrl));
@@ -149,7 +172,7 @@ export function createSources(deps: SourcesDeps): Sources {
 		},
 		close() {
 			for (const client of clients.values()) client.close();
-			for (const source of fileSources.values()) source.close();
+			for (const open of filesOfType.values()) for (const subscription of open.values()) subscription.close();
 		},
 	};
 }
@@ -161,46 +184,4 @@ function describeNode(node: Node, version: string): Node {
 		userAgentName: "amime",
 		userAgentVersionType: { case: "userAgentVersion", value: version },
 	});
-}
-
-interface FileSource {
-	close(): void;
-}
-
-/** One file of resources; what it holds replaces what it held. */
-function openFileSource(
-	typeUrl: string,
-	source: Extract<ConfigSourceConfig, { kind: "path" }>,
-	deps: SourcesDeps,
-): FileSource {
-	const { path, watchedDirectory } = source;
-	let names = new Set<string>();
-	let reading: Promise<void> = Promise.resolve();
-	let closed = false;
-
-	async function read(): Promise<void> {
-		if (closed) return;
-		const file = readResourceFile(path, typeUrl);
-		const present = new Set(file.resources.map(({ name }) => name));
-		const isWhole = typeUrl === clusterType || typeUrl === listenerType;
-		// A file that is broken as a whole, or in a resource whose name nobody knows, deletes nothing.
-		const removed = isWhole && file.broken.length === 0 ? [...names].filter((name) => !present.has(name)) : [];
-		const refused = await deps.apply({ typeUrl, version: file.version, added: file.resources, removed }, "file");
-		names = file.broken.length === 0 ? present : new Set([...names, ...present]);
-		const problems = [...file.broken, ...refused];
-		if (problems.length > 0) deps.log.error("file of resources has problems", { path, problems });
-		else deps.log.info("file of resources read", { path, resources: file.resources.length });
-	}
-
-	const enqueue = (): void => {
-		reading = reading.then(read);
-	};
-	const unwatch = deps.files.watch(path, watchedDirectory, enqueue);
-	enqueue();
-	return {
-		close() {
-			closed = true;
-			unwatch();
-		},
-	};
 }

@@ -15,6 +15,8 @@ export interface Translators {
 	cluster(message: Cluster): Validated<ClusterConfig>;
 	assignment(message: ClusterLoadAssignment): Validated<AssignmentConfig>;
 	secret(message: Secret): Validated<SecretConfig>;
+	/** What in a packed resource breaks the rules of its own message. */
+	rules(typeUrl: string, value: Uint8Array): readonly Problem[];
 }
 
 /** Unpacks and translates; bytes that are no such message are a problem like any other. */

@@ -1,5 +1,5 @@
-import { type FSWatcher, watch } from "node:fs";
-import { basename, dirname } from "node:path";
+import { type FSWatcher, lstatSync, watch } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { type Clock, describeError, type Log, type Timer } from "../../core/index.ts";
 
 export interface FileWatcherOptions {
@@ -31,7 +31,7 @@ export function createFileWatcher(options: FileWatcherOptions): FileWatcher {
 		try {
 			const entries = new Set<WatchedEntry>();
 			const watcher = watch(folder, { persistent: false }, (event, name) => {
-				if (event === "rename") for (const entry of entries) entry.onEvent(name ?? undefined);
+				for (const entry of entries) entry.onEvent(event, name ?? undefined);
 			});
 			watcher.on("error", (error) =>
 				log.warn("folder can no longer be watched", { folder, problem: describeError(error) }),
@@ -51,14 +51,25 @@ export function createFileWatcher(options: FileWatcherOptions): FileWatcher {
 			const opened = openFolder(folder);
 			if (opened === undefined) return () => undefined;
 			let pending: Timer | undefined;
+			/** Names that came by rename, creation or removal since the folder was last quiet. */
+			const moved = new Set<string>();
+			const settle = (): void => {
+				pending = undefined;
+				const names = [...moved];
+				moved.clear();
+				// What is gone was not moved here.
+				if (names.some((name) => isThere(join(folder, name)))) onReplaced();
+			};
 			const entry: WatchedEntry = {
-				onEvent(name) {
-					// Kubernetes swaps a link called `..data` beside the file, which is itself a link through it.
-					const concerned =
-						watchedDirectory !== undefined || name === undefined || name === basename(path) || name.startsWith("..");
-					if (!concerned) return;
+				onEvent(event, name) {
+					const own = watchedDirectory === undefined ? basename(path) : name;
+					if (name === undefined || name !== own) return;
+					// Created and then written, not moved: whoever writes in place may not be done.
+					if (event === "change") moved.delete(name);
+					else moved.add(name);
+					if (moved.size === 0) return;
 					pending?.cancel();
-					pending = options.clock.setTimer(settleMs, onReplaced, { unref: true });
+					pending = options.clock.setTimer(settleMs, settle, { unref: true });
 				},
 			};
 			opened.entries.add(entry);
@@ -77,6 +88,10 @@ export function createFileWatcher(options: FileWatcherOptions): FileWatcher {
 	};
 }
 
+function isThere(path: string): boolean {
+	return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 interface WatchedEntry {
-	onEvent(name: string | undefined): void;
+	onEvent(event: string, name: string | undefined): void;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { ConnectionFacts } from "../../engine/format/index.ts";
+import type { DrainDecision } from "../drain/index.ts";
 import type { DownstreamConnection, NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import type { FilterChainConfig } from "../runtime-config/index.ts";
 import type { DownstreamTls } from "../transport/index.ts";
@@ -66,8 +67,8 @@ export class FilterChain {
 		});
 	}
 
-	drain(): void {
-		this.#parts.terminal.drain();
+	drain(decision: DrainDecision): void {
+		this.#parts.terminal.drain(decision);
 	}
 
 	close(): void {

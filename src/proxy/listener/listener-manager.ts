@@ -1,6 +1,13 @@
 import { describeError } from "../../core/index.ts";
+import type { Gauge } from "../../telemetry/index.ts";
 import type { ListenerTarget, ResourceProblem } from "../config-source/index.ts";
-import type { AddressConfig, ListenerConfig } from "../runtime-config/index.ts";
+import type { DrainDecision } from "../drain/index.ts";
+import {
+	type AddressConfig,
+	countReplacedChains,
+	differsInChainsOnly,
+	type ListenerConfig,
+} from "../runtime-config/index.ts";
 import { createListenerManagerStats } from "../stats/index.ts";
 import { formatAddress, Listener, type ListenerDependencies } from "./listener.ts";
 
@@ -9,8 +16,8 @@ export interface ListenerManager extends ListenerTarget {
 	listeners(): readonly Listener[];
 	/** Asks open connections to end with their next response, and goes on accepting. */
 	announceDrain(): void;
-	/** Accepts nothing more; open connections end gracefully. */
-	drain(): void;
+	/** Accepts nothing more; open connections end gracefully, by the drain strategy unless `decision` says otherwise. */
+	drain(decision?: DrainDecision): void;
 	/** Ends everything. */
 	close(): void;
 }
@@ -25,27 +32,45 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 		stats.total_listeners_active.value = listeners.size;
 	};
 
-	/** Stops accepting at once and drops the listener when its connections ended or had their time. */
+	/** Counts in `gauge` what drains, for the drain time whether it has connections or not, as Envoy does. */
+	function countDraining(gauge: Gauge, count: number, onDrained: () => void = () => undefined): void {
+		if (count === 0) return;
+		gauge.value += count;
+		const drained = (): void => {
+			gauge.value -= count;
+			onDrained();
+		};
+		deps.clock.setTimer(deps.drainTimeMs, drained, { unref: true });
+	}
+
+	/** Stops accepting at once and drops the listener when its connections had their time. */
 	function retire(listener: Listener): void {
 		leaving.add(listener);
-		stats.total_listeners_draining.value = leaving.size;
 		listener.drain();
-		deps.clock.setTimer(
-			listener.activeConnections === 0 ? 0 : deps.drainTimeMs,
-			() => {
-				leaving.delete(listener);
-				stats.total_listeners_draining.value = leaving.size;
-				listener.close();
-			},
-			{ unref: true },
-		);
+		countDraining(stats.total_listeners_draining, 1, () => {
+			leaving.delete(listener);
+			listener.close();
+		});
+	}
+
+	/** A listener that keeps its sockets: only its chains change, or all of it does. */
+	function replace(existing: Listener, config: ListenerConfig): void {
+		const before = existing.config;
+		if (differsInChainsOnly(before, config)) {
+			stats.listener_in_place_updated.value++;
+			countDraining(stats.total_filter_chains_draining, countReplacedChains(before, config));
+		} else {
+			countDraining(stats.total_listeners_draining, 1);
+		}
+		existing.replace(config);
+		stats.listener_modified.value++;
+		stats.listener_create_success.value++;
 	}
 
 	async function apply(config: ListenerConfig): Promise<ResourceProblem | undefined> {
 		const existing = listeners.get(config.name);
 		if (existing !== undefined && hasSameAddresses(existing.config, config)) {
-			existing.replace(config);
-			stats.listener_modified.value++;
+			replace(existing, config);
 			return undefined;
 		}
 		const listener = new Listener(config, deps);
@@ -87,8 +112,8 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 		announceDrain() {
 			for (const listener of listeners.values()) listener.announceDrain();
 		},
-		drain() {
-			for (const listener of listeners.values()) listener.drain();
+		drain(decision) {
+			for (const listener of listeners.values()) listener.drain(decision);
 		},
 		close() {
 			for (const listener of [...listeners.values(), ...leaving]) listener.close();

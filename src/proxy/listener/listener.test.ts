@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { createTestPki } from "../../../test/support/pki.ts";
-import { silentLog, systemClock } from "../../core/index.ts";
+import { createSeededRandom, silentLog, systemClock } from "../../core/index.ts";
 import { createMetricsRegistry } from "../../telemetry/index.ts";
 import type { DownstreamConnection, NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
@@ -108,6 +108,8 @@ async function startListeners(
 		nextConnectionId: () => ++connections,
 		createChain: (chain) => ({ tls: undefined, gates: [], terminal: new NamingFilter(chain.name), ...parts(chain) }),
 		drainTimeMs: 10_000,
+		drainStrategy: "immediate",
+		random: createSeededRandom(1),
 	});
 	t.after(() => manager.close());
 	assert.deepEqual(await manager.applyListeners([config], []), []);

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
+import { type Clock, describeError, type Log, MeshError, type Random } from "../../core/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
+import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/index.ts";
 import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
 import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
 import {
@@ -25,6 +26,8 @@ export interface ListenerDependencies {
 	createChain(chain: FilterChainConfig, listener: ListenerConfig, stats: ListenerStats): FilterChainParts;
 	/** How long connections of replaced or removed chains may go on, milliseconds. */
 	readonly drainTimeMs: number;
+	readonly drainStrategy: DrainStrategy;
+	readonly random: Random;
 	/** Counts on top of the listener's own: connections of the whole process. */
 	onConnection?(open: boolean): void;
 }
@@ -44,8 +47,6 @@ export class Listener {
 	readonly #log: Log;
 	readonly #stats: ListenerStats;
 	#tlsInspector: TlsInspectorStats | undefined;
-	/** Where it listened before it stopped. */
-	#closedAddresses: readonly AddressConfig[] | undefined;
 	readonly #servers: { readonly server: Server; readonly address: AddressConfig }[] = [];
 	readonly #draining = new Set<Generation>();
 	#current: Generation;
@@ -63,7 +64,6 @@ export class Listener {
 
 	/** Where it really listens: the configured addresses with the ports that the system chose for 0. */
 	get boundAddresses(): readonly AddressConfig[] {
-		if (this.#closedAddresses !== undefined) return this.#closedAddresses;
 		return this.#servers.map(({ server, address }) => {
 			const bound = server.address();
 			return address.kind === "socket" && bound !== null && typeof bound === "object"
@@ -120,14 +120,15 @@ export class Listener {
 	}
 
 	/** Accepts nothing more; open connections drain. */
-	drain(): void {
+	drain(decision = this.#startDrain()): void {
 		this.#closeServers();
-		this.#drainGeneration(this.#current);
+		this.#drainGeneration(this.#current, decision);
 	}
 
-	/** Asks open connections to end with their next response, and goes on accepting. */
+	/** Asks open connections to end with one of their next responses, and goes on accepting. */
 	announceDrain(): void {
-		for (const chain of allChains(this.#current)) chain.drain();
+		const decision = this.#startDrain();
+		for (const chain of allChains(this.#current)) chain.drain(decision);
 	}
 
 	close(): void {
@@ -148,9 +149,13 @@ export class Listener {
 		return { config, chains, defaultChain, only };
 	}
 
-	#drainGeneration(generation: Generation): void {
-		for (const chain of allChains(generation)) chain.drain();
-		if (countConnections(generation) === 0) return;
+	#startDrain(): DrainDecision {
+		const { clock, drainStrategy, drainTimeMs, random } = this.#deps;
+		return startDrain(drainStrategy, drainTimeMs, clock, random);
+	}
+
+	#drainGeneration(generation: Generation, decision = this.#startDrain()): void {
+		for (const chain of allChains(generation)) chain.drain(decision);
 		this.#draining.add(generation);
 		this.#deps.clock.setTimer(
 			this.#deps.drainTimeMs,
@@ -163,7 +168,6 @@ export class Listener {
 	}
 
 	#closeServers(): void {
-		this.#closedAddresses ??= this.boundAddresses;
 		for (const { server } of this.#servers.splice(0)) server.close();
 	}
 

@@ -21,6 +21,40 @@ export function checkMessage(schema: DescMessage, message: Message, path: string
 	}
 }
 
+/** Reports what breaks the rules that the protobuf itself states, extensions left out: Envoy judges these before anything else, and
+ *  refuses all that came in one piece with it. */
+export function findRuleProblems(schema: DescMessage, message: Message, path: string, problems: Problem[]): void {
+	for (const oneof of schema.oneofs) checkOneofRules(oneof, readOneof(message, oneof) !== undefined, path, problems);
+	for (const field of schema.fields) {
+		const isSet = isFieldSet(message, field);
+		if (!isSet && field.oneof !== undefined) continue;
+		const at = path === "" ? field.name : `${path}.${field.name}`;
+		const value = readField(message, field);
+		checkFieldRules(field, value, isSet, at, problems);
+		if (isSet) forEachMessage(field, value, at, (inner, one, place) => findRuleProblems(inner, one, place, problems));
+	}
+}
+
+function forEachMessage(
+	field: DescField,
+	value: unknown,
+	path: string,
+	visit: (schema: DescMessage, message: Message, path: string) => void,
+): void {
+	const visitOwn = (schema: DescMessage, message: Message, at: string): void => {
+		if (!schema.typeName.startsWith("google.protobuf.")) visit(schema, message, at);
+	};
+	if (field.fieldKind === "message") visitOwn(field.message, value as Message, path);
+	else if (field.fieldKind === "list" && field.listKind === "message") {
+		for (const [index, element] of (value as Message[]).entries())
+			visitOwn(field.message, element, `${path}[${index}]`);
+	} else if (field.fieldKind === "map" && field.mapKind === "message") {
+		for (const [key, element] of Object.entries(value as Record<string, Message>)) {
+			visitOwn(field.message, element, `${path}[${JSON.stringify(key)}]`);
+		}
+	}
+}
+
 function descend(field: DescField, value: unknown, path: string, problems: Problem[]): void {
 	if (field.fieldKind === "message") {
 		descendInto(field.message, value as Message, path, problems);

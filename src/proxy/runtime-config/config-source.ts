@@ -18,8 +18,10 @@ export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSou
 		case "self":
 			return { kind: "self", initialFetchTimeoutMs };
 		case "path":
+			checkPath(specifier.value, scope);
 			return { kind: "path", path: specifier.value, watchedDirectory: undefined, initialFetchTimeoutMs };
 		case "pathConfigSource":
+			checkPath(specifier.value.path, scope);
 			return {
 				kind: "path",
 				path: specifier.value.path,
@@ -33,6 +35,11 @@ export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSou
 		default:
 			return undefined;
 	}
+}
+
+function checkPath(path: string, scope: Scope): void {
+	if (scope.options.pathExists?.(path) !== false) return;
+	scope.report(`paths must refer to an existing path in the system: '${path}' does not exist`);
 }
 
 export function readApiConfigSource(message: ApiConfigSource, scope: Scope): ApiConfigSourceConfig | undefined {

@@ -42,6 +42,7 @@ export type {
 	NetworkFilterConfig,
 	NetworkRbacConfig,
 } from "./listener-config.ts";
+export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
 export type { TranslateOptions } from "./scope.ts";
 export { type MessageSupport, supportOf, supportTable } from "./support-table.ts";
 export type { TcpProxyConfig } from "./tcp-proxy-config.ts";
@@ -61,6 +62,7 @@ export type {
 	ValidationSource,
 } from "./tls-config.ts";
 export {
+	checkPackedRules,
 	translateAssignment,
 	translateBootstrap,
 	translateCluster,

@@ -1,4 +1,4 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
 import { type Bootstrap, BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
@@ -8,11 +8,12 @@ import {
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { type Secret, SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
-import type { Problem, Validated } from "../../core/index.ts";
+import { apiRegistry } from "../../api/index.ts";
+import { describeError, type Problem, type Validated } from "../../core/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
 import { readBootstrap } from "./bootstrap.ts";
 import type { BootstrapConfig } from "./bootstrap-config.ts";
-import { checkMessage } from "./check-message.ts";
+import { checkMessage, findRuleProblems } from "./check-message.ts";
 import { readCluster } from "./cluster.ts";
 import type { AssignmentConfig, ClusterConfig } from "./cluster-config.ts";
 import { readAssignment } from "./endpoints.ts";
@@ -57,6 +58,19 @@ export function translateAssignment(
 /** Translates a secret of SDS. */
 export function translateSecret(message: Secret, options: TranslateOptions = {}): Validated<SecretConfig> {
 	return translate(SecretSchema, message, options, (scope) => readSecret(message, scope));
+}
+
+/** What in a packed resource breaks the rules of its own message; nothing for types or bytes that are judged elsewhere. */
+export function checkPackedRules(typeUrl: string, value: Uint8Array): readonly Problem[] {
+	const schema = apiRegistry.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
+	if (schema === undefined) return [];
+	const problems: Problem[] = [];
+	try {
+		findRuleProblems(schema, fromBinary(schema, value), "", problems);
+	} catch (error) {
+		return [{ path: "", problem: `is no ${schema.typeName}: ${describeError(error)}` }];
+	}
+	return dropRepeated(problems);
 }
 
 /** Translates a bootstrap with all its static resources. */

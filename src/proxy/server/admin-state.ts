@@ -41,10 +41,8 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 			concurrency: flags.concurrency,
 			configPath: flags.configPath,
 			logLevel: flags.logLevel,
-			serviceCluster: "",
-			serviceNode: "",
-			serviceZone: "",
-			hotRestartVersion: "disabled",
+			serviceCluster: config.node.cluster,
+			serviceNode: config.node.id,
 			drainTimeSeconds: flags.drainTimeSeconds,
 			restartEpoch: flags.restartEpoch,
 		}),
@@ -65,6 +63,8 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 			bootstrapUpdatedAt: startedAt,
 			accepted: () => source.describe().accepted,
 			refused: () => source.describe().refused,
+			awaitedSecrets: () => source.describe().awaitedSecrets,
+			versionOf: (typeUrl) => source.describe().versionOf(typeUrl),
 			isWarming(typeUrl, name) {
 				const { warmingClusters, warmingListeners } = source.describe();
 				return (typeUrl.endsWith(".Cluster") ? warmingClusters : warmingListeners).includes(name);
@@ -102,7 +102,7 @@ function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminClu
 		name,
 		observabilityName: statName === name.replaceAll(":", "_") ? name : statName,
 		addedViaApi: !isStatic,
-		edsServiceName: discovery.kind === "eds" ? discovery.serviceName : "",
+		edsServiceName: discovery.kind === "eds" && discovery.serviceName !== name ? discovery.serviceName : "",
 		limits: circuitBreakers,
 		outlier:
 			cluster.outlier === undefined
@@ -122,7 +122,6 @@ function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminClu
 			weight: host.weight,
 			locality: host.locality,
 			canary: host.canary,
-			metadata: host.metadata,
 			priority: host.priority,
 			successRate: host.outlier?.external.rate ?? -1,
 			localOriginSuccessRate: host.outlier?.local.rate ?? -1,

@@ -1,14 +1,17 @@
+import { existsSync } from "node:fs";
 import type { Bootstrap } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Clock, type Log, MeshError, type Problem, type Random, type Validated } from "../../core/index.ts";
 import type { FormatEnvironment } from "../../engine/format/index.ts";
 import { createAccessLogs, createMetricsRegistry, createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
-import { type ClusterDeps, createClusterManager } from "../cluster/index.ts";
+import { createClusterManager } from "../cluster/index.ts";
 import { createConfigSource } from "../config-source/index.ts";
+import { type DrainStrategy, drainAtOnce } from "../drain/index.ts";
 import { createFileWatcher } from "../file-watcher/index.ts";
 import { createListenerManager } from "../listener/index.ts";
 import {
 	type BootstrapConfig,
+	checkPackedRules,
 	translateAssignment,
 	translateBootstrap,
 	translateCluster,
@@ -31,8 +34,36 @@ export interface ProxyFlags {
 	readonly configPath: string;
 	readonly logLevel: string;
 	readonly drainTimeSeconds: number;
+	readonly drainStrategy: DrainStrategy;
 	readonly restartEpoch: number;
+	readonly parentShutdownTimeSeconds: number;
+	/** How many fields of the bootstrap nobody knew. */
+	readonly staticUnknownFields: number;
+	/** Longest an entry of an access log is kept. */
+	readonly accessLogFlushIntervalMs: number;
+	/** Size at which access logs are written at once. */
+	readonly accessLogFlushBytes: number;
+	/** Fields in files of resources that nobody knows make them unusable. */
+	readonly rejectUnknownDynamicFields: boolean;
+	/** Nothing is said of such fields. */
+	readonly ignoreUnknownDynamicFields: boolean;
 }
+
+/** What Envoy does when no flag is given. */
+export const defaultProxyFlags: ProxyFlags = Object.freeze({
+	concurrency: 1,
+	configPath: "",
+	logLevel: "info",
+	drainTimeSeconds: 600,
+	drainStrategy: "gradual",
+	parentShutdownTimeSeconds: 900,
+	restartEpoch: 0,
+	rejectUnknownDynamicFields: false,
+	ignoreUnknownDynamicFields: false,
+	staticUnknownFields: 0,
+	accessLogFlushIntervalMs: 10_000,
+	accessLogFlushBytes: 64 * 1024,
+});
 
 /** Options of {@link createProxy}. */
 export interface ProxyOptions {
@@ -62,6 +93,8 @@ export interface Proxy {
 	drain(): Promise<void>;
 	/** Ends every connection, writes the access logs. */
 	close(): Promise<void>;
+	/** Opens access logs anew by their names, after rotation. */
+	reopenLogs(): void;
 	/** Where the admin port listens; undefined without one or before start. */
 	readonly adminAddress: AdminAddress | undefined;
 }
@@ -72,7 +105,10 @@ export function validateBootstrap(
 	environment: Environment,
 	hostname: string,
 ): Validated<BootstrapConfig> {
-	return translateBootstrap(bootstrap, { environment: toFormatEnvironment(environment, hostname) });
+	return translateBootstrap(bootstrap, {
+		environment: toFormatEnvironment(environment, hostname),
+		pathExists: existsSync,
+	});
 }
 
 /** Creates a proxy; nothing happens before `start`. @throws MeshError BOOTSTRAP_INVALID */
@@ -80,13 +116,14 @@ export function createProxy(options: ProxyOptions): Proxy {
 	const { clock, log, random, flags } = options;
 	const startedAt = clock.wall();
 	const environment = toFormatEnvironment(options.environment, options.hostname);
-	const translated = translateBootstrap(options.bootstrap, { environment });
+	const translated = translateBootstrap(options.bootstrap, { environment, pathExists: existsSync });
 	if (!translated.ok) throw describeProblems(translated.problems);
 	const config = translated.value;
 	const registry = createMetricsRegistry({ histogramBuckets: config.histogramBuckets });
 	const stats = registry.root;
 	const serverStats = createServerStats(stats.scope("server"));
 	serverStats.concurrency.value = flags.concurrency;
+	serverStats.static_unknown_fields.value = flags.staticUnknownFields;
 	serverStats.hot_restart_epoch.value = flags.restartEpoch;
 	serverStats.state.value = serverStates.INITIALIZING;
 	for (const thread of ["main_thread", "workers"]) createWatchdogStats(stats.scope(thread));
@@ -98,18 +135,14 @@ export function createProxy(options: ProxyOptions): Proxy {
 		stats: createFilesystemStats(stats.scope("filesystem")),
 		stdout: options.stdout,
 		stderr: options.stderr,
+		limits: {
+			flushIntervalMs: Math.min(flags.accessLogFlushIntervalMs, longestKeptMs),
+			flushBytes: flags.accessLogFlushBytes,
+		},
 	});
 	const files = createFileWatcher({ clock, log });
 	const secrets = createSecretStore({ files, log, environment: options.environment });
-	const clusters = createClusterManager({
-		clock,
-		random,
-		log,
-		stats,
-		secrets,
-		runtime,
-		...readLocalCluster(config),
-	});
+	const clusters = createClusterManager({ clock, random, log, stats, secrets });
 	const dataPath = createDataPath({
 		clock,
 		random,
@@ -130,6 +163,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 		nextConnectionId: () => context.nextConnectionId(),
 		createChain: (chain, listener, listenerStats) => createChainParts(chain, listener, listenerStats, context, secrets),
 		drainTimeMs: flags.drainTimeSeconds * 1000,
+		drainStrategy: flags.drainStrategy,
+		random,
 		onConnection(open) {
 			serverStats.total_connections.value += open ? 1 : -1;
 		},
@@ -137,11 +172,24 @@ export function createProxy(options: ProxyOptions): Proxy {
 	const source = createConfigSource({
 		bootstrap: config,
 		translators: {
-			listener: (message) => translateListener(message, { environment }),
+			listener: (message) =>
+				translateListener(message, {
+					environment,
+					pathExists: existsSync,
+					hasCluster: (name) => source.hasCluster(name),
+				}),
 			routes: (message) => translateRouteConfiguration(message, { environment }),
-			cluster: (message) => translateCluster(message, { environment }),
+			cluster: (message) => translateCluster(message, { environment, pathExists: existsSync }),
 			assignment: (message) => translateAssignment(message, { environment }),
 			secret: (message) => translateSecret(message, { environment }),
+			rules: checkPackedRules,
+		},
+		unknownFields: {
+			refuse: flags.rejectUnknownDynamicFields,
+			onIgnored(problem) {
+				serverStats.dynamic_unknown_fields.value++;
+				if (!flags.ignoreUnknownDynamicFields) log.warn("unknown field in configuration", { problem });
+			},
 		},
 		targets: { listeners, routes: dataPath.routes, clusters, assignments: clusters },
 		secrets,
@@ -199,10 +247,11 @@ export function createProxy(options: ProxyOptions): Proxy {
 			state.setLive();
 			log.info("proxy is live", { listeners: listeners.listeners().length, clusters: clusters.clusters().length });
 		},
+		reopenLogs: () => accessLogs.reopen(),
 		async drain() {
 			state.setDraining();
 			serverStats.live.value = 0;
-			listeners.drain();
+			listeners.drain(drainAtOnce);
 			const deadline = clock.now() + flags.drainTimeSeconds * 1000;
 			while (countConnections() > 0 && clock.now() < deadline) await wait(clock, 50);
 		},
@@ -223,11 +272,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 	}
 }
 
-/** Where this proxy stands among its like, for zone-aware balancing. */
-function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
-	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
-	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
-}
+/** Entries are kept no longer than this, whatever Envoy's flag would allow: who reads a log wants to see what happens. */
+const longestKeptMs = 1_000;
 
 /** `server.state`. */
 const serverStates = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;

@@ -5,10 +5,8 @@ export {
 	type CircuitBreakerStats,
 	type ClusterResponseStats,
 	type ClusterStats,
-	createBalancerStats,
 	createCircuitBreakerStats,
 	createClusterStats,
-	createHashTableGauges,
 	createHealthCheckStats,
 	createOutlierDetectionStats,
 	createRemainingStats,
@@ -80,8 +78,12 @@ export {
 	type WatchdogStats,
 } from "./server-stats.ts";
 export {
+	createEndpointSubscriptionStats,
+	createReloadStats,
 	createRouteSubscriptionStats,
+	createSecretSubscriptionStats,
 	createSubscriptionStats,
+	type EmptyStats,
 	type ReloadStats,
 	type SubscriptionStats,
 } from "./subscription-stats.ts";

@@ -15,10 +15,20 @@ export interface SubscriptionStats {
 	readonly update_duration: Histogram;
 }
 
-/** Statistics of a subscription whose resource is taken as a whole: routes, listeners. */
+/** Statistics of clusters and routes, which tell when they changed last. */
 export interface ReloadStats extends SubscriptionStats {
 	readonly config_reload: Counter;
 	readonly config_reload_time_ms: Gauge;
+}
+
+/** Statistics of routes. */
+export interface RouteSubscriptionStats extends ReloadStats, EmptyStats {}
+
+/** Statistics of endpoints, beside those that a cluster has itself. */
+export interface EndpointSubscriptionStats extends SubscriptionStats, EmptyStats {}
+
+/** Of a subscription whose answer may say nothing of the resource. */
+export interface EmptyStats {
 	readonly update_empty: Counter;
 }
 
@@ -37,12 +47,26 @@ export function createSubscriptionStats(scope: StatsScope): SubscriptionStats {
 	};
 }
 
-/** `scope` is `http.<stat_prefix>.rds.<route configuration>`. */
-export function createRouteSubscriptionStats(scope: StatsScope): ReloadStats {
+/** `scope` is `sds.<secret>`. */
+export function createSecretSubscriptionStats(scope: StatsScope): SubscriptionStats & { key_rotation_failed: Counter } {
+	return { ...createSubscriptionStats(scope), key_rotation_failed: scope.counter("key_rotation_failed") };
+}
+
+/** `scope` is `cluster_manager.cds`. */
+export function createReloadStats(scope: StatsScope): ReloadStats {
 	return {
 		...createSubscriptionStats(scope),
 		config_reload: scope.counter("config_reload"),
 		config_reload_time_ms: scope.gauge("config_reload_time_ms"),
-		update_empty: scope.counter("update_empty"),
 	};
+}
+
+/** `scope` is `http.<stat_prefix>.rds.<route configuration>`. */
+export function createRouteSubscriptionStats(scope: StatsScope): RouteSubscriptionStats {
+	return { ...createReloadStats(scope), update_empty: scope.counter("update_empty") };
+}
+
+/** `scope` is `cluster.<name>`. */
+export function createEndpointSubscriptionStats(scope: StatsScope): EndpointSubscriptionStats {
+	return { ...createSubscriptionStats(scope), update_empty: scope.counter("update_empty") };
 }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { ConnectionFacts } from "../../../engine/format/index.ts";
+import type { DrainDecision } from "../../drain/index.ts";
 
 /** An accepted connection whose transport handshake is done. */
 export interface DownstreamConnection {
@@ -26,8 +27,8 @@ export interface TerminalFilter {
 	accept(connection: DownstreamConnection): void;
 	/** A gate turned the connection away; its socket is closed by the chain. For the access log. */
 	onRefused(connection: DownstreamConnection): void;
-	/** Connections end gracefully as soon as their work allows; new ones may still arrive. */
-	drain(): void;
+	/** Connections end gracefully, each when `decision` says so and its work allows; new ones may still arrive. */
+	drain(decision: DrainDecision): void;
 	/** Ends everything. */
 	close(): void;
 	/** Connections that it holds. */

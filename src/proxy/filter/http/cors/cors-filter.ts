@@ -25,7 +25,6 @@ export function createCorsFilter(
 	return {
 		name,
 		disabled,
-		index,
 		onRequestHead(stream) {
 			const override = stream.routeConfig(name) as HttpFilterOverride | undefined;
 			// As in Envoy, answers that the proxy makes itself have no policy.
@@ -57,13 +56,12 @@ export function createCorsFilter(
 		},
 		onResponseHead(stream, head) {
 			const allowed = stream.getState(index) as AllowedOrigin | undefined;
-			if (allowed === undefined) return "continue";
+			if (allowed === undefined) return;
 			const { origin, policy } = allowed;
 			const { headers } = head;
 			setHeader(headers, "access-control-allow-origin", origin);
 			if (policy.allowCredentials === true) setHeader(headers, "access-control-allow-credentials", "true");
 			if (policy.exposeHeaders !== "") setHeader(headers, "access-control-expose-headers", policy.exposeHeaders);
-			return "continue";
 		},
 	};
 }

@@ -28,9 +28,8 @@ export interface IstioStatsStream {
 export interface IstioStatsFilter {
 	readonly name: string;
 	readonly disabled: boolean;
-	readonly index: number;
 	onRequestHead(stream: IstioStatsStream): "continue";
-	onResponseHead(stream: IstioStatsStream, head: MessageHead): undefined;
+	onResponseHead(stream: IstioStatsStream, head: MessageHead): void;
 	onEnd(stream: IstioStatsStream): void;
 }
 
@@ -57,7 +56,6 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 		return {
 			name,
 			disabled,
-			index,
 			onRequestHead({ request }) {
 				// The application cannot speak for its sidecar.
 				if (request.mayHaveExtensions) {
@@ -70,10 +68,9 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 				return "continue";
 			},
 			onResponseHead(stream, head) {
-				if (!head.mayHaveExtensions) return undefined;
+				if (!head.mayHaveExtensions) return;
 				const peer = takePeer(head, metrics);
 				if (peer !== undefined) stream.setState(index, peer);
-				return undefined;
 			},
 			onEnd: (stream) => cache.count(stream.record, stream.getState(index) as WorkloadFacts | undefined),
 		};
@@ -81,7 +78,6 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 	return {
 		name,
 		disabled,
-		index,
 		onRequestHead(stream) {
 			if (!stream.request.mayHaveExtensions) return "continue";
 			const peer = takePeer(stream.request, metrics);

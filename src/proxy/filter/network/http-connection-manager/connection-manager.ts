@@ -2,6 +2,7 @@ import { createRouteTable, type RouteTable } from "../../../../engine/router/ind
 import type { AccessLog, SamplingConfig, StatsScope } from "../../../../telemetry/index.ts";
 import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
+import type { DrainDecision } from "../../../drain/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
 import {
 	createHttp1CodecStats,
@@ -14,7 +15,7 @@ import {
 	type TracingStats,
 } from "../../../stats/index.ts";
 import { createHttpFilters } from "../../http/create-filters.ts";
-import { HttpFilterChain } from "../../http/filter-chain.ts";
+import type { HttpFilter } from "../../http/filter.ts";
 import { PassRequestHead } from "../../http/pass-head.ts";
 import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
@@ -36,8 +37,11 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** Whether clients come by TLS. */
 	readonly isTls: boolean;
 	readonly connections = new Set<DownstreamHttpConnection>();
-	/** The router is not among them. */
-	readonly filters: HttpFilterChain;
+	/** Filters with a hook for the request's head, in order; the router is not among them. */
+	readonly headFilters: readonly HttpFilter[];
+	/** Filters with a hook for the response's head, last first. */
+	readonly responseFilters: readonly HttpFilter[];
+	readonly endFilters: readonly HttpFilter[];
 	readonly router: RouterFilter;
 	/** Upgrade type in lower case to whether it is allowed. */
 	readonly upgrades: ReadonlyMap<string, boolean>;
@@ -52,9 +56,9 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly rewriteLocalReply: LocalReplyRewriter | undefined;
 	/** Stands in for the request of a stream that never had one. */
 	readonly noRequest = new PassRequestHead([], "", "", "", "", undefined);
-	isDraining = false;
 	readonly #accessLogs: readonly AccessLog[];
 	readonly #listenerStats: ListenerHttpStats;
+	#drain: DrainDecision | undefined;
 	readonly #inlineTable: RouteTable | undefined;
 	/** Takes the statistics of the inline table away. */
 	readonly #releaseRouteStatistics: () => void;
@@ -84,7 +88,10 @@ export class HttpConnectionManager implements TerminalFilter {
 			allowChunkedLength: config.http1.allowChunkedLength,
 			underscores: underscoreActions[config.common.headersWithUnderscores],
 		};
-		this.filters = new HttpFilterChain(createHttpFilters(config.filters, context, stats.scope));
+		const filters = createHttpFilters(config.filters, context, stats.scope);
+		this.headFilters = filters.filter((filter) => filter.onRequestHead !== undefined);
+		this.responseFilters = filters.filter((filter) => filter.onResponseHead !== undefined).reverse();
+		this.endFilters = filters.filter((filter) => filter.onEnd !== undefined);
 		const router = config.filters.find((filter) => filter.kind === "router");
 		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this);
 		this.upgrades = new Map(config.upgrades.map((upgrade) => [upgrade.type.toLowerCase(), upgrade.enabled]));
@@ -115,6 +122,11 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** HTTP logs requests, and there was none. */
 	onRefused(): void {
 		this.stats.downstream_cx_total.value++;
+	}
+
+	/** Whether the connection that asks is to end with the response that it is about to send. */
+	get isDraining(): boolean {
+		return this.#drain?.isDue() ?? false;
 	}
 
 	get activeConnections(): number {
@@ -168,12 +180,13 @@ export class HttpConnectionManager implements TerminalFilter {
 	onStreamEnd(stream: HttpStream): void {
 		const { record } = stream;
 		this.stats.downstream_rq_time.record(record.endedAt - record.startedAt);
+		for (const filter of this.endFilters) filter.onEnd!(stream);
 		for (const log of this.#accessLogs) log.log(record);
 	}
 
-	/** Lets requests finish and closes each connection behind its answer; idle ones now. */
-	drain(): void {
-		this.isDraining = true;
+	/** Lets requests finish and closes each connection behind an answer, when `decision` says so. */
+	drain(decision: DrainDecision): void {
+		this.#drain = decision;
 	}
 
 	/** Ends every connection. */

@@ -14,7 +14,6 @@ import {
 	ParserState,
 } from "../../../../wire/http1/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
-import { CopiedWrites } from "../../../transport/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
 import type { DownstreamHttpConnection, DownstreamStream, HttpProtocol } from "./downstream-stream.ts";
@@ -23,8 +22,6 @@ import { protocolErrors } from "./protocol-errors.ts";
 
 /** Bodies up to this size join their head in one write. */
 const joinBytes = 8 * 1024;
-/** With so many bytes on their way to the client, the upstream waits. */
-const maxUnsentBytes = 256 * 1024;
 /** With so many bytes behind the current request, no more are read. */
 const restLimitBytes = 16 * 1024;
 const never = Number.POSITIVE_INFINITY;
@@ -37,7 +34,6 @@ export class Http1ServerConnection
 	readonly facts: ConnectionFacts;
 	readonly parser: Http1RequestParser;
 	readonly #socket: Socket;
-	#copies: CopiedWrites | undefined;
 	queuedFor: Millis = never;
 	#stream: HttpStream | undefined;
 	/** Bytes behind the current request. */
@@ -225,17 +221,14 @@ export class Http1ServerConnection
 		}
 		this.#socket.cork();
 		if (before !== "") this.#writeText(before);
+		let writable = true;
 		if (bytes > 0) {
 			this.manager.stats.downstream_cx_tx_bytes_total.value += bytes;
-			if (owned) this.#socket.write(view);
-			else {
-				this.#copies ??= new CopiedWrites(this.#socket);
-				this.#copies.write(view);
-			}
+			writable = this.#socket.write(owned ? view : Buffer.from(view));
 		}
-		if (behind !== "") this.#writeText(behind);
+		if (behind !== "") writable = this.#writeText(behind);
 		this.#socket.uncork();
-		return this.#socket.writableLength < maxUnsentBytes;
+		return writable;
 	}
 
 	writeTrailers(trailers: HeaderList): void {
@@ -262,7 +255,8 @@ export class Http1ServerConnection
 	onStreamEnd(requestComplete: boolean): void {
 		this.#stream = undefined;
 		if (this.#closed) return;
-		if (this.#closeAfterResponse || !requestComplete || this.isDraining) {
+		// A drain that began behind the response's head waits for the next one: nobody was told that this one is the last.
+		if (this.#closeAfterResponse || !requestComplete || this.#drainStarted) {
 			this.#finishClosing();
 			return;
 		}
