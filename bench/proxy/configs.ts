@@ -16,8 +16,6 @@ export interface Hop {
 	readonly rich?: boolean;
 	/** Routes and endpoints from files in this folder: `rds.json`, `eds.json`. */
 	readonly dynamicFolder?: string;
-	/** HTTP/1.0, which the handshake generator speaks. */
-	readonly acceptHttp10?: boolean;
 	/** Threads. */
 	readonly concurrency?: number;
 }
@@ -87,9 +85,6 @@ function createFilter(hop: Hop): Json {
 		name: "envoy.filters.network.http_connection_manager",
 		typed_config: typed("filters.network.http_connection_manager.v3.HttpConnectionManager", {
 			stat_prefix: "bench",
-			...(hop.acceptHttp10 === true
-				? { http_protocol_options: { accept_http_10: true, default_host_for_http_10: "bench" } }
-				: {}),
 			...(hop.dynamicFolder === undefined
 				? { route_config: routes }
 				: {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { findProgram } from "../../test/support/peers.ts";
 
@@ -52,4 +52,16 @@ function fetchStatus(port: number, path: string): Promise<number | undefined> {
 		call.on("timeout", () => call.destroy());
 		call.end();
 	});
+}
+
+const ticksPerSecond = 100;
+
+/** Processor time of a process and all below it. */
+export function readCpuSeconds(pid: number): number {
+	const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
+	const own = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+	const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+	return (
+		own + (children === "" ? 0 : children.split(" ").reduce((sum, child) => sum + readCpuSeconds(Number(child)), 0))
+	);
 }

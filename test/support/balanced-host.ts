@@ -6,6 +6,7 @@ import type {
 	CommonBalancerConfig,
 	LocalityHosts,
 } from "../../src/engine/load-balancer/index.ts";
+import { emptyRuntime } from "../../src/engine/runtime/index.ts";
 
 /** A host for balancers: healthy, of weight 1, at `10.0.0.1:<number>`. */
 export function createBalancedHost(port: number, options: Partial<BalancedHost> = {}): BalancedHost {
@@ -33,7 +34,7 @@ export function createBalancedHosts(count: number, options: Partial<BalancedHost
 
 /** One locality with these hosts. */
 export function locality(hosts: readonly BalancedHost[], weight = 1): LocalityHosts {
-	return { weight, hosts };
+	return { name: "", weight, hosts };
 }
 
 /** Envoy's defaults. */
@@ -48,11 +49,28 @@ export const commonBalancer: CommonBalancerConfig = {
 /** Envoy's defaults of an assignment. */
 export const assignmentTerms: AssignmentTerms = { overprovisioningFactor: 140, weightedPriorityHealth: false };
 
+/** A balancer's surroundings without anything in them. */
+export const plainSurroundings = {
+	subsets: undefined,
+	overrides: undefined,
+	runtime: emptyRuntime,
+	localCluster: undefined,
+	tableGauges: undefined,
+};
+
 /** Statistics at zero. */
 export function createBalancerStats(): BalancerStats {
 	const count = (): { value: number } => ({ value: 0 });
 	return {
 		lb_healthy_panic: count(),
+		lb_local_cluster_not_ok: count(),
+		lb_recalculate_zone_structures: count(),
+		lb_zone_cluster_too_small: count(),
+		lb_zone_no_capacity_left: count(),
+		lb_zone_routing_all_directly: count(),
+		lb_zone_routing_cross_zone: count(),
+		lb_zone_routing_sampled: count(),
+		lb_subsets_single_host_per_subset_duplicate: count(),
 		lb_subsets_active: count(),
 		lb_subsets_created: count(),
 		lb_subsets_removed: count(),

@@ -37,6 +37,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 			closeConnectionsOnHostSetChange: false,
 		},
 		subsets: undefined,
+		overrides: undefined,
 		circuitBreakers: { default: thresholds, high: thresholds, maxConnectionsPerHost: -1 },
 		outlierDetection: undefined,
 		healthChecks: [],

@@ -1,6 +1,6 @@
 import { findFreePort } from "../../../test/support/free-port.ts";
 import { runHandshakes } from "../../support/load.ts";
-import { stopProcess } from "../../support/process.ts";
+import { readCpuSeconds, stopProcess } from "../../support/process.ts";
 import { type PeerName, startHop } from "../peers.ts";
 import { divide, type Outcome, type ScenarioContext } from "../scenario.ts";
 import { compareThroughput, single } from "./throughput.ts";
@@ -11,38 +11,57 @@ export function runNewConnections(context: ScenarioContext): Promise<Outcome> {
 	return compareThroughput(context, variants, { connections: 32, closes: true }, { mustRatio: 1 });
 }
 
-/** Full mutual-TLS handshakes with one request each. */
+interface HandshakeRound {
+	readonly perSecond: number;
+	readonly cpuMicros: number;
+}
+
+/** Full mutual-TLS handshakes, counted by the server. */
 export async function runNewTlsConnections(context: ScenarioContext): Promise<Outcome> {
-	const { proxyCore, loadCore, folder, files, backend, seconds } = context;
+	const { proxyCore, folder, files, backend } = context;
 	const peers = (["amime", "envoy"] as const).filter((peer) => context.available.includes(peer));
-	const rates = new Map<PeerName, number[]>();
+	const medians = new Map<PeerName, HandshakeRound>();
 	for (const peer of peers) {
-		const port = await findFreePort();
 		const hop = {
 			adminPort: await findFreePort(),
-			listenPort: port,
+			listenPort: await findFreePort(),
 			upstreamPort: backend.port,
-			acceptHttp10: true,
 			tls: { side: "downstream" as const, files },
 		};
 		const child = await startHop(peer, proxyCore, hop, folder, `${peer}-handshakes`);
 		try {
-			await runHandshakes(loadCore, port, files, 1);
-			for (let round = 0; round < context.rounds; round++) {
-				const rate = await runHandshakes(loadCore, port, files, seconds);
-				rates.set(peer, [...(rates.get(peer) ?? []), rate]);
-			}
+			await runHandshakes(context.loadCore, hop.listenPort, files, 1);
+			const rounds: HandshakeRound[] = [];
+			for (let round = 0; round < context.rounds; round++) rounds.push(await runRound(context, hop, child.pid!));
+			medians.set(peer, rounds.sort((a, b) => a.perSecond - b.perSecond)[Math.floor(rounds.length / 2)]!);
 		} finally {
 			await stopProcess(child);
 		}
 	}
-	const median = (peer: PeerName): number | undefined => {
-		const sorted = [...(rates.get(peer) ?? [])].sort((a, b) => a - b);
-		return sorted[Math.floor(sorted.length / 2)];
-	};
-	const ratio = divide(median("amime"), median("envoy"));
+	const ratio = divide(medians.get("amime")?.perSecond, medians.get("envoy")?.perSecond);
 	return {
-		rows: peers.map((name) => ({ name, values: { "connections/s": median(name) ?? Number.NaN } })),
+		rows: [...medians].map(([name, { perSecond, cpuMicros }]) => ({
+			name,
+			values: { "handshakes/s": perSecond, "CPU µs each": cpuMicros },
+		})),
 		checks: [{ what: "handshakes / Envoy's", value: ratio, bound: 1, kind: "at-least" }],
 	};
+}
+
+async function runRound(
+	{ loadCore, files, seconds }: ScenarioContext,
+	hop: { readonly adminPort: number; readonly listenPort: number },
+	pid: number,
+): Promise<HandshakeRound> {
+	const [countBefore, cpuBefore] = [await countHandshakes(hop.adminPort), readCpuSeconds(pid)];
+	await runHandshakes(loadCore, hop.listenPort, files, seconds);
+	const count = (await countHandshakes(hop.adminPort)) - countBefore;
+	return { perSecond: count / seconds, cpuMicros: ((readCpuSeconds(pid) - cpuBefore) * 1e6) / count };
+}
+
+async function countHandshakes(adminPort: number): Promise<number> {
+	const answer = await fetch(
+		`http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent("^listener.*ssl.handshake$")}`,
+	);
+	return Number(/: (\d+)/.exec(await answer.text())?.[1] ?? "0");
 }

@@ -1,8 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { findFreePort } from "../../../test/support/free-port.ts";
-import { stopProcess, waitForHttp } from "../../support/process.ts";
+import { readCpuSeconds, stopProcess, waitForHttp } from "../../support/process.ts";
 import { type PeerName, startHop } from "../peers.ts";
 import { type Check, divide, type Outcome, type Row, type ScenarioContext } from "../scenario.ts";
 
@@ -49,7 +48,7 @@ async function measure(context: ScenarioContext, peer: PeerName, opensConnection
 		await waitForHttp(hop.listenPort, "/", child);
 		const startMs = performance.now() - startedAt;
 		const pid = findProxyPid(child.pid!);
-		const startCpuMs = readCpuMs(pid);
+		const startCpuMs = readCpuSeconds(pid) * 1000;
 		await settle();
 		const privateMiB = readPrivateMiB(pid);
 		let connectionsMiB = Number.NaN;
@@ -80,12 +79,6 @@ function readPrivateMiB(pid: number): number {
 	const text = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
 	const of = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1] ?? 0);
 	return (of("Private_Clean") + of("Private_Dirty")) / 1024;
-}
-
-function readCpuMs(pid: number): number {
-	const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
-	const ticks = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
-	return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticks;
 }
 
 async function openConnections(port: number): Promise<Socket[]> {

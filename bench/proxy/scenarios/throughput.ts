@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { findFreePort } from "../../../test/support/free-port.ts";
 import { type Load, type LoadResult, runLoad } from "../../support/load.ts";
-import { stopProcess } from "../../support/process.ts";
+import { readCpuSeconds, stopProcess } from "../../support/process.ts";
 import type { Hop } from "../configs.ts";
 import { type PeerName, startHop } from "../peers.ts";
 import { type Check, divide, type Outcome, type Row, type ScenarioContext } from "../scenario.ts";
@@ -38,6 +38,8 @@ export async function compareThroughput(
 	const playing = variants.filter(({ peer }) => context.available.includes(peer));
 	const started: StartedPeer[] = [];
 	const results = playing.map((): LoadResult[] => []);
+	/** Of each variant: processor seconds, and the requests they went into. */
+	const costs = playing.map(() => ({ cpuSeconds: 0, requests: 0 }));
 	const runRound = (index: number, seconds: number): Promise<LoadResult> =>
 		runLoad(context.loadCore, started[index]!.port, load, seconds, context.folder);
 	try {
@@ -46,7 +48,13 @@ export async function compareThroughput(
 			await runRound(index, warmUpSeconds);
 		}
 		for (let round = 0; round < context.rounds; round++) {
-			for (const [index, list] of results.entries()) list.push(await runRound(index, context.seconds));
+			for (const [index, list] of results.entries()) {
+				const before = sumCpuSeconds(started[index]!);
+				const result = await runRound(index, context.seconds);
+				list.push(result);
+				costs[index]!.cpuSeconds += sumCpuSeconds(started[index]!) - before;
+				costs[index]!.requests += result.rps * context.seconds;
+			}
 		}
 	} finally {
 		await Promise.all(started.flatMap(({ children }) => children.map(stopProcess)));
@@ -57,7 +65,14 @@ export async function compareThroughput(
 	const [amime, envoy] = [best("amime"), best("envoy")];
 	const rows: Row[] = medians.map(({ rps, p50Ms, p99Ms, errors }, index) => ({
 		name: playing[index]!.label,
-		values: { "req/s": rps, "p50 ms": p50Ms, "p99 ms": p99Ms, errors, "× envoy": rps / (envoy?.rps ?? Number.NaN) },
+		values: {
+			"req/s": rps,
+			"p50 ms": p50Ms,
+			"p99 ms": p99Ms,
+			errors,
+			"× envoy": rps / (envoy?.rps ?? Number.NaN),
+			"CPU µs/req": (costs[index]!.cpuSeconds * 1e6) / costs[index]!.requests,
+		},
 	}));
 	const checks: Check[] = [
 		{ what: "throughput / Envoy's", value: divide(amime?.rps, envoy?.rps), bound: mustRatio, kind: "at-least" },
@@ -72,6 +87,10 @@ export async function compareThroughput(
 		});
 	}
 	return { rows, checks };
+}
+
+function sumCpuSeconds({ children }: StartedPeer): number {
+	return children.reduce((sum, { pid }) => sum + readCpuSeconds(pid!), 0);
 }
 
 /** The round whose throughput is the median. */

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { findFreePort } from "../../../test/support/free-port.ts";
 import { type LoadResult, runLoad } from "../../support/load.ts";
-import { stopProcess } from "../../support/process.ts";
+import { readCpuSeconds, stopProcess } from "../../support/process.ts";
 import { startHop } from "../peers.ts";
 import { divide, type Outcome, type ScenarioContext } from "../scenario.ts";
 import { takeMedian } from "./throughput.ts";
@@ -54,14 +53,4 @@ async function measure(
 	} finally {
 		await stopProcess(child);
 	}
-}
-
-/** Of the process and all below it. */
-function readCpuSeconds(pid: number): number {
-	const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
-	const own = (Number(fields[11]) + Number(fields[12])) / 100;
-	const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
-	return (
-		own + (children === "" ? 0 : children.split(" ").reduce((sum, child) => sum + readCpuSeconds(Number(child)), 0))
-	);
 }

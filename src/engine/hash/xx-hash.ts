@@ -7,14 +7,14 @@ export class XxHash64 {
 	readonly #scratch = new Uint64();
 
 	/** The result is the same object at each call. */
-	digest(text: string, seed = 0): Uint64 {
+	digest(text: string, seed = 0, seedHigh = 0): Uint64 {
 		const hash = this.#hash;
 		const { length } = text;
 		let at = 0;
 		if (length >= 32) {
-			at = this.#digestStripes(text, seed);
+			at = this.#digestStripes(text, seed, seedHigh);
 		} else {
-			hash.set(0x27d4eb2f, 0x165667c5).add(0, seed);
+			hash.set(0x27d4eb2f, 0x165667c5).add(seedHigh, seed);
 		}
 		hash.add(0, length);
 		for (; at <= length - 8; at += 8) {
@@ -35,12 +35,12 @@ export class XxHash64 {
 		return hash.xorShiftRight(32);
 	}
 
-	#digestStripes(text: string, seed: number): number {
+	#digestStripes(text: string, seed: number, seedHigh: number): number {
 		const [a, b, c, d] = this.#lanes;
-		a.set(0x60ea27ee, 0xadc0b5d6).add(0, seed);
-		b.set(0xc2b2ae3d, 0x27d4eb4f).add(0, seed);
-		c.set(0, seed);
-		d.set(0x61c8864e, 0x7a143579).add(0, seed);
+		a.set(0x60ea27ee, 0xadc0b5d6).add(seedHigh, seed);
+		b.set(0xc2b2ae3d, 0x27d4eb4f).add(seedHigh, seed);
+		c.set(seedHigh, seed);
+		d.set(0x61c8864e, 0x7a143579).add(seedHigh, seed);
 		let at = 0;
 		for (; at <= text.length - 32; at += 32) {
 			for (let lane = 0; lane < 4; lane++) {
@@ -66,6 +66,20 @@ export class XxHash64 {
 /** The xxHash (64 bit) of a latin1 text. */
 export function xxHash64(text: string, seed = 0): bigint {
 	return new XxHash64().digest(text, seed).toBigInt();
+}
+
+/** The hash of several texts, each with that of those before it as its seed. */
+export function xxHash64OfAll(texts: readonly string[]): bigint {
+	const hasher = new XxHash64();
+	let high = 0;
+	let low = 0;
+	let hash = 0n;
+	for (const text of texts) {
+		const digest = hasher.digest(text, low, high);
+		({ high, low } = digest);
+		hash = digest.toBigInt();
+	}
+	return hash;
 }
 
 /** One round over 64 bits of input; the input is multiplied in halves so that no second number is needed. */

@@ -9,7 +9,7 @@ import type {
 	BalancedHost,
 	BalancerConfig,
 	BalancerContext,
-	BalancerStats,
+	BalancerEnvironment,
 	CommonBalancerConfig,
 	LoadBalancer,
 	LocalityHosts,
@@ -34,20 +34,23 @@ interface Slot<H extends BalancedHost> {
 export class ConsistentHashBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 	readonly #config: HashBalancerConfig;
 	readonly #common: CommonBalancerConfig;
-	readonly #stats: BalancerStats;
+	readonly #environment: BalancerEnvironment;
 	readonly #levels: PriorityLevels<H>;
 	readonly #slots: (Slot<H> | undefined)[] = [];
 
-	constructor(config: HashBalancerConfig, common: CommonBalancerConfig, stats: BalancerStats) {
+	constructor(config: HashBalancerConfig, common: CommonBalancerConfig, environment: BalancerEnvironment) {
 		this.#config = config;
 		this.#common = common;
-		this.#stats = stats;
-		this.#levels = new PriorityLevels(common);
+		this.#environment = environment;
+		this.#levels = new PriorityLevels(common, environment.runtime);
 	}
 
 	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[], terms: AssignmentTerms): void {
 		this.#levels.setHosts(priorities, terms);
 		this.#slots.length = Math.min(this.#slots.length, priorities.length);
+		this.#levels.refresh();
+		// Made at once, not by the first request that needs them.
+		for (let priority = 0; priority < priorities.length; priority++) this.#tableOf(priority);
 	}
 
 	markChanged(priority: number): void {
@@ -59,29 +62,52 @@ export class ConsistentHashBalancer<H extends BalancedHost> implements LoadBalan
 		levels.refresh();
 		const hash = context?.hash ?? drawHash(random);
 		const priority = levels.choose(Number(hash % 100n), context);
-		const level = levels.levels[priority];
+		if (levels.isInPanic(priority)) this.#environment.stats.lb_healthy_panic.value++;
+		const table = this.#tableOf(priority);
+		if (table === undefined) return undefined;
+		const retries = context === undefined ? 0 : context.hostSelectionMaxAttempts;
+		for (let attempt = 0; ; attempt++) {
+			const host = table.pick(hash, attempt);
+			if (host === undefined || attempt >= retries || !context!.shouldSelectAnotherHost(host)) return host;
+		}
+	}
+
+	#tableOf(priority: number): HashTable<H> | undefined {
+		const level = this.#levels.levels[priority];
 		if (level === undefined) return undefined;
-		const isPanicking = levels.isInPanic(priority);
-		if (isPanicking) this.#stats.lb_healthy_panic.value++;
+		const isPanicking = this.#levels.isInPanic(priority);
 		let slot = this.#slots[priority];
 		if (slot === undefined || slot.version !== level.version || slot.isPanicking !== isPanicking) {
 			const weights = computeHostWeights(level, isPanicking, this.#common.localityWeighted);
 			slot = { table: this.#createTable(weights), version: level.version, isPanicking };
 			this.#slots[priority] = slot;
 		}
-		const retries = context === undefined ? 0 : context.hostSelectionMaxAttempts;
-		for (let attempt = 0; ; attempt++) {
-			const host = slot.table.pick(hash, attempt);
-			if (host === undefined || attempt >= retries || !context!.shouldSelectAnotherHost(host)) return host;
-		}
+		return slot.table;
 	}
 
 	#createTable(weights: HostWeights<H>): HashTable<H> {
 		const config = this.#config;
 		const table =
 			config.kind === "ring-hash" ? new HashRing(config, weights) : new MaglevTable(config.tableSize, weights);
+		if (weights.hosts.length > 0) this.#show(table.size, table.owners, weights.hosts);
 		if (config.hashBalanceFactor === 0) return table;
-		return new BoundedLoadTable(table, weights, config.hashBalanceFactor, this.#stats.upstream_rq_active);
+		return new BoundedLoadTable(table, weights, config.hashBalanceFactor, this.#environment.stats.upstream_rq_active);
+	}
+
+	#show(size: number, owners: readonly H[], hosts: readonly H[]): void {
+		const gauges = this.#environment.tableGauges;
+		if (gauges === undefined) return;
+		const counts = new Map<H, number>(hosts.map((host) => [host, 0]));
+		for (const owner of owners) counts.set(owner, counts.get(owner)! + 1);
+		let minimum = size;
+		let maximum = 0;
+		for (const count of counts.values()) {
+			minimum = Math.min(minimum, count);
+			maximum = Math.max(maximum, count);
+		}
+		if (gauges.size !== undefined) gauges.size.value = size;
+		gauges.minimum.value = minimum;
+		gauges.maximum.value = maximum;
 	}
 }
 

@@ -7,6 +7,7 @@ import {
 	createBalancerContext,
 	createBalancerStats,
 	locality,
+	plainSurroundings,
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import { xxHash64 } from "../hash/index.ts";
@@ -40,7 +41,7 @@ function create(
 	hosts: readonly BalancedHost[],
 	stats: BalancerStats = createBalancerStats(),
 ): LoadBalancer {
-	const balancer = createLoadBalancer({ config, common: commonBalancer, subsets: undefined, stats });
+	const balancer = createLoadBalancer({ ...plainSurroundings, config, common: commonBalancer, stats });
 	balancer.setHosts([[locality(hosts)]], assignmentTerms);
 	return balancer;
 }

@@ -21,6 +21,10 @@ export class HashRing<H extends BalancedHost> implements HashTable<H> {
 		return this.#points.length;
 	}
 
+	get owners(): readonly H[] {
+		return this.#owners;
+	}
+
 	/** The owner of the first point at or behind the hash; `attempt` moves on by as many points. */
 	pick(hash: bigint, attempt: number): H | undefined {
 		const points = this.#points;

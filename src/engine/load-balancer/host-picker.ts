@@ -11,7 +11,10 @@ export interface HostPicker<H extends BalancedHost> {
 }
 
 /** The balancing policies that need no hash. */
-export type PickerConfig = Extract<BalancerConfig, { kind: "round-robin" | "least-request" | "random" }>;
+export type PickerConfig = Extract<
+	BalancerConfig,
+	{ kind: "round-robin" | "least-request" | "random" | "peak-ewma" | "client-side-weighted" }
+>;
 
 /** Creates the picker of a policy. */
 export function createHostPicker<H extends BalancedHost>(config: PickerConfig): HostPicker<H> {
@@ -22,6 +25,10 @@ export function createHostPicker<H extends BalancedHost>(config: PickerConfig): 
 			return new LeastRequestPicker(config);
 		case "random":
 			return new RandomPicker();
+		case "peak-ewma":
+			return new PeakEwmaPicker();
+		case "client-side-weighted":
+			return new ReportedWeightPicker(config.slowStart);
 		default:
 			return assertNever(config);
 	}
@@ -41,6 +48,27 @@ class RandomPicker<H extends BalancedHost> implements HostPicker<H> {
 
 	pick(random: Random): H | undefined {
 		return this.#hosts.length === 0 ? undefined : pickRandom(this.#hosts, random);
+	}
+}
+
+/** Of two hosts taken at random the one that costs less. */
+class PeakEwmaPicker<H extends BalancedHost> implements HostPicker<H> {
+	#hosts: readonly H[] = [];
+
+	setHosts(hosts: readonly H[]): void {
+		this.#hosts = hosts;
+	}
+
+	pick(random: Random, now: Millis): H | undefined {
+		const hosts = this.#hosts;
+		if (hosts.length < 2) return hosts[0];
+		const first = Math.floor(random.next() * hosts.length);
+		const second = (first + 1 + Math.floor(random.next() * (hosts.length - 1))) % hosts.length;
+		return this.#costOf(hosts[second]!, now) < this.#costOf(hosts[first]!, now) ? hosts[second] : hosts[first];
+	}
+
+	#costOf(host: H, now: Millis): number {
+		return (host.latency?.cost(host.activeRequests, now) ?? host.activeRequests + 1) / host.weight;
 	}
 }
 
@@ -84,6 +112,47 @@ class RoundRobinPicker<H extends BalancedHost> implements HostPicker<H> {
 		return slowStart === undefined ? host.weight : host.weight * computeSlowStartFactor(slowStart, host, now);
 	}
 }
+
+/** In turn by the weights that hosts' load reports give; the others count as much as these do on average. */
+class ReportedWeightPicker<H extends BalancedHost> implements HostPicker<H> {
+	readonly #slowStart: SlowStartConfig | undefined;
+	readonly #scheduler = new EdfScheduler();
+	#hosts: readonly H[] = [];
+	#default = 1;
+	#defaultAt: Millis = Number.NEGATIVE_INFINITY;
+
+	constructor(slowStart: SlowStartConfig | undefined) {
+		this.#slowStart = slowStart;
+	}
+
+	setHosts(hosts: readonly H[], random: Random, now: Millis): void {
+		this.#hosts = hosts;
+		this.#defaultAt = Number.NEGATIVE_INFINITY;
+		this.#scheduler.reset(hosts.length, (entry) => this.#weightOf(hosts[entry]!, now), random);
+	}
+
+	pick(_random: Random, now: Millis): H | undefined {
+		if (this.#hosts.length === 0) return undefined;
+		const host = this.#hosts[this.#scheduler.peek()]!;
+		this.#scheduler.requeue(this.#weightOf(host, now));
+		return host;
+	}
+
+	#weightOf(host: H, now: Millis): number {
+		if (now - this.#defaultAt >= defaultWeightMs) this.#renewDefault(now);
+		const weight = host.load?.weightAt(now) ?? this.#default;
+		return this.#slowStart === undefined ? weight : weight * computeSlowStartFactor(this.#slowStart, host, now);
+	}
+
+	#renewDefault(now: Millis): void {
+		this.#defaultAt = now;
+		const known = this.#hosts.map((host) => host.load?.weightAt(now)).filter((weight) => weight !== undefined);
+		this.#default = known.length === 0 ? 1 : known.reduce((sum, weight) => sum + weight, 0) / known.length;
+	}
+}
+
+/** How often the average of the reported weights is taken. */
+const defaultWeightMs = 1000;
 
 /** The least busy of a few taken at random (or of all); with different weights a schedule by weight and load. */
 class LeastRequestPicker<H extends BalancedHost> implements HostPicker<H> {

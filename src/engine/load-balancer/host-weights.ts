@@ -34,8 +34,8 @@ export function computeHostWeights<H extends BalancedHost>(
 			add(usable, locality.weight / total);
 		}
 	} else {
-		// Envoy gives no host where only degraded ones are left; these are better than none.
-		add(isPanicking ? level.all : level.healthy.length > 0 ? level.healthy : level.degraded, 1);
+		// As in Envoy, degraded hosts get nothing by their hash.
+		add(isPanicking ? level.all : level.healthy, 1);
 	}
 	let minimum = 1;
 	let maximum = 0;

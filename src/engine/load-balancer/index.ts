@@ -1,5 +1,7 @@
 /** The choice of a host: balancing policies, priorities, panic, localities, subsets. Spec: Envoy "load balancing". */
 export { createLoadBalancer, type LoadBalancerOptions } from "./create-load-balancer.ts";
+export { HostLoad, type LoadReport, parseLoadReport } from "./load-report.ts";
+export { PeakLatency } from "./peak-latency.ts";
 export {
 	computePriorityLoads,
 	type PriorityCounts,
@@ -11,12 +13,18 @@ export type {
 	BalancedHost,
 	BalancerConfig,
 	BalancerContext,
+	BalancerEnvironment,
 	BalancerStats,
 	CommonBalancerConfig,
 	ConsistentHashing,
+	HashTableGauges,
 	HostHealth,
 	LoadBalancer,
+	LocalCluster,
 	LocalityHosts,
+	OverrideHost,
+	OverrideHostSource,
 	SlowStartConfig,
 	SubsetConfig,
+	ZoneAwareConfig,
 } from "./types.ts";

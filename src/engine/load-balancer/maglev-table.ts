@@ -10,10 +10,10 @@ export class MaglevTable<H extends BalancedHost> implements HashTable<H> {
 	readonly #hosts: readonly H[];
 	/** Place in the table to number of the host. */
 	readonly #table: Int32Array;
-	readonly #size: bigint;
+	readonly #modulus: bigint;
 
 	constructor(tableSize: number, weights: HostWeights<H>) {
-		this.#size = BigInt(tableSize);
+		this.#modulus = BigInt(tableSize);
 		const entries = weights.hosts
 			.map((host, index) => ({ host, share: weights.shares[index]! }))
 			.sort((left, right) => (left.host.hashKey < right.host.hashKey ? -1 : 1));
@@ -29,11 +29,19 @@ export class MaglevTable<H extends BalancedHost> implements HashTable<H> {
 					);
 	}
 
+	get size(): number {
+		return this.#table.length;
+	}
+
+	get owners(): readonly H[] {
+		return Array.from(this.#table, (index) => this.#hosts[index]!);
+	}
+
 	pick(hash: bigint, attempt: number): H | undefined {
 		if (this.#table.length === 0) return undefined;
 		// Another attempt flips most bits, so that attempts do not stay close together.
 		const key = attempt === 0 ? hash : hash ^ (all64 - BigInt(attempt) + 1n);
-		return this.#hosts[this.#table[Number(key % this.#size)]!];
+		return this.#hosts[this.#table[Number(key % this.#modulus)]!];
 	}
 }
 

@@ -7,6 +7,7 @@ import {
 	createBalancerContext,
 	createBalancerStats,
 	locality,
+	plainSurroundings,
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import { createLoadBalancer } from "./create-load-balancer.ts";
@@ -26,7 +27,7 @@ function create(
 	hosts: readonly BalancedHost[],
 	common: CommonBalancerConfig = commonBalancer,
 ): LoadBalancer {
-	const balancer = createLoadBalancer({ config, common, subsets: undefined, stats: createBalancerStats() });
+	const balancer = createLoadBalancer({ ...plainSurroundings, config, common, stats: createBalancerStats() });
 	balancer.setHosts([[locality(hosts)]], assignmentTerms);
 	return balancer;
 }

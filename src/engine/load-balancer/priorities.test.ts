@@ -7,6 +7,7 @@ import {
 	createBalancerContext,
 	createBalancerStats,
 	locality,
+	plainSurroundings,
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import { createLoadBalancer } from "./create-load-balancer.ts";
@@ -135,11 +136,11 @@ interface Setup {
 }
 
 function createSetup(
-	priorities: readonly (readonly { weight: number; hosts: readonly BalancedHost[] }[])[],
+	priorities: readonly (readonly { name: string; weight: number; hosts: readonly BalancedHost[] }[])[],
 	common: Partial<CommonBalancerConfig> = {},
 ): Setup {
 	const stats = createBalancerStats();
-	const options = { config: roundRobin, common: { ...commonBalancer, ...common }, subsets: undefined, stats };
+	const options = { ...plainSurroundings, config: roundRobin, common: { ...commonBalancer, ...common }, stats };
 	const balancer = createLoadBalancer(options);
 	balancer.setHosts(priorities, assignmentTerms);
 	const random = createSeededRandom(9);
@@ -179,7 +180,7 @@ test("in panic all hosts are used and counted, or none when traffic is to fail",
 	assert.equal(setup.shares(400).size, 4);
 	assert.equal(setup.stats.lb_healthy_panic.value, 400);
 	const failing = createSetup([[locality(hosts)]], {
-		zoneAware: { routingEnabledPercent: 100, minClusterSize: 6, failTrafficOnPanic: true },
+		zoneAware: { routingEnabledPercent: 100, minClusterSize: 6, failTrafficOnPanic: true, forceDirect: false },
 	});
 	assert.equal(failing.shares(10).size, 0);
 	const calm = createSetup([[locality(hosts)]], { healthyPanicThreshold: 0 });

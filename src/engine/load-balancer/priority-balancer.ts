@@ -6,11 +6,12 @@ import type {
 	AssignmentTerms,
 	BalancedHost,
 	BalancerContext,
-	BalancerStats,
+	BalancerEnvironment,
 	CommonBalancerConfig,
 	LoadBalancer,
 	LocalityHosts,
 } from "./types.ts";
+import { ZoneRouter } from "./zone-routing.ts";
 
 /** A picker with the version of the list it was given. */
 interface Slot<H extends BalancedHost> {
@@ -30,27 +31,41 @@ type Source = (typeof Source)[keyof typeof Source];
 export class PriorityBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 	readonly #config: PickerConfig;
 	readonly #common: CommonBalancerConfig;
-	readonly #stats: BalancerStats;
+	readonly #environment: BalancerEnvironment;
+	readonly #zones: ZoneRouter<H> | undefined;
 	readonly #levels: PriorityLevels<H>;
 	/** By priority × 3 + source. */
 	readonly #slots: (Slot<H> | undefined)[] = [];
 	readonly #localitySlots: (LocalitySlot<H> | undefined)[] = [];
+	/** Of zones of the first priority, by locality × 2 + whether degraded hosts are meant. */
+	readonly #zoneSlots: (Slot<H> | undefined)[] = [];
 
-	constructor(config: PickerConfig, common: CommonBalancerConfig, stats: BalancerStats) {
+	constructor(config: PickerConfig, common: CommonBalancerConfig, environment: BalancerEnvironment) {
 		this.#config = config;
 		this.#common = common;
-		this.#stats = stats;
-		this.#levels = new PriorityLevels(common);
+		this.#environment = environment;
+		const { localCluster, stats, runtime } = environment;
+		this.#levels = new PriorityLevels(common, runtime);
+		if (localCluster !== undefined)
+			this.#zones = new ZoneRouter(common.zoneAware, localCluster, stats, runtime, () => this.#levels.panicThreshold);
 	}
 
 	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[], terms: AssignmentTerms): void {
 		this.#levels.setHosts(priorities, terms);
 		this.#slots.length = Math.min(this.#slots.length, priorities.length * 3);
 		this.#localitySlots.length = Math.min(this.#localitySlots.length, priorities.length * 3);
+		this.#refreshZones();
 	}
 
 	markChanged(priority: number): void {
 		this.#levels.markChanged(priority);
+		if (priority === 0) this.#refreshZones();
+	}
+
+	#refreshZones(): void {
+		if (this.#zones === undefined) return;
+		this.#levels.refresh();
+		this.#zones.refresh(this.#levels.levels[0]);
 	}
 
 	choose(context: BalancerContext<H> | undefined, random: Random, now: Millis): H | undefined {
@@ -67,7 +82,7 @@ export class PriorityBalancer<H extends BalancedHost> implements LoadBalancer<H>
 		const isSingle = levels.levels.length === 1 && levels.loads.healthy[0] === 100;
 		const priority = isSingle ? 0 : levels.choose(random.next() * 100, context);
 		if (levels.isInPanic(priority)) {
-			this.#stats.lb_healthy_panic.value++;
+			this.#environment.stats.lb_healthy_panic.value++;
 			if (this.#common.zoneAware?.failTrafficOnPanic === true) return undefined;
 			return this.#pick(priority, Source.all, random, now);
 		}
@@ -76,7 +91,32 @@ export class PriorityBalancer<H extends BalancedHost> implements LoadBalancer<H>
 			const host = this.#pickByLocality(priority, source, random, now);
 			if (host !== undefined) return host;
 		}
+		if (priority === 0 && this.#zones !== undefined) {
+			this.#zones.refresh(levels.levels[0]);
+			const zone = this.#zones.choose(random);
+			if (zone === "none") return undefined;
+			if (zone !== "any") return this.#pickInZone(zone, source, random, now);
+		}
 		return this.#pick(priority, source, random, now);
+	}
+
+	#pickInZone(zone: number, source: Source, random: Random, now: Millis): H | undefined {
+		const { version } = this.#levels.levels[0]!;
+		const isDegraded = source === Source.degraded;
+		const index = zone * 2 + Number(isDegraded);
+		let slot = this.#zoneSlots[index];
+		if (slot === undefined) this.#zoneSlots[index] = slot = { picker: createHostPicker(this.#config), version: -1 };
+		if (slot.version !== version) {
+			const health = isDegraded ? "degraded" : "healthy";
+			const { hosts } = this.#zones!.localities[zone]!;
+			slot.picker.setHosts(
+				hosts.filter((host) => host.health === health && !host.excluded),
+				random,
+				now,
+			);
+			slot.version = version;
+		}
+		return slot.picker.pick(random, now);
 	}
 
 	#pick(priority: number, source: Source, random: Random, now: Millis): H | undefined {

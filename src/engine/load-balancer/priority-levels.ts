@@ -1,3 +1,4 @@
+import { getRuntimeNumber, type Runtime } from "../runtime/index.ts";
 import { computePriorityLoads, type PriorityCounts, type PriorityLoads } from "./priority-load.ts";
 import type { AssignmentTerms, BalancedHost, BalancerContext, CommonBalancerConfig, LocalityHosts } from "./types.ts";
 
@@ -16,6 +17,7 @@ export interface Level<H extends BalancedHost> {
  *  someone chooses. */
 export class PriorityLevels<H extends BalancedHost> {
 	readonly #common: CommonBalancerConfig;
+	readonly #runtime: Runtime;
 	#levels: Level<H>[] = [];
 	#terms: AssignmentTerms = { overprovisioningFactor: 140, weightedPriorityHealth: false };
 	readonly #changed = new Set<number>();
@@ -25,8 +27,15 @@ export class PriorityLevels<H extends BalancedHost> {
 	/** Set by {@link choose}: whether the load meant is that of degraded hosts. */
 	choseDegraded = false;
 
-	constructor(common: CommonBalancerConfig) {
+	constructor(common: CommonBalancerConfig, runtime: Runtime) {
 		this.#common = common;
+		this.#runtime = runtime;
+	}
+
+	/** Percent of usable hosts below which a priority uses all of them. */
+	get panicThreshold(): number {
+		const percent = Math.round(this.#common.healthyPanicThreshold);
+		return Math.min(100, getRuntimeNumber(this.#runtime, "upstream.healthy_panic_threshold", percent));
 	}
 
 	get levels(): readonly Level<H>[] {
@@ -99,7 +108,7 @@ export class PriorityLevels<H extends BalancedHost> {
 			this.#levels.map((level) => level.counts),
 			{
 				overprovisioningFactor: this.#terms.overprovisioningFactor,
-				panicThreshold: this.#common.healthyPanicThreshold,
+				panicThreshold: this.panicThreshold,
 				weightedPriorityHealth: this.#terms.weightedPriorityHealth,
 			},
 			isUsable,

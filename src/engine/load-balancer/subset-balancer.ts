@@ -20,6 +20,12 @@ interface Resolution<H extends BalancedHost> {
 	readonly selector: Selector | undefined;
 }
 
+/** The hosts of a subset by priority and locality. */
+interface Members<H extends BalancedHost> {
+	readonly isSingle: boolean;
+	readonly hosts: (H[] | undefined)[][];
+}
+
 const fallbackListKey = "fallback_list";
 
 /** Splits the hosts by values in their `envoy.lb` metadata; a request's criteria choose the subset, which has a balancer of its
@@ -52,12 +58,12 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 		for (const [key, members] of collected) {
 			let subset = this.#subsets.get(key);
 			if (subset === undefined) {
-				subset = this.#create();
+				subset = members.isSingle ? new SingleHostBalancer() : this.#create();
 				this.#subsets.set(key, subset);
 				this.#stats.lb_subsets_created.value++;
 				this.#stats.lb_subsets_active.value++;
 			}
-			subset.setHosts(this.#place(priorities, members), terms);
+			subset.setHosts(this.#place(priorities, members.hosts), terms);
 		}
 		for (const key of this.#subsets.keys()) {
 			if (collected.has(key)) continue;
@@ -128,7 +134,11 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 	#resolve(criteria: MetadataCriteria): Resolution<H> {
 		const known = this.#resolved.get(criteria);
 		if (known !== undefined) return known;
-		const keys = Object.keys(criteria).sort();
+		const given = Object.keys(criteria);
+		const reduced = this.#config.allowRedundantKeys
+			? this.#config.selectors.find((selector) => selector.keys.every((key) => given.includes(key)))?.keys
+			: undefined;
+		const keys = reduced ?? given.sort();
 		const values = keys.map((key) => describeValue(criteria[key]!));
 		const resolution = {
 			subset: this.#subsets.get(describeSubset(keys, values)),
@@ -139,26 +149,31 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 	}
 
 	/** The hosts of each subset, by priority and locality. */
-	#collect(priorities: readonly (readonly LocalityHosts<H>[])[]): Map<string, (H[] | undefined)[][]> {
-		const collected = new Map<string, (H[] | undefined)[][]>();
+	#collect(priorities: readonly (readonly LocalityHosts<H>[])[]): Map<string, Members<H>> {
+		const collected = new Map<string, Members<H>>();
+		let duplicates = 0;
 		for (const [priority, localities] of priorities.entries()) {
 			for (const [index, locality] of localities.entries()) {
 				for (const host of locality.hosts) {
 					for (const selector of this.#config.selectors) {
 						const labels = host.metadata["envoy.lb"];
 						for (const key of listSubsets(selector.keys, labels, this.#config.listAsAny)) {
-							let members = collected.get(key);
-							if (members !== undefined && selector.singleHostPerSubset) continue;
-							members ??= [];
+							const known = collected.get(key);
+							if (known?.isSingle === true) {
+								duplicates++;
+								continue;
+							}
+							const members = known ?? { isSingle: selector.singleHostPerSubset, hosts: [] };
 							collected.set(key, members);
-							members[priority] ??= [];
-							members[priority][index] ??= [];
-							members[priority][index].push(host);
+							members.hosts[priority] ??= [];
+							members.hosts[priority][index] ??= [];
+							members.hosts[priority][index].push(host);
 						}
 					}
 				}
 			}
 		}
+		this.#stats.lb_subsets_single_host_per_subset_duplicate.value = duplicates;
 		return collected;
 	}
 
@@ -169,7 +184,7 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 		return priorities.map((localities, priority) =>
 			localities.map((locality, index) => {
 				const hosts = members[priority]?.[index] ?? [];
-				return { weight: this.#weightOf(locality, hosts.length), hosts };
+				return { name: locality.name, weight: this.#weightOf(locality, hosts.length), hosts };
 			}),
 		);
 	}
@@ -186,7 +201,7 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 						: locality.hosts.filter((host) =>
 								meetsCriteria(criteria, host.metadata["envoy.lb"], this.#config.listAsAny),
 							);
-				return { weight: this.#weightOf(locality, hosts.length), hosts };
+				return { name: locality.name, weight: this.#weightOf(locality, hosts.length), hosts };
 			}),
 		);
 	}
@@ -195,5 +210,22 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 		if (!this.#config.scaleLocalityWeight || locality.weight === 0 || locality.hosts.length === 0)
 			return locality.weight;
 		return Math.max(1, Math.round((locality.weight * count) / locality.hosts.length));
+	}
+}
+
+/** A subset that is one host, whatever its health. */
+class SingleHostBalancer<H extends BalancedHost> implements LoadBalancer<H> {
+	#host: H | undefined;
+
+	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[]): void {
+		this.#host = priorities.flat().find(({ hosts }) => hosts.length > 0)?.hosts[0];
+	}
+
+	markChanged(): void {
+		// Its health does not matter.
+	}
+
+	choose(): H | undefined {
+		return this.#host;
 	}
 }

@@ -7,6 +7,7 @@ import {
 	createBalancerContext,
 	createBalancerStats,
 	locality,
+	plainSurroundings,
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import type { JsonObject } from "../matcher/metadata.ts";
@@ -30,6 +31,7 @@ function config(selectors: readonly Selector[], options: Partial<SubsetConfig> =
 		panicModeAny: false,
 		listAsAny: false,
 		metadataFallback: false,
+		allowRedundantKeys: false,
 		...options,
 	};
 }
@@ -41,7 +43,7 @@ function host(port: number, labels: JsonObject): BalancedHost {
 function create(subsets: SubsetConfig, hosts: readonly BalancedHost[]) {
 	const stats = createBalancerStats();
 	const options = { config: { kind: "round-robin", slowStart: undefined } as const, common: commonBalancer };
-	const balancer = createLoadBalancer({ ...options, subsets, stats });
+	const balancer = createLoadBalancer({ ...plainSurroundings, ...options, subsets, stats });
 	balancer.setHosts([[locality(hosts)]], assignmentTerms);
 	const random = createSeededRandom(4);
 	/** The ports that requests with these criteria reach. */

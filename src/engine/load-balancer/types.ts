@@ -1,6 +1,9 @@
 import type { Millis, Random } from "../../core/index.ts";
 import type { Metadata } from "../matcher/metadata.ts";
 import type { MetadataCriteria } from "../matcher/types.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { HostLoad } from "./load-report.ts";
+import type { PeakLatency } from "./peak-latency.ts";
 
 /** What a balancer needs to know of a host; the proxy's hosts carry more. Changed in place by their owner. */
 export interface BalancedHost {
@@ -22,6 +25,10 @@ export interface BalancedHost {
 	excluded: boolean;
 	/** When it became healthy, the beginning of its slow start; -Infinity for a host that has none. */
 	healthySince: Millis;
+	/** How fast it answered; for balancers that go by it, undefined elsewhere. */
+	latency?: PeakLatency | undefined;
+	/** What it reports of its load; for balancers that go by it, undefined elsewhere. */
+	load?: HostLoad | undefined;
 }
 
 export type HostHealth = "healthy" | "degraded" | "unhealthy";
@@ -43,8 +50,29 @@ export type BalancerConfig =
 			readonly hashFunction: "xx-hash" | "murmur-hash-2";
 	  } & ConsistentHashing)
 	| ({ readonly kind: "maglev"; readonly tableSize: number } & ConsistentHashing)
+	/** Of two hosts the one with the lower product of recent response time and load; amime's own. */
+	| { readonly kind: "peak-ewma"; readonly decayMs: number; readonly defaultRttMs: number }
+	/** In turn, by weights that hosts' own load reports (ORCA) give. */
+	| ({ readonly kind: "client-side-weighted"; readonly slowStart: SlowStartConfig | undefined } & LoadReportTerms)
 	/** The cluster chooses (original destination). */
 	| { readonly kind: "cluster-provided" };
+
+/** `envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost`: where a request may name its hosts. */
+export type OverrideHostSource =
+	| { readonly kind: "header"; readonly name: string }
+	| { readonly kind: "metadata"; readonly namespace: string; readonly path: readonly string[] };
+
+/** How load reports become weights. */
+export interface LoadReportTerms {
+	/** How long a host reports before its weight counts. */
+	readonly blackoutMs: number;
+	/** How long a weight holds without a further report. */
+	readonly expirationMs: number;
+	/** Weight of the share of errors against utilization. */
+	readonly errorPenalty: number;
+	/** Named metrics of which the largest is the utilization, where a report has no `application_utilization`. */
+	readonly utilizationMetrics: readonly string[];
+}
 
 export interface ConsistentHashing {
 	readonly useHostnameForHashing: boolean;
@@ -64,11 +92,20 @@ export interface CommonBalancerConfig {
 	/** Percent; 50 by default; 0 turns panic off. */
 	readonly healthyPanicThreshold: number;
 	readonly localityWeighted: boolean;
-	readonly zoneAware:
-		| { readonly routingEnabledPercent: number; readonly minClusterSize: number; readonly failTrafficOnPanic: boolean }
-		| undefined;
+	readonly zoneAware: ZoneAwareConfig | undefined;
 	readonly ignoreNewHostsUntilFirstHealthCheck: boolean;
 	readonly closeConnectionsOnHostSetChange: boolean;
+}
+
+/** Requests stay in the zone of their proxy as far as that keeps the load even. */
+export interface ZoneAwareConfig {
+	/** 100 by default; runtime `upstream.zone_routing.enabled`. */
+	readonly routingEnabledPercent: number;
+	/** 6 by default; runtime `upstream.zone_routing.min_cluster_size`. */
+	readonly minClusterSize: number;
+	readonly failTrafficOnPanic: boolean;
+	/** Stay in the zone whenever it has a healthy host; runtime `upstream.zone_routing.force_locality_direct_routing`. */
+	readonly forceDirect: boolean;
 }
 
 /** `envoy.config.cluster.v3.Cluster.LbSubsetConfig`. */
@@ -86,6 +123,8 @@ export interface SubsetConfig {
 	readonly panicModeAny: boolean;
 	readonly listAsAny: boolean;
 	readonly metadataFallback: boolean;
+	/** Criteria may have more keys than the selector that takes them. */
+	readonly allowRedundantKeys: boolean;
 }
 
 /** What one choice depends on: the data path fills one a request (or is one). */
@@ -102,10 +141,25 @@ export interface BalancerContext<H extends BalancedHost = BalancedHost> {
 	readonly originalDestination?: { readonly address: string; readonly port: number } | undefined;
 	/** A header of the request, first value; for clusters that go by one. */
 	getRequestHeader?(name: string): string | undefined;
+	/** A value of the request's dynamic metadata. */
+	getDynamicMetadata?(namespace: string, path: readonly string[]): unknown;
+	/** The host that the request is bound to, by its address; see {@link OverrideHost}. */
+	readonly overrideHost?: OverrideHost | undefined;
+	/** How many of the hosts that the request names were taken; kept by override-host balancers. */
+	overridesTaken?: number;
+}
+
+/** A host that a request is bound to, by a session for example. */
+export interface OverrideHost {
+	readonly address: string;
+	/** Rather no host than another one. */
+	readonly isStrict: boolean;
 }
 
 /** The hosts of one locality within one priority. */
 export interface LocalityHosts<H extends BalancedHost = BalancedHost> {
+	/** The name of the locality, the same for the same region, zone and sub zone. */
+	readonly name: string;
 	/** 0 gets nothing under locality-weighted balancing. */
 	readonly weight: number;
 	readonly hosts: readonly H[];
@@ -119,14 +173,51 @@ export interface BalancerCount {
 /** What balancers count, with Envoy's names below `cluster.<name>.`. */
 export interface BalancerStats {
 	readonly lb_healthy_panic: BalancerCount;
+	readonly lb_local_cluster_not_ok: BalancerCount;
+	readonly lb_recalculate_zone_structures: BalancerCount;
+	readonly lb_zone_cluster_too_small: BalancerCount;
+	readonly lb_zone_no_capacity_left: BalancerCount;
+	readonly lb_zone_routing_all_directly: BalancerCount;
+	readonly lb_zone_routing_cross_zone: BalancerCount;
+	readonly lb_zone_routing_sampled: BalancerCount;
 	readonly lb_subsets_active: BalancerCount;
 	readonly lb_subsets_created: BalancerCount;
 	readonly lb_subsets_removed: BalancerCount;
 	readonly lb_subsets_selected: BalancerCount;
 	readonly lb_subsets_fallback: BalancerCount;
 	readonly lb_subsets_fallback_panic: BalancerCount;
+	/** Hosts of the newest assignment that lost their place in a subset of one host. */
+	readonly lb_subsets_single_host_per_subset_duplicate: BalancerCount;
 	/** Read only: requests in flight in the whole cluster, for bounded loads. */
 	readonly upstream_rq_active: BalancerCount;
+}
+
+/** Sizes of the newest table of a hash balancer. */
+export interface HashTableGauges {
+	/** Of rings only. */
+	readonly size: BalancerCount | undefined;
+	readonly minimum: BalancerCount;
+	readonly maximum: BalancerCount;
+}
+
+/** The cluster of the proxies themselves, for zone-aware balancing. */
+export interface LocalCluster {
+	/** Changes whenever its hosts or their health do. */
+	readonly version: number;
+	/** Its hosts of the highest priority. */
+	readonly localities: readonly LocalityHosts[];
+	/** The name of this proxy's own locality, as in {@link LocalityHosts.name}. */
+	readonly ownLocality: string;
+}
+
+/** What balancers have in common besides their configuration. */
+export interface BalancerEnvironment {
+	readonly stats: BalancerStats;
+	readonly runtime: Runtime;
+	/** The proxies' own cluster; undefined when balancing knows no zones. */
+	readonly localCluster: LocalCluster | undefined;
+	/** Where hash balancers show their tables; undefined for others. */
+	readonly tableGauges: HashTableGauges | undefined;
 }
 
 /** Chooses among the hosts of a cluster (or of a subset of it). */

@@ -4,6 +4,7 @@ export { isInAnyCidr, isInCidr, parseAddress, parseCidr } from "./cidr.ts";
 export {
 	getQueryParameter,
 	getRequestHeader,
+	lookupMetadata,
 	matchHeaders,
 	matchHeaderValue,
 	matchMetadata,

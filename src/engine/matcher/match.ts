@@ -161,14 +161,23 @@ export function matchMetadata(
 	matcher: MetadataMatcher,
 	metadata: Metadata | ReadonlyMap<string, unknown> | undefined,
 ): boolean {
-	let value = lookUp(metadata, matcher.namespace);
-	for (const key of matcher.path) {
+	return matchValue(matcher.value, lookupMetadata(metadata, matcher.namespace, matcher.path)) !== matcher.invert;
+}
+
+/** The value at a path within a namespace; undefined when it is not there. */
+export function lookupMetadata(
+	metadata: Metadata | ReadonlyMap<string, unknown> | undefined,
+	namespace: string,
+	path: readonly string[],
+): JsonValue | undefined {
+	let value = lookUp(metadata, namespace);
+	for (const key of path) {
 		value =
 			typeof value === "object" && value !== null && !Array.isArray(value)
 				? (value as Record<string, JsonValue>)[key]
 				: undefined;
 	}
-	return matchValue(matcher.value, value) !== matcher.invert;
+	return value;
 }
 
 function lookUp(

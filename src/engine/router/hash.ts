@@ -1,18 +1,18 @@
 import type { HeaderList } from "../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
-import { xxHash64 } from "../hash/index.ts";
+import { xxHash64, xxHash64OfAll } from "../hash/index.ts";
 import { getQueryParameter, getRequestHeader } from "../matcher/match.ts";
 import { substitute } from "../matcher/regex.ts";
 import type { HashPolicy } from "./route-config.ts";
 
 /** The request's hash for consistent hashing by the first policies that find something; undefined picks any host.
- *  `setCookie` is called with a ready `set-cookie` value when a cookie policy has to make one. */
+ *  `setCookie` is called with a ready `set-cookie` value when a cookie policy has to make one; without it none is made. */
 export function hashRequest(
 	policies: readonly HashPolicy[],
 	request: RequestHead,
 	stream: StreamInfo,
 	random: () => number,
-	setCookie: (value: string) => void,
+	setCookie: ((value: string) => void) | undefined,
 ): bigint | undefined {
 	let hash: bigint | undefined;
 	for (const policy of policies) {
@@ -28,18 +28,21 @@ function hashPolicy(
 	request: RequestHead,
 	stream: StreamInfo,
 	random: () => number,
-	setCookie: (value: string) => void,
+	setCookie: ((value: string) => void) | undefined,
 ): bigint | undefined {
 	switch (policy.kind) {
 		case "header": {
-			const value = getRequestHeader(request, policy.name);
-			if (value === undefined) return undefined;
-			return xxHash64(policy.regex === undefined ? value : substitute(value, policy.regex, policy.substitution));
+			const values = getRequestHeaderValues(request, policy.name);
+			if (values.length === 0) return undefined;
+			const { regex, substitution } = policy;
+			const rewritten = regex === undefined ? values : values.map((value) => substitute(value, regex, substitution));
+			// In another order they are the same.
+			return xxHash64OfAll(rewritten.sort());
 		}
 		case "cookie": {
 			const value = getCookie(request.headers, policy.name);
 			if (value !== undefined) return xxHash64(value);
-			if (policy.ttlSeconds === undefined) return undefined;
+			if (policy.ttlSeconds === undefined || setCookie === undefined) return undefined;
 			const made = Math.floor(random() * 2 ** 52)
 				.toString(16)
 				.padStart(16, "0");
@@ -57,6 +60,17 @@ function hashPolicy(
 			return value === undefined ? undefined : xxHash64(String(value));
 		}
 	}
+}
+
+function getRequestHeaderValues(request: RequestHead, name: string): string[] {
+	if (name.startsWith(":") || name === "host") {
+		const value = getRequestHeader(request, name);
+		return value === undefined ? [] : [value];
+	}
+	const values: string[] = [];
+	const { headers } = request;
+	for (let index = 0; index < headers.length; index += 2) if (headers[index] === name) values.push(headers[index + 1]!);
+	return values;
 }
 
 /** The value of a cookie, without surrounding quotes. */

@@ -137,6 +137,8 @@ export type ClusterSpecifier =
 			readonly runtimeKeyPrefix: string;
 			/** Header whose number picks the cluster; empty for a random pick. */
 			readonly randomValueHeader: string;
+			/** Whether the route's hash policies pick the cluster. */
+			readonly usesHashPolicy: boolean;
 	  };
 
 export interface WeightedClusterConfig {

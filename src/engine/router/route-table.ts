@@ -2,7 +2,15 @@ import { getHeader } from "../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
 import { matchRequestHeaders } from "../matcher/match.ts";
 import { emptyRuntime, getRuntimeNumber, type Runtime } from "../runtime/runtime.ts";
-import type { ClusterSpecifier, RouteConfig, RouteMatch, RouteTableConfig, VirtualHostConfig } from "./route-config.ts";
+import { hashRequest } from "./hash.ts";
+import type {
+	ClusterSpecifier,
+	HashPolicy,
+	RouteConfig,
+	RouteMatch,
+	RouteTableConfig,
+	VirtualHostConfig,
+} from "./route-config.ts";
 import { createRouteEntry, createTlsRedirectEntry, type RouteEntry, type RouteTable } from "./route-entry.ts";
 import { matchRoute } from "./route-match.ts";
 import { VirtualHostIndex } from "./virtual-host-index.ts";
@@ -49,7 +57,7 @@ class CompiledRouteTable implements RouteTable {
 		for (let index = 0; index < host.routes.length; index++) {
 			const route = host.routes[index]!;
 			if (!matchRoute(route.match, path, lowerPath, request, stream, random, this.runtime)) continue;
-			return route.weighted === undefined ? route.entry : route.weighted.pick(request, random, this.runtime);
+			return route.weighted === undefined ? route.entry : route.weighted.pick(request, stream, random, this.runtime);
 		}
 		return undefined;
 	}
@@ -115,22 +123,30 @@ function createWeightedEntries(
 	return new WeightedEntries(
 		cluster,
 		cluster.clusters.map((weighted) => createRouteEntry(table, host, route, weighted)),
+		route.action.hashPolicies,
 	);
 }
 
 class WeightedEntries {
 	private readonly specifier: ClusterSpecifier & { readonly kind: "weighted" };
 	private readonly entries: readonly RouteEntry[];
+	/** Those of the route when the hash chooses the cluster too. */
+	private readonly hashPolicies: readonly HashPolicy[];
 
-	constructor(specifier: ClusterSpecifier & { readonly kind: "weighted" }, entries: readonly RouteEntry[]) {
+	constructor(
+		specifier: ClusterSpecifier & { readonly kind: "weighted" },
+		entries: readonly RouteEntry[],
+		hashPolicies: readonly HashPolicy[],
+	) {
+		this.hashPolicies = specifier.usesHashPolicy ? hashPolicies : [];
 		this.specifier = specifier;
 		this.entries = entries;
 	}
 
-	pick(request: RequestHead, random: number, runtime: Runtime): RouteEntry | undefined {
+	pick(request: RequestHead, stream: StreamInfo, random: number, runtime: Runtime): RouteEntry | undefined {
 		const { clusters, runtimeKeyPrefix, totalWeight } = this.specifier;
 		const total = runtimeKeyPrefix === "" ? totalWeight : this.sumWeights(runtime);
-		let left = this.readHeader(request, total) ?? Math.floor(random * total);
+		let left = this.readHeader(request, total) ?? this.readHash(request, stream, total) ?? Math.floor(random * total);
 		for (let index = 0; index < clusters.length; index++) {
 			const weight = this.weightOf(index, runtime);
 			if (left < weight) return this.entries[index];
@@ -144,6 +160,12 @@ class WeightedEntries {
 		const text = getHeader(request.headers, this.specifier.randomValueHeader);
 		if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined;
 		return Number(BigInt(text) % BigInt(total));
+	}
+
+	private readHash(request: RequestHead, stream: StreamInfo, total: number): number | undefined {
+		if (this.hashPolicies.length === 0 || total === 0) return undefined;
+		const hash = hashRequest(this.hashPolicies, request, stream, () => 0, undefined);
+		return hash === undefined ? undefined : Number(hash % BigInt(total));
 	}
 
 	private weightOf(index: number, runtime: Runtime): number {

@@ -36,6 +36,9 @@ export interface AdminServerInfo {
 	readonly logLevel: string;
 	readonly serviceCluster: string;
 	readonly serviceNode: string;
+	readonly serviceZone: string;
+	/** `disabled`, or the version that processes taking over from each other must agree on. */
+	readonly hotRestartVersion: string;
 	readonly drainTimeSeconds: number;
 	readonly restartEpoch: number;
 }
@@ -101,6 +104,8 @@ export interface AdminHost {
 	readonly weight: number;
 	readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
 	readonly canary: boolean;
+	/** By filter name. */
+	readonly metadata: Readonly<Record<string, unknown>>;
 	readonly priority: number;
 	/** Percent, -1 while unknown. */
 	readonly successRate: number;

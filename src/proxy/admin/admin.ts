@@ -122,13 +122,17 @@ const sliceMs = 2;
 
 /** Header names and values as Envoy sends them. */
 async function send(response: ServerResponse, result: AdminResponse, clock: Clock): Promise<void> {
-	response.writeHead(result.status, {
-		"content-type": result.contentType,
-		"cache-control": "no-cache, max-age=0",
-		"x-content-type-options": "nosniff",
-		server: "envoy",
-		"transfer-encoding": "chunked",
-	});
+	// Node says what HTTP/1.1 means anyway; Envoy does not.
+	response.removeHeader("connection");
+	const headers = [
+		...(result.headers ?? []),
+		["content-type", result.contentType] as const,
+		["cache-control", "no-cache, max-age=0"] as const,
+		["x-content-type-options", "nosniff"] as const,
+		["server", "envoy"] as const,
+		["transfer-encoding", "chunked"] as const,
+	];
+	response.writeHead(result.status, headers.flat());
 	if (typeof result.body === "string") {
 		response.end(result.body);
 		return;

@@ -22,7 +22,7 @@ function describePem({ path, pem }: AdminPem, wall: number): Record<string, unkn
 		return {
 			path,
 			serial_number: certificate.serialNumber.toLowerCase(),
-			...(names.length === 0 ? {} : { subject_alt_names: names }),
+			subject_alt_names: names,
 			days_until_expiration: String(Math.max(0, Math.floor((until - wall) / dayMs))),
 			valid_from: formatTime(certificate.validFromDate),
 			expiration_time: formatTime(certificate.validToDate),

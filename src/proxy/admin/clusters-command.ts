@@ -4,7 +4,7 @@ import { type AdminRequest, type AdminResponse, json, readPattern, text } from "
 /** `/clusters`: the state of every endpoint, as text or JSON. */
 export function describeClusters(state: AdminState, request: AdminRequest): AdminResponse {
 	const filter = readPattern(request.query, "filter");
-	if (filter !== undefined && "status" in filter) return filter;
+	if (filter !== undefined && "problem" in filter) return text("Invalid re2 regex", 400);
 	const clusters = state.clusters().filter((cluster) => filter === undefined || filter.test(cluster.name));
 	return request.query.get("format") === "json"
 		? json({ cluster_statuses: clusters.map(toJson) })

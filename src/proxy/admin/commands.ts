@@ -2,9 +2,11 @@ import type { AdminState } from "./admin-state.ts";
 import { describeCertificates } from "./certs-command.ts";
 import { describeClusters } from "./clusters-command.ts";
 import { dumpConfig } from "./config-dump-command.ts";
+import { createHomePage } from "./home-page.ts";
+import { createLoggingCommand } from "./logging-command.ts";
+import { switchAllocationProfiler, switchCpuProfiler, unavailable } from "./profiler-commands.ts";
 import { type AdminRequest, type AdminResponse, json, text } from "./request.ts";
 import {
-	changeLogging,
 	describeListeners,
 	describeMemory,
 	describeReadiness,
@@ -13,7 +15,15 @@ import {
 	drainListeners,
 	modifyRuntime,
 } from "./server-commands.ts";
-import { createStatsCommands } from "./stats-commands.ts";
+import { createRecentLookups, createStatsCommands } from "./stats-commands.ts";
+
+/** A query parameter of a command. */
+export interface AdminParameter {
+	readonly name: string;
+	readonly help: string;
+	/** What it may be; undefined when it is free text, empty when its presence is what counts. */
+	readonly choices?: readonly string[];
+}
 
 /** One path of the admin port. */
 export interface AdminCommand {
@@ -21,8 +31,7 @@ export interface AdminCommand {
 	readonly help: string;
 	/** Whether it changes something: then POST is required. */
 	readonly mutates: boolean;
-	/** Parameters with their meaning, for `/help`. */
-	readonly parameters: readonly (readonly [name: string, meaning: string])[];
+	readonly parameters: readonly AdminParameter[];
 	run(request: AdminRequest): AdminResponse;
 }
 
@@ -33,27 +42,33 @@ export interface CommandDeps {
 	readonly memory: () => { heapUsed: number; heapTotal: number; rss: number };
 }
 
-/** Every command by its path, in the order of `/help`. */
+const yesOrNo = ["y", "n"];
+const levels = ["", "trace", "debug", "info", "warning", "error", "critical", "off"];
+
+const statsFilters: readonly AdminParameter[] = [
+	{ name: "filter", help: "Regular expression (Google re2) for filtering stats" },
+	{ name: "invert_filter", help: "Invert the filter regex", choices: [] },
+];
+const usedOnly: AdminParameter = {
+	name: "usedonly",
+	help: "Only include stats that have been written by system since restart",
+	choices: [],
+};
+
+/** Every command by its path, in the order of `/help`. The words are Envoy's where the meaning is. */
 export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMap<string, AdminCommand> {
 	const stats = createStatsCommands(state);
-	const get = (
-		path: string,
-		help: string,
-		run: AdminCommand["run"],
-		parameters: AdminCommand["parameters"] = [],
-	): AdminCommand => ({
+	const lookups = createRecentLookups();
+	const changeLogging = createLoggingCommand(state.log);
+	type Run = AdminCommand["run"];
+	const get = (path: string, help: string, run: Run, parameters: readonly AdminParameter[] = []): AdminCommand => ({
 		path,
 		help,
 		mutates: false,
 		parameters,
 		run,
 	});
-	const post = (
-		path: string,
-		help: string,
-		run: AdminCommand["run"],
-		parameters: AdminCommand["parameters"] = [],
-	): AdminCommand => ({
+	const post = (path: string, help: string, run: Run, parameters: readonly AdminParameter[] = []): AdminCommand => ({
 		...get(path, help, run, parameters),
 		mutates: true,
 	});
@@ -61,27 +76,56 @@ export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMa
 		action();
 		return text("OK\n");
 	};
-	const statsParameters = [
-		["usedonly", "Only include stats that have been written by system since restart"],
-		["filter", "Regular expression (Google re2) for filtering stats"],
-		["invert_filter", "Invert the filter regex"],
-	] as const;
 	const commands: AdminCommand[] = [
-		get("/", "Admin home page", () => homePage(byPath)),
+		get("/", "Admin home page", () => createHomePage(byPath)),
+		post(
+			"/allocprofiler",
+			"enable/disable the allocation profiler (if supported)",
+			(request) => switchAllocationProfiler(request),
+			[{ name: "enable", help: "enable/disable the allocation profiler", choices: yesOrNo }],
+		),
 		get("/certs", "print certs on machine", () => describeCertificates(state, deps.wall())),
 		get("/clusters", "upstream cluster status", (request) => describeClusters(state, request), [
-			["filter", "Regular expression (Google re2) for filtering clusters by name"],
+			{ name: "filter", help: "Regular expression (Google re2) for filtering clusters by name" },
 		]),
-		get("/config_dump", "dump current configs", (request) => dumpConfig(state, request), [
-			["resource", "The resource to dump"],
-			["mask", "The mask to apply, to every element when a resource is given too"],
-			["name_regex", "Dump only the configurations whose names match the regex"],
-			["include_eds", "Dump endpoints too"],
+		get("/config_dump", "dump current Envoy configs", (request) => dumpConfig(state, request), [
+			{ name: "resource", help: "The resource to dump" },
+			{
+				name: "mask",
+				help: "The mask to apply. When both resource and mask are specified, the mask is applied to every element in the desired repeated field so that only a subset of fields are returned. The mask is parsed as a Protobuf::FieldMask",
+			},
+			{
+				name: "name_regex",
+				help: "Dump only the currently loaded configurations whose names match the specified regex. Can be used with both resource and mask query parameters.",
+			},
+			{
+				name: "include_eds",
+				help: "Dump currently loaded configuration including EDS. See the response definition for more information",
+				choices: [],
+			},
+		]),
+		get("/contention", "dump current Envoy mutex contention stats (if enabled)", () =>
+			text("Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing."),
+		),
+		post("/cpuprofiler", "enable/disable the CPU profiler", (request) => switchCpuProfiler(request), [
+			{ name: "enable", help: "enables the CPU profiler", choices: yesOrNo },
 		]),
 		post("/drain_listeners", "drain listeners", (request) => drainListeners(state, request), [
-			["graceful", "enter a graceful drain period prior to closing listeners"],
-			["skip_exit", "drain the connections but never stop the listeners"],
-			["inboundonly", "Drains all inbound listeners"],
+			{
+				name: "graceful",
+				help: "When draining listeners, enter a graceful drain period prior to closing listeners. This behaviour and duration is configurable via server options or CLI",
+				choices: [],
+			},
+			{
+				name: "skip_exit",
+				help: "When draining listeners, drain the connections but never stop the listeners. The graceful parameter has no effect when this is set, since the drain period only delays stopping the listeners",
+				choices: [],
+			},
+			{
+				name: "inboundonly",
+				help: "Drains all inbound listeners. traffic_direction field in envoy_v3_api_msg_config.listener.v3.Listener is used to determine whether a listener is inbound or outbound.",
+				choices: [],
+			},
 		]),
 		post("/healthcheck/fail", "cause the server to fail health checks", () =>
 			done(() => state.setHealthCheckFailing(true)),
@@ -89,32 +133,84 @@ export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMa
 		post("/healthcheck/ok", "cause the server to pass health checks", () =>
 			done(() => state.setHealthCheckFailing(false)),
 		),
-		get("/help", "print out list of admin commands", () => text(helpText(byPath))),
-		get("/hot_restart_version", "print the hot restart compatibility version", () => text("disabled\n")),
-		get("/init_dump", "dump what is not initialized yet", () => json({})),
-		get("/listeners", "print listener info", (request) => describeListeners(state, request), [
-			["format", "File format to use; One of (text, json)"],
+		get("/heap_dump", "dump current Envoy heap (if supported)", () => unavailable("heap dump")),
+		post("/heapprofiler", "enable/disable the heap profiler", () => unavailable("heap profiler"), [
+			{ name: "enable", help: "enable/disable the heap profiler", choices: yesOrNo },
 		]),
-		post("/logging", "query/change logging levels", (request) => changeLogging(state, request), [
-			["level", "desired logging level; One of (, trace, debug, info, warning, error, critical, off)"],
+		get("/help", "print out list of admin commands", () => text(helpText(byPath))),
+		get("/hot_restart_version", "print the hot restart compatibility version", () =>
+			text(state.serverInfo().hotRestartVersion),
+		),
+		get("/init_dump", "dump current Envoy init manager information (experimental)", () => json({}), [
+			{
+				name: "mask",
+				help: "The desired component to dump unready targets. The mask is parsed as a Protobuf::FieldMask. For example, get the unready targets of all listeners with /init_dump?mask=listener`",
+			},
+		]),
+		get("/listeners", "print listener info", (request) => describeListeners(state, request), [
+			{ name: "format", help: "File format to use", choices: ["text", "json"] },
+		]),
+		post("/logging", "query/change logging levels", changeLogging, [
+			{
+				name: "paths",
+				help: "Change multiple logging levels by setting to <logger_name1>:<desired_level1>,<logger_name2>:<desired_level2>. If fine grain logging is enabled, use __FILE__ or a glob experision as the logger name. For example, source/common*:warning",
+			},
+			{
+				name: "group",
+				help: "Change given logger group to desired level, set to <logger_group_name>:<desired_level>. logger_group_name must be a logger name.",
+			},
+			{ name: "level", help: "desired logging level, this will change all loggers's level", choices: levels },
 		]),
 		get("/memory", "print current allocation/heap usage", () => describeMemory(deps.memory())),
+		get("/memory/tcmalloc", "print TCMalloc stats", () => ({
+			...unavailable("TCMalloc"),
+			contentType: "text/plain",
+		})),
+		get("/peak_heap_dump", "dump peak Envoy heap (if supported)", () => unavailable("heap dump")),
 		post("/quitquitquit", "exit the server", () => done(() => state.quit())),
 		get("/ready", "print server state, return 200 if LIVE, otherwise return 503", () => describeReadiness(state)),
 		post("/reopen_logs", "reopen access logs", () => done(() => state.reopenLogs())),
 		post("/reset_counters", "reset all counters to zero", () => done(() => state.registry.resetCounters())),
 		get("/runtime", "print runtime values", () => describeRuntime(state.runtime())),
-		post("/runtime_modify", "Adds or modifies runtime values as passed in query parameters", (request) =>
-			modifyRuntime(state.runtime(), request),
+		post(
+			"/runtime_modify",
+			"Adds or modifies runtime values as passed in query parameters. To delete a previously added key, use an empty string as the value. Note that deletion only applies to overrides added via this endpoint; values loaded from disk can be modified via override but not deleted. E.g. ?key1=value1&key2=value2...",
+			(request) => modifyRuntime(state.runtime(), request),
 		),
 		get("/server_info", "print server version/status information", () => describeServer(state)),
 		get("/stats", "print server stats", stats.stats, [
-			...statsParameters,
-			["format", "Format to use; One of (text, json, prometheus)"],
-			["type", "Stat types to include.; One of (All, Counters, Histograms, Gauges, TextReadouts)"],
-			["histogram_buckets", "Histogram bucket display mode; One of (cumulative, disjoint, detailed, summary)"],
+			usedOnly,
+			...statsFilters,
+			{ name: "format", help: "Format to use", choices: ["html", "active-html", "text", "json"] },
+			{
+				name: "type",
+				help: "Stat types to include.",
+				choices: ["All", "Counters", "Histograms", "Gauges", "TextReadouts"],
+			},
+			{
+				name: "histogram_buckets",
+				help: "Histogram bucket display mode",
+				choices: ["cumulative", "disjoint", "detailed", "summary"],
+			},
 		]),
-		get("/stats/prometheus", "print server stats in prometheus format", stats.prometheus, statsParameters),
+		get("/stats/prometheus", "print server stats in prometheus format", stats.prometheus, [
+			usedOnly,
+			{
+				name: "text_readouts",
+				help: "Render text_readouts as new gaugues with value 0 (increases Prometheus data size)",
+				choices: [],
+			},
+			...statsFilters,
+			{ name: "histogram_buckets", help: "Histogram bucket display mode", choices: ["cumulative", "summary"] },
+		]),
+		get("/stats/recentlookups", "Show recent stat-name lookups", () => text(lookups.describe())),
+		post("/stats/recentlookups/clear", "clear list of stat-name lookups and counter", () => text("OK\n")),
+		post("/stats/recentlookups/disable", "disable recording of reset stat-name lookup names", () =>
+			done(() => lookups.enable(false)),
+		),
+		post("/stats/recentlookups/enable", "enable recording of reset stat-name lookup names", () =>
+			done(() => lookups.enable(true)),
+		),
 	];
 	const byPath: ReadonlyMap<string, AdminCommand> = new Map(commands.map((command) => [command.path, command]));
 	return byPath;
@@ -125,18 +221,9 @@ export function helpText(commands: ReadonlyMap<string, AdminCommand>): string {
 	let help = "admin commands are:\n";
 	for (const { path, help: what, mutates, parameters } of commands.values()) {
 		help += `  ${path}${mutates ? " (POST)" : ""}: ${what}\n`;
-		for (const [name, meaning] of parameters) help += `      ${name}: ${meaning}\n`;
+		for (const { name, help: meaning, choices = [] } of parameters) {
+			help += `      ${name}: ${meaning}${choices.length === 0 ? "" : `; One of (${choices.join(", ")})`}\n`;
+		}
 	}
 	return help;
-}
-
-function homePage(commands: ReadonlyMap<string, AdminCommand>): AdminResponse {
-	const rows = [...commands.values()].map(({ path, help, mutates }) => {
-		const link = mutates
-			? `<form action="${path.slice(1)}" method="post"><button>${path.slice(1)}</button></form>`
-			: `<a href="${path.slice(1)}">${path.slice(1)}</a>`;
-		return `<tr><td>${link}</td><td>${help}</td></tr>`;
-	});
-	const body = `<!DOCTYPE html>\n<html lang="en">\n<head><title>amime admin</title></head>\n<body>\n<table>\n<thead><tr><th>Command</th><th>Description</th></tr></thead>\n<tbody>\n${rows.join("\n")}\n</tbody>\n</table>\n</body>\n</html>\n`;
-	return { status: 200, contentType: "text/html; charset=UTF-8", body };
 }

@@ -20,19 +20,28 @@ const typePrefix = "type.googleapis.com/envoy.admin.v3.";
 /** `/config_dump`: what the proxy runs on, secrets hidden. */
 export function dumpConfig(state: AdminState, request: AdminRequest): AdminResponse {
 	const nameFilter = readPattern(request.query, "name_regex");
-	if (nameFilter !== undefined && "status" in nameFilter) return nameFilter;
+	if (nameFilter !== undefined && "problem" in nameFilter) {
+		const pattern = request.query.get("name_regex") ?? "";
+		return plain(`INVALID_ARGUMENT: Error while parsing name_regex from ${pattern}: ${nameFilter.problem}`, 400);
+	}
 	const resource = request.query.get("resource") ?? "";
 	const mask = request.query.get("mask") ?? "";
 	const includeEds = request.query.has("include_eds");
 	let configs = listSections(state, includeEds).map((section) => redactSecrets(section) as Json);
 	if (nameFilter !== undefined) configs = configs.map((section) => filterByName(section, nameFilter));
 	if (resource !== "") {
+		if (resource === "bootstrap") {
+			return plain("bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field", 400);
+		}
 		const holder = configs.find((section) => resource in section && resource !== "@type");
 		if (holder === undefined && !sectionFields.has(resource)) return plain(`${resource} not found in config dump`, 404);
 		const found = holder?.[resource];
 		const elements = (Array.isArray(found) ? found : found === undefined ? [] : [found]) as Json[];
 		const type = elementTypes.get(resource);
 		configs = elements.map((element) => (type === undefined ? element : { "@type": typePrefix + type, ...element }));
+		if (mask !== "" && !isMaskOf(type, mask)) {
+			return plain(`FieldMask paths: "${mask}"\n could not be successfully used.`, 400);
+		}
 		if (mask !== "")
 			configs = configs.map((element) => applyMask(element, mask)).filter((element) => element !== undefined);
 	} else if (mask !== "") {
@@ -42,8 +51,15 @@ export function dumpConfig(state: AdminState, request: AdminRequest): AdminRespo
 	return json(configs.length === 0 ? {} : { configs });
 }
 
+/** Whether every path of the mask begins with a field of the message. */
+function isMaskOf(type: string | undefined, mask: string): boolean {
+	const schema = type === undefined ? undefined : apiRegistry.getMessage(`envoy.admin.v3.${type}`);
+	if (schema === undefined) return true;
+	return mask.split(",").every((path) => schema.fields.some(({ name }) => name === path.trim().split(".")[0]));
+}
+
 function plain(body: string, status: number): AdminResponse {
-	return { status, contentType: "text/plain", body };
+	return { status, contentType: "text/plain", headers: [["x-content-type-options", "nosniff"]], body };
 }
 
 /** The message type of the elements behind each field that `?resource=` takes. */
@@ -68,7 +84,7 @@ function listSections(state: AdminState, includeEds: boolean): Json[] {
 	const { config } = state;
 	return [
 		section("BootstrapConfigDump", {
-			bootstrap: toJson(BootstrapSchema, config.bootstrap, jsonOptions),
+			bootstrap: describeBootstrap(state),
 			last_updated: time(config.bootstrapUpdatedAt),
 		}),
 		clustersSection(config),
@@ -78,6 +94,13 @@ function listSections(state: AdminState, includeEds: boolean): Json[] {
 		routesSection(config),
 		secretsSection(config),
 	];
+}
+
+/** The bootstrap, whose node says which program it became. */
+function describeBootstrap({ config, serverInfo }: AdminState): Json {
+	const bootstrap = toJson(BootstrapSchema, config.bootstrap, jsonOptions) as Json;
+	const agent = { user_agent_name: "amime", user_agent_version: serverInfo().version };
+	return { ...bootstrap, node: { ...(bootstrap["node"] as Json | undefined), ...agent } };
 }
 
 function section(type: string, fields: Json): Json {
@@ -104,6 +127,10 @@ function clustersSection(config: AdminConfig): Json {
 		dynamic_active_clusters: dynamic.filter((resource) => !isWarming(resource)).map(toDynamic),
 		dynamic_warming_clusters: dynamic.filter(isWarming).map(toDynamic),
 	});
+}
+
+function byName<T extends { readonly name: string }>(messages: readonly T[]): T[] {
+	return [...messages].sort((left, right) => (left.name < right.name ? -1 : left.name > right.name ? 1 : 0));
 }
 
 function listenersSection(config: AdminConfig): Json {
@@ -244,6 +271,7 @@ function groupByLocality(cluster: AdminCluster): Json[] {
 				...(host.hostname === "" ? {} : { hostname: host.hostname }),
 			},
 			health_status: host.edsHealth,
+			...(Object.keys(host.metadata).length === 0 ? {} : { metadata: { filter_metadata: host.metadata } }),
 			load_balancing_weight: host.weight,
 		});
 	}
@@ -255,11 +283,6 @@ function dynamicOf(config: AdminConfig, typeUrl: string): AdminResource[] {
 		.accepted()
 		.filter((resource) => resource.typeUrl === typeUrl && resource.origin !== "bootstrap")
 		.sort((left, right) => (left.name < right.name ? -1 : 1));
-}
-
-/** In the order of their names, as Envoy keeps clusters. */
-function byName<T extends { readonly name: string }>(list: readonly T[]): T[] {
-	return [...list].sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
 /** Without a field that says nothing, as protobuf leaves it out. */
@@ -301,12 +324,11 @@ const nameHolders = ["listener", "cluster", "route_config", "secret", "endpoint_
 
 /** Keeps the elements whose resource has a name in which the pattern is found. */
 function filterByName(sectionJson: Json, pattern: RegExp): Json {
-	return Object.fromEntries(
-		Object.entries(sectionJson).map(([field, value]) => [
-			field,
-			Array.isArray(value) ? value.filter((element: Json) => pattern.test(nameOf(element))) : value,
-		]),
-	);
+	const kept = Object.entries(sectionJson).map(([field, value]): [string, unknown] => [
+		field,
+		Array.isArray(value) ? value.filter((element: Json) => pattern.test(nameOf(element))) : value,
+	]);
+	return Object.fromEntries(kept.filter(([, value]) => !Array.isArray(value) || value.length > 0));
 }
 
 function nameOf(element: Json): string {

@@ -13,6 +13,8 @@ export interface AdminRequest {
 export interface AdminResponse {
 	readonly status: number;
 	readonly contentType: string;
+	/** Sent before those that every answer has. */
+	readonly headers?: readonly (readonly [name: string, value: string])[];
 	/** The text, whole or in pieces between which other work may go on. */
 	readonly body: string | Iterable<string>;
 }
@@ -50,12 +52,24 @@ export async function readAdminRequest(message: IncomingMessage): Promise<AdminR
 	return { method: message.method ?? "GET", path: question === -1 ? target : target.slice(0, question), query };
 }
 
-/** A search pattern in RE2's syntax, or the answer that refuses it; undefined when the parameter is absent. */
-export function readPattern(query: URLSearchParams, name: string): RegExp | AdminResponse | undefined {
+/** A search pattern in RE2's syntax, or what RE2 says against it; undefined when the parameter is absent. */
+export function readPattern(query: URLSearchParams, name: string): RegExp | { readonly problem: string } | undefined {
 	const pattern = query.get(name);
 	if (pattern === null || pattern === "") return undefined;
 	const translated = translateRe2(pattern);
 	return translated.ok
 		? new RegExp(translated.source, translated.flags)
-		: text(`Invalid re2 regex: ${translated.problem}\n`, 400);
+		: { problem: describeInRe2Words(pattern, translated.problem) };
+}
+
+/** The words of RE2's parser for the mistakes that people make. */
+function describeInRe2Words(pattern: string, problem: string): string {
+	if (/missing closing \)|[Uu]nterminated group/.test(problem)) return `missing ): ${pattern}`;
+	if (/Unmatched '\)'|unexpected \)/.test(problem)) return `unexpected ): ${pattern}`;
+	const bracket = /missing closing \](?:: (.*))?/.exec(problem);
+	if (bracket !== null) return `missing ]: ${bracket[1] ?? pattern.slice(pattern.lastIndexOf("["))}`;
+	if (/trailing/.test(problem)) return "trailing \\ at end of regexp";
+	const repeat = /^[*+?]+/.exec(pattern);
+	if (repeat !== null) return `no argument for repetition operator: ${repeat[0][0]}`;
+	return problem;
 }

@@ -1,5 +1,4 @@
-import { type LogLevel, logLevels } from "../../core/index.ts";
-import type { AdminRuntime, AdminState } from "./admin-state.ts";
+import type { AdminRuntime, AdminServerInfo, AdminState } from "./admin-state.ts";
 import { addressJson, formatAddress } from "./clusters-command.ts";
 import { type AdminRequest, type AdminResponse, json, text } from "./request.ts";
 
@@ -18,27 +17,72 @@ export function describeServer(state: AdminState): AdminResponse {
 		state: state.readiness(),
 		uptime_current_epoch: uptime,
 		uptime_all_epochs: uptime,
-		hot_restart_version: "disabled",
-		command_line_options: {
-			concurrency: info.concurrency,
-			config_path: info.configPath,
-			log_level: info.logLevel === "warn" ? "warning" : info.logLevel,
-			service_cluster: info.serviceCluster,
-			service_node: info.serviceNode,
-			drain_time: `${info.drainTimeSeconds}s`,
-			mode: "Serve",
-			restart_epoch: info.restartEpoch,
-		},
-		node: nodeJson(state),
+		hot_restart_version: info.hotRestartVersion,
+		command_line_options: describeOptions(info),
+		node: describeNode(state, info),
+		hot_restart_initializing: false,
 	});
 }
 
-function nodeJson(state: AdminState): Record<string, unknown> {
+/** The flags, with Envoy's names and the values that they have when nobody sets them. */
+function describeOptions(info: AdminServerInfo): Record<string, unknown> {
+	return {
+		base_id: "0",
+		concurrency: info.concurrency,
+		config_path: info.configPath,
+		config_yaml: "",
+		allow_unknown_static_fields: false,
+		admin_address_path: "",
+		local_address_ip_version: "v4",
+		log_level: info.logLevel === "warn" ? "warning" : info.logLevel,
+		component_log_level: "",
+		log_format: "",
+		log_path: "",
+		log_stacktrace_single_entry: false,
+		service_cluster: info.serviceCluster,
+		service_node: info.serviceNode,
+		service_zone: info.serviceZone,
+		file_flush_interval: "10s",
+		file_flush_min_size: 0,
+		drain_time: `${info.drainTimeSeconds}s`,
+		parent_shutdown_time: "900s",
+		mode: "Serve",
+		disable_hot_restart: info.hotRestartVersion === "disabled",
+		enable_mutex_tracing: false,
+		restart_epoch: info.restartEpoch,
+		cpuset_threads: false,
+		reject_unknown_dynamic_fields: false,
+		log_format_escaped: false,
+		disabled_extensions: [],
+		ignore_unknown_dynamic_fields: false,
+		use_dynamic_base_id: false,
+		base_id_path: "",
+		drain_strategy: "Gradual",
+		enable_fine_grain_logging: false,
+		socket_path: "@envoy_domain_socket",
+		socket_mode: 0,
+		enable_core_dump: false,
+		stats_tag: [],
+		skip_deprecated_logs: false,
+		skip_hot_restart_on_no_parent: false,
+		skip_hot_restart_parent_stats: false,
+	};
+}
+
+function describeNode(state: AdminState, info: AdminServerInfo): Record<string, unknown> {
 	const { node } = state.config.bootstrap;
+	const { region = "", zone = "", subZone = "" } = node?.locality ?? {};
 	return {
 		id: node?.id ?? "",
 		cluster: node?.cluster ?? "",
 		...(node?.metadata === undefined ? {} : { metadata: node.metadata }),
+		...(node?.locality === undefined ? {} : { locality: { region, zone, sub_zone: subZone } }),
+		user_agent_name: "amime",
+		user_agent_version: info.version,
+		extensions: [],
+		client_features: [],
+		listening_addresses: [],
+		dynamic_parameters: {},
 	};
 }
 
@@ -72,44 +116,6 @@ export function describeMemory(memory: { heapUsed: number; heapTotal: number; rs
 		total_thread_cache: "0",
 		total_physical_bytes: String(memory.rss),
 	});
-}
-
-const loggingUsage =
-	"\nusage: /logging?<name>=<level> (change single level)\n" +
-	"usage: /logging?paths=name1:level1,name2:level2,... (change multiple levels)\n" +
-	"usage: /logging?level=<level> (change all levels)\n" +
-	"levels: trace debug info warning error critical off \n";
-
-/** The log has one level for all its scopes; it goes by this name. */
-const loggerName = "amime";
-
-/** `POST /logging`: shows the level, and changes it. */
-export function changeLogging(state: AdminState, request: AdminRequest): AdminResponse {
-	const parameters = [...request.query];
-	const fail = (problem: string): AdminResponse => text(`error: ${problem}\n${loggingUsage}${loggers(state)}`, 400);
-	if (parameters.length > 1) return fail("invalid number of parameters");
-	for (const [name, value] of parameters) {
-		const changes = name === "paths" ? value.split(",").map((pair) => pair.split(":")) : [[name, value]];
-		for (const [logger, levelName] of changes) {
-			if (logger !== "level" && logger !== loggerName) return fail("unknown logger name");
-			const level = readLevel(levelName ?? "");
-			if (level === undefined) return fail("unknown logger level");
-			if (level !== "") state.log.setLevel(level);
-		}
-	}
-	return text(loggers(state));
-}
-
-function loggers(state: AdminState): string {
-	const { level } = state.log;
-	return `active loggers:\n  ${loggerName}: ${level === "warn" ? "warning" : level}\n\n`;
-}
-
-/** Envoy's names; empty changes nothing. */
-function readLevel(name: string): LogLevel | "" | undefined {
-	if (name === "") return "";
-	const own = name === "warning" ? "warn" : name === "critical" ? "error" : name;
-	return logLevels.find((level) => level === own);
 }
 
 /** `/runtime`: every key with its value in each layer, and the one that counts. */

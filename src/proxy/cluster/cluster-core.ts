@@ -1,7 +1,8 @@
 import type { Clock, Log, Random } from "../../core/index.ts";
 import { CircuitBreaker } from "../../engine/circuit-breaker/index.ts";
+import type { Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
-import type { ClusterConfig } from "../runtime-config/index.ts";
+import type { ClusterConfig, LocalityName } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { type ClusterStats, createClusterStats, createRemainingStats } from "../stats/index.ts";
 import type { Cluster, ClusterResources, Host, LocalFailure } from "./cluster.ts";
@@ -19,6 +20,10 @@ export interface ClusterDeps {
 	readonly secrets: SecretSource;
 	/** The system's by default. */
 	readonly resolver?: DnsResolver;
+	/** Empty by default. */
+	readonly runtime?: Runtime;
+	/** The proxies' own cluster and this proxy's locality in it, for zone-aware balancing. */
+	readonly localCluster?: { readonly name: string; readonly locality: LocalityName };
 }
 
 /** What clusters of every kind have: statistics, limits, listeners, outlier detection. */
@@ -152,6 +157,8 @@ export class ClusterCore {
 		this.stats.membership_healthy.value = healthy;
 		this.stats.membership_degraded.value = degraded;
 		this.stats.membership_excluded.value = excluded;
-		this.stats.max_host_weight.value = maximumWeight;
+		const { kind } = this.config.discovery;
+		// Envoy looks at the weights of hosts that it discovers only.
+		if (kind === "eds" || kind === "strict-dns") this.stats.max_host_weight.value = maximumWeight;
 	}
 }

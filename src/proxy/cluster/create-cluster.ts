@@ -1,4 +1,5 @@
 import { assertNever } from "../../core/index.ts";
+import type { LocalCluster } from "../../engine/load-balancer/index.ts";
 import type { ClusterConfig } from "../runtime-config/index.ts";
 import { AggregateCluster } from "./aggregate-cluster.ts";
 import type { Cluster } from "./cluster.ts";
@@ -7,6 +8,7 @@ import { createDnsResolver } from "./dns/dns-resolver.ts";
 import { LogicalDnsDiscovery } from "./dns/logical-dns-discovery.ts";
 import { StrictDnsDiscovery } from "./dns/strict-dns-discovery.ts";
 import { EndpointCluster } from "./endpoint-cluster.ts";
+import { formatLocality } from "./host.ts";
 import { OriginalDestinationCluster } from "./original-destination-cluster.ts";
 
 /** Creates a cluster and starts what finds its hosts. An EDS cluster waits for {@link Cluster.updateAssignment}.
@@ -17,17 +19,18 @@ export function createCluster(
 	getCluster: (name: string) => Cluster | undefined = () => undefined,
 ): Cluster {
 	const { discovery } = config;
+	const local = findLocalCluster(config, deps, getCluster);
 	switch (discovery.kind) {
 		case "static": {
-			const cluster = new EndpointCluster(config, deps);
+			const cluster = new EndpointCluster(config, deps, local);
 			cluster.updateAssignment(discovery.assignment);
 			return cluster;
 		}
 		case "eds":
-			return new EndpointCluster(config, deps);
+			return new EndpointCluster(config, deps, local);
 		case "strict-dns":
 		case "logical-dns": {
-			const cluster = new EndpointCluster(config, deps);
+			const cluster = new EndpointCluster(config, deps, local);
 			const resolver = deps.resolver ?? createDnsResolver();
 			const Discovery = discovery.kind === "strict-dns" ? StrictDnsDiscovery : LogicalDnsDiscovery;
 			const running = new Discovery(cluster, discovery.assignment, discovery.dns, resolver);
@@ -42,4 +45,27 @@ export function createCluster(
 		default:
 			return assertNever(discovery);
 	}
+}
+
+/** The proxies' own cluster as it is at the moment of asking; undefined where balancing knows no zones. */
+function findLocalCluster(
+	config: ClusterConfig,
+	deps: ClusterDeps,
+	getCluster: (name: string) => Cluster | undefined,
+): LocalCluster | undefined {
+	const { localCluster } = deps;
+	if (localCluster === undefined || localCluster.name === config.name) return undefined;
+	const find = (): EndpointCluster | undefined => {
+		const cluster = getCluster(localCluster.name);
+		return cluster instanceof EndpointCluster ? cluster : undefined;
+	};
+	return {
+		ownLocality: formatLocality(localCluster.locality),
+		get version() {
+			return find()?.healthVersion ?? -1;
+		},
+		get localities() {
+			return find()?.firstPriority ?? [];
+		},
+	};
 }

@@ -1,6 +1,16 @@
 import type { Timer } from "../../core/index.ts";
-import { type BalancerContext, createLoadBalancer, type LoadBalancer } from "../../engine/load-balancer/index.ts";
+import {
+	type BalancerContext,
+	createLoadBalancer,
+	HostLoad,
+	type LoadBalancer,
+	type LocalCluster,
+	type LocalityHosts,
+	PeakLatency,
+} from "../../engine/load-balancer/index.ts";
+import { emptyRuntime } from "../../engine/runtime/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig } from "../runtime-config/index.ts";
+import { createBalancerStats, createHashTableGauges } from "../stats/index.ts";
 import { type Cluster, HealthFlag, type Host } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 import { HealthChecker } from "./health-check/health-checker.ts";
@@ -19,14 +29,18 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	readonly #owned: (() => void)[] = [];
 	#staleTimer: Timer | undefined;
 
-	constructor(config: ClusterConfig, deps: ClusterDeps) {
+	constructor(config: ClusterConfig, deps: ClusterDeps, localCluster?: LocalCluster) {
 		super(config, deps, (host) => this.#onHealthChanged(host));
 		this.#table = new HostTable(config);
 		this.#balancer = createLoadBalancer<Host>({
 			config: config.balancer,
 			common: config.commonBalancer,
 			subsets: config.subsets,
-			stats: this.stats,
+			overrides: config.overrides,
+			stats: createBalancerStats(this.stats, this.statsScope, config.subsets !== undefined),
+			runtime: deps.runtime ?? emptyRuntime,
+			localCluster,
+			tableGauges: createHashTableGauges(this.statsScope, config.balancer.kind),
 		});
 		const check = config.healthChecks[0];
 		if (check !== undefined) {
@@ -43,6 +57,11 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	get hosts(): readonly Host[] {
 		return this.#table.hosts;
+	}
+
+	/** The hosts that are used first, by locality. */
+	get firstPriority(): readonly LocalityHosts<Host>[] {
+		return this.#table.priorities[0] ?? [];
 	}
 
 	chooseHost(context: BalancerContext<Host>): Host | undefined {
@@ -110,6 +129,11 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	#prepareHost(host: Host): void {
 		this.outlierMonitor?.addHost(host);
+		const { balancer } = this.config;
+		if (balancer.kind === "client-side-weighted") host.load = new HostLoad(balancer);
+		if (balancer.kind === "peak-ewma") {
+			host.latency = new PeakLatency(balancer.decayMs, balancer.defaultRttMs, this.deps.clock.now());
+		}
 		if (this.#checker === undefined || host.healthCheck.disabled) {
 			if (host.health === "healthy") host.healthySince = this.deps.clock.now();
 			return;

@@ -1,7 +1,14 @@
 import type { LocalityHosts } from "../../engine/load-balancer/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityConfig } from "../runtime-config/index.ts";
 import type { Host } from "./cluster.ts";
-import { createHost, formatHostAddress, isSameLocality, selectTransportSocket, updateHost } from "./host.ts";
+import {
+	createHost,
+	formatHostAddress,
+	formatLocality,
+	isSameLocality,
+	selectTransportSocket,
+	updateHost,
+} from "./host.ts";
 
 /** What an assignment changed. */
 export interface HostChanges {
@@ -84,7 +91,11 @@ export class HostTable {
 		this.#byAddress = byAddress;
 		this.#hosts = [...byAddress.values()];
 		const priorities = Array.from(placed, (places) =>
-			(places ?? []).map(({ locality, hosts }) => ({ weight: locality.weight, hosts })),
+			(places ?? []).map(({ locality, hosts }) => ({
+				name: formatLocality(locality.locality),
+				weight: locality.weight,
+				hosts,
+			})),
 		);
 		const changedPriorities = countChanged(this.#priorities, priorities);
 		this.#priorities = priorities;
@@ -98,7 +109,7 @@ export class HostTable {
 		this.#byAddress.delete(host.address);
 		this.#hosts = [...this.#byAddress.values()];
 		this.#priorities = this.#priorities.map((localities) =>
-			localities.map(({ weight, hosts }) => ({ weight, hosts: hosts.filter((one) => one !== host) })),
+			localities.map((locality) => ({ ...locality, hosts: locality.hosts.filter((one) => one !== host) })),
 		);
 		this.#shape = "";
 		host.removed = true;

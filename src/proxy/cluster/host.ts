@@ -34,6 +34,8 @@ export function createHost(cluster: ClusterConfig, endpoint: EndpointConfig, loc
 		canary: false,
 		excluded: false,
 		healthySince: Number.NEGATIVE_INFINITY,
+		latency: undefined,
+		load: undefined,
 		locality: locality.locality,
 		transportSocket: cluster.transportSocket,
 		removed: false,
@@ -95,6 +97,11 @@ export function selectTransportSocket(
 /** Whether two localities have one name. */
 export function isSameLocality(left: LocalityName, right: LocalityName): boolean {
 	return left.region === right.region && left.zone === right.zone && left.subZone === right.subZone;
+}
+
+/** The name of a locality as one text; sorts as Envoy sorts localities. */
+export function formatLocality({ region, zone, subZone }: LocalityName): string {
+	return `${region}\0${zone}\0${subZone}`;
 }
 
 /** The socket that these labels alone select. */

@@ -20,7 +20,7 @@ export interface UpstreamSocketOwner {
 }
 
 /** The buffer all upstream sockets of a process read into: what arrives is used up before the next read. */
-export const readBuffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+export const readBuffer: Buffer = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** What a connection to a host needs beside its address. */
 export interface UpstreamSocketOptions {

@@ -47,6 +47,8 @@ export class Listener {
 	readonly #log: Log;
 	readonly #stats: ListenerStats;
 	#tlsInspector: TlsInspectorStats | undefined;
+	/** Where it listened before it stopped. */
+	#closedAddresses: readonly AddressConfig[] | undefined;
 	readonly #servers: { readonly server: Server; readonly address: AddressConfig }[] = [];
 	readonly #draining = new Set<Generation>();
 	#current: Generation;
@@ -64,6 +66,7 @@ export class Listener {
 
 	/** Where it really listens: the configured addresses with the ports that the system chose for 0. */
 	get boundAddresses(): readonly AddressConfig[] {
+		if (this.#closedAddresses !== undefined) return this.#closedAddresses;
 		return this.#servers.map(({ server, address }) => {
 			const bound = server.address();
 			return address.kind === "socket" && bound !== null && typeof bound === "object"
@@ -168,6 +171,7 @@ export class Listener {
 	}
 
 	#closeServers(): void {
+		this.#closedAddresses ??= this.boundAddresses;
 		for (const { server } of this.#servers.splice(0)) server.close();
 	}
 

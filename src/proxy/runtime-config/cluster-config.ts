@@ -1,5 +1,10 @@
 import type { CircuitBreakersConfig } from "../../engine/circuit-breaker/index.ts";
-import type { BalancerConfig, CommonBalancerConfig, SubsetConfig } from "../../engine/load-balancer/index.ts";
+import type {
+	BalancerConfig,
+	CommonBalancerConfig,
+	OverrideHostSource,
+	SubsetConfig,
+} from "../../engine/load-balancer/index.ts";
 import type { Metadata, MetadataCriteria, StringMatcher } from "../../engine/matcher/index.ts";
 import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
@@ -20,6 +25,8 @@ export interface ClusterConfig {
 	readonly balancer: BalancerConfig;
 	readonly commonBalancer: CommonBalancerConfig;
 	readonly subsets: SubsetConfig | undefined;
+	/** Where a request may name its hosts. */
+	readonly overrides: readonly OverrideHostSource[] | undefined;
 	readonly circuitBreakers: CircuitBreakersConfig;
 	readonly outlierDetection: OutlierDetectionConfig | undefined;
 	readonly healthChecks: readonly HealthCheckConfig[];

@@ -27,7 +27,7 @@ import { readConfigSource } from "./config-source.ts";
 import { readAssignment } from "./endpoints.ts";
 import { readHealthCheck } from "./health-check.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
-import { readBalancing, readSubsets } from "./load-balancing.ts";
+import { readBalancing } from "./load-balancing.ts";
 import type { Scope } from "./scope.ts";
 import { readUpstreamSocket } from "./tls.ts";
 import { readMetadata, toMs, unpackExtension } from "./values.ts";
@@ -35,7 +35,7 @@ import { readMetadata, toMs, unpackExtension } from "./values.ts";
 /** Translates a cluster; undefined when it cannot be told how its hosts are found. */
 export function readCluster(message: Cluster, scope: Scope): ClusterConfig | undefined {
 	const discovery = readDiscovery(message, scope);
-	const { balancer, common } = readBalancing(message, scope);
+	const { balancer, common, subsets, overrides } = readBalancing(message, scope);
 	if (discovery?.kind === "original-dst" && balancer.kind !== "cluster-provided") {
 		scope.at("lb_policy").report("clusters of type ORIGINAL_DST need lb_policy CLUSTER_PROVIDED");
 	}
@@ -56,7 +56,8 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 		discovery,
 		balancer,
 		commonBalancer: common,
-		subsets: readSubsets(message),
+		subsets,
+		overrides,
 		transportSocket: socket,
 		...rest,
 	};
@@ -67,7 +68,7 @@ function readRest(
 	scope: Scope,
 ): Omit<
 	ClusterConfig,
-	"name" | "statName" | "discovery" | "balancer" | "commonBalancer" | "subsets" | "transportSocket"
+	"name" | "statName" | "discovery" | "balancer" | "commonBalancer" | "subsets" | "overrides" | "transportSocket"
 > {
 	const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
 	return {

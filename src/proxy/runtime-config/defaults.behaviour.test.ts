@@ -78,16 +78,21 @@ test("the first supported load balancing policy wins over lb_policy", () => {
 	const policy = (typed_config: unknown) => ({ typed_extension_config: { name: "p", typed_config } });
 	const least = typed("load_balancing_policies.least_request.v3.LeastRequest", { choice_count: 5 });
 	const unknown = { "@type": "type.googleapis.com/no.such.Policy" };
+	const weights = typed("load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin", {
+		blackout_period: "3s",
+	});
 	const wrr = typed("load_balancing_policies.wrr_locality.v3.WrrLocality", {
-		endpoint_picking_policy: { policies: [policy(least)] },
+		endpoint_picking_policy: { policies: [policy(unknown), policy(weights)] },
 	});
 	const cluster = clusterOf({
 		lb_policy: "RANDOM",
 		load_balancing_policy: { policies: [policy(unknown), policy(wrr)] },
 	});
-	assert.equal(cluster.balancer.kind, "least-request");
-	assert.equal(cluster.balancer.kind === "least-request" && cluster.balancer.choiceCount, 5);
+	assert.equal(cluster.balancer.kind, "client-side-weighted");
+	assert.equal(cluster.balancer.kind === "client-side-weighted" && cluster.balancer.blackoutMs, 3000);
 	assert.equal(cluster.commonBalancer.localityWeighted, true);
+	const { balancer } = clusterOf({ lb_policy: "RANDOM", load_balancing_policy: { policies: [policy(least)] } });
+	assert.equal(balancer.kind === "least-request" && balancer.choiceCount, 5);
 });
 
 test("endpoints keep what the assignment says of them", () => {

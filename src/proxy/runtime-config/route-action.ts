@@ -97,6 +97,7 @@ function readWeightedClusters(message: WeightedCluster, scope: Scope): ClusterSp
 		runtimeKeyPrefix: message.runtimeKeyPrefix,
 		randomValueHeader:
 			message.randomValueSpecifier.case === "headerName" ? message.randomValueSpecifier.value.toLowerCase() : "",
+		usesHashPolicy: message.randomValueSpecifier.case === "useHashPolicy" && message.randomValueSpecifier.value.value,
 	};
 }
 

@@ -36,8 +36,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "update_merge_window override_host_status",
 	},
 	"envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig": {
-		works: "fail_traffic_on_panic",
-		ignored: "routing_enabled min_cluster_size",
+		works: "routing_enabled min_cluster_size fail_traffic_on_panic",
 	},
 	"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig": {
 		works: "use_hostname_for_hashing hash_balance_factor",
@@ -62,6 +61,31 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		works:
 			"hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config",
 	},
+	"envoy.extensions.load_balancing_policies.maglev.v3.Maglev": {
+		works: "table_size consistent_hashing_lb_config locality_weighted_lb_config",
+	},
+	"envoy.extensions.load_balancing_policies.subset.v3.Subset": {
+		works:
+			"fallback_policy default_subset subset_selectors allow_redundant_keys locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy subset_lb_policy",
+	},
+	"envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector": {
+		works: "keys single_host_per_subset fallback_policy fallback_keys_subset",
+	},
+	"envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost": {
+		works: "override_host_sources fallback_policy",
+	},
+	"envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource": {
+		works: "header metadata",
+	},
+	"envoy.type.metadata.v3.MetadataKey": { works: "key path" },
+	"envoy.type.metadata.v3.MetadataKey.PathSegment": { works: "key" },
+	"envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin": {
+		works:
+			"blackout_period weight_expiration_period error_utilization_penalty metric_names_for_computing_utilization slow_start_config",
+		ignored: "weight_update_period",
+	},
+	"envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided": { works: "" },
+	"amime.load_balancing_policies.peak_ewma.v1.PeakEwma": { works: "decay_time default_rtt" },
 	"envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality": { works: "endpoint_picking_policy" },
 	"envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig": {
 		works: "slow_start_window aggression min_weight_percent",
@@ -70,8 +94,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "zone_aware_lb_config locality_weighted_lb_config",
 	},
 	"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig": {
-		works: "fail_traffic_on_panic",
-		ignored: "routing_enabled min_cluster_size",
+		works: "routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing",
 	},
 	"envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig": {
 		works: "use_hostname_for_hashing hash_balance_factor",

@@ -32,7 +32,7 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "early_data_policy",
 	},
 	"envoy.config.route.v3.WeightedCluster": {
-		works: "clusters runtime_key_prefix header_name",
+		works: "clusters runtime_key_prefix header_name use_hash_policy",
 		ignored: "total_weight",
 	},
 	"envoy.config.route.v3.WeightedCluster.ClusterWeight": {

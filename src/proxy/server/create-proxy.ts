@@ -4,7 +4,7 @@ import { type Clock, type Log, MeshError, type Problem, type Random, type Valida
 import type { FormatEnvironment } from "../../engine/format/index.ts";
 import { createAccessLogs, createMetricsRegistry, createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
-import { createClusterManager } from "../cluster/index.ts";
+import { type ClusterDeps, createClusterManager } from "../cluster/index.ts";
 import { createConfigSource } from "../config-source/index.ts";
 import { type DrainStrategy, drainAtOnce } from "../drain/index.ts";
 import { createFileWatcher } from "../file-watcher/index.ts";
@@ -142,7 +142,15 @@ export function createProxy(options: ProxyOptions): Proxy {
 	});
 	const files = createFileWatcher({ clock, log });
 	const secrets = createSecretStore({ files, log, environment: options.environment });
-	const clusters = createClusterManager({ clock, random, log, stats, secrets });
+	const clusters = createClusterManager({
+		clock,
+		random,
+		log,
+		stats,
+		secrets,
+		runtime,
+		...readLocalCluster(config),
+	});
 	const dataPath = createDataPath({
 		clock,
 		random,
@@ -270,6 +278,12 @@ export function createProxy(options: ProxyOptions): Proxy {
 	function countConnections(): number {
 		return listeners.listeners().reduce((sum, listener) => sum + listener.activeConnections, 0);
 	}
+}
+
+/** Where this proxy stands among its like, for zone-aware balancing. */
+function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
+	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
+	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
 }
 
 /** Entries are kept no longer than this, whatever Envoy's flag would allow: who reads a log wants to see what happens. */

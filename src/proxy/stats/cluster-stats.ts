@@ -48,6 +48,31 @@ export function createClusterStats(stats: StatsScope, name: string): ClusterStat
 	};
 }
 
+/** The statistics of a cluster that its balancer counts in; those of subsets are shown where there are any. */
+export function createBalancerStats(upstream: UpstreamStats, scope: StatsScope, hasSubsets: boolean) {
+	const name = "lb_subsets_single_host_per_subset_duplicate";
+	return { ...upstream, [name]: hasSubsets ? scope.gauge(name) : { value: 0 } };
+}
+
+/** Sizes of the table of a hash balancer; undefined for other balancers. */
+export function createHashTableGauges(scope: StatsScope, balancer: string) {
+	if (balancer === "ring-hash") {
+		const ring = scope.scope("ring_hash_lb");
+		return {
+			size: ring.gauge("size"),
+			minimum: ring.gauge("min_hashes_per_host"),
+			maximum: ring.gauge("max_hashes_per_host"),
+		};
+	}
+	if (balancer !== "maglev") return undefined;
+	const table = scope.scope("maglev_lb");
+	return {
+		size: undefined,
+		minimum: table.gauge("min_entries_per_host"),
+		maximum: table.gauge("max_entries_per_host"),
+	};
+}
+
 /** `cluster.<name>.*`. */
 export type UpstreamStats = ReturnType<typeof createUpstreamStats>;
 

@@ -71,6 +71,16 @@ export class Histogram {
 		return used;
 	}
 
+	/** Every bin as it was at the last flush: what Envoy shows, which merges its threads' values then. */
+	flushedBins(): readonly Bin[] {
+		return this.#flushedBins;
+	}
+
+	/** Number of values at the last flush. */
+	get flushedCount(): number {
+		return this.#flushedCount;
+	}
+
 	/** The bins of the last whole interval between two flushes. */
 	intervalBins(): readonly Bin[] {
 		return this.#intervalBins;

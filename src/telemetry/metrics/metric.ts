@@ -11,6 +11,8 @@ export interface Gauge {
 	readonly kind: "gauge";
 	readonly name: string;
 	value: number;
+	/** Whether it was ever set. */
+	readonly isUsed: boolean;
 }
 
 /** A text among the statistics, e.g. `cluster.backend.version_text`. */

@@ -1,5 +1,5 @@
-import { computeBuckets, computeSum, type Histogram } from "./histogram.ts";
-import type { Counter, Gauge, Label } from "./metric.ts";
+import { type Bin, computeBuckets, computeQuantiles, computeSum, type Histogram, quantiles } from "./histogram.ts";
+import type { Counter, Gauge, Label, TextReadout } from "./metric.ts";
 import type { MetricsRegistry } from "./registry.ts";
 import type { LabelledMetric } from "./series.ts";
 import type { TaggedName } from "./tag-extraction.ts";
@@ -14,13 +14,21 @@ export interface StatsSelection {
 	readonly usedOnly?: boolean;
 }
 
+/** A selection, and what Prometheus gets of it. */
+export interface PrometheusSelection extends StatsSelection {
+	/** Histograms as quantiles instead of buckets. */
+	readonly summaries?: boolean;
+	/** Texts as gauges of value 0 with the text as a label. */
+	readonly textReadouts?: boolean;
+}
+
 /** Renders the Prometheus text format as Envoy's `/stats/prometheus` does: counters, gauges, histograms, each group by name under
  *  one `# TYPE` line; metrics with labels of their own follow. */
 export interface PrometheusFormatter {
 	/** The text in pieces of bounded work, empty ones among them: whoever writes it can let others run in between. */
-	pieces(registry: MetricsRegistry, selection?: StatsSelection): Iterable<string>;
+	pieces(registry: MetricsRegistry, selection?: PrometheusSelection): Iterable<string>;
 	/** The whole text at once. */
-	format(registry: MetricsRegistry, selection?: StatsSelection): string;
+	format(registry: MetricsRegistry, selection?: PrometheusSelection): string;
 }
 
 /** One metric with its labels as text. */
@@ -49,9 +57,11 @@ export function createPrometheusFormatter(tagsOf: (statName: string) => TaggedNa
 	const counters = new Grouper<Counter>(tagsOf);
 	const gauges = new Grouper<Gauge>(tagsOf);
 	const histograms = new Grouper<Histogram>(tagsOf);
-	function* pieces(registry: MetricsRegistry, selection: StatsSelection = {}): Generator<string> {
+	const texts = new Grouper<TextReadout>(tagsOf);
+	function* pieces(registry: MetricsRegistry, selection: PrometheusSelection = {}): Generator<string> {
 		yield* formatNumbers("counter", yield* counters.group(registry.counters()), selection);
 		yield* formatNumbers("gauge", yield* gauges.group(registry.gauges()), selection);
+		if (selection.textReadouts === true) yield* formatTexts(yield* texts.group(registry.texts()), selection);
 		yield* formatHistograms(yield* histograms.group(registry.histograms()), selection);
 		for (const metric of registry.labelled()) yield* formatLabelled(metric, selection);
 	}
@@ -113,7 +123,8 @@ function* formatNumbers(
 				yield text;
 				text = "";
 			}
-			if (!isSelected(metric.name, metric.value !== 0, selection)) continue;
+			const isUsed = metric.kind === "gauge" ? metric.isUsed : metric.value !== 0;
+			if (!isSelected(metric.name, isUsed, selection)) continue;
 			if (!hasType) text += `# TYPE ${family} ${type}\n`;
 			hasType = true;
 			text += `${family}{${labels}} ${formatValue(metric.value)}\n`;
@@ -122,15 +133,32 @@ function* formatNumbers(
 	}
 }
 
-function* formatHistograms(families: readonly Family<Histogram>[], selection: StatsSelection): Generator<string> {
+function* formatTexts(families: readonly Family<TextReadout>[], selection: StatsSelection): Generator<string> {
+	for (const { group, members } of families) {
+		const family = familyOf(group);
+		let text = "";
+		for (const { metric, labels } of members) {
+			if (!isSelected(metric.name, metric.value !== "", selection)) continue;
+			if (text === "") text = `# TYPE ${family} gauge\n`;
+			const label = `text_value="${escapeLabelValue(metric.value)}"`;
+			text += `${family}{${labels === "" ? label : `${labels},${label}`}} 0\n`;
+		}
+		yield text;
+	}
+}
+
+function* formatHistograms(families: readonly Family<Histogram>[], selection: PrometheusSelection): Generator<string> {
 	for (const { group, members } of families) {
 		const family = familyOf(group);
 		let hasType = false;
 		for (const { metric, labels } of members) {
-			if (!isSelected(metric.name, metric.count > 0, selection)) continue;
-			if (!hasType) yield `# TYPE ${family} histogram\n`;
+			if (!isSelected(metric.name, metric.flushedCount > 0, selection)) continue;
+			if (!hasType) yield `# TYPE ${family} ${selection.summaries === true ? "summary" : "histogram"}\n`;
 			hasType = true;
-			yield formatHistogram(family, labels, metric);
+			const { buckets } = metric;
+			yield selection.summaries === true
+				? formatSummary(family, labels, metric)
+				: formatHistogram(family, labels, { buckets, bins: metric.flushedBins(), count: metric.flushedCount });
 		}
 		yield "";
 	}
@@ -156,13 +184,34 @@ function* formatLabelled(metric: LabelledMetric, selection: StatsSelection): Gen
 	for (const one of series) {
 		const labels = formatLabels(one.labels);
 		yield "histogram" in one
-			? formatHistogram(metric.name, labels, one.histogram)
+			? formatHistogram(metric.name, labels, {
+					buckets: one.histogram.buckets,
+					bins: one.histogram.bins(),
+					count: one.histogram.count,
+				})
 			: `${metric.name}{${labels}} ${formatValue(one.value)}\n`;
 	}
 }
 
-function formatHistogram(family: string, labels: string, histogram: Histogram): string {
-	const bins = histogram.bins();
+function formatSummary(family: string, labels: string, histogram: Histogram): string {
+	const bins = histogram.flushedBins();
+	const comma = labels === "" ? "" : ",";
+	const lines = computeQuantiles(bins).map(
+		(value, index) => `${family}{${labels}${comma}quantile="${quantiles[index]}"} ${formatValue(value)}\n`,
+	);
+	const sum = formatValue(computeSum(bins));
+	return `${lines.join("")}${family}_sum{${labels}} ${sum}\n${family}_count{${labels}} ${histogram.flushedCount}\n`;
+}
+
+/** A histogram at one moment. */
+interface HistogramFacts {
+	readonly buckets: readonly number[];
+	readonly bins: readonly Bin[];
+	readonly count: number;
+}
+
+function formatHistogram(family: string, labels: string, histogram: HistogramFacts): string {
+	const { bins } = histogram;
 	const counts = computeBuckets(bins, histogram.buckets);
 	const comma = labels === "" ? "" : ",";
 	let text = "";

@@ -85,6 +85,27 @@ class Shelf<M extends Metric> {
 	}
 }
 
+/** A gauge that knows whether it was set. */
+class SettableGauge implements Gauge {
+	readonly kind = "gauge";
+	readonly name: string;
+	isUsed = false;
+	current = 0;
+
+	constructor(name: string) {
+		this.name = name;
+	}
+
+	get value(): number {
+		return this.current;
+	}
+
+	set value(value: number) {
+		this.current = value;
+		this.isUsed = true;
+	}
+}
+
 /** Creates an empty registry. */
 export function createMetricsRegistry(options: MetricsRegistryOptions = {}): MetricsRegistry {
 	const bucketRules = options.histogramBuckets ?? [];
@@ -97,7 +118,7 @@ export function createMetricsRegistry(options: MetricsRegistryOptions = {}): Met
 	const labelled = new Set<LabelledMetric>();
 	const make = {
 		counter: (name: string): Counter => ({ kind: "counter", name, value: 0 }),
-		gauge: (name: string): Gauge => ({ kind: "gauge", name, value: 0 }),
+		gauge: (name: string): Gauge => new SettableGauge(name),
 		text: (name: string): TextReadout => ({ kind: "text", name, value: "" }),
 		histogram: (name: string): Histogram =>
 			new Histogram(name, bucketRules.find((rule) => rule.matches(name))?.buckets ?? defaultBuckets),

@@ -3,7 +3,7 @@ import { isSelected, type StatsSelection } from "./prometheus.ts";
 import type { MetricsRegistry } from "./registry.ts";
 
 /** Which kinds of statistics are shown. */
-export type StatsType = "All" | "Counters" | "Gauges" | "Histograms" | "TextReadouts";
+export type StatsType = "All" | "Counters" | "Gauges" | "Histograms" | "TextReadouts" | "None";
 
 /** How histograms are shown: quantiles (`summary`, the default), counts below each bound, counts between bounds, or every bin. */
 export type HistogramView = "summary" | "cumulative" | "disjoint" | "detailed";
@@ -41,22 +41,34 @@ export function formatStatsJson(registry: MetricsRegistry, query: StatsQuery = {
 		...texts.map(({ name, value }) => ({ name, value })),
 		...numbers.map(({ name, value }) => ({ name, value })),
 	];
-	const view = query.histograms ?? "summary";
-	if (histograms.length > 0) {
-		stats.push({
-			histograms:
-				view === "summary"
-					? {
-							supported_quantiles: quantiles.map(percent),
-							computed_quantiles: histograms.map(({ name, histogram }) => ({
-								name,
-								values: quantileValues(histogram),
-							})),
-						}
-					: histograms.map(({ name, histogram }) => ({ name, buckets: bucketValues(histogram, view) })),
-		});
-	}
+	if (histograms.length > 0) stats.push({ histograms: describeAsJson(histograms, query.histograms ?? "summary") });
 	return JSON.stringify({ stats });
+}
+
+function describeAsJson(histograms: Selected["histograms"], view: HistogramView): unknown {
+	switch (view) {
+		case "summary":
+			return {
+				supported_quantiles: quantiles.map(percent),
+				computed_quantiles: histograms.map(({ name, histogram }) => ({ name, values: quantileValues(histogram) })),
+			};
+		case "detailed":
+			return {
+				supported_percentiles: quantiles.map(percent),
+				details: histograms.map(({ name, histogram }) => ({
+					name,
+					totals: binValues(histogram.flushedBins()),
+					intervals: binValues(histogram.intervalBins()),
+					percentiles: quantileValues(histogram),
+				})),
+			};
+		default:
+			return histograms.map(({ name, histogram }) => ({ name, buckets: bucketValues(histogram, view) }));
+	}
+}
+
+function binValues(bins: readonly Bin[]): { lower_bound: number; width: number; count: number }[] {
+	return bins.map(({ lower, width, count }) => ({ lower_bound: lower, width, count }));
 }
 
 interface Selected {
@@ -68,7 +80,7 @@ interface Selected {
 function selectStats(registry: MetricsRegistry, query: StatsQuery): Selected {
 	const type = query.type ?? "All";
 	const wants = (kind: StatsType): boolean => type === "All" || type === kind;
-	const numbers: { name: string; value: number }[] = [];
+	const numbers: { name: string; value: number; isUsed?: boolean }[] = [];
 	if (wants("Counters")) numbers.push(...registry.counters());
 	if (wants("Gauges")) numbers.push(...registry.gauges());
 	const histograms = wants("Histograms")
@@ -87,8 +99,8 @@ function selectStats(registry: MetricsRegistry, query: StatsQuery): Selected {
 		texts: wants("TextReadouts")
 			? registry.texts().filter(({ name, value }) => isSelected(name, value !== "", query))
 			: [],
-		numbers: byName(numbers.filter(({ name, value }) => isSelected(name, value !== 0, query))),
-		histograms: byName(histograms.filter(({ name, histogram }) => isSelected(name, histogram.count > 0, query))),
+		numbers: byName(numbers.filter(({ name, value, isUsed }) => isSelected(name, isUsed ?? value !== 0, query))),
+		histograms: byName(histograms.filter(({ name, histogram }) => isSelected(name, histogram.flushedCount > 0, query))),
 	};
 }
 
@@ -97,12 +109,12 @@ function byName<T extends { readonly name: string }>(items: T[]): T[] {
 }
 
 function describe(histogram: Histogram, view: HistogramView): string {
-	if (histogram.count === 0) return " No recorded values";
+	if (histogram.flushedCount === 0) return " No recorded values";
 	switch (view) {
 		case "summary":
 			return ` ${summary(histogram)}`;
 		case "detailed":
-			return `\n  totals=${describeBins(histogram.bins())}\n  intervals=${describeBins(histogram.intervalBins())}\n  summary=${summary(histogram)}`;
+			return `\n  totals=${describeBins(histogram.flushedBins())}\n  intervals=${describeBins(histogram.intervalBins())}\n  summary=${summary(histogram)}`;
 		default:
 			return bucketValues(histogram, view)
 				.map((bucket) => ` B${shortNumber(bucket.upper_bound)}(${bucket.interval},${bucket.cumulative})`)
@@ -112,7 +124,7 @@ function describe(histogram: Histogram, view: HistogramView): string {
 
 function summary(histogram: Histogram): string {
 	const interval = computeQuantiles(histogram.intervalBins());
-	const cumulative = computeQuantiles(histogram.bins());
+	const cumulative = computeQuantiles(histogram.flushedBins());
 	return quantiles
 		.map((quantile, index) => `P${percent(quantile)}(${number(interval[index]!)},${number(cumulative[index]!)})`)
 		.join(" ");
@@ -120,7 +132,7 @@ function summary(histogram: Histogram): string {
 
 function quantileValues(histogram: Histogram): { cumulative: number | null; interval: number | null }[] {
 	const interval = computeQuantiles(histogram.intervalBins());
-	const cumulative = computeQuantiles(histogram.bins());
+	const cumulative = computeQuantiles(histogram.flushedBins());
 	// JSON has no NaN: null, as Envoy writes it.
 	return quantiles.map((_, index) => ({
 		cumulative: Number.isNaN(cumulative[index]!) ? null : cumulative[index]!,
@@ -133,7 +145,7 @@ function bucketValues(
 	view: "cumulative" | "disjoint" | "detailed",
 ): { upper_bound: number; interval: number; cumulative: number }[] {
 	const interval = computeBuckets(histogram.intervalBins(), histogram.buckets);
-	const cumulative = computeBuckets(histogram.bins(), histogram.buckets);
+	const cumulative = computeBuckets(histogram.flushedBins(), histogram.buckets);
 	const below = (counts: readonly number[], index: number): number => (index === 0 ? 0 : counts[index - 1]!);
 	return histogram.buckets.map((bound, index) => ({
 		upper_bound: bound,

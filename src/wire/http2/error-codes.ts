@@ -32,6 +32,8 @@ export type Http2Fault =
 	| "invalid-header-field"
 	/** A malformed message: pseudo-header fields, content-length, te, trailers (RFC 9113 sections 8.1 to 8.3). */
 	| "messaging"
+	/** More or less body than content-length said. */
+	| "content-length"
 	/** The header list is longer than the limit. */
 	| "headers-too-large"
 	| "too-many-headers"

@@ -19,7 +19,7 @@ export function createHttpFilters(
 		const { name, disabled } = config;
 		switch (config.kind) {
 			case "rbac":
-				filters.push(createRbacFilter(name, disabled, config.config, scope));
+				filters.push(createRbacFilter(name, disabled, index, config.config, scope));
 				break;
 			case "istio-stats": {
 				const metrics = context.istioMetrics();

@@ -20,20 +20,54 @@ export interface LocalReply {
 	readonly byRouter?: boolean;
 }
 
-/** Where a gate lets a body through; writing after the end does nothing. */
-export interface BodyOutlet {
-	write(view: Buffer, last: boolean): void;
-	writeTrailers(trailers: HeaderList): void;
-	/** The gate takes more again. */
-	onDrain(): void;
+/** What a filter says to a head. While a head waits, the filter must end the wait: with `continueRequest`/`continueResponse`, a local
+ *  reply, or (`stop-head`) a body or trailers hook that says `continue`. Never call continue from within a hook. */
+export type HeadVerdict =
+	| "continue"
+	/** Nothing more comes to this filter until it continues; then its body hook sees what came meanwhile. The sender is slowed down at the
+	 *  buffer limit. */
+	| "stop"
+	/** The same, but more than the buffer limit fails the request (413) or the response (500). */
+	| "stop-buffer"
+	/** Only the head waits: body and trailers go on to this filter's own hooks. */
+	| "stop-head";
+
+/** What a filter says to a piece of a body. */
+export type BodyVerdict =
+	/** Goes on, behind the head and behind what this filter had held. */
+	| "continue"
+	/** Held here; more than the buffer limit fails the request (413) or the response (500). */
+	| "buffer"
+	/** Held here; the sender is slowed down at the buffer limit. */
+	| "wait"
+	/** The filter has it, and will add what it wants with {@link FilterPath.add}; that of a last piece must add the end too. */
+	| "taken";
+
+/** What a filter says to trailers. `continue` also lets go what the filter held. */
+export type TrailersVerdict = "continue" | "stop";
+
+/** A piece of a body in a hook; `bytes` may be replaced. Valid during the call. */
+export interface BodyChunk {
+	bytes: Buffer;
 }
 
-/** Holds a response's body back. */
-export interface BodyGate {
-	/** Views are valid during the call. @returns false when the upstream should wait */
-	push(view: Buffer, last: boolean): boolean;
-	pushTrailers(trailers: HeaderList): void;
-	close(): void;
+/** One direction of a stream's way through its filters, as a filter may use it. `index` is the filter's own. */
+export interface FilterPath {
+	/** Ends the wait at this filter: head, held body, held trailers go on, in this order. Not within a hook. */
+	continue(index: number): void;
+	/** Puts bytes behind this filter. While its head or body is held, they join what is held. The path owns the buffer. */
+	add(index: number, bytes: Buffer, last: boolean): void;
+	/** Puts trailers behind the body; in the head hook of a message that ends there, or in the body hook of its last piece. */
+	addTrailers(index: number, trailers: HeaderList): void;
+	/** What is held here of the body. */
+	held(index: number): Buffer;
+	/** Puts other bytes in the place of what is held here. */
+	replaceHeld(index: number, bytes: Buffer): void;
+	/** How much may be held; 0 for no limit. */
+	setLimit(bytes: number): void;
+	/** Asks the sender to wait until {@link resume} was called as often. */
+	pause(): void;
+	resume(): void;
 }
 
 /** A request as filters see it. */
@@ -46,30 +80,46 @@ export interface FilterStream {
 	/** Whether the last byte of the request is here. */
 	readonly isRequestComplete: boolean;
 	readonly isOver: boolean;
+	/** Whether the answer (also a local reply) has begun its way through the filters. */
+	readonly responseStarted: boolean;
+	/** The request's way to the router. */
+	readonly requestPath: FilterPath;
+	/** The response's way to the client; there is none before the response began. */
+	readonly responsePath: FilterPath;
 	now(): Millis;
 	/** The route's config for this filter, if any. */
 	routeConfig(name: string): unknown;
 	/** A place of the filter's own, by its index in the chain. */
 	getState(index: number): unknown;
 	setState(index: number, state: unknown): void;
-	/** After a filter stopped: goes on with the next one. */
-	continueRequest(): void;
+	/** `requestPath.continue`; does nothing when the stream was answered meanwhile. */
+	continueRequest(index: number): void;
+	/** `responsePath.continue`. */
+	continueResponse(index: number): void;
+	/** Answers in place of the upstream. The answer passes the response hooks of every filter, unless a response is in there already. Ends
+	 *  the stream when the client has the head of another answer. */
 	sendLocalReply(reply: LocalReply): void;
-	/** Puts a gate before the response's body; before the response began. */
-	gateResponse(create: (outlet: BodyOutlet) => BodyGate): void;
+	/** The route is chosen again, by the request as it is then, before the next filter runs. */
+	clearRouteCache(): void;
+	/** Merges keys into a namespace of the stream's dynamic metadata. */
+	setDynamicMetadata(namespace: string, values: Readonly<Record<string, unknown>>): void;
 }
 
-/** `stop`: the filter answered, or will call `continueRequest` later. */
-export type FilterVerdict = "continue" | "stop";
-
-/** A filter of one chain: made once, state per stream lies in the stream. A hook that is absent costs nothing. */
+/** A filter of one chain: made once, state per stream lies in the stream. A hook that is absent costs nothing. Request hooks run in the
+ *  order of the chain, response hooks in the reverse. */
 export interface HttpFilter {
 	readonly name: string;
-	/** Whether the filter is on for streams whose route says nothing about it. */
+	/** Whether the filter is on only for streams whose route says so. */
 	readonly disabled: boolean;
-	onRequestHead?(stream: FilterStream, endStream: boolean): FilterVerdict;
+	/** The filter's place in its chain, under which it keeps its state and continues. */
+	readonly index: number;
+	onRequestHead?(stream: FilterStream, endStream: boolean): HeadVerdict;
+	onRequestBody?(stream: FilterStream, chunk: BodyChunk, last: boolean): BodyVerdict;
+	onRequestTrailers?(stream: FilterStream, trailers: HeaderList): TrailersVerdict;
 	/** Before the head is sent; may change it. Local replies pass here too. */
-	onResponseHead?(stream: FilterStream, head: PassResponseHead, endStream: boolean): void;
+	onResponseHead?(stream: FilterStream, head: PassResponseHead, endStream: boolean): HeadVerdict | undefined;
+	onResponseBody?(stream: FilterStream, chunk: BodyChunk, last: boolean): BodyVerdict;
+	onResponseTrailers?(stream: FilterStream, trailers: HeaderList): TrailersVerdict;
 	/** The stream is over; its record is complete. */
 	onEnd?(stream: FilterStream): void;
 }

@@ -94,6 +94,13 @@ export class StreamRecord implements StreamInfo {
 		this.earlyResponseFlags |= flag;
 	}
 
+	/** Adds keys to a namespace; what is there under other keys stays. */
+	mergeDynamicMetadata(namespace: string, values: Readonly<Record<string, unknown>>): void {
+		this.dynamicMetadata ??= new Map();
+		const before = this.dynamicMetadata.get(namespace);
+		this.dynamicMetadata.set(namespace, typeof before === "object" ? { ...before, ...values } : { ...values });
+	}
+
 	get upstreamLocal(): SocketAddress | undefined {
 		return this.upstreamConnection?.localAddress;
 	}

@@ -25,6 +25,7 @@ export function createCorsFilter(
 	return {
 		name,
 		disabled,
+		index,
 		onRequestHead(stream) {
 			const override = stream.routeConfig(name) as HttpFilterOverride | undefined;
 			// As in Envoy, answers that the proxy makes itself have no policy.
@@ -56,12 +57,13 @@ export function createCorsFilter(
 		},
 		onResponseHead(stream, head) {
 			const allowed = stream.getState(index) as AllowedOrigin | undefined;
-			if (allowed === undefined) return;
+			if (allowed === undefined) return "continue";
 			const { origin, policy } = allowed;
 			const { headers } = head;
 			setHeader(headers, "access-control-allow-origin", origin);
 			if (policy.allowCredentials === true) setHeader(headers, "access-control-allow-credentials", "true");
 			if (policy.exposeHeaders !== "") setHeader(headers, "access-control-expose-headers", policy.exposeHeaders);
+			return "continue";
 		},
 	};
 }

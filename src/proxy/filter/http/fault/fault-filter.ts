@@ -13,6 +13,7 @@ import { ResponseThrottle } from "./response-throttle.ts";
 /** A fault under way. */
 interface ActiveFault {
 	timer: Timer | undefined;
+	throttle: ResponseThrottle | undefined;
 }
 
 /** Injects delays, aborts and slow answers. Spec: `envoy.extensions.filters.http.fault.v3`. */
@@ -28,9 +29,20 @@ export function createFaultFilter(
 	return {
 		name,
 		disabled,
+		index,
 		onRequestHead(stream) {
 			const override = stream.routeConfig(name) as HttpFilterOverride | undefined;
 			return injector.inject(stream, override?.kind === "fault" ? override.config : config);
+		},
+		onResponseBody(stream, chunk, last) {
+			const throttle = (stream.getState(index) as ActiveFault | undefined)?.throttle;
+			if (throttle === undefined) return "continue";
+			throttle.push(chunk.bytes, last);
+			return "taken";
+		},
+		onResponseTrailers(stream) {
+			const throttle = (stream.getState(index) as ActiveFault | undefined)?.throttle;
+			return throttle === undefined || throttle.isIdle ? "continue" : "stop";
 		},
 		onEnd: (stream) => injector.end(stream),
 	};
@@ -57,7 +69,7 @@ class FaultInjector {
 			const fault = stream.getState(this.#index) as ActiveFault;
 			fault.timer = this.#context.clock.setTimer(delayMs, () => {
 				fault.timer = undefined;
-				if (!this.#abort(stream, config)) stream.continueRequest();
+				if (!this.#abort(stream, config)) stream.continueRequest(this.#index);
 			});
 			return "stop";
 		}
@@ -69,6 +81,7 @@ class FaultInjector {
 		const fault = stream.getState(this.#index) as ActiveFault | undefined;
 		if (fault === undefined) return;
 		fault.timer?.cancel();
+		fault.throttle?.close();
 		stream.setState(this.#index, undefined);
 		this.#stats.active_faults.value--;
 	}
@@ -96,7 +109,15 @@ class FaultInjector {
 		const kibibytes = limit.fixedKibibytesPerSecond ?? readNumber(stream, "x-envoy-fault-throughput-response");
 		if (kibibytes === undefined || kibibytes === 0 || !this.#begin(stream, config)) return;
 		this.#stats.response_rl_injected.value++;
-		stream.gateResponse((outlet) => new ResponseThrottle(this.#context.clock, kibibytes * 1024, outlet));
+		const fault = stream.getState(this.#index) as ActiveFault;
+		fault.throttle = new ResponseThrottle(this.#context.clock, kibibytes * 1024, {
+			write: (view, last) => stream.responsePath.add(this.#index, view, last),
+			pause: () => stream.responsePath.pause(),
+			onIdle: () => {
+				stream.responsePath.resume();
+				stream.continueResponse(this.#index);
+			},
+		});
 	}
 
 	#chooseDelay(stream: FilterStream, config: FaultConfig): number | undefined {
@@ -175,7 +196,7 @@ class FaultInjector {
 			return false;
 		}
 		this.#stats.active_faults.value++;
-		stream.setState(this.#index, { timer: undefined } satisfies ActiveFault);
+		stream.setState(this.#index, { timer: undefined, throttle: undefined } satisfies ActiveFault);
 		return true;
 	}
 }

@@ -28,8 +28,9 @@ export interface IstioStatsStream {
 export interface IstioStatsFilter {
 	readonly name: string;
 	readonly disabled: boolean;
+	readonly index: number;
 	onRequestHead(stream: IstioStatsStream): "continue";
-	onResponseHead(stream: IstioStatsStream, head: MessageHead): void;
+	onResponseHead(stream: IstioStatsStream, head: MessageHead): undefined;
 	onEnd(stream: IstioStatsStream): void;
 }
 
@@ -56,6 +57,7 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 		return {
 			name,
 			disabled,
+			index,
 			onRequestHead({ request }) {
 				// The application cannot speak for its sidecar.
 				if (request.mayHaveExtensions) {
@@ -68,9 +70,10 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 				return "continue";
 			},
 			onResponseHead(stream, head) {
-				if (!head.mayHaveExtensions) return;
+				if (!head.mayHaveExtensions) return undefined;
 				const peer = takePeer(head, metrics);
 				if (peer !== undefined) stream.setState(index, peer);
+				return undefined;
 			},
 			onEnd: (stream) => cache.count(stream.record, stream.getState(index) as WorkloadFacts | undefined),
 		};
@@ -78,6 +81,7 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 	return {
 		name,
 		disabled,
+		index,
 		onRequestHead(stream) {
 			if (!stream.request.mayHaveExtensions) return "continue";
 			const peer = takePeer(stream.request, metrics);

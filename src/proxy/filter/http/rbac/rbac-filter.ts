@@ -5,11 +5,18 @@ import { createRbacStats, type RbacStats } from "../../../stats/index.ts";
 import type { HttpFilter } from "../filter.ts";
 
 /** Lets requests through that the rules allow; others get 403. Spec: `envoy.extensions.filters.http.rbac.v3`. */
-export function createRbacFilter(name: string, disabled: boolean, config: RbacConfig, scope: StatsScope): HttpFilter {
+export function createRbacFilter(
+	name: string,
+	disabled: boolean,
+	index: number,
+	config: RbacConfig,
+	scope: StatsScope,
+): HttpFilter {
 	const stats = createStats(config, scope);
 	return {
 		name,
 		disabled,
+		index,
 		onRequestHead(stream) {
 			const override = stream.routeConfig(name) as HttpFilterOverride | undefined;
 			const active = override?.kind === "rbac" ? override.config : config;

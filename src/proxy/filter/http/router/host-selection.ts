@@ -1,7 +1,7 @@
 import type { HeaderList, Random } from "../../../../core/index.ts";
 import { ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
-import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
+import { lookupMetadata, type MetadataCriteria } from "../../../../engine/matcher/index.ts";
 import { type ForwardAction, hashRequest } from "../../../../engine/router/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
@@ -16,9 +16,11 @@ export class HostSelection implements BalancerContext<Host> {
 	readonly metadataMatch: MetadataCriteria | undefined;
 	readonly hostSelectionMaxAttempts: number;
 	attemptedPriorities: readonly number[] | undefined = undefined;
+	overridesTaken = 0;
 	/** Ready `set-cookie` values that hash policies made. */
 	cookies: readonly string[] | undefined = undefined;
 	readonly #request: PassRequestHead;
+	readonly #record: StreamInfo;
 	readonly #retries: RetryController | undefined;
 
 	constructor(
@@ -29,6 +31,7 @@ export class HostSelection implements BalancerContext<Host> {
 		retries: RetryController | undefined,
 	) {
 		this.#request = request;
+		this.#record = record;
 		this.#retries = retries;
 		this.metadataMatch = action.metadataMatch;
 		this.hostSelectionMaxAttempts = retries?.hostSelectionMaxAttempts ?? 1;
@@ -49,6 +52,10 @@ export class HostSelection implements BalancerContext<Host> {
 	/** For clusters that go by a header. */
 	getRequestHeader(name: string): string | undefined {
 		return this.#request.get(name);
+	}
+
+	getDynamicMetadata(namespace: string, path: readonly string[]): unknown {
+		return lookupMetadata(this.#record.dynamicMetadata, namespace, path);
 	}
 
 	shouldSelectAnotherHost(host: Host): boolean {

@@ -33,7 +33,7 @@ import {
 } from "./timeouts.ts";
 import { TunnelAttempt } from "./tunnel-attempt.ts";
 import { UpstreamAttempt } from "./upstream-attempt.ts";
-import { noteCluster, prepareForHost, reportReset } from "./upstream-facts.ts";
+import { noteCluster, noteLoad, prepareForHost, reportReset } from "./upstream-facts.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -193,6 +193,9 @@ export class RouterStream {
 		const head = new PassResponseHead(response.headers, status, response.contentLength);
 		const { cluster } = this.#upstream!;
 		cluster.reportResponse(attempt.host, status);
+		const { latency, load } = attempt.host;
+		if (latency !== undefined) latency.observe(now - record.upstreamFirstSentAt, now);
+		if (load !== undefined) noteLoad(load, head, now);
 		if (status >= 500 && this.#takeOut(attempt)) {
 			attempt.host.stats.rq_error.value++;
 			attempt.drop();

@@ -1,7 +1,10 @@
+import type { Millis } from "../../../../core/index.ts";
+import { type HostLoad, parseLoadReport } from "../../../../engine/load-balancer/index.ts";
 import { type ForwardAction, prepareRequest, rewriteHost } from "../../../../engine/router/index.ts";
 import type { Cluster, Host } from "../../../cluster/index.ts";
 import type { ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
+import type { PassResponseHead } from "../pass-head.ts";
 import type { StreamRecord } from "../stream-record.ts";
 
 /** Puts the chosen cluster into a request's record. */
@@ -32,4 +35,11 @@ export function reportReset(cluster: Cluster, host: Host, reason: ResetReason): 
 	host.stats.rq_error.value++;
 	if (reason === "connection timeout") cluster.reportFailure(host, "connect-timeout");
 	else cluster.reportFailure(host, reason.endsWith("connection failure") ? "connect-failure" : "reset");
+}
+
+/** Gives the host's own report of its load, where the answer has one, to the balancer that goes by it. */
+export function noteLoad(load: HostLoad, head: PassResponseHead, now: Millis): void {
+	const text = head.get("endpoint-load-metrics");
+	const report = text === undefined ? undefined : parseLoadReport(text);
+	if (report !== undefined) load.observe(report, now);
 }

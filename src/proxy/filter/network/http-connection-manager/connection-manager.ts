@@ -15,7 +15,7 @@ import {
 	type TracingStats,
 } from "../../../stats/index.ts";
 import { createHttpFilters } from "../../http/create-filters.ts";
-import type { HttpFilter } from "../../http/filter.ts";
+import { HttpFilterChain } from "../../http/filter-chain.ts";
 import { PassRequestHead } from "../../http/pass-head.ts";
 import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
@@ -37,11 +37,8 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** Whether clients come by TLS. */
 	readonly isTls: boolean;
 	readonly connections = new Set<DownstreamHttpConnection>();
-	/** Filters with a hook for the request's head, in order; the router is not among them. */
-	readonly headFilters: readonly HttpFilter[];
-	/** Filters with a hook for the response's head, last first. */
-	readonly responseFilters: readonly HttpFilter[];
-	readonly endFilters: readonly HttpFilter[];
+	/** The router is not among them. */
+	readonly filters: HttpFilterChain;
 	readonly router: RouterFilter;
 	/** Upgrade type in lower case to whether it is allowed. */
 	readonly upgrades: ReadonlyMap<string, boolean>;
@@ -88,10 +85,7 @@ export class HttpConnectionManager implements TerminalFilter {
 			allowChunkedLength: config.http1.allowChunkedLength,
 			underscores: underscoreActions[config.common.headersWithUnderscores],
 		};
-		const filters = createHttpFilters(config.filters, context, stats.scope);
-		this.headFilters = filters.filter((filter) => filter.onRequestHead !== undefined);
-		this.responseFilters = filters.filter((filter) => filter.onResponseHead !== undefined).reverse();
-		this.endFilters = filters.filter((filter) => filter.onEnd !== undefined);
+		this.filters = new HttpFilterChain(createHttpFilters(config.filters, context, stats.scope));
 		const router = config.filters.find((filter) => filter.kind === "router");
 		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this);
 		this.upgrades = new Map(config.upgrades.map((upgrade) => [upgrade.type.toLowerCase(), upgrade.enabled]));
@@ -180,7 +174,6 @@ export class HttpConnectionManager implements TerminalFilter {
 	onStreamEnd(stream: HttpStream): void {
 		const { record } = stream;
 		this.stats.downstream_rq_time.record(record.endedAt - record.startedAt);
-		for (const filter of this.endFilters) filter.onEnd!(stream);
 		for (const log of this.#accessLogs) log.log(record);
 	}
 

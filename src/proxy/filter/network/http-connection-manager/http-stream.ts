@@ -1,18 +1,20 @@
 import type { HeaderList, Millis } from "../../../../core/index.ts";
-import { type ConnectionFacts, ResponseFlag } from "../../../../engine/format/index.ts";
-import type { RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
-import type { BodyGate, BodyOutlet, FilterStream, LocalReply } from "../../http/filter.ts";
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { FilterPath, LocalReply } from "../../http/filter.ts";
+import type { ActiveFilters } from "../../http/filter-chain.ts";
 import type { PassRequestHead, PassResponseHead } from "../../http/pass-head.ts";
+import { RequestPath, type RequestPathEnd } from "../../http/request-path.ts";
+import { ResponsePath, type ResponsePathEnd } from "../../http/response-path.ts";
 import type { RequestBody } from "../../http/router/request-body.ts";
 import { RouterStream } from "../../http/router/router-stream.ts";
-import { StreamRecord } from "../../http/stream-record.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
 import type { DownstreamStream } from "./downstream-stream.ts";
-import { HeldBody } from "./held-body.ts";
 import {
 	durationReply,
 	headerTimeoutReply,
 	idleReply,
+	largeRequestReply,
+	largeResponseReply,
 	requestTimeoutReply,
 	upgradeRefusedReply,
 } from "./limit-replies.ts";
@@ -20,78 +22,37 @@ import { createLocalReplyHead } from "./local-reply.ts";
 import type { ProtocolError } from "./protocol-errors.ts";
 import { checkRequest } from "./request-checks.ts";
 import { finishResponseHead } from "./response-head.ts";
+import { StreamCore } from "./stream-core.ts";
 import { StreamDeadlines } from "./stream-deadlines.ts";
 
 const noRedirects = Object.freeze({ count: 0, routes: [] });
 
 /** One request and its response, from the head to the access log. Calls come from the connection (downstream), from filters and
  *  from the router (upstream). */
-export class HttpStream implements FilterStream {
-	readonly manager: HttpConnectionManager;
-	readonly record: StreamRecord;
-	readonly downstream: DownstreamStream;
-	/** Replaced by the real one in {@link start}. */
-	request: PassRequestHead;
-	route: RouteEntry | undefined = undefined;
-	routeTable: RouteTable | undefined = undefined;
-	isRequestComplete = false;
-	isOver = false;
-	responseStarted = false;
+export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePathEnd {
 	/** An internal client asked for a trace: the answer names the request's id. */
 	isTraceForced = false;
 	/** The redirects that were followed to get here, and the names of the routes they left. */
 	redirects: { readonly count: number; readonly routes: readonly string[] } = noRedirects;
-	#filterIndex = 0;
-	#states: unknown[] | undefined;
 	#router: RouterStream | undefined;
-	/** Body that arrived while a filter held the head. */
-	#held: HeldBody | undefined;
-	#gate: BodyGate | undefined;
-	#readPaused = false;
+	/** The filters of this stream, once it has a route or an answer. */
+	#filters: ActiveFilters | undefined;
+	#requestPath: RequestPath | undefined;
+	#responsePath: ResponsePath | undefined;
+	#isAnsweredLocally = false;
+	#isHeadWritten = false;
 	#isHead = false;
 	#isConnect = false;
-	#randomValue = -1;
 
 	readonly #deadlines: StreamDeadlines;
 
 	constructor(manager: HttpConnectionManager, downstream: DownstreamStream) {
-		this.manager = manager;
-		this.downstream = downstream;
-		const { clock } = manager.context;
-		this.record = new StreamRecord(downstream.facts, clock.now(), clock.wall());
-		this.request = manager.noRequest;
+		super(manager, downstream);
 		this.#deadlines = new StreamDeadlines(manager.config.streamIdleTimeoutMs);
 		manager.stats.downstream_rq_total.value++;
 		manager.stats.downstream_rq_active.value++;
 		if (downstream.protocol === "HTTP/2") manager.stats.downstream_rq_http2_total.value++;
 		else manager.stats.downstream_rq_http1_total.value++;
-	}
-
-	get connection(): ConnectionFacts {
-		return this.downstream.facts;
-	}
-
-	now(): Millis {
-		return this.manager.context.clock.now();
-	}
-
-	/** The number in [0, 1) of this request: the same for every decision about it. */
-	get random(): number {
-		if (this.#randomValue === -1) this.#randomValue = this.manager.context.random.next();
-		return this.#randomValue;
-	}
-
-	routeConfig(name: string): unknown {
-		return this.route?.filterConfigs.get(name);
-	}
-
-	getState(index: number): unknown {
-		return this.#states?.[index];
-	}
-
-	setState(index: number, state: unknown): void {
-		this.#states ??= [];
-		this.#states[index] = state;
 	}
 
 	// --- downstream
@@ -123,9 +84,9 @@ export class HttpStream implements FilterStream {
 		record.responseCode = head.status;
 		record.responseCodeDetails = "internal_redirect";
 		record.request = request;
-		this.#noteRoute();
+		this.noteRoute();
 		record.upstreamClusterName = "";
-		this.#noteCluster();
+		this.noteCluster();
 		this.#finish();
 		const stream = downstream.createStreamAgain();
 		stream.redirects = { count: this.redirects.count + 1, routes: [...this.redirects.routes, this.route!.name] };
@@ -144,7 +105,7 @@ export class HttpStream implements FilterStream {
 		record.bytesReceived = before.record.bytesReceived;
 		record.requestHeaderBytes = before.record.requestHeaderBytes;
 		this.#isHead = request.method === "HEAD";
-		this.#randomValue = before.random;
+		this.shareRandom(before);
 		this.#deadlines.touch(record.startedAt);
 		const chunks = body?.chunks ?? [];
 		const trailers = body?.trailers;
@@ -159,17 +120,23 @@ export class HttpStream implements FilterStream {
 
 	/** Route, filters, router. */
 	#process(request: PassRequestHead): void {
-		const { manager, record } = this;
+		const { manager } = this;
 		this.routeTable = manager.currentRoutes();
-		this.route = this.routeTable?.match(request, record, this.random);
-		this.#noteRoute();
+		this.chooseRoute();
 		if (request.upgrade !== undefined && !this.#acceptUpgrade(request.upgrade)) return;
-		const { headFilters } = manager;
-		if (headFilters.length > 0) {
-			this.#noteCluster();
-			if (!this.#runFilters()) return;
+		const filters = manager.filters.select(this.route);
+		if (filters === undefined) {
+			this.startRouter(this.isRequestComplete);
+			return;
 		}
-		this.#startRouter();
+		this.#filters = filters;
+		this.noteCluster();
+		if (filters.request.length === 0) {
+			this.startRouter(this.isRequestComplete);
+			return;
+		}
+		this.#requestPath = new RequestPath(this, filters, manager.bufferLimitBytes);
+		this.#requestPath.start(this.isRequestComplete);
 	}
 
 	onBody(view: Buffer, last: boolean): void {
@@ -177,28 +144,16 @@ export class HttpStream implements FilterStream {
 		this.record.bytesReceived += view.length;
 		if (last) this.#completeRequest();
 		this.#deadlines.touch(this.now());
-		if (this.#router !== undefined) {
-			this.#router.onRequestBody(view, last);
-			return;
-		}
-		this.#held ??= new HeldBody(this.manager.bufferLimitBytes);
-		this.#held.keep(view);
-		if (this.#held.isFull && !this.#readPaused) {
-			this.#readPaused = true;
-			this.downstream.pauseReading();
-		}
+		if (this.#requestPath === undefined) this.#router?.onRequestBody(view, last);
+		else if (!this.isRequestCut) this.#requestPath.push(view, last, true);
 	}
 
 	onTrailers(trailers: HeaderList): void {
 		if (this.isOver) return;
 		this.#completeRequest();
 		this.record.requestTrailers = trailers;
-		if (this.#router !== undefined) {
-			this.#router.onRequestTrailers(trailers);
-			return;
-		}
-		this.#held ??= new HeldBody(this.manager.bufferLimitBytes);
-		this.#held.trailers = trailers;
+		if (this.#requestPath === undefined) this.#router?.onRequestTrailers(trailers);
+		else if (!this.isRequestCut) this.#requestPath.pushTrailers(trailers);
 	}
 
 	/** All bytes of one read were handed on. */
@@ -208,7 +163,8 @@ export class HttpStream implements FilterStream {
 	}
 
 	onDownstreamDrain(): void {
-		this.#router?.onDownstreamDrain();
+		if (this.#responsePath === undefined) this.#router?.onDownstreamDrain();
+		else this.#responsePath.onDrain();
 	}
 
 	/** The client is gone. */
@@ -252,21 +208,34 @@ export class HttpStream implements FilterStream {
 
 	// --- filters
 
-	continueRequest(): void {
-		if (this.isOver || this.responseStarted) return;
-		this.#filterIndex++;
-		if (this.#runFilters()) {
-			this.#startRouter();
-			this.#router?.onRequestTurnEnd();
-		}
+	get requestPath(): FilterPath {
+		return this.#requestPath!;
 	}
 
-	gateResponse(create: (outlet: BodyOutlet) => BodyGate): void {
-		this.#gate = create({
-			write: (view, last) => void this.#writeBody(view, last, false),
-			writeTrailers: (trailers) => this.#writeTrailers(trailers),
-			onDrain: () => this.#router?.onDownstreamDrain(),
-		});
+	get responsePath(): FilterPath {
+		return this.#responsePath!;
+	}
+
+	get isRequestCut(): boolean {
+		return this.isOver || this.#isAnsweredLocally;
+	}
+
+	continueRequest(index: number): void {
+		if (!this.isRequestCut) this.#requestPath?.continue(index);
+	}
+
+	continueResponse(index: number): void {
+		if (!this.isOver) this.#responsePath?.continue(index);
+	}
+
+	failLargeRequest(): void {
+		this.manager.stats.downstream_rq_too_large.value++;
+		this.sendLocalReply(largeRequestReply);
+	}
+
+	failLargeResponse(): void {
+		this.manager.stats.rs_too_large.value++;
+		this.sendLocalReply(largeResponseReply);
 	}
 
 	sendLocalReply(reply: LocalReply): void {
@@ -274,13 +243,22 @@ export class HttpStream implements FilterStream {
 		const { record } = this;
 		record.responseFlags |= reply.flags;
 		record.responseCodeDetails = reply.details.includes(" ") ? reply.details.replaceAll(" ", "_") : reply.details;
-		if (this.responseStarted) {
+		if (this.#isHeadWritten) {
 			this.abort();
 			return;
 		}
+		this.#isAnsweredLocally = true;
 		this.#router?.abandon();
 		const { head, body } = createLocalReplyHead(this, reply, this.#isHead);
 		const endStream = body === "";
+		if (this.#responsePath !== undefined) {
+			// A response waits in a filter: this answer goes past all of them.
+			this.#responsePath.cut();
+			this.#noteResponse(head);
+			this.writeHead(head, endStream);
+			if (!endStream && !this.isOver) this.writeBody(Buffer.from(body), true, true);
+			return;
+		}
 		this.sendHead(head, endStream);
 		if (!endStream && !this.isOver) this.sendBody(Buffer.from(body), true, true);
 	}
@@ -294,11 +272,28 @@ export class HttpStream implements FilterStream {
 	}
 
 	sendHead(head: PassResponseHead, endStream: boolean): void {
-		const { manager, record } = this;
+		this.#noteResponse(head);
+		this.#filters ??= this.manager.filters.select(this.route);
+		const filters = this.#filters;
+		if (filters === undefined || filters.response.length === 0) {
+			this.writeHead(head, endStream);
+			return;
+		}
+		this.#responsePath = new ResponsePath(this, head, filters, this.manager.bufferLimitBytes);
+		this.#responsePath.start(endStream);
+	}
+
+	#noteResponse(head: PassResponseHead): void {
 		this.responseStarted = true;
-		record.responseHead = head;
+		this.record.responseHead = head;
+		this.record.responseCode = head.status;
+	}
+
+	/** The head has passed the filters. */
+	writeHead(head: PassResponseHead, endStream: boolean): void {
+		const { manager, record } = this;
+		this.#isHeadWritten = true;
 		record.responseCode = head.status;
-		for (const filter of manager.responseFilters) filter.onResponseHead!(this, head, endStream);
 		if (!this.isRequestComplete) {
 			manager.stats.downstream_rq_response_before_rq_complete.value++;
 			this.downstream.closeAfterResponse();
@@ -314,10 +309,13 @@ export class HttpStream implements FilterStream {
 	/** `owned`: nobody else changes the buffer.
 	 *  @returns false when the router should wait for `onDownstreamDrain` */
 	sendBody(view: Buffer, last: boolean, owned: boolean): boolean {
-		return this.#gate === undefined ? this.#writeBody(view, last, owned) : this.#gate.push(view, last);
+		const path = this.#responsePath;
+		if (path === undefined) return this.writeBody(view, last, owned);
+		path.push(view, last, owned);
+		return path.takesMore;
 	}
 
-	#writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
+	writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
 		if (this.isOver) return true;
 		this.record.bytesSent += view.length;
 		const writable = this.downstream.writeBody(view, last, owned);
@@ -327,15 +325,19 @@ export class HttpStream implements FilterStream {
 	}
 
 	sendTrailers(trailers: HeaderList): void {
-		if (this.#gate === undefined) this.#writeTrailers(trailers);
-		else this.#gate.pushTrailers(trailers);
+		if (this.#responsePath === undefined) this.writeTrailers(trailers);
+		else this.#responsePath.pushTrailers(trailers);
 	}
 
-	#writeTrailers(trailers: HeaderList): void {
+	writeTrailers(trailers: HeaderList): void {
 		if (this.isOver) return;
 		this.record.responseTrailers = trailers;
 		this.downstream.writeTrailers(trailers);
 		this.#endResponse();
+	}
+
+	onResponseDrain(): void {
+		this.#router?.onDownstreamDrain();
 	}
 
 	/** What waits for more bytes of the turn goes out. */
@@ -409,14 +411,6 @@ export class HttpStream implements FilterStream {
 		this.record.requestReceivedAt = this.record.bytesReceived === 0 ? this.record.startedAt : this.now();
 	}
 
-	#noteRoute(): void {
-		const { route, record } = this;
-		if (route === undefined) return;
-		record.routeName = route.name;
-		record.routeMetadata = route.metadata;
-		record.virtualHostName = route.virtualHostName;
-	}
-
 	/** Upgrades need a yes of the manager or of the route. */
 	#acceptUpgrade(upgrade: string): boolean {
 		const type = upgrade.toLowerCase();
@@ -425,48 +419,27 @@ export class HttpStream implements FilterStream {
 		const accepted = onRoute?.enabled ?? manager.upgrades.get(type) ?? false;
 		if (accepted || (this.#isConnect && route === undefined)) return true;
 		manager.stats.downstream_rq_ws_on_non_ws_route.value++;
-		this.#noteCluster();
+		this.noteCluster();
 		this.sendLocalReply(upgradeRefusedReply);
 		return false;
 	}
 
-	/** Answers of filters are logged with the cluster that the request would have gone to. */
-	#noteCluster(): void {
-		const action = this.route?.action;
-		if (action?.kind !== "forward" || action.cluster.kind !== "name") return;
-		const upstream = this.manager.context.getCluster(action.cluster.name);
-		if (upstream !== undefined) this.record.upstreamClusterName = upstream.shownName;
+	/** The filters are done with the head. */
+	startRouter(endStream: boolean): void {
+		this.#router = new RouterStream(this, this.manager.router);
+		this.#router.start(endStream);
 	}
 
-	/** @returns whether the request got through all filters */
-	#runFilters(): boolean {
-		const filters = this.manager.headFilters;
-		for (; this.#filterIndex < filters.length; this.#filterIndex++) {
-			const filter = filters[this.#filterIndex]!;
-			if (!this.#isOn(filter.name, filter.disabled)) continue;
-			if (filter.onRequestHead!(this, this.isRequestComplete) === "stop") return false;
-		}
-		return !this.isOver;
+	routeBody(view: Buffer, last: boolean): void {
+		this.#router?.onRequestBody(view, last);
 	}
 
-	#isOn(name: string, disabled: boolean): boolean {
-		const override = this.route?.filterConfigs.get(name);
-		if (override === undefined) return !disabled;
-		return override.kind !== "disabled";
+	routeTrailers(trailers: HeaderList): void {
+		this.#router?.onRequestTrailers(trailers);
 	}
 
-	#startRouter(): void {
-		const router = new RouterStream(this, this.manager.router);
-		this.#router = router;
-		const held = this.#held;
-		this.#held = undefined;
-		router.start(this.isRequestComplete && held?.hasContent !== true);
-		if (this.isOver || this.responseStarted) return;
-		held?.handOn(router, this.isRequestComplete, () => this.isOver);
-		if (this.#readPaused) {
-			this.#readPaused = false;
-			this.downstream.resumeReading();
-		}
+	flushRequest(): void {
+		if (!this.isOver) this.#router?.onRequestTurnEnd();
 	}
 
 	#endResponse(): void {
@@ -481,8 +454,9 @@ export class HttpStream implements FilterStream {
 		const { manager, record } = this;
 		record.endedAt = record.downstreamLastSentAt = this.now();
 		this.#router?.onEnd();
-		this.#gate?.close();
 		manager.stats.downstream_rq_active.value--;
+		this.#filters ??= manager.filters.select(this.route);
+		if (this.#filters !== undefined) for (const filter of this.#filters.end) filter.onEnd!(this);
 		manager.onStreamEnd(this);
 	}
 }

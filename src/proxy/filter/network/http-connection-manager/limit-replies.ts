@@ -35,3 +35,19 @@ export const upgradeRefusedReply: LocalReply = Object.freeze({
 	details: "upgrade_failed",
 	flags: 0,
 });
+
+/** A filter wanted more of the request's body than may be held. */
+export const largeRequestReply: LocalReply = Object.freeze({
+	status: 413,
+	body: "Payload Too Large",
+	details: "request_payload_too_large",
+	flags: 0,
+});
+
+/** A filter wanted more of the response's body than may be held. */
+export const largeResponseReply: LocalReply = Object.freeze({
+	status: 500,
+	body: "Internal Server Error",
+	details: "response_payload_too_large",
+	flags: 0,
+});

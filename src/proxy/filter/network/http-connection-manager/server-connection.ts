@@ -14,6 +14,7 @@ import {
 	ParserState,
 } from "../../../../wire/http1/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
+import { CopiedWrites } from "../../../transport/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
 import type { DownstreamHttpConnection, DownstreamStream, HttpProtocol } from "./downstream-stream.ts";
@@ -22,6 +23,8 @@ import { protocolErrors } from "./protocol-errors.ts";
 
 /** Bodies up to this size join their head in one write. */
 const joinBytes = 8 * 1024;
+/** With so many bytes on their way to the client, the upstream waits. */
+const maxUnsentBytes = 256 * 1024;
 /** With so many bytes behind the current request, no more are read. */
 const restLimitBytes = 16 * 1024;
 const never = Number.POSITIVE_INFINITY;
@@ -34,6 +37,7 @@ export class Http1ServerConnection
 	readonly facts: ConnectionFacts;
 	readonly parser: Http1RequestParser;
 	readonly #socket: Socket;
+	#copies: CopiedWrites | undefined;
 	queuedFor: Millis = never;
 	#stream: HttpStream | undefined;
 	/** Bytes behind the current request. */
@@ -221,14 +225,17 @@ export class Http1ServerConnection
 		}
 		this.#socket.cork();
 		if (before !== "") this.#writeText(before);
-		let writable = true;
 		if (bytes > 0) {
 			this.manager.stats.downstream_cx_tx_bytes_total.value += bytes;
-			writable = this.#socket.write(owned ? view : Buffer.from(view));
+			if (owned) this.#socket.write(view);
+			else {
+				this.#copies ??= new CopiedWrites(this.#socket);
+				this.#copies.write(view);
+			}
 		}
-		if (behind !== "") writable = this.#writeText(behind);
+		if (behind !== "") this.#writeText(behind);
 		this.#socket.uncork();
-		return writable;
+		return this.#socket.writableLength < maxUnsentBytes;
 	}
 
 	writeTrailers(trailers: HeaderList): void {
