@@ -34,6 +34,8 @@ export class HeaderBlock {
 	hasUnderscore = false;
 	hasDate = false;
 	hasTraceParent = false;
+	/** Whether Content-Type is that of gRPC. */
+	hasGrpcType = false;
 	/** Index of the first Server field, -1 when there is none. */
 	#server = -1;
 	/** Whether some name starts with `x-`. */
@@ -119,7 +121,13 @@ export class HeaderBlock {
 		this.host = this.contentLength = this.transferEncoding = this.connection = undefined;
 		this.upgrade = this.expect = this.te = undefined;
 		this.contentLengthCount = 0;
-		this.hasKeepAlive = this.hasUnderscore = this.hasExtension = this.hasDate = this.hasTraceParent = false;
+		this.hasKeepAlive =
+			this.hasUnderscore =
+			this.hasExtension =
+			this.hasDate =
+			this.hasTraceParent =
+			this.hasGrpcType =
+				false;
 		this.#server = -1;
 	}
 
@@ -268,6 +276,16 @@ export class HeaderBlock {
 			case 11:
 				if (first === 116 && this.#is(nameStart, nameEnd, "traceparent")) this.hasTraceParent = true;
 				break;
+			case 12:
+				if (
+					first === 99 &&
+					this.#text.startsWith(grpcType, valueStart) &&
+					this.#is(nameStart, nameEnd, "content-type") &&
+					isGrpcType(this.#text.slice(valueStart, valueEnd))
+				) {
+					this.hasGrpcType = true;
+				}
+				break;
 			case 14:
 				if (first === 99 && this.#is(nameStart, nameEnd, "content-length")) {
 					this.contentLength = this.#text.slice(valueStart, valueEnd);
@@ -300,6 +318,13 @@ export class HeaderBlock {
 		}
 		return true;
 	}
+}
+
+const grpcType = "application/grpc";
+
+/** Whether a Content-Type is that of gRPC. */
+export function isGrpcType(value: string): boolean {
+	return value.startsWith(grpcType) && (value.length === grpcType.length || value.charCodeAt(grpcType.length) === 43);
 }
 
 function isBlank(code: number): boolean {

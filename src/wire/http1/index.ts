@@ -11,7 +11,7 @@ export {
 	reasonOf,
 } from "./encoder.ts";
 export type { Http1Fault } from "./errors.ts";
-export { HeaderBlock } from "./header-block.ts";
+export { HeaderBlock, isGrpcType } from "./header-block.ts";
 export { type Http1BodySink, type Http1ParserConfig, ParserState } from "./message-parser.ts";
 export {
 	Http1RequestParser,

@@ -1,6 +1,6 @@
 import { getHeader, type HeaderList, removeHeader, setHeader } from "../../../core/index.ts";
 import type { RequestHead } from "../../../engine/format/index.ts";
-import { formatFields, formatProperCaseFields, type HeaderBlock } from "../../../wire/http1/index.ts";
+import { formatFields, formatProperCaseFields, type HeaderBlock, isGrpcType } from "../../../wire/http1/index.ts";
 
 /** The fields of a message on their way through: the text they came in, plus what was added. As long as nobody asks for the list
  *  of fields, the text passes as it is; once somebody did, the list is the truth. */
@@ -103,6 +103,14 @@ export class PassRequestHead extends PassHead implements RequestHead {
 		this.authority = authority;
 		this.scheme = scheme;
 		this.upgrade = upgrade;
+	}
+
+	/** Whether it is a request of gRPC. */
+	get isGrpc(): boolean {
+		const { source } = this;
+		if (source !== undefined) return source.hasGrpcType;
+		const type = this.get("content-type");
+		return type !== undefined && isGrpcType(type);
 	}
 
 	/** Takes `expect: 100-continue` out.

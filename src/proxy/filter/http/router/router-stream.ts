@@ -14,6 +14,7 @@ import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt } from "./attempt.ts";
 import { announcedTimeouts, Hedges } from "./hedges.ts";
 import { HostSelection } from "./host-selection.ts";
+import { countAnswer, countGrpcEnd, reportAnswer } from "./host-verdict.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
@@ -33,7 +34,7 @@ import {
 } from "./timeouts.ts";
 import { TunnelAttempt } from "./tunnel-attempt.ts";
 import { UpstreamAttempt } from "./upstream-attempt.ts";
-import { noteCluster, noteLoad, prepareForHost, reportReset } from "./upstream-facts.ts";
+import { noteCluster, prepareForHost, reportReset } from "./upstream-facts.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -54,6 +55,8 @@ export class RouterStream {
 	#endsAt: Millis = never;
 	#requestEndedAt: Millis = never;
 	#pausedUpstream = false;
+	/** The trailers say how the host did. */
+	#awaitsGrpcStatus = false;
 	#accounting: ResponseAccounting | undefined;
 	#shadows: Shadows | undefined;
 	#hedges: Hedges | undefined;
@@ -192,10 +195,7 @@ export class RouterStream {
 		record.upstreamFirstReceivedAt = now;
 		const head = new PassResponseHead(response.headers, status, response.contentLength);
 		const { cluster } = this.#upstream!;
-		cluster.reportResponse(attempt.host, status);
-		const { latency, load } = attempt.host;
-		if (latency !== undefined) latency.observe(now - record.upstreamFirstSentAt, now);
-		if (load !== undefined) noteLoad(load, head, now);
+		reportAnswer(cluster, attempt.host, this.request, head, record.upstreamFirstSentAt, now);
 		if (status >= 500 && this.#takeOut(attempt)) {
 			attempt.host.stats.rq_error.value++;
 			attempt.drop();
@@ -208,8 +208,7 @@ export class RouterStream {
 			this.#retry(attempt, head);
 			return;
 		}
-		if (status >= 500) attempt.host.stats.rq_error.value++;
-		else attempt.host.stats.rq_success.value++;
+		this.#awaitsGrpcStatus = countAnswer(attempt.host, this.request, head, endStream);
 		if (this.#redirect(attempt, head)) return;
 		attempt.tryEndsAt = never;
 		const elapsed = this.#requestEndedAt === never ? now - record.startedAt : now - this.#requestEndedAt;
@@ -231,7 +230,10 @@ export class RouterStream {
 
 	onResponseBody(attempt: Attempt, view: Buffer, last: boolean): void {
 		if (this.#attempt !== attempt || this.#isOver) return;
-		if (last) this.stream.record.upstreamLastReceivedAt = this.stream.now();
+		if (last) {
+			this.stream.record.upstreamLastReceivedAt = this.stream.now();
+			if (this.#awaitsGrpcStatus) countGrpcEnd(attempt.host, undefined);
+		}
 		if (!this.stream.sendBody(view, last, false) && !last && !this.#pausedUpstream) {
 			this.#pausedUpstream = true;
 			attempt.connection!.pause();
@@ -241,6 +243,7 @@ export class RouterStream {
 
 	onResponseTrailers(attempt: Attempt, trailers: HeaderList): void {
 		if (this.#attempt !== attempt || this.#isOver) return;
+		if (this.#awaitsGrpcStatus) countGrpcEnd(attempt.host, trailers);
 		this.stream.sendTrailers(trailers);
 	}
 

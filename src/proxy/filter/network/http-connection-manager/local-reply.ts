@@ -1,5 +1,5 @@
 import { addHeader, getHeader, type HeaderList, setHeader } from "../../../../core/index.ts";
-import type { RequestHead } from "../../../../engine/format/index.ts";
+import { grpcStatusOfHttp } from "../../../../engine/format/index.ts";
 import type { LocalReply } from "../../http/filter.ts";
 import { PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpStream } from "./http-stream.ts";
@@ -26,7 +26,7 @@ export function createLocalReplyHead(
 		contentType = rewritten.contentType;
 		record.localReplyBody = body;
 	}
-	if (isGrpcRequest(stream.request)) {
+	if (stream.request.isGrpc) {
 		// The line end of a JSON format is none of the message.
 		const message = contentType === "application/json" ? body.trimEnd() : body;
 		return { head: toGrpc(stream, head, reply, message), body: "" };
@@ -50,29 +50,9 @@ function applyRouteOperations({ route, record }: HttpStream, head: PassResponseH
 	route.responseHeaders.apply(head.headers, record);
 }
 
-/** Whether the request is gRPC's. */
-export function isGrpcRequest(request: RequestHead): boolean {
-	if (request.method === "") return false;
-	const type = getHeader(request.headers, "content-type");
-	if (type === undefined || !type.startsWith("application/grpc")) return false;
-	return type.length === 16 || type.charCodeAt(16) === 43;
-}
-
-/** gRPC statuses of HTTP ones (Envoy `Grpc::Utility::httpToGrpcStatus`). */
-const grpcStatuses: Readonly<Record<number, number>> = {
-	400: 13,
-	401: 16,
-	403: 7,
-	404: 12,
-	429: 14,
-	502: 14,
-	503: 14,
-	504: 14,
-};
-
 function toGrpc(stream: HttpStream, head: PassResponseHead, reply: LocalReply, body: string): PassResponseHead {
 	const { record } = stream;
-	const status = reply.grpcStatus ?? grpcStatuses[head.status] ?? 2;
+	const status = reply.grpcStatus ?? grpcStatusOfHttp(head.status);
 	head.status = 200;
 	setHeader(head.headers, "content-type", "application/grpc");
 	setHeader(head.headers, "grpc-status", String(status));
