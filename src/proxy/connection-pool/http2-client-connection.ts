@@ -230,7 +230,6 @@ export class Http2ClientConnection
 	}
 
 	onTrailers({ owner }: Http2Stream<Http2Exchange>, fields: HeaderList): void {
-		this.pool.codecStats.trailers.value++;
 		owner?.onTrailers(fields);
 	}
 
