@@ -26,6 +26,9 @@ interface Members<H extends BalancedHost> {
 	readonly hosts: (H[] | undefined)[][];
 }
 
+/** Envoy counts the subsets of its main thread and of its worker. */
+const threads = 2;
+
 const fallbackListKey = "fallback_list";
 
 /** Splits the hosts by values in their `envoy.lb` metadata; a request's criteria choose the subset, which has a balancer of its
@@ -60,16 +63,16 @@ export class SubsetBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 			if (subset === undefined) {
 				subset = members.isSingle ? new SingleHostBalancer() : this.#create();
 				this.#subsets.set(key, subset);
-				this.#stats.lb_subsets_created.value++;
-				this.#stats.lb_subsets_active.value++;
+				this.#stats.lb_subsets_created.value += threads;
+				this.#stats.lb_subsets_active.value += threads;
 			}
 			subset.setHosts(this.#place(priorities, members.hosts), terms);
 		}
 		for (const key of this.#subsets.keys()) {
 			if (collected.has(key)) continue;
 			this.#subsets.delete(key);
-			this.#stats.lb_subsets_removed.value++;
-			this.#stats.lb_subsets_active.value--;
+			this.#stats.lb_subsets_removed.value += threads;
+			this.#stats.lb_subsets_active.value -= threads;
 		}
 		this.#any.setHosts(this.#filter(priorities, undefined), terms);
 		this.#default.setHosts(this.#filter(priorities, this.#config.defaultSubset), terms);

@@ -72,8 +72,8 @@ test("criteria choose the hosts that have just these values", () => {
 	assert.deepEqual(ports({ version: "v1", stage: "prod" }), [1]);
 	assert.deepEqual(ports({ stage: "prod", version: "v1" }), [1], "in any order");
 	assert.deepEqual(ports({ stage: "prod" }), [], "no selector has these keys");
-	assert.equal(stats.lb_subsets_created.value, 5);
-	assert.equal(stats.lb_subsets_active.value, 5);
+	assert.equal(stats.lb_subsets_created.value, 10);
+	assert.equal(stats.lb_subsets_active.value, 10);
 	assert.ok(stats.lb_subsets_selected.value > 0);
 });
 
@@ -139,9 +139,9 @@ test("subsets come and go with the hosts' labels", () => {
 	balancer.setHosts([[locality([host(7, { version: "v3" })])]], assignmentTerms);
 	assert.deepEqual(ports({ version: "v3" }), [7]);
 	assert.deepEqual(ports({ version: "v1" }), []);
-	assert.equal(stats.lb_subsets_created.value, 3);
-	assert.equal(stats.lb_subsets_removed.value, 2);
-	assert.equal(stats.lb_subsets_active.value, 1);
+	assert.equal(stats.lb_subsets_created.value, 6);
+	assert.equal(stats.lb_subsets_removed.value, 4);
+	assert.equal(stats.lb_subsets_active.value, 2);
 });
 
 test("single_host_per_subset keeps one host a value", () => {

@@ -22,6 +22,8 @@ export interface HostChanges {
 
 interface Placed {
 	readonly locality: LocalityConfig;
+	/** Of the last group of this locality that has one. */
+	weight: number;
 	readonly hosts: Host[];
 }
 
@@ -91,9 +93,9 @@ export class HostTable {
 		this.#byAddress = byAddress;
 		this.#hosts = [...byAddress.values()];
 		const priorities = Array.from(placed, (places) =>
-			(places ?? []).map(({ locality, hosts }) => ({
+			(places ?? []).map(({ locality, weight, hosts }) => ({
 				name: formatLocality(locality.locality),
-				weight: locality.weight,
+				weight,
 				hosts,
 			})),
 		);
@@ -145,8 +147,11 @@ function findPlace(placed: Placed[][], locality: LocalityConfig): Placed {
 	placed[locality.priority] ??= [];
 	const places = placed[locality.priority]!;
 	const found = places.find((place) => isSameLocality(place.locality.locality, locality.locality));
-	if (found !== undefined) return found;
-	const place = { locality, hosts: [] };
+	if (found !== undefined) {
+		if (locality.weight > 0) found.weight = locality.weight;
+		return found;
+	}
+	const place = { locality, weight: locality.weight, hosts: [] };
 	places.push(place);
 	return place;
 }
@@ -164,6 +169,6 @@ function localityOf(host: Host): LocalityConfig {
 
 function describeShape(placed: readonly (readonly Placed[])[]): string {
 	return Array.from(placed, (places) =>
-		(places ?? []).map(({ locality, hosts }) => `${locality.weight}:${hosts.length}`).join(","),
+		(places ?? []).map(({ weight, hosts }) => `${weight}:${hosts.length}`).join(","),
 	).join(";");
 }

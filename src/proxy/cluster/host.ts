@@ -145,7 +145,8 @@ const unhealthyFlags =
 	HealthFlag.failedEdsHealth |
 	HealthFlag.edsStatusDraining;
 const degradedFlags = HealthFlag.degradedActiveHealthCheck | HealthFlag.degradedEdsHealth;
-const excludedFlags = HealthFlag.pendingActiveHealthCheck | HealthFlag.excludedViaImmediateHealthCheckFail;
+const excludedFlags =
+	HealthFlag.pendingActiveHealthCheck | HealthFlag.excludedViaImmediateHealthCheckFail | HealthFlag.edsStatusDraining;
 
 function refreshHealth(host: Host): boolean {
 	const flags = host.healthFlags;
