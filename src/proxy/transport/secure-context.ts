@@ -78,7 +78,7 @@ export class TlsMaterialSource {
 			maxVersion,
 			// OpenSSL allows TLS 1.0 and 1.1 at security level 0 only.
 			ciphers: needsOldDigests ? `${ciphers}:@SECLEVEL=0` : ciphers,
-			...(ecdhCurves.length > 0 ? { ecdhCurve: ecdhCurves.join(":") } : {}),
+			ecdhCurve: (ecdhCurves.length > 0 ? ecdhCurves : defaultCurves).join(":"),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
 			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
@@ -98,6 +98,9 @@ const defaultCiphers = [
 	"ECDHE-ECDSA-AES256-GCM-SHA384",
 	"ECDHE-RSA-AES256-GCM-SHA384",
 ];
+
+/** Envoy's default list. */
+const defaultCurves = ["X25519", "P-256"];
 
 function certificateOptions(certificate: CertificateSecret): SecureContextOptions {
 	const passphrase = certificate.passphrase === undefined ? {} : { passphrase: certificate.passphrase };
