@@ -1,5 +1,5 @@
 /** `npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]`, and
- *  `npm run bench -- profile SCENARIO [--out FOLDER]`: see bench/README.md for machine and method. */
+ *  `npm run bench -- profile SCENARIO [--out FOLDER]`, `npm run bench -- soak [--minutes N]`: see bench/README.md for machine and method. */
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
 		only: { type: "string", multiple: true, default: [] },
 		rounds: { type: "string", default: "5" },
 		seconds: { type: "string", default: "6" },
+		minutes: { type: "string", default: "10" },
 		out: { type: "string", default: "bench-profile" },
 	},
 });
@@ -34,10 +35,15 @@ if (command === "profile" && scenario !== undefined) {
 		seconds: Number(values.seconds),
 	});
 	if (!held) process.exitCode = 1;
+} else if (command === "soak") {
+	const { runSoak } = await import("./soak/index.ts");
+	if (!(await runSoak(Number(values.minutes)))) process.exitCode = 1;
+	process.exit();
 } else {
 	process.stderr.write(
 		"usage: npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]\n" +
-			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n",
+			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n" +
+			"       npm run bench -- soak [--minutes N]\n",
 	);
 	process.exitCode = 2;
 }
