@@ -1,6 +1,5 @@
 import { assertNever, type Random } from "../../core/index.ts";
-import { grpcStatusOfHttp } from "../format/grpc-status.ts";
-import type { StreamInfo } from "../format/stream-info.ts";
+import { accessLogTypeOf, grpcStatusOfHttp, type StreamInfo } from "../format/index.ts";
 import { matchMetadata, matchRequestHeader } from "../matcher/index.ts";
 import { computeShare, getRuntimeNumber, type Runtime } from "../runtime/index.ts";
 import type { AccessLogFilter, Comparison } from "./types.ts";
@@ -43,7 +42,7 @@ export function compileAccessLogFilter(filter: AccessLogFilter | undefined, runt
 					? matchMetadata(filter.matcher, stream.dynamicMetadata)
 					: filter.matchIfKeyNotFound;
 		case "log-type":
-			return (stream) => filter.types.includes(logTypeOf(stream)) !== filter.exclude;
+			return (stream) => filter.types.includes(accessLogTypeOf(stream)) !== filter.exclude;
 		default:
 			return assertNever(filter);
 	}
@@ -90,8 +89,4 @@ function hasMetadata(stream: StreamInfo, namespace: string, path: readonly strin
 		value = (value as Record<string, unknown>)[key];
 	}
 	return value !== undefined;
-}
-
-function logTypeOf(stream: StreamInfo): string {
-	return stream.protocol === "" ? "TcpConnectionEnd" : "DownstreamEnd";
 }

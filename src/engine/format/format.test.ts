@@ -93,9 +93,9 @@ for (const format of [
 	"50%",
 	"%REQ(a?b?c)%",
 	"%PROTOCOL(x)%",
-	"%START_TIME(%Q)%",
+	"%START_TIME(%n)%",
 	"%METADATA(NONE:a)%",
-	"%COMMON_DURATION(A:B)%",
+	"%COMMON_DURATION(A)%",
 	"%unknown%",
 ]) {
 	test(`${format} is a configuration error`, () => assert.equal(compileTextFormat(format).ok, false));

@@ -10,6 +10,7 @@ export {
 export { defaultAccessLogFormat } from "./default-format.ts";
 export { emptyFormatEnvironment, type FormatEnvironment, type Formatter } from "./formatter.ts";
 export { grpcStatusOfHttp, grpcStatusText, httpStatusOfGrpc, parseGrpcStatus } from "./grpc-status.ts";
+export { accessLogTypeOf } from "./operators.ts";
 export {
 	formatLongResponseFlags,
 	formatResponseFlags,

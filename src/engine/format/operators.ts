@@ -1,15 +1,16 @@
+import { randomUUID } from "node:crypto";
 import { getHeader, type HeaderList } from "../../core/index.ts";
 import { getQueryParameter } from "../matcher/match.ts";
-import type { JsonValue, Metadata } from "../matcher/metadata.ts";
-import { addressOperators } from "./address-operators.ts";
+import type { JsonValue } from "../matcher/metadata.ts";
+import { addressOperators, portOperators } from "./address-operators.ts";
 import type { CompiledFormat } from "./compile-format.ts";
 import type { FormatEnvironment, Operator } from "./formatter.ts";
-import { grpcStatusText } from "./grpc-status.ts";
+import { grpcStatusOfHttp, grpcStatusText } from "./grpc-status.ts";
+import { filterStateOperator, metadataOf, metadataOperator } from "./metadata-operators.ts";
+import { numeric, ok, type Read, text, wrong } from "./operator-kinds.ts";
 import { formatLongResponseFlags, formatResponseFlags } from "./response-flags.ts";
-import type { RequestHead, StreamInfo } from "./stream-info.ts";
+import type { RequestHead, StreamInfo, TlsCertificate } from "./stream-info.ts";
 import { compileTimeFormat, formatIsoTime } from "./time-format.ts";
-
-type Read<T> = (stream: StreamInfo) => T | undefined;
 
 /** Makes an operator; an unknown name or a wrong argument is a configuration error. */
 export function createOperator(
@@ -18,17 +19,26 @@ export function createOperator(
 	maxLength: number | undefined,
 	environment: FormatEnvironment,
 ): CompiledFormat<Operator> {
-	const simple = textOperators[name] ?? addressOperators[name];
-	if (simple !== undefined) {
-		if (argument !== undefined && name !== "RESPONSE_CODE_DETAILS") return wrong(`${name} takes no argument`);
-		return ok(text(simple, maxLength));
-	}
+	const bare = textOperators[name] ?? addressOperators[name];
 	const number = numberOperators[name];
-	if (number !== undefined) return argument === undefined ? ok(numeric(number)) : wrong(`${name} takes no argument`);
+	if (bare !== undefined || number !== undefined) {
+		if (maxLength !== undefined || (argument !== undefined && name !== "RESPONSE_CODE_DETAILS")) {
+			return wrong(`${name} does not take any parameters or length`);
+		}
+		return ok(bare !== undefined ? text(bare, undefined) : numeric(number!));
+	}
 	const parameterised = parameterisedOperators[name];
 	if (parameterised === undefined) return wrong(`not supported field in a format: ${name}`);
+	if (maxLength !== undefined && !cuttable.has(name)) return wrong(`${name} does not allow length to be specified`);
 	return parameterised(argument, maxLength, environment);
 }
+
+/** Operators whose values may be cut to a length. */
+const cuttable: ReadonlySet<string> = new Set(
+	"REQ RESP TRAILER REQUEST_HEADER RESPONSE_HEADER RESPONSE_TRAILER STREAM_INFO_REQ REQ_WITHOUT_QUERY QUERY_PARAM QUERY_PARAMS PATH ENVIRONMENT DYNAMIC_METADATA CLUSTER_METADATA UPSTREAM_METADATA METADATA FILTER_STATE UPSTREAM_FILTER_STATE COALESCE".split(
+		" ",
+	),
+);
 
 const known = (value: string): string | undefined => (value === "" ? undefined : value);
 const since = (from: number, to: number): number | undefined =>
@@ -47,20 +57,28 @@ const textOperators: Readonly<Record<string, Read<string>>> = {
 	VIRTUAL_CLUSTER_NAME: (stream) => known(stream.virtualClusterName),
 	UPSTREAM_CLUSTER: (stream) => known(stream.upstreamClusterName),
 	UPSTREAM_CLUSTER_RAW: (stream) => known(stream.upstreamClusterRawName),
-	UPSTREAM_TRANSPORT_FAILURE_REASON: (stream) => known(stream.upstreamTransportFailureReason),
+	UPSTREAM_TRANSPORT_FAILURE_REASON: (stream) => known(stream.upstreamTransportFailureReason.replaceAll(" ", "_")),
 	DOWNSTREAM_TRANSPORT_FAILURE_REASON: (stream) =>
-		known(stream.downstreamTransportFailureReason) ?? known(stream.connection.transportFailureReason),
+		known((stream.downstreamTransportFailureReason || stream.connection.transportFailureReason).replaceAll(" ", "_")),
 	REQUESTED_SERVER_NAME: (stream) => known(stream.connection.serverName),
 	FILTER_CHAIN_NAME: (stream) => known(stream.connection.filterChainName),
-	STREAM_ID: (stream) => known(stream.streamId),
+	STREAM_ID: (stream) => known(stream.streamId) ?? randomUUID(),
 	TRACE_ID: (stream) => known(stream.traceId),
 	SPAN_ID: (stream) => known(stream.spanId),
-	UNIQUE_ID: (stream) => known(stream.streamId),
-	CUSTOM_FLAGS: () => undefined,
-	ACCESS_LOG_TYPE: (stream) => (stream.request === undefined ? "TcpConnectionEnd" : "DownstreamEnd"),
+	UNIQUE_ID: () => randomUUID(),
+	CUSTOM_FLAGS: () => "",
+	LISTENER_NAME: (stream) => known(stream.connection.listenerName ?? ""),
+	TLS_JA3_FINGERPRINT: (stream) => stream.connection.ja3,
+	TLS_JA4_FINGERPRINT: (stream) => stream.connection.ja4,
+	DOWNSTREAM_LOCAL_CLOSE_REASON: () => undefined,
+	UPSTREAM_LOCAL_CLOSE_REASON: () => undefined,
+	DOWNSTREAM_DETECTED_CLOSE_TYPE: () => "Normal",
+	UPSTREAM_DETECTED_CLOSE_TYPE: (stream) => (stream.upstreamHost === undefined ? undefined : "Normal"),
+	ACCESS_LOG_TYPE: accessLogTypeOf,
 };
 
 const numberOperators: Readonly<Record<string, Read<number>>> = {
+	...portOperators,
 	RESPONSE_CODE: (stream) => stream.responseCode,
 	BYTES_RECEIVED: (stream) => stream.bytesReceived,
 	BYTES_SENT: (stream) => stream.bytesSent,
@@ -72,8 +90,19 @@ const numberOperators: Readonly<Record<string, Read<number>>> = {
 	DOWNSTREAM_WIRE_BYTES_RECEIVED: (stream) => stream.downstreamWireBytesReceived,
 	DOWNSTREAM_HEADER_BYTES_RECEIVED: (stream) => stream.requestHeaderBytes,
 	DOWNSTREAM_HEADER_BYTES_SENT: (stream) => stream.responseHeaderBytes,
-	REQUEST_HEADERS_BYTES: (stream) => stream.requestHeaderBytes,
-	RESPONSE_HEADERS_BYTES: (stream) => stream.responseHeaderBytes,
+	DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED: (stream) => stream.requestHeaderBytes,
+	DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT: (stream) => stream.responseHeaderBytes,
+	UPSTREAM_HEADER_BYTES_SENT: (stream) => stream.upstreamHeaderBytesSent ?? 0,
+	UPSTREAM_HEADER_BYTES_RECEIVED: (stream) => stream.upstreamHeaderBytesReceived ?? 0,
+	UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT: (stream) => stream.upstreamHeaderBytesSent ?? 0,
+	UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED: (stream) => stream.upstreamHeaderBytesReceived ?? 0,
+	// The kernel knows; Node does not ask it.
+	DOWNSTREAM_CX_RTT: () => 0,
+	ROUTE_RESOLUTION_COUNT: (stream) => stream.routeResolutions ?? (stream.protocol === "" ? 0 : 1),
+	ROUTE_RESOLUTION_TIME_US: () => 0,
+	REQUEST_HEADERS_BYTES: countRequestBytes,
+	RESPONSE_HEADERS_BYTES: (stream) =>
+		stream.responseHeaders === undefined ? 0 : countBytes(stream.responseHeaders) + statusFieldBytes,
 	RESPONSE_TRAILERS_BYTES: (stream) => countBytes(stream.responseTrailers),
 	DURATION: (stream) => since(stream.startedAt, stream.endedAt),
 	REQUEST_DURATION: (stream) => since(stream.startedAt, stream.requestReceivedAt),
@@ -84,7 +113,7 @@ const numberOperators: Readonly<Record<string, Read<number>>> = {
 	ROUNDTRIP_DURATION: () => undefined,
 	UPSTREAM_CONNECTION_POOL_READY_DURATION: (stream) => since(stream.startedAt, stream.upstreamFirstSentAt),
 	CONNECTION_ID: (stream) => stream.connection.id,
-	UPSTREAM_CONNECTION_ID: (stream) => (stream.upstreamConnectionId === 0 ? undefined : stream.upstreamConnectionId),
+	UPSTREAM_CONNECTION_ID: (stream) => stream.upstreamConnectionId,
 	UPSTREAM_REQUEST_ATTEMPT_COUNT: (stream) => stream.attemptCount,
 	GRPC_STATUS_NUMBER: (stream) => readGrpcStatus(stream),
 };
@@ -101,28 +130,30 @@ const parameterisedOperators: Readonly<Record<string, Parameterised>> = {
 		headerOperator("REQ_WITHOUT_QUERY", argument, maxLength, (stream, name) =>
 			withoutQuery(readRequestHeader(stream, name)),
 		),
+	REQUEST_HEADER: (argument, maxLength) => headerOperator("REQUEST_HEADER", argument, maxLength, readRequestHeader),
+	STREAM_INFO_REQ: (argument, maxLength) => headerOperator("STREAM_INFO_REQ", argument, maxLength, readRequestHeader),
 	RESP: (argument, maxLength) => headerOperator("RESP", argument, maxLength, readResponseHeader),
-	TRAILER: (argument, maxLength) =>
-		headerOperator("TRAILER", argument, maxLength, (stream, name) => readHeader(stream.responseTrailers, name)),
+	RESPONSE_HEADER: (argument, maxLength) => headerOperator("RESPONSE_HEADER", argument, maxLength, readResponseHeader),
+	TRAILER: (argument, maxLength) => headerOperator("TRAILER", argument, maxLength, readResponseTrailer),
+	RESPONSE_TRAILER: (argument, maxLength) =>
+		headerOperator("RESPONSE_TRAILER", argument, maxLength, readResponseTrailer),
+	COALESCE: coalesceOperator,
+	QUERY_PARAMS: (argument, maxLength) => {
+		if (argument !== undefined && argument !== "" && argument !== "ORIG" && argument !== "DECODED") {
+			return wrong(`QUERY_PARAMS takes ORIG or DECODED, not ${argument}`);
+		}
+		return ok(text((stream) => readQuery(stream), maxLength));
+	},
+	...certificateTimeOperators(),
 	QUERY_PARAM: (argument, maxLength) =>
 		argument === undefined || argument === ""
 			? wrong("QUERY_PARAM needs the name of a parameter")
-			: ok(
-					text(
-						(stream) => (stream.request === undefined ? undefined : getQueryParameter(stream.request.path, argument)),
-						maxLength,
-					),
-				),
+			: ok(text((stream) => readQueryParameter(stream, argument), maxLength)),
 	PATH: pathOperator,
 	START_TIME: (argument, maxLength) => timeOperator(argument, maxLength, "utc", (stream) => stream.startWallMs),
 	START_TIME_LOCAL: (argument, maxLength) => timeOperator(argument, maxLength, "local", (stream) => stream.startWallMs),
-	EMIT_TIME: (argument, maxLength) =>
-		timeOperator(
-			argument,
-			maxLength,
-			"utc",
-			(stream) => stream.startWallMs + Math.max(0, stream.endedAt - stream.startedAt),
-		),
+	EMIT_TIME: (argument, maxLength) => timeOperator(argument, maxLength, "utc", readEmitTime),
+	EMIT_TIME_LOCAL: (argument, maxLength) => timeOperator(argument, maxLength, "local", readEmitTime),
 	COMMON_DURATION: durationOperator,
 	GRPC_STATUS: (argument) => {
 		const form = argument ?? "CAMEL_STRING";
@@ -154,44 +185,94 @@ const parameterisedOperators: Readonly<Record<string, Parameterised>> = {
 			return wrong(`METADATA of ${type}: the type is one of ${Object.keys(metadataOf).join(", ")}`);
 		return metadataOperator(rest.join(":"), maxLength, read);
 	},
-	FILTER_STATE: (argument, maxLength) => {
-		const [key, form = "TYPED"] = (argument ?? "").split(":");
-		if (key === undefined || key === "") return wrong("FILTER_STATE needs a key");
-		if (form !== "TYPED" && form !== "PLAIN" && form !== "FIELD")
-			return wrong(`FILTER_STATE takes PLAIN, TYPED or FIELD, not ${form}`);
-		return ok(jsonOperator((stream) => stream.filterState?.get(key) as JsonValue | undefined, maxLength));
-	},
+	FILTER_STATE: (argument, maxLength) => filterStateOperator(argument, maxLength, (stream) => stream.filterState),
+	UPSTREAM_FILTER_STATE: (argument, maxLength) => filterStateOperator(argument, maxLength, () => undefined),
 };
 
-const metadataOf: Readonly<Record<string, (stream: StreamInfo, namespace: string) => JsonValue | undefined>> = {
-	DYNAMIC: (stream, namespace) => stream.dynamicMetadata?.get(namespace) as JsonValue | undefined,
-	CLUSTER: (stream, namespace) => fromMetadata(stream.upstreamClusterMetadata, namespace),
-	ROUTE: (stream, namespace) => fromMetadata(stream.routeMetadata, namespace),
-	UPSTREAM_HOST: (stream, namespace) => fromMetadata(stream.upstreamHost?.metadata, namespace),
-	LISTENER: (stream, namespace) => fromMetadata(stream.connection.listenerMetadata, namespace),
-};
-
-function fromMetadata(metadata: Metadata | undefined, namespace: string): JsonValue | undefined {
-	return metadata?.[namespace];
+function certificateTimeOperators(): Record<string, Parameterised> {
+	const operators: Record<string, Parameterised> = {};
+	for (const side of ["DOWNSTREAM", "UPSTREAM"]) {
+		const read = (stream: StreamInfo): TlsCertificate | undefined =>
+			(side === "DOWNSTREAM" ? stream.connection.tls : stream.upstreamTls)?.peer;
+		operators[`${side}_PEER_CERT_V_START`] = (argument) =>
+			timeOperator(argument, undefined, "utc", (stream) => read(stream)?.validFromMs);
+		operators[`${side}_PEER_CERT_V_END`] = (argument) =>
+			timeOperator(argument, undefined, "utc", (stream) => read(stream)?.validToMs);
+	}
+	return operators;
 }
 
-function metadataOperator(
+/** `COALESCE({"operators": ["REQUEST_HEADER(x)", …]})`: the first that has a value. */
+function coalesceOperator(
 	argument: string | undefined,
 	maxLength: number | undefined,
-	read: (stream: StreamInfo, namespace: string) => JsonValue | undefined,
+	environment: FormatEnvironment,
 ): CompiledFormat<Operator> {
-	const [namespace, ...path] = (argument ?? "").split(":");
-	if (namespace === undefined || namespace === "") return wrong("a metadata operator needs a namespace");
-	return ok(
-		jsonOperator((stream) => {
-			let value = read(stream, namespace);
-			for (const key of path) {
-				if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-				value = (value as Record<string, JsonValue>)[key];
-			}
-			return value ?? undefined;
-		}, maxLength),
-	);
+	const listed = parseOperators(argument);
+	if (listed === undefined) return wrong("COALESCE needs a JSON object with a list of operators");
+	const operators: Operator[] = [];
+	for (const { command, parameter, length } of listed) {
+		const operator = createOperator(command, parameter, length, environment);
+		if (!operator.ok) return operator;
+		operators.push(operator.value);
+	}
+	const read = (stream: StreamInfo): string | undefined => {
+		for (const operator of operators) {
+			const value = operator.text(stream);
+			if (value !== undefined) return value;
+		}
+		return undefined;
+	};
+	return ok(text(read, maxLength));
+}
+
+interface ListedOperator {
+	readonly command: string;
+	readonly parameter: string | undefined;
+	readonly length: number | undefined;
+}
+
+function parseOperators(argument: string | undefined): ListedOperator[] | undefined {
+	let parsed: unknown;
+	try {
+		parsed = JSON.parse(argument ?? "");
+	} catch {
+		return undefined;
+	}
+	const list =
+		typeof parsed === "object" && parsed !== null ? (parsed as { operators?: unknown }).operators : undefined;
+	if (!Array.isArray(list) || list.length === 0) return undefined;
+	return list.flatMap((entry: unknown): ListedOperator[] => {
+		if (typeof entry === "string") return [{ command: entry, parameter: undefined, length: undefined }];
+		const { command, param, max_length } = entry as { command?: unknown; param?: unknown; max_length?: unknown };
+		return [
+			{
+				command: String(command ?? ""),
+				parameter: typeof param === "string" ? param : undefined,
+				length: typeof max_length === "number" ? max_length : undefined,
+			},
+		];
+	});
+}
+
+function readEmitTime(stream: StreamInfo): number {
+	return stream.startWallMs + Math.max(0, stream.endedAt - stream.startedAt);
+}
+
+function readQuery(stream: StreamInfo): string | undefined {
+	const path = stream.request?.path ?? "";
+	const start = path.indexOf("?");
+	return start === -1 ? undefined : known(path.slice(start + 1).replace(/#.*$/, ""));
+}
+
+function readQueryParameter(stream: StreamInfo, name: string): string | undefined {
+	const value = stream.request === undefined ? undefined : getQueryParameter(stream.request.path, name);
+	if (value === undefined || !value.includes("%")) return value;
+	try {
+		return decodeURIComponent(value);
+	} catch {
+		return value;
+	}
 }
 
 function headerOperator(
@@ -227,15 +308,23 @@ function timeOperator(
 	argument: string | undefined,
 	maxLength: number | undefined,
 	zone: "utc" | "local",
-	read: (stream: StreamInfo) => number,
+	read: (stream: StreamInfo) => number | undefined,
 ): CompiledFormat<Operator> {
+	if (argument !== undefined && /%[-_0^#]*[1-9]*[EO]?n/.test(argument)) {
+		return wrong("invalid header configuration: the time format contains a line end");
+	}
 	const isDefault = argument === undefined || argument === "";
 	const format =
 		isDefault && zone === "utc"
 			? formatIsoTime
 			: compileTimeFormat(isDefault ? "%Y-%m-%dT%H:%M:%S.%3f%z" : argument, zone);
 	if (format === undefined) return wrong(`invalid time format: ${argument}`);
-	return ok(text((stream) => format(read(stream)), maxLength));
+	return ok(
+		text((stream) => {
+			const time = read(stream);
+			return time === undefined ? undefined : format(time);
+		}, maxLength),
+	);
 }
 
 const timePoints: Readonly<Record<string, (stream: StreamInfo) => number>> = {
@@ -253,19 +342,21 @@ const timePoints: Readonly<Record<string, (stream: StreamInfo) => number>> = {
 	DS_TX_END: (stream) => stream.downstreamLastSentAt,
 };
 
+const neverKnown = (): number => -1;
+
 function durationOperator(argument: string | undefined): CompiledFormat<Operator> {
 	const [start, end, precision = "ms"] = (argument ?? "").split(":");
-	const from = timePoints[start ?? ""];
-	const to = timePoints[end ?? ""];
-	if (from === undefined || to === undefined)
-		return wrong(`COMMON_DURATION needs two time points of ${Object.keys(timePoints).join(", ")}`);
+	if (start === undefined || end === undefined)
+		return wrong(`invalid common duration configuration: ${argument ?? ""}`);
+	const from = timePoints[start] ?? neverKnown;
+	const to = timePoints[end] ?? neverKnown;
 	const factor = { ms: 1, us: 1000, ns: 1_000_000 }[precision];
 	if (factor === undefined) return wrong(`COMMON_DURATION takes ms, us or ns, not ${precision}`);
 	return ok(
 		numeric((stream) => {
 			const first = from(stream);
 			const last = to(stream);
-			return first < 0 || last < 0 ? undefined : Math.floor((last - first) * factor);
+			return first < 0 || last < first ? undefined : Math.floor((last - first) * factor);
 		}),
 	);
 }
@@ -298,14 +389,27 @@ function readResponseHeader(stream: StreamInfo, name: string): string | undefine
 	return readHeader(stream.responseHeaders, name);
 }
 
+function readResponseTrailer(stream: StreamInfo, name: string): string | undefined {
+	return readHeader(stream.responseTrailers, name);
+}
+
 function readHeader(headers: HeaderList | undefined, name: string): string | undefined {
 	return headers === undefined ? undefined : getHeader(headers, name);
 }
 
+/** Only of gRPC's requests; an answer that says none has the one that its HTTP status stands for. */
 function readGrpcStatus(stream: StreamInfo): number | undefined {
+	const type = readHeader(stream.request?.headers, "content-type");
+	if (type === undefined || !/^application\/grpc($|\+)/.test(type)) return undefined;
 	if (stream.grpcStatus >= 0) return stream.grpcStatus;
 	const found = readHeader(stream.responseTrailers, "grpc-status") ?? readHeader(stream.responseHeaders, "grpc-status");
-	return found !== undefined && /^\d+$/.test(found) ? Number(found) : undefined;
+	if (found !== undefined && /^\d+$/.test(found)) return Number(found);
+	return stream.responseCode === 0 ? undefined : grpcStatusOfHttp(stream.responseCode);
+}
+
+/** What the entry is written for. */
+export function accessLogTypeOf(stream: StreamInfo): string {
+	return stream.accessLogType ?? (stream.protocol === "" ? "TcpConnectionEnd" : "DownstreamEnd");
 }
 
 function withoutQuery(path: string | undefined): string | undefined {
@@ -314,33 +418,20 @@ function withoutQuery(path: string | undefined): string | undefined {
 	return end === -1 ? path : path.slice(0, end);
 }
 
+/** `:status` and its three digits. */
+const statusFieldBytes = 10;
+
+function countRequestBytes({ request }: StreamInfo): number {
+	if (request === undefined) return 0;
+	const { method, path, authority, scheme } = request;
+	let bytes = countBytes(request.headers);
+	if (method !== "") bytes += 7 + method.length;
+	if (path !== "") bytes += 5 + path.length;
+	if (authority !== "") bytes += 10 + authority.length;
+	if (scheme !== "") bytes += 7 + scheme.length;
+	return bytes;
+}
+
 function countBytes(headers: HeaderList | undefined): number {
 	return headers === undefined ? 0 : headers.reduce((sum, part) => sum + part.length, 0);
-}
-
-function text(read: Read<string>, maxLength: number | undefined): Operator {
-	if (maxLength === undefined) return { text: read, json: read };
-	const cut: Read<string> = (stream) => read(stream)?.slice(0, maxLength);
-	return { text: cut, json: cut };
-}
-
-function numeric(read: Read<number>): Operator {
-	return { text: (stream) => read(stream)?.toString(), json: read };
-}
-
-function jsonOperator(read: Read<JsonValue>, maxLength: number | undefined): Operator {
-	const format: Read<string> = (stream) => {
-		const value = read(stream);
-		if (value === undefined) return undefined;
-		return (typeof value === "string" ? value : JSON.stringify(value)).slice(0, maxLength);
-	};
-	return { text: format, json: read };
-}
-
-function ok(operator: Operator): CompiledFormat<Operator> {
-	return { ok: true, value: operator };
-}
-
-function wrong(problem: string): { readonly ok: false; readonly problem: string } {
-	return { ok: false, problem };
 }

@@ -33,6 +33,8 @@ export interface TlsSession {
 	readonly sessionId: string;
 	readonly serverName: string;
 	readonly alpn: string;
+	/** The key exchange group, where the library tells. */
+	readonly group?: string;
 	readonly peer: TlsCertificate | undefined;
 	/** Whether the peer's certificate passed the configured validation. */
 	readonly peerVerified: boolean;
@@ -79,6 +81,11 @@ export interface ConnectionFacts {
 	readonly terminationDetails: string;
 	readonly filterChainName: string;
 	readonly listenerMetadata: Metadata;
+	readonly filterChainMetadata?: Metadata;
+	readonly listenerName?: string;
+	/** Fingerprints of the ClientHello, where they were asked for. */
+	readonly ja3?: string;
+	readonly ja4?: string;
 }
 
 /** What is known of one request or one proxied connection: filled in place by the data path as it learns more, read by formats,
@@ -135,16 +142,26 @@ export interface StreamInfo {
 	downstreamWireBytesSent: number;
 	upstreamWireBytesReceived: number;
 	upstreamWireBytesSent: number;
+	/** Heads of the last attempt, where the connection counts them. */
+	upstreamHeaderBytesSent?: number;
+	upstreamHeaderBytesReceived?: number;
 
 	routeName: string;
 	routeMetadata: Metadata;
 	virtualHostName: string;
+	virtualHostMetadata?: Metadata;
+	/** What the entry is written for, when it is not the end: `DownstreamStart`, `DownstreamPeriodic`, `TcpUpstreamConnected`… */
+	accessLogType?: string | undefined;
+	/** How often a route was looked up. */
+	routeResolutions?: number;
 	virtualClusterName: string;
 	upstreamClusterName: string;
 	/** The name of the cluster without its alt_stat_name. */
 	upstreamClusterRawName: string;
 	upstreamClusterMetadata: Metadata;
 	upstreamHost: UpstreamHostFacts | undefined;
+	/** Every host that was tried, when there was more than one try. */
+	attemptedHosts?: readonly UpstreamHostFacts[] | undefined;
 	upstreamLocal: SocketAddress | undefined;
 	upstreamRemote: SocketAddress | undefined;
 	upstreamTls: TlsSession | undefined;

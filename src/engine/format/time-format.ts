@@ -43,8 +43,8 @@ export function compileTimeFormat(pattern: string, zone: "utc" | "local"): TimeF
 			parts.push((date) => `${Math.floor(date.epochMs / 1000)}${digits === 0 ? "" : fraction(date, digits)}`);
 		} else {
 			const letter = letters[match[4]!];
-			if (letter === undefined) return undefined;
-			parts.push(letter);
+			// As in Envoy: what is no letter of a time stays as it is written.
+			parts.push(letter ?? match[0]);
 		}
 	}
 	return (epochMs) => {

@@ -7,7 +7,7 @@ export function describeConnection(
 	socket: Socket,
 	bound: AddressConfig,
 	id: number,
-	facts: Pick<ConnectionFacts, "filterChainName" | "listenerMetadata" | "serverName">,
+	facts: Pick<ConnectionFacts, "filterChainName" | "listenerMetadata" | "listenerName" | "serverName">,
 ): ConnectionFacts {
 	const remote = bound.kind === "pipe" ? describePipe("") : describeIp(socket.remoteAddress, socket.remotePort);
 	const local = bound.kind === "pipe" ? describePipe(bound.path) : describeIp(socket.localAddress, socket.localPort);

@@ -220,6 +220,7 @@ export class Listener {
 		const facts = describeConnection(socket, address, this.#deps.nextConnectionId(), {
 			filterChainName: generation.only?.config.name ?? "",
 			listenerMetadata: generation.config.metadata,
+			listenerName: generation.config.name,
 			serverName: inspection.serverName,
 		});
 		const chain =

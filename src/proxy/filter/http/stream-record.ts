@@ -67,12 +67,15 @@ export class StreamRecord implements StreamInfo {
 	upstreamClusterName = "";
 	upstreamClusterRawName = "";
 	upstreamClusterMetadata: Metadata = noMetadata;
-	upstreamHost: UpstreamHostFacts | undefined = undefined;
+	/** Behind {@link upstreamHost}. */
+	chosenHost: UpstreamHostFacts | undefined = undefined;
+	attemptedHosts: UpstreamHostFacts[] | undefined = undefined;
 	/** Behind the upstream's addresses and TLS session. */
 	upstreamConnection: UpstreamConnectionFacts | undefined = undefined;
 	upstreamTransportFailureReason = "";
 	upstreamConnectionId = 0;
 	attemptCount = 0;
+	accessLogType: string | undefined = undefined;
 	healthCheck = false;
 	streamId = "";
 	traceId = "";
@@ -99,6 +102,18 @@ export class StreamRecord implements StreamInfo {
 		this.dynamicMetadata ??= new Map();
 		const before = this.dynamicMetadata.get(namespace);
 		this.dynamicMetadata.set(namespace, typeof before === "object" ? { ...before, ...values } : { ...values });
+	}
+
+	get upstreamHost(): UpstreamHostFacts | undefined {
+		return this.chosenHost;
+	}
+
+	set upstreamHost(host: UpstreamHostFacts | undefined) {
+		if (this.attemptCount > 1 && this.chosenHost !== undefined && host !== undefined) {
+			this.attemptedHosts ??= [this.chosenHost];
+			if (this.attemptedHosts.length < this.attemptCount) this.attemptedHosts.push(host);
+		}
+		this.chosenHost = host;
 	}
 
 	get upstreamLocal(): SocketAddress | undefined {

@@ -90,7 +90,7 @@ export class RouterStream {
 			return;
 		}
 		body.remember(view, last);
-		if (last) this.#attempt!.requestSent = true;
+		if (last) this.#noteRequestSent();
 		if (!connection.writeBody(view, last, true)) body.pause();
 	}
 
@@ -102,8 +102,13 @@ export class RouterStream {
 		body.trailers = trailers;
 		const connection = this.#sendable();
 		if (connection === undefined) return;
-		this.#attempt!.requestSent = true;
+		this.#noteRequestSent();
 		connection.writeTrailers(trailers);
+	}
+
+	#noteRequestSent(): void {
+		this.#attempt!.requestSent = true;
+		this.stream.record.upstreamLastSentAt = this.stream.now();
 	}
 
 	onRequestTurnEnd(): void {
@@ -133,6 +138,7 @@ export class RouterStream {
 		if (endStream) attempt.requestSent = true;
 		connection.writeRequest(request, endStream, this.#hasLength);
 		if (!endStream) body.sendKept(attempt, connection);
+		if (attempt.requestSent) record.upstreamLastSentAt = now;
 		if (timeouts.perTryMs > 0 || timeouts.perTryIdleMs > 0) this.stream.downstream.armDeadline();
 	}
 
@@ -362,6 +368,8 @@ export class RouterStream {
 	#chooseHost(drawDrop?: Random): Host | undefined {
 		const chosen = this.#hosts!.select(this.#upstream!, this.#accounting!, drawDrop);
 		if (!("details" in chosen)) return chosen;
+		const { record } = this.stream;
+		if (record.attemptCount === 0) record.attemptCount = 1;
 		this.stream.sendLocalReply(chosen);
 		return undefined;
 	}

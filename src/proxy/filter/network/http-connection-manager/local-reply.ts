@@ -24,8 +24,9 @@ export function createLocalReplyHead(
 	if (rewritten !== undefined) {
 		body = rewritten.body;
 		contentType = rewritten.contentType;
-		record.localReplyBody = body;
 	}
+	// Formats of the answer know its body, those of logs do not.
+	record.localReplyBody = "";
 	if (stream.request.isGrpc) {
 		// The line end of a JSON format is none of the message.
 		const message = contentType === "application/json" ? body.trimEnd() : body;

@@ -1,0 +1,39 @@
+import type { JsonValue } from "../matcher/metadata.ts";
+import type { CompiledFormat } from "./compile-format.ts";
+import type { Operator } from "./formatter.ts";
+import type { StreamInfo } from "./stream-info.ts";
+
+/** Reads a value of a stream; undefined while it is unknown. */
+export type Read<T> = (stream: StreamInfo) => T | undefined;
+
+/** An operator of texts, cut to a length. */
+export function text(read: Read<string>, maxLength: number | undefined): Operator {
+	if (maxLength === undefined) return { text: read, json: read };
+	const cut: Read<string> = (stream) => read(stream)?.slice(0, maxLength);
+	return { text: cut, json: cut };
+}
+
+/** An operator of numbers. */
+export function numeric(read: Read<number>): Operator {
+	return { text: (stream) => read(stream)?.toString(), json: read };
+}
+
+/** An operator of anything JSON has. */
+export function jsonOperator(read: Read<JsonValue>, maxLength: number | undefined): Operator {
+	const format: Read<string> = (stream) => {
+		const value = read(stream);
+		if (value === undefined) return undefined;
+		return (typeof value === "string" ? value : JSON.stringify(value)).slice(0, maxLength);
+	};
+	return { text: format, json: read };
+}
+
+/** An operator that compiled. */
+export function ok(operator: Operator): CompiledFormat<Operator> {
+	return { ok: true, value: operator };
+}
+
+/** What is wrong with an operator. */
+export function wrong(problem: string): { readonly ok: false; readonly problem: string } {
+	return { ok: false, problem };
+}
