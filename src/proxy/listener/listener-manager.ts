@@ -9,7 +9,8 @@ import {
 	type ListenerConfig,
 } from "../runtime-config/index.ts";
 import { createListenerManagerStats } from "../stats/index.ts";
-import { formatAddress, Listener, type ListenerDependencies } from "./listener.ts";
+import { Listener, type ListenerDependencies } from "./listener.ts";
+import { formatAddress } from "./listening-sockets.ts";
 
 /** All listeners of a proxy. */
 export interface ListenerManager extends ListenerTarget {

@@ -1,7 +1,5 @@
-import { once } from "node:events";
-import { chmodSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
-import { type Clock, describeError, type Log, MeshError, type Random } from "../../core/index.ts";
+import type { Socket } from "node:net";
+import type { Clock, Log, Random } from "../../core/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/index.ts";
 import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
@@ -14,6 +12,7 @@ import {
 } from "../stats/index.ts";
 import { describeConnection } from "./connection-facts.ts";
 import { type Inspection, inspectFirstBytes, needsInspection } from "./inspect.ts";
+import { formatAddress, ListeningSockets, type SocketSupply } from "./listening-sockets.ts";
 
 /** What listeners need from the proxy around them. */
 export interface ListenerDependencies {
@@ -28,6 +27,8 @@ export interface ListenerDependencies {
 	readonly drainTimeMs: number;
 	readonly drainStrategy: DrainStrategy;
 	readonly random: Random;
+	/** Where listening sockets come from; they are bound without it. */
+	readonly sockets?: SocketSupply;
 	/** Counts on top of the listener's own: connections of the whole process. */
 	onConnection?(open: boolean): void;
 }
@@ -47,9 +48,7 @@ export class Listener {
 	readonly #log: Log;
 	readonly #stats: ListenerStats;
 	#tlsInspector: TlsInspectorStats | undefined;
-	/** Where it listened before it stopped. */
-	#closedAddresses: readonly AddressConfig[] | undefined;
-	readonly #servers: { readonly server: Server; readonly address: AddressConfig }[] = [];
+	readonly #sockets: ListeningSockets;
 	readonly #draining = new Set<Generation>();
 	#current: Generation;
 
@@ -57,6 +56,7 @@ export class Listener {
 		this.#deps = deps;
 		this.#log = deps.log.child("listener", { listener: config.name });
 		this.#stats = createListenerStats(deps.stats, nameStats(config));
+		this.#sockets = new ListeningSockets(this.#log, (socket, address) => this.#onConnection(socket, address));
 		this.#current = this.#createGeneration(config);
 	}
 
@@ -66,13 +66,12 @@ export class Listener {
 
 	/** Where it really listens: the configured addresses with the ports that the system chose for 0. */
 	get boundAddresses(): readonly AddressConfig[] {
-		if (this.#closedAddresses !== undefined) return this.#closedAddresses;
-		return this.#servers.map(({ server, address }) => {
-			const bound = server.address();
-			return address.kind === "socket" && bound !== null && typeof bound === "object"
-				? { ...address, port: bound.port }
-				: address;
-		});
+		return this.#sockets.bound;
+	}
+
+	/** The sockets of each address. */
+	get sockets(): ReturnType<ListeningSockets["list"]> {
+		return this.#sockets.list();
 	}
 
 	get activeConnections(): number {
@@ -82,37 +81,7 @@ export class Listener {
 	/** Binds every address.
 	 *  @throws MeshError `LISTENER_BIND` naming the address; nothing is bound then */
 	async start(): Promise<void> {
-		const { addresses, tcpBacklog, bufferLimitBytes, bindToPort } = this.config;
-		if (!bindToPort) return;
-		for (const address of addresses) {
-			const server = createServer({
-				allowHalfOpen: true,
-				noDelay: address.kind === "socket",
-				pauseOnConnect: true,
-				highWaterMark: Math.min(bufferLimitBytes, maxHighWaterMark),
-			});
-			server.on("connection", (socket) => this.#onConnection(socket, address));
-			try {
-				if (address.kind === "pipe") rmSync(address.path, { force: true });
-				server.listen(
-					address.kind === "pipe"
-						? { path: address.path }
-						: {
-								host: address.address,
-								port: address.port,
-								ipv6Only: !address.ipv4Compatible,
-								...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}),
-							},
-				);
-				await once(server, "listening");
-				if (address.kind === "pipe" && address.mode !== 0) chmodSync(address.path, address.mode);
-			} catch (cause) {
-				this.#closeServers();
-				throw new MeshError("LISTENER_BIND", `cannot bind ${formatAddress(address)}: ${explainBind(cause)}`, { cause });
-			}
-			server.on("error", (error) => this.#log.warn("accept failed", { error: describeError(error) }));
-			this.#servers.push({ server, address });
-		}
+		if (this.config.bindToPort) await this.#sockets.open(this.config, this.#deps.sockets);
 	}
 
 	/** New connections get the new chains; those of the old ones drain. */
@@ -124,7 +93,7 @@ export class Listener {
 
 	/** Accepts nothing more; open connections drain. */
 	drain(decision = this.#startDrain()): void {
-		this.#closeServers();
+		this.#sockets.close();
 		this.#drainGeneration(this.#current, decision);
 	}
 
@@ -135,7 +104,7 @@ export class Listener {
 	}
 
 	close(): void {
-		this.#closeServers();
+		this.#sockets.close();
 		for (const generation of [this.#current, ...this.#draining]) {
 			for (const chain of allChains(generation)) chain.close();
 		}
@@ -168,11 +137,6 @@ export class Listener {
 			},
 			{ unref: true },
 		);
-	}
-
-	#closeServers(): void {
-		this.#closedAddresses ??= this.boundAddresses;
-		for (const { server } of this.#servers.splice(0)) server.close();
 	}
 
 	#onConnection(socket: Socket, address: AddressConfig): void {
@@ -246,8 +210,6 @@ export class Listener {
 	}
 }
 
-/** Node's own default; a larger buffer per connection buys nothing. */
-const maxHighWaterMark = 64 * 1024;
 const noInspection: Inspection = { serverName: "", transportProtocol: "", applicationProtocols: [] };
 
 function destroyQuietly(socket: Socket): void {
@@ -283,18 +245,4 @@ function nameStats({ statPrefix, addresses }: ListenerConfig): string {
 	const first = addresses[0];
 	if (first === undefined) return "unbound";
 	return first.kind === "pipe" ? first.path : formatAddress(first).replaceAll(":", "_");
-}
-
-/** `127.0.0.1:80`, `[::1]:80` or the path. */
-export function formatAddress(address: AddressConfig): string {
-	if (address.kind === "pipe") return address.path;
-	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
-}
-
-function explainBind(cause: unknown): string {
-	const { code } = cause as NodeJS.ErrnoException;
-	if (code === "EADDRINUSE") return "the address is in use; end the process that listens there or choose another port";
-	if (code === "EACCES") return "permission denied; ports below 1024 need privileges";
-	if (code === "EADDRNOTAVAIL") return "this machine has no such address";
-	return describeError(cause);
 }

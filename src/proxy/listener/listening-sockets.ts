@@ -1,0 +1,127 @@
+import { once } from "node:events";
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { describeError, type Log, MeshError } from "../../core/index.ts";
+import { descriptorOf } from "../../os/index.ts";
+import type { AddressConfig, ListenerConfig } from "../runtime-config/index.ts";
+
+/** How one address of a listener gets its socket. */
+export type SocketOrigin =
+	/** A new one. `reusePort`: other threads have sockets of their own on the port. */
+	| { readonly kind: "bind"; readonly address: AddressConfig; readonly reusePort: boolean }
+	/** Sockets that listen already, of another process or thread; their descriptors belong to the listener from now on. */
+	| { readonly kind: "adopt"; readonly descriptors: readonly number[] };
+
+/** Where sockets come from; a listener without a supply binds its addresses. */
+export interface SocketSupply {
+	/** `index` counts the listener's addresses. */
+	originOf(listener: string, index: number, address: AddressConfig): SocketOrigin;
+}
+
+/** A socket that listens. */
+export interface ListeningSocket {
+	/** With the port that the system chose for 0. */
+	readonly address: AddressConfig;
+	readonly descriptor: number | undefined;
+}
+
+/** Binds every address, or takes over the sockets that the supply has for it. */
+export class ListeningSockets {
+	readonly #log: Log;
+	readonly #onConnection: (socket: Socket, address: AddressConfig) => void;
+	#servers: { readonly server: Server; readonly address: AddressConfig; readonly index: number }[] = [];
+
+	#closed: readonly AddressConfig[] | undefined;
+
+	constructor(log: Log, onConnection: (socket: Socket, address: AddressConfig) => void) {
+		this.#log = log;
+		this.#onConnection = onConnection;
+	}
+
+	/** One for each address, in their order; what was closed is still told. */
+	get bound(): readonly AddressConfig[] {
+		if (this.#closed !== undefined) return this.#closed;
+		return this.list().flatMap(([first]) => (first === undefined ? [] : [first.address]));
+	}
+
+	/** By address: more than one where several were taken over. */
+	list(): readonly (readonly ListeningSocket[])[] {
+		const byAddress: ListeningSocket[][] = [];
+		for (const { address, index, server } of this.#servers) {
+			byAddress[index] ??= [];
+			byAddress[index].push({ address: readBound(server, address), descriptor: descriptorOf(server) });
+		}
+		return byAddress;
+	}
+
+	/** @throws MeshError `LISTENER_BIND` naming the address; nothing is bound then */
+	async open(config: ListenerConfig, supply: SocketSupply | undefined): Promise<void> {
+		for (const [index, address] of config.addresses.entries()) {
+			const origin = supply?.originOf(config.name, index, address) ?? { kind: "bind", address, reusePort: false };
+			try {
+				if (origin.kind === "adopt") {
+					for (const fd of origin.descriptors) await this.#listen(config, address, index, { fd });
+				} else {
+					await this.#bind(config, origin.address, index, origin.reusePort);
+				}
+			} catch (cause) {
+				this.close();
+				throw new MeshError("LISTENER_BIND", `cannot bind ${formatAddress(address)}: ${explainBind(cause)}`, { cause });
+			}
+		}
+	}
+
+	close(): void {
+		this.#closed ??= this.bound;
+		for (const { server } of this.#servers.splice(0)) server.close();
+	}
+
+	async #bind(config: ListenerConfig, address: AddressConfig, index: number, reusePort: boolean): Promise<void> {
+		if (address.kind === "pipe") {
+			rmSync(address.path, { force: true });
+			await this.#listen(config, address, index, { path: address.path });
+			if (address.mode !== 0) chmodSync(address.path, address.mode);
+			return;
+		}
+		const options = { host: address.address, port: address.port, ipv6Only: !address.ipv4Compatible, reusePort };
+		await this.#listen(config, address, index, options);
+	}
+
+	async #listen(config: ListenerConfig, address: AddressConfig, index: number, options: object): Promise<void> {
+		const { tcpBacklog, bufferLimitBytes } = config;
+		const server = createServer({
+			allowHalfOpen: true,
+			noDelay: address.kind === "socket",
+			pauseOnConnect: true,
+			highWaterMark: Math.min(bufferLimitBytes, maxHighWaterMark),
+		});
+		server.on("connection", (socket) => this.#onConnection(socket, address));
+		server.listen({ ...options, ...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}) });
+		await once(server, "listening");
+		server.on("error", (error) => this.#log.warn("accept failed", { error: describeError(error) }));
+		this.#servers.push({ server, address, index });
+	}
+}
+
+/** Node's own default; a larger buffer per connection buys nothing. */
+const maxHighWaterMark = 64 * 1024;
+
+function readBound(server: Server, address: AddressConfig): AddressConfig {
+	const bound = server.address();
+	if (address.kind !== "socket" || bound === null || typeof bound !== "object") return address;
+	return { ...address, port: bound.port };
+}
+
+/** `127.0.0.1:80`, `[::1]:80` or the path. */
+export function formatAddress(address: AddressConfig): string {
+	if (address.kind === "pipe") return address.path;
+	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+}
+
+function explainBind(cause: unknown): string {
+	const { code } = cause as NodeJS.ErrnoException;
+	if (code === "EADDRINUSE") return "the address is in use; end the process that listens there or choose another port";
+	if (code === "EACCES") return "permission denied; ports below 1024 need privileges";
+	if (code === "EADDRNOTAVAIL") return "this machine has no such address";
+	return describeError(cause);
+}
