@@ -21,6 +21,8 @@ export interface DataPathContext extends UpstreamContext {
 	readonly dates: { current(): string };
 	/** The machine's own address, put into x-forwarded-for in place of loopback ones. */
 	readonly localAddress: string;
+	/** Whether the operator wants this proxy to fail the health checks it answers (`/healthcheck/fail`). */
+	readonly localHealth: { isFailing: boolean };
 	readonly nodeId: string;
 	readonly nodeCluster: string;
 	/** The cluster of that name as it is at the moment. */

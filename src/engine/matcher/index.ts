@@ -2,6 +2,7 @@
  *  Spec: envoy.type.matcher.v3. */
 export { isInAnyCidr, isInCidr, parseAddress, parseCidr } from "./cidr.ts";
 export {
+	appendHeader,
 	getQueryParameter,
 	getRequestHeader,
 	lookupMetadata,

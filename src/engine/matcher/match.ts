@@ -70,6 +70,26 @@ const joinedHeaders: ReadonlySet<string> = new Set(
 	).split(" "),
 );
 
+/** Further ones that additions join. */
+const appendedToHeaders: ReadonlySet<string> = new Set(
+	(
+		"access-control-allow-credentials access-control-allow-headers access-control-allow-methods access-control-allow-origin " +
+		"access-control-expose-headers access-control-max-age content-encoding date etag grpc-message grpc-status location server vary"
+	).split(" "),
+);
+
+/** Appends a field as Envoy's header map does: what it keeps as one becomes one. */
+export function appendHeader(headers: HeaderList, name: string, value: string): void {
+	if (joinedHeaders.has(name) || appendedToHeaders.has(name)) {
+		for (let index = 0; index < headers.length; index += 2) {
+			if (headers[index] !== name) continue;
+			headers[index + 1] = `${headers[index + 1]},${value}`;
+			return;
+		}
+	}
+	headers.push(name, value);
+}
+
 function matchSeveral(matcher: HeaderMatcher, headers: HeaderList): boolean {
 	const { name, value } = matcher;
 	if (value.kind === "present") return value.present !== matcher.invert;

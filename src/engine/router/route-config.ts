@@ -1,6 +1,7 @@
 import type { Formatter } from "../format/formatter.ts";
 import type { Metadata } from "../matcher/metadata.ts";
 import type { HeaderMatcher, MetadataCriteria, MetadataMatcher, QueryParameterMatcher } from "../matcher/types.ts";
+import type { RateLimitPolicy } from "../rate-limit/policy.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import type { RuntimeFraction } from "../runtime/runtime.ts";
 
@@ -44,6 +45,7 @@ export interface VirtualHostConfig {
 	readonly requestBufferLimitBytes: number;
 	readonly filterConfigs: FilterConfigs;
 	readonly metadata: Metadata;
+	readonly rateLimits: readonly RateLimitPolicy[];
 }
 
 /** A named share of a virtual host's requests, for statistics. */
@@ -124,6 +126,9 @@ export interface ForwardConfig {
 	/** Upgrade type in lower case (`websocket`, `connect`) to what this route says about it. */
 	readonly upgrades: ReadonlyMap<string, UpgradePolicy>;
 	readonly internalRedirect: InternalRedirectPolicy | undefined;
+	readonly rateLimits: readonly RateLimitPolicy[];
+	/** Whether the virtual host's policies count beside the route's own, whatever a filter says. */
+	readonly includesVirtualHostRateLimits: boolean;
 }
 
 export type ClusterSpecifier =

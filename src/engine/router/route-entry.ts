@@ -1,5 +1,6 @@
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
 import type { Metadata } from "../matcher/metadata.ts";
+import type { RateLimitPolicy } from "../rate-limit/policy.ts";
 import { createHeaderOperations, type HeaderOperations } from "./header-operations.ts";
 import type {
 	DirectResponseConfig,
@@ -29,6 +30,8 @@ export interface RouteEntry {
 	readonly responseHeaders: HeaderOperations;
 	/** The most specific config of each filter: cluster weight, route, virtual host, table. */
 	readonly filterConfigs: FilterConfigs;
+	/** The same by level, from the least specific one on, for filters whose configs add up; levels without any are left out. */
+	readonly filterConfigLevels: readonly FilterConfigs[];
 	readonly decoratorOperation: string;
 	readonly decoratorPropagate: boolean;
 	/** -1 when the listener's buffer limit holds. */
@@ -40,6 +43,8 @@ export interface RouteEntry {
 	readonly statPrefix: string;
 	/** Headers that only this hop may see, removed before the request goes on when it came from outside. */
 	readonly internalOnlyHeaders: readonly string[];
+	/** Those of the virtual host; the route's own are in its action. */
+	readonly virtualHostRateLimits: readonly RateLimitPolicy[];
 }
 
 /** A forward action with its cluster picked and its policies resolved. */
@@ -82,6 +87,8 @@ export function createRouteEntry(
 	const levels = weighted === undefined ? shared : [weighted.headers, ...shared];
 	const operations = createLevelOperations(levels);
 	const action = resolveAction(table, host, route, weighted);
+	const configured = [table.filterConfigs, host.filterConfigs, route.filterConfigs, weighted?.filterConfigs];
+	const filterConfigLevels = configured.filter((level) => level !== undefined && level.size > 0) as FilterConfigs[];
 	return Object.freeze({
 		name: route.name,
 		virtualHostName: host.name,
@@ -89,12 +96,8 @@ export function createRouteEntry(
 		action,
 		changesRequest: !operations.requestHeaders.isEmpty || (action.kind === "forward" && rewrites(action)),
 		...operations,
-		filterConfigs: mergeFilterConfigs([
-			table.filterConfigs,
-			host.filterConfigs,
-			route.filterConfigs,
-			weighted?.filterConfigs,
-		]),
+		filterConfigs: mergeFilterConfigs(filterConfigLevels),
+		filterConfigLevels,
 		decoratorOperation: route.decoratorOperation,
 		decoratorPropagate: route.decoratorPropagate,
 		requestBufferLimitBytes:
@@ -104,6 +107,7 @@ export function createRouteEntry(
 		includeIsTimeoutRetryHeader: host.includeIsTimeoutRetryHeader,
 		statPrefix: route.statPrefix === "" ? "" : `vhost.${host.name}.route.${route.statPrefix}.`,
 		internalOnlyHeaders: table.internalOnlyHeaders,
+		virtualHostRateLimits: host.rateLimits,
 	});
 }
 
@@ -163,9 +167,9 @@ function createLevelOperations(
 	};
 }
 
-function mergeFilterConfigs(levels: readonly (FilterConfigs | undefined)[]): FilterConfigs {
+function mergeFilterConfigs(levels: readonly FilterConfigs[]): FilterConfigs {
 	const merged = new Map<string, { readonly kind: string }>();
-	for (const level of levels) for (const [name, config] of level ?? []) merged.set(name, config);
+	for (const level of levels) for (const [name, config] of level) merged.set(name, config);
 	return merged;
 }
 

@@ -9,6 +9,7 @@ import { apiRegistry } from "../../api/index.ts";
 import type { FilterConfigs } from "../../engine/router/index.ts";
 import { readFault } from "./fault.ts";
 import type { CorsPolicy, HttpFilterOverride } from "./http-filter-config.ts";
+import { readLocalOverride } from "./local-filters.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
@@ -49,9 +50,12 @@ function readKnownOverride(message: Message, scope: Scope, isOptional: boolean):
 			return { kind: "fault", config: readFault(message as HTTPFault, scope) };
 		case "envoy.extensions.filters.http.cors.v3.CorsPolicy":
 			return { kind: "cors", config: readCors(message as CorsMessage, scope) };
-		default:
+		default: {
+			const override = readLocalOverride(message, scope);
+			if (override !== undefined) return override;
 			if (!isOptional) scope.report(`${message.$typeName} is no supported filter config of a route`);
 			return undefined;
+		}
 	}
 }
 

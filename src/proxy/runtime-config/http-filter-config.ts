@@ -3,6 +3,14 @@ import type { FaultConfig } from "../../engine/fault/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { CsrfConfig } from "./csrf.ts";
+import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
+import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
+import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
+import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
+import type { FilterStateEntry } from "./set-filter-state.ts";
+import type { SetMetadataConfig } from "./set-metadata.ts";
+import type { StatefulSessionConfig } from "./stateful-session.ts";
 
 /** One entry of a filter chain of the HTTP connection manager. */
 export type HttpFilterConfig = { readonly name: string; readonly disabled: boolean } & (
@@ -10,6 +18,14 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "rbac"; readonly config: RbacConfig }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors" }
+	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "header-mutation"; readonly config: HeaderMutationConfig }
+	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
+	| { readonly kind: "health-check"; readonly config: HealthCheckFilterConfig }
+	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }
+	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
+	| { readonly kind: "set-metadata"; readonly config: SetMetadataConfig }
+	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig }
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
 );
@@ -22,7 +38,14 @@ export type HttpFilterOverride =
 	/** Undefined: no RBAC on this route. */
 	| { readonly kind: "rbac"; readonly config: RbacConfig | undefined }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
-	| { readonly kind: "cors"; readonly config: CorsPolicy };
+	| { readonly kind: "cors"; readonly config: CorsPolicy }
+	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "header-mutation"; readonly mutations: MutationsConfig }
+	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
+	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }
+	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
+	/** Undefined: no sessions on this route. */
+	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig | undefined };
 
 export interface RouterFilterConfig {
 	readonly dynamicStats: boolean;

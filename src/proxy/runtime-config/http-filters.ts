@@ -9,6 +9,7 @@ import { apiRegistry } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import { readFault } from "./fault.ts";
 import type { HttpFilterConfig, IstioStatsConfig, RouterFilterConfig } from "./http-filter-config.ts";
+import { readLocalFilter } from "./local-filters.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
 
@@ -71,8 +72,10 @@ function readKnownFilter(name: string, disabled: boolean, config: Message, scope
 			const stats = readIstioStats(config as TypedStruct, scope);
 			return stats === undefined ? undefined : { name, disabled, kind: "istio-stats", config: stats };
 		}
-		default:
-			return undefined;
+		default: {
+			const filter = readLocalFilter(config, scope);
+			return filter === undefined ? undefined : ({ name, disabled, ...filter } as HttpFilterConfig);
+		}
 	}
 }
 

@@ -17,6 +17,15 @@ export type {
 	UpstreamHttpConfig,
 } from "./cluster-config.ts";
 export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
+export type { CsrfConfig } from "./csrf.ts";
+export type {
+	HeaderMutationConfig,
+	HeaderMutationStep,
+	MutationsConfig,
+	QueryMutationStep,
+} from "./header-mutation.ts";
+export type { HeaderRule, HeaderToMetadataConfig, MetadataEntryRule } from "./header-to-metadata.ts";
+export type { HealthCheckFilterConfig } from "./health-check-filter.ts";
 export type {
 	CommonHttpConfig,
 	HttpConnectionManagerConfig,
@@ -43,7 +52,11 @@ export type {
 	NetworkRbacConfig,
 } from "./listener-config.ts";
 export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
+export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 export type { TranslateOptions } from "./scope.ts";
+export type { FilterStateEntry } from "./set-filter-state.ts";
+export type { SetMetadataConfig } from "./set-metadata.ts";
+export type { SessionStateConfig, StatefulSessionConfig } from "./stateful-session.ts";
 export { type MessageSupport, supportOf, supportTable } from "./support-table.ts";
 export type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 export type {

@@ -19,6 +19,7 @@ import type {
 } from "../../engine/router/index.ts";
 import { readFilterConfigs } from "./filter-overrides.ts";
 import { readRegexSubstitution } from "./matchers.ts";
+import { readRateLimits } from "./rate-limits.ts";
 import { readHedgePolicy, readInternalRedirectPolicy, readRetryPolicy } from "./retry.ts";
 import { type Scope, toWireText } from "./scope.ts";
 import { readHeaderMutations, readMetadataMatch, readRuntimeFraction, toMs } from "./values.ts";
@@ -52,6 +53,8 @@ export function readForwardAction(message: RouteAction, scope: Scope): ForwardCo
 		hashPolicies: message.hashPolicy.map((policy, index) => readHashPolicy(policy, scope.at("hash_policy", index))),
 		upgrades: readUpgrades(message.upgradeConfigs, scope),
 		internalRedirect: readInternalRedirectPolicy(message.internalRedirectPolicy, scope.at("internal_redirect_policy")),
+		rateLimits: readRateLimits(message.rateLimits, scope),
+		includesVirtualHostRateLimits: message.includeVhRateLimits ?? false,
 	};
 }
 

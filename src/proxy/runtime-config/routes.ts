@@ -27,6 +27,7 @@ import {
 	readRegex,
 	readRegexSubstitution,
 } from "./matchers.ts";
+import { readRateLimits } from "./rate-limits.ts";
 import { readHedgePolicy, readRetryPolicy } from "./retry.ts";
 import { readForwardAction, readMirrorPolicies } from "./route-action.ts";
 import { type Scope, toWireText } from "./scope.ts";
@@ -122,6 +123,7 @@ function readVirtualHost(message: VirtualHost, scope: Scope, maxBodyBytes: numbe
 		requestBufferLimitBytes: message.perRequestBufferLimitBytes ?? -1,
 		filterConfigs: readFilterConfigs(message.typedPerFilterConfig, scope),
 		metadata: readMetadata(message.metadata),
+		rateLimits: readRateLimits(message.rateLimits, scope),
 	};
 }
 

@@ -3,8 +3,8 @@ import type { MessageSupport } from "./support-table.ts";
 /** HTTP and network filters, and the extensions of the router. */
 export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.router.v3.Router": {
-		works: "suppress_envoy_headers respect_expected_rq_timeout",
-		ignored: "upstream_log_options dynamic_stats start_child_span suppress_grpc_request_failure_code_stats",
+		works: "suppress_envoy_headers respect_expected_rq_timeout dynamic_stats",
+		ignored: "upstream_log_options start_child_span suppress_grpc_request_failure_code_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBAC": {
 		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",

@@ -8,7 +8,7 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.route.v3.VirtualHost": {
 		works:
-			"name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy per_request_buffer_limit_bytes request_mirror_policies metadata virtual_clusters",
+			"name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy per_request_buffer_limit_bytes request_mirror_policies metadata virtual_clusters rate_limits",
 	},
 	"envoy.config.route.v3.VirtualCluster": { works: "headers name" },
 	"envoy.config.route.v3.Route": {
@@ -28,7 +28,7 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.route.v3.QueryParameterMatcher": { works: "name string_match present_match" },
 	"envoy.config.route.v3.RouteAction": {
 		works:
-			"cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies priority hash_policy max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy hedge_policy max_stream_duration",
+			"cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies priority hash_policy max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy hedge_policy max_stream_duration rate_limits include_vh_rate_limits",
 		ignored: "early_data_policy",
 	},
 	"envoy.config.route.v3.WeightedCluster": {

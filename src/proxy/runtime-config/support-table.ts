@@ -1,6 +1,7 @@
 import { clusterSupport } from "./support-table-cluster.ts";
 import { filterSupport } from "./support-table-filter.ts";
 import { listenerSupport } from "./support-table-listener.ts";
+import { localFilterSupport } from "./support-table-local-filter.ts";
 import { routeSupport } from "./support-table-route.ts";
 
 /** Which fields of a message do something here. A set field of neither list is refused with its path. Names are the protobuf's,
@@ -17,6 +18,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
 	...routeSupport,
 	...clusterSupport,
 	...filterSupport,
+	...localFilterSupport,
 };
 
 /** What happens with a field that is set. */

@@ -166,24 +166,24 @@ export function readHeaderAdditions(
 ): HeaderAddition[] {
 	return messages.map((message, index) => {
 		const at = scope.at(field, index);
-		const name = message.header?.key.toLowerCase() ?? "";
-		checkModifiable(name, at.at("header").at("key"));
-		const value = message.header?.rawValue.length
-			? Buffer.from(message.header.rawValue).toString("utf8")
-			: (message.header?.value ?? "");
-		const action =
-			message.append === undefined
-				? appendActions[message.appendAction]
-				: message.append
-					? "append"
-					: "overwrite-or-add";
-		return {
-			name,
-			value: readFormat(value, at.at("header").at("value"), ""),
-			action: action ?? "append",
-			keepEmptyValue: message.keepEmptyValue,
-		};
+		checkModifiable(message.header?.key.toLowerCase() ?? "", at.at("header").at("key"));
+		return readHeaderAddition(message, at);
 	});
+}
+
+/** One addition, of any header. */
+export function readHeaderAddition(message: HeaderValueOption, scope: Scope): HeaderAddition {
+	const value = message.header?.rawValue.length
+		? Buffer.from(message.header.rawValue).toString("utf8")
+		: (message.header?.value ?? "");
+	const action =
+		message.append === undefined ? appendActions[message.appendAction] : message.append ? "append" : "overwrite-or-add";
+	return {
+		name: message.header?.key.toLowerCase() ?? "",
+		value: readFormat(value, scope.at("header").at("value"), ""),
+		action: action ?? "append",
+		keepEmptyValue: message.keepEmptyValue,
+	};
 }
 
 interface HeaderMutationFields {
@@ -209,6 +209,7 @@ export function readHeaderNames(names: readonly string[], scope: Scope, field: s
 	});
 }
 
-function checkModifiable(name: string, scope: Scope): void {
+/** Reports a name that additions may not have. */
+export function checkModifiable(name: string, scope: Scope): void {
 	if (name.startsWith(":") || name === "host") scope.report(":-prefixed or host headers may not be modified");
 }

@@ -20,21 +20,21 @@ export interface AdminStateParts {
 	readonly source: ConfigSource;
 	readonly secrets: SecretStore;
 	readonly runtime: LayeredRuntime;
+	readonly localHealth: { isFailing: boolean };
 	/** Milliseconds since the Unix epoch. */
 	readonly startedAt: number;
 }
 
 /** The proxy as its admin port shows it. */
 export function createAdminState(parts: AdminStateParts): AdminState & { setLive(): void; setDraining(): void } {
-	const { options, config, registry, listeners, clusters, secrets, runtime, source, startedAt } = parts;
+	const { options, config, registry, listeners, clusters, secrets, runtime, source, localHealth, startedAt } = parts;
 	const { clock, flags, log } = options;
 	let readiness: Readiness = "INITIALIZING";
-	let failsHealthChecks = false;
 	return {
 		registry,
 		tagsOf: parts.tagsOf,
 		log,
-		readiness: () => (failsHealthChecks && readiness === "LIVE" ? "DRAINING" : readiness),
+		readiness: () => (localHealth.isFailing && readiness === "LIVE" ? "DRAINING" : readiness),
 		serverInfo: () => ({
 			version: options.version,
 			uptimeSeconds: Math.floor((clock.wall() - startedAt) / 1000),
@@ -74,7 +74,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 		},
 		runtime: () => runtime.describe(),
 		setHealthCheckFailing(failing) {
-			failsHealthChecks = failing;
+			localHealth.isFailing = failing;
 		},
 		drainListeners({ graceful }) {
 			if (graceful) listeners.announceDrain();

@@ -151,7 +151,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 		runtime,
 		...readLocalCluster(config),
 	});
+	const localHealth = { isFailing: false };
 	const dataPath = createDataPath({
+		localHealth,
 		clock,
 		random,
 		log,
@@ -220,6 +222,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 		source,
 		secrets,
 		runtime,
+		localHealth,
 		startedAt,
 	});
 	let admin: Admin | undefined;

@@ -29,6 +29,7 @@ export interface DataPathParts {
 	readonly accessLogs: AccessLogs;
 	readonly registry: MetricsRegistry;
 	readonly node: Node;
+	readonly localHealth: DataPathContext["localHealth"];
 }
 
 /** The data path's context with the route tables it looks up. */
@@ -69,6 +70,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		runtime: parts.runtime,
 		dates: createDates(clock),
 		localAddress: findLocalAddress(),
+		localHealth: parts.localHealth,
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,
 		istioMetrics() {

@@ -34,3 +34,78 @@ export function createCorsStats(scope: StatsScope) {
 		origin_valid: scope.counter("origin_valid"),
 	};
 }
+
+/** Scope `http.<stat_prefix>.csrf`. */
+export type CsrfStats = ReturnType<typeof createCsrfStats>;
+
+export function createCsrfStats(scope: StatsScope) {
+	return {
+		missing_source_origin: scope.counter("missing_source_origin"),
+		request_invalid: scope.counter("request_invalid"),
+		request_valid: scope.counter("request_valid"),
+	};
+}
+
+/** Scope `<stat_prefix>.http_local_rate_limit`. */
+export type LocalRateLimitStats = ReturnType<typeof createLocalRateLimitStats>;
+
+export function createLocalRateLimitStats(scope: StatsScope) {
+	return {
+		enabled: scope.counter("enabled"),
+		enforced: scope.counter("enforced"),
+		ok: scope.counter("ok"),
+		rate_limited: scope.counter("rate_limited"),
+	};
+}
+
+/** Scope `http.<stat_prefix>.stateful_session.<stat_prefix of the filter>`. */
+export type StatefulSessionStats = ReturnType<typeof createStatefulSessionStats>;
+
+export function createStatefulSessionStats(scope: StatsScope) {
+	return {
+		routed: scope.counter("routed"),
+		failed_open: scope.counter("failed_open"),
+		failed_closed: scope.counter("failed_closed"),
+		no_session: scope.counter("no_session"),
+	};
+}
+
+/** Scope `http.<stat_prefix>.set_metadata`. */
+export type SetMetadataStats = ReturnType<typeof createSetMetadataStats>;
+
+export function createSetMetadataStats(scope: StatsScope) {
+	return { overwrite_denied: scope.counter("overwrite_denied") };
+}
+
+/** Scope `http_filter_name.<stat_prefix of the filter>`. */
+export type HeaderToMetadataStats = ReturnType<typeof createHeaderToMetadataStats>;
+
+export function createHeaderToMetadataStats(scope: StatsScope) {
+	return {
+		request_rules_processed: scope.counter("request_rules_processed"),
+		response_rules_processed: scope.counter("response_rules_processed"),
+		request_metadata_added: scope.counter("request_metadata_added"),
+		response_metadata_added: scope.counter("response_metadata_added"),
+		request_header_not_found: scope.counter("request_header_not_found"),
+		response_header_not_found: scope.counter("response_header_not_found"),
+		base64_decode_failed: scope.counter("base64_decode_failed"),
+		header_value_too_long: scope.counter("header_value_too_long"),
+		regex_substitution_failed: scope.counter("regex_substitution_failed"),
+	};
+}
+
+/** Scope `http.<stat_prefix>.health_check`. */
+export type HealthCheckFilterStats = ReturnType<typeof createHealthCheckFilterStats>;
+
+export function createHealthCheckFilterStats(scope: StatsScope) {
+	return {
+		request_total: scope.counter("request_total"),
+		ok: scope.counter("ok"),
+		failed: scope.counter("failed"),
+		degraded: scope.counter("degraded"),
+		cached_response: scope.counter("cached_response"),
+		failed_cluster_not_found: scope.counter("failed_cluster_not_found"),
+		failed_cluster_empty: scope.counter("failed_cluster_empty"),
+		failed_cluster_unhealthy: scope.counter("failed_cluster_unhealthy"),
+	};
+}

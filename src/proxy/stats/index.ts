@@ -22,11 +22,23 @@ export {
 } from "./cluster-stats.ts";
 export {
 	type CorsStats,
+	type CsrfStats,
 	createCorsStats,
+	createCsrfStats,
 	createFaultStats,
+	createHeaderToMetadataStats,
+	createHealthCheckFilterStats,
+	createLocalRateLimitStats,
 	createRbacStats,
+	createSetMetadataStats,
+	createStatefulSessionStats,
 	type FaultStats,
+	type HeaderToMetadataStats,
+	type HealthCheckFilterStats,
+	type LocalRateLimitStats,
 	type RbacStats,
+	type SetMetadataStats,
+	type StatefulSessionStats,
 } from "./filter-stats.ts";
 export {
 	createHttp1CodecStats,

@@ -38,7 +38,7 @@ export class HeaderBlock {
 	hasGrpcType = false;
 	/** Index of the first Server field, -1 when there is none. */
 	#server = -1;
-	/** Whether some name starts with `x-`. */
+	/** Whether some name starts with `x-` or is `referer`: what a proxy has to judge. */
 	hasExtension = false;
 
 	/** Bytes of the header lines. */
@@ -260,6 +260,7 @@ export class HeaderBlock {
 					this.#dropField(field);
 					return;
 				}
+				if (first === 114 && this.#is(nameStart, nameEnd, "referer")) this.hasExtension = true;
 				break;
 			case 10:
 				if (first === 99 && this.#is(nameStart, nameEnd, "connection")) {

@@ -3,10 +3,18 @@ import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
+import { createCsrfFilter } from "./csrf/csrf-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
+import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
+import { createHeaderToMetadataFilter } from "./header-to-metadata/header-to-metadata-filter.ts";
+import { createHealthCheckFilter } from "./health-check/health-check-filter.ts";
 import { createIstioStatsFilter } from "./istio-stats/index.ts";
+import { createLocalRateLimitFilter } from "./local-rate-limit/local-rate-limit-filter.ts";
 import { createRbacFilter } from "./rbac/rbac-filter.ts";
+import { createSetFilterStateFilter } from "./set-filter-state/set-filter-state-filter.ts";
+import { createSetMetadataFilter } from "./set-metadata/set-metadata-filter.ts";
+import { createStatefulSessionFilter } from "./stateful-session/stateful-session-filter.ts";
 
 /** The filters of a chain in order, without the router. `scope` is `http.<stat_prefix>`. */
 export function createHttpFilters(
@@ -31,6 +39,30 @@ export function createHttpFilters(
 				break;
 			case "fault":
 				filters.push(createFaultFilter(name, disabled, index, config.config, context, scope));
+				break;
+			case "csrf":
+				filters.push(createCsrfFilter({ name, disabled, index, context, scope }, config.config));
+				break;
+			case "header-mutation":
+				filters.push(createHeaderMutationFilter({ name, disabled, index, context, scope }, config.config));
+				break;
+			case "header-to-metadata":
+				filters.push(createHeaderToMetadataFilter({ name, disabled, index, context, scope }, config.config));
+				break;
+			case "health-check":
+				filters.push(createHealthCheckFilter({ name, disabled, index, context, scope }, config.config));
+				break;
+			case "local-rate-limit":
+				filters.push(createLocalRateLimitFilter({ name, disabled, index, context, scope }, config.config));
+				break;
+			case "set-filter-state":
+				filters.push(createSetFilterStateFilter({ name, disabled, index, context, scope }, config));
+				break;
+			case "set-metadata":
+				filters.push(createSetMetadataFilter({ name, disabled, index, context, scope }, config.config));
+				break;
+			case "stateful-session":
+				filters.push(createStatefulSessionFilter({ name, disabled, index, context, scope }, config.config));
 				break;
 			case "router":
 				break;

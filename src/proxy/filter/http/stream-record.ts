@@ -17,6 +17,16 @@ export interface UpstreamConnectionFacts {
 	readonly tlsSession: TlsSession | undefined;
 }
 
+/** One host of the cluster, before any balancing. */
+export interface OverrideHost {
+	/** `ip:port`. */
+	readonly address: string;
+	/** Whether nobody else will do. */
+	readonly isStrict: boolean;
+	/** The answer then, when the host is not there. */
+	readonly missingStatus: number;
+}
+
 const noMetadata: Metadata = Object.freeze({});
 
 /** The one record of a request. Response headers are split only when a format asks for them. */
@@ -81,6 +91,8 @@ export class StreamRecord implements StreamInfo {
 	traceId = "";
 	spanId = "";
 	traceSampled = false;
+	/** The host that a filter wants the request to go to. */
+	overrideHost: OverrideHost | undefined = undefined;
 	dynamicMetadata: Map<string, unknown> | undefined = undefined;
 	filterState: Map<string, unknown> | undefined = undefined;
 

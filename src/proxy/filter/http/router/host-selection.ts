@@ -1,12 +1,13 @@
 import type { HeaderList, Random } from "../../../../core/index.ts";
-import { ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
+import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
 import { lookupMetadata, type MetadataCriteria } from "../../../../engine/matcher/index.ts";
 import { type ForwardAction, hashRequest } from "../../../../engine/router/index.ts";
-import type { Host } from "../../../cluster/index.ts";
+import type { Cluster, Host } from "../../../cluster/index.ts";
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { LocalReply } from "../filter.ts";
 import type { PassRequestHead } from "../pass-head.ts";
+import type { OverrideHost, StreamRecord } from "../stream-record.ts";
 import type { ResponseAccounting } from "./response-accounting.ts";
 import type { RetryController } from "./retry-controller.ts";
 
@@ -20,19 +21,21 @@ export class HostSelection implements BalancerContext<Host> {
 	/** Ready `set-cookie` values that hash policies made. */
 	cookies: readonly string[] | undefined = undefined;
 	readonly #request: PassRequestHead;
-	readonly #record: StreamInfo;
+	readonly #record: StreamRecord;
 	readonly #retries: RetryController | undefined;
+	readonly #override: OverrideHost | undefined;
 
 	constructor(
 		action: ForwardAction,
 		request: PassRequestHead,
-		record: StreamInfo,
+		record: StreamRecord,
 		random: Random,
 		retries: RetryController | undefined,
 	) {
 		this.#request = request;
 		this.#record = record;
 		this.#retries = retries;
+		this.#override = record.overrideHost;
 		this.metadataMatch = action.metadataMatch;
 		this.hostSelectionMaxAttempts = retries?.hostSelectionMaxAttempts ?? 1;
 		this.hash =
@@ -74,12 +77,27 @@ export class HostSelection implements BalancerContext<Host> {
 			accounting.count(503, undefined);
 			return dropShare >= 1 ? dropAll : dropSome;
 		}
+		// Retries go where balancing leads them.
+		if (this.#override !== undefined && drawDrop !== undefined) {
+			const wanted = findOverrideHost(cluster, this.#override);
+			if (wanted !== undefined) return wanted;
+			if (this.#override.isStrict) {
+				cluster.stats.upstream_cx_none_healthy.value++;
+				accounting.count(this.#override.missingStatus, undefined);
+				return { ...nobodyHealthy, status: this.#override.missingStatus };
+			}
+		}
 		const host = cluster.chooseHost(this);
 		if (host !== undefined) return host;
 		cluster.stats.upstream_cx_none_healthy.value++;
 		accounting.count(503, undefined);
 		return nobodyHealthy;
 	}
+}
+
+/** The host while its health lets it be chosen directly. */
+function findOverrideHost({ hosts }: Cluster, { address }: OverrideHost): Host | undefined {
+	return hosts.find((host) => host.address === address && host.health !== "unhealthy");
 }
 
 function refuse(body: string, details: string, flags: number, headers: HeaderList = []): LocalReply {

@@ -11,9 +11,16 @@ export class ResponseAccounting {
 	readonly #named: ResponseCodeStats | undefined;
 	/** Of the request's virtual cluster and route. */
 	readonly routes: readonly VirtualClusterStats[];
+	readonly #isSilent: boolean;
 
-	/** Takes the client's name for its statistics out of the request. */
-	constructor(cluster: Cluster, request: PassRequestHead, routes: readonly VirtualClusterStats[] = []) {
+	/** Takes the client's name for its statistics out of the request. `isSilent`: answers are not counted. */
+	constructor(
+		cluster: Cluster,
+		request: PassRequestHead,
+		routes: readonly VirtualClusterStats[] = [],
+		isSilent = false,
+	) {
+		this.#isSilent = isSilent;
 		this.routes = routes;
 		this.#cluster = cluster;
 		this.#request = request;
@@ -25,6 +32,7 @@ export class ResponseAccounting {
 
 	/** Counts an answer, the upstream's or one that stands for a failure of it. */
 	count(status: number, host: Host | undefined): void {
+		if (this.#isSilent) return;
 		const { responses } = this.#cluster;
 		responses.all.count(status);
 		(this.#isInternal ? responses.internal : responses.external).count(status);
@@ -45,6 +53,7 @@ export class ResponseAccounting {
 
 	/** Records how long the upstream took. */
 	recordTime(milliseconds: number): void {
+		if (this.#isSilent) return;
 		const { responses } = this.#cluster;
 		responses.all.recordTime(milliseconds);
 		(this.#isInternal ? responses.internal : responses.external).recordTime(milliseconds);

@@ -1,6 +1,10 @@
+import type { StreamInfo } from "../../../../engine/format/index.ts";
+import type { Cluster } from "../../../cluster/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { RouterFilterConfig } from "../../../runtime-config/index.ts";
-import type { RouterStats } from "../../../stats/index.ts";
+import type { RouterStats, VirtualClusterStats } from "../../../stats/index.ts";
+import type { PassRequestHead } from "../pass-head.ts";
+import { ResponseAccounting } from "./response-accounting.ts";
 
 /** What all router streams of a chain share. */
 export class RouterFilter {
@@ -9,6 +13,8 @@ export class RouterFilter {
 	/** Whether `x-envoy-*` headers go to upstream and downstream. */
 	readonly sendsEnvoyHeaders: boolean;
 	readonly respectsExpectedTimeout: boolean;
+	/** Whether answers are counted by code and timed. */
+	readonly countsResponses: boolean;
 	readonly bufferLimitBytes: number;
 
 	constructor(
@@ -23,6 +29,17 @@ export class RouterFilter {
 		this.stats = manager.routerStats;
 		this.bufferLimitBytes = manager.bufferLimitBytes;
 		this.sendsEnvoyHeaders = config?.suppressEnvoyHeaders !== true;
+		this.countsResponses = config?.dynamicStats !== false;
 		this.respectsExpectedTimeout = config?.respectExpectedRequestTimeout === true;
+	}
+
+	/** Begins to count the answers of a request; those of health checks are not counted. */
+	account(
+		cluster: Cluster,
+		request: PassRequestHead,
+		record: StreamInfo,
+		routes: readonly VirtualClusterStats[],
+	): ResponseAccounting {
+		return new ResponseAccounting(cluster, request, routes, record.healthCheck || !this.countsResponses);
 	}
 }

@@ -19,7 +19,7 @@ import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
 import { RequestBody } from "./request-body.ts";
-import { ResponseAccounting } from "./response-accounting.ts";
+import type { ResponseAccounting } from "./response-accounting.ts";
 import { decorateResponse } from "./response-decoration.ts";
 import { formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
 import { RetryController } from "./retry-controller.ts";
@@ -328,7 +328,7 @@ export class RouterStream {
 		const { cluster } = upstream;
 		noteCluster(record, upstream);
 		const routes = context.routeStatistics.select(stream.routeTable, route, request, record);
-		this.#accounting = new ResponseAccounting(cluster, request, routes);
+		this.#accounting = this.#filter.account(cluster, request, record, routes);
 		this.#timeouts = resolveTimeouts(action, request, this.#filter.respectsExpectedTimeout);
 		this.#hedges = Hedges.create(action, request);
 		this.#prepareTimeouts(action, request);

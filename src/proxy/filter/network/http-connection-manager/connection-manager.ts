@@ -120,7 +120,7 @@ export class HttpConnectionManager implements TerminalFilter {
 
 	/** Whether the connection that asks is to end with the response that it is about to send. */
 	get isDraining(): boolean {
-		return this.#drain?.isDue() ?? false;
+		return this.context.localHealth.isFailing || (this.#drain?.isDue() ?? false);
 	}
 
 	get activeConnections(): number {
@@ -159,8 +159,9 @@ export class HttpConnectionManager implements TerminalFilter {
 		(byUs ? stats.downstream_cx_destroy_local_active_rq : stats.downstream_cx_destroy_remote_active_rq).value++;
 	}
 
-	/** Counts a response's head. */
-	chargeResponse(status: number): void {
+	/** Counts a response's head; health checks do not count. */
+	chargeResponse(status: number, isHealthCheck: boolean): void {
+		if (isHealthCheck) return;
 		const { stats } = this;
 		stats.downstream_rq_completed.value++;
 		this.#listenerStats.downstream_rq_completed.value++;

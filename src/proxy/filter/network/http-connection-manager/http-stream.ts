@@ -267,7 +267,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	/** A 1xx answer of the upstream. */
 	sendInformational(status: number, headers: HeaderList): void {
-		this.manager.chargeResponse(status);
+		this.manager.chargeResponse(status, this.record.healthCheck);
 		this.downstream.writeInformational(status, headers);
 	}
 
@@ -299,7 +299,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 			this.downstream.closeAfterResponse();
 		}
 		finishResponseHead(this, head);
-		manager.chargeResponse(head.status);
+		manager.chargeResponse(head.status, record.healthCheck);
 		this.downstream.writeHead(head, endStream, this.#isHead, this.#isConnect);
 		record.downstreamFirstSentAt = this.now();
 		if (endStream) this.#endResponse();

@@ -5,6 +5,7 @@ import type { PassRequestHead } from "../../http/pass-head.ts";
 import { applyClientCertificateHeader } from "./client-certificate-header.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { detectClientAddress, isInternalAddress } from "./original-address.ts";
+import { isRefererValid } from "./referer.ts";
 
 /** Headers with which only internal clients may steer the proxy. */
 const internalOnly: ReadonlySet<string> = new Set([
@@ -63,6 +64,8 @@ function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | un
 	const { config } = manager;
 	const { headers } = request;
 	joinDuplicates(headers);
+	const referer = getHeader(headers, "referer");
+	if (referer !== undefined && !isRefererValid(referer)) removeHeader(headers, "referer");
 	removeHeader(headers, "x-envoy-internal");
 	const detected = detectClientAddress(stream);
 	if (detected.rejectStatus !== 0) return { rejectStatus: detected.rejectStatus };

@@ -1,0 +1,57 @@
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { HeaderMutationConfig, MutationsConfig } from "../../../runtime-config/index.ts";
+import type { FilterStream, HttpFilter } from "../filter.ts";
+import type { FilterParts } from "../filter-parts.ts";
+import type { PassRequestHead } from "../pass-head.ts";
+import { routeConfigsOf } from "../route-configs.ts";
+import { mutateHeaders, requestPseudoHeaders, responsePseudoHeaders } from "./mutate-headers.ts";
+import { mutateQuery } from "./mutate-query.ts";
+
+/** Changes heads and the query. Spec: `envoy.extensions.filters.http.header_mutation.v3`. */
+export function createHeaderMutationFilter(
+	{ name, disabled, index }: FilterParts,
+	config: HeaderMutationConfig,
+): HttpFilter {
+	/** The chain's own mutations, then those of the route's levels. */
+	const levelsOf = (stream: FilterStream): readonly MutationsConfig[] => {
+		const kept = stream.getState(index) as readonly MutationsConfig[] | undefined;
+		if (kept !== undefined) return kept;
+		const ofRoute = routeConfigsOf(stream, name, "header-mutation").map(({ mutations }) => mutations);
+		if (!config.mostSpecificWins) ofRoute.reverse();
+		const levels = [config.mutations, ...ofRoute];
+		stream.setState(index, levels);
+		return levels;
+	};
+	return {
+		name,
+		disabled,
+		index,
+		onRequestHead(stream) {
+			const { request, record } = stream;
+			for (const { request: steps, query } of levelsOf(stream)) {
+				if (steps.length > 0) mutateHeaders(steps, request.headers, record, requestPseudoHeaders(request));
+				if (query.length > 0 && request.path !== "") request.path = mutateQuery(request.path, query, record);
+			}
+			const missing = findMissing(request);
+			if (missing === undefined) return "continue";
+			stream.sendLocalReply({
+				status: 503,
+				body: `missing required header: ${missing}`,
+				details: `filter_removed_required_request_headers{missing required header: ${missing}}`,
+				flags: ResponseFlag.downstreamProtocolError,
+			});
+			return "stop";
+		},
+		onResponseHead(stream, head) {
+			for (const { response: steps } of levelsOf(stream)) {
+				if (steps.length > 0) mutateHeaders(steps, head.headers, stream.record, responsePseudoHeaders(head));
+			}
+		},
+	};
+}
+
+/** What a request cannot go on without. */
+function findMissing({ method, path }: PassRequestHead): string | undefined {
+	if (method === "") return ":method";
+	return path === "" && method !== "CONNECT" ? ":path" : undefined;
+}

@@ -1,0 +1,66 @@
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { SessionStateConfig, StatefulSessionConfig } from "../../../runtime-config/index.ts";
+import { createStatefulSessionStats } from "../../../stats/index.ts";
+import type { HttpFilter } from "../filter.ts";
+import type { FilterParts } from "../filter-parts.ts";
+import { routeConfigOf } from "../route-configs.ts";
+import { isSessionPath, readSessionHost, writeSessionHost } from "./session-state.ts";
+
+/** A request's session. */
+interface Session {
+	readonly config: StatefulSessionConfig;
+	/** Undefined: the path is not of the session, or there is nothing to keep it in. */
+	readonly state: SessionStateConfig | undefined;
+	readonly host: string | undefined;
+}
+
+/** Sends the requests of a session to one host. Spec: `envoy.extensions.filters.http.stateful_session.v3`. */
+export function createStatefulSessionFilter(
+	{ name, disabled, index, context, scope }: FilterParts,
+	config: StatefulSessionConfig,
+): HttpFilter {
+	const { clock } = context;
+	const stats =
+		config.statPrefix === ""
+			? undefined
+			: createStatefulSessionStats(scope.scope(`stateful_session.${config.statPrefix}`));
+	return {
+		name,
+		disabled,
+		index,
+		onRequestHead(stream) {
+			const ofRoute = routeConfigOf(stream, name, "stateful-session");
+			const used = ofRoute === undefined ? config : ofRoute.config;
+			if (used === undefined) return "continue";
+			const { request, record } = stream;
+			const state = used.state !== undefined && isSessionPath(used.state, request.path) ? used.state : undefined;
+			const host = state && readSessionHost(state, request.headers, clock.wall());
+			stream.setState(index, { config: used, state, host } satisfies Session);
+			if (host !== undefined) {
+				record.overrideHost = { address: host, isStrict: used.strict, missingStatus: used.missingHostStatus };
+			}
+			return "continue";
+		},
+		onResponseHead(stream, head) {
+			const session = stream.getState(index) as Session | undefined;
+			if (session === undefined) return;
+			const { record } = stream;
+			const upstream = record.upstreamHost;
+			// Only the filter's own config counts, as in Envoy.
+			const counted = session.config === config ? stats : undefined;
+			if (session.state === undefined) {
+				if (upstream !== undefined && counted !== undefined) counted.no_session.value++;
+				return;
+			}
+			if (upstream === undefined) {
+				const isMissing = (record.responseFlags & ResponseFlag.noHealthyUpstream) !== 0;
+				if (isMissing && session.config.strict && counted !== undefined) counted.failed_closed.value++;
+				return;
+			}
+			const isChanged = writeSessionHost(session.state, head.headers, session.host, upstream.address, clock.wall());
+			if (counted === undefined) return;
+			if (!isChanged) counted.routed.value++;
+			else if (!session.config.strict) counted.failed_open.value++;
+		},
+	};
+}

@@ -1,0 +1,88 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { CsrfPolicy } from "../../api/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.js";
+import type {
+	HeaderMutation,
+	HeaderMutationPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
+import type { Config as HeaderToMetadata } from "../../api/gen/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.js";
+import type { HealthCheck } from "../../api/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
+import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
+import type { Config as SetFilterState } from "../../api/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js";
+import type { Config as SetMetadata } from "../../api/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.js";
+import type {
+	StatefulSession,
+	StatefulSessionPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import { readCsrf } from "./csrf.ts";
+import { readHeaderMutation, readMutations } from "./header-mutation.ts";
+import { readHeaderToMetadata } from "./header-to-metadata.ts";
+import { readHealthCheckFilter } from "./health-check-filter.ts";
+import type { HttpFilterConfig, HttpFilterOverride } from "./http-filter-config.ts";
+import { readLocalRateLimit } from "./local-rate-limit.ts";
+import type { Scope } from "./scope.ts";
+import { readFilterStateValues } from "./set-filter-state.ts";
+import { readSetMetadata } from "./set-metadata.ts";
+import { readStatefulSession, readStatefulSessionPerRoute } from "./stateful-session.ts";
+
+type WithoutName<T> = T extends unknown ? Omit<T, "name" | "disabled"> : never;
+/** A filter's config before it has its name. */
+export type NamelessFilter = WithoutName<HttpFilterConfig>;
+
+const extensions = "envoy.extensions.filters.http.";
+
+/** Translates the filters that decide by themselves, without asking a service; undefined for others. */
+export function readLocalFilter(message: Message, scope: Scope): NamelessFilter | undefined {
+	if (!message.$typeName.startsWith(extensions)) return undefined;
+	switch (message.$typeName.slice(extensions.length)) {
+		case "csrf.v3.CsrfPolicy":
+			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
+		case "header_mutation.v3.HeaderMutation":
+			return { kind: "header-mutation", config: readHeaderMutation(message as HeaderMutation, scope) };
+		case "header_to_metadata.v3.Config":
+			return { kind: "header-to-metadata", config: readHeaderToMetadata(message as HeaderToMetadata, scope, false) };
+		case "health_check.v3.HealthCheck":
+			return { kind: "health-check", config: readHealthCheckFilter(message as HealthCheck, scope) };
+		case "local_ratelimit.v3.LocalRateLimit":
+			return { kind: "local-rate-limit", config: readLocalRateLimit(message as LocalRateLimit, scope, false) };
+		case "set_filter_state.v3.Config":
+			return { kind: "set-filter-state", ...readSetFilterState(message as SetFilterState, scope) };
+		case "set_metadata.v3.Config":
+			return { kind: "set-metadata", config: readSetMetadata(message as SetMetadata, scope) };
+		case "stateful_session.v3.StatefulSession":
+			return { kind: "stateful-session", config: readStatefulSession(message as StatefulSession, scope) };
+		default:
+			return undefined;
+	}
+}
+
+/** Translates what `typed_per_filter_config` says for these filters; undefined for others. */
+export function readLocalOverride(message: Message, scope: Scope): HttpFilterOverride | undefined {
+	if (!message.$typeName.startsWith(extensions)) return undefined;
+	switch (message.$typeName.slice(extensions.length)) {
+		case "csrf.v3.CsrfPolicy":
+			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
+		case "header_mutation.v3.HeaderMutationPerRoute": {
+			const { mutations } = message as HeaderMutationPerRoute;
+			return { kind: "header-mutation", mutations: readMutations(mutations, scope.at("mutations")) };
+		}
+		case "header_to_metadata.v3.Config":
+			return { kind: "header-to-metadata", config: readHeaderToMetadata(message as HeaderToMetadata, scope, true) };
+		case "local_ratelimit.v3.LocalRateLimit":
+			return { kind: "local-rate-limit", config: readLocalRateLimit(message as LocalRateLimit, scope, true) };
+		case "set_filter_state.v3.Config":
+			return { kind: "set-filter-state", ...readSetFilterState(message as SetFilterState, scope) };
+		case "stateful_session.v3.StatefulSessionPerRoute": {
+			const config = readStatefulSessionPerRoute(message as StatefulSessionPerRoute, scope);
+			return { kind: "stateful-session", config };
+		}
+		default:
+			return undefined;
+	}
+}
+
+function readSetFilterState(message: SetFilterState, scope: Scope) {
+	return {
+		entries: readFilterStateValues(message.onRequestHeaders, scope, "on_request_headers"),
+		clearsRoute: message.clearRouteCache,
+	};
+}

@@ -1,0 +1,83 @@
+import type { MessageSupport } from "./support-table.ts";
+
+const filters = "envoy.extensions.filters.http.";
+
+/** HTTP filters that decide by themselves. */
+export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
+	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
+	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
+	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },
+	[`${filters}header_mutation.v3.Mutations`]: {
+		works: "request_mutations query_parameter_mutations response_mutations",
+	},
+	"envoy.config.common.mutation_rules.v3.HeaderMutation": { works: "remove append remove_on_match" },
+	"envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch": { works: "key_matcher" },
+	"envoy.config.core.v3.KeyValueMutation": { works: "append remove" },
+	"envoy.config.core.v3.KeyValueAppend": { works: "record action" },
+	"envoy.config.core.v3.KeyValuePair": { works: "key value" },
+	[`${filters}header_to_metadata.v3.Config`]: { works: "request_rules response_rules stat_prefix" },
+	[`${filters}header_to_metadata.v3.Config.Rule`]: {
+		works: "header cookie on_header_present on_header_missing remove",
+	},
+	[`${filters}header_to_metadata.v3.Config.KeyValuePair`]: {
+		works: "metadata_namespace key value regex_value_rewrite type encode",
+	},
+	[`${filters}health_check.v3.HealthCheck`]: {
+		works: "pass_through_mode cache_time cluster_min_healthy_percentages headers",
+	},
+	[`${filters}local_ratelimit.v3.LocalRateLimit`]: {
+		works:
+			"stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage local_rate_limit_per_downstream_connection enable_x_ratelimit_headers vh_rate_limits always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
+	},
+	"envoy.type.v3.HttpStatus": { works: "code" },
+	"envoy.type.v3.TokenBucket": { works: "max_tokens tokens_per_fill fill_interval" },
+	"envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor": { works: "entries token_bucket shadow_mode" },
+	"envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry": { works: "key value" },
+	"envoy.config.route.v3.RateLimit": {
+		works: "stage disable_key actions limit hits_addend apply_on_stream_done x_ratelimit_option",
+	},
+	"envoy.config.route.v3.RateLimit.Action": {
+		works:
+			"source_cluster destination_cluster request_headers query_parameters remote_address generic_key header_value_match metadata masked_remote_address query_parameter_value_match",
+	},
+	"envoy.config.route.v3.RateLimit.Action.SourceCluster": { works: "" },
+	"envoy.config.route.v3.RateLimit.Action.DestinationCluster": { works: "" },
+	"envoy.config.route.v3.RateLimit.Action.RequestHeaders": { works: "header_name descriptor_key skip_if_absent" },
+	"envoy.config.route.v3.RateLimit.Action.QueryParameters": {
+		works: "query_parameter_name descriptor_key skip_if_absent",
+	},
+	"envoy.config.route.v3.RateLimit.Action.RemoteAddress": { works: "" },
+	"envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress": { works: "v4_prefix_mask_len v6_prefix_mask_len" },
+	"envoy.config.route.v3.RateLimit.Action.GenericKey": { works: "descriptor_value default_value descriptor_key" },
+	"envoy.config.route.v3.RateLimit.Action.HeaderValueMatch": {
+		works: "descriptor_value default_value descriptor_key expect_match headers",
+	},
+	"envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch": {
+		works: "descriptor_value default_value descriptor_key expect_match query_parameters",
+	},
+	"envoy.config.route.v3.RateLimit.Action.MetaData": {
+		works: "descriptor_key metadata_key default_value source skip_if_absent",
+	},
+	"envoy.config.route.v3.RateLimit.Override": { works: "dynamic_metadata" },
+	"envoy.config.route.v3.RateLimit.Override.DynamicMetadata": { works: "metadata_key" },
+	"envoy.config.route.v3.RateLimit.HitsAddend": { works: "number format" },
+	"envoy.type.metadata.v3.MetadataKey": { works: "key path" },
+	"envoy.type.metadata.v3.MetadataKey.PathSegment": { works: "key" },
+	[`${filters}set_filter_state.v3.Config`]: { works: "on_request_headers clear_route_cache" },
+	"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue": {
+		works: "object_key factory_key format_string skip_if_empty",
+		ignored: "read_only shared_with_upstream",
+	},
+	[`${filters}set_metadata.v3.Config`]: { works: "metadata_namespace value metadata" },
+	[`${filters}set_metadata.v3.Metadata`]: { works: "metadata_namespace allow_overwrite value" },
+	[`${filters}stateful_session.v3.StatefulSession`]: {
+		works: "session_state strict stat_prefix status_on_strict_destination_not_found",
+	},
+	[`${filters}stateful_session.v3.StatefulSessionPerRoute`]: { works: "disabled stateful_session" },
+	"envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState": { works: "cookie" },
+	"envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState": { works: "name" },
+	"envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState": { works: "header" },
+	"envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.Header": { works: "name" },
+	"envoy.type.http.v3.Cookie": { works: "name ttl path attributes" },
+	"envoy.type.http.v3.CookieAttribute": { works: "name value" },
+};
