@@ -15,4 +15,19 @@ export const deviations: readonly Deviation[] = [
 		why: "A server behind the proxy that reads such framing differently could be made to see a second request.",
 		cases: ["bad-requests/chunk data too long", "bad-requests/(totals)"],
 	},
+	{
+		what: "HTTP/2 stream identifiers that go down, and frames of streams that have ended, break the connection or reset the stream.",
+		why: "RFC 9113 section 5.1 demands it and h2spec tests it; Envoy passes over such frames.",
+		cases: ["http2/raw stream ids going down", "http2/(totals)"],
+	},
+	{
+		what: "A first line that is neither HTTP/2's preface nor looks like an HTTP/1 request ends an AUTO connection without an answer.",
+		why: "Whoever sent it expects HTTP/2 and could not read a 400 of HTTP/1.",
+		cases: [],
+	},
+	{
+		what: "When an HTTP/2 response is complete before its request, the rest may come for 50 ms before the stream is reset with NO_ERROR.",
+		why: "A client that was about to finish sees an orderly end instead of a reset.",
+		cases: [],
+	},
 ];

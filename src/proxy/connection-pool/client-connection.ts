@@ -165,9 +165,10 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		return writable;
 	}
 
-	/** Ends a chunked body with trailers. */
+	/** Ends a chunked body, with trailers where `enable_trailers` says so. */
 	writeTrailers(trailers: HeaderList): void {
-		const text = this.#held + (this.#chunked ? formatLastChunk(trailers) : "");
+		const end = this.pool.parserConfig.keepTrailers ? formatLastChunk(trailers) : lastChunk;
+		const text = this.#held + (this.#chunked ? end : "");
 		this.#held = "";
 		if (text !== "") this.#writeText(text);
 		this.#endRequest();

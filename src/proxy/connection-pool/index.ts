@@ -2,6 +2,7 @@
  *  Does not choose hosts (cluster) nor decide about retries (engine). */
 
 export type { HttpTunnelOptions } from "./http-tunnel.ts";
+export { Http2Keepalive } from "./http2-keepalive.ts";
 export type { PoolContext } from "./pool-core.ts";
 export { RawConnection } from "./raw-connection.ts";
 export type { RawStream, RawStreamOwner } from "./raw-stream.ts";

@@ -59,7 +59,7 @@ export function readHttpConnectionManager(
 ): HttpConnectionManagerConfig | undefined {
 	const routes = readRoutes(message, scope);
 	const codec = codecs[message.codecType];
-	if (codec === undefined || codec === "http2") scope.at("codec_type").report("only AUTO and HTTP1 are supported");
+	if (codec === undefined) scope.at("codec_type").report("only AUTO, HTTP1 and HTTP2 are supported");
 	const filters = readHttpFilters(message.httpFilters, scope, "http_filters");
 	if (routes === undefined) return undefined;
 	return {

@@ -111,7 +111,7 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 		},
 		["hcm.http_filters[0].typed_config: HTTP filter type.googleapis.com/no.such.Filter is not supported"],
 	],
-	["HTTP/2 alone", { manager: { codec_type: "HTTP2" } }, ["hcm.codec_type: only AUTO and HTTP1 are supported"]],
+	["HTTP/3", { manager: { codec_type: "HTTP3" } }, ["hcm.codec_type: only AUTO, HTTP1 and HTTP2 are supported"]],
 	[
 		"a filter that is none",
 		{

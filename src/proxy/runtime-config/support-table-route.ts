@@ -137,10 +137,13 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "use_balsa_parser",
 	},
 	"envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": { works: "proper_case_words stateful_formatter" },
-	// HTTP/2 itself is refused where it is asked for; its tuning alone changes nothing.
 	"envoy.config.core.v3.Http2ProtocolOptions": {
-		works: "",
-		ignored:
-			"hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive use_oghttp2_codec",
+		works:
+			"hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive",
+		ignored: "use_oghttp2_codec",
+	},
+	"envoy.config.core.v3.KeepaliveSettings": {
+		works: "interval timeout connection_idle_interval",
+		ignored: "interval_jitter",
 	},
 };

@@ -6,7 +6,7 @@ import type { NetworkGate, TerminalFilter } from "../filter/network/network-filt
 import { createNetworkRbac } from "../filter/network/rbac/index.ts";
 import { type TcpObservation, TcpProxy } from "../filter/network/tcp-proxy/index.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
-import type { DownstreamTlsConfig, FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
+import type { FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { createRbacStats, createTcpProxyStats, createTlsStats, type ListenerStats } from "../stats/index.ts";
 import { createDownstreamTls } from "../transport/index.ts";
@@ -20,14 +20,9 @@ export function createChainParts(
 	secrets: SecretSource,
 ): FilterChainParts {
 	const { transportSocket } = chain;
-	const speaksHttp = chain.filters.some(({ kind }) => kind === "http-connection-manager");
 	const tls =
 		transportSocket.kind === "tls"
-			? createDownstreamTls(
-					speaksHttp ? withoutHttp2(transportSocket.tls) : transportSocket.tls,
-					secrets,
-					createTlsStats(stats.scope, "server"),
-				)
+			? createDownstreamTls(transportSocket.tls, secrets, createTlsStats(stats.scope, "server"))
 			: undefined;
 	const gates: NetworkGate[] = [];
 	const observers: ((stream: StreamInfo) => TcpObservation)[] = [];
@@ -65,11 +60,6 @@ export function createChainParts(
 		}
 	}
 	return { tls, gates, terminal };
-}
-
-/** The connection manager speaks HTTP/1: a client that could do both must not be promised HTTP/2. */
-function withoutHttp2(tls: DownstreamTlsConfig): DownstreamTlsConfig {
-	return { ...tls, alpnProtocols: tls.alpnProtocols.filter((protocol) => protocol !== "h2") };
 }
 
 /** A chain without a terminal filter has nothing to say. */

@@ -64,7 +64,7 @@ export class ConnectionState<Owner> {
 	#queuedControlFrames = 0;
 	#isFlushDue = false;
 	/** The last streams that closed: twice the identifier, and one for those that we reset. */
-	readonly #closed = new Float64Array(rememberedStreams);
+	readonly #closed = new Float64Array(rememberedStreams).fill(-1);
 	#closedCount = 0;
 
 	constructor(isServer: boolean, config: Http2Config, sink: Http2Sink<Owner>, shared: Http2Shared) {
@@ -162,9 +162,9 @@ export class ConnectionState<Owner> {
 	/** Takes the stream off the books. */
 	removeStream(stream: Http2Stream<Owner>, byReset: boolean): void {
 		stream.isClosed = true;
+		this.#closed[this.#closedCount++ & (rememberedStreams - 1)] = stream.id * 2 + (byReset ? 1 : 0);
 		if (!this.streams.delete(stream.id)) return;
 		this.counters.streams_active.value--;
-		this.#closed[this.#closedCount++ & (rememberedStreams - 1)] = stream.id * 2 + (byReset ? 1 : 0);
 		if (stream.pending !== undefined) this.dropPending(stream);
 		if (stream.unconsumedBytes > 0) this.giveConnectionCredit(stream.unconsumedBytes);
 	}

@@ -103,6 +103,7 @@ const broken: readonly (readonly [string, readonly Buffer[], readonly string[]])
 		["GOAWAY 1", "protocol 1"],
 	],
 	["an even stream", [frame(1, 5, 2, block(...getHead))], ["protocol 1"]],
+	["data on no stream", [frame(0, 1, 0, "abc")], ["GOAWAY 1", "protocol 1"]],
 	["data on an idle stream", [frame(0, 1, 1, "abc")], ["GOAWAY 1", "protocol 1"]],
 	["a reset of an idle stream", [frame(3, 0, 1, "\0\0\0\x08")], ["protocol 1"]],
 	["a window of an idle stream", [frame(8, 0, 1, "\0\0\0\x08")], ["protocol 1"]],

@@ -15,6 +15,7 @@ export class Http2Connection<Owner> {
 	readonly role: "server" | "client";
 	readonly #state: ConnectionState<Owner>;
 	readonly #sender: Sender<Owner>;
+	readonly #receiver: Receiver<Owner>;
 	readonly #parser: FrameParser;
 	/** Octets of the client's preface still to come. */
 	#prefaceLeft: number;
@@ -31,7 +32,8 @@ export class Http2Connection<Owner> {
 		const isServer = role === "server";
 		this.#state = new ConnectionState(isServer, config, sink, shared);
 		this.#sender = new Sender(this.#state);
-		this.#parser = new FrameParser(new Receiver(this.#state, this.#sender));
+		this.#receiver = new Receiver(this.#state, this.#sender);
+		this.#parser = new FrameParser(this.#receiver);
 		this.#prefaceLeft = isServer ? clientPreface.length : 0;
 		this.#greet();
 	}
@@ -71,6 +73,11 @@ export class Http2Connection<Owner> {
 	/** Bytes of all streams that wait for windows or for the socket. */
 	get pendingBytes(): number {
 		return this.#state.pendingBytes;
+	}
+
+	/** A header block has begun, and CONTINUATION frames are to follow. */
+	get isInHeaderBlock(): boolean {
+		return this.#receiver.isInHeaderBlock;
 	}
 
 	/** Takes what was read; the buffer may be used again afterwards. */

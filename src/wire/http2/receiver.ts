@@ -32,6 +32,11 @@ export class Receiver<Owner> implements FrameTarget {
 		this.#maxContinuations = freeContinuations + Math.ceil((state.config.maxHeaderListBytes * 2) / maxFrameBytes);
 	}
 
+	/** Whether CONTINUATION must follow. */
+	get isInHeaderBlock(): boolean {
+		return this.#block.isOpen;
+	}
+
 	// --- from the parser
 
 	onFrameStart(type: number, flags: number, streamId: number, length: number): boolean {
@@ -119,7 +124,7 @@ export class Receiver<Owner> implements FrameTarget {
 		const fault = state.guard.onPayload(length === 0 && !endStream);
 		if (fault !== undefined) return this.#fail(fault, Http2ErrorCode.enhanceYourCalm, true);
 		const stream = state.streams.get(streamId);
-		if (stream === undefined && this.#isIdle(streamId)) return this.#failProtocol();
+		if (stream === undefined && (streamId === 0 || this.#isIdle(streamId))) return this.#failProtocol();
 		state.receiveWindow -= length;
 		if (state.receiveWindow < 0) return this.#fail("flow-control", Http2ErrorCode.flowControlError);
 		if (stream === undefined) {
@@ -198,7 +203,11 @@ export class Receiver<Owner> implements FrameTarget {
 		}
 		const stream = state.streams.get(streamId);
 		if (stream === undefined) return this.#isIdle(streamId) ? this.#failProtocol(true) : true;
-		if (increment === 0) return this.#failProtocol(true);
+		if (increment === 0) {
+			state.removeStream(stream, true);
+			state.sink.onStreamFault(stream, "protocol", Http2ErrorCode.protocolError);
+			return this.#failProtocol(true);
+		}
 		stream.sendWindow += increment;
 		if (stream.sendWindow > maxWindowBytes) {
 			this.#messages.failStream(stream, "flow-control", Http2ErrorCode.flowControlError);

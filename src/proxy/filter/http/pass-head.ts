@@ -8,6 +8,7 @@ export class PassHead {
 	#block: HeaderBlock | undefined;
 	#list: HeaderList | undefined;
 	#added: HeaderList | undefined;
+	#hasExtensions: boolean | undefined;
 
 	/** @param source the block of a parser, valid until its next message, or a list that becomes this head's own */
 	constructor(source: HeaderBlock | HeaderList) {
@@ -31,7 +32,12 @@ export class PassHead {
 
 	/** Whether there can be a field whose name starts with `x-` that came from the peer. */
 	get mayHaveExtensions(): boolean {
-		return this.#list !== undefined || this.#block!.hasExtension;
+		return this.#hasExtensions ?? (this.#list !== undefined || this.#block!.hasExtension);
+	}
+
+	/** Who made the list knows. */
+	set mayHaveExtensions(known: boolean) {
+		this.#hasExtensions = known;
 	}
 
 	/** Whether there is a Content-Length. */

@@ -1,15 +1,20 @@
+import type { Socket } from "node:net";
+import type { ConnectionFacts } from "../../../../engine/format/index.ts";
 import { createRouteTable, type RouteTable } from "../../../../engine/router/index.ts";
 import type { AccessLog, SamplingConfig, StatsScope } from "../../../../telemetry/index.ts";
 import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
+import { createHttp2Shared, type Http2Config, type Http2Shared } from "../../../../wire/http2/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { DrainDecision } from "../../../drain/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
 import {
 	createHttp1CodecStats,
+	createHttp2CodecStats,
 	createHttpConnectionManagerStats,
 	createListenerHttpStats,
 	type DownstreamHttpStats,
 	type Http1CodecStats,
+	type Http2CodecStats,
 	type ListenerHttpStats,
 	type RouterStats,
 	type TracingStats,
@@ -21,6 +26,8 @@ import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import type { DownstreamHttpConnection } from "./downstream-stream.ts";
 import type { HttpStream } from "./http-stream.ts";
+import { createDownstreamHttp2Config } from "./http2-config.ts";
+import { Http2ServerConnection } from "./http2-server-connection.ts";
 import { createLocalReplyRewriter, type LocalReplyRewriter } from "./local-reply-rewriter.ts";
 import { createSamplingConfig } from "./request-trace.ts";
 import { Http1ServerConnection } from "./server-connection.ts";
@@ -33,6 +40,9 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly routerStats: RouterStats;
 	readonly codecStats: Http1CodecStats;
 	readonly parserConfig: Http1RequestParserConfig;
+	readonly http2Config: Http2Config;
+	#http2Shared: Http2Shared | undefined;
+	#http2Stats: Http2CodecStats | undefined;
 	readonly bufferLimitBytes: number;
 	/** Whether clients come by TLS. */
 	readonly isTls: boolean;
@@ -85,6 +95,7 @@ export class HttpConnectionManager implements TerminalFilter {
 			allowChunkedLength: config.http1.allowChunkedLength,
 			underscores: underscoreActions[config.common.headersWithUnderscores],
 		};
+		this.http2Config = createDownstreamHttp2Config(config, options.bufferLimitBytes);
 		this.filters = new HttpFilterChain(createHttpFilters(config.filters, context, stats.scope));
 		const router = config.filters.find((filter) => filter.kind === "router");
 		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this);
@@ -108,9 +119,32 @@ export class HttpConnectionManager implements TerminalFilter {
 			config.routes.kind === "inline" ? context.routeStatistics.declare(config.routes.table) : () => undefined;
 	}
 
-	/** Serves a connection. */
+	/** Serves a connection. AUTO: as ALPN says, else as its first bytes say. */
 	accept({ socket, facts }: DownstreamConnection): void {
-		new Http1ServerConnection(this, socket, facts);
+		this.countOpened();
+		const { codec } = this.config;
+		const alpn = facts.tls?.alpn ?? "";
+		if (codec === "http2" || (codec === "auto" && alpn === "h2")) this.serveHttp2(socket, facts, undefined);
+		else new Http1ServerConnection(this, socket, facts, codec === "auto" && alpn === "");
+	}
+
+	/** Serves a connection that speaks HTTP/2; `first` was read from it. */
+	serveHttp2(socket: Socket, facts: ConnectionFacts, first: Buffer | undefined): void {
+		this.stats.downstream_cx_http2_total.value++;
+		this.stats.downstream_cx_http2_active.value++;
+		this.http2Stats.nghttp2_downstream_connections.value++;
+		new Http2ServerConnection(this, socket, facts, first);
+	}
+
+	/** Made with the first HTTP/2 connection. */
+	get http2Shared(): Http2Shared {
+		this.#http2Shared ??= createHttp2Shared(this.http2Stats);
+		return this.#http2Shared;
+	}
+
+	get http2Stats(): Http2CodecStats {
+		this.#http2Stats ??= createHttp2CodecStats(this.context.stats.scope("http2"));
+		return this.#http2Stats;
 	}
 
 	/** HTTP logs requests, and there was none. */
@@ -138,18 +172,23 @@ export class HttpConnectionManager implements TerminalFilter {
 		const { stats } = this;
 		stats.downstream_cx_total.value++;
 		stats.downstream_cx_active.value++;
-		stats.downstream_cx_http1_total.value++;
-		stats.downstream_cx_http1_active.value++;
 		if (!this.isTls) return;
 		stats.downstream_cx_ssl_total.value++;
 		stats.downstream_cx_ssl_active.value++;
 	}
 
-	/** A connection is over: cut by us, or left by its client. */
-	countClosed(lifetimeMs: number, byUs: boolean, hadStream: boolean): void {
+	/** A connection turned out to speak HTTP/1. */
+	countHttp1(): void {
+		this.stats.downstream_cx_http1_total.value++;
+		this.stats.downstream_cx_http1_active.value++;
+	}
+
+	/** A connection is over: cut by us, or left by its client. `version` is 0 when it never said which one it speaks. */
+	countClosed(lifetimeMs: number, byUs: boolean, hadStream: boolean, version: 0 | 1 | 2): void {
 		const { stats } = this;
 		stats.downstream_cx_active.value--;
-		stats.downstream_cx_http1_active.value--;
+		if (version === 1) stats.downstream_cx_http1_active.value--;
+		else if (version === 2) stats.downstream_cx_http2_active.value--;
 		if (this.isTls) stats.downstream_cx_ssl_active.value--;
 		stats.downstream_cx_length_ms.record(lifetimeMs);
 		stats.downstream_cx_destroy.value++;

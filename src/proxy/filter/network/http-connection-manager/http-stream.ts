@@ -178,6 +178,15 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		this.#finish();
 	}
 
+	/** The client reset the stream, or broke the protocol on it. */
+	onDownstreamReset(details: string, flag: number): void {
+		if (this.isOver) return;
+		this.record.responseFlags |= flag;
+		this.record.responseCodeDetails = details;
+		this.manager.stats.downstream_rq_rx_reset.value++;
+		this.#finish();
+	}
+
 	/** The bytes of the connection are no acceptable request (or its body went wrong). */
 	failProtocol(error: ProtocolError): void {
 		if (this.responseStarted) {

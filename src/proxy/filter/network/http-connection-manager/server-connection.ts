@@ -18,6 +18,7 @@ import { CopiedWrites } from "../../../transport/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
 import type { DownstreamHttpConnection, DownstreamStream, HttpProtocol } from "./downstream-stream.ts";
+import { beginsAsHttp2, beginsAsNothing } from "./first-bytes.ts";
 import { HttpStream } from "./http-stream.ts";
 import { protocolErrors } from "./protocol-errors.ts";
 
@@ -63,11 +64,16 @@ export class Http1ServerConnection
 	#cutAt = never;
 	#drainStarted = false;
 	#readPauses = 0;
+	readonly #mayBeHttp2: boolean;
+	/** Bytes have come: it speaks HTTP/1. */
+	#isDecided = false;
 	#clientText: string | undefined;
 	readonly #openedAt: Millis;
 
-	constructor(manager: HttpConnectionManager, socket: Socket, facts: ConnectionFacts) {
+	/** @param mayBeHttp2 the first bytes decide */
+	constructor(manager: HttpConnectionManager, socket: Socket, facts: ConnectionFacts, mayBeHttp2: boolean) {
 		this.manager = manager;
+		this.#mayBeHttp2 = mayBeHttp2;
 		this.#socket = socket;
 		this.facts = facts;
 		this.parser = new Http1RequestParser(manager.parserConfig, this);
@@ -76,18 +82,31 @@ export class Http1ServerConnection
 		const { idleTimeoutMs, maxConnectionDurationMs } = manager.config.common;
 		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
-		socket.on("data", (data: Buffer) => this.#onData(data));
-		socket.on("end", () => this.#onEnd());
-		socket.on("drain", () => this.#onDrain());
-		socket.on("error", () => this.#onGone());
-		socket.on("close", () => this.#onGone());
+		for (const [event, listener] of this.#listeners) socket.on(event, listener);
 		manager.connections.add(this);
-		manager.countOpened();
 		this.armDeadline();
 	}
 
-	close(): void {
-		this.#finishClosing();
+	readonly #listeners: readonly (readonly [event: string, listener: (data: Buffer) => void])[] = [
+		["data", (data) => this.#onData(data)],
+		["end", () => this.#onEnd()],
+		["drain", () => this.#onDrain()],
+		["error", () => this.#onGone()],
+		["close", () => this.#onGone()],
+	];
+
+	/** The first bytes: HTTP/1, unless they begin as HTTP/2 does. */
+	#decide(data: Buffer): void {
+		this.#isDecided = true;
+		if (this.#mayBeHttp2 && beginsAsHttp2(data)) {
+			this.#closed = true;
+			for (const [event, listener] of this.#listeners) this.#socket.off(event, listener);
+			this.manager.context.deadlines.cancel(this);
+			this.manager.connections.delete(this);
+			this.manager.serveHttp2(this.#socket, this.facts, data);
+			return;
+		}
+		this.manager.countHttp1();
 	}
 
 	/** The text of the client's certificate for x-forwarded-client-cert, made once a connection. */
@@ -146,11 +165,6 @@ export class Http1ServerConnection
 
 	onUnderscoresDropped(count: number): void {
 		this.manager.codecStats.dropped_headers_with_underscores.value += count;
-	}
-
-	/** Whether the stream's request can still send body bytes. */
-	get isRequestComplete(): boolean {
-		return this.parser.state === ParserState.complete;
 	}
 
 	/** Stops reading until {@link resumeReading} was called as often. */
@@ -381,6 +395,10 @@ export class Http1ServerConnection
 	#inExecute = false;
 
 	#onData(data: Buffer): void {
+		if (!this.#isDecided) {
+			this.#decide(data);
+			if (this.#closed) return;
+		}
 		this.manager.stats.downstream_cx_rx_bytes_total.value += data.length;
 		if (this.#closing) return;
 		if (this.#rest === undefined) this.#execute(data);
@@ -414,7 +432,7 @@ export class Http1ServerConnection
 		this.#inExecute = false;
 		if (this.#closed || this.#closing) return;
 		if (this.parser.state === ParserState.failed) {
-			this.#failProtocol();
+			this.#failProtocol(data);
 			return;
 		}
 		if (taken < end) this.#keepRest(taken === 0 ? data : data.subarray(taken));
@@ -435,9 +453,13 @@ export class Http1ServerConnection
 		this.armDeadline();
 	}
 
-	#failProtocol(): void {
+	#failProtocol(data: Buffer): void {
 		const fault = this.parser.fault ?? "malformed";
 		this.manager.stats.downstream_cx_protocol_error.value++;
+		if (this.#mayBeHttp2 && this.#requests === 0 && beginsAsNothing(data)) {
+			this.#finishClosing();
+			return;
+		}
 		if (fault === "underscore") this.manager.codecStats.requests_rejected_with_underscores_in_headers.value++;
 		this.#closeAfterResponse = true;
 		const stream = this.#stream ?? this.#createStream();
@@ -455,7 +477,7 @@ export class Http1ServerConnection
 		if (this.#closed) return;
 		this.#closed = true;
 		const { manager } = this;
-		manager.countClosed(manager.context.clock.now() - this.#openedAt, byUs, hadStream);
+		manager.countClosed(manager.context.clock.now() - this.#openedAt, byUs, hadStream, this.#isDecided ? 1 : 0);
 		manager.context.deadlines.cancel(this);
 		manager.connections.delete(this);
 		const stream = this.#stream;
