@@ -53,10 +53,10 @@ test("each limit holds on its own and opens its own gauge", () => {
 	assert.equal(breaker.tryAcquireConnection(), true);
 });
 
-test("a limit of 0 is always open", () => {
+test("a limit of 0 lets nothing through, and is not shown as open", () => {
 	const { breaker, open } = create({ maxRequests: 0 });
 	assert.equal(breaker.tryAcquireRequest(), false);
-	assert.equal(open.rq_open.value, 1);
+	assert.equal(open.rq_open.value, 0);
 });
 
 test("what remains is shown", () => {

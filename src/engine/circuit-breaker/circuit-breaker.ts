@@ -105,14 +105,11 @@ class Limit {
 		this.maximum = maximum;
 		this.#open = open;
 		this.#remaining = remaining;
-		this.#show();
+		this.#showRemaining();
 	}
 
 	tryAcquire(): boolean {
-		if (this.inUse >= this.maximum) {
-			this.#show();
-			return false;
-		}
+		if (this.inUse >= this.maximum) return false;
 		this.inUse++;
 		this.#show();
 		return true;
@@ -123,8 +120,13 @@ class Limit {
 		this.#show();
 	}
 
+	/** A limit of nothing is never shown as reached, as in Envoy: only what is in use changes that. */
 	#show(): void {
 		this.#open.value = this.inUse >= this.maximum ? 1 : 0;
+		this.#showRemaining();
+	}
+
+	#showRemaining(): void {
 		if (this.#remaining !== undefined) this.#remaining.value = Math.max(0, this.maximum - this.inUse);
 	}
 }

@@ -12,6 +12,7 @@ import type {
 	VirtualHostConfig,
 } from "./route-config.ts";
 import { createRouteEntry, createTlsRedirectEntry, type RouteEntry, type RouteTable } from "./route-entry.ts";
+import { RouteIndex } from "./route-index.ts";
 import { matchRoute } from "./route-match.ts";
 import { VirtualHostIndex } from "./virtual-host-index.ts";
 
@@ -54,12 +55,15 @@ class CompiledRouteTable implements RouteTable {
 		}
 		const path = cutPath(request.path, this.ignorePathParameters);
 		const lowerPath = host.needsLowerPath ? path.toLowerCase() : path;
-		for (let index = 0; index < host.routes.length; index++) {
-			const route = host.routes[index]!;
+		const { routes, index } = host;
+		index?.open(path, lowerPath);
+		for (let place = 0; ; place++) {
+			const number = index === undefined ? place : index.next();
+			const route = routes[number];
+			if (route === undefined) return undefined;
 			if (!matchRoute(route.match, path, lowerPath, request, stream, random, this.runtime)) continue;
 			return route.weighted === undefined ? route.entry : route.weighted.pick(request, stream, random, this.runtime);
 		}
-		return undefined;
 	}
 
 	matchVirtualCluster(request: RequestHead, entry: RouteEntry): string {
@@ -75,6 +79,9 @@ class CompiledRouteTable implements RouteTable {
 	}
 }
 
+/** Virtual hosts with fewer routes are read from the first on. */
+const indexedFrom = 8;
+
 interface CompiledRoute {
 	readonly match: RouteMatch;
 	/** For everything but weighted clusters. */
@@ -85,6 +92,8 @@ interface CompiledRoute {
 class CompiledVirtualHost {
 	readonly config: VirtualHostConfig;
 	readonly routes: readonly CompiledRoute[];
+	/** Where to look first; undefined where a look at every route is as quick. */
+	readonly index: RouteIndex | undefined;
 	readonly requireTls: VirtualHostConfig["requireTls"];
 	/** Whether a route ignores case. */
 	readonly needsLowerPath: boolean;
@@ -98,6 +107,8 @@ class CompiledVirtualHost {
 			entry: createRouteEntry(table, config, route, undefined),
 			weighted: createWeightedEntries(table, config, route),
 		}));
+		this.index =
+			config.routes.length < indexedFrom ? undefined : new RouteIndex(config.routes.map(({ match }) => match.path));
 		this.needsLowerPath = config.routes.some(({ match }) => "ignoreCase" in match.path && match.path.ignoreCase);
 		this.tlsRedirect = createTlsRedirectEntry(table, config);
 	}

@@ -26,6 +26,11 @@ export class VirtualHostIndex<T> {
 		return this.exact.get(host) ?? this.suffixes.find(host) ?? this.prefixes.find(host) ?? this.fallback;
 	}
 
+	/** How many lengths of wildcards there are: what a host without an exact name costs. */
+	get wildcardLengths(): number {
+		return this.suffixes.lengths + this.prefixes.lengths;
+	}
+
 	/** The value of `*` when it is the only domain: no host needs to be looked at. */
 	get only(): T | undefined {
 		return this.exact.size === 0 && this.suffixes.isEmpty && this.prefixes.isEmpty ? this.fallback : undefined;
@@ -43,6 +48,10 @@ class WildcardMap<T> {
 
 	get isEmpty(): boolean {
 		return this.byLength.length === 0;
+	}
+
+	get lengths(): number {
+		return this.byLength.length;
 	}
 
 	add(text: string, value: T): boolean {

@@ -60,6 +60,10 @@ export class AggregateCluster extends ClusterCore implements Cluster {
 		this.#owners.get(host)?.reportFailure(host, failure);
 	}
 
+	override failHealthAtOnce(host: Host): void {
+		this.#owners.get(host)?.failHealthAtOnce(host);
+	}
+
 	override close(): void {
 		for (const stop of this.#subscriptions.values()) stop();
 		this.#subscriptions.clear();

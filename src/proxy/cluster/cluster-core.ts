@@ -110,6 +110,11 @@ export class ClusterCore {
 		this.outlierMonitor?.reportFailure(host, failure);
 	}
 
+	/** Without active checks this means nothing. */
+	failHealthAtOnce(_host: Host): void {
+		// Clusters with checks know better.
+	}
+
 	close(): void {
 		if (this.isClosed) return;
 		this.isClosed = true;

@@ -130,6 +130,8 @@ export interface Cluster {
 	/** The status an attempt was answered with; gRPC statuses mapped to HTTP by the caller. */
 	reportResponse(host: Host, status: number): void;
 	reportFailure(host: Host, failure: LocalFailure): void;
+	/** The host answered that it is not well (`x-envoy-immediate-health-check-fail`): it fails until its next active check. */
+	failHealthAtOnce(host: Host): void;
 	/** Share of requests to refuse (drop_overload), in [0, 1]. */
 	readonly dropShare: number;
 	/** Stops timers and lookups; hosts stay for requests in flight. */

@@ -10,7 +10,7 @@ import {
 } from "../../engine/load-balancer/index.ts";
 import { emptyRuntime } from "../../engine/runtime/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig } from "../runtime-config/index.ts";
-import { createBalancerStats, createHashTableGauges } from "../stats/index.ts";
+import { type CheckedGauges, createBalancerStats, createCheckedGauges, createHashTableGauges } from "../stats/index.ts";
 import { type Cluster, HealthFlag, type Host } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 import { HealthChecker } from "./health-check/health-checker.ts";
@@ -25,7 +25,9 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	isDiscovered = true;
 	readonly #table: HostTable;
 	readonly #balancer: LoadBalancer<Host>;
-	readonly #checker: HealthChecker | undefined;
+	readonly #checkers: HealthChecker[] = [];
+	/** Of hosts that several checks agree on. */
+	readonly #checked: CheckedGauges | undefined;
 	readonly #owned: (() => void)[] = [];
 	#staleTimer: Timer | undefined;
 
@@ -42,17 +44,20 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 			localCluster,
 			tableGauges: createHashTableGauges(this.statsScope, config.balancer.kind),
 		});
-		const check = config.healthChecks[0];
-		if (check !== undefined) {
-			this.#checker = new HealthChecker({
-				...deps,
-				cluster: config,
-				config: check,
-				stats: this.statsScope,
-				connections: this.stats.upstream_cx_total,
-				onChecked: (host, isChanged, passed) => this.#onChecked(host, isChanged, passed),
-			});
+		for (const check of config.healthChecks) {
+			this.#checkers.push(
+				new HealthChecker({
+					...deps,
+					cluster: config,
+					config: check,
+					stats: this.statsScope,
+					connections: this.stats.upstream_cx_total,
+					all: this.#checkers,
+					onChecked: (host, isChanged, passed) => this.#onChecked(host, isChanged, passed),
+				}),
+			);
 		}
+		if (config.healthChecks.length > 1) this.#checked = createCheckedGauges(this.statsScope);
 	}
 
 	get hosts(): readonly Host[] {
@@ -97,14 +102,14 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	/** Becomes warm if nothing is waited for any more. */
 	tryWarm(): void {
-		if (this.isDiscovered && this.#checker?.isWaiting !== true) this.becomeWarm();
+		if (this.isDiscovered && !this.#checkers.some((checker) => checker.isWaiting)) this.becomeWarm();
 	}
 
 	override close(): void {
 		if (this.isClosed) return;
 		for (const close of this.#owned) close();
 		this.#staleTimer?.cancel();
-		this.#checker?.close();
+		for (const checker of this.#checkers) checker.close();
 		super.close();
 	}
 
@@ -113,13 +118,13 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		if (added.length === 0 && removed.length === 0) return;
 		for (const host of removed) {
 			this.outlierMonitor?.removeHost(host);
-			this.#checker?.removeHost(host);
+			for (const checker of this.#checkers) checker.removeHost(host);
 		}
 		this.announceHosts(added, removed);
 		if (this.config.commonBalancer.closeConnectionsOnHostSetChange) {
 			for (const host of this.#table.hosts) this.drainConnections(host);
 		}
-		for (const host of added) this.#checker?.addHost(host);
+		for (const host of added) for (const checker of this.#checkers) checker.addHost(host);
 	}
 
 	#rebalance(): void {
@@ -134,7 +139,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		if (balancer.kind === "peak-ewma") {
 			host.latency = new PeakLatency(balancer.decayMs, balancer.defaultRttMs, this.deps.clock.now());
 		}
-		if (this.#checker === undefined || host.healthCheck.disabled) {
+		if (this.#checkers.length === 0 || host.healthCheck.disabled) {
 			if (host.health === "healthy") host.healthySince = this.deps.clock.now();
 			return;
 		}
@@ -146,14 +151,25 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	/** A host that passes its checks outlives its assignment until it fails one, unless configured otherwise. */
 	#mayGo(host: Host): boolean {
-		if (this.#checker === undefined || host.healthCheck.disabled || this.config.ignoreHealthOnHostRemoval) return true;
+		if (this.#checkers.length === 0 || host.healthCheck.disabled || this.config.ignoreHealthOnHostRemoval) return true;
 		const failed = HealthFlag.failedActiveHealthCheck | HealthFlag.failedEdsHealth | HealthFlag.edsStatusDraining;
 		if ((host.healthFlags & failed) !== 0) return true;
 		host.healthFlags |= HealthFlag.pendingDynamicRemoval;
 		return false;
 	}
 
+	override failHealthAtOnce(host: Host): void {
+		for (const checker of this.#checkers) checker.failAtOnce(host);
+	}
+
 	#onChecked(host: Host, isChanged: boolean, passed: boolean): void {
+		if (this.#checked !== undefined) {
+			const checked = this.hosts.filter((one) => !one.healthCheck.disabled);
+			const failed = HealthFlag.failedActiveHealthCheck;
+			this.#checked.healthy.value = checked.filter(({ healthFlags }) => (healthFlags & failed) === 0).length;
+			const degraded = HealthFlag.degradedActiveHealthCheck;
+			this.#checked.degraded.value = checked.filter(({ healthFlags }) => (healthFlags & degraded) !== 0).length;
+		}
 		if (passed) this.outlierMonitor?.onHealthCheckPassed(host);
 		const leaves = HealthFlag.pendingDynamicRemoval | HealthFlag.failedActiveHealthCheck;
 		if ((host.healthFlags & leaves) === leaves && this.#table.remove(host)) {

@@ -45,7 +45,7 @@ function healthCheck(options: Partial<HealthCheckConfig> = {}): HealthCheckConfi
 		intervalJitterPercent: 0,
 		unhealthyThreshold: 2,
 		healthyThreshold: 2,
-		altPort: 0,
+		name: "",
 		reuseConnection: true,
 		noTrafficIntervalMs: 1000,
 		noTrafficHealthyIntervalMs: 1000,

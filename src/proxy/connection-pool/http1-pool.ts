@@ -90,6 +90,7 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 
 	#attach(waiter: PoolWaiter, connection: ClientConnection): void {
 		if (!this.resources.tryAcquireRequest()) {
+			this.cluster.stats.upstream_rq_active_overflow.value++;
 			this.#idle.push(connection);
 			waiter.onPoolFailure("overflow", "");
 			return;

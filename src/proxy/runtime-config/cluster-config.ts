@@ -142,6 +142,8 @@ export interface UpstreamHttpConfig {
 
 /** `envoy.config.core.v3.HealthCheck`. */
 export interface HealthCheckConfig {
+	/** Of one check among several; its statistics have it in their names. */
+	readonly name: string;
 	readonly timeoutMs: number;
 	readonly intervalMs: number;
 	readonly initialJitterMs: number;
@@ -149,8 +151,6 @@ export interface HealthCheckConfig {
 	readonly intervalJitterPercent: number;
 	readonly unhealthyThreshold: number;
 	readonly healthyThreshold: number;
-	/** 0 for the endpoint's. */
-	readonly altPort: number;
 	readonly reuseConnection: boolean;
 	/** 60 000 by default. */
 	readonly noTrafficIntervalMs: number;

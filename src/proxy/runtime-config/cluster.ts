@@ -25,7 +25,7 @@ import type {
 } from "./cluster-config.ts";
 import { readConfigSource } from "./config-source.ts";
 import { readAssignment } from "./endpoints.ts";
-import { readHealthCheck } from "./health-check.ts";
+import { checkHealthCheckNames, readHealthCheck } from "./health-check.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readBalancing } from "./load-balancing.ts";
 import type { Scope } from "./scope.ts";
@@ -48,6 +48,7 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 		scope.at("lb_policy").report("CLUSTER_PROVIDED is for clusters that bring a balancer");
 	}
 	const rest = readRest(message, scope);
+	checkHealthCheckNames(message.healthChecks, scope);
 	const socket = readUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
 	if (discovery === undefined) return undefined;
 	return {

@@ -19,6 +19,7 @@ export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheck
 	const unhealthyIntervalMs = toMs(message.unhealthyInterval, intervalMs);
 	const noTrafficIntervalMs = toMs(message.noTrafficInterval, 60_000);
 	return {
+		name: message.name,
 		timeoutMs: toMs(message.timeout, 0),
 		intervalMs,
 		initialJitterMs: toMs(message.initialJitter, 0),
@@ -26,7 +27,6 @@ export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheck
 		intervalJitterPercent: message.intervalJitterPercent,
 		unhealthyThreshold: message.unhealthyThreshold ?? 1,
 		healthyThreshold: message.healthyThreshold ?? 1,
-		altPort: message.altPort ?? 0,
 		reuseConnection: message.reuseConnection ?? true,
 		noTrafficIntervalMs,
 		noTrafficHealthyIntervalMs: toMs(message.noTrafficHealthyInterval, noTrafficIntervalMs),
@@ -95,4 +95,16 @@ function readPayload(message: HealthCheck_Payload | undefined, scope: Scope): Ui
 	if (payload?.case !== "text") return new Uint8Array(0);
 	if (!/^(?:[0-9A-Fa-f]{2})*$/.test(payload.value)) scope.at("text").report(`invalid hex: ${payload.value}`);
 	return Buffer.from(payload.value, "hex");
+}
+
+/** Several checks of one cluster are told apart by their names. */
+export function checkHealthCheckNames(messages: readonly HealthCheck[], scope: Scope): void {
+	if (messages.length < 2) return;
+	const names = new Set<string>();
+	for (const [index, { name }] of messages.entries()) {
+		const at = scope.at("health_checks", index).at("name");
+		if (name === "") at.report("all of several health checks must have a name");
+		else if (names.has(name)) at.report(`duplicate health check '${name}'`);
+		names.add(name);
+	}
 }

@@ -110,9 +110,9 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.core.v3.HealthCheck": {
 		works:
-			"timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold alt_port reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval tls_options transport_socket_match_criteria",
+			"name timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval tls_options transport_socket_match_criteria",
 		ignored:
-			"event_log_path event_logger event_service always_log_health_check_failures always_log_health_check_success",
+			"alt_port event_log_path event_logger event_service always_log_health_check_failures always_log_health_check_success",
 	},
 	"envoy.config.core.v3.HealthCheck.HttpHealthCheck": {
 		works:

@@ -1,4 +1,3 @@
-import { callOutSupport } from "./support-table-call-out.ts";
 import { clusterSupport } from "./support-table-cluster.ts";
 import { filterSupport } from "./support-table-filter.ts";
 import { listenerSupport } from "./support-table-listener.ts";
@@ -20,7 +19,6 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
 	...clusterSupport,
 	...filterSupport,
 	...localFilterSupport,
-	...callOutSupport,
 };
 
 /** What happens with a field that is set. */

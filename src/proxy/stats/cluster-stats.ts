@@ -256,6 +256,14 @@ export function createHealthCheckStats(scope: StatsScope) {
 	};
 }
 
+/** `cluster.<name>.health_check` of a cluster with several checks, each of which has statistics of its own. */
+export type CheckedGauges = ReturnType<typeof createCheckedGauges>;
+
+export function createCheckedGauges(scope: StatsScope) {
+	const checks = scope.scope("health_check");
+	return { degraded: checks.gauge("degraded"), healthy: checks.gauge("healthy") };
+}
+
 /** Scope `vhost.<virtual host>.vcluster.<name>` or `vhost.<virtual host>.route.<stat_prefix>`. */
 export type VirtualClusterStats = ReturnType<typeof createVirtualClusterStats>;
 

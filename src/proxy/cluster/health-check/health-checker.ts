@@ -7,7 +7,7 @@ import type { SecretSource } from "../../secret/index.ts";
 import { createHealthCheckStats, createTlsStats, type HealthCheckStats } from "../../stats/index.ts";
 import { createUpstreamTls, type UpstreamTls } from "../../transport/index.ts";
 import { type Count, HealthFlag, type Host } from "../cluster.ts";
-import { selectSocketByLabels, setHealthFlags } from "../host.ts";
+import { selectSocketByLabels, setHealthFlag, setHealthFlags } from "../host.ts";
 import { createHttpProbe } from "./http-probe.ts";
 import { createGrpcProbe, createHttp2Probe } from "./http2-probe.ts";
 import type { ConnectForCheck, Probe } from "./probe.ts";
@@ -25,6 +25,8 @@ export interface HealthCheckerOptions {
 	readonly stats: StatsScope;
 	/** `upstream_cx_total`: without traffic checks are rarer. */
 	readonly connections: Count;
+	/** The checks of the cluster, this one among them. */
+	readonly all: readonly HealthChecker[];
 	/** After each result of a check; `isChanged` says whether the host's health is another one. */
 	onChecked(host: Host, isChanged: boolean, passed: boolean): void;
 }
@@ -38,7 +40,9 @@ export class HealthChecker {
 
 	constructor(options: HealthCheckerOptions) {
 		this.options = options;
-		this.stats = createHealthCheckStats(options.stats.scope("health_check"));
+		const { config, cluster } = options;
+		const scope = options.stats.scope("health_check");
+		this.stats = createHealthCheckStats(cluster.healthChecks.length > 1 ? scope.scope(`name.${config.name}`) : scope);
 	}
 
 	/** Begins to check a host, which counts as failed until a check passed. */
@@ -52,6 +56,24 @@ export class HealthChecker {
 	removeHost(host: Host): void {
 		this.#sessions.get(host)?.close();
 		this.#sessions.delete(host);
+	}
+
+	/** What all checks of the cluster together found of a host. */
+	findingsOf(host: Host): Readonly<Record<"isFailed" | "isDegraded" | "isTimedOut" | "isFirst", boolean>> {
+		const states = this.options.all.map((checker) => checker.#sessions.get(host)?.state);
+		const has = (name: "isFailed" | "isDegraded" | "isTimedOut" | "isFirst"): boolean =>
+			states.some((state) => state?.[name] === true);
+		return {
+			isFailed: has("isFailed"),
+			isDegraded: has("isDegraded"),
+			isTimedOut: has("isTimedOut"),
+			isFirst: has("isFirst"),
+		};
+	}
+
+	/** The host said with an answer that it is not well: fails until its next check. */
+	failAtOnce(host: Host): void {
+		this.#sessions.get(host)?.failAtOnce();
 	}
 
 	/** Whether no result has come of some host. */
@@ -82,7 +104,7 @@ export class HealthChecker {
 class CheckSession {
 	readonly #checker: HealthChecker;
 	readonly #host: Host;
-	readonly #state = new HostCheckState();
+	readonly state = new HostCheckState();
 	readonly #probe: Probe;
 	#timer: Timer | undefined;
 	#cancel: (() => void) | undefined;
@@ -94,8 +116,19 @@ class CheckSession {
 		this.#probe = createProbe(checker, host);
 	}
 
+	failAtOnce(): void {
+		const { options, stats } = this.#checker;
+		if (this.#isClosed || this.state.isFailed) return;
+		stats.failure.value++;
+		stats.passive_failure.value++;
+		stats.healthy.value--;
+		this.state.isFailed = true;
+		const excluded = setHealthFlag(this.#host, HealthFlag.excludedViaImmediateHealthCheckFail, true);
+		options.onChecked(this.#host, this.#showHealth() || excluded, false);
+	}
+
 	get isFirst(): boolean {
-		return this.#state.isFirst;
+		return this.state.isFirst;
 	}
 
 	begin(): void {
@@ -110,8 +143,8 @@ class CheckSession {
 		this.#timer?.cancel();
 		this.#cancel?.();
 		this.#probe.close();
-		if (!this.#state.isFailed) this.#checker.stats.healthy.value--;
-		if (this.#state.isDegraded) this.#checker.stats.degraded.value--;
+		if (!this.state.isFailed) this.#checker.stats.healthy.value--;
+		if (this.state.isDegraded) this.#checker.stats.degraded.value--;
 	}
 
 	#wait(delayMs: number): void {
@@ -138,7 +171,7 @@ class CheckSession {
 		this.#cancel = undefined;
 		this.#timer?.cancel();
 		const { options, stats } = this.#checker;
-		const state = this.#state;
+		const state = this.state;
 		const wasFailed = state.isFailed;
 		const wasDegraded = state.isDegraded;
 		const transition = state.onResult(result, options.config);
@@ -161,14 +194,17 @@ class CheckSession {
 		options.onChecked(this.#host, this.#showHealth(), passed);
 	}
 
+	/** A host is well when every check of it says so. */
 	#showHealth(): boolean {
-		const { isFailed, isDegraded, isTimedOut } = this.#state;
+		const { isFailed, isDegraded, isTimedOut, isFirst } = this.#checker.findingsOf(this.#host);
+		const excluded = isFailed ? 0 : HealthFlag.excludedViaImmediateHealthCheckFail;
 		return setHealthFlags(
 			this.#host,
 			HealthFlag.failedActiveHealthCheck |
 				HealthFlag.degradedActiveHealthCheck |
 				HealthFlag.activeHealthCheckTimeout |
-				HealthFlag.pendingActiveHealthCheck,
+				(isFirst ? 0 : HealthFlag.pendingActiveHealthCheck) |
+				excluded,
 			(isFailed ? HealthFlag.failedActiveHealthCheck : 0) |
 				(isDegraded ? HealthFlag.degradedActiveHealthCheck : 0) |
 				(isTimedOut ? HealthFlag.activeHealthCheckTimeout : 0),
@@ -183,7 +219,7 @@ function createProbe(checker: HealthChecker, host: Host): Probe {
 		config.transportSocketMatchCriteria === undefined
 			? host.transportSocket
 			: selectSocketByLabels(cluster, config.transportSocketMatchCriteria);
-	const connect = connectTo(host, config, checker.tlsOf(socket));
+	const connect = connectTo(host, checker.tlsOf(socket));
 	const authorityOr = (name: string): string => host.healthCheck.hostname || name || cluster.name;
 	const common = { isSecure: socket.kind === "tls", reuseConnection: config.reuseConnection, connect };
 	switch (check.kind) {
@@ -200,13 +236,13 @@ function createProbe(checker: HealthChecker, host: Host): Probe {
 }
 
 /** Connects to the address to be checked, which may have another port than the host's. */
-function connectTo(host: Host, config: HealthCheckConfig, tls: UpstreamTls | undefined): ConnectForCheck {
+function connectTo(host: Host, tls: UpstreamTls | undefined): ConnectForCheck {
 	return (ready): Socket => {
 		const { endpoint } = host;
 		const target =
 			endpoint.kind === "pipe"
 				? { path: endpoint.path }
-				: { host: endpoint.address, port: host.healthCheck.port || config.altPort || endpoint.port, noDelay: true };
+				: { host: endpoint.address, port: host.healthCheck.port || endpoint.port, noDelay: true };
 		const socket = tls === undefined ? connectPlain(target) : tls.connect(target, host.hostname || undefined);
 		// A socket without a listener for errors would end the process; whoever checks looks at the close as well.
 		socket.on("error", () => socket.destroy());

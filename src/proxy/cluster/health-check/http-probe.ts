@@ -39,7 +39,11 @@ export function createHttpProbe(options: HttpProbeOptions): Probe {
 				isOver = true;
 				if (result !== undefined) done(result);
 			};
-			const outgoing = request({ agent, method: check.method, path: check.path, headers: formatHeaders(options) });
+			const headers = formatHeaders(options);
+			// Node would add the first and leave the second out.
+			if (!bodiless.has(check.method)) headers["content-length"] = "0";
+			const outgoing = request({ agent, method: check.method, path: check.path, headers });
+			outgoing.removeHeader("connection");
 			outgoing.on("error", () => end({ kind: "network" }));
 			outgoing.on("response", (answer) => {
 				readBody(answer, (body) =>
@@ -85,6 +89,9 @@ export function formatHeaders({ check, authority }: HttpProbeOptions): Record<st
 	for (const { name, value } of check.headersToAdd) headers[name] = value;
 	return headers;
 }
+
+/** Methods whose requests say nothing of a body when they have none. */
+const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "CONNECT", "TRACE", "DELETE"]);
 
 /** Bytes of a body that are compared. */
 const maxBodyBytes = 1024;
