@@ -23,7 +23,7 @@ export function jsonOperator(read: Read<JsonValue>, maxLength: number | undefine
 	const format: Read<string> = (stream) => {
 		const value = read(stream);
 		if (value === undefined) return undefined;
-		return (typeof value === "string" ? value : JSON.stringify(value)).slice(0, maxLength);
+		return (typeof value === "string" ? value : JSON.stringify(value, sortKeys)).slice(0, maxLength);
 	};
 	return { text: format, json: read };
 }
@@ -36,4 +36,12 @@ export function ok(operator: Operator): CompiledFormat<Operator> {
 /** What is wrong with an operator. */
 export function wrong(problem: string): { readonly ok: false; readonly problem: string } {
 	return { ok: false, problem };
+}
+
+/** Objects of metadata are maps without an order; their keys are printed sorted, as Envoy does. */
+function sortKeys(_key: string, value: unknown): unknown {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+	const keys = Object.keys(value);
+	if (keys.length < 2) return value;
+	return Object.fromEntries(keys.sort().map((key) => [key, (value as Record<string, unknown>)[key]]));
 }

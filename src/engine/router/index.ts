@@ -47,6 +47,6 @@ export {
 	type RouteEntry,
 	type RouteTable,
 } from "./route-entry.ts";
-export { isGrpcRequest } from "./route-match.ts";
+export { isGrpcRequest, matchRoute } from "./route-match.ts";
 export { createRouteTable, withoutPort } from "./route-table.ts";
 export { VirtualHostIndex } from "./virtual-host-index.ts";

@@ -7,6 +7,7 @@ import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/faul
 import type { RBACPerRoute } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import type { FilterConfigs } from "../../engine/router/index.ts";
+import { readCallOutOverride } from "./call-out-filters.ts";
 import { readFault } from "./fault.ts";
 import type { CorsPolicy, HttpFilterOverride } from "./http-filter-config.ts";
 import { readLocalOverride } from "./local-filters.ts";
@@ -51,7 +52,7 @@ function readKnownOverride(message: Message, scope: Scope, isOptional: boolean):
 		case "envoy.extensions.filters.http.cors.v3.CorsPolicy":
 			return { kind: "cors", config: readCors(message as CorsMessage, scope) };
 		default: {
-			const override = readLocalOverride(message, scope);
+			const override = readLocalOverride(message, scope) ?? readCallOutOverride(message, scope);
 			if (override !== undefined) return override;
 			if (!isOptional) scope.report(`${message.$typeName} is no supported filter config of a route`);
 			return undefined;

@@ -3,6 +3,7 @@ import type { FaultConfig } from "../../engine/fault/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
@@ -26,6 +27,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	| { readonly kind: "set-metadata"; readonly config: SetMetadataConfig }
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig }
+	| CallOutFilterConfig
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
 );
@@ -45,7 +47,8 @@ export type HttpFilterOverride =
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	/** Undefined: no sessions on this route. */
-	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig | undefined };
+	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig | undefined }
+	| CallOutOverride;
 
 export interface RouterFilterConfig {
 	readonly dynamicStats: boolean;

@@ -7,6 +7,7 @@ import type { HttpFilter } from "../../api/gen/envoy/extensions/filters/network/
 import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
+import { readCallOutFilter } from "./call-out-filters.ts";
 import { readFault } from "./fault.ts";
 import type { HttpFilterConfig, IstioStatsConfig, RouterFilterConfig } from "./http-filter-config.ts";
 import { readLocalFilter } from "./local-filters.ts";
@@ -73,7 +74,7 @@ function readKnownFilter(name: string, disabled: boolean, config: Message, scope
 			return stats === undefined ? undefined : { name, disabled, kind: "istio-stats", config: stats };
 		}
 		default: {
-			const filter = readLocalFilter(config, scope);
+			const filter = readLocalFilter(config, scope) ?? readCallOutFilter(config, scope);
 			return filter === undefined ? undefined : ({ name, disabled, ...filter } as HttpFilterConfig);
 		}
 	}

@@ -2,6 +2,7 @@
  *  Not the fetching of the messages (config-source) and not what is built from the types (listener, cluster). */
 export type { AccessLogConfig } from "./access-log-config.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
+export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 export type {
 	AssignmentConfig,
 	ClusterConfig,
@@ -42,6 +43,13 @@ export type {
 	RouterFilterConfig,
 } from "./http-filter-config.ts";
 export type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+export type {
+	JwtAuthnConfig,
+	JwtKeySource,
+	JwtProvider,
+	JwtRequirement,
+	JwtRouteConfig,
+} from "./jwt-authn-config.ts";
 export type {
 	AddressConfig,
 	FilterChainConfig,

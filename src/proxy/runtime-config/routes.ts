@@ -156,7 +156,7 @@ function readAction(message: Route, scope: Scope, maxBodyBytes: number): RouteAc
 	}
 }
 
-function readRouteMatch(message: RouteMatchMessage | undefined, scope: Scope): RouteMatch {
+export function readRouteMatch(message: RouteMatchMessage | undefined, scope: Scope): RouteMatch {
 	return {
 		path: readPathMatch(message, scope),
 		runtimeFraction: readRuntimeFraction(message?.runtimeFraction),

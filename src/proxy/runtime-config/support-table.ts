@@ -1,3 +1,4 @@
+import { callOutSupport } from "./support-table-call-out.ts";
 import { clusterSupport } from "./support-table-cluster.ts";
 import { filterSupport } from "./support-table-filter.ts";
 import { listenerSupport } from "./support-table-listener.ts";
@@ -19,6 +20,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
 	...clusterSupport,
 	...filterSupport,
 	...localFilterSupport,
+	...callOutSupport,
 };
 
 /** What happens with a field that is set. */

@@ -126,7 +126,7 @@ export class Http1RequestParser extends MessageParser {
 		}
 		if (coding !== undefined) {
 			if (coding.toLowerCase() !== "chunked" || isConnect) {
-				return length !== undefined && /^identity$/i.test(coding) ? "length-and-chunked" : "invalid-transfer-encoding";
+				return length !== undefined ? "length-and-chunked" : "invalid-transfer-encoding";
 			}
 			if (length !== undefined) {
 				if (!this.#config.allowChunkedLength) return "length-and-chunked";

@@ -1,8 +1,8 @@
-import { assertNever } from "../../../core/index.ts";
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
+import { createCallOutFilter } from "./create-call-out-filter.ts";
 import { createCsrfFilter } from "./csrf/csrf-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
@@ -67,7 +67,7 @@ export function createHttpFilters(
 			case "router":
 				break;
 			default:
-				assertNever(config);
+				filters.push(createCallOutFilter({ name, disabled, index, context, scope }, config));
 		}
 	});
 	return filters;

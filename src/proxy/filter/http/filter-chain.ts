@@ -25,6 +25,11 @@ export class HttpFilterChain {
 		this.#byDefault = sortFilters(filters.filter((filter) => !filter.disabled));
 	}
 
+	/** Ends what filters do by themselves. */
+	close(): void {
+		for (const filter of this.#filters) filter.onClose?.();
+	}
+
 	/** The filters of a stream; undefined: none, the router alone. */
 	select(route: RouteEntry | undefined): ActiveFilters | undefined {
 		if (this.#filters.length === 0) return undefined;

@@ -122,4 +122,6 @@ export interface HttpFilter {
 	onResponseTrailers?(stream: FilterStream, trailers: HeaderList): TrailersVerdict;
 	/** The stream is over; its record is complete. */
 	onEnd?(stream: FilterStream): void;
+	/** The chain is gone: what the filter does by itself ends. */
+	onClose?(): void;
 }

@@ -226,6 +226,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	close(): void {
 		for (const connection of [...this.connections]) connection.abort();
 		this.#releaseRouteStatistics();
+		this.filters.close();
 	}
 }
 

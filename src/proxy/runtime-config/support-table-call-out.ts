@@ -1,0 +1,34 @@
+import type { MessageSupport } from "./support-table.ts";
+
+/** HTTP filters that ask somebody else: keys of token issuers, authorization, rate limit and processing services. */
+export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
+	"envoy.config.core.v3.HttpUri": { works: "uri cluster timeout" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication": {
+		works:
+			"providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix",
+	},
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtProvider": {
+		works:
+			"issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata failed_status_in_metadata clock_skew_seconds jwt_cache_config claim_to_headers clear_route_cache",
+	},
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload": { works: "space_delimited_claims" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig": { works: "jwt_cache_size jwt_max_token_size" },
+	"envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks": {
+		works: "http_uri cache_duration async_fetch retry_policy",
+	},
+	"envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch": { works: "fast_listener failed_refetch_duration" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtHeader": { works: "name value_prefix" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader": { works: "header_name claim_name claim_path" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader.PathSegment": { works: "key" },
+	"envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences": { works: "provider_name audiences" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement": {
+		works: "provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing",
+	},
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList": { works: "requirements" },
+	"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList": { works: "requirements" },
+	"envoy.extensions.filters.http.jwt_authn.v3.RequirementRule": { works: "match requires requirement_name" },
+	"envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule": { works: "name requires" },
+	"envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig": { works: "disabled requirement_name" },
+	"envoy.config.core.v3.BackoffStrategy": { works: "base_interval max_interval" },
+	"envoy.config.core.v3.RetryPolicy": { works: "retry_back_off num_retries" },
+};
