@@ -34,10 +34,9 @@ export class TokenBucket {
 		return Math.floor(this.#count(now));
 	}
 
-	/** Milliseconds until there is a token. */
+	/** Milliseconds that a token takes to come, when there is none. As in Envoy, what is there of it already does not count. */
 	nextTokenMs(now: Millis): number {
-		const total = this.#count(now);
-		return total >= 1 ? 0 : Math.ceil(((1 - total) / this.fillRate) * 1000);
+		return this.#count(now) >= 1 ? 0 : Math.ceil(1000 / this.fillRate);
 	}
 
 	#count(now: Millis): number {

@@ -3,6 +3,7 @@ import type { FaultConfig } from "../../engine/fault/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
@@ -20,6 +21,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors" }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "buffer"; readonly config: BufferConfig }
 	| { readonly kind: "header-mutation"; readonly config: HeaderMutationConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "health-check"; readonly config: HealthCheckFilterConfig }
@@ -42,6 +44,8 @@ export type HttpFilterOverride =
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors"; readonly config: CorsPolicy }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	/** Undefined: no buffering on this route. */
+	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }
 	| { readonly kind: "header-mutation"; readonly mutations: MutationsConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }

@@ -2,6 +2,7 @@
  *  Not the fetching of the messages (config-source) and not what is built from the types (listener, cluster). */
 export type { AccessLogConfig } from "./access-log-config.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
+export type { BufferConfig } from "./buffer.ts";
 export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 export type {
 	AssignmentConfig,

@@ -1,4 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
+import type { Buffer, BufferPerRoute } from "../../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
 import type { CsrfPolicy } from "../../api/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.js";
 import type {
 	HeaderMutation,
@@ -13,6 +14,7 @@ import type {
 	StatefulSession,
 	StatefulSessionPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCsrf } from "./csrf.ts";
 import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
@@ -34,6 +36,8 @@ const extensions = "envoy.extensions.filters.http.";
 export function readLocalFilter(message: Message, scope: Scope): NamelessFilter | undefined {
 	if (!message.$typeName.startsWith(extensions)) return undefined;
 	switch (message.$typeName.slice(extensions.length)) {
+		case "buffer.v3.Buffer":
+			return { kind: "buffer", config: readBuffer(message as Buffer) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":
@@ -59,6 +63,8 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 export function readLocalOverride(message: Message, scope: Scope): HttpFilterOverride | undefined {
 	if (!message.$typeName.startsWith(extensions)) return undefined;
 	switch (message.$typeName.slice(extensions.length)) {
+		case "buffer.v3.BufferPerRoute":
+			return { kind: "buffer", config: readBufferPerRoute(message as BufferPerRoute) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutationPerRoute": {

@@ -24,6 +24,8 @@ export interface LocalRateLimitConfig {
 	readonly stage: number;
 	readonly perConnection: boolean;
 	readonly sendsRateLimitHeaders: boolean;
+	/** Whether refusals say when to come again. */
+	readonly sendsRetryAfter: boolean;
 	/** What becomes of the virtual host's policies beside the route's own. */
 	readonly virtualHostPolicies: "override" | "include" | "ignore";
 	readonly limitedAsResourceExhausted: boolean;
@@ -64,6 +66,7 @@ export function readLocalRateLimit(message: LocalRateLimit, scope: Scope, onRout
 		stage: message.stage,
 		perConnection: message.localRateLimitPerDownstreamConnection,
 		sendsRateLimitHeaders: message.enableXRatelimitHeaders === XRateLimitHeadersRFCVersion.DRAFT_VERSION_03,
+		sendsRetryAfter: message.enableRetryAfterHeader,
 		virtualHostPolicies: virtualHostOptions[message.vhRateLimits] ?? "override",
 		limitedAsResourceExhausted: message.rateLimitedAsResourceExhausted,
 		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: false }),

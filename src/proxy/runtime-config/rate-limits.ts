@@ -21,7 +21,7 @@ export function readRateLimits(
 	return messages.map((message, index) => {
 		const at = scope.at("rate_limits", index);
 		if (inFilter !== undefined) checkInFilter(message, at, inFilter.allowsLimit);
-		return readRateLimit(message, at);
+		return readRateLimit(message, at, inFilter !== undefined);
 	});
 }
 
@@ -36,14 +36,15 @@ const headerOptions: Readonly<Record<number, RateLimitPolicy["headers"]>> = {
 	[RateLimit_XRateLimitOption.DRAFT_VERSION_03]: "on",
 };
 
-function readRateLimit(message: RateLimitMessage, scope: Scope): RateLimitPolicy {
+/** On routes values are texts as they stand, and every request counts one, as in Envoy. */
+function readRateLimit(message: RateLimitMessage, scope: Scope, inFilter: boolean): RateLimitPolicy {
 	const override = message.limit?.overrideSpecifier;
 	return {
 		stage: message.stage ?? 0,
 		disableKey: message.disableKey,
-		actions: message.actions.flatMap((action, index) => readAction(action, scope.at("actions", index)) ?? []),
+		actions: message.actions.flatMap((action, index) => readAction(action, scope.at("actions", index), inFilter) ?? []),
 		limit: override?.case === "dynamicMetadata" ? readMetadataPath(override.value.metadataKey) : undefined,
-		hits: readHits(message, scope.at("hits_addend")),
+		hits: inFilter ? readHits(message, scope.at("hits_addend")) : undefined,
 		onStreamDone: message.applyOnStreamDone,
 		headers: headerOptions[message.xRatelimitOption] ?? "unspecified",
 	};
@@ -64,7 +65,7 @@ export function readMetadataPath(message: MetadataKey | undefined): MetadataPath
 	};
 }
 
-function readAction(message: RateLimit_Action, scope: Scope): RateLimitAction | undefined {
+function readAction(message: RateLimit_Action, scope: Scope, inFilter: boolean): RateLimitAction | undefined {
 	const action = message.actionSpecifier;
 	switch (action.case) {
 		case "sourceCluster":
@@ -86,18 +87,18 @@ function readAction(message: RateLimit_Action, scope: Scope): RateLimitAction | 
 			return { kind: "query", key, name: toWireText(queryParameterName), skipIfAbsent };
 		}
 		case "genericKey":
-			return { kind: "generic", ...readValue(action.value, "generic_key", scope.at("generic_key")) };
+			return { kind: "generic", ...readValue(action.value, "generic_key", scope.at("generic_key"), inFilter) };
 		case "headerValueMatch": {
 			const at = scope.at("header_value_match");
 			const headers = readHeaderMatchers(action.value.headers, at, "headers");
 			const expectMatch = action.value.expectMatch ?? true;
-			return { kind: "header-match", ...readValue(action.value, "header_match", at), expectMatch, headers };
+			return { kind: "header-match", ...readValue(action.value, "header_match", at, inFilter), expectMatch, headers };
 		}
 		case "queryParameterValueMatch": {
 			const at = scope.at("query_parameter_value_match");
 			const parameters = readQueryMatchers(action.value.queryParameters, at, "query_parameters");
 			const expectMatch = action.value.expectMatch ?? true;
-			return { kind: "query-match", ...readValue(action.value, "query_match", at), expectMatch, parameters };
+			return { kind: "query-match", ...readValue(action.value, "query_match", at, inFilter), expectMatch, parameters };
 		}
 		case "metadata": {
 			const { descriptorKey: key, metadataKey, defaultValue, source, skipIfAbsent } = action.value;
@@ -114,10 +115,12 @@ function readValue(
 	message: { readonly descriptorKey: string; readonly descriptorValue: string; readonly defaultValue: string },
 	defaultKey: string,
 	scope: Scope,
+	isFormat: boolean,
 ) {
+	const text = message.descriptorValue;
 	return {
 		key: message.descriptorKey === "" ? defaultKey : message.descriptorKey,
-		value: readFormat(message.descriptorValue, scope.at("descriptor_value"), ""),
+		value: isFormat ? readFormat(text, scope.at("descriptor_value"), "") : { literal: text, format: () => text },
 		defaultValue: message.defaultValue,
 	};
 }

@@ -4,6 +4,8 @@ const filters = "envoy.extensions.filters.http.";
 
 /** HTTP filters that decide by themselves. */
 export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
+	[`${filters}buffer.v3.Buffer`]: { works: "max_request_bytes" },
+	[`${filters}buffer.v3.BufferPerRoute`]: { works: "disabled buffer" },
 	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
 	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
 	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },

@@ -55,6 +55,7 @@ export function createLocalRateLimitStats(scope: StatsScope) {
 		enforced: scope.counter("enforced"),
 		ok: scope.counter("ok"),
 		rate_limited: scope.counter("rate_limited"),
+		shadow_mode: scope.counter("shadow_mode"),
 	};
 }
 

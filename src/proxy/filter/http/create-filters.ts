@@ -1,6 +1,7 @@
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
+import { createBufferFilter } from "./buffer/buffer-filter.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
 import { createCallOutFilter } from "./create-call-out-filter.ts";
 import { createCsrfFilter } from "./csrf/csrf-filter.ts";
@@ -39,6 +40,9 @@ export function createHttpFilters(
 				break;
 			case "fault":
 				filters.push(createFaultFilter(name, disabled, index, config.config, context, scope));
+				break;
+			case "buffer":
+				filters.push(createBufferFilter({ name, disabled, index, context, scope }, config.config));
 				break;
 			case "csrf":
 				filters.push(createCsrfFilter({ name, disabled, index, context, scope }, config.config));

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../../../core/index.ts";
+import type { HeaderList, Millis } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import {
 	createDescriptors,
@@ -7,6 +7,7 @@ import {
 	type RateLimiter,
 	type RateLimitPolicy,
 	type RateLimitVerdict,
+	type TokenBucket,
 } from "../../../../engine/rate-limit/index.ts";
 import { createHeaderOperations, type HeaderOperations } from "../../../../engine/router/index.ts";
 import { isInFraction, type RuntimeFraction } from "../../../../engine/runtime/index.ts";
@@ -75,12 +76,19 @@ export function createLocalRateLimitFilter(parts: FilterParts, config: LocalRate
 				return "continue";
 			}
 			stats.rate_limited.value++;
-			if (verdict.isShadow || !draws(used.enforced)) {
+			if (verdict.isShadow) {
+				stats.shadow_mode.value++;
+				return "continue";
+			}
+			if (!draws(used.enforced)) {
 				limit.requestHeaders.apply(stream.request.headers, stream.record);
 				return "continue";
 			}
 			stats.enforced.value++;
 			const headers: HeaderList = [];
+			if (used.sendsRetryAfter && verdict.bucket !== undefined) {
+				headers.push("retry-after", resetSeconds(verdict.bucket, stream.now()));
+			}
 			limit.responseHeaders.apply(headers, stream.record);
 			stream.sendLocalReply({
 				status: used.status,
@@ -101,9 +109,13 @@ export function createLocalRateLimitFilter(parts: FilterParts, config: LocalRate
 			const now = stream.now();
 			head.add("x-ratelimit-limit", String(bucket.maxTokens));
 			head.add("x-ratelimit-remaining", String(bucket.remaining(now)));
-			head.add("x-ratelimit-reset", String(Math.floor(bucket.nextTokenMs(now) / 1000)));
+			head.add("x-ratelimit-reset", resetSeconds(bucket, now));
 		},
 	};
+}
+
+function resetSeconds(bucket: TokenBucket, now: Millis): string {
+	return String(Math.floor(bucket.nextTokenMs(now) / 1000));
 }
 
 function createLimit(config: LocalRateLimitConfig, { context }: FilterParts): Limit {

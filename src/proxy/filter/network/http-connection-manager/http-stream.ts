@@ -40,6 +40,8 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	#requestPath: RequestPath | undefined;
 	#responsePath: ResponsePath | undefined;
 	#isAnsweredLocally = false;
+	/** Of the request's body, at the filters that hold it. */
+	#size: "fits" | "reading" | "too-large" = "fits";
 	#isHeadWritten = false;
 	#isHead = false;
 	#isConnect = false;
@@ -145,7 +147,11 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		if (last) this.#completeRequest();
 		this.#deadlines.touch(this.now());
 		if (this.#requestPath === undefined) this.#router?.onRequestBody(view, last);
-		else if (!this.isRequestCut) this.#requestPath.push(view, last, true);
+		else if (!this.isRequestCut) {
+			this.#size = "reading";
+			this.#requestPath.push(view, last, true);
+			if (this.#size === "reading") this.#size = "fits";
+		}
 	}
 
 	onTrailers(trailers: HeaderList): void {
@@ -158,6 +164,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	/** All bytes of one read were handed on. */
 	onDownstreamTurnEnd(): void {
+		if (this.#size === "too-large" && !this.isOver) this.#refuseLargeRequest();
 		this.#router?.onRequestTurnEnd();
 		this.downstream.armDeadline();
 	}
@@ -226,7 +233,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	}
 
 	get isRequestCut(): boolean {
-		return this.isOver || this.#isAnsweredLocally;
+		return this.isOver || this.#isAnsweredLocally || this.#size === "too-large";
 	}
 
 	continueRequest(index: number): void {
@@ -237,7 +244,16 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		if (!this.isOver) this.#responsePath?.continue(index);
 	}
 
+	/** While bytes come in, the answer waits for the last one of the turn: all that was read counts as received. */
 	failLargeRequest(): void {
+		if (this.#size === "reading") this.#size = "too-large";
+		else this.#refuseLargeRequest();
+	}
+
+	#refuseLargeRequest(): void {
+		this.#size = "fits";
+		// Whatever came of it in the same read: the answer goes out before the request was taken.
+		this.isRequestComplete = false;
 		this.manager.stats.downstream_rq_too_large.value++;
 		this.sendLocalReply(largeRequestReply);
 	}
