@@ -15,7 +15,7 @@ const bodyBytes = 1024 ** 3;
 const mayGrowBytes = 64 * 1024 ** 2;
 /** The reader takes so much, then rests: some hundred megabytes a second, where the sender can do thousands. */
 const biteBytes = 8 * 1024 ** 2;
-const restMs = 10;
+const restMs = 5;
 
 const block = Buffer.alloc(256 * 1024, "x");
 
@@ -115,7 +115,10 @@ function createBootstrap(backendPort: number, certificate: TestCertificate): obj
 			],
 		},
 	});
-	const chain = { filters: [managerFilter()] };
+	// The whole body takes longer than a route's usual limit.
+	const routes = [{ match: { prefix: "/" }, route: { cluster: "c1", timeout: "0s" } }];
+	const route_config = { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes }] };
+	const chain = { filters: [managerFilter({ route_config })] };
 	return {
 		static_resources: {
 			listeners: [

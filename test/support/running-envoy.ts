@@ -53,7 +53,10 @@ export async function startEnvoy(t: TestContext, bootstrap: Readonly<Record<stri
 	const adminPort = await eventually(
 		() => {
 			if (ended || !existsSync(addressFile)) throw new Error(`envoy is not up: ${output}`);
-			return Number(readFileSync(addressFile, "utf8").split(":").at(-1));
+			const port = Number(readFileSync(addressFile, "utf8").split(":").at(-1));
+			// The file is there a moment before its text.
+			if (port === 0) throw new Error("the admin address is not written yet");
+			return port;
 		},
 		{ deadlineMs: 30_000, giveUp: () => ended },
 	);
