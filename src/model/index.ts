@@ -8,13 +8,14 @@ export type {
 	Subset,
 	TrafficPolicy,
 } from "./destination-rule.ts";
-export type {
-	InstanceHealth,
-	InstancePort,
-	Pattern,
-	PortProtocol,
-	UpstreamListener,
-	WorkloadInstance,
+export {
+	type InstanceHealth,
+	type InstancePort,
+	isHttpProtocol,
+	type Pattern,
+	type PortProtocol,
+	type UpstreamListener,
+	type WorkloadInstance,
 } from "./instance.ts";
 export type { Mesh, MeshSettings } from "./mesh.ts";
 export { formatObjectName, type Labels, matchesLabels, type ObjectName } from "./names.ts";

@@ -6,6 +6,11 @@ export type Pattern = "sidecar" | "none";
 /** What a port speaks, from `appProtocol` or the prefix of the port's name (`http-`, `grpc-`, `tcp-`). */
 export type PortProtocol = "http" | "http2" | "grpc" | "tcp";
 
+/** Whether requests can be told apart on a port: for routes, policies and statistics of layer 7. */
+export function isHttpProtocol(protocol: PortProtocol): boolean {
+	return protocol !== "tcp";
+}
+
 /** How fit an instance is for traffic; only `ready` instances are healthy endpoints. */
 export type InstanceHealth = "starting" | "ready" | "unready" | "draining";
 

@@ -8,6 +8,7 @@ import {
 	type HostPolicy,
 	hostOf,
 	httpProxyName,
+	isMutualTlsOnly,
 	type MeshIndex,
 	type MeshProblem,
 	mergeTrafficPolicy,
@@ -84,7 +85,8 @@ function buildCluster(
 	// Without rules, every namespace has the same cluster.
 	const scope = policy.rules.length === 0 ? "" : namespace;
 	const accounts = index.serviceAccountsOf(service).join(",");
-	const inputs = [index.mesh.settings, service, port, accounts, ...policy.rules];
+	const isSecure = isMutualTlsOnly(index, service, port);
+	const inputs = [index.mesh.settings, service, port, accounts, isSecure, ...policy.rules];
 	const build = (): XdsResource => {
 		const merged = mergeTrafficPolicy(policy.trafficPolicy, subset?.trafficPolicy);
 		return packResource(ClusterSchema, name, translateOutboundCluster(index, service, port, merged, subset?.name));

@@ -13,6 +13,7 @@ import {
 	type AuthorizationPolicy,
 	type AuthorizationSource,
 	type InstancePort,
+	isHttpProtocol,
 	matchesLabels,
 	type ValueMatch,
 	type Workload,
@@ -71,7 +72,7 @@ export function translateAuthorization(
 ): PortAuthorization {
 	const policies = findAuthorizationPolicies(index, instance);
 	const context = {
-		isHttp: port.protocol === "http",
+		isHttp: isHttpProtocol(port.protocol),
 		trustDomain: index.mesh.settings.trustDomain,
 		port,
 		workload: index.workload({ namespace: instance.namespace, name: instance.workload }),

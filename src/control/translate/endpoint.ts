@@ -53,6 +53,15 @@ export function resolveEndpoints(
 	});
 }
 
+/** Whether every endpoint that a service port has or may get takes mutual TLS: then nothing else need be offered to clients. */
+export function isMutualTlsOnly(index: MeshIndex, service: Service, port: ServicePort): boolean {
+	return (
+		index.workloadsOf(service).every(({ pattern }) => pattern === "sidecar") &&
+		index.instancesOf(service).every(({ pattern }) => pattern === "sidecar") &&
+		resolveEndpoints(index, service, port).every(({ isMutualTls }) => isMutualTls)
+	);
+}
+
 /** An empty assignment is still one: a client waits for it. */
 export function translateAssignment(
 	index: MeshIndex,

@@ -8,7 +8,7 @@ import {
 	HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { RBACSchema as NetworkRbacSchema } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
-import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
+import { type InstancePort, isHttpProtocol, type WorkloadInstance } from "../../model/index.ts";
 import { type PortAuthorization, translateAuthorization } from "./authorization.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
 import { forbiddenAccessLog, inboundLocalReplies, unprocessedHeader } from "./local-reply.ts";
@@ -26,13 +26,12 @@ export function translateInboundListener(
 	kind: ProxyKind,
 ): Listener {
 	const authorization = translateAuthorization(index, instance, port);
-	const filters =
-		port.protocol === "http"
-			? httpFilters(index, port, authorization, kind)
-			: connectionFilters(port, authorization, kind);
+	const filters = isHttpProtocol(port.protocol)
+		? httpFilters(index, port, authorization, kind)
+		: connectionFilters(port, authorization, kind);
 	const mode = resolveMutualTlsMode(index, instance, port);
 	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
-	const transportSocket = downstreamTls(peers, port.protocol === "http" ? ["http/1.1"] : []);
+	const transportSocket = downstreamTls(peers, isHttpProtocol(port.protocol) ? ["h2", "http/1.1"] : []);
 	const secure = { name: "mutual_tls", filters, transportSocket };
 	const plain = { name: "plain_text", filters };
 	return create(ListenerSchema, {

@@ -3,7 +3,7 @@
 export { findAuthorizationPolicies } from "./authorization.ts";
 export { translateOutboundCluster } from "./cluster.ts";
 export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
-export { type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
+export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export type { ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateInboundListener } from "./inbound-listener.ts";

@@ -5,10 +5,10 @@ import {
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { MetadataSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import { HttpProtocolOptionsSchema } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { InstancePort, WorkloadInstance } from "../../model/index.ts";
+import { type InstancePort, isHttpProtocol, type PortProtocol, type WorkloadInstance } from "../../model/index.ts";
+import { type HttpVersion, httpOptions } from "./http-options.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { duration, packAny, socketAddress } from "./messages.ts";
+import { duration, socketAddress } from "./messages.ts";
 import { connectClusterName, inboundClusterName, serviceMetadata } from "./names.ts";
 import { findTargetPort } from "./port.ts";
 import { unlimitedCircuitBreakers } from "./traffic-policy.ts";
@@ -19,7 +19,7 @@ const appIdleTimeoutMs = 4_000;
 
 /** The application behind its own sidecar. */
 export function translateInboundCluster(index: MeshIndex, instance: WorkloadInstance, port: InstancePort): Cluster {
-	const cluster = staticCluster(inboundClusterName(port.appPort), port.appPort, port.protocol === "http");
+	const cluster = staticCluster(inboundClusterName(port.appPort), port.appPort, applicationProtocol(port.protocol));
 	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
 	const services = index
 		.servicesOf(instance)
@@ -31,10 +31,16 @@ export function translateInboundCluster(index: MeshIndex, instance: WorkloadInst
 /** Where CONNECT tunnels to HTTP services end: the forward proxy itself, which routes what comes out of the tunnel like any
  *  request. One cluster a proxy, however many services there are. */
 export function translateConnectCluster(httpProxyPort: number): Cluster {
-	return staticCluster(connectClusterName, httpProxyPort, false);
+	return staticCluster(connectClusterName, httpProxyPort, undefined);
 }
 
-function staticCluster(name: string, port: number, isHttp: boolean): Cluster {
+/** What the application is spoken to in; undefined for bytes. */
+function applicationProtocol(protocol: PortProtocol): HttpVersion | undefined {
+	if (!isHttpProtocol(protocol)) return undefined;
+	return protocol === "http" ? "http1" : "http2";
+}
+
+function staticCluster(name: string, port: number, version: HttpVersion | undefined): Cluster {
 	return create(ClusterSchema, {
 		name,
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
@@ -46,16 +52,7 @@ function staticCluster(name: string, port: number, isHttp: boolean): Cluster {
 			],
 		},
 		circuitBreakers: unlimitedCircuitBreakers(),
-		...(isHttp && {
-			typedExtensionProtocolOptions: {
-				"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packAny(HttpProtocolOptionsSchema, {
-					commonHttpProtocolOptions: { idleTimeout: duration(appIdleTimeoutMs) },
-					upstreamProtocolOptions: {
-						case: "explicitHttpConfig",
-						value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
-					},
-				}),
-			},
-		}),
+		...(version !== undefined &&
+			httpOptions(version, version === "http1" ? { idleTimeout: duration(appIdleTimeoutMs) } : undefined)),
 	});
 }

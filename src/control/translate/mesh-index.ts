@@ -25,6 +25,8 @@ export interface MeshIndex {
 	instance(name: ObjectName): WorkloadInstance | undefined;
 	/** Instances that the service selects, whatever their health. */
 	instancesOf(service: Service): readonly WorkloadInstance[];
+	/** Workloads that the service selects, running or not. */
+	workloadsOf(service: Service): readonly Workload[];
 	/** Services that select the instance, by host. */
 	servicesOf(instance: WorkloadInstance): readonly Service[];
 	/** Routes with this service as a parent, older first. */
@@ -90,6 +92,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		destinationRulesIn: (namespace) => destinationRules.get(namespace) ?? [],
 		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],
 		authorizationPoliciesIn: (namespace) => authorizationPolicies.get(namespace) ?? [],
+		workloadsOf: (service) => select(workloadsByLabel, service),
 		serviceAccountsOf(service) {
 			const declared = select(workloadsByLabel, service).map((workload) => workload.serviceAccount);
 			const running = instancesOf(service).map((instance) => instance.serviceAccount);

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { UpstreamListener } from "../../model/index.ts";
+import { isHttpProtocol, type UpstreamListener } from "../../model/index.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
 import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
@@ -30,10 +30,9 @@ export function translateUpstreamListener(
 	const host = hostOf(upstream.service, index.mesh.settings);
 	const name = serviceRouteName(host, port.port);
 	const cluster = outboundClusterName(host, port.port);
-	const filters =
-		port.protocol === "http"
-			? [outboundHttp(index, kind, `outbound_${name}`, name, [])]
-			: tcpFilters(kind, "source", cluster, cluster);
+	const filters = isHttpProtocol(port.protocol)
+		? [outboundHttp(index, kind, `outbound_${name}`, name, [])]
+		: tcpFilters(kind, "source", cluster, cluster);
 	return outboundListener(`upstream_${host}_${port.port}`, upstream.listenPort, [{ filters }]);
 }
 

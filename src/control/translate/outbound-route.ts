@@ -6,7 +6,7 @@ import {
 	VirtualHostSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
-import type { HttpRoute, Service, ServicePort } from "../../model/index.ts";
+import { type HttpRoute, isHttpProtocol, type Service, type ServicePort } from "../../model/index.ts";
 import { translateRoutes } from "./http-route.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
@@ -89,7 +89,7 @@ type ActionInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $type
 
 /** What a client tunnels (CONNECT) to an HTTP service is routed like any request; to another service its bytes go as they are. */
 function connectAction(host: string, { port, protocol }: ServicePort) {
-	const cluster = protocol === "http" ? connectClusterName : outboundClusterName(host, port);
+	const cluster = isHttpProtocol(protocol) ? connectClusterName : outboundClusterName(host, port);
 	return {
 		clusterSpecifier: { case: "cluster" as const, value: cluster },
 		upgradeConfigs: [{ upgradeType: "CONNECT", connectConfig: {} }],

@@ -2,10 +2,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CircuitBreakersSchema } from "../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import { Cluster_LbPolicy, type ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "../../api/gen/envoy/config/cluster/v3/outlier_detection_pb.js";
-import { HttpProtocolOptionsSchema } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { assertNever } from "../../core/index.ts";
 import type { ConnectionPoolSettings, LoadBalancerPolicy, OutlierDetection, TrafficPolicy } from "../../model/index.ts";
-import { duration, packAny } from "./messages.ts";
+import { type HttpVersion, httpOptions } from "./http-options.ts";
+import { duration } from "./messages.ts";
 
 export type ClusterInit = Extract<MessageInitShape<typeof ClusterSchema>, { readonly $typeName?: undefined }>;
 
@@ -13,9 +13,10 @@ const maxUint32 = 4294967295;
 const defaultConnectTimeoutMs = 5_000;
 
 /** The cluster fields of a traffic policy; what it leaves out has Istio's defaults. */
-export function translateTrafficPolicy(policy: TrafficPolicy): Partial<ClusterInit> {
+export function translateTrafficPolicy(policy: TrafficPolicy, version: HttpVersion): Partial<ClusterInit> {
 	const { connectionPool, outlierDetection } = policy;
-	const requestsPerConnection = connectionPool?.maxRequestsPerConnection ?? 0;
+	const maxRequestsPerConnection = connectionPool?.maxRequestsPerConnection ?? 0;
+	const common = maxRequestsPerConnection > 0 ? { maxRequestsPerConnection } : undefined;
 	return {
 		lbPolicy: translateLoadBalancer(policy.loadBalancer ?? "LEAST_REQUEST"),
 		connectTimeout: duration(connectionPool?.connectTimeoutMs ?? defaultConnectTimeoutMs),
@@ -23,17 +24,7 @@ export function translateTrafficPolicy(policy: TrafficPolicy): Partial<ClusterIn
 		// Endpoints that are not ready never get traffic, however many they are: panic routing is off, as Istio has it.
 		commonLbConfig: { healthyPanicThreshold: { value: outlierDetection?.minHealthPercent ?? 0 } },
 		...(outlierDetection !== undefined && { outlierDetection: translateOutlierDetection(outlierDetection) }),
-		...(requestsPerConnection > 0 && {
-			typedExtensionProtocolOptions: {
-				"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packAny(HttpProtocolOptionsSchema, {
-					commonHttpProtocolOptions: { maxRequestsPerConnection: requestsPerConnection },
-					upstreamProtocolOptions: {
-						case: "explicitHttpConfig",
-						value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
-					},
-				}),
-			},
-		}),
+		...((version !== "http1" || common !== undefined) && httpOptions(version, common)),
 	};
 }
 
