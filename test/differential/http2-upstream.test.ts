@@ -78,7 +78,7 @@ async function start(side: Side) {
 			],
 		},
 	};
-	const options = side.kind === "envoy" ? { args: ["--file-flush-interval-msec", "50"] } : {};
+	const options = { args: ["--file-flush-interval-msec", "50"] };
 	const proxy = await side.proxy(bootstrap, options);
 	return { proxy, backend, port: await proxy.port("l") };
 }
