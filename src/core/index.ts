@@ -10,3 +10,4 @@ export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, lo
 export { findNearest, suggestNearest } from "./nearest.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
 export { type TurnEndHolder, TurnQueue } from "./turn-queue.ts";
+export { SharedCount, SharedCounts } from "./shared-counts.ts";

@@ -1,3 +1,4 @@
+import type { SharedCount } from "../../core/index.ts";
 import type { CircuitBreakerThresholds } from "./config.ts";
 
 /** A number that the hot path changes. */
@@ -32,21 +33,28 @@ export class CircuitBreaker {
 	readonly #pools: Limit;
 	readonly #thresholds: CircuitBreakerThresholds;
 
-	/** `remaining` is given when the thresholds ask for it (`track_remaining`). */
-	constructor(thresholds: CircuitBreakerThresholds, open: CircuitBreakerGauges, remaining?: RemainingGauges) {
+	/** `remaining` is given when the thresholds ask for it (`track_remaining`), `shared` where several threads count together; pools
+	 *  are of one thread each. */
+	constructor(
+		thresholds: CircuitBreakerThresholds,
+		open: CircuitBreakerGauges,
+		remaining?: RemainingGauges,
+		shared?: (name: string) => SharedCount,
+	) {
 		this.#thresholds = thresholds;
 		const pools = thresholds.maxConnectionPools < 0 ? Number.POSITIVE_INFINITY : thresholds.maxConnectionPools;
-		this.#connections = new Limit(thresholds.maxConnections, open.cx_open, remaining?.remaining_cx);
-		this.#pending = new Limit(thresholds.maxPendingRequests, open.rq_pending_open, remaining?.remaining_pending);
-		this.#requests = new Limit(thresholds.maxRequests, open.rq_open, remaining?.remaining_rq);
+		this.#connections = new Limit(thresholds.maxConnections, open.cx_open, remaining?.remaining_cx, shared?.("connections"));
+		this.#pending = new Limit(thresholds.maxPendingRequests, open.rq_pending_open, remaining?.remaining_pending, shared?.("pending"));
+		this.#requests = new Limit(thresholds.maxRequests, open.rq_open, remaining?.remaining_rq, shared?.("requests"));
 		this.#pools = new Limit(
 			pools,
 			open.cx_pool_open,
 			pools === Number.POSITIVE_INFINITY ? undefined : remaining?.remaining_cx_pools,
+			undefined,
 		);
 		// What a budget leaves depends on other counts, so Envoy does not show it.
 		const shown = thresholds.retryBudget === undefined ? remaining?.remaining_retries : undefined;
-		this.#retries = new Limit(thresholds.maxRetries, open.rq_retry_open, shown);
+		this.#retries = new Limit(thresholds.maxRetries, open.rq_retry_open, shown, shared?.("retries"));
 	}
 
 	tryAcquireConnection(): boolean {
@@ -97,26 +105,35 @@ export class CircuitBreaker {
 
 class Limit {
 	maximum: number;
-	inUse = 0;
+	/** Of this thread alone, or what all threads have. */
+	readonly #shared: SharedCount | undefined;
+	#own = 0;
 	readonly #open: Gauge;
 	readonly #remaining: Gauge | undefined;
 
-	constructor(maximum: number, open: Gauge, remaining: Gauge | undefined) {
+	constructor(maximum: number, open: Gauge, remaining: Gauge | undefined, shared: SharedCount | undefined) {
 		this.maximum = maximum;
+		this.#shared = shared;
 		this.#open = open;
 		this.#remaining = remaining;
 		this.#showRemaining();
 	}
 
+	get inUse(): number {
+		return this.#shared === undefined ? this.#own : this.#shared.value;
+	}
+
 	tryAcquire(): boolean {
-		if (this.inUse >= this.maximum) return false;
-		this.inUse++;
+		const isAllowed = this.#shared === undefined ? this.#own < this.maximum : this.#shared.tryAdd(this.maximum);
+		if (!isAllowed) return false;
+		this.#own++;
 		this.#show();
 		return true;
 	}
 
 	release(): void {
-		this.inUse--;
+		this.#own--;
+		this.#shared?.add(-1);
 		this.#show();
 	}
 

@@ -1,8 +1,8 @@
-import type { Clock, Log, Random } from "../../core/index.ts";
+import type { Clock, Log, Random, SharedCounts } from "../../core/index.ts";
 import { CircuitBreaker } from "../../engine/circuit-breaker/index.ts";
 import type { Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
-import type { ClusterConfig, LocalityName } from "../runtime-config/index.ts";
+import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityName } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { type ClusterStats, createClusterStats, createRemainingStats } from "../stats/index.ts";
 import type { Cluster, ClusterResources, Host, LocalFailure } from "./cluster.ts";
@@ -22,8 +22,28 @@ export interface ClusterDeps {
 	readonly resolver?: DnsResolver;
 	/** Empty by default. */
 	readonly runtime?: Runtime;
+	/** Numbers that threads count together; each for itself without. */
+	readonly shared?: SharedCounts;
+	/** Set in a worker: hosts, their health and their ejection are decided elsewhere, which is told how requests went. */
+	readonly leader?: ClusterLeader;
+	/** Set where workers follow: what is decided is told. */
+	readonly followers?: ClusterFollowers;
 	/** The proxies' own cluster and this proxy's locality in it, for zone-aware balancing. */
 	readonly localCluster?: { readonly name: string; readonly locality: LocalityName };
+}
+
+/** Who decides about hosts, as a worker sees it. */
+export interface ClusterLeader {
+	/** The status that a host answered with, or how it failed. */
+	report(cluster: string, host: string, result: number | LocalFailure): void;
+}
+
+/** Who follows what is decided about hosts. */
+export interface ClusterFollowers {
+	assigned(cluster: Cluster, assignment: AssignmentConfig): void;
+	readdressed(cluster: Cluster, endpoint: EndpointConfig): void;
+	/** Hosts or their health may have changed. */
+	changed(cluster: Cluster): void;
 }
 
 /** What clusters of every kind have: statistics, limits, listeners, outlier detection. */
@@ -39,6 +59,8 @@ export class ClusterCore {
 	healthVersion = 0;
 	protected readonly outlierMonitor: OutlierMonitor | undefined;
 	protected isClosed = false;
+	/** Whether somebody else's outlier detection is to be told of results. */
+	readonly #tells: boolean;
 	readonly #resources: { readonly default: ClusterResources; readonly high: ClusterResources };
 	readonly #hostListeners = new Set<(added: readonly Host[], removed: readonly Host[]) => void>();
 	readonly #closeListeners = new Set<(host: Host) => void>();
@@ -58,10 +80,14 @@ export class ClusterCore {
 			const remaining = thresholds.trackRemaining
 				? createRemainingStats(stats.scope.scope(`circuit_breakers.${priority}`))
 				: undefined;
-			return new CircuitBreaker(thresholds, stats.circuitBreakers[priority], remaining);
+			const { shared } = deps;
+			const claim =
+				shared === undefined ? undefined : (limit: string) => shared.claim(`${config.name}/${priority}/${limit}`);
+			return new CircuitBreaker(thresholds, stats.circuitBreakers[priority], remaining, claim);
 		};
+		this.#tells = deps.leader !== undefined && config.outlierDetection !== undefined;
 		this.#resources = { default: breaker("default"), high: breaker("high") };
-		if (config.outlierDetection !== undefined) {
+		if (config.outlierDetection !== undefined && deps.leader === undefined) {
 			this.outlierMonitor = new OutlierMonitor({
 				clusterName: config.name,
 				config: config.outlierDetection,
@@ -103,11 +129,13 @@ export class ClusterCore {
 	}
 
 	reportResponse(host: Host, status: number): void {
-		this.outlierMonitor?.reportResponse(host, status);
+		if (this.outlierMonitor !== undefined) this.outlierMonitor.reportResponse(host, status);
+		else if (this.#tells) this.deps.leader?.report(this.name, host.address, status);
 	}
 
 	reportFailure(host: Host, failure: LocalFailure): void {
-		this.outlierMonitor?.reportFailure(host, failure);
+		if (this.outlierMonitor !== undefined) this.outlierMonitor.reportFailure(host, failure);
+		else if (this.#tells) this.deps.leader?.report(this.name, host.address, failure);
 	}
 
 	/** Without active checks this means nothing. */
@@ -146,6 +174,7 @@ export class ClusterCore {
 	/** Sets the gauges that count hosts, after a change. */
 	protected showMembership(hosts: Iterable<Host>): void {
 		this.healthVersion++;
+		this.deps.followers?.changed(this as unknown as Cluster);
 		let total = 0;
 		let healthy = 0;
 		let degraded = 0;

@@ -1,14 +1,19 @@
 import type { AssignmentTarget, ClusterTarget, PreparedCluster } from "../config-source/index.ts";
-import type { AssignmentConfig, ClusterConfig } from "../runtime-config/index.ts";
+import type { AssignmentConfig, ClusterConfig, EndpointConfig } from "../runtime-config/index.ts";
 import { createClusterManagerStats } from "../stats/index.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterDeps } from "./cluster-core.ts";
 import { createCluster } from "./create-cluster.ts";
+import { EndpointCluster } from "./endpoint-cluster.ts";
 
 /** The clusters in service by name. Replaced and removed ones are closed after their listeners were told; whoever has requests
  *  on their hosts finishes these. */
 export interface ClusterManager extends ClusterTarget, AssignmentTarget {
 	get(name: string): Cluster | undefined;
+	/** In a worker: what the leader decided about a cluster's hosts. */
+	follow(name: string, flags: readonly (readonly [address: string, flags: number])[], gone: readonly string[]): void;
+	/** In a worker: another address of the only host. */
+	readdress(name: string, endpoint: EndpointConfig): void;
 	/** In the order of their names. */
 	clusters(): readonly Cluster[];
 	/** Calls back for each cluster that begins to serve. */
@@ -74,6 +79,14 @@ export function createClusterManager(deps: ClusterDeps): ClusterManager {
 
 	return {
 		get: (name) => active.get(name),
+		follow(name, flags, gone) {
+			const cluster = active.get(name);
+			if (cluster instanceof EndpointCluster) cluster.follow(flags, gone);
+		},
+		readdress(name, endpoint) {
+			const cluster = active.get(name);
+			if (cluster instanceof EndpointCluster) cluster.readdress(endpoint);
+		},
 		clusters: () => [...active.values()].sort((left, right) => (left.name < right.name ? -1 : 1)),
 		prepareCluster,
 		removeClusters(names) {

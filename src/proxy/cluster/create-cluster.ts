@@ -20,6 +20,7 @@ export function createCluster(
 ): Cluster {
 	const { discovery } = config;
 	const local = findLocalCluster(config, deps, getCluster);
+	if (deps.leader !== undefined && isFound(discovery.kind)) return new EndpointCluster(config, deps, local);
 	switch (discovery.kind) {
 		case "static": {
 			const cluster = new EndpointCluster(config, deps, local);
@@ -45,6 +46,11 @@ export function createCluster(
 		default:
 			return assertNever(discovery);
 	}
+}
+
+/** Whether the hosts of such a cluster are found by one for all threads. */
+function isFound(kind: ClusterConfig["discovery"]["kind"]): boolean {
+	return kind === "static" || kind === "eds" || kind === "strict-dns" || kind === "logical-dns";
 }
 
 /** The proxies' own cluster as it is at the moment of asking; undefined where balancing knows no zones. */

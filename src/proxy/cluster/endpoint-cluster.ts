@@ -28,6 +28,8 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	readonly #checkers: HealthChecker[] = [];
 	/** Of hosts that several checks agree on. */
 	readonly #checked: CheckedGauges | undefined;
+	/** Whether somebody checks the hosts: in a worker it is somebody else. */
+	readonly #isChecked: boolean;
 	readonly #owned: (() => void)[] = [];
 	#staleTimer: Timer | undefined;
 
@@ -44,7 +46,8 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 			localCluster,
 			tableGauges: createHashTableGauges(this.statsScope, config.balancer.kind),
 		});
-		for (const check of config.healthChecks) {
+		this.#isChecked = config.healthChecks.length > 0;
+		for (const check of deps.leader === undefined ? config.healthChecks : []) {
 			this.#checkers.push(
 				new HealthChecker({
 					...deps,
@@ -77,6 +80,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		if (this.isClosed) return;
 		const isFirst = this.assignment === undefined;
 		this.assignment = assignment;
+		this.deps.followers?.assigned(this, assignment);
 		this.dropShare = 1 - assignment.dropOverloads.reduce((kept, { fraction }) => kept * (1 - fraction), 1);
 		this.#watchAge(assignment);
 		const { added, removed, isChanged, changedPriorities } = this.#table.apply(
@@ -93,6 +97,24 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	/** Moves the only host to another address: requests that come go there, connections that are open stay. */
 	readdress(endpoint: EndpointConfig): void {
 		this.#table.readdress(endpoint);
+		this.deps.followers?.readdressed(this, endpoint);
+	}
+
+	/** Takes what the leader decided: the health flags of hosts, and hosts that are gone. */
+	follow(flags: readonly (readonly [address: string, flags: number])[], gone: readonly string[]): void {
+		const byAddress = new Map(this.#table.hosts.map((host) => [host.address, host]));
+		for (const [address, value] of flags) {
+			const host = byAddress.get(address);
+			if (host === undefined || host.healthFlags === value) continue;
+			setHealthFlags(host, -1, value);
+			this.#onHealthChanged(host);
+		}
+		for (const address of gone) {
+			const host = byAddress.get(address);
+			if (host === undefined || !this.#table.remove(host)) continue;
+			this.#rebalance();
+			this.#announce([], [host], 1);
+		}
 	}
 
 	/** Ends with the cluster. */
@@ -139,7 +161,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		if (balancer.kind === "peak-ewma") {
 			host.latency = new PeakLatency(balancer.decayMs, balancer.defaultRttMs, this.deps.clock.now());
 		}
-		if (this.#checkers.length === 0 || host.healthCheck.disabled) {
+		if (!this.#isChecked || host.healthCheck.disabled) {
 			if (host.health === "healthy") host.healthySince = this.deps.clock.now();
 			return;
 		}
@@ -151,7 +173,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	/** A host that passes its checks outlives its assignment until it fails one, unless configured otherwise. */
 	#mayGo(host: Host): boolean {
-		if (this.#checkers.length === 0 || host.healthCheck.disabled || this.config.ignoreHealthOnHostRemoval) return true;
+		if (!this.#isChecked || host.healthCheck.disabled || this.config.ignoreHealthOnHostRemoval) return true;
 		const failed = HealthFlag.failedActiveHealthCheck | HealthFlag.failedEdsHealth | HealthFlag.edsStatusDraining;
 		if ((host.healthFlags & failed) !== 0) return true;
 		host.healthFlags |= HealthFlag.pendingDynamicRemoval;

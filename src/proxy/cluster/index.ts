@@ -11,7 +11,7 @@ export {
 	type LocalFailure,
 	type OutlierSummary,
 } from "./cluster.ts";
-export type { ClusterDeps } from "./cluster-core.ts";
+export type { ClusterDeps, ClusterFollowers, ClusterLeader } from "./cluster-core.ts";
 export { type ClusterManager, createClusterManager } from "./cluster-manager.ts";
 export { createCluster } from "./create-cluster.ts";
 export { createDnsResolver, type DnsAnswer, type DnsResolver } from "./dns/dns-resolver.ts";
