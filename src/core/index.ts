@@ -9,5 +9,5 @@ export { assertNever, invariant } from "./invariant.ts";
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels, silentLog } from "./log.ts";
 export { findNearest, suggestNearest } from "./nearest.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
-export { type TurnEndHolder, TurnQueue } from "./turn-queue.ts";
 export { SharedCount, SharedCounts } from "./shared-counts.ts";
+export { type TurnEndHolder, TurnQueue } from "./turn-queue.ts";

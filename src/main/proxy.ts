@@ -14,6 +14,7 @@ import { readVersion } from "./host.ts";
 import { waitForSignal } from "./process.ts";
 import { readBootstrap } from "./proxy-bootstrap.ts";
 import { createProxyLog } from "./proxy-log.ts";
+import { startWorkerThread } from "./worker-thread.ts";
 
 /** Runs `amime proxy` until a signal ends it; answers with the exit code. */
 export async function runProxy(options: ProxyCommandOptions): Promise<number> {
@@ -25,11 +26,12 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		return 0;
 	}
 	const ended = waitForSignal(["SIGINT", "SIGTERM"]);
+	const flags = toFlags(options, unknownFields);
 	const quit = Promise.withResolvers<void>();
 	const { log, reopen } = createProxyLog(options);
 	const proxy = createProxy({
 		bootstrap,
-		flags: toFlags(options, unknownFields),
+		flags,
 		log,
 		clock: systemClock,
 		random: systemRandom,
@@ -40,6 +42,8 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		stderr: process.stderr,
 		...(options.state === undefined ? {} : { stateFolder: options.state }),
 		onQuit: () => quit.resolve(),
+		startWorker: (start) => startWorkerThread(start, flags, options),
+		onFatal: (error) => quit.reject(error),
 	});
 	// As Envoy: one asks for the logs to be opened anew after rotation, the other is no reason to end.
 	process.on("SIGUSR1", () => {

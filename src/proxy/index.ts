@@ -8,5 +8,8 @@ export {
 	type Proxy,
 	type ProxyFlags,
 	type ProxyOptions,
+	type ProxyWorkerOptions,
+	runProxyWorker,
 	validateBootstrap,
 } from "./server/index.ts";
+export type { WorkerStart, WorkerThread } from "./workers/index.ts";

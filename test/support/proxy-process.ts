@@ -53,7 +53,9 @@ export async function startProxyProcess(
 	const file = join(folder, `bootstrap-${adminPort}.json`);
 	const admin = { address: { socket_address: { address: "127.0.0.1", port_value: adminPort } } };
 	writeFileSync(file, JSON.stringify({ admin, ...bootstrap }));
-	const flags = ["-c", file, "--concurrency", "1", ...(options.args ?? [])];
+	const given = options.args ?? [];
+	const concurrency = given.includes("--concurrency") ? [] : ["--concurrency", "1"];
+	const flags = ["-c", file, ...concurrency, ...given];
 	const [program, args] =
 		kind === "envoy" ? describeEnvoy(flags) : [process.execPath, [commandLine, "proxy", ...flags]];
 	const child = spawn(program, args, {

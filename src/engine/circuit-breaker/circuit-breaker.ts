@@ -43,8 +43,18 @@ export class CircuitBreaker {
 	) {
 		this.#thresholds = thresholds;
 		const pools = thresholds.maxConnectionPools < 0 ? Number.POSITIVE_INFINITY : thresholds.maxConnectionPools;
-		this.#connections = new Limit(thresholds.maxConnections, open.cx_open, remaining?.remaining_cx, shared?.("connections"));
-		this.#pending = new Limit(thresholds.maxPendingRequests, open.rq_pending_open, remaining?.remaining_pending, shared?.("pending"));
+		this.#connections = new Limit(
+			thresholds.maxConnections,
+			open.cx_open,
+			remaining?.remaining_cx,
+			shared?.("connections"),
+		);
+		this.#pending = new Limit(
+			thresholds.maxPendingRequests,
+			open.rq_pending_open,
+			remaining?.remaining_pending,
+			shared?.("pending"),
+		);
 		this.#requests = new Limit(thresholds.maxRequests, open.rq_open, remaining?.remaining_rq, shared?.("requests"));
 		this.#pools = new Limit(
 			pools,

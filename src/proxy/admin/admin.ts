@@ -20,7 +20,7 @@ export interface AdminOptions {
 	/** How often histogram intervals end; 5 000 by default (stats_flush_interval). */
 	readonly flushIntervalMs?: number;
 	/** Brings gauges that nobody keeps (uptime, memory) up to date before statistics are shown. */
-	readonly refresh?: () => void;
+	readonly refresh?: () => void | Promise<void>;
 }
 
 /** The admin port. */
@@ -48,7 +48,7 @@ export function createAdmin(options: AdminOptions): Admin {
 		if (command.mutates && request.method !== "POST") {
 			return text(`Method ${request.method} not allowed, POST required.`, 405);
 		}
-		if (request.path.startsWith("/stats")) options.refresh?.();
+		if (readsCounts.test(request.path)) await options.refresh?.();
 		return command.run(request);
 	};
 	const handle = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -116,6 +116,9 @@ function listen(server: Server, address: AdminAddress): Promise<void> {
 		else server.listen({ host: address.address, port: address.port }, ready);
 	});
 }
+
+/** Paths that show what is counted. */
+const readsCounts = /^\/(stats|clusters)/;
 
 /** Longest that one turn of the event loop works on an answer: traffic goes first. */
 const sliceMs = 2;

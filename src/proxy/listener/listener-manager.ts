@@ -12,9 +12,12 @@ import { createListenerManagerStats } from "../stats/index.ts";
 import { Listener, type ListenerDependencies } from "./listener.ts";
 import { formatAddress } from "./listening-sockets.ts";
 
+/** A listener as others see it. */
+export type ListenerView = Pick<Listener, "config" | "boundAddresses" | "activeConnections" | "sockets">;
+
 /** All listeners of a proxy. */
 export interface ListenerManager extends ListenerTarget {
-	listeners(): readonly Listener[];
+	listeners(): readonly ListenerView[];
 	/** Asks open connections to end with their next response, and goes on accepting. */
 	announceDrain(): void;
 	/** Accepts nothing more; open connections end gracefully, by the drain strategy unless `decision` says otherwise. */

@@ -27,6 +27,8 @@ export interface ListenerDependencies {
 	readonly drainTimeMs: number;
 	readonly drainStrategy: DrainStrategy;
 	readonly random: Random;
+	/** The number of the worker that this is, 0 where there is one. */
+	readonly worker?: number;
 	/** Where listening sockets come from; they are bound without it. */
 	readonly sockets?: SocketSupply;
 	/** Counts on top of the listener's own: connections of the whole process. */
@@ -55,7 +57,7 @@ export class Listener {
 	constructor(config: ListenerConfig, deps: ListenerDependencies) {
 		this.#deps = deps;
 		this.#log = deps.log.child("listener", { listener: config.name });
-		this.#stats = createListenerStats(deps.stats, nameStats(config));
+		this.#stats = createListenerStats(deps.stats, nameStats(config), deps.worker);
 		this.#sockets = new ListeningSockets(this.#log, (socket, address) => this.#onConnection(socket, address));
 		this.#current = this.#createGeneration(config);
 	}

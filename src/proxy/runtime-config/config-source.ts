@@ -12,6 +12,11 @@ import { readFormat, toMs } from "./values.ts";
 export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSourceConfig | undefined {
 	const initialFetchTimeoutMs = toMs(message.initialFetchTimeout, 15_000);
 	const specifier = message.configSourceSpecifier;
+	if (scope.options.isNodeNamed === false) {
+		scope.report(
+			"node 'id' and 'cluster' are required; set them in 'node' or with --service-node and --service-cluster",
+		);
+	}
 	switch (specifier.case) {
 		case "ads":
 			return { kind: "ads", initialFetchTimeoutMs };

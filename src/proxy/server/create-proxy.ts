@@ -2,13 +2,10 @@ import { existsSync } from "node:fs";
 import type { Bootstrap } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Clock, type Log, MeshError, type Problem, type Random, type Validated } from "../../core/index.ts";
 import type { FormatEnvironment } from "../../engine/format/index.ts";
-import { createAccessLogs, createMetricsRegistry, createTagExtractor } from "../../telemetry/index.ts";
+import { createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
-import { type ClusterDeps, createClusterManager } from "../cluster/index.ts";
-import { createConfigSource } from "../config-source/index.ts";
-import { type DrainStrategy, drainAtOnce } from "../drain/index.ts";
-import { createFileWatcher } from "../file-watcher/index.ts";
-import { createListenerManager } from "../listener/index.ts";
+import { createConfigSource, type Translators } from "../config-source/index.ts";
+import { drainAtOnce } from "../drain/index.ts";
 import {
 	type BootstrapConfig,
 	checkPackedRules,
@@ -19,51 +16,13 @@ import {
 	translateRouteConfiguration,
 	translateSecret,
 } from "../runtime-config/index.ts";
-import { createSecretStore, type Environment } from "../secret/index.ts";
-import { createFilesystemStats, createServerStats, createWatchdogStats } from "../stats/index.ts";
+import type { Environment } from "../secret/index.ts";
+import { createWatchdogStats } from "../stats/index.ts";
+import { createWorkerPool, type WorkerPool, type WorkerStart, type WorkerThread } from "../workers/index.ts";
 import { createAdminState } from "./admin-state.ts";
 import { daysUntilFirstExpiry } from "./certificates.ts";
-import { createChainParts } from "./chain-parts.ts";
-import { createDataPath } from "./data-path.ts";
-import { createLayeredRuntime } from "./layered-runtime.ts";
-
-/** What a proxy is started with: Envoy's flags, by meaning. */
-export interface ProxyFlags {
-	readonly concurrency: number;
-	/** Empty keeps the bootstrap's. */
-	readonly configPath: string;
-	readonly logLevel: string;
-	readonly drainTimeSeconds: number;
-	readonly drainStrategy: DrainStrategy;
-	readonly restartEpoch: number;
-	readonly parentShutdownTimeSeconds: number;
-	/** How many fields of the bootstrap nobody knew. */
-	readonly staticUnknownFields: number;
-	/** Longest an entry of an access log is kept. */
-	readonly accessLogFlushIntervalMs: number;
-	/** Size at which access logs are written at once. */
-	readonly accessLogFlushBytes: number;
-	/** Fields in files of resources that nobody knows make them unusable. */
-	readonly rejectUnknownDynamicFields: boolean;
-	/** Nothing is said of such fields. */
-	readonly ignoreUnknownDynamicFields: boolean;
-}
-
-/** What Envoy does when no flag is given. */
-export const defaultProxyFlags: ProxyFlags = Object.freeze({
-	concurrency: 1,
-	configPath: "",
-	logLevel: "info",
-	drainTimeSeconds: 600,
-	drainStrategy: "gradual",
-	parentShutdownTimeSeconds: 900,
-	restartEpoch: 0,
-	rejectUnknownDynamicFields: false,
-	ignoreUnknownDynamicFields: false,
-	staticUnknownFields: 0,
-	accessLogFlushIntervalMs: 10_000,
-	accessLogFlushBytes: 64 * 1024,
-});
+import type { ProxyFlags } from "./proxy-flags.ts";
+import { createServing, createSharedCounts } from "./serving.ts";
 
 /** Options of {@link createProxy}. */
 export interface ProxyOptions {
@@ -81,6 +40,10 @@ export interface ProxyOptions {
 	readonly stderr: NodeJS.WritableStream;
 	/** Where the last good configuration is kept. */
 	readonly stateFolder?: string;
+	/** Starts the thread of a worker; without it there is one event loop whatever `concurrency` says. */
+	readonly startWorker?: (start: WorkerStart) => WorkerThread;
+	/** A worker died: the proxy cannot go on. */
+	readonly onFatal?: (error: Error) => void;
 	/** `/quitquitquit` was called: whoever runs the proxy ends it. */
 	readonly onQuit?: () => void;
 }
@@ -108,7 +71,12 @@ export function validateBootstrap(
 	return translateBootstrap(bootstrap, {
 		environment: toFormatEnvironment(environment, hostname),
 		pathExists: existsSync,
+		isNodeNamed: hasNamedNode(bootstrap),
 	});
+}
+
+function hasNamedNode({ node }: Bootstrap): boolean {
+	return node !== undefined && node.id !== "" && node.cluster !== "";
 }
 
 /** Creates a proxy; nothing happens before `start`. @throws MeshError BOOTSTRAP_INVALID */
@@ -116,84 +84,45 @@ export function createProxy(options: ProxyOptions): Proxy {
 	const { clock, log, random, flags } = options;
 	const startedAt = clock.wall();
 	const environment = toFormatEnvironment(options.environment, options.hostname);
-	const translated = translateBootstrap(options.bootstrap, { environment, pathExists: existsSync });
+	const isNodeNamed = hasNamedNode(options.bootstrap);
+	const translated = translateBootstrap(options.bootstrap, { environment, pathExists: existsSync, isNodeNamed });
 	if (!translated.ok) throw describeProblems(translated.problems);
 	const config = translated.value;
-	const registry = createMetricsRegistry({ histogramBuckets: config.histogramBuckets });
+	const pool =
+		flags.concurrency > 1 && options.startWorker !== undefined
+			? createWorkerPool({ ...options, startWorker: options.startWorker, counts: createSharedCounts() })
+			: undefined;
+	const serving = createServing({
+		...options,
+		config,
+		...(pool === undefined ? {} : { clusters: { followers: pool.followers } }),
+	});
+	const { accessLogs, clusters, dataPath, files, localHealth, registry, runtime, secrets, serverStats } = serving;
 	const stats = registry.root;
-	const serverStats = createServerStats(stats.scope("server"));
+	pool?.attach(serving);
+	runtime.onChange(() => pool?.setRuntime(runtime.values()));
+	const listeners = pool?.listeners ?? serving.listeners;
 	serverStats.concurrency.value = flags.concurrency;
 	serverStats.static_unknown_fields.value = flags.staticUnknownFields;
 	serverStats.hot_restart_epoch.value = flags.restartEpoch;
 	serverStats.state.value = serverStates.INITIALIZING;
 	for (const thread of ["main_thread", "workers"]) createWatchdogStats(stats.scope(thread));
-	const runtime = createLayeredRuntime(config.runtimeLayers, stats);
-	const accessLogs = createAccessLogs({
-		clock,
-		random,
-		runtime,
-		stats: createFilesystemStats(stats.scope("filesystem")),
-		stdout: options.stdout,
-		stderr: options.stderr,
-		limits: {
-			flushIntervalMs: Math.min(flags.accessLogFlushIntervalMs, longestKeptMs),
-			flushBytes: flags.accessLogFlushBytes,
-		},
-	});
-	const files = createFileWatcher({ clock, log });
-	const secrets = createSecretStore({ files, log, environment: options.environment });
-	const clusters = createClusterManager({
-		clock,
-		random,
-		log,
-		stats,
-		secrets,
-		runtime,
-		...readLocalCluster(config),
-	});
-	const localHealth = { isFailing: false };
-	const dataPath = createDataPath({
-		localHealth,
-		clock,
-		random,
-		log,
-		stats,
-		runtime,
-		clusters,
-		secrets,
-		accessLogs,
-		registry,
-		node: config.node,
-	});
-	const { context } = dataPath;
-	const listeners = createListenerManager({
-		clock,
-		log,
-		stats,
-		nextConnectionId: () => context.nextConnectionId(),
-		createChain: (chain, listener, listenerStats) => createChainParts(chain, listener, listenerStats, context, secrets),
-		drainTimeMs: flags.drainTimeSeconds * 1000,
-		drainStrategy: flags.drainStrategy,
-		random,
-		onConnection(open) {
-			serverStats.total_connections.value += open ? 1 : -1;
-		},
-	});
 	const source = createConfigSource({
 		bootstrap: config,
-		translators: {
+		translators: remember(pool, {
 			listener: (message) =>
 				translateListener(message, {
 					environment,
 					pathExists: existsSync,
+					isNodeNamed,
 					hasCluster: (name) => source.hasCluster(name),
 				}),
 			routes: (message) => translateRouteConfiguration(message, { environment }),
-			cluster: (message) => translateCluster(message, { environment, pathExists: existsSync }),
+			cluster: (message) => translateCluster(message, { environment, pathExists: existsSync, isNodeNamed }),
 			assignment: (message) => translateAssignment(message, { environment }),
 			secret: (message) => translateSecret(message, { environment }),
 			rules: checkPackedRules,
-		},
+		}),
 		unknownFields: {
 			refuse: flags.rejectUnknownDynamicFields,
 			onIgnored(problem) {
@@ -201,8 +130,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 				if (!flags.ignoreUnknownDynamicFields) log.warn("unknown field in configuration", { problem });
 			},
 		},
-		targets: { listeners, routes: dataPath.routes, clusters, assignments: clusters },
-		secrets,
+		targets: { listeners, routes: pool?.routes ?? dataPath.routes, clusters, assignments: clusters },
+		secrets: pool?.secrets ?? secrets,
 		files,
 		stats,
 		clock,
@@ -235,11 +164,19 @@ export function createProxy(options: ProxyOptions): Proxy {
 		async start() {
 			if (config.admin !== undefined) {
 				admin = createAdmin({
-					state: { ...state, reopenLogs: () => accessLogs.reopen() },
+					state: {
+						...state,
+						reopenLogs,
+						setHealthCheckFailing(failing) {
+							state.setHealthCheckFailing(failing);
+							pool?.setLocalHealth(failing);
+						},
+					},
 					clock,
 					address: config.admin.address,
 					flushIntervalMs: config.statsFlushIntervalMs,
-					refresh() {
+					async refresh() {
+						await pool?.collect();
 						serverStats.state.value = serverStates[state.readiness()];
 						const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
 						if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
@@ -252,45 +189,42 @@ export function createProxy(options: ProxyOptions): Proxy {
 				});
 				adminAddress = await admin.start();
 			}
+			await pool?.start();
 			await source.start();
 			serverStats.live.value = 1;
 			serverStats.initialization_time_ms.record(clock.wall() - startedAt);
 			state.setLive();
 			log.info("proxy is live", { listeners: listeners.listeners().length, clusters: clusters.clusters().length });
 		},
-		reopenLogs: () => accessLogs.reopen(),
+		reopenLogs,
 		async drain() {
 			state.setDraining();
 			serverStats.live.value = 0;
 			listeners.drain(drainAtOnce);
 			const deadline = clock.now() + flags.drainTimeSeconds * 1000;
-			while (countConnections() > 0 && clock.now() < deadline) await wait(clock, 50);
+			do {
+				await pool?.collect();
+				if (countConnections() === 0) return;
+				await wait(clock, 50);
+			} while (clock.now() < deadline);
 		},
 		async close() {
 			source.close();
-			listeners.close();
-			dataPath.close();
-			clusters.close();
-			files.close();
-			secrets.close();
+			await pool?.close();
 			await admin?.close();
-			await accessLogs.close();
+			await serving.close();
 		},
 	};
+
+	function reopenLogs(): void {
+		accessLogs.reopen();
+		pool?.reopenLogs();
+	}
 
 	function countConnections(): number {
 		return listeners.listeners().reduce((sum, listener) => sum + listener.activeConnections, 0);
 	}
 }
-
-/** Where this proxy stands among its like, for zone-aware balancing. */
-function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
-	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
-	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
-}
-
-/** Entries are kept no longer than this, whatever Envoy's flag would allow: who reads a log wants to see what happens. */
-const longestKeptMs = 1_000;
 
 /** `server.state`. */
 const serverStates = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
@@ -301,6 +235,11 @@ export function describeProblems(problems: readonly Problem[]): MeshError {
 	const [first] = lines;
 	const text = lines.length === 1 ? first : `${lines.length} problems:\n  ${lines.join("\n  ")}`;
 	return new MeshError("BOOTSTRAP_INVALID", `the bootstrap cannot be used: ${text}`);
+}
+
+/** Workers get the bytes of what is translated: what a configuration is turned into holds functions and stays in its thread. */
+function remember(pool: WorkerPool | undefined, translators: Translators): Translators {
+	return pool === undefined ? translators : pool.remember(translators);
 }
 
 function toFormatEnvironment(environment: Environment, hostname: string): FormatEnvironment {

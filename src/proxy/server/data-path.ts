@@ -30,6 +30,8 @@ export interface DataPathParts {
 	readonly registry: MetricsRegistry;
 	readonly node: Node;
 	readonly localHealth: DataPathContext["localHealth"];
+	/** Connection ids are `first`, `first + step`, …. */
+	readonly connectionIds: { readonly first: number; readonly step: number };
 }
 
 /** The data path's context with the route tables it looks up. */
@@ -51,7 +53,8 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const routeStatistics = new RouteStatistics(stats);
 	/** By table; what takes its statistics away. */
 	const tableStatistics = new Map<string, () => void>();
-	let connectionId = 0;
+	const { first, step } = parts.connectionIds;
+	let connectionId = first - step;
 	let istio: IstioMetrics | undefined;
 
 	const stopRetired = clusters.onRetired((cluster) => {
@@ -78,7 +81,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			istio ??= createIstioMetrics({ registry, clock, node: { id: node.id, metadata: node.metadata ?? {} } });
 			return istio;
 		},
-		nextConnectionId: () => ++connectionId,
+		nextConnectionId: () => (connectionId += step),
 		getCluster(name) {
 			const cluster = clusters.get(name);
 			if (cluster === undefined) return undefined;

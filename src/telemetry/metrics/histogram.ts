@@ -56,6 +56,20 @@ export class Histogram {
 		bins[digits - 10]!++;
 	}
 
+	/** Records one value several times: what another thread counted. */
+	recordTimes(value: number, times: number): void {
+		if (times <= 0) return;
+		this.record(value);
+		this.count += times - 1;
+		if (!(value >= 1)) {
+			this.#zeros += times - 1;
+			return;
+		}
+		const decade = Math.min(decades - 1, Math.floor(Math.log10(value) + 1e-9));
+		const digits = decade === 0 ? Math.floor(value) * 10 : Math.min(99, Math.floor((value * 10) / 10 ** decade + 1e-9));
+		this.#decades[decade]![digits - 10]! += times - 1;
+	}
+
 	/** Every bin with a count, in rising order. */
 	bins(): Bin[] {
 		const used: Bin[] = [];

@@ -1,0 +1,131 @@
+import { type Clock, type Log, type Random, SharedCounts } from "../../core/index.ts";
+import {
+	type AccessLogs,
+	createAccessLogs,
+	createMetricsRegistry,
+	type MetricsRegistry,
+} from "../../telemetry/index.ts";
+import { type ClusterDeps, type ClusterManager, createClusterManager } from "../cluster/index.ts";
+import type { DataPathContext } from "../data-path-context.ts";
+import { createFileWatcher, type FileWatcher } from "../file-watcher/index.ts";
+import { createListenerManager, type ListenerManager, type SocketSupply } from "../listener/index.ts";
+import type { BootstrapConfig } from "../runtime-config/index.ts";
+import { createSecretStore, type Environment, type SecretStore } from "../secret/index.ts";
+import { createFilesystemStats, createServerStats, type ServerStats } from "../stats/index.ts";
+import { createChainParts } from "./chain-parts.ts";
+import { createDataPath, type DataPath } from "./data-path.ts";
+import { createLayeredRuntime, type LayeredRuntime } from "./layered-runtime.ts";
+import type { ProxyFlags } from "./proxy-flags.ts";
+
+/** What one thread serves with. */
+export interface ServingOptions {
+	readonly config: BootstrapConfig;
+	readonly flags: ProxyFlags;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	readonly environment: Environment;
+	readonly stdout: NodeJS.WritableStream;
+	readonly stderr: NodeJS.WritableStream;
+	/** What threads share and tell each other about clusters. */
+	readonly clusters?: Pick<ClusterDeps, "shared" | "leader" | "followers">;
+	readonly sockets?: SocketSupply;
+	/** Connection ids are `first`, `first + step`, …, so that threads do not give one twice. */
+	readonly connectionIds?: { readonly first: number; readonly step: number };
+}
+
+/** The data path of one thread with everything below it. */
+export interface Serving {
+	readonly registry: MetricsRegistry;
+	readonly serverStats: ServerStats;
+	readonly runtime: LayeredRuntime;
+	readonly accessLogs: AccessLogs;
+	readonly files: FileWatcher;
+	readonly secrets: SecretStore;
+	readonly clusters: ClusterManager;
+	readonly dataPath: DataPath;
+	readonly listeners: ListenerManager;
+	readonly localHealth: {
+		-readonly [Key in keyof DataPathContext["localHealth"]]: DataPathContext["localHealth"][Key];
+	};
+	close(): Promise<void>;
+}
+
+/** Assembles the data path of a thread: the only one of a proxy, or a worker's. */
+export function createServing(options: ServingOptions): Serving {
+	const { clock, config, environment, flags, log, random } = options;
+	const registry = createMetricsRegistry({ histogramBuckets: config.histogramBuckets });
+	const stats = registry.root;
+	const serverStats = createServerStats(stats.scope("server"));
+	const runtime = createLayeredRuntime(config.runtimeLayers, stats);
+	const accessLogs = createAccessLogs({
+		clock,
+		random,
+		runtime,
+		stats: createFilesystemStats(stats.scope("filesystem")),
+		stdout: options.stdout,
+		stderr: options.stderr,
+		limits: {
+			flushIntervalMs: Math.min(flags.accessLogFlushIntervalMs, longestKeptMs),
+			flushBytes: flags.accessLogFlushBytes,
+		},
+	});
+	const files = createFileWatcher({ clock, log });
+	const secrets = createSecretStore({ files, log, environment });
+	const clusterParts = { clock, random, log, stats, secrets, runtime, ...readLocalCluster(config) };
+	const clusters = createClusterManager({ ...clusterParts, ...options.clusters });
+	const localHealth = { isFailing: false };
+	const { node } = config;
+	const parts = { localHealth, clock, random, log, stats, runtime, clusters, secrets, accessLogs, registry, node };
+	const dataPath = createDataPath({ ...parts, connectionIds: options.connectionIds ?? { first: 1, step: 1 } });
+	const { context } = dataPath;
+	const listeners = createListenerManager({
+		clock,
+		log,
+		stats,
+		nextConnectionId: () => context.nextConnectionId(),
+		createChain: (chain, listener, listenerStats) => createChainParts(chain, listener, listenerStats, context, secrets),
+		drainTimeMs: flags.drainTimeSeconds * 1000,
+		drainStrategy: flags.drainStrategy,
+		random,
+		worker: (options.connectionIds?.first ?? 1) - 1,
+		...(options.sockets === undefined ? {} : { sockets: options.sockets }),
+		onConnection(open) {
+			serverStats.total_connections.value += open ? 1 : -1;
+		},
+	});
+	return {
+		registry,
+		serverStats,
+		runtime,
+		accessLogs,
+		files,
+		secrets,
+		clusters,
+		dataPath,
+		listeners,
+		localHealth,
+		async close() {
+			listeners.close();
+			dataPath.close();
+			clusters.close();
+			files.close();
+			secrets.close();
+			await accessLogs.close();
+		},
+	};
+}
+
+/** Where this proxy stands among its like, for zone-aware balancing. */
+function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
+	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
+	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
+}
+
+/** Entries are kept no longer than this, whatever Envoy's flag would allow: who reads a log wants to see what happens. */
+const longestKeptMs = 1_000;
+
+/** Room for the numbers of a few thousand clusters. */
+export function createSharedCounts(): SharedCounts {
+	return new SharedCounts({ slots: 32_768 });
+}

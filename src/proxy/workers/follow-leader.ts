@@ -1,0 +1,134 @@
+import { assertNever, describeError, type Log } from "../../core/index.ts";
+import type { RouteTableConfig } from "../../engine/router/index.ts";
+import type { MetricsRegistry } from "../../telemetry/index.ts";
+import type { ClusterLeader, ClusterManager } from "../cluster/index.ts";
+import type { RouteTarget } from "../config-source/index.ts";
+import { drainAtOnce } from "../drain/index.ts";
+import type { ListenerManager } from "../listener/index.ts";
+import type { ClusterConfig, ListenerConfig, SecretConfig } from "../runtime-config/index.ts";
+import type { SecretStore } from "../secret/index.ts";
+import type { BoundListener, FromWorker, ToWorker, Travelling } from "./messages.ts";
+import { ResultQueue } from "./result-queue.ts";
+import type { SocketOrigins } from "./socket-origins.ts";
+import { createStatsReporter } from "./stats-delta.ts";
+
+/** What a worker serves with. */
+export interface WorkerServing {
+	readonly registry: MetricsRegistry;
+	readonly clusters: ClusterManager;
+	readonly listeners: ListenerManager;
+	readonly secrets: SecretStore;
+	readonly dataPath: { readonly routes: RouteTarget };
+	readonly runtime: { override(values: ReadonlyMap<string, unknown>): void };
+	readonly localHealth: { isFailing: boolean };
+	readonly accessLogs: { reopen(): void };
+	close(): Promise<void>;
+}
+
+/** Translates what travelled; the same functions as main's. */
+export interface Followed {
+	listener(config: Travelling): ListenerConfig;
+	cluster(config: Travelling): ClusterConfig;
+	routes(config: Travelling): RouteTableConfig;
+	secret(config: Travelling): SecretConfig;
+}
+
+export interface FollowOptions {
+	readonly log: Log;
+	readonly translate: Followed;
+	readonly sockets: SocketOrigins;
+	send(message: FromWorker): void;
+	/** The worker has closed everything. */
+	onClosed(): void;
+	/** The data path, given whom it tells about results. */
+	createServing(leader: ClusterLeader): WorkerServing;
+}
+
+/** A worker: does what main says, in the order it says it. @returns what takes main's messages */
+export function followLeader(options: FollowOptions): (message: ToWorker) => void {
+	const { log, send, sockets, translate } = options;
+	const results = new ResultQueue((list) => send({ type: "results", results: list }));
+	const serving = options.createServing({ report: (cluster, host, result) => results.report(cluster, host, result) });
+	const { clusters, listeners } = serving;
+	const reporter = createStatsReporter(serving.registry, clusters);
+	/** Messages one after the other: listeners take a while to bind. */
+	let turn: Promise<void> = Promise.resolve();
+
+	async function handle(message: ToWorker): Promise<void> {
+		switch (message.type) {
+			case "cluster": {
+				const config = translate.cluster(message.config);
+				const prepared = clusters.prepareCluster(config, message.assignment);
+				if (message.assignment !== undefined) clusters.applyAssignment(config.name, message.assignment);
+				prepared.activate();
+				clusters.follow(config.name, message.flags, []);
+				return;
+			}
+			case "clusters-removed":
+				return clusters.removeClusters(message.names);
+			case "assignment":
+				return clusters.applyAssignment(message.cluster, message.assignment);
+			case "readdressed":
+				return clusters.readdress(message.cluster, message.endpoint);
+			case "health":
+				return clusters.follow(message.cluster, message.flags, message.gone);
+			case "routes":
+				return serving.dataPath.routes.applyRoutes(message.added.map(translate.routes), message.removed);
+			case "secret":
+				return reportProblems("secret", serving.secrets.apply(translate.secret(message.config)));
+			case "secret-removed":
+				return serving.secrets.remove(message.name);
+			case "listeners": {
+				sockets.expect(message.sockets);
+				const problems = await listeners.applyListeners(message.added.map(translate.listener), message.removed);
+				send({ type: "listeners-applied", id: message.id, problems, bound: listBound(listeners) });
+				return;
+			}
+			case "runtime":
+				return serving.runtime.override(new Map(message.values));
+			case "local-health":
+				serving.localHealth.isFailing = message.isFailing;
+				return;
+			case "drain":
+				if (message.stopsListening) listeners.drain(message.atOnce ? drainAtOnce : undefined);
+				else listeners.announceDrain();
+				return;
+			case "collect": {
+				const connections = listeners.listeners().reduce((sum, { activeConnections }) => sum + activeConnections, 0);
+				send({ type: "collected", id: message.id, delta: reporter.collect(), connections });
+				return;
+			}
+			case "reopen-logs":
+				return serving.accessLogs.reopen();
+			case "close":
+				results.flush();
+				await serving.close();
+				send({ type: "closed", id: message.id });
+				return options.onClosed();
+			default:
+				return assertNever(message);
+		}
+	}
+
+	function reportProblems(what: string, problems: readonly unknown[]): void {
+		if (problems.length > 0) log.error(`${what} could not be used by a worker`, { problems });
+	}
+
+	return (message) => {
+		turn = turn
+			.then(() => handle(message))
+			.catch((error: unknown) => {
+				log.error("a worker could not follow", { message: message.type, problem: describeError(error) });
+			});
+	};
+}
+
+function listBound(listeners: ListenerManager): BoundListener[] {
+	return listeners.listeners().map(({ config, sockets }) => ({
+		name: config.name,
+		sockets: sockets.map((ofAddress) => ({
+			address: ofAddress[0]!.address,
+			descriptors: ofAddress.flatMap(({ descriptor }) => descriptor ?? []),
+		})),
+	}));
+}
