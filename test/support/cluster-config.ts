@@ -92,6 +92,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 		preconnectRatio: 1,
 		trackTimeoutBudgets: false,
 		trackRequestResponseSizes: false,
+		perEndpointStats: false,
 		...options,
 	};
 }

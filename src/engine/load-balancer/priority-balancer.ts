@@ -79,7 +79,8 @@ export class PriorityBalancer<H extends BalancedHost> implements LoadBalancer<H>
 
 	#chooseOnce(context: BalancerContext<H> | undefined, random: Random, now: Millis): H | undefined {
 		const levels = this.#levels;
-		const isSingle = levels.levels.length === 1 && levels.loads.healthy[0] === 100;
+		const isSingle =
+			levels.levels.length === 1 && levels.loads.healthy[0] === 100 && context?.forcedPriority === undefined;
 		const priority = isSingle ? 0 : levels.choose(random.next() * 100, context);
 		if (levels.isInPanic(priority)) {
 			this.#environment.stats.lb_healthy_panic.value++;

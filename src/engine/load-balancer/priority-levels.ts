@@ -76,6 +76,11 @@ export class PriorityLevels<H extends BalancedHost> {
 
 	/** The priority for a number in [0, 100); {@link choseDegraded} says for which of its hosts. */
 	choose(percent: number, context: BalancerContext<H> | undefined): number {
+		const forced = context?.forcedPriority;
+		if (forced !== undefined) {
+			this.choseDegraded = forced.isDegraded;
+			return forced.priority;
+		}
 		const attempted = context?.attemptedPriorities;
 		const loads = attempted === undefined || attempted.length === 0 ? this.#loads : this.#computeWithout(attempted);
 		let sum = 0;

@@ -135,6 +135,8 @@ export interface BalancerContext<H extends BalancedHost = BalancedHost> {
 	/** Whether a retry's predicates turn this host down; asked at most `hostSelectionMaxAttempts` times. */
 	shouldSelectAnotherHost(host: H): boolean;
 	readonly hostSelectionMaxAttempts: number;
+	/** The priority to choose from, whatever the load; set by an aggregate for its member. */
+	readonly forcedPriority?: { readonly priority: number; readonly isDegraded: boolean } | undefined;
 	/** Priorities that earlier tries used up (previous_priorities); undefined when none. */
 	readonly attemptedPriorities: readonly number[] | undefined;
 	/** Where the connection was going before it was led here; for clusters of original destinations. */

@@ -1,24 +1,30 @@
-import { type BalancerContext, computePriorityLoads, type PriorityCounts } from "../../engine/load-balancer/index.ts";
+import {
+	type BalancerContext,
+	computePriorityLoads,
+	type PriorityCounts,
+	type PriorityLoads,
+} from "../../engine/load-balancer/index.ts";
+import type { MetadataCriteria } from "../../engine/matcher/index.ts";
 import type { ClusterConfig } from "../runtime-config/index.ts";
 import type { Cluster, Host, LocalFailure } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 
-/** A member with what it was when the loads were computed. */
-interface Member {
+/** One priority of one member; their order is that of the aggregate's own priorities. */
+interface Level {
 	readonly cluster: Cluster;
-	/** The end of its share of the load, in percent, counted from the first member. */
-	readonly upTo: number;
+	readonly priority: number;
+	readonly counts: PriorityCounts;
 }
 
-/** Priorities of several clusters in a row: the second is used for what the first cannot take. Hosts are those of the members, whose
- *  outlier detection hears of results; limits and statistics of requests are the aggregate's own. */
+/** Priorities of several clusters in a row: the second is used for what the first cannot take. It has no hosts of its own: connections,
+ *  their limits and their statistics are the members', those of requests are the aggregate's. */
 export class AggregateCluster extends ClusterCore implements Cluster {
+	readonly hosts: readonly Host[] = [];
 	readonly #names: readonly string[];
 	readonly #getCluster: (name: string) => Cluster | undefined;
 	readonly #owners = new WeakMap<Host, Cluster>();
-	/** How to stop listening to a member. */
-	readonly #subscriptions = new Map<Cluster, () => void>();
-	#members: readonly Member[] = [];
+	#levels: readonly Level[] = [];
+	#loads: PriorityLoads = { healthy: [], degraded: [], panic: [] };
 	/** The state of the members that the loads were computed from. */
 	#seen: readonly (Cluster | number)[] = [];
 
@@ -34,16 +40,24 @@ export class AggregateCluster extends ClusterCore implements Cluster {
 		this.becomeWarm();
 	}
 
-	get hosts(): readonly Host[] {
-		return this.#names.flatMap((name) => this.#getCluster(name)?.hosts ?? []);
+	ownerOf(host: Host): Cluster {
+		return this.#owners.get(host) ?? this;
+	}
+
+	override priorityOf(host: Host): number {
+		const owner = this.#owners.get(host);
+		const first = this.#levels.findIndex(({ cluster }) => cluster === owner);
+		return first === -1 ? host.priority : first + host.priority;
 	}
 
 	chooseHost(context: BalancerContext<Host>): Host | undefined {
 		this.#refresh();
 		const draw = context.hash === undefined ? this.deps.random.next() * 100 : Number(context.hash % 100n);
-		const member = this.#members.find(({ upTo }) => draw < upTo);
-		const host = member?.cluster.chooseHost(context);
-		if (host !== undefined) this.#owners.set(host, member!.cluster);
+		const chosen = this.#choose(draw, context.attemptedPriorities ?? []);
+		if (chosen === undefined) return undefined;
+		const { level, isDegraded } = chosen;
+		const host = level.cluster.chooseHost(new MemberContext(context, level.priority, isDegraded));
+		if (host !== undefined) this.#owners.set(host, level.cluster);
 		return host;
 	}
 
@@ -64,31 +78,40 @@ export class AggregateCluster extends ClusterCore implements Cluster {
 		this.#owners.get(host)?.failHealthAtOnce(host);
 	}
 
-	override close(): void {
-		for (const stop of this.#subscriptions.values()) stop();
-		this.#subscriptions.clear();
-		super.close();
+	#choose(
+		draw: number,
+		attempted: readonly number[],
+	): { readonly level: Level; readonly isDegraded: boolean } | undefined {
+		const loads = attempted.length === 0 ? this.#loads : this.#computeWithout(attempted);
+		let sum = 0;
+		for (const isDegraded of [false, true]) {
+			for (const [index, load] of (isDegraded ? loads.degraded : loads.healthy).entries()) {
+				sum += load;
+				const level = this.#levels[index];
+				if (draw < sum && level !== undefined) return { level, isDegraded };
+			}
+		}
+		return undefined;
 	}
 
-	/** What happens to the members' hosts happens to this cluster's; those of a member that went are gone. */
-	#follow(clusters: readonly Cluster[]): void {
-		for (const [cluster, stop] of this.#subscriptions) {
-			if (clusters.includes(cluster)) continue;
-			stop();
-			this.#subscriptions.delete(cluster);
-			this.announceHosts([], cluster.hosts);
-		}
-		for (const cluster of clusters) {
-			if (this.#subscriptions.has(cluster)) continue;
-			const stops = [
-				cluster.onHostsChanged((added, removed) => this.announceHosts(added, removed)),
-				cluster.onCloseConnections((host) => this.closeConnections(host)),
-				cluster.onDrainConnections((host) => this.drainConnections(host)),
-			];
-			this.#subscriptions.set(cluster, () => {
-				for (const stop of stops) stop();
-			});
-		}
+	/** The loads when some priorities are used up; as ever when that leaves none. */
+	#computeWithout(attempted: readonly number[]): PriorityLoads {
+		const isLeft = this.#levels.some(({ counts }, index) => {
+			return !attempted.includes(index) && counts.healthy + counts.degraded > 0;
+		});
+		return isLeft ? this.#compute((priority) => !attempted.includes(priority)) : this.#loads;
+	}
+
+	#compute(isUsable?: (priority: number) => boolean): PriorityLoads {
+		return computePriorityLoads(
+			this.#levels.map(({ counts }) => counts),
+			{
+				overprovisioningFactor: 140,
+				panicThreshold: this.config.commonBalancer.healthyPanicThreshold,
+				weightedPriorityHealth: false,
+			},
+			isUsable,
+		);
 	}
 
 	#refresh(): void {
@@ -96,26 +119,57 @@ export class AggregateCluster extends ClusterCore implements Cluster {
 		const seen = clusters.flatMap((cluster) => [cluster, cluster.healthVersion]);
 		if (seen.length === this.#seen.length && seen.every((one, index) => one === this.#seen[index])) return;
 		this.#seen = seen;
-		this.#follow(clusters);
 		this.healthVersion++;
-		const owners: Cluster[] = [];
-		const counts: PriorityCounts[] = [];
-		for (const cluster of clusters) {
-			for (const priority of countPriorities(cluster.hosts)) {
-				owners.push(cluster);
-				counts.push(priority);
-			}
-		}
-		const loads = computePriorityLoads(counts, {
-			overprovisioningFactor: 140,
-			panicThreshold: this.config.commonBalancer.healthyPanicThreshold,
-			weightedPriorityHealth: false,
-		});
-		let upTo = 0;
-		this.#members = owners.map((cluster, index) => {
-			upTo += loads.healthy[index]! + loads.degraded[index]!;
-			return { cluster, upTo };
-		});
+		this.#levels = clusters.flatMap((cluster) =>
+			countPriorities(cluster.hosts).map((counts, priority) => ({ cluster, priority, counts })),
+		);
+		this.#loads = this.#compute();
+	}
+}
+
+/** What a member chooses by: the request's wishes, and the priority that the aggregate chose. */
+class MemberContext implements BalancerContext<Host> {
+	readonly hash: bigint | undefined;
+	readonly metadataMatch: MetadataCriteria | undefined;
+	readonly hostSelectionMaxAttempts: number;
+	readonly attemptedPriorities = undefined;
+	readonly forcedPriority: { readonly priority: number; readonly isDegraded: boolean };
+	readonly #context: BalancerContext<Host>;
+
+	constructor(context: BalancerContext<Host>, priority: number, isDegraded: boolean) {
+		this.#context = context;
+		this.hash = context.hash;
+		this.metadataMatch = context.metadataMatch;
+		this.hostSelectionMaxAttempts = context.hostSelectionMaxAttempts;
+		this.forcedPriority = { priority, isDegraded };
+	}
+
+	get originalDestination(): BalancerContext["originalDestination"] {
+		return this.#context.originalDestination;
+	}
+
+	get overrideHost(): BalancerContext["overrideHost"] {
+		return this.#context.overrideHost;
+	}
+
+	get overridesTaken(): number {
+		return this.#context.overridesTaken ?? 0;
+	}
+
+	set overridesTaken(count: number) {
+		this.#context.overridesTaken = count;
+	}
+
+	shouldSelectAnotherHost(host: Host): boolean {
+		return this.#context.shouldSelectAnotherHost(host);
+	}
+
+	getRequestHeader(name: string): string | undefined {
+		return this.#context.getRequestHeader?.(name);
+	}
+
+	getDynamicMetadata(namespace: string, path: readonly string[]): unknown {
+		return this.#context.getDynamicMetadata?.(namespace, path);
 	}
 }
 

@@ -36,7 +36,7 @@ function create() {
 test("the first cluster is used, the next takes what it cannot", () => {
 	const { manager, both } = create();
 	assert.equal(both.isWarm, true);
-	assert.deepEqual(addressesOf(both.hosts), ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
+	assert.deepEqual(addressesOf(both.hosts), []);
 	assert.deepEqual(reach(both), ["127.0.0.1:1", "127.0.0.1:2"]);
 	manager.applyAssignment("near", assignmentOf("unhealthy", 1, 2));
 	assert.deepEqual(reach(both), ["127.0.0.1:3"]);
@@ -50,14 +50,14 @@ test("the first cluster is used, the next takes what it cannot", () => {
 	manager.close();
 });
 
-test("hosts that leave a member leave the aggregate", () => {
+test("a host is its member's, with a priority among those of all members", () => {
 	const { manager, both } = create();
-	const removed: string[] = [];
-	both.onHostsChanged((_added, gone) => removed.push(...addressesOf(gone)));
-	both.chooseHost(createBalancerContext<Host>());
-	manager.applyAssignment("near", assignmentOf("healthy", 1));
-	manager.prepareCluster(createClusterConfig({ name: "far" }), assignmentOf("healthy", 4)).activate();
-	both.chooseHost(createBalancerContext<Host>());
-	assert.deepEqual(removed, ["127.0.0.1:2", "127.0.0.1:3"]);
+	const near = both.chooseHost(createBalancerContext<Host>())!;
+	assert.equal(both.ownerOf(near), manager.get("near"));
+	assert.equal(both.priorityOf(near), 0);
+	const far = both.chooseHost(createBalancerContext<Host>({ attemptedPriorities: [0] }))!;
+	assert.equal(both.ownerOf(far), manager.get("far"));
+	assert.equal(both.priorityOf(far), 1);
+	assert.equal(manager.get("far")!.ownerOf(far), manager.get("far"));
 	manager.close();
 });

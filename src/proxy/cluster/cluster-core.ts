@@ -47,7 +47,7 @@ export interface ClusterFollowers {
 }
 
 /** What clusters of every kind have: statistics, limits, listeners, outlier detection. */
-export class ClusterCore {
+export abstract class ClusterCore {
 	readonly config: ClusterConfig;
 	readonly name: string;
 	readonly stats: ClusterStats["upstream"];
@@ -138,6 +138,10 @@ export class ClusterCore {
 		else if (this.#tells) this.deps.leader?.report(this.name, host.address, failure);
 	}
 
+	priorityOf(host: Host): number {
+		return host.priority;
+	}
+
 	/** Without active checks this means nothing. */
 	failHealthAtOnce(_host: Host): void {
 		// Clusters with checks know better.
@@ -179,13 +183,14 @@ export class ClusterCore {
 		let healthy = 0;
 		let degraded = 0;
 		let excluded = 0;
-		let maximumWeight = 0;
+		let maximumWeight = 1;
 		for (const host of hosts) {
 			total++;
 			if (host.health === "healthy") healthy++;
 			else if (host.health === "degraded") degraded++;
 			if (host.excluded) excluded++;
 			if (host.weight > maximumWeight) maximumWeight = host.weight;
+			if (host.shownHealth !== undefined) host.shownHealth.value = host.health === "healthy" ? 1 : 0;
 		}
 		this.stats.membership_total.value = total;
 		this.stats.membership_healthy.value = healthy;

@@ -21,6 +21,8 @@ export interface Host extends BalancedHost {
 	/** Set when the host left the cluster: no new requests, pools drain. */
 	removed: boolean;
 	readonly stats: HostStats;
+	/** 1 while the host is healthy; only where endpoints have statistics of their own. */
+	shownHealth: Count | undefined;
 	/** Belongs to the connection pool: its pools for this host. */
 	pools: unknown;
 	/** Bits of {@link HealthFlag}; 0 is healthy. */
@@ -115,6 +117,10 @@ export interface Cluster {
 	onWarm(callback: () => void): void;
 	/** The host for a request; undefined when there is none to give (UH). */
 	chooseHost(context: BalancerContext<Host>): Host | undefined;
+	/** The cluster that a chosen host is of: a member in an aggregate, else this one. */
+	ownerOf(host: Host): Cluster;
+	/** The priority of a host among all that this cluster chooses from. */
+	priorityOf(host: Host): number;
 	resources(priority: "default" | "high"): ClusterResources;
 	/** A new assignment (EDS). */
 	updateAssignment(assignment: AssignmentConfig): void;

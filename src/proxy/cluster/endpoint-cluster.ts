@@ -10,7 +10,14 @@ import {
 } from "../../engine/load-balancer/index.ts";
 import { emptyRuntime } from "../../engine/runtime/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig } from "../runtime-config/index.ts";
-import { type CheckedGauges, createBalancerStats, createCheckedGauges, createHashTableGauges } from "../stats/index.ts";
+import {
+	type CheckedGauges,
+	createBalancerStats,
+	createCheckedGauges,
+	createEndpointHealth,
+	createEndpointStats,
+	createHashTableGauges,
+} from "../stats/index.ts";
 import { type Cluster, HealthFlag, type Host } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 import { HealthChecker } from "./health-check/health-checker.ts";
@@ -35,7 +42,10 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	constructor(config: ClusterConfig, deps: ClusterDeps, localCluster?: LocalCluster) {
 		super(config, deps, (host) => this.#onHealthChanged(host));
-		this.#table = new HostTable(config);
+		this.#table = new HostTable(
+			config,
+			config.perEndpointStats ? (address) => createEndpointStats(this.statsScope, address) : undefined,
+		);
 		this.#balancer = createLoadBalancer<Host>({
 			config: config.balancer,
 			common: config.commonBalancer,
@@ -70,6 +80,10 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	/** The hosts that are used first, by locality. */
 	get firstPriority(): readonly LocalityHosts<Host>[] {
 		return this.#table.priorities[0] ?? [];
+	}
+
+	ownerOf(): Cluster {
+		return this;
 	}
 
 	chooseHost(context: BalancerContext<Host>): Host | undefined {
@@ -156,6 +170,9 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	#prepareHost(host: Host): void {
 		this.outlierMonitor?.addHost(host);
+		if (this.config.perEndpointStats) host.shownHealth = createEndpointHealth(this.statsScope, host.address);
+		const match = this.config.transportSocketMatches.find(({ socket }) => socket === host.transportSocket);
+		this.statsScope.counter(`${match?.name ?? "default"}.total_match_count`).value++;
 		const { balancer } = this.config;
 		if (balancer.kind === "client-side-weighted") host.load = new HostLoad(balancer);
 		if (balancer.kind === "peak-ewma") {

@@ -1,6 +1,6 @@
 import type { LocalityHosts } from "../../engine/load-balancer/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityConfig } from "../runtime-config/index.ts";
-import type { Host } from "./cluster.ts";
+import type { Host, HostStats } from "./cluster.ts";
 import {
 	createHost,
 	formatHostAddress,
@@ -30,14 +30,17 @@ interface Placed {
 /** The hosts of a cluster by address, and their places in priorities and localities. */
 export class HostTable {
 	readonly #config: ClusterConfig;
+	readonly #createStats: ((address: string) => HostStats) | undefined;
 	#byAddress = new Map<string, Host>();
 	#hosts: readonly Host[] = [];
 	#priorities: readonly (readonly LocalityHosts<Host>[])[] = [];
 	/** Weights and sizes of the localities, to tell whether an update changes anything. */
 	#shape = "";
 
-	constructor(config: ClusterConfig) {
+	/** `createStats` makes the counts of a host by its address where they are shown one by one. */
+	constructor(config: ClusterConfig, createStats?: (address: string) => HostStats) {
 		this.#config = config;
+		this.#createStats = createStats;
 	}
 
 	get hosts(): readonly Host[] {
@@ -68,7 +71,7 @@ export class HostTable {
 					removed.push(known);
 					known = undefined;
 				}
-				const host = known ?? createHost(this.#config, endpoint, locality);
+				const host = known ?? createHost(this.#config, endpoint, locality, this.#createStats?.(address));
 				if (updateHost(this.#config, host, endpoint, locality)) isChanged = true;
 				if (known === undefined) {
 					prepare(host);

@@ -19,7 +19,12 @@ export function formatHostAddress(endpoint: AddressConfig): string {
 }
 
 /** Creates a host that has not been given its place yet, see {@link updateHost}. */
-export function createHost(cluster: ClusterConfig, endpoint: EndpointConfig, locality: LocalityConfig): Host {
+export function createHost(
+	cluster: ClusterConfig,
+	endpoint: EndpointConfig,
+	locality: LocalityConfig,
+	stats: HostStats = createHostStats(),
+): Host {
 	const address = formatHostAddress(endpoint.address);
 	return {
 		address,
@@ -39,7 +44,8 @@ export function createHost(cluster: ClusterConfig, endpoint: EndpointConfig, loc
 		locality: locality.locality,
 		transportSocket: cluster.transportSocket,
 		removed: false,
-		stats: createHostStats(),
+		stats,
+		shownHealth: undefined,
 		pools: undefined,
 		healthFlags: 0,
 		activeConnections: 0,

@@ -27,6 +27,10 @@ export class OriginalDestinationCluster extends ClusterCore implements Cluster {
 		return [...this.#hosts.values()];
 	}
 
+	ownerOf(): Cluster {
+		return this;
+	}
+
 	chooseHost(context: BalancerContext<Host>): Host | undefined {
 		const destination = this.#findDestination(context);
 		if (destination === undefined || this.isClosed) return undefined;

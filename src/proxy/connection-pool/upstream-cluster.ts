@@ -23,6 +23,8 @@ import type { UpstreamSocketOptions } from "./upstream-socket.ts";
 export interface UpstreamContext extends PoolContext {
 	/** The TLS side of connections to a host; undefined for plain text. */
 	upstreamTlsOf(cluster: Cluster, host: Host): UpstreamTls | undefined;
+	/** The cluster of that name as it is at the moment. */
+	getCluster?(name: string): UpstreamCluster | undefined;
 }
 
 interface HostPools {
@@ -86,6 +88,8 @@ export class UpstreamCluster implements NegotiatedPools {
 		serverName: string | undefined,
 		downstreamProtocol: string,
 	): UpstreamPool {
+		const owner = this.#ownerOf(host);
+		if (owner !== undefined) return owner.poolFor(host, priority, serverName, downstreamProtocol);
 		host.pools ??= { pools: new Map() } satisfies HostPools;
 		const slot = host.pools as HostPools;
 		const protocol = this.#protocolFor(downstreamProtocol);
@@ -101,6 +105,12 @@ export class UpstreamCluster implements NegotiatedPools {
 		});
 		slot.pools.set(key, created);
 		return created;
+	}
+
+	/** The member of an aggregate that a host is of: connections are its own, and so are their limits and statistics. */
+	#ownerOf(host: Host): UpstreamCluster | undefined {
+		const owner = this.cluster.ownerOf(host);
+		return owner === this.cluster ? undefined : this.#context.getCluster?.(owner.name);
 	}
 
 	#protocolFor(downstreamProtocol: string): PoolProtocol {

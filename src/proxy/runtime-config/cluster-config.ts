@@ -46,6 +46,8 @@ export interface ClusterConfig {
 	readonly preconnectRatio: number;
 	readonly trackTimeoutBudgets: boolean;
 	readonly trackRequestResponseSizes: boolean;
+	/** Whether each endpoint has statistics of its own. */
+	readonly perEndpointStats: boolean;
 }
 
 export type ClusterDiscovery =
@@ -68,6 +70,10 @@ export interface DnsConfig {
 	readonly refreshMs: number;
 	readonly failureRefresh: { readonly baseMs: number; readonly maxMs: number } | undefined;
 	readonly respectTtl: boolean;
+	/** Up to so much is added to each wait for the next look-up. */
+	readonly jitterMs: number;
+	/** A time to live below this one counts as this one. */
+	readonly minRefreshMs: number;
 }
 
 /** `envoy.config.endpoint.v3.ClusterLoadAssignment`, validated. */

@@ -11,6 +11,7 @@ import {
 import type { OutlierDetection } from "../../api/gen/envoy/config/cluster/v3/outlier_detection_pb.js";
 import { RoutingPriority } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { ClusterConfig as AggregateMessage } from "../../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
+import type { DnsCluster } from "../../api/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.js";
 import type { HttpProtocolOptions } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import type { CircuitBreakersConfig, CircuitBreakerThresholds } from "../../engine/circuit-breaker/index.ts";
@@ -108,6 +109,7 @@ function readRest(
 		connectionPoolPerDownstreamConnection: message.connectionPoolPerDownstreamConnection,
 		preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
 		trackTimeoutBudgets: message.trackTimeoutBudgets || (message.trackClusterStats?.timeoutBudgets ?? false),
+		perEndpointStats: message.trackClusterStats?.perEndpointStats ?? false,
 		trackRequestResponseSizes: message.trackClusterStats?.requestResponseSizes ?? false,
 	};
 }
@@ -119,6 +121,9 @@ function readDiscovery(message: Cluster, scope: Scope): ClusterDiscovery | undef
 		const config = unpackExtension(type.value.typedConfig, at);
 		if (config?.$typeName === "envoy.extensions.clusters.aggregate.v3.ClusterConfig") {
 			return { kind: "aggregate", clusters: (config as AggregateMessage).clusters };
+		}
+		if (config?.$typeName === "envoy.extensions.clusters.dns.v3.DnsCluster") {
+			return readDnsCluster(message, config as DnsCluster, scope);
 		}
 		if (config !== undefined) at.report(`cluster type ${config.$typeName} is not supported`);
 		return undefined;
@@ -134,11 +139,7 @@ function readDiscovery(message: Cluster, scope: Scope): ClusterDiscovery | undef
 			};
 		case Cluster_DiscoveryType.LOGICAL_DNS: {
 			const assignment = readInlineAssignment(message, scope, "host-names");
-			if (assignment.localities.length !== 1 || assignment.localities[0]?.endpoints.length !== 1) {
-				scope
-					.at("load_assignment")
-					.report("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
-			}
+			checkSingleEndpoint(assignment, scope);
 			return { kind: "logical-dns", assignment, dns: readDns(message) };
 		}
 		case Cluster_DiscoveryType.EDS:
@@ -177,7 +178,44 @@ function readDns(message: Cluster): DnsConfig {
 		refreshMs: toMs(message.dnsRefreshRate, 5000),
 		failureRefresh: failure === undefined ? undefined : { baseMs, maxMs: toMs(failure.maxInterval, baseMs * 10) },
 		respectTtl: message.respectDnsTtl,
+		jitterMs: toMs(message.dnsJitter, 0),
+		minRefreshMs: 0,
 	};
+}
+
+const dnsClusterFamilies: readonly DnsConfig["family"][] = [
+	"auto",
+	"auto",
+	"v4-only",
+	"v6-only",
+	"v4-preferred",
+	"all",
+];
+
+/** The DNS cluster as an extension: what STRICT_DNS and LOGICAL_DNS are, in one. */
+function readDnsCluster(message: Cluster, config: DnsCluster, scope: Scope): ClusterDiscovery {
+	const failure = config.dnsFailureRefreshRate;
+	const baseMs = toMs(failure?.baseInterval, 0);
+	const minRefreshMs = toMs(config.dnsMinRefreshRate, 0);
+	const dns: DnsConfig = {
+		family: dnsClusterFamilies[config.dnsLookupFamily] ?? "auto",
+		refreshMs: toMs(config.dnsRefreshRate, 5000),
+		failureRefresh: failure === undefined ? undefined : { baseMs, maxMs: toMs(failure.maxInterval, baseMs * 10) },
+		respectTtl: config.respectDnsTtl,
+		jitterMs: toMs(config.dnsJitter, 0),
+		minRefreshMs,
+	};
+	const assignment = readInlineAssignment(message, scope, "host-names");
+	if (!config.allAddressesInSingleEndpoint) return { kind: "strict-dns", assignment, dns };
+	checkSingleEndpoint(assignment, scope);
+	return { kind: "logical-dns", assignment, dns };
+}
+
+function checkSingleEndpoint(assignment: AssignmentConfig, scope: Scope): void {
+	if (assignment.localities.length === 1 && assignment.localities[0]?.endpoints.length === 1) return;
+	scope
+		.at("load_assignment")
+		.report("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
 }
 
 function readEds(message: Cluster, scope: Scope): ClusterDiscovery | undefined {

@@ -256,6 +256,27 @@ export function createHealthCheckStats(scope: StatsScope) {
 	};
 }
 
+/** Counts of one endpoint: `cluster.<name>.endpoint.<address>.*`. */
+export function createEndpointStats(scope: StatsScope, address: string) {
+	const endpoint = scope.scope(`endpoint.${address.replaceAll(":", "_")}`);
+	return {
+		cx_active: endpoint.gauge("cx_active"),
+		cx_connect_fail: endpoint.counter("cx_connect_fail"),
+		cx_total: endpoint.counter("cx_total"),
+		rq_active: endpoint.gauge("rq_active"),
+		rq_pending_active: endpoint.gauge("rq_pending_active"),
+		rq_error: endpoint.counter("rq_error"),
+		rq_success: endpoint.counter("rq_success"),
+		rq_timeout: endpoint.counter("rq_timeout"),
+		rq_total: endpoint.counter("rq_total"),
+	};
+}
+
+/** Whether one endpoint is healthy: `cluster.<name>.endpoint.<address>.healthy`. */
+export function createEndpointHealth(scope: StatsScope, address: string) {
+	return scope.gauge(`endpoint.${address.replaceAll(":", "_")}.healthy`);
+}
+
 /** `cluster.<name>.health_check` of a cluster with several checks, each of which has statistics of its own. */
 export type CheckedGauges = ReturnType<typeof createCheckedGauges>;
 

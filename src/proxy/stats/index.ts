@@ -11,6 +11,8 @@ export {
 	createCheckedGauges,
 	createCircuitBreakerStats,
 	createClusterStats,
+	createEndpointHealth,
+	createEndpointStats,
 	createHashTableGauges,
 	createHealthCheckStats,
 	createOutlierDetectionStats,

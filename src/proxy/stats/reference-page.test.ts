@@ -49,7 +49,11 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 
 /** Makers of sets whose groups are listed above, or of names that vary. */
 const composed = [
+	"createBalancerStats",
+	"createCheckedGauges",
 	"createClusterStats",
+	"createEndpointStats",
+	"createHashTableGauges",
 	"createHttpConnectionManagerStats",
 	"createListenerStats",
 	"createResponseCodeStats",

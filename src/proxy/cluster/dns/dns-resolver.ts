@@ -51,6 +51,9 @@ function familiesOf(family: DnsConfig["family"]): readonly [Family, Family?] {
 }
 
 async function askSystem(name: string, family: Family): Promise<DnsAnswer> {
+	// Both addresses whatever the hosts file says (RFC 6761).
+	if (name === "localhost" || name.endsWith(".localhost"))
+		return { addresses: [family === 4 ? "127.0.0.1" : "::1"], ttlMs: undefined };
 	try {
 		const found = await lookup(name, { family, all: true, order: "verbatim" });
 		return { addresses: [...new Set(found.map(({ address }) => address))], ttlMs: undefined };

@@ -26,6 +26,7 @@ export class LogicalDnsDiscovery {
 			dns,
 			resolver,
 			clusterName: cluster.name,
+			needsAddress: true,
 			stats: cluster.stats,
 			onAnswer: (addresses) => this.#onAnswer(addresses?.[0]),
 		});

@@ -13,6 +13,8 @@ export interface NameWatchOptions {
 	readonly random: Random;
 	readonly log: Log;
 	readonly clusterName: string;
+	/** Whether an answer without addresses is a failure. */
+	readonly needsAddress: boolean;
 	readonly stats: UpstreamStats;
 	/** A look-up ended; undefined when it failed, and what was known before goes on. */
 	onAnswer(addresses: readonly string[] | undefined): void;
@@ -31,9 +33,14 @@ export class NameWatch {
 
 	/** Begins; an address in place of a name is answered at once and for good. */
 	start(): void {
-		const { name, onAnswer } = this.#options;
-		if (isIP(name) !== 0) onAnswer([name]);
-		else void this.#resolve();
+		const { name, stats, onAnswer } = this.#options;
+		if (isIP(name) === 0) {
+			void this.#resolve();
+			return;
+		}
+		stats.update_attempt.value++;
+		stats.update_success.value++;
+		onAnswer([name]);
 	}
 
 	close(): void {
@@ -48,9 +55,11 @@ export class NameWatch {
 		try {
 			const { addresses, ttlMs } = await resolver.resolve(name, dns.family, dns.respectTtl);
 			if (this.#isClosed) return;
+			if (addresses.length === 0 && this.#options.needsAddress) throw new Error("the name has no address");
 			stats.update_success.value++;
 			this.#failures = 0;
-			next = dns.respectTtl && ttlMs !== undefined && ttlMs > 0 ? ttlMs : dns.refreshMs;
+			next = dns.respectTtl && ttlMs !== undefined && ttlMs > 0 ? Math.max(ttlMs, dns.minRefreshMs) : dns.refreshMs;
+			next += this.#options.random.next() * dns.jitterMs;
 			onAnswer(addresses);
 		} catch (error) {
 			if (this.#isClosed) return;

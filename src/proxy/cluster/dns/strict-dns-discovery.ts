@@ -49,6 +49,7 @@ export class StrictDnsDiscovery {
 			dns,
 			resolver,
 			clusterName,
+			needsAddress: false,
 			stats,
 			onAnswer: (addresses) => {
 				if (isFirst) this.#waiting--;

@@ -123,7 +123,7 @@ export class RetryController {
 		const frequency = this.#state.policy.previousPrioritiesUpdateFrequency;
 		if (frequency === undefined || this.#tried.length < frequency) return undefined;
 		const counted = this.#tried.length - (this.#tried.length % frequency);
-		return [...new Set(this.#tried.slice(0, counted).map((host) => host.priority))];
+		return [...new Set(this.#tried.slice(0, counted).map((host) => this.#upstream.cluster.priorityOf(host)))];
 	}
 
 	/** Whether the policy wants another host than this one for a retry. */
