@@ -5,7 +5,7 @@ import type { Http2CodecStats } from "./http-codec-stats.ts";
 const counters: Partial<Record<Http2Fault, keyof Http2CodecStats>> = {
 	"invalid-header-field": "rx_messaging_error",
 	messaging: "rx_messaging_error",
-	"headers-too-large": "header_overflow",
+	"headers-too-large": "header_list_size_too_large",
 	"too-many-headers": "header_overflow",
 	underscore: "requests_rejected_with_underscores_in_headers",
 	"empty-frames-flood": "inbound_empty_frames_flood",

@@ -6,7 +6,9 @@ export interface Counter {
 /** What a connection counts, by Envoy's names. */
 export interface Http2Counters {
 	readonly goaway_sent: Counter;
+	/** Lists with more fields than may be, and with more bytes. */
 	readonly header_overflow: Counter;
+	readonly header_list_size_too_large: Counter;
 	readonly headers_cb_no_stream: Counter;
 	readonly inbound_empty_frames_flood: Counter;
 	readonly inbound_priority_frames_flood: Counter;
@@ -27,6 +29,7 @@ export function createUnreadCounters(): Http2Counters {
 	return {
 		goaway_sent: { value: 0 },
 		header_overflow: { value: 0 },
+		header_list_size_too_large: { value: 0 },
 		headers_cb_no_stream: { value: 0 },
 		inbound_empty_frames_flood: { value: 0 },
 		inbound_priority_frames_flood: { value: 0 },

@@ -204,7 +204,8 @@ export class MessageReceiver<Owner> {
 	#failMessage(stream: Http2Stream<Owner>, fault: Http2Fault): void {
 		const state = this.#state;
 		if (fault === "headers-too-large" || fault === "too-many-headers" || fault === "underscore") {
-			if (fault !== "underscore") state.counters.header_overflow.value++;
+			if (fault === "too-many-headers") state.counters.header_overflow.value++;
+			else if (fault === "headers-too-large") state.counters.header_list_size_too_large.value++;
 			this.failStream(stream, fault, Http2ErrorCode.internalError);
 			return;
 		}

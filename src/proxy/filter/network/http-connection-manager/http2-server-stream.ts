@@ -139,12 +139,14 @@ export class Http2ServerStream implements DownstreamStream {
 		this.#pauses = 0;
 		connection.onStreamOver(false);
 		if (stream.isClosed) return;
-		if (!this.isAnswered) {
-			connection.codec.resetStream(stream, Http2ErrorCode.internalError);
-		} else if (!requestComplete && !stream.isRemoteDone) {
-			connection.linger(stream);
-		} else {
+		const isCut = !requestComplete && !stream.isRemoteDone;
+		if (this.isAnswered && !isCut) {
 			this.#giveCredit();
+			return;
 		}
+		// As in Envoy, where our own resets count as the client's.
+		connection.manager.stats.downstream_rq_rx_reset.value++;
+		if (this.isAnswered) connection.linger(stream);
+		else connection.codec.resetStream(stream, Http2ErrorCode.internalError);
 	}
 }
