@@ -17,7 +17,18 @@ export interface HttpCallOptions {
 	readonly timeoutMs: number;
 	/** Answers with more are failures. */
 	readonly maxBodyBytes: number;
-	readonly retry?: { readonly count: number; readonly baseMs: number; readonly maxMs: number } | undefined;
+	readonly retry?: HttpCallRetry | undefined;
+	/** Whether the service learns the proxy's address by x-forwarded-for. */
+	readonly sendsAddress: boolean;
+}
+
+/** When a call is tried again. */
+export interface HttpCallRetry {
+	readonly count: number;
+	/** Words of `retry_on`. */
+	readonly on: ReadonlySet<string>;
+	readonly baseMs: number;
+	readonly maxMs: number;
 }
 
 /** What came back. */
@@ -55,7 +66,13 @@ export function callHttp(
 	let backOff: Timer | undefined;
 	let triesLeft = options.retry?.count ?? 0;
 	let step = 0;
-	const deadline = context.clock.setTimer(options.timeoutMs, () => finish(failWith("timeout", 504)), { unref: true });
+	const deadline = context.clock.setTimer(options.timeoutMs, () => onTimeout(), { unref: true });
+
+	const onTimeout = (): void => {
+		running?.timeOut();
+		running = undefined;
+		finish(failWith("timeout", 504));
+	};
 
 	const finish = (answer: HttpAnswer): void => {
 		if (isOver) return;
@@ -71,13 +88,13 @@ export function callHttp(
 	const onOutcome = (outcome: TryOutcome): void => {
 		running = undefined;
 		if (isOver) return;
-		const isRetriable = outcome.failure !== "too-large" && outcome.status >= 500;
-		if (!isRetriable || triesLeft === 0 || options.retry === undefined) {
+		const { retry } = options;
+		if (retry === undefined || triesLeft === 0 || !isRetriable(outcome, retry.on)) {
 			finish(outcome);
 			return;
 		}
 		triesLeft--;
-		const { baseMs, maxMs } = options.retry;
+		const { baseMs, maxMs } = retry;
 		const delayMs = context.random.next() * Math.min(maxMs, baseMs * 2 ** ++step);
 		context.getCluster(options.cluster)!.cluster.responses.retry.count(outcome.status);
 		backOff = context.clock.setTimer(delayMs, start, { unref: true });
@@ -88,13 +105,24 @@ export function callHttp(
 			finish(failWith("no-cluster", 503));
 			return;
 		}
-		const { method, path, authority, headers, body } = options;
-		const request = new PassRequestHead([...headers], method, path, authority, "http", undefined);
-		running = new HttpTry(upstream, request, body, options.maxBodyBytes, onOutcome);
+		const { method, path, authority, body } = options;
+		const headers = [...options.headers, "x-envoy-internal", "true"];
+		if (options.sendsAddress) headers.push("x-forwarded-for", context.localAddress);
+		headers.push("x-envoy-expected-rq-timeout-ms", String(Math.ceil(options.timeoutMs)));
+		const request = new PassRequestHead(headers, method, path, authority, "http", undefined);
+		running = new HttpTry(upstream, request, body, options.maxBodyBytes, context.clock, onOutcome);
 		running.start();
 	};
 	backOff = context.clock.setTimer(0, start);
 	return { cancel: stop };
+}
+
+function isRetriable({ status, failure }: TryOutcome, on: ReadonlySet<string>): boolean {
+	if (failure === "too-large" || failure === "no-host") return false;
+	if (on.has("5xx") && status >= 500) return true;
+	if (failure === "connect") return on.has("connect-failure") || on.has("reset");
+	if (failure === "reset") return on.has("reset");
+	return on.has("gateway-error") && status >= 502 && status <= 504;
 }
 
 function failWith(failure: NonNullable<HttpAnswer["failure"]>, status: number): HttpAnswer {

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../core/index.ts";
+import { type Clock, type HeaderList, setHeader } from "../../core/index.ts";
 import type { BalancerContext } from "../../engine/load-balancer/index.ts";
 import type { Host } from "../cluster/index.ts";
 import type {
@@ -35,11 +35,13 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 	readonly #request: PassRequestHead;
 	readonly #body: Buffer | undefined;
 	readonly #maxBodyBytes: number;
+	readonly #clock: Clock;
 	readonly #onOutcome: (outcome: TryOutcome) => void;
 	readonly #accounting: ResponseAccounting;
 	#host: Host | undefined;
 	#pool: UpstreamPool | undefined;
 	#exchange: UpstreamExchange | undefined;
+	#sentAt = 0;
 	#status = 0;
 	#headers: HeaderList = [];
 	#chunks: Buffer[] = [];
@@ -51,12 +53,14 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 		request: PassRequestHead,
 		body: Buffer | undefined,
 		maxBodyBytes: number,
+		clock: Clock,
 		onOutcome: (outcome: TryOutcome) => void,
 	) {
 		this.#upstream = upstream;
 		this.#request = request;
 		this.#body = body;
 		this.#maxBodyBytes = maxBodyBytes;
+		this.#clock = clock;
 		this.#onOutcome = onOutcome;
 		this.#accounting = new ResponseAccounting(upstream.cluster, request);
 	}
@@ -83,10 +87,19 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 		else exchange.abandon();
 	}
 
+	/** Gives it up because it took too long. */
+	timeOut(): void {
+		if (this.#isOver) return;
+		this.#upstream.cluster.stats.upstream_rq_timeout.value++;
+		this.#accounting.count(504, this.#host);
+		this.cancel();
+	}
+
 	onPoolReady(exchange: UpstreamExchange): void {
 		const { stats } = this.#upstream.cluster;
 		const host = this.#host!;
 		this.#exchange = exchange;
+		this.#sentAt = this.#clock.now();
 		stats.upstream_rq_total.value++;
 		stats.upstream_rq_active.value++;
 		host.stats.rq_total.value++;
@@ -115,6 +128,8 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 		this.#accounting.count(status, this.#host);
 		this.#status = status;
 		this.#headers = [...new PassResponseHead(response.headers, status, response.contentLength).headers];
+		const elapsed = String(Math.floor(this.#clock.now() - this.#sentAt));
+		setHeader(this.#headers, "x-envoy-upstream-service-time", elapsed);
 		if (endStream) this.#complete();
 	}
 
@@ -157,7 +172,8 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 
 	#fail(failure: NonNullable<TryOutcome["failure"]>): void {
 		if (this.#isOver) return;
-		this.#accounting.count(503, this.#host);
+		// An answer that breaks off was counted when it began.
+		if (this.#status === 0) this.#accounting.count(503, this.#host);
 		this.#end({ status: 503, headers: [], body: Buffer.alloc(0), failure });
 	}
 

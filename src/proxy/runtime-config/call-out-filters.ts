@@ -1,9 +1,14 @@
 import type { Message } from "@bufbuild/protobuf";
 import type {
+	ExtAuthz,
+	ExtAuthzPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import type {
 	JwtAuthentication,
 	PerRouteConfig,
 } from "../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
+import { readExtAuthz, readExtAuthzRoute } from "./ext-authz.ts";
 import { readJwtAuthn } from "./jwt-authn.ts";
 import { readJwtRoute } from "./jwt-authn-route.ts";
 import type { Scope } from "./scope.ts";
@@ -13,16 +18,22 @@ export function readCallOutFilter(config: Message, scope: Scope): CallOutFilterC
 	switch (config.$typeName) {
 		case "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication":
 			return { kind: "jwt-authn", config: readJwtAuthn(config as JwtAuthentication, scope) };
+		case "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": {
+			const authz = readExtAuthz(config as ExtAuthz, scope);
+			return authz === undefined ? undefined : { kind: "ext-authz", config: authz };
+		}
 		default:
 			return undefined;
 	}
 }
 
 /** Translates what a route says of such a filter. */
-export function readCallOutOverride(message: Message, _scope: Scope): CallOutOverride | undefined {
+export function readCallOutOverride(message: Message, scope: Scope): CallOutOverride | undefined {
 	switch (message.$typeName) {
 		case "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig":
 			return { kind: "jwt-authn", config: readJwtRoute(message as PerRouteConfig) };
+		case "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute":
+			return { kind: "ext-authz", config: readExtAuthzRoute(message as ExtAuthzPerRoute, scope) };
 		default:
 			return undefined;
 	}

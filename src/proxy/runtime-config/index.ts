@@ -21,6 +21,13 @@ export type {
 export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
 export type { CsrfConfig } from "./csrf.ts";
 export type {
+	AuthorizationBody,
+	AuthorizationService,
+	ExtAuthzConfig,
+	ExtAuthzRouteConfig,
+	HttpAuthorization,
+} from "./ext-authz-config.ts";
+export type {
 	HeaderMutationConfig,
 	HeaderMutationStep,
 	MutationsConfig,

@@ -1,6 +1,7 @@
 import type { JwkKey } from "../../engine/jwt/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RouteMatch } from "../../engine/router/index.ts";
+import type { CoreRetryPolicy } from "./core-retry.ts";
 
 /** `envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication`. */
 export interface JwtAuthnConfig {
@@ -66,7 +67,7 @@ export type JwtKeySource =
 			readonly cacheMs: number;
 			/** Fetched ahead of requests; undefined: by the first request that needs the keys. */
 			readonly ahead: { readonly blocksListener: boolean; readonly retryMs: number } | undefined;
-			readonly retry: { readonly count: number; readonly baseMs: number; readonly maxMs: number } | undefined;
+			readonly retry: CoreRetryPolicy | undefined;
 	  };
 
 export type JwtRequirement =

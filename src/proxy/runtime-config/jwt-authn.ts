@@ -1,4 +1,3 @@
-import type { RetryPolicy } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type {
 	JwtAuthentication,
 	JwtClaimToHeader,
@@ -7,6 +6,7 @@ import type {
 	RemoteJwks,
 } from "../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { parseKeySet, sanitizeAudience } from "../../engine/jwt/index.ts";
+import { readCoreRetryPolicy } from "./core-retry.ts";
 import { readHttpUri } from "./http-uri.ts";
 import type { JwtAuthnConfig, JwtKeySource, JwtProvider, JwtRequirement } from "./jwt-authn-config.ts";
 import { readStringMatcher } from "./matchers.ts";
@@ -144,20 +144,7 @@ function readRemoteKeys(message: RemoteJwks, scope: Scope): JwtKeySource {
 						blocksListener: !message.asyncFetch.fastListener,
 						retryMs: toMs(message.asyncFetch.failedRefetchDuration, 1000),
 					},
-		retry: readCoreRetryPolicy(message.retryPolicy),
-	};
-}
-
-/** Retries of a call of the proxy's own. */
-export function readCoreRetryPolicy(
-	message: RetryPolicy | undefined,
-): { readonly count: number; readonly baseMs: number; readonly maxMs: number } | undefined {
-	if (message === undefined) return undefined;
-	const baseMs = toMs(message.retryBackOff?.baseInterval, 1000);
-	return {
-		count: message.numRetries ?? 1,
-		baseMs,
-		maxMs: toMs(message.retryBackOff?.maxInterval, message.retryBackOff === undefined ? 10_000 : baseMs * 10),
+		retry: readCoreRetryPolicy(message.retryPolicy, "5xx,gateway-error,connect-failure,reset"),
 	};
 }
 

@@ -29,6 +29,34 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.jwt_authn.v3.RequirementRule": { works: "match requires requirement_name" },
 	"envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule": { works: "name requires" },
 	"envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig": { works: "disabled requirement_name" },
+	"envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": {
+		works:
+			"grpc_service http_service transport_api_version failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error validate_mutations metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable include_peer_certificate stat_prefix allowed_headers disallowed_headers include_tls_session charge_cluster_response_stats decoder_header_mutation_rules enable_dynamic_metadata_ingestion",
+		ignored: "emit_client_span",
+	},
+	"envoy.extensions.filters.http.ext_authz.v3.BufferSettings": {
+		works: "max_request_bytes allow_partial_message pack_as_bytes",
+	},
+	"envoy.extensions.filters.http.ext_authz.v3.HttpService": {
+		works: "server_uri path_prefix path_override authorization_request authorization_response retry_policy",
+	},
+	"envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest": { works: "allowed_headers headers_to_add" },
+	"envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse": {
+		works:
+			"allowed_upstream_headers allowed_upstream_headers_to_append allowed_client_headers allowed_client_headers_on_success dynamic_metadata_from_headers",
+	},
+	"envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute": { works: "disabled check_settings" },
+	"envoy.extensions.filters.http.ext_authz.v3.CheckSettings": {
+		works: "context_extensions disable_request_body_buffering with_request_body grpc_service http_service",
+		ignored: "emit_client_span",
+	},
+	"envoy.config.common.mutation_rules.v3.HeaderMutationRules": {
+		works:
+			"allow_all_routing allow_envoy disallow_system disallow_all allow_expression disallow_expression disallow_is_error",
+	},
+	"envoy.type.matcher.v3.ListStringMatcher": { works: "patterns" },
+	"envoy.type.v3.HttpStatus": { works: "code" },
+	"envoy.config.core.v3.RuntimeFeatureFlag": { works: "default_value runtime_key" },
 	"envoy.config.core.v3.BackoffStrategy": { works: "base_interval max_interval" },
-	"envoy.config.core.v3.RetryPolicy": { works: "retry_back_off num_retries" },
+	"envoy.config.core.v3.RetryPolicy": { works: "retry_back_off num_retries retry_on" },
 };

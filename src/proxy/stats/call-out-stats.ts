@@ -14,3 +14,27 @@ export function createJwtAuthnStats(scope: StatsScope) {
 		jwt_cache_miss: scope.counter("jwt_cache_miss"),
 	};
 }
+
+/** Scope `http.<stat_prefix>.ext_authz`. */
+export type ExtAuthzStats = ReturnType<typeof createExtAuthzStats>;
+
+export function createExtAuthzStats(scope: StatsScope) {
+	return {
+		...createExtAuthzClusterStats(scope),
+		disabled: scope.counter("disabled"),
+		ignored_dynamic_metadata: scope.counter("ignored_dynamic_metadata"),
+		invalid: scope.counter("invalid"),
+	};
+}
+
+/** Scope `cluster.<name>.ext_authz`: of the cluster that the request would go to. */
+export type ExtAuthzClusterStats = ReturnType<typeof createExtAuthzClusterStats>;
+
+export function createExtAuthzClusterStats(scope: StatsScope) {
+	return {
+		denied: scope.counter("denied"),
+		error: scope.counter("error"),
+		failure_mode_allowed: scope.counter("failure_mode_allowed"),
+		ok: scope.counter("ok"),
+	};
+}

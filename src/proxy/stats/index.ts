@@ -1,7 +1,14 @@
 /** The catalogue of the proxy's statistics, with Envoy's exact names as property names: one function per group, which makes the
  *  whole zero-initialised set that Envoy shows and returns objects of counters for the hot path (`stats.downstream_rq_total.value++`).
  *  Not what they are kept in or printed by (telemetry). Listed in docs/reference/metrics.md. */
-export { createJwtAuthnStats, type JwtAuthnStats } from "./call-out-stats.ts";
+export {
+	createExtAuthzClusterStats,
+	createExtAuthzStats,
+	createJwtAuthnStats,
+	type ExtAuthzClusterStats,
+	type ExtAuthzStats,
+	type JwtAuthnStats,
+} from "./call-out-stats.ts";
 export {
 	type CheckedGauges,
 	type CircuitBreakerStats,

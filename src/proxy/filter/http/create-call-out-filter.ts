@@ -1,9 +1,18 @@
+import { assertNever } from "../../../core/index.ts";
 import type { CallOutFilterConfig } from "../../runtime-config/index.ts";
+import { createExtAuthzFilter } from "./ext-authz/ext-authz-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import type { FilterParts } from "./filter-parts.ts";
 import { createJwtAuthnFilter } from "./jwt-authn/jwt-authn-filter.ts";
 
 /** Creates a filter that asks somebody else. */
 export function createCallOutFilter(parts: FilterParts, config: CallOutFilterConfig): HttpFilter {
-	return createJwtAuthnFilter(parts, config.config);
+	switch (config.kind) {
+		case "ext-authz":
+			return createExtAuthzFilter(parts, config.config);
+		case "jwt-authn":
+			return createJwtAuthnFilter(parts, config.config);
+		default:
+			return assertNever(config);
+	}
 }

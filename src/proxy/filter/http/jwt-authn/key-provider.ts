@@ -56,7 +56,7 @@ export class KeyProvider {
 		if (source.kind !== "remote") return;
 		this.#timer?.cancel();
 		const { cluster, authority, path, timeoutMs, retry } = source;
-		const options = { cluster, authority, path, timeoutMs, retry, method: "GET", headers: [] };
+		const options = { cluster, authority, path, timeoutMs, retry, method: "GET", headers: [], sendsAddress: true };
 		this.#call = callHttp(this.#context, { ...options, maxBodyBytes: maxKeySetBytes }, (answer) => {
 			this.#call = undefined;
 			const keys = answer.status === 200 && answer.body.length > 0 ? parseKeySet(answer.body.toString("utf8")) : "";

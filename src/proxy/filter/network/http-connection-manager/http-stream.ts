@@ -255,6 +255,8 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		// Whatever came of it in the same read: the answer goes out before the request was taken.
 		this.isRequestComplete = false;
 		this.manager.stats.downstream_rq_too_large.value++;
+		// As in Envoy, whose HTTP/1 codec tells the end of a request behind the last piece of its body.
+		if (this.downstream.protocol !== "HTTP/2") this.isRequestComplete = false;
 		this.sendLocalReply(largeRequestReply);
 	}
 

@@ -1,0 +1,108 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+	type AttributeContext_Peer,
+	AttributeContext_PeerSchema,
+} from "../../../../api/gen/envoy/service/auth/v3/attribute_context_pb.js";
+import { type CheckRequest, CheckRequestSchema } from "../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js";
+import type { SocketAddress, TlsCertificate } from "../../../../engine/format/index.ts";
+import { type Metadata, matchString } from "../../../../engine/matcher/index.ts";
+import type { ExtAuthzConfig } from "../../../runtime-config/index.ts";
+import { listRequestFields } from "../request-fields.ts";
+import { type AuthorizationQuestion, partialBodyHeader } from "./authorization.ts";
+
+/** The message a gRPC service is asked with. */
+export function createCheckRequest(question: AuthorizationQuestion, config: ExtAuthzConfig): CheckRequest {
+	const { stream, contextExtensions } = question;
+	const { connection, record, route } = stream;
+	const { tls } = connection;
+	const source = createPeer(connection.remote, tls?.peer);
+	source.service = stream.request.get("x-envoy-downstream-service-cluster") ?? "";
+	if (config.includesPeerCertificate && tls?.peer !== undefined) source.certificate = encodeURIComponent(tls.peer.pem);
+	const dynamic = record.dynamicMetadata ?? new Map<string, unknown>();
+	const message = create(CheckRequestSchema, {
+		attributes: {
+			source,
+			destination: createPeer(connection.local, tls?.local),
+			request: { time: timestampFromMs(record.startWallMs), http: createHttp(question, config) },
+			contextExtensions: { ...contextExtensions },
+			metadataContext: { filterMetadata: pick(config.metadataNamespaces, (name) => dynamic.get(name)) },
+			routeMetadataContext: {
+				filterMetadata: pick(config.routeMetadataNamespaces, (name) => (route?.metadata as Metadata)?.[name]),
+			},
+		},
+	});
+	if (config.includesServerName && tls !== undefined) {
+		message.attributes!.tlsSession = {
+			$typeName: "envoy.service.auth.v3.AttributeContext.TLSSession",
+			sni: connection.serverName,
+		};
+	}
+	return message;
+}
+
+type Struct = Record<string, never>;
+
+function pick(names: readonly string[], read: (name: string) => unknown): Record<string, Struct> {
+	const picked: Record<string, Struct> = {};
+	for (const name of names) {
+		const value = read(name);
+		if (value !== undefined) picked[name] = value as Struct;
+	}
+	return picked;
+}
+
+function createPeer(address: SocketAddress, certificate: TlsCertificate | undefined): AttributeContext_Peer {
+	return create(AttributeContext_PeerSchema, {
+		address:
+			address.port === 0 && address.ip.startsWith("/")
+				? { address: { case: "pipe", value: { path: address.ip } } }
+				: {
+						address: {
+							case: "socketAddress",
+							value: { address: address.ip, portSpecifier: { case: "portValue", value: address.port } },
+						},
+					},
+		principal:
+			certificate === undefined ? "" : (certificate.uriSans[0] ?? certificate.dnsSans[0] ?? certificate.subject),
+	});
+}
+
+function createHttp({ stream, body }: AuthorizationQuestion, config: ExtAuthzConfig) {
+	const { request, record } = stream;
+	const headers: Record<string, string> = {};
+	for (const [name, value] of listRequestFields(request)) {
+		if (name === partialBodyHeader || !isVisible(name, config)) continue;
+		const text = toUtf8(value);
+		const before = headers[name];
+		headers[name] = before === undefined ? text : `${before},${text}`;
+	}
+	if (body !== undefined) headers[partialBodyHeader] = String(body.isPartial);
+	const packs = body?.settings.packsAsBytes === true;
+	return {
+		id: streamNumber(record.startWallMs, stream.connection.id),
+		method: request.method,
+		headers,
+		path: request.path,
+		host: request.authority,
+		scheme: request.scheme,
+		size: BigInt(record.bytesReceived),
+		protocol: record.protocol,
+		body: body === undefined || packs ? "" : body.bytes.toString("utf8"),
+		rawBody: packs ? new Uint8Array(body!.bytes) : new Uint8Array(0),
+	};
+}
+
+/** A number for the stream; services only compare it. */
+function streamNumber(startedAt: number, connectionId: number): string {
+	return String(BigInt(Math.floor(startedAt * 1000)) * 65_536n + BigInt(connectionId % 65_536));
+}
+
+function isVisible(name: string, { allowedHeaders, disallowedHeaders }: ExtAuthzConfig): boolean {
+	if (disallowedHeaders.some((matcher) => matchString(matcher, name))) return false;
+	return allowedHeaders === undefined || allowedHeaders.some((matcher) => matchString(matcher, name));
+}
+
+function toUtf8(value: string): string {
+	return /^[\0-\x7f]*$/.test(value) ? value : Buffer.from(value, "latin1").toString("utf8");
+}

@@ -1,0 +1,345 @@
+import { assertNever } from "../../../../core/index.ts";
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+import { checkHeaderChange } from "../../../../engine/header-rules/index.ts";
+import { matchMetadata } from "../../../../engine/matcher/index.ts";
+import { isInFraction } from "../../../../engine/runtime/index.ts";
+import type {
+	AuthorizationBody,
+	AuthorizationService,
+	ExtAuthzConfig,
+	HttpFilterOverride,
+} from "../../../runtime-config/index.ts";
+import {
+	createExtAuthzClusterStats,
+	createExtAuthzStats,
+	type ExtAuthzClusterStats,
+	type ExtAuthzStats,
+} from "../../../stats/index.ts";
+import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
+import type { FilterParts } from "../filter-parts.ts";
+import type { PassResponseHead } from "../pass-head.ts";
+import { changeFields, changeRequest, type HeaderChange, removeFromRequest } from "../request-fields.ts";
+import type { AuthorizationVerdict, Authorizer } from "./authorization.ts";
+import { createGrpcAuthorizer } from "./grpc-authorizer.ts";
+import { createHttpAuthorizer } from "./http-authorizer.ts";
+import { changeQuery } from "./query-change.ts";
+
+const metadataNamespace = "envoy.filters.http.ext_authz";
+
+type Settings = Extract<Extract<HttpFilterOverride, { kind: "ext-authz" }>["config"], { kind: "settings" }>;
+
+/** A request that is being asked about, or was. */
+interface Inquiry {
+	readonly settings: Settings | undefined;
+	/** Undefined: the body is not sent. */
+	readonly body: AuthorizationBody | undefined;
+	call: { cancel(): void } | undefined;
+	isAsked: boolean;
+	startedAt: number;
+	responseChanges: readonly HeaderChange[];
+}
+
+/** Asks a service whether requests may pass. Spec: `envoy.extensions.filters.http.ext_authz.v3`. */
+export function createExtAuthzFilter(parts: FilterParts, config: ExtAuthzConfig): HttpFilter {
+	const { name, disabled, index } = parts;
+	const guard = new AuthorizationGuard(parts, config);
+	const inquiryOf = (stream: FilterStream): Inquiry | undefined => stream.getState(index) as Inquiry | undefined;
+	return {
+		name,
+		disabled,
+		index,
+		onRequestHead: (stream, endStream) => guard.onHead(stream, endStream),
+		onRequestBody: (stream, chunk, last) => {
+			const inquiry = inquiryOf(stream);
+			return inquiry?.body === undefined ? "continue" : guard.onBody(stream, inquiry, chunk, last);
+		},
+		onRequestTrailers: (stream) => {
+			const inquiry = inquiryOf(stream);
+			if (inquiry?.body === undefined || (inquiry.isAsked && inquiry.call === undefined)) return "continue";
+			if (!inquiry.isAsked) guard.ask(stream, inquiry);
+			return "stop";
+		},
+		onResponseHead: (stream, head) => {
+			const changes = inquiryOf(stream)?.responseChanges ?? [];
+			if (changes.length > 0) changeResponse(head, changes);
+			return "continue";
+		},
+		onEnd: (stream) => inquiryOf(stream)?.call?.cancel(),
+	};
+}
+
+class AuthorizationGuard {
+	readonly #parts: FilterParts;
+	readonly #config: ExtAuthzConfig;
+	readonly #stats: ExtAuthzStats;
+	readonly #clusterPart: string;
+	readonly #authorizer: Authorizer;
+	readonly #byRoute = new WeakMap<AuthorizationService, Authorizer>();
+	readonly #clusterStats = new Map<string, ExtAuthzClusterStats>();
+
+	constructor(parts: FilterParts, config: ExtAuthzConfig) {
+		this.#parts = parts;
+		this.#config = config;
+		const prefix = config.statPrefix.replace(/\.$/, "");
+		this.#clusterPart = prefix === "" ? "ext_authz" : `ext_authz.${prefix}`;
+		this.#stats = createExtAuthzStats(parts.scope.scope(this.#clusterPart));
+		this.#authorizer = this.#createAuthorizer(config.service);
+	}
+
+	onHead(stream: FilterStream, endStream: boolean): HeadVerdict {
+		const override = stream.routeConfig(this.#parts.name) as HttpFilterOverride | undefined;
+		const route = override?.kind === "ext-authz" ? override.config : undefined;
+		if (route?.kind === "off") return "continue";
+		if (!this.#isEnabled(stream)) return this.#skip(stream);
+		const body = route?.skipsBody === true ? undefined : (route?.body ?? this.#config.body);
+		const buffers = body !== undefined && !endStream && stream.request.upgrade === undefined;
+		const inquiry: Inquiry = {
+			settings: route,
+			body: buffers ? body : undefined,
+			call: undefined,
+			isAsked: false,
+			startedAt: 0,
+			responseChanges: [],
+		};
+		stream.setState(this.#parts.index, inquiry);
+		if (buffers) {
+			if (!body.allowsPartial) stream.requestPath.setLimit(body.maxBytes);
+			return "stop-head";
+		}
+		this.ask(stream, inquiry);
+		return "stop";
+	}
+
+	onBody(stream: FilterStream, inquiry: Inquiry, chunk: BodyChunk, last: boolean): BodyVerdict {
+		if (inquiry.isAsked) return inquiry.call === undefined ? "continue" : "wait";
+		const { allowsPartial, maxBytes } = inquiry.body!;
+		const held = stream.requestPath.held(this.#parts.index);
+		const isFull = allowsPartial && held.length + chunk.bytes.length >= maxBytes;
+		if (!last && !isFull) return "buffer";
+		if (!allowsPartial && held.length + chunk.bytes.length > maxBytes) return "buffer";
+		this.ask(stream, inquiry, chunk.bytes);
+		return "wait";
+	}
+
+	/** Sends the question. `rest` is what follows the held body. */
+	ask(stream: FilterStream, inquiry: Inquiry, rest: Buffer = Buffer.alloc(0)): void {
+		inquiry.isAsked = true;
+		inquiry.startedAt = stream.now();
+		const { settings, body } = inquiry;
+		const authorizer = settings?.service === undefined ? this.#authorizer : this.#authorizerOf(settings.service);
+		const call = authorizer.check(
+			{
+				stream,
+				body: body === undefined ? undefined : this.#cutBody(stream, body, rest),
+				contextExtensions: this.#collectExtensions(stream),
+			},
+			(verdict) => {
+				inquiry.call = undefined;
+				if (!stream.isOver && !stream.responseStarted) this.#conclude(stream, inquiry, verdict);
+			},
+		);
+		inquiry.call = call;
+	}
+
+	#cutBody(stream: FilterStream, settings: AuthorizationBody, rest: Buffer) {
+		const held = stream.requestPath.held(this.#parts.index);
+		const bytes = rest.length === 0 ? held : Buffer.concat([held, rest]);
+		return { bytes: bytes.subarray(0, settings.maxBytes), isPartial: bytes.length > settings.maxBytes, settings };
+	}
+
+	/** Those of every level, the most specific winning. */
+	#collectExtensions(stream: FilterStream): Readonly<Record<string, string>> {
+		const levels = stream.route?.filterConfigLevels ?? [];
+		let extensions: Record<string, string> = {};
+		for (const level of levels) {
+			const override = level.get(this.#parts.name) as HttpFilterOverride | undefined;
+			if (override?.kind !== "ext-authz" || override.config.kind !== "settings") continue;
+			extensions = { ...extensions, ...override.config.contextExtensions };
+		}
+		return extensions;
+	}
+
+	#isEnabled({ record }: FilterStream): boolean {
+		const { enabled, enabledMetadata } = this.#config;
+		const { random, runtime } = this.#parts.context;
+		if (enabled !== undefined && !isInFraction(enabled, random.next(), runtime)) return false;
+		return enabledMetadata === undefined || matchMetadata(enabledMetadata, record.dynamicMetadata);
+	}
+
+	#skip(stream: FilterStream): HeadVerdict {
+		this.#stats.disabled.value++;
+		const { defaultValue, runtimeKey } = this.#config.denyAtDisable;
+		const fromRuntime = runtimeKey === "" ? undefined : this.#parts.context.runtime.get(runtimeKey);
+		const denies = fromRuntime === undefined ? defaultValue : fromRuntime === true || fromRuntime === "true";
+		if (!denies) return "continue";
+		this.#replyWithError(stream);
+		return "stop";
+	}
+
+	#conclude(stream: FilterStream, inquiry: Inquiry, verdict: AuthorizationVerdict): void {
+		const cluster = this.#clusterStatsOf(stream);
+		this.#publish(stream, inquiry, verdict);
+		switch (verdict.kind) {
+			case "ok":
+				if (this.#apply(stream, inquiry, verdict)) {
+					this.#stats.ok.value++;
+					if (cluster !== undefined) cluster.ok.value++;
+					stream.continueRequest(this.#parts.index);
+				}
+				return;
+			case "denied":
+				this.#stats.denied.value++;
+				if (cluster !== undefined) cluster.denied.value++;
+				this.#countForCluster(stream, verdict.status);
+				this.#deny(stream, verdict);
+				return;
+			case "error":
+				this.#stats.error.value++;
+				if (cluster !== undefined) cluster.error.value++;
+				this.#fail(stream, cluster);
+				return;
+			default:
+				assertNever(verdict);
+		}
+	}
+
+	#publish(stream: FilterStream, inquiry: Inquiry, { kind, metadata }: AuthorizationVerdict): void {
+		if (Object.keys(metadata).length === 0) return;
+		if (!this.#config.takesMetadata) {
+			this.#stats.ignored_dynamic_metadata.value++;
+			return;
+		}
+		const duration = kind === "ok" ? { ext_authz_duration: Math.floor(stream.now() - inquiry.startedAt) } : {};
+		stream.setDynamicMetadata(metadataNamespace, { ...metadata, ...duration });
+	}
+
+	/** @returns whether the request may go on */
+	#apply(stream: FilterStream, inquiry: Inquiry, verdict: AuthorizationVerdict & { readonly kind: "ok" }): boolean {
+		const { headerRules, validatesMutations, clearsRouteCache } = this.#config;
+		const { requestChanges, requestRemovals, responseChanges, queryToSet, queryToRemove } = verdict;
+		if (validatesMutations && [...requestChanges, ...responseChanges].some(isMalformed)) {
+			this.#refuseMutations(stream);
+			return false;
+		}
+		const { request } = stream;
+		// As in Envoy: what is set comes before what is appended.
+		const ordered = [
+			...requestChanges.filter(({ action }) => action !== "append"),
+			...requestChanges.filter(({ action }) => action === "append"),
+		];
+		for (const change of ordered) {
+			const allowed = headerRules === undefined ? "allowed" : checkHeaderChange(headerRules, "set", change.name);
+			if (allowed === "error") {
+				this.#refuseMutations(stream);
+				return false;
+			}
+			if (allowed === "allowed") changeRequest(request, change);
+		}
+		for (const name of requestRemovals) {
+			const allowed = headerRules === undefined ? "allowed" : checkHeaderChange(headerRules, "remove", name);
+			if (allowed === "error") {
+				this.#refuseMutations(stream);
+				return false;
+			}
+			if (allowed === "allowed") removeFromRequest(request, name);
+		}
+		if (queryToSet.length > 0 || queryToRemove.length > 0)
+			request.path = changeQuery(request.path, queryToSet, queryToRemove);
+		const changes = requestChanges.length + requestRemovals.length + queryToSet.length + queryToRemove.length;
+		if (clearsRouteCache && changes > 0) stream.clearRouteCache();
+		inquiry.responseChanges = responseChanges;
+		return true;
+	}
+
+	#refuseMutations(stream: FilterStream): void {
+		this.#stats.invalid.value++;
+		stream.sendLocalReply({ status: 500, body: "", details: "ext_authz_invalid", flags: 0 });
+	}
+
+	#deny(stream: FilterStream, verdict: AuthorizationVerdict & { readonly kind: "denied" }): void {
+		if (this.#config.validatesMutations && verdict.responseChanges.some(isMalformed)) {
+			this.#refuseMutations(stream);
+			return;
+		}
+		stream.sendLocalReply({
+			status: verdict.status,
+			body: verdict.body,
+			details: "ext_authz_denied",
+			flags: ResponseFlag.unauthorizedExternalService,
+			headers: verdict.responseChanges.flatMap(({ name, value }) => [name, value]),
+		});
+	}
+
+	#fail(stream: FilterStream, cluster: ExtAuthzClusterStats | undefined): void {
+		if (!this.#config.allowsFailure) {
+			this.#replyWithError(stream);
+			return;
+		}
+		this.#stats.failure_mode_allowed.value++;
+		if (cluster !== undefined) cluster.failure_mode_allowed.value++;
+		if (this.#config.addsFailureHeader) stream.request.add("x-envoy-auth-failure-mode-allowed", "true");
+		stream.continueRequest(this.#parts.index);
+	}
+
+	#replyWithError(stream: FilterStream): void {
+		stream.sendLocalReply({
+			status: this.#config.statusOnError,
+			body: "",
+			details: "ext_authz_error",
+			flags: ResponseFlag.unauthorizedExternalService,
+		});
+	}
+
+	#countForCluster(stream: FilterStream, status: number): void {
+		if (!this.#config.countsForCluster) return;
+		const responses = this.#upstreamOf(stream)?.cluster.responses;
+		if (responses === undefined) return;
+		responses.all.count(status);
+		const isInternal = stream.request.mayHaveExtensions && stream.request.get("x-envoy-internal") === "true";
+		(isInternal ? responses.internal : responses.external).count(status);
+	}
+
+	#upstreamOf({ route }: FilterStream) {
+		const action = route?.action;
+		if (action?.kind !== "forward" || action.cluster.kind !== "name") return undefined;
+		return this.#parts.context.getCluster(action.cluster.name);
+	}
+
+	#clusterStatsOf(stream: FilterStream): ExtAuthzClusterStats | undefined {
+		const cluster = this.#upstreamOf(stream)?.cluster;
+		if (cluster === undefined) return undefined;
+		const { name } = cluster.config;
+		let stats = this.#clusterStats.get(name);
+		if (stats === undefined) {
+			stats = createExtAuthzClusterStats(cluster.statsScope.scope(this.#clusterPart));
+			this.#clusterStats.set(name, stats);
+		}
+		return stats;
+	}
+
+	#authorizerOf(service: AuthorizationService): Authorizer {
+		let authorizer = this.#byRoute.get(service);
+		if (authorizer === undefined) {
+			authorizer = this.#createAuthorizer(service);
+			this.#byRoute.set(service, authorizer);
+		}
+		return authorizer;
+	}
+
+	#createAuthorizer(service: AuthorizationService): Authorizer {
+		const { context } = this.#parts;
+		return service.kind === "http"
+			? createHttpAuthorizer(this.#config, service, context)
+			: createGrpcAuthorizer(this.#config, service.service, context);
+	}
+}
+
+function isMalformed({ name, value }: HeaderChange): boolean {
+	return !/^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || /[\0\r\n]/.test(value);
+}
+
+function changeResponse(head: PassResponseHead, changes: readonly HeaderChange[]): void {
+	const { headers } = head;
+	for (const change of changes) if (change.action === "add") changeFields(headers, change);
+	for (const change of changes) if (change.action !== "add") changeFields(headers, change);
+}

@@ -1,0 +1,94 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+	type HeaderValueOption,
+	HeaderValueOption_HeaderAppendAction,
+} from "../../../../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+	CheckRequestSchema,
+	type CheckResponse,
+	CheckResponseSchema,
+} from "../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js";
+import type { DataPathContext } from "../../../data-path-context.ts";
+import type { ExtAuthzConfig, GrpcServiceConfig } from "../../../runtime-config/index.ts";
+import type { HeaderChange } from "../request-fields.ts";
+import type { AuthorizationVerdict, Authorizer } from "./authorization.ts";
+import { createCheckRequest } from "./check-request.ts";
+
+const checkPath = "/envoy.service.auth.v3.Authorization/Check";
+
+/** Asks a service over gRPC. Spec: `envoy.service.auth.v3.Authorization`. */
+export function createGrpcAuthorizer(
+	config: ExtAuthzConfig,
+	service: GrpcServiceConfig,
+	context: DataPathContext,
+): Authorizer {
+	const client = context.grpc.client(service);
+	return {
+		check(question, done) {
+			const message = toBinary(CheckRequestSchema, createCheckRequest(question, config));
+			return client.unary(checkPath, message, { stream: question.stream.record }, (response) => {
+				done(response.code === 0 && response.body !== undefined ? readVerdict(response.body) : failed);
+			});
+		},
+	};
+}
+
+const failed: AuthorizationVerdict = Object.freeze({ kind: "error", metadata: {} });
+
+function readVerdict(body: Buffer): AuthorizationVerdict {
+	let response: CheckResponse;
+	try {
+		response = fromBinary(CheckResponseSchema, body);
+	} catch (_badMessage) {
+		return failed;
+	}
+	const metadata = (response.dynamicMetadata ?? {}) as Readonly<Record<string, unknown>>;
+	const answer = response.httpResponse;
+	if (answer.case === "errorResponse") return { kind: "error", metadata };
+	if ((response.status?.code ?? 0) === 0) {
+		const ok = answer.case === "okResponse" ? answer.value : undefined;
+		return {
+			kind: "ok",
+			requestChanges: (ok?.headers ?? []).map((option) => toChange(option, "set", "append")),
+			requestRemovals: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()),
+			responseChanges: (ok?.responseHeadersToAdd ?? []).map((option) => toResponseChange(option)),
+			queryToSet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => ({ name: key, value })),
+			queryToRemove: ok?.queryParametersToRemove ?? [],
+			metadata: { ...metadata, ...((ok?.dynamicMetadata ?? {}) as object) },
+		};
+	}
+	const denied = answer.case === "deniedResponse" ? answer.value : undefined;
+	return {
+		kind: "denied",
+		status: denied?.status?.code || 403,
+		body: Buffer.from(denied?.body ?? "", "utf8").toString("latin1"),
+		responseChanges: (denied?.headers ?? []).map((option) => toChange(option, "set", "add")),
+		metadata,
+	};
+}
+
+function toChange(
+	option: HeaderValueOption,
+	otherwise: HeaderChange["action"],
+	appending: HeaderChange["action"],
+): HeaderChange {
+	return { action: option.append === true ? appending : otherwise, ...readField(option) };
+}
+
+const responseActions: Readonly<Record<number, HeaderChange["action"]>> = {
+	[HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD]: "add",
+	[HeaderValueOption_HeaderAppendAction.ADD_IF_ABSENT]: "add-if-absent",
+	[HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS]: "overwrite-if-exists",
+	[HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD]: "set",
+};
+
+function toResponseChange(option: HeaderValueOption): HeaderChange {
+	const action =
+		option.append === undefined ? (responseActions[option.appendAction] ?? "add") : option.append ? "add" : "set";
+	return { action, ...readField(option) };
+}
+
+function readField({ header }: HeaderValueOption): { readonly name: string; readonly value: string } {
+	const bytes = header?.rawValue.length ? Buffer.from(header.rawValue) : Buffer.from(header?.value ?? "", "utf8");
+	return { name: (header?.key ?? "").toLowerCase(), value: bytes.toString("latin1") };
+}
