@@ -81,6 +81,18 @@ export interface ConnectionFacts {
 	readonly terminationDetails: string;
 	readonly filterChainName: string;
 	readonly listenerMetadata: Metadata;
+	/** Whether a listener filter said where the client wanted to go: `local` is that. Absent for no. */
+	readonly isLocalRestored?: boolean;
+	/** What the PROXY protocol said, for headers to upstreams. */
+	readonly proxyHeader?:
+		| { readonly version: 1 | 2; readonly tlvs: readonly { readonly type: number; readonly value: Buffer }[] }
+		| undefined;
+	/** Written by listener filters, by namespace. */
+	readonly dynamicMetadata?: Map<string, unknown> | undefined;
+	/** Written by listener and network filters; every stream of the connection begins with it. */
+	readonly filterState?: Map<string, unknown> | undefined;
+	/** First bytes that listener filters took away. Absent for none. */
+	readonly consumedBytes?: number;
 	readonly filterChainMetadata?: Metadata;
 	readonly listenerName?: string;
 	/** Fingerprints of the ClientHello, where they were asked for. */
@@ -253,6 +265,6 @@ export function createStreamInfo(connection: ConnectionFacts, startedAt: number,
 		spanId: "",
 		traceSampled: false,
 		dynamicMetadata: undefined,
-		filterState: undefined,
+		filterState: connection.filterState === undefined ? undefined : new Map(connection.filterState),
 	};
 }

@@ -95,9 +95,9 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	}
 
 	/** What was written still leaves. */
-	close(): void {
+	close(byPeer = false): void {
 		if (this.#isClosed) return;
-		this.#leave(true);
+		this.#leave(!byPeer);
 		this.#socket.destroySoon();
 	}
 
@@ -159,6 +159,11 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		stats.upstream_cx_destroy.value++;
 		if (local) stats.upstream_cx_destroy_local.value++;
 		else stats.upstream_cx_destroy_remote.value++;
+		if (this.#isReady) {
+			stats.upstream_cx_destroy_with_active_rq.value++;
+			if (local) stats.upstream_cx_destroy_local_with_active_rq.value++;
+			else stats.upstream_cx_destroy_remote_with_active_rq.value++;
+		}
 		this.#host.stats.cx_active.value--;
 		this.#host.activeConnections--;
 		this.#host.activeRequests--;

@@ -15,8 +15,9 @@ export interface RawStream {
 	end(): void;
 	pause(): void;
 	resume(): void;
-	/** Ends both directions; what was written still leaves where that is possible. */
-	close(): void;
+	/** Ends both directions; what was written still leaves where that is possible. `byPeer`: the peer's end came last, and statistics
+	 *  say so. */
+	close(byPeer?: boolean): void;
 }
 
 /** Who owns a raw stream. Exactly one of `onRawReady` and `onRawFailed` is called, never before the call that opened it returned.

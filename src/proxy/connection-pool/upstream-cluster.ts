@@ -1,5 +1,5 @@
 import { getHeader } from "../../core/index.ts";
-import type { RequestHead } from "../../engine/format/index.ts";
+import type { ConnectionFacts, RequestHead } from "../../engine/format/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import {
@@ -14,6 +14,7 @@ import { Http1Pool } from "./http1-pool.ts";
 import { Http2Pool } from "./http2-pool.ts";
 import { type NegotiatedPools, NegotiatingPool } from "./negotiating-pool.ts";
 import type { PoolContext, PoolParts } from "./pool-core.ts";
+import { createProxyHeader } from "./proxy-header.ts";
 import { RawConnection } from "./raw-connection.ts";
 import type { RawStream, RawStreamOwner } from "./raw-stream.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
@@ -158,14 +159,15 @@ export class UpstreamCluster implements NegotiatedPools {
 		};
 	}
 
-	/** Opens a connection of the caller's own; undefined when the circuit breaker is full. */
-	openRaw(host: Host, owner: RawStreamOwner): RawConnection | undefined {
+	/** Opens a connection of the caller's own; undefined when the circuit breaker is full. `client` is told to hosts that want a PROXY
+	 *  header. */
+	openRaw(host: Host, owner: RawStreamOwner, client?: ConnectionFacts): RawConnection | undefined {
 		const resources = this.cluster.resources("default");
 		if (!resources.tryAcquireConnection()) {
 			this.cluster.stats.upstream_cx_overflow.value++;
 			return undefined;
 		}
-		const options = this.#socketOptions(host, undefined, true, []);
+		const options = { ...this.#socketOptions(host, undefined, true, []), proxyHeader: createProxyHeader(host, client) };
 		return new RawConnection(this.#context, this.cluster, host, options, owner, () => resources.releaseConnection());
 	}
 

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 import { connect } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { Host } from "../cluster/index.ts";
@@ -32,6 +32,8 @@ export interface UpstreamSocketOptions {
 	readonly allowHalfOpen: boolean;
 	/** Offered by ALPN when the TLS configuration names nothing. */
 	readonly alpnFallback: readonly string[];
+	/** Sent in plain text before anything else; undefined for nothing. */
+	readonly proxyHeader?: Buffer | undefined;
 }
 
 /** A socket whose connection (and handshake) is made, on its way to its owner. */
@@ -65,10 +67,17 @@ export function openUpstreamSocket(host: Host, options: UpstreamSocketOptions, o
 		options.tls === undefined
 			? connect({ ...target, allowHalfOpen: options.allowHalfOpen, onread })
 			: options.tls.connect(
-					{ ...target, onread } as unknown as ConnectionOptions,
+					{
+						...(options.proxyHeader === undefined
+							? target
+							: { socket: connectWithHeader(target, options.proxyHeader) }),
+						allowHalfOpen: options.allowHalfOpen,
+						onread,
+					} as unknown as ConnectionOptions,
 					options.serverName,
 					options.alpnFallback,
 				);
+	if (options.tls === undefined && options.proxyHeader !== undefined) socket.write(options.proxyHeader);
 	let failure: Error | undefined;
 	socket.on("error", (error) => {
 		failure ??= error;
@@ -78,6 +87,13 @@ export function openUpstreamSocket(host: Host, options: UpstreamSocketOptions, o
 	socket.on("end", () => owner.onSocketEnd());
 	socket.on("drain", () => owner.onSocketDrain());
 	socket.on("close", () => owner.onSocketClose(failure));
+	return socket;
+}
+
+/** A connection on which TLS begins behind the header. */
+function connectWithHeader(target: NetConnectOpts, header: Buffer): Socket {
+	const socket = connect(target);
+	socket.write(header);
 	return socket;
 }
 

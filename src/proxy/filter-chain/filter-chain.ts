@@ -1,7 +1,13 @@
 import type { Socket } from "node:net";
-import type { ConnectionFacts } from "../../engine/format/index.ts";
+import type { Clock, Timer } from "../../core/index.ts";
+import type { ConnectionFacts, StreamInfo } from "../../engine/format/index.ts";
 import type { DrainDecision } from "../drain/index.ts";
-import type { DownstreamConnection, NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
+import type {
+	DownstreamConnection,
+	GateRefusal,
+	NetworkGate,
+	TerminalFilter,
+} from "../filter/network/network-filter.ts";
 import type { FilterChainConfig } from "../runtime-config/index.ts";
 import type { DownstreamTls } from "../transport/index.ts";
 
@@ -11,11 +17,13 @@ export interface FilterChainParts {
 	readonly tls: DownstreamTls | undefined;
 	readonly gates: readonly NetworkGate[];
 	readonly terminal: TerminalFilter;
+	/** Whether network filters write filter state of connections. */
+	readonly writesFilterState?: boolean;
 }
 
 /** How a connection's handshake ended, for the listener's counts. */
 export interface TransportOutcome {
-	onReady(): void;
+	onTimeout(): void;
 	onFailed(reason: string): void;
 }
 
@@ -23,46 +31,75 @@ export interface TransportOutcome {
 export class FilterChain {
 	readonly config: FilterChainConfig;
 	readonly #parts: FilterChainParts;
-	readonly #handshaking = new Set<Socket>();
+	readonly #clock: Clock;
+	/** Connections in their handshake, and such that wait for the end a gate gave them. */
+	readonly #waiting = new Set<Socket>();
+	readonly #opensEarly: boolean;
 
-	constructor(config: FilterChainConfig, parts: FilterChainParts) {
+	constructor(config: FilterChainConfig, parts: FilterChainParts, clock: Clock) {
 		this.config = config;
 		this.#parts = parts;
+		this.#clock = clock;
+		this.#opensEarly = parts.terminal.open !== undefined || parts.gates.some((gate) => gate.open !== undefined);
 	}
 
 	get activeConnections(): number {
-		return this.#parts.terminal.activeConnections + this.#handshaking.size;
+		return this.#parts.terminal.activeConnections + this.#waiting.size;
 	}
 
 	/** Takes a paused connection over; bytes read before have been unshifted. */
-	accept(socket: Socket, facts: ConnectionFacts, outcome: TransportOutcome): void {
-		const { tls } = this.#parts;
+	accept(socket: Socket, given: ConnectionFacts, record: StreamInfo | undefined, outcome: TransportOutcome): void {
+		const { tls, terminal, writesFilterState } = this.#parts;
+		const facts =
+			writesFilterState === true && given.filterState === undefined
+				? { ...given, filterState: new Map<string, unknown>() }
+				: given;
+		let opened: unknown;
+		if (this.#opensEarly) {
+			const refusal = this.#open(socket, facts);
+			if (refusal !== undefined) {
+				this.#refuse({ socket, facts, record }, refusal);
+				return;
+			}
+			opened = terminal.open?.(socket, facts, record);
+			if (socket.destroyed) return;
+		}
 		if (tls === undefined) {
-			outcome.onReady();
-			socket.resume();
-			this.#pass({ socket, facts });
+			this.#pass({ socket, facts, record, opened });
 			return;
 		}
-		this.#handshaking.add(socket);
+		this.#waiting.add(socket);
+		let timeoutDetails = "";
 		const timeoutMs = this.config.transportConnectTimeoutMs || defaultHandshakeTimeoutMs;
-		const timer = setTimeout(() => socket.destroy(), timeoutMs);
+		const timer = this.#clock.setTimer(timeoutMs, () => {
+			outcome.onTimeout();
+			timeoutDetails = "transport socket timeout was reached";
+			socket.destroy();
+		});
 		const settle = (): void => {
-			clearTimeout(timer);
-			this.#handshaking.delete(socket);
+			timer.cancel();
+			this.#waiting.delete(socket);
 		};
 		tls.accept(socket, {
 			onSecure: (secured, session) => {
 				settle();
-				outcome.onReady();
 				this.#pass({
 					socket: secured,
-					facts: { ...facts, tls: session, serverName: session.serverName || facts.serverName },
+					facts: { ...facts, tls: session, serverName: facts.serverName || session.serverName },
+					record,
+					opened,
 				});
 			},
-			onRefused: (reason) => {
+			onRefused: (reason, session) => {
 				settle();
 				outcome.onFailed(reason);
-				this.#parts.terminal.onRefused({ socket, facts: { ...facts, transportFailureReason: reason } });
+				const refused = {
+					...facts,
+					tls: session,
+					transportFailureReason: timeoutDetails === "" ? reason : "",
+					terminationDetails: timeoutDetails,
+				};
+				terminal.onRefused({ socket, facts: refused, record, opened });
 			},
 		});
 	}
@@ -72,24 +109,83 @@ export class FilterChain {
 	}
 
 	close(): void {
-		for (const socket of this.#handshaking) socket.destroy();
+		for (const socket of this.#waiting) socket.destroy();
 		this.#parts.terminal.close();
 	}
 
-	#pass(connection: DownstreamConnection): void {
+	#open(socket: Socket, facts: ConnectionFacts): GateRefusal | undefined {
 		for (const gate of this.#parts.gates) {
-			const refusal = gate.judge(connection);
-			if (refusal === undefined) continue;
-			const { terminationDetails, delayMs } = refusal;
-			const refused = { ...connection, facts: { ...connection.facts, terminationDetails } };
-			const { socket } = connection;
-			socket.on("error", () => socket.destroy());
-			this.#parts.terminal.onRefused(refused);
-			if (delayMs === 0) socket.destroy();
-			else setTimeout(() => socket.destroy(), delayMs).unref();
+			const refusal = gate.open?.(socket, facts);
+			if (refusal !== undefined) return refusal;
+		}
+		return undefined;
+	}
+
+	#pass(connection: DownstreamConnection): void {
+		const { gates, terminal } = this.#parts;
+		const denial = this.#judge(connection);
+		const onFirstByte = gates.some((gate) => gate.onFirstByte !== undefined)
+			? (): void => {
+					for (const gate of gates) gate.onFirstByte?.(connection);
+				}
+			: undefined;
+		if (terminal.acceptsDenied === true) {
+			terminal.accept(gates.length === 0 ? connection : { ...connection, denial, onFirstByte });
+		} else if (denial === undefined) {
+			// Where the client speaks first, its first byte is not far.
+			onFirstByte?.();
+			connection.socket.resume();
+			terminal.accept(connection);
+		} else {
+			this.#refuseAtFirstByte(connection, denial, onFirstByte);
+		}
+	}
+
+	#judge(connection: DownstreamConnection): GateRefusal | undefined {
+		for (const gate of this.#parts.gates) {
+			const refusal = gate.judge?.(connection);
+			if (refusal !== undefined) return refusal;
+		}
+		return undefined;
+	}
+
+	#refuseAtFirstByte(
+		connection: DownstreamConnection,
+		denial: GateRefusal,
+		onFirstByte: (() => void) | undefined,
+	): void {
+		const { socket } = connection;
+		this.#waiting.add(socket);
+		const refuse = (): void => {
+			if (!this.#waiting.delete(socket)) return;
+			onFirstByte?.();
+			this.#refuse(connection, denial);
+		};
+		socket.on("error", () => socket.destroy());
+		socket.once("data", refuse);
+		socket.once("end", refuse);
+		socket.once("close", () => this.#waiting.delete(socket));
+		socket.resume();
+	}
+
+	#refuse(connection: DownstreamConnection, { terminationDetails, delayMs, flags }: GateRefusal): void {
+		const { socket, facts, record } = connection;
+		const refused = { ...facts, terminationDetails };
+		socket.on("error", () => socket.destroy());
+		this.#parts.terminal.onRefused({ socket, facts: refused, record }, flags);
+		if (delayMs === 0) {
+			// What the client said meanwhile is read, so that it sees an end and no reset.
+			socket.resume();
+			setImmediate(() => socket.destroy());
 			return;
 		}
-		this.#parts.terminal.accept(connection);
+		socket.pause();
+		this.#waiting.add(socket);
+		const timer: Timer = this.#clock.setTimer(delayMs, () => socket.destroy(), { unref: true });
+		socket.once("close", () => {
+			timer.cancel();
+			this.#waiting.delete(socket);
+		});
 	}
 }
 

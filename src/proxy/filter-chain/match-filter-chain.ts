@@ -85,5 +85,6 @@ function scoreServerNames(names: readonly string[], serverName: string): number 
 }
 
 function isSameMachine({ sourceIp, destinationIp }: ConnectionProperties): boolean {
-	return sourceIp === destinationIp || sourceIp === "::1" || sourceIp.startsWith("127.");
+	// As in Envoy, the other addresses of 127.0.0.0/8 are no loopback.
+	return sourceIp === destinationIp || sourceIp === "::1" || sourceIp === "127.0.0.1";
 }

@@ -1,4 +1,5 @@
 import { describeError } from "../../core/index.ts";
+import type { SocketAddress } from "../../engine/format/index.ts";
 import type { Gauge } from "../../telemetry/index.ts";
 import type { ListenerTarget, ResourceProblem } from "../config-source/index.ts";
 import type { DrainDecision } from "../drain/index.ts";
@@ -71,13 +72,23 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 		stats.listener_create_success.value++;
 	}
 
+	/** The listener bound (or unbound) at that very address, else one of its port at any address. */
+	function findListener({ ip, port }: SocketAddress): Listener | undefined {
+		const isAt = (listener: Listener, wanted: readonly string[]): boolean =>
+			listener.config.addresses.some(
+				(address) => address.kind === "socket" && address.port === port && wanted.includes(address.address),
+			);
+		const all = [...listeners.values()];
+		return all.find((one) => isAt(one, [ip])) ?? all.find((one) => isAt(one, ["0.0.0.0", "::"]));
+	}
+
 	async function apply(config: ListenerConfig): Promise<ResourceProblem | undefined> {
 		const existing = listeners.get(config.name);
 		if (existing !== undefined && hasSameAddresses(existing.config, config)) {
 			replace(existing, config);
 			return undefined;
 		}
-		const listener = new Listener(config, deps);
+		const listener = new Listener(config, { ...deps, findListener });
 		try {
 			await listener.start();
 		} catch (error) {

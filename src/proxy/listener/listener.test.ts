@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { createTestPki } from "../../../test/support/pki.ts";
 import { createSeededRandom, silentLog, systemClock } from "../../core/index.ts";
+import { emptyRuntime } from "../../engine/runtime/index.ts";
 import { createMetricsRegistry } from "../../telemetry/index.ts";
 import type { DownstreamConnection, NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
@@ -27,6 +28,7 @@ const anything: FilterChainMatch = {
 
 function createChain(name: string, match: Partial<FilterChainMatch> = {}): FilterChainConfig {
 	return {
+		fingerprint: JSON.stringify({ name, match }),
 		name,
 		match: { ...anything, ...match },
 		transportSocket: { kind: "raw-buffer" },
@@ -56,7 +58,11 @@ function createConfig(chains: readonly FilterChainConfig[], more: Partial<Listen
 		enableReusePort: false,
 		drainOnModifyOnly: false,
 		accessLogs: [],
+		tcpKeepalive: undefined,
+		socketOptions: [],
+		additionalSocketOptions: [],
 		metadata: {},
+		fingerprint: "",
 		...more,
 	};
 }
@@ -105,6 +111,7 @@ async function startListeners(
 		clock: systemClock,
 		log: silentLog,
 		stats: createMetricsRegistry().root,
+		runtime: emptyRuntime,
 		nextConnectionId: () => ++connections,
 		createChain: (chain) => ({ tls: undefined, gates: [], terminal: new NamingFilter(chain.name), ...parts(chain) }),
 		drainTimeMs: 10_000,
@@ -166,7 +173,7 @@ test("first bytes choose between TLS and plain text, and nothing of them is lost
 	const server = pki.issue(pki.idOf("server"));
 	const config = createConfig(
 		[createChain("secure", { transportProtocol: "tls" }), createChain("plain", { transportProtocol: "raw_buffer" })],
-		{ listenerFilters: [{ kind: "tls-inspector" }] },
+		{ listenerFilters: [{ kind: "tls-inspector", maxClientHelloBytes: 16_384, closeOnParsingErrors: false }] },
 	);
 	const { port } = await startListeners(t, config, (chain) =>
 		chain.name === "secure" ? { tls: createTls(server, pki.bundlePem, false) } : {},

@@ -1,17 +1,30 @@
 import type { Socket } from "node:net";
 import type { Clock, Log, Random } from "../../core/index.ts";
-import type { StatsScope } from "../../telemetry/index.ts";
-import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/index.ts";
-import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
-import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
 import {
-	createListenerStats,
-	createTlsInspectorStats,
-	type ListenerStats,
-	type TlsInspectorStats,
-} from "../stats/index.ts";
-import { describeConnection } from "./connection-facts.ts";
-import { type Inspection, inspectFirstBytes, needsInspection } from "./inspect.ts";
+	type ConnectionFacts,
+	createStreamInfo,
+	type SocketAddress,
+	type StreamInfo,
+} from "../../engine/format/index.ts";
+import type { Runtime } from "../../engine/runtime/index.ts";
+import type { AccessLog, StatsScope } from "../../telemetry/index.ts";
+import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/index.ts";
+import {
+	createListenerFilters,
+	type ListenerFilter,
+	type PendingConnection,
+	runListenerFilters,
+} from "../filter/listener/index.ts";
+import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
+import {
+	type AccessLogConfig,
+	type AddressConfig,
+	differsInChainsOnly,
+	type FilterChainConfig,
+	type ListenerConfig,
+} from "../runtime-config/index.ts";
+import { createListenerStats, type ListenerStats } from "../stats/index.ts";
+import { describeConnection, describePending } from "./connection-facts.ts";
 import { formatAddress, ListeningSockets, type SocketSupply } from "./listening-sockets.ts";
 
 /** What listeners need from the proxy around them. */
@@ -20,6 +33,11 @@ export interface ListenerDependencies {
 	readonly log: Log;
 	/** The root of the proxy's statistics. */
 	readonly stats: StatsScope;
+	readonly runtime: Runtime;
+	/** Opens a log of the listener itself; without it there are none. */
+	createAccessLog?(config: AccessLogConfig): AccessLog;
+	/** The listener of an address that a connection wanted to go to. */
+	findListener?(address: SocketAddress): Listener | undefined;
 	nextConnectionId(): number;
 	/** Builds the filters of a chain. */
 	createChain(chain: FilterChainConfig, listener: ListenerConfig, stats: ListenerStats): FilterChainParts;
@@ -38,10 +56,12 @@ export interface ListenerDependencies {
 /** The chains of one version of a listener. */
 interface Generation {
 	readonly config: ListenerConfig;
+	readonly filters: readonly ListenerFilter[];
 	readonly chains: readonly FilterChain[];
 	readonly defaultChain: FilterChain | undefined;
 	/** The only chain, when it takes everything. */
 	readonly only: FilterChain | undefined;
+	readonly accessLogs: readonly AccessLog[];
 }
 
 /** A bound address with its chains. */
@@ -49,16 +69,17 @@ export class Listener {
 	readonly #deps: ListenerDependencies;
 	readonly #log: Log;
 	readonly #stats: ListenerStats;
-	#tlsInspector: TlsInspectorStats | undefined;
 	readonly #sockets: ListeningSockets;
-	readonly #draining = new Set<Generation>();
+	readonly #draining = new Set<FilterChain>();
 	#current: Generation;
 
 	constructor(config: ListenerConfig, deps: ListenerDependencies) {
 		this.#deps = deps;
 		this.#log = deps.log.child("listener", { listener: config.name });
 		this.#stats = createListenerStats(deps.stats, nameStats(config), deps.worker);
-		this.#sockets = new ListeningSockets(this.#log, (socket, address) => this.#onConnection(socket, address));
+		this.#sockets = new ListeningSockets(this.#log, (socket, address) =>
+			this.receive(describePending(socket, address), true),
+		);
 		this.#current = this.#createGeneration(config);
 	}
 
@@ -77,7 +98,7 @@ export class Listener {
 	}
 
 	get activeConnections(): number {
-		return [this.#current, ...this.#draining].reduce((sum, generation) => sum + countConnections(generation), 0);
+		return [...allChains(this.#current), ...this.#draining].reduce((sum, chain) => sum + chain.activeConnections, 0);
 	}
 
 	/** Binds every address.
@@ -86,17 +107,20 @@ export class Listener {
 		if (this.config.bindToPort) await this.#sockets.open(this.config, this.#deps.sockets);
 	}
 
-	/** New connections get the new chains; those of the old ones drain. */
+	/** New connections get the new chains. Chains that did not change stay with their connections, unless the listener around them
+	 *  did; those of the others drain. */
 	replace(config: ListenerConfig): void {
 		const old = this.#current;
-		this.#current = this.#createGeneration(config);
-		this.#drainGeneration(old);
+		const kept = differsInChainsOnly(old.config, config) ? allChains(old) : [];
+		this.#current = this.#createGeneration(config, kept);
+		const inUse = new Set(allChains(this.#current));
+		this.#drainChains(allChains(old).filter((chain) => !inUse.has(chain)));
 	}
 
 	/** Accepts nothing more; open connections drain. */
 	drain(decision = this.#startDrain()): void {
 		this.#sockets.close();
-		this.#drainGeneration(this.#current, decision);
+		this.#drainChains(allChains(this.#current), decision);
 	}
 
 	/** Asks open connections to end with one of their next responses, and goes on accepting. */
@@ -107,20 +131,21 @@ export class Listener {
 
 	close(): void {
 		this.#sockets.close();
-		for (const generation of [this.#current, ...this.#draining]) {
-			for (const chain of allChains(generation)) chain.close();
-		}
+		for (const chain of [...allChains(this.#current), ...this.#draining]) chain.close();
 		this.#draining.clear();
 		this.#stats.scope.close();
 	}
 
-	#createGeneration(config: ListenerConfig): Generation {
+	#createGeneration(config: ListenerConfig, kept: readonly FilterChain[] = []): Generation {
 		const build = (chain: FilterChainConfig): FilterChain =>
-			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats));
+			kept.find((one) => one.config.fingerprint === chain.fingerprint) ??
+			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats), this.#deps.clock);
 		const chains = config.filterChains.map(build);
 		const defaultChain = config.defaultFilterChain === undefined ? undefined : build(config.defaultFilterChain);
 		const only = chains.length === 1 && takesEverything(chains[0]!.config) ? chains[0] : undefined;
-		return { config, chains, defaultChain, only };
+		const filters = createListenerFilters(config.listenerFilters, this.#deps);
+		const accessLogs = config.accessLogs.flatMap((log) => this.#deps.createAccessLog?.(log) ?? []);
+		return { config, filters, chains, defaultChain, only, accessLogs };
 	}
 
 	#startDrain(): DrainDecision {
@@ -128,20 +153,49 @@ export class Listener {
 		return startDrain(drainStrategy, drainTimeMs, clock, random);
 	}
 
-	#drainGeneration(generation: Generation, decision = this.#startDrain()): void {
-		for (const chain of allChains(generation)) chain.drain(decision);
-		this.#draining.add(generation);
+	#drainChains(chains: readonly FilterChain[], decision = this.#startDrain()): void {
+		if (chains.length === 0) return;
+		for (const chain of chains) {
+			chain.drain(decision);
+			this.#draining.add(chain);
+		}
 		this.#deps.clock.setTimer(
 			this.#deps.drainTimeMs,
 			() => {
-				if (!this.#draining.delete(generation)) return;
-				for (const chain of allChains(generation)) chain.close();
+				for (const chain of chains) if (this.#draining.delete(chain)) chain.close();
 			},
 			{ unref: true },
 		);
 	}
 
-	#onConnection(socket: Socket, address: AddressConfig): void {
+	/** Takes a connection that is not looked into yet; `mayHandOver` unless another listener handed it over. */
+	receive(pending: PendingConnection, mayHandOver: boolean): void {
+		const generation = this.#current;
+		if (generation.filters.length === 0) {
+			this.#choose(pending, generation);
+			return;
+		}
+		const { connections } = this.#stats;
+		connections.downstream_pre_cx_active.value++;
+		runListenerFilters(pending, generation.filters, generation.config, this.#deps.clock, (outcome) => {
+			connections.downstream_pre_cx_active.value--;
+			const goesOn = outcome === "timed-out" && generation.config.continueOnListenerFiltersTimeout;
+			if (outcome === "timed-out") connections.downstream_pre_cx_timeout.value++;
+			if (outcome === "closed") connections.downstream_listener_filter_remote_close.value++;
+			if (outcome !== "done" && !goesOn) {
+				destroyQuietly(pending.socket);
+				return;
+			}
+			const other =
+				mayHandOver && generation.config.useOriginalDst && pending.isLocalRestored
+					? this.#deps.findListener?.(pending.local)
+					: undefined;
+			if (other === undefined || other === this) this.#choose(pending, generation);
+			else other.receive(pending, false);
+		});
+	}
+
+	#count(socket: Socket): void {
 		const { connections, worker } = this.#stats;
 		const openedAt = this.#deps.clock.now();
 		connections.downstream_cx_total.value++;
@@ -156,48 +210,22 @@ export class Listener {
 			connections.downstream_cx_length_ms.record(this.#deps.clock.now() - openedAt);
 			this.#deps.onConnection?.(false);
 		});
-		const generation = this.#current;
-		if (!needsInspection(generation.config.listenerFilters)) {
-			this.#choose(socket, address, generation, noInspection);
-			return;
-		}
-		connections.downstream_pre_cx_active.value++;
-		inspectFirstBytes(socket, generation.config, this.#deps.clock, this.#inspectorStats(), (outcome) => {
-			connections.downstream_pre_cx_active.value--;
-			if (outcome.kind === "done") {
-				this.#choose(socket, address, generation, outcome.inspection);
-				return;
-			}
-			if (outcome.kind === "timed-out") connections.downstream_pre_cx_timeout.value++;
-			else if (outcome.kind === "closed") connections.downstream_listener_filter_remote_close.value++;
-			else connections.downstream_listener_filter_error.value++;
-			destroyQuietly(socket);
-		});
 	}
 
-	/** Of all listeners together; made when one of them inspects. */
-	#inspectorStats(): TlsInspectorStats {
-		this.#tlsInspector ??= createTlsInspectorStats(this.#deps.stats.scope("tls_inspector"));
-		return this.#tlsInspector;
-	}
-
-	#choose(socket: Socket, address: AddressConfig, generation: Generation, inspection: Inspection): void {
+	#choose(pending: PendingConnection, generation: Generation): void {
+		const { socket, local, remote } = pending;
 		const { connections } = this.#stats;
-		const facts = describeConnection(socket, address, this.#deps.nextConnectionId(), {
-			filterChainName: generation.only?.config.name ?? "",
-			listenerMetadata: generation.config.metadata,
-			listenerName: generation.config.name,
-			serverName: inspection.serverName,
-		});
 		const chain =
 			generation.only ??
 			matchFilterChain(generation.chains, {
-				...inspection,
-				destinationIp: facts.local.ip,
-				destinationPort: facts.local.port,
-				directSourceIp: facts.directRemote.ip,
-				sourceIp: facts.remote.ip,
-				sourcePort: facts.remote.port,
+				serverName: pending.serverName,
+				transportProtocol: pending.transportProtocol,
+				applicationProtocols: pending.applicationProtocols,
+				destinationIp: local.ip,
+				destinationPort: local.port,
+				directSourceIp: pending.directRemote.ip,
+				sourceIp: remote.ip,
+				sourcePort: remote.port,
 			}) ??
 			generation.defaultChain;
 		if (chain === undefined) {
@@ -205,14 +233,34 @@ export class Listener {
 			destroyQuietly(socket);
 			return;
 		}
-		chain.accept(socket, generation.only === undefined ? { ...facts, filterChainName: chain.config.name } : facts, {
-			onReady: () => undefined,
-			onFailed: (reason) => this.#log.debug("handshake failed", { remote: facts.remote.text, reason }),
+		this.#count(socket);
+		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
+			filterChainName: chain.config.name,
+			listenerMetadata: generation.config.metadata,
+			listenerName: generation.config.name,
+		});
+		const record = generation.accessLogs.length === 0 ? undefined : this.#keepRecord(socket, facts, generation);
+		chain.accept(socket, facts, record, {
+			onTimeout: () => void connections.downstream_cx_transport_socket_connect_timeout.value++,
+			onFailed: (reason) => this.#log.debug("handshake failed", { remote: remote.text, reason }),
 		});
 	}
-}
 
-const noInspection: Inspection = { serverName: "", transportProtocol: "", applicationProtocols: [] };
+	/** The record that the listener's own access logs write when the connection is over. */
+	#keepRecord(socket: Socket, facts: ConnectionFacts, { accessLogs }: Generation): StreamInfo {
+		const { clock } = this.#deps;
+		const record = createStreamInfo(facts, clock.now(), clock.wall());
+		record.accessLogType = "NotSet";
+		socket.once("close", () => {
+			record.endedAt = clock.now();
+			if (record.bytesReceived === 0) record.bytesReceived = socket.bytesRead - (facts.consumedBytes ?? 0);
+			if (record.bytesSent === 0) record.bytesSent = socket.bytesWritten;
+			record.accessLogType = "NotSet";
+			for (const log of accessLogs) log.log(record);
+		});
+		return record;
+	}
+}
 
 function destroyQuietly(socket: Socket): void {
 	socket.on("error", () => undefined);
@@ -221,10 +269,6 @@ function destroyQuietly(socket: Socket): void {
 
 function allChains({ chains, defaultChain }: Generation): readonly FilterChain[] {
 	return defaultChain === undefined ? chains : [...chains, defaultChain];
-}
-
-function countConnections(generation: Generation): number {
-	return allChains(generation).reduce((sum, chain) => sum + chain.activeConnections, 0);
 }
 
 function takesEverything({ match }: FilterChainConfig): boolean {

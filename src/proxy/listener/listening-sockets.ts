@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
-import { descriptorOf } from "../../os/index.ts";
+import { createListeningSocket, descriptorOf, openSystemCalls, type SocketOption } from "../../os/index.ts";
 import type { AddressConfig, ListenerConfig } from "../runtime-config/index.ts";
 
 /** How one address of a listener gets its socket. */
@@ -83,8 +83,23 @@ export class ListeningSockets {
 			if (address.mode !== 0) chmodSync(address.path, address.mode);
 			return;
 		}
-		const options = { host: address.address, port: address.port, ipv6Only: !address.ipv4Compatible, reusePort };
-		await this.#listen(config, address, index, options);
+		const system = optionsOf(config, address, index);
+		if (system.prebind.length === 0) {
+			const options = { host: address.address, port: address.port, ipv6Only: !address.ipv4Compatible, reusePort };
+			await this.#listen(config, address, index, options);
+			return;
+		}
+		const calls = openSystemCalls();
+		if (!calls.ok) throw new Error(`socket options are not available: ${calls.reason}`);
+		const made = createListeningSocket(calls.calls, {
+			ip: address.address,
+			port: address.port,
+			ipv4Compatible: address.ipv4Compatible,
+			reusePort,
+			options: system.prebind,
+		});
+		if (!made.ok) throw new Error(explainMade(made));
+		await this.#listen(config, address, index, { fd: made.descriptor });
 	}
 
 	async #listen(config: ListenerConfig, address: AddressConfig, index: number, options: object): Promise<void> {
@@ -98,9 +113,65 @@ export class ListeningSockets {
 		server.on("connection", (socket) => this.#onConnection(socket, address));
 		server.listen({ ...options, ...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}) });
 		await once(server, "listening");
+		const later = optionsOf(config, address, index).later;
+		const descriptor = descriptorOf(server);
+		if (later.length > 0 && descriptor !== undefined) this.#setOptions(descriptor, later);
 		server.on("error", (error) => this.#log.warn("accept failed", { error: describeError(error) }));
 		this.#servers.push({ server, address, index });
 	}
+
+	#setOptions(descriptor: number, options: readonly SocketOption[]): void {
+		const calls = openSystemCalls();
+		for (const option of options) {
+			if (calls.ok && calls.calls.setOption(descriptor, option)) continue;
+			throw new Error(`the system refuses the socket option ${option.level}/${option.name}`);
+		}
+	}
+}
+
+const ip = { level: 0, freebind: 15, transparent: 19 };
+const ipv6 = { level: 41, freebind: 78, transparent: 75 };
+const socketLevel = 1;
+const keepAlive = 9;
+const tcp = { level: 6, keepIdle: 4, keepInterval: 5, keepCount: 6 };
+
+/** What is set before binding, and what on the socket that listens: connections inherit it. */
+function optionsOf(
+	config: ListenerConfig,
+	address: AddressConfig,
+	index: number,
+): { readonly prebind: readonly SocketOption[]; readonly later: readonly SocketOption[] } {
+	if (address.kind === "pipe") return { prebind: [], later: [] };
+	const family = address.address.includes(":") ? ipv6 : ip;
+	const number = (level: number, name: number, value: number): SocketOption => {
+		const bytes = Buffer.alloc(4);
+		bytes.writeInt32LE(value);
+		return { level, name, value: bytes };
+	};
+	const configured = (index === 0 ? undefined : config.additionalSocketOptions[index - 1]) ?? config.socketOptions;
+	const { tcpKeepalive } = config;
+	return {
+		prebind: [
+			...(config.freebind ? [number(family.level, family.freebind, 1)] : []),
+			...(config.transparent ? [number(family.level, family.transparent, 1)] : []),
+			...configured.filter(({ state }) => state === "prebind"),
+		],
+		later: [
+			...configured.filter(({ state }) => state !== "prebind"),
+			...(tcpKeepalive === undefined ? [] : [number(socketLevel, keepAlive, 1)]),
+			...(tcpKeepalive?.idleSeconds === undefined ? [] : [number(tcp.level, tcp.keepIdle, tcpKeepalive.idleSeconds)]),
+			...(tcpKeepalive?.intervalSeconds === undefined
+				? []
+				: [number(tcp.level, tcp.keepInterval, tcpKeepalive.intervalSeconds)]),
+			...(tcpKeepalive?.probes === undefined ? [] : [number(tcp.level, tcp.keepCount, tcpKeepalive.probes)]),
+		],
+	};
+}
+
+function explainMade(made: Extract<ReturnType<typeof createListeningSocket>, { ok: false }>): string {
+	if (made.reason === "bind") return "the system refuses the address: it is in use, or this machine does not have it";
+	if (made.option === undefined) return "the system gives no socket";
+	return `the system refuses the socket option ${made.option.level}/${made.option.name}; it may need privileges`;
 }
 
 /** Node's own default; a larger buffer per connection buys nothing. */

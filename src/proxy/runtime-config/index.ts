@@ -60,12 +60,19 @@ export type {
 } from "./jwt-authn-config.ts";
 export type {
 	AddressConfig,
+	ConnectionLimitConfig,
+	ConnectionRateLimitConfig,
 	FilterChainConfig,
 	FilterChainMatch,
+	FilterStateValueConfig,
 	ListenerConfig,
 	ListenerFilterConfig,
 	NetworkFilterConfig,
 	NetworkRbacConfig,
+	ProxyProtocolConfig,
+	RuntimeFlag,
+	SocketOptionConfig,
+	TokenBucketConfig,
 } from "./listener-config.ts";
 export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
 export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
@@ -74,12 +81,13 @@ export type { FilterStateEntry } from "./set-filter-state.ts";
 export type { SetMetadataConfig } from "./set-metadata.ts";
 export type { SessionStateConfig, StatefulSessionConfig } from "./stateful-session.ts";
 export { type MessageSupport, supportOf, supportTable } from "./support-table.ts";
-export type { TcpProxyConfig } from "./tcp-proxy-config.ts";
+export type { TcpProxyConfig, TcpTunnelConfig } from "./tcp-proxy-config.ts";
 export type {
 	CommonTlsConfig,
 	DataSourceConfig,
 	DownstreamTlsConfig,
 	DownstreamTransportSocket,
+	ProxyProtocolOutConfig,
 	SecretConfig,
 	SubjectAltNameMatcher,
 	TlsCertificateConfig,

@@ -1,6 +1,8 @@
 import type { RbacConfig } from "../../engine/authorization/index.ts";
+import type { Formatter } from "../../engine/format/index.ts";
 import type { CidrRange, Metadata } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { TcpKeepalive } from "./cluster-config.ts";
 import type { HttpConnectionManagerConfig } from "./http-connection-manager-config.ts";
 import type { IstioStatsConfig } from "./http-filter-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
@@ -36,11 +38,20 @@ export interface ListenerConfig {
 	readonly freebind: boolean;
 	readonly enableReusePort: boolean;
 	readonly drainOnModifyOnly: boolean;
+	/** Counted from the socket's own defaults. */
+	readonly tcpKeepalive: TcpKeepalive | undefined;
+	/** Of the listener's own address; those of additional addresses are in `additionalSocketOptions`, by index. */
+	readonly socketOptions: readonly SocketOptionConfig[];
+	readonly additionalSocketOptions: readonly (readonly SocketOptionConfig[] | undefined)[];
 	readonly accessLogs: readonly AccessLogConfig[];
 	readonly metadata: Metadata;
+	/** Of everything but the filter chains: an update that leaves it alone replaces single chains. */
+	readonly fingerprint: string;
 }
 
 export interface FilterChainConfig {
+	/** The same for the same message. */
+	readonly fingerprint: string;
 	/** Empty when it has none. */
 	readonly name: string;
 	readonly match: FilterChainMatch;
@@ -66,12 +77,73 @@ export interface FilterChainMatch {
 	readonly sourcePorts: readonly number[];
 }
 
-export type ListenerFilterConfig = { readonly kind: "tls-inspector" } | { readonly kind: "http-inspector" };
+/** A token bucket of connections. */
+export interface TokenBucketConfig {
+	readonly maxTokens: number;
+	readonly tokensPerFill: number;
+	readonly fillIntervalMs: number;
+}
+
+/** `envoy.config.core.v3.RuntimeFeatureFlag`. */
+export interface RuntimeFlag {
+	readonly runtimeKey: string;
+	readonly defaultValue: boolean;
+}
+
+/** Looks at a connection before a filter chain is chosen. */
+export type ListenerFilterConfig =
+	| {
+			readonly kind: "tls-inspector";
+			/** 16 384 by default. */
+			readonly maxClientHelloBytes: number;
+			readonly closeOnParsingErrors: boolean;
+	  }
+	| { readonly kind: "http-inspector" }
+	| { readonly kind: "original-dst" }
+	| { readonly kind: "proxy-protocol"; readonly config: ProxyProtocolConfig }
+	| { readonly kind: "local-ratelimit"; readonly config: ConnectionRateLimitConfig };
+
+/** `envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol`. */
+export interface ProxyProtocolConfig {
+	/** Which extensions of version 2 become dynamic metadata. */
+	readonly rules: readonly { readonly type: number; readonly namespace: string; readonly key: string }[];
+	readonly allowAbsent: boolean;
+	readonly disallowedVersions: readonly (1 | 2)[];
+	/** Empty for none. */
+	readonly statPrefix: string;
+	/** Types of extensions that a PROXY header to an upstream repeats; `all`, or a list. */
+	readonly passThrough: "all" | readonly number[];
+	readonly keepsTlvsInFilterState: boolean;
+}
+
+/** Local rate limits of connections, at the listener or in a filter chain. */
+export interface ConnectionRateLimitConfig {
+	readonly statPrefix: string;
+	readonly bucket: TokenBucketConfig;
+	/** Undefined: always. */
+	readonly enabled: RuntimeFlag | undefined;
+	/** Filters of the same key share a bucket; empty for a bucket of its own. */
+	readonly shareKey: string;
+}
+
+/** An option of a socket, by the system's numbers. */
+export interface SocketOptionConfig {
+	readonly level: number;
+	readonly name: number;
+	readonly value: Uint8Array;
+	readonly state: "prebind" | "bound" | "listening";
+}
 
 export type NetworkFilterConfig =
 	| { readonly kind: "http-connection-manager"; readonly name: string; readonly config: HttpConnectionManagerConfig }
 	| { readonly kind: "tcp-proxy"; readonly name: string; readonly config: TcpProxyConfig }
 	| { readonly kind: "rbac"; readonly name: string; readonly config: NetworkRbacConfig }
+	| { readonly kind: "direct-response"; readonly name: string; readonly response: Buffer }
+	| { readonly kind: "echo"; readonly name: string }
+	| { readonly kind: "sni-cluster"; readonly name: string }
+	| { readonly kind: "local-ratelimit"; readonly name: string; readonly config: ConnectionRateLimitConfig }
+	| { readonly kind: "connection-limit"; readonly name: string; readonly config: ConnectionLimitConfig }
+	| { readonly kind: "set-filter-state"; readonly name: string; readonly values: readonly FilterStateValueConfig[] }
 	/** Istio's metrics of connections, before the terminal filter. */
 	| { readonly kind: "istio-stats"; readonly name: string; readonly config: IstioStatsConfig };
 
@@ -79,4 +151,20 @@ export interface NetworkRbacConfig extends RbacConfig {
 	readonly statPrefix: string;
 	/** Wait before a denied connection is closed; 0 closes at once. */
 	readonly delayDenyMs: number;
+}
+
+export interface ConnectionLimitConfig {
+	readonly statPrefix: string;
+	readonly maxConnections: number;
+	/** Wait before a connection over the limit is closed. */
+	readonly delayMs: number;
+	readonly enabled: RuntimeFlag | undefined;
+}
+
+/** A value that a new connection gets for filters after this one. */
+export interface FilterStateValueConfig {
+	readonly key: string;
+	readonly format: Formatter;
+	readonly readOnly: boolean;
+	readonly skipIfEmpty: boolean;
 }

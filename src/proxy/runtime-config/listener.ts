@@ -1,34 +1,33 @@
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { createHash } from "node:crypto";
+import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { TcpKeepalive as KeepaliveMessage } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { SocketOption } from "../../api/gen/envoy/config/core/v3/socket_option_pb.js";
 import {
-	type Filter,
 	type FilterChain,
 	FilterChainMatch_ConnectionSourceType,
-	type ListenerFilter,
+	FilterChainSchema,
 	type FilterChainMatch as MatchMessage,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
-import { type Listener, Listener_DrainType } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { HttpConnectionManager } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import type { RBAC } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
-import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
-import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import {
+	type Listener,
+	Listener_DrainType,
+	ListenerSchema,
+} from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { openSystemCalls } from "../../os/index.ts";
 import { readAccessLogs } from "./access-log.ts";
-import { readHttpConnectionManager } from "./http-connection-manager.ts";
-import { readIstioStats } from "./http-filters.ts";
 import type {
 	AddressConfig,
 	FilterChainConfig,
 	FilterChainMatch,
 	ListenerConfig,
-	ListenerFilterConfig,
-	NetworkFilterConfig,
+	SocketOptionConfig,
 } from "./listener-config.ts";
-import { readNetworkRbac } from "./rbac.ts";
+import { readListenerFilters } from "./listener-filters.ts";
+import { readNetworkFilters } from "./network-filters.ts";
 import type { Scope } from "./scope.ts";
-import { readTcpProxy } from "./tcp-proxy.ts";
 import { readDownstreamSocket } from "./tls.ts";
-import { readCidrs, readIpAddress, readMetadata, toMs, unpackExtension } from "./values.ts";
+import { readCidrs, readIpAddress, readMetadata, toMs } from "./values.ts";
 
 const directions: Readonly<Record<number, ListenerConfig["trafficDirection"]>> = {
 	[TrafficDirection.INBOUND]: "inbound",
@@ -54,7 +53,7 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 			message.defaultFilterChain === undefined
 				? undefined
 				: readFilterChain(message.defaultFilterChain, scope.at("default_filter_chain")),
-		listenerFilters: readListenerFilters(message.listenerFilters, scope),
+		listenerFilters: readListenerFilters(message, scope),
 		listenerFiltersTimeoutMs: toMs(message.listenerFiltersTimeout, 15_000),
 		continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
 		bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
@@ -66,9 +65,52 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 		freebind: message.freebind ?? false,
 		enableReusePort: message.enableReusePort ?? true,
 		drainOnModifyOnly: message.drainType === Listener_DrainType.MODIFY_ONLY,
+		tcpKeepalive: readKeepalive(message.tcpKeepalive),
+		socketOptions: readSocketOptions(message.socketOptions, scope),
+		additionalSocketOptions: message.additionalAddresses.map(({ socketOptions }, index) =>
+			socketOptions === undefined
+				? undefined
+				: readSocketOptions(socketOptions.socketOptions, scope.at("additional_addresses", index).at("socket_options")),
+		),
 		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
 		metadata: readMetadata(message.metadata),
+		fingerprint: fingerprint(
+			ListenerSchema,
+			create(ListenerSchema, { ...message, filterChains: [] as FilterChain[], defaultFilterChain: undefined! }),
+		),
 	};
+}
+
+/** A hash of a message: equal messages have equal ones. */
+function fingerprint<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): string {
+	return createHash("sha256").update(toBinary(schema, message)).digest("base64");
+}
+
+function readKeepalive(message: KeepaliveMessage | undefined): ListenerConfig["tcpKeepalive"] {
+	if (message === undefined) return undefined;
+	return {
+		probes: message.keepaliveProbes,
+		idleSeconds: message.keepaliveTime,
+		intervalSeconds: message.keepaliveInterval,
+	};
+}
+
+const optionStates = ["prebind", "bound", "listening"] as const;
+
+function readSocketOptions(messages: readonly SocketOption[], scope: Scope): SocketOptionConfig[] {
+	return messages.map((message, index): SocketOptionConfig => {
+		const { value } = message;
+		const bytes = value.case === "bufValue" ? value.value : Buffer.alloc(4);
+		if (value.case === "intValue") new DataView(bytes.buffer, bytes.byteOffset).setInt32(0, Number(value.value), true);
+		const system = openSystemCalls();
+		if (!system.ok) scope.at("socket_options", index).report(`socket options are not available: ${system.reason}`);
+		return {
+			level: Number(message.level),
+			name: Number(message.name),
+			value: bytes,
+			state: optionStates[message.state] ?? "prebind",
+		};
+	});
 }
 
 function readAddresses(message: Listener, scope: Scope): AddressConfig[] {
@@ -106,6 +148,7 @@ function readFilterChain(message: FilterChain, scope: Scope): FilterChainConfig 
 		transportConnectTimeoutMs: toMs(message.transportSocketConnectTimeout, 0),
 		filters: readNetworkFilters(message.filters, scope),
 		metadata: readMetadata(message.metadata),
+		fingerprint: fingerprint(FilterChainSchema, message),
 	};
 }
 
@@ -132,72 +175,4 @@ function readMatch(message: MatchMessage | undefined, scope: Scope): FilterChain
 		sourceRanges: readCidrs(message?.sourcePrefixRanges ?? [], scope, "source_prefix_ranges"),
 		sourcePorts: message?.sourcePorts ?? [],
 	};
-}
-
-function readNetworkFilters(messages: readonly Filter[], scope: Scope): NetworkFilterConfig[] {
-	const filters: NetworkFilterConfig[] = [];
-	for (const [index, message] of messages.entries()) {
-		const at = scope.at("filters", index);
-		const filter = readNetworkFilter(message, at);
-		if (filter === undefined) continue;
-		const isTerminal = filter.kind === "http-connection-manager" || filter.kind === "tcp-proxy";
-		const isLast = index === messages.length - 1;
-		if (isTerminal && !isLast) at.report(`terminal filter ${message.name} must be the last filter of the chain`);
-		if (!isTerminal && isLast) at.report(`the last filter must be a terminal one, not ${message.name}`);
-		filters.push(filter);
-	}
-	return filters;
-}
-
-function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig | undefined {
-	const { name } = message;
-	const at = scope.at("typed_config");
-	const any = message.configType.case === "typedConfig" ? message.configType.value : undefined;
-	const config = unpackExtension(any, at);
-	switch (config?.$typeName) {
-		case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": {
-			const manager = readHttpConnectionManager(config as HttpConnectionManager, at);
-			return manager === undefined ? undefined : { kind: "http-connection-manager", name, config: manager };
-		}
-		case "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
-			return { kind: "tcp-proxy", name, config: readTcpProxy(config as TcpProxy, at) };
-		case "envoy.extensions.filters.network.rbac.v3.RBAC":
-			return { kind: "rbac", name, config: readNetworkRbac(config as RBAC, at) };
-		case "udpa.type.v1.TypedStruct":
-		case "xds.type.v3.TypedStruct": {
-			const struct = config as TypedStruct;
-			const stats = readIstioStats(struct, at);
-			if (stats !== undefined) return { kind: "istio-stats", name, config: stats };
-			at.report(`network filter ${struct.typeUrl} is not supported`);
-			return undefined;
-		}
-		case undefined:
-			return undefined;
-		default:
-			at.report(`network filter ${config?.$typeName} is not supported`);
-			return undefined;
-	}
-}
-
-const listenerFiltersByName: Readonly<Record<string, string>> = {
-	"envoy.filters.listener.tls_inspector": "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-	"envoy.filters.listener.http_inspector": "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-};
-
-function readListenerFilters(messages: readonly ListenerFilter[], scope: Scope): ListenerFilterConfig[] {
-	return messages.flatMap((message, index): ListenerFilterConfig[] => {
-		const at = scope.at("listener_filters", index);
-		const any = message.configType.case === "typedConfig" ? message.configType.value : undefined;
-		const config = any === undefined ? undefined : anyUnpack(any, apiRegistry);
-		const typeName = config?.$typeName ?? any?.typeUrl ?? listenerFiltersByName[message.name];
-		switch (typeName) {
-			case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector":
-				return [{ kind: "tls-inspector" }];
-			case "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector":
-				return [{ kind: "http-inspector" }];
-			default:
-				at.report(`listener filter ${typeName ?? message.name} is not supported`);
-				return [];
-		}
-	});
 }

@@ -13,7 +13,7 @@ import type { CidrRange } from "../../engine/matcher/index.ts";
 import type { NetworkRbacConfig } from "./listener-config.ts";
 import { readHeaderMatcher, readMetadataMatcher, readStringMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
-import { readCidr } from "./values.ts";
+import { readCidr, toMs } from "./values.ts";
 
 /** Translates the HTTP filter. */
 export function readRbac(message: RBAC, scope: Scope): RbacConfig {
@@ -38,7 +38,7 @@ export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbac
 		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
 		trackPerRuleStats: false,
 		statPrefix: message.statPrefix,
-		delayDenyMs: 0,
+		delayDenyMs: toMs(message.delayDeny, 0),
 	};
 }
 

@@ -12,7 +12,7 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { works: "rbac" },
 	"envoy.extensions.filters.network.rbac.v3.RBAC": {
-		works: "rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type",
+		works: "rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny",
 	},
 	"envoy.config.rbac.v3.RBAC": { works: "action policies", ignored: "audit_logging_options" },
 	"envoy.config.rbac.v3.Policy": { works: "permissions principals" },
@@ -41,16 +41,6 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 		works:
 			"allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights",
 	},
-	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
-		works:
-			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration",
-		ignored: "backoff_options",
-	},
-	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": { works: "clusters" },
-	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": {
-		works: "name weight metadata_match",
-	},
-	"envoy.type.v3.HashPolicy": { works: "source_ip" },
 	"envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig": { works: "metadata_match" },
 	"envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig": { works: "update_frequency" },
 	"envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig": { works: "allowed_route_names" },

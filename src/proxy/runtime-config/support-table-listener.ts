@@ -80,12 +80,12 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.v3.HttpStatus": { works: "code" },
 	"envoy.config.listener.v3.Listener": {
 		works:
-			"name address additional_addresses stat_prefix filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port",
+			"name address additional_addresses stat_prefix filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
 		ignored:
-			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager tcp_fast_open_queue_length enable_mptcp socket_options drain_type enable_reuse_port",
+			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager enable_mptcp",
 	},
 	"envoy.config.listener.v3.Listener.DeprecatedV1": { works: "bind_to_port" },
-	"envoy.config.listener.v3.AdditionalAddress": { works: "address", ignored: "socket_options" },
+	"envoy.config.listener.v3.AdditionalAddress": { works: "address socket_options" },
 	"envoy.config.listener.v3.FilterChain": {
 		works: "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name",
 	},
@@ -95,17 +95,14 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.listener.v3.Filter": { works: "name typed_config" },
 	"envoy.config.listener.v3.ListenerFilter": { works: "name typed_config" },
-	"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
-		works: "",
-		ignored: "enable_ja3_fingerprinting enable_ja4_fingerprinting initial_read_buffer_size",
-	},
 	"envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
 		works: "common_tls_context sni max_session_keys",
 		ignored: "enforce_rsa_key_usage allow_renegotiation",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {
-		works: "common_tls_context require_client_certificate require_sni session_timeout",
-		ignored: "ocsp_staple_policy full_scan_certs_on_sni_mismatch",
+		works:
+			"common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption disable_stateful_session_resumption prefer_client_ciphers full_scan_certs_on_sni_mismatch",
+		ignored: "ocsp_staple_policy",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.CommonTlsContext": {
 		works:

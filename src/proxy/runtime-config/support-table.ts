@@ -1,6 +1,7 @@
 import { callOutSupport } from "./support-table-call-out.ts";
 import { clusterSupport } from "./support-table-cluster.ts";
 import { filterSupport } from "./support-table-filter.ts";
+import { layer4Support } from "./support-table-layer4.ts";
 import { listenerSupport } from "./support-table-listener.ts";
 import { localFilterSupport } from "./support-table-local-filter.ts";
 import { routeSupport } from "./support-table-route.ts";
@@ -21,6 +22,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
 	...filterSupport,
 	...localFilterSupport,
 	...callOutSupport,
+	...layer4Support,
 };
 
 /** What happens with a field that is set. */

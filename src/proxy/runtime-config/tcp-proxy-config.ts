@@ -17,23 +17,36 @@ export interface TcpProxyConfig {
 	readonly idleTimeoutMs: number;
 	/** 0 for no bound. */
 	readonly maxDownstreamConnectionDurationMs: number;
+	/** Part of that duration, 0 to 100 percent, by which it may be longer. */
+	readonly durationJitterPercent: number;
 	/** 1 by default. */
 	readonly maxConnectAttempts: number;
-	/** Whether the source IP is hashed for consistent hashing. */
-	readonly hashSourceIp: boolean;
+	/** Between attempts; undefined for none. */
+	readonly backoff: { readonly baseMs: number; readonly maxMs: number } | undefined;
+	/** What is hashed for consistent hashing. */
+	readonly hash:
+		| { readonly kind: "none" }
+		| { readonly kind: "source-ip" }
+		| { readonly kind: "filter-state"; readonly key: string };
+	/** When the upstream is connected to: with the client's connection, its first byte, or the end of its TLS handshake. */
+	readonly connectMode: "immediate" | "downstream-data" | "downstream-tls-handshake";
+	/** How many bytes are taken before the upstream is there, where it waits for them. */
+	readonly maxEarlyDataBytes: number;
 	readonly accessLogs: readonly AccessLogConfig[];
+	readonly flushAccessLogOnStart: boolean;
 	readonly flushAccessLogOnConnected: boolean;
 	/** 0 for never. */
 	readonly accessLogFlushIntervalMs: number;
 	/** Tunnel in an HTTP CONNECT (or POST) request; undefined for plain TCP. */
-	readonly tunneling:
-		| {
-				readonly hostname: Formatter;
-				readonly usePost: boolean;
-				readonly postPath: string;
-				readonly headers: readonly HeaderAddition[];
-				readonly propagateResponseHeaders: boolean;
-				readonly propagateResponseTrailers: boolean;
-		  }
-		| undefined;
+	readonly tunneling: TcpTunnelConfig | undefined;
+}
+
+/** `TcpProxy.TunnelingConfig`. */
+export interface TcpTunnelConfig {
+	readonly hostname: Formatter;
+	readonly usePost: boolean;
+	readonly postPath: string;
+	readonly headers: readonly HeaderAddition[];
+	readonly propagateResponseHeaders: boolean;
+	readonly propagateResponseTrailers: boolean;
 }

@@ -1,4 +1,7 @@
-import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import {
+	type TcpProxy,
+	UpstreamConnectMode,
+} from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { readAccessLogs } from "./access-log.ts";
 import type { Scope } from "./scope.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
@@ -18,7 +21,12 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 		idleTimeoutMs: toMs(message.idleTimeout, 3_600_000),
 		maxDownstreamConnectionDurationMs: toMs(message.maxDownstreamConnectionDuration, 0),
 		maxConnectAttempts: message.maxConnectAttempts ?? 1,
-		hashSourceIp: message.hashPolicy.some((policy) => policy.policySpecifier.case === "sourceIp"),
+		durationJitterPercent: message.maxDownstreamConnectionDurationJitterPercentage?.value ?? 0,
+		backoff: readBackoff(message),
+		hash: readHash(message),
+		connectMode: connectModes[message.upstreamConnectMode] ?? "immediate",
+		maxEarlyDataBytes: readEarlyData(message, scope),
+		flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
 		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
 		flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
 		accessLogFlushIntervalMs: toMs(options?.accessLogFlushInterval ?? message.accessLogFlushInterval, 0),
@@ -34,6 +42,35 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 						propagateResponseTrailers: tunneling.propagateResponseTrailers,
 					},
 	};
+}
+
+const connectModes: Readonly<Record<number, TcpProxyConfig["connectMode"]>> = {
+	[UpstreamConnectMode.ON_DOWNSTREAM_DATA]: "downstream-data",
+	[UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE]: "downstream-tls-handshake",
+};
+
+function readEarlyData(message: TcpProxy, scope: Scope): number {
+	if (
+		message.upstreamConnectMode === UpstreamConnectMode.ON_DOWNSTREAM_DATA &&
+		message.maxEarlyDataBytes === undefined
+	) {
+		scope
+			.at("max_early_data_bytes")
+			.report("max_early_data_bytes must be set with upstream_connect_mode ON_DOWNSTREAM_DATA");
+	}
+	return message.maxEarlyDataBytes ?? 0;
+}
+
+function readBackoff({ backoffOptions }: TcpProxy): TcpProxyConfig["backoff"] {
+	if (backoffOptions === undefined) return undefined;
+	const baseMs = toMs(backoffOptions.baseInterval, 0);
+	return { baseMs, maxMs: toMs(backoffOptions.maxInterval, baseMs * 10) };
+}
+
+function readHash({ hashPolicy }: TcpProxy): TcpProxyConfig["hash"] {
+	const policy = hashPolicy[0]?.policySpecifier;
+	if (policy?.case === "sourceIp") return { kind: "source-ip" };
+	return policy?.case === "filterState" ? { kind: "filter-state", key: policy.value.key } : { kind: "none" };
 }
 
 function readClusters(message: TcpProxy): TcpProxyConfig["clusters"] {

@@ -95,9 +95,21 @@ export type DownstreamTransportSocket =
 	| { readonly kind: "raw-buffer" }
 	| { readonly kind: "tls"; readonly tls: DownstreamTlsConfig };
 
+/** The PROXY header in front of connections to hosts, and what it says. */
+export interface ProxyProtocolOutConfig {
+	readonly version: 1 | 2;
+	/** Types of the client's own extensions that go on. */
+	readonly passThrough: "all" | readonly number[];
+	readonly addedTlvs: readonly { readonly type: number; readonly value: Buffer }[];
+}
+
 export type UpstreamTransportSocket =
-	| { readonly kind: "raw-buffer" }
-	| { readonly kind: "tls"; readonly tls: UpstreamTlsConfig };
+	| { readonly kind: "raw-buffer"; readonly proxyProtocol?: ProxyProtocolOutConfig | undefined }
+	| {
+			readonly kind: "tls";
+			readonly tls: UpstreamTlsConfig;
+			readonly proxyProtocol?: ProxyProtocolOutConfig | undefined;
+	  };
 
 /** A secret of SDS or of `static_resources.secrets`. */
 export type SecretConfig =

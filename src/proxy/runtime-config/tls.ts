@@ -1,5 +1,11 @@
 import type { TransportSocket } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
+	type ProxyProtocolConfig,
+	ProxyProtocolConfig_Version,
+	ProxyProtocolPassThroughTLVs_PassTLVsMatchType,
+} from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
+import type { ProxyProtocolUpstreamTransport } from "../../api/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
+import {
 	type CertificateValidationContext,
 	CertificateValidationContext_TrustChainVerification,
 	type SubjectAltNameMatcher as SanMessage,
@@ -21,6 +27,7 @@ import type { Scope } from "./scope.ts";
 import type {
 	CommonTlsConfig,
 	DownstreamTransportSocket,
+	ProxyProtocolOutConfig,
 	SecretConfig,
 	SubjectAltNameMatcher,
 	TlsCertificateConfig,
@@ -52,8 +59,28 @@ export function readUpstreamSocket(message: TransportSocket | undefined, scope: 
 	if (config?.$typeName === "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext") {
 		return readUpstreamTls(config as UpstreamTlsContext, at);
 	}
+	if (config?.$typeName === "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport") {
+		const { config: header, transportSocket } = config as ProxyProtocolUpstreamTransport;
+		const inner = readUpstreamSocket(transportSocket, at.at("transport_socket"));
+		return { ...inner, proxyProtocol: readProxyProtocolOut(header, at.at("config")) };
+	}
 	reportUnlessRaw(config?.$typeName, at);
 	return { kind: "raw-buffer" };
+}
+
+function readProxyProtocolOut(message: ProxyProtocolConfig | undefined, scope: Scope): ProxyProtocolOutConfig {
+	const pass = message?.passThroughTlvs;
+	const passesAll = pass?.matchType === ProxyProtocolPassThroughTLVs_PassTLVsMatchType.INCLUDE_ALL;
+	return {
+		version: message?.version === ProxyProtocolConfig_Version.V2 ? 2 : 1,
+		passThrough: pass === undefined ? [] : passesAll ? "all" : pass.tlvType,
+		addedTlvs: (message?.addedTlvs ?? []).map(({ type, value, formatString }, index) => {
+			if (formatString !== undefined) {
+				scope.at("added_tlvs", index).at("format_string").report("only value is supported");
+			}
+			return { type, value: Buffer.from(value) };
+		}),
+	};
 }
 
 function reportUnlessRaw(typeName: string | undefined, scope: Scope): void {
@@ -76,7 +103,7 @@ function readDownstreamTls(message: DownstreamTlsContext, scope: Scope): Downstr
 			disableStatelessResumption: ticketKeys.case === "disableStatelessSessionResumption" && ticketKeys.value,
 			disableStatefulResumption: message.disableStatefulSessionResumption,
 			sessionTimeoutMs: toMs(message.sessionTimeout, undefined),
-			preferClientCiphers: false,
+			preferClientCiphers: message.preferClientCiphers,
 		},
 	};
 }
@@ -87,8 +114,8 @@ function readUpstreamTls(message: UpstreamTlsContext, scope: Scope): UpstreamTra
 		tls: {
 			...readCommon(message.commonTlsContext, scope.at("common_tls_context")),
 			sni: message.sni,
-			autoHostSni: false,
-			autoSniSanValidation: false,
+			autoHostSni: message.autoHostSni,
+			autoSniSanValidation: message.autoSniSanValidation,
 			allowRenegotiation: message.allowRenegotiation,
 			maxSessionKeys: message.maxSessionKeys ?? 1,
 		},

@@ -1,14 +1,37 @@
+import { assertNever } from "../../core/index.ts";
 import type { StreamInfo } from "../../engine/format/index.ts";
+import type { StatsScope } from "../../telemetry/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
+import { ConnectionBucket } from "../filter/connection-bucket.ts";
 import { createIstioTcpConnection } from "../filter/http/istio-stats/index.ts";
+import {
+	createConnectionLimit,
+	createConnectionRateLimit,
+	createSetFilterState,
+	createSniCluster,
+} from "../filter/network/gates/index.ts";
 import { HttpConnectionManager } from "../filter/network/http-connection-manager/index.ts";
 import type { NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import { createNetworkRbac } from "../filter/network/rbac/index.ts";
+import { DirectResponse, Echo } from "../filter/network/simple/index.ts";
 import { type TcpObservation, TcpProxy } from "../filter/network/tcp-proxy/index.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
-import type { FilterChainConfig, ListenerConfig } from "../runtime-config/index.ts";
+import type {
+	ConnectionRateLimitConfig,
+	FilterChainConfig,
+	ListenerConfig,
+	NetworkRbacConfig,
+} from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
-import { createRbacStats, createTcpProxyStats, createTlsStats, type ListenerStats } from "../stats/index.ts";
+import {
+	createConnectionLimitStats,
+	createConnectionRateLimitStats,
+	createRbacStats,
+	createTcpProxyStats,
+	createTlsStats,
+	type ListenerStats,
+	type RbacStats,
+} from "../stats/index.ts";
 import { createDownstreamTls } from "../transport/index.ts";
 
 /** Builds transport and filters of a chain. */
@@ -27,14 +50,33 @@ export function createChainParts(
 	const gates: NetworkGate[] = [];
 	const observers: ((stream: StreamInfo) => TcpObservation)[] = [];
 	let terminal: TerminalFilter = closeAtOnce;
+	let writesFilterState = false;
 	for (const filter of chain.filters) {
 		switch (filter.kind) {
-			case "rbac": {
-				const prefix = filter.config.statPrefix.replace(/\.$/, "");
-				const scope = context.stats.scope(prefix === "" ? "rbac" : `${prefix}.rbac`);
-				gates.push(createNetworkRbac(filter.config, createRbacStats(scope), context.clock));
+			case "rbac":
+				gates.push(createNetworkRbac(filter.config, createRbacCounters(filter.config, context.stats), context.clock));
+				break;
+			case "local-ratelimit": {
+				const { config } = filter;
+				const limitStats = createConnectionRateLimitStats(context.stats.scope(`local_rate_limit.${config.statPrefix}`));
+				gates.push(createConnectionRateLimit(config, findBucket(config, context), limitStats, context.runtime));
 				break;
 			}
+			case "connection-limit": {
+				const limitStats = createConnectionLimitStats(
+					context.stats.scope(`connection_limit.${filter.config.statPrefix}`),
+				);
+				gates.push(createConnectionLimit(filter.config, limitStats, context.runtime));
+				break;
+			}
+			case "set-filter-state":
+				writesFilterState = true;
+				gates.push(createSetFilterState(filter.values, context.clock));
+				break;
+			case "sni-cluster":
+				writesFilterState = true;
+				gates.push(createSniCluster());
+				break;
 			case "istio-stats": {
 				const { reporter } = filter.config;
 				observers.push((stream) => createIstioTcpConnection(reporter, context.istioMetrics(), stream));
@@ -46,10 +88,16 @@ export function createChainParts(
 					random: context.random,
 					stats: createTcpProxyStats(context.stats, filter.config.statPrefix),
 					accessLogs: filter.config.accessLogs.map((log) => context.createAccessLog(log)),
+					bufferLimitBytes: listener.bufferLimitBytes,
 					observers,
-					getCluster: (name) => context.getCluster(name)?.cluster,
-					upstreamTlsOf: (cluster, host) => context.upstreamTlsOf(cluster, host),
+					getCluster: (name) => context.getCluster(name),
 				});
+				break;
+			case "direct-response":
+				terminal = new DirectResponse(filter.response);
+				break;
+			case "echo":
+				terminal = new Echo();
 				break;
 			case "http-connection-manager":
 				terminal = new HttpConnectionManager(filter.config, context, stats.scope, {
@@ -57,9 +105,33 @@ export function createChainParts(
 					isTls: tls !== undefined,
 				});
 				break;
+			default:
+				assertNever(filter);
 		}
 	}
-	return { tls, gates, terminal };
+	return { tls, gates, terminal, writesFilterState };
+}
+
+/** The counters of a network RBAC filter, those of shadow rules below their own prefix. */
+function createRbacCounters({ statPrefix, shadowRulesStatPrefix }: NetworkRbacConfig, root: StatsScope): RbacStats {
+	const prefix = statPrefix.replace(/\.$/, "");
+	const name = prefix === "" ? "rbac" : `${prefix}.rbac`;
+	const enforced = createRbacStats(root.scope(name));
+	if (shadowRulesStatPrefix === "") return enforced;
+	const shadow = createRbacStats(root.scope(`${name}.${shadowRulesStatPrefix.replace(/\.$/, "")}`));
+	return { ...enforced, shadow_allowed: shadow.shadow_allowed, shadow_denied: shadow.shadow_denied };
+}
+
+/** Buckets that filters share by their key, of one proxy. */
+const sharedBuckets = new WeakMap<DataPathContext, Map<string, ConnectionBucket>>();
+
+function findBucket(config: ConnectionRateLimitConfig, context: DataPathContext): ConnectionBucket {
+	if (config.shareKey === "") return new ConnectionBucket(config.bucket, context.clock);
+	const known = sharedBuckets.get(context) ?? new Map<string, ConnectionBucket>();
+	sharedBuckets.set(context, known);
+	const bucket = known.get(config.shareKey) ?? new ConnectionBucket(config.bucket, context.clock);
+	known.set(config.shareKey, bucket);
+	return bucket;
 }
 
 /** A chain without a terminal filter has nothing to say. */

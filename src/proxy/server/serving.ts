@@ -83,6 +83,8 @@ export function createServing(options: ServingOptions): Serving {
 		clock,
 		log,
 		stats,
+		runtime,
+		createAccessLog: (spec) => context.createAccessLog(spec),
 		nextConnectionId: () => context.nextConnectionId(),
 		createChain: (chain, listener, listenerStats) => createChainParts(chain, listener, listenerStats, context, secrets),
 		drainTimeMs: flags.drainTimeSeconds * 1000,

@@ -72,6 +72,16 @@ export {
 } from "./http-connection-manager-stats.ts";
 export { countHttp2Fault } from "./http2-faults.ts";
 export {
+	type ConnectionLimitStats,
+	type ConnectionRateLimitStats,
+	createConnectionLimitStats,
+	createConnectionRateLimitStats,
+	createHttpInspectorStats,
+	createProxyProtocolStats,
+	type HttpInspectorStats,
+	type ProxyProtocolStats,
+} from "./layer4-stats.ts";
+export {
 	createListenerConnectionStats,
 	createListenerStats,
 	createListenerWorkerStats,

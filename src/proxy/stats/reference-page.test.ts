@@ -41,6 +41,9 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createSubscriptionStats,
 	(scope) => stats.createTcpProxyStats(scope, "tp"),
 	stats.createTlsInspectorStats,
+	stats.createHttpInspectorStats,
+	stats.createConnectionRateLimitStats,
+	stats.createConnectionLimitStats,
 	stats.createTracingStats,
 	stats.createUpstreamStats,
 	stats.createVirtualClusterStats,
@@ -56,6 +59,7 @@ const composed = [
 	"createHashTableGauges",
 	"createHttpConnectionManagerStats",
 	"createListenerStats",
+	"createProxyProtocolStats",
 	"createResponseCodeStats",
 	"createTlsStats",
 ];

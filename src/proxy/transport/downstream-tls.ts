@@ -14,7 +14,7 @@ import { verifyHandshake } from "./verify-handshake.ts";
 export interface HandshakeOutcome {
 	onSecure(socket: TLSSocket, session: TlsSession): void;
 	/** The socket is destroyed already. */
-	onRefused(reason: string): void;
+	onRefused(reason: string, session?: TlsSession): void;
 }
 
 /** The TLS side of a filter chain. */

@@ -1,11 +1,19 @@
 import type { Socket } from "node:net";
-import type { ConnectionFacts } from "../../../engine/format/index.ts";
+import type { ConnectionFacts, StreamInfo } from "../../../engine/format/index.ts";
 import type { DrainDecision } from "../../drain/index.ts";
 
 /** An accepted connection whose transport handshake is done. */
 export interface DownstreamConnection {
 	readonly socket: Socket;
 	readonly facts: ConnectionFacts;
+	/** The record of the connection, where the listener writes one itself. */
+	readonly record?: StreamInfo | undefined;
+	/** What {@link TerminalFilter.open} made of the connection. */
+	readonly opened?: unknown;
+	/** A gate turns the connection away with its first byte; until then nothing is sent to it. */
+	readonly denial?: GateRefusal | undefined;
+	/** To be called once, with the first byte or the end: some gates count then. */
+	readonly onFirstByte?: (() => void) | undefined;
 }
 
 /** Why a gate turned a connection away. */
@@ -14,19 +22,30 @@ export interface GateRefusal {
 	readonly terminationDetails: string;
 	/** Wait before the connection is closed; 0 closes at once. */
 	readonly delayMs: number;
+	/** Response flags for the access log. */
+	readonly flags?: number;
 }
 
 /** A network filter that lets connections pass or not. */
 export interface NetworkGate {
-	/** Undefined lets the connection pass. */
-	judge(connection: DownstreamConnection): GateRefusal | undefined;
+	/** Asked when a connection has come, before its handshake. Undefined lets it pass. */
+	open?(socket: Socket, facts: ConnectionFacts): GateRefusal | undefined;
+	/** Asked once the handshake is done; a denied connection is closed with its first byte. Undefined lets it pass. */
+	judge?(connection: DownstreamConnection): GateRefusal | undefined;
+	/** The connection's first byte (or its end) came, after `judge`. */
+	onFirstByte?(connection: DownstreamConnection): void;
 }
 
 /** The last network filter of a chain: it takes connections over and owns their sockets from then on. */
 export interface TerminalFilter {
+	/** A connection has come and its handshake begins: what is returned is handed to `accept` or `onRefused`. The filter may destroy
+	 *  the socket, and does nothing else with it. */
+	open?(socket: Socket, facts: ConnectionFacts, record: StreamInfo | undefined): unknown;
+	/** Whether `accept` takes connections that a gate denies, and closes them with their first byte. */
+	readonly acceptsDenied?: boolean;
 	accept(connection: DownstreamConnection): void;
-	/** A gate turned the connection away; its socket is closed by the chain. For the access log. */
-	onRefused(connection: DownstreamConnection): void;
+	/** A gate turned the connection away, or its handshake failed; its socket is closed by the chain. For the access log. */
+	onRefused(connection: DownstreamConnection, flags?: number): void;
 	/** Connections end gracefully, each when `decision` says so and its work allows; new ones may still arrive. */
 	drain(decision: DrainDecision): void;
 	/** Ends everything. */

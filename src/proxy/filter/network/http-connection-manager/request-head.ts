@@ -128,9 +128,9 @@ function joinDuplicates(headers: HeaderList): void {
 
 function applyRemoteAddress(stream: HttpStream, headers: HeaderList): void {
 	const { config, context } = stream.manager;
-	const { directRemote, local } = stream.connection;
-	if (!config.skipXffAppend && directRemote.port !== 0) {
-		const own = isLoopback(directRemote) ? context.localAddress : directRemote.ip;
+	const { remote, local } = stream.connection;
+	if (!config.skipXffAppend && remote.port !== 0) {
+		const own = isLoopback(remote) ? context.localAddress : remote.ip;
 		const before = getHeader(headers, "x-forwarded-for");
 		setHeader(headers, "x-forwarded-for", before === undefined ? own : `${before},${own}`);
 	}

@@ -1,27 +1,30 @@
 import type { Clock } from "../../../../core/index.ts";
-import { authorize } from "../../../../engine/authorization/index.ts";
+import { authorize, type RbacRules } from "../../../../engine/authorization/index.ts";
 import { createStreamInfo } from "../../../../engine/format/index.ts";
 import type { NetworkRbacConfig } from "../../../runtime-config/index.ts";
 import type { RbacStats } from "../../../stats/index.ts";
-import type { NetworkGate } from "../network-filter.ts";
+import type { DownstreamConnection, NetworkGate } from "../network-filter.ts";
 
-/** Judges connections once their handshake is done: a peer that waits for the server's greeting gets none either. */
+/** Judges connections once their handshake is done, and closes those that are denied with their first byte, as Envoy does. Unlike
+ *  Envoy a denied peer that waits for the server's greeting gets none. */
 export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, clock: Clock): NetworkGate {
+	function judge(rules: RbacRules, { facts }: DownstreamConnection): ReturnType<typeof authorize> {
+		return authorize(rules, createStreamInfo(facts, clock.now(), clock.wall()));
+	}
 	return {
-		judge({ facts }) {
-			const stream = createStreamInfo(facts, clock.now(), clock.wall());
-			if (config.shadowRules !== undefined) {
-				const count = authorize(config.shadowRules, stream).allowed ? stats.shadow_allowed : stats.shadow_denied;
-				count.value++;
-			}
+		judge(connection) {
 			if (config.rules === undefined) return undefined;
-			const { allowed, policy } = authorize(config.rules, stream);
-			if (allowed) {
-				stats.allowed.value++;
-				return undefined;
-			}
-			stats.denied.value++;
+			const { allowed, policy } = judge(config.rules, connection);
+			if (allowed) return undefined;
 			return { terminationDetails: `rbac_access_denied_matched_policy[${policy}]`, delayMs: config.delayDenyMs };
+		},
+		onFirstByte(connection) {
+			if (config.shadowRules !== undefined) {
+				const isAllowed = judge(config.shadowRules, connection).allowed;
+				(isAllowed ? stats.shadow_allowed : stats.shadow_denied).value++;
+			}
+			if (config.rules === undefined) return;
+			(judge(config.rules, connection).allowed ? stats.allowed : stats.denied).value++;
 		},
 	};
 }

@@ -1,10 +1,10 @@
+import type { Socket } from "node:net";
 import type { Clock, Random } from "../../../../core/index.ts";
-import type { StreamInfo } from "../../../../engine/format/index.ts";
+import type { ConnectionFacts, StreamInfo } from "../../../../engine/format/index.ts";
 import type { AccessLog } from "../../../../telemetry/index.ts";
-import type { Cluster, Host } from "../../../cluster/index.ts";
+import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { TcpProxyConfig } from "../../../runtime-config/index.ts";
 import type { TcpProxyStats } from "../../../stats/index.ts";
-import type { UpstreamTls } from "../../../transport/index.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import { TcpSession } from "./tcp-session.ts";
 
@@ -14,11 +14,11 @@ export interface TcpProxyDependencies {
 	readonly random: Random;
 	readonly stats: TcpProxyStats;
 	readonly accessLogs: readonly AccessLog[];
+	/** How much is kept for a side that reads slower than the other writes. */
+	readonly bufferLimitBytes: number;
 	/** Begin to watch a session, for metrics. */
 	readonly observers: readonly ((stream: StreamInfo) => TcpObservation)[];
-	getCluster(name: string): Cluster | undefined;
-	/** The TLS side of connections to a host; undefined for plain ones. */
-	upstreamTlsOf(cluster: Cluster, host: Host): UpstreamTls | undefined;
+	getCluster(name: string): UpstreamCluster | undefined;
 }
 
 /** Watches one session; its record is filled in place. */
@@ -34,6 +34,7 @@ export class TcpProxy implements TerminalFilter {
 	readonly config: TcpProxyConfig;
 	readonly deps: TcpProxyDependencies;
 	readonly sessions = new Set<TcpSession>();
+	readonly acceptsDenied = true;
 
 	constructor(config: TcpProxyConfig, deps: TcpProxyDependencies) {
 		this.config = config;
@@ -44,14 +45,23 @@ export class TcpProxy implements TerminalFilter {
 		return this.sessions.size;
 	}
 
-	accept(connection: DownstreamConnection): void {
-		this.deps.stats.downstream_cx_total.value++;
-		new TcpSession(this, connection).start();
+	/** The upstream is connected to while the client still shakes hands. */
+	open(socket: Socket, facts: ConnectionFacts, record: StreamInfo | undefined): TcpSession {
+		const session = new TcpSession(this, socket, facts, record);
+		session.open();
+		return session;
 	}
 
-	onRefused(connection: DownstreamConnection): void {
-		this.deps.stats.downstream_cx_total.value++;
-		new TcpSession(this, connection).recordRefusal();
+	accept(connection: DownstreamConnection): void {
+		const session =
+			(connection.opened as TcpSession | undefined) ??
+			this.open(connection.socket, connection.facts, connection.record);
+		session.attach(connection);
+	}
+
+	onRefused({ socket, facts, record, opened }: DownstreamConnection, flags = 0): void {
+		const session = (opened as TcpSession | undefined) ?? new TcpSession(this, socket, facts, record);
+		session.refuse(facts, flags);
 	}
 
 	drain(): void {

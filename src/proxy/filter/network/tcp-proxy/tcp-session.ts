@@ -1,302 +1,450 @@
-import { connect, type Socket } from "node:net";
-import type { Millis, Timer } from "../../../../core/index.ts";
-import { createStreamInfo, ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
+import type { Socket } from "node:net";
+import { computeBackoff } from "../../../../core/index.ts";
+import {
+	type ConnectionFacts,
+	createStreamInfo,
+	ResponseFlag,
+	type StreamInfo,
+} from "../../../../engine/format/index.ts";
 import { xxHash64 } from "../../../../engine/hash/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
-import type { Cluster, Host } from "../../../cluster/index.ts";
-import type { UpstreamTls } from "../../../transport/index.ts";
-import type { DownstreamConnection } from "../network-filter.ts";
+import type { Host } from "../../../cluster/index.ts";
+import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import { SessionTimers } from "./session-timers.ts";
 import type { TcpObservation, TcpProxy } from "./tcp-proxy.ts";
+import { openTcpTunnel } from "./tcp-tunnel.ts";
 
-const idleTimer = 0;
-const durationTimer = 1;
-const reportTimer = 2;
 const reportIntervalMs = 5_000;
+const clusterKey = "envoy.tcp_proxy.cluster";
+const idleTimeoutKey = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
 /** One connection and the one it is forwarded to. */
-export class TcpSession implements BalancerContext<Host> {
+export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 	readonly #proxy: TcpProxy;
-	readonly #downstream: Socket;
 	readonly #record: StreamInfo;
+	readonly #timers: SessionTimers;
 	readonly hash: bigint | undefined;
 	readonly hostSelectionMaxAttempts = 1;
 	readonly attemptedPriorities = undefined;
 	metadataMatch: BalancerContext["metadataMatch"];
-	#cluster: Cluster | undefined;
+	/** The client's socket below its TLS. */
+	readonly #transport: Socket;
+	/** The client, after its handshake. */
+	#downstream: Socket | undefined;
+	#isTls = false;
+	#upstream: UpstreamCluster | undefined;
 	#host: Host | undefined;
-	#upstream: Socket | undefined;
-	#lastActivity: Millis = 0;
-	readonly #timers: (Timer | undefined)[] = [undefined, undefined, undefined];
+	#stream: RawStream | undefined;
+	#isPending = false;
+	#isReady = false;
+	#isConnecting = false;
+	#isFull = false;
+	/** Bytes of either side that the other one is not there for yet. */
+	#early: Buffer[] = [];
+	#greeting: Buffer[] = [];
+	#greetingBytes = 0;
+	#earlyBytes = 0;
+	#downstreamEnded = false;
+	#upstreamEnded = false;
+	#denial: GateRefusal | undefined;
+	#onFirstByte: (() => void) | undefined;
 	#observations: readonly TcpObservation[] = [];
-	/** The upstream said its end after we said ours. */
-	#upstreamEndedLast = false;
 	#ended = false;
 
-	constructor(proxy: TcpProxy, { socket, facts }: DownstreamConnection) {
-		const { clock } = proxy.deps;
+	constructor(proxy: TcpProxy, transport: Socket, facts: ConnectionFacts, record: StreamInfo | undefined) {
+		const { clock, stats } = proxy.deps;
 		this.#proxy = proxy;
-		this.#downstream = socket;
-		this.#record = createStreamInfo(facts, clock.now(), clock.wall());
-		this.hash = proxy.config.hashSourceIp ? xxHash64(facts.remote.ip) : undefined;
+		this.#transport = transport;
+		this.#record = record ?? createStreamInfo(facts, clock.now(), clock.wall());
+		this.#record.dynamicMetadata = facts.dynamicMetadata;
+		this.#record.filterState = facts.filterState;
+		this.#timers = new SessionTimers(clock);
+		this.hash = hashOf(proxy, facts);
+		stats.downstream_cx_total.value++;
+	}
+
+	get originalDestination(): BalancerContext["originalDestination"] {
+		const { isLocalRestored, local } = this.#record.connection;
+		return isLocalRestored === true ? { address: local.ip, port: local.port } : undefined;
 	}
 
 	shouldSelectAnotherHost(): boolean {
 		return false;
 	}
 
-	/** Writes the access log of a connection that never got here. */
-	recordRefusal(): void {
-		this.#record.connectionTerminationDetails = this.#record.connection.terminationDetails;
-		this.#writeLog();
+	/** The client has come; its handshake may still go on. */
+	open(): void {
+		const { config, sessions } = this.#proxy;
+		sessions.add(this);
+		this.#armTimers();
+		if (config.flushAccessLogOnStart) this.#writeLog("TcpConnectionStart");
+		if (config.connectMode === "immediate") this.#connect();
 	}
 
-	start(): void {
-		const { config, deps, sessions } = this.#proxy;
-		sessions.add(this);
-		const downstream = this.#downstream;
-		// Nothing is read before there is somebody to send it to.
-		downstream.pause();
-		downstream.on("error", () => undefined);
-		downstream.once("close", () => this.destroy());
-		this.#observations = deps.observers.map((observe) => observe(this.#record));
-		this.#armTimers();
-		const choice = this.#proxy.chooseCluster();
-		const cluster = choice === undefined ? undefined : deps.getCluster(choice.name);
-		if (choice === undefined || cluster === undefined) {
-			deps.stats.downstream_cx_no_route.value++;
-			this.#fail(ResponseFlag.noClusterFound);
+	/** The client's handshake is done. */
+	attach({ socket, facts, denial, onFirstByte }: DownstreamConnection): void {
+		this.#record.connection = facts;
+		this.#denial = denial;
+		this.#onFirstByte = onFirstByte;
+		this.#downstream = socket;
+		this.#isTls = socket !== this.#transport;
+		socket.on("error", () => undefined);
+		socket.once("close", () => this.destroy());
+		if (this.#ended) {
+			socket.destroy();
 			return;
 		}
-		this.#cluster = cluster;
-		this.#record.upstreamClusterName = cluster.config.statName;
-		this.#record.upstreamClusterRawName = cluster.name;
-		this.#record.upstreamClusterMetadata = cluster.config.metadata;
-		this.metadataMatch = choice.metadataMatch ?? config.metadataMatch;
-		this.#attempt();
+		this.#observations = this.#proxy.deps.observers.map((observe) => observe(this.#record));
+		this.#listen(socket);
+		const { connectMode } = this.#proxy.config;
+		const waitsForData = connectMode === "downstream-data";
+		if (connectMode === "downstream-tls-handshake") this.#connect();
+		if (this.#isReady) this.#join();
+		// Nothing is read before there is somebody to send it to, unless the first byte is what is waited for.
+		else if (waitsForData || denial !== undefined) socket.resume();
+		else socket.pause();
+	}
+
+	/** The client was turned away: writes the access log. */
+	refuse(facts: ConnectionFacts, flags = 0): void {
+		if (this.#ended) return;
+		this.#record.responseFlags |= flags;
+		this.#record.connection = facts;
+		this.#record.connectionTerminationDetails = facts.terminationDetails;
+		this.#record.downstreamTransportFailureReason = facts.transportFailureReason;
+		this.#end(false);
 	}
 
 	/** Ends both sides at once. */
 	destroy(): void {
+		this.#end(true);
+	}
+
+	#end(closesClient: boolean): void {
 		if (this.#ended) return;
 		this.#ended = true;
-		for (const timer of this.#timers) timer?.cancel();
-		this.#downstream.destroy();
-		this.#upstream?.destroy();
-		this.#proxy.sessions.delete(this);
-		for (const observation of this.#observations) observation.end();
-		this.#writeLog();
+		this.#timers.cancel();
+		if (closesClient) {
+			this.#downstream?.destroy();
+			this.#transport.destroy();
+		}
+		this.#leavePending();
+		const wasReady = this.#isReady;
+		this.#stream?.close(this.#upstreamEnded && this.#downstreamEnded);
+		if (wasReady) this.#countEnd();
+		this.#finish();
+	}
+
+	// --- the upstream
+
+	onRawReady(stream: RawStream): void {
+		const { clock } = this.#proxy.deps;
+		const record = this.#record;
+		this.#leavePending();
+		this.#isConnecting = false;
+		this.#isReady = true;
+		record.upstreamConnectedAt = clock.now();
+		record.upstreamTls = stream.tlsSession;
+		record.upstreamLocal = stream.localAddress;
+		record.upstreamRemote = stream.remoteAddress;
+		record.upstreamConnectionId = stream.id;
+		if (this.#proxy.config.tunneling === undefined) this.#countRequest(1);
+		this.#timers.touch();
+		if (this.#proxy.config.flushAccessLogOnConnected) this.#writeLog("TcpUpstreamConnected");
+		if (this.#downstream !== undefined) this.#join();
+	}
+
+	onRawFailed(_stream: RawStream, detail: string): void {
+		this.#leavePending();
+		this.#stream = undefined;
+		this.#isConnecting = false;
+		if (this.#ended) return;
+		const { config, deps } = this.#proxy;
+		const record = this.#record;
+		this.#upstream!.cluster.stats.upstream_rq_pending_failure_eject.value++;
+		record.upstreamTransportFailureReason = detail;
+		record.responseFlags |= ResponseFlag.upstreamConnectionFailure;
+		if (config.backoff === undefined || record.attemptCount >= config.maxConnectAttempts) {
+			this.#attempt();
+			return;
+		}
+		const delayMs = computeBackoff(config.backoff, record.attemptCount - 1, deps.random);
+		this.#timers.after(delayMs, () => this.#attempt());
+	}
+
+	onRawData(view: Buffer): void {
+		const { stats } = this.#proxy.deps;
+		const downstream = this.#downstream;
+		this.#record.bytesSent += view.length;
+		stats.downstream_cx_tx_bytes_total.value += view.length;
+		this.#timers.touch();
+		if (downstream === undefined) {
+			this.#greeting.push(Buffer.from(view));
+			this.#greetingBytes += view.length;
+			if (this.#greetingBytes >= this.#proxy.deps.bufferLimitBytes) this.#stream?.pause();
+			return;
+		}
+		// The view is of a buffer that is read into again. TLS takes what it is given at once, unless something waits before it.
+		const bytes = this.#isTls && downstream.writableLength === 0 ? view : Buffer.from(view);
+		if (!downstream.write(bytes)) this.#stream?.pause();
+	}
+
+	onRawEnd(): void {
+		this.#upstreamEnded = true;
+		if (this.#denial === undefined) this.#downstream?.end();
+	}
+
+	onRawClosed(): void {
+		if (this.#ended) return;
+		this.#stream = undefined;
+		this.#countEnd();
+		this.#isReady = false;
+		const downstream = this.#downstream;
+		// What was read goes on to the client before its connection ends.
+		if (downstream === undefined || downstream.destroyed) this.destroy();
+		else if (this.#denial === undefined) downstream.destroySoon();
+	}
+
+	onRawDrain(): void {
+		this.#isFull = false;
+		this.#proxy.deps.stats.downstream_flow_control_resumed_reading_total.value++;
+		this.#downstream?.resume();
+	}
+
+	// --- the client
+
+	#listen(socket: Socket): void {
+		socket.on("data", (bytes: Buffer) => this.#onData(bytes));
+		socket.on("end", () => this.#onEnd());
+		socket.on("drain", () => this.#stream?.resume());
+	}
+
+	#onData(bytes: Buffer): void {
+		const { config, deps } = this.#proxy;
+		this.#record.bytesReceived += bytes.length;
+		deps.stats.downstream_cx_rx_bytes_total.value += bytes.length;
+		this.#timers.touch();
+		this.#tellFirstByte();
+		if (this.#denial !== undefined) {
+			this.#deny(this.#denial);
+			return;
+		}
+		const stream = this.#stream;
+		if (!this.#isReady || stream === undefined) {
+			this.#early.push(bytes);
+			this.#earlyBytes += bytes.length;
+			deps.stats.early_data_received_count_total.value++;
+			if (this.#earlyBytes >= Math.max(1, config.maxEarlyDataBytes)) this.#downstream?.pause();
+			if (!this.#isConnecting && this.#upstream === undefined) this.#connect();
+			return;
+		}
+		if (stream.write(bytes)) return;
+		if (!this.#isFull) deps.stats.downstream_flow_control_paused_reading_total.value++;
+		this.#isFull = true;
+		this.#downstream?.pause();
+	}
+
+	#onEnd(): void {
+		this.#downstreamEnded = true;
+		this.#tellFirstByte();
+		if (this.#denial !== undefined) this.#deny(this.#denial);
+		else if (this.#isReady) this.#stream?.end();
+		else if (this.#upstream === undefined) this.destroy();
+	}
+
+	#tellFirstByte(): void {
+		this.#onFirstByte?.();
+		this.#onFirstByte = undefined;
+	}
+
+	#deny({ terminationDetails, delayMs }: GateRefusal): void {
+		this.#record.connectionTerminationDetails = terminationDetails;
+		if (delayMs === 0) {
+			this.destroy();
+			return;
+		}
+		this.#downstream?.pause();
+		this.#timers.after(delayMs, () => this.destroy());
+	}
+
+	/** Connects the two sides: each waits for the other's buffer, and a half close goes through. */
+	#join(): void {
+		const stream = this.#stream;
+		const downstream = this.#downstream!;
+		if (stream === undefined) return;
+		if (this.#denial !== undefined) {
+			stream.pause();
+			return;
+		}
+		const { stats } = this.#proxy.deps;
+		for (const bytes of this.#early.splice(0)) {
+			if (!stream.write(bytes)) this.#isFull = true;
+		}
+		const greeting = this.#greeting.splice(0);
+		for (const bytes of greeting) downstream.write(bytes);
+		if (greeting.length > 0) stream.resume();
+		if (this.#downstreamEnded) stream.end();
+		if (this.#upstreamEnded) downstream.end();
+		if (this.#observations.length > 0) {
+			this.#report();
+			this.#timers.every(reportIntervalMs, () => this.#report());
+		}
+		if (this.#isFull) stats.downstream_flow_control_paused_reading_total.value++;
+		else downstream.resume();
+	}
+
+	#report(): void {
+		for (const observation of this.#observations) observation.report();
+	}
+
+	// --- connecting
+
+	#connect(): void {
+		const { config, deps } = this.#proxy;
+		const record = this.#record;
+		const forced = record.filterState?.get(clusterKey);
+		const choice =
+			typeof forced === "string" && forced !== ""
+				? { name: forced, metadataMatch: undefined }
+				: this.#proxy.chooseCluster();
+		const upstream = choice === undefined ? undefined : deps.getCluster(choice.name);
+		if (choice === undefined || upstream === undefined) {
+			deps.stats.downstream_cx_no_route.value++;
+			this.#fail(ResponseFlag.noClusterFound);
+			return;
+		}
+		const { cluster } = upstream;
+		this.#upstream = upstream;
+		record.upstreamClusterName = upstream.shownName;
+		record.upstreamClusterRawName = cluster.name;
+		record.upstreamClusterMetadata = cluster.config.metadata;
+		this.metadataMatch =
+			choice.metadataMatch === undefined ? config.metadataMatch : { ...config.metadataMatch, ...choice.metadataMatch };
+		this.#attempt();
 	}
 
 	#attempt(): void {
-		const cluster = this.#cluster!;
+		if (this.#ended) return;
+		const { config, deps } = this.#proxy;
+		const record = this.#record;
+		const upstream = this.#upstream!;
+		const { cluster } = upstream;
 		const { stats } = cluster;
+		if (record.attemptCount >= config.maxConnectAttempts) {
+			stats.upstream_cx_connect_attempts_exceeded.value++;
+			this.#fail(ResponseFlag.upstreamRetryLimitExceeded);
+			return;
+		}
 		const host = cluster.chooseHost(this);
 		if (host === undefined) {
 			stats.upstream_cx_none_healthy.value++;
 			this.#fail(ResponseFlag.noHealthyUpstream);
 			return;
 		}
-		const resources = cluster.resources("default");
-		if (!resources.tryAcquireConnection()) {
-			stats.upstream_cx_overflow.value++;
-			this.#fail(ResponseFlag.upstreamOverflow);
+		record.upstreamHost = host;
+		record.upstreamConnectStartAt = deps.clock.now();
+		this.#host = host;
+		this.#isConnecting = true;
+		if (config.tunneling !== undefined) {
+			record.attemptCount++;
+			this.#stream = openTcpTunnel(config.tunneling, upstream, host, record, this);
 			return;
 		}
-		this.#record.attemptCount++;
-		this.#host = host;
-		this.#record.upstreamHost = host;
-		this.#record.upstreamConnectStartAt = this.#proxy.deps.clock.now();
-		for (const count of [
-			stats.upstream_cx_total,
-			stats.upstream_cx_active,
-			stats.upstream_rq_pending_total,
-			stats.upstream_rq_pending_active,
-			host.stats.cx_total,
-			host.stats.cx_active,
-		]) {
-			count.value++;
-		}
-		const tls = this.#proxy.deps.upstreamTlsOf(cluster, host);
-		const upstream = openUpstream(cluster, host, tls);
-		this.#upstream = upstream;
-		let isReady = false;
-		let failure: Error | undefined;
-		const timer = this.#proxy.deps.clock.setTimer(cluster.config.connectTimeoutMs, () => {
-			stats.upstream_cx_connect_timeout.value++;
-			upstream.destroy(new Error("connection timeout"));
-		});
-		const onReady = (): void => {
-			isReady = true;
-			timer.cancel();
-			stats.upstream_rq_pending_active.value--;
-			// As in Envoy, a connection of layer 4 is one request of its cluster.
-			for (const count of [
-				stats.upstream_rq_total,
-				stats.upstream_rq_active,
-				host.stats.rq_total,
-				host.stats.rq_active,
-			]) {
-				count.value++;
-			}
-			this.#join(upstream, tls);
-		};
-		if (tls === undefined) upstream.once("connect", onReady);
-		else tls.onReady(upstream, onReady);
-		upstream.on("error", (error) => {
-			failure ??= error;
-		});
-		upstream.once("close", () => {
-			timer.cancel();
-			resources.releaseConnection();
-			stats.upstream_cx_active.value--;
-			stats.upstream_cx_destroy.value++;
-			host.stats.cx_active.value--;
-			if (isReady) {
-				this.#countEnd(host, failure !== undefined);
-				this.destroy();
-			} else {
-				stats.upstream_rq_pending_active.value--;
-				this.#onConnectFailed(failure);
-			}
-		});
-	}
-
-	/** The upstream side of a joined session is gone: cut by the other end, ended by it last, or by us. */
-	#countEnd(host: Host, wasCut: boolean): void {
-		const { stats } = this.#cluster!;
-		stats.upstream_rq_active.value--;
-		host.stats.rq_active.value--;
-		const byUs = this.#ended || !(wasCut || this.#upstreamEndedLast);
-		stats.upstream_cx_destroy_with_active_rq.value++;
-		if (byUs) {
-			stats.upstream_cx_destroy_local.value++;
-			stats.upstream_cx_destroy_local_with_active_rq.value++;
-		} else {
-			stats.upstream_cx_destroy_remote.value++;
-			stats.upstream_cx_destroy_remote_with_active_rq.value++;
-		}
-	}
-
-	#onConnectFailed(failure: Error | undefined): void {
-		const cluster = this.#cluster!;
-		cluster.stats.upstream_cx_connect_fail.value++;
-		this.#host!.stats.cx_connect_fail.value++;
-		cluster.reportFailure(this.#host!, "connect-failure");
-		this.#record.upstreamTransportFailureReason = failure?.message ?? "";
-		if (this.#ended) return;
-		if (this.#record.attemptCount < this.#proxy.config.maxConnectAttempts) {
+		if (!cluster.resources("default").tryAcquirePending()) {
+			stats.upstream_rq_pending_overflow.value++;
+			record.attemptCount++;
 			this.#attempt();
 			return;
 		}
-		cluster.stats.upstream_cx_connect_attempts_exceeded.value++;
-		const wasRetried = this.#proxy.config.maxConnectAttempts > 1;
-		this.#fail(ResponseFlag.upstreamConnectionFailure | (wasRetried ? ResponseFlag.upstreamRetryLimitExceeded : 0));
+		this.#stream = upstream.openRaw(host, this, record.connection);
+		if (this.#stream === undefined) {
+			cluster.resources("default").releasePending();
+			this.#fail(ResponseFlag.upstreamOverflow);
+			return;
+		}
+		record.attemptCount++;
+		this.#isPending = true;
+		stats.upstream_rq_pending_total.value++;
+		stats.upstream_rq_pending_active.value++;
 	}
 
-	/** Connects the two sides: each waits for the other's buffer, and a half close goes through. */
-	#join(upstream: Socket, tls: UpstreamTls | undefined): void {
-		const { clock, stats } = this.#proxy.deps;
-		const record = this.#record;
-		const downstream = this.#downstream;
-		const clusterStats = this.#cluster!.stats;
-		record.upstreamConnectedAt = clock.now();
-		record.upstreamTls = tls?.sessionOf(upstream);
-		record.upstreamLocal = {
-			text: `${upstream.localAddress ?? ""}:${upstream.localPort ?? 0}`,
-			ip: upstream.localAddress ?? "",
-			port: upstream.localPort ?? 0,
-		};
-		this.#lastActivity = record.upstreamConnectedAt;
-		downstream.on("data", (bytes: Buffer) => {
-			record.bytesReceived += bytes.length;
-			stats.downstream_cx_rx_bytes_total.value += bytes.length;
-			clusterStats.upstream_cx_tx_bytes_total.value += bytes.length;
-			this.#lastActivity = clock.now();
-			if (upstream.write(bytes)) return;
-			stats.downstream_flow_control_paused_reading_total.value++;
-			downstream.pause();
-		});
-		upstream.on("drain", () => {
-			stats.downstream_flow_control_resumed_reading_total.value++;
-			downstream.resume();
-		});
-		upstream.on("data", (bytes: Buffer) => {
-			record.bytesSent += bytes.length;
-			stats.downstream_cx_tx_bytes_total.value += bytes.length;
-			clusterStats.upstream_cx_rx_bytes_total.value += bytes.length;
-			this.#lastActivity = clock.now();
-			if (!downstream.write(bytes)) upstream.pause();
-		});
-		downstream.on("drain", () => upstream.resume());
-		downstream.on("end", () => upstream.end());
-		upstream.on("end", () => {
-			this.#upstreamEndedLast = upstream.writableEnded;
-			downstream.end();
-		});
-		if (this.#observations.length > 0) this.#armReport();
-		downstream.resume();
+	#leavePending(): void {
+		if (!this.#isPending) return;
+		this.#isPending = false;
+		const { cluster } = this.#upstream!;
+		cluster.stats.upstream_rq_pending_active.value--;
+		cluster.resources("default").releasePending();
 	}
 
-	#armReport(): void {
-		const { clock } = this.#proxy.deps;
-		const report = (): void => {
-			for (const observation of this.#observations) observation.report();
-			this.#timers[reportTimer] = clock.setTimer(reportIntervalMs, report, { unref: true });
-		};
-		report();
+	/** As in Envoy, a connection of layer 4 is one request of its cluster. */
+	#countRequest(step: 1 | -1): void {
+		const { stats } = this.#upstream!.cluster;
+		const host = this.#host!;
+		if (step === 1) {
+			stats.upstream_rq_total.value++;
+			host.stats.rq_total.value++;
+		}
+		stats.upstream_rq_active.value += step;
+		host.stats.rq_active.value += step;
+	}
+
+	/** The upstream side of a joined session is gone: cut by the other end, ended by it last, or by us. */
+	#countEnd(): void {
+		if (this.#proxy.config.tunneling !== undefined) return;
+		this.#countRequest(-1);
 	}
 
 	#armTimers(): void {
-		const { clock, stats } = this.#proxy.deps;
-		const { idleTimeoutMs, maxDownstreamConnectionDurationMs } = this.#proxy.config;
-		this.#lastActivity = clock.now();
-		const checkIdle = (): void => {
-			const idleMs = clock.now() - this.#lastActivity;
-			if (idleMs >= idleTimeoutMs) {
-				stats.idle_timeout.value++;
-				this.#record.responseFlags |= ResponseFlag.streamIdleTimeout;
+		const { config, deps } = this.#proxy;
+		const { idleTimeoutMs, maxDownstreamConnectionDurationMs: durationMs, durationJitterPercent } = config;
+		const stated = Number(this.#record.filterState?.get(idleTimeoutKey));
+		const idleMs = stated > 0 ? stated : idleTimeoutMs;
+		if (idleMs > 0) {
+			this.#timers.watchIdle(idleMs, () => {
+				deps.stats.idle_timeout.value++;
 				this.destroy();
-				return;
-			}
-			this.#timers[idleTimer] = clock.setTimer(idleTimeoutMs - idleMs, checkIdle, { unref: true });
-		};
-		if (idleTimeoutMs > 0) this.#timers[idleTimer] = clock.setTimer(idleTimeoutMs, checkIdle, { unref: true });
-		if (maxDownstreamConnectionDurationMs > 0) {
-			const end = (): void => {
-				stats.max_downstream_connection_duration.value++;
-				this.#record.responseFlags |= ResponseFlag.durationTimeout;
-				this.destroy();
-			};
-			this.#timers[durationTimer] = clock.setTimer(maxDownstreamConnectionDurationMs, end, { unref: true });
+			});
+		}
+		if (durationMs > 0) {
+			const jitterMs =
+				durationMs * (durationJitterPercent / 100) * (durationJitterPercent > 0 ? deps.random.next() : 0);
+			this.#timers.after(durationMs + jitterMs, () => {
+				deps.stats.max_downstream_connection_duration.value++;
+				this.#fail(ResponseFlag.durationTimeout);
+			});
+		}
+		if (config.accessLogFlushIntervalMs > 0) {
+			this.#timers.every(config.accessLogFlushIntervalMs, () => this.#writeLog("TcpPeriodic"));
 		}
 	}
 
 	#fail(flags: number): void {
 		this.#record.responseFlags |= flags;
+		// Bytes that were looked at and put back count as unread, and the client is told so.
+		if (this.#downstream === undefined && this.#transport.readableLength > 0) this.#transport.resetAndDestroy();
 		this.destroy();
 	}
 
-	#writeLog(): void {
-		this.#record.endedAt = this.#proxy.deps.clock.now();
-		for (const log of this.#proxy.deps.accessLogs) log.log(this.#record);
+	#finish(): void {
+		this.#proxy.sessions.delete(this);
+		for (const observation of this.#observations) observation.end();
+		this.#writeLog(undefined);
+	}
+
+	#writeLog(type: string | undefined): void {
+		const { accessLogs, clock } = this.#proxy.deps;
+		if (accessLogs.length === 0) return;
+		const record = this.#record;
+		record.accessLogType = type ?? "TcpConnectionEnd";
+		record.endedAt = clock.now();
+		for (const log of accessLogs) log.log(record);
 	}
 }
 
-function openUpstream(cluster: Cluster, host: Host, tls: UpstreamTls | undefined): Socket {
-	const { bindAddress, tcpKeepalive } = cluster.config;
-	const { endpoint } = host;
-	const target =
-		endpoint.kind === "pipe"
-			? { path: endpoint.path, allowHalfOpen: true }
-			: {
-					allowHalfOpen: true,
-					host: endpoint.address,
-					port: endpoint.port,
-					noDelay: true,
-					...(bindAddress === undefined ? {} : { localAddress: bindAddress }),
-					...(tcpKeepalive === undefined
-						? {}
-						: { keepAlive: true, keepAliveInitialDelay: (tcpKeepalive.idleSeconds ?? 7200) * 1000 }),
-				};
-	return tls === undefined ? connect(target) : tls.connect(target, host.hostname);
+function hashOf({ config }: TcpProxy, facts: ConnectionFacts): bigint | undefined {
+	if (config.hash.kind === "source-ip") return xxHash64(facts.remote.ip);
+	if (config.hash.kind === "none") return undefined;
+	const value = facts.filterState?.get(config.hash.key);
+	return typeof value === "string" ? xxHash64(value) : undefined;
 }

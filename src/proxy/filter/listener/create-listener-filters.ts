@@ -1,0 +1,63 @@
+import { assertNever, type Clock } from "../../../core/index.ts";
+import type { Runtime } from "../../../engine/runtime/index.ts";
+import { openSystemCalls } from "../../../os/index.ts";
+import type { StatsScope } from "../../../telemetry/index.ts";
+import type { ListenerFilterConfig } from "../../runtime-config/index.ts";
+import {
+	createConnectionRateLimitStats,
+	createHttpInspectorStats,
+	createProxyProtocolStats,
+	createTlsInspectorStats,
+} from "../../stats/index.ts";
+import { ConnectionBucket } from "../connection-bucket.ts";
+import { isEnabled } from "../runtime-flag.ts";
+import { createHttpInspector } from "./http-inspector.ts";
+import type { ListenerFilter } from "./listener-filter.ts";
+import { createOriginalDestination } from "./original-destination.ts";
+import { createProxyProtocol } from "./proxy-protocol.ts";
+import { createTlsInspector } from "./tls-inspector.ts";
+
+/** What listener filters need of the proxy. */
+export interface ListenerFilterContext {
+	readonly clock: Clock;
+	readonly runtime: Runtime;
+	/** The root of the proxy's statistics. */
+	readonly stats: StatsScope;
+}
+
+/** Builds the filters of a listener, in their order. */
+export function createListenerFilters(
+	configs: readonly ListenerFilterConfig[],
+	context: ListenerFilterContext,
+): ListenerFilter[] {
+	return configs.flatMap((config): ListenerFilter[] => {
+		switch (config.kind) {
+			case "tls-inspector":
+				return [createTlsInspector(config, createTlsInspectorStats(context.stats.scope("tls_inspector")))];
+			case "http-inspector":
+				return [createHttpInspector(createHttpInspectorStats(context.stats.scope("http_inspector")))];
+			case "proxy-protocol":
+				return [createProxyProtocol(config.config, createProxyProtocolStats(context.stats, config.config.statPrefix))];
+			case "original-dst": {
+				const system = openSystemCalls();
+				return system.ok ? [createOriginalDestination(system.calls)] : [];
+			}
+			case "local-ratelimit": {
+				const { bucket, enabled, statPrefix } = config.config;
+				const stats = createConnectionRateLimitStats(context.stats.scope(`listener_local_ratelimit.${statPrefix}`));
+				const tokens = new ConnectionBucket(bucket, context.clock);
+				return [
+					{
+						accept() {
+							if (!isEnabled(enabled, context.runtime) || tokens.take()) return true;
+							stats.rate_limited.value++;
+							return false;
+						},
+					},
+				];
+			}
+			default:
+				return assertNever(config);
+		}
+	});
+}

@@ -1,0 +1,41 @@
+import type { Socket } from "node:net";
+import type { SocketAddress } from "../../../engine/format/index.ts";
+import type { ProxyTlv } from "../../../wire/proxy-protocol/index.ts";
+
+/** What the PROXY protocol said, for headers to upstreams. */
+export interface ProxyHeader {
+	readonly version: 1 | 2;
+	/** Those that go on. */
+	readonly tlvs: readonly ProxyTlv[];
+}
+
+/** A connection that has no filter chain yet; listener filters find things out about it. */
+export interface PendingConnection {
+	readonly socket: Socket;
+	readonly directRemote: SocketAddress;
+	readonly directLocal: SocketAddress;
+	/** The client as the PROXY protocol named it. */
+	remote: SocketAddress;
+	/** Where the client wanted to go. */
+	local: SocketAddress;
+	/** Whether a filter set `local`. */
+	isLocalRestored: boolean;
+	/** Lower case; empty without SNI. */
+	serverName: string;
+	/** `tls`, `raw_buffer`, or empty when no filter looked. */
+	transportProtocol: string;
+	applicationProtocols: readonly string[];
+	proxyHeader: ProxyHeader | undefined;
+	dynamicMetadata: Map<string, unknown> | undefined;
+	filterState: Map<string, unknown> | undefined;
+	/** Bytes that filters took away. */
+	consumedBytes: number;
+}
+
+/** One of a listener's filters. It says how it likes a connection either at once or by its first bytes. */
+export interface ListenerFilter {
+	/** @returns false to refuse the connection */
+	accept?(connection: PendingConnection): boolean;
+	/** `more`: not enough bytes; a number: done, so many bytes belong to the filter. */
+	inspect?(bytes: Buffer, connection: PendingConnection): "more" | "refuse" | number;
+}

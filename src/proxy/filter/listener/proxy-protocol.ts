@@ -1,0 +1,96 @@
+import type { SocketAddress } from "../../../engine/format/index.ts";
+import { type ProxyFirstBytes, type ProxyTlv, parseProxyHeader } from "../../../wire/proxy-protocol/index.ts";
+import type { ProxyProtocolConfig } from "../../runtime-config/index.ts";
+import type { ProxyProtocolStats } from "../../stats/index.ts";
+import type { ListenerFilter, PendingConnection } from "./listener-filter.ts";
+
+/** Takes the PROXY header off a connection and believes it. */
+export function createProxyProtocol(config: ProxyProtocolConfig, stats: ProxyProtocolStats): ListenerFilter {
+	return {
+		inspect(bytes, connection) {
+			const parsed = parseProxyHeader(bytes);
+			switch (parsed.kind) {
+				case "incomplete":
+					return "more";
+				case "absent":
+					return config.allowAbsent || bytes.length >= signatureBytes ? absent() : "more";
+				case "malformed":
+					if (parsed.version === 1 && isDisallowed(1) && bytes.subarray(0, maxLineBytes).includes("\r\n")) {
+						stats.version(1).found.value++;
+						stats.version(1).disallowed.value++;
+						return "refuse";
+					}
+					stats.version(parsed.version).error.value++;
+					stats.downstream_cx_proxy_proto_error.value++;
+					return "refuse";
+				default:
+					return take(parsed, connection);
+			}
+		},
+	};
+
+	function absent(): "refuse" | number {
+		if (config.allowAbsent) {
+			stats.not_found_allowed.value++;
+			return 0;
+		}
+		stats.not_found_disallowed.value++;
+		stats.downstream_cx_proxy_proto_error.value++;
+		return "refuse";
+	}
+
+	function isDisallowed(version: 1 | 2): boolean {
+		return config.disallowedVersions.includes(version);
+	}
+
+	function take(
+		header: Extract<ProxyFirstBytes, { kind: "header" }>,
+		connection: PendingConnection,
+	): "refuse" | number {
+		stats.version(header.version).found.value++;
+		if (isDisallowed(header.version)) {
+			stats.version(header.version).disallowed.value++;
+			return "refuse";
+		}
+		const { addresses, tlvs } = header;
+		if (addresses !== undefined) {
+			connection.remote = describe(addresses.sourceIp, addresses.sourcePort);
+			connection.local = describe(addresses.destinationIp, addresses.destinationPort);
+			connection.isLocalRestored = true;
+		}
+		const { passThrough } = config;
+		connection.proxyHeader = {
+			version: header.version,
+			tlvs: passThrough === "all" ? tlvs : tlvs.filter(({ type }) => passThrough.includes(type)),
+		};
+		keepTlvs(config, tlvs, connection);
+		return header.length;
+	}
+}
+
+/** So many bytes of a connection that must have a header are waited for before it is refused. */
+const signatureBytes = 6;
+/** The longest line of version 1. */
+const maxLineBytes = 108;
+
+function keepTlvs(config: ProxyProtocolConfig, tlvs: readonly ProxyTlv[], connection: PendingConnection): void {
+	for (const { type, namespace, key } of config.rules) {
+		const tlv = tlvs.findLast((one) => one.type === type);
+		if (tlv === undefined) continue;
+		const value = tlv.value.toString("utf8");
+		if (config.keepsTlvsInFilterState) {
+			const name = "envoy.network.proxy_protocol.tlv";
+			connection.filterState ??= new Map();
+			const known = (connection.filterState.get(name) as Record<string, string> | undefined) ?? {};
+			connection.filterState.set(name, { ...known, [key]: value });
+		} else {
+			connection.dynamicMetadata ??= new Map();
+			const known = (connection.dynamicMetadata.get(namespace) as Record<string, string> | undefined) ?? {};
+			connection.dynamicMetadata.set(namespace, { ...known, [key]: value });
+		}
+	}
+}
+
+function describe(ip: string, port: number): SocketAddress {
+	return { text: ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`, ip, port };
+}

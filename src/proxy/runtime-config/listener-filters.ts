@@ -1,0 +1,116 @@
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import type { RuntimeFeatureFlag } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+	ProxyProtocolConfig_Version,
+	ProxyProtocolPassThroughTLVs_PassTLVsMatchType,
+} from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
+import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
+import {
+	type ProxyProtocol,
+	ProxyProtocol_TlvLocation,
+} from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
+import type { TlsInspector } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import type { TokenBucket } from "../../api/gen/envoy/type/v3/token_bucket_pb.js";
+import { apiRegistry } from "../../api/index.ts";
+import { openSystemCalls } from "../../os/index.ts";
+import type { ListenerFilterConfig, ProxyProtocolConfig, RuntimeFlag, TokenBucketConfig } from "./listener-config.ts";
+import type { Scope } from "./scope.ts";
+import { toMs } from "./values.ts";
+
+const typesByName: Readonly<Record<string, string>> = {
+	"envoy.filters.listener.tls_inspector": "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+	"envoy.filters.listener.http_inspector": "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+	"envoy.filters.listener.original_dst": "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+	"envoy.filters.listener.proxy_protocol": "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+};
+
+const defaultClientHelloBytes = 16 * 1024;
+
+/** Translates the filters that look at connections before a filter chain is chosen, in their order. */
+export function readListenerFilters(message: Listener, scope: Scope): ListenerFilterConfig[] {
+	const filters = message.listenerFilters.flatMap((filter, index): ListenerFilterConfig[] => {
+		const at = scope.at("listener_filters", index);
+		const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
+		const config = any === undefined ? undefined : anyUnpack(any, apiRegistry);
+		const typeName = config?.$typeName ?? any?.typeUrl ?? typesByName[filter.name];
+		switch (typeName) {
+			case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
+				const inspector = config as TlsInspector | undefined;
+				return [
+					{
+						kind: "tls-inspector",
+						maxClientHelloBytes: inspector?.maxClientHelloSize ?? defaultClientHelloBytes,
+						closeOnParsingErrors: inspector?.closeConnectionOnClientHelloParsingErrors ?? false,
+					},
+				];
+			}
+			case "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector":
+				return [{ kind: "http-inspector" }];
+			case "envoy.extensions.filters.listener.original_dst.v3.OriginalDst":
+				requireSystemCalls(at);
+				return [{ kind: "original-dst" }];
+			case "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
+				return [{ kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined) }];
+			case "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
+				const limit = config as LocalRateLimit;
+				return [
+					{
+						kind: "local-ratelimit",
+						config: {
+							statPrefix: limit.statPrefix,
+							bucket: readTokenBucket(limit.tokenBucket, at.at("typed_config").at("token_bucket")),
+							enabled: readRuntimeFlag(limit.runtimeEnabled),
+							shareKey: "",
+						},
+					},
+				];
+			}
+			default:
+				at.report(`listener filter ${typeName ?? filter.name} is not supported`);
+				return [];
+		}
+	});
+	const wantsOriginal = message.useOriginalDst === true && !filters.some(({ kind }) => kind === "original-dst");
+	if (!wantsOriginal) return filters;
+	requireSystemCalls(scope.at("use_original_dst"));
+	return [...filters, { kind: "original-dst" }];
+}
+
+function requireSystemCalls(scope: Scope): void {
+	const system = openSystemCalls();
+	if (!system.ok) scope.report(`original destinations are not available: ${system.reason}`);
+}
+
+function readProxyProtocol(message: ProxyProtocol | undefined): ProxyProtocolConfig {
+	const pass = message?.passThroughTlvs;
+	const passesAll = pass?.matchType === ProxyProtocolPassThroughTLVs_PassTLVsMatchType.INCLUDE_ALL;
+	return {
+		rules: (message?.rules ?? []).map(({ tlvType, onTlvPresent }) => ({
+			type: tlvType,
+			namespace: onTlvPresent?.metadataNamespace || "envoy.filters.listener.proxy_protocol",
+			key: onTlvPresent?.key ?? "",
+		})),
+		allowAbsent: message?.allowRequestsWithoutProxyProtocol ?? false,
+		disallowedVersions: (message?.disallowedVersions ?? []).map((version) =>
+			version === ProxyProtocolConfig_Version.V1 ? 1 : 2,
+		),
+		statPrefix: message?.statPrefix ?? "",
+		passThrough: passesAll ? "all" : (pass?.tlvType ?? []),
+		keepsTlvsInFilterState: message?.tlvLocation === ProxyProtocol_TlvLocation.FILTER_STATE,
+	};
+}
+
+/** Translates a token bucket; one fill is at least 50 ms, as in Envoy. */
+export function readTokenBucket(message: TokenBucket | undefined, scope: Scope): TokenBucketConfig {
+	const fillIntervalMs = toMs(message?.fillInterval, 0);
+	if (fillIntervalMs < 50) scope.at("fill_interval").report("local rate limit token bucket fill timer must be >= 50ms");
+	return { maxTokens: message?.maxTokens ?? 0, tokensPerFill: message?.tokensPerFill ?? 1, fillIntervalMs };
+}
+
+/** Translates a runtime flag; undefined when it is not set. */
+export function readRuntimeFlag(message: RuntimeFeatureFlag | undefined): RuntimeFlag | undefined {
+	return message === undefined
+		? undefined
+		: { runtimeKey: message.runtimeKey, defaultValue: message.defaultValue ?? false };
+}
