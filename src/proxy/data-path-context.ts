@@ -1,11 +1,12 @@
 import type { Clock, DeadlineQueue, Log, Random, TurnQueue } from "../core/index.ts";
 import type { RouteTable } from "../engine/router/index.ts";
 import type { Runtime } from "../engine/runtime/index.ts";
-import type { AccessLog, AccessLogSpec, StatsScope } from "../telemetry/index.ts";
+import type { AccessLog, StatsScope } from "../telemetry/index.ts";
 import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.ts";
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
+import type { AccessLogConfig } from "./runtime-config/index.ts";
 
 /** What the data path shares with the rest of the process: made once by the server, handed to every listener. */
 export interface DataPathContext extends UpstreamContext {
@@ -34,5 +35,5 @@ export interface DataPathContext extends UpstreamContext {
 	istioMetrics(): IstioMetrics;
 	/** Calls to gRPC services behind our clusters. */
 	readonly grpc: GrpcClients;
-	createAccessLog(spec: AccessLogSpec): AccessLog;
+	createAccessLog(config: AccessLogConfig): AccessLog;
 }

@@ -1,5 +1,5 @@
 import { type HeaderList, setHeader } from "../../core/index.ts";
-import { createStreamInfo, type StreamInfo } from "../../engine/format/index.ts";
+import type { StreamInfo } from "../../engine/format/index.ts";
 import type { BalancerContext } from "../../engine/load-balancer/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import type { UpstreamCluster, UpstreamContext } from "../connection-pool/index.ts";
@@ -99,9 +99,17 @@ export function createGrpcClients(context: GrpcContext): GrpcClients {
 		return { cluster, host, session, release: () => resources.releaseRequest() };
 	}
 
-	function headersOf(service: GrpcServiceConfig, path: string, metadata: HeaderList, stream: StreamInfo): HeaderList {
+	function headersOf(
+		service: GrpcServiceConfig,
+		path: string,
+		metadata: HeaderList,
+		stream: StreamInfo | undefined,
+	): HeaderList {
 		const headers: HeaderList = ["te", "trailers", "content-type", "application/grpc"];
-		for (const { key, formatter } of service.initialMetadata) headers.push(key, formatter.format(stream));
+		for (const { key, value, formatter } of service.initialMetadata) {
+			// As in Envoy: a call for no stream sends formats as they are written.
+			headers.push(key, stream === undefined ? value : formatter.format(stream));
+		}
 		for (let index = 0; index < metadata.length; index += 2) setHeader(headers, metadata[index]!, metadata[index + 1]!);
 		if (!service.skipEnvoyHeaders) headers.push("x-envoy-internal", "true", "x-forwarded-for", context.localAddress);
 		return [":method", "POST", ":path", path, ":authority", authorityOf(service), ":scheme", "http", ...headers];
@@ -113,7 +121,7 @@ export function createGrpcClients(context: GrpcContext): GrpcClients {
 		options: { timeoutMs: number; metadata: HeaderList | undefined; stream: StreamInfo | undefined },
 		handlers: GrpcStreamHandlers,
 	): GrpcExchange {
-		const headers = headersOf(service, path, options.metadata ?? [], options.stream ?? nobody);
+		const headers = headersOf(service, path, options.metadata ?? [], options.stream);
 		return new GrpcExchange({
 			clock: context.clock,
 			deadlines: context.deadlines,
@@ -172,27 +180,6 @@ const anyHost: BalancerContext<Host> = {
 	hostSelectionMaxAttempts: 0,
 	attemptedPriorities: undefined,
 };
-
-const nowhere = { text: "", ip: "", port: 0 };
-
-/** What formats are about when a call is made for no stream. */
-const nobody: StreamInfo = createStreamInfo(
-	{
-		id: 0,
-		remote: nowhere,
-		directRemote: nowhere,
-		local: nowhere,
-		directLocal: nowhere,
-		serverName: "",
-		tls: undefined,
-		transportFailureReason: "",
-		terminationDetails: "",
-		filterChainName: "",
-		listenerMetadata: {},
-	},
-	0,
-	0,
-);
 
 function clusterNameOf({ target }: GrpcServiceConfig): string {
 	return target.kind === "cluster" ? target.name : target.uri;

@@ -70,9 +70,9 @@ export class HostSession implements DeadlineHolder {
 	acquire(waiter: SessionWaiter): void {
 		this.#waiters.push(waiter);
 		const { stats } = this.#cluster;
-		stats.upstream_rq_pending_total.value++;
 		stats.upstream_rq_pending_active.value++;
 		if (this.#session !== undefined) queueMicrotask(() => this.#serve());
+		else stats.upstream_rq_pending_total.value++;
 	}
 
 	cancel(waiter: SessionWaiter): void {

@@ -8,6 +8,11 @@ import type { SubstitutionFormatString } from "../../api/gen/envoy/config/core/v
 import { AccessLogType } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
 import type { FileAccessLog } from "../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import type {
+	HttpGrpcAccessLogConfig,
+	TcpGrpcAccessLogConfig,
+} from "../../api/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js";
+import type { OpenTelemetryAccessLogConfig } from "../../api/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
+import type {
 	StderrAccessLog,
 	StdoutAccessLog,
 } from "../../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
@@ -20,6 +25,7 @@ import {
 	parseResponseFlag,
 } from "../../engine/format/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import { readGrpcAccessLog, readOpenTelemetryAccessLog } from "./access-log-services.ts";
 import { readHeaderMatcher, readMetadataMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
 import { readDataSourceNow, readFormat, readFraction, unpackExtension } from "./values.ts";
@@ -43,6 +49,15 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 			return { name, filter, formatter: readStreamFormat(sink as StdoutAccessLog, at), sink: { kind: "stdout" } };
 		case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog":
 			return { name, filter, formatter: readStreamFormat(sink as StderrAccessLog, at), sink: { kind: "stderr" } };
+		case "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig":
+		case "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig": {
+			const service = readGrpcAccessLog(sink as HttpGrpcAccessLogConfig | TcpGrpcAccessLogConfig, at);
+			return service === undefined ? undefined : { name, filter, formatter: nothing, sink: service };
+		}
+		case "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig": {
+			const service = readOpenTelemetryAccessLog(sink as OpenTelemetryAccessLogConfig, at);
+			return service === undefined ? undefined : { name, filter, formatter: nothing, sink: service };
+		}
 		case undefined:
 			return undefined;
 		default:
@@ -50,6 +65,8 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 			return undefined;
 	}
 }
+
+const nothing: Formatter = { literal: "", format: () => "" };
 
 function readFileFormat(message: FileAccessLog, scope: Scope): Formatter {
 	const format = message.accessLogFormat;

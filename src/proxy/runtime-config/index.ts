@@ -1,6 +1,14 @@
 /** xDS messages to what runs: frozen, defaulted, validated types, with every problem at its field path.
  *  Not the fetching of the messages (config-source) and not what is built from the types (listener, cluster). */
-export type { AccessLogConfig } from "./access-log-config.ts";
+export type {
+	AccessLogConfig,
+	GrpcAccessLogSink,
+	LogServiceConfig,
+	OpenTelemetryAccessLogSink,
+	OtlpEntry,
+	OtlpExporter,
+	OtlpTemplate,
+} from "./access-log-config.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 export type { BufferConfig } from "./buffer.ts";
 export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
@@ -20,6 +28,7 @@ export type {
 } from "./cluster-config.ts";
 export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
 export type { CsrfConfig } from "./csrf.ts";
+export type { CustomTagConfig } from "./custom-tags.ts";
 export type {
 	AuthorizationBody,
 	AuthorizationService,

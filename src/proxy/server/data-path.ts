@@ -3,6 +3,7 @@ import { type Clock, DeadlineQueue, type Log, type Random, TurnQueue } from "../
 import { createRouteTable, type RouteTable } from "../../engine/router/index.ts";
 import type { Runtime } from "../../engine/runtime/index.ts";
 import type { AccessLogs, MetricsRegistry, StatsScope } from "../../telemetry/index.ts";
+import { createAccessLogServices } from "../access-log/index.ts";
 import type { Cluster, ClusterManager } from "../cluster/index.ts";
 import type { RouteTarget } from "../config-source/index.ts";
 import { UpstreamCluster } from "../connection-pool/index.ts";
@@ -38,6 +39,8 @@ export interface DataPathParts {
 export interface DataPath {
 	readonly context: DataPathContext;
 	readonly routes: RouteTarget;
+	/** Sends what logs to services have kept; says whether there are such logs. */
+	flush(): boolean;
 	close(): void;
 }
 
@@ -95,7 +98,11 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		get grpc() {
 			return grpc;
 		},
-		createAccessLog: (spec) => parts.accessLogs.create(spec),
+		createAccessLog(config) {
+			const { sink } = config;
+			if (sink.kind === "grpc" || sink.kind === "open-telemetry") return logServices.create(config, sink);
+			return parts.accessLogs.create({ ...config, sink });
+		},
 		upstreamTlsOf(cluster, host) {
 			const { transportSocket } = host;
 			if (transportSocket.kind !== "tls") return undefined;
@@ -108,6 +115,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	};
 
 	const grpc = createGrpcClients(context);
+	const logServices = createAccessLogServices({ context, stats, node: parts.node });
 
 	return {
 		context,
@@ -126,6 +134,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 				}
 			},
 		},
+		flush: () => logServices.flush(),
 		close() {
 			stopRetired();
 			istio?.close();

@@ -109,6 +109,7 @@ export function createServing(options: ServingOptions): Serving {
 		localHealth,
 		async close() {
 			listeners.close();
+			if (dataPath.flush()) await wait(clock, logFlushMs);
 			dataPath.close();
 			clusters.close();
 			files.close();
@@ -122,6 +123,15 @@ export function createServing(options: ServingOptions): Serving {
 function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
 	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
 	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
+}
+
+/** What the last entries to log services get to leave. */
+const logFlushMs = 200;
+
+function wait(clock: Clock, delayMs: number): Promise<void> {
+	const { promise, resolve } = Promise.withResolvers<void>();
+	clock.setTimer(delayMs, resolve);
+	return promise;
 }
 
 /** Entries are kept no longer than this, whatever Envoy's flag would allow: who reads a log wants to see what happens. */
