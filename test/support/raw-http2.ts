@@ -44,6 +44,15 @@ export class RawHttp2Client {
 		this.socket.write(Buffer.concat(frames));
 	}
 
+	/** Bytes that the peer's WINDOW_UPDATE frames have let us send on a stream, on top of its first window. */
+	granted(streamId: number): number {
+		let bytes = 0;
+		for (const frame of readFrames(Buffer.concat(this.#pieces))) {
+			if (frame.type === 8 && frame.streamId === streamId) bytes += frame.payload.readUInt32BE(0);
+		}
+		return bytes;
+	}
+
 	/** What has come so far. */
 	see(): FrameTranscript {
 		const streams: Record<string, string[]> = {};

@@ -97,13 +97,13 @@ export class ConnectionState<Owner> {
 	/** Whether more frames wait for the socket than may. */
 	findOutboundFlood(): Http2Fault | undefined {
 		if (!this.isFull) return undefined;
-		if (this.#queuedFrames + this.output.frames > this.config.maxOutboundFrames) {
-			this.counters.outbound_flood.value++;
-			return "outbound-flood";
-		}
 		if (this.#queuedControlFrames + this.output.controlFrames > this.config.maxOutboundControlFrames) {
 			this.counters.outbound_control_flood.value++;
 			return "outbound-control-flood";
+		}
+		if (this.#queuedFrames + this.output.frames > this.config.maxOutboundFrames) {
+			this.counters.outbound_flood.value++;
+			return "outbound-flood";
 		}
 		return undefined;
 	}
