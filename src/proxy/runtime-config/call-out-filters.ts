@@ -7,10 +7,15 @@ import type {
 	JwtAuthentication,
 	PerRouteConfig,
 } from "../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
+import type {
+	RateLimit,
+	RateLimitPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import { readExtAuthz, readExtAuthzRoute } from "./ext-authz.ts";
 import { readJwtAuthn } from "./jwt-authn.ts";
 import { readJwtRoute } from "./jwt-authn-route.ts";
+import { readRateLimitFilter, readRateLimitRoute } from "./rate-limit-filter.ts";
 import type { Scope } from "./scope.ts";
 
 /** Translates a filter that asks somebody else; undefined when it is another one. */
@@ -21,6 +26,10 @@ export function readCallOutFilter(config: Message, scope: Scope): CallOutFilterC
 		case "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": {
 			const authz = readExtAuthz(config as ExtAuthz, scope);
 			return authz === undefined ? undefined : { kind: "ext-authz", config: authz };
+		}
+		case "envoy.extensions.filters.http.ratelimit.v3.RateLimit": {
+			const limit = readRateLimitFilter(config as RateLimit, scope);
+			return limit === undefined ? undefined : { kind: "rate-limit", config: limit };
 		}
 		default:
 			return undefined;
@@ -34,6 +43,8 @@ export function readCallOutOverride(message: Message, scope: Scope): CallOutOver
 			return { kind: "jwt-authn", config: readJwtRoute(message as PerRouteConfig) };
 		case "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute":
 			return { kind: "ext-authz", config: readExtAuthzRoute(message as ExtAuthzPerRoute, scope) };
+		case "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute":
+			return { kind: "rate-limit", config: readRateLimitRoute(message as RateLimitPerRoute, scope) };
 		default:
 			return undefined;
 	}

@@ -56,6 +56,14 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.type.matcher.v3.ListStringMatcher": { works: "patterns" },
 	"envoy.type.v3.HttpStatus": { works: "code" },
+	"envoy.extensions.filters.http.ratelimit.v3.RateLimit": {
+		works:
+			"domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error stat_prefix filter_enabled filter_enforced failure_mode_deny_percent rate_limits metadata_namespace enable_retry_after_header",
+	},
+	"envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute": {
+		works: "vh_rate_limits override_option rate_limits domain",
+	},
+	"envoy.config.ratelimit.v3.RateLimitServiceConfig": { works: "grpc_service transport_api_version" },
 	"envoy.config.core.v3.RuntimeFeatureFlag": { works: "default_value runtime_key" },
 	"envoy.config.core.v3.BackoffStrategy": { works: "base_interval max_interval" },
 	"envoy.config.core.v3.RetryPolicy": { works: "retry_back_off num_retries retry_on" },

@@ -38,3 +38,15 @@ export function createExtAuthzClusterStats(scope: StatsScope) {
 		ok: scope.counter("ok"),
 	};
 }
+
+/** Scope `cluster.<name>.ratelimit`: of the cluster that the request would go to. */
+export type RateLimitStats = ReturnType<typeof createRateLimitStats>;
+
+export function createRateLimitStats(scope: StatsScope) {
+	return {
+		error: scope.counter("error"),
+		failure_mode_allowed: scope.counter("failure_mode_allowed"),
+		ok: scope.counter("ok"),
+		over_limit: scope.counter("over_limit"),
+	};
+}

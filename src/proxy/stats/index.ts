@@ -5,9 +5,11 @@ export {
 	createExtAuthzClusterStats,
 	createExtAuthzStats,
 	createJwtAuthnStats,
+	createRateLimitStats,
 	type ExtAuthzClusterStats,
 	type ExtAuthzStats,
 	type JwtAuthnStats,
+	type RateLimitStats,
 } from "./call-out-stats.ts";
 export {
 	type CheckedGauges,

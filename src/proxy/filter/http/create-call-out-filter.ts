@@ -4,6 +4,7 @@ import { createExtAuthzFilter } from "./ext-authz/ext-authz-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import type { FilterParts } from "./filter-parts.ts";
 import { createJwtAuthnFilter } from "./jwt-authn/jwt-authn-filter.ts";
+import { createRateLimitFilter } from "./rate-limit/rate-limit-filter.ts";
 
 /** Creates a filter that asks somebody else. */
 export function createCallOutFilter(parts: FilterParts, config: CallOutFilterConfig): HttpFilter {
@@ -12,6 +13,8 @@ export function createCallOutFilter(parts: FilterParts, config: CallOutFilterCon
 			return createExtAuthzFilter(parts, config.config);
 		case "jwt-authn":
 			return createJwtAuthnFilter(parts, config.config);
+		case "rate-limit":
+			return createRateLimitFilter(parts, config.config);
 		default:
 			return assertNever(config);
 	}
