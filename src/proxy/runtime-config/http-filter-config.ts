@@ -5,6 +5,7 @@ import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
+import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
@@ -21,6 +22,8 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors" }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "compressor"; readonly config: CompressorConfig }
+	| { readonly kind: "decompressor"; readonly config: DecompressorConfig }
 	| { readonly kind: "buffer"; readonly config: BufferConfig }
 	| { readonly kind: "header-mutation"; readonly config: HeaderMutationConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
@@ -46,6 +49,7 @@ export type HttpFilterOverride =
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
 	/** Undefined: no buffering on this route. */
 	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }
+	| { readonly kind: "compressor"; readonly config: CompressorOverride }
 	| { readonly kind: "header-mutation"; readonly mutations: MutationsConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }

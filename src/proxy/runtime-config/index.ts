@@ -26,6 +26,14 @@ export type {
 	TransportSocketMatch,
 	UpstreamHttpConfig,
 } from "./cluster-config.ts";
+export type {
+	CompressionDirection,
+	CompressionLibrary,
+	CompressorConfig,
+	CompressorOverride,
+	DecompressorConfig,
+	FeatureFlag,
+} from "./compression.ts";
 export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
 export type { CsrfConfig } from "./csrf.ts";
 export type { CustomTagConfig } from "./custom-tags.ts";

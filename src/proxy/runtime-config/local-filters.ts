@@ -1,6 +1,11 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Buffer, BufferPerRoute } from "../../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
+import type {
+	Compressor,
+	CompressorPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.js";
 import type { CsrfPolicy } from "../../api/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.js";
+import type { Decompressor } from "../../api/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.js";
 import type {
 	HeaderMutation,
 	HeaderMutationPerRoute,
@@ -15,6 +20,7 @@ import type {
 	StatefulSessionPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
+import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCsrf } from "./csrf.ts";
 import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
@@ -38,6 +44,10 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 	switch (message.$typeName.slice(extensions.length)) {
 		case "buffer.v3.Buffer":
 			return { kind: "buffer", config: readBuffer(message as Buffer) };
+		case "compressor.v3.Compressor":
+			return { kind: "compressor", config: readCompressor(message as Compressor, scope) };
+		case "decompressor.v3.Decompressor":
+			return { kind: "decompressor", config: readDecompressor(message as Decompressor, scope) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":
@@ -65,6 +75,8 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 	switch (message.$typeName.slice(extensions.length)) {
 		case "buffer.v3.BufferPerRoute":
 			return { kind: "buffer", config: readBufferPerRoute(message as BufferPerRoute) };
+		case "compressor.v3.CompressorPerRoute":
+			return { kind: "compressor", config: readCompressorPerRoute(message as CompressorPerRoute, scope) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutationPerRoute": {

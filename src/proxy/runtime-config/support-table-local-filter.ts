@@ -6,6 +6,51 @@ const filters = "envoy.extensions.filters.http.";
 export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	[`${filters}buffer.v3.Buffer`]: { works: "max_request_bytes" },
 	[`${filters}buffer.v3.BufferPerRoute`]: { works: "disabled buffer" },
+	[`${filters}compressor.v3.Compressor`]: {
+		works:
+			"content_length content_type disable_on_etag_header remove_accept_encoding_header runtime_enabled compressor_library request_direction_config response_direction_config choose_first",
+	},
+	[`${filters}compressor.v3.Compressor.CommonDirectionConfig`]: {
+		works: "enabled min_content_length content_type content_type_matcher",
+	},
+	[`${filters}compressor.v3.Compressor.RequestDirectionConfig`]: { works: "common_config" },
+	[`${filters}compressor.v3.Compressor.ResponseDirectionConfig`]: {
+		works:
+			"common_config disable_on_etag_header weaken_etag_on_compress remove_accept_encoding_header uncompressible_response_codes status_header_enabled",
+	},
+	[`${filters}compressor.v3.CompressorPerRoute`]: { works: "disabled overrides" },
+	[`${filters}compressor.v3.CompressorOverrides`]: { works: "response_direction_config compressor_library" },
+	[`${filters}compressor.v3.ResponseDirectionOverrides`]: { works: "remove_accept_encoding_header" },
+	[`${filters}decompressor.v3.Decompressor`]: {
+		works: "decompressor_library request_direction_config response_direction_config",
+	},
+	[`${filters}decompressor.v3.Decompressor.CommonDirectionConfig`]: { works: "enabled ignore_no_transform_header" },
+	[`${filters}decompressor.v3.Decompressor.RequestDirectionConfig`]: {
+		works: "common_config advertise_accept_encoding",
+	},
+	[`${filters}decompressor.v3.Decompressor.ResponseDirectionConfig`]: { works: "common_config" },
+	"envoy.config.core.v3.RuntimeFeatureFlag": { works: "default_value runtime_key" },
+	"envoy.extensions.compression.gzip.compressor.v3.Gzip": {
+		works: "memory_level compression_level compression_strategy window_bits",
+		ignored: "chunk_size",
+	},
+	"envoy.extensions.compression.brotli.compressor.v3.Brotli": {
+		works: "quality encoder_mode window_bits input_block_bits disable_literal_context_modeling",
+		ignored: "chunk_size",
+	},
+	"envoy.extensions.compression.zstd.compressor.v3.Zstd": {
+		works: "compression_level enable_checksum strategy",
+		ignored: "chunk_size",
+	},
+	"envoy.extensions.compression.gzip.decompressor.v3.Gzip": {
+		works: "window_bits max_inflate_ratio",
+		ignored: "chunk_size",
+	},
+	"envoy.extensions.compression.brotli.decompressor.v3.Brotli": {
+		works: "",
+		ignored: "chunk_size disable_ring_buffer_reallocation",
+	},
+	"envoy.extensions.compression.zstd.decompressor.v3.Zstd": { works: "", ignored: "chunk_size" },
 	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
 	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
 	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },

@@ -110,3 +110,43 @@ export function createHealthCheckFilterStats(scope: StatsScope) {
 		failed_cluster_unhealthy: scope.counter("failed_cluster_unhealthy"),
 	};
 }
+
+/** Scope `http.<stat_prefix>.compressor.<library name>.<library>.<direction>`. */
+export type CompressorStats = ReturnType<typeof createCompressorStats>;
+
+export function createCompressorStats(scope: StatsScope) {
+	return {
+		compressed: scope.counter("compressed"),
+		not_compressed: scope.counter("not_compressed"),
+		total_uncompressed_bytes: scope.counter("total_uncompressed_bytes"),
+		total_compressed_bytes: scope.counter("total_compressed_bytes"),
+		content_length_too_small: scope.counter("content_length_too_small"),
+	};
+}
+
+/** The same scope, of answers. */
+export type CompressorResponseStats = ReturnType<typeof createCompressorResponseStats>;
+
+export function createCompressorResponseStats(scope: StatsScope) {
+	return {
+		no_accept_header: scope.counter("no_accept_header"),
+		header_identity: scope.counter("header_identity"),
+		header_compressor_used: scope.counter("header_compressor_used"),
+		header_compressor_overshadowed: scope.counter("header_compressor_overshadowed"),
+		header_wildcard: scope.counter("header_wildcard"),
+		header_not_valid: scope.counter("header_not_valid"),
+		not_compressed_etag: scope.counter("not_compressed_etag"),
+	};
+}
+
+/** Scope `http.<stat_prefix>.decompressor.<library name>.<library>.<direction>`. */
+export type DecompressorStats = ReturnType<typeof createDecompressorStats>;
+
+export function createDecompressorStats(scope: StatsScope) {
+	return {
+		decompressed: scope.counter("decompressed"),
+		not_decompressed: scope.counter("not_decompressed"),
+		total_uncompressed_bytes: scope.counter("total_uncompressed_bytes"),
+		total_compressed_bytes: scope.counter("total_compressed_bytes"),
+	};
+}

@@ -35,10 +35,15 @@ export {
 	type VirtualClusterStats,
 } from "./cluster-stats.ts";
 export {
+	type CompressorResponseStats,
+	type CompressorStats,
 	type CorsStats,
 	type CsrfStats,
+	createCompressorResponseStats,
+	createCompressorStats,
 	createCorsStats,
 	createCsrfStats,
+	createDecompressorStats,
 	createFaultStats,
 	createHeaderToMetadataStats,
 	createHealthCheckFilterStats,
@@ -46,6 +51,7 @@ export {
 	createRbacStats,
 	createSetMetadataStats,
 	createStatefulSessionStats,
+	type DecompressorStats,
 	type FaultStats,
 	type HeaderToMetadataStats,
 	type HealthCheckFilterStats,

@@ -2,9 +2,11 @@ import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
 import { createBufferFilter } from "./buffer/buffer-filter.ts";
+import { createCompressorFilter } from "./compressor/compressor-filter.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
 import { createCallOutFilter } from "./create-call-out-filter.ts";
 import { createCsrfFilter } from "./csrf/csrf-filter.ts";
+import { createDecompressorFilter } from "./decompressor/decompressor-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
@@ -42,36 +44,52 @@ export function createHttpFilters(
 				filters.push(createFaultFilter(name, disabled, index, config.config, context, scope));
 				break;
 			case "buffer":
-				filters.push(createBufferFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(createBufferFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
+				break;
+			case "compressor":
+				filters.push(createCompressorFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
+				break;
+			case "decompressor":
+				filters.push(
+					createDecompressorFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
 				break;
 			case "csrf":
-				filters.push(createCsrfFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(createCsrfFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
 				break;
 			case "header-mutation":
-				filters.push(createHeaderMutationFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(
+					createHeaderMutationFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
 				break;
 			case "header-to-metadata":
-				filters.push(createHeaderToMetadataFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(
+					createHeaderToMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
 				break;
 			case "health-check":
-				filters.push(createHealthCheckFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(createHealthCheckFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
 				break;
 			case "local-rate-limit":
-				filters.push(createLocalRateLimitFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(
+					createLocalRateLimitFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
 				break;
 			case "set-filter-state":
-				filters.push(createSetFilterStateFilter({ name, disabled, index, context, scope }, config));
+				filters.push(createSetFilterStateFilter({ name, disabled, index, context, scope, chain: configs }, config));
 				break;
 			case "set-metadata":
-				filters.push(createSetMetadataFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(createSetMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
 				break;
 			case "stateful-session":
-				filters.push(createStatefulSessionFilter({ name, disabled, index, context, scope }, config.config));
+				filters.push(
+					createStatefulSessionFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
 				break;
 			case "router":
 				break;
 			default:
-				filters.push(createCallOutFilter({ name, disabled, index, context, scope }, config));
+				filters.push(createCallOutFilter({ name, disabled, index, context, scope, chain: configs }, config));
 		}
 	});
 	return filters;

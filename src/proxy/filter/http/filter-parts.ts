@@ -1,5 +1,6 @@
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
+import type { HttpFilterConfig } from "../../runtime-config/index.ts";
 
 /** What every filter of a chain is made from, beside its own config. */
 export interface FilterParts {
@@ -11,4 +12,6 @@ export interface FilterParts {
 	readonly context: DataPathContext;
 	/** `http.<stat_prefix>`. */
 	readonly scope: StatsScope;
+	/** The configs of the whole chain. */
+	readonly chain: readonly HttpFilterConfig[];
 }

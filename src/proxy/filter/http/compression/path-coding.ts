@@ -1,0 +1,78 @@
+import type { HeaderList } from "../../../../core/index.ts";
+import type { BodyChunk, BodyVerdict, FilterPath, FilterStream, TrailersVerdict } from "../filter.ts";
+import type { Coder, CoderOutlet } from "./coder.ts";
+
+/** Counts bytes on both sides of a coder. */
+export interface CodingCounts {
+	readonly before: { value: number };
+	readonly after: { value: number };
+}
+
+/** One body of a stream on its way through a coder. */
+export class PathCoding implements CoderOutlet {
+	readonly #stream: FilterStream;
+	readonly #path: () => FilterPath;
+	readonly #index: number;
+	readonly #counts: CodingCounts;
+	readonly #coder: Coder;
+	#waitsForTrailers = false;
+	/** Whether the coder has given all. */
+	#isDone = false;
+
+	constructor(
+		stream: FilterStream,
+		direction: "request" | "response",
+		index: number,
+		counts: CodingCounts,
+		create: (outlet: CoderOutlet) => Coder,
+	) {
+		this.#stream = stream;
+		this.#path = () => (direction === "request" ? stream.requestPath : stream.responsePath);
+		this.#index = index;
+		this.#counts = counts;
+		this.#coder = create(this);
+	}
+
+	push(chunk: BodyChunk, last: boolean): BodyVerdict {
+		this.#counts.before.value += chunk.bytes.length;
+		this.#coder.push(chunk.bytes, last);
+		return "taken";
+	}
+
+	/** Trailers wait for the last byte of the body. */
+	pushTrailers(_trailers: HeaderList): TrailersVerdict {
+		if (this.#isDone) return "continue";
+		this.#waitsForTrailers = true;
+		this.#coder.push(Buffer.alloc(0), true);
+		return "stop";
+	}
+
+	close(): void {
+		this.#coder.close();
+	}
+
+	write(bytes: Buffer, last: boolean): void {
+		if (this.#stream.isOver) return;
+		this.#counts.after.value += bytes.length;
+		if (!last) {
+			this.#path().add(this.#index, bytes, false);
+			return;
+		}
+		this.#isDone = true;
+		if (this.#waitsForTrailers) this.#path().continue(this.#index);
+		else this.#path().add(this.#index, bytes, true);
+	}
+
+	pause(): void {
+		this.#path().pause();
+	}
+
+	resume(): void {
+		if (!this.#stream.isOver) this.#path().resume();
+	}
+
+	/** What could not be decoded is left out; the message ends as it would. */
+	fail(): void {
+		this.write(Buffer.alloc(0), true);
+	}
+}
