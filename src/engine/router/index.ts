@@ -10,6 +10,7 @@ export {
 export {
 	computeRedirect,
 	prepareRequest,
+	previewHost,
 	type RewriteOptions,
 	resolveClusterName,
 	rewriteHost,

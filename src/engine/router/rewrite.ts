@@ -36,6 +36,15 @@ export function prepareRequest(
 	request.path = rewritePath(action.pathMatch, action.pathRewrite, request.path);
 }
 
+/** The host that a request will have when the route's rewrites have run; the chosen host's own name cannot be known before. */
+export function previewHost(action: ForwardAction, request: RequestHead): string {
+	const rewrite = action.hostRewrite;
+	if (rewrite?.kind === "literal") return rewrite.value;
+	if (rewrite?.kind === "header") return getHeader(request.headers, rewrite.header) || request.authority;
+	if (rewrite?.kind === "path-regex") return substitute(cutQuery(request.path), rewrite.regex, rewrite.substitution);
+	return action.clusterHost === "" ? request.authority : action.clusterHost;
+}
+
 /** Gives the request another host, keeping the old one in `x-forwarded-host` when the route asks for that. */
 export function rewriteHost(action: ForwardAction, request: RequestHead, host: string, options: RewriteOptions): void {
 	if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-host", request.authority);

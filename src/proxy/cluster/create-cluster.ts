@@ -7,6 +7,7 @@ import type { ClusterDeps } from "./cluster-core.ts";
 import { createDnsResolver } from "./dns/dns-resolver.ts";
 import { LogicalDnsDiscovery } from "./dns/logical-dns-discovery.ts";
 import { StrictDnsDiscovery } from "./dns/strict-dns-discovery.ts";
+import { DynamicForwardCluster } from "./dynamic-forward-cluster.ts";
 import { EndpointCluster } from "./endpoint-cluster.ts";
 import { formatLocality } from "./host.ts";
 import { OriginalDestinationCluster } from "./original-destination-cluster.ts";
@@ -41,6 +42,8 @@ export function createCluster(
 		}
 		case "original-dst":
 			return new OriginalDestinationCluster(config, discovery, deps);
+		case "dynamic-forward":
+			return new DynamicForwardCluster(config, discovery.cache, deps);
 		case "aggregate":
 			return new AggregateCluster(config, discovery.clusters, deps, getCluster);
 		default:

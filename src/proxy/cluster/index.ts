@@ -15,4 +15,5 @@ export type { ClusterDeps, ClusterFollowers, ClusterLeader } from "./cluster-cor
 export { type ClusterManager, createClusterManager } from "./cluster-manager.ts";
 export { createCluster } from "./create-cluster.ts";
 export { createDnsResolver, type DnsAnswer, type DnsResolver } from "./dns/dns-resolver.ts";
+export { DynamicForwardCluster, type NameOutcome } from "./dynamic-forward-cluster.ts";
 export { describeHealthFlags, formatHostAddress } from "./host.ts";

@@ -8,6 +8,7 @@ import type {
 import type { Metadata, MetadataCriteria, StringMatcher } from "../../engine/matcher/index.ts";
 import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
+import type { DnsCacheConfig } from "./dynamic-forward-proxy.ts";
 import type { CommonHttpConfig } from "./http-connection-manager-config.ts";
 import type { Http1Config, Http2Config } from "./http-protocol-config.ts";
 import type { AddressConfig } from "./listener-config.ts";
@@ -62,7 +63,8 @@ export type ClusterDiscovery =
 			readonly portOverride: number;
 			readonly cleanupIntervalMs: number;
 	  }
-	| { readonly kind: "aggregate"; readonly clusters: readonly string[] };
+	| { readonly kind: "aggregate"; readonly clusters: readonly string[] }
+	| { readonly kind: "dynamic-forward"; readonly cache: DnsCacheConfig };
 
 export interface DnsConfig {
 	readonly family: "auto" | "v4-only" | "v6-only" | "v4-preferred" | "all";

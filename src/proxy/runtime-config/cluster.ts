@@ -12,6 +12,7 @@ import type { OutlierDetection } from "../../api/gen/envoy/config/cluster/v3/out
 import { RoutingPriority } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { ClusterConfig as AggregateMessage } from "../../api/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import type { DnsCluster } from "../../api/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.js";
+import type { ClusterConfig as DynamicForwardMessage } from "../../api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import type { HttpProtocolOptions } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import type { CircuitBreakersConfig, CircuitBreakerThresholds } from "../../engine/circuit-breaker/index.ts";
@@ -25,6 +26,7 @@ import type {
 	UpstreamHttpConfig,
 } from "./cluster-config.ts";
 import { readConfigSource } from "./config-source.ts";
+import { readDnsCache } from "./dynamic-forward-proxy.ts";
 import { readAssignment } from "./endpoints.ts";
 import { checkHealthCheckNames, readHealthCheck } from "./health-check.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
@@ -40,11 +42,13 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 	if (discovery?.kind === "original-dst" && balancer.kind !== "cluster-provided") {
 		scope.at("lb_policy").report("clusters of type ORIGINAL_DST need lb_policy CLUSTER_PROVIDED");
 	}
+	if (discovery?.kind === "dynamic-forward") checkDynamicForward(message, balancer.kind, scope);
 	if (
 		balancer.kind === "cluster-provided" &&
 		discovery !== undefined &&
 		discovery.kind !== "original-dst" &&
-		discovery.kind !== "aggregate"
+		discovery.kind !== "aggregate" &&
+		discovery.kind !== "dynamic-forward"
 	) {
 		scope.at("lb_policy").report("CLUSTER_PROVIDED is for clusters that bring a balancer");
 	}
@@ -122,6 +126,9 @@ function readDiscovery(message: Cluster, scope: Scope): ClusterDiscovery | undef
 		if (config?.$typeName === "envoy.extensions.clusters.aggregate.v3.ClusterConfig") {
 			return { kind: "aggregate", clusters: (config as AggregateMessage).clusters };
 		}
+		if (config?.$typeName === "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig") {
+			return readDynamicForward(config as DynamicForwardMessage, at);
+		}
 		if (config?.$typeName === "envoy.extensions.clusters.dns.v3.DnsCluster") {
 			return readDnsCluster(message, config as DnsCluster, scope);
 		}
@@ -181,6 +188,25 @@ function readDns(message: Cluster): DnsConfig {
 		jitterMs: toMs(message.dnsJitter, 0),
 		minRefreshMs: 0,
 	};
+}
+
+/** The names of a cluster for any host are those that its certificates must have. */
+function checkDynamicForward(message: Cluster, balancer: string, scope: Scope): void {
+	if (balancer !== "cluster-provided") scope.at("lb_policy").report("dynamic forward proxies need CLUSTER_PROVIDED");
+	const type = message.clusterDiscoveryType;
+	const config = type.case === "clusterType" ? unpackExtension(type.value.typedConfig, scope) : undefined;
+	if ((config as DynamicForwardMessage | undefined)?.allowInsecureClusterOptions === true) return;
+	const options = readHttpOptions(message, scope);
+	const sni = options === undefined ? undefined : options.upstreamHttpProtocolOptions;
+	if (options !== undefined && (sni?.autoSni !== true || sni.autoSanValidation !== true))
+		scope.report("dynamic forward proxies need auto_sni and auto_san_validation, or allow_insecure_cluster_options");
+}
+
+function readDynamicForward(config: DynamicForwardMessage, scope: Scope): ClusterDiscovery | undefined {
+	const { clusterImplementationSpecifier: specifier } = config;
+	if (specifier.case === "dnsCacheConfig") return { kind: "dynamic-forward", cache: readDnsCache(specifier.value) };
+	if (specifier.case === undefined) scope.at("dns_cache_config").report("this field is required");
+	return undefined;
 }
 
 const dnsClusterFamilies: readonly DnsConfig["family"][] = [

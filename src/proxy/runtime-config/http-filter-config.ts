@@ -7,6 +7,7 @@ import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
 import type { CsrfConfig } from "./csrf.ts";
+import type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
 import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
@@ -32,6 +33,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	| { readonly kind: "set-metadata"; readonly config: SetMetadataConfig }
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig }
+	| { readonly kind: "dynamic-forward-proxy"; readonly cache: DnsCacheConfig }
 	| CallOutFilterConfig
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
@@ -56,6 +58,7 @@ export type HttpFilterOverride =
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	/** Undefined: no sessions on this route. */
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig | undefined }
+	| { readonly kind: "dynamic-forward-proxy"; readonly config: DynamicForwardRoute }
 	| CallOutOverride;
 
 export interface RouterFilterConfig {

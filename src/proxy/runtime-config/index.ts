@@ -37,6 +37,7 @@ export type {
 export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
 export type { CsrfConfig } from "./csrf.ts";
 export type { CustomTagConfig } from "./custom-tags.ts";
+export type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 export type {
 	AuthorizationBody,
 	AuthorizationService,

@@ -7,6 +7,10 @@ import type {
 import type { CsrfPolicy } from "../../api/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.js";
 import type { Decompressor } from "../../api/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.js";
 import type {
+	FilterConfig as DynamicForward,
+	PerRouteConfig as DynamicForwardPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
+import type {
 	HeaderMutation,
 	HeaderMutationPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
@@ -22,6 +26,7 @@ import type {
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCsrf } from "./csrf.ts";
+import { readDnsCache, readDynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
 import { readHealthCheckFilter } from "./health-check-filter.ts";
@@ -48,6 +53,8 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "compressor", config: readCompressor(message as Compressor, scope) };
 		case "decompressor.v3.Decompressor":
 			return { kind: "decompressor", config: readDecompressor(message as Decompressor, scope) };
+		case "dynamic_forward_proxy.v3.FilterConfig":
+			return readDynamicForward(message as DynamicForward, scope);
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":
@@ -73,6 +80,8 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 export function readLocalOverride(message: Message, scope: Scope): HttpFilterOverride | undefined {
 	if (!message.$typeName.startsWith(extensions)) return undefined;
 	switch (message.$typeName.slice(extensions.length)) {
+		case "dynamic_forward_proxy.v3.PerRouteConfig":
+			return { kind: "dynamic-forward-proxy", config: readDynamicForwardRoute(message as DynamicForwardPerRoute) };
 		case "buffer.v3.BufferPerRoute":
 			return { kind: "buffer", config: readBufferPerRoute(message as BufferPerRoute) };
 		case "compressor.v3.CompressorPerRoute":
@@ -103,4 +112,14 @@ function readSetFilterState(message: SetFilterState, scope: Scope) {
 		entries: readFilterStateValues(message.onRequestHeaders, scope, "on_request_headers"),
 		clearsRoute: message.clearRouteCache,
 	};
+}
+
+function readDynamicForward(
+	{ implementationSpecifier: specifier }: DynamicForward,
+	scope: Scope,
+): NamelessFilter | undefined {
+	if (specifier.case === "dnsCacheConfig")
+		return { kind: "dynamic-forward-proxy", cache: readDnsCache(specifier.value) };
+	if (specifier.case === undefined) scope.at("dns_cache_config").report("this field is required");
+	return undefined;
 }

@@ -11,6 +11,20 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.cluster.v3.Cluster.TransportSocketMatch": { works: "name match transport_socket" },
 	"envoy.config.cluster.v3.Cluster.CustomClusterType": { works: "name typed_config" },
 	"envoy.extensions.clusters.aggregate.v3.ClusterConfig": { works: "clusters" },
+	"envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig": {
+		works: "dns_cache_config allow_insecure_cluster_options",
+		ignored: "allow_coalesced_connections",
+	},
+	"envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig": {
+		works:
+			"name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker preresolve_hostnames dns_query_timeout",
+		ignored: "use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
+	},
+	"envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers": { works: "max_pending_requests" },
+	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig": { works: "dns_cache_config" },
+	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig": {
+		works: "host_rewrite_literal host_rewrite_header",
+	},
 	"envoy.extensions.clusters.dns.v3.DnsCluster": {
 		works:
 			"dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_min_refresh_rate dns_lookup_family all_addresses_in_single_endpoint",

@@ -299,3 +299,25 @@ export function createVirtualClusterStats(scope: StatsScope) {
 		responses: createResponseCodeStats(scope, "upstream_rq"),
 	};
 }
+
+/** `dns_cache.<name>.*`: the names of a dynamic forward proxy. */
+export type DnsCacheStats = ReturnType<typeof createDnsCacheStats>;
+
+export function createDnsCacheStats(scope: StatsScope, maxPendingRequests: number) {
+	scope.gauge("circuit_breakers.rq_pending_open");
+	scope.gauge("circuit_breakers.rq_pending_remaining").value = maxPendingRequests;
+	return {
+		cache_load: scope.counter("cache_load"),
+		dns_address_filter_out: scope.counter("dns_address_filter_out"),
+		dns_query_attempt: scope.counter("dns_query_attempt"),
+		dns_query_failure: scope.counter("dns_query_failure"),
+		dns_query_success: scope.counter("dns_query_success"),
+		dns_query_timeout: scope.counter("dns_query_timeout"),
+		dns_rq_pending_overflow: scope.counter("dns_rq_pending_overflow"),
+		host_added: scope.counter("host_added"),
+		host_address_changed: scope.counter("host_address_changed"),
+		host_overflow: scope.counter("host_overflow"),
+		host_removed: scope.counter("host_removed"),
+		num_hosts: scope.gauge("num_hosts"),
+	};
+}

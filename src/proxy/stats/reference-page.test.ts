@@ -58,6 +58,8 @@ const composed = [
 	"createBalancerStats",
 	"createCheckedGauges",
 	"createClusterStats",
+	"createDnsCacheStats",
+	"createEndpointHealth",
 	"createEndpointStats",
 	"createHashTableGauges",
 	"createHttpConnectionManagerStats",

@@ -15,7 +15,7 @@ export interface NameWatchOptions {
 	readonly clusterName: string;
 	/** Whether an answer without addresses is a failure. */
 	readonly needsAddress: boolean;
-	readonly stats: UpstreamStats;
+	readonly stats: Pick<UpstreamStats, "update_attempt" | "update_success" | "update_failure">;
 	/** A look-up ended; undefined when it failed, and what was known before goes on. */
 	onAnswer(addresses: readonly string[] | undefined): void;
 }

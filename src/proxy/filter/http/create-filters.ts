@@ -7,6 +7,7 @@ import { createCorsFilter } from "./cors/cors-filter.ts";
 import { createCallOutFilter } from "./create-call-out-filter.ts";
 import { createCsrfFilter } from "./csrf/csrf-filter.ts";
 import { createDecompressorFilter } from "./decompressor/decompressor-filter.ts";
+import { createDynamicForwardProxyFilter } from "./dynamic-forward-proxy/dynamic-forward-proxy-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
@@ -53,6 +54,9 @@ export function createHttpFilters(
 				filters.push(
 					createDecompressorFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
 				);
+				break;
+			case "dynamic-forward-proxy":
+				filters.push(createDynamicForwardProxyFilter({ name, disabled, index, context, scope, chain: configs }));
 				break;
 			case "csrf":
 				filters.push(createCsrfFilter({ name, disabled, index, context, scope, chain: configs }, config.config));

@@ -2,7 +2,7 @@ import type { HeaderList, Random } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
 import { lookupMetadata, type MetadataCriteria } from "../../../../engine/matcher/index.ts";
-import { type ForwardAction, hashRequest } from "../../../../engine/router/index.ts";
+import { type ForwardAction, hashRequest, previewHost } from "../../../../engine/router/index.ts";
 import type { Cluster, Host } from "../../../cluster/index.ts";
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { LocalReply } from "../filter.ts";
@@ -20,6 +20,7 @@ export class HostSelection implements BalancerContext<Host> {
 	overridesTaken = 0;
 	/** Ready `set-cookie` values that hash policies made. */
 	cookies: readonly string[] | undefined = undefined;
+	readonly #action: ForwardAction;
 	readonly #request: PassRequestHead;
 	readonly #record: StreamRecord;
 	readonly #retries: RetryController | undefined;
@@ -32,6 +33,7 @@ export class HostSelection implements BalancerContext<Host> {
 		random: Random,
 		retries: RetryController | undefined,
 	) {
+		this.#action = action;
 		this.#request = request;
 		this.#record = record;
 		this.#retries = retries;
@@ -54,7 +56,7 @@ export class HostSelection implements BalancerContext<Host> {
 
 	/** For clusters that go by a header. */
 	getRequestHeader(name: string): string | undefined {
-		return this.#request.get(name);
+		return name === ":authority" ? previewHost(this.#action, this.#request) : this.#request.get(name);
 	}
 
 	getDynamicMetadata(namespace: string, path: readonly string[]): unknown {
