@@ -27,7 +27,11 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 		await createProgram(context).parseAsync([...args], { from: "user" });
 		return exitCode;
 	} catch (error) {
-		if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+		if (error instanceof CommanderError) {
+			if (error.exitCode === 0) return 0;
+			// As Envoy, whose flags these are.
+			return args[0] === "proxy" ? 1 : 2;
+		}
 		if (!(error instanceof MeshError)) throw error;
 		host.err.write(formatFailure(error));
 		host.err.write(listProblems(error));

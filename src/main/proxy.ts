@@ -2,11 +2,12 @@ import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import type { ProxyCommandOptions } from "../cli/index.ts";
-import { systemClock, systemRandom } from "../core/index.ts";
+import { MeshError, systemClock, systemRandom } from "../core/index.ts";
 import {
 	createProxy,
 	type Proxy as DataPlane,
 	describeProblems,
+	findLevelProblem,
 	type ProxyFlags,
 	validateBootstrap,
 } from "../proxy/index.ts";
@@ -19,10 +20,12 @@ import { startWorkerThread } from "./worker-thread.ts";
 /** Runs `amime proxy` until a signal ends it; answers with the exit code. */
 export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 	const { bootstrap, unknownFields } = readBootstrap(options);
+	checkComponents(options.componentLogLevel);
 	if (options.mode !== "serve") {
 		const checked = validateBootstrap(bootstrap, process.env, hostname());
 		if (!checked.ok) throw describeProblems(checked.problems);
-		process.stdout.write(`configuration '${options.configPath ?? "--config-yaml"}' OK\n`);
+		if (options.mode === "validate")
+			process.stdout.write(`configuration '${options.configPath ?? "--config-yaml"}' OK\n`);
 		return 0;
 	}
 	const ended = waitForSignal(["SIGINT", "SIGTERM"]);
@@ -69,6 +72,7 @@ function toFlags(options: ProxyCommandOptions, staticUnknownFields: number): Pro
 		concurrency: options.concurrency ?? 1,
 		configPath: options.configPath ?? "",
 		logLevel: options.logLevel,
+		shown: describeFlags(options),
 		drainTimeSeconds: options.drainTimeSeconds,
 		drainStrategy: options.drainStrategy,
 		parentShutdownTimeSeconds: options.parentShutdownTimeSeconds,
@@ -88,4 +92,43 @@ function writeAdminAddress({ adminAddressPath }: ProxyCommandOptions, { adminAdd
 			? adminAddress.path
 			: `${adminAddress.address.includes(":") ? `[${adminAddress.address}]` : adminAddress.address}:${adminAddress.port}`;
 	writeFileSync(adminAddressPath, text);
+}
+
+/** @throws MeshError for a part or a level that there is none of */
+function checkComponents(levels: string | undefined): void {
+	const problem = levels === undefined || levels === "" ? undefined : findLevelProblem(levels);
+	if (problem !== undefined) throw new MeshError("LOG_LEVEL_INVALID", `--component-log-level: ${problem}`);
+}
+
+/** The flags as `/server_info` shows them. */
+function describeFlags(options: ProxyCommandOptions): Readonly<Record<string, unknown>> {
+	return {
+		base_id: String(options.hotRestart.baseId),
+		config_yaml: options.configYaml ?? "",
+		allow_unknown_static_fields: options.allowsUnknownStaticFields,
+		reject_unknown_dynamic_fields: options.refusesUnknownDynamicFields,
+		ignore_unknown_dynamic_fields: options.ignoresUnknownDynamicFields,
+		admin_address_path: options.adminAddressPath ?? "",
+		component_log_level: options.componentLogLevel ?? "",
+		log_format: options.logFormat ?? defaultLogFormat,
+		log_path: options.logPath ?? "",
+		service_cluster: options.serviceCluster ?? "",
+		service_node: options.serviceNode ?? "",
+		service_zone: options.serviceZone ?? "",
+		file_flush_interval: formatSeconds(options.fileFlushIntervalMs),
+		parent_shutdown_time: `${options.parentShutdownTimeSeconds}s`,
+		drain_strategy: options.drainStrategy === "gradual" ? "Gradual" : "Immediate",
+		disable_hot_restart: !options.hotRestart.enabled,
+		use_dynamic_base_id: options.hotRestart.isBaseIdDynamic,
+		base_id_path: options.hotRestart.baseIdPath ?? "",
+		skip_hot_restart_on_no_parent: options.hotRestart.skipsMissingParent,
+		stats_tag: options.statsTags,
+	};
+}
+
+const defaultLogFormat = "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v";
+
+/** A duration as protobuf's JSON has it: with no, three, six or nine digits behind the point. */
+function formatSeconds(ms: number): string {
+	return ms % 1000 === 0 ? `${ms / 1000}s` : `${(ms / 1000).toFixed(3)}s`;
 }

@@ -1,5 +1,7 @@
 /** The data plane: one proxy on an Envoy bootstrap. Knows no services and no control plane of ours; meets it on the wire.
  *  Spec: Envoy v3 configuration, xDS. */
+
+export { findLevelProblem } from "./admin/index.ts";
 export { mergeBootstrap, parseBinaryBootstrap, parseBootstrap } from "./bootstrap/index.ts";
 export {
 	createProxy,

@@ -139,6 +139,7 @@ export function createRecordingTargets(): RecordingTargets {
 		assignments: {
 			applyAssignment: (name, assignment) => events.push(`assignment ${name}: ${countEndpoints(assignment)} endpoints`),
 		},
+		runtime: { applyLayer: (resource) => void events.push(`runtime ${resource}`) },
 		routes: {
 			applyRoutes(added, removed) {
 				for (const { name } of added) events.push(`routes ${name}`);
@@ -168,6 +169,7 @@ export function makeBootstrapConfig(
 	return {
 		node: create(NodeSchema, { id: "test-1", cluster: "test" }),
 		listeners: [],
+		runtimeLayers: [],
 		clusters: [makeStaticCluster("xds", { kind: "socket", address: "127.0.0.1", port, ipv4Compatible: false })],
 		secrets: [],
 		lds: ads,

@@ -33,6 +33,8 @@ export interface AdminServerInfo {
 	readonly uptimeSeconds: number;
 	readonly concurrency: number;
 	readonly configPath: string;
+	/** Flags with Envoy's names, over their defaults. */
+	readonly shownFlags?: Readonly<Record<string, unknown>>;
 	readonly logLevel: string;
 	readonly serviceCluster: string;
 	readonly serviceNode: string;

@@ -20,3 +20,4 @@ export type {
 	DrainOptions,
 	Readiness,
 } from "./admin-state.ts";
+export { findLevelProblem } from "./logging-command.ts";

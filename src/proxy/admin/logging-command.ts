@@ -10,6 +10,17 @@ const loggerNames =
 const levelNames = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
 type LevelName = (typeof levelNames)[number];
 
+/** What is wrong with `name:level,name:level`, as `--component-log-level` takes it. */
+export function findLevelProblem(levels: string): string | undefined {
+	for (const part of levels.split(",")) {
+		const [name = "", level = ""] = part.split(":");
+		if (!loggerNames.includes(name)) return `invalid component specified '${name}'`;
+		if (level !== "warn" && !levelNames.some((known) => known === level))
+			return `invalid log level specified '${level}'`;
+	}
+	return undefined;
+}
+
 const usage =
 	"\nusage: /logging?<name>=<level> (change single level)\n" +
 	"usage: /logging?paths=name1:level1,name2:level2,... (change multiple levels)\n" +

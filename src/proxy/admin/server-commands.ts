@@ -66,6 +66,7 @@ function describeOptions(info: AdminServerInfo): Record<string, unknown> {
 		skip_deprecated_logs: false,
 		skip_hot_restart_on_no_parent: false,
 		skip_hot_restart_parent_stats: false,
+		...info.shownFlags,
 	};
 }
 

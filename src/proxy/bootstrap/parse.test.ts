@@ -100,6 +100,6 @@ test("a text that is no YAML is refused with its line", () => {
 	assert.equal(parseBootstrap("[]").ok, false);
 });
 
-test("an empty file is an empty bootstrap", () => {
-	assert.ok(parseBootstrap("").ok);
+test("an empty file is no bootstrap, as for Envoy", () => {
+	assert.deepEqual(parseBootstrap(""), { ok: false, problems: [{ path: "", problem: "is empty" }] });
 });

@@ -41,6 +41,8 @@ export function parseMessage<Desc extends DescMessage>(
 ): Validated<MessageShape<Desc>> {
 	const json = format === "text-proto" ? parseTextFormat(schema, text) : parseText(text, format);
 	if (!json.ok) return json;
+	if (json.value === null || json.value === undefined)
+		return { ok: false, problems: [{ path: "", problem: "is empty" }] };
 	const problems: Problem[] = [];
 	const message = readMessage(schema, json.value ?? {}, "", problems);
 	const isPassedOver = (problem: Problem): boolean => onUnknown !== undefined && isUnknownField(problem);

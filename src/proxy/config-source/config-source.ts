@@ -1,5 +1,7 @@
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { RuntimeSchema } from "../../api/gen/envoy/service/runtime/v3/rtds_pb.js";
 import { type Clock, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
+import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
@@ -8,6 +10,7 @@ import {
 	type RefusedResource,
 	type ResourceUpdate,
 	routeType,
+	runtimeType,
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
@@ -30,7 +33,7 @@ import { createRoutes } from "./routes.ts";
 import { createSources } from "./sources.ts";
 import type { ConfigTargets } from "./targets.ts";
 import { formatProblems, type Translators, translatePacked } from "./translators.ts";
-import { createWarmups } from "./warmup.ts";
+import { createWarmups, needOf } from "./warmup.ts";
 
 export interface ConfigSourceOptions {
 	readonly bootstrap: BootstrapConfig;
@@ -151,6 +154,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		const secretReferences = [...clusters.secretReferences(), ...listeners.secretReferences()];
 		const endpointReferences = clusters.assignmentReferences();
 		events.retain([
+			...runtimeUses(),
 			...routeReferences.map((reference) =>
 				useOf(routeType, reference, `http.${reference.statPrefix}.rds.${reference.name}`),
 			),
@@ -194,6 +198,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 				return routes.apply(update, origin);
 			case secretType:
 				return applySecrets(update, origin);
+			case runtimeType:
+				return applyRuntime(update, origin);
 			default:
 				return update.added.map(({ name }) => ({ name, problem: `type ${update.typeUrl} is not supported` }));
 		}
@@ -226,9 +232,51 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		return refused;
 	}
 
+	function applyRuntime(update: ResourceUpdate, origin: ResourceOrigin): readonly RefusedResource[] {
+		const refused: RefusedResource[] = [];
+		for (const resource of update.added) {
+			const { name, value } = resource;
+			const translated = translatePacked(RuntimeSchema, value, (message) => ({ ok: true, value: message.layer ?? {} }));
+			if (translated.ok) {
+				book.accept(runtimeType, resource, origin, true);
+				targets.runtime.applyLayer(name, translated.value as JsonObject);
+				warmups.meet("runtime", name);
+			} else {
+				const problem = formatProblems(translated.problems);
+				refused.push({ name, problem });
+				book.refuse(runtimeType, resource, problem);
+			}
+		}
+		return refused;
+	}
+
+	/** Layers of the runtime come before anything else: routes and filters ask for their values. */
+	async function fetchRuntime(): Promise<void> {
+		const layers = bootstrap.runtimeLayers.flatMap((layer): Reference[] =>
+			layer.kind === "rtds" ? [{ name: layer.resource, source: layer.source }] : [],
+		);
+		if (layers.length === 0) return;
+		events.retain(runtimeUses());
+		const done = new Promise<void>((resolve) => {
+			warmups.begin(
+				layers.map((reference) => needOf("runtime", reference)),
+				() => resolve(),
+			);
+		});
+		sources.want(runtimeType, layers);
+		await done;
+	}
+
+	function runtimeUses(): SubscriptionUse[] {
+		return bootstrap.runtimeLayers.flatMap((layer) =>
+			layer.kind === "rtds" ? [useOf(runtimeType, { name: layer.resource, source: layer.source }, "runtime")] : [],
+		);
+	}
+
 	function missing(typeUrl: string, names: readonly string[]): void {
 		if (typeUrl === endpointType) clusters.missingAssignments(names);
 		else if (typeUrl === routeType) routes.missing(names);
+		else if (typeUrl === runtimeType) for (const name of names) warmups.meet("runtime", name);
 		else if (typeUrl === secretType) for (const name of names) warmups.meet("secret", name);
 	}
 
@@ -281,6 +329,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			if (lastGood !== undefined) {
 				restoreTimer = clock.setTimer(options.lastGoodAfterMs ?? 2_000, () => void restore(), { unref: true });
 			}
+			await fetchRuntime();
 			clusters.addStatic(bootstrap.clusters);
 			await fetch(clusterType, bootstrap.cds);
 			await new Promise<void>((resolve) => clusters.whenWarm(resolve));

@@ -8,6 +8,7 @@ import {
 	type RefusedResource,
 	type ResourceUpdate,
 	routeType,
+	runtimeType,
 } from "../../xds/client/index.ts";
 import {
 	type ControlPlaneStats,
@@ -184,5 +185,6 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 
 function createNamedStats(typeUrl: string, scope: StatsScope): SubscriptionStats {
 	if (typeUrl === routeType) return createRouteSubscriptionStats(scope);
-	return typeUrl === endpointType ? createEndpointSubscriptionStats(scope) : createSecretSubscriptionStats(scope);
+	if (typeUrl === endpointType) return createEndpointSubscriptionStats(scope);
+	return typeUrl === runtimeType ? createSubscriptionStats(scope) : createSecretSubscriptionStats(scope);
 }

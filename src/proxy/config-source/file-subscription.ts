@@ -4,6 +4,7 @@ import {
 	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
+	runtimeType,
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
@@ -122,7 +123,8 @@ function refuseForName(
 	{ resources }: Extract<ResourceFile, { kind: "read" }>,
 ): string | undefined {
 	// A secret that is not there is an error; routes and endpoints that are not there are no news.
-	if (resources.length === 0) return typeUrl === secretType ? `the file does not hold ${name}` : undefined;
+	const mustBeThere = typeUrl === secretType || typeUrl === runtimeType;
+	if (resources.length === 0) return mustBeThere ? `the file does not hold ${name}` : undefined;
 	if (resources.length > 1) return `the file holds ${resources.length} resources, one is expected`;
 	const found = resources[0]!.name;
 	return found === name ? undefined : `the file holds ${found}, expected is ${name}`;

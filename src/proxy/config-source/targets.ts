@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
 import type { AssignmentConfig, ClusterConfig, ListenerConfig } from "../runtime-config/index.ts";
 
@@ -43,10 +44,16 @@ export interface AssignmentTarget {
 	applyAssignment(clusterName: string, assignment: AssignmentConfig): void;
 }
 
+/** Takes layers of the runtime that are resources. */
+export interface RuntimeTarget {
+	applyLayer(resource: string, values: JsonObject): void;
+}
+
 /** Everything the configuration goes to. */
 export interface ConfigTargets {
 	readonly listeners: ListenerTarget;
 	readonly routes: RouteTarget;
 	readonly clusters: ClusterTarget;
 	readonly assignments: AssignmentTarget;
+	readonly runtime: RuntimeTarget;
 }

@@ -3,7 +3,7 @@ import type { Reference } from "./references.ts";
 
 /** Something waited for: a route configuration, an assignment or a secret by name. */
 export interface Need {
-	readonly kind: "route" | "assignment" | "secret";
+	readonly kind: "route" | "assignment" | "secret" | "runtime";
 	readonly name: string;
 	/** After how long the wait ends anyway; 0 for never. */
 	readonly timeoutMs: number;

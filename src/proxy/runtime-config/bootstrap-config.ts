@@ -42,4 +42,8 @@ export interface BootstrapConfig {
 
 export type RuntimeLayer =
 	| { readonly kind: "static"; readonly name: string; readonly values: JsonObject }
-	| { readonly kind: "admin"; readonly name: string };
+	| { readonly kind: "admin"; readonly name: string }
+	/** Files below a folder that is swapped as a whole: `path` is where values are, `link` what is swapped. */
+	| { readonly kind: "disk"; readonly name: string; readonly path: string; readonly link: string }
+	/** A resource of its own, by its name. */
+	| { readonly kind: "rtds"; readonly name: string; readonly resource: string; readonly source: ConfigSourceConfig };

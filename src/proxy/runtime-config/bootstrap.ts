@@ -48,7 +48,9 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
 		admin: readAdmin(message, scope.at("admin")),
 		localClusterName: message.clusterManager?.localClusterName ?? "",
-		runtimeLayers: (message.layeredRuntime?.layers ?? []).flatMap(readLayer),
+		runtimeLayers: (message.layeredRuntime?.layers ?? []).flatMap((layer, index) =>
+			readLayer(layer, message.node?.cluster ?? "", scope.at("layered_runtime").at("layers", index)),
+		),
 		...readStats(message.statsConfig, scope.at("stats_config")),
 		statsFlushIntervalMs: toMs(message.statsFlushInterval, 5000),
 		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
@@ -76,11 +78,27 @@ function readAdmin(message: Bootstrap, scope: Scope): BootstrapConfig["admin"] {
 	return { address, accessLogs };
 }
 
-function readLayer(message: LayerMessage): RuntimeLayer[] {
+function readLayer(message: LayerMessage, serviceCluster: string, scope: Scope): RuntimeLayer[] {
 	const { name, layerSpecifier } = message;
-	if (layerSpecifier.case === "staticLayer")
-		return [{ kind: "static", name, values: layerSpecifier.value as JsonObject }];
-	return layerSpecifier.case === "adminLayer" ? [{ kind: "admin", name }] : [];
+	switch (layerSpecifier.case) {
+		case "staticLayer":
+			return [{ kind: "static", name, values: layerSpecifier.value as JsonObject }];
+		case "adminLayer":
+			return [{ kind: "admin", name }];
+		case "diskLayer": {
+			const { appendServiceCluster, subdirectory, symlinkRoot: link } = layerSpecifier.value;
+			const parts = [link, subdirectory, ...(appendServiceCluster ? [serviceCluster] : [])];
+			return [{ kind: "disk", name, link, path: parts.filter((part) => part !== "").join("/") }];
+		}
+		case "rtdsLayer": {
+			const at = scope.at("rtds_layer").at("rtds_config");
+			const { name: resource, rtdsConfig } = layerSpecifier.value;
+			const source = rtdsConfig === undefined ? undefined : readConfigSource(rtdsConfig, at);
+			return source === undefined ? [] : [{ kind: "rtds", name, resource, source }];
+		}
+		default:
+			return [];
+	}
 }
 
 function readStats(

@@ -15,7 +15,10 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
 	},
 	"envoy.config.bootstrap.v3.LayeredRuntime": { works: "layers" },
-	"envoy.config.bootstrap.v3.RuntimeLayer": { works: "name static_layer admin_layer" },
+	"envoy.config.bootstrap.v3.RuntimeLayer": { works: "name static_layer admin_layer disk_layer rtds_layer" },
+	"envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer": { works: "symlink_root subdirectory append_service_cluster" },
+	"envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer": { works: "name rtds_config" },
+	"envoy.service.runtime.v3.Runtime": { works: "name layer" },
 	"envoy.config.bootstrap.v3.Admin": {
 		works: "address",
 		ignored: "profile_path ignore_global_conn_limit access_log access_log_path",

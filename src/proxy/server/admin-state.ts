@@ -40,6 +40,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 			uptimeSeconds: Math.floor((clock.wall() - startedAt) / 1000),
 			concurrency: flags.concurrency,
 			configPath: flags.configPath,
+			shownFlags: flags.shown,
 			logLevel: flags.logLevel,
 			serviceCluster: "",
 			serviceNode: "",

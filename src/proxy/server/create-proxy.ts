@@ -130,7 +130,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 				if (!flags.ignoreUnknownDynamicFields) log.warn("unknown field in configuration", { problem });
 			},
 		},
-		targets: { listeners, routes: pool?.routes ?? dataPath.routes, clusters, assignments: clusters },
+		targets: { listeners, routes: pool?.routes ?? dataPath.routes, clusters, assignments: clusters, runtime },
 		secrets: pool?.secrets ?? secrets,
 		files,
 		stats,

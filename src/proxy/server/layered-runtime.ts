@@ -1,8 +1,11 @@
+import type { JsonObject } from "../../engine/matcher/index.ts";
 import { flattenRuntimeLayer, type Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import type { AdminRuntime } from "../admin/index.ts";
+import type { FileWatcher } from "../file-watcher/index.ts";
 import type { RuntimeLayer } from "../runtime-config/index.ts";
 import { createRuntimeStats } from "../stats/index.ts";
+import { readRuntimeFolder } from "./runtime-folder.ts";
 
 /** The runtime of a proxy: its layers, the last that knows a key wins; the admin layer can be changed while it runs. */
 export interface LayeredRuntime extends Runtime {
@@ -12,27 +15,41 @@ export interface LayeredRuntime extends Runtime {
 	/** In a worker: takes the values of the leader in place of its own. */
 	override(values: ReadonlyMap<string, unknown>): void;
 	onChange(listener: () => void): void;
+	/** The values of a layer that is a resource. */
+	applyLayer(resource: string, values: JsonObject): void;
 }
 
-/** `scope` is the root. */
-export function createLayeredRuntime(layers: readonly RuntimeLayer[], scope: StatsScope): LayeredRuntime {
+/** `scope` is the root. Folders of disk layers are read now, and again whenever they are swapped. */
+export function createLayeredRuntime(
+	layers: readonly RuntimeLayer[],
+	scope: StatsScope,
+	files: FileWatcher,
+): LayeredRuntime {
 	const stats = createRuntimeStats(scope.scope("runtime"));
 	const layerValues = layers.map((layer) =>
 		layer.kind === "static" ? flattenRuntimeLayer(layer.values) : new Map<string, unknown>(),
 	);
 	const adminIndex = layers.findLastIndex((layer) => layer.kind === "admin");
 	const adminValues = layerValues[adminIndex];
-	let values = new Map<string, unknown>();
 	const listeners = new Set<() => void>();
+	/** Folders that are not there: their layers are not shown. */
+	let absent: ReadonlySet<number> = new Set();
+	let values = new Map<string, unknown>();
 	const merge = (): void => {
+		const { failed, found, missing } = readDiskLayers(layers, layerValues);
+		absent = missing;
+		stats.num_layers.value = layers.length - absent.size;
 		values = new Map(layerValues.flatMap((layer) => [...layer]));
 		stats.num_keys.value = values.size;
 		stats.admin_overrides_active.value = adminValues !== undefined && adminValues.size > 0 ? 1 : 0;
-		stats.load_success.value++;
+		(failed ? stats.load_error : stats.load_success).value++;
+		(found > 1 ? stats.override_dir_exists : stats.override_dir_not_exists).value++;
 		for (const listener of listeners) listener();
 	};
-	stats.num_layers.value = layers.length;
 	merge();
+	// As Envoy, which loads once more when everything about it is ready.
+	merge();
+	for (const layer of layers) if (layer.kind === "disk") files.watch(layer.link, undefined, merge);
 	return {
 		get: (key) => values.get(key),
 		values: () => values,
@@ -40,11 +57,23 @@ export function createLayeredRuntime(layers: readonly RuntimeLayer[], scope: Sta
 			values = new Map(given);
 		},
 		onChange: (listener) => void listeners.add(listener),
+		applyLayer(resource, given) {
+			for (const [index, layer] of layers.entries()) {
+				if (layer.kind === "rtds" && layer.resource === resource) layerValues[index] = flattenRuntimeLayer(given);
+			}
+			merge();
+		},
 		describe: () => ({
-			layers: layers.map((layer, index) => ({
-				name: layer.name,
-				values: new Map([...layerValues[index]!].map(([key, value]) => [key, formatValue(value)])),
-			})),
+			layers: layers.flatMap((layer, index) =>
+				absent.has(index)
+					? []
+					: [
+							{
+								name: layer.name,
+								values: new Map([...layerValues[index]!].map(([key, value]) => [key, formatValue(value)])),
+							},
+						],
+			),
 			modify:
 				adminValues === undefined
 					? undefined
@@ -57,6 +86,26 @@ export function createLayeredRuntime(layers: readonly RuntimeLayer[], scope: Sta
 						},
 		}),
 	};
+}
+
+/** Reads the layers that are folders into `layerValues`; one that is not there has no values. */
+function readDiskLayers(
+	layers: readonly RuntimeLayer[],
+	layerValues: Map<string, unknown>[],
+): { readonly failed: boolean; readonly found: number; readonly missing: ReadonlySet<number> } {
+	const missing = new Set<number>();
+	let failed = false;
+	let found = 0;
+	for (const [index, layer] of layers.entries()) {
+		if (layer.kind !== "disk") continue;
+		const read = readRuntimeFolder(layer.path);
+		if (read.kind === "values") found++;
+		if (read.kind === "failed") failed = true;
+		if (read.kind === "missing") missing.add(index);
+		layerValues[index] =
+			read.kind === "values" ? new Map([...read.values].map(([k, text]) => [k, parseValue(text)])) : new Map();
+	}
+	return { failed, found, missing };
 }
 
 function parseValue(text: string): unknown {

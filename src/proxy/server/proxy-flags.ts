@@ -5,6 +5,8 @@ export interface ProxyFlags {
 	readonly concurrency: number;
 	/** Empty keeps the bootstrap's. */
 	readonly configPath: string;
+	/** Flags as `/server_info` shows them, with Envoy's names; what is not here has its default. */
+	readonly shown: Readonly<Record<string, unknown>>;
 	readonly logLevel: string;
 	readonly drainTimeSeconds: number;
 	readonly drainStrategy: DrainStrategy;
@@ -26,6 +28,7 @@ export interface ProxyFlags {
 export const defaultProxyFlags: ProxyFlags = Object.freeze({
 	concurrency: 1,
 	configPath: "",
+	shown: {},
 	logLevel: "info",
 	drainTimeSeconds: 600,
 	drainStrategy: "gradual",

@@ -57,7 +57,8 @@ export function createServing(options: ServingOptions): Serving {
 	const registry = createMetricsRegistry({ histogramBuckets: config.histogramBuckets });
 	const stats = registry.root;
 	const serverStats = createServerStats(stats.scope("server"));
-	const runtime = createLayeredRuntime(config.runtimeLayers, stats);
+	const files = createFileWatcher({ clock, log });
+	const runtime = createLayeredRuntime(config.runtimeLayers, stats, files);
 	const accessLogs = createAccessLogs({
 		clock,
 		random,
@@ -70,7 +71,6 @@ export function createServing(options: ServingOptions): Serving {
 			flushBytes: flags.accessLogFlushBytes,
 		},
 	});
-	const files = createFileWatcher({ clock, log });
 	const secrets = createSecretStore({ files, log, environment });
 	const clusterParts = { clock, random, log, stats, secrets, runtime, ...readLocalCluster(config) };
 	const clusters = createClusterManager({ ...clusterParts, ...options.clusters });

@@ -4,6 +4,7 @@ export const endpointType = "type.googleapis.com/envoy.config.endpoint.v3.Cluste
 export const listenerType = "type.googleapis.com/envoy.config.listener.v3.Listener";
 export const routeType = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 export const secretType = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+export const runtimeType = "type.googleapis.com/envoy.service.runtime.v3.Runtime";
 
 /** Types whose state-of-the-world response is the full set: what is absent is deleted. An empty first subscription means all. */
 export function isFullSetType(typeUrl: string): boolean {
@@ -11,7 +12,7 @@ export function isFullSetType(typeUrl: string): boolean {
 }
 
 /** Make-before-break: a type is sent before those that refer to it. Types not listed come last. */
-const sendOrder: readonly string[] = [clusterType, endpointType, secretType, listenerType, routeType];
+const sendOrder: readonly string[] = [runtimeType, clusterType, endpointType, secretType, listenerType, routeType];
 
 /** The rank of a type in a push: lower is sent first. */
 export function sendRank(typeUrl: string): number {
