@@ -96,6 +96,13 @@ export class HttpTunnel implements RawStream, PoolWaiter, ResponseReceiver {
 	end(): void {
 		if (this.#hasEnded || this.#isOver) return;
 		this.#hasEnded = true;
+		if (this.#options.method === "CONNECT" && this.#exchange?.protocol === "HTTP/1.1") {
+			// HTTP/1 has no end of one direction: the connection ends, as in Envoy.
+			this.#exchange.abandon();
+			this.#finish();
+			queueMicrotask(() => this.#owner.onRawClosed());
+			return;
+		}
 		this.#exchange?.writeBody(nothing, true, true);
 		if (this.#isRemoteDone) this.#finish();
 	}
@@ -147,11 +154,10 @@ export class HttpTunnel implements RawStream, PoolWaiter, ResponseReceiver {
 
 	onUpstreamResponse({ status, headers }: UpstreamResponse, endStream: boolean): void {
 		const isOpen = status >= 200 && status < 300 && !endStream;
-		this.#pool.cluster.responses.all.count(status);
 		if (!isOpen) {
 			this.#exchange?.abandon();
 			this.#finish();
-			this.#owner.onRawFailed(this, `the tunnel was answered with ${status}`);
+			this.#owner.onRawFailed(this, `tunnel_response:${status}`);
 			return;
 		}
 		this.#isReady = true;

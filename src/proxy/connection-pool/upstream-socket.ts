@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { Host } from "../cluster/index.ts";
 import type { TcpKeepalive } from "../runtime-config/index.ts";
-import type { UpstreamTls } from "../transport/index.ts";
+import { describeTlsFault, type UpstreamTls } from "../transport/index.ts";
 
 /** Who owns an upstream socket. */
 export interface UpstreamSocketOwner {
@@ -119,6 +119,7 @@ export function describeConnectFailure(error: Error | undefined): string {
 	if (error === undefined) return "";
 	const code = (error as NodeJS.ErrnoException).code ?? "";
 	const text = reasons[code];
+	if (code.startsWith("ERR_SSL_")) return describeTlsFault(error);
 	if (text !== undefined) return `delayed connect error: ${text}`;
 	return error.message === "" ? code : error.message;
 }

@@ -85,7 +85,7 @@ export class FilterChain {
 				settle();
 				this.#pass({
 					socket: secured,
-					facts: { ...facts, tls: session, serverName: facts.serverName || session.serverName },
+					facts: { ...facts, tls: session },
 					record,
 					opened,
 				});

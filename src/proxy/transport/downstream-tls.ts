@@ -1,14 +1,14 @@
 import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
-import { describeError } from "../../core/index.ts";
 import type { TlsSession } from "../../engine/format/index.ts";
 import type { DownstreamTlsConfig } from "../runtime-config/index.ts";
 import { type CertificateSecret, readSubjectAltNames, type SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
-import { type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
+import { serverTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
+import { describeTlsFault, describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
-import { verifyHandshake } from "./verify-handshake.ts";
+import { hasPeerRules, verifyHandshake } from "./verify-handshake.ts";
 
 /** How a handshake with a client ended; exactly one of the two is called. */
 export interface HandshakeOutcome {
@@ -37,6 +37,8 @@ export function createDownstreamTls(
 			preferServerCiphers: !config.preferClientCiphers,
 			sessionTimeoutSeconds:
 				config.sessionTimeoutMs === undefined ? undefined : Math.ceil(config.sessionTimeoutMs / 1000),
+			tls13Ciphers: serverTls13Ciphers,
+			disablesTickets: config.disableStatelessResumption,
 		},
 		secrets,
 	);
@@ -61,14 +63,25 @@ function shakeHands(
 	stats: TlsStats,
 	outcome: HandshakeOutcome,
 ): void {
-	const wantsCertificate = config.requireClientCertificate || material.validation !== undefined;
+	const { validation } = material;
+	const wantsCertificate = config.requireClientCertificate || validation !== undefined;
+	// Rules about names or pins can only be met by a certificate, as in Envoy.
+	const needsCertificate = config.requireClientCertificate || (validation !== undefined && hasPeerRules(validation));
+	const { alpnProtocols } = config;
 	const secured = new TLSSocket(socket, {
 		isServer: true,
 		secureContext: material.context,
 		requestCert: wantsCertificate,
 		// Makes the library refuse an absent certificate within the handshake; the chain is judged below.
-		rejectUnauthorized: config.requireClientCertificate,
-		...(config.alpnProtocols.length > 0 ? { ALPNProtocols: [...config.alpnProtocols] } : {}),
+		rejectUnauthorized: needsCertificate,
+		...(alpnProtocols.length > 0
+			? {
+					// Without a common protocol the connection goes on without one, as in Envoy: the library would break it off, so the
+					// client gets the first one it named.
+					ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) =>
+						alpnProtocols.find((protocol) => protocols.includes(protocol)) ?? protocols[0],
+				}
+			: {}),
 		...(material.byCertificate.length > 1 || config.requireSni
 			? { SNICallback: createSniCallback(material, config.requireSni) }
 			: {}),
@@ -80,37 +93,32 @@ function shakeHands(
 		secured.destroy();
 		outcome.onRefused(reason);
 	};
-	secured.on("error", (error) => {
+	secured.on("error", (error: NodeJS.ErrnoException) => {
 		if (settled) return;
-		stats.ssl.connection_error.value++;
-		if (/peer did not return a certificate/i.test(error.message)) stats.ssl.fail_verify_no_cert.value++;
-		refuse(`TLS_error:|${describeError(error)}`);
+		if (error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") stats.ssl.fail_verify_no_cert.value++;
+		else if (isTlsFault(error)) stats.ssl.connection_error.value++;
+		refuse(describeTlsFault(error));
 	});
 	// Sockets are half-open here: the client's end alone would leave an unfinished handshake lying about.
-	secured.once("end", () => {
-		if (!settled) stats.ssl.connection_error.value++;
-		refuse("connection closed within the TLS handshake");
-	});
-	secured.once("close", () => {
-		if (!settled) stats.ssl.connection_error.value++;
-		refuse("connection closed within the TLS handshake");
-	});
+	secured.once("end", () => refuse(""));
+	secured.once("close", () => refuse(""));
 	secured.once("secure", () => {
 		const peer = secured.getPeerX509Certificate();
-		const verdict = verifyHandshake(secured, peer, material.validation, config.requireClientCertificate);
+		const verdict = verifyHandshake(secured, peer, validation, needsCertificate);
 		if (verdict.kind === "refused") {
 			if (verdict.cause === "no-certificate") stats.ssl.fail_verify_no_cert.value++;
 			else if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
 			else stats.ssl.fail_verify_error.value++;
-			refuse(`TLS_error:|certificate verify failed: ${verdict.reason}`);
+			refuse(describeVerifyFault(verdict.reason));
 			return;
 		}
 		if (settled) return;
 		settled = true;
+		if (verdict.forgiven) stats.ssl.fail_verify_error.value++;
 		const session = createTlsSession(secured, peer, verdict.kind === "verified");
 		stats.ssl.handshake.value++;
 		if (secured.isSessionReused()) stats.ssl.session_reused.value++;
-		if (wantsCertificate && session.peer === undefined) stats.ssl.no_certificate.value++;
+		if (peer === undefined) stats.ssl.no_certificate.value++;
 		stats.recordHandshake({ cipher: session.cipher, version: session.version });
 		outcome.onSecure(secured, session);
 	});

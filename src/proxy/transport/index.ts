@@ -2,4 +2,5 @@
  *  Secrets come from `secret`; which socket a connection gets is decided by filter chains and clusters. Spec: Envoy `transport_sockets/tls/v3`. */
 export { CopiedWrites } from "./copied-writes.ts";
 export { createDownstreamTls, type DownstreamTls, type HandshakeOutcome } from "./downstream-tls.ts";
+export { describeTlsFault } from "./tls-faults.ts";
 export { createUpstreamTls, type UpstreamTls } from "./upstream-tls.ts";

@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, ValidationSecret } from "../secret/index.ts";
@@ -16,7 +17,25 @@ export interface ContextRules {
 	readonly defaultMaximum: TlsVersion;
 	readonly preferServerCiphers: boolean;
 	readonly sessionTimeoutSeconds: number | undefined;
+	/** In order of preference. */
+	readonly tls13Ciphers: readonly string[];
+	/** No session tickets are given out. */
+	readonly disablesTickets: boolean;
 }
+
+/** What clients offer. */
+export const clientTls13Ciphers: readonly string[] = [
+	"TLS_AES_128_GCM_SHA256",
+	"TLS_AES_256_GCM_SHA384",
+	"TLS_CHACHA20_POLY1305_SHA256",
+];
+
+/** Envoy lets the client choose among these; the library lets the server choose, and this is the order of most clients. */
+export const serverTls13Ciphers: readonly string[] = [
+	"TLS_AES_256_GCM_SHA384",
+	"TLS_AES_128_GCM_SHA256",
+	"TLS_CHACHA20_POLY1305_SHA256",
+];
 
 /** Makes contexts from secrets, once per version of them: a rotated secret is for handshakes that begin later. */
 export class TlsMaterialSource {
@@ -72,7 +91,9 @@ export class TlsMaterialSource {
 		const minVersion = minimumVersion ?? defaultMinimum;
 		const maxVersion = maximumVersion ?? defaultMaximum;
 		const needsOldDigests = minVersion === "TLSv1" || minVersion === "TLSv1.1";
-		const ciphers = [...tls13Ciphers, ...(cipherSuites.length > 0 ? cipherSuites : defaultCiphers)].join(":");
+		const ciphers = [...this.#rules.tls13Ciphers, ...(cipherSuites.length > 0 ? cipherSuites : defaultCiphers)].join(
+			":",
+		);
 		return {
 			minVersion,
 			maxVersion,
@@ -81,6 +102,7 @@ export class TlsMaterialSource {
 			ecdhCurve: (ecdhCurves.length > 0 ? ecdhCurves : defaultCurves).join(":"),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
+			...(this.#rules.disablesTickets ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
 			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
 			...authorityOptions(first, validation),
 			allowPartialTrustChain: true,
@@ -88,7 +110,6 @@ export class TlsMaterialSource {
 	}
 }
 
-const tls13Ciphers = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
 /** Envoy's default list. */
 const defaultCiphers = [
 	"ECDHE-ECDSA-AES128-GCM-SHA256",

@@ -5,7 +5,8 @@ import type { TlsSession } from "../../engine/format/index.ts";
 import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
-import { TlsMaterialSource } from "./secure-context.ts";
+import { clientTls13Ciphers, TlsMaterialSource } from "./secure-context.ts";
+import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
 import { verifyHandshake } from "./verify-handshake.ts";
 
@@ -29,6 +30,8 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 			defaultMaximum: "TLSv1.3",
 			preferServerCiphers: false,
 			sessionTimeoutSeconds: undefined,
+			tls13Ciphers: clientTls13Ciphers,
+			disablesTickets: false,
 		},
 		secrets,
 	);
@@ -76,8 +79,8 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 				keepTicket();
 			});
 		}
-		socket.once("error", () => {
-			if (!isSecure) stats.ssl.connection_error.value++;
+		socket.once("error", (error: NodeJS.ErrnoException) => {
+			if (!isSecure && isTlsFault(error)) stats.ssl.connection_error.value++;
 		});
 		socket.once("secureConnect", () => {
 			// A resumed handshake carries no certificate: the peer is the one that the ticket was got from.
@@ -87,7 +90,7 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
 				else stats.ssl.fail_verify_error.value++;
 				tickets.delete(ticketKey);
-				socket.destroy(new Error(`TLS_error:|certificate verify failed: ${verdict.reason}`));
+				socket.destroy(new Error(describeVerifyFault(verdict.reason)));
 				return;
 			}
 			isSecure = true;

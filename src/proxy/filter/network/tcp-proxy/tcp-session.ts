@@ -113,6 +113,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 		this.#record.connection = facts;
 		this.#record.connectionTerminationDetails = facts.terminationDetails;
 		this.#record.downstreamTransportFailureReason = facts.transportFailureReason;
+		if (facts.terminationDetails !== "") this.#countGreeting();
 		this.#end(false);
 	}
 
@@ -162,8 +163,12 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 		if (this.#ended) return;
 		const { config, deps } = this.#proxy;
 		const record = this.#record;
-		this.#upstream!.cluster.stats.upstream_rq_pending_failure_eject.value++;
-		record.upstreamTransportFailureReason = detail;
+		if (config.tunneling === undefined) {
+			this.#upstream!.cluster.stats.upstream_rq_pending_failure_eject.value++;
+			record.upstreamTransportFailureReason = detail;
+		} else if (detail.startsWith("tunnel_response:")) {
+			record.upstreamTransportFailureReason = detail;
+		}
 		record.responseFlags |= ResponseFlag.upstreamConnectionFailure;
 		if (config.backoff === undefined || record.attemptCount >= config.maxConnectAttempts) {
 			this.#attempt();
@@ -176,8 +181,6 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 	onRawData(view: Buffer): void {
 		const { stats } = this.#proxy.deps;
 		const downstream = this.#downstream;
-		this.#record.bytesSent += view.length;
-		stats.downstream_cx_tx_bytes_total.value += view.length;
 		this.#timers.touch();
 		if (downstream === undefined) {
 			this.#greeting.push(Buffer.from(view));
@@ -185,6 +188,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 			if (this.#greetingBytes >= this.#proxy.deps.bufferLimitBytes) this.#stream?.pause();
 			return;
 		}
+		this.#record.bytesSent += view.length;
+		stats.downstream_cx_tx_bytes_total.value += view.length;
 		// The view is of a buffer that is read into again. TLS takes what it is given at once, unless something waits before it.
 		const bytes = this.#isTls && downstream.writableLength === 0 ? view : Buffer.from(view);
 		if (!downstream.write(bytes)) this.#stream?.pause();
@@ -283,6 +288,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 		}
 		const greeting = this.#greeting.splice(0);
 		for (const bytes of greeting) downstream.write(bytes);
+		this.#countGreeting();
 		if (greeting.length > 0) stream.resume();
 		if (this.#downstreamEnded) stream.end();
 		if (this.#upstreamEnded) downstream.end();
@@ -292,6 +298,12 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 		}
 		if (this.#isFull) stats.downstream_flow_control_paused_reading_total.value++;
 		else downstream.resume();
+	}
+
+	#countGreeting(): void {
+		this.#record.bytesSent += this.#greetingBytes;
+		this.#proxy.deps.stats.downstream_cx_tx_bytes_total.value += this.#greetingBytes;
+		this.#greetingBytes = 0;
 	}
 
 	#report(): void {
