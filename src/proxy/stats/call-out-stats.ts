@@ -20,33 +20,24 @@ export type ExtAuthzStats = ReturnType<typeof createExtAuthzStats>;
 
 export function createExtAuthzStats(scope: StatsScope) {
 	return {
-		...createExtAuthzClusterStats(scope),
+		denied: scope.counter("denied"),
 		disabled: scope.counter("disabled"),
+		error: scope.counter("error"),
+		failure_mode_allowed: scope.counter("failure_mode_allowed"),
+		filter_state_name_collision: scope.counter("filter_state_name_collision"),
 		ignored_dynamic_metadata: scope.counter("ignored_dynamic_metadata"),
 		invalid: scope.counter("invalid"),
+		ok: scope.counter("ok"),
+		omitted_response_headers: scope.counter("omitted_response_headers"),
+		request_header_limits_reached: scope.counter("request_header_limits_reached"),
+		response_header_limits_reached: scope.counter("response_header_limits_reached"),
+		shadow_denied: scope.counter("shadow_denied"),
+		shadow_error: scope.counter("shadow_error"),
 	};
 }
 
-/** Scope `cluster.<name>.ext_authz`: of the cluster that the request would go to. */
-export type ExtAuthzClusterStats = ReturnType<typeof createExtAuthzClusterStats>;
-
-export function createExtAuthzClusterStats(scope: StatsScope) {
-	return {
-		denied: scope.counter("denied"),
-		error: scope.counter("error"),
-		failure_mode_allowed: scope.counter("failure_mode_allowed"),
-		ok: scope.counter("ok"),
-	};
-}
-
-/** Scope `cluster.<name>.ratelimit`: of the cluster that the request would go to. */
-export type RateLimitStats = ReturnType<typeof createRateLimitStats>;
-
-export function createRateLimitStats(scope: StatsScope) {
-	return {
-		error: scope.counter("error"),
-		failure_mode_allowed: scope.counter("failure_mode_allowed"),
-		ok: scope.counter("ok"),
-		over_limit: scope.counter("over_limit"),
-	};
+/** Counters of a filter for the clusters that its requests go to; each is there from its first event on. Scope
+ *  `cluster.<name>.ext_authz` or `cluster.<name>.ratelimit`. */
+export function countForCluster<Event extends string>(clusterScope: StatsScope, part: string, event: Event): void {
+	clusterScope.scope(part).counter(event).value++;
 }

@@ -2,14 +2,11 @@
  *  whole zero-initialised set that Envoy shows and returns objects of counters for the hot path (`stats.downstream_rq_total.value++`).
  *  Not what they are kept in or printed by (telemetry). Listed in docs/reference/metrics.md. */
 export {
-	createExtAuthzClusterStats,
+	countForCluster,
 	createExtAuthzStats,
 	createJwtAuthnStats,
-	createRateLimitStats,
-	type ExtAuthzClusterStats,
 	type ExtAuthzStats,
 	type JwtAuthnStats,
-	type RateLimitStats,
 } from "./call-out-stats.ts";
 export {
 	type CheckedGauges,

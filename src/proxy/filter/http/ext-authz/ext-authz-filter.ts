@@ -9,12 +9,7 @@ import type {
 	ExtAuthzConfig,
 	HttpFilterOverride,
 } from "../../../runtime-config/index.ts";
-import {
-	createExtAuthzClusterStats,
-	createExtAuthzStats,
-	type ExtAuthzClusterStats,
-	type ExtAuthzStats,
-} from "../../../stats/index.ts";
+import { countForCluster, createExtAuthzStats, type ExtAuthzStats } from "../../../stats/index.ts";
 import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import type { PassResponseHead } from "../pass-head.ts";
@@ -75,7 +70,6 @@ class AuthorizationGuard {
 	readonly #clusterPart: string;
 	readonly #authorizer: Authorizer;
 	readonly #byRoute = new WeakMap<AuthorizationService, Authorizer>();
-	readonly #clusterStats = new Map<string, ExtAuthzClusterStats>();
 
 	constructor(parts: FilterParts, config: ExtAuthzConfig) {
 		this.#parts = parts;
@@ -177,26 +171,25 @@ class AuthorizationGuard {
 	}
 
 	#conclude(stream: FilterStream, inquiry: Inquiry, verdict: AuthorizationVerdict): void {
-		const cluster = this.#clusterStatsOf(stream);
 		this.#publish(stream, inquiry, verdict);
 		switch (verdict.kind) {
 			case "ok":
 				if (this.#apply(stream, inquiry, verdict)) {
 					this.#stats.ok.value++;
-					if (cluster !== undefined) cluster.ok.value++;
+					this.#countEvent(stream, "ok");
 					stream.continueRequest(this.#parts.index);
 				}
 				return;
 			case "denied":
 				this.#stats.denied.value++;
-				if (cluster !== undefined) cluster.denied.value++;
+				this.#countEvent(stream, "denied");
 				this.#countForCluster(stream, verdict.status);
 				this.#deny(stream, verdict);
 				return;
 			case "error":
 				this.#stats.error.value++;
-				if (cluster !== undefined) cluster.error.value++;
-				this.#fail(stream, cluster);
+				this.#countEvent(stream, "error");
+				this.#fail(stream);
 				return;
 			default:
 				assertNever(verdict);
@@ -270,13 +263,13 @@ class AuthorizationGuard {
 		});
 	}
 
-	#fail(stream: FilterStream, cluster: ExtAuthzClusterStats | undefined): void {
+	#fail(stream: FilterStream): void {
 		if (!this.#config.allowsFailure) {
 			this.#replyWithError(stream);
 			return;
 		}
 		this.#stats.failure_mode_allowed.value++;
-		if (cluster !== undefined) cluster.failure_mode_allowed.value++;
+		this.#countEvent(stream, "failure_mode_allowed");
 		if (this.#config.addsFailureHeader) stream.request.add("x-envoy-auth-failure-mode-allowed", "true");
 		stream.continueRequest(this.#parts.index);
 	}
@@ -305,16 +298,10 @@ class AuthorizationGuard {
 		return this.#parts.context.getCluster(action.cluster.name);
 	}
 
-	#clusterStatsOf(stream: FilterStream): ExtAuthzClusterStats | undefined {
+	/** Counts for the cluster that the request would go to. */
+	#countEvent(stream: FilterStream, event: "ok" | "denied" | "error" | "failure_mode_allowed"): void {
 		const cluster = this.#upstreamOf(stream)?.cluster;
-		if (cluster === undefined) return undefined;
-		const { name } = cluster.config;
-		let stats = this.#clusterStats.get(name);
-		if (stats === undefined) {
-			stats = createExtAuthzClusterStats(cluster.statsScope.scope(this.#clusterPart));
-			this.#clusterStats.set(name, stats);
-		}
-		return stats;
+		if (cluster !== undefined) countForCluster(cluster.statsScope, this.#clusterPart, event);
 	}
 
 	#authorizerOf(service: AuthorizationService): Authorizer {

@@ -15,11 +15,11 @@ import { isInFraction, type RuntimeFraction } from "../../../../engine/runtime/i
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { GrpcClient, GrpcResponse } from "../../../grpc-client/index.ts";
 import type { RateLimitFilterConfig, RateLimitRouteConfig } from "../../../runtime-config/index.ts";
-import { createRateLimitStats, type RateLimitStats } from "../../../stats/index.ts";
+import { countForCluster } from "../../../stats/index.ts";
 import type { FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { routeConfigOf } from "../route-configs.ts";
-import { createRateLimitHeaders, findNearestLimit, formatReset } from "./rate-limit-headers.ts";
+import { createRateLimitHeaders, formatRetryAfter } from "./rate-limit-headers.ts";
 
 const limitPath = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
 const resourceExhausted = 8;
@@ -58,7 +58,6 @@ class RemoteLimiter {
 	readonly #config: RateLimitFilterConfig;
 	readonly #client: GrpcClient;
 	readonly #responseHeaders: HeaderOperations;
-	readonly #stats = new Map<string, RateLimitStats>();
 
 	constructor(parts: FilterParts, config: RateLimitFilterConfig) {
 		this.#parts = parts;
@@ -156,11 +155,10 @@ class RemoteLimiter {
 	}
 
 	#conclude(stream: FilterStream, inquiry: Inquiry, upstream: UpstreamCluster, response: GrpcResponse): void {
-		const stats = this.#statsOf(upstream);
 		const answer = response.code === 0 && response.body !== undefined ? decode(response.body) : undefined;
-		if (answer === undefined || answer.overallCode === RateLimitResponse_Code.UNKNOWN) {
-			stats.error.value++;
-			this.#fail(stream, stats);
+		if (answer === undefined) {
+			this.#count(upstream, "error");
+			this.#fail(stream, upstream);
 			return;
 		}
 		const metadata = answer.dynamicMetadata as Readonly<Record<string, unknown>> | undefined;
@@ -169,7 +167,7 @@ class RemoteLimiter {
 		}
 		inquiry.headers = readFields(answer.responseHeadersToAdd);
 		const isOver = answer.overallCode === RateLimitResponse_Code.OVER_LIMIT;
-		(isOver ? stats.over_limit : stats.ok).value++;
+		this.#count(upstream, isOver ? "over_limit" : "ok");
 		if (isOver) {
 			upstream.cluster.responses.all.count(429);
 			upstream.cluster.responses.external.count(429);
@@ -189,9 +187,9 @@ class RemoteLimiter {
 		const { limitedStatus, limitedAsResourceExhausted, sendsRetryAfter } = this.#config;
 		const headers = inquiry.headers;
 		inquiry.headers = [];
-		const nearest = sendsRetryAfter ? findNearestLimit(answer.statuses) : undefined;
-		if (nearest !== undefined && getHeader(headers, "retry-after") === undefined) {
-			headers.push("retry-after", formatReset(nearest));
+		const retryAfter = sendsRetryAfter && limitedStatus === 429 ? formatRetryAfter(answer.statuses) : undefined;
+		if (retryAfter !== undefined && getHeader(headers, "retry-after") === undefined) {
+			headers.push("retry-after", retryAfter);
 		}
 		this.#responseHeaders.apply(headers, stream.record);
 		stream.sendLocalReply({
@@ -204,10 +202,10 @@ class RemoteLimiter {
 		});
 	}
 
-	#fail(stream: FilterStream, stats: RateLimitStats): void {
+	#fail(stream: FilterStream, upstream: UpstreamCluster): void {
 		const { deniesFailure, deniedFailures, statusOnError } = this.#config;
 		if (deniedFailures === undefined ? !deniesFailure : !this.#draws(deniedFailures)) {
-			stats.failure_mode_allowed.value++;
+			this.#count(upstream, "failure_mode_allowed");
 			stream.continueRequest(this.#parts.index);
 			return;
 		}
@@ -225,15 +223,10 @@ class RemoteLimiter {
 		return this.#parts.context.getCluster(action.cluster.name);
 	}
 
-	#statsOf({ cluster }: UpstreamCluster): RateLimitStats {
-		const { name } = cluster.config;
-		let stats = this.#stats.get(name);
-		if (stats === undefined) {
-			const prefix = this.#config.statPrefix.replace(/\.$/, "");
-			stats = createRateLimitStats(cluster.statsScope.scope(prefix === "" ? "ratelimit" : `ratelimit.${prefix}`));
-			this.#stats.set(name, stats);
-		}
-		return stats;
+	/** Counts for the cluster that the request would go to. */
+	#count({ cluster }: UpstreamCluster, event: "ok" | "error" | "over_limit" | "failure_mode_allowed"): void {
+		const prefix = this.#config.statPrefix.replace(/\.$/, "");
+		countForCluster(cluster.statsScope, prefix === "" ? "ratelimit" : `ratelimit.${prefix}`, event);
 	}
 }
 

@@ -1,4 +1,5 @@
 import {
+	RateLimitResponse_Code,
 	type RateLimitResponse_DescriptorStatus,
 	RateLimitResponse_RateLimit_Unit,
 } from "../../../../api/gen/envoy/service/ratelimit/v3/rls_pb.js";
@@ -15,7 +16,7 @@ const secondsOf: Readonly<Record<number, number>> = {
 };
 
 /** The limit that is nearest to its end; undefined when the service named none. */
-export function findNearestLimit(
+function findNearestLimit(
 	statuses: readonly RateLimitResponse_DescriptorStatus[],
 ): RateLimitResponse_DescriptorStatus | undefined {
 	let nearest: RateLimitResponse_DescriptorStatus | undefined;
@@ -43,11 +44,16 @@ export function createRateLimitHeaders(statuses: readonly RateLimitResponse_Desc
 		"x-ratelimit-remaining",
 		String(nearest.limitRemaining),
 		"x-ratelimit-reset",
-		formatReset(nearest),
+		String(nearest.durationUntilReset?.seconds ?? 0n),
 	];
 }
 
-/** Seconds until a limit counts anew. */
-export function formatReset({ durationUntilReset }: RateLimitResponse_DescriptorStatus): string {
-	return String(durationUntilReset?.seconds ?? 0n);
+/** Seconds until the last of the exceeded limits counts anew; undefined when the service does not say. */
+export function formatRetryAfter(statuses: readonly RateLimitResponse_DescriptorStatus[]): string | undefined {
+	let longest: bigint | undefined;
+	for (const { code, durationUntilReset } of statuses) {
+		if (code !== RateLimitResponse_Code.OVER_LIMIT || durationUntilReset === undefined) continue;
+		if (longest === undefined || durationUntilReset.seconds > longest) longest = durationUntilReset.seconds;
+	}
+	return longest?.toString();
 }
