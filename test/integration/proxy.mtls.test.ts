@@ -14,7 +14,7 @@ const webId = pki.idOf("web");
 
 const inline = (text: string): object => ({ inline_string: text });
 
-function commonTls(own: TestCertificate, accepted: string): object {
+function commonTls(own: TestCertificate, accepted: string, alpn: readonly string[]): object {
 	return {
 		tls_params: { tls_minimum_protocol_version: "TLSv1_3" },
 		tls_certificates: [{ certificate_chain: inline(own.certificateChainPem), private_key: inline(own.privateKeyPem) }],
@@ -22,7 +22,7 @@ function commonTls(own: TestCertificate, accepted: string): object {
 			trusted_ca: inline(pki.bundlePem),
 			match_typed_subject_alt_names: [{ san_type: "URI", matcher: { prefix: accepted } }],
 		},
-		alpn_protocols: ["h2", "http/1.1"],
+		alpn_protocols: alpn,
 	};
 }
 
@@ -65,7 +65,7 @@ async function startPair(t: Parameters<typeof startRawServer>[0], client: TestCe
 								typed_config: {
 									"@type": `${extensions}transport_sockets.tls.v3.DownstreamTlsContext`,
 									require_client_certificate: true,
-									common_tls_context: commonTls(server, accepted),
+									common_tls_context: commonTls(server, accepted, ["h2", "http/1.1"]),
 								},
 							},
 						},
@@ -85,7 +85,7 @@ async function startPair(t: Parameters<typeof startRawServer>[0], client: TestCe
 						name: "tls",
 						typed_config: {
 							"@type": `${extensions}transport_sockets.tls.v3.UpstreamTlsContext`,
-							common_tls_context: commonTls(client, pki.idOf("reviews")),
+							common_tls_context: commonTls(client, pki.idOf("reviews"), ["http/1.1"]),
 						},
 					},
 				}),
@@ -152,7 +152,7 @@ test("clients that leave within the handshake are forgotten", async (t) => {
 	await eventually(async () => assert.equal(await count(), 0));
 });
 
-test("a client that offers HTTP/2 and HTTP/1.1 is answered in HTTP/1.1", async (t) => {
+test("a client that offers HTTP/2 and HTTP/1.1 is answered in HTTP/2", async (t) => {
 	const own = pki.issue(webId);
 	const { inbound } = await startPair(t, own);
 	const socket = connect({
@@ -166,7 +166,7 @@ test("a client that offers HTTP/2 and HTTP/1.1 is answered in HTTP/1.1", async (
 	});
 	t.after(() => socket.destroy());
 	await once(socket, "secureConnect");
-	assert.equal(socket.alpnProtocol, "http/1.1");
+	assert.equal(socket.alpnProtocol, "h2");
 });
 
 test("a session does not outlive the certificate it was made with", async (t) => {

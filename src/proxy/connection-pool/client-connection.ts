@@ -326,6 +326,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 
 	#endRequest(): void {
 		this.#requestDone = true;
+		if (this.parser.state === ParserState.tunnel) this.socket.end();
 		if (this.#responseDone) this.#settle();
 	}
 
@@ -361,9 +362,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.#receiver = undefined;
 		this.#leave(false);
 		this.socket.destroy();
-		if (receiver === undefined) return;
-		this.pool.cluster.stats.upstream_rq_rx_reset.value++;
-		receiver.onUpstreamReset(reason, detail);
+		receiver?.onUpstreamReset(reason, detail);
 	}
 
 	#leave(local: boolean): void {

@@ -198,6 +198,12 @@ export class HttpConnectionManager implements TerminalFilter {
 		(byUs ? stats.downstream_cx_destroy_local_active_rq : stats.downstream_cx_destroy_remote_active_rq).value++;
 	}
 
+	/** A request becomes something else, such as a WebSocket. */
+	countUpgrade(): void {
+		this.stats.downstream_cx_upgrades_total.value++;
+		this.stats.downstream_cx_upgrades_active.value++;
+	}
+
 	/** Counts a response's head; health checks do not count. */
 	chargeResponse(status: number, isHealthCheck: boolean): void {
 		if (isHealthCheck) return;

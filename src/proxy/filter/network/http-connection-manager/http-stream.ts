@@ -20,7 +20,7 @@ import {
 } from "./limit-replies.ts";
 import { createLocalReplyHead } from "./local-reply.ts";
 import type { ProtocolError } from "./protocol-errors.ts";
-import { checkRequest } from "./request-checks.ts";
+import { checkRequest, isUpgradeAllowed } from "./request-checks.ts";
 import { finishResponseHead } from "./response-head.ts";
 import { StreamCore } from "./stream-core.ts";
 import { StreamDeadlines } from "./stream-deadlines.ts";
@@ -45,6 +45,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	#isHeadWritten = false;
 	#isHead = false;
 	#isConnect = false;
+	#isUpgraded = false;
 
 	readonly #deadlines: StreamDeadlines;
 
@@ -199,7 +200,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		if (this.responseStarted) {
 			this.record.responseFlags |= ResponseFlag.downstreamProtocolError;
 			this.record.responseCodeDetails = error.details;
-			this.abort();
+			this.#cut();
 			return;
 		}
 		this.sendLocalReply({
@@ -375,6 +376,11 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	/** The response cannot be completed. */
 	abort(): void {
 		if (this.isOver) return;
+		this.manager.stats.downstream_rq_tx_reset.value++;
+		this.#cut();
+	}
+
+	#cut(): void {
 		this.#finish();
 		this.downstream.flush();
 		this.downstream.closeAfterResponse();
@@ -440,11 +446,13 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	/** Upgrades need a yes of the manager or of the route. */
 	#acceptUpgrade(upgrade: string): boolean {
-		const type = upgrade.toLowerCase();
 		const { route, manager } = this;
-		const onRoute = route?.action.kind === "forward" ? route.action.upgrades.get(type) : undefined;
-		const accepted = onRoute?.enabled ?? manager.upgrades.get(type) ?? false;
-		if (accepted || (this.#isConnect && route === undefined)) return true;
+		if (this.#isConnect && route === undefined) return true;
+		if (isUpgradeAllowed(upgrade, route, manager.upgrades)) {
+			this.#isUpgraded = true;
+			manager.countUpgrade();
+			return true;
+		}
 		manager.stats.downstream_rq_ws_on_non_ws_route.value++;
 		this.noteCluster();
 		this.sendLocalReply(upgradeRefusedReply);
@@ -482,6 +490,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		record.endedAt = record.downstreamLastSentAt = this.now();
 		this.#router?.onEnd();
 		manager.stats.downstream_rq_active.value--;
+		if (this.#isUpgraded) manager.stats.downstream_cx_upgrades_active.value--;
 		this.#filters ??= manager.filters.select(this.route);
 		if (this.#filters !== undefined) for (const filter of this.#filters.end) filter.onEnd!(this);
 		manager.onStreamEnd(this);

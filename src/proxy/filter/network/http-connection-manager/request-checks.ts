@@ -1,3 +1,4 @@
+import type { RouteEntry } from "../../../../engine/router/index.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { normalizeRequestPath } from "./path-normalization.ts";
 import { mutateRequestHead } from "./request-head.ts";
@@ -42,6 +43,17 @@ export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 	if (detected !== undefined) return refuse(stream, detected.rejectStatus, "rejecting_because_detection_failed");
 	if (manager.sampling !== undefined) traceRequest(stream, manager.sampling, manager.tracingStats);
 	return true;
+}
+
+/** Whether the route, or else the connection manager (`upgrades`, by type in lower case), lets a request become something else. */
+export function isUpgradeAllowed(
+	upgrade: string,
+	route: RouteEntry | undefined,
+	upgrades: ReadonlyMap<string, boolean>,
+): boolean {
+	const type = upgrade.toLowerCase();
+	const onRoute = route?.action.kind === "forward" ? route.action.upgrades.get(type) : undefined;
+	return onRoute?.enabled ?? upgrades.get(type) ?? false;
 }
 
 function refuse(stream: HttpStream, status: number, details: string): false {
