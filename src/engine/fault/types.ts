@@ -17,6 +17,8 @@ export interface FaultConfig {
 					| { readonly kind: "grpc"; readonly status: number }
 					/** `x-envoy-fault-abort-request` or `x-envoy-fault-abort-grpc-request`. */
 					| { readonly kind: "header" };
+				/** The answer's body; empty for Envoy's own. */
+				readonly body: string;
 				readonly fraction: RuntimeFraction;
 		  }
 		| undefined;

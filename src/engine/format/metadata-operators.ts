@@ -18,13 +18,22 @@ export function filterStateOperator(
 	if ((form === "FIELD") !== (field !== undefined)) {
 		return wrong("invalid filter state serialize type, FIELD should be used with the field name");
 	}
-	return ok(
-		jsonOperator((stream) => {
-			const value = read(stream)?.get(key) as JsonValue | undefined;
-			if (field === undefined || typeof value !== "object" || value === null) return value;
-			return (value as Record<string, JsonValue>)[field];
-		}, maxLength),
-	);
+	const operator = jsonOperator((stream) => {
+		const value = read(stream)?.get(key) as JsonValue | undefined;
+		if (typeof value !== "object" || value === null) return value;
+		// Objects with a text of their own show it.
+		if (form === "PLAIN" && value.toString !== Object.prototype.toString) return String(value);
+		if (field === undefined) return value;
+		return (value as Record<string, JsonValue>)[field];
+	}, maxLength);
+	// A text's own form is a JSON text, as a protobuf's would be.
+	const text: Operator["text"] = (stream) => {
+		const value = read(stream)?.get(key);
+		return form === "TYPED" && typeof value === "string"
+			? JSON.stringify(value).slice(0, maxLength)
+			: operator.text(stream);
+	};
+	return ok({ text, json: operator.json });
 }
 
 /** What `METADATA(type:…)` reads, by its type. */

@@ -38,10 +38,11 @@ function readDelay(message: FaultDelay | undefined, runtimeKey: string): FaultCo
 function readAbort(message: FaultAbort | undefined, runtimeKey: string): FaultConfig["abort"] {
 	if (message === undefined) return undefined;
 	const type = message.errorType;
+	const body = message.responseBody;
 	const fraction = readFraction(message.percentage, runtimeKey);
-	if (type.case === "httpStatus") return { status: { kind: "http", status: type.value }, fraction };
-	if (type.case === "grpcStatus") return { status: { kind: "grpc", status: type.value }, fraction };
-	return { status: { kind: "header" }, fraction };
+	if (type.case === "httpStatus") return { status: { kind: "http", status: type.value }, body, fraction };
+	if (type.case === "grpcStatus") return { status: { kind: "grpc", status: type.value }, body, fraction };
+	return { status: { kind: "header" }, body, fraction };
 }
 
 function readRateLimit(message: FaultRateLimit | undefined, runtimeKey: string): FaultConfig["responseRateLimit"] {

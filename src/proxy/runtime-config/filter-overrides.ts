@@ -71,7 +71,7 @@ function readCors(message: CorsMessage, scope: Scope): CorsPolicy {
 		maxAge: message.maxAge,
 		allowCredentials: message.allowCredentials,
 		allowPrivateNetworkAccess: message.allowPrivateNetworkAccess,
-		forwardNotMatchingPreflights: message.forwardNotMatchingPreflights ?? true,
+		forwardNotMatchingPreflights: message.forwardNotMatchingPreflights,
 		enabled: readRuntimeFraction(message.filterEnabled) ?? { numerator: 100, denominator: 100, runtimeKey: "" },
 		shadowEnabled: readRuntimeFraction(message.shadowEnabled) ?? readFraction(undefined),
 	};

@@ -8,6 +8,7 @@ import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-con
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
+import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
 import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
@@ -23,6 +24,8 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors" }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "grpc-stats"; readonly config: GrpcStatsConfig }
+	| { readonly kind: "grpc-web" }
 	| { readonly kind: "compressor"; readonly config: CompressorConfig }
 	| { readonly kind: "decompressor"; readonly config: DecompressorConfig }
 	| { readonly kind: "buffer"; readonly config: BufferConfig }
@@ -82,7 +85,7 @@ export interface CorsPolicy {
 	readonly maxAge: string;
 	readonly allowCredentials: boolean | undefined;
 	readonly allowPrivateNetworkAccess: boolean | undefined;
-	readonly forwardNotMatchingPreflights: boolean;
+	readonly forwardNotMatchingPreflights: boolean | undefined;
 	readonly enabled: RuntimeFraction;
 	readonly shadowEnabled: RuntimeFraction;
 }

@@ -45,6 +45,7 @@ export type {
 	ExtAuthzRouteConfig,
 	HttpAuthorization,
 } from "./ext-authz-config.ts";
+export type { GrpcStatsConfig } from "./grpc-stats.ts";
 export type {
 	HeaderMutationConfig,
 	HeaderMutationStep,

@@ -10,6 +10,7 @@ import type {
 	FilterConfig as DynamicForward,
 	PerRouteConfig as DynamicForwardPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
+import type { FilterConfig as GrpcStats } from "../../api/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js";
 import type {
 	HeaderMutation,
 	HeaderMutationPerRoute,
@@ -27,6 +28,7 @@ import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCsrf } from "./csrf.ts";
 import { readDnsCache, readDynamicForwardRoute } from "./dynamic-forward-proxy.ts";
+import { readGrpcStats } from "./grpc-stats.ts";
 import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
 import { readHealthCheckFilter } from "./health-check-filter.ts";
@@ -55,6 +57,10 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "decompressor", config: readDecompressor(message as Decompressor, scope) };
 		case "dynamic_forward_proxy.v3.FilterConfig":
 			return readDynamicForward(message as DynamicForward, scope);
+		case "grpc_stats.v3.FilterConfig":
+			return { kind: "grpc-stats", config: readGrpcStats(message as GrpcStats) };
+		case "grpc_web.v3.GrpcWeb":
+			return { kind: "grpc-web" };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":

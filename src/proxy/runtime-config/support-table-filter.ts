@@ -33,7 +33,9 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "filter_metadata",
 	},
 	"envoy.extensions.filters.common.fault.v3.FaultDelay": { works: "fixed_delay header_delay percentage" },
-	"envoy.extensions.filters.http.fault.v3.FaultAbort": { works: "http_status grpc_status header_abort percentage" },
+	"envoy.extensions.filters.http.fault.v3.FaultAbort": {
+		works: "http_status grpc_status header_abort percentage response_body",
+	},
 	"envoy.extensions.filters.common.fault.v3.FaultRateLimit": { works: "fixed_limit header_limit percentage" },
 	"envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit": { works: "limit_kbps" },
 	"envoy.extensions.filters.http.cors.v3.Cors": { works: "" },

@@ -51,6 +51,13 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "chunk_size disable_ring_buffer_reallocation",
 	},
 	"envoy.extensions.compression.zstd.decompressor.v3.Zstd": { works: "", ignored: "chunk_size" },
+	[`${filters}grpc_stats.v3.FilterConfig`]: {
+		works:
+			"emit_filter_state individual_method_stats_allowlist stats_for_all_methods enable_upstream_stats replace_dots_in_grpc_service_name",
+	},
+	"envoy.config.core.v3.GrpcMethodList": { works: "services" },
+	"envoy.config.core.v3.GrpcMethodList.Service": { works: "name method_names" },
+	[`${filters}grpc_web.v3.GrpcWeb`]: { works: "" },
 	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
 	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
 	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },

@@ -10,6 +10,8 @@ import { createDecompressorFilter } from "./decompressor/decompressor-filter.ts"
 import { createDynamicForwardProxyFilter } from "./dynamic-forward-proxy/dynamic-forward-proxy-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
+import { createGrpcStatsFilter } from "./grpc-stats/grpc-stats-filter.ts";
+import { createGrpcWebFilter } from "./grpc-web/grpc-web-filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
 import { createHeaderToMetadataFilter } from "./header-to-metadata/header-to-metadata-filter.ts";
 import { createHealthCheckFilter } from "./health-check/health-check-filter.ts";
@@ -57,6 +59,12 @@ export function createHttpFilters(
 				break;
 			case "dynamic-forward-proxy":
 				filters.push(createDynamicForwardProxyFilter({ name, disabled, index, context, scope, chain: configs }));
+				break;
+			case "grpc-stats":
+				filters.push(createGrpcStatsFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
+				break;
+			case "grpc-web":
+				filters.push(createGrpcWebFilter({ name, disabled, index, context, scope, chain: configs }));
 				break;
 			case "csrf":
 				filters.push(createCsrfFilter({ name, disabled, index, context, scope, chain: configs }, config.config));

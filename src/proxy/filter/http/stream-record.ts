@@ -91,6 +91,8 @@ export class StreamRecord implements StreamInfo {
 	traceId = "";
 	spanId = "";
 	traceSampled = false;
+	/** Whether the client speaks gRPC-Web: it takes the proxy's own answers as any other. */
+	isGrpcWeb = false;
 	/** The host that a filter wants the request to go to. */
 	overrideHost: OverrideHost | undefined = undefined;
 	dynamicMetadata: Map<string, unknown> | undefined = undefined;

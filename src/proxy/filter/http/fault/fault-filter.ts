@@ -138,7 +138,7 @@ class FaultInjector {
 		this.#stats.aborts_injected.value++;
 		stream.sendLocalReply({
 			status: chosen.status,
-			body: "fault filter abort",
+			body: config.abort?.body || "fault filter abort",
 			details: "fault_filter_abort",
 			flags: ResponseFlag.faultInjected,
 			...(chosen.grpcStatus === undefined ? {} : { grpcStatus: chosen.grpcStatus }),

@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type HeaderList, removeHeader } from "../../../../core/index.ts";
 import type { JsonObject, JsonValue } from "../../../../engine/matcher/index.ts";
-import { substitute } from "../../../../engine/matcher/index.ts";
+import { getRequestHeader, substitute } from "../../../../engine/matcher/index.ts";
 import type { HeaderRule, HeaderToMetadataConfig, MetadataEntryRule } from "../../../runtime-config/index.ts";
 import { createHeaderToMetadataStats, type HeaderToMetadataStats } from "../../../stats/index.ts";
 import { findCookie } from "../cookies.ts";
@@ -34,26 +34,28 @@ export function createHeaderToMetadataFilter(parts: FilterParts, config: HeaderT
 		index,
 		onRequestHead(stream) {
 			const used = usedBy(stream);
-			if (used.request.length > 0) applyRules(stream, used.request, stream.request.headers, "request", statsOf(used));
+			if (used.request.length > 0) applyRules(stream, used.request, "request", stream.request.headers, statsOf(used));
 			return "continue";
 		},
 		onResponseHead(stream, head) {
 			const used = usedBy(stream);
-			if (used.response.length > 0) applyRules(stream, used.response, head.headers, "response", statsOf(used));
+			if (used.response.length > 0) applyRules(stream, used.response, "response", head.headers, statsOf(used));
 		},
 	};
 }
 
 function applyRules(
-	{ record }: FilterStream,
+	{ record, request }: FilterStream,
 	rules: readonly HeaderRule[],
-	headers: HeaderList,
 	direction: "request" | "response",
+	headers: HeaderList,
 	stats: HeaderToMetadataStats | undefined,
 ): void {
 	const added = new Map<string, Record<string, JsonValue>>();
 	for (const rule of rules) {
-		const found = extract(rule, headers);
+		const { name } = rule.source;
+		const isPseudo = direction === "request" && (name.startsWith(":") || name === "host");
+		const found = isPseudo ? getRequestHeader(request, name) : extract(rule, headers);
 		if (stats !== undefined) stats[`${direction}_rules_processed`].value++;
 		if (found === undefined && rule.onMissing !== undefined && stats !== undefined) {
 			stats[`${direction}_header_not_found`].value++;

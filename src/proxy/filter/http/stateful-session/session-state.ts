@@ -58,10 +58,17 @@ export function writeSessionHost(
 	return isChanged;
 }
 
-/** A cookie is a message `{ string address = 1; int64 expires = 2 }` in base64; `expires` in seconds since the epoch. */
+/** A cookie that is no message is the address itself, as older proxies wrote it. */
 function decodeCookie(value: string, wallMs: number): string | undefined {
 	const bytes = decodeBase64(value);
 	if (bytes === undefined) return undefined;
+	const message = decodeMessage(bytes);
+	if (message === undefined) return bytes.toString("latin1");
+	return message.expires !== 0 && wallMs / 1000 > message.expires ? undefined : message.address;
+}
+
+/** A cookie is a message `{ string address = 1; int64 expires = 2 }` in base64; `expires` in seconds since the epoch. */
+function decodeMessage(bytes: Buffer): { readonly address: string | undefined; readonly expires: number } | undefined {
 	let address: string | undefined;
 	let expires = 0;
 	let at = 0;
@@ -81,8 +88,7 @@ function decodeCookie(value: string, wallMs: number): string | undefined {
 			return undefined;
 		}
 	}
-	if (expires !== 0 && wallMs / 1000 > expires) return undefined;
-	return address;
+	return { address, expires };
 }
 
 function formatCookie(config: Extract<SessionStateConfig, { kind: "cookie" }>, host: string, wallMs: number): string {
