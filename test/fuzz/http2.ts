@@ -66,6 +66,8 @@ function listen({ from }: FuzzInput, pieces: readonly Buffer[]): unknown {
 	assert.equal(held, sent.length, "what is sent is whole frames");
 	for (const { payload } of frames) assert.ok(payload.length <= 16_384, "no frame is too long");
 	for (const stream of connection.streams()) assert.ok(!stream.isClosed, "no closed stream is kept");
+	// How much of a body was handed on before it turned out wrong depends on how it came.
+	for (const stream of recorder.streams.values()) if (stream.end?.startsWith("fault") === true) stream.body = "";
 	const seen = { streams: [...recorder.streams], fault: recorder.fault, sent: sent.toString("hex") };
 	connection.close();
 	assert.equal(recorder.counters.streams_active.value, 0, "streams are counted down");
