@@ -64,7 +64,7 @@ export class Http2ClientConnection
 		const { config } = pool.cluster;
 		this.#remaining = config.http.common.maxRequestsPerConnection || never;
 		this.#dueAt = now + config.connectTimeoutMs;
-		this.codec = new Http2Connection<Http2Exchange>("client", pool.codecConfig, this);
+		this.codec = new Http2Connection<Http2Exchange>("client", pool.codecConfig, this, pool.shared);
 		this.socket = opened?.socket ?? openUpstreamSocket(pool.host, pool.socketOptions, this);
 		pool.context.deadlines.schedule(this, this.#dueAt);
 	}

@@ -1,4 +1,4 @@
-import { defaultHttp2Config, type Http2Config } from "../../wire/http2/index.ts";
+import { createHttp2Shared, defaultHttp2Config, type Http2Config } from "../../wire/http2/index.ts";
 import type { Http2CodecStats } from "../stats/index.ts";
 import { Http2ClientConnection } from "./http2-client-connection.ts";
 import { type ConnectionEnd, PoolCore, type PoolParts } from "./pool-core.ts";
@@ -10,6 +10,8 @@ import type { OpenedSocket } from "./upstream-socket.ts";
 export class Http2Pool extends PoolCore<Http2ClientConnection> {
 	readonly codecConfig: Http2Config;
 	readonly codecStats: Http2CodecStats;
+	/** What its connections have in common. */
+	readonly shared = createHttp2Shared();
 	/** Connected, with room at last sight. */
 	readonly #ready: Http2ClientConnection[] = [];
 

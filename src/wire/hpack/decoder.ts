@@ -118,33 +118,50 @@ export class HpackDecoder {
 		let index = bytes[start]! & mask;
 		if (index === mask) index = this.#readInteger(bytes, start, end, mask);
 		else this.#at = start + 1;
-		let name: string | undefined;
-		if (index === 0) {
-			name = this.#readText(bytes, this.#at, end);
-			if (name === undefined) return undefined;
-		} else {
-			const named = this.#fieldAt(index);
-			if (named === undefined) return undefined;
-			name = named.name;
+		if (index < 0) return undefined;
+		const textStart = this.#at;
+		const valueStart = index === 0 ? this.#skipText(bytes, textStart, end) : textStart;
+		const textEnd = valueStart < 0 ? -1 : this.#skipText(bytes, valueStart, end);
+		if (textEnd < 0) return undefined;
+		this.#at = textEnd;
+		// What may not be put into tables (prefix 0001) is not kept either.
+		if (index > staticEntries || (bytes[start]! & 0xf0) === 0x10) {
+			return this.#createField(bytes, index, textStart, valueStart, textEnd);
 		}
-		const value = this.#readText(bytes, this.#at, end);
-		if (value === undefined) return undefined;
+		const { literals } = this.#dictionary;
+		const hash = literals.hash(index, bytes, textStart, textEnd);
+		if (hash === 0) return this.#createField(bytes, index, textStart, valueStart, textEnd);
+		const known = literals.find(hash, index, bytes, textStart, textEnd);
+		if (known !== undefined) return known;
+		const field = this.#createField(bytes, index, textStart, valueStart, textEnd);
+		if (field !== undefined) literals.offer(hash, index, bytes, textStart, textEnd, field);
+		return field;
+	}
+
+	#createField(bytes: Buffer, index: number, start: number, valueStart: number, end: number): HpackField | undefined {
+		const name = index === 0 ? this.#readText(bytes, start, valueStart) : this.#fieldAt(index)?.name;
+		const value = this.#readText(bytes, valueStart, end);
+		if (name === undefined || value === undefined) return undefined;
 		const size = name.length + value.length + entryOverhead;
 		return { name, value, tag: this.#dictionary.describe(name, value), size };
 	}
 
-	#readText(bytes: Buffer, start: number, end: number): string | undefined {
-		if (start >= end) return undefined;
+	/** @returns the position behind the text at `start`, -1 when it is not all there */
+	#skipText(bytes: Buffer, start: number, end: number): number {
+		if (start >= end) return -1;
 		let length = bytes[start]! & 0x7f;
 		if (length === 0x7f) length = this.#readInteger(bytes, start, end, 0x7f);
 		else this.#at = start + 1;
-		const from = this.#at;
-		if (length < 0 || length > end - from) return undefined;
-		const stop = from + length;
-		this.#at = stop;
-		if (bytes[start]! < 0x80) return bytes.latin1Slice(from, stop);
-		const target = this.#dictionary.scratch(maxDecodedBytes(length));
-		const written = decodeHuffman(bytes, from, stop, target);
+		return length < 0 || length > end - this.#at ? -1 : this.#at + length;
+	}
+
+	/** The text of which {@link #skipText} has found the end. */
+	#readText(bytes: Buffer, start: number, end: number): string | undefined {
+		let from = start + 1;
+		if ((bytes[start]! & 0x7f) === 0x7f) while (bytes[from++]! >= 0x80);
+		if (bytes[start]! < 0x80) return bytes.latin1Slice(from, end);
+		const target = this.#dictionary.scratch(maxDecodedBytes(end - from));
+		const written = decodeHuffman(bytes, from, end, target);
 		return written < 0 ? undefined : target.latin1Slice(0, written);
 	}
 

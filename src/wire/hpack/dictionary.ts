@@ -1,3 +1,4 @@
+import { LiteralCache } from "./literal-cache.ts";
 import { entryOverhead, staticTable } from "./static-table.ts";
 
 /** A decoded field. Fields of tables are shared by every block that refers to them: never changed. */
@@ -16,6 +17,7 @@ export interface HpackDictionary {
 	readonly describe: (name: string, value: string) => number;
 	/** Entry 1 at index 0. */
 	readonly staticFields: readonly HpackField[];
+	readonly literals: LiteralCache;
 	/** Room for the text at hand, at least `bytes`. */
 	scratch(bytes: number): Buffer;
 }
@@ -24,14 +26,19 @@ const scratchBytes = 16 * 1024;
 
 /** A dictionary for any number of decoders. */
 export function createHpackDictionary(describe: (name: string, value: string) => number): HpackDictionary {
-	const scratch = Buffer.allocUnsafeSlow(scratchBytes);
+	let scratch: Buffer | undefined;
 	return {
 		describe,
+		literals: new LiteralCache(),
 		staticFields: Array.from({ length: staticTable.length / 2 }, (_, index) => {
 			const name = staticTable[index * 2]!;
 			const value = staticTable[index * 2 + 1]!;
 			return { name, value, tag: describe(name, value), size: name.length + value.length + entryOverhead };
 		}),
-		scratch: (bytes) => (bytes <= scratchBytes ? scratch : Buffer.allocUnsafe(bytes)),
+		scratch(bytes) {
+			if (bytes > scratchBytes) return Buffer.allocUnsafe(bytes);
+			scratch ??= Buffer.allocUnsafeSlow(scratchBytes);
+			return scratch;
+		},
 	};
 }

@@ -44,6 +44,8 @@ const maxNames = 512;
 const freeInsertions = 4;
 /** After so many values left out a name gets another chance. */
 const retryAfter = 64;
+/** Positions of a block that are remembered. */
+const rememberedFields = 32;
 const longestText = 16 * 1024;
 
 const staticRecords = buildStaticRecords();
@@ -54,6 +56,13 @@ export class HpackEncoder {
 	/** The octets of the block so far: `buffer[0, at)`. Replaced when it grows. */
 	buffer: Buffer;
 	at = 0;
+	/** What was at each position of earlier blocks and went out as an index: the next block is likely to say the same. Serials are those of dynamic
+	 *  entries; negative ones are indexes of static entries. */
+	readonly #lastNames: string[] = [];
+	readonly #lastValues: string[] = [];
+	readonly #lastRecords: NameRecord[] = [];
+	readonly #lastSerials: number[] = [];
+	#position = 0;
 	readonly #records = new Map<string, NameRecord>();
 	readonly #entries: (Entry | undefined)[] = [];
 	/** Serial number of the first live entry; `#entries[0]` has `#base`. */
@@ -92,6 +101,7 @@ export class HpackEncoder {
 	/** Begins a block. */
 	begin(): void {
 		this.at = 0;
+		this.#position = 0;
 		if (!this.#mustResize) return;
 		this.#mustResize = false;
 		if (this.#smallestBytes < this.#maxBytes) this.#writeInteger(0x20, 0x1f, this.#smallestBytes);
@@ -106,17 +116,36 @@ export class HpackEncoder {
 
 	/** Adds a field. */
 	add(name: string, value: string): void {
+		const position = this.#position++;
+		if (this.#lastNames[position] === name && this.#lastValues[position] === value) {
+			const serial = this.#lastSerials[position]!;
+			if (serial < 0) {
+				this.#writeIndex(-serial);
+				return;
+			}
+			if (serial >= this.#oldest) {
+				this.#lastRecords[position]!.used++;
+				this.#writeIndex(staticEntries + this.#next - serial);
+				return;
+			}
+		}
+		this.#find(name, value, position);
+	}
+
+	#find(name: string, value: string, position: number): void {
 		const record = this.#records.get(name) ?? this.#createRecord(name);
 		if (record.rule === "adaptive") {
 			const fixed = record.staticValues?.get(value);
 			if (fixed !== undefined) {
-				this.#writeInteger(0x80, 0x7f, fixed);
+				this.#remember(position, record, value, -fixed);
+				this.#writeIndex(fixed);
 				return;
 			}
 			const serial = record.values.get(value);
 			if (serial !== undefined) {
 				record.used++;
-				this.#writeInteger(0x80, 0x7f, staticEntries + this.#next - serial);
+				this.#remember(position, record, value, serial);
+				this.#writeIndex(staticEntries + this.#next - serial);
 				return;
 			}
 			const size = name.length + value.length + entryOverhead;
@@ -127,9 +156,29 @@ export class HpackEncoder {
 				return;
 			}
 		}
+		if (record.rule === "plain" && record.staticIndex === 0 && record.newest === -1 && value.length < 128) {
+			// Once, so that the name can be referred to.
+			this.#writeName(record, 0x40, 0x3f);
+			this.#writeText(value, true);
+			this.#insert({ record, value, size: name.length + value.length + entryOverhead });
+			return;
+		}
 		if (record.rule === "never-indexed") this.#writeName(record, 0x10, 0x0f);
 		else this.#writeName(record, 0x00, 0x0f);
 		this.#writeText(value, false);
+	}
+
+	#remember(position: number, record: NameRecord, value: string, serial: number): void {
+		if (position >= rememberedFields) return;
+		this.#lastNames[position] = record.name;
+		this.#lastValues[position] = value;
+		this.#lastRecords[position] = record;
+		this.#lastSerials[position] = serial;
+	}
+
+	#writeIndex(index: number): void {
+		if (index >= 0x7f || this.at === this.buffer.length) this.#writeInteger(0x80, 0x7f, index);
+		else this.buffer[this.at++] = 0x80 | index;
 	}
 
 	/** Adds `:status` of a response. */
@@ -229,6 +278,7 @@ export class HpackEncoder {
 
 	#insert(entry: Entry): void {
 		this.#evict(entry.size);
+		if (entry.size > this.#maxBytes) return;
 		const serial = this.#next++;
 		this.#entries.push(entry);
 		this.#tableBytes += entry.size;
