@@ -281,3 +281,57 @@ function createTls(
 		createTlsStats(createMetricsRegistry().root, "server"),
 	);
 }
+
+test("a chain that did not change keeps its connections and stays open to new ones", async (t) => {
+	const made: string[] = [];
+	const chains = (name: string) => [
+		createChain("stays", { sourceType: "same-ip-or-loopback" }),
+		createChain(name, { sourceType: "external" }),
+	];
+	const { manager, port } = await startListeners(t, createConfig(chains("one")), (chain) => {
+		made.push(chain.name);
+		return {};
+	});
+	const open = connect(port(), "127.0.0.1");
+	assert.equal(await say(open, "x"), "stays nobody  1");
+	assert.deepEqual(await manager.applyListeners([createConfig(chains("two"))], []), []);
+	assert.deepEqual(made, ["stays", "one", "two"], "only the chain that changed is made anew");
+	assert.equal(await say(open, "xy"), "stays nobody  2");
+	const changed = createConfig(chains("two"), { fingerprint: "other", bufferLimitBytes: 1000 });
+	assert.deepEqual(await manager.applyListeners([changed], []), []);
+	assert.deepEqual(made, ["stays", "one", "two", "stays", "two"], "a listener that changed makes all of them anew");
+	open.destroy();
+});
+
+test("a PROXY header names the client and is taken off", async (t) => {
+	const config = createConfig([createChain("plain")], {
+		listenerFilters: [
+			{
+				kind: "proxy-protocol",
+				config: {
+					rules: [],
+					allowAbsent: false,
+					disallowedVersions: [],
+					statPrefix: "",
+					passThrough: [],
+					keepsTlvsInFilterState: false,
+				},
+			},
+			{ kind: "tls-inspector", maxClientHelloBytes: 16_384, closeOnParsingErrors: false },
+		],
+	});
+	let client = "";
+	const { port } = await startListeners(t, config, (chain) => {
+		const terminal = new NamingFilter(chain.name);
+		const accept = terminal.accept.bind(terminal);
+		terminal.accept = (connection) => {
+			client = `${connection.facts.remote.text} for ${connection.facts.local.text}`;
+			accept(connection);
+		};
+		return { terminal };
+	});
+	const socket = connect(port(), "127.0.0.1");
+	assert.equal(await say(socket, "PROXY TCP4 1.2.3.4 5.6.7.8 11 22\r\nhello"), "plain nobody  5");
+	assert.equal(client, "1.2.3.4:11 for 5.6.7.8:22");
+	socket.destroy();
+});

@@ -57,17 +57,7 @@ function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig |
 			return { kind: "rbac", name, config: readNetworkRbac(config as RBAC, at) };
 		case "envoy.extensions.filters.network.direct_response.v3.Config": {
 			const text = readDataSourceNow((config as DirectResponse).response, at.at("response"));
-			// Envoy trims what ends a line of a file.
-			return {
-				kind: "direct-response",
-				name,
-				response: Buffer.from(
-					Buffer.from(text ?? [])
-						.toString("latin1")
-						.trimEnd(),
-					"latin1",
-				),
-			};
+			return { kind: "direct-response", name, response: Buffer.from(text ?? []) };
 		}
 		case "envoy.extensions.filters.network.echo.v3.Echo":
 			return { kind: "echo", name };

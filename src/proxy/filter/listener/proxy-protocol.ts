@@ -13,16 +13,16 @@ export function createProxyProtocol(config: ProxyProtocolConfig, stats: ProxyPro
 				case "incomplete":
 					return "more";
 				case "absent":
-					return config.allowAbsent || bytes.length >= signatureBytes ? absent() : "more";
+					if (config.allowAbsent || bytes.length >= version2HeadBytes) return absent();
+					// Too short for version 2: as in Envoy it may still become a (broken) line of version 1.
+					return bytes.includes("\r\n") ? malformed(1) : "more";
 				case "malformed":
 					if (parsed.version === 1 && isDisallowed(1) && bytes.subarray(0, maxLineBytes).includes("\r\n")) {
 						stats.version(1).found.value++;
 						stats.version(1).disallowed.value++;
 						return "refuse";
 					}
-					stats.version(parsed.version).error.value++;
-					stats.downstream_cx_proxy_proto_error.value++;
-					return "refuse";
+					return malformed(parsed.version);
 				default:
 					return take(parsed, connection);
 			}
@@ -35,6 +35,12 @@ export function createProxyProtocol(config: ProxyProtocolConfig, stats: ProxyPro
 			return 0;
 		}
 		stats.not_found_disallowed.value++;
+		stats.downstream_cx_proxy_proto_error.value++;
+		return "refuse";
+	}
+
+	function malformed(version: 1 | 2): "refuse" {
+		stats.version(version).error.value++;
 		stats.downstream_cx_proxy_proto_error.value++;
 		return "refuse";
 	}
@@ -69,7 +75,7 @@ export function createProxyProtocol(config: ProxyProtocolConfig, stats: ProxyPro
 }
 
 /** So many bytes of a connection that must have a header are waited for before it is refused. */
-const signatureBytes = 6;
+const version2HeadBytes = 16;
 /** The longest line of version 1. */
 const maxLineBytes = 108;
 
