@@ -81,6 +81,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 			autoSni: false,
 			autoSanValidation: false,
 			overrideAutoSniHeader: "",
+			policies: undefined,
 		},
 		tcpKeepalive: undefined,
 		bindAddress: undefined,

@@ -50,4 +50,5 @@ export {
 } from "./route-entry.ts";
 export { isGrpcRequest, matchRoute } from "./route-match.ts";
 export { createRouteTable, withoutPort } from "./route-table.ts";
+export { compileUriRewrite, compileUriTemplate } from "./uri-template.ts";
 export { VirtualHostIndex } from "./virtual-host-index.ts";

@@ -106,9 +106,9 @@ for (const [redirect, line, fields, location] of [
 ] as const) {
 	test(`${JSON.stringify(redirect)} sends ${line} ${fields.join()} to ${location}`, () => {
 		const prefix = "prefix_rewrite" in redirect ? "/pre/" : "/";
-		const { entry, request } = decide(makeRoutes({ match: { prefix }, redirect }), line, fields);
+		const { entry, request, stream } = decide(makeRoutes({ match: { prefix }, redirect }), line, fields);
 		assert.ok(entry?.action.kind === "redirect");
-		assert.equal(computeRedirect(entry.action, request, options), location);
+		assert.equal(computeRedirect(entry.action, request, stream, options), location);
 	});
 }
 

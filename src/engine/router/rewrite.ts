@@ -30,10 +30,10 @@ export function prepareRequest(
 	if (action.kind === "forward" && action.clusterHost !== "") request.authority = action.clusterHost;
 	if (!entry.requestHeaders.isEmpty) entry.requestHeaders.apply(request.headers, stream);
 	if (action.kind !== "forward") return;
-	rewriteHostByRoute(action, request, options);
+	rewriteHostByRoute(action, request, stream, options);
 	if (action.pathRewrite === undefined) return;
 	if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-path", request.path);
-	request.path = rewritePath(action.pathMatch, action.pathRewrite, request.path);
+	request.path = rewritePath(action.pathMatch, action.pathRewrite, request.path, stream);
 }
 
 /** The host that a request will have when the route's rewrites have run; the chosen host's own name cannot be known before. */
@@ -58,13 +58,22 @@ export function rewriteHost(action: ForwardAction, request: RequestHead, host: s
 }
 
 /** The `location` of a redirect. Prefix and regex rewrites change the request's path first, as Envoy's access log shows. */
-export function computeRedirect(action: RedirectAction, request: RequestHead, options: RewriteOptions): string {
+export function computeRedirect(
+	action: RedirectAction,
+	request: RequestHead,
+	stream: StreamInfo,
+	options: RewriteOptions,
+): string {
 	const scheme = action.scheme !== "" ? action.scheme : action.https ? "https" : request.scheme;
 	const port = action.port === 0 ? "" : `:${action.port}`;
 	const host = action.host !== "" ? action.host : cutRequestHost(request, scheme, port !== "");
+	if (action.path?.kind === "format") {
+		const query = action.stripQuery ? "" : request.path.slice(cutQuery(request.path).length);
+		return `${scheme}://${host}${port}${action.path.value.format(stream)}${query}`;
+	}
 	if (action.path !== undefined && action.path.kind !== "path") {
 		if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-path", request.path);
-		request.path = rewritePath(action.pathMatch, action.path, request.path);
+		request.path = rewritePath(action.pathMatch, action.path, request.path, stream);
 	}
 	return `${scheme}://${host}${port}${computeRedirectPath(action, request.path)}`;
 }
@@ -90,8 +99,17 @@ function cutRequestHost(request: RequestHead, scheme: string, replacesPort: bool
 	return replacesPort || wasDefault ? host.slice(0, end) : host;
 }
 
-function rewriteHostByRoute(action: ForwardAction, request: RequestHead, options: RewriteOptions): void {
+function rewriteHostByRoute(
+	action: ForwardAction,
+	request: RequestHead,
+	stream: StreamInfo,
+	options: RewriteOptions,
+): void {
 	const rewrite = action.hostRewrite;
+	if (rewrite?.kind === "format") {
+		const host = rewrite.value.format(stream);
+		if (host !== "") rewriteHost(action, request, host, options);
+	}
 	if (rewrite?.kind === "literal") rewriteHost(action, request, rewrite.value, options);
 	if (rewrite?.kind === "header") {
 		const host = getHeader(request.headers, rewrite.header);
@@ -102,8 +120,14 @@ function rewriteHostByRoute(action: ForwardAction, request: RequestHead, options
 	}
 }
 
-function rewritePath(match: PathMatch, rewrite: PathRewrite, path: string): string {
+function rewritePath(match: PathMatch, rewrite: PathRewrite, path: string, stream: StreamInfo): string {
 	const bare = cutQuery(path);
+	if (rewrite.kind === "format") return rewrite.value.format(stream) + path.slice(bare.length);
+	if (rewrite.kind === "template") {
+		const caught = rewrite.regex.exec(bare);
+		const parts = rewrite.parts.map((part) => (typeof part === "string" ? part : (caught?.[part] ?? "")));
+		return parts.join("") + path.slice(bare.length);
+	}
 	if (rewrite.kind === "regex") return substitute(bare, rewrite.regex, rewrite.substitution) + path.slice(bare.length);
 	// A regular expression or an exact path matched the whole path.
 	const matched = match.kind === "prefix" || match.kind === "separated-prefix" ? match.value.length : bare.length;

@@ -1,6 +1,13 @@
 import type { Formatter } from "../format/formatter.ts";
+import type { BodyFormat } from "../local-reply/types.ts";
 import type { Metadata } from "../matcher/metadata.ts";
-import type { HeaderMatcher, MetadataCriteria, MetadataMatcher, QueryParameterMatcher } from "../matcher/types.ts";
+import type {
+	HeaderMatcher,
+	MetadataCriteria,
+	MetadataMatcher,
+	QueryParameterMatcher,
+	StringMatcher,
+} from "../matcher/types.ts";
 import type { RateLimitPolicy } from "../rate-limit/policy.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import type { RuntimeFraction } from "../runtime/runtime.ts";
@@ -11,6 +18,8 @@ export interface RouteTableConfig {
 	readonly virtualHosts: readonly VirtualHostConfig[];
 	readonly ignorePortInHostMatching: boolean;
 	readonly ignorePathParameters: boolean;
+	/** Header that names the virtual host in place of the request's host, lower case; empty for none. */
+	readonly virtualHostHeader: string;
 	/** Order in which the levels of header operations run: false runs route, virtual host, table; true the reverse. Those of a weighted
 	 *  cluster run before them. */
 	readonly mostSpecificHeaderMutationsWins: boolean;
@@ -77,6 +86,16 @@ export interface RouteMatch {
 	readonly grpc: boolean;
 	readonly tls: { readonly presented: boolean | undefined; readonly validated: boolean | undefined } | undefined;
 	readonly dynamicMetadata: readonly MetadataMatcher[];
+	readonly cookies: readonly CookieMatcher[];
+	/** Objects of the filter state that must be there, as text. */
+	readonly filterState: readonly { readonly key: string; readonly matcher: StringMatcher }[];
+}
+
+/** `envoy.config.route.v3.CookieMatcher`. */
+export interface CookieMatcher {
+	readonly name: string;
+	readonly matcher: StringMatcher;
+	readonly invert: boolean;
 }
 
 /** Paths that ignore case are stored in lower case. */
@@ -159,14 +178,18 @@ export interface WeightedClusterConfig {
 
 export type PathRewrite =
 	| { readonly kind: "prefix"; readonly replacement: string }
-	| { readonly kind: "regex"; readonly regex: RegExp; readonly substitution: string };
+	| { readonly kind: "regex"; readonly regex: RegExp; readonly substitution: string }
+	/** The path again from what the pattern of the template caught: texts, and numbers of groups. */
+	| { readonly kind: "template"; readonly regex: RegExp; readonly parts: readonly (string | number)[] }
+	| { readonly kind: "format"; readonly value: Formatter };
 
 export type HostRewrite =
 	| { readonly kind: "literal"; readonly value: string }
 	/** The chosen host's hostname. */
 	| { readonly kind: "auto" }
 	| { readonly kind: "header"; readonly header: string }
-	| { readonly kind: "path-regex"; readonly regex: RegExp; readonly substitution: string };
+	| { readonly kind: "path-regex"; readonly regex: RegExp; readonly substitution: string }
+	| { readonly kind: "format"; readonly value: Formatter };
 
 export interface RedirectConfig {
 	readonly kind: "redirect";
@@ -184,6 +207,7 @@ export interface RedirectConfig {
 		| { readonly kind: "path"; readonly value: string }
 		| { readonly kind: "prefix"; readonly replacement: string }
 		| { readonly kind: "regex"; readonly regex: RegExp; readonly substitution: string }
+		| { readonly kind: "format"; readonly value: Formatter }
 		| undefined;
 	readonly stripQuery: boolean;
 }
@@ -193,6 +217,8 @@ export interface DirectResponseConfig {
 	readonly status: number;
 	/** Empty when there is none. */
 	readonly body: Uint8Array;
+	/** What the body is written by; undefined sends it as it is. */
+	readonly bodyFormat: BodyFormat | undefined;
 }
 
 export interface MirrorPolicy {
@@ -203,6 +229,8 @@ export interface MirrorPolicy {
 	readonly traceSampled: boolean | undefined;
 	/** Whether `-shadow` goes behind the host. */
 	readonly appendShadowSuffix: boolean;
+	/** The host of shadows; empty for the request's. */
+	readonly hostRewrite: string;
 }
 
 export type HashPolicy = { readonly terminal: boolean } & (

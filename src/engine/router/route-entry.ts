@@ -123,6 +123,8 @@ export function createTlsRedirectEntry(table: RouteTableConfig, host: VirtualHos
 			grpc: false,
 			tls: undefined,
 			dynamicMetadata: [],
+			cookies: [],
+			filterState: [],
 		},
 		action: {
 			kind: "redirect",

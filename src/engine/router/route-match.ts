@@ -1,7 +1,8 @@
 import { getHeader } from "../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
-import { matchMetadata, matchQueryParameter, matchRequestHeader } from "../matcher/match.ts";
+import { matchMetadata, matchQueryParameter, matchRequestHeader, matchString } from "../matcher/match.ts";
 import { isInFraction, type Runtime } from "../runtime/runtime.ts";
+import { getCookie } from "./hash.ts";
 import type { PathMatch, RouteMatch } from "./route-config.ts";
 
 /** Whether a route takes a request. `path` is the request's path without query, `lowerPath` the same in lower case. */
@@ -26,6 +27,16 @@ export function matchRoute(
 	if (match.tls !== undefined && !matchTls(match.tls, stream)) return false;
 	for (let index = 0; index < match.dynamicMetadata.length; index++) {
 		if (!matchMetadata(match.dynamicMetadata[index]!, stream.dynamicMetadata)) return false;
+	}
+	for (let index = 0; index < match.cookies.length; index++) {
+		const { name, matcher, invert } = match.cookies[index]!;
+		const value = getCookie(request.headers, name);
+		if ((value !== undefined && matchString(matcher, value)) === invert) return false;
+	}
+	for (let index = 0; index < match.filterState.length; index++) {
+		const { key, matcher } = match.filterState[index]!;
+		const value = stream.filterState?.get(key);
+		if (value === undefined || !matchString(matcher, String(value))) return false;
 	}
 	return true;
 }

@@ -30,6 +30,7 @@ class CompiledRouteTable implements RouteTable {
 	private readonly only: CompiledVirtualHost | undefined;
 	private readonly ignorePort: boolean;
 	private readonly ignorePathParameters: boolean;
+	private readonly virtualHostHeader: string;
 	private readonly runtime: Runtime;
 
 	constructor(config: RouteTableConfig, runtime: Runtime) {
@@ -37,6 +38,7 @@ class CompiledRouteTable implements RouteTable {
 		this.runtime = runtime;
 		this.ignorePort = config.ignorePortInHostMatching;
 		this.ignorePathParameters = config.ignorePathParameters;
+		this.virtualHostHeader = config.virtualHostHeader;
 		for (const host of config.virtualHosts) {
 			const compiled = new CompiledVirtualHost(config, host);
 			this.hostsByName.set(host.name, compiled);
@@ -47,7 +49,7 @@ class CompiledRouteTable implements RouteTable {
 	}
 
 	match(request: RequestHead, stream: StreamInfo, random: number): RouteEntry | undefined {
-		const host = this.only ?? this.findHost(request.authority);
+		const host = this.only ?? this.findHost(this.virtualHostName(request));
 		if (host === undefined) return undefined;
 		if (host.requireTls !== "none") {
 			const redirect = host.redirectToTls(request);
@@ -71,6 +73,11 @@ class CompiledRouteTable implements RouteTable {
 		if (clusters === undefined) return "";
 		for (const cluster of clusters) if (matchRequestHeaders(cluster.headers, request)) return cluster.name;
 		return "";
+	}
+
+	private virtualHostName(request: RequestHead): string {
+		if (this.virtualHostHeader === "") return request.authority;
+		return getHeader(request.headers, this.virtualHostHeader) ?? "";
 	}
 
 	private findHost(authority: string): CompiledVirtualHost | undefined {

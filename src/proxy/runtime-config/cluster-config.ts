@@ -7,6 +7,8 @@ import type {
 } from "../../engine/load-balancer/index.ts";
 import type { Metadata, MetadataCriteria, StringMatcher } from "../../engine/matcher/index.ts";
 import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
+import type { RetryPolicy } from "../../engine/retry/index.ts";
+import type { HashPolicy, MirrorPolicy } from "../../engine/router/index.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { DnsCacheConfig } from "./dynamic-forward-proxy.ts";
 import type { CommonHttpConfig } from "./http-connection-manager-config.ts";
@@ -146,6 +148,15 @@ export interface UpstreamHttpConfig {
 	readonly autoSanValidation: boolean;
 	/** Header used by the two above instead of the host; empty for the host. */
 	readonly overrideAutoSniHeader: string;
+	/** Policies that go before those of routes; undefined when there are none. */
+	readonly policies: ClusterPolicies | undefined;
+}
+
+/** Policies of routes that a cluster gives. */
+export interface ClusterPolicies {
+	readonly retryPolicy: RetryPolicy | undefined;
+	readonly hashPolicies: readonly HashPolicy[];
+	readonly mirrorPolicies: readonly MirrorPolicy[];
 }
 
 /** `envoy.config.core.v3.HealthCheck`. */

@@ -22,6 +22,7 @@ import type {
 	AssignmentConfig,
 	ClusterConfig,
 	ClusterDiscovery,
+	ClusterPolicies,
 	DnsConfig,
 	UpstreamHttpConfig,
 } from "./cluster-config.ts";
@@ -31,6 +32,8 @@ import { readAssignment } from "./endpoints.ts";
 import { checkHealthCheckNames, readHealthCheck } from "./health-check.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readBalancing } from "./load-balancing.ts";
+import { readRetryPolicy } from "./retry.ts";
+import { readHashPolicy, readMirrorPolicies } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
 import { readUpstreamSocket } from "./tls.ts";
 import { readMetadata, toMs, unpackExtension } from "./values.ts";
@@ -361,6 +364,18 @@ function readUpstreamHttp(message: Cluster, scope: Scope): UpstreamHttpConfig {
 		autoSni: sni?.autoSni ?? false,
 		autoSanValidation: sni?.autoSanValidation ?? false,
 		overrideAutoSniHeader: (sni?.overrideAutoSniHeader ?? "").toLowerCase(),
+		policies: options === undefined ? undefined : readPolicies(options, scope),
+	};
+}
+
+function readPolicies(options: HttpProtocolOptions, scope: Scope): ClusterPolicies | undefined {
+	const { retryPolicy, hashPolicy, requestMirrorPolicies } = options;
+	if (retryPolicy === undefined && hashPolicy.length === 0 && requestMirrorPolicies.length === 0) return undefined;
+	const at = scope.at("typed_extension_protocol_options", httpOptionsKey);
+	return {
+		retryPolicy: readRetryPolicy(retryPolicy, at.at("retry_policy")),
+		hashPolicies: hashPolicy.map((policy, index) => readHashPolicy(policy, at.at("hash_policy", index))),
+		mirrorPolicies: readMirrorPolicies(requestMirrorPolicies, at),
 	};
 }
 

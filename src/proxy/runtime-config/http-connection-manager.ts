@@ -1,4 +1,3 @@
-import type { SubstitutionFormatString } from "../../api/gen/envoy/config/core/v3/substitution_format_string_pb.js";
 import type { OpenTelemetryConfig } from "../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js";
 import {
 	type HttpConnectionManager,
@@ -14,8 +13,9 @@ import type { CustomHeaderConfig } from "../../api/gen/envoy/extensions/http/ori
 import type { XffConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
 import type { UuidRequestIdConfig } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import type { CustomTag } from "../../api/gen/envoy/type/tracing/v3/custom_tag_pb.js";
-import type { BodyFormat, LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
-import { readAccessLogFilter, readAccessLogs, readSubstitutionFormat } from "./access-log.ts";
+import type { LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
+import { readAccessLogFilter, readAccessLogs } from "./access-log.ts";
+import { readBodyFormat } from "./body-format.ts";
 import { readConfigSource } from "./config-source.ts";
 import type {
 	HttpConnectionManagerConfig,
@@ -305,15 +305,6 @@ function readMapper(message: ResponseMapper, scope: Scope): LocalReplyMapper {
 		body: body === undefined ? undefined : Buffer.from(body).toString("latin1"),
 		bodyFormat: readBodyFormat(message.bodyFormatOverride, scope.at("body_format_override")),
 		headers: readHeaderAdditions(message.headersToAdd, scope, "headers_to_add"),
-	};
-}
-
-function readBodyFormat(message: SubstitutionFormatString | undefined, scope: Scope): BodyFormat | undefined {
-	if (message === undefined) return undefined;
-	const isJson = message.format.case === "jsonFormat";
-	return {
-		formatter: readSubstitutionFormat(message, scope),
-		contentType: message.contentType !== "" ? message.contentType : isJson ? "application/json" : "text/plain",
 	};
 }
 

@@ -1,3 +1,4 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import { RoutingPriority } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { ProxyProtocolConfig_Version } from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
 import {
@@ -6,23 +7,35 @@ import {
 	type RouteAction_HashPolicy,
 	type RouteAction_RequestMirrorPolicy,
 	type RouteAction_UpgradeConfig,
+	type RouteMatch,
 	type WeightedCluster,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
-import type {
-	ClusterSpecifier,
-	ForwardConfig,
-	HashPolicy,
-	HostRewrite,
-	MirrorPolicy,
-	PathRewrite,
-	UpgradePolicy,
+import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
+import type { UriTemplateRewriteConfig } from "../../api/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.js";
+import {
+	type ClusterSpecifier,
+	compileUriRewrite,
+	compileUriTemplate,
+	type ForwardConfig,
+	type HashPolicy,
+	type HostRewrite,
+	type MirrorPolicy,
+	type PathRewrite,
+	type UpgradePolicy,
 } from "../../engine/router/index.ts";
 import { readFilterConfigs } from "./filter-overrides.ts";
 import { readRegexSubstitution } from "./matchers.ts";
 import { readRateLimits } from "./rate-limits.ts";
 import { readHedgePolicy, readInternalRedirectPolicy, readRetryPolicy } from "./retry.ts";
 import { type Scope, toWireText } from "./scope.ts";
-import { readHeaderMutations, readMetadataMatch, readRuntimeFraction, toMs } from "./values.ts";
+import {
+	readFormat,
+	readHeaderMutations,
+	readMetadataMatch,
+	readRuntimeFraction,
+	toMs,
+	unpackExtension,
+} from "./values.ts";
 
 const notFoundStatuses: Readonly<Record<number, number>> = {
 	[RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE]: 503,
@@ -31,14 +44,14 @@ const notFoundStatuses: Readonly<Record<number, number>> = {
 };
 
 /** Translates a route that forwards. */
-export function readForwardAction(message: RouteAction, scope: Scope): ForwardConfig {
+export function readForwardAction(message: RouteAction, match: RouteMatch | undefined, scope: Scope): ForwardConfig {
 	const { maxStreamDuration } = message;
 	return {
 		kind: "forward",
 		cluster: readClusterSpecifier(message, scope),
 		clusterNotFoundStatus: notFoundStatuses[message.clusterNotFoundResponseCode] ?? 503,
 		metadataMatch: readMetadataMatch(message.metadataMatch),
-		pathRewrite: readPathRewrite(message, scope),
+		pathRewrite: readPathRewrite(message, match, scope),
 		hostRewrite: readHostRewrite(message, scope),
 		appendXForwardedHost: message.appendXForwardedHost,
 		timeoutMs: toMs(message.timeout, 15_000),
@@ -104,9 +117,15 @@ function readWeightedClusters(message: WeightedCluster, scope: Scope): ClusterSp
 	};
 }
 
-function readPathRewrite(message: RouteAction, scope: Scope): PathRewrite | undefined {
+function readPathRewrite(message: RouteAction, match: RouteMatch | undefined, scope: Scope): PathRewrite | undefined {
 	if (message.prefixRewrite !== "" && message.regexRewrite !== undefined) {
 		scope.report("only one of prefix_rewrite and regex_rewrite may be set");
+	}
+	if (message.pathRewritePolicy !== undefined) {
+		return readTemplateRewrite(message.pathRewritePolicy.typedConfig, match, scope.at("path_rewrite_policy"));
+	}
+	if (message.pathRewrite !== "") {
+		return { kind: "format", value: readFormat(message.pathRewrite, scope.at("path_rewrite"), "") };
 	}
 	if (message.regexRewrite !== undefined) {
 		return { kind: "regex", ...readRegexSubstitution(message.regexRewrite, scope.at("regex_rewrite")) };
@@ -114,11 +133,42 @@ function readPathRewrite(message: RouteAction, scope: Scope): PathRewrite | unde
 	return message.prefixRewrite === "" ? undefined : { kind: "prefix", replacement: toWireText(message.prefixRewrite) };
 }
 
+/** The rewrite of a template uses what the template of the match caught. */
+function readTemplateRewrite(
+	any: Any | undefined,
+	match: RouteMatch | undefined,
+	scope: Scope,
+): PathRewrite | undefined {
+	const config = unpackExtension(any, scope.at("typed_config"));
+	if (config?.$typeName !== "envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig") {
+		if (config !== undefined) scope.report(`path rewrite policy ${config.$typeName} is not supported`);
+		return undefined;
+	}
+	const specifier = match?.pathSpecifier;
+	const policy = specifier?.case === "pathMatchPolicy" ? specifier.value.typedConfig : undefined;
+	const template = policy === undefined ? undefined : unpackExtension(policy, scope);
+	if (template?.$typeName !== "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig") {
+		scope.report("needs a path_match_policy of the same kind");
+		return undefined;
+	}
+	const compiled = compileUriTemplate(toWireText((template as UriTemplateMatchConfig).pathTemplate));
+	if (!compiled.ok) return undefined;
+	const text = toWireText((config as UriTemplateRewriteConfig).pathTemplateRewrite);
+	const rewrite = compileUriRewrite(text, compiled.value.variables);
+	if (!rewrite.ok) {
+		scope.at("typed_config").at("path_template_rewrite").report(rewrite.problem);
+		return undefined;
+	}
+	return { kind: "template", regex: compiled.value.regex, parts: rewrite.value };
+}
+
 function readHostRewrite(message: RouteAction, scope: Scope): HostRewrite | undefined {
 	const specifier = message.hostRewriteSpecifier;
 	switch (specifier.case) {
 		case "hostRewriteLiteral":
 			return specifier.value === "" ? undefined : { kind: "literal", value: toWireText(specifier.value) };
+		case "hostRewrite":
+			return { kind: "format", value: readFormat(specifier.value, scope.at("host_rewrite"), "") };
 		case "autoHostRewrite":
 			return specifier.value ? { kind: "auto" } : undefined;
 		case "hostRewriteHeader":
@@ -141,11 +191,13 @@ export function readMirrorPolicies(messages: readonly RouteAction_RequestMirrorP
 			fraction: readRuntimeFraction(message.runtimeFraction),
 			traceSampled: message.traceSampled,
 			appendShadowSuffix: !message.disableShadowHostSuffixAppend,
+			hostRewrite: toWireText(message.hostRewriteLiteral),
 		};
 	});
 }
 
-function readHashPolicy(message: RouteAction_HashPolicy, scope: Scope): HashPolicy {
+/** Translates one part of what consistent hashing goes by. */
+export function readHashPolicy(message: RouteAction_HashPolicy, scope: Scope): HashPolicy {
 	const { terminal, policySpecifier: specifier } = message;
 	switch (specifier.case) {
 		case "header": {

@@ -1,3 +1,4 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import {
 	type DirectResponseAction,
 	type RedirectAction,
@@ -8,7 +9,9 @@ import {
 	VirtualHost_TlsRequirementType,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { RouteConfiguration } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import {
+	compileUriTemplate,
 	type DirectResponseConfig,
 	type PathMatch,
 	type RedirectConfig,
@@ -19,6 +22,7 @@ import {
 	type VirtualHostConfig,
 	VirtualHostIndex,
 } from "../../engine/router/index.ts";
+import { readBodyFormat } from "./body-format.ts";
 import { readFilterConfigs } from "./filter-overrides.ts";
 import {
 	readHeaderMatchers,
@@ -26,12 +30,20 @@ import {
 	readQueryMatchers,
 	readRegex,
 	readRegexSubstitution,
+	readStringMatcher,
 } from "./matchers.ts";
 import { readRateLimits } from "./rate-limits.ts";
 import { readHedgePolicy, readRetryPolicy } from "./retry.ts";
 import { readForwardAction, readMirrorPolicies } from "./route-action.ts";
 import { type Scope, toWireText } from "./scope.ts";
-import { readDataSourceNow, readHeaderMutations, readMetadata, readRuntimeFraction } from "./values.ts";
+import {
+	readDataSourceNow,
+	readFormat,
+	readHeaderMutations,
+	readMetadata,
+	readRuntimeFraction,
+	unpackExtension,
+} from "./values.ts";
 
 const defaultMaxDirectResponseBytes = 4096;
 
@@ -49,6 +61,7 @@ export function readRouteConfiguration(
 		),
 		ignorePortInHostMatching: message.ignorePortInHostMatching,
 		ignorePathParameters: message.ignorePathParametersInPathMatching,
+		virtualHostHeader: message.vhostHeader.toLowerCase(),
 		mostSpecificHeaderMutationsWins: message.mostSpecificHeaderMutationsWins,
 		internalOnlyHeaders: message.internalOnlyHeaders.map((name) => name.toLowerCase()),
 		headers: readHeaderMutations(message, scope),
@@ -120,7 +133,7 @@ function readVirtualHost(message: VirtualHost, scope: Scope, maxBodyBytes: numbe
 		retryPolicy: readRetryPolicy(message.retryPolicy, scope.at("retry_policy")),
 		hedgePolicy: readHedgePolicy(message.hedgePolicy),
 		mirrorPolicies: readMirrorPolicies(message.requestMirrorPolicies, scope),
-		requestBufferLimitBytes: message.perRequestBufferLimitBytes ?? -1,
+		requestBufferLimitBytes: readBufferLimit(message),
 		filterConfigs: readFilterConfigs(message.typedPerFilterConfig, scope),
 		metadata: readMetadata(message.metadata),
 		rateLimits: readRateLimits(message.rateLimits, scope),
@@ -136,17 +149,26 @@ function readRoute(message: Route, scope: Scope, maxBodyBytes: number): RouteCon
 		decoratorOperation: message.decorator?.operation ?? "",
 		decoratorPropagate: message.decorator?.propagate ?? true,
 		headers: readHeaderMutations(message, scope),
-		requestBufferLimitBytes: message.perRequestBufferLimitBytes ?? -1,
+		requestBufferLimitBytes: readBufferLimit(message),
 		statPrefix: message.statPrefix,
 		filterConfigs: readFilterConfigs(message.typedPerFilterConfig, scope),
 	};
+}
+
+/** The newer field wins. */
+function readBufferLimit(message: {
+	requestBodyBufferLimit?: bigint | undefined;
+	perRequestBufferLimitBytes?: number | undefined;
+}): number {
+	const { requestBodyBufferLimit: limit } = message;
+	return limit === undefined ? (message.perRequestBufferLimitBytes ?? -1) : Number(limit);
 }
 
 function readAction(message: Route, scope: Scope, maxBodyBytes: number): RouteActionConfig {
 	const { action } = message;
 	switch (action.case) {
 		case "route":
-			return readForwardAction(action.value, scope.at("route"));
+			return readForwardAction(action.value, message.match, scope.at("route"));
 		case "redirect":
 			return readRedirect(action.value, scope.at("redirect"));
 		case "directResponse":
@@ -168,6 +190,16 @@ export function readRouteMatch(message: RouteMatchMessage | undefined, scope: Sc
 				? undefined
 				: { presented: message.tlsContext.presented, validated: message.tlsContext.validated },
 		dynamicMetadata: readMetadataMatchers(message?.dynamicMetadata ?? [], scope, "dynamic_metadata"),
+		cookies: (message?.cookies ?? []).map(({ name, stringMatch, invertMatch }, index) => ({
+			name,
+			matcher: readStringMatcher(stringMatch, scope.at("cookies", index).at("string_match")),
+			invert: invertMatch,
+		})),
+		filterState: (message?.filterState ?? []).flatMap(({ key, matcher }, index) => {
+			if (matcher.case !== "stringMatch") return [];
+			const at = scope.at("filter_state", index).at("string_match");
+			return [{ key, matcher: readStringMatcher(matcher.value, at) }];
+		}),
 	};
 }
 
@@ -184,11 +216,25 @@ function readPathMatch(message: RouteMatchMessage | undefined, scope: Scope): Pa
 			return { kind: "separated-prefix", value: fold(specifier.value), ignoreCase };
 		case "safeRegex":
 			return { kind: "regex", regex: readRegex(specifier.value, scope.at("safe_regex")) };
+		case "pathMatchPolicy":
+			return readPathTemplate(specifier.value.typedConfig, scope.at("path_match_policy"));
 		case "connectMatcher":
 			return { kind: "connect" };
 		default:
 			return { kind: "prefix", value: "/", ignoreCase: false };
 	}
+}
+
+function readPathTemplate(any: Any | undefined, scope: Scope): PathMatch {
+	const config = unpackExtension(any, scope.at("typed_config"));
+	const nothing = /(?!)/;
+	if (config?.$typeName !== "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig") {
+		if (config !== undefined) scope.report(`path match policy ${config.$typeName} is not supported`);
+		return { kind: "template", regex: nothing };
+	}
+	const compiled = compileUriTemplate(toWireText((config as UriTemplateMatchConfig).pathTemplate));
+	if (!compiled.ok) scope.at("typed_config").at("path_template").report(compiled.problem);
+	return { kind: "template", regex: compiled.ok ? compiled.value.regex : nothing };
 }
 
 const redirectStatuses: Readonly<Record<number, number>> = {
@@ -218,6 +264,8 @@ function readRedirectPath(message: RedirectAction, scope: Scope): RedirectConfig
 	switch (specifier.case) {
 		case "pathRedirect":
 			return specifier.value === "" ? undefined : { kind: "path", value: toWireText(specifier.value) };
+		case "pathRewrite":
+			return { kind: "format", value: readFormat(specifier.value, scope.at("path_rewrite"), "") };
 		case "prefixRewrite":
 			return { kind: "prefix", replacement: toWireText(specifier.value) };
 		case "regexRewrite":
@@ -232,5 +280,10 @@ function readDirectResponse(message: DirectResponseAction, scope: Scope, maxBody
 	if (body.length > maxBodyBytes) {
 		scope.at("body").report(`response body size is ${body.length} bytes; maximum is ${maxBodyBytes}`);
 	}
-	return { kind: "direct-response", status: message.status, body };
+	return {
+		kind: "direct-response",
+		status: message.status,
+		body,
+		bodyFormat: readBodyFormat(message.bodyFormat, scope.at("body_format")),
+	};
 }

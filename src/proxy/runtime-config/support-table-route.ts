@@ -4,21 +4,21 @@ import type { MessageSupport } from "./support-table.ts";
 export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.route.v3.RouteConfiguration": {
 		works:
-			"name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata",
+			"name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata vhost_header",
 	},
 	"envoy.config.route.v3.VirtualHost": {
 		works:
-			"name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy per_request_buffer_limit_bytes request_mirror_policies metadata virtual_clusters rate_limits",
+			"name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy per_request_buffer_limit_bytes request_body_buffer_limit request_mirror_policies metadata virtual_clusters rate_limits",
 	},
 	"envoy.config.route.v3.VirtualCluster": { works: "headers name" },
 	"envoy.config.route.v3.Route": {
 		works:
-			"name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes stat_prefix",
+			"name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit stat_prefix",
 		ignored: "tracing decorator",
 	},
 	"envoy.config.route.v3.RouteMatch": {
 		works:
-			"prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc tls_context dynamic_metadata",
+			"prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc tls_context dynamic_metadata cookies filter_state path_match_policy",
 	},
 	"envoy.config.route.v3.RouteMatch.TlsContextMatchOptions": { works: "presented validated" },
 	"envoy.config.route.v3.HeaderMatcher": {
@@ -28,8 +28,8 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.route.v3.QueryParameterMatcher": { works: "name string_match present_match" },
 	"envoy.config.route.v3.RouteAction": {
 		works:
-			"cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies priority hash_policy max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy hedge_policy max_stream_duration rate_limits include_vh_rate_limits",
-		ignored: "early_data_policy",
+			"path_rewrite path_rewrite_policy host_rewrite cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies priority hash_policy max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy hedge_policy max_stream_duration rate_limits include_vh_rate_limits",
+		ignored: "early_data_policy flush_timeout",
 	},
 	"envoy.config.route.v3.WeightedCluster": {
 		works: "clusters runtime_key_prefix header_name use_hash_policy",
@@ -49,7 +49,8 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff": { works: "reset_headers max_interval" },
 	"envoy.config.route.v3.RetryPolicy.ResetHeader": { works: "name format" },
 	"envoy.config.route.v3.RouteAction.RequestMirrorPolicy": {
-		works: "cluster cluster_header runtime_fraction trace_sampled disable_shadow_host_suffix_append",
+		works:
+			"cluster cluster_header runtime_fraction trace_sampled disable_shadow_host_suffix_append host_rewrite_literal",
 	},
 	"envoy.config.route.v3.RouteAction.HashPolicy": {
 		works: "header cookie connection_properties query_parameter filter_state terminal",
@@ -69,12 +70,18 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 		works:
 			"max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy",
 	},
-	"envoy.config.route.v3.HedgePolicy": { works: "hedge_on_per_try_timeout", ignored: "initial_requests" },
+	"envoy.config.route.v3.HedgePolicy": {
+		works: "hedge_on_per_try_timeout",
+		ignored: "initial_requests additional_request_chance",
+	},
 	"envoy.config.route.v3.RedirectAction": {
 		works:
-			"https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",
+			"https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite path_rewrite response_code strip_query",
 	},
-	"envoy.config.route.v3.DirectResponseAction": { works: "status body" },
+	"envoy.config.route.v3.DirectResponseAction": { works: "status body body_format" },
+	"envoy.config.route.v3.CookieMatcher": { works: "name string_match invert_match" },
+	"envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig": { works: "path_template" },
+	"envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig": { works: "path_template_rewrite" },
 	"envoy.config.route.v3.FilterConfig": { works: "config is_optional disabled" },
 	"envoy.config.core.v3.HeaderValueOption": { works: "header append append_action keep_empty_value" },
 	"envoy.type.matcher.v3.RegexMatcher": { works: "regex", ignored: "google_re2" },

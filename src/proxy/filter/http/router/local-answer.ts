@@ -16,7 +16,7 @@ export function answerLocally(stream: HttpStream, filter: RouterFilter): Forward
 		case "redirect": {
 			stats.rq_direct_response.value++;
 			const options = { insertOriginalPath: filter.sendsEnvoyHeaders };
-			const location = computeRedirect(route.action, stream.request, options);
+			const location = computeRedirect(route.action, stream.request, stream.record, options);
 			reply(stream, route.action.status, "", ["location", location]);
 			return undefined;
 		}
@@ -36,12 +36,19 @@ export function answerLocally(stream: HttpStream, filter: RouterFilter): Forward
 	}
 }
 
-function replyDirectly(stream: HttpStream, { status, body }: DirectResponseConfig): void {
+function replyDirectly(stream: HttpStream, { status, body: bytes, bodyFormat }: DirectResponseConfig): void {
 	const { scheme, authority, path } = stream.request;
 	// As Envoy does: an answer that should say where to go says where the request went.
 	const pointsElsewhere = status === 201 || (status >= 300 && status < 400);
 	const headers = pointsElsewhere ? ["location", `${scheme}://${authority}${path}`] : [];
-	reply(stream, status, Buffer.from(body).toString("utf8"), headers);
+	const text = Buffer.from(bytes).toString("utf8");
+	if (bodyFormat === undefined) {
+		reply(stream, status, text, headers);
+		return;
+	}
+	const { record } = stream;
+	record.localReplyBody = text;
+	reply(stream, status, bodyFormat.formatter.format(record), ["content-type", bodyFormat.contentType, ...headers]);
 }
 
 function reply(stream: HttpStream, status: number, body: string, headers: HeaderList): void {

@@ -12,6 +12,7 @@ import type {
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt } from "./attempt.ts";
+import { withClusterPolicies } from "./cluster-policies.ts";
 import { announcedTimeouts, Hedges } from "./hedges.ts";
 import { HostSelection } from "./host-selection.ts";
 import { countAnswer, countGrpcEnd, reportAnswer } from "./host-verdict.ts";
@@ -312,20 +313,20 @@ export class RouterStream {
 
 	// --- private
 
-	#forward(route: RouteEntry, action: ForwardAction, endStream: boolean): void {
+	#forward(route: RouteEntry, ofRoute: ForwardAction, endStream: boolean): void {
 		const { stream } = this;
 		const { record, request } = stream;
 		const { context } = this.#filter;
-		this.#action = action;
-		const name = action.cluster.kind === "name" ? action.cluster.name : resolveClusterName(action, request);
-		const upstream = context.getCluster(name);
+		const upstream = context.getCluster(resolveClusterName(ofRoute, request));
 		if (upstream === undefined) {
 			this.#filter.stats.no_cluster.value++;
-			this.#reply(action.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound, true);
+			this.#reply(ofRoute.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound, true);
 			return;
 		}
 		this.#upstream = upstream;
 		const { cluster } = upstream;
+		const action = withClusterPolicies(ofRoute, cluster);
+		this.#action = action;
 		noteCluster(record, upstream);
 		const routes = context.routeStatistics.select(stream.routeTable, route, request, record);
 		this.#accounting = this.#filter.account(cluster, request, record, routes);

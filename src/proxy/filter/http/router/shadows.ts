@@ -69,7 +69,8 @@ function copyRequest(request: PassRequestHead, policy: MirrorPolicy, localAddres
 	setHeader(headers, "x-envoy-internal", "true");
 	const before = getJoinedHeader(headers, "x-forwarded-for");
 	setHeader(headers, "x-forwarded-for", before === undefined ? localAddress : `${before},${localAddress}`);
-	const authority = policy.appendShadowSuffix ? appendSuffix(request.authority) : request.authority;
+	const host = policy.hostRewrite === "" ? request.authority : policy.hostRewrite;
+	const authority = policy.appendShadowSuffix && policy.hostRewrite === "" ? appendSuffix(host) : host;
 	return new PassRequestHead(headers, request.method, request.path, authority, request.scheme, request.upgrade);
 }
 
