@@ -123,7 +123,6 @@ export class Http2Pool extends PoolCore<Http2ClientConnection> {
 	#attach(waiter: PoolWaiter, connection: Http2ClientConnection): void {
 		if (!this.resources.tryAcquireRequest()) {
 			this.cluster.stats.upstream_rq_active_overflow.value++;
-			this.cluster.stats.upstream_rq_pending_overflow.value++;
 			waiter.onPoolFailure("overflow", "");
 			return;
 		}

@@ -64,6 +64,9 @@ export class NegotiatingPool extends PoolCore<NegotiatingConnection> {
 
 	onConnected(connection: NegotiatingConnection, protocol: string): UpstreamSocketOwner {
 		const counted = this.giveUp(connection);
+		// As in Envoy, what a connection is before it has a protocol and what it is afterwards count for one each.
+		this.cluster.stats.upstream_cx_total.value++;
+		this.host.stats.cx_total.value++;
 		const waiters = this.pending.splice(0);
 		const isHttp2 = protocol === "h2";
 		const current = this.#chosen;
