@@ -7,6 +7,7 @@ import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
 import type { AccessLogConfig } from "./runtime-config/index.ts";
+import type { Tracers } from "./tracing/index.ts";
 
 /** What the data path shares with the rest of the process: made once by the server, handed to every listener. */
 export interface DataPathContext extends UpstreamContext {
@@ -26,6 +27,8 @@ export interface DataPathContext extends UpstreamContext {
 	readonly localHealth: { isFailing: boolean };
 	readonly nodeId: string;
 	readonly nodeCluster: string;
+	/** Of the node's locality. */
+	readonly zone: string;
 	/** The cluster of that name as it is at the moment. */
 	getCluster(name: string): UpstreamCluster | undefined;
 	/** The route table that RDS has delivered under that name; undefined before. */
@@ -35,5 +38,7 @@ export interface DataPathContext extends UpstreamContext {
 	istioMetrics(): IstioMetrics;
 	/** Calls to gRPC services behind our clusters. */
 	readonly grpc: GrpcClients;
+	/** Tracers of connection managers. */
+	readonly tracers: Tracers;
 	createAccessLog(config: AccessLogConfig): AccessLog;
 }

@@ -5,6 +5,7 @@ import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { HttpFilterConfig } from "./http-filter-config.ts";
 import type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+import type { TracingConfig } from "./tracing.ts";
 
 /** `HttpConnectionManager`, validated. Timeouts of 0 are off. */
 export interface HttpConnectionManagerConfig {
@@ -58,6 +59,8 @@ export interface HttpConnectionManagerConfig {
 	readonly alwaysSetRequestIdInResponse: boolean;
 	/** Whether the trace reason is packed into the request id. */
 	readonly packTraceReason: boolean;
+	/** Whether the share of traced requests is drawn from their ids, alike at every hop. */
+	readonly samplesByRequestId: boolean;
 	readonly forwardClientCert: "sanitize" | "forward-only" | "append-forward" | "sanitize-set" | "always-forward-only";
 	readonly clientCertDetails: {
 		readonly subject: boolean;
@@ -121,32 +124,4 @@ export interface UpgradeConfig {
 	readonly enabled: boolean;
 	/** The chain of its own; undefined for the manager's. */
 	readonly filters: readonly HttpFilterConfig[] | undefined;
-}
-
-export interface TracingConfig {
-	/** Percent. */
-	readonly clientSampling: number;
-	readonly randomSampling: number;
-	readonly overallSampling: number;
-	readonly maxPathTagLength: number;
-	readonly verbose: boolean;
-	readonly spawnUpstreamSpan: boolean;
-	readonly customTags: readonly {
-		readonly tag: string;
-		readonly source:
-			| { readonly kind: "literal"; readonly value: string }
-			| { readonly kind: "environment"; readonly name: string; readonly defaultValue: string }
-			| { readonly kind: "request-header"; readonly name: string; readonly defaultValue: string };
-	}[];
-	/** OpenTelemetry by gRPC to a cluster, or by HTTP; undefined when spans are only propagated. */
-	readonly provider:
-		| { readonly kind: "opentelemetry-grpc"; readonly cluster: string; readonly serviceName: string }
-		| {
-				readonly kind: "opentelemetry-http";
-				readonly cluster: string;
-				readonly uri: string;
-				readonly timeoutMs: number;
-				readonly serviceName: string;
-		  }
-		| undefined;
 }

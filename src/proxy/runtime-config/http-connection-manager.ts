@@ -1,18 +1,19 @@
-import type { OpenTelemetryConfig } from "../../api/gen/envoy/config/trace/v3/opentelemetry_pb.js";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
 	type HttpConnectionManager,
 	HttpConnectionManager_CodecType,
 	HttpConnectionManager_ForwardClientCertDetails,
 	HttpConnectionManager_PathWithEscapedSlashesAction,
 	HttpConnectionManager_ServerHeaderTransformation,
-	type HttpConnectionManager_Tracing,
 	type LocalReplyConfig as LocalReplyMessage,
 	type ResponseMapper,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { CustomHeaderConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js";
 import type { XffConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
-import type { UuidRequestIdConfig } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
-import type { CustomTag } from "../../api/gen/envoy/type/tracing/v3/custom_tag_pb.js";
+import {
+	type UuidRequestIdConfig,
+	UuidRequestIdConfigSchema,
+} from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import type { LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
 import { readAccessLogFilter, readAccessLogs } from "./access-log.ts";
 import { readBodyFormat } from "./body-format.ts";
@@ -20,13 +21,13 @@ import { readConfigSource } from "./config-source.ts";
 import type {
 	HttpConnectionManagerConfig,
 	OriginalIpDetection,
-	TracingConfig,
 	UpgradeConfig,
 } from "./http-connection-manager-config.ts";
 import { readHttpFilters } from "./http-filters.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readRouteConfiguration } from "./routes.ts";
 import { type Scope, toWireText } from "./scope.ts";
+import { readTracing } from "./tracing.ts";
 import { readCidrs, readDataSourceNow, readHeaderAdditions, toMs, unpackExtension } from "./values.ts";
 
 const codecs: Readonly<Record<number, HttpConnectionManagerConfig["codec"]>> = {
@@ -173,6 +174,7 @@ function readForwarding(
 	| "preserveExternalRequestId"
 	| "alwaysSetRequestIdInResponse"
 	| "packTraceReason"
+	| "samplesByRequestId"
 	| "forwardClientCert"
 	| "clientCertDetails"
 > {
@@ -201,6 +203,7 @@ function readForwarding(
 		generateRequestId: message.generateRequestId ?? true,
 		preserveExternalRequestId: message.preserveExternalRequestId,
 		alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
+		samplesByRequestId: readSamplesByRequestId(message),
 		packTraceReason: readPackTraceReason(message, scope.at("request_id_extension")),
 		forwardClientCert: forwardClientCerts[message.forwardClientCertDetails] ?? "sanitize",
 		clientCertDetails: {
@@ -222,6 +225,12 @@ function readPackTraceReason(message: HttpConnectionManager, scope: Scope): bool
 		return true;
 	}
 	return (config as UuidRequestIdConfig).packTraceReason ?? true;
+}
+
+function readSamplesByRequestId(message: HttpConnectionManager): boolean {
+	const config = message.requestIdExtension?.typedConfig;
+	const read = config === undefined ? undefined : anyUnpack(config, UuidRequestIdConfigSchema);
+	return read?.useRequestIdForTraceSampling ?? true;
 }
 
 function readOriginalIpDetection(message: HttpConnectionManager, scope: Scope): OriginalIpDetection[] {
@@ -306,63 +315,4 @@ function readMapper(message: ResponseMapper, scope: Scope): LocalReplyMapper {
 		bodyFormat: readBodyFormat(message.bodyFormatOverride, scope.at("body_format_override")),
 		headers: readHeaderAdditions(message.headersToAdd, scope, "headers_to_add"),
 	};
-}
-
-function readTracing(message: HttpConnectionManager_Tracing | undefined, scope: Scope): TracingConfig | undefined {
-	if (message === undefined) return undefined;
-	return {
-		clientSampling: message.clientSampling?.value ?? 100,
-		randomSampling: message.randomSampling?.value ?? 100,
-		overallSampling: message.overallSampling?.value ?? 100,
-		maxPathTagLength: message.maxPathTagLength ?? 256,
-		verbose: message.verbose,
-		spawnUpstreamSpan: message.spawnUpstreamSpan ?? false,
-		customTags: message.customTags.flatMap(readCustomTag),
-		provider: readTracingProvider(message, scope.at("provider")),
-	};
-}
-
-function readCustomTag(message: CustomTag): TracingConfig["customTags"][number][] {
-	const { tag, type } = message;
-	switch (type.case) {
-		case "literal":
-			return [{ tag, source: { kind: "literal", value: type.value.value } }];
-		case "environment":
-			return [{ tag, source: { kind: "environment", name: type.value.name, defaultValue: type.value.defaultValue } }];
-		case "requestHeader":
-			return [
-				{
-					tag,
-					source: {
-						kind: "request-header",
-						name: type.value.name.toLowerCase(),
-						defaultValue: type.value.defaultValue,
-					},
-				},
-			];
-		default:
-			return [];
-	}
-}
-
-function readTracingProvider(message: HttpConnectionManager_Tracing, scope: Scope): TracingConfig["provider"] {
-	if (message.provider === undefined) return undefined;
-	const at = scope.at("typed_config");
-	const config = unpackExtension(message.provider.configType.value, at);
-	if (config === undefined) return undefined;
-	if (config.$typeName !== "envoy.config.trace.v3.OpenTelemetryConfig") {
-		at.report(`tracing provider ${config.$typeName} is not supported`);
-		return undefined;
-	}
-	const { grpcService, httpService, serviceName } = config as OpenTelemetryConfig;
-	const uri = httpService?.httpUri;
-	if (uri !== undefined) {
-		const cluster = uri.httpUpstreamType.value ?? "";
-		return { kind: "opentelemetry-http", cluster, uri: uri.uri, timeoutMs: toMs(uri.timeout, 5000), serviceName };
-	}
-	const target = grpcService?.targetSpecifier;
-	if (target?.case === "envoyGrpc")
-		return { kind: "opentelemetry-grpc", cluster: target.value.clusterName, serviceName };
-	at.report("needs grpc_service.envoy_grpc or http_service");
-	return undefined;
 }

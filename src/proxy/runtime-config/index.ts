@@ -59,7 +59,6 @@ export type {
 	HttpConnectionManagerConfig,
 	InternalAddressConfig,
 	OriginalIpDetection,
-	TracingConfig,
 	UpgradeConfig,
 } from "./http-connection-manager-config.ts";
 export type {
@@ -118,6 +117,7 @@ export type {
 	ValidationContextConfig,
 	ValidationSource,
 } from "./tls-config.ts";
+export type { OpenTelemetryProvider, SamplerConfig, TracingConfig, ZipkinProvider } from "./tracing.ts";
 export {
 	checkPackedRules,
 	translateAssignment,

@@ -109,8 +109,8 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "name typed_config is_optional disabled",
 	},
 	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": {
-		works: "client_sampling random_sampling overall_sampling",
-		ignored: "custom_tags max_path_tag_length verbose spawn_upstream_span",
+		works:
+			"client_sampling random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span",
 	},
 	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": {
 		works: "unix_sockets cidr_ranges",
@@ -123,8 +123,7 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension": { works: "typed_config" },
 	"envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig": {
-		works: "",
-		ignored: "use_request_id_for_trace_sampling pack_trace_reason",
+		works: "use_request_id_for_trace_sampling pack_trace_reason",
 	},
 	"envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": { works: "mappers body_format" },
 	"envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper": {

@@ -30,5 +30,20 @@ export const telemetrySupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.metadata.v3.MetadataKind.Route": { works: "" },
 	"envoy.type.metadata.v3.MetadataKind.Cluster": { works: "" },
 	"envoy.type.metadata.v3.MetadataKind.Host": { works: "" },
+	"envoy.config.trace.v3.Tracing.Http": { works: "name typed_config" },
+	"envoy.config.trace.v3.OpenTelemetryConfig": {
+		works: "grpc_service http_service service_name resource_detectors sampler max_cache_size",
+	},
+	"envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig": { works: "" },
+	"envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig": {
+		works: "attributes",
+	},
+	"envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig": { works: "" },
+	"envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig": { works: "wrapped_sampler" },
+	"envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig": { works: "sampling_percentage" },
+	"envoy.config.trace.v3.ZipkinConfig": {
+		works:
+			"collector_cluster collector_endpoint trace_id_128bit shared_span_context collector_endpoint_version collector_hostname trace_context_option collector_service",
+	},
 	"envoy.config.core.v3.HttpService": { works: "http_uri request_headers_to_add" },
 };

@@ -103,6 +103,7 @@ export function createChainParts(
 				terminal = new HttpConnectionManager(filter.config, context, stats.scope, {
 					bufferLimitBytes: listener.bufferLimitBytes,
 					isTls: tls !== undefined,
+					isEgress: listener.trafficDirection === "outbound",
 				});
 				break;
 			default:

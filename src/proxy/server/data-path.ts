@@ -14,6 +14,7 @@ import { createGrpcClients } from "../grpc-client/index.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
+import { createTracers } from "../tracing/index.ts";
 import { createUpstreamTls, type UpstreamTls } from "../transport/index.ts";
 import { createDates } from "./clock-date.ts";
 import { findLocalAddress } from "./local-address.ts";
@@ -79,6 +80,10 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		localHealth: parts.localHealth,
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,
+		zone: parts.node.locality?.zone ?? "",
+		get tracers() {
+			return tracers;
+		},
 		istioMetrics() {
 			const { node, registry } = parts;
 			istio ??= createIstioMetrics({ registry, clock, node: { id: node.id, metadata: node.metadata ?? {} } });
@@ -115,6 +120,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	};
 
 	const grpc = createGrpcClients(context);
+	const tracers = createTracers({ context, stats, serviceName: parts.node.cluster });
 	const logServices = createAccessLogServices({ context, stats, node: parts.node });
 
 	return {
@@ -134,7 +140,10 @@ export function createDataPath(parts: DataPathParts): DataPath {
 				}
 			},
 		},
-		flush: () => logServices.flush(),
+		flush() {
+			const hasTracers = tracers.flush();
+			return logServices.flush() || hasTracers;
+		},
 		close() {
 			stopRetired();
 			istio?.close();

@@ -8,6 +8,7 @@ import type {
 	UpstreamHostFacts,
 } from "../../../engine/format/index.ts";
 import type { Metadata } from "../../../engine/matcher/index.ts";
+import type { RequestTrace } from "../../tracing/index.ts";
 import type { PassResponseHead } from "./pass-head.ts";
 
 /** What a connection to an upstream knows of itself. */
@@ -93,6 +94,8 @@ export class StreamRecord implements StreamInfo {
 	traceSampled = false;
 	/** Whether the client speaks gRPC-Web: it takes the proxy's own answers as any other. */
 	isGrpcWeb = false;
+	/** The spans of the request; undefined when it has none. */
+	trace: RequestTrace | undefined = undefined;
 	/** The host that a filter wants the request to go to. */
 	overrideHost: OverrideHost | undefined = undefined;
 	dynamicMetadata: Map<string, unknown> | undefined = undefined;

@@ -161,9 +161,10 @@ export class RouterStream {
 
 	onAttemptFailed(attempt: Attempt, reason: ResetReason, detail: string): void {
 		if (this.#isOver || (this.#attempt !== attempt && this.#hedges?.includes(attempt) !== true)) return;
-		const { cluster } = this.#upstream!;
-		this.stream.record.upstreamTransportFailureReason = detail;
-		reportReset(cluster, attempt.host, reason);
+		const { record } = this.stream;
+		record.upstreamTransportFailureReason = detail;
+		record.trace?.endAttempt(record, reason, this.stream.now());
+		reportReset(this.#upstream!.cluster, attempt.host, reason);
 		if (this.#takeOut(attempt)) return;
 		if (
 			!this.stream.responseStarted &&
@@ -369,8 +370,7 @@ export class RouterStream {
 	#chooseHost(drawDrop?: Random): Host | undefined {
 		const chosen = this.#hosts!.select(this.#upstream!, this.#accounting!, drawDrop);
 		if (!("details" in chosen)) return chosen;
-		const { record } = this.stream;
-		if (record.attemptCount === 0) record.attemptCount = 1;
+		this.stream.record.attemptCount ||= 1;
 		this.stream.sendLocalReply(chosen);
 		return undefined;
 	}
@@ -392,6 +392,7 @@ export class RouterStream {
 		record.attemptCount++;
 		record.upstreamHost = host;
 		if (route!.includeRequestAttemptCount) request.set("x-envoy-attempt-count", String(record.attemptCount));
+		record.trace?.startAttempt(record, request, upstream.cluster.name, this.stream.now());
 		attempt.start();
 	}
 

@@ -19,6 +19,7 @@ import {
 	type RouterStats,
 	type TracingStats,
 } from "../../../stats/index.ts";
+import type { TraceTerms } from "../../../tracing/index.ts";
 import { createHttpFilters } from "../../http/create-filters.ts";
 import { HttpFilterChain } from "../../http/filter-chain.ts";
 import { PassRequestHead } from "../../http/pass-head.ts";
@@ -59,6 +60,8 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** How requests get a trace context; undefined leaves theirs alone. Without a provider a stock proxy does the latter, so Istio's
 	 *  metrics filter, which only our own mesh sends, asks for it. */
 	readonly sampling: SamplingConfig | undefined;
+	/** What spans of requests have in common; undefined without a tracing provider. */
+	readonly trace: TraceTerms | undefined;
 	readonly tracingStats: TracingStats;
 	readonly rewriteLocalReply: LocalReplyRewriter | undefined;
 	/** Stands in for the request of a stream that never had one. */
@@ -75,7 +78,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		config: HttpConnectionManagerConfig,
 		context: DataPathContext,
 		listenerScope: StatsScope,
-		options: { readonly bufferLimitBytes: number; readonly isTls: boolean },
+		options: { readonly bufferLimitBytes: number; readonly isTls: boolean; readonly isEgress: boolean },
 	) {
 		this.config = config;
 		this.context = context;
@@ -110,6 +113,7 @@ export class HttpConnectionManager implements TerminalFilter {
 			(config.forwardClientCert === "sanitize" || config.forwardClientCert === "forward-only" || !options.isTls);
 		const traces = config.tracing?.provider !== undefined || config.filters.some(({ kind }) => kind === "istio-stats");
 		this.sampling = config.tracing !== undefined && traces ? createSamplingConfig(config.tracing) : undefined;
+		this.trace = this.#createTraceTerms(options.isEgress);
 		this.tracingStats = stats.tracing;
 		this.rewriteLocalReply = createLocalReplyRewriter(config.localReply, context);
 		this.#accessLogs = config.accessLogs.map((log) => context.createAccessLog(log));
@@ -117,6 +121,17 @@ export class HttpConnectionManager implements TerminalFilter {
 			config.routes.kind === "inline" ? createRouteTable(config.routes.table, context.runtime) : undefined;
 		this.#releaseRouteStatistics =
 			config.routes.kind === "inline" ? context.routeStatistics.declare(config.routes.table) : () => undefined;
+	}
+
+	#createTraceTerms(isEgress: boolean): TraceTerms | undefined {
+		const { tracing: config, filters } = this.config;
+		const tracer = config === undefined ? undefined : this.context.tracers.of(config);
+		if (config === undefined || tracer === undefined) return undefined;
+		const router = filters.find((filter) => filter.kind === "router");
+		const spawnsUpstreamSpans =
+			config.spawnUpstreamSpan || (router?.kind === "router" && router.config.startChildSpan === true);
+		const { nodeId, zone } = this.context;
+		return { tracer, config, isEgress, nodeId, zone, spawnsUpstreamSpans };
 	}
 
 	/** Serves a connection. AUTO: as ALPN says, else as its first bytes say. */
@@ -220,6 +235,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	onStreamEnd(stream: HttpStream): void {
 		const { record } = stream;
 		this.stats.downstream_rq_time.record(record.endedAt - record.startedAt);
+		record.trace?.finish(record, stream.route?.decoratorOperation ?? "");
 		for (const log of this.#accessLogs) log.log(record);
 	}
 

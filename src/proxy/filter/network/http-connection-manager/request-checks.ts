@@ -2,7 +2,7 @@ import type { RouteEntry } from "../../../../engine/router/index.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { normalizeRequestPath } from "./path-normalization.ts";
 import { mutateRequestHead } from "./request-head.ts";
-import { traceRequest } from "./request-trace.ts";
+import { startTrace, traceRequest } from "./request-trace.ts";
 
 /** What the connection manager demands of a head before routing, and what it changes in it.
  *  @returns false when it was answered */
@@ -41,7 +41,8 @@ export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 	if (config.stripPort !== "keep" || config.stripTrailingHostDot) request.authority = trimHost(stream);
 	const detected = mutateRequestHead(stream);
 	if (detected !== undefined) return refuse(stream, detected.rejectStatus, "rejecting_because_detection_failed");
-	if (manager.sampling !== undefined) traceRequest(stream, manager.sampling, manager.tracingStats);
+	if (manager.trace !== undefined) startTrace(stream, manager.trace, manager.tracingStats);
+	else if (manager.sampling !== undefined) traceRequest(stream, manager.sampling, manager.tracingStats);
 	return true;
 }
 

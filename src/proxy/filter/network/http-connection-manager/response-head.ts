@@ -1,4 +1,5 @@
 import { getHeader, setHeader } from "../../../../core/index.ts";
+import type { RequestTrace } from "../../../tracing/index.ts";
 import type { PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpStream } from "./http-stream.ts";
 
@@ -23,11 +24,25 @@ export function finishResponseHead(stream: HttpStream, head: PassResponseHead): 
 			headers.push("server", config.serverName);
 		}
 	}
+	if (stream.record.trace !== undefined) exchangeOperation(stream, stream.record.trace, head);
 	if (config.via !== "") {
 		const before = head.get("via");
 		head.set("via", before === undefined ? config.via : `${before}, ${config.via}`);
 	}
 	if ((config.alwaysSetRequestIdInResponse || stream.isTraceForced) && stream.record.streamId !== "") {
 		head.set("x-request-id", stream.record.streamId);
+	}
+}
+
+/** The caller learns the operation that the route names; what we called may name ours. */
+function exchangeOperation({ route }: HttpStream, trace: RequestTrace, head: PassResponseHead): void {
+	const name = "x-envoy-decorator-operation";
+	if (trace.isEgress) {
+		const override = head.get(name);
+		if (override === undefined) return;
+		trace.overrideName = override;
+		head.remove(name);
+	} else if (route !== undefined && route.decoratorOperation !== "" && route.decoratorPropagate) {
+		if (trace.overrideName === undefined) head.set(name, route.decoratorOperation);
 	}
 }
