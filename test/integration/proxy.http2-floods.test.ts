@@ -150,6 +150,21 @@ test("a reader whose window stays shut holds no more than a buffer, and its stre
 	await assertCalm(t, proxy);
 });
 
+test("answers that are complete and that nobody takes are given up", async (t) => {
+	const { routes } = answer("x".repeat(4000));
+	const proxy = await startProxy(t, { routes: routes!, manager: { stream_idle_timeout: "0.5s" } });
+	const client = await openRawHttp2(t, proxy.port());
+	client.send(frame(4, 0, 0, "\0\x04\0\0\0\x0a"));
+	for (let id = 1; id < 40; id += 2) client.send(requestFrame(id, true));
+	await eventually(async () => assert.equal(await proxy.stat("http2.pending_send_bytes"), 20 * 3990));
+	client.send(frame(8, 0, 1, "\0\0\x10\0"));
+	await eventually(async () => assert.equal(await proxy.stat("http2.tx_flush_timeout"), 19));
+	assert.deepEqual(client.see().streams["1"], ["HEADERS", "DATA 10", "DATA 3990 END"]);
+	assert.deepEqual(client.see().streams["3"], ["HEADERS", "DATA 10", "RST 2"]);
+	client.socket.destroy();
+	await assertCalm(t, proxy);
+});
+
 test("an upload that the upstream does not read is held back by the client's windows", async (t) => {
 	const backend = await startRawServer(t, (socket) => socket.pause());
 	const window = 256 * 1024;

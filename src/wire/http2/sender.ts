@@ -5,6 +5,8 @@ import type { Http2Stream } from "./stream.ts";
 
 /** Blocks up to this size are copied octet by octet: faster than a call. */
 const copiedBytes = 48;
+/** So many bytes of one connection waiting are much. */
+const crowdedBytes = 8 * 1024 * 1024;
 
 /** The sending direction: header blocks, and bodies within the peer's windows. */
 export class Sender<Owner> {
@@ -66,9 +68,15 @@ export class Sender<Owner> {
 			}
 		}
 		if (sent < view.length || endStream) this.#keep(stream, view, sent, endStream);
-		if (stream.pendingBytes < state.config.sendBufferBytes) return true;
+		if (stream.pendingBytes < this.#limit()) return true;
 		stream.isBlocked = true;
 		return false;
+	}
+
+	/** Bytes of a stream that may wait: few when all streams together have much. */
+	#limit(): number {
+		const { config, pendingBytes } = this.#state;
+		return pendingBytes < crowdedBytes ? config.sendBufferBytes : Math.min(config.sendBufferBytes, maxFrameBytes);
 	}
 
 	/** @returns how much of `view` was sent; with all of it went END_STREAM, if asked for */

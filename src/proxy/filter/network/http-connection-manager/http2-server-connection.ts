@@ -16,9 +16,8 @@ import type { DownstreamHttpConnection } from "./downstream-stream.ts";
 import { detailsOfConnectionFault, detailsOfReset, detailsOfStreamFault } from "./http2-details.ts";
 import { Http2ServerStream } from "./http2-server-stream.ts";
 import { PrematureResets } from "./premature-resets.ts";
+import { UnfinishedStreams } from "./unfinished-streams.ts";
 
-/** How long the rest of a request may still come when its answer is complete. */
-const lingerMs = 50;
 const never = Number.POSITIVE_INFINITY;
 
 /** Serving; "draining": GOAWAY was announced and streams under way are taken; "closing": no more streams, the end comes with the last one;
@@ -50,8 +49,7 @@ export class Http2ServerConnection
 	#streamsDueAt = never;
 	readonly #keepalive: Http2Keepalive | undefined;
 	readonly #touched: Http2ServerStream[] = [];
-	/** Answered streams whose request is not complete, by the time when they are cut off. */
-	readonly #lingering: { readonly stream: Http2Stream<Http2ServerStream>; readonly at: Millis }[] = [];
+	readonly #unfinished: UnfinishedStreams;
 	readonly #resets = new PrematureResets();
 	#clientText: string | undefined;
 	readonly #openedAt: Millis;
@@ -69,6 +67,9 @@ export class Http2ServerConnection
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		if (keepalive !== undefined) this.#keepalive = new Http2Keepalive(keepalive, now, () => this.codec.ping());
 		this.codec = new Http2Connection<Http2ServerStream>("server", manager.http2Config, this, manager.http2Shared);
+		this.#unfinished = new UnfinishedStreams(this.codec, manager.config.streamIdleTimeoutMs, () => {
+			manager.http2Stats.tx_flush_timeout.value++;
+		});
 		socket.on("data", (data: Buffer) => this.#onData(data));
 		socket.on("end", () => this.#onEnd());
 		socket.on("drain", () => this.#onDrain());
@@ -144,9 +145,8 @@ export class Http2ServerConnection
 		owner?.http?.onDownstreamDrain();
 	}
 
-	/** The stream told us itself. */
 	onStreamClosed(): void {
-		return;
+		this.#checkIdle();
 	}
 
 	/** Clients open no streams for us. */
@@ -207,29 +207,33 @@ export class Http2ServerConnection
 			this.abort();
 			return;
 		}
-		if (this.#active > 0 || this.#phase === "closed" || this.#phase === "ended") return;
+		this.#checkIdle();
+	}
+
+	get #isQuiet(): boolean {
+		return this.#active === 0 && this.codec.activeStreams === 0;
+	}
+
+	/** Without any stream, not even one that is only being sent, the connection is idle. */
+	#checkIdle(): void {
+		if (!this.#isQuiet) return;
+		if (this.#phase === "closed" || this.#phase === "ended") return;
 		if (this.#phase === "closing") {
 			this.#finish();
 			return;
 		}
 		const { idleTimeoutMs } = this.manager.config.common;
-		if (idleTimeoutMs > 0) {
-			this.#idleAt = this.manager.context.clock.now() + idleTimeoutMs;
-			this.#arm();
-		}
+		if (idleTimeoutMs === 0) return;
+		this.#idleAt = this.manager.context.clock.now() + idleTimeoutMs;
+		this.#arm();
 	}
 
-	/** The response was complete before its request: a small rest may still come, a larger one is cut off (RFC 9113, section 8.1). */
-	linger(stream: Http2Stream<Http2ServerStream>): void {
-		const at = this.manager.context.clock.now() + lingerMs;
-		this.#lingering.push({ stream, at });
-		if (at < this.queuedFor) this.manager.context.deadlines.schedule(this, at);
-	}
-
-	#endLingering(now: Millis): void {
-		while (this.#lingering.length > 0 && this.#lingering[0]!.at <= now) {
-			this.codec.resetStream(this.#lingering.shift()!.stream, Http2ErrorCode.noError);
-		}
+	/** A stream is over for the proxy, and not for its client. */
+	finishLater(stream: Http2Stream<Http2ServerStream>, isRequestComplete: boolean): void {
+		const now = this.manager.context.clock.now();
+		if (!isRequestComplete) this.#unfinished.addRequest(stream, now);
+		if (stream.pending !== undefined) this.#unfinished.addAnswer(stream, now);
+		this.#arm();
 	}
 
 	/** A stream's next deadline has changed to `due`. */
@@ -243,7 +247,7 @@ export class Http2ServerConnection
 
 	onDeadline(now: Millis): Millis {
 		if (this.#phase === "closed") return never;
-		this.#endLingering(now);
+		this.#unfinished.run(now);
 		if (now >= this.#endAt) {
 			this.#endAt = never;
 			this.#onEndDue();
@@ -256,7 +260,7 @@ export class Http2ServerConnection
 			this.manager.stats.downstream_rq_header_timeout.value++;
 			this.codec.goAway(Http2ErrorCode.enhanceYourCalm);
 			this.#finish();
-		} else if (this.#active === 0 && now >= this.#idleAt) {
+		} else if (this.#isQuiet && now >= this.#idleAt) {
 			this.#idleAt = never;
 			this.manager.stats.downstream_cx_idle_timeout.value++;
 			this.#startDrain();
@@ -286,10 +290,10 @@ export class Http2ServerConnection
 	#nextDeadline(): Millis {
 		if (this.#phase === "closed") return never;
 		if (this.#phase === "ended") return this.#endAt;
-		const idleAt = this.#active === 0 && this.#phase === "serving" ? this.#idleAt : never;
+		const idleAt = this.#isQuiet && this.#phase === "serving" ? this.#idleAt : never;
 		const pingAt = this.#keepalive?.nextAt ?? never;
-		const lingerAt = this.#lingering[0]?.at ?? never;
-		return Math.min(lingerAt, this.#streamsDueAt, this.#lifetimeEndsAt, this.#headersAt, this.#endAt, idleAt, pingAt);
+		const { nextAt } = this.#unfinished;
+		return Math.min(nextAt, this.#streamsDueAt, this.#lifetimeEndsAt, this.#headersAt, this.#endAt, idleAt, pingAt);
 	}
 
 	#arm(): void {
@@ -316,7 +320,7 @@ export class Http2ServerConnection
 		}
 		this.codec.goAway(Http2ErrorCode.noError);
 		this.#phase = "closing";
-		if (this.#active === 0) this.#finish();
+		this.#checkIdle();
 	}
 
 	/** Sends the end, reads what still comes for a while so that the answer is not lost to a reset, then cuts. */

@@ -20,6 +20,7 @@ export class Http2ServerStream implements DownstreamStream {
 	readonly #stream: Http2Stream<Http2ServerStream>;
 	/** The request asks for a tunnel to a protocol (RFC 8441). */
 	#isExtendedConnect = false;
+	#isTunnel = false;
 	#pauses = 0;
 	/** Bytes whose credit is held back while paused. */
 	#heldCredit = 0;
@@ -50,6 +51,7 @@ export class Http2ServerStream implements DownstreamStream {
 		let { method } = head;
 		let upgrade: string | undefined;
 		if (method === "CONNECT") {
+			this.#isTunnel = true;
 			upgrade = protocol ?? "CONNECT";
 			if (protocol !== undefined) {
 				this.#isExtendedConnect = true;
@@ -140,13 +142,14 @@ export class Http2ServerStream implements DownstreamStream {
 		connection.onStreamOver(false);
 		if (stream.isClosed) return;
 		const isCut = !requestComplete && !stream.isRemoteDone;
-		if (this.isAnswered && !isCut) {
-			this.#giveCredit();
+		// As in Envoy, where our own resets count as the client's.
+		if (isCut || !this.isAnswered) connection.manager.stats.downstream_rq_rx_reset.value++;
+		if (!this.isAnswered) {
+			const code = this.#isTunnel ? Http2ErrorCode.connectError : Http2ErrorCode.internalError;
+			connection.codec.resetStream(stream, code);
 			return;
 		}
-		// As in Envoy, where our own resets count as the client's.
-		connection.manager.stats.downstream_rq_rx_reset.value++;
-		if (this.isAnswered) connection.linger(stream);
-		else connection.codec.resetStream(stream, Http2ErrorCode.internalError);
+		if (!isCut) this.#giveCredit();
+		connection.finishLater(stream, !isCut);
 	}
 }
