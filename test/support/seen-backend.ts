@@ -28,7 +28,13 @@ export async function startSeenBackend(t: Pick<TestContext, "after">): Promise<n
 			const trailers = Object.keys(request.trailers).length === 0 ? {} : { trailers: request.trailers };
 			const seen = JSON.stringify({ method: request.method, path: request.url, headers, body, ...trailers });
 			const text = String(request.headers["x-answer-body"] ?? seen);
-			response.writeHead(200, { "content-type": "application/json", [name!]: value!, "x-backend": "1" });
+			const length = Buffer.byteLength(text);
+			response.writeHead(200, {
+				"content-type": "application/json",
+				"content-length": length,
+				[name!]: value!,
+				"x-backend": "1",
+			});
 			response.end(text);
 		});
 	});

@@ -183,6 +183,8 @@ export class GrpcExchange implements GrpcStream, GrpcCall, SessionWaiter, Deadli
 		});
 		stream.on("data", (bytes: Buffer) => this.#onData(bytes));
 		stream.on("drain", () => this.#tellDrain());
+		// The service has ended the stream: nothing that follows from here would be heard.
+		stream.on("end", () => stream.end());
 		// Why it broke is said by its code; a stream without a listener for errors would end the process.
 		stream.on("error", () => stream.destroy());
 		stream.once("close", () => {

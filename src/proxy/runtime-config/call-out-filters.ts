@@ -4,6 +4,10 @@ import type {
 	ExtAuthzPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import type {
+	ExternalProcessor,
+	ExtProcPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.js";
+import type {
 	JwtAuthentication,
 	PerRouteConfig,
 } from "../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
@@ -13,6 +17,7 @@ import type {
 } from "../../api/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import { readExtAuthz, readExtAuthzRoute } from "./ext-authz.ts";
+import { readExtProc, readExtProcRoute } from "./ext-proc.ts";
 import { readJwtAuthn } from "./jwt-authn.ts";
 import { readJwtRoute } from "./jwt-authn-route.ts";
 import { readRateLimitFilter, readRateLimitRoute } from "./rate-limit-filter.ts";
@@ -31,6 +36,10 @@ export function readCallOutFilter(config: Message, scope: Scope): CallOutFilterC
 			const limit = readRateLimitFilter(config as RateLimit, scope);
 			return limit === undefined ? undefined : { kind: "rate-limit", config: limit };
 		}
+		case "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor": {
+			const processor = readExtProc(config as ExternalProcessor, scope);
+			return processor === undefined ? undefined : { kind: "ext-proc", config: processor };
+		}
 		default:
 			return undefined;
 	}
@@ -43,6 +52,8 @@ export function readCallOutOverride(message: Message, scope: Scope): CallOutOver
 			return { kind: "jwt-authn", config: readJwtRoute(message as PerRouteConfig) };
 		case "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute":
 			return { kind: "ext-authz", config: readExtAuthzRoute(message as ExtAuthzPerRoute, scope) };
+		case "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute":
+			return { kind: "ext-proc", config: readExtProcRoute(message as ExtProcPerRoute, scope) };
 		case "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute":
 			return { kind: "rate-limit", config: readRateLimitRoute(message as RateLimitPerRoute, scope) };
 		default:

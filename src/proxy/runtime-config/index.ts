@@ -45,6 +45,14 @@ export type {
 	ExtAuthzRouteConfig,
 	HttpAuthorization,
 } from "./ext-authz-config.ts";
+export {
+	type DirectionMode,
+	type ExtProcConfig,
+	type ExtProcRouteConfig,
+	type ProcessingMode,
+	type ProcessorMetadata,
+	readMode,
+} from "./ext-proc.ts";
 export type { GrpcStatsConfig } from "./grpc-stats.ts";
 export type {
 	HeaderMutationConfig,

@@ -64,6 +64,25 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "vh_rate_limits override_option rate_limits domain",
 	},
 	"envoy.config.ratelimit.v3.RateLimitServiceConfig": { works: "grpc_service transport_api_version" },
+	"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor": {
+		works:
+			"grpc_service failure_mode_allow processing_mode message_timeout stat_prefix mutation_rules max_message_timeout forward_rules allow_mode_override disable_immediate_response metadata_options disable_clear_route_cache route_cache_action status_on_error allow_content_length_header",
+		ignored: "filter_metadata emit_client_span deferred_close_timeout",
+	},
+	"envoy.extensions.filters.http.ext_proc.v3.ProcessingMode": {
+		works:
+			"request_header_mode response_header_mode request_body_mode response_body_mode request_trailer_mode response_trailer_mode",
+	},
+	"envoy.extensions.filters.http.ext_proc.v3.HeaderForwardingRules": { works: "allowed_headers disallowed_headers" },
+	"envoy.extensions.filters.http.ext_proc.v3.MetadataOptions": {
+		works: "forwarding_namespaces receiving_namespaces",
+	},
+	"envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces": { works: "untyped" },
+	"envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute": { works: "disabled overrides" },
+	"envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides": {
+		works: "processing_mode grpc_service metadata_options grpc_initial_metadata failure_mode_allow",
+		ignored: "emit_client_span",
+	},
 	"envoy.config.core.v3.RuntimeFeatureFlag": { works: "default_value runtime_key" },
 	"envoy.config.core.v3.BackoffStrategy": { works: "base_interval max_interval" },
 	"envoy.config.core.v3.RetryPolicy": { works: "retry_back_off num_retries retry_on" },

@@ -41,3 +41,28 @@ export function createExtAuthzStats(scope: StatsScope) {
 export function countForCluster<Event extends string>(clusterScope: StatsScope, part: string, event: Event): void {
 	clusterScope.scope(part).counter(event).value++;
 }
+
+/** Scope `http.<stat_prefix>.ext_proc`. */
+export type ExtProcStats = ReturnType<typeof createExtProcStats>;
+
+export function createExtProcStats(scope: StatsScope) {
+	return {
+		clear_route_cache_disabled: scope.counter("clear_route_cache_disabled"),
+		clear_route_cache_ignored: scope.counter("clear_route_cache_ignored"),
+		clear_route_cache_upstream_ignored: scope.counter("clear_route_cache_upstream_ignored"),
+		failure_mode_allowed: scope.counter("failure_mode_allowed"),
+		http_not_ok_resp_received: scope.counter("http_not_ok_resp_received"),
+		immediate_responses_sent: scope.counter("immediate_responses_sent"),
+		message_timeouts: scope.counter("message_timeouts"),
+		override_message_timeout_ignored: scope.counter("override_message_timeout_ignored"),
+		override_message_timeout_received: scope.counter("override_message_timeout_received"),
+		rejected_header_mutations: scope.counter("rejected_header_mutations"),
+		server_half_closed: scope.counter("server_half_closed"),
+		spurious_msgs_received: scope.counter("spurious_msgs_received"),
+		stream_msgs_received: scope.counter("stream_msgs_received"),
+		stream_msgs_sent: scope.counter("stream_msgs_sent"),
+		streams_closed: scope.counter("streams_closed"),
+		streams_failed: scope.counter("streams_failed"),
+		streams_started: scope.counter("streams_started"),
+	};
+}

@@ -4,8 +4,10 @@
 export {
 	countForCluster,
 	createExtAuthzStats,
+	createExtProcStats,
 	createJwtAuthnStats,
 	type ExtAuthzStats,
+	type ExtProcStats,
 	type JwtAuthnStats,
 } from "./call-out-stats.ts";
 export {

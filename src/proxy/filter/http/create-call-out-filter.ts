@@ -1,6 +1,7 @@
 import { assertNever } from "../../../core/index.ts";
 import type { CallOutFilterConfig } from "../../runtime-config/index.ts";
 import { createExtAuthzFilter } from "./ext-authz/ext-authz-filter.ts";
+import { createExtProcFilter } from "./ext-proc/ext-proc-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import type { FilterParts } from "./filter-parts.ts";
 import { createJwtAuthnFilter } from "./jwt-authn/jwt-authn-filter.ts";
@@ -11,6 +12,8 @@ export function createCallOutFilter(parts: FilterParts, config: CallOutFilterCon
 	switch (config.kind) {
 		case "ext-authz":
 			return createExtAuthzFilter(parts, config.config);
+		case "ext-proc":
+			return createExtProcFilter(parts, config.config);
 		case "jwt-authn":
 			return createJwtAuthnFilter(parts, config.config);
 		case "rate-limit":

@@ -136,6 +136,13 @@ export abstract class MessagePath implements FilterPath {
 		held.push(bytes, last);
 	}
 
+	takeHeld(index: number): { readonly bytes: Buffer; readonly last: boolean } {
+		const wait = this.#waits?.[this.#positionOf(index)];
+		if (wait === undefined) return { bytes: noBytes, last: false };
+		const { view, last } = wait.held.take();
+		return { bytes: view, last };
+	}
+
 	setLimit(bytes: number): void {
 		this.#limitBytes = bytes;
 	}

@@ -63,6 +63,8 @@ export interface FilterPath {
 	held(index: number): Buffer;
 	/** Puts other bytes in the place of what is held here. */
 	replaceHeld(index: number, bytes: Buffer): void;
+	/** Takes what is held here out of the path: the filter has it, and will add what it wants. */
+	takeHeld(index: number): { readonly bytes: Buffer; readonly last: boolean };
 	/** How much may be held; 0 for no limit. */
 	setLimit(bytes: number): void;
 	/** Asks the sender to wait until {@link resume} was called as often. */

@@ -1,0 +1,345 @@
+/** ext_proc: what the service is told of messages, and what becomes of its answers. */
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+	type ProcessingRequest,
+	ProcessingRequestSchema,
+	ProcessingResponseSchema,
+} from "../../src/api/gen/envoy/service/ext_proc/v3/external_processor_pb.js";
+import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
+import { compareWithEnvoy, type Side } from "../support/differential.ts";
+import { type GrpcService, startGrpcService } from "../support/grpc-service.ts";
+import { type HttpCall, sendRequest } from "../support/http-call.ts";
+import type { ProxyProcess } from "../support/proxy-process.ts";
+import { startSeenBackend } from "../support/seen-backend.ts";
+
+interface World {
+	readonly port: number;
+	readonly proxy: ProxyProcess;
+	readonly service: GrpcService;
+}
+
+type Answer = MessageInitShape<typeof ProcessingResponseSchema>;
+type Script = Readonly<
+	Record<string, (request: ProcessingRequest) => Answer | "silent" | "fail" | "close" | undefined>
+>;
+
+const set = (key: string, value: string) => ({ header: { key, rawValue: Buffer.from(value) } });
+const headers = (side: "request" | "response", response: object): Answer =>
+	({ response: { case: `${side}Headers`, value: { response } } }) as Answer;
+const body = (side: "request" | "response", response: object): Answer =>
+	({ response: { case: `${side}Body`, value: { response } } }) as Answer;
+
+/** What the service says to a kind of message; nothing changes by default. */
+const scripts: Readonly<Record<string, Script>> = {
+	"/headers": {
+		requestHeaders: () =>
+			headers("request", {
+				headerMutation: { setHeaders: [set("x-new", "1"), set("x-old", "2")], removeHeaders: ["x-gone"] },
+			}),
+		responseHeaders: () =>
+			headers("response", {
+				headerMutation: { setHeaders: [set("x-added", "3"), set(":status", "201")], removeHeaders: ["x-backend"] },
+			}),
+	},
+	"/forbidden": {
+		requestHeaders: () =>
+			headers("request", {
+				headerMutation: {
+					setHeaders: [set(":path", "/changed"), set("host", "other"), set(":method", "PUT"), set("x-envoy-own", "1")],
+					removeHeaders: [":method"],
+				},
+			}),
+	},
+	"/body": {
+		requestBody: ({ request }) =>
+			body("request", {
+				bodyMutation: {
+					mutation: {
+						case: "body",
+						value: Buffer.from(`<${request.case === "requestBody" ? Buffer.from(request.value.body).toString() : ""}>`),
+					},
+				},
+			}),
+		responseBody: () =>
+			body("response", { bodyMutation: { mutation: { case: "body", value: Buffer.from("changed") } } }),
+	},
+	"/body-length": {
+		requestBody: () =>
+			body("request", {
+				headerMutation: { setHeaders: [set("content-length", "4")] },
+				bodyMutation: { mutation: { case: "body", value: Buffer.from("four") } },
+			}),
+		responseBody: () =>
+			body("response", {
+				headerMutation: { setHeaders: [set("content-length", "7")] },
+				bodyMutation: { mutation: { case: "body", value: Buffer.from("changed") } },
+			}),
+	},
+	"/clear": {
+		requestBody: () => body("request", { bodyMutation: { mutation: { case: "clearBody", value: true } } }),
+	},
+	"/late-headers": {
+		requestBody: () => body("request", { headerMutation: { setHeaders: [set("x-late", "1")] } }),
+		responseBody: () => body("response", { headerMutation: { setHeaders: [set("x-late", "2")] } }),
+	},
+	"/replace": {
+		requestHeaders: () =>
+			headers("request", {
+				status: 1,
+				headerMutation: { setHeaders: [set(":method", "POST")] },
+				bodyMutation: { mutation: { case: "body", value: Buffer.from("made up") } },
+			}),
+	},
+	"/immediate": {
+		requestHeaders: () =>
+			({
+				response: {
+					case: "immediateResponse",
+					value: {
+						status: { code: 403 },
+						body: Buffer.from("not you"),
+						details: "because",
+						headers: { setHeaders: [set("x-why", "no"), set("content-type", "text/html")] },
+					},
+				},
+			}) as Answer,
+	},
+	"/immediate-late": {
+		responseHeaders: () =>
+			({
+				response: { case: "immediateResponse", value: { status: { code: 418 }, body: Buffer.from("late") } },
+			}) as unknown as Answer,
+	},
+	"/immediate-plain": {
+		requestHeaders: () => ({ response: { case: "immediateResponse", value: {} } }) as Answer,
+	},
+	"/spurious": { requestHeaders: () => headers("response", {}) },
+	"/fail": { requestHeaders: () => "fail" },
+	"/fail-late": { responseHeaders: () => "fail" },
+	"/close": { requestHeaders: () => "close" },
+	"/silent": { requestHeaders: () => "silent" },
+	"/route": {
+		requestHeaders: () =>
+			headers("request", { clearRouteCache: true, headerMutation: { setHeaders: [set("x-to", "moved")] } }),
+	},
+	"/mode": {
+		requestHeaders: () =>
+			({ ...headers("request", {}), modeOverride: { responseHeaderMode: 2, requestBodyMode: 2 } }) as Answer,
+	},
+	"/metadata": {
+		requestHeaders: () =>
+			({ ...headers("request", {}), dynamicMetadata: { mine: { who: "me" }, other: { who: "not" } } }) as Answer,
+	},
+};
+
+async function start(side: Side, fields: object): Promise<World> {
+	const backend = await startSeenBackend(side);
+	const paths = new WeakMap<object, string>();
+	const service = await startGrpcService(side, {
+		onMessage(call, message) {
+			const request = fromBinary(ProcessingRequestSchema, message);
+			const { request: kind } = request;
+			if (kind.case === "requestHeaders") {
+				const path = kind.value.headers?.headers.find(({ key }) => key === ":path");
+				paths.set(call, Buffer.from(path?.rawValue ?? []).toString() || (path?.value ?? ""));
+			}
+			const script = scripts[paths.get(call) ?? ""]?.[kind.case ?? ""];
+			const answer = script?.(request) ?? ({ response: { case: kind.case, value: {} } } as Answer);
+			if (answer === "silent") return;
+			if (answer === "fail") call.finish(13, "broken");
+			else if (answer === "close") call.finish();
+			else call.send(toBinary(ProcessingResponseSchema, create(ProcessingResponseSchema, answer)));
+		},
+		onEnd: (call) => call.finish(),
+	});
+	const processor = {
+		name: "envoy.filters.http.ext_proc",
+		typed_config: typed("filters.http.ext_proc.v3.ExternalProcessor", {
+			grpc_service: { envoy_grpc: { cluster_name: "processor" } },
+			message_timeout: "0.4s",
+			...fields,
+		}),
+	};
+	const perRoute = (config: Record<string, unknown>) => ({
+		typed_per_filter_config: {
+			"envoy.filters.http.ext_proc": typed("filters.http.ext_proc.v3.ExtProcPerRoute", config),
+		},
+	});
+	const manager = managerFilter({
+		http_filters: [processor, routerFilter],
+		access_log: [
+			{
+				name: "stdout",
+				typed_config: typed("access_loggers.stream.v3.StdoutAccessLog", {
+					log_format: {
+						text_format_source: {
+							inline_string:
+								"%REQ(X-CASE)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %DYNAMIC_METADATA(mine)% %DYNAMIC_METADATA(other)%\n",
+						},
+					},
+				}),
+			},
+		],
+		route_config: {
+			name: "r",
+			virtual_hosts: [
+				{
+					name: "v",
+					domains: ["*"],
+					routes: [
+						{
+							match: { prefix: "/", headers: [{ name: "x-to", string_match: { exact: "moved" } }] },
+							direct_response: { status: 202, body: { inline_string: "moved" } },
+						},
+						{ match: { path: "/off" }, route: { cluster: "c" }, ...perRoute({ disabled: true }) },
+						{
+							match: { path: "/skip" },
+							route: { cluster: "c" },
+							...perRoute({
+								overrides: { processing_mode: { request_header_mode: "SKIP", response_header_mode: "SEND" } },
+							}),
+						},
+						{ match: { prefix: "/" }, route: { cluster: "c" } },
+					],
+				},
+			],
+		},
+	});
+	const proxy = await side.proxy({
+		static_resources: {
+			listeners: [{ name: "l", address: socketAddress(0), filter_chains: [{ filters: [manager] }] }],
+			clusters: [plainCluster("c", backend), grpcCluster("processor", service.port)],
+		},
+	});
+	return { proxy, port: await proxy.port("l"), service };
+}
+
+const ignored =
+	/^(x-request-id|:authority|host|connection|date|x-envoy-upstream-service-time|keep-alive|x-forwarded-proto)$/;
+
+/** The answer, and what the service was told, without what differs from run to run. */
+async function ask({ port, service, proxy }: World, call: Omit<HttpCall, "port">) {
+	const before = service.calls.length;
+	const name = `c${before}`;
+	const {
+		status,
+		body: text,
+		headers: fields,
+	} = await sendRequest({
+		port,
+		...call,
+		headers: { ...call.headers, "x-case": name },
+	});
+	const told = service.calls.slice(before).flatMap(({ messages }) =>
+		messages.map((message) => {
+			const { request, protocolConfig } = fromBinary(ProcessingRequestSchema, message);
+			const value = request.value as unknown as Record<string, unknown>;
+			const map = (value["headers"] ?? value["trailers"]) as
+				| { headers: { key: string; value: string; rawValue: Uint8Array }[] }
+				| undefined;
+			return {
+				kind: request.case,
+				protocol:
+					protocolConfig === undefined ? undefined : [protocolConfig.requestBodyMode, protocolConfig.responseBodyMode],
+				fields: map?.headers
+					.filter(({ key }) => !ignored.test(key) && key !== "x-case")
+					.map((field) => `${field.key}: ${Buffer.from(field.rawValue).toString()}${field.value}`)
+					.sort(),
+				body: value["body"] === undefined ? undefined : Buffer.from(value["body"] as Uint8Array).toString(),
+				ends: value["endOfStream"],
+			};
+		}),
+	);
+	const shown = Object.fromEntries(Object.entries(fields).filter(([key]) => !ignored.test(key)));
+	return {
+		status,
+		body: text.replaceAll(name, "NAME"),
+		headers: shown,
+		told: JSON.parse(JSON.stringify(told).replaceAll(name, "NAME")) as unknown,
+		log: proxy.stdout() === "",
+	};
+}
+
+const simple = (path: string, want: object, call: Partial<HttpCall> = {}) => ({
+	want,
+	see: async (world: World) => {
+		const { log: _log, ...seen } = await ask(world, { path, ...call });
+		return seen;
+	},
+});
+
+const post: Partial<HttpCall> = { method: "POST", body: "some body" };
+
+compareWithEnvoy("ext_proc with headers", {
+	start: (side) =>
+		start(side, {
+			allow_mode_override: true,
+			metadata_options: { receiving_namespaces: { untyped: ["mine"] } },
+		}),
+	cases: {
+		"nothing changes": simple("/plain", { status: 200 }),
+		"a request with a body": simple("/plain", { status: 200 }, post),
+		"headers both ways": simple("/headers", { status: 201 }, { headers: { "x-old": "o", "x-gone": "g" } }),
+		"what may not change": simple("/forbidden", { status: 200 }),
+		"a message made up": simple("/replace", { status: 200 }),
+		"a message made up in place of a body": simple("/replace", { status: 200 }, post),
+		"an answer at once": simple("/immediate", { status: 403, body: "not you" }),
+		"an answer in place of the upstream's": simple("/immediate-late", { status: 418 }),
+		"an answer without more": simple("/immediate-plain", { status: 200 }),
+		"a message out of order": simple("/spurious", { status: 500 }),
+		"a service that fails": simple("/fail", { status: 500 }),
+		"a service that fails later": simple("/fail-late", { status: 500 }),
+		"a service that ends the stream": simple("/close", { status: 200 }),
+		"a service that is silent": simple("/silent", { status: 504 }),
+		"another route": simple("/route", { status: 202 }),
+		"another mode": simple("/mode", { status: 200 }, post),
+		"dynamic metadata": simple("/metadata", { status: 200 }),
+		"a route without it": simple("/off", { status: 200 }),
+		"a route with another mode": simple("/skip", { status: 200 }),
+		counters: { want: {}, see: ({ proxy }) => proxy.stats("ext_proc\\.(?!server_half|streams_closed)") },
+	},
+});
+
+compareWithEnvoy("ext_proc with whole bodies", {
+	start: (side) =>
+		start(side, {
+			processing_mode: { request_body_mode: "BUFFERED", response_body_mode: "BUFFERED" },
+			mutation_rules: { allow_all_routing: true, allow_envoy: true },
+			failure_mode_allow: true,
+		}),
+	cases: {
+		"nothing changes": simple("/plain", { status: 200 }, post),
+		"no body": simple("/plain", { status: 200 }),
+		"other bodies of another length": simple("/body", { status: 500 }, post),
+		"other bodies": simple("/body-length", { status: 200, body: "changed" }, post),
+		"no body any more": simple("/clear", { status: 500 }, post),
+		"headers with the body": simple("/late-headers", { status: 200 }, post),
+		"what may change": simple("/forbidden", { status: 200 }),
+		"a service that fails": simple("/fail", { status: 200 }, post),
+		"a service that fails later": simple("/fail-late", { status: 200 }),
+		"a service that is silent": simple("/silent", { status: 200 }),
+		counters: { want: {}, see: ({ proxy }) => proxy.stats("ext_proc\\.(?!server_half|streams_closed)") },
+	},
+});
+
+compareWithEnvoy("ext_proc with pieces of bodies", {
+	start: (side) => start(side, { processing_mode: { request_body_mode: "STREAMED", response_body_mode: "STREAMED" } }),
+	cases: {
+		"nothing changes": {
+			want: { status: 200 },
+			see: async (world) => {
+				const { status, body: text } = await ask(world, { path: "/plain", ...post });
+				return { status, text };
+			},
+		},
+		"no body any more": {
+			want: { status: 200 },
+			see: async (world) => {
+				const { status, body: text } = await ask(world, { path: "/clear", ...post });
+				return { status, text };
+			},
+		},
+		"no body": simple("/plain-none", { status: 200 }, { headers: { "x-answer-body": "short" } }),
+	},
+});
