@@ -205,3 +205,41 @@ test("clusters name the service behind them, for Istio's metrics of both sides",
 		[services],
 	);
 });
+
+/** How a cluster speaks HTTP: the name of the choice in its protocol options. */
+function protocolOf(found: JsonObject): string {
+	const extensions = (found["typedExtensionProtocolOptions"] ?? {}) as Record<string, JsonObject>;
+	const options = extensions["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];
+	if (options === undefined) return "HTTP/1.1";
+	if (options["autoConfig"] !== undefined) return "by ALPN";
+	const explicit = options["explicitHttpConfig"] as JsonObject;
+	return explicit["http2ProtocolOptions"] === undefined ? "HTTP/1.1" : "HTTP/2";
+}
+
+test("requests between sidecars share HTTP/2 connections, unless an endpoint or a rule of HTTP/1.1 stands against it", () => {
+	const name = `outbound|80||${host}`;
+	assert.equal(protocolOf(cluster(open([]), name)), "by ALPN");
+	const plain = open([], (instance) => (instance.name === "reviews-1" ? { ...instance, pattern: "none" } : instance));
+	assert.equal(protocolOf(cluster(plain, name)), "HTTP/1.1");
+	const limited = rule("trafficPolicy: {connectionPool: {tcp: {maxConnections: 5}}}");
+	assert.equal(protocolOf(cluster(open([limited]), name)), "HTTP/1.1");
+	const unencrypted = rule("trafficPolicy: {tls: {mode: DISABLE}}");
+	assert.equal(protocolOf(cluster(open([unencrypted]), name)), "HTTP/1.1");
+});
+
+test("ports of gRPC are ports of HTTP/2 requests: on the listener, towards sidecars and towards the application", () => {
+	const grpc = (instance: WorkloadInstance): WorkloadInstance => ({
+		...instance,
+		ports: instance.ports.map((port) => ({ ...port, protocol: "grpc" })),
+	});
+	const mesh = open([], grpc);
+	const appPort = mesh.mesh.instances.find(({ name }) => name === "reviews-0")!.ports[0]!.appPort;
+	assert.equal(protocolOf(cluster(mesh, `inbound|${appPort}||`, "reviews-0")), "HTTP/2");
+	const listener = listJson(mesh.snapshot("reviews-0"), listenerType).find(
+		({ name }) => name === `inbound_${appPort}`,
+	)!;
+	const text = JSON.stringify(listener);
+	assert.match(text, /http_connection_manager/);
+	assert.doesNotMatch(text, /tcp_proxy/);
+	assert.match(text, /"alpnProtocols":\["h2","http\/1.1"\]/);
+});
