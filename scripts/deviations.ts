@@ -35,4 +35,19 @@ export const deviations: readonly Deviation[] = [
 		why: "A client that was about to finish sees an orderly end instead of a reset.",
 		cases: [],
 	},
+	{
+		what: "A connection that network RBAC denies gets nothing of the server's greeting before it is closed with its first byte.",
+		why: "Who may not talk to a server learns nothing from it; Envoy passes the greeting on.",
+		cases: [],
+	},
+	{
+		what: "TLS to upstreams goes up to version 1.3 where the configuration names no maximum.",
+		why: "It is the better version; Envoy's clients stop at 1.2.",
+		cases: [],
+	},
+	{
+		what: "A client that shares no ALPN protocol with the listener gets the first one that it named.",
+		why: "Node's TLS would end the handshake otherwise; Envoy goes on without a protocol.",
+		cases: [],
+	},
 ];

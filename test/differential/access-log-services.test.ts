@@ -153,6 +153,18 @@ async function entryAfter(service: GrpcService, run: () => Promise<unknown>): Pr
 	});
 }
 
+function readRecords(message: Buffer): { resource: Json; record: Json; text: string }[] {
+	const { resourceLogs } = toJson(
+		ExportLogsServiceRequestSchema,
+		fromBinary(ExportLogsServiceRequestSchema, message),
+	) as unknown as { resourceLogs: { resource: Json; scopeLogs: { logRecords: Json[] }[] }[] };
+	return resourceLogs.flatMap(({ resource, scopeLogs }) =>
+		scopeLogs.flatMap(({ logRecords }) =>
+			logRecords.map((record) => ({ resource, record, text: JSON.stringify(record) })),
+		),
+	);
+}
+
 function messagesOf({ calls }: GrpcService): Buffer[] {
 	return calls.flatMap(({ messages }) => messages);
 }
@@ -224,16 +236,17 @@ compareWithEnvoy("access logs to services", {
 				),
 		},
 		"a request in OpenTelemetry": {
-			want: { resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: "HTTP/1.1 200" } }] }] }] },
+			want: { record: { body: { stringValue: "HTTP/1.1 200" } } },
 			async see({ collector, port }) {
 				await sendRequest({ port, path: "/otel", headers: { host: "h.test", "x-a": "1" } });
 				return await eventually(() => {
-					const requests = messagesOf(collector).map((message) =>
-						toJson(ExportLogsServiceRequestSchema, fromBinary(ExportLogsServiceRequestSchema, message)),
-					);
-					const found = requests.find((request) => JSON.stringify(request).includes("/otel"));
+					// Requests carry as many records as there were at the time: only the record is looked at.
+					const found = messagesOf(collector)
+						.flatMap(readRecords)
+						.find(({ text }) => text.includes("/otel"));
 					if (found === undefined) throw new Error("no record yet");
-					return cleaned(found as Json);
+					const { resource, record } = found;
+					return { resource: cleaned(resource), record: cleaned(record) };
 				});
 			},
 		},
