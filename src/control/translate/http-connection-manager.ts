@@ -56,6 +56,8 @@ export function httpConnectionManager(options: ConnectionManagerOptions) {
 			// A request may be silent for long (server-sent events, long polls); only its route's timeout ends it.
 			streamIdleTimeout: duration(0),
 			upgradeConfigs: [{ upgradeType: "websocket" }],
+			// A WebSocket comes from the other sidecar as an extended CONNECT.
+			http2ProtocolOptions: { allowConnect: true },
 			...options.extra,
 		}),
 	);
