@@ -14,3 +14,10 @@ export async function eventually<T>(
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
 }
+
+/** Waits until the check says true. */
+export async function until(check: () => Promise<boolean>): Promise<void> {
+	await eventually(async () => {
+		if (!(await check())) throw new Error("not yet");
+	});
+}

@@ -17,6 +17,7 @@ const dns: DnsConfig = {
 	respectTtl: false,
 	jitterMs: 0,
 	minRefreshMs: 0,
+	servers: [],
 };
 
 /** Answers from a table that the test changes; a missing name fails. */

@@ -15,6 +15,7 @@ const cache: DnsCacheConfig = {
 		respectTtl: false,
 		jitterMs: 0,
 		minRefreshMs: 5000,
+		servers: [],
 	},
 	hostTtlMs: 300_000,
 	maxHosts: 2,

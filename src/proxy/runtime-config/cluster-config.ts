@@ -78,6 +78,8 @@ export interface DnsConfig {
 	readonly jitterMs: number;
 	/** A time to live below this one counts as this one. */
 	readonly minRefreshMs: number;
+	/** Name servers as `address:port`, asked in place of the machine's; empty for these. */
+	readonly servers: readonly string[];
 }
 
 /** `envoy.config.endpoint.v3.ClusterLoadAssignment`, validated. */

@@ -32,6 +32,7 @@ import { readAssignment } from "./endpoints.ts";
 import { checkHealthCheckNames, readHealthCheck } from "./health-check.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readBalancing } from "./load-balancing.ts";
+import { readNameServers } from "./name-servers.ts";
 import { readRetryPolicy } from "./retry.ts";
 import { readHashPolicy, readMirrorPolicies } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
@@ -190,6 +191,7 @@ function readDns(message: Cluster): DnsConfig {
 		respectTtl: message.respectDnsTtl,
 		jitterMs: toMs(message.dnsJitter, 0),
 		minRefreshMs: 0,
+		servers: readNameServers(message.typedDnsResolverConfig),
 	};
 }
 
@@ -233,6 +235,7 @@ function readDnsCluster(message: Cluster, config: DnsCluster, scope: Scope): Clu
 		respectTtl: config.respectDnsTtl,
 		jitterMs: toMs(config.dnsJitter, 0),
 		minRefreshMs,
+		servers: readNameServers(config.typedDnsResolverConfig),
 	};
 	const assignment = readInlineAssignment(message, scope, "host-names");
 	if (!config.allAddressesInSingleEndpoint) return { kind: "strict-dns", assignment, dns };

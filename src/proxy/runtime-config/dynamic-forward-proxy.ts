@@ -2,6 +2,7 @@ import { Cluster_DnsLookupFamily } from "../../api/gen/envoy/config/cluster/v3/c
 import type { DnsCacheConfig as DnsCacheMessage } from "../../api/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.js";
 import type { PerRouteConfig } from "../../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import type { DnsConfig } from "./cluster-config.ts";
+import { readNameServers } from "./name-servers.ts";
 import { toWireText } from "./scope.ts";
 import { toMs } from "./values.ts";
 
@@ -50,6 +51,7 @@ export function readDnsCache(message: DnsCacheMessage): DnsCacheConfig {
 			respectTtl: false,
 			jitterMs: 0,
 			minRefreshMs: toMs(message.dnsMinRefreshRate, 5000),
+			servers: readNameServers(message.typedDnsResolverConfig),
 		},
 		hostTtlMs: toMs(message.hostTtl, 300_000),
 		maxHosts: message.maxHosts ?? 1024,

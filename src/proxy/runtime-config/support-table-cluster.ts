@@ -4,9 +4,9 @@ import type { MessageSupport } from "./support-table.ts";
 export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.cluster.v3.Cluster": {
 		works:
-			"transport_socket_matches name alt_stat_name type cluster_type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment health_checks max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family outlier_detection cleanup_interval upstream_bind_config lb_subset_config ring_hash_lb_config maglev_lb_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy protocol_selection preconnect_policy track_cluster_stats wait_for_warm_on_init",
+			"transport_socket_matches name alt_stat_name type cluster_type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment health_checks max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family outlier_detection cleanup_interval upstream_bind_config lb_subset_config ring_hash_lb_config maglev_lb_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy protocol_selection preconnect_policy track_cluster_stats typed_dns_resolver_config wait_for_warm_on_init",
 		ignored:
-			"dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config lrs_server lrs_report_endpoint_metrics track_timeout_budgets",
+			"dns_resolvers use_tcp_for_dns_lookups dns_resolution_config lrs_server lrs_report_endpoint_metrics track_timeout_budgets",
 	},
 	"envoy.config.cluster.v3.Cluster.PreconnectPolicy": {
 		works: "per_upstream_preconnect_ratio",
@@ -21,8 +21,8 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig": {
 		works:
-			"name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker preresolve_hostnames dns_query_timeout",
-		ignored: "use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
+			"name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker preresolve_hostnames dns_query_timeout typed_dns_resolver_config",
+		ignored: "use_tcp_for_dns_lookups dns_resolution_config",
 	},
 	"envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers": { works: "max_pending_requests" },
 	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig": { works: "dns_cache_config" },
@@ -31,9 +31,14 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.clusters.dns.v3.DnsCluster": {
 		works:
-			"dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_min_refresh_rate dns_lookup_family all_addresses_in_single_endpoint",
-		ignored: "typed_dns_resolver_config",
+			"dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_min_refresh_rate dns_lookup_family all_addresses_in_single_endpoint typed_dns_resolver_config",
 	},
+	"envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig": {
+		works: "resolvers",
+		ignored:
+			"dns_resolver_options use_resolvers_as_fallback filter_unroutable_families udp_max_queries query_timeout_seconds query_tries rotate_nameservers edns0_max_payload_size max_udp_channel_duration reinit_channel_on_timeout",
+	},
+	"envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig": { works: "" },
 	"envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate": { works: "base_interval max_interval" },
 	"envoy.config.cluster.v3.Cluster.EdsClusterConfig": { works: "eds_config service_name" },
 	"envoy.config.cluster.v3.TrackClusterStats": {

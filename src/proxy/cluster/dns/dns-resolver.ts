@@ -11,19 +11,21 @@ export interface DnsAnswer {
 
 /** Looks names up. */
 export interface DnsResolver {
-	/** `withTtl` asks for answers that say how long they hold. Rejects when no answer can be had. */
-	resolve(name: string, family: DnsConfig["family"], withTtl: boolean): Promise<DnsAnswer>;
+	/** `withTtl` asks for answers that say how long they hold, `servers` are asked in place of the machine's. Rejects when no answer can
+	 *  be had. */
+	resolve(name: string, family: DnsConfig["family"], withTtl: boolean, servers?: readonly string[]): Promise<DnsAnswer>;
 }
 
 /** The machine's resolver: its hosts file and name services; name servers alone when the time to live matters. */
 export function createDnsResolver(): DnsResolver {
 	return {
-		async resolve(name, family, withTtl) {
+		async resolve(name, family, withTtl, servers = []) {
 			const [first, second] = familiesOf(family);
-			const ask = withTtl ? askNameServers : askSystem;
-			const answer = await ask(name, first);
+			const ask = (of: Family) =>
+				withTtl || servers.length > 0 ? askNameServers(name, of, servers) : askSystem(name, of);
+			const answer = await ask(first);
 			if (second === undefined || (answer.addresses.length > 0 && family !== "all")) return answer;
-			const other = await ask(name, second);
+			const other = await ask(second);
 			const times = [answer.ttlMs, other.ttlMs].filter((ttlMs) => ttlMs !== undefined);
 			return {
 				addresses: [...answer.addresses, ...other.addresses],
@@ -63,8 +65,9 @@ async function askSystem(name: string, family: Family): Promise<DnsAnswer> {
 	}
 }
 
-async function askNameServers(name: string, family: Family): Promise<DnsAnswer> {
+async function askNameServers(name: string, family: Family, servers: readonly string[]): Promise<DnsAnswer> {
 	const resolver = new Resolver();
+	if (servers.length > 0) resolver.setServers(servers);
 	try {
 		const records =
 			family === 4 ? await resolver.resolve4(name, { ttl: true }) : await resolver.resolve6(name, { ttl: true });
@@ -72,7 +75,8 @@ async function askNameServers(name: string, family: Family): Promise<DnsAnswer> 
 		return { addresses: records.map(({ address }) => address), ttlMs: Number.isFinite(ttlMs) ? ttlMs : undefined };
 	} catch (error) {
 		// The name may be known to the machine alone.
-		if (isAbsent(error)) return await askSystem(name, family);
+		if (isAbsent(error))
+			return servers.length > 0 ? { addresses: [], ttlMs: undefined } : await askSystem(name, family);
 		throw error;
 	}
 }

@@ -53,7 +53,7 @@ export class NameWatch {
 		stats.update_attempt.value++;
 		let next: number;
 		try {
-			const { addresses, ttlMs } = await resolver.resolve(name, dns.family, dns.respectTtl);
+			const { addresses, ttlMs } = await resolver.resolve(name, dns.family, dns.respectTtl, dns.servers);
 			if (this.#isClosed) return;
 			if (addresses.length === 0 && this.#options.needsAddress) throw new Error("the name has no address");
 			stats.update_success.value++;
