@@ -9,9 +9,11 @@ import {
 	describeProblems,
 	findLevelProblem,
 	type ProxyFlags,
+	type RestartServer,
 	validateBootstrap,
 } from "../proxy/index.ts";
 import { readVersion } from "./host.ts";
+import { awaitSuccessor, findParent } from "./hot-restart.ts";
 import { waitForSignal } from "./process.ts";
 import { readBootstrap } from "./proxy-bootstrap.ts";
 import { createProxyLog } from "./proxy-log.ts";
@@ -32,7 +34,9 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 	const flags = toFlags(options, unknownFields);
 	const quit = Promise.withResolvers<void>();
 	const { log, reopen } = createProxyLog(options);
+	const parent = await findParent(options);
 	const proxy = createProxy({
+		...(parent === undefined ? {} : { parent }),
 		bootstrap,
 		flags,
 		log,
@@ -54,14 +58,19 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		proxy.reopenLogs();
 	});
 	process.on("SIGHUP", () => log.warn("SIGHUP is passed over, see --restart-epoch for how to restart"));
+	let successor: RestartServer | undefined;
 	try {
 		const signal = ended.then(() => "ended" as const);
 		const started = await Promise.race([proxy.start().then(() => "started" as const), signal]);
 		// Under a supervisor: a restart is to be quick, also when this process is killed.
 		flushCompileCache();
-		if (started === "started") writeAdminAddress(options, proxy);
+		if (started === "started") {
+			writeAdminAddress(options, proxy);
+			successor = await awaitSuccessor(options, proxy, log, () => quit.resolve());
+		}
 		if (started === "started") await Promise.race([signal, quit.promise]);
 	} finally {
+		successor?.close();
 		await proxy.close();
 	}
 	return 0;

@@ -3,6 +3,7 @@
 
 export { findLevelProblem } from "./admin/index.ts";
 export { mergeBootstrap, parseBinaryBootstrap, parseBootstrap } from "./bootstrap/index.ts";
+export { connectToParent, openRestartServer, type Parent, type RestartServer } from "./hot-restart/index.ts";
 export {
 	createProxy,
 	defaultProxyFlags,

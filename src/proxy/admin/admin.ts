@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Clock, describeError, MeshError, type Timer } from "../../core/index.ts";
+import { descriptorOf } from "../../os/index.ts";
 import {
 	createDownstreamHttpStats,
 	createListenerHttpStats,
@@ -17,6 +18,8 @@ export interface AdminOptions {
 	readonly clock: Clock;
 	/** Where to listen; port 0 takes a free one. */
 	readonly address: AdminAddress;
+	/** A socket that listens there already, taken over from another process. */
+	readonly descriptor?: number;
 	/** How often histogram intervals end; 5 000 by default (stats_flush_interval). */
 	readonly flushIntervalMs?: number;
 	/** Brings gauges that nobody keeps (uptime, memory) up to date before statistics are shown. */
@@ -27,6 +30,8 @@ export interface AdminOptions {
 export interface Admin {
 	/** Resolves once it listens. @throws MeshError ADMIN_ADDRESS_UNAVAILABLE */
 	start(): Promise<AdminAddress>;
+	/** The descriptor of its socket. */
+	readonly descriptor: number | undefined;
 	close(): Promise<void>;
 }
 
@@ -82,11 +87,14 @@ export function createAdmin(options: AdminOptions): Admin {
 	};
 	return {
 		async start() {
-			await listen(server, address);
+			await listen(server, address, options.descriptor);
 			scheduleFlush();
 			if (address.kind === "pipe") return address;
 			const bound = server.address() as AddressInfo;
 			return { kind: "socket", address: bound.address, port: bound.port };
+		},
+		get descriptor() {
+			return descriptorOf(server);
 		},
 		async close() {
 			timer?.cancel();
@@ -99,7 +107,7 @@ export function createAdmin(options: AdminOptions): Admin {
 	};
 }
 
-function listen(server: Server, address: AdminAddress): Promise<void> {
+function listen(server: Server, address: AdminAddress, descriptor: number | undefined): Promise<void> {
 	return new Promise((resolve, reject) => {
 		const fail = (error: Error): void => {
 			const where = address.kind === "pipe" ? address.path : `${address.address}:${address.port}`;
@@ -112,7 +120,8 @@ function listen(server: Server, address: AdminAddress): Promise<void> {
 			server.off("error", fail);
 			resolve();
 		};
-		if (address.kind === "pipe") server.listen(address.path, ready);
+		if (descriptor !== undefined) server.listen({ fd: descriptor }, ready);
+		else if (address.kind === "pipe") server.listen(address.path, ready);
 		else server.listen({ host: address.address, port: address.port }, ready);
 	});
 }

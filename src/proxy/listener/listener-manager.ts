@@ -23,6 +23,8 @@ export interface ListenerManager extends ListenerTarget {
 	announceDrain(): void;
 	/** Accepts nothing more; open connections end gracefully, by the drain strategy unless `decision` says otherwise. */
 	drain(decision?: DrainDecision): void;
+	/** The same, when another process goes on with the sockets. */
+	handOver(): void;
 	/** Ends everything. */
 	close(): void;
 }
@@ -126,6 +128,9 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 		listeners: () => [...listeners.values()],
 		announceDrain() {
 			for (const listener of listeners.values()) listener.announceDrain();
+		},
+		handOver() {
+			for (const listener of listeners.values()) listener.drain(undefined, true);
 		},
 		drain(decision) {
 			for (const listener of listeners.values()) listener.drain(decision);

@@ -118,8 +118,8 @@ export class Listener {
 	}
 
 	/** Accepts nothing more; open connections drain. */
-	drain(decision = this.#startDrain()): void {
-		this.#sockets.close();
+	drain(decision = this.#startDrain(), keepsPaths = false): void {
+		this.#sockets.close(keepsPaths);
 		this.#drainChains(allChains(this.#current), decision);
 	}
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, linkSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
 import { createListeningSocket, descriptorOf, openSystemCalls, type SocketOption } from "../../os/index.ts";
@@ -71,9 +71,13 @@ export class ListeningSockets {
 		}
 	}
 
-	close(): void {
+	/** `keepsPaths`: somebody else listens on the sockets of paths, which Node would take away with its own. */
+	close(keepsPaths = false): void {
 		this.#closed ??= this.bound;
-		for (const { server } of this.#servers.splice(0)) server.close();
+		for (const { address, server } of this.#servers.splice(0)) {
+			if (keepsPaths && address.kind === "pipe") closeAndKeep(server, address.path);
+			else server.close();
+		}
 	}
 
 	async #bind(config: ListenerConfig, address: AddressConfig, index: number, reusePort: boolean): Promise<void> {
@@ -176,6 +180,15 @@ function explainMade(made: Extract<ReturnType<typeof createListeningSocket>, { o
 
 /** Node's own default; a larger buffer per connection buys nothing. */
 const maxHighWaterMark = 64 * 1024;
+
+/** Between the two calls the path is missing for some microseconds: there is no way to tell Node to leave it. */
+function closeAndKeep(server: Server, path: string): void {
+	const kept = `${path}.kept`;
+	rmSync(kept, { force: true });
+	linkSync(path, kept);
+	server.close();
+	renameSync(kept, path);
+}
 
 function readBound(server: Server, address: AddressConfig): AddressConfig {
 	const bound = server.address();

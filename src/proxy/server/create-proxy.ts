@@ -6,6 +6,8 @@ import { createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
 import { createConfigSource, type Translators } from "../config-source/index.ts";
 import { drainAtOnce } from "../drain/index.ts";
+import type { Parent, RestartHooks } from "../hot-restart/index.ts";
+import { formatAddress } from "../listener/index.ts";
 import {
 	type BootstrapConfig,
 	checkPackedRules,
@@ -18,9 +20,16 @@ import {
 } from "../runtime-config/index.ts";
 import type { Environment } from "../secret/index.ts";
 import { createWatchdogStats } from "../stats/index.ts";
-import { createWorkerPool, type WorkerPool, type WorkerStart, type WorkerThread } from "../workers/index.ts";
+import {
+	createStatsReporter,
+	createWorkerPool,
+	type WorkerPool,
+	type WorkerStart,
+	type WorkerThread,
+} from "../workers/index.ts";
 import { createAdminState } from "./admin-state.ts";
 import { daysUntilFirstExpiry } from "./certificates.ts";
+import { createParentStats } from "./parent-stats.ts";
 import type { ProxyFlags } from "./proxy-flags.ts";
 import { createServing, createSharedCounts } from "./serving.ts";
 
@@ -42,6 +51,8 @@ export interface ProxyOptions {
 	readonly stateFolder?: string;
 	/** Starts the thread of a worker; without it there is one event loop whatever `concurrency` says. */
 	readonly startWorker?: (start: WorkerStart) => WorkerThread;
+	/** The process whose place this one takes. */
+	readonly parent?: Parent;
 	/** A worker died: the proxy cannot go on. */
 	readonly onFatal?: (error: Error) => void;
 	/** `/quitquitquit` was called: whoever runs the proxy ends it. */
@@ -58,6 +69,8 @@ export interface Proxy {
 	close(): Promise<void>;
 	/** Opens access logs anew by their names, after rotation. */
 	reopenLogs(): void;
+	/** What this proxy does for the process that takes its place. `onDrained` is called when its connections are gone. */
+	restartHooks(onDrained: () => void): RestartHooks;
 	/** Where the admin port listens; undefined without one or before start. */
 	readonly adminAddress: AdminAddress | undefined;
 }
@@ -88,14 +101,16 @@ export function createProxy(options: ProxyOptions): Proxy {
 	const translated = translateBootstrap(options.bootstrap, { environment, pathExists: existsSync, isNodeNamed });
 	if (!translated.ok) throw describeProblems(translated.problems);
 	const config = translated.value;
+	const { parent } = options;
+	const sockets = parent === undefined ? {} : { sockets: parent.sockets };
 	const pool =
 		flags.concurrency > 1 && options.startWorker !== undefined
-			? createWorkerPool({ ...options, startWorker: options.startWorker, counts: createSharedCounts() })
+			? createWorkerPool({ ...options, startWorker: options.startWorker, counts: createSharedCounts(), ...sockets })
 			: undefined;
 	const serving = createServing({
 		...options,
 		config,
-		...(pool === undefined ? {} : { clusters: { followers: pool.followers } }),
+		...(pool === undefined ? sockets : { clusters: { followers: pool.followers } }),
 	});
 	const { accessLogs, clusters, dataPath, files, localHealth, registry, runtime, secrets, serverStats } = serving;
 	const stats = registry.root;
@@ -162,6 +177,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 			return adminAddress;
 		},
 		async start() {
+			const adminDescriptor = config.admin === undefined ? undefined : parent?.takeAdmin(config.admin.address);
+			await parent?.closeAdmin();
 			if (config.admin !== undefined) {
 				admin = createAdmin({
 					state: {
@@ -174,6 +191,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 					},
 					clock,
 					address: config.admin.address,
+					...(adminDescriptor === undefined ? {} : { descriptor: adminDescriptor }),
 					flushIntervalMs: config.statsFlushIntervalMs,
 					async refresh() {
 						await pool?.collect();
@@ -194,9 +212,11 @@ export function createProxy(options: ProxyOptions): Proxy {
 			serverStats.live.value = 1;
 			serverStats.initialization_time_ms.record(clock.wall() - startedAt);
 			state.setLive();
+			if (parent !== undefined) await followParent(parent);
 			log.info("proxy is live", { listeners: listeners.listeners().length, clusters: clusters.clusters().length });
 		},
 		reopenLogs,
+		restartHooks: (onDrained) => createRestartHooks(onDrained),
 		async drain() {
 			state.setDraining();
 			serverStats.live.value = 0;
@@ -216,6 +236,74 @@ export function createProxy(options: ProxyOptions): Proxy {
 		},
 	};
 
+	/** The old process drains, and what it counts meanwhile is counted here. */
+	async function followParent(from: Parent): Promise<void> {
+		const imported = createParentStats(registry, clusters, serverStats);
+		const read = async (): Promise<void> => imported.apply(await from.readStats());
+		await read();
+		await from.drain();
+		const poll = setInterval(() => void read(), Math.min(config.statsFlushIntervalMs, 1_000)).unref();
+		const deadline = clock.setTimer(flags.parentShutdownTimeSeconds * 1000, () => void read().then(() => from.end()), {
+			unref: true,
+		});
+		from.onEnd(() => {
+			clearInterval(poll);
+			deadline.cancel();
+			imported.end();
+			log.info("the old process is gone");
+		});
+	}
+
+	function createRestartHooks(onDrained: () => void): RestartHooks {
+		const reporter = createStatsReporter(registry, clusters);
+		const readStats: RestartHooks["readStats"] = async () => {
+			await pool?.collect();
+			return { delta: reporter.collect(), connections: countConnections() };
+		};
+		return {
+			listSockets: () => ({
+				admin: describeAdminSocket(),
+				listeners: listeners.listeners().map(({ config: { name }, sockets: bySocket }) => ({
+					name,
+					addresses: bySocket.map((ofAddress) => ({
+						text: formatAddress(ofAddress[0]!.address),
+						descriptors: ofAddress.flatMap(({ descriptor }) => descriptor ?? []),
+					})),
+				})),
+			}),
+			closeAdmin: async () => void (await admin?.close()),
+			drain() {
+				state.setDraining();
+				serverStats.live.value = 0;
+				listeners.handOver();
+				void waitForConnections().then(onDrained);
+			},
+			readStats,
+			end: onDrained,
+		};
+	}
+
+	function describeAdminSocket(): ReturnType<RestartHooks["listSockets"]>["admin"] {
+		const descriptor = admin?.descriptor;
+		if (descriptor === undefined || adminAddress === undefined) return undefined;
+		const { address, path, port } = { address: "", path: "", port: 0, ...adminAddress };
+		const text = formatAddress(
+			adminAddress.kind === "pipe"
+				? { kind: "pipe", path, mode: 0 }
+				: { kind: "socket", address, port, ipv4Compatible: false },
+		);
+		return { text, descriptor };
+	}
+
+	/** Resolves when no connection is left. */
+	async function waitForConnections(): Promise<void> {
+		for (;;) {
+			await wait(clock, drainPollMs);
+			await pool?.collect();
+			if (countConnections() === 0) return;
+		}
+	}
+
 	function reopenLogs(): void {
 		accessLogs.reopen();
 		pool?.reopenLogs();
@@ -225,6 +313,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 		return listeners.listeners().reduce((sum, listener) => sum + listener.activeConnections, 0);
 	}
 }
+
+/** How often a draining process looks whether its connections are gone; the new one has read its counts once more by then. */
+const drainPollMs = 1_500;
 
 /** `server.state`. */
 const serverStates = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;

@@ -90,7 +90,8 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 				serving.localHealth.isFailing = message.isFailing;
 				return;
 			case "drain":
-				if (message.stopsListening) listeners.drain(message.atOnce ? drainAtOnce : undefined);
+				if (message.handsOver === true) listeners.handOver();
+				else if (message.stopsListening) listeners.drain(message.atOnce ? drainAtOnce : undefined);
 				else listeners.announceDrain();
 				return;
 			case "collect": {

@@ -3,4 +3,6 @@
 export { type Followed, followLeader, type WorkerServing } from "./follow-leader.ts";
 export type { FromWorker, ToWorker, Travelling, WorkerStart, WorkerThread } from "./messages.ts";
 export { createSocketOrigins, type SocketOrigins } from "./socket-origins.ts";
+export { createStatsReporter, type StatsDelta, type StatsReporter } from "./stats-delta.ts";
+export { createStatsMerge, type StatsMerge } from "./stats-merge.ts";
 export { createWorkerPool, type WorkerPool } from "./worker-pool.ts";

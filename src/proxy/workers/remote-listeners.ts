@@ -1,6 +1,7 @@
+import { openSystemCalls } from "../../os/index.ts";
 import type { ResourceProblem } from "../config-source/index.ts";
 import type { DrainDecision } from "../drain/index.ts";
-import type { ListenerManager, ListenerView, SocketSupply } from "../listener/index.ts";
+import type { ListenerManager, ListenerView, SocketOrigin, SocketSupply } from "../listener/index.ts";
 import type { AddressConfig, ListenerConfig } from "../runtime-config/index.ts";
 import type { BoundListener, FromWorker, ToWorker, Travelling, TravellingSockets, WorkerThread } from "./messages.ts";
 
@@ -29,11 +30,19 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 	const connections: number[] = [];
 	const countConnections = (): number => connections.reduce((sum, count) => sum + count, 0);
 
-	function firstSockets(config: ListenerConfig): TravellingSockets {
+	/** Sockets that were taken over, by listener and address; each is given once. */
+	function takeOver(config: ListenerConfig): readonly SocketOrigin[] {
+		return config.addresses.map(
+			(address, index) =>
+				options.sockets?.originOf(config.name, index, address) ?? { kind: "bind", address, reusePort: false },
+		);
+	}
+
+	function firstSockets(config: ListenerConfig, origins: readonly SocketOrigin[]): TravellingSockets {
 		return {
 			listener: config.name,
 			origins: config.addresses.map((address, index) => {
-				const origin = options.sockets?.originOf(config.name, index, address);
+				const origin = origins[index];
 				if (origin?.kind === "adopt") return { kind: "share", descriptors: origin.descriptors };
 				return { kind: "bind", address, reusePort: address.kind === "socket" };
 			}),
@@ -41,13 +50,16 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 	}
 
 	/** Where the first worker listens is where the others do. */
-	function furtherSockets(config: ListenerConfig, first: BoundListener | undefined): TravellingSockets {
+	function furtherSockets(
+		config: ListenerConfig,
+		origins: readonly SocketOrigin[],
+		first: BoundListener | undefined,
+	): TravellingSockets {
 		return {
 			listener: config.name,
 			origins: config.addresses.map((address, index) => {
 				const sockets = first?.sockets[index];
-				const isShared =
-					address.kind === "pipe" || options.sockets?.originOf(config.name, index, address).kind === "adopt";
+				const isShared = address.kind === "pipe" || origins[index]?.kind === "adopt";
 				if (isShared && sockets !== undefined) return { kind: "share", descriptors: sockets.descriptors };
 				return { kind: "bind", address: sockets?.address ?? address, reusePort: address.kind === "socket" };
 			}),
@@ -67,14 +79,24 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 			removed,
 			sockets,
 		});
-		const first = await ask<Applied>(leader!, (id) => request(id, travelling, added.map(firstSockets)));
-		for (const listener of first.bound) bound.set(listener.name, listener);
+		const origins = new Map(added.map((config) => [config, takeOver(config)]));
+		const originsOf = (config: ListenerConfig): readonly SocketOrigin[] => origins.get(config) ?? [];
+		const first = await ask<Applied>(leader!, (id) =>
+			request(
+				id,
+				travelling,
+				added.map((config) => firstSockets(config, originsOf(config))),
+			),
+		);
+		const firstBound = new Map(first.bound.map((listener) => [listener.name, listener]));
 		const failed = new Set(first.problems.map(({ name }) => name));
 		const good = added.filter(({ name }) => !failed.has(name));
-		const sockets = good.map((config) => furtherSockets(config, bound.get(config.name)));
+		const sockets = good.map((config) => furtherSockets(config, originsOf(config), firstBound.get(config.name)));
 		const answers = await Promise.all(
 			others.map((thread) => ask<Applied>(thread, (id) => request(id, good.map(travel), sockets))),
 		);
+		closeCopies([...origins.values()].flat());
+		remember([first, ...answers]);
 		const problems = [...first.problems, ...answers.flatMap((answer) => answer.problems)];
 		for (const config of good) configs.set(config.name, config);
 		for (const name of removed) {
@@ -82,6 +104,21 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 			bound.delete(name);
 		}
 		return problems.filter(({ name }, index) => problems.findIndex((other) => other.name === name) === index);
+	}
+
+	/** A listener has the sockets of all workers. */
+	function remember(answers: readonly Applied[]): void {
+		bound.clear();
+		for (const { bound: listeners } of answers) {
+			for (const { name, sockets } of listeners) {
+				const before = bound.get(name)?.sockets;
+				const joined = sockets.map(({ address, descriptors }, index) => ({
+					address,
+					descriptors: [...(before?.[index]?.descriptors ?? []), ...descriptors],
+				}));
+				bound.set(name, { name, sockets: joined });
+			}
+		}
 	}
 
 	function toView(config: ListenerConfig): ListenerView {
@@ -103,10 +140,18 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 			return views.map((view, index) => (index === 0 ? { ...view, activeConnections: countConnections() } : view));
 		},
 		announceDrain: () => post({ type: "drain", atOnce: false, stopsListening: false }),
+		handOver: () => post({ type: "drain", atOnce: false, stopsListening: true, handsOver: true }),
 		drain: (decision?: DrainDecision) => stop(decision !== undefined),
 		close: () => undefined,
 		setConnections(worker, count) {
 			connections[worker] = count;
 		},
 	};
+}
+
+/** Workers have copies of their own by now. */
+function closeCopies(origins: readonly SocketOrigin[]): void {
+	const taken = origins.flatMap((origin) => (origin.kind === "adopt" ? origin.descriptors : []));
+	const opened = taken.length === 0 ? undefined : openSystemCalls();
+	if (opened?.ok === true) for (const descriptor of taken) opened.calls.close(descriptor);
 }

@@ -14,6 +14,9 @@ const ownedByMain =
 /** What every worker has alike: one of them speaks for all. */
 const sameInAll = /^(listener_manager\.(?!listener_create_)|.*\.ssl_context_update_by_sds$)/;
 
+/** What the old process of a hot restart says of itself alone. */
+const notOfParents = /^(listener_manager\.|filesystem\.write_total_buffered|.*\.circuit_breakers\.)/;
+
 interface Imported {
 	readonly metric: Counter | Gauge | Histogram;
 	readonly scope: StatsScope;
@@ -21,10 +24,15 @@ interface Imported {
 	readonly users: Set<number>;
 }
 
-export function createStatsMerge(registry: MetricsRegistry, clusters: ClusterManager): StatsMerge {
+export function createStatsMerge(
+	registry: MetricsRegistry,
+	clusters: ClusterManager,
+	from: "workers" | "parent" = "workers",
+): StatsMerge {
 	const imported = new Map<string, Imported>();
 
 	function find(kind: "counter" | "gauge" | "histogram", name: string, worker: number): Imported["metric"] | undefined {
+		if (from === "parent" && notOfParents.test(name)) return undefined;
 		if (ownedByMain.test(name) || (worker > 0 && sameInAll.test(name))) return undefined;
 		let entry = imported.get(name);
 		if (entry === undefined) {
@@ -45,7 +53,7 @@ export function createStatsMerge(registry: MetricsRegistry, clusters: ClusterMan
 	}
 
 	// Main has a listener manager that never starts.
-	registry.root.gauge("listener_manager.workers_started").value = 0;
+	if (from === "workers") registry.root.gauge("listener_manager.workers_started").value = 0;
 	return {
 		apply(worker, { counters, gauges, gone, histograms, hosts }) {
 			for (const [name, change] of counters) {
