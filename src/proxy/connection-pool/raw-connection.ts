@@ -28,6 +28,8 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #socket: Socket;
 	#isReady = false;
 	#isClosed = false;
+	/** The upstream's end came before ours was sent. */
+	#hasEndedFirst = false;
 
 	/** @param release gives the circuit breaker's connection back */
 	constructor(
@@ -115,13 +117,16 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	}
 
 	onSocketEnd(): void {
-		if (!this.#isClosed) this.#owner.onRawEnd();
+		if (this.#isClosed) return;
+		this.#hasEndedFirst = !this.#socket.writableEnded;
+		this.#owner.onRawEnd();
 	}
 
 	onSocketClose(error: Error | undefined): void {
 		if (this.#isClosed) return;
 		const wasReady = this.#isReady;
-		this.#leave(false);
+		// Whoever ends last closes the connection: we do when the upstream ended before us.
+		this.#leave(error === undefined && this.#hasEndedFirst);
 		if (wasReady) {
 			this.#owner.onRawClosed();
 			return;
