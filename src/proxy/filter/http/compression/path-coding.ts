@@ -15,7 +15,12 @@ export class PathCoding implements CoderOutlet {
 	readonly #index: number;
 	readonly #counts: CodingCounts;
 	readonly #coder: Coder;
-	#waitsForTrailers = false;
+	/** Names of trailers that say how many bytes there were; undefined for none. */
+	readonly #reported: { readonly before: string; readonly after: string } | undefined;
+	#bytesBefore = 0;
+	#bytesAfter = 0;
+	/** Trailers that came, while they wait for the body. */
+	#trailers: HeaderList | undefined;
 	/** Whether the coder has given all. */
 	#isDone = false;
 
@@ -25,7 +30,9 @@ export class PathCoding implements CoderOutlet {
 		index: number,
 		counts: CodingCounts,
 		create: (outlet: CoderOutlet) => Coder,
+		reported?: { readonly before: string; readonly after: string },
 	) {
+		this.#reported = reported;
 		this.#stream = stream;
 		this.#path = () => (direction === "request" ? stream.requestPath : stream.responsePath);
 		this.#index = index;
@@ -35,14 +42,15 @@ export class PathCoding implements CoderOutlet {
 
 	push(chunk: BodyChunk, last: boolean): BodyVerdict {
 		this.#counts.before.value += chunk.bytes.length;
+		this.#bytesBefore += chunk.bytes.length;
 		this.#coder.push(chunk.bytes, last);
 		return "taken";
 	}
 
 	/** Trailers wait for the last byte of the body. */
-	pushTrailers(_trailers: HeaderList): TrailersVerdict {
+	pushTrailers(trailers: HeaderList): TrailersVerdict {
 		if (this.#isDone) return "continue";
-		this.#waitsForTrailers = true;
+		this.#trailers = trailers;
 		this.#coder.push(Buffer.alloc(0), true);
 		return "stop";
 	}
@@ -54,13 +62,26 @@ export class PathCoding implements CoderOutlet {
 	write(bytes: Buffer, last: boolean): void {
 		if (this.#stream.isOver) return;
 		this.#counts.after.value += bytes.length;
+		this.#bytesAfter += bytes.length;
 		if (!last) {
 			this.#path().add(this.#index, bytes, false);
 			return;
 		}
 		this.#isDone = true;
-		if (this.#waitsForTrailers) this.#path().continue(this.#index);
-		else this.#path().add(this.#index, bytes, true);
+		const path = this.#path();
+		const report =
+			this.#reported === undefined
+				? []
+				: [this.#reported.before, String(this.#bytesBefore), this.#reported.after, String(this.#bytesAfter)];
+		if (this.#trailers !== undefined) {
+			this.#trailers.push(...report);
+			path.continue(this.#index);
+		} else if (report.length > 0) {
+			path.addTrailers(this.#index, report);
+			path.continue(this.#index);
+		} else {
+			path.add(this.#index, bytes, true);
+		}
 	}
 
 	pause(): void {

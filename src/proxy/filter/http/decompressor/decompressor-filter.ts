@@ -18,6 +18,8 @@ export function createDecompressorFilter(parts: FilterParts, config: Decompresso
 	const scope = parts.scope.scope(`decompressor.${config.library.name}.${config.library.kind}`);
 	const requestStats = createDecompressorStats(scope.scope("request"));
 	const responseStats = createDecompressorStats(scope.scope("response"));
+	const prefix = `x-envoy-decompressor-${config.library.name.toLowerCase()}`;
+	const reported = { before: `${prefix}-compressed-bytes`, after: `${prefix}-uncompressed-bytes` };
 	const encoding = contentEncodings[config.library.kind];
 	const stateOf = (stream: FilterStream): DecompressorState => {
 		const known = stream.getState(index) as DecompressorState | undefined;
@@ -45,7 +47,14 @@ export function createDecompressorFilter(parts: FilterParts, config: Decompresso
 		removeHeader(headers, "content-length");
 		removeCoding(headers);
 		const counts = { before: stats.total_compressed_bytes, after: stats.total_uncompressed_bytes };
-		return new PathCoding(stream, direction, index, counts, (outlet) => createDecoder(config.library, outlet));
+		return new PathCoding(
+			stream,
+			direction,
+			index,
+			counts,
+			(outlet) => createDecoder(config.library, outlet),
+			reported,
+		);
 	};
 	return {
 		name,
