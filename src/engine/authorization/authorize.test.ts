@@ -81,12 +81,16 @@ function rulesOf(action: RbacRules["action"], permission: Permission, principal:
 test("ALLOW allows what matches, DENY what does not, LOG everything; the policy is named", () => {
 	const stream = createStream();
 	const never = header(":method", "POST");
-	assert.deepEqual(authorize(rulesOf("allow", any, any), stream), { allowed: true, policy: "p" });
-	assert.deepEqual(authorize(rulesOf("allow", never, any), stream), { allowed: false, policy: "none" });
-	assert.deepEqual(authorize(rulesOf("deny", any, any), stream), { allowed: false, policy: "p" });
-	assert.deepEqual(authorize(rulesOf("deny", never, any), stream), { allowed: true, policy: "none" });
-	assert.deepEqual(authorize(rulesOf("log", any, any), stream), { allowed: true, policy: "p" });
-	assert.deepEqual(authorize({ action: "allow", policies: [] }, stream), { allowed: false, policy: "none" });
+	assert.deepEqual(authorize(rulesOf("allow", any, any), stream), { allowed: true, policy: "p", matched: true });
+	assert.deepEqual(authorize(rulesOf("allow", never, any), stream), { allowed: false, policy: "none", matched: false });
+	assert.deepEqual(authorize(rulesOf("deny", any, any), stream), { allowed: false, policy: "p", matched: true });
+	assert.deepEqual(authorize(rulesOf("deny", never, any), stream), { allowed: true, policy: "none", matched: false });
+	assert.deepEqual(authorize(rulesOf("log", any, any), stream), { allowed: true, policy: "p", matched: true });
+	assert.deepEqual(authorize({ action: "allow", policies: [] }, stream), {
+		allowed: false,
+		policy: "none",
+		matched: false,
+	});
 });
 
 test("every kind of permission judges its part of the request", () => {

@@ -14,6 +14,8 @@ export interface RbacVerdict {
 	readonly allowed: boolean;
 	/** The policy that matched; `none` when none did, as Envoy's code details spell it. */
 	readonly policy: string;
+	/** Whether a policy matched. */
+	readonly matched: boolean;
 }
 
 /** Judges a request or, without one in `stream`, a connection. The first policy that matches, in the order of names, decides: ALLOW
@@ -21,7 +23,7 @@ export interface RbacVerdict {
 export function authorize(rules: RbacRules, stream: StreamInfo): RbacVerdict {
 	const policy = findPolicy(rules, stream);
 	const allowed = rules.action === "log" || (rules.action === "allow") === (policy !== undefined);
-	return { allowed, policy: policy ?? "none" };
+	return { allowed, policy: policy ?? "none", matched: policy !== undefined };
 }
 
 function findPolicy(rules: RbacRules, stream: StreamInfo): string | undefined {
@@ -59,6 +61,8 @@ function matchesPermission(permission: Permission, stream: StreamInfo): boolean 
 			return connection.local.port >= permission.start && connection.local.port < permission.end;
 		case "metadata":
 			return matchMetadata(permission.matcher, stream.dynamicMetadata);
+		case "route-metadata":
+			return matchMetadata(permission.matcher, stream.routeMetadata);
 		case "requested-server-name":
 			return matchString(permission.matcher, connection.serverName);
 	}
@@ -87,6 +91,8 @@ function matchesPrincipal(principal: Principal, stream: StreamInfo): boolean {
 			return matchesUrlPath(principal.matcher, stream);
 		case "metadata":
 			return matchMetadata(principal.matcher, stream.dynamicMetadata);
+		case "route-metadata":
+			return matchMetadata(principal.matcher, stream.routeMetadata);
 		case "filter-state": {
 			const value = stream.filterState?.get(principal.key);
 			return typeof value === "string" && matchString(principal.matcher, value);

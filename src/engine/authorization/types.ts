@@ -27,6 +27,7 @@ export type Permission =
 	/** Inclusive start, exclusive end. */
 	| { readonly kind: "destination-port"; readonly start: number; readonly end: number }
 	| { readonly kind: "metadata"; readonly matcher: MetadataMatcher }
+	| { readonly kind: "route-metadata"; readonly matcher: MetadataMatcher }
 	| { readonly kind: "requested-server-name"; readonly matcher: StringMatcher }
 	/** `envoy.path.match.uri_template`. */
 	| { readonly kind: "uri-template"; readonly regex: RegExp };
@@ -43,6 +44,7 @@ export type Principal =
 	| { readonly kind: "header"; readonly matcher: HeaderMatcher }
 	| { readonly kind: "url-path"; readonly matcher: StringMatcher }
 	| { readonly kind: "metadata"; readonly matcher: MetadataMatcher }
+	| { readonly kind: "route-metadata"; readonly matcher: MetadataMatcher }
 	| { readonly kind: "filter-state"; readonly key: string; readonly matcher: StringMatcher };
 
 /** What an RBAC filter (HTTP or network) is set up with. */

@@ -1,19 +1,23 @@
+import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import type {
 	Permission as PermissionMessage,
 	Policy,
 	Principal as PrincipalMessage,
 	RBAC as Rules,
+	SourcedMetadata,
 } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
-import { RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
+import { MetadataSource, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { RBAC as NetworkRbac } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { RBAC_EnforcementType } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "../../engine/authorization/index.ts";
 import type { CidrRange } from "../../engine/matcher/index.ts";
+import { compileUriTemplate } from "../../engine/router/index.ts";
 import type { NetworkRbacConfig } from "./listener-config.ts";
 import { readHeaderMatcher, readMetadataMatcher, readStringMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
-import { readCidr, toMs } from "./values.ts";
+import { readCidr, toMs, unpackExtension } from "./values.ts";
 
 /** Translates the HTTP filter. */
 export function readRbac(message: RBAC, scope: Scope): RbacConfig {
@@ -92,6 +96,10 @@ function readPermission(message: PermissionMessage, scope: Scope): Permission {
 			return { kind: "destination-port", start: rule.value.start, end: rule.value.end };
 		case "metadata":
 			return { kind: "metadata", matcher: readMetadataMatcher(rule.value, scope.at("metadata")) };
+		case "sourcedMetadata":
+			return readSourcedMetadata(rule.value, scope.at("sourced_metadata"));
+		case "uriTemplate":
+			return { kind: "uri-template", regex: readUriTemplate(rule.value, scope.at("uri_template")) };
 		case "requestedServerName":
 			return {
 				kind: "requested-server-name",
@@ -137,6 +145,8 @@ function readPrincipal(message: PrincipalMessage, scope: Scope): Principal {
 			};
 		case "metadata":
 			return { kind: "metadata", matcher: readMetadataMatcher(identifier.value, scope.at("metadata")) };
+		case "sourcedMetadata":
+			return readSourcedMetadata(identifier.value, scope.at("sourced_metadata"));
 		case "filterState": {
 			const { key, matcher } = identifier.value;
 			const at = scope.at("filter_state").at("string_match");
@@ -151,6 +161,24 @@ function readPrincipal(message: PrincipalMessage, scope: Scope): Principal {
 	}
 }
 
+function readSourcedMetadata(message: SourcedMetadata, scope: Scope): Extract<Permission, Principal> {
+	const matcher = readMetadataMatcher(message.metadataMatcher!, scope.at("metadata_matcher"));
+	return { kind: message.metadataSource === MetadataSource.ROUTE ? "route-metadata" : "metadata", matcher };
+}
+
+function readUriTemplate(message: TypedExtensionConfig, scope: Scope): RegExp {
+	const config = unpackExtension(message.typedConfig, scope.at("typed_config"));
+	if (config?.$typeName !== "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig") {
+		if (config !== undefined) scope.at("typed_config").report(`${config.$typeName} is no template of paths`);
+		return matchesNothing;
+	}
+	const compiled = compileUriTemplate((config as UriTemplateMatchConfig).pathTemplate);
+	if (compiled.ok) return compiled.value.regex;
+	scope.at("typed_config").at("path_template").report(compiled.problem);
+	return matchesNothing;
+}
+
+const matchesNothing = /(?!)/;
 const noRange: CidrRange = { address: new Uint8Array(0), prefixLength: 0 };
 
 type PathMatcher = Extract<PermissionMessage["rule"], { case: "urlPath" }>["value"];

@@ -7,8 +7,7 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "upstream_log_options start_child_span suppress_grpc_request_failure_code_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBAC": {
-		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",
-		ignored: "track_per_rule_stats",
+		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { works: "rbac" },
 	"envoy.extensions.filters.network.rbac.v3.RBAC": {
@@ -18,12 +17,13 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.rbac.v3.Policy": { works: "permissions principals" },
 	"envoy.config.rbac.v3.Permission": {
 		works:
-			"and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name",
+			"and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata",
 	},
+	"envoy.config.rbac.v3.SourcedMetadata": { works: "metadata_matcher metadata_source" },
 	"envoy.config.rbac.v3.Permission.Set": { works: "rules" },
 	"envoy.config.rbac.v3.Principal": {
 		works:
-			"and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id",
+			"and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id sourced_metadata",
 	},
 	"envoy.config.rbac.v3.Principal.Set": { works: "ids" },
 	"envoy.config.rbac.v3.Principal.Authenticated": { works: "principal_name" },

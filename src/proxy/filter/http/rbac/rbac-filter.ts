@@ -1,8 +1,15 @@
-import { authorize, type RbacConfig } from "../../../../engine/authorization/index.ts";
+import {
+	authorize,
+	type RbacConfig,
+	type RbacRules,
+	type RbacVerdict,
+} from "../../../../engine/authorization/index.ts";
 import type { StatsScope } from "../../../../telemetry/index.ts";
 import type { HttpFilterOverride } from "../../../runtime-config/index.ts";
 import { createRbacStats, type RbacStats } from "../../../stats/index.ts";
-import type { HttpFilter } from "../filter.ts";
+import type { FilterStream, HttpFilter } from "../filter.ts";
+
+const metadataNamespace = "envoy.filters.http.rbac";
 
 /** Lets requests through that the rules allow; others get 403. Spec: `envoy.extensions.filters.http.rbac.v3`. */
 export function createRbacFilter(
@@ -21,12 +28,19 @@ export function createRbacFilter(
 			const override = stream.routeConfig(name) as HttpFilterOverride | undefined;
 			const active = override?.kind === "rbac" ? override.config : config;
 			if (active === undefined) return "continue";
-			if (active.shadowRules !== undefined) {
-				const allowed = authorize(active.shadowRules, stream.record).allowed;
-				(allowed ? stats.shadow_allowed : stats.shadow_denied).value++;
+			const { rules, shadowRules } = active;
+			if (shadowRules !== undefined) {
+				const verdict = judge(stream, shadowRules, `${active.shadowRulesStatPrefix}shadow`);
+				(verdict.allowed ? stats.shadow_allowed : stats.shadow_denied).value++;
+				if (active.trackPerRuleStats) {
+					countPolicy(scopeOf(scope, config.shadowRulesStatPrefix), verdict, "shadow_");
+				}
 			}
-			if (active.rules === undefined) return "continue";
-			const { allowed, policy } = authorize(active.rules, stream.record);
+			if (rules === undefined) return "continue";
+			const verdict = judge(stream, rules, `${active.rulesStatPrefix}enforced`);
+			const { allowed, policy } = verdict;
+			if (rules.action === "log") stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.matched });
+			if (active.trackPerRuleStats) countPolicy(scopeOf(scope, config.rulesStatPrefix), verdict, "");
 			if (allowed) {
 				stats.allowed.value++;
 				return "continue";
@@ -43,13 +57,28 @@ export function createRbacFilter(
 	};
 }
 
+/** Judges a request and writes down what came out, for access logs and later filters. */
+function judge(stream: FilterStream, rules: RbacRules, prefix: string): RbacVerdict {
+	const verdict = authorize(rules, stream.record);
+	const result = { [`${prefix}_engine_result`]: verdict.allowed ? "allowed" : "denied" };
+	if (verdict.matched) result[`${prefix}_effective_policy_id`] = verdict.policy;
+	stream.setDynamicMetadata(metadataNamespace, result);
+	return verdict;
+}
+
+function countPolicy(scope: StatsScope, { matched, policy, allowed }: RbacVerdict, prefix: "" | "shadow_"): void {
+	if (matched) scope.scope(`policy.${policy}`).counter(`${prefix}${allowed ? "allowed" : "denied"}`).value++;
+}
+
+function scopeOf(scope: StatsScope, prefix: string): StatsScope {
+	return scope.scope(prefix === "" ? "rbac" : `rbac.${prefix.replace(/\.$/, "")}`);
+}
+
 /** The counters, each below the prefix its rules ask for. */
 function createStats(config: RbacConfig, scope: StatsScope): RbacStats {
-	const below = (prefix: string): RbacStats =>
-		createRbacStats(scope.scope(prefix === "" ? "rbac" : `rbac.${prefix.replace(/\.$/, "")}`));
-	const enforced = below(config.rulesStatPrefix);
+	const enforced = createRbacStats(scopeOf(scope, config.rulesStatPrefix));
 	if (config.shadowRulesStatPrefix === config.rulesStatPrefix) return enforced;
-	const shadow = below(config.shadowRulesStatPrefix);
+	const shadow = createRbacStats(scopeOf(scope, config.shadowRulesStatPrefix));
 	return {
 		allowed: enforced.allowed,
 		denied: enforced.denied,
