@@ -92,7 +92,9 @@ export function describeListeners(state: AdminState, request: AdminRequest): Adm
 	const listeners = state.listeners();
 	if (request.query.get("format") !== "json") {
 		return text(
-			listeners.map(({ name, addresses }) => `${name}::${addresses.map(formatAddress).join(",")}\n`).join(""),
+			listeners
+				.flatMap(({ name, addresses }) => addresses.map((address) => `${name}::${formatAddress(address)}\n`))
+				.join(""),
 		);
 	}
 	return json({

@@ -1,0 +1,100 @@
+/** The admin port: texts, statuses and what commands change. */
+import { managerFilter, socketAddress, staticCluster } from "../support/bootstraps.ts";
+import { compareWithEnvoy } from "../support/differential.ts";
+import type { ProxyProcess } from "../support/proxy-process.ts";
+
+type World = { readonly proxy: ProxyProcess };
+
+async function ask({ proxy }: World, path: string, method = "GET") {
+	const { status, body, headers } = await proxy.admin(path, method);
+	return { status, body, type: headers["content-type"], cache: headers["cache-control"] };
+}
+
+/** Without ports. */
+async function askFor(world: World, path: string, method = "GET") {
+	const answer = await ask(world, path, method);
+	return { ...answer, body: answer.body.replace(/127\.0\.0\.1:\d+/g, "127.0.0.1:port") };
+}
+
+compareWithEnvoy("the admin port", {
+	async start(side): Promise<World> {
+		const proxy = await side.proxy({
+			layered_runtime: {
+				layers: [
+					{ name: "base", static_layer: { "a.b": 1, text: "x" } },
+					{ name: "admin", admin_layer: {} },
+				],
+			},
+			static_resources: {
+				listeners: [
+					{
+						name: "l",
+						address: socketAddress(0),
+						additional_addresses: [{ address: socketAddress(0) }],
+						filter_chains: [{ filters: [managerFilter()] }],
+					},
+				],
+				clusters: [staticCluster("c1")],
+			},
+		});
+		return { proxy };
+	},
+	cases: {
+		"the list of commands": { want: { status: 200 }, see: (world) => ask(world, "/help") },
+		"an unknown path": { want: { status: 404 }, see: (world) => ask(world, "/no-such-page") },
+		"a change by GET": { want: { status: 405 }, see: (world) => ask(world, "/quitquitquit") },
+		"listeners as text": { want: { status: 200 }, see: (world) => askFor(world, "/listeners") },
+		"clusters as text": { want: { status: 200 }, see: (world) => askFor(world, "/clusters") },
+		"loggers' levels": {
+			want: { one: { status: 200 }, broken: { status: 400 } },
+			async see(world) {
+				// The two begin with levels of their own.
+				await ask(world, "/logging?level=warning", "POST");
+				const one = await ask(world, "/logging?http=error", "POST");
+				return { one, broken: await ask(world, "/logging?paths=http", "POST") };
+			},
+		},
+		"runtime values that change": {
+			want: { changed: { status: 200, body: "OK\n" } },
+			async see(world) {
+				const changed = await ask(world, "/runtime_modify?text=y&more=2", "POST");
+				return { changed, runtime: JSON.parse((await ask(world, "/runtime")).body) as unknown };
+			},
+		},
+		"a broken pattern": { want: { status: 400 }, see: (world) => ask(world, "/stats?filter=((") },
+		"a broken format": { want: { status: 400 }, see: (world) => ask(world, "/stats?format=xml") },
+		"counters by name": { want: { status: 200 }, see: (world) => ask(world, "/stats?filter=^cluster.c1.upstream_rq") },
+		"gauges that were used": {
+			want: { status: 200 },
+			see: (world) => ask(world, "/stats?usedonly&type=Gauges&filter=^cluster.c1.membership_total"),
+		},
+		"histograms in detail": {
+			want: { status: 200 },
+			see: (world) => ask(world, "/stats?format=json&histogram_buckets=detailed&filter=c1.upstream_cx_length"),
+		},
+		"Prometheus with summaries": {
+			want: { status: 200 },
+			see: (world) =>
+				ask(world, "/stats/prometheus?histogram_buckets=cumulative&filter=c1.upstream_rq_(total|active)$"),
+		},
+		"a resource that is none": { want: { status: 404 }, see: (world) => ask(world, "/config_dump?resource=none") },
+		"a mask that fits nothing": { want: { status: 400 }, see: (world) => ask(world, "/config_dump?mask=none") },
+		profilers: {
+			want: [{ status: 400 }, { status: 200 }],
+			see: (world) => Promise.all([ask(world, "/cpuprofiler", "POST"), ask(world, "/cpuprofiler?enable=n", "POST")]),
+		},
+		"health checks that fail": {
+			want: { failed: { status: 503, body: "DRAINING\n" }, mended: { status: 200 } },
+			async see(world) {
+				await ask(world, "/healthcheck/fail", "POST");
+				const failed = await ask(world, "/ready");
+				await ask(world, "/healthcheck/ok", "POST");
+				return { failed, mended: await ask(world, "/ready") };
+			},
+		},
+		"counters set back": {
+			want: { status: 200, body: "OK\n" },
+			see: (world) => ask(world, "/reset_counters", "POST"),
+		},
+	},
+});
