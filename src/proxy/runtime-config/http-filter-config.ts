@@ -23,6 +23,8 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "rbac"; readonly config: RbacConfig }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors" }
+	/** Routes are here before requests are: there is nothing to wait for. */
+	| { readonly kind: "on-demand" }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
 	| { readonly kind: "grpc-stats"; readonly config: GrpcStatsConfig }
 	| { readonly kind: "grpc-web" }
@@ -55,6 +57,7 @@ export type HttpFilterOverride =
 	/** Undefined: no buffering on this route. */
 	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }
 	| { readonly kind: "compressor"; readonly config: CompressorOverride }
+	| { readonly kind: "on-demand" }
 	| { readonly kind: "header-mutation"; readonly mutations: MutationsConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }

@@ -61,6 +61,8 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "grpc-stats", config: readGrpcStats(message as GrpcStats) };
 		case "grpc_web.v3.GrpcWeb":
 			return { kind: "grpc-web" };
+		case "on_demand.v3.OnDemand":
+			return { kind: "on-demand" };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":
@@ -92,6 +94,8 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 			return { kind: "buffer", config: readBufferPerRoute(message as BufferPerRoute) };
 		case "compressor.v3.CompressorPerRoute":
 			return { kind: "compressor", config: readCompressorPerRoute(message as CompressorPerRoute, scope) };
+		case "on_demand.v3.PerRouteConfig":
+			return { kind: "on-demand" };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutationPerRoute": {

@@ -26,9 +26,9 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 		["hcm.scoped_routes: this field is not supported"],
 	],
 	[
-		"a rate limit of a route",
+		"a rate limit without actions",
 		route({ rate_limits: [{}] }),
-		[`${oneRoute}.route.rate_limits: this field is not supported`],
+		[`${oneRoute}.route.rate_limits[0].actions: needs at least 1 item(s)`],
 	],
 	["an unknown cluster", route({ cluster: "nope" }), [`${oneRoute}.route.cluster: unknown cluster 'nope'`]],
 	[

@@ -58,6 +58,8 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.GrpcMethodList": { works: "services" },
 	"envoy.config.core.v3.GrpcMethodList.Service": { works: "name method_names" },
 	[`${filters}grpc_web.v3.GrpcWeb`]: { works: "" },
+	[`${filters}on_demand.v3.OnDemand`]: { works: "" },
+	[`${filters}on_demand.v3.PerRouteConfig`]: { works: "" },
 	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
 	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
 	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },

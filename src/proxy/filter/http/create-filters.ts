@@ -98,6 +98,7 @@ export function createHttpFilters(
 					createStatefulSessionFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
 				);
 				break;
+			case "on-demand":
 			case "router":
 				break;
 			default:
