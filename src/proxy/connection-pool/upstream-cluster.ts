@@ -151,7 +151,7 @@ export class UpstreamCluster implements NegotiatedPools {
 		const { config } = this.cluster;
 		return {
 			tls: this.#context.upstreamTlsOf(this.cluster, host),
-			serverName,
+			serverName: serverName ?? hostServerName(host),
 			bindAddress: config.bindAddress,
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
@@ -186,6 +186,12 @@ export class UpstreamCluster implements NegotiatedPools {
 		this.#stopDrains();
 		for (const host of this.cluster.hosts) forEachPool(host, (pool) => pool.drain());
 	}
+}
+
+/** The host's own name, where its TLS is to ask for it. */
+function hostServerName({ transportSocket, hostname }: Host): string | undefined {
+	const asks = transportSocket.kind === "tls" && transportSocket.tls.autoHostSni;
+	return asks && hostname !== "" ? hostname : undefined;
 }
 
 /** Ends the pools of a host that stays: its next request gets a new one. */

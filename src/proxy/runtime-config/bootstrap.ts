@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Bootstrap, RuntimeLayer as LayerMessage } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { StatsConfig } from "../../api/gen/envoy/config/metrics/v3/stats_pb.js";
 import { defaultAccessLogFormat } from "../../engine/format/index.ts";
 import { type JsonObject, matchString, translateRe2 } from "../../engine/matcher/index.ts";
@@ -9,6 +10,7 @@ import type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 import { readCluster } from "./cluster.ts";
 import { readApiConfigSource, readConfigSource } from "./config-source.ts";
 import { readListener } from "./listener.ts";
+import type { ListenerConfig } from "./listener-config.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { Scope } from "./scope.ts";
 import { readSecret } from "./tls.ts";
@@ -34,9 +36,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 		clusters: (statics?.clusters ?? []).flatMap(
 			(cluster, index) => readCluster(cluster, at.at("clusters", index)) ?? [],
 		),
-		listeners: (statics?.listeners ?? []).map((listener, index) =>
-			readListener(listener, checked.at("listeners", index)),
-		),
+		listeners: readListeners(statics?.listeners ?? [], checked),
 		secrets: (statics?.secrets ?? []).flatMap((secret, index) => readSecret(secret, at.at("secrets", index)) ?? []),
 		lds:
 			dynamic?.ldsConfig === undefined ? undefined : readConfigSource(dynamic.ldsConfig, dynamicScope.at("lds_config")),
@@ -55,6 +55,22 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 		statsFlushIntervalMs: toMs(message.statsFlushInterval, 5000),
 		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
 	};
+}
+
+/** Translates the listeners; two of them cannot be bound to one address. */
+function readListeners(messages: readonly Listener[], scope: Scope): ListenerConfig[] {
+	const taken = new Set<string>();
+	return messages.map((message, index) => {
+		const at = scope.at("listeners", index);
+		const listener = readListener(message, at);
+		for (const address of listener.bindToPort ? listener.addresses : []) {
+			if (address.kind === "socket" && address.port === 0) continue;
+			const text = address.kind === "pipe" ? address.path : `${address.address}:${address.port}`;
+			if (taken.has(text)) at.report(`has duplicate address ${text} as existing listener`);
+			taken.add(text);
+		}
+		return listener;
+	});
 }
 
 function checkUnique(names: readonly string[], scope: Scope, field: string, noun: string): void {

@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, DescOneof, Message } from "@bufbuild/protobuf";
 import { isFieldSet } from "@bufbuild/protobuf";
-import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
+import { type Any, anyUnpack, type Duration } from "@bufbuild/protobuf/wkt";
 import { apiRegistry } from "../../api/index.ts";
 import type { Problem } from "../../core/index.ts";
 import { checkFieldRules, checkOneofRules } from "./check-rules.ts";
@@ -75,6 +75,9 @@ function descendInto(schema: DescMessage, message: Message, path: string, proble
 		const inner = unpacked === undefined ? undefined : apiRegistry.getMessage(unpacked.$typeName);
 		// An unknown type is for the translation to judge: it knows which extensions are optional.
 		if (unpacked !== undefined && inner !== undefined) checkMessage(inner, unpacked, path, problems);
+	} else if (schema.typeName === "google.protobuf.Duration") {
+		const { seconds, nanos } = message as Duration;
+		if (seconds < 0n || nanos < 0) problems.push({ path, problem: "a duration must not be negative" });
 	} else if (!schema.typeName.startsWith("google.protobuf.")) {
 		checkMessage(schema, message, path, problems);
 	}

@@ -18,13 +18,6 @@ import type { ListenerFilterConfig, ProxyProtocolConfig, RuntimeFlag, TokenBucke
 import type { Scope } from "./scope.ts";
 import { toMs } from "./values.ts";
 
-const typesByName: Readonly<Record<string, string>> = {
-	"envoy.filters.listener.tls_inspector": "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-	"envoy.filters.listener.http_inspector": "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-	"envoy.filters.listener.original_dst": "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
-	"envoy.filters.listener.proxy_protocol": "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
-};
-
 const defaultClientHelloBytes = 16 * 1024;
 
 /** Translates the filters that look at connections before a filter chain is chosen, in their order. */
@@ -33,7 +26,7 @@ export function readListenerFilters(message: Listener, scope: Scope): ListenerFi
 		const at = scope.at("listener_filters", index);
 		const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
 		const config = any === undefined ? undefined : anyUnpack(any, apiRegistry);
-		const typeName = config?.$typeName ?? any?.typeUrl ?? typesByName[filter.name];
+		const typeName = config?.$typeName ?? any?.typeUrl;
 		switch (typeName) {
 			case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
 				const inspector = config as TlsInspector | undefined;

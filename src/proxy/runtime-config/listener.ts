@@ -129,15 +129,36 @@ function describeAddress(address: AddressConfig | undefined): string {
 /** Two chains with the same match would hide one another. */
 function checkUniqueMatches(chains: readonly FilterChainConfig[], scope: Scope): void {
 	const seen = new Set<string>();
-	const names = new Set<string>();
-	for (const [index, { match, name }] of chains.entries()) {
-		const key = JSON.stringify(match, (_key, value) => (value instanceof Uint8Array ? [...value] : value));
-		if (seen.has(key)) scope.at("filter_chains", index).report("another filter chain has the same match");
-		seen.add(key);
-		if (name !== "" && names.has(name))
-			scope.at("filter_chains", index).at("name").report(`duplicate filter chain name ${name}`);
-		names.add(name);
+	for (const [index, { match }] of chains.entries()) {
+		const keys = expandMatch(match);
+		if (keys.some((key) => seen.has(key))) {
+			scope.at("filter_chains", index).report("multiple filter chains with overlapping matching rules are defined");
+		}
+		for (const key of keys) seen.add(key);
 	}
+}
+
+/** Every combination of single values that a match stands for, at most a thousand of them. */
+function expandMatch(match: FilterChainMatch): readonly string[] {
+	const ranges = (list: FilterChainMatch["sourceRanges"]): readonly string[] =>
+		list.map(({ address, prefixLength }) => `${[...address].join(".")}/${prefixLength}`);
+	const criteria: readonly (readonly string[])[] = [
+		[`${match.destinationPort}`],
+		ranges(match.destinationRanges),
+		match.serverNames,
+		[match.transportProtocol],
+		match.applicationProtocols,
+		ranges(match.directSourceRanges),
+		[match.sourceType],
+		ranges(match.sourceRanges),
+		match.sourcePorts.map(String),
+	];
+	let keys: readonly string[] = [""];
+	for (const values of criteria) {
+		const choices = values.length === 0 ? [""] : values;
+		keys = keys.flatMap((key) => choices.map((choice) => `${key}|${choice}`)).slice(0, 1000);
+	}
+	return keys;
 }
 
 function readFilterChain(message: FilterChain, scope: Scope): FilterChainConfig {
@@ -160,7 +181,7 @@ const sourceTypes: Readonly<Record<number, FilterChainMatch["sourceType"]>> = {
 
 function readMatch(message: MatchMessage | undefined, scope: Scope): FilterChainMatch {
 	for (const [index, name] of (message?.serverNames ?? []).entries()) {
-		if (name.lastIndexOf("*") > 0 || (name.startsWith("*") && name !== "*" && !name.startsWith("*."))) {
+		if (name.lastIndexOf("*") > 0 || (name.startsWith("*") && !name.startsWith("*."))) {
 			scope.at("server_names", index).report(`partial wildcards are not supported: ${name}`);
 		}
 	}

@@ -75,6 +75,7 @@ function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig |
 		case "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit": {
 			const { statPrefix, maxConnections, delay, runtimeEnabled } = config as ConnectionLimit;
 			const enabled = readRuntimeFlag(runtimeEnabled);
+			if (maxConnections === undefined) at.at("max_connections").report("this field is required");
 			return {
 				kind: "connection-limit",
 				name,

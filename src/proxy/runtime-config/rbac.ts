@@ -9,7 +9,6 @@ import type {
 import { MetadataSource, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { RBAC as NetworkRbac } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
-import { RBAC_EnforcementType } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "../../engine/authorization/index.ts";
 import type { CidrRange } from "../../engine/matcher/index.ts";
@@ -32,8 +31,13 @@ export function readRbac(message: RBAC, scope: Scope): RbacConfig {
 
 /** Translates the network filter. */
 export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbacConfig {
-	if (message.enforcementType === RBAC_EnforcementType.CONTINUOUS) {
-		scope.at("enforcement_type").report("only ONE_TIME_ON_FIRST_BYTE is supported");
+	for (const [field, rules] of [
+		["rules", message.rules],
+		["shadow_rules", message.shadowRules],
+	] as const) {
+		if (rules !== undefined && asksForHeaders(rules)) {
+			scope.at(field).report("rules about headers are not supported by the network filter");
+		}
 	}
 	return {
 		rules: readRules(message.rules, scope.at("rules")),
@@ -44,6 +48,21 @@ export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbac
 		statPrefix: message.statPrefix,
 		delayDenyMs: toMs(message.delayDeny, 0),
 	};
+}
+
+/** Whether a permission or principal looks at headers, which layer 4 does not have. */
+function asksForHeaders(rules: Rules): boolean {
+	const inPermission = ({ rule }: PermissionMessage): boolean => {
+		if (rule.case === "andRules" || rule.case === "orRules") return rule.value.rules.some(inPermission);
+		return rule.case === "notRule" ? inPermission(rule.value) : rule.case === "header";
+	};
+	const inPrincipal = ({ identifier }: PrincipalMessage): boolean => {
+		if (identifier.case === "andIds" || identifier.case === "orIds") return identifier.value.ids.some(inPrincipal);
+		return identifier.case === "notId" ? inPrincipal(identifier.value) : identifier.case === "header";
+	};
+	return Object.values(rules.policies).some(
+		({ permissions, principals }) => permissions.some(inPermission) || principals.some(inPrincipal),
+	);
 }
 
 const actions: Readonly<Record<number, RbacRules["action"]>> = {

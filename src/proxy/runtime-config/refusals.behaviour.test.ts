@@ -128,7 +128,7 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 	[
 		"two chains of one match",
 		{ listener: { filter_chains: [{}, {}] } },
-		["listeners[0].filter_chains[1]: another filter chain has the same match"],
+		["listeners[0].filter_chains[1]: multiple filter chains with overlapping matching rules are defined"],
 	],
 	[
 		"an address that is no IP address",

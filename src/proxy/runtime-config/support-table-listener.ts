@@ -99,7 +99,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.listener.v3.Filter": { works: "name typed_config" },
 	"envoy.config.listener.v3.ListenerFilter": { works: "name typed_config" },
 	"envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
-		works: "common_tls_context sni max_session_keys",
+		works: "common_tls_context sni max_session_keys auto_host_sni",
 		ignored: "enforce_rsa_key_usage allow_renegotiation",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {

@@ -13,6 +13,9 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 	const totalWeight = clusters.reduce((sum, cluster) => sum + cluster.weight, 0);
 	const { tunnelingConfig: tunneling, accessLogOptions: options } = message;
 	const at = scope.at("tunneling_config");
+	if (tunneling !== undefined && tunneling.postPath !== "" && !tunneling.usePost) {
+		at.at("post_path").report("a path needs use_post");
+	}
 	return {
 		statPrefix: message.statPrefix,
 		clusters,
@@ -22,7 +25,7 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 		maxDownstreamConnectionDurationMs: toMs(message.maxDownstreamConnectionDuration, 0),
 		maxConnectAttempts: message.maxConnectAttempts ?? 1,
 		durationJitterPercent: message.maxDownstreamConnectionDurationJitterPercentage?.value ?? 0,
-		backoff: readBackoff(message),
+		backoff: readBackoff(message, scope.at("backoff_options")),
 		hash: readHash(message),
 		connectMode: connectModes[message.upstreamConnectMode] ?? "immediate",
 		maxEarlyDataBytes: readEarlyData(message, scope),
@@ -50,21 +53,18 @@ const connectModes: Readonly<Record<number, TcpProxyConfig["connectMode"]>> = {
 };
 
 function readEarlyData(message: TcpProxy, scope: Scope): number {
-	if (
-		message.upstreamConnectMode === UpstreamConnectMode.ON_DOWNSTREAM_DATA &&
-		message.maxEarlyDataBytes === undefined
-	) {
-		scope
-			.at("max_early_data_bytes")
-			.report("max_early_data_bytes must be set with upstream_connect_mode ON_DOWNSTREAM_DATA");
+	if (message.upstreamConnectMode !== UpstreamConnectMode.IMMEDIATE && message.maxEarlyDataBytes === undefined) {
+		scope.at("max_early_data_bytes").report("must be set when upstream_connect_mode is not IMMEDIATE");
 	}
 	return message.maxEarlyDataBytes ?? 0;
 }
 
-function readBackoff({ backoffOptions }: TcpProxy): TcpProxyConfig["backoff"] {
+function readBackoff({ backoffOptions }: TcpProxy, scope: Scope): TcpProxyConfig["backoff"] {
 	if (backoffOptions === undefined) return undefined;
 	const baseMs = toMs(backoffOptions.baseInterval, 0);
-	return { baseMs, maxMs: toMs(backoffOptions.maxInterval, baseMs * 10) };
+	const maxMs = toMs(backoffOptions.maxInterval, baseMs * 10);
+	if (maxMs < baseMs) scope.at("max_interval").report("must not be below base_interval");
+	return { baseMs, maxMs };
 }
 
 function readHash({ hashPolicy }: TcpProxy): TcpProxyConfig["hash"] {

@@ -14,12 +14,14 @@ import {
 	TlsParameters_TlsProtocol,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import type { SdsSecretConfig, Secret } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
-import type {
-	CommonTlsContext,
-	DownstreamTlsContext,
-	UpstreamTlsContext,
+import {
+	type CommonTlsContext,
+	type DownstreamTlsContext,
+	DownstreamTlsContext_OcspStaplePolicy,
+	type UpstreamTlsContext,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { SPIFFECertValidatorConfig } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
+import { checkAlgorithms, checkAuthorities, checkCertificate } from "./check-tls.ts";
 import { readConfigSource } from "./config-source.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import { readStringMatcher } from "./matchers.ts";
@@ -93,6 +95,9 @@ function readDownstreamTls(message: DownstreamTlsContext, scope: Scope): Downstr
 	if (common.certificates.length === 0) {
 		scope.at("common_tls_context").report("no TLS certificates found for server context");
 	}
+	if (message.ocspStaplePolicy === DownstreamTlsContext_OcspStaplePolicy.MUST_STAPLE) {
+		scope.at("ocsp_staple_policy").report("OCSP stapling is not supported");
+	}
 	const ticketKeys = message.sessionTicketKeysType;
 	return {
 		kind: "tls",
@@ -109,6 +114,10 @@ function readDownstreamTls(message: DownstreamTlsContext, scope: Scope): Downstr
 }
 
 function readUpstreamTls(message: UpstreamTlsContext, scope: Scope): UpstreamTransportSocket {
+	const common = message.commonTlsContext;
+	if ((common?.tlsCertificates.length ?? 0) + (common?.tlsCertificateSdsSecretConfigs.length ?? 0) > 1) {
+		scope.at("common_tls_context").report("multiple TLS certificates are not supported for client contexts");
+	}
 	return {
 		kind: "tls",
 		tls: {
@@ -131,6 +140,7 @@ const versions: Readonly<Record<number, TlsVersion>> = {
 
 function readCommon(message: CommonTlsContext | undefined, scope: Scope): CommonTlsConfig {
 	const parameters = message?.tlsParams;
+	checkAlgorithms(parameters?.cipherSuites ?? [], parameters?.ecdhCurves ?? [], scope.at("tls_params"));
 	const certificates: TlsCertificateSource[] = [];
 	for (const [index, certificate] of (message?.tlsCertificates ?? []).entries()) {
 		certificates.push({
@@ -191,13 +201,15 @@ function readCertificate(message: TlsCertificate, scope: Scope): TlsCertificateC
 	}
 	if (message.privateKey === undefined && pkcs12 === undefined)
 		scope.at("private_key").report("a private key is required");
-	return {
+	const config: TlsCertificateConfig = {
 		certificateChain: certificateChain ?? { kind: "inline", bytes: new Uint8Array(0) },
 		privateKey: readDataSource(message.privateKey),
 		password: readDataSource(message.password),
 		pkcs12,
 		watchedDirectory: message.watchedDirectory?.path || undefined,
 	};
+	if (certificateChain !== undefined && config.privateKey !== undefined) checkCertificate(config, scope);
+	return config;
 }
 
 function readValidationContext(message: CertificateValidationContext, scope: Scope): ValidationContextConfig {
@@ -222,7 +234,7 @@ function readValidationContext(message: CertificateValidationContext, scope: Sco
 	) {
 		scope.report("SAN-based verification of peer certificates without trusted CA is insecure and not allowed");
 	}
-	return {
+	const config: ValidationContextConfig = {
 		trustedCa,
 		systemRoots: message.systemRootCerts !== undefined,
 		subjectAltNames,
@@ -237,6 +249,8 @@ function readValidationContext(message: CertificateValidationContext, scope: Sco
 		spiffeTrustDomains: spiffe,
 		watchedDirectory: message.watchedDirectory?.path || undefined,
 	};
+	checkAuthorities(config, scope);
+	return config;
 }
 
 const sanTypes: Readonly<Record<number, SubjectAltNameMatcher["type"]>> = {

@@ -48,7 +48,7 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 		const alpn = config.alpnProtocols.length > 0 ? config.alpnProtocols : alpnFallback;
 		const material = source.get();
 		if (material === undefined) stats.socketFactory.upstream_context_secrets_not_ready.value++;
-		const name = config.sni !== "" ? config.sni : config.autoHostSni ? (serverName ?? "") : "";
+		const name = serverName ?? config.sni;
 		const ticketKey = `${name} ${options.host ?? ""}`;
 		const ticket = takeTicket(tickets, ticketKey, material?.context);
 		const socket = connect({

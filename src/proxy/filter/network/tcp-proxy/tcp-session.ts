@@ -47,6 +47,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 	#earlyBytes = 0;
 	#downstreamEnded = false;
 	#upstreamEnded = false;
+	/** The upstream said its end after the client said its own. */
+	#upstreamEndedLast = false;
 	#denial: GateRefusal | undefined;
 	#onFirstByte: (() => void) | undefined;
 	#observations: readonly TcpObservation[] = [];
@@ -132,7 +134,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 		}
 		this.#leavePending();
 		const wasReady = this.#isReady;
-		this.#stream?.close(this.#upstreamEnded && this.#downstreamEnded);
+		this.#stream?.close(this.#upstreamEndedLast);
 		if (wasReady) this.#countEnd();
 		this.#finish();
 	}
@@ -197,6 +199,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 
 	onRawEnd(): void {
 		this.#upstreamEnded = true;
+		this.#upstreamEndedLast = this.#downstreamEnded;
 		if (this.#denial === undefined) this.#downstream?.end();
 	}
 
@@ -254,6 +257,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 		this.#downstreamEnded = true;
 		this.#tellFirstByte();
 		if (this.#denial !== undefined) this.#deny(this.#denial);
+		else if (this.#isReady && this.#upstreamEnded) this.#stream?.close();
 		else if (this.#isReady) this.#stream?.end();
 		else if (this.#upstream === undefined) this.destroy();
 	}
