@@ -64,7 +64,7 @@ export class Http2ClientConnection
 		const { config } = pool.cluster;
 		this.#remaining = config.http.common.maxRequestsPerConnection || never;
 		this.#dueAt = now + config.connectTimeoutMs;
-		this.codec = new Http2Connection<Http2Exchange>("client", pool.codecConfig, this, pool.shared);
+		this.codec = new Http2Connection<Http2Exchange>("client", pool.codecConfig, this, pool.shared, true);
 		this.socket = opened?.socket ?? openUpstreamSocket(pool.host, pool.socketOptions, this);
 		pool.context.deadlines.schedule(this, this.#dueAt);
 	}
@@ -289,6 +289,8 @@ export class Http2ClientConnection
 		this.pool.context.turns.add(this);
 	}
 
+	readonly #onWritten = (): void => this.codec.onWritten();
+
 	onTurnEnd(): void {
 		this.#awaitsTurnEnd = false;
 		if (this.#phase !== "closed" && this.#phase !== "connecting") this.codec.flush();
@@ -297,12 +299,13 @@ export class Http2ClientConnection
 	write(bytes: Buffer): "gone" | "taken" | "full" {
 		this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += bytes.length;
 		const { socket } = this;
-		const hasRoom = socket.write(bytes);
-		if (!hasRoom) {
-			this.#isFull = true;
-			return "full";
-		}
-		return this.pool.socketOptions.tls === undefined && socket.writableLength === 0 ? "gone" : "taken";
+		const isTls = this.pool.socketOptions.tls !== undefined;
+		const hasRoom = socket.write(bytes, this.#onWritten);
+		// Encryption copies later; without it a write without rest is done with its bytes.
+		if (!isTls && socket.writableLength === 0) return "gone";
+		if (hasRoom) return "taken";
+		this.#isFull = true;
+		return "full";
 	}
 
 	// --- time

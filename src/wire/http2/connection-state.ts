@@ -5,9 +5,9 @@ import { Http2ErrorCode, type Http2Fault } from "./error-codes.ts";
 import { createFieldDictionary } from "./field-tags.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import { FrameType, initialWindowBytes } from "./frames.ts";
-import { OutputBuffer, OutputBuffers } from "./output-buffer.ts";
+import { largeBytes, OutputBuffer, OutputBuffers } from "./output-buffer.ts";
 import type { Http2Sink } from "./sink.ts";
-import type { Http2Stream } from "./stream.ts";
+import type { Http2Stream, PendingPiece } from "./stream.ts";
 
 /** What connections may have in common. */
 export interface Http2Shared {
@@ -23,6 +23,8 @@ export function createHttp2Shared(counters: Http2Counters = createUnreadCounters
 
 /** Closed streams that are remembered, a power of two. */
 const rememberedStreams = 256;
+/** Copies from this size on are kept in borrowed buffers. */
+const borrowedBytes = 16 * 1024;
 /** A turn's output beyond this leaves before the turn ends. */
 const earlyFlushBytes = 64 * 1024;
 
@@ -32,10 +34,12 @@ export class ConnectionState<Owner> {
 	readonly config: Http2Config;
 	readonly sink: Http2Sink<Owner>;
 	readonly counters: Http2Counters;
+	readonly buffers: OutputBuffers;
 	readonly output: OutputBuffer;
 	readonly encoder: HpackEncoder;
 	readonly decoder: HpackDecoder;
 	readonly guard: FloodGuard;
+	readonly reportsWrites: boolean;
 	readonly streams = new Map<number, Http2Stream<Owner>>();
 	/** Streams with something to send that windows or the socket did not take. */
 	readonly waiting = new Set<Http2Stream<Owner>>();
@@ -67,11 +71,19 @@ export class ConnectionState<Owner> {
 	readonly #closed = new Float64Array(rememberedStreams).fill(-1);
 	#closedCount = 0;
 
-	constructor(isServer: boolean, config: Http2Config, sink: Http2Sink<Owner>, shared: Http2Shared) {
+	constructor(
+		isServer: boolean,
+		config: Http2Config,
+		sink: Http2Sink<Owner>,
+		shared: Http2Shared,
+		reportsWrites: boolean,
+	) {
+		this.reportsWrites = reportsWrites;
 		this.isServer = isServer;
 		this.config = config;
 		this.sink = sink;
 		this.counters = shared.counters;
+		this.buffers = shared.buffers;
 		this.output = new OutputBuffer(shared.buffers);
 		this.encoder = new HpackEncoder(config.headerTableBytes);
 		this.decoder = new HpackDecoder(shared.dictionary, config.headerTableBytes);
@@ -114,7 +126,7 @@ export class ConnectionState<Owner> {
 		if (output.length === 0) return;
 		const { frames, controlFrames } = output;
 		const outcome = this.sink.write(output.take());
-		output.release(outcome === "gone");
+		output.release(outcome === "gone", this.reportsWrites);
 		if (outcome !== "full" && !this.isFull) return;
 		this.isFull = true;
 		this.#queuedFrames += frames;
@@ -178,6 +190,7 @@ export class ConnectionState<Owner> {
 
 	dropPending(stream: Http2Stream<Owner>): void {
 		this.waiting.delete(stream);
+		for (const piece of stream.pending!) this.releasePiece(piece);
 		stream.pending = undefined;
 		stream.pendingTrailers = undefined;
 		this.addPending(stream, -stream.pendingBytes);
@@ -187,6 +200,20 @@ export class ConnectionState<Owner> {
 		stream.pendingBytes += bytes;
 		this.pendingBytes += bytes;
 		this.counters.pending_send_bytes.value += bytes;
+	}
+
+	/** A copy of `view[from, end)` to keep, in a borrowed buffer when it is large. */
+	copyPiece(view: Buffer, from: number): PendingPiece {
+		const length = Math.min(view.length - from, largeBytes);
+		const isBorrowed = length >= borrowedBytes;
+		const buffer = isBorrowed ? this.buffers.take() : Buffer.allocUnsafeSlow(length);
+		buffer.set(from === 0 && length === view.length ? view : view.subarray(from, from + length));
+		return { buffer, start: 0, end: length, isBorrowed };
+	}
+
+	/** Nobody needs the copy any more. */
+	releasePiece({ buffer, isBorrowed }: PendingPiece): void {
+		if (isBorrowed) this.buffers.give(buffer);
 	}
 
 	/** Both directions have ended. */
@@ -221,7 +248,7 @@ export class ConnectionState<Owner> {
 	close(): void {
 		this.isOver = true;
 		for (const stream of [...this.streams.values()]) this.removeStream(stream, true);
-		if (this.output.buffer !== undefined) this.output.release(true);
+		if (this.output.buffer !== undefined) this.output.release(true, false);
 	}
 
 	/** The peer refuses streams of ours above `lastStreamId`. */

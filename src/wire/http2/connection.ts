@@ -21,16 +21,18 @@ export class Http2Connection<Owner> {
 	#prefaceLeft: number;
 
 	/** The preface and SETTINGS are queued at once.
-	 *  @param shared what the connections of one listener or cluster have in common */
+	 *  @param shared what the connections of one listener or cluster have in common
+	 *  @param reportsWrites the owner calls {@link onWritten} once for each `write`, in their order: buffers are used again then */
 	constructor(
 		role: "server" | "client",
 		config: Http2Config,
 		sink: Http2Sink<Owner>,
 		shared: Http2Shared = createHttp2Shared(),
+		reportsWrites = false,
 	) {
 		this.role = role;
 		const isServer = role === "server";
-		this.#state = new ConnectionState(isServer, config, sink, shared);
+		this.#state = new ConnectionState(isServer, config, sink, shared, reportsWrites);
 		this.#sender = new Sender(this.#state);
 		this.#receiver = new Receiver(this.#state, this.#sender);
 		this.#parser = new FrameParser(this.#receiver);
@@ -94,6 +96,11 @@ export class Http2Connection<Owner> {
 	/** Hands the output of the turn to the sink's `write`, in one piece. */
 	flush(): void {
 		this.#state.flush();
+	}
+
+	/** The socket is done with the first of the writes. */
+	onWritten(): void {
+		this.#state.output.onWritten();
 	}
 
 	/** The socket takes bytes again, after `write` said "full". */

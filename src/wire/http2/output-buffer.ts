@@ -1,7 +1,7 @@
 import { frameHeadBytes } from "./frames.ts";
 
-const smallBytes = 4 * 1024;
-const largeBytes = 32 * 1024;
+/** Four of the largest frames, and what goes with them. */
+export const largeBytes = 66 * 1024;
 const keptBuffers = 64;
 
 /** Buffers that connections write into for a turn and give back: an idle connection holds none. */
@@ -27,6 +27,8 @@ export class OutputBuffer {
 	frames = 0;
 	controlFrames = 0;
 	readonly #buffers: OutputBuffers;
+	/** The buffers of writes that are not done, first to last; undefined for those that nobody looks at any more. */
+	readonly #inFlight: (Buffer | undefined)[] = [];
 
 	constructor(buffers: OutputBuffers) {
 		this.#buffers = buffers;
@@ -92,17 +94,19 @@ export class OutputBuffer {
 		return this.buffer!.subarray(this.start, this.at);
 	}
 
-	/** The octets have left; `isReusable` when nobody looks at them any more. */
-	release(isReusable: boolean): void {
+	/** The octets have left; `isGone` when nobody looks at them any more. `isReported`: {@link onWritten} follows either way. */
+	release(isGone: boolean, isReported: boolean): void {
 		this.frames = this.controlFrames = 0;
 		const buffer = this.buffer!;
-		if (isReusable) {
-			this.#buffers.give(buffer);
-		} else if (buffer.length - this.at >= smallBytes) {
-			this.start = this.at;
-			return;
-		}
 		this.buffer = undefined;
 		this.start = this.at = 0;
+		if (isGone) this.#buffers.give(buffer);
+		if (isReported) this.#inFlight.push(isGone ? undefined : buffer);
+	}
+
+	/** The first of the writes is done. */
+	onWritten(): void {
+		const buffer = this.#inFlight.shift();
+		if (buffer !== undefined) this.#buffers.give(buffer);
 	}
 }

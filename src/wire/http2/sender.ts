@@ -108,12 +108,12 @@ export class Sender<Owner> {
 			stream.pending = [];
 			state.waiting.add(stream);
 		}
-		if (from < view.length) {
-			const copy = Buffer.allocUnsafeSlow(view.length - from);
-			copy.set(from === 0 ? view : view.subarray(from));
-			stream.pending.push(copy);
-			state.addPending(stream, copy.length);
+		for (let at = from; at < view.length; ) {
+			const piece = state.copyPiece(view, at);
+			stream.pending.push(piece);
+			at += piece.end;
 		}
+		if (from < view.length) state.addPending(stream, view.length - from);
 		if (endStream) stream.endsAfterPending = true;
 	}
 
@@ -175,16 +175,17 @@ export class Sender<Owner> {
 		const pending = stream.pending!;
 		const first = pending[0];
 		if (first !== undefined) {
-			const bytes = Math.min(first.length, maxFrameBytes, stream.sendWindow, state.sendWindow);
+			const length = first.end - first.start;
+			const bytes = Math.min(length, maxFrameBytes, stream.sendWindow, state.sendWindow);
 			if (bytes <= 0) return false;
-			const isLast = bytes === first.length && pending.length === 1 && stream.endsAfterPending;
+			const isLast = bytes === length && pending.length === 1 && stream.endsAfterPending;
 			const target = state.beginFrame(FrameType.data, isLast ? FrameFlag.endStream : 0, stream.id, bytes);
-			if (bytes === first.length) {
-				target.set(first, output.at);
+			target.set(first.buffer.subarray(first.start, first.start + bytes), output.at);
+			if (bytes === length) {
 				pending.shift();
+				state.releasePiece(first);
 			} else {
-				target.set(first.subarray(0, bytes), output.at);
-				pending[0] = first.subarray(bytes);
+				first.start += bytes;
 			}
 			output.at += bytes;
 			stream.sendWindow -= bytes;

@@ -35,7 +35,7 @@ export interface Http2Sink<Owner> {
 	/** There is something to flush and was nothing before: see to it that `flush` is called at the end of the turn. */
 	onOutput(): void;
 	/** Takes one turn's bytes.
-	 *  @returns what became of them: "gone" (the buffer may be used again at once), "taken" (it belongs to the receiver), "full" (taken, and the
+	 *  @returns what became of them: "gone" (the buffer may be used again at once), "taken" (it belongs to the receiver, until it calls `onWritten` if it does), "full" (taken, and the
 	 *  receiver calls `onSocketDrain` when it wants more) */
 	write(bytes: Buffer): "gone" | "taken" | "full";
 }

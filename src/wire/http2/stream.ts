@@ -1,5 +1,14 @@
 import type { HeaderList } from "../../core/index.ts";
 
+/** A piece of a body that waits: `buffer[start, end)`. */
+export interface PendingPiece {
+	readonly buffer: Buffer;
+	start: number;
+	readonly end: number;
+	/** Whether the buffer goes back to where it came from. */
+	readonly isBorrowed: boolean;
+}
+
 /** One stream of a connection. Its users read it, hang themselves on it, and command it through the connection; only the codec writes the rest. */
 export class Http2Stream<Owner> {
 	readonly id: number;
@@ -26,7 +35,7 @@ export class Http2Stream<Owner> {
 	/** Bytes that were consumed and not given back as credit yet. */
 	owedCredit = 0;
 	/** What waits for windows or for the socket. */
-	pending: Buffer[] | undefined = undefined;
+	pending: PendingPiece[] | undefined = undefined;
 	/** Bytes of {@link pending}. */
 	pendingBytes = 0;
 	/** Trailers behind {@link pending}. */

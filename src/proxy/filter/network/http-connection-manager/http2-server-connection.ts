@@ -66,7 +66,7 @@ export class Http2ServerConnection
 		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		if (keepalive !== undefined) this.#keepalive = new Http2Keepalive(keepalive, now, () => this.codec.ping());
-		this.codec = new Http2Connection<Http2ServerStream>("server", manager.http2Config, this, manager.http2Shared);
+		this.codec = new Http2Connection<Http2ServerStream>("server", manager.http2Config, this, manager.http2Shared, true);
 		this.#unfinished = new UnfinishedStreams(this.codec, manager.config.streamIdleTimeoutMs, () => {
 			manager.http2Stats.tx_flush_timeout.value++;
 		});
@@ -178,12 +178,15 @@ export class Http2ServerConnection
 	write(bytes: Buffer): "gone" | "taken" | "full" {
 		this.manager.stats.downstream_cx_tx_bytes_total.value += bytes.length;
 		const socket = this.#socket;
-		if (!socket.write(bytes)) {
-			this.#isFull = true;
-			return "full";
-		}
-		return !this.manager.isTls && socket.writableLength === 0 ? "gone" : "taken";
+		const hasRoom = socket.write(bytes, this.#onWritten);
+		// Encryption copies later; without it a write without rest is done with its bytes.
+		if (!this.manager.isTls && socket.writableLength === 0) return "gone";
+		if (hasRoom) return "taken";
+		this.#isFull = true;
+		return "full";
 	}
+
+	readonly #onWritten = (): void => this.codec.onWritten();
 
 	onTurnEnd(): void {
 		this.#awaitsTurnEnd = false;
