@@ -35,6 +35,9 @@ if (command === "profile" && scenario !== undefined) {
 		seconds: Number(values.seconds),
 	});
 	if (!held) process.exitCode = 1;
+} else if (command === "routes") {
+	const { formatRouteLookupBench } = await import("./engine/route-lookup.ts");
+	process.stdout.write(formatRouteLookupBench());
 } else if (command === "soak") {
 	const { runSoak } = await import("./soak/index.ts");
 	if (!(await runSoak(Number(values.minutes)))) process.exitCode = 1;
@@ -43,7 +46,8 @@ if (command === "profile" && scenario !== undefined) {
 	process.stderr.write(
 		"usage: npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]\n" +
 			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n" +
-			"       npm run bench -- soak [--minutes N]\n",
+			"       npm run bench -- soak [--minutes N]\n" +
+			"       npm run bench -- routes\n",
 	);
 	process.exitCode = 2;
 }

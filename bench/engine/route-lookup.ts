@@ -1,4 +1,4 @@
-/** Time of one route decision as tables grow: `node bench/engine/route-lookup.ts`. */
+/** Time of one route decision as tables grow: `npm run bench -- routes`. */
 import { performance } from "node:perf_hooks";
 import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
 import { createRouteTable, type RouteTable } from "../../src/engine/router/index.ts";
@@ -60,8 +60,8 @@ function measure(name: string, table: RouteTable, host: string, path: string, lo
 	return { table: name, nanoseconds: Math.round((run(lookups) * 1e6) / lookups) };
 }
 
-if (import.meta.main) {
-	for (const { table, nanoseconds } of runRouteLookupBench()) {
-		process.stdout.write(`${table.padEnd(26)} ${String(nanoseconds).padStart(6)} ns\n`);
-	}
+/** The table, for people. */
+export function formatRouteLookupBench(): string {
+	const rows = runRouteLookupBench();
+	return rows.map(({ table, nanoseconds }) => `${table.padEnd(26)} ${String(nanoseconds).padStart(6)} ns\n`).join("");
 }
