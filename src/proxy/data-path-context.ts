@@ -6,6 +6,7 @@ import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.t
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
+import type { OverloadState } from "./overload/index.ts";
 import type { AccessLogConfig } from "./runtime-config/index.ts";
 import type { Tracers } from "./tracing/index.ts";
 
@@ -25,6 +26,8 @@ export interface DataPathContext extends UpstreamContext {
 	readonly localAddress: string;
 	/** Whether the operator wants this proxy to fail the health checks it answers (`/healthcheck/fail`). */
 	readonly localHealth: { isFailing: boolean };
+	/** What is done when resources run out. */
+	readonly overload: OverloadState;
 	readonly nodeId: string;
 	readonly nodeCluster: string;
 	/** Of the node's locality. */

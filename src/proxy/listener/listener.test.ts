@@ -48,6 +48,7 @@ function createConfig(chains: readonly FilterChainConfig[], more: Partial<Listen
 		listenerFilters: [],
 		listenerFiltersTimeoutMs: 15_000,
 		continueOnListenerFiltersTimeout: false,
+		ignoreGlobalConnectionLimit: false,
 		bufferLimitBytes: 1 << 20,
 		trafficDirection: "unspecified",
 		bindToPort: true,

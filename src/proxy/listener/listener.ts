@@ -16,6 +16,7 @@ import {
 	runListenerFilters,
 } from "../filter/listener/index.ts";
 import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
+import type { OverloadState } from "../overload/index.ts";
 import {
 	type AccessLogConfig,
 	type AddressConfig,
@@ -47,6 +48,8 @@ export interface ListenerDependencies {
 	readonly random: Random;
 	/** The number of the worker that this is, 0 where there is one. */
 	readonly worker?: number;
+	/** Whether there is room for connections; always without it. */
+	readonly overload?: OverloadState;
 	/** Where listening sockets come from; they are bound without it. */
 	readonly sockets?: SocketSupply;
 	/** Counts on top of the listener's own: connections of the whole process. */
@@ -171,6 +174,10 @@ export class Listener {
 	/** Takes a connection that is not looked into yet; `mayHandOver` unless another listener handed it over. */
 	receive(pending: PendingConnection, mayHandOver: boolean): void {
 		const generation = this.#current;
+		if (mayHandOver && this.#isRefused(generation)) {
+			destroyQuietly(pending.socket);
+			return;
+		}
 		if (generation.filters.length === 0) {
 			this.#choose(pending, generation);
 			return;
@@ -195,6 +202,16 @@ export class Listener {
 		});
 	}
 
+	/** Whether the process has no room for another connection. */
+	#isRefused({ config }: Generation): boolean {
+		const reason = this.#deps.overload?.refuseConnection();
+		if (reason === undefined || (reason === "limit" && config.ignoreGlobalConnectionLimit)) return false;
+		const { connections } = this.#stats;
+		if (reason === "limit") connections.downstream_global_cx_overflow.value++;
+		else connections.downstream_cx_overload_reject.value++;
+		return true;
+	}
+
 	#count(socket: Socket): void {
 		const { connections, worker } = this.#stats;
 		const openedAt = this.#deps.clock.now();
@@ -203,12 +220,14 @@ export class Listener {
 		worker.downstream_cx_total.value++;
 		worker.downstream_cx_active.value++;
 		this.#deps.onConnection?.(true);
+		this.#deps.overload?.connectionOpened();
 		socket.once("close", () => {
 			connections.downstream_cx_destroy.value++;
 			connections.downstream_cx_active.value--;
 			worker.downstream_cx_active.value--;
 			connections.downstream_cx_length_ms.record(this.#deps.clock.now() - openedAt);
 			this.#deps.onConnection?.(false);
+			this.#deps.overload?.connectionClosed();
 		});
 	}
 

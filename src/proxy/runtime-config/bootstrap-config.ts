@@ -4,6 +4,7 @@ import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ApiConfigSourceConfig, ConfigSourceConfig } from "./config-source-config.ts";
 import type { AddressConfig, ListenerConfig } from "./listener-config.ts";
+import type { OverloadConfig } from "./overload-config.ts";
 import type { SecretConfig } from "./tls-config.ts";
 
 /** `envoy.config.bootstrap.v3.Bootstrap`, validated. */
@@ -22,6 +23,8 @@ export interface BootstrapConfig {
 	readonly localClusterName: string;
 	/** Static and admin layers in order; the last one wins. */
 	readonly runtimeLayers: readonly RuntimeLayer[];
+	/** Undefined where none is configured. */
+	readonly overload: OverloadConfig | undefined;
 	/** Regular expressions that take a tag out of a statistic's name, beside Envoy's own. */
 	readonly statsTags: readonly {
 		readonly name: string;

@@ -12,6 +12,7 @@ import { readApiConfigSource, readConfigSource } from "./config-source.ts";
 import { readListener } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
 import { readStringMatcher } from "./matchers.ts";
+import { readOverload } from "./overload.ts";
 import { Scope } from "./scope.ts";
 import { readSecret } from "./tls.ts";
 import { readFormat, readIpAddress, toMs } from "./values.ts";
@@ -48,6 +49,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
 		admin: readAdmin(message, scope.at("admin")),
 		localClusterName: message.clusterManager?.localClusterName ?? "",
+		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
 		runtimeLayers: (message.layeredRuntime?.layers ?? []).flatMap((layer, index) =>
 			readLayer(layer, message.node?.cluster ?? "", scope.at("layered_runtime").at("layers", index)),
 		),

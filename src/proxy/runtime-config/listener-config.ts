@@ -27,6 +27,8 @@ export interface ListenerConfig {
 	/** 15 000 by default; 0 turns it off. */
 	readonly listenerFiltersTimeoutMs: number;
 	readonly continueOnListenerFiltersTimeout: boolean;
+	/** Its connections are not refused at the limit of the process. */
+	readonly ignoreGlobalConnectionLimit: boolean;
 	/** 1 MiB by default. */
 	readonly bufferLimitBytes: number;
 	readonly trafficDirection: "unspecified" | "inbound" | "outbound";

@@ -56,6 +56,7 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 		listenerFilters: readListenerFilters(message, scope),
 		listenerFiltersTimeoutMs: toMs(message.listenerFiltersTimeout, 15_000),
 		continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
+		ignoreGlobalConnectionLimit: message.ignoreGlobalConnLimit,
 		bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
 		trafficDirection: directions[message.trafficDirection] ?? "unspecified",
 		bindToPort: message.bindToPort ?? message.deprecatedV1?.bindToPort ?? true,

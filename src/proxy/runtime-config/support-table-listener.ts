@@ -4,7 +4,7 @@ import type { MessageSupport } from "./support-table.ts";
 export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.Bootstrap": {
 		works:
-			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin default_config_source",
+			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime overload_manager admin default_config_source",
 		ignored:
 			"node_context_params watchdog watchdogs deferred_stat_options stats_flush_on_admin enable_dispatcher_stats flags_path stats_server_version_override application_log_config memory_allocator_manager perf_tracing_file_path fatal_actions grpc_async_client_manager_config inline_headers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config bootstrap_extensions",
 	},
@@ -13,6 +13,17 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.ClusterManager": {
 		works: "local_cluster_name",
 		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
+	},
+	"envoy.config.overload.v3.OverloadManager": { works: "refresh_interval resource_monitors actions" },
+	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config" },
+	"envoy.config.overload.v3.OverloadAction": { works: "name triggers" },
+	"envoy.config.overload.v3.Trigger": { works: "name threshold scaled" },
+	"envoy.config.overload.v3.ThresholdTrigger": { works: "value" },
+	"envoy.config.overload.v3.ScaledTrigger": { works: "scaling_threshold saturation_threshold" },
+	"envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig": { works: "max_heap_size_bytes" },
+	"envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig": { works: "filename" },
+	"envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig": {
+		works: "max_active_downstream_connections",
 	},
 	"envoy.config.bootstrap.v3.LayeredRuntime": { works: "layers" },
 	"envoy.config.bootstrap.v3.RuntimeLayer": { works: "name static_layer admin_layer disk_layer rtds_layer" },
@@ -83,9 +94,9 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.v3.HttpStatus": { works: "code" },
 	"envoy.config.listener.v3.Listener": {
 		works:
-			"name address additional_addresses stat_prefix filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
+			"name address additional_addresses ignore_global_conn_limit stat_prefix filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
 		ignored:
-			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager enable_mptcp",
+			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event bypass_overload_manager enable_mptcp",
 	},
 	"envoy.config.listener.v3.Listener.DeprecatedV1": { works: "bind_to_port" },
 	"envoy.config.listener.v3.AdditionalAddress": { works: "address socket_options" },

@@ -32,6 +32,7 @@ export interface DataPathParts {
 	readonly registry: MetricsRegistry;
 	readonly node: Node;
 	readonly localHealth: DataPathContext["localHealth"];
+	readonly overload: DataPathContext["overload"];
 	/** Connection ids are `first`, `first + step`, …. */
 	readonly connectionIds: { readonly first: number; readonly step: number };
 }
@@ -78,6 +79,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		dates: createDates(clock),
 		localAddress: findLocalAddress(),
 		localHealth: parts.localHealth,
+		overload: parts.overload,
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,
 		zone: parts.node.locality?.zone ?? "",

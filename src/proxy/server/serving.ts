@@ -9,6 +9,7 @@ import { type ClusterDeps, type ClusterManager, createClusterManager } from "../
 import type { DataPathContext } from "../data-path-context.ts";
 import { createFileWatcher, type FileWatcher } from "../file-watcher/index.ts";
 import { createListenerManager, type ListenerManager, type SocketSupply } from "../listener/index.ts";
+import { createOverload } from "../overload/index.ts";
 import type { BootstrapConfig } from "../runtime-config/index.ts";
 import { createSecretStore, type Environment, type SecretStore } from "../secret/index.ts";
 import { createFilesystemStats, createServerStats, type ServerStats } from "../stats/index.ts";
@@ -76,7 +77,22 @@ export function createServing(options: ServingOptions): Serving {
 	const clusters = createClusterManager({ ...clusterParts, ...options.clusters });
 	const localHealth = { isFailing: false };
 	const { node } = config;
-	const parts = { localHealth, clock, random, log, stats, runtime, clusters, secrets, accessLogs, registry, node };
+	const connections = options.clusters?.shared?.claim("downstream connections") ?? { value: 0 };
+	const overload = createOverload(config.overload, { clock, random, log, runtime, stats, connections });
+	const parts = {
+		overload,
+		localHealth,
+		clock,
+		random,
+		log,
+		stats,
+		runtime,
+		clusters,
+		secrets,
+		accessLogs,
+		registry,
+		node,
+	};
 	const dataPath = createDataPath({ ...parts, connectionIds: options.connectionIds ?? { first: 1, step: 1 } });
 	const { context } = dataPath;
 	const listeners = createListenerManager({
@@ -92,6 +108,7 @@ export function createServing(options: ServingOptions): Serving {
 		random,
 		worker: (options.connectionIds?.first ?? 1) - 1,
 		...(options.sockets === undefined ? {} : { sockets: options.sockets }),
+		overload,
 		onConnection(open) {
 			serverStats.total_connections.value += open ? 1 : -1;
 		},
@@ -108,6 +125,7 @@ export function createServing(options: ServingOptions): Serving {
 		listeners,
 		localHealth,
 		async close() {
+			overload.close();
 			listeners.close();
 			if (dataPath.flush()) await wait(clock, logFlushMs);
 			dataPath.close();

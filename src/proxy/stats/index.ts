@@ -100,6 +100,7 @@ export {
 	type ListenerWorkerStats,
 	type TlsInspectorStats,
 } from "./listener-stats.ts";
+export { createOverloadActionStats, createOverloadStats, createResourceStats } from "./overload-stats.ts";
 export {
 	createResponseCodeStats,
 	type ResponseCodeStats,

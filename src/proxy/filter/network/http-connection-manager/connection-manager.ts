@@ -172,6 +172,13 @@ export class HttpConnectionManager implements TerminalFilter {
 		return this.context.localHealth.isFailing || (this.#drain?.isDue() ?? false);
 	}
 
+	/** Whether memory or whatever else runs out asks HTTP/1 connections to end with their response; counted. */
+	endsKeepalive(): boolean {
+		if (!this.context.overload.endsKeepalive()) return false;
+		this.stats.downstream_cx_overload_disable_keepalive.value++;
+		return true;
+	}
+
 	get activeConnections(): number {
 		return this.connections.size;
 	}

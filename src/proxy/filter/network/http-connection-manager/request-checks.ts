@@ -9,6 +9,11 @@ import { startTrace, traceRequest } from "./request-trace.ts";
 export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 	const { request, manager } = stream;
 	const { config } = manager;
+	if (manager.context.overload.shedsRequest()) {
+		manager.stats.downstream_rq_overload_close.value++;
+		stream.sendLocalReply({ status: 503, body: "envoy overloaded", details: "overload", flags: 0 });
+		return false;
+	}
 	if (!config.proxy100Continue && request.takeContinueExpectation()) {
 		if (!stream.isRequestComplete) stream.sendInformational(100, []);
 	}

@@ -117,7 +117,7 @@ export class Http1ServerConnection
 
 	/** Whether the answer to come must say `connection: close`. */
 	get isDraining(): boolean {
-		return this.#drainStarted || this.manager.isDraining;
+		return this.#drainStarted || this.manager.isDraining || this.manager.endsKeepalive();
 	}
 
 	get protocol(): HttpProtocol {

@@ -1,0 +1,3 @@
+/** What is done when resources run out: monitors are read now and then, their pressures set actions, and whoever takes work asks
+ *  whether it may. Spec: Envoy "overload manager". */
+export { createOverload, type Overload, type OverloadState } from "./overload.ts";

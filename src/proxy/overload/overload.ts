@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { type Clock, describeError, type Log, type Random, type SharedCount, type Timer } from "../../core/index.ts";
+import { getRuntimeNumber, type Runtime } from "../../engine/runtime/index.ts";
+import type { StatsScope } from "../../telemetry/index.ts";
+import type {
+	OverloadActionName,
+	OverloadConfig,
+	OverloadTrigger,
+	ResourceMonitorConfig,
+} from "../runtime-config/index.ts";
+import { createOverloadActionStats, createOverloadStats, createResourceStats } from "../stats/index.ts";
+
+/** What the data path asks. Without an overload manager nothing is ever overloaded. */
+export interface OverloadState {
+	/** Whether this request is answered with 503 at once. */
+	shedsRequest(): boolean;
+	/** Whether HTTP/1 connections end with their response. */
+	endsKeepalive(): boolean;
+	/** Whether a connection that was just accepted is closed, and why. */
+	refuseConnection(): "overload" | "limit" | undefined;
+	connectionOpened(): void;
+	connectionClosed(): void;
+}
+
+export interface Overload extends OverloadState {
+	close(): void;
+}
+
+export interface OverloadDeps {
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+	readonly runtime: Runtime;
+	/** The root. */
+	readonly stats: StatsScope;
+	/** The connections of all threads. */
+	readonly connections: SharedCount | { value: number };
+}
+
+/** Starts to watch. `config` is undefined where no overload manager is configured: then only the runtime's limit of connections holds. */
+export function createOverload(config: OverloadConfig | undefined, deps: OverloadDeps): Overload {
+	const { connections, random, runtime } = deps;
+	const values = new Map<OverloadActionName, number>();
+	const readValue = (name: OverloadActionName): number => values.get(name) ?? 0;
+	/** A scaled action is taken with its value for a chance. */
+	const isTaken = (name: OverloadActionName): boolean => {
+		const value = readValue(name);
+		return value >= 1 || (value > 0 && value > random.next());
+	};
+	const stop = config === undefined ? () => undefined : watch(config, deps, values);
+	const limit = (): number =>
+		Math.min(
+			config?.maxDownstreamConnections ?? Number.POSITIVE_INFINITY,
+			getRuntimeNumber(runtime, "overload.global_downstream_max_connections", Number.POSITIVE_INFINITY),
+		);
+	const change = (by: number): void => {
+		if ("add" in connections) connections.add(by);
+		else connections.value += by;
+	};
+	return {
+		shedsRequest: () => values.size > 0 && isTaken("envoy.overload_actions.stop_accepting_requests"),
+		endsKeepalive: () => values.size > 0 && isTaken("envoy.overload_actions.disable_http_keepalive"),
+		refuseConnection() {
+			if (values.size > 0 && isTaken("envoy.overload_actions.reject_incoming_connections")) return "overload";
+			return connections.value >= limit() ? "limit" : undefined;
+		},
+		connectionOpened: () => change(1),
+		connectionClosed: () => change(-1),
+		close: stop,
+	};
+}
+
+function watch(config: OverloadConfig, deps: OverloadDeps, values: Map<OverloadActionName, number>): () => void {
+	const { clock, log, stats } = deps;
+	const own = createOverloadStats(stats.scope("overload"));
+	const monitors = config.monitors.map((monitor) => ({
+		monitor,
+		pressure: 0,
+		stats: createResourceStats(stats.scope(`overload.${monitor.name}`)),
+	}));
+	const actions = config.actions.map(({ name, triggers }) => ({
+		name,
+		triggers,
+		stats: createOverloadActionStats(stats.scope(`overload.${name}`)),
+	}));
+	let timer: Timer | undefined;
+	let readAt = clock.now();
+
+	function refresh(): void {
+		own.refresh_interval_delay.record(clock.now() - readAt);
+		readAt = clock.now();
+		for (const entry of monitors) {
+			const pressure = readPressure(entry.monitor);
+			if (typeof pressure === "number") {
+				entry.pressure = pressure;
+				entry.stats.pressure.value = Math.round(pressure * 100);
+			} else {
+				entry.stats.failed_updates.value++;
+				log.info("a resource cannot be read", { resource: entry.monitor.name, problem: pressure.problem });
+			}
+		}
+		const pressures = new Map(monitors.map(({ monitor, pressure }) => [monitor.name, pressure]));
+		for (const action of actions) {
+			const value = Math.max(0, ...action.triggers.map((trigger) => computeValue(trigger, pressures)));
+			values.set(action.name, value);
+			action.stats.active.value = value >= 1 ? 1 : 0;
+			action.stats.scale_percent.value = Math.round(value * 100);
+		}
+		timer = clock.setTimer(config.refreshIntervalMs, refresh, { unref: true });
+	}
+	refresh();
+	return () => timer?.cancel();
+}
+
+function readPressure(monitor: ResourceMonitorConfig): number | { readonly problem: string } {
+	if (monitor.kind === "fixed-heap") return process.memoryUsage().heapUsed / monitor.maxBytes;
+	try {
+		const value = Number(readFileSync(monitor.path, "utf8").trim());
+		if (value >= 0 && value <= 1) return value;
+		return { problem: `${monitor.path} holds no number from 0 to 1` };
+	} catch (error) {
+		return { problem: describeError(error) };
+	}
+}
+
+function computeValue(trigger: OverloadTrigger, pressures: ReadonlyMap<string, number>): number {
+	const pressure = pressures.get(trigger.monitor) ?? 0;
+	if (trigger.kind === "threshold") return pressure >= trigger.value ? 1 : 0;
+	if (pressure <= trigger.from) return 0;
+	return pressure >= trigger.to ? 1 : (pressure - trigger.from) / (trigger.to - trigger.from);
+}

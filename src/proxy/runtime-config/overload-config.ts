@@ -1,0 +1,34 @@
+/** `overload_manager`: what is measured, and what is done about it. */
+export interface OverloadConfig {
+	readonly refreshIntervalMs: number;
+	readonly monitors: readonly ResourceMonitorConfig[];
+	readonly actions: readonly OverloadActionConfig[];
+	/** Connections of all listeners together; infinite without a limit. */
+	readonly maxDownstreamConnections: number;
+}
+
+export type ResourceMonitorConfig = { readonly name: string } & (
+	| { readonly kind: "fixed-heap"; readonly maxBytes: number }
+	/** A file that holds a number from 0 to 1: for tests. */
+	| { readonly kind: "injected"; readonly path: string }
+);
+
+export type OverloadActionName = (typeof overloadActionNames)[number];
+
+/** What can be done. */
+export const overloadActionNames = [
+	"envoy.overload_actions.stop_accepting_requests",
+	"envoy.overload_actions.disable_http_keepalive",
+	"envoy.overload_actions.reject_incoming_connections",
+] as const;
+
+export interface OverloadActionConfig {
+	readonly name: OverloadActionName;
+	/** The action's value is the greatest of theirs, from 0 to 1. */
+	readonly triggers: readonly OverloadTrigger[];
+}
+
+export type OverloadTrigger = { readonly monitor: string } & (
+	| { readonly kind: "threshold"; readonly value: number }
+	| { readonly kind: "scaled"; readonly from: number; readonly to: number }
+);
