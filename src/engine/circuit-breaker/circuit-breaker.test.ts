@@ -96,3 +96,17 @@ test("a retry budget is a share of the active and pending requests, but not belo
 		assert.equal(remaining.remaining_retries.value, 0);
 	}
 });
+
+test("the runtime changes limits while they are in use", () => {
+	const values = new Map<string, unknown>();
+	const runtime = { get: (key: string) => values.get(key), version: 0 };
+	const { open } = create();
+	const thresholds = { ...defaults, maxRequests: 1 };
+	const breaker = new CircuitBreaker(thresholds, open, undefined, undefined, { runtime, prefix: "cb.c1.default" });
+	assert.equal(breaker.tryAcquireRequest(), true);
+	assert.equal(breaker.tryAcquireRequest(), false);
+	values.set("cb.c1.default.max_requests", 2);
+	runtime.version++;
+	assert.equal(breaker.tryAcquireRequest(), true);
+	assert.equal(breaker.tryAcquireRequest(), false);
+});

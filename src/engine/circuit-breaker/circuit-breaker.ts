@@ -1,4 +1,5 @@
 import type { SharedCount } from "../../core/index.ts";
+import { getRuntimeNumber, type Runtime } from "../runtime/index.ts";
 import type { CircuitBreakerThresholds } from "./config.ts";
 
 /** A number that the hot path changes. */
@@ -24,6 +25,12 @@ export interface RemainingGauges {
 	readonly remaining_rq: Gauge;
 }
 
+/** Where the runtime keeps other limits: `circuit_breakers.<cluster>.<priority>`. */
+export interface LimitOverrides {
+	readonly runtime: Runtime;
+	readonly prefix: string;
+}
+
 /** The limits of one priority of a cluster and what is in use of them. Every successful acquire is released once. */
 export class CircuitBreaker {
 	readonly #connections: Limit;
@@ -32,6 +39,8 @@ export class CircuitBreaker {
 	readonly #retries: Limit;
 	readonly #pools: Limit;
 	readonly #thresholds: CircuitBreakerThresholds;
+	readonly #overrides: LimitOverrides | undefined;
+	#seen: number | undefined = -1;
 
 	/** `remaining` is given when the thresholds ask for it (`track_remaining`), `shared` where several threads count together; pools
 	 *  are of one thread each. */
@@ -40,8 +49,10 @@ export class CircuitBreaker {
 		open: CircuitBreakerGauges,
 		remaining?: RemainingGauges,
 		shared?: (name: string) => SharedCount,
+		overrides?: LimitOverrides,
 	) {
 		this.#thresholds = thresholds;
+		this.#overrides = overrides;
 		const pools = thresholds.maxConnectionPools < 0 ? Number.POSITIVE_INFINITY : thresholds.maxConnectionPools;
 		this.#connections = new Limit(
 			thresholds.maxConnections,
@@ -68,6 +79,7 @@ export class CircuitBreaker {
 	}
 
 	tryAcquireConnection(): boolean {
+		this.#refresh();
 		return this.#connections.tryAcquire();
 	}
 
@@ -76,6 +88,7 @@ export class CircuitBreaker {
 	}
 
 	tryAcquirePending(): boolean {
+		this.#refresh();
 		return this.#pending.tryAcquire();
 	}
 
@@ -84,6 +97,7 @@ export class CircuitBreaker {
 	}
 
 	tryAcquireRequest(): boolean {
+		this.#refresh();
 		return this.#requests.tryAcquire();
 	}
 
@@ -100,6 +114,7 @@ export class CircuitBreaker {
 	}
 
 	tryAcquireRetry(): boolean {
+		this.#refresh();
 		const budget = this.#thresholds.retryBudget;
 		if (budget !== undefined) {
 			const active = this.#requests.inUse + this.#pending.inUse;
@@ -110,6 +125,20 @@ export class CircuitBreaker {
 
 	releaseRetry(): void {
 		this.#retries.release();
+	}
+
+	/** Takes over what the runtime says when it says something new. */
+	#refresh(): void {
+		const overrides = this.#overrides;
+		if (overrides === undefined || overrides.runtime.version === this.#seen) return;
+		this.#seen = overrides.runtime.version;
+		const { maxConnections, maxPendingRequests, maxRequests, maxRetries } = this.#thresholds;
+		const read = (name: string, otherwise: number): number =>
+			getRuntimeNumber(overrides.runtime, `${overrides.prefix}.${name}`, otherwise);
+		this.#connections.maximum = read("max_connections", maxConnections);
+		this.#pending.maximum = read("max_pending_requests", maxPendingRequests);
+		this.#requests.maximum = read("max_requests", maxRequests);
+		this.#retries.maximum = read("max_retries", maxRetries);
 	}
 }
 

@@ -9,3 +9,4 @@ export {
 	type SuccessRateThreshold,
 } from "./outlier-detector.ts";
 export { OutlierHost, SuccessRate } from "./outlier-host.ts";
+export { overrideOutlierDetection } from "./runtime-overrides.ts";

@@ -37,7 +37,7 @@ export type LocalOutcome = "connect-success" | "connect-failure" | "timeout";
 /** Outlier detection over the hosts of one cluster: fed with results, asked once an interval to look at rates and to take hosts
  *  back. */
 export class OutlierDetector<H extends { outlier: OutlierHost | undefined }> {
-	readonly #config: OutlierDetectionConfig;
+	#config: OutlierDetectionConfig;
 	readonly #events: OutlierEvents<H>;
 	readonly #random: Random;
 	readonly #hosts = new Set<H>();
@@ -49,6 +49,11 @@ export class OutlierDetector<H extends { outlier: OutlierHost | undefined }> {
 		this.#config = config;
 		this.#random = random;
 		this.#events = events;
+	}
+
+	/** Goes by another configuration from now on; counts go on. */
+	configure(config: OutlierDetectionConfig): void {
+		this.#config = config;
 	}
 
 	get ejected(): number {

@@ -5,6 +5,7 @@ export {
 	emptyRuntime,
 	flattenRuntimeLayer,
 	getRuntimeNumber,
+	isFeatureEnabled,
 	isInFraction,
 	type Runtime,
 	type RuntimeFraction,

@@ -11,6 +11,8 @@ export interface RuntimeFraction {
 export interface Runtime {
 	/** The value of a key, or undefined: a number, a boolean, a text, or a `FractionalPercent` as an object. */
 	get(key: string): unknown;
+	/** Changes whenever a value does; absent where none ever does. */
+	readonly version?: number;
 }
 
 /** A runtime in which no key is set. */
@@ -49,6 +51,12 @@ export function computeShare(fraction: RuntimeFraction, runtime: Runtime): numbe
 export function getRuntimeNumber(runtime: Runtime, key: string, defaultValue: number): number {
 	const value = key === "" ? undefined : runtime.get(key);
 	return typeof value === "number" ? value : defaultValue;
+}
+
+/** Whether a draw in [0, 1) falls into the percentage that a key has, as Envoy's `featureEnabled`. */
+export function isFeatureEnabled(runtime: Runtime, key: string, defaultPercent: number, random: number): boolean {
+	const fraction = { numerator: defaultPercent, denominator: 100, runtimeKey: key };
+	return isInFraction(fraction, random, runtime);
 }
 
 interface FractionObject {

@@ -1,6 +1,6 @@
 import type { Clock, Log, Random, SharedCounts } from "../../core/index.ts";
 import { CircuitBreaker } from "../../engine/circuit-breaker/index.ts";
-import type { Runtime } from "../../engine/runtime/index.ts";
+import { emptyRuntime, isFeatureEnabled, type Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityName } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
@@ -54,6 +54,8 @@ export abstract class ClusterCore {
 	readonly responses: ClusterStats["responses"];
 	readonly statsScope: StatsScope;
 	readonly deps: ClusterDeps;
+	protected readonly runtime: Runtime;
+	readonly #maintenanceKey: string;
 	isWarm = false;
 	dropShare = 0;
 	healthVersion = 0;
@@ -71,6 +73,8 @@ export abstract class ClusterCore {
 		this.config = config;
 		this.name = config.name;
 		this.deps = deps;
+		this.runtime = deps.runtime ?? emptyRuntime;
+		this.#maintenanceKey = `upstream.maintenance_mode.${config.name}`;
 		const stats = createClusterStats(deps.stats, config.statName);
 		this.stats = stats.upstream;
 		this.responses = stats.responses;
@@ -83,7 +87,8 @@ export abstract class ClusterCore {
 			const { shared } = deps;
 			const claim =
 				shared === undefined ? undefined : (limit: string) => shared.claim(`${config.name}/${priority}/${limit}`);
-			return new CircuitBreaker(thresholds, stats.circuitBreakers[priority], remaining, claim);
+			const overrides = { runtime: this.runtime, prefix: `circuit_breakers.${config.name}.${priority}` };
+			return new CircuitBreaker(thresholds, stats.circuitBreakers[priority], remaining, claim, overrides);
 		};
 		this.#tells = deps.leader !== undefined && config.outlierDetection !== undefined;
 		this.#resources = { default: breaker("default"), high: breaker("high") };
@@ -91,6 +96,7 @@ export abstract class ClusterCore {
 			this.outlierMonitor = new OutlierMonitor({
 				clusterName: config.name,
 				config: config.outlierDetection,
+				runtime: this.runtime,
 				clock: deps.clock,
 				random: deps.random,
 				log: deps.log,
@@ -136,6 +142,12 @@ export abstract class ClusterCore {
 	reportFailure(host: Host, failure: LocalFailure): void {
 		if (this.outlierMonitor !== undefined) this.outlierMonitor.reportFailure(host, failure);
 		else if (this.#tells) this.deps.leader?.report(this.name, host.address, failure);
+	}
+
+	/** Whether the runtime says that a request is not to be served (`upstream.maintenance_mode.<cluster>`). */
+	drawMaintenance(): boolean {
+		if (this.runtime.get(this.#maintenanceKey) === undefined) return false;
+		return isFeatureEnabled(this.runtime, this.#maintenanceKey, 0, this.deps.random.next());
 	}
 
 	priorityOf(host: Host): number {

@@ -119,6 +119,8 @@ export interface Cluster {
 	chooseHost(context: BalancerContext<Host>): Host | undefined;
 	/** The cluster that a chosen host is of: a member in an aggregate, else this one. */
 	ownerOf(host: Host): Cluster;
+	/** Whether the runtime says that this request is not to be served. */
+	drawMaintenance(): boolean;
 	/** The priority of a host among all that this cluster chooses from. */
 	priorityOf(host: Host): number;
 	resources(priority: "default" | "high"): ClusterResources;

@@ -3,8 +3,10 @@ import {
 	type EjectionCause,
 	type OutlierDetectionConfig,
 	OutlierDetector,
+	overrideOutlierDetection,
 	type SuccessRateThreshold,
 } from "../../engine/outlier-detection/index.ts";
+import type { Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import { createOutlierDetectionStats, type OutlierDetectionStats } from "../stats/index.ts";
 import { HealthFlag, type Host, type LocalFailure } from "./cluster.ts";
@@ -14,6 +16,8 @@ import { setHealthFlag } from "./host.ts";
 export interface OutlierMonitorOptions {
 	readonly clusterName: string;
 	readonly config: OutlierDetectionConfig;
+	/** Overrides the config by `outlier_detection.*`. */
+	readonly runtime: Runtime;
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Log;
@@ -28,9 +32,12 @@ export class OutlierMonitor {
 	readonly #detector: OutlierDetector<Host>;
 	readonly #stats: OutlierDetectionStats;
 	#timer: Timer;
+	#config: OutlierDetectionConfig;
+	#seen: number | undefined = -1;
 
 	constructor(options: OutlierMonitorOptions) {
 		this.#options = options;
+		this.#config = options.config;
 		this.#stats = createOutlierDetectionStats(options.stats.scope("outlier_detection"));
 		this.#detector = new OutlierDetector<Host>(options.config, options.random, {
 			onDetected: (_host, cause) => this.#countDetected(cause),
@@ -39,6 +46,7 @@ export class OutlierMonitor {
 			onOverflow: () => void this.#stats.ejections_overflow.value++,
 			onSpared: (_host, cause) => this.#countTotal(cause),
 		});
+		this.#refresh();
 		this.#timer = this.#arm();
 	}
 
@@ -60,12 +68,14 @@ export class OutlierMonitor {
 	}
 
 	reportResponse(host: Host, status: number): void {
+		this.#refresh();
 		const now = this.#options.clock.now();
 		if (this.#options.config.splitExternalLocalOriginErrors) this.#detector.reportLocal(host, "connect-success", now);
 		this.#detector.reportResponse(host, status, now);
 	}
 
 	reportFailure(host: Host, failure: LocalFailure): void {
+		this.#refresh();
 		const now = this.#options.clock.now();
 		const isTimeout = failure === "connect-timeout" || failure === "request-timeout";
 		this.#detector.reportLocal(host, isTimeout ? "timeout" : "connect-failure", now);
@@ -83,10 +93,20 @@ export class OutlierMonitor {
 	}
 
 	#arm(): Timer {
-		return this.#options.clock.setTimer(this.#options.config.intervalMs, () => this.#onInterval(), { unref: true });
+		return this.#options.clock.setTimer(this.#config.intervalMs, () => this.#onInterval(), { unref: true });
+	}
+
+	/** Takes over what the runtime says when it says something new. */
+	#refresh(): void {
+		const { runtime, config } = this.#options;
+		if (runtime.version === this.#seen) return;
+		this.#seen = runtime.version;
+		this.#config = overrideOutlierDetection(config, runtime);
+		this.#detector.configure(this.#config);
 	}
 
 	#onInterval(): void {
+		this.#refresh();
 		this.#detector.endInterval(this.#options.clock.now());
 		this.#timer = this.#arm();
 	}

@@ -35,11 +35,13 @@ export function createLayeredRuntime(
 	/** Folders that are not there: their layers are not shown. */
 	let absent: ReadonlySet<number> = new Set();
 	let values = new Map<string, unknown>();
+	let version = 0;
 	const merge = (): void => {
 		const { failed, found, missing } = readDiskLayers(layers, layerValues);
 		absent = missing;
 		stats.num_layers.value = layers.length - absent.size;
 		values = new Map(layerValues.flatMap((layer) => [...layer]));
+		version++;
 		stats.num_keys.value = values.size;
 		stats.admin_overrides_active.value = adminValues !== undefined && adminValues.size > 0 ? 1 : 0;
 		(failed ? stats.load_error : stats.load_success).value++;
@@ -52,9 +54,13 @@ export function createLayeredRuntime(
 	for (const layer of layers) if (layer.kind === "disk") files.watch(layer.link, undefined, merge);
 	return {
 		get: (key) => values.get(key),
+		get version() {
+			return version;
+		},
 		values: () => values,
 		override(given) {
 			values = new Map(given);
+			version++;
 		},
 		onChange: (listener) => void listeners.add(listener),
 		applyLayer(resource, given) {

@@ -74,6 +74,11 @@ export class HostSelection implements BalancerContext<Host> {
 		accounting: ResponseAccounting,
 		drawDrop: Random | undefined,
 	): Host | LocalReply {
+		if (drawDrop !== undefined && cluster.drawMaintenance()) {
+			cluster.stats.upstream_rq_maintenance_mode.value++;
+			accounting.count(503, undefined);
+			return maintenance;
+		}
 		const { dropShare } = cluster;
 		if (dropShare > 0 && drawDrop !== undefined && drawDrop.next() < dropShare) {
 			accounting.count(503, undefined);
@@ -106,6 +111,10 @@ function refuse(body: string, details: string, flags: number, headers: HeaderLis
 	return { status: 503, body, details, flags, byRouter: true, headers };
 }
 
+const maintenance = refuse("maintenance mode", "maintenance_mode", ResponseFlag.upstreamOverflow, [
+	"x-envoy-overloaded",
+	"true",
+]);
 const nobodyHealthy = refuse("no healthy upstream", "no_healthy_upstream", ResponseFlag.noHealthyUpstream);
 const dropSome = refuse("drop overload", "drop_overload", ResponseFlag.dropOverload, ["x-envoy-drop-overload", "true"]);
 const dropAll = refuse(

@@ -4,6 +4,7 @@ import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { MetadataCriteria } from "../../../../engine/matcher/index.ts";
 import { type AttemptReset, type RetryPolicy, RetryState } from "../../../../engine/retry/index.ts";
 import type { ForwardAction } from "../../../../engine/router/index.ts";
+import { isFeatureEnabled } from "../../../../engine/runtime/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { VirtualClusterStats } from "../../../stats/index.ts";
@@ -185,6 +186,12 @@ export class RetryController {
 		if (!wanted && this.hasRetried) this.#count("upstream_rq_retry_success");
 		this.#release();
 		if (!wanted) return false;
+		const { runtime, random } = this.#filter.context;
+		if (
+			runtime.get("upstream.use_retry") !== undefined &&
+			!isFeatureEnabled(runtime, "upstream.use_retry", 100, random.next())
+		)
+			return false;
 		if (!this.#state.take()) {
 			this.#count("upstream_rq_retry_limit_exceeded");
 			this.#record.addEarlyFlag(ResponseFlag.upstreamRetryLimitExceeded);
