@@ -9,6 +9,8 @@ import { startGreeter, type Talk, talk } from "../support/tcp-talk.ts";
 
 interface World {
 	readonly proxy: ProxyProcess;
+	/** Where the greeter listens. */
+	readonly one: number;
 	readonly log: () => string[];
 }
 
@@ -101,6 +103,23 @@ async function start(side: Side): Promise<World> {
 				listener("out2", [tcp(path, { cluster: "speaks2" })], {
 					listener_filters: [header({ pass_through_tlvs: { match_type: "INCLUDE_ALL" } })],
 				}),
+				listener("hands over", [tcp(path, { cluster: "one" })], {
+					listener_filters: [header()],
+					use_original_dst: true,
+				}),
+				{
+					...listener("unbound", [
+						{
+							name: "answer",
+							typed_config: typed("filters.network.direct_response.v3.Config", {
+								response: { inline_string: "handed over" },
+							}),
+						},
+					]),
+					address: socketAddress(2222, "5.6.7.8"),
+					bind_to_port: false,
+				},
+				listener("original", [tcp(path, { cluster: "original" })], { listener_filters: [header()] }),
 				listener("tunnel1", [tcp(path, { cluster: "end1", ...tunnel("end.test:80") })]),
 				listener("tunnel2", [tcp(path, { cluster: "end2", ...tunnel("end.test:80") })]),
 				listener("refused", [tcp(path, { cluster: "end2", ...tunnel("other.test:80") })]),
@@ -109,6 +128,7 @@ async function start(side: Side): Promise<World> {
 				cluster("one", one),
 				cluster("speaks1", one, speaking({ version: "V1" })),
 				cluster("speaks2", one, speaking({ version: "V2", pass_through_tlvs: { match_type: "INCLUDE_ALL" } })),
+				{ name: "original", type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED", connect_timeout: "1s" },
 				cluster("end1", endPort),
 				cluster("end2", endPort, http2),
 			],
@@ -116,6 +136,7 @@ async function start(side: Side): Promise<World> {
 	});
 	return {
 		proxy,
+		one,
 		log: () =>
 			readFileSync(path, "utf8")
 				.split("\n")
@@ -189,6 +210,22 @@ compareWithEnvoy("PROXY protocol and tunnels", {
 			want: { heard: `hello one\necho:${binary.toString("latin1")}` },
 			see: (world) => ask(world, "out2", [{ bytes: binary }], "name"),
 		},
+		"a connection goes to the listener of its destination": {
+			want: { heard: "handed over", end: "fin" },
+			see: (world) => ask(world, "hands over", [{ bytes: line }]),
+		},
+		"a connection of another destination stays": {
+			want: greeted,
+			see: (world) => ask(world, "hands over", says("PROXY TCP4 1.2.3.4 5.6.7.8 1 3333\r\n"), "echo:abc"),
+		},
+		"an endpoint is the destination itself": {
+			want: greeted,
+			see: (world) => ask(world, "original", says(`PROXY TCP4 1.2.3.4 127.0.0.1 1 ${world.one}\r\n`), "echo:abc"),
+		},
+		"endpoints of destinations are counted": {
+			want: { "cluster.original.membership_total": 1 },
+			see: ({ proxy }) => proxy.stats("^cluster\\.original\\.(membership_total|upstream_cx_total|original_dst.*)$"),
+		},
 		"a tunnel over HTTP/1": {
 			want: greeted,
 			see: (world) => ask(world, "tunnel1", [{ after: "hello one\n", bytes: "abc" }], "echo:abc"),
@@ -207,7 +244,7 @@ compareWithEnvoy("PROXY protocol and tunnels", {
 			want: ["1.2.3.4:1111 127.0.0.1 5.6.7.8:2222 3 -", '1.2.3.4:1111 127.0.0.1 5.6.7.8:2222 3 {"authority":"name"}'],
 			async see({ proxy, log }) {
 				await proxy.stop();
-				return [...new Set(log().filter((text) => text.startsWith("1.2.3.4") && text.includes(" 3 ")))].sort();
+				return [...new Set(log().filter((text) => text.includes(" 5.6.7.8:2222 3 ")))].sort();
 			},
 		},
 	},
