@@ -82,27 +82,31 @@ export class UpstreamCluster implements NegotiatedPools {
 	}
 
 	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request; `downstreamProtocol` is what the
-	 *  client speaks. */
+	 *  client speaks. `client` is told to hosts that want a PROXY header: then it has a pool of its own. */
 	poolFor(
 		host: Host,
 		priority: "default" | "high",
 		serverName: string | undefined,
 		downstreamProtocol: string,
+		client?: ConnectionFacts,
 	): UpstreamPool {
 		const owner = this.#ownerOf(host);
-		if (owner !== undefined) return owner.poolFor(host, priority, serverName, downstreamProtocol);
+		if (owner !== undefined) return owner.poolFor(host, priority, serverName, downstreamProtocol, client);
 		host.pools ??= { pools: new Map() } satisfies HostPools;
 		const slot = host.pools as HostPools;
 		const protocol = this.#protocolFor(downstreamProtocol);
-		const key = serverName === undefined ? poolKeys[protocol][priority] : `${protocol} ${priority} ${serverName}`;
+		const proxyHeader = createProxyHeader(host, client);
+		const plainKey = serverName === undefined ? poolKeys[protocol][priority] : `${protocol} ${priority} ${serverName}`;
+		const key = proxyHeader === undefined ? plainKey : `${plainKey} ${proxyHeader.toString("latin1")}`;
 		const pool = slot.pools.get(key);
 		if (pool !== undefined) return pool;
+		if (proxyHeader !== undefined) dropOldestPool(slot.pools);
 		const created = this.#createPool(protocol, {
 			context: this.#context,
 			cluster: this.cluster,
 			host,
 			resources: this.cluster.resources(priority),
-			socketOptions: this.#socketOptions(host, serverName, false, alpnOf[protocol]),
+			socketOptions: { ...this.#socketOptions(host, serverName, false, alpnOf[protocol]), proxyHeader },
 		});
 		slot.pools.set(key, created);
 		return created;
@@ -185,6 +189,18 @@ export class UpstreamCluster implements NegotiatedPools {
 		this.#stopCloses();
 		this.#stopDrains();
 		for (const host of this.cluster.hosts) forEachPool(host, (pool) => pool.drain());
+	}
+}
+
+/** Clients of one host that are told to it, at most: those that came first are let go. */
+const maxClientPools = 256;
+
+function dropOldestPool(pools: Map<string, UpstreamPool>): void {
+	if (pools.size < maxClientPools) return;
+	for (const [key, pool] of pools) {
+		pools.delete(key);
+		pool.drain();
+		return;
 	}
 }
 

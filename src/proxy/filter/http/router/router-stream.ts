@@ -385,7 +385,7 @@ export class RouterStream {
 			: new UpstreamAttempt(
 					this,
 					host,
-					upstream.poolFor(host, priority, upstream.serverNameOf(request), record.protocol),
+					upstream.poolFor(host, priority, upstream.serverNameOf(request), record.protocol, record.connection),
 				);
 		this.#attempt = attempt;
 		this.#retries?.noteHost(host);
