@@ -7,6 +7,7 @@ import {
 	parseAddress,
 	type StringMatcher,
 } from "../matcher/index.ts";
+import { evaluateTree } from "./match-tree.ts";
 import type { Permission, Principal, RbacRules } from "./types.ts";
 
 /** What rules say of a stream. */
@@ -16,11 +17,23 @@ export interface RbacVerdict {
 	readonly policy: string;
 	/** Whether a policy matched. */
 	readonly matched: boolean;
+	/** Whether a tree asks for the access log's attention. */
+	readonly isLogged?: boolean;
 }
 
 /** Judges a request or, without one in `stream`, a connection. The first policy that matches, in the order of names, decides: ALLOW
  *  rules allow what some policy matches, DENY rules what none does, LOG rules everything. */
 export function authorize(rules: RbacRules, stream: StreamInfo): RbacVerdict {
+	if (rules.tree !== undefined) {
+		const found = evaluateTree(rules.tree, stream);
+		const isAllowed = found !== undefined && found.action !== "deny";
+		return {
+			allowed: isAllowed,
+			policy: found?.name ?? "none",
+			matched: found !== undefined,
+			isLogged: found?.action === "log",
+		};
+	}
 	const policy = findPolicy(rules, stream);
 	const allowed = rules.action === "log" || (rules.action === "allow") === (policy !== undefined);
 	return { allowed, policy: policy ?? "none", matched: policy !== undefined };

@@ -1,10 +1,15 @@
 import type { CidrRange, HeaderMatcher, MetadataMatcher, StringMatcher } from "../matcher/types.ts";
+import type { MatchTree } from "./match-tree.ts";
 
 /** `envoy.config.rbac.v3.RBAC` without CEL conditions. */
 export interface RbacRules {
 	readonly action: "allow" | "deny" | "log";
 	/** In the order of their names, as Envoy evaluates them. */
 	readonly policies: readonly RbacPolicy[];
+	/** Decides instead of the policies; what it does not match is denied. */
+	readonly tree?: MatchTree;
+	/** Whether some action of the tree is for the access log. */
+	readonly treeLogs?: boolean;
 }
 
 export interface RbacPolicy {

@@ -10,10 +10,19 @@ import { MetadataSource, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { RBAC as NetworkRbac } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
-import type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "../../engine/authorization/index.ts";
+import type { Matcher } from "../../api/gen/xds/type/matcher/v3/matcher_pb.js";
+import {
+	hasLogAction,
+	type Permission,
+	type Principal,
+	type RbacConfig,
+	type RbacPolicy,
+	type RbacRules,
+} from "../../engine/authorization/index.ts";
 import type { CidrRange } from "../../engine/matcher/index.ts";
 import { compileUriTemplate } from "../../engine/router/index.ts";
 import type { NetworkRbacConfig } from "./listener-config.ts";
+import { readMatchTree } from "./match-tree.ts";
 import { readHeaderMatcher, readMetadataMatcher, readStringMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
 import { readCidr, toMs, unpackExtension } from "./values.ts";
@@ -21,8 +30,10 @@ import { readCidr, toMs, unpackExtension } from "./values.ts";
 /** Translates the HTTP filter. */
 export function readRbac(message: RBAC, scope: Scope): RbacConfig {
 	return {
-		rules: readRules(message.rules, scope.at("rules")),
-		shadowRules: readRules(message.shadowRules, scope.at("shadow_rules")),
+		rules: readTree(message.matcher, scope.at("matcher")) ?? readRules(message.rules, scope.at("rules")),
+		shadowRules:
+			readTree(message.shadowMatcher, scope.at("shadow_matcher")) ??
+			readRules(message.shadowRules, scope.at("shadow_rules")),
 		rulesStatPrefix: message.rulesStatPrefix,
 		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
 		trackPerRuleStats: message.trackPerRuleStats,
@@ -78,6 +89,12 @@ function readRules(message: Rules | undefined, scope: Scope): RbacRules | undefi
 		action: actions[message.action] ?? "allow",
 		policies: names.map((name) => readPolicy(name, message.policies[name]!, scope.at("policies", name))),
 	};
+}
+
+function readTree(message: Matcher | undefined, scope: Scope): RbacRules | undefined {
+	if (message === undefined) return undefined;
+	const tree = readMatchTree(message, scope);
+	return { action: "allow", policies: [], tree, treeLogs: hasLogAction(tree) };
 }
 
 function readPolicy(name: string, message: Policy, scope: Scope): RbacPolicy {

@@ -7,7 +7,7 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "upstream_log_options start_child_span suppress_grpc_request_failure_code_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBAC": {
-		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats",
+		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats matcher shadow_matcher",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { works: "rbac" },
 	"envoy.extensions.filters.network.rbac.v3.RBAC": {

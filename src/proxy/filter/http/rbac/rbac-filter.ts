@@ -40,6 +40,9 @@ export function createRbacFilter(
 			const verdict = judge(stream, rules, `${active.rulesStatPrefix}enforced`);
 			const { allowed, policy } = verdict;
 			if (rules.action === "log") stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.matched });
+			else if (rules.treeLogs === true) {
+				stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.isLogged === true });
+			}
 			if (active.trackPerRuleStats) countPolicy(scopeOf(scope, config.rulesStatPrefix), verdict, "");
 			if (allowed) {
 				stats.allowed.value++;
