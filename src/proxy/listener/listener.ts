@@ -90,9 +90,10 @@ export class Listener {
 		return this.#current.config;
 	}
 
-	/** Where it really listens: the configured addresses with the ports that the system chose for 0. */
+	/** Where it really listens: the configured addresses with the ports that the system chose for 0. One that binds nothing still shows
+	 *  what it stands for. */
 	get boundAddresses(): readonly AddressConfig[] {
-		return this.#sockets.bound;
+		return this.config.bindToPort ? this.#sockets.bound : this.config.addresses;
 	}
 
 	/** The sockets of each address. */
