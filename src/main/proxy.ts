@@ -17,6 +17,7 @@ import { awaitSuccessor, findParent } from "./hot-restart.ts";
 import { waitForSignal } from "./process.ts";
 import { readBootstrap } from "./proxy-bootstrap.ts";
 import { createProxyLog } from "./proxy-log.ts";
+import { releaseStartMemory } from "./release-memory.ts";
 import { startWorkerThread } from "./worker-thread.ts";
 
 /** Runs `amime proxy` until a signal ends it; answers with the exit code. */
@@ -64,6 +65,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		const started = await Promise.race([proxy.start().then(() => "started" as const), signal]);
 		// Under a supervisor: a restart is to be quick, also when this process is killed.
 		flushCompileCache();
+		if (started === "started") releaseStartMemory();
 		if (started === "started") {
 			writeAdminAddress(options, proxy);
 			successor = await awaitSuccessor(options, proxy, log, () => quit.resolve());
