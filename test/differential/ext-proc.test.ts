@@ -343,3 +343,16 @@ compareWithEnvoy("ext_proc with pieces of bodies", {
 		"no body": simple("/plain-none", { status: 200 }, { headers: { "x-answer-body": "short" } }),
 	},
 });
+
+compareWithEnvoy("ext_proc with as much of bodies as may be held", {
+	start: (side) =>
+		start(side, {
+			processing_mode: { request_body_mode: "BUFFERED_PARTIAL", response_body_mode: "BUFFERED_PARTIAL" },
+		}),
+	cases: {
+		"nothing changes": simple("/plain", { status: 200 }, post),
+		"other bodies": simple("/body", { status: 200 }, post),
+		"no body": simple("/plain", { status: 200 }),
+		"headers with the body": simple("/late-headers", { status: 200 }, post),
+	},
+});
