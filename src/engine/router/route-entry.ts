@@ -41,8 +41,6 @@ export interface RouteEntry {
 	readonly includeIsTimeoutRetryHeader: boolean;
 	/** `vhost.<virtual host>.route.<prefix>.`; empty when the route keeps no statistics. */
 	readonly statPrefix: string;
-	/** Headers that only this hop may see, removed before the request goes on when it came from outside. */
-	readonly internalOnlyHeaders: readonly string[];
 	/** Those of the virtual host; the route's own are in its action. */
 	readonly virtualHostRateLimits: readonly RateLimitPolicy[];
 }
@@ -65,6 +63,8 @@ export interface RedirectAction extends RedirectConfig {
 /** A compiled route configuration: one per version, shared by all connections. */
 export interface RouteTable {
 	readonly name: string;
+	/** Headers that requests from outside may not have; lower case. */
+	readonly internalOnlyHeaders: readonly string[];
 	/** The first route of the virtual host that takes the request; undefined answers 404. `random` lies in [0, 1) and drives
 	 *  runtime fractions and weighted clusters: the same number gives the same decision. */
 	match(request: RequestHead, stream: StreamInfo, random: number): RouteEntry | undefined;
@@ -106,7 +106,6 @@ export function createRouteEntry(
 		includeAttemptCountInResponse: host.includeAttemptCountInResponse,
 		includeIsTimeoutRetryHeader: host.includeIsTimeoutRetryHeader,
 		statPrefix: route.statPrefix === "" ? "" : `vhost.${host.name}.route.${route.statPrefix}.`,
-		internalOnlyHeaders: table.internalOnlyHeaders,
 		virtualHostRateLimits: host.rateLimits,
 	});
 }

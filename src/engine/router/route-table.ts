@@ -25,6 +25,7 @@ export function createRouteTable(config: RouteTableConfig, runtime: Runtime = em
 class CompiledRouteTable implements RouteTable {
 	readonly name: string;
 	readonly clusterNames: ReadonlySet<string>;
+	readonly internalOnlyHeaders: readonly string[];
 	private readonly hosts = new VirtualHostIndex<CompiledVirtualHost>();
 	private readonly hostsByName = new Map<string, CompiledVirtualHost>();
 	private readonly only: CompiledVirtualHost | undefined;
@@ -35,6 +36,7 @@ class CompiledRouteTable implements RouteTable {
 
 	constructor(config: RouteTableConfig, runtime: Runtime) {
 		this.name = config.name;
+		this.internalOnlyHeaders = config.internalOnlyHeaders;
 		this.runtime = runtime;
 		this.ignorePort = config.ignorePortInHostMatching;
 		this.ignorePathParameters = config.ignorePathParameters;

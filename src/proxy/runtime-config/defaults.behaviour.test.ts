@@ -235,3 +235,9 @@ test("what was translated cannot be changed", () => {
 		{ kind: "admin", name: "a" },
 	]);
 });
+
+test("an internal_address_config without ranges means the private ones", () => {
+	const { internalAddresses } = managerOf(translated({ manager: { internal_address_config: {} } }));
+	assert.equal(internalAddresses.ranges?.length, 6);
+	assert.equal(managerOf(translated()).internalAddresses.ranges, undefined);
+});

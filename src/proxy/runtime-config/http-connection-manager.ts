@@ -15,6 +15,7 @@ import {
 	UuidRequestIdConfigSchema,
 } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
 import type { LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
+import { parseCidr } from "../../engine/matcher/index.ts";
 import { readAccessLogFilter, readAccessLogs } from "./access-log.ts";
 import { readBodyFormat } from "./body-format.ts";
 import { readConfigSource } from "./config-source.ts";
@@ -40,6 +41,18 @@ const serverHeaders: Readonly<Record<number, HttpConnectionManagerConfig["server
 	[HttpConnectionManager_ServerHeaderTransformation.APPEND_IF_ABSENT]: "append-if-absent",
 	[HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH]: "pass-through",
 };
+/** What an `internal_address_config` without ranges means. */
+const privateRanges = (
+	[
+		["10.0.0.0", 8],
+		["172.16.0.0", 12],
+		["192.168.0.0", 16],
+		["127.0.0.1", 32],
+		["fd00::", 8],
+		["::1", 128],
+	] as const
+).flatMap(([address, length]) => parseCidr(address, length) ?? []);
+
 const forwardClientCerts: Readonly<Record<number, HttpConnectionManagerConfig["forwardClientCert"]>> = {
 	[HttpConnectionManager_ForwardClientCertDetails.SANITIZE]: "sanitize",
 	[HttpConnectionManager_ForwardClientCertDetails.FORWARD_ONLY]: "forward-only",
@@ -196,7 +209,9 @@ function readForwarding(
 			ranges:
 				internal === undefined
 					? undefined
-					: readCidrs(internal.cidrRanges, scope.at("internal_address_config"), "cidr_ranges"),
+					: internal.cidrRanges.length === 0
+						? privateRanges
+						: readCidrs(internal.cidrRanges, scope.at("internal_address_config"), "cidr_ranges"),
 		},
 		originalIpDetection: readOriginalIpDetection(message, scope),
 		via: toWireText(message.via),

@@ -4,7 +4,7 @@ import type { MessageSupport } from "./support-table.ts";
 export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.route.v3.RouteConfiguration": {
 		works:
-			"name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata vhost_header",
+			"name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes request_mirror_policies ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata vhost_header internal_only_headers",
 	},
 	"envoy.config.route.v3.VirtualHost": {
 		works:

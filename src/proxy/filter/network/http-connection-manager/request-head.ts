@@ -44,7 +44,9 @@ const joinedNames: ReadonlySet<string> = new Set([
 export function mutateRequestHead(stream: HttpStream): { readonly rejectStatus: number } | undefined {
 	const { request, manager } = stream;
 	const { config } = manager;
-	if (!request.mayHaveExtensions && manager.hasPlainHeaders) {
+	const internalNames = manager.currentRoutes()?.internalOnlyHeaders;
+	const isOpen = internalNames === undefined || internalNames.length === 0;
+	if (!request.mayHaveExtensions && manager.hasPlainHeaders && isOpen) {
 		// Nothing to judge: only what every request gets.
 		const scheme = manager.isTls ? "https" : "http";
 		request.add("x-forwarded-proto", scheme);
@@ -86,6 +88,7 @@ function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | un
 		stream.isTraceForced = getHeader(headers, "x-envoy-force-trace") !== undefined;
 	} else {
 		removeEnvoyHeaders(headers, isEdge ? edgeOnly : internalOnly);
+		for (const name of manager.currentRoutes()?.internalOnlyHeaders ?? []) removeHeader(headers, name);
 	}
 	if (config.addUserAgent && manager.context.nodeCluster !== "") applyUserAgent(stream, headers);
 	if (config.via !== "") appendVia(headers, config.via);
