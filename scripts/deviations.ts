@@ -50,4 +50,9 @@ export const deviations: readonly Deviation[] = [
 		why: "Node's TLS would end the handshake otherwise; Envoy goes on without a protocol.",
 		cases: [],
 	},
+	{
+		what: "A query that jwt_authn or header_mutation changes keeps the escapes of its other parameters; spaces and control characters are never written raw.",
+		why: "Envoy writes decoded text into the request line, which can break it, or say something else than the client did.",
+		cases: [],
+	},
 ];
