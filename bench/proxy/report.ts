@@ -19,10 +19,14 @@ export function formatReport(scenario: Scenario, method: string, { rows, checks 
 			return `  ${check.what}: ${formatValue(check.value)} (must be ${bound}) ${verdict}`;
 		}),
 	];
+	const figures = new Map(rows.map(({ name, values }) => [name, mapValues(values)]));
 	const json = {
 		bench: "proxy",
 		scenario: scenario.name,
-		...Object.fromEntries(rows.map(({ name, values }) => [name, mapValues(values)])),
+		...Object.fromEntries(figures),
+		// Of several lines of one proxy the first is its own.
+		...Object.fromEntries(["amime", "envoy"].map((peer) => [peer, findPeer(figures, peer)])),
+		ratio: round(checks[0]?.value),
 		checks: checks.map((check) => ({ ...check, value: round(check.value), holds: holds(check) })),
 	};
 	return `${lines.join("\n")}\n${JSON.stringify(json)}\n`;
@@ -33,8 +37,15 @@ function formatValue(value: number | undefined): string {
 	return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(2);
 }
 
+function findPeer<Figures>(figures: ReadonlyMap<string, Figures>, peer: string): Figures | undefined {
+	return figures.get(peer) ?? [...figures].find(([name]) => name.startsWith(`${peer} `))?.[1];
+}
+
+/** Column titles as names: `req/s` is `rps`, `p99 ms` is `p99_ms`. */
 function mapValues(values: Readonly<Record<string, number>>): Record<string, number | undefined> {
-	return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, round(value)]));
+	return Object.fromEntries(
+		Object.entries(values).map(([key, value]) => [key === "req/s" ? "rps" : key.replaceAll(" ", "_"), round(value)]),
+	);
 }
 
 function round(value: number | undefined): number | undefined {
