@@ -83,9 +83,10 @@ function isEntry(value: unknown): value is Entry {
 }
 
 /** False for a zombie: a process that ended and that nobody has waited for yet holds no port. */
+/** A process whose first thread has ended keeps its sockets until the last one has: field 20 counts them. */
 function isRunning(entry: Entry): boolean {
 	const fields = readFields(entry.pid);
-	return fields?.[19] === entry.startTime && fields[0] !== "Z";
+	return fields?.[19] === entry.startTime && (fields[0] !== "Z" || Number(fields[17]) > 1);
 }
 
 function readStartTime(pid: number): string | undefined {
