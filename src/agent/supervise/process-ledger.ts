@@ -82,8 +82,8 @@ function isEntry(value: unknown): value is Entry {
 	return Number.isInteger(pid) && (pid as number) > 1 && typeof startTime === "string";
 }
 
-/** False for a zombie: a process that ended and that nobody has waited for yet holds no port. */
-/** A process whose first thread has ended keeps its sockets until the last one has: field 20 counts them. */
+/** False for a zombie: a process that ended and that nobody has waited for yet holds no port. Its first thread alone may be one: the
+ *  others, which field 20 counts, keep its sockets until they have ended. */
 function isRunning(entry: Entry): boolean {
 	const fields = readFields(entry.pid);
 	return fields?.[19] === entry.startTime && (fields[0] !== "Z" || Number(fields[17]) > 1);
