@@ -12,6 +12,8 @@ export {
 	type InstanceHealth,
 	type InstancePort,
 	isHttpProtocol,
+	type Locality,
+	mayBeHttp,
 	type Pattern,
 	type PortProtocol,
 	type UpstreamListener,
@@ -30,19 +32,35 @@ export type {
 } from "./policy.ts";
 export type {
 	BackendRef,
+	Cors,
+	Destination,
+	DirectResponse,
+	Fault,
 	HeaderFilter,
 	HttpRoute,
+	MatchScope,
+	Mirror,
 	NamedMatch,
 	PathMatch,
 	PathRewrite,
+	Percent,
 	Redirect,
 	RouteMatch,
 	RouteParent,
 	RouteRetry,
 	RouteRule,
+	StreamMatch,
+	StreamRule,
 	StringMatch,
+	VirtualService,
 } from "./route.ts";
-export { formatServiceHost, type Service, type ServicePort } from "./service.ts";
+export {
+	formatServiceHost,
+	type Resolution,
+	type Service,
+	type ServiceEndpoint,
+	type ServicePort,
+} from "./service.ts";
 export type { Source } from "./source.ts";
 export {
 	formatSpiffeId,

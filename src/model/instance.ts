@@ -4,11 +4,23 @@ import type { Labels, ObjectName } from "./names.ts";
 export type Pattern = "sidecar" | "none";
 
 /** What a port speaks, from `appProtocol` or the prefix of the port's name (`http-`, `grpc-`, `tcp-`). */
-export type PortProtocol = "http" | "http2" | "grpc" | "tcp";
+export type PortProtocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "auto";
 
-/** Whether requests can be told apart on a port: for routes, policies and statistics of layer 7. */
+/** Whether requests can be told apart on a port: for routes, policies and statistics of layer 7. `auto` is told by its first bytes. */
 export function isHttpProtocol(protocol: PortProtocol): boolean {
-	return protocol !== "tcp";
+	return protocol === "http" || protocol === "http2" || protocol === "grpc";
+}
+
+/** Whether a port may carry HTTP: it does, or its first bytes tell. */
+export function mayBeHttp(protocol: PortProtocol): boolean {
+	return protocol === "auto" || isHttpProtocol(protocol);
+}
+
+/** Where something runs, from coarse to fine; empty when unknown. */
+export interface Locality {
+	readonly region: string;
+	readonly zone: string;
+	readonly subZone: string;
 }
 
 /** How fit an instance is for traffic; only `ready` instances are healthy endpoints. */
@@ -44,6 +56,8 @@ export interface WorkloadInstance {
 	/** The address other proxies connect to. */
 	readonly address: string;
 	readonly pattern: Pattern;
+	readonly locality?: Locality;
+	readonly nodeName?: string;
 	/** Which proxy is its sidecar; undefined without one. */
 	readonly sidecar?: "amime" | "envoy";
 	readonly ports: readonly InstancePort[];

@@ -60,7 +60,8 @@ function checkHttpRoute(object: ConfigObjectOf<"HTTPRoute">, view: View): Locate
 	for (const rule of object.value.rules) {
 		for (const [index, backend] of rule.backends.entries()) {
 			const path = `${rule.path}.backendRefs[${index}]`;
-			const key = formatObjectName(backend.service);
+			if (backend.destination.kind !== "service") continue;
+			const key = formatObjectName(backend.destination.service);
 			problems.push(
 				...checkServicePort(object, path, key, backend.port, view, "its share of requests is answered with 500"),
 			);

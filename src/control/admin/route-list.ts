@@ -1,7 +1,10 @@
+import { assertNever } from "../../core/index.ts";
 import {
 	type BackendRef,
+	type Destination,
 	formatObjectName,
 	type NamedMatch,
+	type PathRewrite,
 	type RouteMatch,
 	type RouteRule,
 	type Service,
@@ -48,13 +51,15 @@ export function listRoutes(index: MeshIndex, select: (service: Service) => boole
 }
 
 function describeMatch({ method, path, headers, queryParams }: RouteMatch): string {
-	const isAnyPath = path.kind === "prefix" && path.value === "/";
+	const isAnyPath = (path.kind === "prefix" || path.kind === "startsWith") && path.value === "/";
 	const pathText =
 		path.kind === "exact"
 			? path.value
 			: path.kind === "prefix"
 				? `${path.value.replace(/\/$/, "")}/*`
-				: `~${path.value}`;
+				: path.kind === "startsWith"
+					? `${path.value}*`
+					: `~${path.value}`;
 	const parts = [
 		...(method === undefined ? [] : [method]),
 		...(isAnyPath ? [] : [pathText]),
@@ -64,14 +69,19 @@ function describeMatch({ method, path, headers, queryParams }: RouteMatch): stri
 	return parts.length === 0 ? "any" : parts.join(" ");
 }
 
-function describeNamed({ name, value }: NamedMatch): string {
-	return `${name}${value.kind === "regex" ? "~" : "="}${value.value}`;
+function describeNamed({ name, value, isNegated }: NamedMatch): string {
+	const condition =
+		value.kind === "present"
+			? name
+			: `${name}${value.kind === "regex" ? "~" : "="}${value.value}${value.kind === "prefix" ? "*" : ""}`;
+	return isNegated === true ? `not ${condition}` : condition;
 }
 
 function describeAction(rule: RouteRule, service: Service): string {
-	const { redirect } = rule;
+	const { redirect, directResponse } = rule;
+	if (directResponse !== undefined) return String(directResponse.status);
 	if (redirect !== undefined) {
-		const target = `${redirect.scheme ?? ""}${redirect.scheme === undefined ? "" : "://"}${redirect.hostname ?? ""}${redirect.port === undefined ? "" : `:${redirect.port}`}${redirect.path?.value ?? ""}`;
+		const target = `${redirect.scheme ?? ""}${redirect.scheme === undefined ? "" : "://"}${redirect.hostname ?? ""}${redirect.port === undefined ? "" : `:${redirect.port}`}${describeRewrite(redirect.path)}`;
 		return `redirect ${redirect.statusCode}${target === "" ? "" : ` to ${target}`}`;
 	}
 	const total = rule.backends.reduce((sum, backend) => sum + backend.weight, 0);
@@ -82,8 +92,28 @@ function describeAction(rule: RouteRule, service: Service): string {
 		.join(", ");
 }
 
-function describeBackend({ service, port, weight }: BackendRef, total: number, parent: Service): string {
-	const name = service.namespace === parent.namespace ? service.name : `${service.name}.${service.namespace}`;
+function describeRewrite(rewrite: PathRewrite | undefined): string {
+	if (rewrite === undefined) return "";
+	return rewrite.kind === "regex" ? `~${rewrite.pattern} ${rewrite.substitution}` : rewrite.value;
+}
+
+function describeBackend({ destination, subset, port, weight }: BackendRef, total: number, parent: Service): string {
+	const name = `${describeDestination(destination, parent)}${subset === undefined ? "" : ` ${subset}`}`;
 	const share = weight === total ? "" : ` ${Math.round((weight / total) * 1000) / 10} %`;
 	return `${name}${port === undefined ? "" : `:${port}`}${share}`;
+}
+
+function describeDestination(destination: Destination, parent: Service): string {
+	switch (destination.kind) {
+		case "service": {
+			const { name, namespace } = destination.service;
+			return namespace === parent.namespace ? name : `${name}.${namespace}`;
+		}
+		case "host":
+			return destination.host;
+		case "unusable":
+			return `500 (${destination.reason})`;
+		default:
+			return assertNever(destination);
+	}
 }

@@ -133,7 +133,9 @@ function buildRoutes(
 ): TranslatedRoutes {
 	const routes = findRoutes(index, service, port, namespace);
 	const backends = routes.flatMap((route) =>
-		route.rules.flatMap((rule) => rule.backends.map((backend) => backend.service)),
+		route.rules.flatMap((rule) =>
+			rule.backends.flatMap(({ destination }) => (destination.kind === "service" ? [destination.service] : [])),
+		),
 	);
 	// Without routes, a namespace matters only by the short name of its own services.
 	const scope = routes.length > 0 ? namespace : service.namespace === namespace ? "own" : "other";

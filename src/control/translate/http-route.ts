@@ -5,7 +5,15 @@ import {
 	type RouteActionSchema,
 	RouteSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
-import type { BackendRef, HttpRoute, RouteMatch, RouteRule, Service, ServicePort } from "../../model/index.ts";
+import {
+	type BackendRef,
+	formatObjectName,
+	type HttpRoute,
+	type RouteMatch,
+	type RouteRule,
+	type Service,
+	type ServicePort,
+} from "../../model/index.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration } from "./messages.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
@@ -134,14 +142,19 @@ interface ResolvedBackend {
 }
 
 function resolveBackend(index: MeshIndex, backend: BackendRef, port: ServicePort): ResolvedBackend {
-	const name = `${backend.service.namespace}/${backend.service.name}`;
-	const service = index.service(backend.service);
+	const { destination } = backend;
+	if (destination.kind === "unusable") return { backend, cluster: "", fault: destination.reason };
+	const service =
+		destination.kind === "service" ? index.service(destination.service) : index.serviceByHost(destination.host);
+	const host = destination.kind === "service" ? hostOf(destination.service, index.mesh.settings) : destination.host;
+	const name =
+		destination.kind === "service" ? `Service ${formatObjectName(destination.service)}` : `host ${destination.host}`;
 	// A backend without a port means the request's, or the only one.
 	const number = backend.port ?? (service?.ports.length === 1 ? service.ports[0]!.port : port.port);
-	const cluster = outboundClusterName(hostOf(backend.service, index.mesh.settings), number);
-	if (service === undefined) return { backend, cluster, fault: `no Service ${name}` };
+	const cluster = outboundClusterName(host, number, backend.subset);
+	if (service === undefined) return { backend, cluster, fault: `no ${name}` };
 	if (!service.ports.some((candidate) => candidate.port === number))
-		return { backend, cluster, fault: `Service ${name} has no port ${number}` };
+		return { backend, cluster, fault: `${name} has no port ${number}` };
 	return { backend, cluster };
 }
 

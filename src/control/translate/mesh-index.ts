@@ -21,6 +21,8 @@ export interface MeshIndex {
 	readonly services: readonly Service[];
 	readonly instances: readonly WorkloadInstance[];
 	service(name: ObjectName): Service | undefined;
+	/** The service of a full host; of several the first by namespace. */
+	serviceByHost(host: string): Service | undefined;
 	workload(name: ObjectName): Workload | undefined;
 	instance(name: ObjectName): WorkloadInstance | undefined;
 	/** Instances that the service selects, whatever their health. */
@@ -47,6 +49,11 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	const instances = sortByName(mesh.instances);
 	const workloads = sortByName(mesh.workloads);
 	const servicesByName = indexByName(services);
+	const servicesByHost = new Map<string, Service>();
+	for (const service of services) {
+		const host = hostOf(service, mesh.settings);
+		if (!servicesByHost.has(host)) servicesByHost.set(host, service);
+	}
 	const workloadsByName = indexByName(workloads);
 	const instancesByName = indexByName(instances);
 	const instancesByLabel = groupByLabel(instances);
@@ -81,6 +88,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		services,
 		instances,
 		service: (name) => servicesByName.get(formatObjectName(name)),
+		serviceByHost: (host) => servicesByHost.get(host),
 		workload: (name) => workloadsByName.get(formatObjectName(name)),
 		instance: (name) => instancesByName.get(formatObjectName(name)),
 		instancesOf,

@@ -82,10 +82,15 @@ export function stringMatcher(kind: StringMatchKind, value: string, ignoreCase =
 	});
 }
 
-/** A header to set (replacing) or to add (appending). Percent signs are doubled: the value is text, no format. */
-export function headerValue(name: string, value: string, action: "set" | "add"): HeaderValueOption {
+/** A header to set (replacing) or to add (appending). Percent signs of a value that is no format are doubled. */
+export function headerValue(
+	name: string,
+	value: string,
+	action: "set" | "add",
+	isFormat: boolean | undefined = false,
+): HeaderValueOption {
 	return create(HeaderValueOptionSchema, {
-		header: { key: name.toLowerCase(), value: value.replaceAll("%", "%%") },
+		header: { key: name.toLowerCase(), value: isFormat ? value : value.replaceAll("%", "%%") },
 		appendAction: action === "set" ? AppendAction.OVERWRITE_IF_EXISTS_OR_ADD : AppendAction.APPEND_IF_EXISTS_OR_ADD,
 	});
 }

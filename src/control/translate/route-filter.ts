@@ -6,6 +6,7 @@ import {
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { HeaderFilter, PathMatch, PathRewrite, Redirect, RouteRule } from "../../model/index.ts";
 import { headerValue, quoteRegex } from "./messages.ts";
+import { findRegexFault } from "./regex.ts";
 import { isHeaderName, trimPrefix } from "./route-match.ts";
 
 type RouteActionInit = Extract<MessageInitShape<typeof RouteActionSchema>, { readonly $typeName?: undefined }>;
@@ -39,6 +40,10 @@ export function findFilterFault(rule: RouteRule): { readonly path: string; reado
 	const path = `filters.${rule.redirect !== undefined ? "requestRedirect" : "urlRewrite"}.path`;
 	if (rewrite.kind === "prefix" && rule.matches.some((match) => match.path.kind !== "prefix"))
 		return { path, problem: "ReplacePrefixMatch needs a PathPrefix match in every match of the rule" };
+	if (rewrite.kind === "regex") {
+		const fault = findRegexFault(rewrite.pattern);
+		return fault === undefined ? undefined : { path, problem: fault };
+	}
 	if (rewrite.kind === "full" && !rewrite.value.startsWith("/")) return { path, problem: "must start with '/'" };
 	return undefined;
 }
@@ -46,8 +51,8 @@ export function findFilterFault(rule: RouteRule): { readonly path: string; reado
 /** The header changes of a rule or of one of its backends, as routes and weighted clusters both spell them. */
 export function translateHeaders(request: HeaderFilter | undefined, response: HeaderFilter | undefined) {
 	const changes = (filter: HeaderFilter | undefined) => [
-		...(filter?.set ?? []).map(([name, value]) => headerValue(name, value, "set")),
-		...(filter?.add ?? []).map(([name, value]) => headerValue(name, value, "add")),
+		...(filter?.set ?? []).map(([name, value]) => headerValue(name, value, "set", filter?.isFormat)),
+		...(filter?.add ?? []).map(([name, value]) => headerValue(name, value, "add", filter?.isFormat)),
 	];
 	return {
 		requestHeadersToAdd: changes(request),
@@ -71,6 +76,8 @@ export function translateRewrite(
 
 function translatePathRewrite(rewrite: PathRewrite, path: PathMatch): Partial<RouteActionInit> {
 	if (rewrite.kind === "full") return { regexRewrite: replaceWholePath(rewrite.value) };
+	if (rewrite.kind === "startsWith") return { prefixRewrite: rewrite.value };
+	if (rewrite.kind === "regex") return { regexRewrite: replaceMatches(rewrite) };
 	const replaced = replacePrefix(rewrite.value, path.value);
 	return replaced.kind === "prefix" ? { prefixRewrite: replaced.value } : { regexRewrite: replaced.value };
 }
@@ -98,6 +105,8 @@ const responseCodes: Readonly<Record<number, ResponseCode>> = {
 /** The port that Location must carry; 0 leaves it as it is. Without one the scheme's own is meant when a scheme is given, else the
  *  service's. A scheme's own port is not written (Gateway API, HTTPRequestRedirectFilter.port). */
 function redirectPort({ scheme, hostname, port }: Redirect, servicePort: number): number {
+	if (port === "unchanged") return 0;
+	if (port === "request") return servicePort === (scheme === "https" ? 443 : 80) ? 0 : servicePort;
 	const wanted = port ?? (scheme === "https" ? 443 : scheme === "http" ? 80 : servicePort);
 	const isDefault = wanted === (scheme === "https" ? 443 : 80);
 	// Without a hostname the request's own host is used, whose port has to be replaced when it is not the default one.
@@ -106,6 +115,8 @@ function redirectPort({ scheme, hostname, port }: Redirect, servicePort: number)
 
 function translateRedirectPath(rewrite: PathRewrite, path: PathMatch): RedirectInit["pathRewriteSpecifier"] {
 	if (rewrite.kind === "full") return { case: "pathRedirect", value: rewrite.value };
+	if (rewrite.kind === "startsWith") return { case: "prefixRewrite", value: rewrite.value };
+	if (rewrite.kind === "regex") return { case: "regexRewrite", value: replaceMatches(rewrite) };
 	const replaced = replacePrefix(rewrite.value, path.value);
 	return replaced.kind === "prefix"
 		? { case: "prefixRewrite", value: replaced.value }
@@ -123,6 +134,10 @@ function replacePrefix(replacement: string, prefix: string): PrefixReplacement {
 	if (from === "") return { kind: "prefix", value: `${to}/` };
 	if (to !== "") return { kind: "prefix", value: to };
 	return { kind: "regex", value: { pattern: { regex: `^${quoteRegex(from)}/*` }, substitution: "/" } };
+}
+
+function replaceMatches({ pattern, substitution }: Extract<PathRewrite, { readonly kind: "regex" }>) {
+	return { pattern: { regex: pattern }, substitution };
 }
 
 function replaceWholePath(path: string) {

@@ -4,7 +4,8 @@ import type {
 	QueryParameterMatcherSchema,
 	RouteMatchSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
-import type { HttpRoute, NamedMatch, RouteMatch, StringMatch } from "../../model/index.ts";
+import { assertNever } from "../../core/index.ts";
+import type { HttpRoute, NamedMatch, RouteMatch } from "../../model/index.ts";
 import { stringMatcher } from "./messages.ts";
 import { compareAge } from "./names.ts";
 import { findRegexFault } from "./regex.ts";
@@ -61,13 +62,15 @@ export function findMatchFault(match: RouteMatch): { readonly path: string; read
 	] as const)
 		for (const [position, { name, value }] of matches.entries()) {
 			if (name === "") return { path: `${field}[${position}].name`, problem: "must not be empty" };
-			if (field === "headers" && !isHeaderName(name))
+			if (field === "headers" && !isHeaderName(name) && !pseudoHeaders.has(name))
 				return { path: `${field}[${position}].name`, problem: `'${name}' is no header name` };
 			const fault = value.kind === "regex" ? findRegexFault(value.value) : undefined;
 			if (fault !== undefined) return { path: `${field}[${position}].value`, problem: fault };
 		}
 	return undefined;
 }
+
+const pseudoHeaders: ReadonlySet<string> = new Set([":method", ":authority", ":scheme"]);
 
 /** A token of RFC 9110, section 5.6.2. */
 export function isHeaderName(name: string): boolean {
@@ -76,29 +79,54 @@ export function isHeaderName(name: string): boolean {
 
 export function translateMatch(match: RouteMatch): RouteMatchInit {
 	const headers = match.headers.map(translateHeaderMatch);
-	if (match.method !== undefined) headers.push(headerMatch(":method", { kind: "exact", value: match.method }));
+	if (match.method !== undefined)
+		headers.push(translateHeaderMatch({ name: ":method", value: { kind: "exact", value: match.method } }));
 	return {
 		pathSpecifier: translatePath(match.path),
+		...(match.path.ignoresCase === true && { caseSensitive: false }),
 		headers,
 		queryParameters: match.queryParams.map(translateQueryMatch),
 	};
 }
 
 function translatePath(path: RouteMatch["path"]): RouteMatchInit["pathSpecifier"] {
-	if (path.kind === "exact") return { case: "path", value: path.value };
-	if (path.kind === "regex") return { case: "safeRegex", value: { regex: path.value } };
-	const prefix = trimPrefix(path.value);
-	return prefix === "" ? { case: "prefix", value: "/" } : { case: "pathSeparatedPrefix", value: prefix };
+	switch (path.kind) {
+		case "exact":
+			return { case: "path", value: path.value };
+		case "regex":
+			return { case: "safeRegex", value: { regex: path.value } };
+		case "startsWith":
+			return { case: "prefix", value: path.value };
+		case "prefix": {
+			const prefix = trimPrefix(path.value);
+			return prefix === "" ? { case: "prefix", value: "/" } : { case: "pathSeparatedPrefix", value: prefix };
+		}
+		default:
+			return assertNever(path);
+	}
 }
 
-function translateHeaderMatch({ name, value }: NamedMatch) {
-	return headerMatch(name.toLowerCase(), value);
-}
-
-function headerMatch(name: string, value: StringMatch): MessageInitShape<typeof HeaderMatcherSchema> {
-	return { name, headerMatchSpecifier: { case: "stringMatch", value: stringMatcher(value.kind, value.value) } };
+function translateHeaderMatch({
+	name,
+	value,
+	isNegated = false,
+}: NamedMatch): MessageInitShape<typeof HeaderMatcherSchema> {
+	return {
+		name: name.toLowerCase(),
+		headerMatchSpecifier:
+			value.kind === "present"
+				? { case: "presentMatch", value: true }
+				: { case: "stringMatch", value: stringMatcher(value.kind, value.value) },
+		...(isNegated && { invertMatch: true, treatMissingHeaderAsEmpty: value.kind !== "present" }),
+	};
 }
 
 function translateQueryMatch({ name, value }: NamedMatch): MessageInitShape<typeof QueryParameterMatcherSchema> {
-	return { name, queryParameterMatchSpecifier: { case: "stringMatch", value: stringMatcher(value.kind, value.value) } };
+	return {
+		name,
+		queryParameterMatchSpecifier:
+			value.kind === "present"
+				? { case: "presentMatch", value: true }
+				: { case: "stringMatch", value: stringMatcher(value.kind, value.value) },
+	};
 }

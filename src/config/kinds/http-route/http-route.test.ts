@@ -65,9 +65,9 @@ test("a rule with everything becomes the model's rule", () => {
 				{ path: { kind: "prefix", value: "/" }, headers: [], queryParams: [] },
 			],
 			backends: [
-				{ service: { namespace: "shop", name: "reviews-v1" }, port: 80, weight: 90 },
+				{ destination: { kind: "service", service: { namespace: "shop", name: "reviews-v1" } }, port: 80, weight: 90 },
 				{
-					service: { namespace: "other", name: "reviews-v1" },
+					destination: { kind: "service", service: { namespace: "other", name: "reviews-v1" } },
 					port: 80,
 					weight: 0,
 					requestHeaders: { set: [], add: [["x-v", "2"]], remove: [] },

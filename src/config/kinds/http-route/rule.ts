@@ -96,7 +96,7 @@ export function toRouteRule(value: RuleSpec & { readonly path: string }, namespa
 		matches: matches.length === 0 ? [anyRequest] : matches,
 		backends: (value.backendRefs ?? []).map(
 			(ref): BackendRef => ({
-				service: { namespace: ref.namespace ?? namespace, name: ref.name },
+				destination: { kind: "service", service: { namespace: ref.namespace ?? namespace, name: ref.name } },
 				port: ref.port,
 				weight: ref.weight,
 				requestHeaders: ref.filters?.requestHeaders,
