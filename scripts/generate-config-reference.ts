@@ -38,7 +38,7 @@ export function formatConfigReference(): string {
 		"",
 		"## Common fields",
 		"",
-		"`apiVersion`, `kind`, `metadata` and `spec` are required; `status` is accepted, without effect.",
+		"`apiVersion`, `kind`, `metadata` and `spec` are required; `status` is accepted, without effect. Kinds of Kubernetes that have their fields beside `metadata` are listed so.",
 		"",
 		...formatFields("metadata", describeMetadata()),
 		...kinds.flatMap(formatKind),
@@ -55,7 +55,7 @@ function formatKind(kind: KindDescription): string[] {
 		kind.example.trimEnd(),
 		"```",
 		"",
-		...formatFields("spec", kind.spec.type === "object" ? kind.spec.fields : []),
+		...formatFields(kind.body === "spec" ? "spec" : "", kind.spec.type === "object" ? kind.spec.fields : []),
 	];
 }
 
@@ -104,7 +104,7 @@ function collectRows(
 	listed = new Map<TypeDescription, string>(),
 ): Row[] {
 	return fields.flatMap((field) => {
-		const own = `${path}.${field.name}`;
+		const own = path === "" ? field.name : `${path}.${field.name}`;
 		const { inner, innerPath } = unwrap(own, field.type);
 		const as = inner.type === "object" ? listed.get(inner) : undefined;
 		if (as !== undefined || inner.type !== "object") return [{ path: own, field, as }];

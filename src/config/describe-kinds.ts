@@ -13,17 +13,20 @@ export interface KindDescription {
 	/** A small whole document. */
 	readonly example: string;
 	readonly spec: TypeDescription;
+	/** Whether the fields of `spec` are in `spec` or beside `metadata`. */
+	readonly body: "spec" | "document";
 }
 
 /** Describes every kind, from the schemas that check the documents. */
 export function describeKinds(): KindDescription[] {
-	return kinds.map(({ name, apiVersions, aliases, doc, example, description }) => ({
+	return kinds.map(({ name, apiVersions, aliases, doc, example, description, body }) => ({
 		name,
 		apiVersions,
 		aliases,
 		doc,
 		example,
 		spec: description,
+		body,
 	}));
 }
 

@@ -62,7 +62,10 @@ test("any order of documents makes the same mesh and the same problems", () => {
 test("a single bad document changes nothing of the others", () => {
 	const random = createSeededRandom(2);
 	const bad = [
-		...listKindNames().map((kind) => formatDocument(kind, { nonsense: true }, { name: "bad" })),
+		// Of these objects of Kubernetes only what concerns the mesh is read.
+		...listKindNames()
+			.filter((kind) => !["Namespace", "Node", "Pod"].includes(kind))
+			.map((kind) => formatDocument(kind, { nonsense: true }, { name: "bad" })),
 		"kind: [",
 		": : :",
 		"{",

@@ -111,10 +111,15 @@ function listItems(root: Node): { node: Node; path: string }[] | undefined {
 	return items.items.map((node, index) => ({ node, path: `items[${index}]` }));
 }
 
-const documentSchema = object({
+const envelope = {
 	apiVersion: required(anything(), "Group and version of the kind"),
 	kind: required(anything(), "Name of the kind"),
 	metadata: required(metadata(), "Name, namespace and labels"),
+};
+/** Of kinds whose fields are beside `metadata`. */
+const envelopeSchema = object(envelope);
+const documentSchema = object({
+	...envelope,
 	spec: required(anything(), "What the object says"),
 	status: ignored("Written by Kubernetes; accepted, without effect"),
 });
@@ -163,10 +168,12 @@ function textOf(map: MapNode, key: string): string | undefined {
 }
 
 function readObject(root: Node, reader: Reader, context: FileContext): ConfigObject | undefined {
-	const fields = documentSchema.read(root, reader);
+	const isWhole = root.kind === "map" && findKind(textOf(root, "kind") ?? "")?.body === "document";
+	const { outer, inner } = isWhole ? splitBody(root) : { outer: root, inner: undefined };
+	const fields = isWhole ? envelopeSchema.read(outer, reader) : documentSchema.read(root, reader);
 	if (root.kind !== "map") return undefined;
 	const kind = readKind(root, reader);
-	const specNode = root.entries.get("spec")?.value;
+	const specNode = inner ?? root.entries.get("spec")?.value;
 	if (kind === undefined || specNode === undefined) return undefined;
 	// That it is empty has been said.
 	if (specNode.kind === "scalar" && specNode.value === null) return undefined;
@@ -175,7 +182,7 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 	const meta = fields?.metadata;
 	const namespace = meta?.namespace ?? "default";
 	// A spec is read even when the rest is broken, so that all problems come at once.
-	const value = kind.read(specNode, reader.field("spec"), {
+	const value = kind.read(specNode, inner === undefined ? reader.field("spec") : reader, {
 		name: meta?.name ?? "",
 		namespace,
 		labels: meta?.labels ?? {},
@@ -197,6 +204,13 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 		locate: (path: string) => lines.locate(findOffset(root, path)),
 	};
 	return object as ConfigObject;
+}
+
+/** The envelope of a document, and what is beside it. */
+function splitBody({ kind, offset, entries }: MapNode): { readonly outer: MapNode; readonly inner: MapNode } {
+	const pick = (isEnvelope: boolean) =>
+		new Map([...entries].filter(([name]) => Object.hasOwn(envelope, name) === isEnvelope));
+	return { outer: { kind, offset, entries: pick(true) }, inner: { kind, offset, entries: pick(false) } };
 }
 
 /** The kind of a document by `kind` and `apiVersion`; undefined after a problem was reported. */

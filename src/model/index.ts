@@ -19,6 +19,7 @@ export {
 	type UpstreamListener,
 	type WorkloadInstance,
 } from "./instance.ts";
+export type { ClusterNode, EndpointSlice, Namespace, Pod, SliceEndpoint } from "./kubernetes.ts";
 export type { Mesh, MeshSettings } from "./mesh.ts";
 export { formatObjectName, type Labels, matchesLabels, type ObjectName } from "./names.ts";
 export type {

@@ -69,4 +69,6 @@ export interface WorkloadInstance {
 	readonly health: InstanceHealth;
 	/** Milliseconds since the epoch. */
 	readonly registeredAt: number;
+	/** The kind of the object that declares it; undefined for instances that registered themselves. */
+	readonly declaredBy?: "Pod" | "WorkloadEntry";
 }

@@ -1,5 +1,6 @@
 import type { DestinationRule } from "./destination-rule.ts";
 import type { WorkloadInstance } from "./instance.ts";
+import type { Namespace } from "./kubernetes.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
 import type { HttpRoute } from "./route.ts";
 import type { Service } from "./service.ts";
@@ -14,6 +15,10 @@ export interface Mesh {
 	readonly peerAuthentications: readonly PeerAuthentication[];
 	readonly authorizationPolicies: readonly AuthorizationPolicy[];
 	readonly destinationRules: readonly DestinationRule[];
+	readonly namespaces: readonly Namespace[];
+	/** Instances that objects declare: Pods. */
+	readonly declaredInstances: readonly WorkloadInstance[];
+	/** The declared ones, and those that registered themselves. */
 	readonly instances: readonly WorkloadInstance[];
 }
 

@@ -8,6 +8,10 @@ const versions: Record<KindName, string> = {
 	DestinationRule: "networking.istio.io/v1",
 	PeerAuthentication: "security.istio.io/v1",
 	AuthorizationPolicy: "security.istio.io/v1",
+	Namespace: "v1",
+	Node: "v1",
+	Pod: "v1",
+	EndpointSlice: "discovery.k8s.io/v1",
 };
 
 /** The text of one document `shop/<name>` with a spec. */

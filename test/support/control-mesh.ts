@@ -37,7 +37,7 @@ export function createTestMesh(
 			change(createInstance(workload, ordinal, mesh.services, nextPort)),
 		),
 	);
-	return { ...mesh, instances };
+	return { ...mesh, instances: [...instances, ...mesh.declaredInstances] };
 }
 
 /** A running copy of a workload. */

@@ -26,7 +26,10 @@ export interface KindSpec<Name extends string, Spec, Model> {
 	readonly doc: string;
 	/** A small whole document. */
 	readonly example: string;
+	/** Schema of `spec`; of all fields beside `apiVersion`, `kind` and `metadata` when `body` is `document`. */
 	readonly spec: Schema<Spec>;
+	/** Where the object says what it says: in `spec` (the default), or beside `metadata`, as EndpointSlices do. */
+	readonly body?: "spec" | "document";
 	/** Names of objects of this kind: `label` where the name becomes a DNS label or a process name. */
 	readonly naming: "label" | "subdomain";
 	toModel(spec: Spec, context: ObjectContext): Model;
@@ -41,13 +44,14 @@ export interface Kind<Name extends string = string, Model = unknown> {
 	readonly example: string;
 	readonly naming: "label" | "subdomain";
 	readonly description: TypeDescription;
+	readonly body: "spec" | "document";
 	/** The model's noun, or undefined after problems were reported. */
 	read(spec: Node, reader: Reader, context: ObjectContext): Model | undefined;
 }
 
 /** Makes a kind. */
 export function defineKind<Name extends string, Spec, Model>(kind: KindSpec<Name, Spec, Model>): Kind<Name, Model> {
-	const { name, apiVersions, aliases, doc, example, naming, spec, toModel } = kind;
+	const { name, apiVersions, aliases, doc, example, naming, spec, body = "spec", toModel } = kind;
 	return {
 		name,
 		apiVersions,
@@ -56,6 +60,7 @@ export function defineKind<Name extends string, Spec, Model>(kind: KindSpec<Name
 		example,
 		naming,
 		description: spec.description,
+		body,
 		read(node, reader, context) {
 			const value = spec.read(node, reader);
 			return value === undefined ? undefined : compact(toModel(value, context));

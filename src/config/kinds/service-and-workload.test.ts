@@ -66,7 +66,7 @@ test("a Service refuses what cannot work", () => {
 	);
 	assert.match(of({ ports: [] }), /must have at least 1 item/);
 	assert.match(of({ ports: [{ port: 80, targetPort: "Http" }] }), /is not a port name/);
-	assert.match(of({ ports, type: "ExternalName" }), /'ExternalName' is not supported/);
+	assert.match(of({ ports, type: "ExternalName" }), /externalName: is required for type ExternalName/);
 	assert.match(of({ ports, sessionAffinity: "ClientIP" }), /balance by a DestinationRule/);
 	assert.match(of({ ports, selectors: { a: "b" } }), /did you mean 'selector'/);
 	assert.match(of({ ports }, { name: "a.b" }), /metadata\.name: 'a\.b' must be an RFC 1123 label/);

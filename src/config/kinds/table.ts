@@ -1,9 +1,13 @@
 import { authorizationPolicyKind } from "./authorization-policy/authorization-policy.ts";
 import { destinationRuleKind } from "./destination-rule/destination-rule.ts";
+import { endpointSliceKind } from "./endpoint-slice/endpoint-slice.ts";
 import { httpRouteKind } from "./http-route/http-route.ts";
 import type { Kind } from "./kind.ts";
 import { meshConfigKind } from "./mesh-config/mesh-config.ts";
+import { namespaceKind } from "./namespace/namespace.ts";
+import { nodeKind } from "./node/node.ts";
 import { peerAuthenticationKind } from "./peer-authentication/peer-authentication.ts";
+import { podKind } from "./pod/pod.ts";
 import { serviceKind } from "./service/service.ts";
 import { workloadKind } from "./workload/workload.ts";
 
@@ -16,6 +20,10 @@ export const kinds = [
 	destinationRuleKind,
 	peerAuthenticationKind,
 	authorizationPolicyKind,
+	namespaceKind,
+	nodeKind,
+	podKind,
+	endpointSliceKind,
 ] as const;
 
 /** The noun of the model that each kind becomes. */

@@ -10,6 +10,8 @@ import type { KindName } from "../kinds/index.ts";
 import { compareProblems, type LocatedProblem } from "../located-problem.ts";
 import { describeDuplicate } from "../parse-documents.ts";
 import { checkReferences } from "./check-references.ts";
+import { indexCluster } from "./cluster-services.ts";
+import { declareInstances } from "./declared-instances.ts";
 import { resolveHttpRoute } from "./http-routes.ts";
 import { describeAt } from "./problem-at.ts";
 import { resolveService } from "./services.ts";
@@ -35,8 +37,15 @@ export function buildMesh(
 		kept.filter((object): object is ConfigObjectOf<K> => object.kind === kind);
 	const resolvedSettings = resolveMeshSettings({ ...settings, ...chooseMeshConfig(of("MeshConfig"), problems) });
 	const workloads = of("Workload").map((object) => object.value);
+	const cluster = indexCluster(
+		of("Pod").map((object) => object.value),
+		of("Node").map((object) => object.value),
+		of("EndpointSlice").map((object) => object.value),
+	);
 	const services = new Map<string, Service>();
-	for (const object of of("Service")) services.set(formatObjectName(object), resolveService(object.value, workloads));
+	for (const object of of("Service"))
+		services.set(formatObjectName(object), resolveService(object.value, workloads, cluster));
+	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices));
 	const mesh: Mesh = {
 		settings: resolvedSettings,
 		workloads,
@@ -48,7 +57,11 @@ export function buildMesh(
 			...object.value,
 			host: qualifyHost(object.value.host, object.namespace, services, resolvedSettings.clusterDomain),
 		})),
-		instances: [...instances].sort((left, right) => compareText(formatObjectName(left), formatObjectName(right))),
+		namespaces: of("Namespace").map((object) => object.value),
+		declaredInstances,
+		instances: [...instances, ...declaredInstances].sort((left, right) =>
+			compareText(formatObjectName(left), formatObjectName(right)),
+		),
 	};
 	problems.push(...checkReferences(kept, mesh));
 	return { mesh, problems: problems.sort(compareProblems) };
@@ -96,6 +109,10 @@ function qualifyHost(
 	const tail = rest.join(".");
 	const isShort = tail === "" || tail === "svc";
 	return isShort && services.has(`${inNamespace}/${name}`) ? `${name}.${inNamespace}.svc.${clusterDomain}` : host;
+}
+
+function compareServices(left: Service, right: Service): number {
+	return (left.createdAt ?? 0) - (right.createdAt ?? 0) || compareText(formatObjectName(left), formatObjectName(right));
 }
 
 function compareText(left: string, right: string): number {

@@ -25,6 +25,10 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 			return checkSelector(object, view);
 		case "Workload":
 		case "MeshConfig":
+		case "Namespace":
+		case "Node":
+		case "Pod":
+		case "EndpointSlice":
 			return [];
 		default:
 			return assertNever(object);
@@ -116,7 +120,9 @@ function checkDestinationRule(object: ConfigObjectOf<"DestinationRule">, view: V
 
 function checkService(object: ConfigObjectOf<"Service">, view: View): LocatedProblem[] {
 	const { selector, namespace } = object.value;
-	if (selector === undefined) return [];
+	// Its endpoints come from EndpointSlices, or it stands for another name.
+	const { endpoints, aliasOf } = view.services.get(formatObjectName(object)) ?? {};
+	if (selector === undefined || endpoints !== undefined || aliasOf !== undefined) return [];
 	if (!selects(view, namespace, selector)) return [describeNothingSelected(object, "spec.selector", selector)];
 	const workloads = selectWorkloads(object.value, view.mesh.workloads);
 	return object.value.ports.flatMap((port, index) => {

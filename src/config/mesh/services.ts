@@ -1,11 +1,18 @@
 import { matchesLabels, type Service, type ServicePort, type Workload } from "../../model/index.ts";
 import type { ServiceDocument } from "../kinds/service/service.ts";
+import { type ClusterObjects, resolveClusterService } from "./cluster-services.ts";
 
 /** A Service whose ports have their protocols: what its document leaves open, the workloads behind it say. */
-export function resolveService(document: ServiceDocument, workloads: readonly Workload[]): Service {
-	const { undeclared, ...service } = document;
+export function resolveService(
+	document: ServiceDocument,
+	workloads: readonly Workload[],
+	cluster: ClusterObjects,
+): Service {
+	const behind = selectWorkloads(document, workloads);
+	const ofCluster = behind.length > 0 ? undefined : resolveClusterService(document, cluster);
+	if (ofCluster !== undefined) return ofCluster;
+	const { undeclared, tlsPorts: _, publishesUnready: __, ...service } = document;
 	if (undeclared.length === 0 || service.selector === undefined) return service;
-	const behind = selectWorkloads(service, workloads);
 	const ports = service.ports.map((port) => {
 		if (!undeclared.includes(port.port)) return port;
 		const protocol = behind

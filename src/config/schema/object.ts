@@ -76,6 +76,19 @@ export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
 	};
 }
 
+/** An object of which only these fields are read: for objects of Kubernetes, whose other fields are not the mesh's business. */
+export function openObject<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
+	const closed = object(fields);
+	return {
+		description: closed.description,
+		read(node, reader) {
+			if (node.kind !== "map") return closed.read(node, reader);
+			const known = [...node.entries].filter(([name]) => Object.hasOwn(fields, name));
+			return closed.read({ ...node, entries: new Map(known) }, reader);
+		},
+	};
+}
+
 const invalid = Symbol("invalid");
 
 function refuseUnknown(node: MapNode, reader: Reader, names: readonly string[]): boolean {

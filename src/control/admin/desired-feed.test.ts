@@ -20,6 +20,8 @@ const mesh: Mesh = {
 	peerAuthentications: [],
 	authorizationPolicies: [],
 	destinationRules: [],
+	namespaces: [],
+	declaredInstances: [],
 	instances: [],
 };
 

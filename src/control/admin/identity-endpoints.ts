@@ -17,7 +17,7 @@ export interface IdentityEndpointsOptions {
 
 const maxSignBytes = 65_536;
 
-/** Certificates for the service accounts of declared workloads, and for no one else. */
+/** Certificates for the service accounts of declared workloads and Pods, and for no one else. */
 export function createIdentityEndpoints(options: IdentityEndpointsOptions): Endpoint[] {
 	const { authority, certificates } = options;
 	return [
@@ -41,15 +41,16 @@ async function sign(options: IdentityEndpointsOptions, body: string): Promise<Ad
 	options.onRequest();
 	const { namespace, serviceAccount, csr } = parseRequest(body);
 	const mesh = options.mesh();
-	const isDeclared = mesh?.workloads.some(
+	const declared = mesh === undefined ? [] : [...mesh.workloads, ...mesh.declaredInstances];
+	const isDeclared = declared.some(
 		(workload) => workload.namespace === namespace && workload.serviceAccount === serviceAccount,
 	);
-	if (mesh === undefined || isDeclared !== true) {
+	if (mesh === undefined || !isDeclared) {
 		log.warn("signature refused", { namespace, serviceAccount });
 		throw new AdminError(
 			403,
 			"SERVICE_ACCOUNT_UNKNOWN",
-			`no Workload has the service account ${namespace}/${serviceAccount}`,
+			`no Workload and no Pod has the service account ${namespace}/${serviceAccount}`,
 		);
 	}
 	const { trustDomain } = authority;

@@ -1,6 +1,6 @@
 import { formatObjectName, formatSpiffeId, type ObjectName, type Service } from "../../model/index.ts";
 import type { NodeStatus } from "../../xds/server/index.ts";
-import { readInstanceName } from "../snapshot/index.ts";
+import { readNodeName } from "../snapshot/index.ts";
 import { type MeshIndex, resolveEndpoints } from "../translate/index.ts";
 import { listRoutes } from "./route-list.ts";
 import type { AdminRequest, Endpoint } from "./router.ts";
@@ -51,7 +51,7 @@ function isStale(statuses: readonly NodeStatus[]): boolean {
 export function listProxies(statuses: readonly NodeStatus[]): ListedProxy[] {
 	return statuses
 		.map(({ node, ...status }): ListedProxy => {
-			const name = readInstanceName(status.nodeId);
+			const name = readNodeName(status.nodeId);
 			return {
 				...status,
 				...(name !== undefined && { instance: formatObjectName(name) }),
@@ -111,7 +111,7 @@ function listEndpoints(index: MeshIndex, select: (service: Service) => boolean) 
 
 /** As Istio's `/debug/syncz`, which `istioctl proxy-status` and dashboards read. */
 function formatSyncz({ nodeId, types }: NodeStatus) {
-	const name = readInstanceName(nodeId);
+	const name = readNodeName(nodeId);
 	const entries = types.flatMap(({ typeUrl, sentVersion, ackedVersion }) => {
 		const key = synczKeys[typeUrl.slice(typeUrl.lastIndexOf(".") + 1)];
 		return key === undefined ? [] : [[`${key}_sent`, sentVersion] as const, [`${key}_acked`, ackedVersion] as const];

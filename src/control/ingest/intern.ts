@@ -12,8 +12,14 @@ export function keepUnchanged(before: Mesh | undefined, after: Mesh): Mesh {
 		peerAuthentications: keepObjects(before.peerAuthentications, after.peerAuthentications),
 		authorizationPolicies: keepObjects(before.authorizationPolicies, after.authorizationPolicies),
 		destinationRules: keepObjects(before.destinationRules, after.destinationRules),
+		namespaces: keepEqual(before.namespaces, after.namespaces),
+		declaredInstances: keepObjects(before.declaredInstances, after.declaredInstances),
 		instances: keepObjects(before.instances, after.instances),
 	};
+}
+
+function keepEqual<T>(before: readonly T[], after: readonly T[]): readonly T[] {
+	return isDeepStrictEqual(before, after) ? before : after;
 }
 
 function keepObjects<T extends ObjectName>(before: readonly T[], after: readonly T[]): readonly T[] {

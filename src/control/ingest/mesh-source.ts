@@ -90,7 +90,11 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 			];
 			mesh = keepUnchanged(mesh, withTrustDomain(built.mesh, pinnedTrustDomain));
 			isConfigNew = false;
-		} else mesh = keepUnchanged(mesh, { ...mesh, instances: sortInstances(running) });
+		} else
+			mesh = keepUnchanged(mesh, {
+				...mesh,
+				instances: sortInstances([...running, ...mesh.declaredInstances]),
+			});
 		return mesh;
 	};
 	const debounce = createDebounce({ clock, quietMs: options.quietMs ?? 20, maxMs: options.maxDelayMs ?? 200 }, () =>

@@ -1,16 +1,37 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import type { ObjectName } from "../../model/index.ts";
-import type { ProxyKind } from "../translate/index.ts";
+import type { ObjectName, WorkloadInstance } from "../../model/index.ts";
+import type { MeshIndex, ProxyKind } from "../translate/index.ts";
 
-/** The instance whose sidecar a node says it is: `sidecar~127.0.0.1~<instance>.<namespace>~<namespace>.svc.cluster.local`.
- *  Undefined for any other node id. */
-export function readInstanceName(nodeId: string): ObjectName | undefined {
-	const parts = nodeId.split("~");
-	if (parts.length !== 4 || parts[0] !== "sidecar") return undefined;
-	const workload = parts[2]!;
+/** What a node id in Istio's form says: `sidecar~10.0.0.7~<instance>.<namespace>~<namespace>.svc.cluster.local`. */
+export interface NodeName extends ObjectName {
+	/** `sidecar` beside one workload, `router` for a gateway. */
+	readonly type: "sidecar" | "router";
+	readonly address: string;
+}
+
+/** Reads a node id; undefined for one of any other form. */
+export function readNodeName(nodeId: string): NodeName | undefined {
+	const [type, address, workload = "", ...rest] = nodeId.split("~");
+	if ((type !== "sidecar" && type !== "router") || address === undefined || rest.length !== 1) return undefined;
 	const dot = workload.lastIndexOf(".");
 	if (dot <= 0 || dot === workload.length - 1) return undefined;
-	return { name: workload.slice(0, dot), namespace: workload.slice(dot + 1) };
+	return { type, address, name: workload.slice(0, dot), namespace: workload.slice(dot + 1) };
+}
+
+/** The instance that a node is the proxy of: the one it names, else the declared one with its address in its namespace. */
+export function findInstance(index: MeshIndex, nodeId: string): WorkloadInstance | undefined {
+	const name = readNodeName(nodeId);
+	if (name === undefined) return undefined;
+	const named = index.instance(name);
+	if (named !== undefined && (name.type === "sidecar" || named.declaredBy !== undefined)) return named;
+	const found = index.instanceAt(name.address);
+	return found?.declaredBy !== undefined && found.namespace === name.namespace ? found : undefined;
+}
+
+/** Whether the traffic of a node's workload is led through it by the kernel, as its metadata says (Istio). */
+export function isCaptured({ metadata }: Node): boolean {
+	const mode = metadata?.["INTERCEPTION_MODE"];
+	return mode === "REDIRECT" || mode === "TPROXY";
 }
 
 /** Which proxy a node is, by what it calls itself. */

@@ -3,7 +3,7 @@ import type { SnapshotSource } from "../../xds/server/index.ts";
 import { createMeshIndex, type MeshIndex, type MeshProblem, uniqueProblems } from "../translate/index.ts";
 import { createMemo } from "./memo.ts";
 import { buildNamespaceView, type NamespaceView } from "./namespace-view.ts";
-import { readInstanceName, readProxyKind } from "./node.ts";
+import { findInstance, readProxyKind } from "./node.ts";
 import { buildSnapshot } from "./node-view.ts";
 
 /** The newest mesh as snapshots: one per namespace ahead, one per proxy when it asks. */
@@ -45,8 +45,7 @@ export function createSnapshotStore(): SnapshotStore {
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
-			const name = readInstanceName(node.id);
-			const instance = name === undefined ? undefined : index?.instance(name);
+			const instance = index === undefined ? undefined : findInstance(index, node.id);
 			if (index === undefined || instance === undefined) return undefined;
 			return buildSnapshot(index, instance, readProxyKind(node), viewOf(index, instance.namespace), memo);
 		},

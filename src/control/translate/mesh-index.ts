@@ -25,11 +25,13 @@ export interface MeshIndex {
 	serviceByHost(host: string): Service | undefined;
 	workload(name: ObjectName): Workload | undefined;
 	instance(name: ObjectName): WorkloadInstance | undefined;
+	/** The declared instance with this address. */
+	instanceAt(address: string): WorkloadInstance | undefined;
 	/** Instances that the service selects, whatever their health. */
 	instancesOf(service: Service): readonly WorkloadInstance[];
 	/** Workloads that the service selects, running or not. */
 	workloadsOf(service: Service): readonly Workload[];
-	/** Services that select the instance, by host. */
+	/** Services that select the instance or list its address, by host. */
 	servicesOf(instance: WorkloadInstance): readonly Service[];
 	/** Routes with this service as a parent, older first. */
 	routesOf(service: ObjectName): readonly HttpRoute[];
@@ -71,11 +73,14 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		}
 		return selected;
 	};
+	const instancesByAddress = new Map(mesh.declaredInstances.map((instance) => [instance.address, instance]));
+	const instancesListedBy = ({ endpoints = [] }: Service): WorkloadInstance[] =>
+		endpoints.flatMap(({ address }) => instancesByAddress.get(address) ?? []);
 	let memberships: Map<WorkloadInstance, Service[]> | undefined;
 	const findMemberships = (): Map<WorkloadInstance, Service[]> => {
 		const found = new Map<WorkloadInstance, Service[]>();
 		for (const service of services) {
-			for (const instance of instancesOf(service)) {
+			for (const instance of [...instancesOf(service), ...instancesListedBy(service)]) {
 				const known = found.get(instance);
 				if (known === undefined) found.set(instance, [service]);
 				else known.push(service);
@@ -91,6 +96,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		serviceByHost: (host) => servicesByHost.get(host),
 		workload: (name) => workloadsByName.get(formatObjectName(name)),
 		instance: (name) => instancesByName.get(formatObjectName(name)),
+		instanceAt: (address) => instancesByAddress.get(address),
 		instancesOf,
 		servicesOf(instance) {
 			memberships ??= findMemberships();

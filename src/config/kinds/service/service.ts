@@ -1,8 +1,8 @@
 import type { PortProtocol, Service, ServicePort } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
-import { dnsLabel, labels } from "../../schema/kubernetes.ts";
+import { dnsLabel, dnsSubdomain, labels } from "../../schema/kubernetes.ts";
 import { defaulted, ignored, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
-import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
+import { boolean, integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
@@ -11,6 +11,10 @@ import { toSelector } from "../selector.ts";
  *  port decides (buildMesh). */
 export interface ServiceDocument extends Service {
 	readonly undeclared: readonly number[];
+	/** Ports whose TLS the workload terminates. */
+	readonly tlsPorts: readonly number[];
+	/** Endpoints that are not ready count as ready. */
+	readonly publishesUnready: boolean;
 }
 
 const clusterOnly = "addresses and families of a cluster network; the mesh finds services by name";
@@ -67,25 +71,40 @@ const port = refine(object(portFields), (value, _node, reader) => {
 const spec = refine(
 	object({
 		selector: optional(labels(), "Labels of the workloads behind the service; without it there are none"),
-		ports: required(list(port, { min: 1, max: 100 }), "Ports of the service"),
-		type: defaulted(
-			oneOf(["ClusterIP", "NodePort", "LoadBalancer"], { ExternalName: "there is no external service kind" }),
-			"ClusterIP",
-			"Kubernetes' type; inside the mesh all behave as ClusterIP",
+		ports: defaulted(
+			list(port, { max: 100 }),
+			[],
+			"Ports of the service; at least one unless it is headless or an ExternalName",
 		),
+		type: defaulted(
+			oneOf(["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]),
+			"ClusterIP",
+			"Kubernetes' type; inside the mesh all but ExternalName behave as ClusterIP",
+		),
+		externalName: optional(dnsSubdomain(), "The name that a service of type ExternalName stands for"),
 		sessionAffinity: defaulted(
 			oneOf(["None"], { ClientIP: "balance by a DestinationRule instead" }),
 			"None",
 			"Kubernetes' stickiness by client address",
 		),
 		sessionAffinityConfig: refused("balance by a DestinationRule instead"),
-		externalName: refused("there is no external service kind"),
-		publishNotReadyAddresses: refused("only ready instances are endpoints"),
-		clusterIP: ignored(clusterOnly),
-		clusterIPs: ignored(clusterOnly),
+		publishNotReadyAddresses: defaulted(boolean(), false, "Endpoints that are not ready get traffic too"),
+		clusterIP: optional(
+			string({ minLength: 0, maxLength: 64 }),
+			"Address of the service where traffic is captured; `None` is a headless service, whose endpoints are called by their own addresses",
+		),
+		clusterIPs: optional(list(string({ minLength: 0, maxLength: 64 }), { max: 2 }), "All addresses of the service"),
+		internalTrafficPolicy: defaulted(
+			oneOf(["Cluster", "Local"]),
+			"Cluster",
+			"`Local`: only endpoints on the client's node",
+		),
+		trafficDistribution: optional(
+			oneOf(["PreferClose", "PreferSameZone", "PreferSameNode"]),
+			"Endpoints in the client's zone (PreferClose, PreferSameZone) or on its node are preferred",
+		),
 		ipFamilies: ignored(clusterOnly),
 		ipFamilyPolicy: ignored(clusterOnly),
-		internalTrafficPolicy: ignored(clusterOnly),
 		externalTrafficPolicy: ignored(clusterOnly),
 		externalIPs: ignored(clusterOnly),
 		loadBalancerIP: ignored(clusterOnly),
@@ -93,12 +112,22 @@ const spec = refine(
 		loadBalancerClass: ignored(clusterOnly),
 		allocateLoadBalancerNodePorts: ignored(clusterOnly),
 		healthCheckNodePort: ignored(clusterOnly),
-		trafficDistribution: ignored("Preference by zone; there is one zone"),
 	}),
-	(value, _node, reader) => {
+	(value, node, reader) => {
 		const names = new Map<string, number>();
 		const numbers = new Map<number, number>();
 		let isGood = true;
+		const isExternal = value.type === "ExternalName";
+		if (isExternal && value.externalName === undefined) {
+			reader.field("externalName").refuse("is required for type ExternalName");
+			isGood = false;
+		}
+		if (value.ports.length === 0 && !isExternal && value.clusterIP !== "None") {
+			reader
+				.field("ports")
+				.refuse(node.kind === "map" && node.entries.has("ports") ? "must have at least 1 item" : "is required");
+			isGood = false;
+		}
 		for (const [index, { name, port: number }] of value.ports.entries()) {
 			const at = reader.field("ports").item(index);
 			if (name === undefined && value.ports.length > 1) {
@@ -143,10 +172,35 @@ spec:
 		// An empty selector is as none: in Kubernetes it selects nothing.
 		selector: toSelector(value.selector),
 		ports: value.ports.map(toServicePort),
+		...toAddresses(value),
+		trafficDistribution: value.trafficDistribution === "PreferClose" ? "PreferSameZone" : value.trafficDistribution,
+		isNodeLocal: value.internalTrafficPolicy === "Local" ? true : undefined,
+		exportTo: readExportTo(context.annotations["networking.istio.io/exportTo"]),
+		createdAt: context.createdAt,
+		publishesUnready: value.publishNotReadyAddresses,
+		tlsPorts: value.ports.filter(speaksTls).map((item) => item.port),
 		undeclared: value.ports.filter((item) => declaredProtocol(item) === undefined).map((item) => item.port),
 		source: context.source,
 	}),
 });
+
+/** Empty texts are no addresses. */
+function toAddresses(value: SpecOf<typeof spec>): Pick<Service, "addresses" | "isHeadless" | "aliasOf"> {
+	if (value.type === "ExternalName") return { aliasOf: value.externalName };
+	const addresses = [...(value.clusterIPs ?? []), value.clusterIP ?? ""].filter((address) => address !== "");
+	if (addresses.includes("None")) return { isHeadless: true };
+	return addresses.length === 0 ? {} : { addresses: [...new Set(addresses)] };
+}
+
+function readExportTo(text: string | undefined): readonly string[] | undefined {
+	if (text === undefined) return undefined;
+	return text
+		.split(",")
+		.map((namespace) => namespace.trim())
+		.filter((namespace) => namespace !== "");
+}
+
+type SpecOf<S> = S extends Schema<infer T> ? T : never;
 
 function toServicePort(value: PortSpec): ServicePort {
 	return {
@@ -160,12 +214,19 @@ function toServicePort(value: PortSpec): ServicePort {
 function declaredProtocol(value: PortSpec): PortProtocol | undefined {
 	if (value.appProtocol !== undefined) return appProtocols[value.appProtocol.toLowerCase()] ?? "tcp";
 	if (value.name === undefined) return undefined;
-	// The longest known prefix that is the whole name or ends at a '-', so that `grpc-web` is not `grpc`.
-	const known = Object.keys(appProtocols).filter(
-		(prefix) => value.name === prefix || value.name!.startsWith(`${prefix}-`),
-	);
-	const longest = known.sort((left, right) => right.length - left.length)[0];
+	const longest = longestPrefix(value.name);
 	return longest === undefined ? undefined : appProtocols[longest];
+}
+
+function speaksTls({ appProtocol, name }: PortSpec): boolean {
+	const word = appProtocol?.toLowerCase() ?? (name === undefined ? undefined : longestPrefix(name));
+	return word === "tls" || word === "https" || word === "kubernetes.io/wss";
+}
+
+function longestPrefix(name: string): string | undefined {
+	// The longest known prefix that is the whole name or ends at a '-', so that `grpc-web` is not `grpc`.
+	const known = Object.keys(appProtocols).filter((prefix) => name === prefix || name.startsWith(`${prefix}-`));
+	return known.sort((left, right) => right.length - left.length)[0];
 }
 
 function targetPort(): Schema<number | string> {
