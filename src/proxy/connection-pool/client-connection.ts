@@ -10,6 +10,7 @@ import {
 	lastChunk,
 	ParserState,
 } from "../../wire/http1/index.ts";
+import { TurnWriter } from "../transport/index.ts";
 import type { Http1Pool } from "./http1-pool.ts";
 import { formatRequest } from "./request-text.ts";
 import type { ResetReason } from "./reset-reason.ts";
@@ -26,8 +27,8 @@ import {
 const Phase = { connecting: 0, idle: 1, busy: 2, closed: 3 } as const;
 type Phase = (typeof Phase)[keyof typeof Phase];
 
-/** Bodies up to this size join their head in one write. */
-const joinBytes = 8 * 1024;
+/** With so many bytes on their way to the upstream, the client waits. */
+const maxUnsentBytes = 64 * 1024;
 
 /** One HTTP/1 connection of a pool: one request at a time. */
 export class ClientConnection implements Http1ResponseSink, DeadlineHolder, UpstreamExchange {
@@ -35,6 +36,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	readonly pool: Http1Pool;
 	readonly parser: Http1ResponseParser;
 	readonly socket: Socket;
+	readonly #out: TurnWriter;
 	readonly id: number;
 	queuedFor: Millis = Number.POSITIVE_INFINITY;
 	/** When the idle, connect or lifetime limit strikes. */
@@ -64,6 +66,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.parser = new Http1ResponseParser(pool.parserConfig, this);
 		this.#dueAt = now + pool.cluster.config.connectTimeoutMs;
 		this.socket = opened?.socket ?? openUpstreamSocket(pool.host, pool.socketOptions, this);
+		this.#out = new TurnWriter(this.socket, pool.context.turns, maxUnsentBytes);
 		pool.context.deadlines.schedule(this, this.#dueAt);
 	}
 
@@ -97,7 +100,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	}
 
 	get bufferedBytes(): number {
-		return this.socket.writableLength;
+		return this.#out.unsentBytes;
 	}
 
 	/** The connection is `receiver`'s until its response ended or was reset. */
@@ -135,9 +138,8 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	/** Sends body bytes. `owned`: nobody else changes the buffer.
 	 *  @returns false when the caller should wait for `onUpstreamDrain` */
 	writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
-		const head = this.#held;
 		const bytes = view.length;
-		let before = head;
+		let before = this.#held;
 		let behind = "";
 		if (this.#chunked) {
 			if (bytes > 0) {
@@ -147,20 +149,8 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 			if (last) behind += lastChunk;
 		}
 		this.#held = "";
-		let writable = true;
-		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
-			const text = bytes === 0 ? before + behind : before + view.toString("latin1") + behind;
-			if (text !== "") writable = this.#writeText(text);
-		} else {
-			this.socket.cork();
-			if (before !== "") this.#writeText(before);
-			if (bytes > 0) {
-				this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += bytes;
-				writable = this.socket.write(owned ? view : Buffer.from(view));
-			}
-			if (behind !== "") writable = this.#writeText(behind);
-			this.socket.uncork();
-		}
+		this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += before.length + bytes + behind.length;
+		const writable = this.#out.writeAround(before, view, behind, owned);
 		if (last) this.#endRequest();
 		return writable;
 	}
@@ -184,7 +174,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 
 	#writeText(text: string): boolean {
 		this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += text.length;
-		return this.socket.write(text, "latin1");
+		return this.#out.write(text);
 	}
 
 	/** Stops and starts reading. */
@@ -211,6 +201,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	close(): void {
 		if (this.#phase === Phase.closed) return;
 		this.#leave(true);
+		this.#out.flush();
 		this.socket.destroy();
 	}
 
@@ -326,7 +317,10 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 
 	#endRequest(): void {
 		this.#requestDone = true;
-		if (this.parser.state === ParserState.tunnel) this.socket.end();
+		if (this.parser.state === ParserState.tunnel) {
+			this.#out.flush();
+			this.socket.end();
+		}
 		if (this.#responseDone) this.#settle();
 	}
 

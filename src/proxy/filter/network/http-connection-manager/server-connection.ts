@@ -14,7 +14,7 @@ import {
 	ParserState,
 } from "../../../../wire/http1/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
-import { CopiedWrites } from "../../../transport/index.ts";
+import { TurnWriter } from "../../../transport/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
 import type { DownstreamHttpConnection, DownstreamStream, HttpProtocol } from "./downstream-stream.ts";
@@ -22,8 +22,6 @@ import { beginsAsHttp2, beginsAsNothing } from "./first-bytes.ts";
 import { HttpStream } from "./http-stream.ts";
 import { protocolErrors } from "./protocol-errors.ts";
 
-/** Bodies up to this size join their head in one write. */
-const joinBytes = 8 * 1024;
 /** With so many bytes on their way to the client, the upstream waits. */
 const maxUnsentBytes = 256 * 1024;
 /** With so many bytes behind the current request, no more are read. */
@@ -38,7 +36,7 @@ export class Http1ServerConnection
 	readonly facts: ConnectionFacts;
 	readonly parser: Http1RequestParser;
 	readonly #socket: Socket;
-	#copies: CopiedWrites | undefined;
+	readonly #out: TurnWriter;
 	queuedFor: Millis = never;
 	#stream: HttpStream | undefined;
 	/** Bytes behind the current request. */
@@ -75,6 +73,7 @@ export class Http1ServerConnection
 		this.manager = manager;
 		this.#mayBeHttp2 = mayBeHttp2;
 		this.#socket = socket;
+		this.#out = new TurnWriter(socket, manager.context.turns, maxUnsentBytes);
 		this.facts = facts;
 		this.parser = new Http1RequestParser(manager.parserConfig, this);
 		const now = manager.context.clock.now();
@@ -233,23 +232,8 @@ export class Http1ServerConnection
 			if (last) behind += lastChunk;
 		}
 		this.#held = "";
-		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
-			const text = bytes === 0 ? before + behind : before + view.toString("latin1") + behind;
-			return text === "" || this.#writeText(text);
-		}
-		this.#socket.cork();
-		if (before !== "") this.#writeText(before);
-		if (bytes > 0) {
-			this.manager.stats.downstream_cx_tx_bytes_total.value += bytes;
-			if (owned) this.#socket.write(view);
-			else {
-				this.#copies ??= new CopiedWrites(this.#socket);
-				this.#copies.write(view);
-			}
-		}
-		if (behind !== "") this.#writeText(behind);
-		this.#socket.uncork();
-		return this.#socket.writableLength < maxUnsentBytes;
+		this.manager.stats.downstream_cx_tx_bytes_total.value += before.length + bytes + behind.length;
+		return this.#out.writeAround(before, view, behind, owned);
 	}
 
 	writeTrailers(trailers: HeaderList): void {
@@ -269,7 +253,7 @@ export class Http1ServerConnection
 
 	#writeText(text: string): boolean {
 		this.manager.stats.downstream_cx_tx_bytes_total.value += text.length;
-		return this.#socket.write(text, "latin1");
+		return this.#out.write(text);
 	}
 
 	/** The stream is over, its response complete: on to the next request, or the end. */
@@ -313,6 +297,7 @@ export class Http1ServerConnection
 	abort(): void {
 		const hadStream = this.#stream !== undefined;
 		this.#stream = undefined;
+		this.#out.flush();
 		this.#socket.destroy();
 		this.#onGone(true, hadStream);
 	}
@@ -490,6 +475,7 @@ export class Http1ServerConnection
 		if (this.#closing || this.#closed) return;
 		this.#closing = true;
 		this.#rest = undefined;
+		this.#out.flush();
 		this.#socket.end();
 		this.#socket.resume();
 		const delay = this.manager.config.delayedCloseTimeoutMs;
