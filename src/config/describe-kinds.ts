@@ -5,6 +5,8 @@ import type { FieldDescription, TypeDescription } from "./schema/schema.ts";
 /** What a kind is, for documentation and completion; JSON-shaped. */
 export interface KindDescription {
 	readonly name: string;
+	/** How documents write `kind`. */
+	readonly documentKind: string;
 	/** Accepted values of `apiVersion`, the preferred one first. */
 	readonly apiVersions: readonly string[];
 	/** Other words for it on the command line. */
@@ -19,8 +21,9 @@ export interface KindDescription {
 
 /** Describes every kind, from the schemas that check the documents. */
 export function describeKinds(): KindDescription[] {
-	return kinds.map(({ name, apiVersions, aliases, doc, example, description, body }) => ({
+	return kinds.map(({ name, documentKind, apiVersions, aliases, doc, example, description, body }) => ({
 		name,
+		documentKind,
 		apiVersions,
 		aliases,
 		doc,

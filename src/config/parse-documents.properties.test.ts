@@ -13,7 +13,7 @@ const rounds = 60;
 /** Documents without a fault, each object once. */
 function makeGoodDocuments(random: Random): string[] {
 	const documents = new Map<string, string>();
-	for (let tries = 0; tries < 60; tries++) {
+	for (let tries = 0; tries < 120; tries++) {
 		const text = JSON.stringify(makeDocument(random));
 		const { objects, problems } = parseDocuments(text, "a.yaml");
 		const [object] = objects;

@@ -6,7 +6,7 @@ import { createLineIndex, type LineIndex } from "./document/line-index.ts";
 import { findOffset, type MapNode, type Node, toJson } from "./document/node.ts";
 import { readDocument } from "./document/read-document.ts";
 import { type DocumentText, splitDocuments } from "./document/split-documents.ts";
-import { findKind, type kinds, listKindNames } from "./kinds/index.ts";
+import { findDocumentKinds, type kinds, listKindNames } from "./kinds/index.ts";
 import { compareProblems, type LocatedProblem } from "./located-problem.ts";
 import { type Metadata, metadata } from "./schema/kubernetes.ts";
 import { ignored, object, required } from "./schema/object.ts";
@@ -153,11 +153,14 @@ function parseObject(root: Node, path: string, context: FileContext): ConfigObje
 function namesOf(root: Node): { kind?: string; namespace?: string; name?: string } {
 	if (root.kind !== "map") return {};
 	const kind = textOf(root, "kind");
+	const version = textOf(root, "apiVersion") ?? "";
+	const found = findDocumentKinds(kind ?? "");
+	const known = found.find(({ apiVersions }) => (apiVersions as readonly string[]).includes(version)) ?? found[0];
 	const meta = root.entries.get("metadata")?.value;
 	const name = meta?.kind === "map" ? textOf(meta, "name") : undefined;
 	const namespace = meta?.kind === "map" ? (textOf(meta, "namespace") ?? "default") : undefined;
 	return {
-		...(kind === undefined ? {} : { kind: findKind(kind)?.name ?? kind }),
+		...(kind === undefined ? {} : { kind: known?.name ?? kind }),
 		...(name === undefined ? {} : { name, ...(namespace === undefined ? {} : { namespace }) }),
 	};
 }
@@ -168,7 +171,7 @@ function textOf(map: MapNode, key: string): string | undefined {
 }
 
 function readObject(root: Node, reader: Reader, context: FileContext): ConfigObject | undefined {
-	const isWhole = root.kind === "map" && findKind(textOf(root, "kind") ?? "")?.body === "document";
+	const isWhole = root.kind === "map" && findDocumentKinds(textOf(root, "kind") ?? "")[0]?.body === "document";
 	const { outer, inner } = isWhole ? splitBody(root) : { outer: root, inner: undefined };
 	const fields = isWhole ? envelopeSchema.read(outer, reader) : documentSchema.read(root, reader);
 	if (root.kind !== "map") return undefined;
@@ -220,17 +223,18 @@ function readKind(root: MapNode, reader: Reader): (typeof kinds)[number] | undef
 	if (root.entries.has("kind") && name === undefined) reader.field("kind").refuse("must be text");
 	if (root.entries.has("apiVersion") && apiVersion === undefined) reader.field("apiVersion").refuse("must be text");
 	if (name === undefined) return undefined;
-	const kind = findKind(name);
-	if (kind === undefined || kind.name !== name) {
-		const hint = kind === undefined ? suggestNearest(name, listKindNames()) : ` (did you mean '${kind.name}'?)`;
+	const named = findDocumentKinds(name);
+	const kind =
+		named.find(({ apiVersions }) => (apiVersions as readonly string[]).includes(apiVersion ?? "")) ?? named[0];
+	if (kind === undefined || kind.documentKind !== name) {
+		const hint = kind === undefined ? suggestNearest(name, listKindNames()) : ` (did you mean '${kind.documentKind}'?)`;
 		return reader
 			.field("kind")
 			.refuse(`unknown kind ${quote(name)}${hint || `: known are ${listKindNames().join(", ")}`}`);
 	}
 	if (apiVersion === undefined || (kind.apiVersions as readonly string[]).includes(apiVersion)) return kind;
-	return reader
-		.field("apiVersion")
-		.refuse(`${kind.name} has no version ${quote(apiVersion)}: write ${kind.apiVersions[0]}`);
+	const known = named.map(({ apiVersions }) => apiVersions[0]).join(" or ");
+	return reader.field("apiVersion").refuse(`${name} has no version ${quote(apiVersion)}: write ${known}`);
 }
 
 function checkName(kind: (typeof kinds)[number], meta: Metadata, reader: Reader): boolean {

@@ -1,5 +1,6 @@
 /** The nouns of the mesh, immutable: service, workload, instance, route, policy, identity.
  *  Neither parses documents (config) nor speaks xDS (control). Field meanings: Gateway API v1, Istio networking and security v1. */
+export type { ConfigMap, Secret } from "./certificate.ts";
 export type {
 	ConnectionPoolSettings,
 	DestinationRule,
@@ -8,6 +9,23 @@ export type {
 	Subset,
 	TrafficPolicy,
 } from "./destination-rule.ts";
+export type {
+	AllowedRoutes,
+	ClientValidation,
+	Gateway,
+	GatewayAddress,
+	GatewayClass,
+	GatewayListener,
+	GatewayServer,
+	IstioGateway,
+	LabelExpression,
+	LabelSelector,
+	ListenerTls,
+	ServerTls,
+	ServerTlsMode,
+	TlsVersion,
+} from "./gateway.ts";
+export type { BackendReference, BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 export {
 	type InstanceHealth,
 	type InstancePort,
@@ -31,6 +49,13 @@ export type {
 	PeerAuthentication,
 	ValueMatch,
 } from "./policy.ts";
+export {
+	isGatewayParent,
+	isServiceParent,
+	type ObjectReference,
+	type ParentReference,
+	type ReferenceGrant,
+} from "./reference.ts";
 export type {
 	BackendRef,
 	Cors,
@@ -38,7 +63,6 @@ export type {
 	DirectResponse,
 	Fault,
 	HeaderFilter,
-	HttpRoute,
 	MatchScope,
 	Mirror,
 	NamedMatch,
@@ -47,7 +71,6 @@ export type {
 	Percent,
 	Redirect,
 	RouteMatch,
-	RouteParent,
 	RouteRetry,
 	RouteRule,
 	StreamMatch,

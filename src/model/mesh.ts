@@ -1,8 +1,11 @@
+import type { ConfigMap, Secret } from "./certificate.ts";
 import type { DestinationRule } from "./destination-rule.ts";
+import type { Gateway, GatewayClass, IstioGateway } from "./gateway.ts";
+import type { BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 import type { WorkloadInstance } from "./instance.ts";
 import type { Namespace } from "./kubernetes.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
-import type { HttpRoute } from "./route.ts";
+import type { ReferenceGrant } from "./reference.ts";
 import type { Service } from "./service.ts";
 import type { Workload } from "./workload.ts";
 
@@ -11,7 +14,17 @@ export interface Mesh {
 	readonly settings: MeshSettings;
 	readonly workloads: readonly Workload[];
 	readonly services: readonly Service[];
+	/** HTTPRoutes and GRPCRoutes. */
 	readonly httpRoutes: readonly HttpRoute[];
+	/** TLSRoutes and TCPRoutes. */
+	readonly streamRoutes: readonly StreamRoute[];
+	readonly gatewayClasses: readonly GatewayClass[];
+	readonly gateways: readonly Gateway[];
+	readonly istioGateways: readonly IstioGateway[];
+	readonly referenceGrants: readonly ReferenceGrant[];
+	readonly backendTlsPolicies: readonly BackendTlsPolicy[];
+	readonly secrets: readonly Secret[];
+	readonly configMaps: readonly ConfigMap[];
 	readonly peerAuthentications: readonly PeerAuthentication[];
 	readonly authorizationPolicies: readonly AuthorizationPolicy[];
 	readonly destinationRules: readonly DestinationRule[];

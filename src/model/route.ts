@@ -163,21 +163,6 @@ export interface RouteRule {
 	readonly path: string;
 }
 
-/** An HTTPRoute of the Gateway API with Service parents (GAMMA). */
-export interface HttpRoute extends ObjectName {
-	readonly parents: readonly RouteParent[];
-	readonly rules: readonly RouteRule[];
-	/** Milliseconds since the epoch; older routes win ties. */
-	readonly createdAt: number;
-	readonly source: Source;
-}
-
-export interface RouteParent {
-	readonly service: ObjectName;
-	/** Undefined attaches to every HTTP port. */
-	readonly port?: number;
-}
-
 /** One match of a rule about connections. */
 export interface StreamMatch {
 	/** Server names of TLS, `*.suffix` allowed; empty matches any connection. */

@@ -47,7 +47,7 @@ export function makeDocument(random: Random): Json {
 	if (random.next() < 0.3) metadata.labels = { app: pick(random, words) };
 	return {
 		apiVersion: pick(random, kind.apiVersions),
-		kind: kind.name,
+		kind: kind.documentKind,
 		metadata,
 		spec: makeValue(random, kind.spec, 0),
 	};

@@ -1,24 +1,11 @@
-import { type ConfigObjectOf, type KindName, parseDocuments } from "../../src/config/index.ts";
-
-const versions: Record<KindName, string> = {
-	Workload: "amime.dev/v1alpha1",
-	MeshConfig: "amime.dev/v1alpha1",
-	Service: "v1",
-	HTTPRoute: "gateway.networking.k8s.io/v1",
-	DestinationRule: "networking.istio.io/v1",
-	PeerAuthentication: "security.istio.io/v1",
-	AuthorizationPolicy: "security.istio.io/v1",
-	Namespace: "v1",
-	Node: "v1",
-	Pod: "v1",
-	EndpointSlice: "discovery.k8s.io/v1",
-};
+import { type ConfigObjectOf, findKind, type KindName, parseDocuments } from "../../src/config/index.ts";
 
 /** The text of one document `shop/<name>` with a spec. */
 export function formatDocument(kind: KindName, spec: unknown, metadata: object = {}): string {
+	const { apiVersions, documentKind } = findKind(kind)!;
 	return JSON.stringify({
-		apiVersion: versions[kind],
-		kind,
+		apiVersion: apiVersions[0],
+		kind: documentKind,
 		metadata: { namespace: "shop", name: "it", ...metadata },
 		spec,
 	});

@@ -2,4 +2,4 @@
  *  The schemas check, suggest and document; adding a kind is a folder here and a line in the table. */
 
 export type { Kind, ObjectContext } from "./kind.ts";
-export { findKind, type KindName, kinds, listKindNames, type ModelByKind } from "./table.ts";
+export { findDocumentKinds, findKind, type KindName, kinds, listKindNames, type ModelByKind } from "./table.ts";

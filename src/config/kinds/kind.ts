@@ -18,6 +18,8 @@ export interface ObjectContext {
 /** What one kind is: its names, its `spec`, and how that becomes a noun of the model. */
 export interface KindSpec<Name extends string, Spec, Model> {
 	readonly name: Name;
+	/** How documents write `kind`, when several groups have a kind of that name; the name by default. */
+	readonly documentKind?: string;
 	/** Accepted values of `apiVersion`, the preferred one first. */
 	readonly apiVersions: readonly string[];
 	/** Other words for it on the command line, lower case. */
@@ -38,6 +40,7 @@ export interface KindSpec<Name extends string, Spec, Model> {
 /** A kind without its spec's type, for tables of kinds. */
 export interface Kind<Name extends string = string, Model = unknown> {
 	readonly name: Name;
+	readonly documentKind: string;
 	readonly apiVersions: readonly string[];
 	readonly aliases: readonly string[];
 	readonly doc: string;
@@ -54,6 +57,7 @@ export function defineKind<Name extends string, Spec, Model>(kind: KindSpec<Name
 	const { name, apiVersions, aliases, doc, example, naming, spec, body = "spec", toModel } = kind;
 	return {
 		name,
+		documentKind: kind.documentKind ?? name,
 		apiVersions,
 		aliases,
 		doc,

@@ -6,13 +6,12 @@ import {
 	type WorkloadInstance,
 } from "../../model/index.ts";
 import { type ConfigObject, type ConfigObjectOf, formatObjectKey } from "../config-object.ts";
-import type { KindName } from "../kinds/index.ts";
+import type { KindName, ModelByKind } from "../kinds/index.ts";
 import { compareProblems, type LocatedProblem } from "../located-problem.ts";
 import { describeDuplicate } from "../parse-documents.ts";
 import { checkReferences } from "./check-references.ts";
 import { indexCluster } from "./cluster-services.ts";
 import { declareInstances } from "./declared-instances.ts";
-import { resolveHttpRoute } from "./http-routes.ts";
 import { describeAt } from "./problem-at.ts";
 import { resolveService } from "./services.ts";
 import { resolveMeshSettings } from "./settings.ts";
@@ -35,6 +34,8 @@ export function buildMesh(
 	const kept = dropDuplicates(objects, problems);
 	const of = <K extends KindName>(kind: K): ConfigObjectOf<K>[] =>
 		kept.filter((object): object is ConfigObjectOf<K> => object.kind === kind);
+	const valuesOf = <K extends KindName>(kind: K): ModelByKind[K][] =>
+		of(kind).map((object) => object.value as ModelByKind[K]);
 	const resolvedSettings = resolveMeshSettings({ ...settings, ...chooseMeshConfig(of("MeshConfig"), problems) });
 	const workloads = of("Workload").map((object) => object.value);
 	const cluster = indexCluster(
@@ -50,7 +51,15 @@ export function buildMesh(
 		settings: resolvedSettings,
 		workloads,
 		services: [...services.values()],
-		httpRoutes: of("HTTPRoute").map((object) => resolveHttpRoute(object, services, problems)),
+		httpRoutes: [...valuesOf("HTTPRoute"), ...valuesOf("GRPCRoute")],
+		streamRoutes: [...valuesOf("TLSRoute"), ...valuesOf("TCPRoute")],
+		gatewayClasses: valuesOf("GatewayClass"),
+		gateways: valuesOf("Gateway"),
+		istioGateways: valuesOf("IstioGateway"),
+		referenceGrants: valuesOf("ReferenceGrant"),
+		backendTlsPolicies: valuesOf("BackendTLSPolicy"),
+		secrets: valuesOf("Secret"),
+		configMaps: valuesOf("ConfigMap"),
 		peerAuthentications: of("PeerAuthentication").map((object) => object.value),
 		authorizationPolicies: of("AuthorizationPolicy").map((object) => object.value),
 		destinationRules: of("DestinationRule").map((object) => ({

@@ -2,6 +2,7 @@ import { assertNever, suggestNearest } from "../../core/index.ts";
 import { formatObjectName, type Labels, type Mesh, matchesLabels, type Service } from "../../model/index.ts";
 import type { ConfigObject, ConfigObjectOf } from "../config-object.ts";
 import type { LocatedProblem } from "../located-problem.ts";
+import { checkRoute } from "./check-routes.ts";
 import { describeAt } from "./problem-at.ts";
 import { findWorkloadPort, selectWorkloads } from "./services.ts";
 
@@ -15,7 +16,10 @@ export function checkReferences(objects: readonly ConfigObject[], mesh: Mesh): L
 function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 	switch (object.kind) {
 		case "HTTPRoute":
-			return checkHttpRoute(object, view);
+		case "GRPCRoute":
+		case "TLSRoute":
+		case "TCPRoute":
+			return checkRoute(object, object.value, view.services);
 		case "DestinationRule":
 			return checkDestinationRule(object, view);
 		case "Service":
@@ -29,6 +33,13 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "Node":
 		case "Pod":
 		case "EndpointSlice":
+		case "GatewayClass":
+		case "Gateway":
+		case "IstioGateway":
+		case "ReferenceGrant":
+		case "BackendTLSPolicy":
+		case "Secret":
+		case "ConfigMap":
 			return [];
 		default:
 			return assertNever(object);
@@ -51,50 +62,6 @@ function createView(mesh: Mesh): View {
 		hosts: new Map(mesh.destinationRules.map((rule) => [formatObjectName(rule), rule.host])),
 		selectable: [...mesh.workloads, ...mesh.instances],
 	};
-}
-
-function checkHttpRoute(object: ConfigObjectOf<"HTTPRoute">, view: View): LocatedProblem[] {
-	const problems: LocatedProblem[] = [];
-	for (const [index, { service, port }] of object.value.parents.entries()) {
-		const path = `spec.parentRefs[${index}]`;
-		problems.push(
-			...checkServicePort(object, path, formatObjectName(service), port, view, "the route has no effect there"),
-		);
-	}
-	for (const rule of object.value.rules) {
-		for (const [index, backend] of rule.backends.entries()) {
-			const path = `${rule.path}.backendRefs[${index}]`;
-			if (backend.destination.kind !== "service") continue;
-			const key = formatObjectName(backend.destination.service);
-			problems.push(
-				...checkServicePort(object, path, key, backend.port, view, "its share of requests is answered with 500"),
-			);
-		}
-		const isShared = rule.backends.length > 0 && rule.backends.every((backend) => backend.weight === 0);
-		if (isShared)
-			problems.push(
-				describeAt(object, `${rule.path}.backendRefs`, "every weight is 0: all requests are answered with 500"),
-			);
-	}
-	return problems;
-}
-
-function checkServicePort(
-	object: ConfigObject,
-	path: string,
-	key: string,
-	port: number | undefined,
-	view: View,
-	effect: string,
-): LocatedProblem[] {
-	const service = view.services.get(key);
-	if (service === undefined) {
-		const hint = suggestNearest(key, view.services.keys());
-		return [describeAt(object, `${path}.name`, `no Service ${key}${hint}: ${effect}`)];
-	}
-	if (port === undefined || service.ports.some((candidate) => candidate.port === port)) return [];
-	const known = service.ports.map((candidate) => candidate.port).join(", ");
-	return [describeAt(object, `${path}.port`, `Service ${key} has no port ${port}, known are ${known}: ${effect}`)];
 }
 
 function checkDestinationRule(object: ConfigObjectOf<"DestinationRule">, view: View): LocatedProblem[] {

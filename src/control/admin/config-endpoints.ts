@@ -58,10 +58,19 @@ function listObjects({ source }: ConfigEndpointsOptions, { query }: AdminRequest
 	return { body: { items } };
 }
 
-/** The document as written, with its namespace filled in and where it is from. */
-function describeObject({ document, namespace, source }: ConfigObject): Record<string, unknown> {
+/** The document as written, with its namespace filled in and where it is from; what a Secret holds stays here. */
+function describeObject({ kind, document, namespace, source }: ConfigObject): Record<string, unknown> {
 	const fields = document as Record<string, unknown>;
-	return { ...fields, metadata: { ...(fields["metadata"] as object), namespace }, source };
+	const shown =
+		kind === "Secret" ? { ...fields, ...hideValues(fields, "data"), ...hideValues(fields, "stringData") } : fields;
+	return { ...shown, metadata: { ...(fields["metadata"] as object), namespace }, source };
+}
+
+/** The keys of a field without its values. */
+function hideValues(fields: Record<string, unknown>, name: string): Record<string, unknown> {
+	const values = fields[name];
+	if (values === undefined || values === null) return {};
+	return { [name]: Object.fromEntries(Object.keys(values).map((key) => [key, ""])) };
 }
 
 function requireKind(kind: string): void {

@@ -8,7 +8,15 @@ export function keepUnchanged(before: Mesh | undefined, after: Mesh): Mesh {
 		settings: isDeepStrictEqual(before.settings, after.settings) ? before.settings : after.settings,
 		workloads: keepObjects(before.workloads, after.workloads),
 		services: keepObjects(before.services, after.services),
-		httpRoutes: keepObjects(before.httpRoutes, after.httpRoutes),
+		httpRoutes: keepObjects(before.httpRoutes, after.httpRoutes, ({ kind }) => kind),
+		streamRoutes: keepObjects(before.streamRoutes, after.streamRoutes, ({ kind }) => kind),
+		gatewayClasses: keepObjects(before.gatewayClasses, after.gatewayClasses),
+		gateways: keepObjects(before.gateways, after.gateways),
+		istioGateways: keepObjects(before.istioGateways, after.istioGateways),
+		referenceGrants: keepObjects(before.referenceGrants, after.referenceGrants),
+		backendTlsPolicies: keepObjects(before.backendTlsPolicies, after.backendTlsPolicies),
+		secrets: keepObjects(before.secrets, after.secrets),
+		configMaps: keepObjects(before.configMaps, after.configMaps),
 		peerAuthentications: keepObjects(before.peerAuthentications, after.peerAuthentications),
 		authorizationPolicies: keepObjects(before.authorizationPolicies, after.authorizationPolicies),
 		destinationRules: keepObjects(before.destinationRules, after.destinationRules),
@@ -22,10 +30,18 @@ function keepEqual<T>(before: readonly T[], after: readonly T[]): readonly T[] {
 	return isDeepStrictEqual(before, after) ? before : after;
 }
 
-function keepObjects<T extends ObjectName>(before: readonly T[], after: readonly T[]): readonly T[] {
-	const known = new Map(before.map((object) => [`${object.namespace}/${object.name}`, object]));
-	return after.map((object) => {
-		const old = known.get(`${object.namespace}/${object.name}`);
+/** @param kindOf tells objects of one name in one list apart */
+function keepObjects<T extends ObjectName>(
+	before: readonly T[],
+	after: readonly T[],
+	kindOf: (object: T) => string = () => "",
+): readonly T[] {
+	const keyOf = (object: T): string => `${kindOf(object)}/${object.namespace}/${object.name}`;
+	const known = new Map(before.map((object) => [keyOf(object), object]));
+	const kept = after.map((object) => {
+		const old = known.get(keyOf(object));
 		return old !== undefined && (old === object || isDeepStrictEqual(old, object)) ? old : object;
 	});
+	const isSame = kept.length === before.length && kept.every((object, position) => object === before[position]);
+	return isSame ? before : kept;
 }

@@ -9,6 +9,8 @@ import {
 	type BackendRef,
 	formatObjectName,
 	type HttpRoute,
+	isServiceParent,
+	type ParentReference,
 	type RouteMatch,
 	type RouteRule,
 	type Service,
@@ -35,16 +37,20 @@ export function findRoutes(
 ): readonly HttpRoute[] {
 	const attached = index
 		.routesOf(service)
-		.filter((route) =>
-			route.parents.some(
-				(parent) =>
-					parent.service.namespace === service.namespace &&
-					parent.service.name === service.name &&
-					(parent.port === undefined || parent.port === port.port),
-			),
-		);
+		.filter((route) => route.parents.some((parent) => isParentPort(parent, service, port)));
 	const own = attached.filter((route) => route.namespace === clientNamespace);
 	return own.length > 0 ? own : attached.filter((route) => route.namespace === service.namespace);
+}
+
+/** Whether a parent means a port of a Service: by number, by name, or all of them. */
+function isParentPort(parent: ParentReference, service: Service, port: ServicePort): boolean {
+	return (
+		isServiceParent(parent) &&
+		parent.namespace === service.namespace &&
+		parent.name === service.name &&
+		(parent.port === undefined || parent.port === port.port) &&
+		(parent.sectionName === undefined || parent.sectionName === port.name)
+	);
 }
 
 /** Envoy routes of one service port, first match wins. Without HTTPRoutes everything goes to the service itself. */

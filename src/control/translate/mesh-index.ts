@@ -3,6 +3,7 @@ import {
 	type DestinationRule,
 	formatObjectName,
 	type HttpRoute,
+	isServiceParent,
 	type Labels,
 	type Mesh,
 	matchesLabels,
@@ -146,7 +147,7 @@ function labelKey(namespace: string, key: string, value: string): string {
 function groupRoutes(routes: readonly HttpRoute[]): Map<string, HttpRoute[]> {
 	const groups = new Map<string, HttpRoute[]>();
 	for (const route of [...routes].sort(compareAge))
-		for (const parent of new Set(route.parents.map(({ service }) => formatObjectName(service))))
+		for (const parent of new Set(route.parents.filter(isServiceParent).map(formatObjectName)))
 			append(groups, parent, route);
 	return groups;
 }

@@ -1,10 +1,13 @@
-import type { HeaderFilter, PathRewrite, Redirect } from "../../../model/index.ts";
+import type { Cors, HeaderFilter, PathRewrite, Redirect } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { dnsSubdomain } from "../../schema/kubernetes.ts";
 import { type Field, object, optional, refused, required } from "../../schema/object.ts";
-import { integer, oneOf, quote } from "../../schema/scalars.ts";
+import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { type Reader, refine, type Schema } from "../../schema/schema.ts";
+import { group, kindName } from "../gateway-api/reference.ts";
+import { cors } from "./cors.ts";
 import { headerFilter } from "./header-filter.ts";
+import { type MirrorSpec, mirror } from "./mirror.ts";
 import { pathModifier } from "./path.ts";
 
 /** What the filters of a rule or a backend say together. */
@@ -13,6 +16,15 @@ export interface Filters {
 	readonly responseHeaders?: HeaderFilter;
 	readonly redirect?: Redirect;
 	readonly rewrite?: { readonly hostname?: string; readonly path?: PathRewrite };
+	readonly mirrors: readonly MirrorSpec[];
+	readonly cors?: Cors;
+	/** Filters of other implementations: requests of the rule are answered with 500. */
+	readonly extensions: readonly {
+		readonly group: string;
+		readonly kind: string;
+		readonly name: string;
+		readonly path: string;
+	}[];
 }
 
 const hostname = dnsSubdomain();
@@ -34,15 +46,25 @@ const rewrite = object({
 });
 
 const absent: Readonly<Record<string, string>> = {
-	RequestMirror: "requests are not mirrored",
-	CORS: "answer preflight requests in the application",
-	ExtensionRef: "there are no extensions",
 	ExternalAuth: "there are no external authorizers; write an AuthorizationPolicy",
 };
 
 const headerTypes = ["RequestHeaderModifier", "ResponseHeaderModifier"] as const;
-const ruleTypes = [...headerTypes, "RequestRedirect", "URLRewrite"] as const;
+const grpcTypes = [...headerTypes, "RequestMirror", "ExtensionRef"] as const;
+const ruleTypes = [...grpcTypes, "RequestRedirect", "URLRewrite", "CORS"] as const;
 type FilterType = (typeof ruleTypes)[number];
+
+const extension = refine(
+	object({
+		group: required(group(), "Group of the filter"),
+		kind: required(kindName(), "Kind of the filter"),
+		name: required(string({ maxLength: 253 }), "Name of the filter"),
+	}),
+	(value, _node, reader) => {
+		reader.warn(`there is no filter ${value.group}/${value.kind} here: requests of this rule are answered with 500`);
+		return { ...value, path: reader.path };
+	},
+);
 
 /** Which field a filter of a type has its settings in. */
 const settingsField = {
@@ -50,20 +72,23 @@ const settingsField = {
 	ResponseHeaderModifier: "responseHeaderModifier",
 	RequestRedirect: "requestRedirect",
 	URLRewrite: "urlRewrite",
+	RequestMirror: "requestMirror",
+	CORS: "cors",
+	ExtensionRef: "extensionRef",
 } as const satisfies Record<FilterType, string>;
 
 function filterList(types: readonly FilterType[], elsewhere: Readonly<Record<string, string>>): Schema<Filters> {
-	const ofRule = <T>(field: Field<T | undefined>): Field<T | undefined> =>
-		types.includes("RequestRedirect") ? field : refused(elsewhere.RequestRedirect!);
+	const ifKnown = <T>(type: FilterType, field: Field<T | undefined>): Field<T | undefined> =>
+		types.includes(type) ? field : refused(elsewhere[type]!);
 	const filter = object({
 		type: required(oneOf(types, { ...absent, ...elsewhere }), "Which filter it is"),
 		requestHeaderModifier: optional(headerFilter, "Changes to the headers of the request"),
 		responseHeaderModifier: optional(headerFilter, "Changes to the headers of the response"),
-		requestRedirect: ofRule(optional(redirect, "An answer that sends the client elsewhere")),
-		urlRewrite: ofRule(optional(rewrite, "Changes to host and path")),
-		requestMirror: refused(absent.RequestMirror!),
-		cors: refused(absent.CORS!),
-		extensionRef: refused(absent.ExtensionRef!),
+		requestRedirect: ifKnown("RequestRedirect", optional(redirect, "An answer that sends the client elsewhere")),
+		urlRewrite: ifKnown("URLRewrite", optional(rewrite, "Changes to host and path")),
+		requestMirror: ifKnown("RequestMirror", optional(mirror, "Copies of requests for another Service")),
+		cors: ifKnown("CORS", optional(cors, "Which scripts of other origins may read answers")),
+		extensionRef: ifKnown("ExtensionRef", optional(extension, "A filter of another implementation; there are none")),
 		externalAuth: refused(absent.ExternalAuth!),
 	});
 	const checked = refine(filter, (value, _node, reader) => {
@@ -88,7 +113,7 @@ function filterList(types: readonly FilterType[], elsewhere: Readonly<Record<str
 		let isGood = true;
 		for (const [index, value] of values.entries()) {
 			const first = values.findIndex((candidate) => candidate.type === value.type);
-			if (first === index) continue;
+			if (first === index || repeatable.has(value.type)) continue;
 			isGood = false;
 			reader
 				.item(index)
@@ -99,6 +124,9 @@ function filterList(types: readonly FilterType[], elsewhere: Readonly<Record<str
 	});
 }
 
+/** Types that a rule may have several filters of. */
+const repeatable: ReadonlySet<FilterType> = new Set(["RequestMirror", "ExtensionRef"]);
+
 interface FilterValue {
 	readonly requestHeaderModifier: HeaderFilter | undefined;
 	readonly responseHeaderModifier: HeaderFilter | undefined;
@@ -106,13 +134,20 @@ interface FilterValue {
 		| (Partial<Omit<Redirect, "statusCode">> & { readonly statusCode: number | undefined })
 		| undefined;
 	readonly urlRewrite: { readonly hostname: string | undefined; readonly path: PathRewrite | undefined } | undefined;
+	readonly requestMirror: MirrorSpec | undefined;
+	readonly cors: Cors | undefined;
+	readonly extensionRef: Filters["extensions"][number] | undefined;
 }
 
 function joinFilters(values: readonly FilterValue[]): Filters {
-	const joined: { -readonly [K in keyof Filters]: Filters[K] } = {};
+	const joined: { -readonly [K in keyof Filters]: Filters[K] } = {
+		mirrors: values.flatMap((value) => value.requestMirror ?? []),
+		extensions: values.flatMap((value) => value.extensionRef ?? []),
+	};
 	for (const value of values) {
 		if (value.requestHeaderModifier !== undefined) joined.requestHeaders = value.requestHeaderModifier;
 		if (value.responseHeaderModifier !== undefined) joined.responseHeaders = value.responseHeaderModifier;
+		if (value.cors !== undefined) joined.cors = value.cors;
 		if (value.urlRewrite !== undefined) joined.rewrite = value.urlRewrite as NonNullable<Filters["rewrite"]>;
 		if (value.requestRedirect !== undefined)
 			joined.redirect = { ...value.requestRedirect, statusCode: value.requestRedirect.statusCode ?? 302 };
@@ -123,10 +158,22 @@ function joinFilters(values: readonly FilterValue[]): Filters {
 /** `filters` of a rule. */
 export const ruleFilters: Schema<Filters> = filterList(ruleTypes, {});
 
+/** `filters` of a rule of a GRPCRoute. */
+export const grpcFilters: Schema<Filters> = filterList(grpcTypes, {
+	RequestRedirect: "gRPC has no redirects",
+	URLRewrite: "gRPC names services and methods by path",
+	CORS: "it is for browsers and belongs to an HTTPRoute",
+});
+
+const ofRule = "it belongs to the rule";
+
 /** `filters` of a backend. */
 export const backendFilters: Schema<Filters> = filterList(headerTypes, {
-	RequestRedirect: "it belongs to the rule",
-	URLRewrite: "it belongs to the rule",
+	RequestRedirect: ofRule,
+	URLRewrite: ofRule,
+	RequestMirror: ofRule,
+	CORS: ofRule,
+	ExtensionRef: ofRule,
 });
 
 /** Checks what the filters of a rule need of the rest of it; false after a refusal. */

@@ -82,7 +82,16 @@ test("a rule with everything becomes the model's rule", () => {
 			path: "spec.rules[0]",
 		},
 	]);
-	assert.deepEqual(value?.parents, [{ service: { namespace: "shop", name: "reviews" } }]);
+	assert.deepEqual(value?.parents, [
+		{ group: "", kind: "Service", namespace: "shop", name: "reviews", written: parentRefs[0] },
+	]);
+	assert.deepEqual(
+		value?.references.map(({ namespace, name, port, path }) => [namespace, name, port, path]),
+		[
+			["shop", "reviews-v1", 80, "spec.rules[0].backendRefs[0]"],
+			["other", "reviews-v1", 80, "spec.rules[0].backendRefs[1]"],
+		],
+	);
 });
 
 test("a rule without matches matches everything, a redirect has 302 by default", () => {
@@ -192,9 +201,26 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 		[/is there twice: merge it with item 0/],
 	],
 	[
-		"a mirror",
+		"a mirror without a backend",
 		{ filters: [{ type: "RequestMirror", requestMirror: {} }] },
-		[/'RequestMirror' is not supported/, /requestMirror: is not supported/],
+		[/requestMirror\.backendRef: is required/],
+	],
+	[
+		"a mirror of two shares",
+		{
+			filters: [
+				{
+					type: "RequestMirror",
+					requestMirror: { backendRef: backend, percent: 5, fraction: { numerator: 1 } },
+				},
+			],
+		},
+		[/requestMirror\.fraction: percent and fraction exclude each other/],
+	],
+	[
+		"a wildcard beside other origins",
+		{ filters: [{ type: "CORS", cors: { allowOrigins: ["*", "https://a.example"] } }] },
+		[/cors\.allowOrigins: '\*' must be alone/],
 	],
 	[
 		"a redirect with backends",
@@ -235,7 +261,6 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 		[/'URLRewrite' is not supported: it belongs to the rule/, /urlRewrite: is not supported: it belongs to the rule/],
 	],
 	["a backend without port", { backendRefs: [{ name: "x" }] }, [/backendRefs\[0\]\.port: is required/]],
-	["a backend of another kind", { backendRefs: [{ ...backend, kind: "Bucket" }] }, [/must be Service, not 'Bucket'/]],
 	["a duration of another form", { timeouts: { request: "1.5s" } }, [/timeouts\.request: '1\.5s' is not a duration/]],
 	[
 		"a try longer than the whole",
@@ -254,17 +279,68 @@ for (const [what, rule, expected] of bad) {
 	});
 }
 
-test("a parent has to be a Service and to say so", () => {
-	const of = (parent: object) =>
-		readSpec("HTTPRoute", { parentRefs: [parent], rules: [{ backendRefs: [backend] }] }).problems;
-	assert.match(of({ name: "gw" })[0]!, /parentRefs\[0\]\.kind: is required: write kind: Service/);
-	assert.match(of({ name: "gw", kind: "Gateway" })[0]!, /there are no gateways/);
-	assert.match(of({ name: "a", kind: "Service", group: "gateway.networking.k8s.io" })[0]!, /write group: ""/);
-	assert.deepEqual(of({ name: "a", kind: "Service", port: 80 }), []);
+test("a parent is a Gateway, or a Service that says so", () => {
+	const of = (parent: object) => {
+		const { value, problems } = readSpec("HTTPRoute", { parentRefs: [parent], rules: [{ backendRefs: [backend] }] });
+		return problems[0] ?? value?.parents.map(({ group, kind, namespace, name }) => [group, kind, namespace, name]);
+	};
+	assert.deepEqual(of({ name: "gw" }), [["gateway.networking.k8s.io", "Gateway", "shop", "gw"]]);
+	assert.deepEqual(of({ name: "a", kind: "Service", port: 80 }), [["", "Service", "shop", "a"]]);
+	assert.match(String(of({ name: "a", kind: "Service", group: "gateway.networking.k8s.io" })), /write group: ""/);
+	assert.match(String(of({ name: "a", group: "networking.istio.io" })), /write a VirtualService/);
+	assert.match(String(of({ name: "a", kind: "Ingress" })), /^warning: .*is not known here/);
 });
 
-test("host names of a route are told to be without effect", () => {
-	const { value, problems } = readSpec("HTTPRoute", { parentRefs, hostnames: ["a.example"], rules: [{}] });
-	assert.ok(value !== undefined);
-	assert.match(problems[0]!, /^warning: spec\.hostnames: is without effect/);
+test("hosts of a route are one-label wildcards at most, and no addresses", () => {
+	const of = (hostname: string) =>
+		readSpec("HTTPRoute", { parentRefs, hostnames: [hostname], rules: [{}] }).problems.length;
+	assert.deepEqual(["a.example", "*.example.com", "localhost"].map(of), [0, 0, 0]);
+	assert.deepEqual(
+		["A.example", "a.example:80", "a.*.example", "*", "10.0.0.1", "*a.example"].map(of),
+		[1, 1, 1, 1, 1, 1],
+	);
+});
+
+test("mirrors, CORS and filters of others become the model's", () => {
+	const { value, problems } = route(
+		{
+			filters: [
+				{ type: "RequestMirror", requestMirror: { backendRef: { name: "copy", port: 81 } } },
+				{
+					type: "RequestMirror",
+					requestMirror: { backendRef: { name: "copy", port: 82 }, fraction: { numerator: 1, denominator: 8 } },
+				},
+				{
+					type: "CORS",
+					cors: { allowOrigins: ["https://*.example.com"], allowMethods: ["PUT"], allowCredentials: true },
+				},
+			],
+			backendRefs: [backend],
+		},
+		{ filters: [{ type: "ExtensionRef", extensionRef: { group: "a.example", kind: "Fancy", name: "f" } }] },
+		{ backendRefs: [{ group: "a.example", kind: "Bucket", name: "b" }] },
+	);
+	assert.deepEqual(problems, [
+		"warning: spec.rules[1].filters[0].extensionRef: there is no filter a.example/Fancy here: requests of this rule are answered with 500",
+	]);
+	const service = (name: string) => ({ kind: "service", service: { namespace: "shop", name } });
+	assert.deepEqual(value?.rules[0]?.mirrors, [
+		{ destination: service("copy"), port: 81, percent: 100 },
+		{ destination: service("copy"), port: 82, percent: 12.5 },
+	]);
+	assert.deepEqual(value?.rules[0]?.cors, {
+		allowOrigins: [{ kind: "regex", value: "https://[^/\\s?#]*\\.example\\.com" }],
+		allowMethods: ["PUT"],
+		allowHeaders: [],
+		exposeHeaders: [],
+		maxAgeMs: 5000,
+		allowCredentials: true,
+		forwardsUnmatchedPreflights: false,
+	});
+	assert.deepEqual(value?.rules[1]?.directResponse, { status: 500 });
+	assert.equal(value?.rules[2]?.backends[0]?.destination.kind, "unusable");
+	assert.deepEqual(
+		value?.references.map(({ kind, name }) => `${kind} ${name}`),
+		["Service reviews-v1", "Service copy", "Service copy", "Fancy f", "Bucket b"],
+	);
 });

@@ -1,51 +1,32 @@
-import type { HttpRoute, RouteParent } from "../../../model/index.ts";
+import type { HttpRoute } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
-import { dnsLabel } from "../../schema/kubernetes.ts";
-import { defaulted, ignored, object, optional, required } from "../../schema/object.ts";
-import { integer, oneOf, string } from "../../schema/scalars.ts";
+import { ignored, object, optional, required } from "../../schema/object.ts";
+import { gatewayGroup, hostname, parentReference, toParent } from "../gateway-api/reference.ts";
 import { defineKind } from "../kind.ts";
-import { routeRule, toRouteRule } from "./rule.ts";
-
-const parent = object({
-	group: defaulted(
-		oneOf([""], { "gateway.networking.k8s.io": 'a Service is in the core group, write group: ""' }),
-		"",
-		'Group of the parent\'s kind: `""`, the core group',
-	),
-	kind: required(
-		oneOf(["Service"], { Gateway: "there are no gateways; attach the route to a Service" }),
-		"Kind of the parent",
-		'write kind: Service (and group: ""); without it a Gateway is meant',
-	),
-	name: required(dnsLabel(), "Name of the Service"),
-	namespace: optional(dnsLabel(), "Namespace of the Service; that of the route when absent"),
-	port: optional(integer({ min: 1, max: 65_535 }), "Port of the Service; every HTTP port when absent"),
-	sectionName: optional(string({ maxLength: 253 }), "Name of the port of the Service, instead of its number"),
-});
+import { listReferences, routeRule, toRouteRule } from "./rule.ts";
 
 const spec = object({
-	parentRefs: required(list(parent, { min: 1, max: 32 }), "Services whose clients the route is for"),
-	hostnames: ignored(
-		"Hosts of a Gateway's listener",
-		"is without effect: a route of a Service is for the names of that Service (Gateway API, GEP-1426)",
+	parentRefs: required(
+		list(parentReference, { min: 1, max: 32 }),
+		"Gateways whose listeners the route is for, and Services whose clients it is for",
 	),
+	hostnames: optional(
+		list(hostname(), { max: 16 }),
+		"Hosts of a Gateway's listeners that the route is for, all of them when absent; without effect with a Service (GEP-1426)",
+	),
+	useDefaultGateways: ignored("There are no default Gateways: name one in parentRefs"),
 	rules: required(
 		list(routeRule, { min: 1, max: 1000, salvage: "this rule is left out, the other rules are served" }),
 		"What happens to which requests. The most specific match of all rules wins, then the older route, then its name",
 	),
 });
 
-/** An HTTPRoute as its document says it: a parent may name its port instead of numbering it (buildMesh numbers it). */
-export interface HttpRouteDocument extends HttpRoute {
-	readonly parents: readonly (RouteParent & { readonly portName?: string })[];
-}
-
-/** `gateway.networking.k8s.io/v1` HTTPRoute with Service parents (GAMMA). */
+/** `gateway.networking.k8s.io/v1` HTTPRoute, with Gateway and Service parents (GAMMA). */
 export const httpRouteKind = defineKind({
 	name: "HTTPRoute",
-	apiVersions: ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"],
+	apiVersions: [`${gatewayGroup}/v1`, `${gatewayGroup}/v1beta1`],
 	aliases: ["httproutes"],
-	doc: "Where HTTP requests to a Service go: by path, header, query and method, split by weight. A rule with a problem is left out alone.",
+	doc: "Where HTTP requests to a Gateway or a Service go: by path, header, query and method, split by weight. A rule with a problem is left out alone.",
 	example: `apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: { name: reviews, namespace: shop }
@@ -63,16 +44,15 @@ spec:
 `,
 	naming: "subdomain",
 	spec,
-	toModel: (value, context): HttpRouteDocument => ({
-		namespace: context.namespace,
-		name: context.name,
-		parents: value.parentRefs.map((ref) => ({
-			service: { namespace: ref.namespace ?? context.namespace, name: ref.name },
-			port: ref.port,
-			portName: ref.sectionName,
-		})),
-		rules: value.rules.map((rule) => toRouteRule(rule, context.namespace)),
-		createdAt: context.createdAt,
-		source: context.source,
+	toModel: (value, { namespace, name, createdAt, source }): HttpRoute => ({
+		kind: "HTTPRoute",
+		namespace,
+		name,
+		parents: value.parentRefs.map((reference) => toParent(reference, namespace)),
+		hostnames: value.hostnames ?? [],
+		rules: value.rules.map((rule) => toRouteRule(rule, namespace)),
+		references: value.rules.flatMap((rule) => listReferences(rule, namespace)),
+		createdAt,
+		source,
 	}),
 });

@@ -39,9 +39,12 @@ function namedMatches(name: Schema<string>, what: string): Schema<readonly Named
 	});
 }
 
+/** `headers` of a match. */
+export const headerMatches = namedMatches(headerName(), "header");
+
 const fields = object({
 	path: optional(pathMatch, "Path of the request; every path when absent"),
-	headers: optional(namedMatches(headerName(), "header"), "Headers of the request, all of them"),
+	headers: optional(headerMatches, "Headers of the request, all of them"),
 	queryParams: optional(
 		namedMatches(string({ maxLength: 256 }), "query parameter"),
 		"Parameters of the query, all of them",

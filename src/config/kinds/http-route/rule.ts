@@ -1,26 +1,37 @@
-import type { BackendRef, RouteRetry, RouteRule } from "../../../model/index.ts";
+import type { BackendRef, BackendReference, Mirror, RouteRetry, RouteRule } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { gatewayDuration } from "../../schema/durations.ts";
-import { dnsLabel } from "../../schema/kubernetes.ts";
-import { defaulted, object, optional, refused, required } from "../../schema/object.ts";
-import { integer, oneOf, string } from "../../schema/scalars.ts";
+import { type Field, object, optional, refused } from "../../schema/object.ts";
+import { integer } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
-import { backendFilters, checkRuleFilters, ruleFilters } from "./filter.ts";
+import {
+	backendFields,
+	checkBackend,
+	sectionName,
+	toBackendReference,
+	toDestination,
+	weight,
+} from "../gateway-api/reference.ts";
+import { backendFilters, checkRuleFilters, type Filters, ruleFilters } from "./filter.ts";
 import { anyRequest, routeMatch } from "./match.ts";
 
-const backend = object({
-	group: defaulted(oneOf([""]), "", "Group of the backend's kind; only the core group"),
-	kind: defaulted(oneOf(["Service"]), "Service", "Kind of the backend", "Service"),
-	name: required(dnsLabel(), "Name of the Service"),
-	namespace: optional(dnsLabel(), "Namespace of the Service; that of the route when absent"),
-	port: required(integer({ min: 1, max: 65_535 }), "Port of the Service"),
-	weight: defaulted(
-		integer({ min: 0, max: 1_000_000 }),
-		1,
-		"Share of the requests, relative to the other backends; 0 gets none",
-	),
-	filters: optional(backendFilters, "Header filters for requests to this backend"),
-});
+const backend = refine(
+	object({
+		...backendFields,
+		weight,
+		filters: optional(backendFilters, "Header filters for requests to this backend"),
+	}),
+	(value, _node, reader) => {
+		const checked = checkBackend(value, reader);
+		return checked === undefined ? undefined : { ...checked, path: reader.path };
+	},
+);
+
+/** `backendRefs` of a rule. */
+export const backends = optional(
+	list(backend, { max: 128 }),
+	"Services that get the requests, by weight; without one (and without a redirect) the answer is 500",
+);
 
 const timeouts = refine(
 	object({
@@ -41,31 +52,21 @@ const timeouts = refine(
 const retry: Schema<RouteRetry> = refine(
 	object({
 		codes: optional(list(integer({ min: 400, max: 599 }), { max: 32 }), "Statuses that are tried again"),
-		attempts: optional(integer({ min: 0, max: 100 }), "Further tries after the first; 1 when absent"),
+		attempts: optional(integer({ min: 0, max: 100 }), "Further tries after the first; 2 when absent"),
 		backoff: optional(gatewayDuration(), "Shortest pause before a further try; 25ms when absent"),
 	}),
 	(value): RouteRetry => ({
 		codes: value.codes ?? [],
-		attempts: value.attempts ?? 1,
+		attempts: value.attempts ?? 2,
 		...(value.backoff === undefined ? {} : { backoffMs: value.backoff }),
 	}),
 );
 
 const fields = object({
-	name: optional(
-		string({
-			format: "a section name: lower case letters, digits, '-' and '.'",
-			pattern: /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
-			maxLength: 253,
-		}),
-		"Name of the rule, for explanations",
-	),
+	name: optional(sectionName(), "Name of the rule, for explanations"),
 	matches: optional(list(routeMatch, { max: 128 }), "Requests it is for, any of them; all when absent"),
 	filters: optional(ruleFilters, "Changes to requests and responses, redirects"),
-	backendRefs: optional(
-		list(backend, { max: 128 }),
-		"Services that get the requests, by weight; without one (and without a redirect) the answer is 500",
-	),
+	backendRefs: backends,
 	timeouts: optional(timeouts, "How long a request may take"),
 	retry: optional(retry, "When a request is tried again"),
 	sessionPersistence: refused("requests are balanced one by one"),
@@ -88,28 +89,66 @@ export const routeRule: Schema<RuleSpec & { readonly path: string }> = refine(fi
 	return isGood ? { ...value, path: reader.path } : undefined;
 });
 
+/** What rules of HTTPRoutes and GRPCRoutes have in common. */
+interface CommonRule {
+	readonly name: string | undefined;
+	readonly filters: Filters | undefined;
+	readonly backendRefs: typeof backends extends Field<infer T> ? T : never;
+	readonly path: string;
+}
+
+/** The part of a rule that HTTPRoutes and GRPCRoutes have alike. `namespace` is that of the route. */
+export function toCommonRule(value: CommonRule, namespace: string): Omit<RouteRule, "matches"> {
+	const { filters } = value;
+	const mirrors = (filters?.mirrors ?? []).map(
+		({ backend: reference, percent }): Mirror => ({
+			destination: toDestination(reference, namespace),
+			...(reference.port !== undefined && { port: reference.port }),
+			percent,
+		}),
+	);
+	return {
+		...(value.name !== undefined && { name: value.name }),
+		backends: (value.backendRefs ?? []).map(
+			(reference): BackendRef => ({
+				destination: toDestination(reference, namespace),
+				...(reference.port !== undefined && { port: reference.port }),
+				weight: reference.weight,
+				...(reference.filters?.requestHeaders !== undefined && { requestHeaders: reference.filters.requestHeaders }),
+				...(reference.filters?.responseHeaders !== undefined && { responseHeaders: reference.filters.responseHeaders }),
+			}),
+		),
+		...(filters?.requestHeaders !== undefined && { requestHeaders: filters.requestHeaders }),
+		...(filters?.responseHeaders !== undefined && { responseHeaders: filters.responseHeaders }),
+		...(mirrors.length > 0 && { mirrors }),
+		// A filter that cannot be applied must not be skipped (Gateway API, HTTPRouteFilter.extensionRef).
+		...((filters?.extensions ?? []).length > 0 && { directResponse: { status: 500 } }),
+		path: value.path,
+	};
+}
+
 /** A rule as the model has it. `namespace` is that of the route. */
 export function toRouteRule(value: RuleSpec & { readonly path: string }, namespace: string): RouteRule {
 	const matches = value.matches ?? [];
+	const { redirect, rewrite, cors } = value.filters ?? {};
 	return {
-		name: value.name,
+		...toCommonRule(value, namespace),
 		matches: matches.length === 0 ? [anyRequest] : matches,
-		backends: (value.backendRefs ?? []).map(
-			(ref): BackendRef => ({
-				destination: { kind: "service", service: { namespace: ref.namespace ?? namespace, name: ref.name } },
-				port: ref.port,
-				weight: ref.weight,
-				requestHeaders: ref.filters?.requestHeaders,
-				responseHeaders: ref.filters?.responseHeaders,
-			}),
-		),
-		requestHeaders: value.filters?.requestHeaders,
-		responseHeaders: value.filters?.responseHeaders,
-		redirect: value.filters?.redirect,
-		rewrite: value.filters?.rewrite,
-		timeoutMs: value.timeouts?.request,
-		backendTimeoutMs: value.timeouts?.backendRequest,
-		retry: value.retry,
-		path: value.path,
+		...(redirect !== undefined && { redirect }),
+		...(rewrite !== undefined && { rewrite }),
+		...(cors !== undefined && { cors }),
+		...(value.timeouts?.request !== undefined && { timeoutMs: value.timeouts.request }),
+		...(value.timeouts?.backendRequest !== undefined && { backendTimeoutMs: value.timeouts.backendRequest }),
+		...(value.retry !== undefined && { retry: value.retry }),
 	};
+}
+
+/** Everything that a rule refers to. */
+export function listReferences(value: CommonRule, namespace: string): BackendReference[] {
+	const { mirrors = [], extensions = [] } = value.filters ?? {};
+	return [
+		...(value.backendRefs ?? []).map((reference) => toBackendReference(reference, namespace)),
+		...mirrors.map(({ backend: reference }) => toBackendReference(reference, namespace)),
+		...extensions.map((extension) => ({ ...extension, namespace })),
+	];
 }

@@ -1,0 +1,113 @@
+import type { BackendTlsPolicy } from "../../../model/index.ts";
+import { list } from "../../schema/collections.ts";
+import { ignored, object, optional, required } from "../../schema/object.ts";
+import { oneOf, string } from "../../schema/scalars.ts";
+import { refine } from "../../schema/schema.ts";
+import { defineKind } from "../kind.ts";
+import { gatewayGroup, group, hostname, kindName, sectionName } from "./reference.ts";
+
+const name = string({ maxLength: 253 });
+
+const subjectAltName = refine(
+	object({
+		type: required(oneOf(["Hostname", "URI"]), "Which field of the certificate"),
+		hostname: optional(hostname(), "With type Hostname"),
+		uri: optional(
+			string({
+				format: "an absolute URI such as spiffe://mesh/ns/a/sa/b",
+				pattern: /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#\s]+\S*$/,
+				maxLength: 253,
+			}),
+			"With type URI",
+		),
+	}),
+	(value, _node, reader) => {
+		const [field, other] = value.type === "URI" ? (["uri", "hostname"] as const) : (["hostname", "uri"] as const);
+		if (value[other] !== undefined) return reader.field(other).refuse(`must not be set with type ${value.type}`);
+		const text = value[field];
+		if (text === undefined) return reader.field(field).refuse(`is required with type ${value.type}`);
+		return { type: value.type, value: text };
+	},
+);
+
+const validation = refine(
+	object({
+		caCertificateRefs: optional(
+			list(
+				object({
+					group: required(group(), "Group of the kind; empty for ConfigMaps and Secrets"),
+					kind: required(kindName(), "ConfigMap, or Secret"),
+					name: required(name, "Name, in the policy's namespace"),
+				}),
+				{ max: 8 },
+			),
+			"ConfigMaps or Secrets whose `ca.crt` is trusted",
+		),
+		wellKnownCACertificates: optional(oneOf(["System"]), "Trusts the certificates of the proxy's system"),
+		hostname: required(hostname(), "Server name that is sent, and that the certificate must be for"),
+		subjectAltNames: optional(
+			list(subjectAltName, { max: 5 }),
+			"Names of which the certificate must have one, instead of the hostname",
+		),
+	}),
+	(value, _node, reader) => {
+		const hasReferences = (value.caCertificateRefs ?? []).length > 0;
+		if (hasReferences !== (value.wellKnownCACertificates !== undefined)) return value;
+		return reader.refuse(
+			hasReferences
+				? "must have caCertificateRefs or wellKnownCACertificates, not both"
+				: "must have caCertificateRefs or wellKnownCACertificates: System",
+		);
+	},
+);
+
+const spec = object({
+	targetRefs: required(
+		list(
+			object({
+				group: required(group(), "Group of the kind; empty for a Service"),
+				kind: required(kindName(), "Service"),
+				name: required(name, "Name, in the policy's namespace"),
+				sectionName: optional(sectionName(), "Name of the port; every port when absent"),
+			}),
+			{ min: 1, max: 16 },
+		),
+		"Services whose backends speak TLS",
+	),
+	validation: required(validation, "How the certificate of a backend is checked"),
+	options: ignored("Settings of other implementations"),
+});
+
+/** `gateway.networking.k8s.io/v1` BackendTLSPolicy. */
+export const backendTlsPolicyKind = defineKind({
+	name: "BackendTLSPolicy",
+	apiVersions: [`${gatewayGroup}/v1`, `${gatewayGroup}/v1alpha3`],
+	aliases: ["backendtlspolicies", "btlspolicy"],
+	doc: "Connections to a Service are encrypted, and its certificate is checked; for gateways.",
+	example: `apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: { name: vault, namespace: shop }
+spec:
+  targetRefs: [{ group: "", kind: Service, name: vault }]
+  validation:
+    wellKnownCACertificates: System
+    hostname: vault.example.com
+`,
+	naming: "subdomain",
+	spec,
+	toModel: (value, { namespace, name: own, createdAt, source }): BackendTlsPolicy => ({
+		namespace,
+		name: own,
+		targets: value.targetRefs.map(({ sectionName: section, ...reference }) => ({
+			...reference,
+			namespace,
+			...(section !== undefined && { sectionName: section }),
+		})),
+		hostname: value.validation.hostname,
+		caCertificateRefs: (value.validation.caCertificateRefs ?? []).map((reference) => ({ ...reference, namespace })),
+		usesSystemCertificates: value.validation.wellKnownCACertificates !== undefined,
+		subjectAltNames: value.validation.subjectAltNames ?? [],
+		createdAt,
+		source,
+	}),
+});
