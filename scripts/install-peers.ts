@@ -1,8 +1,9 @@
 /** Brings the real peers that the tests talk to into .cache/peers (git ignores it). A peer that cannot be had is named loudly
  *  and its tests are skipped by name; nothing is installed outside the project. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { findNft } from "../test/support/peers.ts";
 
 const project = resolve(import.meta.dirname, "..");
 const cache = join(project, ".cache/peers");
@@ -77,6 +78,42 @@ function installH2spec(): string {
 	return target;
 }
 
+/** Unpacks Debian's nftables with its libraries; apt is used only to download them. */
+function installNft(): string {
+	const target = join(cache, "nft-debian");
+	if (existsSync(target)) return target;
+	const root = join(cache, "nftables");
+	rmSync(root, { recursive: true, force: true });
+	mkdirSync(root, { recursive: true });
+	const packages = [
+		"nftables",
+		"libnftables1",
+		"libnftnl11",
+		"libmnl0",
+		"libxtables12",
+		"libjansson4",
+		"libedit2",
+		"libgmp10",
+		"libbsd0",
+		"libmd0",
+		"libtinfo6",
+	];
+	execFileSync("apt-get", ["download", ...packages], {
+		cwd: root,
+		stdio: ["ignore", "ignore", "pipe"],
+		timeout: 300_000,
+	});
+	for (const name of readdirSync(root))
+		if (name.endsWith(".deb")) execFileSync("dpkg-deb", ["-x", join(root, name), root]);
+	const libraries = readdirSync(join(root, "usr/lib")).find((name) => name.endsWith("-linux-gnu"));
+	const script = `#!/bin/sh
+here=$(dirname "$0")/nftables
+LD_LIBRARY_PATH=$here/usr/lib/${libraries} exec "$here/usr/sbin/nft" "$@"
+`;
+	writeFileSync(target, script, { mode: 0o755 });
+	return target;
+}
+
 /** Installs one peer; a failure is named with what it costs. */
 function bring(peer: string, cost: string, install: () => string): void {
 	try {
@@ -99,3 +136,6 @@ bring(
 	installRequestCorpus,
 );
 bring(`h2spec ${h2specVersion} (Go module)`, "the conformance of HTTP/2 servers is not tested", installH2spec);
+bring("nft (Debian nftables)", "golden observations are not replayed", () =>
+	execFileSync(findNft() ?? installNft(), ["--version"], { encoding: "utf8" }).trim(),
+);

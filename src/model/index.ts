@@ -38,7 +38,7 @@ export {
 	type WorkloadInstance,
 } from "./instance.ts";
 export type { ClusterNode, EndpointSlice, Namespace, Pod, SliceEndpoint } from "./kubernetes.ts";
-export type { Mesh, MeshSettings } from "./mesh.ts";
+export type { ExtensionProvider, Mesh, MeshSettings, PathNormalization } from "./mesh.ts";
 export { formatObjectName, type Labels, matchesLabels, type ObjectName } from "./names.ts";
 export type {
 	AuthorizationOperation,

@@ -49,4 +49,45 @@ export interface MeshSettings {
 	readonly svidTtlMs: number;
 	/** Share of requests traced when the client sent no trace context, in percent; 1 by default. */
 	readonly traceSamplingPercent: number;
+	/** Where the sidecar of a Pod is an HTTP forward proxy, on loopback; undefined is nowhere. */
+	readonly proxyHttpPort?: number;
+	/** Whether clients use mutual TLS with every endpoint that takes it; true by default. */
+	readonly enableAutoMtls: boolean;
+	/** What is done to paths before policies see them; undefined is `BASE`, and more for workloads whose policies compare paths. */
+	readonly pathNormalization?: PathNormalization;
+	/** None by default. */
+	readonly extensionProviders: readonly ExtensionProvider[];
+}
+
+/** Istio's steps: nothing; RFC 3986; with runs of slashes merged; with encoded slashes decoded before. */
+export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
+
+/** An authorization service that CUSTOM policies name. */
+export interface ExtensionProvider {
+	readonly name: string;
+	readonly protocol: "http" | "grpc";
+	/** A host of the mesh, or `namespace/host`. */
+	readonly service: string;
+	readonly port: number;
+	/** 600 s by default. */
+	readonly timeoutMs: number;
+	/** Requests pass when it does not answer. */
+	readonly failOpen: boolean;
+	/** Status of the answer when it does not answer; 403 by default. */
+	readonly statusOnError?: number;
+	readonly clearRouteCache: boolean;
+	/** HTTP: put before the path of the request. */
+	readonly pathPrefix: string;
+	/** HTTP: headers of the request that it gets. */
+	readonly headersToCheck: readonly string[];
+	/** HTTP: headers that it gets besides. */
+	readonly additionalHeaders: readonly (readonly [name: string, value: string])[];
+	/** HTTP: headers of its consent that the application gets. */
+	readonly headersUpstream: readonly string[];
+	/** HTTP: headers of its refusal that the client gets. */
+	readonly headersDownstreamOnDeny: readonly string[];
+	/** HTTP: headers of its consent that the client gets. */
+	readonly headersDownstreamOnAllow: readonly string[];
+	/** What it gets of the body; undefined is nothing. */
+	readonly body?: { readonly maxBytes: number; readonly allowPartial: boolean; readonly asBytes: boolean };
 }

@@ -14,6 +14,11 @@ export function findH2spec(): string | undefined {
 	return findCached(/^h2spec-\d/);
 }
 
+/** The program that loads firewall rules, of the system or the one that `npm test` installed; as a script that finds its libraries. */
+export function findNft(): string | undefined {
+	return findProgram("nft") ?? findCached(/^nft-debian$/);
+}
+
 /** A folder of raw requests, `valid` and `invalid`, that `npm test` installed. */
 export function findRequestCorpus(): string | undefined {
 	return findCached(/^gunicorn-.*-requests$/);

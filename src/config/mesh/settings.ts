@@ -9,5 +9,9 @@ export function resolveMeshSettings(options: Partial<MeshSettings> = {}): MeshSe
 		rootNamespace: options.rootNamespace ?? "amime-system",
 		svidTtlMs: options.svidTtlMs ?? 24 * 3_600_000,
 		traceSamplingPercent: options.traceSamplingPercent ?? 1,
+		...(options.proxyHttpPort !== undefined && { proxyHttpPort: options.proxyHttpPort }),
+		enableAutoMtls: options.enableAutoMtls ?? true,
+		...(options.pathNormalization !== undefined && { pathNormalization: options.pathNormalization }),
+		extensionProviders: options.extensionProviders ?? [],
 	};
 }

@@ -13,6 +13,8 @@ const mesh: Mesh = {
 		rootNamespace: "amime-system",
 		svidTtlMs: 1,
 		traceSamplingPercent: 1,
+		enableAutoMtls: true,
+		extensionProviders: [],
 	},
 	workloads: [],
 	services: [],

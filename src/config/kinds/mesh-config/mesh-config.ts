@@ -1,10 +1,12 @@
-import type { MeshSettings } from "../../../model/index.ts";
+import type { MeshSettings, PathNormalization } from "../../../model/index.ts";
+import { list } from "../../schema/collections.ts";
 import { istioDuration } from "../../schema/durations.ts";
 import { dnsLabel, dnsSubdomain } from "../../schema/kubernetes.ts";
-import { object, optional } from "../../schema/object.ts";
-import { number, string } from "../../schema/scalars.ts";
+import { defaulted, object, optional, required } from "../../schema/object.ts";
+import { boolean, integer, number, oneOf, string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
+import { extensionProvider } from "./extension-provider.ts";
 
 /** The settings a MeshConfig gives; the others keep their defaults. */
 export type MeshConfig = Partial<MeshSettings>;
@@ -33,6 +35,29 @@ const spec = object({
 		number({ min: 0, max: 100 }),
 		"Share of requests traced when the client sent no trace context; 1 when absent",
 	),
+	proxyHttpPort: optional(
+		integer({ min: 1, max: 65_535 }),
+		"Port on loopback where the sidecar of a Pod is an HTTP forward proxy; none when absent",
+	),
+	enableAutoMtls: defaulted(
+		boolean(),
+		true,
+		"Whether clients use mutual TLS with every endpoint that takes it, without a DestinationRule",
+	),
+	pathNormalization: optional(
+		object({
+			normalization: required(
+				oneOf(["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]),
+				"As Istio has it; `DEFAULT` is `BASE`",
+			),
+		}),
+		"How paths are normalised before policies see them. When absent: `BASE`, and for workloads whose policies compare paths everything that applications may take for the same path (`//`, `%2f`, `;`)",
+	),
+	extensionProviders: defaulted(
+		list(extensionProvider, { max: 100 }),
+		[],
+		"Services outside the proxies; AuthorizationPolicies with the action CUSTOM name them",
+	),
 });
 
 /** `amime.dev/v1alpha1` MeshConfig. */
@@ -57,5 +82,13 @@ spec:
 		rootNamespace: value.rootNamespace,
 		svidTtlMs: value.certificateTtl,
 		traceSamplingPercent: value.traceSamplingPercent,
+		proxyHttpPort: value.proxyHttpPort,
+		enableAutoMtls: value.enableAutoMtls,
+		pathNormalization: toNormalization(value.pathNormalization?.normalization),
+		extensionProviders: value.extensionProviders,
 	}),
 });
+
+function toNormalization(value: PathNormalization | "DEFAULT" | undefined): PathNormalization | undefined {
+	return value === "DEFAULT" ? "BASE" : value;
+}
