@@ -20,9 +20,11 @@ export type ListenerView = Pick<Listener, "config" | "boundAddresses" | "activeC
 export interface ListenerManager extends ListenerTarget {
 	listeners(): readonly ListenerView[];
 	/** Asks open connections to end with their next response, and goes on accepting. */
-	announceDrain(): void;
+	announceDrain(inboundOnly: boolean): void;
 	/** Accepts nothing more; open connections end gracefully, by the drain strategy unless `decision` says otherwise. */
 	drain(decision?: DrainDecision): void;
+	/** Accepts nothing more, while open connections go on. */
+	stopAccepting(inboundOnly: boolean): void;
 	/** The same, when another process goes on with the sockets. */
 	handOver(): void;
 	/** Ends everything. */
@@ -84,6 +86,11 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 		return all.find((one) => isAt(one, [ip])) ?? all.find((one) => isAt(one, ["0.0.0.0", "::"]));
 	}
 
+	function select(inboundOnly: boolean): Listener[] {
+		const all = [...listeners.values()];
+		return inboundOnly ? all.filter(({ config }) => config.trafficDirection === "inbound") : all;
+	}
+
 	async function apply(config: ListenerConfig): Promise<ResourceProblem | undefined> {
 		const existing = listeners.get(config.name);
 		if (existing !== undefined && hasSameAddresses(existing.config, config)) {
@@ -126,8 +133,14 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 			return problems;
 		},
 		listeners: () => [...listeners.values()],
-		announceDrain() {
-			for (const listener of listeners.values()) listener.announceDrain();
+		announceDrain(inboundOnly) {
+			for (const listener of select(inboundOnly)) listener.announceDrain();
+		},
+		stopAccepting(inboundOnly) {
+			for (const listener of select(inboundOnly)) {
+				listener.stopAccepting();
+				stats.listener_stopped.value++;
+			}
 		},
 		handOver() {
 			for (const listener of listeners.values()) listener.drain(undefined, true);

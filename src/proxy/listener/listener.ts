@@ -127,6 +127,11 @@ export class Listener {
 		this.#drainChains(allChains(this.#current), decision);
 	}
 
+	/** Accepts nothing more; open connections go on. */
+	stopAccepting(): void {
+		this.#sockets.close();
+	}
+
 	/** Asks open connections to end with one of their next responses, and goes on accepting. */
 	announceDrain(): void {
 		const decision = this.#startDrain();

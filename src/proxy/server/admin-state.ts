@@ -77,9 +77,14 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 		setHealthCheckFailing(failing) {
 			localHealth.isFailing = failing;
 		},
-		drainListeners({ graceful }) {
-			if (graceful) listeners.announceDrain();
-			else listeners.drain();
+		drainListeners({ graceful, inboundOnly, skipExit }) {
+			if (!graceful) {
+				listeners.stopAccepting(inboundOnly);
+				return;
+			}
+			listeners.announceDrain(inboundOnly);
+			if (skipExit) return;
+			clock.setTimer(flags.drainTimeSeconds * 1000, () => listeners.stopAccepting(inboundOnly), { unref: true });
 		},
 		reopenLogs: () => undefined,
 		quit: () => options.onQuit?.(),

@@ -104,6 +104,7 @@ export function createChainParts(
 					bufferLimitBytes: listener.bufferLimitBytes,
 					isTls: tls !== undefined,
 					isEgress: listener.trafficDirection === "outbound",
+					drainsWhenFailing: !listener.drainOnModifyOnly,
 				});
 				break;
 			default:

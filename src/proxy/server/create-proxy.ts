@@ -196,6 +196,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 					async refresh() {
 						await pool?.collect();
 						serverStats.state.value = serverStates[state.readiness()];
+						serverStats.live.value = state.readiness() === "LIVE" ? 1 : 0;
 						const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
 						if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
 						serverStats.uptime.value = Math.floor((clock.wall() - startedAt) / 1000);

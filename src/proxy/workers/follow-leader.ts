@@ -90,10 +90,13 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 				serving.localHealth.isFailing = message.isFailing;
 				return;
 			case "drain":
-				if (message.handsOver === true) listeners.handOver();
-				else if (message.stopsListening) listeners.drain(message.atOnce ? drainAtOnce : undefined);
-				else listeners.announceDrain();
+				if (message.handsOver) listeners.handOver();
+				else listeners.drain(message.atOnce ? drainAtOnce : undefined);
 				return;
+			case "announce-drain":
+				return listeners.announceDrain(message.inboundOnly);
+			case "stop-accepting":
+				return listeners.stopAccepting(message.inboundOnly);
 			case "collect": {
 				const connections = listeners.listeners().reduce((sum, { activeConnections }) => sum + activeConnections, 0);
 				send({ type: "collected", id: message.id, delta: reporter.collect(), connections });

@@ -64,7 +64,8 @@ export type ToWorker =
 	  }
 	| { readonly type: "runtime"; readonly values: readonly (readonly [string, unknown])[] }
 	| { readonly type: "local-health"; readonly isFailing: boolean }
-	| { readonly type: "drain"; readonly atOnce: boolean; readonly stopsListening: boolean; readonly handsOver?: boolean }
+	| { readonly type: "drain"; readonly atOnce: boolean; readonly handsOver: boolean }
+	| { readonly type: "announce-drain" | "stop-accepting"; readonly inboundOnly: boolean }
 	| { readonly type: "collect"; readonly id: number }
 	| { readonly type: "reopen-logs" }
 	| { readonly type: "close"; readonly id: number };

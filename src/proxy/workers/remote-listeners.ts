@@ -131,7 +131,6 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 		};
 	}
 
-	const stop = (atOnce: boolean): void => post({ type: "drain", atOnce, stopsListening: true });
 	return {
 		applyListeners: apply,
 		listeners: () => {
@@ -139,9 +138,10 @@ export function createRemoteListeners(options: RemoteListenersOptions): RemoteLi
 			// Workers count connections over all their listeners.
 			return views.map((view, index) => (index === 0 ? { ...view, activeConnections: countConnections() } : view));
 		},
-		announceDrain: () => post({ type: "drain", atOnce: false, stopsListening: false }),
-		handOver: () => post({ type: "drain", atOnce: false, stopsListening: true, handsOver: true }),
-		drain: (decision?: DrainDecision) => stop(decision !== undefined),
+		announceDrain: (inboundOnly) => post({ type: "announce-drain", inboundOnly }),
+		stopAccepting: (inboundOnly) => post({ type: "stop-accepting", inboundOnly }),
+		handOver: () => post({ type: "drain", atOnce: false, handsOver: true }),
+		drain: (decision?: DrainDecision) => post({ type: "drain", atOnce: decision !== undefined, handsOver: false }),
 		close: () => undefined,
 		setConnections(worker, count) {
 			connections[worker] = count;

@@ -69,6 +69,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly #accessLogs: readonly AccessLog[];
 	readonly #listenerStats: ListenerHttpStats;
 	#drain: DrainDecision | undefined;
+	readonly #drainsWhenFailing: boolean;
 	readonly #inlineTable: RouteTable | undefined;
 	/** Takes the statistics of the inline table away. */
 	readonly #releaseRouteStatistics: () => void;
@@ -78,11 +79,18 @@ export class HttpConnectionManager implements TerminalFilter {
 		config: HttpConnectionManagerConfig,
 		context: DataPathContext,
 		listenerScope: StatsScope,
-		options: { readonly bufferLimitBytes: number; readonly isTls: boolean; readonly isEgress: boolean },
+		options: {
+			readonly bufferLimitBytes: number;
+			readonly isTls: boolean;
+			readonly isEgress: boolean;
+			/** Whether connections drain while the proxy's health check is made to fail. */
+			readonly drainsWhenFailing: boolean;
+		},
 	) {
 		this.config = config;
 		this.context = context;
 		this.isTls = options.isTls;
+		this.#drainsWhenFailing = options.drainsWhenFailing;
 		this.bufferLimitBytes = options.bufferLimitBytes;
 		const stats = createHttpConnectionManagerStats(context.stats, config.statPrefix);
 		this.stats = stats.downstream;
@@ -169,7 +177,7 @@ export class HttpConnectionManager implements TerminalFilter {
 
 	/** Whether the connection that asks is to end with the response that it is about to send. */
 	get isDraining(): boolean {
-		return this.context.localHealth.isFailing || (this.#drain?.isDue() ?? false);
+		return (this.#drainsWhenFailing && this.context.localHealth.isFailing) || (this.#drain?.isDue() ?? false);
 	}
 
 	/** Whether memory or whatever else runs out asks HTTP/1 connections to end with their response; counted. */

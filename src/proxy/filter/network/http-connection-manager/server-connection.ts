@@ -114,11 +114,6 @@ export class Http1ServerConnection
 		return this.#clientText;
 	}
 
-	/** Whether the answer to come must say `connection: close`. */
-	get isDraining(): boolean {
-		return this.#drainStarted || this.manager.isDraining || this.manager.endsKeepalive();
-	}
-
 	get protocol(): HttpProtocol {
 		return this.parser.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
 	}
@@ -205,13 +200,24 @@ export class Http1ServerConnection
 			this.#closeAfterResponse = true;
 			if (isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
 		} else {
-			if (this.isDraining) this.#closeAfterResponse = true;
-			if (this.#closeAfterResponse) text += "connection: close\r\n";
+			this.#considerEnd();
+			if (this.#closeAfterResponse || this.#drainStarted) text += "connection: close\r\n";
 			else if (minor === 0) text += "connection: keep-alive\r\n";
 		}
 		text += "\r\n";
 		if (endStream) this.#writeText(text);
 		else this.#held = text;
+	}
+
+	/** A drain begins with a response; the client is asked to close, and cut off when the drain time is over. */
+	#considerEnd(): void {
+		const { context, stats, config } = this.manager;
+		if (!this.#drainStarted && this.manager.isDraining) {
+			stats.downstream_cx_drain_close.value++;
+			this.#drainStarted = true;
+			this.#drainEndsAt = context.clock.now() + config.drainTimeoutMs;
+		}
+		if (this.manager.endsKeepalive()) this.#closeAfterResponse = true;
 	}
 
 	/** The response ends the connection; before {@link writeHead}. */
@@ -260,12 +266,11 @@ export class Http1ServerConnection
 	onStreamEnd(requestComplete: boolean): void {
 		this.#stream = undefined;
 		if (this.#closed) return;
-		// A drain that began behind the response's head waits for the next one: nobody was told that this one is the last.
-		if (this.#closeAfterResponse || !requestComplete || this.#drainStarted) {
+		const now = this.manager.context.clock.now();
+		if (this.#closeAfterResponse || !requestComplete || now >= this.#drainEndsAt) {
 			this.#finishClosing();
 			return;
 		}
-		const now = this.manager.context.clock.now();
 		const { idleTimeoutMs } = this.manager.config.common;
 		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
 		while (this.#readPauses > (this.#restPauses ? 1 : 0)) this.resumeReading();
@@ -323,7 +328,7 @@ export class Http1ServerConnection
 			if (now >= this.#lifetimeEndsAt) {
 				this.manager.stats.downstream_cx_max_duration_reached.value++;
 				this.#lifetimeEndsAt = never;
-				this.#drainStarted = true;
+				this.#startDrain(now);
 			}
 			this.#stream.onDeadline(now);
 		}
@@ -359,7 +364,7 @@ export class Http1ServerConnection
 		}
 	}
 
-	/** The connection ends with its next response, or when the drain time is over. One that never said anything ends at once. */
+	/** The client is asked to close with the next response, and cut off when the drain time is over. One that never said anything ends at once. */
 	#startDrain(now: Millis): void {
 		this.#drainStarted = true;
 		if (this.#requests === 0) this.#finishClosing();
