@@ -43,6 +43,11 @@ export class FilterChain {
 		this.#opensEarly = parts.terminal.open !== undefined || parts.gates.some((gate) => gate.open !== undefined);
 	}
 
+	/** Whether what clients send reaches a filter. */
+	get readsBytes(): boolean {
+		return this.#parts.terminal.ignoresBytes !== true;
+	}
+
 	get activeConnections(): number {
 		return this.#parts.terminal.activeConnections + this.#waiting.size;
 	}

@@ -6,7 +6,7 @@ import {
 	type SocketAddress,
 	type StreamInfo,
 } from "../../engine/format/index.ts";
-import type { Runtime } from "../../engine/runtime/index.ts";
+import { getRuntimeNumber, type Runtime } from "../../engine/runtime/index.ts";
 import type { AccessLog, StatsScope } from "../../telemetry/index.ts";
 import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/index.ts";
 import {
@@ -197,6 +197,7 @@ export class Listener {
 			if (outcome === "closed") connections.downstream_listener_filter_remote_close.value++;
 			if (outcome !== "done" && !goesOn) {
 				destroyQuietly(pending.socket);
+				this.#logUnserved(pending, generation);
 				return;
 			}
 			const other =
@@ -208,13 +209,22 @@ export class Listener {
 		});
 	}
 
-	/** Whether the process has no room for another connection. */
+	/** Whether the process or the listener has no room for another connection. */
 	#isRefused({ config }: Generation): boolean {
 		const reason = this.#deps.overload?.refuseConnection();
-		if (reason === undefined || (reason === "limit" && config.ignoreGlobalConnectionLimit)) return false;
 		const { connections } = this.#stats;
-		if (reason === "limit") connections.downstream_global_cx_overflow.value++;
-		else connections.downstream_cx_overload_reject.value++;
+		if (reason === "overload") {
+			connections.downstream_cx_overload_reject.value++;
+			return true;
+		}
+		if (reason === "limit" && !config.ignoreGlobalConnectionLimit) {
+			connections.downstream_global_cx_overflow.value++;
+			return true;
+		}
+		const key = `envoy.resource_limits.listener.${config.name}.connection_limit`;
+		const limit = getRuntimeNumber(this.#deps.runtime, key, Number.POSITIVE_INFINITY);
+		if (connections.downstream_cx_active.value + connections.downstream_pre_cx_active.value < limit) return false;
+		connections.downstream_cx_overflow.value++;
 		return true;
 	}
 
@@ -255,7 +265,10 @@ export class Listener {
 			generation.defaultChain;
 		if (chain === undefined) {
 			connections.no_filter_chain_match.value++;
+			// Bytes that were looked at and put back count as unread, and the client is told so.
+			if (socket.readableLength > 0) socket.resetAndDestroy();
 			destroyQuietly(socket);
+			this.#logUnserved(pending, generation);
 			return;
 		}
 		this.#count(socket);
@@ -264,21 +277,37 @@ export class Listener {
 			listenerMetadata: generation.config.metadata,
 			listenerName: generation.config.name,
 		});
-		const record = generation.accessLogs.length === 0 ? undefined : this.#keepRecord(socket, facts, generation);
+		const record = generation.accessLogs.length === 0 ? undefined : this.#keepRecord(socket, facts, chain, generation);
 		chain.accept(socket, facts, record, {
 			onTimeout: () => void connections.downstream_cx_transport_socket_connect_timeout.value++,
 			onFailed: (reason) => this.#log.debug("handshake failed", { remote: remote.text, reason }),
 		});
 	}
 
+	/** A connection that no filter chain ever had is in the listener's own access logs all the same. */
+	#logUnserved(pending: PendingConnection, { config, accessLogs }: Generation): void {
+		if (accessLogs.length === 0) return;
+		const { clock } = this.#deps;
+		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
+			filterChainName: "",
+			listenerMetadata: config.metadata,
+			listenerName: config.name,
+		});
+		const record = createStreamInfo(facts, clock.now(), clock.wall());
+		record.endedAt = clock.now();
+		record.accessLogType = "NotSet";
+		for (const log of accessLogs) log.log(record);
+	}
+
 	/** The record that the listener's own access logs write when the connection is over. */
-	#keepRecord(socket: Socket, facts: ConnectionFacts, { accessLogs }: Generation): StreamInfo {
+	#keepRecord(socket: Socket, facts: ConnectionFacts, chain: FilterChain, { accessLogs }: Generation): StreamInfo {
 		const { clock } = this.#deps;
 		const record = createStreamInfo(facts, clock.now(), clock.wall());
 		record.accessLogType = "NotSet";
 		socket.once("close", () => {
 			record.endedAt = clock.now();
-			if (record.bytesReceived === 0) record.bytesReceived = socket.bytesRead - (facts.consumedBytes ?? 0);
+			const isRead = chain.readsBytes;
+			if (isRead && record.bytesReceived === 0) record.bytesReceived = socket.bytesRead - (facts.consumedBytes ?? 0);
 			if (record.bytesSent === 0) record.bytesSent = socket.bytesWritten;
 			record.accessLogType = "NotSet";
 			for (const log of accessLogs) log.log(record);

@@ -37,10 +37,9 @@ export function verifyHandshake(
 		return { kind: "refused", reason: describeNameFault(fault, validation, certificate), cause: "name" };
 	}
 	const checksChain = validation.ca !== undefined || validation.systemRoots;
-	return {
-		kind: checksChain || hasPeerRules(validation) ? "verified" : "unverified",
-		forgiven: chainFault !== undefined && validation.acceptUntrusted,
-	};
+	// A peer that is taken although nothing vouches for it is not a verified one.
+	const forgiven = chainFault !== undefined && validation.acceptUntrusted;
+	return { kind: !forgiven && (checksChain || hasPeerRules(validation)) ? "verified" : "unverified", forgiven };
 }
 
 const chainFaults: Readonly<Record<string, string>> = {

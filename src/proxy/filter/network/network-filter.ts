@@ -41,6 +41,8 @@ export interface TerminalFilter {
 	/** A connection has come and its handshake begins: what is returned is handed to `accept` or `onRefused`. The filter may destroy
 	 *  the socket, and does nothing else with it. */
 	open?(socket: Socket, facts: ConnectionFacts, record: StreamInfo | undefined): unknown;
+	/** Whether it never reads what clients send. */
+	readonly ignoresBytes?: boolean;
 	/** Whether `accept` takes connections that a gate denies, and closes them with their first byte. */
 	readonly acceptsDenied?: boolean;
 	accept(connection: DownstreamConnection): void;

@@ -3,6 +3,7 @@ import { SocketSet } from "./socket-set.ts";
 
 /** Says one thing to every connection and closes it. */
 export class DirectResponse implements TerminalFilter {
+	readonly ignoresBytes = true;
 	readonly #response: Buffer;
 	readonly #sockets = new SocketSet();
 
@@ -16,7 +17,7 @@ export class DirectResponse implements TerminalFilter {
 
 	accept({ socket, record }: DownstreamConnection): void {
 		this.#sockets.add(socket);
-		if (record !== undefined) record.responseCodeDetails = "DirectResponse";
+		if (record !== undefined) record.responseCodeDetails = "direct_response";
 		if (this.#response.length > 0) socket.write(this.#response);
 		socket.destroySoon();
 	}
