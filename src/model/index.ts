@@ -2,12 +2,20 @@
  *  Neither parses documents (config) nor speaks xDS (control). Field meanings: Gateway API v1, Istio networking and security v1. */
 export type { ConfigMap, Secret } from "./certificate.ts";
 export type {
+	ClientTls,
 	ConnectionPoolSettings,
+	ConsistentHash,
 	DestinationRule,
+	LoadBalancer,
 	LoadBalancerPolicy,
+	LocalitySettings,
 	OutlierDetection,
+	PortTrafficPolicy,
 	Subset,
+	TcpKeepalive,
 	TrafficPolicy,
+	Tunnel,
+	Warmup,
 } from "./destination-rule.ts";
 export type {
 	AllowedRoutes,
@@ -85,6 +93,16 @@ export {
 	type ServiceEndpoint,
 	type ServicePort,
 } from "./service.ts";
+export type { ServiceEntry, WorkloadEndpoint, WorkloadEntry, WorkloadGroup } from "./service-entry.ts";
+export type {
+	HostSelector,
+	OutboundTrafficMode,
+	ProxyConfig,
+	Sidecar,
+	SidecarEgress,
+	SidecarIngress,
+	SidecarListener,
+} from "./sidecar.ts";
 export type { Source } from "./source.ts";
 export {
 	formatSpiffeId,

@@ -6,13 +6,17 @@ import type { WorkloadInstance } from "./instance.ts";
 import type { Namespace } from "./kubernetes.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
 import type { ReferenceGrant } from "./reference.ts";
+import type { VirtualService } from "./route.ts";
 import type { Service } from "./service.ts";
+import type { WorkloadEntry, WorkloadGroup } from "./service-entry.ts";
+import type { OutboundTrafficMode, ProxyConfig, Sidecar } from "./sidecar.ts";
 import type { Workload } from "./workload.ts";
 
 /** Everything the control plane knows at one moment; immutable. */
 export interface Mesh {
 	readonly settings: MeshSettings;
 	readonly workloads: readonly Workload[];
+	/** Of `v1/Service` and of ServiceEntries, one a host. */
 	readonly services: readonly Service[];
 	/** HTTPRoutes and GRPCRoutes. */
 	readonly httpRoutes: readonly HttpRoute[];
@@ -31,6 +35,11 @@ export interface Mesh {
 	readonly namespaces: readonly Namespace[];
 	/** Instances that objects declare: Pods. */
 	readonly declaredInstances: readonly WorkloadInstance[];
+	readonly virtualServices: readonly VirtualService[];
+	readonly sidecars: readonly Sidecar[];
+	readonly proxyConfigs: readonly ProxyConfig[];
+	readonly workloadEntries: readonly WorkloadEntry[];
+	readonly workloadGroups: readonly WorkloadGroup[];
 	/** The declared ones, and those that registered themselves. */
 	readonly instances: readonly WorkloadInstance[];
 }
@@ -49,6 +58,8 @@ export interface MeshSettings {
 	readonly svidTtlMs: number;
 	/** Share of requests traced when the client sent no trace context, in percent; 1 by default. */
 	readonly traceSamplingPercent: number;
+	/** What becomes of captured traffic to unknown hosts; `ALLOW_ANY` by default. */
+	readonly outboundTrafficPolicy: OutboundTrafficMode;
 	/** Where the sidecar of a Pod is an HTTP forward proxy, on loopback; undefined is nowhere. */
 	readonly proxyHttpPort?: number;
 	/** Whether clients use mutual TLS with every endpoint that takes it; true by default. */

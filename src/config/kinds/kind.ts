@@ -75,7 +75,7 @@ export function defineKind<Name extends string, Spec, Model>(kind: KindSpec<Name
 /** Drops undefined fields, so that an absent field is absent. */
 function compact<T>(value: T): T {
 	if (Array.isArray(value)) return value.map(compact) as T;
-	if (value === null || typeof value !== "object") return value;
+	if (value === null || typeof value !== "object" || value instanceof Uint8Array) return value;
 	const fields = Object.entries(value).filter(([, field]) => field !== undefined);
 	return Object.fromEntries(fields.map(([name, field]) => [name, compact(field)])) as T;
 }

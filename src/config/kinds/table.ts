@@ -16,9 +16,14 @@ import { namespaceKind } from "./namespace/namespace.ts";
 import { nodeKind } from "./node/node.ts";
 import { peerAuthenticationKind } from "./peer-authentication/peer-authentication.ts";
 import { podKind } from "./pod/pod.ts";
+import { proxyConfigKind } from "./proxy-config/proxy-config.ts";
 import { secretKind } from "./secret/secret.ts";
 import { serviceKind } from "./service/service.ts";
+import { serviceEntryKind } from "./service-entry/service-entry.ts";
+import { sidecarKind } from "./sidecar/sidecar.ts";
+import { virtualServiceKind } from "./virtual-service/virtual-service.ts";
 import { workloadKind } from "./workload/workload.ts";
+import { workloadEntryKind, workloadGroupKind } from "./workload-entry/workload-entry.ts";
 
 /** Every kind, in the order of the documentation. */
 export const kinds = [
@@ -36,7 +41,13 @@ export const kinds = [
 	istioGatewayKind,
 	secretKind,
 	configMapKind,
+	virtualServiceKind,
 	destinationRuleKind,
+	serviceEntryKind,
+	workloadEntryKind,
+	workloadGroupKind,
+	sidecarKind,
+	proxyConfigKind,
 	peerAuthenticationKind,
 	authorizationPolicyKind,
 	namespaceKind,

@@ -44,6 +44,7 @@ test("a mesh of objects that fit has no problems and the default settings", () =
 		rootNamespace: "amime-system",
 		svidTtlMs: 86_400_000,
 		traceSamplingPercent: 1,
+		outboundTrafficPolicy: "ALLOW_ANY",
 	});
 });
 

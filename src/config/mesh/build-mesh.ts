@@ -13,8 +13,11 @@ import { checkReferences } from "./check-references.ts";
 import { indexCluster } from "./cluster-services.ts";
 import { declareInstances } from "./declared-instances.ts";
 import { describeAt } from "./problem-at.ts";
+import { resolveServiceEntries, withWorkloadEntries } from "./service-entries.ts";
 import { resolveService } from "./services.ts";
 import { resolveMeshSettings } from "./settings.ts";
+import { resolveSidecar } from "./sidecars.ts";
+import { resolveVirtualServices } from "./virtual-services.ts";
 
 /** The mesh that some objects make, and what is wrong between them. */
 export interface BuiltMesh {
@@ -47,10 +50,16 @@ export function buildMesh(
 	for (const object of of("Service"))
 		services.set(formatObjectName(object), resolveService(object.value, workloads, cluster));
 	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices));
+	const workloadEntries = of("WorkloadEntry").map((object) => object.value);
+	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, declaredInstances, problems);
+	const { clusterDomain } = resolvedSettings;
 	const mesh: Mesh = {
 		settings: resolvedSettings,
 		workloads,
-		services: [...services.values()],
+		services: [
+			...[...services.values()].map((service) => withWorkloadEntries(service, workloadEntries)),
+			...externalServices,
+		],
 		httpRoutes: [...valuesOf("HTTPRoute"), ...valuesOf("GRPCRoute")],
 		streamRoutes: [...valuesOf("TLSRoute"), ...valuesOf("TCPRoute")],
 		gatewayClasses: valuesOf("GatewayClass"),
@@ -64,8 +73,13 @@ export function buildMesh(
 		authorizationPolicies: of("AuthorizationPolicy").map((object) => object.value),
 		destinationRules: of("DestinationRule").map((object) => ({
 			...object.value,
-			host: qualifyHost(object.value.host, object.namespace, services, resolvedSettings.clusterDomain),
+			host: qualifyHost(object.value.host, object.namespace, services, clusterDomain),
 		})),
+		virtualServices: resolveVirtualServices(of("VirtualService"), clusterDomain, problems),
+		sidecars: of("Sidecar").map((object) => resolveSidecar(object.value, clusterDomain)),
+		proxyConfigs: of("ProxyConfig").map((object) => object.value),
+		workloadEntries,
+		workloadGroups: of("WorkloadGroup").map((object) => object.value),
 		namespaces: of("Namespace").map((object) => object.value),
 		declaredInstances,
 		instances: [...instances, ...declaredInstances].sort((left, right) =>
@@ -113,6 +127,7 @@ function qualifyHost(
 	services: ReadonlyMap<string, Service>,
 	clusterDomain: string,
 ): string {
+	if (host.startsWith("*")) return host;
 	const [name = "", inNamespace, ...rest] = host.split(".");
 	if (inNamespace === undefined) return `${name}.${namespace}.svc.${clusterDomain}`;
 	const tail = rest.join(".");

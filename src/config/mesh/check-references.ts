@@ -3,6 +3,7 @@ import { formatObjectName, type Labels, type Mesh, matchesLabels, type Service }
 import type { ConfigObject, ConfigObjectOf } from "../config-object.ts";
 import type { LocatedProblem } from "../located-problem.ts";
 import { checkRoute } from "./check-routes.ts";
+import { checkVirtualService } from "./check-virtual-service.ts";
 import { describeAt } from "./problem-at.ts";
 import { findWorkloadPort, selectWorkloads } from "./services.ts";
 
@@ -27,8 +28,15 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "PeerAuthentication":
 		case "AuthorizationPolicy":
 			return checkSelector(object, view);
+		case "VirtualService":
+			return checkVirtualService(object, view);
 		case "Workload":
 		case "MeshConfig":
+		case "ServiceEntry":
+		case "WorkloadEntry":
+		case "WorkloadGroup":
+		case "Sidecar":
+		case "ProxyConfig":
 		case "Namespace":
 		case "Node":
 		case "Pod":
@@ -46,7 +54,8 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 	}
 }
 
-interface View {
+/** What references are checked against. */
+export interface View {
 	readonly mesh: Mesh;
 	readonly services: ReadonlyMap<string, Service>;
 	/** Full host of each DestinationRule. */
@@ -70,6 +79,7 @@ function checkDestinationRule(object: ConfigObjectOf<"DestinationRule">, view: V
 	const suffix = `.svc.${mesh.settings.clusterDomain}`;
 	const [name, namespace] = host.endsWith(suffix) ? host.slice(0, -suffix.length).split(".") : [];
 	const service = services.get(`${namespace}/${name}`);
+	if (host.startsWith("*") || mesh.services.some((candidate) => candidate.host === host)) return [];
 	if (service === undefined) {
 		const known = [...services.values()].map((item) =>
 			item.namespace === object.namespace ? item.name : `${item.name}.${item.namespace}`,
@@ -78,6 +88,7 @@ function checkDestinationRule(object: ConfigObjectOf<"DestinationRule">, view: V
 		return [describeAt(object, "spec.host", `no Service ${object.value.host}${hint}: the rule has no effect`)];
 	}
 	return object.value.subsets.flatMap((subset, index) => {
+		if (service.endpoints?.some((endpoint) => matchesLabels(subset.labels, endpoint.labels)) === true) return [];
 		const labels = { ...service.selector, ...subset.labels };
 		if (service.selector === undefined || selects(view, service.namespace, labels)) return [];
 		const problem = `no workload behind Service ${formatObjectName(service)} has the labels ${formatLabels(subset.labels)}`;

@@ -13,5 +13,6 @@ export function resolveMeshSettings(options: Partial<MeshSettings> = {}): MeshSe
 		enableAutoMtls: options.enableAutoMtls ?? true,
 		...(options.pathNormalization !== undefined && { pathNormalization: options.pathNormalization }),
 		extensionProviders: options.extensionProviders ?? [],
+		outboundTrafficPolicy: options.outboundTrafficPolicy ?? "ALLOW_ANY",
 	};
 }

@@ -17,6 +17,11 @@ export function istioDuration(): Schema<number> {
 	);
 }
 
+/** As `istioDuration`, and 0 for none. */
+export function istioDurationOrZero(): Schema<number> {
+	return duration("a duration such as 10s, 1m30s or 500ms, or 0s", /^([0-9]{1,9}(\.[0-9]{1,9})?(h|m|s|ms)){1,4}$/, 0);
+}
+
 function duration(format: string, pattern: RegExp, minMs: number): Schema<number> {
 	return refine(string({ format, pattern, maxLength: 64 }), (text, _node, reader) => {
 		let total = 0;

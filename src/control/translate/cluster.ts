@@ -37,7 +37,8 @@ export function translateOutboundCluster(
  *  connections and waiting requests mean what they say, so they keep it. */
 function chooseVersion(index: MeshIndex, service: Service, port: ServicePort, policy: TrafficPolicy): HttpVersion {
 	if (port.protocol !== "http") return isHttpProtocol(port.protocol) ? "http2" : "http1";
-	const { connectionPool, tlsMode } = policy;
+	const { connectionPool } = policy;
+	const tlsMode = policy.tls?.mode;
 	if (connectionPool?.maxConnections !== undefined || connectionPool?.http1MaxPendingRequests !== undefined) {
 		return "http1";
 	}
@@ -49,6 +50,7 @@ const alpnOf: Readonly<Record<HttpVersion, readonly string[]>> = {
 	http1: ["http/1.1"],
 	http2: ["h2"],
 	negotiated: ["h2", "http/1.1"],
+	downstream: [],
 };
 
 /** Mutual TLS to endpoints that say they take it, plain text to others; a DestinationRule can settle it for all. */
@@ -60,9 +62,9 @@ function transportSockets(
 	version: HttpVersion,
 	sni: string,
 ): Partial<ClusterInit> {
-	if (policy.tlsMode === "DISABLE") return {};
+	if (policy.tls?.mode === "DISABLE") return {};
 	const tls = upstreamTls(sni, peersOf(index, service), isHttpProtocol(port.protocol) ? alpnOf[version] : []);
-	if (policy.tlsMode === "ISTIO_MUTUAL" || version === "negotiated") return { transportSocket: tls };
+	if (policy.tls?.mode === "ISTIO_MUTUAL" || version === "negotiated") return { transportSocket: tls };
 	return {
 		transportSocketMatches: [
 			{ name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: tls },

@@ -3,18 +3,23 @@ import type { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluste
 import type {
 	HttpProtocolOptionsSchema as CommonOptionsSchema,
 	Http2ProtocolOptionsSchema,
+	UpstreamHttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
 import { HttpProtocolOptionsSchema } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { duration, packAny } from "./messages.ts";
 
-/** What a cluster speaks; `negotiated` leaves it to ALPN, HTTP/2 first. */
-export type HttpVersion = "http1" | "http2" | "negotiated";
+/** What a cluster speaks; `negotiated` leaves it to ALPN, HTTP/2 first; `downstream` keeps what the client speaks. */
+export type HttpVersion = "http1" | "http2" | "negotiated" | "downstream";
 
 type ClusterInit = Extract<MessageInitShape<typeof ClusterSchema>, { readonly $typeName?: undefined }>;
 type CommonOptions = MessageInitShape<typeof CommonOptionsSchema>;
+type UpstreamOptions = MessageInitShape<typeof UpstreamHttpProtocolOptionsSchema>;
 
 /** A shared connection whose peer is silent is asked whether it is still there. */
-const http2ProtocolOptions: MessageInitShape<typeof Http2ProtocolOptionsSchema> = {
+const http2ProtocolOptions: Extract<
+	MessageInitShape<typeof Http2ProtocolOptionsSchema>,
+	{ readonly $typeName?: undefined }
+> = {
 	connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
 };
 
@@ -22,12 +27,15 @@ const http2ProtocolOptions: MessageInitShape<typeof Http2ProtocolOptionsSchema> 
 export function httpOptions(
 	version: HttpVersion,
 	common: CommonOptions | undefined,
+	maxConcurrentStreams?: number,
+	upstream?: UpstreamOptions,
 ): Pick<ClusterInit, "typedExtensionProtocolOptions"> {
 	return {
 		typedExtensionProtocolOptions: {
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packAny(HttpProtocolOptionsSchema, {
 				...(common !== undefined && { commonHttpProtocolOptions: common }),
-				upstreamProtocolOptions: protocolOptions(version),
+				...(upstream !== undefined && { upstreamHttpProtocolOptions: upstream }),
+				upstreamProtocolOptions: protocolOptions(version, maxConcurrentStreams),
 			}),
 		},
 	};
@@ -35,12 +43,17 @@ export function httpOptions(
 
 function protocolOptions(
 	version: HttpVersion,
+	maxConcurrentStreams: number | undefined,
 ): NonNullable<
 	Extract<
 		MessageInitShape<typeof HttpProtocolOptionsSchema>,
 		{ readonly $typeName?: undefined }
 	>["upstreamProtocolOptions"]
 > {
+	const http2 = {
+		...http2ProtocolOptions,
+		...(maxConcurrentStreams !== undefined && maxConcurrentStreams > 0 && { maxConcurrentStreams }),
+	};
 	switch (version) {
 		case "http1":
 			return {
@@ -50,9 +63,11 @@ function protocolOptions(
 		case "http2":
 			return {
 				case: "explicitHttpConfig",
-				value: { protocolConfig: { case: "http2ProtocolOptions", value: http2ProtocolOptions } },
+				value: { protocolConfig: { case: "http2ProtocolOptions", value: http2 } },
 			};
+		case "downstream":
+			return { case: "useDownstreamProtocolConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } };
 		default:
-			return { case: "autoConfig", value: { http2ProtocolOptions } };
+			return { case: "autoConfig", value: { http2ProtocolOptions: http2 } };
 	}
 }

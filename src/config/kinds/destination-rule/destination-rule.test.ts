@@ -5,22 +5,24 @@ import { readSpec } from "../../../../test/support/config-document.ts";
 test("a DestinationRule with everything becomes the model's", () => {
 	const { value, problems } = readSpec("DestinationRule", {
 		host: "ratings",
-		exportTo: ["*"],
+		exportTo: ["."],
+		workloadSelector: { matchLabels: { app: "web" } },
 		trafficPolicy: {
-			loadBalancer: { simple: "LEAST_CONN" },
+			loadBalancer: { simple: "LEAST_CONN", warmup: { duration: "1m" } },
 			connectionPool: {
-				tcp: { maxConnections: 10, connectTimeout: "1.5s" },
+				tcp: { maxConnections: 10, connectTimeout: "1.5s", tcpKeepalive: { probes: 3 } },
 				http: { http1MaxPendingRequests: 0, http2MaxRequests: 2, maxRequestsPerConnection: 3, maxRetries: 4 },
 			},
 			outlierDetection: {
 				consecutive5xxErrors: 0,
-				consecutiveGatewayErrors: 2,
+				consecutiveErrors: 2,
 				interval: "1s",
 				baseEjectionTime: "1m30s",
 				maxEjectionPercent: 100,
 				minHealthPercent: 0,
 			},
 			tls: { mode: "ISTIO_MUTUAL" },
+			portLevelSettings: [{ port: { number: 80 }, loadBalancer: { consistentHash: { useSourceIp: true } } }],
 		},
 		subsets: [
 			{ name: "v1", labels: { version: "v1" }, trafficPolicy: { loadBalancer: { simple: "UNSPECIFIED" } } },
@@ -29,7 +31,7 @@ test("a DestinationRule with everything becomes the model's", () => {
 	});
 	assert.deepEqual(problems, []);
 	assert.deepEqual(value?.trafficPolicy, {
-		loadBalancer: "LEAST_REQUEST",
+		loadBalancer: { algorithm: "LEAST_REQUEST", warmup: { durationMs: 60_000, minimumPercent: 10, aggression: 1 } },
 		connectionPool: {
 			maxConnections: 10,
 			connectTimeoutMs: 1500,
@@ -37,6 +39,7 @@ test("a DestinationRule with everything becomes the model's", () => {
 			http2MaxRequests: 2,
 			maxRequestsPerConnection: 3,
 			maxRetries: 4,
+			tcpKeepalive: { probes: 3 },
 		},
 		outlierDetection: {
 			consecutive5xxErrors: 0,
@@ -46,31 +49,43 @@ test("a DestinationRule with everything becomes the model's", () => {
 			maxEjectionPercent: 100,
 			minHealthPercent: 0,
 		},
-		tlsMode: "ISTIO_MUTUAL",
+		tls: { mode: "ISTIO_MUTUAL", subjectAltNames: [], isInsecure: false },
+		portLevel: {
+			80: {
+				loadBalancer: {
+					consistentHash: { key: { kind: "source-ip" }, algorithm: { kind: "ring", minimumRingSize: 1024 } },
+				},
+			},
+		},
 	});
 	assert.deepEqual(value?.subsets, [
-		{ name: "v1", labels: { version: "v1" }, trafficPolicy: {} },
+		{ name: "v1", labels: { version: "v1" }, trafficPolicy: { loadBalancer: {} } },
 		{ name: "all", labels: {} },
 	]);
+	assert.deepEqual(value?.exportTo, ["shop"]);
+	assert.deepEqual(value?.workloadSelector, { app: "web" });
 });
 
-test("what a DestinationRule could only ignore is refused with the reason", () => {
+test("settings that contradict themselves are refused with their place", () => {
 	const of = (trafficPolicy: object): string => readSpec("DestinationRule", { host: "a", trafficPolicy }).problems[0]!;
-	assert.match(of({ loadBalancer: { consistentHash: {} } }), /consistentHash: is not supported: use simple/);
-	assert.match(of({ loadBalancer: { simple: "PASSTHROUGH" } }), /'PASSTHROUGH' is not supported/);
+	assert.match(of({ loadBalancer: { consistentHash: {} } }), /consistentHash: must have one of httpHeaderName/);
+	assert.match(
+		of({ loadBalancer: { simple: "RANDOM", consistentHash: { useSourceIp: true } } }),
+		/must have one of simple and consistentHash/,
+	);
 	assert.match(of({ loadBalancer: { simple: "RANDON" } }), /did you mean 'RANDOM'/);
 	assert.match(of({ connectionPool: { tcp: { connectTimeout: "0s" } } }), /is not a duration of at least 1ms/);
-	assert.match(of({ connectionPool: { http: { idleTimeout: "1s" } } }), /idleTimeout: is not supported/);
-	assert.match(of({ outlierDetection: { consecutiveErrors: 1 } }), /old name of consecutiveGatewayErrors/);
 	assert.match(of({ outlierDetection: { maxEjectionPercent: 101 } }), /from 0 to 100/);
-	assert.match(of({ tls: { mode: "SIMPLE" } }), /'SIMPLE' is not supported/);
-	assert.match(of({ portLevelSettings: [] }), /portLevelSettings: is not supported/);
+	assert.match(of({ tls: { mode: "MUTUAL" } }), /clientCertificate: is required with MUTUAL/);
+	assert.match(
+		of({ loadBalancer: { localityLbSetting: { distribute: [{ from: "a", to: { b: 50 } }] } } }),
+		/shares of 50 together: they must be 100/,
+	);
 });
 
 test("a DestinationRule needs a host that is a name, and subsets by different names", () => {
 	const of = (spec: object): string => readSpec("DestinationRule", spec).problems[0]!;
 	assert.match(of({}), /spec\.host: is required/);
-	assert.match(of({ host: "*.shop.svc" }), /is not the name of a service/);
+	assert.match(of({ host: "a.*.svc" }), /is not a DNS name/);
 	assert.match(of({ host: "a", subsets: [{ name: "v1" }, { name: "v1" }] }), /subsets\[1\]\.name: 'v1' is there twice/);
-	assert.match(of({ host: "a", exportTo: ["."] }), /'\.' is not supported/);
 });

@@ -58,6 +58,12 @@ const spec = object({
 		[],
 		"Services outside the proxies; AuthorizationPolicies with the action CUSTOM name them",
 	),
+	outboundTrafficPolicy: optional(
+		object({
+			mode: defaulted(oneOf(["ALLOW_ANY", "REGISTRY_ONLY"]), "ALLOW_ANY", "Whether it may pass", "ALLOW_ANY"),
+		}),
+		"What becomes of captured traffic to hosts that the mesh does not know; a Sidecar object wins",
+	),
 });
 
 /** `amime.dev/v1alpha1` MeshConfig. */
@@ -86,6 +92,7 @@ spec:
 		enableAutoMtls: value.enableAutoMtls,
 		pathNormalization: toNormalization(value.pathNormalization?.normalization),
 		extensionProviders: value.extensionProviders,
+		outboundTrafficPolicy: value.outboundTrafficPolicy?.mode,
 	}),
 });
 

@@ -1,0 +1,83 @@
+import type { WorkloadEntry, WorkloadGroup } from "../../../model/index.ts";
+import { map } from "../../schema/collections.ts";
+import { labels } from "../../schema/kubernetes.ts";
+import { ignored, object, optional, required } from "../../schema/object.ts";
+import { string } from "../../schema/scalars.ts";
+import { refine } from "../../schema/schema.ts";
+import { defineKind } from "../kind.ts";
+import { addressField, endpointFields, toEndpoint } from "./endpoint.ts";
+
+const apiVersions = ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"] as const;
+
+const entrySpec = refine(object({ address: addressField, ...endpointFields }), (value, _node, reader) =>
+	value.address === undefined ? reader.field("address").refuse("is required") : { ...value, address: value.address },
+);
+
+/** `networking.istio.io/v1` WorkloadEntry. */
+export const workloadEntryKind = defineKind({
+	name: "WorkloadEntry",
+	apiVersions,
+	aliases: ["workloadentries", "we"],
+	doc: "A workload outside the cluster, that Services and ServiceEntries select by label.",
+	example: `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: vm-1, namespace: shop }
+spec:
+  address: 10.0.0.7
+  labels: { app: billing, version: v1 }
+  serviceAccount: billing
+`,
+	naming: "subdomain",
+	spec: entrySpec,
+	toModel: (value, context): WorkloadEntry => ({
+		namespace: context.namespace,
+		name: context.name,
+		address: value.address,
+		...toEndpoint(value, context.labels),
+		createdAt: context.createdAt,
+		source: context.source,
+	}),
+});
+
+const groupSpec = object({
+	metadata: optional(
+		object({
+			labels: optional(labels(), "Labels of the workloads"),
+			annotations: optional(
+				map(string({ minLength: 0 }), { format: "an annotation", pattern: /^\S+$/ }),
+				"Notes for the workloads",
+			),
+		}),
+		"What every registered workload is given",
+	),
+	template: required(object({ address: addressField, ...endpointFields }), "What the workloads have in common"),
+	probe: ignored("Health of a workload is told by its registration"),
+});
+
+/** `networking.istio.io/v1` WorkloadGroup. */
+export const workloadGroupKind = defineKind({
+	name: "WorkloadGroup",
+	apiVersions,
+	aliases: ["workloadgroups", "wg"],
+	doc: "What workloads outside the cluster that register themselves have in common.",
+	example: `apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: billing, namespace: shop }
+spec:
+  metadata: { labels: { app: billing } }
+  template: { serviceAccount: billing, ports: { http: 8080 } }
+`,
+	naming: "subdomain",
+	spec: groupSpec,
+	toModel: (value, context): WorkloadGroup => {
+		const template = toEndpoint(value.template, value.metadata?.labels ?? {});
+		return {
+			namespace: context.namespace,
+			name: context.name,
+			labels: template.labels,
+			template,
+			createdAt: context.createdAt,
+			source: context.source,
+		};
+	},
+});

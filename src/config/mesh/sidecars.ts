@@ -1,0 +1,27 @@
+import type { Sidecar } from "../../model/index.ts";
+import { completeHost } from "./hosts.ts";
+
+/** A Sidecar with full names and namespaces. */
+export function resolveSidecar(sidecar: Sidecar, clusterDomain: string): Sidecar {
+	const policy = sidecar.outboundTrafficPolicy;
+	return {
+		...sidecar,
+		egress: sidecar.egress.map((listener) => ({
+			...listener,
+			hosts: listener.hosts.map(({ namespace, host }) => ({
+				namespace: namespace === "." ? sidecar.namespace : namespace,
+				host:
+					host === "*" ? host : completeHost(host, namespace === "*" ? sidecar.namespace : namespace, clusterDomain),
+			})),
+		})),
+		...(policy?.egressProxy !== undefined && {
+			outboundTrafficPolicy: {
+				...policy,
+				egressProxy: {
+					...policy.egressProxy,
+					host: completeHost(policy.egressProxy.host, sidecar.namespace, clusterDomain),
+				},
+			},
+		}),
+	};
+}
