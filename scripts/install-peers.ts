@@ -114,6 +114,39 @@ LD_LIBRARY_PATH=$here/usr/lib/${libraries} exec "$here/usr/sbin/nft" "$@"
 	return target;
 }
 
+/** The etcd that is on PATH, else the one of Debian's package, unpacked beside the other peers. */
+function installEtcd(): string {
+	try {
+		return execFileSync("sh", ["-c", "command -v etcd"], { encoding: "utf8" }).trim();
+	} catch {
+		const target = join(cache, "etcd");
+		if (!existsSync(target)) unpackDebianProgram("etcd-server", "usr/bin/etcd", target);
+		return target;
+	}
+}
+
+/** Takes one program out of a Debian package; nothing is installed. */
+function unpackDebianProgram(name: string, program: string, target: string): void {
+	const scratch = join(cache, `${name}-download`);
+	rmSync(scratch, { recursive: true, force: true });
+	mkdirSync(scratch, { recursive: true });
+	// As root, apt downloads as another user, who may write here.
+	chmodSync(scratch, 0o777);
+	try {
+		execFileSync("apt-get", ["download", "--quiet", name], {
+			cwd: scratch,
+			stdio: ["ignore", "ignore", "pipe"],
+			timeout: 120_000,
+		});
+		const archive = readdirSync(scratch).find((file) => file.endsWith(".deb"));
+		if (archive === undefined) throw new Error("apt-get downloaded no package");
+		execFileSync("dpkg-deb", ["--extract", join(scratch, archive), scratch], { stdio: ["ignore", "ignore", "pipe"] });
+		renameSync(join(scratch, program), target);
+	} finally {
+		rmSync(scratch, { recursive: true, force: true });
+	}
+}
+
 /** Installs one peer; a failure is named with what it costs. */
 function bring(peer: string, cost: string, install: () => string): void {
 	try {
@@ -139,3 +172,4 @@ bring(`h2spec ${h2specVersion} (Go module)`, "the conformance of HTTP/2 servers 
 bring("nft (Debian nftables)", "golden observations are not replayed", () =>
 	execFileSync(findNft() ?? installNft(), ["--version"], { encoding: "utf8" }).trim(),
 );
+bring("etcd (Debian etcd-server)", "the store's contract is not run on etcd", installEtcd);

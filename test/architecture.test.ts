@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
 	telemetry: ["core", "engine"],
 	identity: ["core", "model", "api", "telemetry"],
 	config: ["core", "model"],
-	registry: ["core", "model", "telemetry"],
+	registry: ["core", "model", "telemetry", "api"],
 	xds: ["core", "api", "telemetry"],
 	control: ["core", "model", "telemetry", "identity", "config", "registry", "xds", "api"],
 	proxy: ["core", "wire", "os", "engine", "telemetry", "xds", "api"],

@@ -42,6 +42,12 @@ export interface ControlPlaneCommandOptions {
 	readonly adminAddress: string;
 	readonly xdsAddress: string;
 	readonly logLevel: string;
+	/** Address of an etcd. */
+	readonly store?: string;
+	/** Files with PEM for TLS towards it. */
+	readonly storeCa?: string;
+	readonly storeCert?: string;
+	readonly storeKey?: string;
 }
 
 /** `amime proxy` as given: Envoy's flags. */

@@ -8,8 +8,11 @@ import {
 	type ConfigStore,
 	createConfigStore,
 	createInstanceRegistry,
+	type EtcdTls,
 	type InstanceRegistry,
+	openEtcdStore,
 	openSqliteStore,
+	type Store,
 } from "../registry/index.ts";
 import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
 import {
@@ -31,6 +34,7 @@ import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { listMeshProblems } from "./problems.ts";
+import { claimAuthority } from "./shared-authority.ts";
 import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 
@@ -39,6 +43,8 @@ export interface ControlPlaneOptions {
 	readonly configFolder?: string;
 	/** Where store and authority are kept; made when absent. */
 	readonly stateFolder: string;
+	/** An etcd that several control planes share, see `parseEtcdAddress`; without one, a file in the state folder. */
+	readonly store?: { readonly address: string; readonly tls?: EtcdTls };
 	/** Settings that a MeshConfig does not give; the trust domain of an authority that exists must be the same. */
 	readonly settings?: Partial<MeshSettings>;
 	/** `127.0.0.1:15010` by default; port 0 chooses a free one. */
@@ -120,19 +126,25 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 type Closers = (() => Promise<void> | void)[];
 
 interface State {
+	readonly store: Store;
 	readonly config: ConfigStore;
 	readonly instances: InstanceRegistry;
 }
 
-async function openState({ stateFolder, log }: ControlPlaneOptions, clock: Clock, closers: Closers): Promise<State> {
-	const store = openSqliteStore(join(stateFolder, "store.db"), { clock });
+async function openState(options: ControlPlaneOptions, clock: Clock, closers: Closers): Promise<State> {
+	const registryLog = options.log.child("registry");
+	const store = openStore(options, clock, registryLog);
 	closers.push(() => store.close());
-	const registryLog = log.child("registry");
 	const config = await createConfigStore(store, { clock, log: registryLog });
 	closers.push(() => config.close());
 	const instances = await createInstanceRegistry(store, { clock, log: registryLog });
 	closers.push(() => instances.close());
-	return { config, instances };
+	return { store, config, instances };
+}
+
+function openStore({ store, stateFolder }: ControlPlaneOptions, clock: Clock, log: Log): Store {
+	if (store === undefined) return openSqliteStore(join(stateFolder, "store.db"), { clock });
+	return openEtcdStore(store.address, { log, ...(store.tls === undefined ? {} : { tls: store.tls }) });
 }
 
 interface Parts extends State {
@@ -179,6 +191,7 @@ async function openParts(
 		log: options.log,
 	});
 	source.pinTrustDomain(authority.trustDomain);
+	if (options.store !== undefined) await claimAuthority(state.store, authority.bundle().pem, authorityFolder);
 	apply(mesh);
 	return { ...state, source, snapshots, xds, authority, metrics, desired };
 }

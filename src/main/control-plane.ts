@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { basename, join, resolve } from "node:path";
 import type { ControlPlaneCommandOptions } from "../cli/index.ts";
-import { createControlPlane } from "../control/index.ts";
-import type { LogLevel } from "../core/index.ts";
+import { type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
+import { type LogLevel, MeshError } from "../core/index.ts";
 import { readVersion } from "./host.ts";
 import { createProcessLog, waitForSignal } from "./process.ts";
 
@@ -13,11 +14,13 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 	// Whoever gives a token holds the state folder and tells others where this control plane is.
 	const given = process.env["AMIME_TOKEN"];
 	delete process.env["AMIME_TOKEN"];
+	const store = readStore(options);
 	const ended = waitForSignal();
 	const holder = given === undefined || given === "" ? await holdState(stateFolder) : undefined;
 	const controlPlane = createControlPlane({
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
+		...(store === undefined ? {} : { store }),
 		xdsAddress: options.xdsAddress,
 		adminAddress: options.adminAddress,
 		token: holder?.token ?? given ?? "",
@@ -35,6 +38,30 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		holder?.release();
 	}
 	return 0;
+}
+
+/** The etcd of the command line, or of `AMIME_STORE`, which other users of the machine do not see. */
+function readStore({ store, storeCa, storeCert, storeKey }: ControlPlaneCommandOptions): ControlPlaneOptions["store"] {
+	const address = store ?? process.env["AMIME_STORE"];
+	delete process.env["AMIME_STORE"];
+	if (address === undefined || address === "") return undefined;
+	if ((storeCert === undefined) !== (storeKey === undefined))
+		throw new MeshError("STORE_ADDRESS", "--store-cert and --store-key go together: give both or none");
+	const read = (file: string): Buffer => {
+		try {
+			return readFileSync(file);
+		} catch (cause) {
+			throw new MeshError("STORE_ADDRESS", `${file} cannot be read: give a file with PEM`, { cause });
+		}
+	};
+	return {
+		address,
+		tls: {
+			...(storeCa === undefined ? {} : { ca: read(storeCa) }),
+			...(storeCert === undefined ? {} : { cert: read(storeCert) }),
+			...(storeKey === undefined ? {} : { key: read(storeKey) }),
+		},
+	};
 }
 
 async function holdState(folder: string) {

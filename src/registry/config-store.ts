@@ -21,7 +21,8 @@ export interface StoredObject extends StoredObjectName {
 
 /** Config objects applied through the admin API. What they mean is not its concern. */
 export interface ConfigStore {
-	/** Puts objects in one transaction; those that exist keep their `createdAt`. They are in `list` when the promise resolves. */
+	/** Puts objects, in one transaction unless they are more than etcd takes in one; those that exist keep their `createdAt`. They are in
+	 *  `list` when the promise resolves. */
 	put(objects: readonly (StoredObjectName & { readonly document: unknown })[]): Promise<void>;
 	/** Deletes an object; returns whether there was one. */
 	delete(object: StoredObjectName): Promise<boolean>;
@@ -69,8 +70,10 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 					existing === undefined ? clock.wall() : (parseObject(existing, log)?.createdAt ?? clock.wall());
 				return { kind: "put", key, value: JSON.stringify({ createdAt, document: object.document }) };
 			});
-			const { revision } = await store.txn({ success });
-			await mirror.waitFor(revision);
+			for (const portion of divide(success)) {
+				const { revision } = await store.txn({ success: portion });
+				await mirror.waitFor(revision);
+			}
 		},
 		async delete(object) {
 			const { deleted, revision } = await store.txn({ success: [{ kind: "delete", key: toKey(object) }] });
@@ -91,6 +94,25 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 			listeners.clear();
 		},
 	};
+}
+
+/** etcd takes 128 operations and 1.5 MiB a transaction, unless it was told otherwise. */
+const maxOperations = 100;
+const maxLength = 1_000_000;
+
+function divide<T extends { readonly kind: string }>(operations: readonly T[]): T[][] {
+	const portions: T[][] = [];
+	let length = maxLength;
+	for (const operation of operations) {
+		const size = JSON.stringify(operation).length;
+		length += size;
+		if (length > maxLength || portions.at(-1)!.length === maxOperations) {
+			portions.push([]);
+			length = size;
+		}
+		portions.at(-1)!.push(operation);
+	}
+	return portions;
 }
 
 // Names of objects have no '/', so a key is never ambiguous.

@@ -24,4 +24,6 @@ export type {
 	WatchEvent,
 	WatchListener,
 } from "./store.ts";
+export type { EtcdTls } from "./stores/etcd/etcd-members.ts";
+export { type EtcdStoreOptions, openEtcdStore } from "./stores/etcd/etcd-store.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./stores/sqlite/sqlite-store.ts";

@@ -205,6 +205,8 @@ compareWithEnvoy("configuration from files", {
 				put(side, "rds", [routes("second")]);
 				put(side, "lds", [world.listener("l", { filter_chains: [{ filters }] })]);
 				await untilCounted(world, "listener_manager.listener_in_place_updated", 0);
+				// A worker of Envoy's reports it later.
+				await untilCounted(world, "listener_manager.listener_create_success", 1);
 				return world.proxy.stats("^listener_manager\\.(listener_|total_|lds\\.update_(attempt|success|rejected))");
 			},
 		},

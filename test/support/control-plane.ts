@@ -84,7 +84,7 @@ export async function startControlPlane(t: TestContext, config: string): Promise
 				context,
 				buildBootstrap({
 					instance,
-					xdsAddress: `127.0.0.1:${plane.xdsPort}`,
+					xdsAddresses: [`127.0.0.1:${plane.xdsPort}`],
 					secretSocket,
 					meshName: "test",
 					clusterDomain: "cluster.local",

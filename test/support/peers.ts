@@ -19,6 +19,11 @@ export function findNft(): string | undefined {
 	return findProgram("nft") ?? findCached(/^nft-debian$/);
 }
 
+/** The etcd server on PATH or that `npm test` unpacked. */
+export function findEtcd(): string | undefined {
+	return findProgram("etcd") ?? findCached(/^etcd$/);
+}
+
 /** A folder of raw requests, `valid` and `invalid`, that `npm test` installed. */
 export function findRequestCorpus(): string | undefined {
 	return findCached(/^gunicorn-.*-requests$/);

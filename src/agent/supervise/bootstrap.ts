@@ -3,8 +3,8 @@ import type { WorkloadInstance } from "../../model/index.ts";
 /** What a sidecar's bootstrap says besides its instance. */
 export interface BootstrapOptions {
 	readonly instance: WorkloadInstance;
-	/** `host:port` of the control plane's xDS server. */
-	readonly xdsAddress: string;
+	/** `host:port` of the xDS servers of the control planes, at least one; a sidecar moves on when its one goes away. */
+	readonly xdsAddresses: readonly string[];
 	/** Absolute path of the unix socket that serves its secrets. */
 	readonly secretSocket: string;
 	readonly meshName: string;
@@ -58,14 +58,14 @@ export function buildBootstrap(options: BootstrapOptions): Record<string, unknow
 		},
 		static_resources: {
 			clusters: [
-				buildCluster("ads", toSocketAddress(options.xdsAddress)),
-				buildCluster("sds", { pipe: { path: options.secretSocket } }),
+				buildCluster("ads", options.xdsAddresses.map(toSocketAddress)),
+				buildCluster("sds", [{ pipe: { path: options.secretSocket } }]),
 			],
 		},
 	};
 }
 
-function buildCluster(name: string, address: Record<string, unknown>): Record<string, unknown> {
+function buildCluster(name: string, addresses: readonly Record<string, unknown>[]): Record<string, unknown> {
 	return {
 		name,
 		type: "STATIC",
@@ -73,7 +73,7 @@ function buildCluster(name: string, address: Record<string, unknown>): Record<st
 		typed_extension_protocol_options: http2,
 		load_assignment: {
 			cluster_name: name,
-			endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
+			endpoints: [{ lb_endpoints: addresses.map((address) => ({ endpoint: { address } })) }],
 		},
 	};
 }

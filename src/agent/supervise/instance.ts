@@ -246,7 +246,8 @@ export class SupervisedInstance {
 		const folder = state.proxyFolder(fileName);
 		const path = join(folder, "bootstrap.yaml");
 		const secretSocket = state.runFile(`sds-${fileName}.sock`);
-		const bootstrap = buildBootstrap({ instance: this.record, xdsAddress, secretSocket, meshName, clusterDomain });
+		const xdsAddresses = [xdsAddress];
+		const bootstrap = buildBootstrap({ instance: this.record, xdsAddresses, secretSocket, meshName, clusterDomain });
 		// JSON is YAML, and needs no library to write.
 		writeFileSync(path, `${JSON.stringify(bootstrap, undefined, 2)}\n`, { mode: 0o600 });
 		const { program, args } = buildSidecarCommand(this.record, programs, path, join(folder, "last-good"));

@@ -94,7 +94,7 @@ test("the bootstrap names the node as Istio does and reaches the control plane a
 	const instance = await planInstance(workload, 0, [], createPorts(), 1);
 	const bootstrap = buildBootstrap({
 		instance,
-		xdsAddress: "127.0.0.1:15010",
+		xdsAddresses: ["127.0.0.1:15010"],
 		secretSocket: "/state/run/sds-web-0.sock",
 		meshName: "amime",
 		clusterDomain: "cluster.local",

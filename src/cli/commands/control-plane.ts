@@ -13,9 +13,19 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		.option("--state <folder>", "where certificates and registry are kept (default: ./.amime/<name of config folder>)")
 		.option("--xds-address <host:port>", "where xDS answers", "127.0.0.1:15010")
 		.option("--admin-address <host:port>", "where the admin API answers", "127.0.0.1:15014")
+		.option(
+			"--store <address>",
+			"etcd://[user[:password]@]host[:port][,…][/prefix], etcds:// for TLS (default: a file in the state folder)",
+		)
+		.option("--store-ca <file>", "roots that etcd's certificate must lead to (default: the system's)")
+		.option("--store-cert <file>", "certificate shown to etcd")
+		.option("--store-key <file>", "its key")
 		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", logLevels, "info"))
 		.action(async (options: ControlPlaneCommandOptions) => {
 			context.setExitCode(await context.host.runControlPlane(options));
 		});
-	withExamples(command, [["amime control-plane --config ./mesh", "serve xDS for the documents in ./mesh"]]);
+	withExamples(command, [
+		["amime control-plane --config ./mesh", "serve xDS for the documents in ./mesh"],
+		["amime control-plane --store etcd://10.0.0.1,10.0.0.2,10.0.0.3", "one of several control planes on an etcd"],
+	]);
 }

@@ -13,7 +13,14 @@ import { openSqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";
 
 runStoreContract("sqlite", (t) => {
 	const file = join(makeTemporaryFolder(t), "store.db");
-	return { open: (clock) => openSqliteStore(file, { clock }) };
+	const clock = createFakeClock();
+	return {
+		open: () => openSqliteStore(file, { clock }),
+		leaseMs: 1000,
+		pass: (ms) => clock.advanceAsync(ms),
+		setWall: (epochMs) => clock.setWall(epochMs),
+		restart: async () => clock.advance(3_600_000),
+	};
 });
 
 const makeFile = (t: TestContext): string => join(makeTemporaryFolder(t), "store.db");

@@ -1,0 +1,61 @@
+import { MeshError } from "../../../core/index.ts";
+
+/** The numbers of gRPC's status codes that etcd answers with. */
+export const status = {
+	invalidArgument: 3,
+	deadlineExceeded: 4,
+	notFound: 5,
+	permissionDenied: 7,
+	resourceExhausted: 8,
+	outOfRange: 11,
+	unavailable: 14,
+	unauthenticated: 16,
+} as const;
+
+/** A status that a call ended with. */
+export interface CallFailure {
+	readonly code: number;
+	readonly details: string;
+}
+
+/** The status in what grpc-js throws; anything else is no failure of a call. */
+export function readFailure(error: unknown): CallFailure | undefined {
+	if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "number") return undefined;
+	return { code: error.code, details: "details" in error ? String(error.details) : error.message };
+}
+
+/** Whether another member may do better. */
+export function isMemberFailure({ code }: CallFailure): boolean {
+	return code === status.unavailable || code === status.deadlineExceeded;
+}
+
+const codes: readonly (readonly [pattern: RegExp, code: string, advice: string])[] = [
+	[/revision has been compacted/, "STORE_COMPACTED", "the revision is no longer kept"],
+	[/is a future revision/, "STORE_FUTURE_REVISION", "the revision is not there yet"],
+	[/duplicate key given/, "STORE_DUPLICATE_KEY", "a transaction changes a key twice"],
+	[/requested lease not found/, "STORE_LEASE_NOT_FOUND", "the lease is not there: it expired or was revoked"],
+	[/too many operations/, "STORE_LIMIT", "too many changes in one transaction: start etcd with a larger --max-txn-ops"],
+	[/request is too large/, "STORE_LIMIT", "a change is too large: start etcd with a larger --max-request-bytes"],
+	[
+		/database space exceeded/,
+		"STORE_FULL",
+		"etcd's quota is used up: compact and defragment it, then disarm its alarm",
+	],
+];
+
+/** What a failed call means for who asked. */
+export function toMeshError(failure: CallFailure, where: string, cause?: unknown): MeshError {
+	for (const [pattern, code, advice] of codes)
+		if (pattern.test(failure.details)) return new MeshError(code, `${advice} (etcd ${where})`, { cause });
+	if (failure.code === status.unauthenticated || failure.code === status.permissionDenied || isLogin(failure)) {
+		const problem = `etcd ${where} refuses this user: give its name and password, or a client certificate, with the right to amime's keys`;
+		return new MeshError("STORE_FORBIDDEN", `${problem} (${failure.details})`, { cause });
+	}
+	const problem = `etcd ${where} does not answer as it should: look at its log and at the network between (${failure.details})`;
+	return new MeshError("STORE_UNAVAILABLE", problem, { cause });
+}
+
+// etcd refuses a missing user or a wrong password as an invalid argument.
+function isLogin({ code, details }: CallFailure): boolean {
+	return code === status.invalidArgument && /user name|authentication/.test(details);
+}
