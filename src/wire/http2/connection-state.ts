@@ -1,3 +1,4 @@
+import { NumberMap } from "../../core/index.ts";
 import { HpackDecoder, type HpackDictionary, HpackEncoder } from "../hpack/index.ts";
 import type { Http2Config } from "./config.ts";
 import { createUnreadCounters, type Http2Counters } from "./counters.ts";
@@ -40,7 +41,7 @@ export class ConnectionState<Owner> {
 	readonly decoder: HpackDecoder;
 	readonly guard: FloodGuard;
 	readonly reportsWrites: boolean;
-	readonly streams = new Map<number, Http2Stream<Owner>>();
+	readonly streams = new NumberMap<Http2Stream<Owner>>();
 	/** Streams with something to send that windows or the socket did not take. */
 	readonly waiting = new Set<Http2Stream<Owner>>();
 	/** The highest stream that the peer has opened. */
@@ -247,13 +248,13 @@ export class ConnectionState<Owner> {
 	/** Gives everything up; nothing is told any more. */
 	close(): void {
 		this.isOver = true;
-		for (const stream of [...this.streams.values()]) this.removeStream(stream, true);
+		for (const stream of this.streams.values()) this.removeStream(stream, true);
 		if (this.output.buffer !== undefined) this.output.release(true, false);
 	}
 
 	/** The peer refuses streams of ours above `lastStreamId`. */
 	refuseAbove(lastStreamId: number): void {
-		for (const stream of [...this.streams.values()]) {
+		for (const stream of this.streams.values()) {
 			if (stream.id <= lastStreamId || stream.isClosed) continue;
 			this.removeStream(stream, true);
 			this.sink.onReset(stream, Http2ErrorCode.refusedStream);

@@ -214,8 +214,8 @@ export class Http2Connection<Owner> {
 		state.output.putUint32(0);
 	}
 
-	/** Every open stream, in no special order. */
-	streams(): Iterable<Http2Stream<Owner>> {
+	/** Every open stream, as they are at this moment. */
+	streams(): readonly Http2Stream<Owner>[] {
 		return this.#state.streams.values();
 	}
 

@@ -281,7 +281,7 @@ export class Http2ServerConnection
 		if (now < this.#streamsDueAt) return;
 		this.#streamsDueAt = never;
 		let next = never;
-		for (const { owner } of [...this.codec.streams()]) {
+		for (const { owner } of this.codec.streams()) {
 			const http = owner?.http;
 			if (http === undefined) continue;
 			if (now >= http.nextDeadline()) http.onDeadline(now);
@@ -389,7 +389,7 @@ export class Http2ServerConnection
 		manager.countClosed(manager.context.clock.now() - this.#openedAt, byUs, hadStream, 2);
 		manager.context.deadlines.cancel(this);
 		manager.connections.delete(this);
-		for (const { owner } of [...this.codec.streams()]) {
+		for (const { owner } of this.codec.streams()) {
 			const http = owner?.http;
 			if (owner === undefined || http === undefined) continue;
 			owner.http = undefined;
@@ -422,7 +422,7 @@ export class Http2ServerConnection
 	}
 
 	#failAll(details: string, flag: number): void {
-		for (const { owner } of [...this.codec.streams()]) {
+		for (const { owner } of this.codec.streams()) {
 			const http = owner?.http;
 			if (owner === undefined || http === undefined) continue;
 			owner.http = undefined;
