@@ -30,6 +30,7 @@ import {
 } from "./admin/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { listenForDiscovery } from "./discovery-listener.ts";
+import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
@@ -150,6 +151,7 @@ function openStore({ store, stateFolder }: ControlPlaneOptions, clock: Clock, lo
 interface Parts extends State {
 	readonly source: MeshSource;
 	readonly snapshots: SnapshotStore;
+	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
 	readonly authority: Authority;
 	readonly metrics: ControlMetrics;
@@ -166,6 +168,7 @@ async function openParts(
 ): Promise<Parts> {
 	const metrics = createControlMetrics(options.version ?? "unknown");
 	const snapshots = createSnapshotStore();
+	const statuses = createStatusBoard();
 	const xds = createXdsServer({ source: snapshots, log: options.log, clock, metrics });
 	const convergence = createConvergence({
 		clock,
@@ -173,10 +176,11 @@ async function openParts(
 		onConverged: (ms) => metrics.observeConvergence(ms),
 	});
 	closers.push(() => convergence.close());
-	const desired: DesiredFeed = createDesiredFeed(clock, () => listMeshProblems(source, snapshots));
+	const desired: DesiredFeed = createDesiredFeed(clock, () => listMeshProblems(source, snapshots, statuses));
 	closers.push(() => desired.close());
 	const settings: Partial<MeshSettings> = { ...options.settings };
-	const apply = (mesh: Mesh): void => applyMesh(mesh, { snapshots, metrics, convergence, desired, log, clock });
+	const apply = (mesh: Mesh): void =>
+		applyMesh(mesh, { snapshots, statuses, metrics, convergence, desired, log, clock });
 	const source = createMeshSource({ ...state, settings: () => settings, clock, onMesh: apply });
 	closers.push(() => source.close());
 	const folder = await openFolder(options, source, clock);
@@ -193,7 +197,7 @@ async function openParts(
 	source.pinTrustDomain(authority.trustDomain);
 	if (options.store !== undefined) await claimAuthority(state.store, authority.bundle().pem, authorityFolder);
 	apply(mesh);
-	return { ...state, source, snapshots, xds, authority, metrics, desired };
+	return { ...state, source, snapshots, statuses, xds, authority, metrics, desired };
 }
 
 async function openFolder(
@@ -214,6 +218,7 @@ async function openFolder(
 
 interface ApplyOptions {
 	readonly snapshots: SnapshotStore;
+	readonly statuses: StatusBoard;
 	readonly metrics: ControlMetrics;
 	readonly convergence: Convergence;
 	readonly desired: DesiredFeed;
@@ -221,7 +226,7 @@ interface ApplyOptions {
 	readonly clock: Clock;
 }
 
-function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, desired, log, clock }: ApplyOptions): void {
+function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desired, log, clock }: ApplyOptions): void {
 	const startedAt = clock.now();
 	try {
 		snapshots.apply(mesh);
@@ -234,6 +239,7 @@ function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, desired, log, 
 		metrics.counter("pilot_xds_push_context_errors").value++;
 		return;
 	}
+	statuses.update(computeStatuses(snapshots.index()!), clock.wall());
 	convergence.changed();
 	desired.publish(mesh);
 	metrics.gauge("pilot_services").value = mesh.services.length;
@@ -248,13 +254,13 @@ function applyMesh(mesh: Mesh, { snapshots, metrics, convergence, desired, log, 
 
 function createAdmin(
 	options: ControlPlaneOptions,
-	{ source, config, instances, snapshots, xds, authority, metrics, desired }: Parts,
+	{ source, config, instances, snapshots, statuses, xds, authority, metrics, desired }: Parts,
 	{ host, port }: { readonly host: string; readonly port: number },
 	log: Log,
 	clock: Clock,
 ): AdminServer {
-	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots);
-	const statuses = () => xds.statuses();
+	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots, statuses);
+	const nodeStatuses = () => xds.statuses();
 	const index = () => snapshots.index();
 	const csrCount = metrics.counter("citadel_server_csr_count");
 	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
@@ -269,13 +275,17 @@ function createAdmin(
 			method: "GET",
 			path: "/",
 			answer: () => ({
-				body: formatStatusPage(index(), statuses(), problems()),
+				body: formatStatusPage(index(), nodeStatuses(), problems()),
 				contentType: "text/html; charset=utf-8",
 			}),
 		},
 		desired.endpoint,
-		...createStatusEndpoints({ index, statuses, isChanging: () => source.isPending() || xds.isPushing() }),
-		...createConfigEndpoints({ source, store: config, problems, clock }),
+		...createStatusEndpoints({
+			index,
+			statuses: nodeStatuses,
+			isChanging: () => source.isPending() || xds.isPushing(),
+		}),
+		...createConfigEndpoints({ source, store: config, problems, statusOf: (key) => statuses.get(key), clock }),
 		...createInstanceEndpoints(instances),
 		...createIdentityEndpoints({
 			authority,

@@ -1,4 +1,5 @@
 import { compareProblems, type LocatedProblem } from "../config/index.ts";
+import { listStatusProblems, type StatusBoard } from "./gateway-api/index.ts";
 import type { MeshSource } from "./ingest/index.ts";
 import type { SnapshotStore } from "./snapshot/index.ts";
 
@@ -6,6 +7,7 @@ import type { SnapshotStore } from "./snapshot/index.ts";
 export function listMeshProblems(
 	source: Pick<MeshSource, "objects" | "problems">,
 	snapshots: SnapshotStore,
+	statuses: StatusBoard,
 ): LocatedProblem[] {
 	const objects = new Map(
 		source.objects().map((object) => [`${object.kind}/${object.namespace}/${object.name}`, object]),
@@ -16,5 +18,10 @@ export function listMeshProblems(
 			const located = objects.get(`${kind}/${namespace}/${name}`)?.locate(path) ?? { line: place.line };
 			return { severity: "error", file: place.file, ...located, kind, namespace, name, path, problem };
 		});
-	return [...source.problems(), ...translated].sort(compareProblems);
+	const ofStatuses = listStatusProblems(statuses.entries()).flatMap((item): LocatedProblem[] => {
+		const object = objects.get(`${item.kind}/${item.namespace}/${item.name}`);
+		if (object === undefined) return [];
+		return [{ severity: "warning", file: object.source.file, ...object.locate(item.path), ...item }];
+	});
+	return [...source.problems(), ...translated, ...ofStatuses].sort(compareProblems);
 }

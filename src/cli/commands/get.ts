@@ -72,13 +72,24 @@ function toDocument({ source, ...document }: ConfigDocument): ConfigDocument {
 
 function formatObjects(objects: readonly ConfigDocument[]): string {
 	if (objects.length === 0) return "no objects\n";
+	const hasStatus = objects.some(({ status }) => status !== undefined);
 	const rows = objects.map((object) => [
 		object.kind,
 		object.metadata.namespace ?? "-",
 		object.metadata.name,
+		...(hasStatus ? [formatStatus(object.status)] : []),
 		object.source === undefined
 			? "-"
 			: `${object.source.file}${object.source.line > 0 ? `:${object.source.line}` : ""}`,
 	]);
-	return formatTable(["KIND", "NAMESPACE", "NAME", "SOURCE"], rows);
+	return formatTable(["KIND", "NAMESPACE", "NAME", ...(hasStatus ? ["STATUS"] : []), "SOURCE"], rows);
+}
+
+/** `ok`, or the conditions that do not hold: `ResolvedRefs=BackendNotFound`. */
+function formatStatus(status: ConfigDocument["status"]): string {
+	if (status === undefined) return "-";
+	const parts = [status, ...(status.listeners ?? []), ...(status.parents ?? []), ...(status.ancestors ?? [])];
+	const conditions = parts.flatMap((part) => part.conditions ?? []);
+	const failing = conditions.filter((item) => (item.type === "Conflicted") === (item.status === "True"));
+	return [...new Set(failing.map(({ type, reason }) => `${type}=${reason}`))].join(", ") || "ok";
 }

@@ -80,12 +80,22 @@ export interface CertificateStatus {
 	readonly notAfter: string;
 }
 
+interface StatusPart {
+	readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+}
+
 /** A configuration object as a document. */
 export interface ConfigDocument {
 	readonly apiVersion: string;
 	readonly kind: string;
 	readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
 	readonly source?: { readonly file: string; readonly line: number };
+	/** Of kinds that have one: what became of the object. */
+	readonly status?: StatusPart & {
+		readonly listeners?: readonly StatusPart[];
+		readonly parents?: readonly StatusPart[];
+		readonly ancestors?: readonly StatusPart[];
+	};
 	readonly [key: string]: unknown;
 }
 

@@ -16,6 +16,8 @@ export interface ConfigEndpointsOptions {
 	readonly source: Pick<MeshSource, "objects" | "folderObject">;
 	readonly store: Pick<ConfigStore, "put" | "delete" | "get">;
 	readonly problems: () => readonly LocatedProblem[];
+	/** The status of the object with a key, `Kind/namespace/name`. */
+	readonly statusOf: (key: string) => object | undefined;
 	readonly clock: Clock;
 }
 
@@ -40,7 +42,7 @@ export function createConfigEndpoints(options: ConfigEndpointsOptions): Endpoint
 	];
 }
 
-function listObjects({ source }: ConfigEndpointsOptions, { query }: AdminRequest): AdminResponse {
+function listObjects({ source, statusOf }: ConfigEndpointsOptions, { query }: AdminRequest): AdminResponse {
 	const kind = query.get("kind");
 	if (kind !== null) requireKind(kind);
 	const namespace = query.get("namespace");
@@ -54,16 +56,20 @@ function listObjects({ source }: ConfigEndpointsOptions, { query }: AdminRequest
 				(name === null || object.name === name),
 		)
 		.sort((a, b) => (formatObjectKey(a) < formatObjectKey(b) ? -1 : 1))
-		.map(describeObject);
+		.map((object) => describeObject(object, statusOf(formatObjectKey(object))));
 	return { body: { items } };
 }
 
-/** The document as written, with its namespace filled in and where it is from; what a Secret holds stays here. */
-function describeObject({ kind, document, namespace, source }: ConfigObject): Record<string, unknown> {
+/** The document as written, with its namespace filled in, its status and where it is from; what a Secret holds stays here. */
+function describeObject(
+	{ kind, document, namespace, source }: ConfigObject,
+	status: object | undefined,
+): Record<string, unknown> {
 	const fields = document as Record<string, unknown>;
 	const shown =
 		kind === "Secret" ? { ...fields, ...hideValues(fields, "data"), ...hideValues(fields, "stringData") } : fields;
-	return { ...shown, metadata: { ...(fields["metadata"] as object), namespace }, source };
+	const metadata = { ...(fields["metadata"] as object), namespace };
+	return { ...shown, metadata, ...(status !== undefined && { status }), source };
 }
 
 /** The keys of a field without its values. */

@@ -13,6 +13,7 @@ import {
 	type Workload,
 	type WorkloadInstance,
 } from "../../model/index.ts";
+import { type Attachments, attachRoutes } from "../gateway-api/index.ts";
 import { compareAge, compareText, hostOf } from "./names.ts";
 
 /** A mesh with the look-ups translation needs; every list is in an order that does not depend on the order of objects. */
@@ -34,6 +35,8 @@ export interface MeshIndex {
 	workloadsOf(service: Service): readonly Workload[];
 	/** Services that select the instance or list its address, by host. */
 	servicesOf(instance: WorkloadInstance): readonly Service[];
+	/** Which routes of the Gateway API are on which listeners. */
+	readonly attachments: Attachments;
 	/** Routes with this service as a parent, older first. */
 	routesOf(service: ObjectName): readonly HttpRoute[];
 	/** Rules of one namespace, older first. */
@@ -89,8 +92,13 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		}
 		return found;
 	};
+	let attachments: Attachments | undefined;
 	return {
 		mesh,
+		get attachments() {
+			attachments ??= attachRoutes(mesh, (name) => servicesByName.get(formatObjectName(name)));
+			return attachments;
+		},
 		services,
 		instances,
 		service: (name) => servicesByName.get(formatObjectName(name)),

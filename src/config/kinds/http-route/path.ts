@@ -72,7 +72,9 @@ export const pathModifier: Schema<PathRewrite> = refine(
 
 function replacement(): Schema<string> {
 	return refine(string({ minLength: 0, maxLength: 1024 }), (text, _node, reader) => {
-		if (text === "" || (text.startsWith("/") && characters.test(text))) return text;
+		const [path = "", ...query] = text.split("?");
+		const isGood = path.startsWith("/") && characters.test(path) && query.every((part) => /^[^\s#]*$/.test(part));
+		if (text === "" || isGood) return text;
 		return reader.refuse(`${quote(text)} must start with '/' and be percent-encoded`);
 	});
 }

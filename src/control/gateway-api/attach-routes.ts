@@ -1,0 +1,189 @@
+import {
+	formatObjectName,
+	type Gateway,
+	type HttpRoute,
+	isGatewayParent,
+	isServiceParent,
+	type Mesh,
+	type ObjectName,
+	type ParentReference,
+	type Service,
+	type StreamRoute,
+} from "../../model/index.ts";
+import { type CertificateStore, createCertificateStore } from "./certificates.ts";
+import { findController } from "./classes.ts";
+import type { ConditionFault } from "./condition.ts";
+import { coversHost, intersectHosts } from "./hostname.ts";
+import { type ListenerState, resolveListeners } from "./listeners.ts";
+import { createReferenceGrants, type ReferenceGrants } from "./reference-grants.ts";
+
+/** A route of any kind. */
+export type AnyRoute = HttpRoute | StreamRoute;
+
+/** A route on a listener. */
+export interface BoundRoute<R extends AnyRoute = AnyRoute> {
+	readonly route: R;
+	/** Hosts of the route that the listener has, and no narrower listener beside it; `*` for all. */
+	readonly hostnames: readonly string[];
+}
+
+/** A listener with the routes that attached to it. */
+export interface AttachedListener extends ListenerState {
+	readonly httpRoutes: readonly BoundRoute<HttpRoute>[];
+	readonly streamRoutes: readonly BoundRoute<StreamRoute>[];
+}
+
+/** A Gateway that is looked after here. */
+export interface AttachedGateway {
+	readonly gateway: Gateway;
+	readonly controller: string;
+	readonly listeners: readonly AttachedListener[];
+}
+
+/** What became of one parent reference of a route. */
+export interface ParentResult {
+	readonly parent: ParentReference;
+	readonly controller: string;
+	/** Why the route is not attached there; undefined when it is. */
+	readonly denied?: ConditionFault;
+}
+
+/** Which routes are where. */
+export interface Attachments {
+	/** By `namespace/name`; Gateways of other controllers are not there. */
+	readonly gateways: ReadonlyMap<string, AttachedGateway>;
+	/** The results of the parents that are known here, in the order of the document. */
+	parentsOf(route: AnyRoute): readonly ParentResult[];
+	readonly grants: ReferenceGrants;
+	readonly certificates: CertificateStore;
+}
+
+const serviceController = "amime.dev/mesh-controller";
+
+/** Attaches every route of a mesh. Pure and linear in routes times listeners of their parents. */
+export function attachRoutes(mesh: Mesh, findService: (name: ObjectName) => Service | undefined): Attachments {
+	const grants = createReferenceGrants(mesh.referenceGrants);
+	const certificates = createCertificateStore(mesh);
+	const drafts = new Map<string, GatewayDraft>();
+	for (const gateway of mesh.gateways) {
+		const controller = findController(gateway.className, mesh.gatewayClasses);
+		if (controller === undefined) continue;
+		const listeners = resolveListeners(gateway, mesh, certificates, grants).map(
+			(state): ListenerDraft => ({ ...state, httpRoutes: [], streamRoutes: [] }),
+		);
+		drafts.set(formatObjectName(gateway), { gateway, controller, listeners });
+	}
+	const results = new Map<AnyRoute, ParentResult[]>();
+	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes])
+		results.set(
+			route,
+			route.parents.flatMap((parent) => attachParent(route, parent, drafts, findService) ?? []),
+		);
+	return { gateways: drafts, parentsOf: (route) => results.get(route) ?? [], grants, certificates };
+}
+
+interface ListenerDraft extends ListenerState {
+	readonly httpRoutes: BoundRoute<HttpRoute>[];
+	readonly streamRoutes: BoundRoute<StreamRoute>[];
+}
+
+interface GatewayDraft extends AttachedGateway {
+	readonly listeners: readonly ListenerDraft[];
+}
+
+/** Undefined for a parent that is somebody else's. */
+function attachParent(
+	route: AnyRoute,
+	parent: ParentReference,
+	gateways: ReadonlyMap<string, GatewayDraft>,
+	findService: (name: ObjectName) => Service | undefined,
+): ParentResult | undefined {
+	if (isServiceParent(parent)) {
+		const denied = findServiceFault(parent, findService(parent));
+		return { parent, controller: serviceController, ...(denied !== undefined && { denied }) };
+	}
+	const gateway = isGatewayParent(parent) ? gateways.get(formatObjectName(parent)) : undefined;
+	if (gateway === undefined) return undefined;
+	const denied = attachToGateway(route, parent, gateway);
+	return { parent, controller: gateway.controller, ...(denied !== undefined && { denied }) };
+}
+
+function findServiceFault(parent: ParentReference, service: Service | undefined): ConditionFault | undefined {
+	const reason = "NoMatchingParent";
+	if (service === undefined) return { reason, message: `there is no Service ${formatObjectName(parent)}` };
+	const { port, sectionName } = parent;
+	const isThere = service.ports.some(
+		(candidate) =>
+			(port === undefined || candidate.port === port) && (sectionName === undefined || candidate.name === sectionName),
+	);
+	return isThere ? undefined : { reason, message: `Service ${formatObjectName(parent)} has no such port` };
+}
+
+/** How telling a reason is: a route that was nearer to be attached is told the nearer reason. */
+const telling: readonly string[] = ["NotAllowedByListeners", "NoMatchingListenerHostname", "NoMatchingParent"];
+
+/** Undefined when at least one listener takes the route. */
+function attachToGateway(route: AnyRoute, parent: ParentReference, gateway: GatewayDraft): ConditionFault | undefined {
+	const denials: ConditionFault[] = [];
+	let isAttached = false;
+	for (const listener of gateway.listeners) {
+		if (listener.conflict !== undefined) continue;
+		const denied = findDenial(route, parent, listener);
+		if (denied !== undefined) {
+			denials.push(denied);
+			continue;
+		}
+		isAttached = true;
+		bindRoute(route, listener, gateway.listeners);
+	}
+	if (isAttached) return undefined;
+	denials.sort((a, b) => telling.indexOf(a.reason) - telling.indexOf(b.reason));
+	return denials[0] ?? { reason: "NoMatchingParent", message: "no listener of the Gateway can serve" };
+}
+
+function findDenial(route: AnyRoute, parent: ParentReference, state: ListenerState): ConditionFault | undefined {
+	const { listener } = state;
+	if (parent.port !== undefined && parent.port !== listener.port)
+		return { reason: "NoMatchingParent", message: `no listener has port ${parent.port}` };
+	if (parent.sectionName !== undefined && parent.sectionName !== listener.name)
+		return { reason: "NoMatchingParent", message: `no listener has the name ${parent.sectionName}` };
+	const hosts = route.kind === "TCPRoute" ? ["*"] : hostsOf(route, listener.hostname);
+	if (hosts.length === 0)
+		return {
+			reason: "NoMatchingListenerHostname",
+			message: `no host of the route is one of the listener's, ${listener.hostname}`,
+		};
+	if (!state.allowsNamespace(route.namespace))
+		return {
+			reason: "NotAllowedByListeners",
+			message: `listener ${listener.name} takes no routes from namespace ${route.namespace}`,
+		};
+	if (!state.supportedKinds.some(({ kind }) => kind === route.kind))
+		return { reason: "NotAllowedByListeners", message: `listener ${listener.name} takes no ${route.kind}` };
+	return undefined;
+}
+
+function hostsOf(route: AnyRoute, listenerHost: string | undefined): string[] {
+	return intersectHosts(route.hostnames.length === 0 ? ["*"] : route.hostnames, [listenerHost ?? "*"]);
+}
+
+function bindRoute(route: AnyRoute, state: ListenerDraft, listeners: readonly ListenerState[]): void {
+	const { listener } = state;
+	const own = listener.hostname ?? "*";
+	// A request belongs to the narrowest listener of its port and protocol (Gateway API, "listener isolation").
+	const narrower = listeners
+		.filter((other) => other !== state && other.conflict === undefined)
+		.filter((other) => other.listener.port === listener.port && other.listener.protocol === listener.protocol)
+		.map((other) => other.listener.hostname ?? "*")
+		.filter((host) => host !== own && coversHost(own, host));
+	const hostnames = hostsOf(route, listener.hostname).filter(
+		(host) => !narrower.some((other) => coversHost(other, host)),
+	);
+	if (isHttpRoute(route)) {
+		if (!state.httpRoutes.some((bound) => bound.route === route)) state.httpRoutes.push({ route, hostnames });
+	} else if (!state.streamRoutes.some((bound) => bound.route === route)) state.streamRoutes.push({ route, hostnames });
+}
+
+function isHttpRoute(route: AnyRoute): route is HttpRoute {
+	return route.kind === "HTTPRoute" || route.kind === "GRPCRoute";
+}

@@ -1,0 +1,144 @@
+import { type Gateway, type GatewayListener, type LabelSelector, type Mesh, matchesLabels } from "../../model/index.ts";
+import type { CertificateStore } from "./certificates.ts";
+import { isFault } from "./certificates.ts";
+import type { ConditionFault } from "./condition.ts";
+import { resolveListenerTls, type TlsTermination } from "./listener-tls.ts";
+import type { ReferenceGrants } from "./reference-grants.ts";
+
+/** A kind of routes. */
+export interface RouteKind {
+	readonly group: string;
+	readonly kind: string;
+}
+
+/** A listener of a Gateway as it stands. */
+export interface ListenerState {
+	readonly listener: GatewayListener;
+	/** Kinds of routes that it takes. */
+	readonly supportedKinds: readonly RouteKind[];
+	/** Whether it allows a kind that its protocol does not carry. */
+	readonly hasInvalidKinds: boolean;
+	/** Why an earlier listener of the Gateway keeps it from serving. */
+	readonly conflict?: "HostnameConflict" | "ProtocolConflict";
+	readonly protocolFault?: ConditionFault;
+	readonly tlsFault?: ConditionFault;
+	/** Undefined without TLS, or with a fault in it. */
+	readonly tls?: TlsTermination;
+	/** Whether it serves. */
+	readonly isValid: boolean;
+	/** Whether routes may come from a namespace. */
+	allowsNamespace(namespace: string): boolean;
+}
+
+const routeGroup = "gateway.networking.k8s.io";
+
+/** The listeners of a Gateway, each with what keeps it from serving. */
+export function resolveListeners(
+	gateway: Gateway,
+	mesh: Pick<Mesh, "namespaces">,
+	certificates: CertificateStore,
+	grants: ReferenceGrants,
+): ListenerState[] {
+	const accepted: GatewayListener[] = [];
+	return gateway.listeners.map((listener): ListenerState => {
+		const prior = accepted.find((candidate) => !areDistinct(listener, candidate));
+		if (prior === undefined) accepted.push(listener);
+		const kinds = listKinds(listener);
+		const tls = resolveListenerTls(gateway, listener, certificates, grants);
+		const protocolFault = findProtocolFault(listener);
+		const tlsFault = tls !== undefined && isFault(tls) ? tls : undefined;
+		return {
+			listener,
+			...kinds,
+			...(prior !== undefined && { conflict: describeConflict(listener, prior) }),
+			...(protocolFault !== undefined && { protocolFault }),
+			...(tlsFault !== undefined && { tlsFault }),
+			...(tls !== undefined && !isFault(tls) && { tls }),
+			isValid: prior === undefined && protocolFault === undefined && tlsFault === undefined,
+			allowsNamespace: (namespace) => allowsNamespace(gateway, listener, namespace, mesh),
+		};
+	});
+}
+
+function findProtocolFault({ protocol, tls }: GatewayListener): ConditionFault | undefined {
+	const reason = "UnsupportedProtocol";
+	if ((protocol === "HTTPS" || protocol === "TLS") && tls === undefined)
+		return { reason, message: `protocol ${protocol} needs tls` };
+	if (["HTTP", "HTTPS", "TLS", "TCP"].includes(protocol)) return undefined;
+	const upper = protocol.toUpperCase();
+	const hint = ["HTTP", "HTTPS", "TLS", "TCP"].includes(upper) ? `: write ${upper}` : "";
+	return { reason, message: `protocol ${protocol} is not supported${hint}` };
+}
+
+function listKinds({
+	protocol,
+	tls,
+	allowedRoutes,
+}: GatewayListener): Pick<ListenerState, "supportedKinds" | "hasInvalidKinds"> {
+	const carried = carriedKinds(protocol, tls?.mode);
+	if (allowedRoutes.kinds.length === 0)
+		return { supportedKinds: carried.map((kind) => ({ group: routeGroup, kind })), hasInvalidKinds: false };
+	const supportedKinds = allowedRoutes.kinds.filter(
+		({ group, kind }) => group === routeGroup && carried.includes(kind),
+	);
+	return { supportedKinds, hasInvalidKinds: supportedKinds.length < allowedRoutes.kinds.length };
+}
+
+function carriedKinds(protocol: string, mode: "Terminate" | "Passthrough" | undefined): readonly string[] {
+	if (protocol === "HTTP" || protocol === "HTTPS") return ["HTTPRoute", "GRPCRoute"];
+	if (protocol === "TCP") return ["TCPRoute"];
+	if (protocol !== "TLS") return [];
+	return mode === "Terminate" ? ["TLSRoute", "TCPRoute"] : ["TLSRoute"];
+}
+
+/** Whether two listeners of one Gateway can serve side by side. */
+function areDistinct(a: GatewayListener, b: GatewayListener): boolean {
+	if (a.port !== b.port) return true;
+	const carriesHosts = ({ protocol }: GatewayListener): boolean => protocol !== "TCP" && protocol !== "UDP";
+	if (!carriesHosts(a) || !carriesHosts(b)) return false;
+	// Plain requests and TLS on one port cannot be told apart by the server name.
+	if ((a.protocol === "HTTP") !== (b.protocol === "HTTP")) return false;
+	return (a.hostname ?? "*") !== (b.hostname ?? "*");
+}
+
+function describeConflict(a: GatewayListener, b: GatewayListener): "HostnameConflict" | "ProtocolConflict" {
+	const isStream = a.protocol === "TCP" && b.protocol === "TCP";
+	return isStream || a.protocol !== b.protocol ? "ProtocolConflict" : "HostnameConflict";
+}
+
+function allowsNamespace(
+	gateway: Gateway,
+	{ allowedRoutes }: GatewayListener,
+	namespace: string,
+	{ namespaces }: Pick<Mesh, "namespaces">,
+): boolean {
+	switch (allowedRoutes.from) {
+		case "All":
+			return true;
+		case "None":
+			return false;
+		case "Same":
+			return namespace === gateway.namespace;
+		default: {
+			const labels = namespaces.find(({ name }) => name === namespace)?.labels;
+			const known = labels ?? { "kubernetes.io/metadata.name": namespace };
+			return allowedRoutes.selector !== undefined && matchesSelector(allowedRoutes.selector, known);
+		}
+	}
+}
+
+function matchesSelector(
+	{ matchLabels, matchExpressions }: LabelSelector,
+	labels: Readonly<Record<string, string>>,
+): boolean {
+	return (
+		matchesLabels(matchLabels, labels) &&
+		matchExpressions.every(({ key, operator, values }) => {
+			const value = labels[key];
+			if (operator === "Exists") return value !== undefined;
+			if (operator === "DoesNotExist") return value === undefined;
+			const isIn = value !== undefined && values.includes(value);
+			return operator === "In" ? isIn : !isIn;
+		})
+	);
+}

@@ -1,0 +1,74 @@
+import {
+	type BackendRef,
+	type BackendReference,
+	isServiceParent,
+	type ObjectName,
+	type RouteRule,
+	type Service,
+	type StreamRule,
+} from "../../model/index.ts";
+import type { AnyRoute } from "./attach-routes.ts";
+import type { ConditionFault } from "./condition.ts";
+import type { ReferenceGrants } from "./reference-grants.ts";
+
+const routeGroup = "gateway.networking.k8s.io";
+
+/** Where backends are looked up. */
+export interface BackendLookup {
+	service(name: ObjectName): Service | undefined;
+	serviceByHost(host: string): Service | undefined;
+	/** Undefined where references need no grant: for routes of Services (GEP-1294). */
+	readonly grants?: ReferenceGrants;
+}
+
+/** What is wrong with the references of a route, for its condition ResolvedRefs: of several, the last one. */
+export function findReferenceFault(route: AnyRoute, lookup: BackendLookup): ConditionFault | undefined {
+	const faults = route.references.map((reference) => findFault(route, reference, lookup));
+	return faults.find((fault) => fault?.reason === "InvalidFilter") ?? faults.findLast((fault) => fault !== undefined);
+}
+
+function findFault(route: AnyRoute, reference: BackendReference, lookup: BackendLookup): ConditionFault | undefined {
+	const { group, kind, namespace, name, path } = reference;
+	const key = `${namespace}/${name}`;
+	if (path.includes(".extensionRef"))
+		return { reason: "InvalidFilter", message: `${path}: there is no filter ${group}/${kind}` };
+	if (lookup.grants?.allows({ group: routeGroup, kind: route.kind, namespace: route.namespace }, reference) === false)
+		return { reason: "RefNotPermitted", message: `${path}: no ReferenceGrant in namespace ${namespace} allows ${key}` };
+	if (isServiceParent(reference))
+		return lookup.service(reference) === undefined
+			? { reason: "BackendNotFound", message: `${path}: there is no Service ${key}` }
+			: undefined;
+	if (group === "networking.istio.io" && kind === "Hostname")
+		return lookup.serviceByHost(name) === undefined
+			? { reason: "BackendNotFound", message: `${path}: no service has the host ${name}` }
+			: undefined;
+	return {
+		reason: "InvalidKind",
+		message: `${path}: backends of kind ${group === "" ? kind : `${group}/${kind}`} are not supported`,
+	};
+}
+
+/** Rules as a Gateway may follow them: a backend of another namespace needs a grant there, else its share is answered with 500. */
+export function permitRules<R extends RouteRule | StreamRule>(
+	route: AnyRoute,
+	rules: readonly R[],
+	grants: ReferenceGrants,
+): readonly R[] {
+	const from = { group: routeGroup, kind: route.kind, namespace: route.namespace };
+	const permit = <B extends Pick<BackendRef, "destination">>(backend: B): B => {
+		const { destination } = backend;
+		if (destination.kind !== "service") return backend;
+		const { namespace, name } = destination.service;
+		if (grants.allows(from, { group: "", kind: "Service", namespace, name })) return backend;
+		const reason = `no ReferenceGrant in namespace ${namespace} allows Service ${name}`;
+		return { ...backend, destination: { kind: "unusable", reason } };
+	};
+	return rules.map((rule) => {
+		const backends = rule.backends.map(permit);
+		const mirrors = "mirrors" in rule ? rule.mirrors?.map(permit) : undefined;
+		const isSame =
+			backends.every((backend, position) => backend === rule.backends[position]) &&
+			(mirrors === undefined || mirrors.every((mirror, position) => mirror === (rule as RouteRule).mirrors![position]));
+		return isSame ? rule : { ...rule, backends, ...(mirrors !== undefined && { mirrors }) };
+	});
+}

@@ -1,0 +1,215 @@
+import {
+	type BackendTlsPolicy,
+	formatObjectName,
+	type Gateway,
+	type GatewayClass,
+	isServiceParent,
+	type Mesh,
+	type ObjectName,
+	type Service,
+	type WorkloadInstance,
+} from "../../model/index.ts";
+import type { AnyRoute, AttachedGateway, Attachments, ParentResult } from "./attach-routes.ts";
+import { isFault } from "./certificates.ts";
+import { findController } from "./classes.ts";
+import { type Condition, type ConditionFault, conditionOf } from "./condition.ts";
+import { resolveAddresses } from "./gateway-address.ts";
+import { findReferenceFault } from "./route-references.ts";
+
+/** What statuses are made of. */
+export interface StatusInputs {
+	readonly mesh: Mesh;
+	readonly attachments: Attachments;
+	service(name: ObjectName): Service | undefined;
+	serviceByHost(host: string): Service | undefined;
+	instancesOf(service: Service): readonly WorkloadInstance[];
+	readonly instances: readonly WorkloadInstance[];
+}
+
+/** The status of each object of the Gateway API that is looked after here, by `Kind/namespace/name`. */
+export function computeStatuses(inputs: StatusInputs): ReadonlyMap<string, object> {
+	const { mesh, attachments } = inputs;
+	const statuses = new Map<string, object>();
+	const keep = (kind: string, object: ObjectName, status: object | undefined): void => {
+		if (status !== undefined) statuses.set(`${kind}/${formatObjectName(object)}`, status);
+	};
+	for (const gatewayClass of mesh.gatewayClasses) keep("GatewayClass", gatewayClass, classStatus(gatewayClass));
+	for (const attached of attachments.gateways.values())
+		keep("Gateway", attached.gateway, gatewayStatus(attached, inputs));
+	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes]) keep(route.kind, route, routeStatus(route, inputs));
+	for (const policy of mesh.backendTlsPolicies) keep("BackendTLSPolicy", policy, policyStatus(policy, inputs));
+	return statuses;
+}
+
+function classStatus(gatewayClass: GatewayClass): object | undefined {
+	if (findController(gatewayClass.name, [gatewayClass]) === undefined) return undefined;
+	const fault =
+		gatewayClass.parametersRef === undefined
+			? undefined
+			: { reason: "InvalidParameters", message: "parametersRef: a class has no settings here" };
+	return { conditions: [conditionOf("Accepted", fault, { reason: "Accepted", message: "the class is served" })] };
+}
+
+function gatewayStatus({ gateway, listeners }: AttachedGateway, inputs: StatusInputs): object {
+	const valid = listeners.filter(({ isValid }) => isValid).length;
+	const addresses = resolveAddresses(gateway, listeners, inputs);
+	const settingsFault = addresses.settingsFault ?? findParametersFault(gateway, inputs.mesh);
+	const accepted = settingsFault ?? listenerFault(valid);
+	const isPartial = valid < listeners.length;
+	return {
+		addresses: addresses.shown,
+		conditions: [
+			conditionOf("Accepted", accepted, {
+				reason: isPartial ? "ListenersNotValid" : "Accepted",
+				message: isPartial ? "one or more of the listeners are invalid" : "",
+			}),
+			conditionOf("Programmed", addresses.fault, { reason: "Programmed", message: addresses.message }),
+			conditionOf("ResolvedRefs", findClientCertificateFault(gateway, inputs)),
+		],
+		listeners: listeners.map((state) => ({
+			name: state.listener.name,
+			supportedKinds: state.supportedKinds,
+			attachedRoutes: state.httpRoutes.length + state.streamRoutes.length,
+			conditions: listenerConditions(state),
+		})),
+	};
+}
+
+function listenerFault(valid: number): ConditionFault | undefined {
+	return valid > 0 ? undefined : { reason: "ListenersNotValid", message: "none of the listeners are valid" };
+}
+
+function findParametersFault({ parametersRef, namespace }: Gateway, { configMaps }: Mesh): ConditionFault | undefined {
+	if (parametersRef === undefined) return undefined;
+	const reason = "InvalidParameters";
+	if (parametersRef.kind !== "ConfigMap" || parametersRef.group !== "")
+		return { reason, message: `parametersRef is a ${parametersRef.kind}, only ConfigMaps are read` };
+	const isThere = configMaps.some((map) => map.namespace === namespace && map.name === parametersRef.name);
+	return isThere ? undefined : { reason, message: `there is no ConfigMap ${namespace}/${parametersRef.name}` };
+}
+
+function findClientCertificateFault(gateway: Gateway, { attachments }: StatusInputs): ConditionFault | undefined {
+	const reference = gateway.clientCertificateRef;
+	if (reference === undefined) return undefined;
+	const from = { group: "gateway.networking.k8s.io", kind: "Gateway", namespace: gateway.namespace };
+	if (!attachments.grants.allows(from, reference))
+		return {
+			reason: "RefNotPermitted",
+			message: `clientCertificateRef ${formatObjectName(reference)}: no ReferenceGrant allows it`,
+		};
+	const pair = attachments.certificates.keyPair(reference);
+	return isFault(pair) ? { reason: "InvalidClientCertificateRef", message: pair.message } : undefined;
+}
+
+function listenerConditions(state: AttachedGateway["listeners"][number]): Condition[] {
+	const { conflict, tlsFault, protocolFault } = state;
+	if (conflict !== undefined) {
+		const fault = { reason: conflict, message: "an earlier listener has the same port and host" };
+		return [
+			conditionOf("Accepted", fault),
+			conditionOf("Conflicted", undefined, fault),
+			conditionOf("Programmed", fault),
+			resolvedRefs(state),
+		];
+	}
+	const isUntrusted = tlsFault?.reason.startsWith("InvalidCACertificate") ?? false;
+	const accepted =
+		protocolFault ?? (isUntrusted ? { reason: "NoValidCACertificate", message: tlsFault!.message } : undefined);
+	const programmed =
+		tlsFault !== undefined || protocolFault !== undefined
+			? { reason: "Invalid", message: (tlsFault ?? protocolFault)!.message }
+			: undefined;
+	return [
+		conditionOf("Accepted", accepted),
+		conditionOf("Conflicted", { reason: "NoConflicts", message: "" }),
+		conditionOf("Programmed", programmed),
+		resolvedRefs(state),
+	];
+}
+
+function resolvedRefs({ tlsFault, hasInvalidKinds }: AttachedGateway["listeners"][number]): Condition {
+	const kinds = { reason: "InvalidRouteKinds", message: "allowedRoutes has a kind that the protocol does not carry" };
+	return conditionOf("ResolvedRefs", hasInvalidKinds ? kinds : tlsFault);
+}
+
+function routeStatus(route: AnyRoute, inputs: StatusInputs): object | undefined {
+	const results = inputs.attachments.parentsOf(route);
+	if (results.length === 0) return undefined;
+	return { parents: results.map((result) => parentStatus(route, result, inputs)) };
+}
+
+function parentStatus(route: AnyRoute, { parent, controller, denied }: ParentResult, inputs: StatusInputs): object {
+	const { grants } = inputs.attachments;
+	const lookup = {
+		service: inputs.service,
+		serviceByHost: inputs.serviceByHost,
+		...(!isServiceParent(parent) && { grants }),
+	};
+	return {
+		parentRef: { group: parent.group, kind: parent.kind, ...parent.written },
+		controllerName: controller,
+		conditions: [conditionOf("Accepted", denied), conditionOf("ResolvedRefs", findReferenceFault(route, lookup))],
+	};
+}
+
+/** One ancestor a Gateway whose routes lead to a target of the policy. */
+function policyStatus(policy: BackendTlsPolicy, { mesh, attachments }: StatusInputs): object {
+	const bundles = policy.caCertificateRefs.map((reference) => attachments.certificates.trustBundle(reference));
+	const faults = bundles.filter((bundle) => isFault(bundle));
+	const refsFault =
+		faults[0] === undefined
+			? undefined
+			: {
+					reason: faults[0].reason === "InvalidCACertificateKind" ? "InvalidKind" : faults[0].reason,
+					message: faults[0].message,
+				};
+	const isUntrusted = bundles.length > 0 && faults.length === bundles.length;
+	const accepted = isConflicted(policy, mesh.backendTlsPolicies)
+		? { reason: "Conflicted", message: "an older policy has the same target" }
+		: isUntrusted
+			? { reason: "NoValidCACertificate", message: faults[0]!.message }
+			: undefined;
+	const conditions = [conditionOf("Accepted", accepted), conditionOf("ResolvedRefs", refsFault)];
+	const ancestors = [...attachments.gateways.values()].filter((attached) => leadsTo(attached, policy));
+	return {
+		ancestors: ancestors.map(({ gateway, controller }) => ({
+			ancestorRef: {
+				group: "gateway.networking.k8s.io",
+				kind: "Gateway",
+				namespace: gateway.namespace,
+				name: gateway.name,
+			},
+			controllerName: controller,
+			conditions,
+		})),
+	};
+}
+
+function leadsTo({ listeners }: AttachedGateway, policy: BackendTlsPolicy): boolean {
+	return listeners.some(({ httpRoutes, streamRoutes }) =>
+		[...httpRoutes, ...streamRoutes].some(({ route }) =>
+			route.references.some((reference) =>
+				policy.targets.some(
+					(target) =>
+						target.kind === reference.kind &&
+						target.name === reference.name &&
+						target.namespace === reference.namespace,
+				),
+			),
+		),
+	);
+}
+
+function isConflicted(policy: BackendTlsPolicy, all: readonly BackendTlsPolicy[]): boolean {
+	const isOlder = (other: BackendTlsPolicy): boolean =>
+		other.createdAt < policy.createdAt || (other.createdAt === policy.createdAt && other.name < policy.name);
+	return policy.targets.every((target) =>
+		all.some(
+			(other) =>
+				other !== policy &&
+				other.namespace === policy.namespace &&
+				isOlder(other) &&
+				other.targets.some(({ name, sectionName }) => name === target.name && sectionName === target.sectionName),
+		),
+	);
+}
