@@ -6,6 +6,7 @@ export { type DeadlineHolder, DeadlineQueue } from "./deadline-queue.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
 export { addHeader, getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "./headers.ts";
 export { assertNever, invariant } from "./invariant.ts";
+export { requestJoinedHeaders, responseJoinedHeaders } from "./joined-headers.ts";
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels, silentLog } from "./log.ts";
 export { findNearest, suggestNearest } from "./nearest.ts";
 export { NumberMap } from "./number-map.ts";

@@ -142,7 +142,7 @@ export class ChunkedDecoder {
 	}
 
 	#finishTrailers(): void {
-		const block = new HeaderBlock();
+		const block = new HeaderBlock(noNames);
 		const outcome = block.scan(straightenLines(this.#trailerText), 0, this.#maxTrailerCount);
 		if (outcome !== "complete") {
 			this.fault = outcome === "incomplete" || outcome === "irregular" ? "malformed" : outcome;
@@ -157,6 +157,8 @@ export class ChunkedDecoder {
 		return at;
 	}
 }
+
+const noNames: ReadonlySet<string> = new Set();
 
 function hexDigit(code: number): number {
 	if (code >= 48 && code <= 57) return code - 48;

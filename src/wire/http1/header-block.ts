@@ -1,5 +1,6 @@
-import type { HeaderList } from "../../core/index.ts";
+import { type HeaderList, requestJoinedHeaders, responseJoinedHeaders } from "../../core/index.ts";
 import { characterClass, tokenBit, valueBit } from "./characters.ts";
+import { formatFields } from "./encoder.ts";
 import type { Http1Fault } from "./errors.ts";
 
 /** Outcomes of {@link HeaderBlock.scan} that are no fault. */
@@ -18,6 +19,14 @@ export class HeaderBlock {
 	#count = 0;
 	#droppedCount = 0;
 	#list: HeaderList | undefined;
+	readonly #joinedNames: ReadonlySet<string>;
+	/** Values of fields that stand for several of their name, by the number of the field. */
+	#joined: Map<number, string> | undefined;
+
+	/** @param joinedNames lower-case names of which several fields become one */
+	constructor(joinedNames: ReadonlySet<string>) {
+		this.#joinedNames = joinedNames;
+	}
 
 	/** Value of Host, or undefined when there is none; several are joined by a comma. */
 	host: string | undefined;
@@ -62,6 +71,8 @@ export class HeaderBlock {
 		const length = text.length;
 		let at = start;
 		let used = 0;
+		let seen = 0;
+		let mayRepeat = false;
 		for (;;) {
 			if (at >= length) return "incomplete";
 			let code = text.charCodeAt(at);
@@ -71,6 +82,7 @@ export class HeaderBlock {
 				this.#end = at;
 				this.#count = used >> 2;
 				this.end = at + 2;
+				if (mayRepeat) this.#joinRepeated();
 				return "complete";
 			}
 			if (code === 10) return "irregular";
@@ -106,6 +118,11 @@ export class HeaderBlock {
 			positions[used + 3] = valueEnd;
 			this.#note(used >> 2, nameStart, nameEnd, valueStart, valueEnd);
 			used += 4;
+			const shape = ((nameEnd - nameStart) << 5) | (text.charCodeAt(nameStart) & 31);
+			if (shape < joinedShapes.length && joinedShapes[shape] !== 0) {
+				if ((seen & joinedShapes[shape]!) !== 0) mayRepeat = true;
+				seen |= joinedShapes[shape]!;
+			}
 		}
 	}
 
@@ -117,7 +134,7 @@ export class HeaderBlock {
 		this.#text = "";
 		this.#start = this.#end = this.end = this.#count = 0;
 		this.#droppedCount = 0;
-		this.#list = undefined;
+		this.#list = this.#joined = undefined;
 		this.host = this.contentLength = this.transferEncoding = this.connection = undefined;
 		this.upgrade = this.expect = this.te = undefined;
 		this.contentLengthCount = 0;
@@ -137,13 +154,9 @@ export class HeaderBlock {
 		return this.#list;
 	}
 
-	/** Whether {@link list} was asked for: only then can it have been changed. */
-	get isSplit(): boolean {
-		return this.#list !== undefined;
-	}
-
 	/** The lines of {@link list} as they came, each with its line end. */
 	get passText(): string {
+		if (this.#joined !== undefined) return formatFields(this.list, 0);
 		const text = this.#text;
 		if (this.#droppedCount === 0) return text.slice(this.#start, this.#end);
 		const positions = this.#positions;
@@ -200,10 +213,32 @@ export class HeaderBlock {
 			if (this.#positions[at]! < 0) continue;
 			list.push(
 				this.#text.slice(this.#positions[at], this.#positions[at + 1]).toLowerCase(),
-				this.#text.slice(this.#positions[at + 2], this.#positions[at + 3]),
+				this.#joined?.get(field) ?? this.#valueOf(field),
 			);
 		}
 		return list;
+	}
+
+	/** Makes several fields of a name in {@link #joinedNames} the first of them. */
+	#joinRepeated(): void {
+		const first = new Map<string, number>();
+		for (let field = 0; field < this.#count; field++) {
+			if (this.#positions[field * 4]! < 0) continue;
+			const name = this.#nameOf(field).toLowerCase();
+			if (!this.#joinedNames.has(name)) continue;
+			const before = first.get(name);
+			if (before === undefined) {
+				first.set(name, field);
+				continue;
+			}
+			this.#joined ??= new Map();
+			this.#joined.set(before, join(this.#joined.get(before) ?? this.#valueOf(before), this.#valueOf(field)));
+			this.#dropField(field);
+		}
+	}
+
+	#valueOf(field: number): string {
+		return this.#text.slice(this.#positions[field * 4 + 2], this.#positions[field * 4 + 3]);
 	}
 
 	#dropField(field: number): void {
@@ -319,6 +354,20 @@ export class HeaderBlock {
 		}
 		return true;
 	}
+}
+
+/** By length and first letter of a name: a bit that is set when some name like that may stand in a message once only; 0 when there
+ *  is none. Names can share a bit: who finds one set twice must compare. */
+const joinedShapes = buildJoinedShapes();
+
+function buildJoinedShapes(): Int32Array {
+	const shapes = new Set(
+		[...requestJoinedHeaders, ...responseJoinedHeaders].map((name) => (name.length << 5) | (name.charCodeAt(0) & 31)),
+	);
+	const table = new Int32Array(Math.max(...shapes) + 1);
+	let bit = 0;
+	for (const shape of shapes) table[shape] = 1 << (bit++ & 31);
+	return table;
 }
 
 const grpcType = "application/grpc";

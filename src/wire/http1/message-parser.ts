@@ -40,7 +40,7 @@ const firstLook = 4096;
 
 /** What request and response parsers share: collecting a head, the body's framing, the sequence of messages. No I/O. */
 export abstract class MessageParser {
-	readonly headers = new HeaderBlock();
+	readonly headers: HeaderBlock;
 	state: ParserState = ParserState.head;
 	/** Set with the state `failed`. */
 	fault: Http1Fault | undefined;
@@ -57,9 +57,10 @@ export abstract class MessageParser {
 	/** Bytes of the head that was parsed last. */
 	headBytes = 0;
 
-	constructor(config: Http1ParserConfig, sink: Http1BodySink) {
+	constructor(config: Http1ParserConfig, sink: Http1BodySink, joinedNames: ReadonlySet<string>) {
 		this.config = config;
 		this.#sink = sink;
+		this.headers = new HeaderBlock(joinedNames);
 	}
 
 	/** Takes bytes from `at` to `end`. Stops at the end of a message, at an upgrade and at a fault.

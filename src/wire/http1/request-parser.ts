@@ -1,3 +1,4 @@
+import { requestJoinedHeaders } from "../../core/index.ts";
 import { authorityBit, characterClass, hasOnly, targetBit } from "./characters.ts";
 import type { Http1Fault } from "./errors.ts";
 import { type Http1BodySink, type Http1ParserConfig, MessageParser } from "./message-parser.ts";
@@ -60,7 +61,7 @@ export class Http1RequestParser extends MessageParser {
 	readonly #sink: Http1RequestSink;
 
 	constructor(config: Http1RequestParserConfig, sink: Http1RequestSink) {
-		super(config, sink);
+		super(config, sink, requestJoinedHeaders);
 		this.#config = config;
 		this.#sink = sink;
 	}

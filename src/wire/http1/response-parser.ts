@@ -1,3 +1,4 @@
+import { responseJoinedHeaders } from "../../core/index.ts";
 import type { Http1Fault } from "./errors.ts";
 import { type Http1BodySink, type Http1ParserConfig, MessageParser, ParserState } from "./message-parser.ts";
 import { hasToken, parseContentLength } from "./request-parser.ts";
@@ -26,7 +27,7 @@ export class Http1ResponseParser extends MessageParser {
 	protected override readonly skipsEmptyLines: boolean = false;
 
 	constructor(config: Http1ParserConfig, sink: Http1ResponseSink) {
-		super(config, sink);
+		super(config, sink, responseJoinedHeaders);
 		this.#sink = sink;
 	}
 

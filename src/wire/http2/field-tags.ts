@@ -1,3 +1,4 @@
+import { requestJoinedHeaders, responseJoinedHeaders } from "../../core/index.ts";
 import { createHpackDictionary, type HpackDictionary } from "../hpack/index.ts";
 
 /** What is known of a field once it is decoded, as a number: its kind in the low byte, faults above. */
@@ -28,6 +29,9 @@ export const kindMask = 0xff;
 /** The name or the value has characters that may not stand there. */
 export const badFieldBit = 0x100;
 export const underscoreBit = 0x200;
+/** Several of the name in a request, or in a response, become one. */
+export const joinedInRequestsBit = 0x400;
+export const joinedInResponsesBit = 0x800;
 /** Kinds up to this one are pseudo-header fields. */
 export const lastPseudoKind = FieldKind.oddPseudo;
 
@@ -117,6 +121,8 @@ export function describeField(name: string, value: string): number {
 		if (name.includes("_")) tag |= underscoreBit;
 	}
 	const kind = tag & kindMask;
+	if (requestJoinedHeaders.has(name)) tag |= joinedInRequestsBit;
+	if (responseJoinedHeaders.has(name)) tag |= joinedInResponsesBit;
 	if (!hasOnly(value, valueBits[kind]!, 0)) return tag | badFieldBit;
 	if (value === "" && needsValue.has(kind)) return tag | badFieldBit;
 	if (kind === FieldKind.te && value.toLowerCase() !== "trailers") return tag | badFieldBit;

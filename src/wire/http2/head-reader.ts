@@ -2,7 +2,15 @@ import type { HeaderList } from "../../core/index.ts";
 import type { HpackField } from "../hpack/index.ts";
 import type { Http2Config } from "./config.ts";
 import type { Http2Fault } from "./error-codes.ts";
-import { badFieldBit, FieldKind, kindMask, lastPseudoKind, underscoreBit } from "./field-tags.ts";
+import {
+	badFieldBit,
+	FieldKind,
+	joinedInRequestsBit,
+	joinedInResponsesBit,
+	kindMask,
+	lastPseudoKind,
+	underscoreBit,
+} from "./field-tags.ts";
 import type { Http2Head } from "./head.ts";
 
 /** Which message a block belongs to. */
@@ -22,6 +30,7 @@ export class HeadReader {
 	read(fields: readonly HpackField[], kind: BlockKind, bytes: number): Http2Fault | undefined {
 		const { underscores, maxHeaderCount } = this.#config;
 		const list: HeaderList = [];
+		const joinedBit = kind === "request" ? joinedInRequestsBit : kind === "response" ? joinedInResponsesBit : 0;
 		let method: string | undefined;
 		let scheme: string | undefined;
 		let authority: string | undefined;
@@ -89,7 +98,7 @@ export class HeadReader {
 					list.push(field.name, value);
 					break;
 				default:
-					list.push(field.name, value);
+					if ((tag & joinedBit) === 0 || !joinInto(list, field.name, value)) list.push(field.name, value);
 			}
 		}
 		if (cookie !== undefined) {
@@ -148,4 +157,14 @@ export class HeadReader {
 		if (path.charCodeAt(0) === 47 || (path === "*" && method === "OPTIONS")) return undefined;
 		return "messaging";
 	}
+}
+
+/** Adds `value` to the field `name` when there is one. */
+function joinInto(list: HeaderList, name: string, value: string): boolean {
+	for (let index = 0; index < list.length; index += 2) {
+		if (list[index] !== name) continue;
+		list[index + 1] = `${list[index + 1]},${value}`;
+		return true;
+	}
+	return false;
 }
