@@ -94,6 +94,8 @@ function matchesPrincipal(principal: Principal, stream: StreamInfo): boolean {
 			return !matchesPrincipal(principal.id, stream);
 		case "authenticated":
 			return isAuthenticated(principal.matcher, connection);
+		case "source-ip":
+			return isAddressIn(principal.range, connection.remote.ip);
 		case "direct-remote-ip":
 			return isAddressIn(principal.range, connection.directRemote.ip);
 		case "remote-ip":

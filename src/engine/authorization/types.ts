@@ -44,6 +44,8 @@ export type Principal =
 	| { readonly kind: "any" }
 	/** Undefined matcher: any peer with a valid certificate. */
 	| { readonly kind: "authenticated"; readonly matcher: StringMatcher | undefined }
+	/** The connection's address: a PROXY header counts, forwarding headers do not. */
+	| { readonly kind: "source-ip"; readonly range: CidrRange }
 	| { readonly kind: "direct-remote-ip"; readonly range: CidrRange }
 	| { readonly kind: "remote-ip"; readonly range: CidrRange }
 	| { readonly kind: "header"; readonly matcher: HeaderMatcher }

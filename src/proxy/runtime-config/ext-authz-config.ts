@@ -16,6 +16,10 @@ export interface ExtAuthzConfig {
 	readonly clearsRouteCache: boolean;
 	readonly statusOnError: number;
 	readonly validatesMutations: boolean;
+	/** Longer bodies of denials are cut; 0 for no bound. */
+	readonly maxDeniedBodyBytes: number;
+	/** Whether gRPC services get the headers as bytes, each by itself. */
+	readonly sendsRawHeaders: boolean;
 	readonly metadataNamespaces: readonly string[];
 	readonly routeMetadataNamespaces: readonly string[];
 	/** Undefined: always. */

@@ -40,6 +40,8 @@ export function readExtAuthz(message: ExtAuthz, scope: Scope): ExtAuthzConfig | 
 		clearsRouteCache: message.clearRouteCache,
 		statusOnError: message.statusOnError?.code || 403,
 		validatesMutations: message.validateMutations,
+		maxDeniedBodyBytes: message.maxDeniedResponseBodyBytes,
+		sendsRawHeaders: message.encodeRawHeaders,
 		metadataNamespaces: message.metadataContextNamespaces,
 		routeMetadataNamespaces: message.routeMetadataContextNamespaces,
 		enabled: readRuntimeFraction(message.filterEnabled),

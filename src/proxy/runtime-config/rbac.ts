@@ -167,7 +167,7 @@ function readPrincipal(message: PrincipalMessage, scope: Scope): Principal {
 			return { kind: "authenticated", matcher: name === undefined ? undefined : readStringMatcher(name, at) };
 		}
 		case "sourceIp":
-			return { kind: "remote-ip", range: readCidr(identifier.value, scope.at("source_ip")) ?? noRange };
+			return { kind: "source-ip", range: readCidr(identifier.value, scope.at("source_ip")) ?? noRange };
 		case "directRemoteIp":
 			return { kind: "direct-remote-ip", range: readCidr(identifier.value, scope.at("direct_remote_ip")) ?? noRange };
 		case "remoteIp":

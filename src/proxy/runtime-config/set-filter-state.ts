@@ -27,7 +27,8 @@ export function readFilterStateValues(
 			const where = message.factoryKey === "" ? "object_key" : "factory_key";
 			at.at(where).report(`'${factory}' does not have an object factory`);
 		}
-		const format = message.value.case === "formatString" ? message.value.value.format : undefined;
+		const source = message.value.case === "formatString" ? message.value.value : undefined;
+		const format = source?.format;
 		const place = at.at("format_string");
 		if (format?.case === "jsonFormat") place.at("json_format").report("only text formats are supported here");
 		const text =
@@ -36,6 +37,10 @@ export function readFilterStateValues(
 				: format?.case === "textFormat"
 					? format.value
 					: "";
-		return { key, value: readFormat(text, place, ""), skipIfEmpty: message.skipIfEmpty };
+		return {
+			key,
+			value: readFormat(text, place, source?.omitEmptyValues === true ? "" : "-"),
+			skipIfEmpty: message.skipIfEmpty,
+		};
 	});
 }

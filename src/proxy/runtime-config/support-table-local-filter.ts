@@ -64,7 +64,8 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
 	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },
 	[`${filters}header_mutation.v3.Mutations`]: {
-		works: "request_mutations query_parameter_mutations response_mutations",
+		works:
+			"request_mutations query_parameter_mutations response_mutations request_trailers_mutations response_trailers_mutations",
 	},
 	"envoy.config.common.mutation_rules.v3.HeaderMutation": { works: "remove append remove_on_match" },
 	"envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch": { works: "key_matcher" },

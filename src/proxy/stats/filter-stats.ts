@@ -13,6 +13,16 @@ export function createFaultStats(scope: StatsScope) {
 	};
 }
 
+/** Scope `http.<stat_prefix>.fault.<cluster>`: faults of requests that a cluster sent (`x-envoy-downstream-service-cluster`). */
+export type FaultSourceStats = ReturnType<typeof createFaultSourceStats>;
+
+export function createFaultSourceStats(scope: StatsScope) {
+	return {
+		aborts_injected: scope.counter("aborts_injected"),
+		delays_injected: scope.counter("delays_injected"),
+	};
+}
+
 /** Scope `http.<stat_prefix>.rbac`, `<stat_prefix>.rbac` for the network filter; with a `rules_stat_prefix`, one part more. */
 export type RbacStats = ReturnType<typeof createRbacStats>;
 

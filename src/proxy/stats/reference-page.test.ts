@@ -70,6 +70,7 @@ const composed = [
 	"createDnsCacheStats",
 	"createEndpointHealth",
 	"createEndpointStats",
+	"createFaultSourceStats",
 	"createHashTableGauges",
 	"createHttpConnectionManagerStats",
 	"createListenerStats",

@@ -27,19 +27,34 @@ interface FlushingTransform extends Transform {
 	flush(kind: number, callback?: () => void): void;
 }
 
+/** How a coder is made to give what it has. */
+interface FlushRule {
+	readonly kind: number;
+	/** Whether the end of a body comes apart from its last bytes: Envoy's gzip and brotli do so. */
+	readonly atEnd: boolean;
+}
+
+const gzipFlush: FlushRule = { kind: constants.Z_SYNC_FLUSH, atEnd: true };
+const brotliFlush: FlushRule = { kind: constants.BROTLI_OPERATION_FLUSH, atEnd: true };
+const zstdFlush: FlushRule = { kind: constants.ZSTD_e_flush, atEnd: false };
+
 /** Codes one body, piece by piece, off the main thread. */
 export class Coder {
 	readonly #stream: FlushingTransform;
-	readonly #flush: number;
+	readonly #flush: FlushRule;
 	readonly #outlet: CoderOutlet;
 	/** What may come out for what went in. */
 	readonly #bound: { readonly ratio: number; readonly slackBytes: number };
+	/** What came in this turn. */
+	readonly #pieces: Buffer[] = [];
+	#isQueued = false;
+	#isLast = false;
 	#isPaused = false;
 	#isClosed = false;
 	#bytesIn = 0;
 	#bytesOut = 0;
 
-	constructor(stream: FlushingTransform, flush: number, outlet: CoderOutlet, bound = unbounded) {
+	constructor(stream: FlushingTransform, flush: FlushRule, outlet: CoderOutlet, bound = unbounded) {
 		this.#bound = bound;
 		this.#stream = stream;
 		this.#flush = flush;
@@ -70,23 +85,39 @@ export class Coder {
 		});
 	}
 
-	/** The view is valid during the call. */
+	/** The view is valid during the call. What comes in one turn is coded as one piece, as Envoy does with what it reads at once. */
 	push(view: Buffer, last: boolean): void {
 		if (this.#isClosed) return;
-		if (view.length > 0) {
-			this.#bytesIn += view.length;
-			const takesMore = this.#stream.write(Buffer.from(view));
-			// What is here must not wait for more to come. The end comes apart from it, as in Envoy.
-			this.#stream.flush(this.#flush, () => {
-				if (last && !this.#isClosed) this.#stream.end();
-			});
-			if (!takesMore && !this.#isPaused && !last) {
+		if (view.length > 0) this.#pieces.push(Buffer.from(view));
+		this.#isLast ||= last;
+		if (this.#isQueued) return;
+		this.#isQueued = true;
+		process.nextTick(this.#code);
+	}
+
+	readonly #code = (): void => {
+		this.#isQueued = false;
+		if (this.#isClosed) return;
+		const piece = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+		this.#pieces.length = 0;
+		const isLast = this.#isLast;
+		if (piece.length > 0) {
+			this.#bytesIn += piece.length;
+			const takesMore = this.#stream.write(piece);
+			if (!takesMore && !this.#isPaused && !isLast) {
 				this.#isPaused = true;
 				this.#outlet.pause();
 			}
+			// What is here must not wait for more to come.
+			if (this.#flush.atEnd || !isLast) {
+				this.#stream.flush(this.#flush.kind, () => {
+					if (isLast && !this.#isClosed) this.#stream.end();
+				});
+				return;
+			}
 		}
-		if (last && view.length === 0) this.#stream.end();
-	}
+		if (isLast) this.#stream.end();
+	};
 
 	close(): void {
 		if (this.#isClosed) return;
@@ -102,11 +133,11 @@ const slackBytes = 1024 * 1024;
 export function createEncoder({ kind, options }: CompressionLibrary, outlet: CoderOutlet): Coder {
 	switch (kind) {
 		case "gzip":
-			return new Coder(createGzip(options) as FlushingTransform, constants.Z_SYNC_FLUSH, outlet);
+			return new Coder(createGzip(options) as FlushingTransform, gzipFlush, outlet);
 		case "brotli":
-			return new Coder(createBrotliCompress(options) as FlushingTransform, constants.BROTLI_OPERATION_FLUSH, outlet);
+			return new Coder(createBrotliCompress(options) as FlushingTransform, brotliFlush, outlet);
 		case "zstd":
-			return new Coder(createZstdCompress(options) as FlushingTransform, constants.ZSTD_e_flush, outlet);
+			return new Coder(createZstdCompress(options) as FlushingTransform, zstdFlush, outlet);
 	}
 }
 
@@ -114,15 +145,10 @@ export function createDecoder({ kind, options, maxRatio }: CompressionLibrary, o
 	const bound = { ratio: maxRatio, slackBytes: kind === "gzip" ? 0 : slackBytes };
 	switch (kind) {
 		case "gzip":
-			return new Coder(createGunzip(options) as FlushingTransform, constants.Z_SYNC_FLUSH, outlet, bound);
+			return new Coder(createGunzip(options) as FlushingTransform, gzipFlush, outlet, bound);
 		case "brotli":
-			return new Coder(
-				createBrotliDecompress(options) as FlushingTransform,
-				constants.BROTLI_OPERATION_FLUSH,
-				outlet,
-				bound,
-			);
+			return new Coder(createBrotliDecompress(options) as FlushingTransform, brotliFlush, outlet, bound);
 		case "zstd":
-			return new Coder(createZstdDecompress(options) as FlushingTransform, constants.ZSTD_e_flush, outlet, bound);
+			return new Coder(createZstdDecompress(options) as FlushingTransform, zstdFlush, outlet, bound);
 	}
 }

@@ -127,7 +127,7 @@ class CompressorFilter implements HttpFilter {
 			this.#isChosen(stream, state, headers, encoding) &&
 			isCompressible &&
 			!isCodedInTransfer(headers);
-		if (refusal !== undefined) appendStatus(head, `${encoding};${refusal}`);
+		if (refusal !== undefined && !endStream) appendStatus(head, `${encoding};${refusal}`);
 		if (compresses) {
 			if (response.sendsStatus)
 				appendStatus(head, `${encoding};Compressed;OriginalLength=${getHeader(headers, "content-length") ?? ""}`);

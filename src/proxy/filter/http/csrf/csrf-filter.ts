@@ -43,7 +43,10 @@ export function createCsrfFilter(
 }
 
 function sourceOrigin({ headers }: PassRequestHead): string {
-	return hostAndPort(getHeader(headers, "origin")) || hostAndPort(getHeader(headers, "referer"));
+	const origin = getHeader(headers, "origin");
+	// Browsers say "null" where they hide the origin.
+	if (origin === "null") return "";
+	return hostAndPort(origin) || hostAndPort(getHeader(headers, "referer"));
 }
 
 function targetOrigin({ authority, scheme }: PassRequestHead): string {

@@ -71,18 +71,28 @@ function createPeer(address: SocketAddress, certificate: TlsCertificate | undefi
 function createHttp({ stream, body }: AuthorizationQuestion, config: ExtAuthzConfig) {
 	const { request, record } = stream;
 	const headers: Record<string, string> = {};
+	const raw: { key: string; rawValue: Uint8Array }[] = [];
 	for (const [name, value] of listRequestFields(request)) {
 		if (name === partialBodyHeader || !isVisible(name, config)) continue;
+		if (config.sendsRawHeaders) {
+			raw.push({ key: name, rawValue: Buffer.from(value, "latin1") });
+			continue;
+		}
 		const text = toUtf8(value);
 		const before = headers[name];
 		headers[name] = before === undefined ? text : `${before},${text}`;
 	}
-	if (body !== undefined) headers[partialBodyHeader] = String(body.isPartial);
+	if (body !== undefined) {
+		const isPartial = String(body.isPartial);
+		if (config.sendsRawHeaders) raw.push({ key: partialBodyHeader, rawValue: Buffer.from(isPartial) });
+		else headers[partialBodyHeader] = isPartial;
+	}
 	const packs = body?.settings.packsAsBytes === true;
 	return {
 		id: streamNumber(record.startWallMs, stream.connection.id),
 		method: request.method,
 		headers,
+		...(config.sendsRawHeaders ? { headerMap: { headers: raw } } : {}),
 		path: request.path,
 		host: request.authority,
 		scheme: request.scheme,

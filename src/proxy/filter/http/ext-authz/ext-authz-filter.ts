@@ -256,7 +256,7 @@ class AuthorizationGuard {
 		}
 		stream.sendLocalReply({
 			status: verdict.status,
-			body: verdict.body,
+			body: cutBody(verdict.body, this.#config.maxDeniedBodyBytes),
 			details: "ext_authz_denied",
 			flags: ResponseFlag.unauthorizedExternalService,
 			headers: verdict.responseChanges.flatMap(({ name, value }) => [name, value]),
@@ -319,6 +319,11 @@ class AuthorizationGuard {
 			? createHttpAuthorizer(this.#config, service, context)
 			: createGrpcAuthorizer(this.#config, service.service, context);
 	}
+}
+
+/** `maxBytes` 0: all of it. */
+function cutBody(body: string, maxBytes: number): string {
+	return maxBytes > 0 && body.length > maxBytes ? body.slice(0, maxBytes) : body;
 }
 
 function isMalformed({ name, value }: HeaderChange): boolean {

@@ -6,7 +6,12 @@ import { computeShare, getRuntimeNumber, type RuntimeFraction } from "../../../.
 import type { StatsScope } from "../../../../telemetry/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { HttpFilterOverride } from "../../../runtime-config/index.ts";
-import { createFaultStats, type FaultStats } from "../../../stats/index.ts";
+import {
+	createFaultSourceStats,
+	createFaultStats,
+	type FaultSourceStats,
+	type FaultStats,
+} from "../../../stats/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import { ResponseThrottle } from "./response-throttle.ts";
 
@@ -25,7 +30,7 @@ export function createFaultFilter(
 	context: DataPathContext,
 	scope: StatsScope,
 ): HttpFilter {
-	const injector = new FaultInjector(context, createFaultStats(scope.scope("fault")), index);
+	const injector = new FaultInjector(context, scope.scope("fault"), index);
 	return {
 		name,
 		disabled,
@@ -48,14 +53,21 @@ export function createFaultFilter(
 	};
 }
 
+/** Names of downstream clusters come from requests: more than these are not counted apart. */
+const maxSources = 1000;
+
 class FaultInjector {
 	readonly #context: DataPathContext;
+	readonly #scope: StatsScope;
 	readonly #stats: FaultStats;
+	readonly #sources = new Map<string, FaultSourceStats>();
 	readonly #index: number;
 
-	constructor(context: DataPathContext, stats: FaultStats, index: number) {
+	/** @param scope `http.<stat_prefix>.fault` */
+	constructor(context: DataPathContext, scope: StatsScope, index: number) {
 		this.#context = context;
-		this.#stats = stats;
+		this.#scope = scope;
+		this.#stats = createFaultStats(scope);
 		this.#index = index;
 	}
 
@@ -64,7 +76,7 @@ class FaultInjector {
 		this.#limitResponse(stream, config);
 		const delayMs = this.#chooseDelay(stream, config);
 		if (delayMs !== undefined && this.#begin(stream, config)) {
-			this.#stats.delays_injected.value++;
+			this.#count(stream, config, "delays_injected");
 			stream.record.addEarlyFlag(ResponseFlag.delayInjected);
 			const fault = stream.getState(this.#index) as ActiveFault;
 			fault.timer = this.#context.clock.setTimer(delayMs, () => {
@@ -135,7 +147,7 @@ class FaultInjector {
 	#abort(stream: FilterStream, config: FaultConfig): boolean {
 		const chosen = this.#chooseAbort(stream, config);
 		if (chosen === undefined || !this.#begin(stream, config)) return false;
-		this.#stats.aborts_injected.value++;
+		this.#count(stream, config, "aborts_injected");
 		stream.sendLocalReply({
 			status: chosen.status,
 			body: config.abort?.body || "fault filter abort",
@@ -144,6 +156,20 @@ class FaultInjector {
 			...(chosen.grpcStatus === undefined ? {} : { grpcStatus: chosen.grpcStatus }),
 		});
 		return true;
+	}
+
+	/** Counts for all, and for the cluster that sent the request. */
+	#count({ request }: FilterStream, config: FaultConfig, name: keyof FaultSourceStats): void {
+		this.#stats[name].value++;
+		const source = getHeader(request.headers, "x-envoy-downstream-service-cluster") ?? "";
+		if (source === "" || config.disableDownstreamClusterStats) return;
+		let stats = this.#sources.get(source);
+		if (stats === undefined) {
+			if (this.#sources.size >= maxSources) return;
+			stats = createFaultSourceStats(this.#scope.scope(source));
+			this.#sources.set(source, stats);
+		}
+		stats[name].value++;
 	}
 
 	#chooseAbort(

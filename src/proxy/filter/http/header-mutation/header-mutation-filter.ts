@@ -7,7 +7,7 @@ import { routeConfigsOf } from "../route-configs.ts";
 import { mutateHeaders, requestPseudoHeaders, responsePseudoHeaders } from "./mutate-headers.ts";
 import { mutateQuery } from "./mutate-query.ts";
 
-/** Changes heads and the query. Spec: `envoy.extensions.filters.http.header_mutation.v3`. */
+/** Changes heads, trailers and the query. Spec: `envoy.extensions.filters.http.header_mutation.v3`. */
 export function createHeaderMutationFilter(
 	{ name, disabled, index }: FilterParts,
 	config: HeaderMutationConfig,
@@ -41,6 +41,14 @@ export function createHeaderMutationFilter(
 				flags: ResponseFlag.downstreamProtocolError,
 			});
 			return "stop";
+		},
+		onRequestTrailers(stream, trailers) {
+			for (const { requestTrailers: steps } of levelsOf(stream)) mutateHeaders(steps, trailers, stream.record);
+			return "continue";
+		},
+		onResponseTrailers(stream, trailers) {
+			for (const { responseTrailers: steps } of levelsOf(stream)) mutateHeaders(steps, trailers, stream.record);
+			return "continue";
 		},
 		onResponseHead(stream, head) {
 			for (const { response: steps } of levelsOf(stream)) {
