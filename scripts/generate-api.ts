@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { makeMessagesLazy } from "./lazy-messages.ts";
 
 const project = resolve(import.meta.dirname, "..");
 const trees = ["envoy-api", "xds", "googleapis", "protoc-gen-validate"].map((tree) =>
@@ -79,30 +80,6 @@ function locate(file: string): string | undefined {
 	return [...trees, ownTree].map((tree) => join(tree, file)).find((path) => existsSync(path));
 }
 
-/** Hydrating a file adds what it imports to a registry of its own, and what those import, along every path through the graph: most of
- *  the time that loading takes. A file names only types of the files it imports itself, so that is all it is given. */
-function shortenHydration(folder: string): void {
-	writeFileSync(
-		join(folder, "file-desc.js"),
-		`import { fileDesc as hydrate } from "@bufbuild/protobuf/codegenv2";
-
-export function fileDesc(b64, imports) {
-	return hydrate(b64, imports?.map((file) => Object.create(file, { dependencies: { value: [] } })));
-}
-`,
-	);
-	for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-		if (!name.endsWith("_pb.js")) continue;
-		const path = join(folder, name);
-		const own = `${"../".repeat(name.split("/").length - 1) || "./"}file-desc.js`;
-		const text = readFileSync(path, "utf8").replace(
-			/import \{([^}]*)\bfileDesc\b,?([^}]*)\} from "@bufbuild\/protobuf\/codegenv2";/,
-			`import { fileDesc } from "${own}";\nimport {$1$2} from "@bufbuild/protobuf/codegenv2";`,
-		);
-		writeFileSync(path, text);
-	}
-}
-
 const additions = readAdditions();
 const scratch = mkdtempSync(join(tmpdir(), "amime-proto-"));
 try {
@@ -137,7 +114,7 @@ try {
 		stdio: "inherit",
 		cwd: scratch,
 	});
-	shortenHydration(staging);
+	await makeMessagesLazy(staging);
 	const files = [...seen].sort();
 	const names = files.map((_, index) => `f${index}`);
 	const imports = files.map((file, index) => {

@@ -7,8 +7,8 @@ import {
 	type JsonValue,
 	type Message,
 } from "@bufbuild/protobuf";
-import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
-import { apiRegistry } from "../../api/index.ts";
+import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
+import { apiRegistry, packAny } from "../../api/index.ts";
 import type { Problem } from "../../core/index.ts";
 import { describeJsonType, parseScalar } from "./scalar.ts";
 
@@ -153,9 +153,9 @@ function readAny(json: unknown, path: string, problems: Problem[]): Any | undefi
 	const schema = apiRegistry.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
 	if (schema === undefined) return create(AnySchema, { typeUrl });
 	const isWellKnown = schema.typeName.startsWith("google.protobuf.") && schema.typeName !== "google.protobuf.Empty";
-	if (!isWellKnown) return anyPack(schema, readMessage(schema, fields, path, problems));
+	if (!isWellKnown) return packAny(schema, readMessage(schema, fields, path, problems));
 	const value = readCustom(schema, fields["value"], `${path}.value`, problems);
-	return value && anyPack(schema, value);
+	return value && packAny(schema, value);
 }
 
 function readEnum(schema: DescEnum, json: unknown, path: string, problems: Problem[]): number | undefined {

@@ -28,7 +28,7 @@ const anything: FilterChainMatch = {
 
 function createChain(name: string, match: Partial<FilterChainMatch> = {}): FilterChainConfig {
 	return {
-		fingerprint: JSON.stringify({ name, match }),
+		fingerprint: () => JSON.stringify({ name, match }),
 		name,
 		match: { ...anything, ...match },
 		transportSocket: { kind: "raw-buffer" },
@@ -63,7 +63,7 @@ function createConfig(chains: readonly FilterChainConfig[], more: Partial<Listen
 		socketOptions: [],
 		additionalSocketOptions: [],
 		metadata: {},
-		fingerprint: "",
+		fingerprint: () => "",
 		...more,
 	};
 }
@@ -298,7 +298,7 @@ test("a chain that did not change keeps its connections and stays open to new on
 	assert.deepEqual(await manager.applyListeners([createConfig(chains("two"))], []), []);
 	assert.deepEqual(made, ["stays", "one", "two"], "only the chain that changed is made anew");
 	assert.equal(await say(open, "xy"), "stays nobody  2");
-	const changed = createConfig(chains("two"), { fingerprint: "other", bufferLimitBytes: 1000 });
+	const changed = createConfig(chains("two"), { fingerprint: () => "other", bufferLimitBytes: 1000 });
 	assert.deepEqual(await manager.applyListeners([changed], []), []);
 	assert.deepEqual(made, ["stays", "one", "two", "stays", "two"], "a listener that changed makes all of them anew");
 	open.destroy();

@@ -1,4 +1,3 @@
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type {
 	CircuitBreakers,
 	CircuitBreakers_Thresholds,
@@ -14,7 +13,7 @@ import type { ClusterConfig as AggregateMessage } from "../../api/gen/envoy/exte
 import type { DnsCluster } from "../../api/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.js";
 import type { ClusterConfig as DynamicForwardMessage } from "../../api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import type { HttpProtocolOptions } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { unpackAny } from "../../api/index.ts";
 import type { CircuitBreakersConfig, CircuitBreakerThresholds } from "../../engine/circuit-breaker/index.ts";
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
@@ -386,7 +385,7 @@ function readHttpOptions(message: Cluster, scope: Scope): HttpProtocolOptions | 
 	let found: HttpProtocolOptions | undefined;
 	for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
 		const at = scope.at("typed_extension_protocol_options", name);
-		const options = anyUnpack(any, apiRegistry);
+		const options = unpackAny(any);
 		if (name !== httpOptionsKey || options?.$typeName !== httpOptionsKey)
 			at.report(`protocol options ${name} are not supported`);
 		else found = options as HttpProtocolOptions;

@@ -1,11 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { CorsPolicy as CorsMessage } from "../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBACPerRoute } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { unpackAny } from "../../api/index.ts";
 import type { FilterConfigs } from "../../engine/router/index.ts";
 import { readCallOutOverride } from "./call-out-filters.ts";
 import { readFault } from "./fault.ts";
@@ -27,7 +26,7 @@ export function readFilterConfigs(messages: Readonly<Record<string, Any>>, scope
 }
 
 function readOverride(any: Any, scope: Scope, isOptional = false): HttpFilterOverride | undefined {
-	const message = anyUnpack(any, apiRegistry);
+	const message = unpackAny(any);
 	if (message === undefined) {
 		if (!isOptional) scope.report(`unknown filter config type ${any.typeUrl}`);
 		return undefined;

@@ -1,4 +1,3 @@
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
 	type HttpConnectionManager,
 	HttpConnectionManager_CodecType,
@@ -14,6 +13,7 @@ import {
 	type UuidRequestIdConfig,
 	UuidRequestIdConfigSchema,
 } from "../../api/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js";
+import { unpackAny } from "../../api/index.ts";
 import type { LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
 import { parseCidr } from "../../engine/matcher/index.ts";
 import { readAccessLogFilter, readAccessLogs } from "./access-log.ts";
@@ -244,8 +244,9 @@ function readPackTraceReason(message: HttpConnectionManager, scope: Scope): bool
 
 function readSamplesByRequestId(message: HttpConnectionManager): boolean {
 	const config = message.requestIdExtension?.typedConfig;
-	const read = config === undefined ? undefined : anyUnpack(config, UuidRequestIdConfigSchema);
-	return read?.useRequestIdForTraceSampling ?? true;
+	const read = config === undefined ? undefined : unpackAny(config);
+	if (read?.$typeName !== UuidRequestIdConfigSchema.typeName) return true;
+	return (read as UuidRequestIdConfig).useRequestIdForTraceSampling ?? true;
 }
 
 function readOriginalIpDetection(message: HttpConnectionManager, scope: Scope): OriginalIpDetection[] {

@@ -1,11 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { Router } from "../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import type { HttpFilter } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { unpackAny } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import { readCallOutFilter } from "./call-out-filters.ts";
 import { readFault } from "./fault.ts";
@@ -43,7 +42,7 @@ function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | u
 			scope.report(`filter ${name} needs a typed_config`);
 		return undefined;
 	}
-	const config = anyUnpack(any, apiRegistry);
+	const config = unpackAny(any);
 	const at = scope.at("typed_config");
 	const filter = config === undefined ? undefined : readKnownFilter(name, disabled, config, at);
 	if (filter === undefined && !message.isOptional)

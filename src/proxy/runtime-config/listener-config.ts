@@ -48,12 +48,12 @@ export interface ListenerConfig {
 	readonly accessLogs: readonly AccessLogConfig[];
 	readonly metadata: Metadata;
 	/** Of everything but the filter chains: an update that leaves it alone replaces single chains. */
-	readonly fingerprint: string;
+	readonly fingerprint: () => string;
 }
 
 export interface FilterChainConfig {
 	/** The same for the same message. */
-	readonly fingerprint: string;
+	readonly fingerprint: () => string;
 	/** Empty when it has none. */
 	readonly name: string;
 	readonly match: FilterChainMatch;

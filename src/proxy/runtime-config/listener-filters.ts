@@ -1,4 +1,3 @@
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { RuntimeFeatureFlag } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
 	ProxyProtocolConfig_Version,
@@ -12,7 +11,7 @@ import {
 } from "../../api/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import type { TlsInspector } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import type { TokenBucket } from "../../api/gen/envoy/type/v3/token_bucket_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { unpackAny } from "../../api/index.ts";
 import { openSystemCalls } from "../../os/index.ts";
 import type { ListenerFilterConfig, ProxyProtocolConfig, RuntimeFlag, TokenBucketConfig } from "./listener-config.ts";
 import type { Scope } from "./scope.ts";
@@ -25,7 +24,7 @@ export function readListenerFilters(message: Listener, scope: Scope): ListenerFi
 	const filters = message.listenerFilters.flatMap((filter, index): ListenerFilterConfig[] => {
 		const at = scope.at("listener_filters", index);
 		const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
-		const config = any === undefined ? undefined : anyUnpack(any, apiRegistry);
+		const config = any === undefined ? undefined : unpackAny(any);
 		const typeName = config?.$typeName ?? any?.typeUrl;
 		switch (typeName) {
 			case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {

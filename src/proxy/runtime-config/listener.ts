@@ -44,6 +44,9 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 		scope.report("no filter chains specified");
 	}
 	checkUniqueMatches(filterChains, scope);
+	const fingerprint = createFingerprint(ListenerSchema, () =>
+		create(ListenerSchema, { ...message, filterChains: [] as FilterChain[], defaultFilterChain: undefined! }),
+	);
 	return {
 		name: message.name !== "" ? message.name : describeAddress(addresses[0]),
 		addresses,
@@ -75,16 +78,17 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 		),
 		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
 		metadata: readMetadata(message.metadata),
-		fingerprint: fingerprint(
-			ListenerSchema,
-			create(ListenerSchema, { ...message, filterChains: [] as FilterChain[], defaultFilterChain: undefined! }),
-		),
+		fingerprint,
 	};
 }
 
-/** A hash of a message: equal messages have equal ones. */
-function fingerprint<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): string {
-	return createHash("sha256").update(toBinary(schema, message)).digest("base64");
+/** A hash of a message, made when an update asks for it: equal messages have equal ones. */
+function createFingerprint<Desc extends DescMessage>(schema: Desc, read: () => MessageShape<Desc>): () => string {
+	let hash: string | undefined;
+	return () => {
+		hash ??= createHash("sha256").update(toBinary(schema, read())).digest("base64");
+		return hash;
+	};
 }
 
 function readKeepalive(message: KeepaliveMessage | undefined): ListenerConfig["tcpKeepalive"] {
@@ -163,6 +167,7 @@ function expandMatch(match: FilterChainMatch): readonly string[] {
 }
 
 function readFilterChain(message: FilterChain, scope: Scope): FilterChainConfig {
+	const fingerprint = createFingerprint(FilterChainSchema, () => message);
 	return {
 		name: message.name,
 		match: readMatch(message.filterChainMatch, scope.at("filter_chain_match")),
@@ -170,7 +175,7 @@ function readFilterChain(message: FilterChain, scope: Scope): FilterChainConfig 
 		transportConnectTimeoutMs: toMs(message.transportSocketConnectTimeout, 0),
 		filters: readNetworkFilters(message.filters, scope),
 		metadata: readMetadata(message.metadata),
-		fingerprint: fingerprint(FilterChainSchema, message),
+		fingerprint,
 	};
 }
 

@@ -1,12 +1,11 @@
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { Address } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import type { CaresDnsResolverConfig } from "../../api/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { unpackAny } from "../../api/index.ts";
 
 /** The name servers that a resolver's config names; the resolver itself is always ours. */
 export function readNameServers(message: TypedExtensionConfig | undefined): string[] {
-	const config = message?.typedConfig === undefined ? undefined : anyUnpack(message.typedConfig, apiRegistry);
+	const config = message?.typedConfig === undefined ? undefined : unpackAny(message.typedConfig);
 	if (config?.$typeName !== "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig") return [];
 	return (config as CaresDnsResolverConfig).resolvers.flatMap(formatServer);
 }

@@ -1,6 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { Address, CidrRange as CidrMessage } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import type {
 	DataSource,
@@ -10,7 +9,7 @@ import type {
 } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { HeaderValueOption_HeaderAppendAction } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type FractionalPercent, FractionalPercent_DenominatorType } from "../../api/gen/envoy/type/v3/percent_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { unpackAny } from "../../api/index.ts";
 import { compileTextFormat, type Formatter } from "../../engine/format/index.ts";
 import {
 	type CidrRange,
@@ -37,7 +36,7 @@ export function unpackExtension(any: Any | undefined, scope: Scope): Message | u
 		scope.report("this field is required");
 		return undefined;
 	}
-	const message = anyUnpack(any, apiRegistry);
+	const message = unpackAny(any);
 	if (message === undefined) scope.report(`unknown extension type ${any.typeUrl}`);
 	return message;
 }

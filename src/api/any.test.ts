@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
+import { AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
+import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { apiRegistry, packAny, unpackAny } from "./index.ts";
+
+const message = create(RouterSchema, { suppressEnvoyHeaders: true, strictCheckHeaders: ["x-envoy-max-retries"] });
+
+test("a packed message is the same as bytes, as JSON and in another message", () => {
+	const [lazy, eager] = [packAny(RouterSchema, message), anyPack(RouterSchema, message)];
+	assert.deepEqual(
+		toJson(AnySchema, lazy, { registry: apiRegistry }),
+		toJson(AnySchema, eager, { registry: apiRegistry }),
+	);
+	assert.deepEqual(toBinary(AnySchema, lazy), toBinary(AnySchema, eager));
+	assert.deepEqual({ ...lazy }, { ...eager });
+});
+
+test("what was packed here is unpacked without its bytes, what came as bytes by its type", () => {
+	const any = packAny(RouterSchema, message);
+	assert.equal(unpackAny(any), message);
+	const copy = unpackAny(fromBinary(AnySchema, toBinary(AnySchema, any)));
+	assert.notEqual(copy, message);
+	assert.deepEqual(copy, message);
+	assert.equal(unpackAny(create(AnySchema, { typeUrl: "type.googleapis.com/no.such.Type" })), undefined);
+});
