@@ -58,6 +58,8 @@ export {
 } from "./metrics/stats-text.ts";
 export {
 	createTagExtractor,
+	isDefaultTag,
+	readRegexPrefix,
 	type TagExtractorOptions,
 	type TaggedName,
 	type TagRule,

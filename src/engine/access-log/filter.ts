@@ -1,4 +1,4 @@
-import { assertNever, type Random } from "../../core/index.ts";
+import { assertNever, getHeader, type Random } from "../../core/index.ts";
 import { accessLogTypeOf, grpcStatusOfHttp, type StreamInfo } from "../format/index.ts";
 import { matchMetadata, matchRequestHeader } from "../matcher/index.ts";
 import { computeShare, getRuntimeNumber, type Runtime } from "../runtime/index.ts";
@@ -79,6 +79,10 @@ function isInShare(
 
 function grpcStatusOf(stream: StreamInfo): number {
 	if (stream.grpcStatus >= 0) return stream.grpcStatus;
+	const found =
+		(stream.responseTrailers && getHeader(stream.responseTrailers, "grpc-status")) ??
+		(stream.responseHeaders && getHeader(stream.responseHeaders, "grpc-status"));
+	if (found !== undefined && /^\d+$/.test(found)) return Number(found);
 	return stream.responseCode > 0 ? grpcStatusOfHttp(stream.responseCode) : 2;
 }
 

@@ -36,7 +36,7 @@ export function compileTextFormat(format: string, options: FormatOptions = {}): 
 /** Compiles a JSON format to one object a stream, keys sorted, without a line end. A text that is one operator keeps its type. */
 export function compileJsonFormat(format: JsonFormat, options: FormatOptions = {}): CompiledFormat {
 	const omitEmpty = options.missing === "";
-	const compiled = compileJsonNode(format, options.environment ?? emptyFormatEnvironment, omitEmpty);
+	const compiled = compileJsonNode(format, options.environment ?? emptyFormatEnvironment, omitEmpty, false);
 	if (!compiled.ok) return compiled;
 	const node = compiled.value;
 	return { ok: true, value: { literal: undefined, format: (stream) => JSON.stringify(node(stream) ?? null) } };
@@ -48,6 +48,7 @@ function compileJsonNode(
 	format: JsonFormat,
 	environment: FormatEnvironment,
 	omitEmpty: boolean,
+	isInner = true,
 ): CompiledFormat<JsonNode> {
 	if (typeof format === "string") return compileJsonText(format, environment, omitEmpty);
 	if (format === null || typeof format !== "object") return { ok: true, value: () => format };
@@ -58,7 +59,13 @@ function compileJsonNode(
 			if (!node.ok) return node;
 			nodes.push(node.value);
 		}
-		return { ok: true, value: (stream) => nodes.map((node) => node(stream) ?? null) };
+		return {
+			ok: true,
+			value(stream) {
+				const values = nodes.map((node) => node(stream) ?? null);
+				return omitEmpty ? values.filter((value) => value !== null) : values;
+			},
+		};
 	}
 	const fields: [string, JsonNode][] = [];
 	for (const [key, value] of Object.entries(format).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
@@ -74,7 +81,8 @@ function compileJsonNode(
 				const value = node(stream) ?? null;
 				if (value !== null || !omitEmpty) object[key] = value;
 			}
-			return object;
+			// An object of nothing is itself nothing, other than the whole entry.
+			return omitEmpty && isInner && Object.keys(object).length === 0 ? undefined : object;
 		},
 	};
 }

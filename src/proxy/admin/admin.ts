@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Clock, describeError, MeshError, type Timer } from "../../core/index.ts";
+import { matchString, type StringMatcher } from "../../engine/matcher/index.ts";
 import { descriptorOf } from "../../os/index.ts";
+import type { AccessLog } from "../../telemetry/index.ts";
 import {
 	createDownstreamHttpStats,
 	createListenerHttpStats,
 	type DownstreamHttpStats,
 	type ListenerHttpStats,
 } from "../stats/index.ts";
+import { createAdminLog } from "./admin-log.ts";
 import type { AdminAddress, AdminState } from "./admin-state.ts";
 import { createCommands, helpText } from "./commands.ts";
 import { type AdminResponse, readAdminRequest, text } from "./request.ts";
@@ -20,8 +23,12 @@ export interface AdminOptions {
 	readonly address: AdminAddress;
 	/** A socket that listens there already, taken over from another process. */
 	readonly descriptor?: number;
-	/** How often histogram intervals end; 5 000 by default (stats_flush_interval). */
+	/** How often histogram intervals end; 5 000 by default (stats_flush_interval). Infinite: behind each request for statistics. */
 	readonly flushIntervalMs?: number;
+	/** Where requests are logged; nowhere by default. */
+	readonly accessLogs?: readonly AccessLog[];
+	/** Paths with their queries that are answered; all by default. */
+	readonly allowedPaths?: readonly StringMatcher[] | undefined;
 	/** Brings gauges that nobody keeps (uptime, memory) up to date before statistics are shown. */
 	readonly refresh?: () => void | Promise<void>;
 }
@@ -43,9 +50,15 @@ export function createAdmin(options: AdminOptions): Admin {
 	const scope = state.registry.scope("http.admin");
 	const downstream = createDownstreamHttpStats(scope);
 	const perListener = createListenerHttpStats(state.registry.scope("listener.admin.http.admin"));
+	const log = createAdminLog(options.accessLogs ?? [], clock);
 	let timer: Timer | undefined;
 
 	const answer = async (message: IncomingMessage): Promise<AdminResponse> => {
+		const { allowedPaths } = options;
+		const target = message.url ?? "/";
+		if (allowedPaths !== undefined && !allowedPaths.some((matcher) => matchString(matcher, target))) {
+			return text(`request to path ${target} not allowed`, 403);
+		}
 		const request = await readAdminRequest(message);
 		if (request === undefined) return text("form too large\n", 413);
 		const command = commands.get(request.path);
@@ -54,10 +67,15 @@ export function createAdmin(options: AdminOptions): Admin {
 			return text(`Method ${request.method} not allowed, POST required.`, 405);
 		}
 		if (readsCounts.test(request.path)) await options.refresh?.();
-		return command.run(request);
+		const result = command.run(request);
+		if (flushIntervalMs === Number.POSITIVE_INFINITY && request.path.startsWith("/stats")) {
+			setImmediate(() => state.registry.flushHistograms());
+		}
+		return result;
 	};
 	const handle = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
 		const startedAt = clock.now();
+		const writeLog = log.begin(message);
 		downstream.downstream_rq_total.value++;
 		downstream.downstream_rq_http1_total.value++;
 		downstream.downstream_rq_active.value++;
@@ -68,7 +86,8 @@ export function createAdmin(options: AdminOptions): Admin {
 			state.log.error("admin request failed", { path: message.url, error: describeError(error) });
 			result = text(`${describeError(error)}\n`, 500);
 		}
-		await send(response, result, clock);
+		const sentBytes = await send(response, result, clock);
+		writeLog(result, sentBytes);
 		downstream.downstream_rq_active.value--;
 		downstream.downstream_rq_time.record(clock.now() - startedAt);
 		countResponse(downstream, perListener, result.status);
@@ -76,6 +95,7 @@ export function createAdmin(options: AdminOptions): Admin {
 	const server = createServer((message, response) => void handle(message, response));
 	trackConnections(server, downstream);
 	const scheduleFlush = (): void => {
+		if (flushIntervalMs === Number.POSITIVE_INFINITY) return;
 		timer = clock.setTimer(
 			flushIntervalMs,
 			() => {
@@ -132,8 +152,8 @@ const readsCounts = /^\/(stats|clusters)/;
 /** Longest that one turn of the event loop works on an answer: traffic goes first. */
 const sliceMs = 2;
 
-/** Header names and values as Envoy sends them. */
-async function send(response: ServerResponse, result: AdminResponse, clock: Clock): Promise<void> {
+/** Sends header names and values as Envoy does. @returns how many bytes the body had */
+async function send(response: ServerResponse, result: AdminResponse, clock: Clock): Promise<number> {
 	// Node says what HTTP/1.1 means anyway; Envoy does not.
 	response.removeHeader("connection");
 	const headers = [
@@ -147,20 +167,23 @@ async function send(response: ServerResponse, result: AdminResponse, clock: Cloc
 	response.writeHead(result.status, headers.flat());
 	if (typeof result.body === "string") {
 		response.end(result.body);
-		return;
+		return Buffer.byteLength(result.body);
 	}
+	let sentBytes = 0;
 	let kept = "";
 	let sliceEnd = clock.now() + sliceMs;
 	for (const piece of result.body) {
 		kept += piece;
+		sentBytes += Buffer.byteLength(piece);
 		if (clock.now() < sliceEnd) continue;
 		if (kept !== "" && !response.write(kept)) await drained(response);
 		else await new Promise((resolve) => setImmediate(resolve));
-		if (response.destroyed) return;
+		if (response.destroyed) return sentBytes;
 		kept = "";
 		sliceEnd = clock.now() + sliceMs;
 	}
 	response.end(kept);
+	return sentBytes;
 }
 
 /** Waits until a slow reader has read on, or is gone. */

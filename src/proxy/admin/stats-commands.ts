@@ -33,7 +33,7 @@ export function createStatsCommands(state: AdminState): StatsCommands {
 		return text(
 			formatter.pieces(state.registry, {
 				...query,
-				summaries: mode === "summary",
+				summaries: mode === "summary" || mode === "none",
 				textReadouts: request.query.has("text_readouts"),
 			}),
 		);
@@ -67,7 +67,8 @@ export function createStatsCommands(state: AdminState): StatsCommands {
 function readStatsQuery(query: URLSearchParams): StatsQuery | AdminResponse {
 	const type = query.get("type") || "All";
 	if (!isOneOf(types, type)) return text("invalid &type= param", 400);
-	const view = query.get("histogram_buckets") || "summary";
+	const asked = query.get("histogram_buckets") || "summary";
+	const view = asked === "none" ? "summary" : asked;
 	if (!isOneOf([...views, prometheusNative], view)) {
 		return text("usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n", 400);
 	}

@@ -196,11 +196,12 @@ const operators: Readonly<Record<number, Comparison["operator"]>> = {
 	[ComparisonFilter_Op.EQ]: "equal",
 	[ComparisonFilter_Op.GE]: "greater-or-equal",
 	[ComparisonFilter_Op.LE]: "less-or-equal",
+	[ComparisonFilter_Op.NE]: "not-equal",
 };
 
 function readComparison(message: ComparisonFilter | undefined): Comparison {
 	return {
-		operator: operators[message?.op ?? ComparisonFilter_Op.EQ] ?? "not-equal",
+		operator: operators[message?.op ?? ComparisonFilter_Op.EQ] ?? "equal",
 		value: message?.value?.defaultValue ?? 0,
 		runtimeKey: message?.value?.runtimeKey ?? "",
 	};

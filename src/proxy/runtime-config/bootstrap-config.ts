@@ -1,5 +1,5 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import type { JsonObject } from "../../engine/matcher/index.ts";
+import type { JsonObject, StringMatcher } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ApiConfigSourceConfig, ConfigSourceConfig } from "./config-source-config.ts";
@@ -18,26 +18,40 @@ export interface BootstrapConfig {
 	readonly cds: ConfigSourceConfig | undefined;
 	readonly ads: ApiConfigSourceConfig | undefined;
 	/** Undefined when there is no admin port. */
-	readonly admin: { readonly address: AddressConfig; readonly accessLogs: readonly AccessLogConfig[] } | undefined;
+	readonly admin:
+		| {
+				readonly address: AddressConfig;
+				readonly accessLogs: readonly AccessLogConfig[];
+				/** Paths with their queries that are answered; undefined for all. */
+				readonly allowedPaths: readonly StringMatcher[] | undefined;
+		  }
+		| undefined;
 	/** Empty for none. */
 	readonly localClusterName: string;
 	/** Static and admin layers in order; the last one wins. */
 	readonly runtimeLayers: readonly RuntimeLayer[];
 	/** Undefined where none is configured. */
 	readonly overload: OverloadConfig | undefined;
-	/** Regular expressions that take a tag out of a statistic's name, beside Envoy's own. */
+	/** Regular expressions that take a tag out of a statistic's name, beside Envoy's own; with neither a regular expression nor a value
+	 *  Envoy's own of that name. */
 	readonly statsTags: readonly {
 		readonly name: string;
 		readonly regex: RegExp | undefined;
+		/** What names that it fits begin with; empty when it does not say. */
+		readonly prefix?: string;
 		readonly fixedValue: string | undefined;
 	}[];
 	readonly useDefaultTags: boolean;
+	/** Whether a tag of one of Envoy's names replaces Envoy's. */
+	readonly allowsTagOverrides: boolean;
+	/** Statistics that are never shown; undefined for none. */
+	readonly hidesStatistic: ((name: string) => boolean) | undefined;
 	/** Bucket bounds of histograms whose names match. */
 	readonly histogramBuckets: readonly {
 		readonly matches: (name: string) => boolean;
 		readonly buckets: readonly number[];
 	}[];
-	/** 5 000 by default. */
+	/** 5 000 by default; infinite when histograms' intervals end with each request for statistics instead. */
 	readonly statsFlushIntervalMs: number;
 	/** `x-envoy` by default. */
 	readonly headerPrefix: string;

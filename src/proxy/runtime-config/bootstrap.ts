@@ -2,9 +2,10 @@ import { create } from "@bufbuild/protobuf";
 import type { Bootstrap, RuntimeLayer as LayerMessage } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { StatsConfig } from "../../api/gen/envoy/config/metrics/v3/stats_pb.js";
+import type { StatsConfig, StatsMatcher } from "../../api/gen/envoy/config/metrics/v3/stats_pb.js";
 import { defaultAccessLogFormat } from "../../engine/format/index.ts";
 import { type JsonObject, matchString, translateRe2 } from "../../engine/matcher/index.ts";
+import { isDefaultTag, readRegexPrefix } from "../../telemetry/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 import { readCluster } from "./cluster.ts";
@@ -54,7 +55,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 			readLayer(layer, message.node?.cluster ?? "", scope.at("layered_runtime").at("layers", index)),
 		),
 		...readStats(message.statsConfig, scope.at("stats_config")),
-		statsFlushIntervalMs: toMs(message.statsFlushInterval, 5000),
+		statsFlushIntervalMs: readFlushInterval(message, scope),
 		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
 	};
 }
@@ -93,7 +94,10 @@ function readAdmin(message: Bootstrap, scope: Scope): BootstrapConfig["admin"] {
 		const formatter = readFormat(defaultAccessLogFormat, scope);
 		accessLogs.push({ name: "", filter: undefined, formatter, sink: { kind: "file", path: admin.accessLogPath } });
 	}
-	return { address, accessLogs };
+	const allowedPaths = admin.allowPaths.map((matcher, index) =>
+		readStringMatcher(matcher, scope.at("allow_paths", index)),
+	);
+	return { address, accessLogs, allowedPaths: allowedPaths.length === 0 ? undefined : allowedPaths };
 }
 
 function readLayer(message: LayerMessage, serviceCluster: string, scope: Scope): RuntimeLayer[] {
@@ -122,20 +126,56 @@ function readLayer(message: LayerMessage, serviceCluster: string, scope: Scope):
 function readStats(
 	message: StatsConfig | undefined,
 	scope: Scope,
-): Pick<BootstrapConfig, "statsTags" | "useDefaultTags" | "histogramBuckets"> {
+): Pick<
+	BootstrapConfig,
+	"statsTags" | "useDefaultTags" | "allowsTagOverrides" | "hidesStatistic" | "histogramBuckets"
+> {
 	return {
 		useDefaultTags: message?.useAllDefaultTags ?? true,
+		allowsTagOverrides: message?.allowDefaultTagOverrides ?? false,
+		hidesStatistic: readStatsMatcher(message?.statsMatcher, scope.at("stats_matcher")),
 		statsTags: (message?.statsTags ?? []).map(({ tagName: name, tagValue }, index) => {
 			const at = scope.at("stats_tags", index);
-			if (tagValue.case !== "regex") return { name, regex: undefined, fixedValue: tagValue.value };
+			if (tagValue.case === "fixedValue") return { name, regex: undefined, fixedValue: tagValue.value };
+			if (tagValue.case === undefined || tagValue.value === "") {
+				if (!isDefaultTag(name)) at.report(`needs a regex: there is no default one for tag '${name}'`);
+				return { name, regex: undefined, fixedValue: undefined };
+			}
 			const translated = translateRe2(tagValue.value);
 			if (!translated.ok) at.at("regex").report(`invalid regex '${tagValue.value}': ${translated.problem}`);
 			const regex = translated.ok ? new RegExp(translated.source, translated.flags) : undefined;
-			return { name, regex, fixedValue: undefined };
+			return { name, regex, prefix: readRegexPrefix(tagValue.value), fixedValue: undefined };
 		}),
 		histogramBuckets: (message?.histogramBucketSettings ?? []).map((setting, index) => {
 			const matcher = readStringMatcher(setting.match, scope.at("histogram_bucket_settings", index).at("match"));
 			return { matches: (name: string) => matchString(matcher, name), buckets: setting.buckets };
 		}),
 	};
+}
+
+function readStatsMatcher(message: StatsMatcher | undefined, scope: Scope): ((name: string) => boolean) | undefined {
+	const specifier = message?.statsMatcher;
+	switch (specifier?.case) {
+		case "rejectAll":
+			return specifier.value ? () => true : undefined;
+		case "inclusionList":
+		case "exclusionList": {
+			const isInclusion = specifier.case === "inclusionList";
+			const at = scope.at(isInclusion ? "inclusion_list" : "exclusion_list");
+			const matchers = specifier.value.patterns.map((pattern, index) =>
+				readStringMatcher(pattern, at.at("patterns", index)),
+			);
+			return (name) => matchers.some((matcher) => matchString(matcher, name)) !== isInclusion;
+		}
+		default:
+			return undefined;
+	}
+}
+
+function readFlushInterval(message: Bootstrap, scope: Scope): number {
+	if (message.statsFlush.case !== "statsFlushOnAdmin") return toMs(message.statsFlushInterval, 5000);
+	if (message.statsFlushInterval !== undefined) {
+		scope.at("stats_flush_on_admin").report("only one of stats_flush_interval and stats_flush_on_admin may be set");
+	}
+	return Number.POSITIVE_INFINITY;
 }

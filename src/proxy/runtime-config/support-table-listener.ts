@@ -4,9 +4,9 @@ import type { MessageSupport } from "./support-table.ts";
 export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.Bootstrap": {
 		works:
-			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime overload_manager admin default_config_source",
+			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval stats_flush_on_admin layered_runtime overload_manager admin default_config_source",
 		ignored:
-			"node_context_params watchdog watchdogs deferred_stat_options stats_flush_on_admin enable_dispatcher_stats flags_path stats_server_version_override application_log_config memory_allocator_manager perf_tracing_file_path fatal_actions grpc_async_client_manager_config inline_headers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config bootstrap_extensions",
+			"node_context_params watchdog watchdogs deferred_stat_options enable_dispatcher_stats flags_path stats_server_version_override application_log_config memory_allocator_manager perf_tracing_file_path fatal_actions grpc_async_client_manager_config inline_headers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config bootstrap_extensions",
 	},
 	"envoy.config.bootstrap.v3.Bootstrap.StaticResources": { works: "listeners clusters secrets" },
 	"envoy.config.bootstrap.v3.Bootstrap.DynamicResources": { works: "lds_config cds_config ads_config" },
@@ -31,13 +31,13 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer": { works: "name rtds_config" },
 	"envoy.service.runtime.v3.Runtime": { works: "name layer" },
 	"envoy.config.bootstrap.v3.Admin": {
-		works: "address",
-		ignored: "profile_path ignore_global_conn_limit access_log access_log_path",
+		works: "address allow_paths access_log access_log_path",
+		ignored: "profile_path ignore_global_conn_limit",
 	},
 	"envoy.config.metrics.v3.StatsConfig": {
-		works: "stats_tags use_all_default_tags histogram_bucket_settings",
-		ignored: "stats_matcher",
+		works: "stats_tags use_all_default_tags allow_default_tag_overrides histogram_bucket_settings stats_matcher",
 	},
+	"envoy.config.metrics.v3.StatsMatcher": { works: "reject_all inclusion_list exclusion_list" },
 	"envoy.config.metrics.v3.TagSpecifier": { works: "tag_name regex fixed_value" },
 	"envoy.config.metrics.v3.HistogramBucketSettings": { works: "match buckets" },
 	"envoy.config.core.v3.Node": {

@@ -155,7 +155,11 @@ export function createProxy(options: ProxyOptions): Proxy {
 		version: options.version,
 		...(options.stateFolder === undefined ? {} : { stateFolder: options.stateFolder }),
 	});
-	const tagsOf = createTagExtractor({ useDefaultTags: config.useDefaultTags, rules: config.statsTags });
+	const tagsOf = createTagExtractor({
+		useDefaultTags: config.useDefaultTags,
+		allowsOverrides: config.allowsTagOverrides,
+		rules: config.statsTags,
+	});
 	const state = createAdminState({
 		options,
 		config,
@@ -193,6 +197,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 					address: config.admin.address,
 					...(adminDescriptor === undefined ? {} : { descriptor: adminDescriptor }),
 					flushIntervalMs: config.statsFlushIntervalMs,
+					accessLogs: config.admin.accessLogs.map((log) => dataPath.context.createAccessLog(log)),
+					allowedPaths: config.admin.allowedPaths,
 					async refresh() {
 						await pool?.collect();
 						serverStats.state.value = serverStates[state.readiness()];

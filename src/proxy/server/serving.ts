@@ -55,7 +55,10 @@ export interface Serving {
 /** Assembles the data path of a thread: the only one of a proxy, or a worker's. */
 export function createServing(options: ServingOptions): Serving {
 	const { clock, config, environment, flags, log, random } = options;
-	const registry = createMetricsRegistry({ histogramBuckets: config.histogramBuckets });
+	const registry = createMetricsRegistry({
+		histogramBuckets: config.histogramBuckets,
+		...(config.hidesStatistic === undefined ? {} : { hides: config.hidesStatistic }),
+	});
 	const stats = registry.root;
 	const serverStats = createServerStats(stats.scope("server"));
 	const files = createFileWatcher({ clock, log });

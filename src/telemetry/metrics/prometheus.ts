@@ -216,7 +216,7 @@ function formatHistogram(family: string, labels: string, histogram: HistogramFac
 	const comma = labels === "" ? "" : ",";
 	let text = "";
 	for (let index = 0; index < counts.length; index++) {
-		text += `${family}_bucket{${labels}${comma}le="${histogram.buckets[index]}"} ${counts[index]}\n`;
+		text += `${family}_bucket{${labels}${comma}le="${formatValue(histogram.buckets[index]!)}"} ${counts[index]}\n`;
 	}
 	return (
 		`${text}${family}_bucket{${labels}${comma}le="+Inf"} ${histogram.count}\n` +
@@ -241,5 +241,8 @@ function escapeLabelValue(value: string): string {
 }
 
 function formatValue(value: number): string {
-	return Number.isFinite(value) ? String(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+	if (Number.isInteger(value)) return String(value);
+	if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "+Inf" : "-Inf";
+	// With all digits that a double has, as Envoy writes them.
+	return value.toPrecision(32).replace(/\.?0+$/, "");
 }

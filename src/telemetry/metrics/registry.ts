@@ -43,6 +43,8 @@ export interface MetricsRegistryOptions {
 		readonly matches: (name: string) => boolean;
 		readonly buckets: readonly number[];
 	}[];
+	/** Statistics that are counted and never shown, by name; none by default. */
+	readonly hides?: (name: string) => boolean;
 }
 
 type Metric = Counter | Gauge | TextReadout | Histogram;
@@ -53,6 +55,11 @@ class Shelf<M extends Metric> {
 	/** Scopes beyond the first that use a metric: most have one. */
 	readonly #furtherUsers = new Map<M, number>();
 	#sorted: readonly M[] | undefined;
+	readonly #hides: ((name: string) => boolean) | undefined;
+
+	constructor(hides: ((name: string) => boolean) | undefined) {
+		this.#hides = hides;
+	}
 
 	get(name: string): M | undefined {
 		return this.#metrics.get(name);
@@ -80,7 +87,9 @@ class Shelf<M extends Metric> {
 
 	/** The same array until a metric comes or goes. */
 	list(): readonly M[] {
-		this.#sorted ??= [...this.#metrics.values()].sort((left, right) => compareText(left.name, right.name));
+		this.#sorted ??= [...this.#metrics.values()]
+			.filter(({ name }) => this.#hides?.(name) !== true)
+			.sort((left, right) => compareText(left.name, right.name));
 		return this.#sorted;
 	}
 }
@@ -110,10 +119,10 @@ class SettableGauge implements Gauge {
 export function createMetricsRegistry(options: MetricsRegistryOptions = {}): MetricsRegistry {
 	const bucketRules = options.histogramBuckets ?? [];
 	const shelves = {
-		counter: new Shelf<Counter>(),
-		gauge: new Shelf<Gauge>(),
-		text: new Shelf<TextReadout>(),
-		histogram: new Shelf<Histogram>(),
+		counter: new Shelf<Counter>(options.hides),
+		gauge: new Shelf<Gauge>(options.hides),
+		text: new Shelf<TextReadout>(options.hides),
+		histogram: new Shelf<Histogram>(options.hides),
 	};
 	const labelled = new Set<LabelledMetric>();
 	const make = {

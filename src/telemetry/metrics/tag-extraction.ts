@@ -9,17 +9,21 @@ export interface TaggedName {
 }
 
 /** A rule of `stats_config.stats_tags`: a regular expression whose first group is cut from the name and whose second (else first)
- *  is the value, or a value that every statistic gets. */
+ *  is the value, or a value that every statistic gets. With neither it is Envoy's own rule of that name. */
 export interface TagRule {
 	readonly name: string;
 	readonly regex: RegExp | undefined;
+	/** What names the regular expression fits begin with: `cluster` for `^cluster\\.`; empty when it does not say. */
+	readonly prefix?: string;
 	readonly fixedValue: string | undefined;
 }
 
 /** Options of {@link createTagExtractor}. */
 export interface TagExtractorOptions {
-	/** Rules beside Envoy's own; none by default. A rule named like one of Envoy's replaces it. */
+	/** Rules beside Envoy's own; none by default. */
 	readonly rules?: readonly TagRule[];
+	/** Whether a rule named like one of Envoy's replaces it; otherwise Envoy's is asked first. */
+	readonly allowsOverrides?: boolean;
 	/** Whether Envoy's own rules apply; true by default. */
 	readonly useDefaultTags?: boolean;
 }
@@ -28,8 +32,15 @@ export interface TagExtractorOptions {
  *  (`*` is any part, `**` any number of parts). A name without `needle` does not match: cheaper
  *  to see than the pattern. `except` is a value that is no tag. */
 type DefaultRule =
-	| { readonly tag: string; readonly regex: RegExp; readonly needle: string; readonly except?: string }
-	| { readonly tag: string; readonly tokens: readonly string[] };
+	| {
+			readonly tag: string;
+			readonly regex: RegExp;
+			readonly needle: string;
+			readonly except?: string;
+			readonly prefix: string;
+	  }
+	| { readonly tag: string; readonly tokens: readonly string[] }
+	| { readonly tag: string; readonly fixedValue: string };
 
 const address = "(?:(?:\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}|\\[[a-fA-F_\\d]+\\])_\\d+)";
 const part = "[^.]+";
@@ -39,6 +50,7 @@ const byRegex = (tag: string, needle: string, regex: string, except = ""): Defau
 	needle,
 	except,
 	regex: new RegExp(regex, "d"),
+	prefix: readRegexPrefix(regex),
 });
 const byTokens = (tag: string, tokens: string): DefaultRule => ({ tag, tokens: tokens.split(".") });
 
@@ -81,25 +93,41 @@ const defaultRules: readonly DefaultRule[] = [
 	byTokens("envoy.rbac_prefix", "$.rbac.**"),
 ];
 
+/** Whether Envoy has a rule of its own for a tag. */
+export function isDefaultTag(name: string): boolean {
+	return defaultRules.some(({ tag }) => tag === name);
+}
+
 /** Compiles the rules; the result takes a dotted name apart. */
 export function createTagExtractor(options: TagExtractorOptions = {}): (statName: string) => TaggedName {
-	const rules = options.rules ?? [];
-	const replaced = new Set(rules.filter((rule) => rule.regex !== undefined).map((rule) => rule.name));
-	const fixed = rules
-		.filter((rule) => rule.fixedValue !== undefined)
-		.map((rule): Label => [rule.name, rule.fixedValue!]);
-	const custom = rules
-		.filter((rule) => rule.regex !== undefined)
-		.map(
-			(rule): DefaultRule => ({
-				needle: "",
-				tag: rule.name,
-				regex: new RegExp(rule.regex!.source, `${rule.regex!.flags.replace(/[dgy]/g, "")}d`),
-			}),
-		);
-	const own = options.useDefaultTags === false ? [] : defaultRules.filter((rule) => !replaced.has(rule.tag));
-	const all = [...own.filter((rule) => "regex" in rule), ...custom, ...own.filter((rule) => "tokens" in rule)];
-	return (statName) => extract(statName, all, fixed);
+	const given = options.rules ?? [];
+	const replaced = new Set(given.filter((rule) => rule.regex !== undefined).map((rule) => rule.name));
+	const own =
+		options.useDefaultTags === false
+			? []
+			: defaultRules.filter(({ tag }) => options.allowsOverrides !== true || !replaced.has(tag));
+	const rules: DefaultRule[] = [...own.filter((rule) => "regex" in rule), ...own.filter((rule) => "tokens" in rule)];
+	rules.push(...given.flatMap(compileRule));
+	// As in Envoy: rules that say what a name begins with come behind those that fit any name.
+	const general = rules.filter((rule) => !hasPrefix(rule));
+	const all = [...general, ...rules.filter(hasPrefix)];
+	return (statName) => extract(statName, all);
+}
+
+/** The first part of the names that a regular expression fits, where it begins with it. */
+export function readRegexPrefix(regex: string): string {
+	return /^\^(\w+)(?:\\\.|$)/.exec(regex)?.[1] ?? "";
+}
+
+function compileRule({ name: tag, regex, fixedValue, prefix = "" }: TagRule): readonly DefaultRule[] {
+	if (fixedValue !== undefined) return [{ tag, fixedValue }];
+	if (regex === undefined) return defaultRules.filter((rule) => rule.tag === tag);
+	return [{ tag, needle: "", prefix, regex: new RegExp(regex.source, `${regex.flags.replace(/[dgy]/g, "")}d`) }];
+}
+
+function hasPrefix(rule: DefaultRule): boolean {
+	if ("tokens" in rule) return rule.tokens[0] !== "$" && rule.tokens[0] !== "*";
+	return "regex" in rule && rule.prefix !== "";
 }
 
 interface Cut {
@@ -108,12 +136,16 @@ interface Cut {
 	readonly value: string;
 }
 
-function extract(statName: string, rules: readonly DefaultRule[], fixed: readonly Label[]): TaggedName {
-	const tags: Label[] = [...fixed];
+function extract(statName: string, rules: readonly DefaultRule[]): TaggedName {
+	const tags: Label[] = [];
 	const cuts: Cut[] = [];
 	const parts = statName.split(".");
 	for (const rule of rules) {
 		if (tags.some(([name]) => name === rule.tag)) continue;
+		if ("fixedValue" in rule) {
+			tags.push([rule.tag, rule.fixedValue]);
+			continue;
+		}
 		const cut = "regex" in rule ? cutByRegex(statName, rule.regex, rule.needle) : cutByTokens(parts, rule.tokens);
 		if (cut === undefined || ("regex" in rule && cut.value === rule.except)) continue;
 		tags.push([rule.tag, cut.value]);
