@@ -52,7 +52,8 @@ export async function startProxyProcess(
 	const adminPort = await findFreePort();
 	const file = join(folder, `bootstrap-${adminPort}.json`);
 	const admin = { address: { socket_address: { address: "127.0.0.1", port_value: adminPort } } };
-	writeFileSync(file, JSON.stringify({ admin, ...bootstrap }));
+	const { admin: more, ...rest } = bootstrap as { readonly admin?: object };
+	writeFileSync(file, JSON.stringify({ admin: { ...admin, ...more }, ...rest }));
 	const given = options.args ?? [];
 	const concurrency = given.includes("--concurrency") ? [] : ["--concurrency", "1"];
 	const flags = ["-c", file, ...concurrency, ...given];

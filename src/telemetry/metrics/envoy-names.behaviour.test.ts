@@ -93,8 +93,9 @@ test("names that only other configurations make are taken apart as Envoy's rules
 	]);
 });
 
-test("stats_tags of the bootstrap add tags and replace Envoy's own rule of their name", () => {
+test("stats_tags of the bootstrap add tags, and replace Envoy's own rule of their name where they may", () => {
 	const tagsOf = createTagExtractor({
+		allowsOverrides: true,
 		rules: [
 			{ name: "mesh", regex: undefined, fixedValue: "shop" },
 			{ name: "envoy.cluster_name", regex: /^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)/, fixedValue: undefined },
@@ -103,8 +104,8 @@ test("stats_tags of the bootstrap add tags and replace Envoy's own rule of their
 	assert.deepEqual(tagsOf("cluster.outbound|80|v1|reviews.shop.svc.cluster.local.upstream_rq_200"), {
 		name: "cluster.upstream_rq",
 		tags: [
-			["mesh", "shop"],
 			["envoy.response_code", "200"],
+			["mesh", "shop"],
 			["envoy.cluster_name", "outbound|80|v1|reviews.shop.svc.cluster.local"],
 		],
 	});
