@@ -95,14 +95,14 @@ function selectService({ query }: AdminRequest): (service: ObjectName) => boolea
 function listEndpoints(index: MeshIndex, select: (service: Service) => boolean) {
 	return index.services.filter(select).flatMap((service) =>
 		service.ports.flatMap((port) =>
-			resolveEndpoints(index, service, port).map(({ instance, port: meshPort, isMutualTls }) => ({
+			resolveEndpoints(index, service, port).map(({ instance, address, port: meshPort, health, isMutualTls }) => ({
 				namespace: service.namespace,
 				service: service.name,
 				port: port.port,
-				address: instance.address,
+				address,
 				meshPort,
-				instance: instance.name,
-				health: instance.health,
+				instance: instance?.name ?? address,
+				health,
 				tls: isMutualTls,
 			})),
 		),

@@ -20,18 +20,20 @@ import {
 	translateInboundListener,
 	translateUpstreamListener,
 } from "../translate/index.ts";
+import { buildCapturedListeners, type ClientView, memoMap, type ResourceMap } from "./client-view.ts";
+import { isSameResource } from "./cluster-resources.ts";
 import type { Memo } from "./memo.ts";
-import { isSameResource, memoMap, type NamespaceView, type ResourceMap } from "./namespace-view.ts";
 
 /** The whole snapshot of one sidecar: the view of its namespace, with its own listeners and local clusters. */
 export function buildSnapshot(
 	index: MeshIndex,
 	instance: WorkloadInstance,
 	kind: ProxyKind,
-	view: NamespaceView,
+	view: ClientView,
 	memo: Memo,
 ): XdsSnapshot {
-	const key = `${instance.namespace}/${instance.name} ${kind}`;
+	const { isCaptured } = view.client;
+	const key = `${instance.namespace}/${instance.name} ${kind}${isCaptured ? " captured" : ""}`;
 	const spec = specOf(instance);
 	const local = memo.get(
 		`local clusters ${key}`,
@@ -50,7 +52,8 @@ export function buildSnapshot(
 		for (const cluster of local) all.set(cluster.name, cluster);
 		return all;
 	});
-	const listenerMap = memoMap(memo, `listener map ${key}`, listeners);
+	const outbound = isCaptured ? buildCapturedListeners(index, view, kind, memo) : [];
+	const listenerMap = memoMap(memo, `listener map ${key}`, [...listeners, ...outbound]);
 	return memo.get(`snapshot ${key}`, [clusters, view.assignments, listenerMap, view.routes], () => ({
 		resources: new Map([
 			[clusterType, clusters],

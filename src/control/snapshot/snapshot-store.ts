@@ -1,12 +1,20 @@
 import type { Mesh } from "../../model/index.ts";
 import type { SnapshotSource } from "../../xds/server/index.ts";
-import { createMeshIndex, type MeshIndex, type MeshProblem, uniqueProblems } from "../translate/index.ts";
+import {
+	type Client,
+	createMeshIndex,
+	type MeshIndex,
+	type MeshProblem,
+	namespaceClient,
+	uniqueProblems,
+} from "../translate/index.ts";
+import { type ClientFinder, createClientFinder, formatClient } from "./client.ts";
+import { buildClientView, type ClientView } from "./client-view.ts";
 import { createMemo } from "./memo.ts";
-import { buildNamespaceView, type NamespaceView } from "./namespace-view.ts";
-import { findInstance, readProxyKind } from "./node.ts";
+import { findInstance, isCaptured, readProxyKind } from "./node.ts";
 import { buildSnapshot } from "./node-view.ts";
 
-/** The newest mesh as snapshots: one per namespace ahead, one per proxy when it asks. */
+/** The newest mesh as snapshots: a view per namespace ahead, one per kind of client and a snapshot per proxy when it asks. */
 export interface SnapshotStore extends SnapshotSource {
 	/** Takes over a mesh and tells the listeners. Objects that did not change should be the same objects: then nothing that
 	 *  only depends on them is built again. When it throws, the mesh before stays in use. */
@@ -21,13 +29,15 @@ export function createSnapshotStore(): SnapshotStore {
 	const memo = createMemo();
 	const listeners = new Set<(nodeIds: ReadonlySet<string> | "all") => void>();
 	let index: MeshIndex | undefined;
-	let views = new Map<string, NamespaceView>();
+	let clients: ClientFinder | undefined;
+	let views = new Map<string, ClientView>();
 	let problems: readonly MeshProblem[] = [];
-	const viewOf = (meshIndex: MeshIndex, namespace: string): NamespaceView => {
-		let view = views.get(namespace);
+	const viewOf = (meshIndex: MeshIndex, client: Client): ClientView => {
+		const key = formatClient(client);
+		let view = views.get(key);
 		if (view === undefined) {
-			view = buildNamespaceView(meshIndex, namespace, memo);
-			views.set(namespace, view);
+			view = buildClientView(meshIndex, client, memo);
+			views.set(key, view);
 		}
 		return view;
 	};
@@ -37,17 +47,22 @@ export function createSnapshotStore(): SnapshotStore {
 			const newIndex = createMeshIndex(mesh);
 			// Every namespace that has something in it, so that its problems show before a proxy connects.
 			const newViews = new Map(
-				listNamespaces(mesh).map((namespace) => [namespace, buildNamespaceView(newIndex, namespace, memo)]),
+				listNamespaces(mesh).map((namespace) => {
+					const client = namespaceClient(namespace);
+					return [formatClient(client), buildClientView(newIndex, client, memo)];
+				}),
 			);
 			problems = uniqueProblems([...newViews.values()].flatMap((view) => view.problems));
 			index = newIndex;
+			clients = createClientFinder(newIndex);
 			views = newViews;
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
 			const instance = index === undefined ? undefined : findInstance(index, node.id);
-			if (index === undefined || instance === undefined) return undefined;
-			return buildSnapshot(index, instance, readProxyKind(node), viewOf(index, instance.namespace), memo);
+			if (index === undefined || clients === undefined || instance === undefined) return undefined;
+			const view = viewOf(index, clients.of(instance, isCaptured(node)));
+			return buildSnapshot(index, instance, readProxyKind(node), view, memo);
 		},
 		onChange(listener) {
 			listeners.add(listener);

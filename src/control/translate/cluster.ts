@@ -2,83 +2,140 @@ import { create } from "@bufbuild/protobuf";
 import {
 	type Cluster,
 	Cluster_DiscoveryType,
+	Cluster_DnsLookupFamily,
+	Cluster_LbPolicy,
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { isHttpProtocol, type Service, type ServicePort, type TrafficPolicy } from "../../model/index.ts";
-import { isMutualTlsOnly } from "./endpoint.ts";
+import { isHttpProtocol, type Service, type ServicePort, type Subset, type TrafficPolicy } from "../../model/index.ts";
+import type { Client } from "./client.ts";
+import { isMutualTlsOnly, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 import type { HttpVersion } from "./http-options.ts";
+import { resolvePlacement } from "./locality.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { adsSource, stringMatcher } from "./messages.ts";
+import { adsSource, duration } from "./messages.ts";
 import { hostOf, outboundClusterName, serverNameOf, serviceMetadata } from "./names.ts";
-import { rawBuffer, upstreamTls } from "./tls.ts";
 import { type ClusterInit, translateTrafficPolicy } from "./traffic-policy.ts";
+import { transportSockets, upstreamHttpOptions } from "./upstream-tls.ts";
 
-/** One service port as a client sees it, or one subset of it; endpoints come over EDS. */
+/** How a cluster finds its endpoints. */
+export type ClusterKind = "eds" | "strict-dns" | "logical-dns" | "original-destination";
+
+/** How the cluster of a service finds its endpoints for a client: where the client was going only when that is known. */
+export function clusterKindOf(service: Service, policy: TrafficPolicy, client: Client): ClusterKind {
+	if (policy.loadBalancer?.algorithm === "PASSTHROUGH" && client.isCaptured) return "original-destination";
+	switch (service.resolution ?? "endpoints") {
+		case "dns":
+			return "strict-dns";
+		case "dns-round-robin":
+			return "logical-dns";
+		case "passthrough":
+			return client.isCaptured || service.host?.startsWith("*") === true ? "original-destination" : "strict-dns";
+		default:
+			return service.isHeadless === true && client.isCaptured ? "original-destination" : "eds";
+	}
+}
+
+/** Whether endpoints take mutual TLS: all that are or may come, some, or none. */
+export type MutualTlsUse = "all" | "some" | "none";
+
+/** What a cluster offers its endpoints without a DestinationRule that settles it. */
+export function mutualTlsUseOf(index: MeshIndex, service: Service, port: ServicePort): MutualTlsUse {
+	if (!index.mesh.settings.enableAutoMtls || service.isExternal === true) return "none";
+	const endpoints = resolveEndpoints(index, service, port);
+	const isDeclared = endpoints.length > 0 || index.workloadsOf(service).length > 0;
+	if (isDeclared && isMutualTlsOnly(index, service, port)) return "all";
+	return endpoints.some(({ isMutualTls }) => isMutualTls) ? "some" : "none";
+}
+
+/** One service port as a client sees it, or one subset of it. */
 export function translateOutboundCluster(
 	index: MeshIndex,
+	client: Client,
 	service: Service,
 	port: ServicePort,
 	policy: TrafficPolicy,
-	subset = "",
+	subset?: Subset,
 ): Cluster {
 	const host = hostOf(service, index.mesh.settings);
-	const version = chooseVersion(index, service, port, policy);
+	const kind = clusterKindOf(service, policy, client);
+	const use = kind === "original-destination" ? "none" : mutualTlsUseOf(index, service, port);
+	const version = chooseVersion(port, policy, use);
+	const name = outboundClusterName(host, port.port, subset?.name);
+	const upstream = upstreamHttpOptions(policy.tls);
 	return create(ClusterSchema, {
-		name: outboundClusterName(host, port.port, subset),
-		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
-		edsClusterConfig: { edsConfig: adsSource() },
+		name,
 		metadata: serviceMetadata([service], index.mesh.settings),
-		...translateTrafficPolicy(policy, version),
-		...transportSockets(index, service, port, policy, version, serverNameOf(host, port.port, subset)),
+		...translateTrafficPolicy(policy, version, upstream),
+		...discovery(kind, index, client, service, port, policy, subset),
+		...transportSockets({
+			index,
+			service,
+			policy,
+			use,
+			version: isHttpProtocol(port.protocol) || port.protocol === "auto" ? version : undefined,
+			sni: serverNameOf(host, port.port, subset?.name),
+		}),
 	});
 }
 
 /** Between sidecars requests share few connections: HTTP/2, where every endpoint speaks mutual TLS. Limits that count HTTP/1.1's
  *  connections and waiting requests mean what they say, so they keep it. */
-function chooseVersion(index: MeshIndex, service: Service, port: ServicePort, policy: TrafficPolicy): HttpVersion {
-	if (port.protocol !== "http") return isHttpProtocol(port.protocol) ? "http2" : "http1";
+function chooseVersion(port: ServicePort, policy: TrafficPolicy, use: MutualTlsUse): HttpVersion {
 	const { connectionPool } = policy;
 	const tlsMode = policy.tls?.mode;
+	if (port.protocol === "auto" || (isHttpProtocol(port.protocol) && connectionPool?.usesClientProtocol === true))
+		return "downstream";
+	if (port.protocol !== "http") return isHttpProtocol(port.protocol) ? "http2" : "http1";
+	if (connectionPool?.h2UpgradePolicy === "UPGRADE") return "http2";
 	if (connectionPool?.maxConnections !== undefined || connectionPool?.http1MaxPendingRequests !== undefined) {
 		return "http1";
 	}
-	const isSecure = tlsMode === "ISTIO_MUTUAL" || (tlsMode !== "DISABLE" && isMutualTlsOnly(index, service, port));
-	return isSecure ? "negotiated" : "http1";
+	const isSecure = tlsMode === "ISTIO_MUTUAL" || (tlsMode === undefined && use === "all");
+	return isSecure && connectionPool?.h2UpgradePolicy !== "DO_NOT_UPGRADE" ? "negotiated" : "http1";
 }
 
-const alpnOf: Readonly<Record<HttpVersion, readonly string[]>> = {
-	http1: ["http/1.1"],
-	http2: ["h2"],
-	negotiated: ["h2", "http/1.1"],
-	downstream: [],
-};
-
-/** Mutual TLS to endpoints that say they take it, plain text to others; a DestinationRule can settle it for all. */
-function transportSockets(
+function discovery(
+	kind: ClusterKind,
 	index: MeshIndex,
+	client: Client,
 	service: Service,
 	port: ServicePort,
 	policy: TrafficPolicy,
-	version: HttpVersion,
-	sni: string,
+	subset: Subset | undefined,
 ): Partial<ClusterInit> {
-	if (policy.tls?.mode === "DISABLE") return {};
-	const tls = upstreamTls(sni, peersOf(index, service), isHttpProtocol(port.protocol) ? alpnOf[version] : []);
-	if (policy.tls?.mode === "ISTIO_MUTUAL" || version === "negotiated") return { transportSocket: tls };
+	if (kind === "eds")
+		return {
+			clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+			edsClusterConfig: { edsConfig: adsSource() },
+		};
+	if (kind === "original-destination")
+		return {
+			clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+			lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+			lbConfig: { case: undefined },
+			connectTimeout: duration(policy.connectionPool?.connectTimeoutMs ?? passthroughConnectTimeoutMs),
+		};
+	const type = kind === "strict-dns" ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS;
+	const named = withOwnName(service, port, index);
+	const endpoints = resolveEndpoints(index, named, port, subset);
+	const placement = resolvePlacement(service, policy, client);
 	return {
-		transportSocketMatches: [
-			{ name: "tlsMode-istio", match: { tlsMode: "istio" }, transportSocket: tls },
-			{ name: "tlsMode-disabled", match: {}, transportSocket: rawBuffer() },
-		],
+		clusterDiscoveryType: { case: "type", value: type },
+		dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+		dnsRefreshRate: duration(60_000),
+		respectDnsTtl: true,
+		loadAssignment: translateAssignment(index, service, port, subset?.name ?? "", endpoints, placement),
 	};
 }
 
-/** Who may answer for the service: the identities behind it; while none is known, any of its namespace. */
-function peersOf(index: MeshIndex, service: Service) {
-	const { trustDomain } = index.mesh.settings;
-	const accounts = index.serviceAccountsOf(service);
-	if (accounts.length === 0) return [stringMatcher("prefix", `spiffe://${trustDomain}/ns/${service.namespace}/sa/`)];
-	return accounts.map((serviceAccount) =>
-		stringMatcher("exact", `spiffe://${trustDomain}/ns/${service.namespace}/sa/${serviceAccount}`),
-	);
+/** A host that goes where the client was going is found by its own name where that is not known. */
+function withOwnName(service: Service, port: ServicePort, index: MeshIndex): Service {
+	if (service.resolution !== "passthrough") return service;
+	const { namespace } = service;
+	const address = hostOf(service, index.mesh.settings);
+	const ports = { [port.name]: port.port };
+	return { ...service, endpoints: [{ address, ports, labels: {}, weight: 1, health: "ready", namespace }] };
 }
+
+/** As Istio waits for addresses that nothing is known of. */
+export const passthroughConnectTimeoutMs = 10_000;

@@ -1,4 +1,5 @@
-import type { DestinationRule, Subset, TrafficPolicy } from "../../model/index.ts";
+import { type DestinationRule, matchesLabels, type Subset, type TrafficPolicy } from "../../model/index.ts";
+import type { Client } from "./client.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 
 /** What DestinationRules say about one host for clients of one namespace. */
@@ -15,13 +16,26 @@ export function resolveHostPolicy(
 	index: MeshIndex,
 	host: string,
 	serviceNamespace: string,
-	clientNamespace: string,
+	client: Pick<Client, "namespace" | "labels">,
 ): HostPolicy {
-	for (const namespace of new Set([clientNamespace, serviceNamespace, index.mesh.settings.rootNamespace])) {
-		const rules = mostSpecific(index.destinationRulesIn(namespace), host);
-		if (rules.length > 0) return mergeRules(rules);
+	for (const namespace of new Set([client.namespace, serviceNamespace, index.mesh.settings.rootNamespace])) {
+		const visible = index.destinationRulesIn(namespace).filter((rule) => isFor(rule, client));
+		const rules = mostSpecific(visible, host);
+		const selected = rules.filter((rule) => rule.workloadSelector !== undefined);
+		if (rules.length > 0) return mergeRules(selected.length > 0 ? selected : rules);
 	}
 	return noPolicy;
+}
+
+/** Whether a rule is exported to the client, and selects it when it selects. */
+function isFor(
+	{ namespace, exportTo, workloadSelector }: DestinationRule,
+	client: Pick<Client, "namespace" | "labels">,
+) {
+	if (exportTo !== undefined && !exportTo.includes(client.namespace)) return false;
+	return (
+		workloadSelector === undefined || (namespace === client.namespace && matchesLabels(workloadSelector, client.labels))
+	);
 }
 
 const noPolicy: HostPolicy = { trafficPolicy: {}, subsets: [], rules: [] };
@@ -49,7 +63,20 @@ function mergeRules(rules: readonly DestinationRule[]): HostPolicy {
 	};
 }
 
-/** The policy of a subset: its own fields over those of its host. */
-export function mergeTrafficPolicy(host: TrafficPolicy, subset: TrafficPolicy | undefined): TrafficPolicy {
-	return subset === undefined ? host : { ...host, ...subset };
+/** The policy of one port of a subset: the subset's fields over those of its host. Settings of a port stand alone: what they leave out has
+ *  its default (Istio). */
+export function mergeTrafficPolicy(
+	host: TrafficPolicy,
+	subset: TrafficPolicy | undefined,
+	port: number,
+): TrafficPolicy {
+	const ofHost = atPort(host, port);
+	return subset === undefined ? ofHost : atPort({ ...ofHost, ...subset }, port);
+}
+
+function atPort({ portLevel, ...policy }: TrafficPolicy, port: number): TrafficPolicy {
+	const own = portLevel?.[port];
+	if (own === undefined) return policy;
+	const { connectionPool: _, outlierDetection: __, loadBalancer: ___, tls: ____, ...rest } = policy;
+	return { ...rest, ...own };
 }

@@ -7,14 +7,18 @@ import {
 } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import {
 	type InstanceHealth,
+	type Labels,
+	type Locality,
 	matchesLabels,
 	type Service,
+	type ServiceEndpoint,
 	type ServicePort,
 	type Subset,
 	type WorkloadInstance,
 } from "../../model/index.ts";
+import { type Placement, placeEndpoints } from "./locality.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { socketAddress } from "./messages.ts";
+import { pipeAddress, socketAddress } from "./messages.ts";
 import { resolveMutualTlsMode } from "./mutual-tls.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
 import { findTargetPort } from "./port.ts";
@@ -25,11 +29,21 @@ const healthStatuses: Record<Exclude<InstanceHealth, "starting">, HealthStatus> 
 	draining: HealthStatus.DRAINING,
 };
 
-/** Where an instance answers for a service port, and whether it takes mutual TLS there. */
+/** Where something answers for a service port, and whether it takes mutual TLS there. */
 export interface ResolvedEndpoint {
-	readonly instance: WorkloadInstance;
+	/** Undefined for an endpoint that only the service's object tells. */
+	readonly instance?: WorkloadInstance;
+	/** IP address, DNS name or `unix:///path`. */
+	readonly address: string;
 	readonly port: number;
 	readonly isMutualTls: boolean;
+	readonly health: Exclude<InstanceHealth, "starting">;
+	readonly weight: number;
+	readonly labels: Labels;
+	readonly locality?: Locality;
+	readonly nodeName?: string;
+	/** What it was made of, for the question whether it changed. */
+	readonly origin: WorkloadInstance | ServiceEndpoint;
 }
 
 /** The endpoints of a service port, or of one subset; instances that are still starting are left out. */
@@ -39,64 +53,125 @@ export function resolveEndpoints(
 	port: ServicePort,
 	subset?: Subset,
 ): ResolvedEndpoint[] {
-	return index.instancesOf(service).flatMap((instance) => {
-		if (instance.health === "starting" || (subset !== undefined && !matchesLabels(subset.labels, instance.labels)))
-			return [];
-		const target = findTargetPort(
-			port,
-			instance,
-			index.workload({ namespace: instance.namespace, name: instance.workload }),
-		);
-		if (target === undefined) return [];
-		const isMutualTls = instance.pattern === "sidecar" && resolveMutualTlsMode(index, instance, target) !== "DISABLE";
-		return [{ instance, port: target.meshPort, isMutualTls }];
-	});
+	const isIn = (labels: Labels): boolean => subset === undefined || matchesLabels(subset.labels, labels);
+	const listed = (service.endpoints ?? []).flatMap((endpoint) =>
+		isIn(endpoint.labels) ? (resolveListed(index, endpoint, port) ?? []) : [],
+	);
+	const selected = index
+		.instancesOf(service)
+		.flatMap((instance) => (isIn(instance.labels) ? (resolveInstance(index, instance, port) ?? []) : []));
+	return [...listed, ...selected];
+}
+
+function resolveInstance(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	port: ServicePort,
+): ResolvedEndpoint | undefined {
+	const { address, labels, locality, nodeName, health } = instance;
+	if (health === "starting") return undefined;
+	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
+	const target = findTargetPort(port, instance, workload);
+	if (target === undefined) return undefined;
+	const isMutualTls = instance.pattern === "sidecar" && resolveMutualTlsMode(index, instance, target) !== "DISABLE";
+	return {
+		instance,
+		address,
+		port: target.meshPort,
+		isMutualTls,
+		health,
+		weight: 1,
+		labels,
+		...(locality !== undefined && { locality }),
+		...(nodeName !== undefined && { nodeName }),
+		origin: instance,
+	};
+}
+
+/** The port of a listed endpoint: its own of that name, else the service's target port by number. */
+function resolveListed(
+	index: MeshIndex,
+	endpoint: ServiceEndpoint,
+	{ name, port, targetPort }: ServicePort,
+): ResolvedEndpoint | undefined {
+	const { address, labels, locality, nodeName, health, weight } = endpoint;
+	const number = endpoint.ports[name] ?? (typeof targetPort === "number" ? targetPort : port);
+	const instance = index.instanceAt(address);
+	const instancePort = instance?.ports.find(({ appPort }) => appPort === number);
+	const takesMutualTls = endpoint.isMutualTls ?? instance?.pattern === "sidecar";
+	const isMutualTls =
+		takesMutualTls &&
+		(instance === undefined ||
+			instancePort === undefined ||
+			resolveMutualTlsMode(index, instance, instancePort) !== "DISABLE");
+	return {
+		...(instance !== undefined && { instance }),
+		address,
+		port: instancePort?.meshPort ?? number,
+		isMutualTls,
+		health,
+		weight,
+		labels,
+		...(locality !== undefined && { locality }),
+		...(nodeName !== undefined && { nodeName }),
+		origin: endpoint,
+	};
 }
 
 /** Whether every endpoint that a service port has or may get takes mutual TLS: then nothing else need be offered to clients. */
 export function isMutualTlsOnly(index: MeshIndex, service: Service, port: ServicePort): boolean {
 	return (
+		service.isExternal !== true &&
 		index.workloadsOf(service).every(({ pattern }) => pattern === "sidecar") &&
 		index.instancesOf(service).every(({ pattern }) => pattern === "sidecar") &&
 		resolveEndpoints(index, service, port).every(({ isMutualTls }) => isMutualTls)
 	);
 }
 
-/** An empty assignment is still one: a client waits for it. */
+/** An empty assignment is still one: a client waits for it.
+ *  @param placement where endpoints stand for the client; all alike without it */
 export function translateAssignment(
 	index: MeshIndex,
 	service: Service,
 	port: ServicePort,
 	subset: string,
 	endpoints: readonly ResolvedEndpoint[],
+	placement?: Placement,
 ): ClusterLoadAssignment {
 	return create(ClusterLoadAssignmentSchema, {
 		clusterName: outboundClusterName(hostOf(service, index.mesh.settings), port.port, subset),
-		...(endpoints.length > 0 && {
-			endpoints: [
-				{
-					locality: {},
-					loadBalancingWeight: endpoints.length,
-					lbEndpoints: endpoints.map((endpoint) => translateEndpoint(endpoint)),
-				},
-			],
-		}),
+		endpoints: placeEndpoints(endpoints, placement).map(({ locality, priority, weight, endpoints: placed }) => ({
+			locality: { ...locality },
+			priority,
+			loadBalancingWeight: weight,
+			lbEndpoints: placed.map((endpoint) => translateEndpoint(endpoint)),
+		})),
 	});
 }
 
-function translateEndpoint({ instance, port, isMutualTls }: ResolvedEndpoint): LbEndpoint {
-	const canonicalName =
-		instance.labels["service.istio.io/canonical-name"] ?? instance.labels["app"] ?? instance.workload;
-	const revision = instance.labels["service.istio.io/canonical-revision"] ?? instance.labels["version"] ?? "latest";
+function translateEndpoint(endpoint: ResolvedEndpoint): LbEndpoint {
+	const { address, port, health, weight, isMutualTls } = endpoint;
 	return create(LbEndpointSchema, {
-		hostIdentifier: { case: "endpoint", value: { address: socketAddress(instance.address, port) } },
-		healthStatus: healthStatuses[instance.health as keyof typeof healthStatuses],
-		loadBalancingWeight: 1,
+		hostIdentifier: { case: "endpoint", value: { address: endpointAddress(address, port) } },
+		healthStatus: healthStatuses[health],
+		loadBalancingWeight: weight,
 		metadata: {
 			filterMetadata: {
 				...(isMutualTls && { "envoy.transport_socket_match": { tlsMode: "istio" } }),
-				istio: { workload: [instance.workload, instance.namespace, canonicalName, revision, "amime"].join(";") },
+				istio: { workload: describeWorkload(endpoint) },
 			},
 		},
 	});
+}
+
+function endpointAddress(address: string, port: number) {
+	return address.startsWith("unix://") ? pipeAddress(address.slice("unix://".length)) : socketAddress(address, port);
+}
+
+/** Workload, namespace, canonical name and revision, and cluster, as Istio's telemetry reads them. */
+function describeWorkload({ instance, labels, origin }: ResolvedEndpoint): string {
+	const workload = instance?.workload ?? origin.workload ?? "";
+	const canonicalName = labels["service.istio.io/canonical-name"] ?? labels["app"] ?? workload;
+	const revision = labels["service.istio.io/canonical-revision"] ?? labels["version"] ?? "latest";
+	return [workload, origin.namespace, canonicalName, revision, "amime"].join(";");
 }

@@ -81,12 +81,13 @@ function tcpProxy(statPrefix: string, cluster: string) {
 	});
 }
 
-function stdoutAccessLog() {
+/** The access log in Envoy's default format. */
+export function stdoutAccessLog() {
 	return extension("envoy.access_loggers.stdout", StdoutAccessLogSchema, {});
 }
 
 /** Istio's metrics under their own names; only amime has this filter compiled in. */
-function istioMetricsFilter(reporter: "source" | "destination") {
+export function istioMetricsFilter(reporter: "source" | "destination") {
 	const value: JsonObject = { reporter };
 	return extension("istio.stats", TypedStructSchema, {
 		typeUrl: "type.googleapis.com/stats.PluginConfig",

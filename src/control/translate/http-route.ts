@@ -1,31 +1,23 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import { type Route, RouteSchema } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import {
-	RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
-	type Route,
-	type RouteActionSchema,
-	RouteSchema,
-} from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
-import {
-	type BackendRef,
-	formatObjectName,
 	type HttpRoute,
 	isServiceParent,
 	type ParentReference,
-	type RouteMatch,
-	type RouteRule,
 	type Service,
 	type ServicePort,
 } from "../../model/index.ts";
+import type { Client } from "./client.ts";
+import { resolveHostPolicy } from "./destination-rule.ts";
+import { translateHashPolicy } from "./load-balancer.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration } from "./messages.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
 import { type ReportProblem, reportFor } from "./problem.ts";
 import { translateRetry } from "./retry.ts";
-import { findFilterFault, translateHeaders, translateRedirect, translateRewrite } from "./route-filter.ts";
+import { findConsistentHash, type RouteContext, translateRule } from "./route-action.ts";
+import { findFilterFault } from "./route-filter.ts";
 import { compareRank, findMatchFault, type RankedMatch, translateMatch } from "./route-match.ts";
-
-type RouteActionInit = Extract<MessageInitShape<typeof RouteActionSchema>, { readonly $typeName?: undefined }>;
-type RouteInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>;
 
 /** The HTTPRoutes that decide for clients of one namespace on one service port: those of the client's own namespace when there are
  *  any (consumer routes), else those of the service's namespace (producer routes). */
@@ -56,20 +48,28 @@ function isParentPort(parent: ParentReference, service: Service, port: ServicePo
 /** Envoy routes of one service port, first match wins. Without HTTPRoutes everything goes to the service itself. */
 export function translateRoutes(
 	index: MeshIndex,
+	client: Client,
 	service: Service,
 	port: ServicePort,
 	routes: readonly HttpRoute[],
 	report: ReportProblem,
 ): Route[] {
-	if (routes.length === 0) return [defaultRoute(hostOf(service, index.mesh.settings), port.port)];
-	return rankMatches(routes, report).map(({ route, ruleIndex, matchIndex, match }) => {
-		const rule = route.rules[ruleIndex]!;
-		return create(RouteSchema, {
+	const contextOf = (owner: RouteContext["owner"]): RouteContext => ({
+		index,
+		client,
+		port: port.port,
+		gateway: "mesh",
+		semantics: "gateway-api",
+		owner,
+	});
+	if (routes.length === 0) return [defaultRoute(contextOf({ ...service, kind: "Service" }), service, port)];
+	return rankMatches(routes, report).map(({ route, ruleIndex, matchIndex, match }) =>
+		create(RouteSchema, {
 			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
 			match: translateMatch(match),
-			...translateAction(index, route, rule, match, port),
-		});
-	});
+			...translateRule(contextOf(route), route.rules[ruleIndex]!, match),
+		}),
+	);
 }
 
 /** The matches of routes in the order in which they are tried. */
@@ -95,113 +95,24 @@ function usableMatches(route: HttpRoute, report: ReportProblem): RankedMatch[] {
 	});
 }
 
-function defaultRoute(host: string, port: number): Route {
+/** Everything to the service itself. */
+function defaultRoute(context: RouteContext, service: Service, port: ServicePort): Route {
+	const { index } = context;
+	const host = hostOf(service, index.mesh.settings);
+	const policy = resolveHostPolicy(index, host, service.namespace, context.client);
+	const hash = findConsistentHash(policy, undefined, port.port);
 	return create(RouteSchema, {
 		name: "default",
 		match: { pathSpecifier: { case: "prefix", value: "/" } },
 		action: {
 			case: "route",
 			value: {
-				clusterSpecifier: { case: "cluster", value: outboundClusterName(host, port) },
+				clusterSpecifier: { case: "cluster", value: outboundClusterName(service.aliasOf ?? host, port.port) },
 				timeout: duration(0),
-				retryPolicy: translateRetry(undefined, undefined),
+				maxGrpcTimeout: duration(0),
+				retryPolicy: translateRetry(undefined, undefined, hash !== undefined)!,
+				...(hash !== undefined && { hashPolicy: [translateHashPolicy(hash)] }),
 			},
 		},
 	});
-}
-
-function translateAction(
-	index: MeshIndex,
-	route: HttpRoute,
-	rule: RouteRule,
-	match: RouteMatch,
-	port: ServicePort,
-): Partial<RouteInit> {
-	const headers = translateHeaders(rule.requestHeaders, rule.responseHeaders);
-	if (rule.redirect !== undefined)
-		return { ...headers, action: { case: "redirect", value: translateRedirect(rule.redirect, match.path, port.port) } };
-	const backends = rule.backends.map((backend) => resolveBackend(index, backend, port));
-	const weighted = backends.filter(({ backend }) => backend.weight > 0);
-	if (!weighted.some(({ fault }) => fault === undefined)) return { ...headers, ...noBackend(route, rule, weighted) };
-	return {
-		...headers,
-		...(weighted.length === 1 && mergeHeaders(headers, weighted[0]!.backend)),
-		action: {
-			case: "route",
-			value: {
-				clusterSpecifier: clusterSpecifier(weighted),
-				// A share of a backend that does not exist is answered with 500 (Gateway API).
-				clusterNotFoundResponseCode: NotFoundCode.INTERNAL_SERVER_ERROR,
-				timeout: duration(rule.timeoutMs ?? 0),
-				retryPolicy: translateRetry(rule.retry, rule.backendTimeoutMs),
-				...(rule.rewrite !== undefined && translateRewrite(rule.rewrite, match.path)),
-			},
-		},
-	};
-}
-
-interface ResolvedBackend {
-	readonly backend: BackendRef;
-	readonly cluster: string;
-	/** Why the backend cannot be used. */
-	readonly fault?: string;
-}
-
-function resolveBackend(index: MeshIndex, backend: BackendRef, port: ServicePort): ResolvedBackend {
-	const { destination } = backend;
-	if (destination.kind === "unusable") return { backend, cluster: "", fault: destination.reason };
-	const service =
-		destination.kind === "service" ? index.service(destination.service) : index.serviceByHost(destination.host);
-	const host = destination.kind === "service" ? hostOf(destination.service, index.mesh.settings) : destination.host;
-	const name =
-		destination.kind === "service" ? `Service ${formatObjectName(destination.service)}` : `host ${destination.host}`;
-	// A backend without a port means the request's, or the only one.
-	const number = backend.port ?? (service?.ports.length === 1 ? service.ports[0]!.port : port.port);
-	const cluster = outboundClusterName(host, number, backend.subset);
-	if (service === undefined) return { backend, cluster, fault: `no ${name}` };
-	if (!service.ports.some((candidate) => candidate.port === number))
-		return { backend, cluster, fault: `${name} has no port ${number}` };
-	return { backend, cluster };
-}
-
-/** Status 500, saying why (Gateway API: no usable backend). */
-function noBackend(route: HttpRoute, rule: RouteRule, weighted: readonly ResolvedBackend[]): Partial<RouteInit> {
-	const faults = weighted.map(({ fault }) => fault).filter((fault) => fault !== undefined);
-	const why =
-		faults.length > 0 ? faults.join(", ") : rule.backends.length > 0 ? "every weight is 0" : "the rule has no backend";
-	const body = `HTTPRoute ${route.namespace}/${route.name} ${rule.path}: ${why}\n`;
-	return {
-		action: {
-			case: "directResponse",
-			value: { status: 500, body: { specifier: { case: "inlineString", value: body.slice(0, 4000) } } },
-		},
-	};
-}
-
-function clusterSpecifier(weighted: readonly ResolvedBackend[]): RouteActionInit["clusterSpecifier"] {
-	if (weighted.length === 1) return { case: "cluster", value: weighted[0]!.cluster };
-	return {
-		case: "weightedClusters",
-		value: {
-			clusters: weighted.map(({ backend, cluster }) => ({
-				name: cluster,
-				weight: backend.weight,
-				...translateHeaders(backend.requestHeaders, backend.responseHeaders),
-			})),
-		},
-	};
-}
-
-/** Header changes of the only backend of a rule, after the rule's own. */
-function mergeHeaders(
-	rule: ReturnType<typeof translateHeaders>,
-	backend: BackendRef,
-): ReturnType<typeof translateHeaders> {
-	const own = translateHeaders(backend.requestHeaders, backend.responseHeaders);
-	return {
-		requestHeadersToAdd: [...rule.requestHeadersToAdd, ...own.requestHeadersToAdd],
-		requestHeadersToRemove: [...rule.requestHeadersToRemove, ...own.requestHeadersToRemove],
-		responseHeadersToAdd: [...rule.responseHeadersToAdd, ...own.responseHeadersToAdd],
-		responseHeadersToRemove: [...rule.responseHeadersToRemove, ...own.responseHeadersToRemove],
-	};
 }

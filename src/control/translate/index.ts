@@ -1,13 +1,20 @@
 /** Mesh to xDS, one resource at a time: pure, and never thrown off by a user's mistake, which is reported instead. What each function
  *  reads is what its result depends on, so that the snapshot can keep what did not change. Spec: Envoy v3 API, Gateway API, Istio. */
 export { findAuthorizationPolicies } from "./authorization.ts";
-export { translateOutboundCluster } from "./cluster.ts";
+export { type Client, namespaceClient } from "./client.ts";
+export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
 export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export type { ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateInboundListener } from "./inbound-listener.ts";
-export { translateConnectCluster, translateInboundCluster } from "./local-cluster.ts";
+export {
+	translateBlackHoleCluster,
+	translateConnectCluster,
+	translateInboundCluster,
+	translatePassthroughCluster,
+} from "./local-cluster.ts";
+export { formatLocality, type Placement, resolvePlacement } from "./locality.ts";
 export { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
 export { sdsClusterName } from "./messages.ts";
 export { resolveMutualTlsMode } from "./mutual-tls.ts";
@@ -21,8 +28,40 @@ export {
 	outboundClusterName,
 	serviceRouteName,
 } from "./names.ts";
+export {
+	outboundHttpFilters,
+	routeConfiguredFilters,
+	translateForwardProxy,
+	translateOutboundListener,
+	translateVirtualOutbound,
+} from "./outbound/captured-listeners.ts";
+export {
+	type Egress,
+	type EgressScope,
+	findEgress,
+	resolveEgressScope,
+	type SeenService,
+} from "./outbound/egress-scope.ts";
+export { coversHost, findClosest } from "./outbound/host-match.ts";
+export { type ListenerPlan, planListeners } from "./outbound/listener-plan.ts";
+export {
+	translatePortRoutes,
+	translateProxyRoutes,
+	translateSinglePortRoutes,
+} from "./outbound/route-configuration.ts";
+export { resolveStreamTargets, type StreamTarget, streamFilters } from "./outbound/stream-filters.ts";
+export {
+	buildVirtualHosts,
+	findVirtualService,
+	type HostRouteSource,
+	type HostRoutes,
+	hostsAtPort,
+	routesOfService,
+} from "./outbound/virtual-hosts.ts";
+export { configPath, isInScope, translateVirtualService } from "./outbound/virtual-service-routes.ts";
 export { translateHttpProxyListener, translateUpstreamListener } from "./outbound-listener.ts";
 export { type ServiceRoutes, translateHttpProxyRoutes, translateServiceRoutes } from "./outbound-route.ts";
 export { findTargetPort } from "./port.ts";
 export { type MeshProblem, type ReportProblem, uniqueProblems } from "./problem.ts";
+export { findDestination, type RouteContext, translateRule } from "./route-action.ts";
 export type { RankedMatch } from "./route-match.ts";

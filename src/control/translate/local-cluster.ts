@@ -2,14 +2,22 @@ import { create } from "@bufbuild/protobuf";
 import {
 	type Cluster,
 	Cluster_DiscoveryType,
+	Cluster_LbPolicy,
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { MetadataSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type InstancePort, isHttpProtocol, type PortProtocol, type WorkloadInstance } from "../../model/index.ts";
+import { passthroughConnectTimeoutMs } from "./cluster.ts";
 import { type HttpVersion, httpOptions } from "./http-options.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, socketAddress } from "./messages.ts";
-import { connectClusterName, inboundClusterName, serviceMetadata } from "./names.ts";
+import {
+	blackHoleClusterName,
+	connectClusterName,
+	inboundClusterName,
+	passthroughClusterName,
+	serviceMetadata,
+} from "./names.ts";
 import { findTargetPort } from "./port.ts";
 import { unlimitedCircuitBreakers } from "./traffic-policy.ts";
 
@@ -32,6 +40,27 @@ export function translateInboundCluster(index: MeshIndex, instance: WorkloadInst
  *  request. One cluster a proxy, however many services there are. */
 export function translateConnectCluster(httpProxyPort: number): Cluster {
 	return staticCluster(connectClusterName, httpProxyPort, undefined);
+}
+
+/** Where captured traffic was going. */
+export function translatePassthroughCluster(): Cluster {
+	return create(ClusterSchema, {
+		name: passthroughClusterName,
+		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+		lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+		connectTimeout: duration(passthroughConnectTimeoutMs),
+		circuitBreakers: unlimitedCircuitBreakers(),
+		...httpOptions("downstream", undefined),
+	});
+}
+
+/** A cluster without endpoints: what goes to it is closed. */
+export function translateBlackHoleCluster(): Cluster {
+	return create(ClusterSchema, {
+		name: blackHoleClusterName,
+		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+		connectTimeout: duration(passthroughConnectTimeoutMs),
+	});
 }
 
 /** What the application is spoken to in; undefined for bytes. */

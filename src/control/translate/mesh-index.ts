@@ -10,6 +10,8 @@ import {
 	type ObjectName,
 	type PeerAuthentication,
 	type Service,
+	type Sidecar,
+	type VirtualService,
 	type Workload,
 	type WorkloadInstance,
 } from "../../model/index.ts";
@@ -23,8 +25,17 @@ export interface MeshIndex {
 	readonly services: readonly Service[];
 	readonly instances: readonly WorkloadInstance[];
 	service(name: ObjectName): Service | undefined;
-	/** The service of a full host; of several the first by namespace. */
-	serviceByHost(host: string): Service | undefined;
+	/** The service of a full host, as clients of a namespace see it: their own, one of Kubernetes, the oldest. Without a namespace every
+	 *  service is seen. */
+	serviceByHost(host: string, clientNamespace?: string): Service | undefined;
+	/** Every service with a host, by namespace. */
+	servicesOfHost(host: string): readonly Service[];
+	/** Services that are another name of this host (ExternalName). */
+	aliasesOf(host: string): readonly Service[];
+	/** Older first. */
+	readonly virtualServices: readonly VirtualService[];
+	/** Sidecar objects of one namespace, older first. */
+	sidecarsIn(namespace: string): readonly Sidecar[];
 	workload(name: ObjectName): Workload | undefined;
 	instance(name: ObjectName): WorkloadInstance | undefined;
 	/** The declared instance with this address. */
@@ -55,10 +66,12 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	const instances = sortByName(mesh.instances);
 	const workloads = sortByName(mesh.workloads);
 	const servicesByName = indexByName(services);
-	const servicesByHost = new Map<string, Service>();
+	const servicesByHost = new Map<string, Service[]>();
+	const aliases = new Map<string, Service[]>();
 	for (const service of services) {
 		const host = hostOf(service, mesh.settings);
-		if (!servicesByHost.has(host)) servicesByHost.set(host, service);
+		append(servicesByHost, host, service);
+		if (service.aliasOf !== undefined) append(aliases, service.aliasOf, service);
 	}
 	const workloadsByName = indexByName(workloads);
 	const instancesByName = indexByName(instances);
@@ -68,6 +81,8 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	const destinationRules = groupBy([...mesh.destinationRules].sort(compareAge), (rule) => rule.namespace);
 	const peerAuthentications = groupBy([...mesh.peerAuthentications].sort(compareAge), (policy) => policy.namespace);
 	const authorizationPolicies = groupBy(sortByName(mesh.authorizationPolicies), (policy) => policy.namespace);
+	const virtualServices = [...mesh.virtualServices].sort(compareAge);
+	const sidecars = groupBy([...mesh.sidecars].sort(compareAge), (sidecar) => sidecar.namespace);
 	const members = new Map<Service, readonly WorkloadInstance[]>();
 	const instancesOf = (service: Service): readonly WorkloadInstance[] => {
 		let selected = members.get(service);
@@ -102,7 +117,11 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		services,
 		instances,
 		service: (name) => servicesByName.get(formatObjectName(name)),
-		serviceByHost: (host) => servicesByHost.get(host),
+		serviceByHost: (host, clientNamespace) => chooseService(servicesByHost.get(host) ?? [], clientNamespace),
+		servicesOfHost: (host) => servicesByHost.get(host) ?? [],
+		aliasesOf: (host) => aliases.get(host) ?? [],
+		virtualServices,
+		sidecarsIn: (namespace) => sidecars.get(namespace) ?? [],
 		workload: (name) => workloadsByName.get(formatObjectName(name)),
 		instance: (name) => instancesByName.get(formatObjectName(name)),
 		instanceAt: (address) => instancesByAddress.get(address),
@@ -118,10 +137,38 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		workloadsOf: (service) => select(workloadsByLabel, service),
 		serviceAccountsOf(service) {
 			const declared = select(workloadsByLabel, service).map((workload) => workload.serviceAccount);
-			const running = instancesOf(service).map((instance) => instance.serviceAccount);
-			return [...new Set([...declared, ...running])].sort(compareText);
+			const running = [...instancesOf(service), ...instancesListedBy(service)].map(
+				(instance) => instance.serviceAccount,
+			);
+			const listed = (service.endpoints ?? []).flatMap(({ serviceAccount }) => serviceAccount ?? []);
+			return [...new Set([...declared, ...running, ...listed])].sort(compareText);
 		},
 	};
+}
+
+/** Of services with one host, the one that clients of a namespace mean. */
+export function chooseService(
+	candidates: readonly Service[],
+	clientNamespace: string | undefined,
+): Service | undefined {
+	let chosen: Service | undefined;
+	for (const candidate of candidates) {
+		if (clientNamespace !== undefined && !isVisible(candidate.exportTo, clientNamespace)) continue;
+		if (chosen === undefined || isCloser(candidate, chosen, clientNamespace)) chosen = candidate;
+	}
+	return chosen;
+}
+
+function isCloser(candidate: Service, chosen: Service, clientNamespace: string | undefined): boolean {
+	const rank = (service: Service): number =>
+		(service.namespace === clientNamespace ? 0 : 2) + (service.host === undefined ? 0 : 1);
+	const difference = rank(candidate) - rank(chosen);
+	return difference < 0 || (difference === 0 && (candidate.createdAt ?? 0) < (chosen.createdAt ?? 0));
+}
+
+/** Whether clients of a namespace see an object with this `exportTo`. */
+export function isVisible(exportTo: readonly string[] | undefined, clientNamespace: string): boolean {
+	return exportTo === undefined || exportTo.includes(clientNamespace);
 }
 
 interface Labelled extends ObjectName {

@@ -13,6 +13,10 @@ import {
 	ConfigSourceSchema,
 } from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
 import { type StringMatcher, StringMatcherSchema } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
+import {
+	FractionalPercent_DenominatorType,
+	type FractionalPercentSchema,
+} from "../../api/gen/envoy/type/v3/percent_pb.js";
 import { typeUrlOf } from "../../api/index.ts";
 
 /** The static cluster of every bootstrap that leads to the secret server beside the proxy. */
@@ -38,6 +42,11 @@ export function duration(ms: number): Duration {
 	return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) });
 }
 
+/** A share in percent, to a ten-thousandth. */
+export function fractionalPercent(percent: number): MessageInitShape<typeof FractionalPercentSchema> {
+	return { numerator: Math.round(percent * 10_000), denominator: FractionalPercent_DenominatorType.MILLION };
+}
+
 export function socketAddress(address: string, port: number): Address {
 	return create(AddressSchema, {
 		address: {
@@ -45,6 +54,10 @@ export function socketAddress(address: string, port: number): Address {
 			value: { address, portSpecifier: { case: "portValue", value: port } },
 		},
 	});
+}
+
+export function pipeAddress(path: string): Address {
+	return create(AddressSchema, { address: { case: "pipe", value: { path } } });
 }
 
 /** Resources come over the stream that delivered their parent; a proxy waits for them however long it takes. */

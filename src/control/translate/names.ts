@@ -14,6 +14,15 @@ export function inboundClusterName(appPort: number): string {
 /** The cluster that CONNECT tunnels of the forward proxy end in: the forward proxy again. */
 export const connectClusterName = "connect|http_proxy";
 
+/** Where captured traffic comes to (Istio). */
+export const virtualOutboundPort = 15_001;
+
+/** The cluster of traffic to unknown addresses, as Istio names it. */
+export const passthroughClusterName = "PassthroughCluster";
+
+/** The cluster of traffic that is closed, as Istio names it. */
+export const blackHoleClusterName = "BlackHoleCluster";
+
 /** The route configuration of one service port, for its loopback listener. */
 export function serviceRouteName(host: string, port: number): string {
 	return `${host}:${port}`;

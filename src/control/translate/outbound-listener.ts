@@ -7,6 +7,7 @@ import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
 import { hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
+import { routeConfiguredFilters } from "./outbound/captured-listeners.ts";
 
 const loopback = "127.0.0.1";
 
@@ -57,7 +58,7 @@ function outboundHttp(
 		reporter: "source",
 		statPrefix,
 		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-		filters: [],
+		filters: routeConfiguredFilters(),
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: { upgradeConfigs: [{ upgradeType: "websocket" }, ...upgrades], localReplyConfig: outboundLocalReplies() },
 	});

@@ -6,12 +6,13 @@ import {
 	VirtualHostSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
-import { type HttpRoute, isHttpProtocol, type Service, type ServicePort } from "../../model/index.ts";
-import { translateRoutes } from "./http-route.ts";
+import { isHttpProtocol, type ServicePort } from "../../model/index.ts";
+import type { Client } from "./client.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { connectClusterName, hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
-import type { ReportProblem } from "./problem.ts";
+import { connectClusterName, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
+import { listAddresses, listNames } from "./outbound/names-of-service.ts";
+import type { HostRoutes } from "./outbound/virtual-hosts.ts";
 
 /** The routes of one service port with the names a client may call it by. */
 export interface ServiceRoutes {
@@ -23,29 +24,28 @@ export interface ServiceRoutes {
 	readonly routeConfiguration: RouteConfiguration;
 }
 
-/** Translates one service port for clients of one namespace. */
+/** Puts the routes of one service port under the names a client may call it by. */
 export function translateServiceRoutes(
 	index: MeshIndex,
-	service: Service,
+	client: Client,
+	{ host, routes, seen }: HostRoutes,
 	port: ServicePort,
-	routes: readonly HttpRoute[],
-	clientNamespace: string,
-	report: ReportProblem,
 ): ServiceRoutes {
-	const host = hostOf(service, index.mesh.settings);
 	const name = serviceRouteName(host, port.port);
-	const translated = translateRoutes(index, service, port, routes, report);
 	const connect = tunnelRoute({ case: "route", value: connectAction(host, port) });
+	const names = seen === undefined ? [host] : listNames(seen.service, index.mesh.settings, client.namespace);
+	const addresses = seen === undefined ? [] : listAddresses(seen.service);
 	return {
 		host,
 		port: port.port,
 		virtualHost: create(VirtualHostSchema, {
 			name,
-			domains: listDomains(service, port.port, host, clientNamespace),
-			routes: [connect, ...translated],
+			domains: withPort([...names, ...addresses], port.port),
+			routes: [connect, ...routes],
+			includeRequestAttemptCount: true,
 		}),
 		routeConfiguration: routeConfiguration(name, [
-			create(VirtualHostSchema, { name, domains: ["*"], routes: translated }),
+			create(VirtualHostSchema, { name, domains: ["*"], routes: [...routes], includeRequestAttemptCount: true }),
 		]),
 	};
 }
@@ -64,15 +64,8 @@ export function translateHttpProxyRoutes(services: readonly ServiceRoutes[]): Ro
 	return routeConfiguration(httpProxyName, [...virtualHosts, unknownHost]);
 }
 
-/** Names of a service: from any namespace with its own, from its own also short; without a port only for port 80. */
-function listDomains(service: Service, port: number, host: string, clientNamespace: string): string[] {
-	const { name, namespace } = service;
-	const names = [
-		...(namespace === clientNamespace ? [name] : []),
-		`${name}.${namespace}`,
-		`${name}.${namespace}.svc`,
-		host,
-	];
+/** Without a port a name means port 80. */
+function withPort(names: readonly string[], port: number): string[] {
 	return names.flatMap((domain) => (port === 80 ? [domain, `${domain}:80`] : [`${domain}:${port}`]));
 }
 

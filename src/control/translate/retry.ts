@@ -1,29 +1,56 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RetryPolicySchema } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { PreviousPrioritiesConfigSchema } from "../../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import type { RouteRetry } from "../../model/index.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import { duration, extension } from "./messages.ts";
+
+type RetryInit = Extract<MessageInitShape<typeof RetryPolicySchema>, { readonly $typeName?: undefined }>;
 
 /** A balancer that picks at random often picks the host that just failed: with 5 further picks (Istio's number), one retry in 64 of two
  *  replicas would go to the dead one again. */
 const hostSelectionRetryMaxAttempts = 20n;
 
-/** Retries that are safe for any request: only what the application never processed, on another host. A route may add status
- *  codes; then the application's own answers are repeated too. */
+/** What is safe for any request: only what the application never processed. Statuses of gRPC as in Istio. */
+const safe = [
+	"connect-failure",
+	"refused-stream",
+	"reset-before-request",
+	"unavailable",
+	"cancelled",
+	"retriable-headers",
+];
+
+/** Retries that are safe for any request, on another host. A route may add status codes, or say by itself when (Istio); then the
+ *  application's own answers are repeated too. Undefined never tries again.
+ *  @param isHashed requests belong to one host, so a further try may go to it again */
 export function translateRetry(
 	retry: RouteRetry | undefined,
 	perTryTimeoutMs: number | undefined,
-): MessageInitShape<typeof RetryPolicySchema> {
-	const safe = ["connect-failure", "refused-stream", "reset-before-request", "retriable-headers"];
-	const hasCodes = retry !== undefined && retry.codes.length > 0;
+	isHashed = false,
+): RetryInit | undefined {
+	if (retry?.on !== undefined && retry.attempts === 0) return undefined;
+	const conditions = retry?.on === undefined || retry.on === "default" ? safe : retry.on;
+	const codes = retry?.codes ?? [];
+	const hasCodes = codes.length > 0 && !conditions.includes("retriable-status-codes");
+	const avoidsTriedHosts = retry?.avoidsTriedHosts ?? !isHashed;
 	return {
-		retryOn: [...safe, ...(hasCodes ? ["retriable-status-codes"] : [])].join(","),
+		retryOn: [...conditions, ...(hasCodes ? ["retriable-status-codes"] : [])].join(","),
 		numRetries: retry?.attempts ?? 2,
-		...(hasCodes && { retriableStatusCodes: [...retry.codes] }),
-		retriableHeaders: [{ name: unprocessedHeader, headerMatchSpecifier: { case: "presentMatch", value: true } }],
-		retryHostPredicate: [extension("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {})],
+		...(codes.length > 0 && { retriableStatusCodes: [...codes] }),
+		...(conditions === safe && {
+			retriableHeaders: [{ name: unprocessedHeader, headerMatchSpecifier: { case: "presentMatch", value: true } }],
+		}),
+		...(avoidsTriedHosts && {
+			retryHostPredicate: [extension("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {})],
+		}),
 		hostSelectionRetryMaxAttempts,
+		...(retry?.triesRemoteLocalities === true && {
+			retryPriority: extension("envoy.retry_priorities.previous_priorities", PreviousPrioritiesConfigSchema, {
+				updateFrequency: 2,
+			}),
+		}),
 		...(perTryTimeoutMs !== undefined && perTryTimeoutMs > 0 && { perTryTimeout: duration(perTryTimeoutMs) }),
 		...(retry?.backoffMs !== undefined &&
 			retry.backoffMs > 0 && {

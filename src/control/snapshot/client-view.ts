@@ -1,0 +1,221 @@
+import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import { mayBeHttp } from "../../model/index.ts";
+import { packResource, type XdsResource } from "../../xds/server/index.ts";
+import {
+	type Client,
+	type EgressScope,
+	findEgress,
+	type HostRoutes,
+	hostsAtPort,
+	httpProxyName,
+	type MeshIndex,
+	type MeshProblem,
+	type ProxyKind,
+	planListeners,
+	resolveEgressScope,
+	translateBlackHoleCluster,
+	translateForwardProxy,
+	translateHttpProxyRoutes,
+	translateOutboundListener,
+	translatePassthroughCluster,
+	translatePortRoutes,
+	translateProxyRoutes,
+	translateServiceRoutes,
+	translateSinglePortRoutes,
+	translateVirtualOutbound,
+} from "../translate/index.ts";
+import { formatClient } from "./client.ts";
+import { buildServiceClusters, isSameResource } from "./cluster-resources.ts";
+import { createHostRouteBuilder, type HostRouteBuilder, shapeOf } from "./host-routes.ts";
+import type { Memo } from "./memo.ts";
+
+export type ResourceMap = ReadonlyMap<string, XdsResource>;
+
+/** What clients alike get alike: outbound clusters, their endpoints, and routes. */
+export interface ClientView {
+	readonly key: string;
+	readonly client: Client;
+	readonly scope: EgressScope;
+	readonly clusters: ResourceMap;
+	readonly assignments: ResourceMap;
+	readonly routes: ResourceMap;
+	readonly problems: readonly MeshProblem[];
+}
+
+/** Builds the view of one kind of client; what did not change is the same object as before. */
+export function buildClientView(index: MeshIndex, client: Client, memo: Memo): ClientView {
+	const key = formatClient(client);
+	const scope = resolveEgressScope(index, client);
+	const built = [...scope.services.values()].flatMap((seen) => buildServiceClusters(index, client, seen, memo));
+	const clusters = [...built.map(({ cluster }) => cluster), ...(client.isCaptured ? unknownClusters(memo) : [])];
+	const hosts = createHostRouteBuilder(index, client, key, memo);
+	const routes = client.isCaptured
+		? capturedRoutes(index, client, scope, key, hosts, memo)
+		: proxyRoutes(index, client, scope, key, hosts, memo);
+	return {
+		key,
+		client,
+		scope,
+		clusters: memoMap(memo, `clusters ${key}`, clusters),
+		assignments: memoMap(
+			memo,
+			`assignments ${key}`,
+			built.flatMap(({ assignment }) => assignment ?? []),
+		),
+		routes: memoMap(memo, `routes ${key}`, routes),
+		problems: hosts.problems(),
+	};
+}
+
+/** A map of resources that stays the same object while they do. */
+export function memoMap(memo: Memo, key: string, resources: readonly XdsResource[]): ResourceMap {
+	return memo.get(key, resources, () => new Map(resources.map((resource) => [resource.name, resource])));
+}
+
+/** The outbound listeners of captured clients, alike for all with one view. */
+export function buildCapturedListeners(index: MeshIndex, view: ClientView, kind: ProxyKind, memo: Memo): XdsResource[] {
+	const { client, scope, key } = view;
+	const services = [...scope.services.values()];
+	const streams = services.filter(({ ports }) => ports.some(({ protocol }) => protocol !== "http"));
+	const inputs = [
+		index.mesh.settings,
+		...scope.egresses.flatMap(({ listener, virtualServices }) => [listener, ...virtualServices]),
+		scope.mode,
+		scope.egressProxy,
+		...services.map(({ service }) => shapeOf(service)),
+		// Headless services are listened for at the addresses of their endpoints.
+		...streams.flatMap(({ service }) => (service.isHeadless === true ? [service] : [])),
+		...streams.flatMap(({ service }) => index.destinationRulesIn(service.namespace)),
+		...index.destinationRulesIn(client.namespace),
+		...index.destinationRulesIn(index.mesh.settings.rootNamespace),
+	];
+	return memo.get(
+		`outbound listeners ${kind} ${key}`,
+		inputs,
+		() =>
+			[
+				translateVirtualOutbound(scope, kind),
+				...(index.mesh.settings.proxyHttpPort === undefined
+					? []
+					: [translateForwardProxy(index, index.mesh.settings.proxyHttpPort, kind)]),
+				...planListeners(index, client, scope, kind).map((plan) => translateOutboundListener(index, scope, kind, plan)),
+			].map((listener) => packResource(ListenerSchema, listener.name, listener)),
+		(before, after) => before.length === after.length && before.every((item, at) => isSameResource(item, after[at]!)),
+	);
+}
+
+/** Route configurations by port, one for each port that is told by its first bytes, and the forward proxy's. */
+function capturedRoutes(
+	index: MeshIndex,
+	client: Client,
+	scope: EgressScope,
+	key: string,
+	hosts: HostRouteBuilder,
+	memo: Memo,
+): XdsResource[] {
+	const routes: XdsResource[] = [];
+	const proxied: HostRoutes[] = [];
+	const shared = [scope.mode, scope.egressProxy, index.mesh.settings];
+	for (const port of listHttpPorts(scope)) {
+		const egress = findEgress(scope, port);
+		if (egress === undefined) continue;
+		const known = hostsAtPort(egress, port, hosts);
+		if (egress.listener?.port?.protocol !== "http-proxy") proxied.push(...known);
+		const inputs = [
+			...shared,
+			...known.flatMap(({ host }) => index.aliasesOf(host)),
+			...known.map((item) => item.routes),
+		];
+		routes.push(
+			memo.get(
+				`route configuration ${key} ${port}`,
+				[...inputs, ...known.map(({ seen }) => (seen === undefined ? undefined : shapeOf(seen.service)))],
+				() => packRoutes(translatePortRoutes(index, client, scope, port, known)),
+				isSameResource,
+			),
+			...known
+				.filter(({ seen }) => seen?.ports.some((item) => item.port === port && item.protocol === "auto") === true)
+				.map((item) =>
+					memo.get(`route configuration ${key} ${item.host}:${port}`, [item.routes], () =>
+						packRoutes(translateSinglePortRoutes(item)),
+					),
+				),
+		);
+	}
+	for (const name of [httpProxyName, ...listProxyPorts(scope)])
+		routes.push(
+			memo.get(
+				`route configuration ${key} ${name}`,
+				[...shared, ...proxied.map((item) => item.routes), ...proxied.map(({ seen }) => seen && shapeOf(seen.service))],
+				() => packRoutes(translateProxyRoutes(index, client, scope, name, proxied)),
+				isSameResource,
+			),
+		);
+	return routes;
+}
+
+function listHttpPorts(scope: EgressScope): readonly number[] {
+	const ports = new Set<number>();
+	for (const { services, listener } of scope.egresses) {
+		if (listener?.port !== undefined && listener.port.protocol !== "http-proxy") ports.add(listener.port.number);
+		for (const seen of services.values())
+			for (const { port, protocol } of seen.ports) if (mayBeHttp(protocol)) ports.add(port);
+	}
+	return [...ports].sort((a, b) => a - b);
+}
+
+/** Ports where Sidecar objects ask for a forward proxy. */
+function listProxyPorts(scope: EgressScope): string[] {
+	return scope.egresses.flatMap(({ listener }) =>
+		listener?.port?.protocol === "http-proxy" ? [String(listener.port.number)] : [],
+	);
+}
+
+/** The forward proxy's route configuration, and one a service port. */
+function proxyRoutes(
+	index: MeshIndex,
+	client: Client,
+	scope: EgressScope,
+	key: string,
+	hosts: HostRouteBuilder,
+	memo: Memo,
+): XdsResource[] {
+	const egress = scope.egresses.at(-1);
+	const built = [...scope.services.values()].flatMap((seen) =>
+		seen.ports.map((port) => {
+			const item = hosts.ofService(egress ?? { services: scope.services, virtualServices: [] }, seen, port);
+			const isOwn = seen.service.namespace === client.namespace;
+			return memo.get(
+				`service routes ${isOwn} ${client.namespace === seen.service.namespace ? client.namespace : ""} ${seen.host}:${port.port} ${key}`,
+				[index.mesh.settings, shapeOf(seen.service), item.routes, ...index.aliasesOf(seen.host)],
+				() => {
+					const translated = translateServiceRoutes(index, client, item, port);
+					return { translated, resource: packRoutes(translated.routeConfiguration) };
+				},
+				(before, after) => isSameResource(before.resource, after.resource) && before.translated === after.translated,
+			);
+		}),
+	);
+	const services = built.map(({ translated }) => translated);
+	const httpProxy = memo.get(
+		`route configuration ${key} ${httpProxyName}`,
+		services,
+		() => packRoutes(translateHttpProxyRoutes(services)),
+		isSameResource,
+	);
+	return [httpProxy, ...built.map(({ resource }) => resource)];
+}
+
+function unknownClusters(memo: Memo): XdsResource[] {
+	return memo.get("unknown clusters", [], () =>
+		[translatePassthroughCluster(), translateBlackHoleCluster()].map((cluster) =>
+			packResource(ClusterSchema, cluster.name, cluster),
+		),
+	);
+}
+
+function packRoutes(configuration: ReturnType<typeof translatePortRoutes>): XdsResource {
+	return packResource(RouteConfigurationSchema, configuration.name, configuration);
+}

@@ -1,0 +1,110 @@
+import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { formatObjectName, type ServicePort, type Subset } from "../../model/index.ts";
+import { packResource, type XdsResource } from "../../xds/server/index.ts";
+import {
+	type Client,
+	clusterKindOf,
+	formatLocality,
+	type HostPolicy,
+	type MeshIndex,
+	mergeTrafficPolicy,
+	mutualTlsUseOf,
+	outboundClusterName,
+	type Placement,
+	resolveEndpoints,
+	resolveHostPolicy,
+	resolvePlacement,
+	type SeenService,
+	translateAssignment,
+	translateOutboundCluster,
+} from "../translate/index.ts";
+import { shapeOf } from "./host-routes.ts";
+import type { Memo } from "./memo.ts";
+
+/** The cluster of one port of a service or of a subset, with its endpoints when they come over EDS. */
+export interface ClusterResources {
+	readonly cluster: XdsResource;
+	readonly assignment?: XdsResource;
+}
+
+/** The clusters of a service for a client. */
+export function buildServiceClusters(
+	index: MeshIndex,
+	client: Client,
+	seen: SeenService,
+	memo: Memo,
+): ClusterResources[] {
+	const policy = resolveHostPolicy(index, seen.host, seen.service.namespace, client);
+	return seen.ports.flatMap((port) =>
+		[undefined, ...policy.subsets].map((subset) => buildCluster(index, client, seen, port, policy, subset, memo)),
+	);
+}
+
+export function isSameResource(before: XdsResource, after: XdsResource): boolean {
+	return before.version === after.version && before.name === after.name;
+}
+
+function buildCluster(
+	index: MeshIndex,
+	client: Client,
+	{ host, service }: SeenService,
+	port: ServicePort,
+	policy: HostPolicy,
+	subset: Subset | undefined,
+	memo: Memo,
+): ClusterResources {
+	const name = outboundClusterName(host, port.port, subset?.name);
+	const merged = mergeTrafficPolicy(policy.trafficPolicy, subset?.trafficPolicy, port.port);
+	const kind = clusterKindOf(service, merged, client);
+	const placement = resolvePlacement(service, merged, client);
+	// Clients with the same rules have the same cluster, and the same endpoints unless they stand elsewhere.
+	const rules = policy.rules.map(formatObjectName).join();
+	const place = placement === undefined ? "" : formatPlace(placement);
+	const isListed = kind === "strict-dns" || kind === "logical-dns";
+	const endpoints = resolveEndpoints(index, service, port, subset);
+	const endpointInputs = endpoints.flatMap(({ origin, port: number, isMutualTls }) => [origin, number, isMutualTls]);
+	const inputs = [
+		index.mesh.settings,
+		shapeOf(service),
+		port.port,
+		port.protocol,
+		index.serviceAccountsOf(service).join(),
+		mutualTlsUseOf(index, service, port),
+		...policy.rules,
+		...(isListed ? endpointInputs : []),
+	];
+	const cluster = memo.get(
+		`cluster ${service.namespace} ${rules} ${kind} ${isListed ? place : ""} ${name}`,
+		inputs,
+		() => packResource(ClusterSchema, name, translateOutboundCluster(index, client, service, port, merged, subset)),
+		isSameResource,
+	);
+	if (kind !== "eds") return { cluster };
+	const labels = subset === undefined ? "" : JSON.stringify(subset.labels);
+	const assignment = memo.get(
+		`assignment ${service.namespace} ${name} ${labels} ${place}`,
+		[...policyInputs(placement), ...endpointInputs],
+		() =>
+			packResource(
+				ClusterLoadAssignmentSchema,
+				name,
+				translateAssignment(index, service, port, subset?.name ?? "", endpoints, placement),
+			),
+		isSameResource,
+	);
+	return { cluster, assignment };
+}
+
+function policyInputs(placement: Placement | undefined): readonly unknown[] {
+	if (placement === undefined) return [];
+	const { distribute, failover, priorityLabels = [], prefersNear, isNodeLocal } = placement;
+	return [prefersNear, isNodeLocal, ...distribute, ...failover, ...priorityLabels];
+}
+
+/** What of a client its endpoints follow from. */
+function formatPlace({ client, priorityLabels, isNodeLocal }: Placement): string {
+	const labels = priorityLabels === undefined ? "" : JSON.stringify(client.labels);
+	const node = isNodeLocal || priorityLabels !== undefined ? (client.nodeName ?? "") : "";
+	return `${formatLocality(client.locality ?? {})} ${node} ${labels}`;
+}

@@ -1,0 +1,111 @@
+import type { Destination, HttpRoute, RouteRule, Service, ServicePort, VirtualService } from "../../model/index.ts";
+import {
+	type Client,
+	type Egress,
+	findDestination,
+	findRoutes,
+	findVirtualService,
+	type HostRoutes,
+	hostOf,
+	type MeshIndex,
+	type MeshProblem,
+	resolveHostPolicy,
+	routesOfService,
+	type SeenService,
+	translateVirtualService,
+} from "../translate/index.ts";
+import type { Memo } from "./memo.ts";
+
+/** Routes of hosts for one client, each kept while what it is made of did not change. */
+export interface HostRouteBuilder {
+	ofService(egress: Egress, seen: SeenService, port: ServicePort): HostRoutes;
+	/** The routes of a VirtualService whose host no service stands for. */
+	ofRule(rule: VirtualService, port: number): HostRoutes["routes"];
+	/** Of everything built so far. */
+	problems(): readonly MeshProblem[];
+}
+
+interface BuiltRoutes {
+	readonly hostRoutes: HostRoutes;
+	readonly problems: readonly MeshProblem[];
+}
+
+/** @param key what makes the client another, as far as routes go */
+export function createHostRouteBuilder(index: MeshIndex, client: Client, key: string, memo: Memo): HostRouteBuilder {
+	const problems: MeshProblem[] = [];
+	return {
+		ofService(egress, seen, port) {
+			const { service, host } = seen;
+			const routes = findRoutes(index, service, port, client.namespace);
+			const rule = routes.length > 0 ? undefined : findVirtualService(egress.virtualServices, host);
+			// Without rules, a namespace matters only by the short name of its own services.
+			const isPlain = routes.length === 0 && rule === undefined;
+			const scope = isPlain ? (service.namespace === client.namespace ? "own" : "other") : key;
+			const inputs = [
+				index.mesh.settings,
+				shapeOf(service),
+				port.port,
+				port.protocol,
+				...policyInputs(index, client, host, service),
+				...routes,
+				rule,
+				...destinationInputs(index, client, routes, rule),
+			];
+			const built = memo.get(`routes ${scope} ${host}:${port.port}`, inputs, (): BuiltRoutes => {
+				const found: MeshProblem[] = [];
+				const translated = routesOfService(index, client, egress.virtualServices, seen, port, (problem) =>
+					found.push(problem),
+				);
+				return { hostRoutes: { host, port: port.port, seen, routes: translated }, problems: found };
+			});
+			problems.push(...built.problems);
+			return built.hostRoutes;
+		},
+		ofRule(rule, port) {
+			const inputs = [index.mesh.settings, rule, ...destinationInputs(index, client, [], rule)];
+			return memo.get(`rule ${key} ${rule.namespace}/${rule.name} ${port}`, inputs, () =>
+				translateVirtualService(rule, { index, client, port, gateway: "mesh" }),
+			);
+		},
+		problems: () => problems,
+	};
+}
+
+/** What routes read of the services they lead to. */
+function destinationInputs(
+	index: MeshIndex,
+	client: Client,
+	routes: readonly HttpRoute[],
+	rule: VirtualService | undefined,
+): unknown[] {
+	const destinations = new Map<string, Exclude<Destination, { kind: "unusable" }>>();
+	const rules: readonly RouteRule[] = rule === undefined ? routes.flatMap((route) => route.rules) : rule.http;
+	for (const { backends, mirrors = [] } of rules)
+		for (const { destination } of [...backends, ...mirrors]) {
+			if (destination.kind === "unusable") continue;
+			const name =
+				destination.kind === "host" ? destination.host : `${destination.service.namespace}/${destination.service.name}`;
+			destinations.set(name, destination);
+		}
+	return [...destinations.values()].flatMap((destination) => {
+		const service = findDestination(index, client, destination);
+		if (service === undefined) return [undefined];
+		return [shapeOf(service), ...policyInputs(index, client, hostOf(service, index.mesh.settings), service)];
+	});
+}
+
+function policyInputs(index: MeshIndex, client: Client, host: string, service: Service): readonly unknown[] {
+	return resolveHostPolicy(index, host, service.namespace, client).rules;
+}
+
+const shapes = new WeakMap<Service, string>();
+
+/** What a service is, without what passes: its endpoints. */
+export function shapeOf(service: Service): string {
+	let shape = shapes.get(service);
+	if (shape === undefined) {
+		shape = JSON.stringify({ ...service, endpoints: undefined, source: undefined });
+		shapes.set(service, shape);
+	}
+	return shape;
+}

@@ -1,0 +1,172 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TrafficDirection } from "../../../api/gen/envoy/config/core/v3/base_pb.js";
+import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { CorsSchema } from "../../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { HTTPFaultSchema } from "../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { HttpInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { httpConnectionManager, type ProxyKind } from "../http-connection-manager.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { adsSource, duration, extension, socketAddress } from "../messages.ts";
+import {
+	blackHoleClusterName,
+	httpProxyName,
+	outboundClusterName,
+	passthroughClusterName,
+	virtualOutboundPort,
+} from "../names.ts";
+import { corsFilterName, faultFilterName } from "../route-per-filter.ts";
+import type { EgressScope } from "./egress-scope.ts";
+import type { ListenerPlan } from "./listener-plan.ts";
+import type { FilterChainInit, StreamChain } from "./stream-chains.ts";
+import { streamFilters } from "./stream-filters.ts";
+
+type ListenerInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $typeName?: undefined }>;
+
+/** Filters that routes configure, before the router of every outbound listener. */
+export function routeConfiguredFilters() {
+	return [extension(faultFilterName, HTTPFaultSchema, {}), extension(corsFilterName, CorsSchema, {})];
+}
+
+/** HTTP of an outbound listener, by a route configuration. */
+export function outboundHttpFilters(
+	index: MeshIndex,
+	kind: ProxyKind,
+	statPrefix: string,
+	routeConfigName: string,
+): NonNullable<FilterChainInit["filters"]> {
+	return [
+		httpConnectionManager({
+			kind,
+			reporter: "source",
+			statPrefix,
+			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
+			filters: routeConfiguredFilters(),
+			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
+			extra: { normalizePath: true },
+		}),
+	];
+}
+
+/** The listener that captured connections come to: handed on to the listener of their address and port, else to where they were
+ *  going, or closed. */
+export function translateVirtualOutbound(scope: EgressScope, kind: ProxyKind): Listener {
+	return create(ListenerSchema, {
+		name: "virtualOutbound",
+		address: socketAddress("0.0.0.0", virtualOutboundPort),
+		trafficDirection: TrafficDirection.OUTBOUND,
+		useOriginalDst: true,
+		filterChains: [
+			{
+				// Connections to the listener itself would go round for ever.
+				name: "virtualOutbound-blackhole",
+				filterChainMatch: { destinationPort: virtualOutboundPort },
+				filters: toCluster(kind, blackHoleClusterName),
+			},
+			{ name: "virtualOutbound-catchall-tcp", filters: unknownFilters(scope, kind) },
+		],
+	});
+}
+
+/** The forward proxy of captured clients, for requests in the absolute form. */
+export function translateForwardProxy(index: MeshIndex, port: number, kind: ProxyKind): Listener {
+	return create(ListenerSchema, {
+		name: `127.0.0.1_${port}`,
+		address: socketAddress("127.0.0.1", port),
+		trafficDirection: TrafficDirection.OUTBOUND,
+		filterChains: [{ filters: outboundHttpFilters(index, kind, `outbound_127.0.0.1_${port}`, httpProxyName) }],
+	});
+}
+
+/** One listener of an outbound address and port. */
+export function translateOutboundListener(
+	index: MeshIndex,
+	scope: EgressScope,
+	kind: ProxyKind,
+	plan: ListenerPlan,
+): Listener {
+	const { address, port, routeConfigName, chains, bindsToPort } = plan;
+	const name = `${address}_${port}`;
+	const http: FilterChainInit[] =
+		routeConfigName === undefined
+			? []
+			: [
+					{
+						...(plan.isSniffed && {
+							filterChainMatch: {
+								transportProtocol: "raw_buffer",
+								applicationProtocols: ["http/1.0", "http/1.1", "h2c"],
+							},
+						}),
+						filters: outboundHttpFilters(index, kind, `outbound_${name}`, routeConfigName),
+					},
+				];
+	const streams = chains.filter(isLimited).map(limitedChain);
+	const rest = chains.find((chain) => !isLimited(chain));
+	const matching = [...streams, ...(plan.isSniffed ? http : [])];
+	const last: FilterChainInit =
+		rest !== undefined
+			? { filters: rest.filters }
+			: routeConfigName !== undefined && !plan.isSniffed
+				? http[0]!
+				: { name: "PassthroughFilterChain", filters: unknownFilters(scope, kind) };
+	return create(ListenerSchema, {
+		name,
+		address: socketAddress(address, port),
+		trafficDirection: TrafficDirection.OUTBOUND,
+		...listenerFilters(
+			chains.some(({ sniHosts }) => sniHosts.length > 0),
+			plan.isSniffed,
+		),
+		...(matching.length === 0 ? { filterChains: [last] } : { filterChains: matching, defaultFilterChain: last }),
+		...(!bindsToPort && { bindToPort: false }),
+	});
+}
+
+/** What tells the protocol by the first bytes. A server that speaks first is waited for without bound, as in Istio. */
+function listenerFilters(readsServerName: boolean, isSniffed: boolean): Partial<ListenerInit> {
+	if (!readsServerName && !isSniffed) return {};
+	return {
+		listenerFilters: [
+			...(readsServerName ? [extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {})] : []),
+			...(isSniffed ? [extension("envoy.filters.listener.http_inspector", HttpInspectorSchema, {})] : []),
+		],
+		listenerFiltersTimeout: duration(0),
+		continueOnListenerFiltersTimeout: true,
+	};
+}
+
+function isLimited({ sniHosts, subnets }: StreamChain): boolean {
+	return sniHosts.some((host) => host !== "*") || subnets.length > 0;
+}
+
+function limitedChain({ sniHosts, subnets, filters }: StreamChain): FilterChainInit {
+	return {
+		filterChainMatch: {
+			serverNames: sniHosts.filter((host) => host !== "*"),
+			prefixRanges: subnets.map((subnet) => {
+				const [addressPrefix = "", length] = subnet.split("/");
+				return {
+					addressPrefix,
+					prefixLen: length === undefined ? (addressPrefix.includes(":") ? 128 : 32) : Number(length),
+				};
+			}),
+		},
+		filters: [...filters],
+	};
+}
+
+/** Connections to nowhere known. */
+function unknownFilters({ mode, egressProxy }: EgressScope, kind: ProxyKind) {
+	if (mode === "REGISTRY_ONLY") return toCluster(kind, blackHoleClusterName);
+	return toCluster(
+		kind,
+		egressProxy === undefined
+			? passthroughClusterName
+			: outboundClusterName(egressProxy.host, egressProxy.port, egressProxy.subset),
+	);
+}
+
+function toCluster(kind: ProxyKind, cluster: string) {
+	return streamFilters(kind, cluster, [{ cluster, weight: 1, isHashedBySource: false }]);
+}

@@ -1,0 +1,90 @@
+import { create } from "@bufbuild/protobuf";
+import {
+	type Route,
+	RouteSchema,
+	type VirtualHost,
+	VirtualHostSchema,
+} from "../../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
+import type { Client } from "../client.ts";
+import { unprocessedHeader } from "../local-reply.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { duration } from "../messages.ts";
+import { outboundClusterName, passthroughClusterName } from "../names.ts";
+import type { EgressScope } from "./egress-scope.ts";
+import { buildVirtualHosts, type HostRoutes } from "./virtual-hosts.ts";
+
+/** The routes of a captured port: its hosts without ports, and what becomes of every other host. */
+export function translatePortRoutes(
+	index: MeshIndex,
+	client: Client,
+	scope: EgressScope,
+	port: number,
+	hosts: readonly HostRoutes[],
+): RouteConfiguration {
+	return routeConfiguration(String(port), [...buildVirtualHosts(index, client, hosts, false), catchAll(scope)], true);
+}
+
+/** The routes of a captured forward proxy: hosts of every port, and what becomes of every other host. */
+export function translateProxyRoutes(
+	index: MeshIndex,
+	client: Client,
+	scope: EgressScope,
+	name: string,
+	hosts: readonly HostRoutes[],
+): RouteConfiguration {
+	return routeConfiguration(name, [...buildVirtualHosts(index, client, hosts, true), catchAll(scope)], false);
+}
+
+/** The routes of one service port whose listener is for nothing else. */
+export function translateSinglePortRoutes({ host, port, routes }: HostRoutes): RouteConfiguration {
+	const name = `${host}:${port}`;
+	return routeConfiguration(
+		name,
+		[create(VirtualHostSchema, { name, domains: ["*"], routes: [...routes], includeRequestAttemptCount: true })],
+		true,
+	);
+}
+
+function routeConfiguration(name: string, virtualHosts: VirtualHost[], ignoresPorts: boolean): RouteConfiguration {
+	return create(RouteConfigurationSchema, {
+		name,
+		virtualHosts,
+		responseHeadersToRemove: [unprocessedHeader],
+		validateClusters: false,
+		ignorePortInHostMatching: ignoresPorts,
+		maxDirectResponseBodySizeBytes: 1024 * 1024,
+	});
+}
+
+/** Names of the virtual hosts and routes of unknown hosts (Istio). */
+const allowAny = "allow_any";
+const blockAll = "block_all";
+
+/** Unknown hosts: to where the client was going, to the proxy for them, or 502. */
+function catchAll({ mode, egressProxy }: EgressScope): VirtualHost {
+	const name = mode === "ALLOW_ANY" ? allowAny : blockAll;
+	const cluster =
+		egressProxy === undefined
+			? passthroughClusterName
+			: outboundClusterName(egressProxy.host, egressProxy.port, egressProxy.subset);
+	const action: Route["action"] =
+		mode === "ALLOW_ANY"
+			? create(RouteSchema, {
+					action: {
+						case: "route",
+						value: {
+							clusterSpecifier: { case: "cluster", value: cluster },
+							timeout: duration(0),
+							maxGrpcTimeout: duration(0),
+						},
+					},
+				}).action
+			: create(RouteSchema, { action: { case: "directResponse", value: { status: 502 } } }).action;
+	return create(VirtualHostSchema, {
+		name,
+		domains: ["*"],
+		routes: [create(RouteSchema, { name, match: { pathSpecifier: { case: "prefix", value: "/" } }, action })],
+		includeRequestAttemptCount: true,
+	});
+}

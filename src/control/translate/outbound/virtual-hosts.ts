@@ -1,0 +1,137 @@
+import { create } from "@bufbuild/protobuf";
+import {
+	type Route,
+	type VirtualHost,
+	VirtualHostSchema,
+} from "../../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { mayBeHttp, type ServicePort, type VirtualService } from "../../../model/index.ts";
+import type { Client } from "../client.ts";
+import { findRoutes, translateRoutes } from "../http-route.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import type { ReportProblem } from "../problem.ts";
+import type { Egress, SeenService } from "./egress-scope.ts";
+import { coversHost, findClosest } from "./host-match.ts";
+import { listAddresses, listNames } from "./names-of-service.ts";
+import { translateVirtualService } from "./virtual-service-routes.ts";
+
+/** Routes of one host at one port. */
+export interface HostRoutes {
+	/** The host as it is named in configuration. */
+	readonly host: string;
+	readonly port: number;
+	/** Undefined for a host that only a VirtualService knows. */
+	readonly seen?: SeenService;
+	readonly routes: readonly Route[];
+}
+
+/** The routes of one service port for a client: HTTPRoutes of the Service, else the VirtualService that names its host closest (of
+ *  several the oldest), else straight to it. */
+export function routesOfService(
+	index: MeshIndex,
+	client: Client,
+	virtualServices: readonly VirtualService[],
+	seen: SeenService,
+	port: ServicePort,
+	report: ReportProblem,
+): Route[] {
+	const routes = findRoutes(index, seen.service, port, client.namespace);
+	if (routes.length === 0) {
+		const rule = findVirtualService(virtualServices, seen.host);
+		const translated =
+			rule === undefined ? [] : translateVirtualService(rule, { index, client, port: port.port, gateway: "mesh" });
+		if (translated.length > 0) return translated;
+	}
+	return translateRoutes(index, client, seen.service, port, routes, report);
+}
+
+/** The VirtualService that decides for a host. */
+export function findVirtualService(
+	virtualServices: readonly VirtualService[],
+	host: string,
+): VirtualService | undefined {
+	return findClosest(host, virtualServices, ({ hosts }) => hosts);
+}
+
+/** Where routes of hosts come from. */
+export interface HostRouteSource {
+	ofService(egress: Egress, seen: SeenService, port: ServicePort): HostRoutes;
+	ofRule(rule: VirtualService, port: number): HostRoutes["routes"];
+}
+
+/** Every host that is known at a port: services that have it, and on port 80 hosts that only VirtualServices name. */
+export function hostsAtPort(egress: Egress, port: number, source: HostRouteSource): HostRoutes[] {
+	const known: HostRoutes[] = [];
+	for (const seen of egress.services.values()) {
+		const servicePort = seen.ports.find((candidate) => candidate.port === port && mayBeHttp(candidate.protocol));
+		if (servicePort !== undefined) known.push(source.ofService(egress, seen, servicePort));
+	}
+	return [...hostsWithoutService(egress, port, known, source), ...known];
+}
+
+/** Hosts of VirtualServices that no service stands for. On ports other than 80 only beside a service that the VirtualService is for too
+ *  (Istio). */
+function hostsWithoutService(
+	{ virtualServices }: Egress,
+	port: number,
+	known: readonly HostRoutes[],
+	source: HostRouteSource,
+): HostRoutes[] {
+	const taken = new Set(known.map(({ host }) => host));
+	const found: HostRoutes[] = [];
+	for (const rule of virtualServices) {
+		const own = rule.hosts.filter(
+			(host) => !taken.has(host) && !(host.startsWith("*") && known.some((item) => coversHost(host, item.host))),
+		);
+		if (own.length === 0) continue;
+		const isBeside = port === 80 || rule.hosts.some((host) => known.some((item) => coversHost(host, item.host)));
+		const routes = isBeside ? source.ofRule(rule, port) : [];
+		if (routes.length === 0) continue;
+		for (const host of own) {
+			taken.add(host);
+			found.push({ host, port, routes });
+		}
+	}
+	return found;
+}
+
+/** Virtual hosts with the names a client may call them by; a name that two claim stays with the first. */
+export function buildVirtualHosts(
+	index: MeshIndex,
+	client: Client,
+	hosts: readonly HostRoutes[],
+	withPorts: boolean,
+): VirtualHost[] {
+	const full = new Set(hosts.map(({ host }) => host));
+	const taken = new Set<string>();
+	return hosts.flatMap(({ host, port, seen, routes }) => {
+		const names = seen === undefined ? [host] : namesOf(index, client, seen, full);
+		const addresses = seen === undefined ? [] : listAddresses(seen.service);
+		const domains = [...names, ...addresses]
+			.flatMap((name) => (withPorts ? (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`]) : [name]))
+			.filter((domain) => !taken.has(domain));
+		for (const domain of domains) taken.add(domain);
+		if (domains.length === 0) return [];
+		return [
+			create(VirtualHostSchema, {
+				name: `${host}:${port}`,
+				domains,
+				routes: [...routes],
+				includeRequestAttemptCount: true,
+			}),
+		];
+	});
+}
+
+/** Names of a service and of its aliases; a short one that is another's full name is the other's. */
+function namesOf(
+	index: MeshIndex,
+	client: Client,
+	{ host, service }: SeenService,
+	full: ReadonlySet<string>,
+): string[] {
+	const aliases = index.aliasesOf(host).filter((alias) => alias.exportTo?.includes(client.namespace) ?? true);
+	return [service, ...aliases].flatMap((named) => {
+		const [own = "", ...short] = listNames(named, index.mesh.settings, client.namespace);
+		return [own, ...short.filter((name) => !full.has(name))];
+	});
+}
