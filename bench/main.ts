@@ -35,6 +35,12 @@ if (command === "profile" && scenario !== undefined) {
 		seconds: Number(values.seconds),
 	});
 	if (!held) process.exitCode = 1;
+} else if (command === "control-plane") {
+	const { runControlPlaneBench } = await import("./control-plane/index.ts");
+	const seconds = process.argv.includes("--seconds") ? Number(values.seconds) : 60;
+	if (!(await runControlPlaneBench({ only: values.only, rounds: Number(values.rounds), seconds })))
+		process.exitCode = 1;
+	process.exit();
 } else if (command === "routes") {
 	const { formatRouteLookupBench } = await import("./engine/route-lookup.ts");
 	process.stdout.write(formatRouteLookupBench());
@@ -45,6 +51,7 @@ if (command === "profile" && scenario !== undefined) {
 } else {
 	process.stderr.write(
 		"usage: npm run bench -- proxy [--only SCENARIO] [--peers NAME] [--rounds N] [--seconds N]\n" +
+			"       npm run bench -- control-plane [--only SCENARIO] [--rounds N] [--seconds N]\n" +
 			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n" +
 			"       npm run bench -- soak [--minutes N]\n" +
 			"       npm run bench -- routes\n",

@@ -7,8 +7,8 @@ import { startBackend } from "../support/backend.ts";
 import { createPairFiles } from "../support/certificates.ts";
 import { nameLoad } from "../support/load.ts";
 import { stopProcess } from "../support/process.ts";
+import { formatReport } from "../support/report.ts";
 import { findPeers, type PeerName, peerNames } from "./peers.ts";
-import { formatReport } from "./report.ts";
 import { holds, type Scenario } from "./scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
 
@@ -53,7 +53,7 @@ async function runScenario(
 		const outcome = await scenario.run({
 			...{ proxyCore, loadCore, folder, files, backend, available, rounds, seconds },
 		});
-		process.stdout.write(formatReport(scenario, `load ${nameLoad()}, backend ${backend.name}`, outcome));
+		process.stdout.write(formatReport("proxy", scenario, `load ${nameLoad()}, backend ${backend.name}`, outcome));
 		return outcome.checks.every(holds);
 	} catch (error) {
 		process.stdout.write(`\n${scenario.title}\n  NOT RUN: ${error instanceof Error ? error.message : String(error)}\n`);

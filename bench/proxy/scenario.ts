@@ -1,6 +1,9 @@
 import type { Backend } from "../support/backend.ts";
 import type { PairFiles } from "../support/certificates.ts";
+import type { Outcome } from "../support/report.ts";
 import type { PeerName } from "./peers.ts";
+
+export { type Check, holds, type Outcome, type Row } from "../support/report.ts";
 
 /** What a scenario runs in. */
 export interface ScenarioContext {
@@ -18,26 +21,6 @@ export interface ScenarioContext {
 	readonly seconds: number;
 }
 
-/** The figures of one proxy, by their column. */
-export interface Row {
-	readonly name: string;
-	readonly values: Readonly<Record<string, number>>;
-}
-
-/** A figure that must reach or stay below a bound. */
-export interface Check {
-	readonly what: string;
-	/** Undefined when a peer is missing. */
-	readonly value: number | undefined;
-	readonly bound: number;
-	readonly kind: "at-least" | "at-most";
-}
-
-export interface Outcome {
-	readonly rows: readonly Row[];
-	readonly checks: readonly Check[];
-}
-
 /** One row of the benchmark's table. */
 export interface Scenario {
 	readonly name: string;
@@ -45,10 +28,6 @@ export interface Scenario {
 	/** Bytes of the backend's answers; 100 when absent. */
 	readonly bodyBytes?: number;
 	readonly run: (context: ScenarioContext) => Promise<Outcome>;
-}
-
-export function holds({ value, bound, kind }: Check): boolean {
-	return value === undefined || (kind === "at-least" ? value >= bound : value <= bound);
 }
 
 /** `a / b`; undefined when one is missing. */

@@ -16,6 +16,8 @@ export interface Convergence {
 }
 
 const pollMs = 100;
+/** Looking at thousands of proxies takes at most this share of the time. */
+const pollShare = 0.02;
 /** A proxy that takes longer (it refuses, or hangs) is not waited for. */
 const limitMs = 60_000;
 
@@ -25,6 +27,7 @@ export function createConvergence({ clock, statuses, onConverged }: ConvergenceO
 	let timer: Timer | undefined;
 	const poll = (): void => {
 		timer = undefined;
+		const startedAt = clock.now();
 		const connected = new Map(statuses().map((status) => [status.nodeId, status]));
 		for (const [nodeId, since] of waiting) {
 			const status = connected.get(nodeId);
@@ -36,7 +39,8 @@ export function createConvergence({ clock, statuses, onConverged }: ConvergenceO
 				if (latest >= since) onConverged(latest - since);
 			}
 		}
-		if (waiting.size > 0) timer = clock.setTimer(pollMs, poll, { unref: true });
+		const pauseMs = Math.max(pollMs, (clock.now() - startedAt) / pollShare);
+		if (waiting.size > 0) timer = clock.setTimer(pauseMs, poll, { unref: true });
 	};
 	return {
 		changed() {

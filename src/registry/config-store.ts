@@ -49,14 +49,20 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 	const { clock = systemClock, random = systemRandom, log = silentLog } = options;
 	const listeners = new Set<(objects: readonly StoredObject[]) => void>();
 	let list: readonly StoredObject[] | undefined;
+	/** What each key holds, so that a change of one is not a reading of all. */
+	const objects = new Map<string, StoredObject | undefined>();
 	const read = (): readonly StoredObject[] => {
 		list ??= [...mirror.items.values()]
 			.sort((left, right) => (left.key < right.key ? -1 : 1))
-			.flatMap((item) => parseObject(item, log) ?? []);
+			.flatMap((item) => {
+				if (!objects.has(item.key)) objects.set(item.key, parseObject(item, log));
+				return objects.get(item.key) ?? [];
+			});
 		return list;
 	};
-	const onChange = (): void => {
+	const onChange = (keys: readonly string[]): void => {
 		list = undefined;
+		for (const key of keys) objects.delete(key);
 		for (const listener of listeners) listener(read());
 	};
 	const mirror = await openMirror({ store, prefix, clock, random, log, onChange });

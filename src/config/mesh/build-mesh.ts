@@ -35,8 +35,8 @@ export function buildMesh(
 ): BuiltMesh {
 	const problems: LocatedProblem[] = [];
 	const kept = dropDuplicates(objects, problems);
-	const of = <K extends KindName>(kind: K): ConfigObjectOf<K>[] =>
-		kept.filter((object): object is ConfigObjectOf<K> => object.kind === kind);
+	const byKind = Map.groupBy(kept, ({ kind }) => kind);
+	const of = <K extends KindName>(kind: K): ConfigObjectOf<K>[] => (byKind.get(kind) ?? []) as ConfigObjectOf<K>[];
 	const valuesOf = <K extends KindName>(kind: K): ModelByKind[K][] =>
 		of(kind).map((object) => object.value as ModelByKind[K]);
 	const resolvedSettings = resolveMeshSettings({ ...settings, ...chooseMeshConfig(of("MeshConfig"), problems) });
@@ -92,17 +92,18 @@ export function buildMesh(
 
 /** One object a name, in the order of kind, namespace and name; of two, the one whose file and line come first. */
 function dropDuplicates(objects: Iterable<ConfigObject>, problems: LocatedProblem[]): ConfigObject[] {
-	const sorted = [...objects].sort(
+	const sorted = Array.from(objects, (object) => ({ key: formatObjectKey(object), object })).sort(
 		(left, right) =>
-			compareText(formatObjectKey(left), formatObjectKey(right)) ||
-			compareText(left.source.file, right.source.file) ||
-			left.source.line - right.source.line,
+			compareText(left.key, right.key) ||
+			compareText(left.object.source.file, right.object.source.file) ||
+			left.object.source.line - right.object.source.line,
 	);
 	const kept: ConfigObject[] = [];
-	for (const object of sorted) {
-		const first = kept.at(-1);
-		if (first === undefined || formatObjectKey(first) !== formatObjectKey(object)) kept.push(object);
-		else problems.push(describeDuplicate(object, first));
+	let lastKey = "";
+	for (const { key, object } of sorted) {
+		if (key === lastKey) problems.push(describeDuplicate(object, kept.at(-1)!));
+		else kept.push(object);
+		lastKey = key;
 	}
 	return kept;
 }

@@ -1,11 +1,37 @@
-import { holds, type Outcome, type Scenario } from "./scenario.ts";
+/** The figures of one peer, by their column. */
+export interface Row {
+	readonly name: string;
+	readonly values: Readonly<Record<string, number>>;
+}
 
-const nameWidth = 14;
-const valueWidth = 12;
+/** A figure that must reach or stay below a bound. */
+export interface Check {
+	readonly what: string;
+	/** Undefined when a peer is missing. */
+	readonly value: number | undefined;
+	readonly bound: number;
+	readonly kind: "at-least" | "at-most";
+}
+
+export interface Outcome {
+	readonly rows: readonly Row[];
+	readonly checks: readonly Check[];
+}
+
+export function holds({ value, bound, kind }: Check): boolean {
+	return value === undefined || (kind === "at-least" ? value >= bound : value <= bound);
+}
 
 /** A table for people, the bounds with their figures, and one JSON line for programs. */
-export function formatReport(scenario: Scenario, method: string, { rows, checks }: Outcome): string {
+export function formatReport(
+	bench: "proxy" | "control-plane",
+	scenario: { readonly name: string; readonly title: string },
+	method: string,
+	{ rows, checks }: Outcome,
+): string {
 	const columns = [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
+	const nameWidth = Math.max(14, ...rows.map(({ name }) => name.length + 1));
+	const valueWidth = Math.max(12, ...columns.map((column) => column.length + 1));
 	const lines = [
 		`\n${scenario.title} (${method})`,
 		"".padEnd(nameWidth) + columns.map((column) => column.padStart(valueWidth)).join(""),
@@ -21,7 +47,7 @@ export function formatReport(scenario: Scenario, method: string, { rows, checks 
 	];
 	const figures = new Map(rows.map(({ name, values }) => [name, mapValues(values)]));
 	const json = {
-		bench: "proxy",
+		bench,
 		scenario: scenario.name,
 		...Object.fromEntries(figures),
 		// Of several lines of one proxy the first is its own.
