@@ -52,3 +52,26 @@ test("a cancelled holder is not asked", () => {
 	queue.cancel(holder);
 	clock.advance(100);
 });
+
+test("what was cancelled is not kept until its time", () => {
+	const clock = createFakeClock();
+	const queue = new DeadlineQueue(clock);
+	const asked: number[] = [];
+	for (let index = 0; index < 10_000; index++) {
+		const holder = createHolder((now) => {
+			asked.push(now);
+			return never;
+		});
+		queue.schedule(holder, 3_600_000 + index);
+		if (index % 1000 === 500) continue;
+		if (index % 2 === 0) queue.schedule(holder, 1_800_000);
+		queue.cancel(holder);
+	}
+	assert.ok(queue.size < 200, `${queue.size} entries`);
+	clock.advance(7_200_000);
+	assert.deepEqual(
+		asked,
+		Array.from({ length: 10 }, (_, index) => 3_600_000 + index * 1000 + 500),
+	);
+	assert.equal(queue.size, 0);
+});

@@ -14,11 +14,16 @@ interface Entry {
 	readonly holder: DeadlineHolder;
 }
 
+/** Fewer stale entries are not worth a sweep. */
+const minSweep = 64;
+
 /** Deadlines of many holders on one timer of the clock. */
 export class DeadlineQueue {
 	readonly #clock: Clock;
 	/** Binary heap by `at`; entries whose holder is queued for another time are stale. */
-	readonly #heap: Entry[] = [];
+	#heap: Entry[] = [];
+	/** Stale entries among them: they are swept out when they are most of the heap, so that what is over is not kept until its time. */
+	#stale = 0;
 	#timer: Timer | undefined;
 	#timerAt = Number.POSITIVE_INFINITY;
 
@@ -29,21 +34,40 @@ export class DeadlineQueue {
 	/** Makes sure that `holder` is asked at `at` or earlier. Cheap when it is queued for an earlier time already. */
 	schedule(holder: DeadlineHolder, at: Millis): void {
 		if (at >= holder.queuedFor) return;
+		const hasEntry = holder.queuedFor !== Number.POSITIVE_INFINITY;
 		holder.queuedFor = at;
+		if (hasEntry) this.#countStale();
 		this.#push({ at, holder });
 		this.#arm();
 	}
 
 	/** Stops asking `holder`. */
 	cancel(holder: DeadlineHolder): void {
+		if (holder.queuedFor === Number.POSITIVE_INFINITY) return;
 		holder.queuedFor = Number.POSITIVE_INFINITY;
+		this.#countStale();
+	}
+
+	/** Entries that are kept, stale ones among them. */
+	get size(): number {
+		return this.#heap.length;
 	}
 
 	/** Stops the timer; nothing is asked any more. */
 	close(): void {
 		this.#timer?.cancel();
 		this.#timer = undefined;
-		this.#heap.length = 0;
+		this.#heap = [];
+		this.#stale = 0;
+	}
+
+	#countStale(): void {
+		this.#stale++;
+		if (this.#stale < minSweep || this.#stale * 2 < this.#heap.length) return;
+		const kept = this.#heap.filter(({ at, holder }) => holder.queuedFor === at);
+		this.#heap = [];
+		this.#stale = 0;
+		for (const entry of kept) this.#push(entry);
 	}
 
 	#arm(): void {
@@ -62,7 +86,10 @@ export class DeadlineQueue {
 		const now = this.#clock.now();
 		for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
 			this.#pop();
-			if (first.holder.queuedFor !== first.at) continue;
+			if (first.holder.queuedFor !== first.at) {
+				this.#stale--;
+				continue;
+			}
 			first.holder.queuedFor = Number.POSITIVE_INFINITY;
 			const next = first.holder.onDeadline(now);
 			if (next !== Number.POSITIVE_INFINITY) this.schedule(first.holder, Math.max(next, now + 1));

@@ -8,6 +8,7 @@ export { addHeader, getHeader, getJoinedHeader, type HeaderList, removeHeader, s
 export { assertNever, invariant } from "./invariant.ts";
 export { requestJoinedHeaders, responseJoinedHeaders } from "./joined-headers.ts";
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels, silentLog } from "./log.ts";
+export { type ListMember, MemberList } from "./member-list.ts";
 export { findNearest, suggestNearest } from "./nearest.ts";
 export { NumberMap } from "./number-map.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
