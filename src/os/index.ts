@@ -1,8 +1,14 @@
-/** The few system calls that Node lacks: options of sockets that are open, the address before a redirect, sockets of another process.
- *  Linux only; whoever asks elsewhere gets one sentence that says so. Knows nothing of listeners or clusters. */
+/** What Node's public API lacks. System calls: options of sockets that are open, the address before a redirect, sockets of another process
+ *  (Linux only; whoever asks elsewhere gets one sentence that says so). Sockets straight on Node's stream handles, where this Node has
+ *  them; `net.Socket` has the same words. Knows nothing of listeners or clusters. */
 
 export { descriptorOf } from "./descriptor.ts";
+export { acceptHandles } from "./handle-accept.ts";
+export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
+export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./handle-socket.ts";
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
+export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
+export type { StreamSocket } from "./stream-socket.ts";
 export {
 	type OriginalDestination,
 	openSystemCalls,

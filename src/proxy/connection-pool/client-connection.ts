@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import type { DeadlineHolder, HeaderList, Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import {
 	chunkEnd,
 	formatChunkSize,
@@ -35,7 +35,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	readonly protocol: string = "HTTP/1.1";
 	readonly pool: Http1Pool;
 	readonly parser: Http1ResponseParser;
-	readonly socket: Socket;
+	readonly socket: StreamSocket;
 	readonly #out: TurnWriter;
 	readonly id: number;
 	queuedFor: Millis = Number.POSITIVE_INFINITY;

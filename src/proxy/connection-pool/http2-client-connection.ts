@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import type { DeadlineHolder, HeaderList, Millis, TurnEndHolder } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import {
 	Http2Connection,
 	type Http2Fault,
@@ -36,7 +36,7 @@ export class Http2ClientConnection
 {
 	readonly pool: Http2Pool;
 	readonly codec: Http2Connection<Http2Exchange>;
-	readonly socket: Socket;
+	readonly socket: StreamSocket;
 	readonly id: number;
 	queuedFor: Millis = never;
 	/** Requests that have a place here. */

@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { DeadlineHolder, Millis } from "../../core/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { Http1Pool } from "./http1-pool.ts";
 import { Http2Pool } from "./http2-pool.ts";
 import { PoolCore, type PooledConnection, type PoolParts } from "./pool-core.ts";
@@ -101,7 +101,7 @@ export class NegotiatingPool extends PoolCore<NegotiatingConnection> {
 /** A connection on its way to be one of HTTP/1 or HTTP/2. */
 class NegotiatingConnection implements PooledConnection, UpstreamSocketOwner, DeadlineHolder {
 	readonly connectionId: number;
-	readonly socket: Socket;
+	readonly socket: StreamSocket;
 	queuedFor: Millis = never;
 	readonly #pool: NegotiatingPool;
 	/** Who has the socket afterwards. */

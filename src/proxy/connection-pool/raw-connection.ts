@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import type { DeadlineHolder, Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import type { PoolContext } from "./pool-core.ts";
 import type { RawStream, RawStreamOwner } from "./raw-stream.ts";
@@ -25,7 +25,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #owner: RawStreamOwner;
 	readonly #options: UpstreamSocketOptions;
 	readonly #release: () => void;
-	readonly #socket: Socket;
+	readonly #socket: StreamSocket;
 	#isReady = false;
 	#isClosed = false;
 	/** The upstream's end came before ours was sent. */

@@ -1,6 +1,6 @@
-import type { NetConnectOpts, Socket } from "node:net";
-import { connect } from "node:net";
+import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import { connectHandle, findStreamHandles, type StreamSocket, sharedReadBuffer } from "../../os/index.ts";
 import type { Host } from "../cluster/index.ts";
 import type { TcpKeepalive } from "../runtime-config/index.ts";
 import { describeTlsFault, type UpstreamTls } from "../transport/index.ts";
@@ -20,7 +20,7 @@ export interface UpstreamSocketOwner {
 }
 
 /** The buffer all upstream sockets of a process read into: what arrives is used up before the next read. */
-export const readBuffer: Buffer = Buffer.allocUnsafeSlow(256 * 1024);
+export const readBuffer: Buffer = sharedReadBuffer;
 
 /** What a connection to a host needs beside its address. */
 export interface UpstreamSocketOptions {
@@ -38,56 +38,92 @@ export interface UpstreamSocketOptions {
 
 /** A socket whose connection (and handshake) is made, on its way to its owner. */
 export interface OpenedSocket {
-	readonly socket: Socket;
+	readonly socket: StreamSocket;
 	readonly connectionId: number;
 }
 
 /** Opens a socket to `host`; everything else is told to `owner`. */
-export function openUpstreamSocket(host: Host, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): Socket {
-	const onread = {
-		buffer: readBuffer,
-		callback: (bytes: number): boolean => {
-			owner.onSocketBytes(bytes);
-			return true;
-		},
-	};
-	const target =
-		host.endpoint.kind === "pipe"
-			? { path: host.endpoint.path }
-			: {
-					host: host.endpoint.address,
-					port: host.endpoint.port,
-					noDelay: true,
-					...(options.bindAddress === undefined ? {} : { localAddress: options.bindAddress }),
-					...(options.keepalive === undefined
-						? {}
-						: { keepAlive: true, keepAliveInitialDelay: (options.keepalive.idleSeconds ?? 7200) * 1000 }),
-				};
-	const socket =
-		options.tls === undefined
-			? connect({ ...target, allowHalfOpen: options.allowHalfOpen, onread })
-			: options.tls.connect(
-					{
-						...(options.proxyHeader === undefined
-							? target
-							: { socket: connectWithHeader(target, options.proxyHeader) }),
-						allowHalfOpen: options.allowHalfOpen,
-						onread,
-					} as unknown as ConnectionOptions,
-					options.serverName,
-					options.alpnFallback,
-				);
-	if (options.tls === undefined && options.proxyHeader !== undefined) socket.write(options.proxyHeader);
+export function openUpstreamSocket(
+	host: Host,
+	options: UpstreamSocketOptions,
+	owner: UpstreamSocketOwner,
+): StreamSocket {
+	const { tls, proxyHeader } = options;
+	const socket: StreamSocket =
+		tls === undefined
+			? (openHandle(host, options, owner) ?? openPlain(host, options, owner))
+			: openSecured(host, options, tls, owner);
+	if (tls === undefined && proxyHeader !== undefined) socket.write(proxyHeader);
 	let failure: Error | undefined;
 	socket.on("error", (error) => {
 		failure ??= error;
 	});
-	if (options.tls === undefined) socket.on("connect", () => owner.onSocketReady());
-	else options.tls.onReady(socket, () => owner.onSocketReady());
+	if (tls === undefined) socket.on("connect", () => owner.onSocketReady());
+	else tls.onReady(socket, () => owner.onSocketReady());
 	socket.on("end", () => owner.onSocketEnd());
 	socket.on("drain", () => owner.onSocketDrain());
 	socket.on("close", () => owner.onSocketClose(failure));
 	return socket;
+}
+
+/** A socket on a handle; undefined where this Node has none, or the name must be looked up. */
+function openHandle(
+	{ endpoint }: Host,
+	{ bindAddress, keepalive, allowHalfOpen }: UpstreamSocketOptions,
+	owner: UpstreamSocketOwner,
+): StreamSocket | undefined {
+	const handles = findStreamHandles();
+	if (handles === undefined || (endpoint.kind !== "pipe" && isIP(endpoint.address) === 0)) return undefined;
+	return connectHandle(handles, {
+		target: endpoint.kind === "pipe" ? { path: endpoint.path } : { ip: endpoint.address, port: endpoint.port },
+		bindIp: bindAddress,
+		keepAliveSeconds: keepalive === undefined ? undefined : (keepalive.idleSeconds ?? defaultKeepaliveSeconds),
+		allowHalfOpen,
+		onBytes: (bytes) => owner.onSocketBytes(bytes),
+	});
+}
+
+function openPlain(host: Host, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): Socket {
+	const { allowHalfOpen } = options;
+	return connect({ ...targetOf(host, options), allowHalfOpen, onread: readInto(owner) });
+}
+
+function openSecured(
+	host: Host,
+	options: UpstreamSocketOptions,
+	tls: UpstreamTls,
+	owner: UpstreamSocketOwner,
+): StreamSocket {
+	const { allowHalfOpen, alpnFallback, proxyHeader, serverName } = options;
+	const target = targetOf(host, options);
+	const place = proxyHeader === undefined ? target : { socket: connectWithHeader(target, proxyHeader) };
+	const all = { ...place, allowHalfOpen, onread: readInto(owner) };
+	return tls.connect(all as unknown as ConnectionOptions, serverName, alpnFallback);
+}
+
+function readInto(owner: UpstreamSocketOwner): {
+	readonly buffer: Buffer;
+	readonly callback: (bytes: number) => boolean;
+} {
+	const callback = (bytes: number): boolean => {
+		owner.onSocketBytes(bytes);
+		return true;
+	};
+	return { buffer: readBuffer, callback };
+}
+
+const defaultKeepaliveSeconds = 7200;
+
+function targetOf({ endpoint }: Host, { bindAddress, keepalive }: UpstreamSocketOptions): NetConnectOpts {
+	if (endpoint.kind === "pipe") return { path: endpoint.path };
+	const idleSeconds = keepalive?.idleSeconds ?? defaultKeepaliveSeconds;
+	return {
+		host: endpoint.address,
+		port: endpoint.port,
+		noDelay: true,
+		...(bindAddress === undefined ? {} : { localAddress: bindAddress }),
+		...(keepalive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: idleSeconds * 1000 }),
+	};
 }
 
 /** A connection on which TLS begins behind the header. */

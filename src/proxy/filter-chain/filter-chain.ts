@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/index.ts";
 import type { ConnectionFacts, StreamInfo } from "../../engine/format/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { DrainDecision } from "../drain/index.ts";
 import type {
 	DownstreamConnection,
@@ -33,7 +33,7 @@ export class FilterChain {
 	readonly #parts: FilterChainParts;
 	readonly #clock: Clock;
 	/** Connections in their handshake, and such that wait for the end a gate gave them. */
-	readonly #waiting = new Set<Socket>();
+	readonly #waiting = new Set<StreamSocket>();
 	readonly #opensEarly: boolean;
 
 	constructor(config: FilterChainConfig, parts: FilterChainParts, clock: Clock) {
@@ -48,12 +48,22 @@ export class FilterChain {
 		return this.#parts.terminal.ignoresBytes !== true;
 	}
 
+	/** Whether connections are TLS. */
+	get isSecured(): boolean {
+		return this.#parts.tls !== undefined;
+	}
+
 	get activeConnections(): number {
 		return this.#parts.terminal.activeConnections + this.#waiting.size;
 	}
 
 	/** Takes a paused connection over; bytes read before have been unshifted. */
-	accept(socket: Socket, given: ConnectionFacts, record: StreamInfo | undefined, outcome: TransportOutcome): void {
+	accept(
+		socket: StreamSocket,
+		given: ConnectionFacts,
+		record: StreamInfo | undefined,
+		outcome: TransportOutcome,
+	): void {
 		const { tls, terminal, writesFilterState } = this.#parts;
 		const facts =
 			writesFilterState === true && given.filterState === undefined
@@ -118,7 +128,7 @@ export class FilterChain {
 		this.#parts.terminal.close();
 	}
 
-	#open(socket: Socket, facts: ConnectionFacts): GateRefusal | undefined {
+	#open(socket: StreamSocket, facts: ConnectionFacts): GateRefusal | undefined {
 		for (const gate of this.#parts.gates) {
 			const refusal = gate.open?.(socket, facts);
 			if (refusal !== undefined) return refusal;

@@ -1,13 +1,18 @@
-import type { Socket } from "node:net";
+import { isIPv4 } from "node:net";
 import type { ConnectionFacts, SocketAddress } from "../../engine/format/index.ts";
+import { HandleSocket, type StreamSocket } from "../../os/index.ts";
 import type { PendingConnection } from "../filter/listener/index.ts";
 import type { AddressConfig } from "../runtime-config/index.ts";
 
-/** An accepted connection about which only the socket is known. */
-export function describePending(socket: Socket, bound: AddressConfig): PendingConnection {
+/** An accepted connection about which only the socket is known. `mayBeElsewhere`: connections to other addresses than the bound one come, too. */
+export function describePending(
+	socket: StreamSocket,
+	bound: AddressConfig,
+	mayBeElsewhere: boolean,
+): PendingConnection {
 	// A client of a unix socket has no name: Envoy shows the listener's.
-	const remote = bound.kind === "pipe" ? describePipe(bound.path) : describeIp(socket.remoteAddress, socket.remotePort);
-	const local = bound.kind === "pipe" ? describePipe(bound.path) : describeIp(socket.localAddress, socket.localPort);
+	const remote = bound.kind === "pipe" ? describePipe(bound.path) : describeRemote(socket);
+	const local = bound.kind === "pipe" ? describePipe(bound.path) : describeLocal(socket, bound, mayBeElsewhere);
 	return {
 		socket,
 		directRemote: remote,
@@ -52,6 +57,25 @@ export function describeConnection(
 }
 
 const noProtocols: readonly string[] = [];
+
+function describeRemote(socket: StreamSocket): SocketAddress {
+	if (!(socket instanceof HandleSocket)) return describeIp(socket.remoteAddress, socket.remotePort);
+	const { address, port } = socket.remote;
+	return describeIp(address, port);
+}
+
+/** Connections to one address have that address: the system need not be asked. */
+function describeLocal(
+	socket: StreamSocket,
+	bound: Extract<AddressConfig, { readonly kind: "socket" }>,
+	mayBeElsewhere: boolean,
+): SocketAddress {
+	const isOne = isIPv4(bound.address) && bound.address !== "0.0.0.0" && bound.port !== 0 && !mayBeElsewhere;
+	if (isOne) return describeIp(bound.address, bound.port);
+	if (!(socket instanceof HandleSocket)) return describeIp(socket.localAddress, socket.localPort);
+	const { address, port } = socket.local;
+	return describeIp(address, port);
+}
 
 function describePipe(path: string): SocketAddress {
 	return { text: path, ip: path, port: 0 };

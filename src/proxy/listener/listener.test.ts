@@ -5,6 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { createTestPki } from "../../../test/support/pki.ts";
 import { createSeededRandom, silentLog, systemClock } from "../../core/index.ts";
 import { emptyRuntime } from "../../engine/runtime/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import { createMetricsRegistry } from "../../telemetry/index.ts";
 import type { DownstreamConnection, NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
@@ -71,7 +72,7 @@ function createConfig(chains: readonly FilterChainConfig[], more: Partial<Listen
 /** Answers everything it reads with its chain's name and the client's identity. */
 class NamingFilter implements TerminalFilter {
 	readonly #name: string;
-	readonly sockets = new Set<Socket>();
+	readonly sockets = new Set<StreamSocket>();
 
 	constructor(name: string) {
 		this.#name = name;
@@ -86,7 +87,7 @@ class NamingFilter implements TerminalFilter {
 		socket.on("close", () => this.sockets.delete(socket));
 		socket.on("error", () => socket.destroy());
 		const peer = facts.tls?.peer?.uriSans[0] ?? "nobody";
-		socket.on("data", (bytes) => socket.write(`${this.#name} ${peer} ${facts.serverName} ${bytes.length}`));
+		socket.on("data", (bytes) => socket.write(`${this.#name} ${peer} ${facts.serverName} ${bytes.length}`, "latin1"));
 	}
 
 	onRefused(): void {

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Clock, Log, Random } from "../../core/index.ts";
 import {
 	type ConnectionFacts,
@@ -7,6 +6,7 @@ import {
 	type StreamInfo,
 } from "../../engine/format/index.ts";
 import { getRuntimeNumber, type Runtime } from "../../engine/runtime/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { AccessLog, StatsScope } from "../../telemetry/index.ts";
 import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/index.ts";
 import {
@@ -80,8 +80,10 @@ export class Listener {
 		this.#deps = deps;
 		this.#log = deps.log.child("listener", { listener: config.name });
 		this.#stats = createListenerStats(deps.stats, nameStats(config), deps.worker);
-		this.#sockets = new ListeningSockets(this.#log, (socket, address) =>
-			this.receive(describePending(socket, address), true),
+		this.#sockets = new ListeningSockets(
+			this.#log,
+			(socket, address) => this.receive(describePending(socket, address, this.config.transparent), true),
+			() => this.config.useOriginalDst || allChains(this.#current).some((chain) => chain.isSecured),
 		);
 		this.#current = this.#createGeneration(config);
 	}
@@ -228,7 +230,7 @@ export class Listener {
 		return true;
 	}
 
-	#count(socket: Socket): void {
+	#count(socket: StreamSocket): void {
 		const { connections, worker } = this.#stats;
 		const openedAt = this.#deps.clock.now();
 		connections.downstream_cx_total.value++;
@@ -300,7 +302,12 @@ export class Listener {
 	}
 
 	/** The record that the listener's own access logs write when the connection is over. */
-	#keepRecord(socket: Socket, facts: ConnectionFacts, chain: FilterChain, { accessLogs }: Generation): StreamInfo {
+	#keepRecord(
+		socket: StreamSocket,
+		facts: ConnectionFacts,
+		chain: FilterChain,
+		{ accessLogs }: Generation,
+	): StreamInfo {
 		const { clock } = this.#deps;
 		const record = createStreamInfo(facts, clock.now(), clock.wall());
 		record.accessLogType = "NotSet";
@@ -316,7 +323,7 @@ export class Listener {
 	}
 }
 
-function destroyQuietly(socket: Socket): void {
+function destroyQuietly(socket: StreamSocket): void {
 	socket.on("error", () => undefined);
 	socket.destroy();
 }

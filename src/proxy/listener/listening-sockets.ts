@@ -1,8 +1,18 @@
 import { once } from "node:events";
 import { chmodSync, linkSync, renameSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
-import { createListeningSocket, descriptorOf, openSystemCalls, type SocketOption } from "../../os/index.ts";
+import {
+	acceptHandles,
+	createListeningSocket,
+	descriptorOf,
+	findStreamHandles,
+	HandleSocket,
+	openSystemCalls,
+	type SocketHandle,
+	type SocketOption,
+	type StreamSocket,
+} from "../../os/index.ts";
 import type { AddressConfig, ListenerConfig } from "../runtime-config/index.ts";
 
 /** How one address of a listener gets its socket. */
@@ -28,14 +38,21 @@ export interface ListeningSocket {
 /** Binds every address, or takes over the sockets that the supply has for it. */
 export class ListeningSockets {
 	readonly #log: Log;
-	readonly #onConnection: (socket: Socket, address: AddressConfig) => void;
+	readonly #onConnection: (socket: StreamSocket, address: AddressConfig) => void;
+	readonly #needsNodeSockets: () => boolean;
 	#servers: { readonly server: Server; readonly address: AddressConfig; readonly index: number }[] = [];
 
 	#closed: readonly AddressConfig[] | undefined;
 
-	constructor(log: Log, onConnection: (socket: Socket, address: AddressConfig) => void) {
+	/** @param needsNodeSockets whether connections of this moment may come to a TLS library that knows Node's own sockets only */
+	constructor(
+		log: Log,
+		onConnection: (socket: StreamSocket, address: AddressConfig) => void,
+		needsNodeSockets: () => boolean,
+	) {
 		this.#log = log;
 		this.#onConnection = onConnection;
+		this.#needsNodeSockets = needsNodeSockets;
 	}
 
 	/** One for each address, in their order; what was closed is still told. */
@@ -108,19 +125,28 @@ export class ListeningSockets {
 
 	async #listen(config: ListenerConfig, address: AddressConfig, index: number, options: object): Promise<void> {
 		const { tcpBacklog, bufferLimitBytes } = config;
-		const server = createServer({
-			allowHalfOpen: true,
-			noDelay: address.kind === "socket",
-			pauseOnConnect: true,
-			highWaterMark: Math.min(bufferLimitBytes, maxHighWaterMark),
-		});
+		const highWaterMark = Math.min(bufferLimitBytes, maxHighWaterMark);
+		const noDelay = address.kind === "socket";
+		const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true, highWaterMark });
 		server.on("connection", (socket) => this.#onConnection(socket, address));
 		server.listen({ ...options, ...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}) });
 		await once(server, "listening");
 		const later = optionsOf(config, address, index).later;
 		const descriptor = descriptorOf(server);
 		if (later.length > 0 && descriptor !== undefined) this.#setOptions(descriptor, later);
-		server.on("error", (error) => this.#log.warn("accept failed", { error: describeError(error) }));
+		const onError = (error: Error): void => this.#log.warn("accept failed", { error: describeError(error) });
+		server.on("error", onError);
+		const handles = findStreamHandles();
+		if (handles !== undefined) {
+			const onHandle = (handle: SocketHandle): void =>
+				this.#onConnection(
+					this.#needsNodeSockets()
+						? createNodeSocket(handle, highWaterMark)
+						: new HandleSocket(handles, handle, { allowHalfOpen: true, highWaterMark }),
+					address,
+				);
+			acceptHandles(server, noDelay, onHandle, onError);
+		}
 		this.#servers.push({ server, address, index });
 	}
 
@@ -170,6 +196,16 @@ function optionsOf(
 			...(tcpKeepalive?.probes === undefined ? [] : [number(tcp.level, tcp.keepCount, tcpKeepalive.probes)]),
 		],
 	};
+}
+
+/** A socket as the server itself would make it. */
+function createNodeSocket(handle: SocketHandle, highWaterMark: number): Socket {
+	const options = {
+		...{ handle, allowHalfOpen: true, pauseOnCreate: true, readable: true, writable: true },
+		...{ readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark },
+	};
+	// The option is documented for sockets of a server only.
+	return new Socket(options as unknown as SocketConstructorOpts);
 }
 
 function explainMade(made: Extract<ReturnType<typeof createListeningSocket>, { ok: false }>): string {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Bootstrap } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Clock, type Log, MeshError, type Problem, type Random, type Validated } from "../../core/index.ts";
 import type { FormatEnvironment } from "../../engine/format/index.ts";
+import { findStreamHandles } from "../../os/index.ts";
 import { createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
 import { createConfigSource, type Translators } from "../config-source/index.ts";
@@ -220,6 +221,11 @@ export function createProxy(options: ProxyOptions): Proxy {
 			serverStats.initialization_time_ms.record(clock.wall() - startedAt);
 			state.setLive();
 			if (parent !== undefined) await followParent(parent);
+			if (findStreamHandles() === undefined) {
+				log.info("connections cost more here: this Node has not the stream handles that the proxy knows", {
+					node: process.versions.node,
+				});
+			}
 			log.info("proxy is live", { listeners: listeners.listeners().length, clusters: clusters.clusters().length });
 		},
 		reopenLogs,

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../os/index.ts";
 
 const slabBytes = 64 * 1024;
 /** Slabs that wait for their next use, of all connections together: 8 MiB. */
@@ -8,7 +8,7 @@ const spare: Buffer[] = [];
 /** Writes bytes whose buffer will be used again at once: into slabs that go back to a common pool when the socket is done with them,
  *  so that a large body leaves no garbage behind. */
 export class CopiedWrites {
-	readonly #socket: Socket;
+	readonly #socket: StreamSocket;
 	/** In the order of the writes, which is the order of their ends. */
 	readonly #inFlight: Buffer[] = [];
 	readonly #onWritten = (): void => {
@@ -16,7 +16,7 @@ export class CopiedWrites {
 		if (slab !== undefined && spare.length < maxSpare) spare.push(slab);
 	};
 
-	constructor(socket: Socket) {
+	constructor(socket: StreamSocket) {
 		this.#socket = socket;
 	}
 

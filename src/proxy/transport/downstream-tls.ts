@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { DownstreamTlsConfig } from "../runtime-config/index.ts";
 import { type CertificateSecret, readSubjectAltNames, type SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
@@ -20,7 +21,7 @@ export interface HandshakeOutcome {
 /** The TLS side of a filter chain. */
 export interface DownstreamTls {
 	/** Takes over an accepted socket and shakes hands. Bytes that were read before must have been unshifted. */
-	accept(socket: Socket, outcome: HandshakeOutcome): void;
+	accept(socket: StreamSocket, outcome: HandshakeOutcome): void;
 }
 
 /** Creates the TLS side of a filter chain; secrets are looked up at each handshake. */
@@ -59,7 +60,7 @@ export function createDownstreamTls(
 function shakeHands(
 	config: DownstreamTlsConfig,
 	material: TlsMaterial,
-	socket: Socket,
+	socket: StreamSocket,
 	stats: TlsStats,
 	outcome: HandshakeOutcome,
 ): void {
@@ -68,7 +69,7 @@ function shakeHands(
 	// Rules about names or pins can only be met by a certificate, as in Envoy.
 	const needsCertificate = config.requireClientCertificate || (validation !== undefined && hasPeerRules(validation));
 	const { alpnProtocols } = config;
-	const secured = new TLSSocket(socket, {
+	const secured = new TLSSocket(socket as Socket, {
 		isServer: true,
 		secureContext: material.context,
 		requestCert: wantsCertificate,

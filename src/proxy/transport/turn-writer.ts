@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { TurnEndHolder, TurnQueue } from "../../core/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import { CopiedWrites } from "./copied-writes.ts";
 
 /** Bytes up to this many join the text around them in one write. */
@@ -10,7 +10,7 @@ const maxTextBytes = 16 * 1024;
 /** The output of one connection. Text leaves at the end of the turn, all of it in one write: whoever waits for it on another core is woken
  *  once for everything that was read here in one go, not once for every message. Invariant: bytes leave in the order of the calls. */
 export class TurnWriter implements TurnEndHolder {
-	readonly #socket: Socket;
+	readonly #socket: StreamSocket;
 	readonly #turns: TurnQueue;
 	readonly #maxUnsentBytes: number;
 	#text = "";
@@ -19,7 +19,7 @@ export class TurnWriter implements TurnEndHolder {
 
 	/** @param maxUnsentBytes with so many bytes on their way, whoever writes is asked to wait for the socket's drain; at least its
 	 *  high-water mark */
-	constructor(socket: Socket, turns: TurnQueue, maxUnsentBytes: number) {
+	constructor(socket: StreamSocket, turns: TurnQueue, maxUnsentBytes: number) {
 		this.#socket = socket;
 		this.#turns = turns;
 		this.#maxUnsentBytes = maxUnsentBytes;

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
-import type { Socket } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
@@ -16,9 +16,9 @@ export interface UpstreamTls {
 	 *  socket is destroyed with an error that says why when the peer is refused. */
 	connect(options: ConnectionOptions, serverName: string | undefined, alpnFallback?: readonly string[]): TLSSocket;
 	/** Calls back once, when the peer has passed every check. */
-	onReady(socket: Socket, callback: () => void): void;
+	onReady(socket: StreamSocket, callback: () => void): void;
 	/** What the handshake of a ready socket agreed on. */
-	sessionOf(socket: Socket): TlsSession | undefined;
+	sessionOf(socket: StreamSocket): TlsSession | undefined;
 }
 
 /** Creates the TLS side of a cluster; secrets are looked up at each connection. */
@@ -35,8 +35,8 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 		},
 		secrets,
 	);
-	const ready = new WeakMap<Socket, () => void>();
-	const sessions = new WeakMap<Socket, TlsSession>();
+	const ready = new WeakMap<StreamSocket, () => void>();
+	const sessions = new WeakMap<StreamSocket, TlsSession>();
 	/** The newest session of each server name, for the context it was made with. */
 	const tickets = new Map<string, Ticket>();
 

@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { SocketAddress } from "../../../engine/format/index.ts";
+import type { StreamSocket } from "../../../os/index.ts";
 import type { ProxyTlv } from "../../../wire/proxy-protocol/index.ts";
 
 /** What the PROXY protocol said, for headers to upstreams. */
@@ -11,7 +11,7 @@ export interface ProxyHeader {
 
 /** A connection that has no filter chain yet; listener filters find things out about it. */
 export interface PendingConnection {
-	readonly socket: Socket;
+	readonly socket: StreamSocket;
 	readonly directRemote: SocketAddress;
 	readonly directLocal: SocketAddress;
 	/** The client as the PROXY protocol named it. */

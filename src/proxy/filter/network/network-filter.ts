@@ -1,10 +1,10 @@
-import type { Socket } from "node:net";
 import type { ConnectionFacts, StreamInfo } from "../../../engine/format/index.ts";
+import type { StreamSocket } from "../../../os/index.ts";
 import type { DrainDecision } from "../../drain/index.ts";
 
 /** An accepted connection whose transport handshake is done. */
 export interface DownstreamConnection {
-	readonly socket: Socket;
+	readonly socket: StreamSocket;
 	readonly facts: ConnectionFacts;
 	/** The record of the connection, where the listener writes one itself. */
 	readonly record?: StreamInfo | undefined;
@@ -29,7 +29,7 @@ export interface GateRefusal {
 /** A network filter that lets connections pass or not. */
 export interface NetworkGate {
 	/** Asked when a connection has come, before its handshake. Undefined lets it pass. */
-	open?(socket: Socket, facts: ConnectionFacts): GateRefusal | undefined;
+	open?(socket: StreamSocket, facts: ConnectionFacts): GateRefusal | undefined;
 	/** Asked once the handshake is done; a denied connection is closed with its first byte. Undefined lets it pass. */
 	judge?(connection: DownstreamConnection): GateRefusal | undefined;
 	/** The connection's first byte (or its end) came, after `judge`. */
@@ -40,7 +40,7 @@ export interface NetworkGate {
 export interface TerminalFilter {
 	/** A connection has come and its handshake begins: what is returned is handed to `accept` or `onRefused`. The filter may destroy
 	 *  the socket, and does nothing else with it. */
-	open?(socket: Socket, facts: ConnectionFacts, record: StreamInfo | undefined): unknown;
+	open?(socket: StreamSocket, facts: ConnectionFacts, record: StreamInfo | undefined): unknown;
 	/** Whether it never reads what clients send. */
 	readonly ignoresBytes?: boolean;
 	/** Whether `accept` takes connections that a gate denies, and closes them with their first byte. */

@@ -1,6 +1,7 @@
-import type { Socket } from "node:net";
+import { MemberList } from "../../../../core/index.ts";
 import type { ConnectionFacts } from "../../../../engine/format/index.ts";
 import { createRouteTable, type RouteTable } from "../../../../engine/router/index.ts";
+import type { StreamSocket } from "../../../../os/index.ts";
 import type { AccessLog, SamplingConfig, StatsScope } from "../../../../telemetry/index.ts";
 import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
 import { createHttp2Shared, type Http2Config, type Http2Shared } from "../../../../wire/http2/index.ts";
@@ -47,7 +48,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly bufferLimitBytes: number;
 	/** Whether clients come by TLS. */
 	readonly isTls: boolean;
-	readonly connections = new Set<DownstreamHttpConnection>();
+	readonly connections = new MemberList<DownstreamHttpConnection>();
 	/** The router is not among them. */
 	readonly filters: HttpFilterChain;
 	readonly router: RouterFilter;
@@ -152,7 +153,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	}
 
 	/** Serves a connection that speaks HTTP/2; `first` was read from it. */
-	serveHttp2(socket: Socket, facts: ConnectionFacts, first: Buffer | undefined): void {
+	serveHttp2(socket: StreamSocket, facts: ConnectionFacts, first: Buffer | undefined): void {
 		this.stats.downstream_cx_http2_total.value++;
 		this.stats.downstream_cx_http2_active.value++;
 		this.http2Stats.nghttp2_downstream_connections.value++;
@@ -261,7 +262,7 @@ export class HttpConnectionManager implements TerminalFilter {
 
 	/** Ends every connection. */
 	close(): void {
-		for (const connection of [...this.connections]) connection.abort();
+		for (const connection of this.connections.list()) connection.abort();
 		this.#releaseRouteStatistics();
 		this.filters.close();
 	}

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../../../core/index.ts";
+import type { HeaderList, ListMember } from "../../../../core/index.ts";
 import type { ConnectionFacts, TlsSession } from "../../../../engine/format/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
 import type { PassResponseHead } from "../../http/pass-head.ts";
@@ -43,7 +43,7 @@ export interface DownstreamStream {
 }
 
 /** What the connection manager does to its connections. */
-export interface DownstreamHttpConnection {
+export interface DownstreamHttpConnection extends ListMember {
 	/** Cuts the connection. */
 	abort(): void;
 }

@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import type { DeadlineHolder, HeaderList, Millis, TurnEndHolder } from "../../../../core/index.ts";
 import { type ConnectionFacts, ResponseFlag, type TlsSession } from "../../../../engine/format/index.ts";
+import type { StreamSocket } from "../../../../os/index.ts";
 import {
 	Http2Connection,
 	Http2ErrorCode,
@@ -32,7 +32,8 @@ export class Http2ServerConnection
 	readonly facts: ConnectionFacts;
 	readonly codec: Http2Connection<Http2ServerStream>;
 	queuedFor: Millis = never;
-	readonly #socket: Socket;
+	place = -1;
+	readonly #socket: StreamSocket;
 	#phase: Phase = "serving";
 	#requests = 0;
 	/** Streams whose request or response is not over. */
@@ -55,7 +56,7 @@ export class Http2ServerConnection
 	readonly #openedAt: Millis;
 
 	/** @param first what was read already */
-	constructor(manager: HttpConnectionManager, socket: Socket, facts: ConnectionFacts, first: Buffer | undefined) {
+	constructor(manager: HttpConnectionManager, socket: StreamSocket, facts: ConnectionFacts, first: Buffer | undefined) {
 		this.manager = manager;
 		this.#socket = socket;
 		this.facts = facts;

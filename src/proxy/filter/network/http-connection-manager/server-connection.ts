@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import type { DeadlineHolder, HeaderList, Millis } from "../../../../core/index.ts";
 import type { ConnectionFacts, TlsSession } from "../../../../engine/format/index.ts";
+import type { StreamSocket } from "../../../../os/index.ts";
 import {
 	chunkEnd,
 	formatChunkSize,
@@ -35,9 +35,10 @@ export class Http1ServerConnection
 	readonly manager: HttpConnectionManager;
 	readonly facts: ConnectionFacts;
 	readonly parser: Http1RequestParser;
-	readonly #socket: Socket;
+	readonly #socket: StreamSocket;
 	readonly #out: TurnWriter;
 	queuedFor: Millis = never;
+	place = -1;
 	#stream: HttpStream | undefined;
 	/** Bytes behind the current request. */
 	#rest: Buffer | undefined;
@@ -69,7 +70,7 @@ export class Http1ServerConnection
 	readonly #openedAt: Millis;
 
 	/** @param mayBeHttp2 the first bytes decide */
-	constructor(manager: HttpConnectionManager, socket: Socket, facts: ConnectionFacts, mayBeHttp2: boolean) {
+	constructor(manager: HttpConnectionManager, socket: StreamSocket, facts: ConnectionFacts, mayBeHttp2: boolean) {
 		this.manager = manager;
 		this.#mayBeHttp2 = mayBeHttp2;
 		this.#socket = socket;
@@ -81,28 +82,34 @@ export class Http1ServerConnection
 		const { idleTimeoutMs, maxConnectionDurationMs } = manager.config.common;
 		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
-		for (const [event, listener] of this.#listeners) socket.on(event, listener);
+		socket.on("data", this.#dataListener);
+		socket.on("end", this.#endListener);
+		socket.on("drain", this.#drainListener);
+		socket.on("error", this.#goneListener);
+		socket.on("close", this.#goneListener);
 		manager.connections.add(this);
 		this.armDeadline();
 	}
 
-	readonly #listeners: readonly (readonly [event: string, listener: (data: Buffer) => void])[] = [
-		["data", (data) => this.#onData(data)],
-		["end", () => this.#onEnd()],
-		["drain", () => this.#onDrain()],
-		["error", () => this.#onGone()],
-		["close", () => this.#onGone()],
-	];
+	readonly #dataListener = (data: Buffer): void => this.#onData(data);
+	readonly #endListener = (): void => this.#onEnd();
+	readonly #drainListener = (): void => this.#onDrain();
+	readonly #goneListener = (): void => this.#onGone();
 
 	/** The first bytes: HTTP/1, unless they begin as HTTP/2 does. */
 	#decide(data: Buffer): void {
 		this.#isDecided = true;
 		if (this.#mayBeHttp2 && beginsAsHttp2(data)) {
 			this.#closed = true;
-			for (const [event, listener] of this.#listeners) this.#socket.off(event, listener);
+			const socket = this.#socket;
+			socket.off("data", this.#dataListener);
+			socket.off("end", this.#endListener);
+			socket.off("drain", this.#drainListener);
+			socket.off("error", this.#goneListener);
+			socket.off("close", this.#goneListener);
 			this.manager.context.deadlines.cancel(this);
 			this.manager.connections.delete(this);
-			this.manager.serveHttp2(this.#socket, this.facts, data);
+			this.manager.serveHttp2(socket, this.facts, data);
 			return;
 		}
 		this.manager.countHttp1();

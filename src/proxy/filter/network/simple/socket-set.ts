@@ -1,14 +1,14 @@
-import type { Socket } from "node:net";
+import type { StreamSocket } from "../../../../os/index.ts";
 
 /** The open sockets of a filter. */
 export class SocketSet {
-	readonly #sockets = new Set<Socket>();
+	readonly #sockets = new Set<StreamSocket>();
 
 	get size(): number {
 		return this.#sockets.size;
 	}
 
-	add(socket: Socket): void {
+	add(socket: StreamSocket): void {
 		this.#sockets.add(socket);
 		socket.on("error", () => socket.destroy());
 		socket.once("close", () => this.#sockets.delete(socket));

@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
-import type { Clock, Random } from "../../../../core/index.ts";
+import { type Clock, MemberList, type Random } from "../../../../core/index.ts";
 import type { ConnectionFacts, StreamInfo } from "../../../../engine/format/index.ts";
+import type { StreamSocket } from "../../../../os/index.ts";
 import type { AccessLog } from "../../../../telemetry/index.ts";
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { TcpProxyConfig } from "../../../runtime-config/index.ts";
@@ -33,7 +33,7 @@ export interface TcpObservation {
 export class TcpProxy implements TerminalFilter {
 	readonly config: TcpProxyConfig;
 	readonly deps: TcpProxyDependencies;
-	readonly sessions = new Set<TcpSession>();
+	readonly sessions = new MemberList<TcpSession>();
 	readonly acceptsDenied = true;
 
 	constructor(config: TcpProxyConfig, deps: TcpProxyDependencies) {
@@ -46,7 +46,7 @@ export class TcpProxy implements TerminalFilter {
 	}
 
 	/** The upstream is connected to while the client still shakes hands. */
-	open(socket: Socket, facts: ConnectionFacts, record: StreamInfo | undefined): TcpSession {
+	open(socket: StreamSocket, facts: ConnectionFacts, record: StreamInfo | undefined): TcpSession {
 		const session = new TcpSession(this, socket, facts, record);
 		session.open();
 		return session;
@@ -69,7 +69,7 @@ export class TcpProxy implements TerminalFilter {
 	}
 
 	close(): void {
-		for (const session of [...this.sessions]) session.destroy();
+		for (const session of this.sessions.list()) session.destroy();
 	}
 
 	/** The cluster of a new session, by weight. */

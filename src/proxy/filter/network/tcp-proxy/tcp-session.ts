@@ -1,5 +1,4 @@
-import type { Socket } from "node:net";
-import { computeBackoff } from "../../../../core/index.ts";
+import { computeBackoff, type ListMember } from "../../../../core/index.ts";
 import {
 	type ConnectionFacts,
 	createStreamInfo,
@@ -8,6 +7,7 @@ import {
 } from "../../../../engine/format/index.ts";
 import { xxHash64 } from "../../../../engine/hash/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
+import type { StreamSocket } from "../../../../os/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { DownstreamConnection, GateRefusal } from "../network-filter.ts";
@@ -20,7 +20,8 @@ const clusterKey = "envoy.tcp_proxy.cluster";
 const idleTimeoutKey = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
 /** One connection and the one it is forwarded to. */
-export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
+export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMember {
+	place = -1;
 	readonly #proxy: TcpProxy;
 	readonly #record: StreamInfo;
 	readonly #timers: SessionTimers;
@@ -29,9 +30,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 	readonly attemptedPriorities = undefined;
 	metadataMatch: BalancerContext["metadataMatch"];
 	/** The client's socket below its TLS. */
-	readonly #transport: Socket;
+	readonly #transport: StreamSocket;
 	/** The client, after its handshake. */
-	#downstream: Socket | undefined;
+	#downstream: StreamSocket | undefined;
 	#isTls = false;
 	#upstream: UpstreamCluster | undefined;
 	#host: Host | undefined;
@@ -54,7 +55,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 	#observations: readonly TcpObservation[] = [];
 	#ended = false;
 
-	constructor(proxy: TcpProxy, transport: Socket, facts: ConnectionFacts, record: StreamInfo | undefined) {
+	constructor(proxy: TcpProxy, transport: StreamSocket, facts: ConnectionFacts, record: StreamInfo | undefined) {
 		const { clock, stats } = proxy.deps;
 		this.#proxy = proxy;
 		this.#transport = transport;
@@ -222,7 +223,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner {
 
 	// --- the client
 
-	#listen(socket: Socket): void {
+	#listen(socket: StreamSocket): void {
 		socket.on("data", (bytes: Buffer) => this.#onData(bytes));
 		socket.on("end", () => this.#onEnd());
 		socket.on("drain", () => this.#stream?.resume());

@@ -1,0 +1,49 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { HandleSocket, listenOnce } from "./handle-socket.ts";
+import { createStreamError } from "./stream-error.ts";
+import type { HandleRequest, SocketHandle, StreamHandles } from "./stream-handles.ts";
+
+/** Where a connection goes, and how its socket behaves. */
+export interface HandleConnectOptions {
+	readonly target: { readonly path: string } | { readonly ip: string; readonly port: number };
+	readonly bindIp: string | undefined;
+	readonly keepAliveSeconds: number | undefined;
+	readonly allowHalfOpen: boolean;
+	readonly onBytes: (bytes: number) => void;
+}
+
+/** As Node has it for sockets of its own. */
+const highWaterMark = 64 * 1024;
+
+/** Opens a connection on a handle; it reads at once. "connect" follows, or "error" and "close". */
+export function connectHandle(handles: StreamHandles, options: HandleConnectOptions): HandleSocket {
+	const { target, allowHalfOpen, onBytes } = options;
+	const isPipe = "path" in target;
+	const handle = isPipe ? handles.createPipe() : handles.createTcp();
+	const socket = new HandleSocket(handles, handle, { allowHalfOpen, highWaterMark, onBytes, isConnecting: true });
+	const name = isPipe ? target.path : `${target.ip}:${target.port}`;
+	const request = isPipe ? handles.createPipeConnect() : handles.createTcpConnect();
+	listenOnce(request, (status) => socket.onConnected(status, name));
+	const status = isPipe ? handle.connect(request, target.path) : connectTcp(handle, request, target, options);
+	if (status < 0) socket.destroy(createStreamError(status, "connect", name));
+	else socket.resume();
+	return socket;
+}
+
+function connectTcp(
+	handle: SocketHandle,
+	request: HandleRequest,
+	{ ip, port }: { readonly ip: string; readonly port: number },
+	{ bindIp, keepAliveSeconds }: HandleConnectOptions,
+): number {
+	if (bindIp !== undefined) {
+		const status = isIPv4(bindIp) ? handle.bind!(bindIp, 0) : handle.bind6!(bindIp, 0, 0);
+		if (status < 0) return status;
+	}
+	// Kept by the library until there is a descriptor; the other option needs one.
+	handle.setNoDelay!(true);
+	const status = isIPv6(ip) ? handle.connect6!(request, ip, port) : handle.connect(request, ip, port);
+	if (status === 0 && keepAliveSeconds !== undefined)
+		handle.setKeepAlive!(true, keepAliveSeconds, undefined, undefined);
+	return status;
+}

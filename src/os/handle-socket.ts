@@ -1,0 +1,453 @@
+import { type SocketEvent, SocketEvents } from "./socket-events.ts";
+import { createStreamError, endOfStream } from "./stream-error.ts";
+import type { HandleAddress, HandleRequest, SocketHandle, StreamHandle, StreamHandles } from "./stream-handles.ts";
+import type { SocketSignal, StreamSocket } from "./stream-socket.ts";
+
+/** The buffer that all handle sockets of a thread read into: what arrives is used up or copied before the next read. */
+export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** How a {@link HandleSocket} behaves. */
+export interface HandleSocketOptions {
+	/** Our end is not sent with the peer's. */
+	readonly allowHalfOpen: boolean;
+	/** From so many unsent bytes on, `write` says false. */
+	readonly highWaterMark: number;
+	/** Not connected yet: {@link HandleSocket.onConnected} follows. */
+	readonly isConnecting?: boolean;
+	/** The TLS socket that shook hands on the handle, and closes it. */
+	readonly above?: StreamSocket;
+	/** Takes what is read at the start of {@link sharedReadBuffer}, in place of "data". */
+	readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+type Chunk = Uint8Array | string;
+type OwnedHandle = StreamHandle & { [ownerKey]?: HandleSocket };
+
+const ownerKey = Symbol("owner");
+
+/** A socket straight on Node's stream handle: the events and words of `net.Socket` without its buffers, states and ticks. Starts paused. */
+export class HandleSocket implements StreamSocket {
+	readonly #handles: StreamHandles;
+	readonly #handle: OwnedHandle;
+	readonly #allowHalfOpen: boolean;
+	readonly #highWaterMark: number;
+	readonly #above: StreamSocket | undefined;
+	readonly #onBytes: ((bytes: number) => void) | undefined;
+	readonly #events = new SocketEvents();
+	#isConnecting: boolean;
+	#isPaused = true;
+	#isReading = false;
+	/** Bytes that wait for their reader. */
+	#unread: Buffer[] | undefined;
+	/** The peer's end was read, and is to be told behind them. */
+	#hasUntoldEnd = false;
+	#flowIsDue = false;
+	/** The write under way in the library, at most one; the bytes it is about. */
+	#request: HandleRequest | undefined;
+	#requestBytes = 0;
+	#requestDone: (() => void)[] | undefined;
+	/** What waits behind it, or for the connection. */
+	#queue: Chunk[] = [];
+	#queueBytes = 0;
+	#queueDone: (() => void)[] | undefined;
+	#corked = 0;
+	#isFinished = false;
+	#endsSoon = false;
+	destroyed = false;
+	readableEnded = false;
+	writableEnded = false;
+	writableNeedDrain = false;
+	#lastBytesRead = 0;
+	#lastBytesWritten = 0;
+
+	constructor(handles: StreamHandles, handle: StreamHandle, options: HandleSocketOptions) {
+		this.#handles = handles;
+		this.#handle = handle;
+		this.#allowHalfOpen = options.allowHalfOpen;
+		this.#highWaterMark = options.highWaterMark;
+		this.#isConnecting = options.isConnecting ?? false;
+		this.#above = options.above;
+		this.#onBytes = options.onBytes;
+		this.#handle[ownerKey] = this;
+		handle.onread = onRead;
+		handle.useUserBuffer(sharedReadBuffer);
+	}
+
+	/** Undefined when it is closed. */
+	get descriptor(): number | undefined {
+		return this.destroyed || this.#handle.fd < 0 ? undefined : this.#handle.fd;
+	}
+
+	get remoteAddress(): string | undefined {
+		return this.#above === undefined ? this.#ask("getpeername").address : this.#above.remoteAddress;
+	}
+
+	get remotePort(): number | undefined {
+		return this.#above === undefined ? this.#ask("getpeername").port : this.#above.remotePort;
+	}
+
+	get localAddress(): string | undefined {
+		return this.#above === undefined ? this.#ask("getsockname").address : this.#above.localAddress;
+	}
+
+	get localPort(): number | undefined {
+		return this.#above === undefined ? this.#ask("getsockname").port : this.#above.localPort;
+	}
+
+	/** The peer, in one call. */
+	get remote(): HandleAddress {
+		return this.#ask("getpeername");
+	}
+
+	/** This side, in one call. */
+	get local(): HandleAddress {
+		return this.#ask("getsockname");
+	}
+
+	get bytesRead(): number {
+		return this.destroyed ? this.#lastBytesRead : this.#handle.bytesRead;
+	}
+
+	get bytesWritten(): number {
+		return this.destroyed ? this.#lastBytesWritten : this.#handle.bytesWritten + this.#queueBytes;
+	}
+
+	get writableLength(): number {
+		return this.#requestBytes + this.#queueBytes;
+	}
+
+	get readableLength(): number {
+		return this.#unread?.reduce((sum, { length }) => sum + length, 0) ?? 0;
+	}
+
+	// --- events
+
+	on(event: "data", listener: (bytes: Buffer) => void): this;
+	on(event: "error", listener: (error: Error) => void): this;
+	on(event: SocketSignal, listener: () => void): this;
+	on(event: SocketEvent, listener: (value: never) => void): this {
+		this.#events.add(event, listener as () => void);
+		return this;
+	}
+
+	once(event: "data", listener: (bytes: Buffer) => void): this;
+	once(event: SocketSignal, listener: () => void): this;
+	once(event: SocketEvent, listener: (value: never) => void): this {
+		this.#events.addOnce(event, listener as () => void);
+		return this;
+	}
+
+	off(event: "data", listener: (bytes: Buffer) => void): this;
+	off(event: "error", listener: (error: Error) => void): this;
+	off(event: SocketSignal, listener: () => void): this;
+	off(event: SocketEvent, listener: (value: never) => void): this {
+		this.#events.remove(event, listener as () => void);
+		return this;
+	}
+
+	// --- reading
+
+	isPaused(): boolean {
+		return this.#isPaused;
+	}
+
+	pause(): this {
+		this.#isPaused = true;
+		if (this.#isReading && !this.destroyed) {
+			this.#isReading = false;
+			this.#handle.readStop();
+		}
+		return this;
+	}
+
+	resume(): this {
+		this.#isPaused = false;
+		if (this.destroyed || this.#isConnecting) return this;
+		if (this.#unread === undefined && !this.#hasUntoldEnd) this.#startReading();
+		else if (!this.#flowIsDue) {
+			this.#flowIsDue = true;
+			process.nextTick(() => this.#flow());
+		}
+		return this;
+	}
+
+	unshift(bytes: Uint8Array): void {
+		this.#unread ??= [];
+		this.#unread.unshift(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+	}
+
+	#startReading(): void {
+		if (this.#isReading || this.readableEnded || this.#hasUntoldEnd) return;
+		this.#isReading = true;
+		const status = this.#handle.readStart();
+		if (status < 0) this.destroy(createStreamError(status, "read"));
+	}
+
+	/** Hands on what waited. */
+	#flow(): void {
+		this.#flowIsDue = false;
+		while (this.#unread !== undefined && !this.#isPaused && !this.destroyed) {
+			const bytes = this.#unread.shift()!;
+			if (this.#unread.length === 0) this.#unread = undefined;
+			if (this.#onBytes === undefined) this.#events.emit("data", bytes);
+			else
+				for (let at = 0; at < bytes.length; at += sharedReadBuffer.length)
+					this.#onBytes(bytes.copy(sharedReadBuffer, 0, at));
+		}
+		if (this.#isPaused || this.destroyed) return;
+		if (this.#hasUntoldEnd) this.#tellEnd();
+		else this.#startReading();
+	}
+
+	/** From the library: bytes are in the buffer, or reading ended. */
+	onRead(): void {
+		const count = this.#handles.state[this.#handles.readCount]!;
+		if (this.destroyed || count === 0) return;
+		if (count < 0) {
+			this.#isReading = false;
+			if (count !== endOfStream) this.destroy(createStreamError(count, "read"));
+			else if (this.#isPaused || this.#unread !== undefined) this.#hasUntoldEnd = true;
+			else this.#tellEnd();
+			return;
+		}
+		// TLS may have more than was asked for.
+		if (this.#isPaused || this.#unread !== undefined) {
+			this.#unread ??= [];
+			this.#unread.push(Buffer.from(sharedReadBuffer.subarray(0, count)));
+		} else if (this.#onBytes === undefined) this.#events.emit("data", Buffer.from(sharedReadBuffer.subarray(0, count)));
+		else this.#onBytes(count);
+	}
+
+	#tellEnd(): void {
+		this.#hasUntoldEnd = false;
+		this.readableEnded = true;
+		this.#events.emit("end");
+		if (this.destroyed) return;
+		if (!this.#allowHalfOpen) this.end();
+		if (this.#isFinished) this.destroy();
+	}
+
+	// --- writing
+
+	write(data: Chunk, how?: "latin1" | (() => void)): boolean {
+		if (this.destroyed) return false;
+		if (this.writableEnded) {
+			this.destroy(Object.assign(new Error("write after end"), { code: "ERR_STREAM_WRITE_AFTER_END" }));
+			return false;
+		}
+		const done = typeof how === "function" ? how : undefined;
+		if (this.#request !== undefined || this.#corked > 0 || this.#isConnecting) {
+			this.#queue.push(data);
+			this.#queueBytes += data.length;
+			if (done !== undefined) {
+				this.#queueDone ??= [];
+				this.#queueDone.push(done);
+			}
+			return this.#hasRoom();
+		}
+		return this.#dispatch(this.#writeOne(data), data, data.length, done === undefined ? undefined : [done]);
+	}
+
+	cork(): void {
+		this.#corked++;
+	}
+
+	uncork(): void {
+		if (--this.#corked === 0) this.#flushQueue();
+	}
+
+	end(): this {
+		if (this.writableEnded) return this;
+		this.writableEnded = true;
+		this.#finishWhenEmpty();
+		return this;
+	}
+
+	#hasRoom(): boolean {
+		if (this.writableLength < this.#highWaterMark) return true;
+		this.writableNeedDrain = true;
+		return false;
+	}
+
+	#writeOne(data: Chunk): number | HandleRequest {
+		return typeof data === "string" ? this.#handle.writeLatin1String(null, data) : this.#handle.writeBuffer(null, data);
+	}
+
+	/** What becomes of a write: done, failed, or under way. */
+	#dispatch(result: number | HandleRequest, data: unknown, bytes: number, done: (() => void)[] | undefined): boolean {
+		if (result === 0) {
+			if (done !== undefined) process.nextTick(callAll, done);
+			return true;
+		}
+		if (typeof result === "number") {
+			this.destroy(createStreamError(result, "write"));
+			return false;
+		}
+		const failure = this.#handles.state[this.#handles.writeError]!;
+		if (failure !== 0) {
+			this.destroy(createStreamError(failure, "write"));
+			return false;
+		}
+		result.data = data;
+		this.#request = result;
+		this.#requestBytes = bytes;
+		this.#requestDone = done;
+		const early = result.writeStatus;
+		listenOnce(result, (status) => this.#onWritten(status));
+		if (early !== undefined && early !== null) process.nextTick(() => this.#onWritten(early));
+		return this.#hasRoom();
+	}
+
+	#onWritten(status: number): void {
+		if (this.destroyed) return;
+		const done = this.#requestDone;
+		this.#request = undefined;
+		this.#requestBytes = 0;
+		this.#requestDone = undefined;
+		if (done !== undefined) callAll(done);
+		if (status < 0) this.destroy(createStreamError(status, "write"));
+		else this.#flushQueue();
+		if (this.destroyed || this.writableLength > 0) return;
+		if (this.writableNeedDrain) {
+			this.writableNeedDrain = false;
+			this.#events.emit("drain");
+		}
+	}
+
+	#flushQueue(): void {
+		if (this.destroyed || this.#request !== undefined || this.#corked > 0 || this.#isConnecting) return;
+		const queue = this.#queue;
+		if (queue.length > 0) {
+			const bytes = this.#queueBytes;
+			const done = this.#queueDone;
+			this.#queue = [];
+			this.#queueBytes = 0;
+			this.#queueDone = undefined;
+			this.#dispatch(queue.length === 1 ? this.#writeOne(queue[0]!) : this.#writeAll(queue), queue, bytes, done);
+		}
+		if (this.writableEnded) this.#finishWhenEmpty();
+	}
+
+	#writeAll(chunks: readonly Chunk[]): number | HandleRequest {
+		const isBytesOnly = chunks.every((chunk) => typeof chunk !== "string");
+		if (isBytesOnly) return this.#handle.writev(null, chunks, true);
+		return this.#handle.writev(
+			null,
+			chunks.flatMap((chunk) => [chunk, typeof chunk === "string" ? "latin1" : "buffer"]),
+			false,
+		);
+	}
+
+	/** Sends our end once nothing is left to be written. */
+	#finishWhenEmpty(): void {
+		if (this.destroyed || this.#isConnecting || this.writableLength > 0 || this.#request !== undefined) return;
+		const request = this.#handles.createShutdown();
+		listenOnce(request, () => this.#finish());
+		this.#request = request;
+		const status = this.#handle.shutdown(request);
+		if (status === 1) this.#finish();
+		else if (status < 0 && !this.destroyed) this.destroy(createStreamError(status, "shutdown"));
+	}
+
+	#finish(): void {
+		if (this.destroyed || this.#isFinished) return;
+		this.#isFinished = true;
+		this.#events.emit("finish");
+		if (this.readableEnded || this.#endsSoon) this.destroy();
+	}
+
+	// --- the end
+
+	destroySoon(): void {
+		this.end();
+		if (this.#isFinished) this.destroy();
+		else this.#endsSoon = true;
+	}
+
+	destroy(error?: Error): this {
+		if (this.destroyed) return this;
+		this.#leave();
+		const onClosed = (): void => {
+			if (error !== undefined) this.#events.emit("error", error);
+			this.#events.emit("close");
+		};
+		if (this.#above === undefined) {
+			this.#handle.close(onClosed);
+		} else {
+			this.#above.once("close", onClosed);
+			this.#above.destroy();
+		}
+		return this;
+	}
+
+	/** Closes with a reset, where the stream can. */
+	resetAndDestroy(): this {
+		const { reset } = this.#handle as SocketHandle;
+		if (this.destroyed || this.#above !== undefined || reset === undefined) return this.destroy();
+		this.#leave();
+		const status = reset.call(this.#handle, () => this.#events.emit("close"));
+		if (status < 0) this.#handle.close(() => this.#events.emit("close"));
+		return this;
+	}
+
+	#leave(): void {
+		this.#lastBytesRead = this.#handle.bytesRead;
+		this.#lastBytesWritten = this.#handle.bytesWritten + this.#queueBytes;
+		this.destroyed = true;
+		this.#isReading = false;
+		this.#unread = undefined;
+		this.#queue = [];
+		this.#queueBytes = this.#requestBytes = 0;
+		this.#handle.onread = ignore;
+	}
+
+	// --- the connection
+
+	/** From whoever connects: how it went. */
+	onConnected(status: number, target: string): void {
+		if (this.destroyed) return;
+		if (status < 0) {
+			this.destroy(createStreamError(status, "connect", target));
+			return;
+		}
+		this.#isConnecting = false;
+		this.#events.emit("connect");
+		if (this.destroyed) return;
+		this.#flushQueue();
+		if (!this.#isPaused) this.resume();
+	}
+
+	#ask(call: "getpeername" | "getsockname"): HandleAddress {
+		const address: HandleAddress = {};
+		const handle = this.#handle as SocketHandle;
+		if (!this.destroyed) handle[call]?.(address);
+		return address;
+	}
+}
+
+function onRead(this: OwnedHandle): void {
+	this[ownerKey]!.onRead();
+}
+
+/** Calls back once when `request` is over. */
+export function listenOnce(request: HandleRequest, onComplete: (status: number) => void): void {
+	request.onComplete = onComplete;
+	request.oncomplete = complete;
+}
+
+/** The library keeps what it calls until the next full collection, long after it called: that must not be a closure, which would keep its
+ *  connection. */
+function complete(this: HandleRequest, status: number): void {
+	const { onComplete } = this;
+	this.onComplete = undefined;
+	this.data = undefined;
+	onComplete?.(status);
+}
+
+function ignore(): void {
+	return;
+}
+
+function callAll(callbacks: readonly (() => void)[]): void {
+	for (const callback of callbacks) callback();
+}

@@ -1,0 +1,46 @@
+type Listener = (value?: never) => void;
+type Wrapped = Listener & { readonly original?: Listener };
+type Listeners = Wrapped | readonly Wrapped[] | undefined;
+
+const slots = { data: 0, drain: 1, end: 2, close: 3, error: 4, connect: 5, finish: 6 } as const;
+export type SocketEvent = keyof typeof slots;
+
+/** Listeners of the few events that a socket has: much less than an EventEmitter, for connections that live for one request. Listeners may
+ *  come and go while they are called; those of the beginning are called. */
+export class SocketEvents {
+	readonly #slots: Listeners[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined];
+
+	add(event: SocketEvent, listener: Listener): void {
+		const slot = slots[event];
+		const present = this.#slots[slot];
+		if (present === undefined) this.#slots[slot] = listener;
+		else this.#slots[slot] = typeof present === "function" ? [present, listener] : [...present, listener];
+	}
+
+	addOnce(event: SocketEvent, listener: Listener): void {
+		const once = (value?: never): void => {
+			this.remove(event, once);
+			listener(value);
+		};
+		once.original = listener;
+		this.add(event, once);
+	}
+
+	remove(event: SocketEvent, listener: Listener): void {
+		const slot = slots[event];
+		const present = this.#slots[slot];
+		const isIt = (one: Wrapped): boolean => one === listener || one.original === listener;
+		if (typeof present === "function") {
+			if (isIt(present)) this.#slots[slot] = undefined;
+		} else if (present !== undefined) {
+			this.#slots[slot] = present.filter((one) => !isIt(one));
+		}
+	}
+
+	emit(event: SocketEvent, value?: unknown): void {
+		const present = this.#slots[slots[event]];
+		if (present === undefined) return;
+		if (typeof present === "function") present(value as never);
+		else for (const listener of present) listener(value as never);
+	}
+}
