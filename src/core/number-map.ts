@@ -1,4 +1,6 @@
 const initialSlots = 16;
+/** Tables up to this size are kept when their entries go: they will come again. */
+const keptSlots = 256;
 /** No key: keys are not negative. */
 const free = -1;
 
@@ -54,7 +56,7 @@ export class NumberMap<Value> {
 		}
 		keys[hole] = free;
 		values[hole] = undefined;
-		if (keys.length > initialSlots && this.#size * 8 < keys.length) this.#resize(keys.length / 2);
+		if (keys.length > keptSlots && this.#size * 8 < keys.length) this.#resize(keys.length / 2);
 		return true;
 	}
 

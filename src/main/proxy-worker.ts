@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ProxyCommandOptions } from "../cli/index.ts";
-import { invariant, systemClock, systemRandom } from "../core/index.ts";
+import { createTurnClock, invariant, systemClock, systemRandom } from "../core/index.ts";
 import { type ProxyFlags, runProxyWorker, type WorkerStart } from "../proxy/index.ts";
 import { createProxyLog } from "./proxy-log.ts";
 
@@ -20,7 +20,7 @@ const receive = runProxyWorker({
 	start,
 	flags,
 	log: createProxyLog(options).log.child("worker", { worker: start.index }),
-	clock: systemClock,
+	clock: createTurnClock(systemClock),
 	random: systemRandom,
 	environment: process.env,
 	hostname: hostname(),

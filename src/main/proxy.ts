@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import type { ProxyCommandOptions } from "../cli/index.ts";
-import { MeshError, systemClock, systemRandom } from "../core/index.ts";
+import { createTurnClock, MeshError, systemClock, systemRandom } from "../core/index.ts";
 import {
 	createProxy,
 	type Proxy as DataPlane,
@@ -41,7 +41,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		bootstrap,
 		flags,
 		log,
-		clock: systemClock,
+		clock: createTurnClock(systemClock),
 		random: systemRandom,
 		environment: process.env,
 		hostname: hostname(),

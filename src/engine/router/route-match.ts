@@ -15,7 +15,17 @@ export function matchRoute(
 	random: number,
 	runtime: Runtime,
 ): boolean {
-	if (!matchPath(match.path, path, lowerPath, request)) return false;
+	return matchPath(match.path, path, lowerPath, request) && matchBesidesPath(match, request, stream, random, runtime);
+}
+
+/** {@link matchRoute} where it is known that the route takes the path. */
+export function matchBesidesPath(
+	match: RouteMatch,
+	request: RequestHead,
+	stream: StreamInfo,
+	random: number,
+	runtime: Runtime,
+): boolean {
 	if (match.runtimeFraction !== undefined && !isInFraction(match.runtimeFraction, random, runtime)) return false;
 	for (let index = 0; index < match.headers.length; index++) {
 		if (!matchRequestHeader(match.headers[index]!, request)) return false;

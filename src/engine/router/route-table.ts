@@ -13,7 +13,7 @@ import type {
 } from "./route-config.ts";
 import { createRouteEntry, createTlsRedirectEntry, type RouteEntry, type RouteTable } from "./route-entry.ts";
 import { RouteIndex } from "./route-index.ts";
-import { matchRoute } from "./route-match.ts";
+import { matchBesidesPath, matchRoute } from "./route-match.ts";
 import { VirtualHostIndex } from "./virtual-host-index.ts";
 
 /** Compiles a route configuration.
@@ -65,7 +65,12 @@ class CompiledRouteTable implements RouteTable {
 			const number = index === undefined ? place : index.next();
 			const route = routes[number];
 			if (route === undefined) return undefined;
-			if (!matchRoute(route.match, path, lowerPath, request, stream, random, this.runtime)) continue;
+			const { match } = route;
+			const isTaken =
+				route.isFoundByPath && path !== ""
+					? matchBesidesPath(match, request, stream, random, this.runtime)
+					: matchRoute(match, path, lowerPath, request, stream, random, this.runtime);
+			if (!isTaken) continue;
 			return route.weighted === undefined ? route.entry : route.weighted.pick(request, stream, random, this.runtime);
 		}
 	}
@@ -93,6 +98,8 @@ const indexedFrom = 8;
 
 interface CompiledRoute {
 	readonly match: RouteMatch;
+	/** Whether the index gives it for paths that it takes and for no other. */
+	readonly isFoundByPath: boolean;
 	/** For everything but weighted clusters. */
 	readonly entry: RouteEntry;
 	readonly weighted: WeightedEntries | undefined;
@@ -111,13 +118,14 @@ class CompiledVirtualHost {
 	constructor(table: RouteTableConfig, config: VirtualHostConfig) {
 		this.config = config;
 		this.requireTls = config.requireTls;
+		const isIndexed = config.routes.length >= indexedFrom;
 		this.routes = config.routes.map((route) => ({
 			match: route.match,
+			isFoundByPath: isIndexed && (route.match.path.kind === "prefix" || route.match.path.kind === "exact"),
 			entry: createRouteEntry(table, config, route, undefined),
 			weighted: createWeightedEntries(table, config, route),
 		}));
-		this.index =
-			config.routes.length < indexedFrom ? undefined : new RouteIndex(config.routes.map(({ match }) => match.path));
+		this.index = isIndexed ? new RouteIndex(config.routes.map(({ match }) => match.path)) : undefined;
 		this.needsLowerPath = config.routes.some(({ match }) => "ignoreCase" in match.path && match.path.ignoreCase);
 		this.tlsRedirect = createTlsRedirectEntry(table, config);
 	}

@@ -8,12 +8,12 @@ import {
 	Status_StatusCode,
 	StatusSchema,
 } from "../../api/gen/opentelemetry/proto/trace/v1/trace_pb.js";
-import type { Random } from "../../core/index.ts";
+import { createHexId, type Random } from "../../core/index.ts";
 import { formatTraceParent, formatTraceState, parseTraceParent, parseTraceState } from "../../telemetry/index.ts";
 import { encodeKeyValue, exportOtlp, type OtlpContext } from "../access-log/index.ts";
 import type { OpenTelemetryProvider, SamplerConfig } from "../runtime-config/index.ts";
 import type { SpanBuffer } from "./reporter.ts";
-import { createId, createSpan, type Span } from "./span.ts";
+import { createSpan, type Span } from "./span.ts";
 import type { Tracer } from "./tracer.ts";
 
 const exportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -29,8 +29,8 @@ export function createOpenTelemetryTracer(
 			const parentText = carrier.get("traceparent");
 			const parent = parentText === undefined ? undefined : parseTraceParent(parentText);
 			if (parentText !== undefined && parent === undefined) return undefined;
-			const spanId = createId(random, 2);
-			const traceId = parent?.traceId ?? createId(random, 4);
+			const spanId = createHexId(random, 2);
+			const traceId = parent?.traceId ?? createHexId(random, 4);
 			const { sampler } = provider;
 			const isChosenHere =
 				sampler === undefined ? (parent?.sampled ?? true) : isChosen(sampler, traceId, parent?.sampled);
@@ -46,7 +46,7 @@ export function createOpenTelemetryTracer(
 		},
 		child(parent, { name, startWallMs }) {
 			const { traceId, isSampled, traceState, spanId: parentSpanId } = parent;
-			const place = { traceId, spanId: createId(random, 2), parentSpanId, isSampled, traceState };
+			const place = { traceId, spanId: createHexId(random, 2), parentSpanId, isSampled, traceState };
 			return createSpan({ ...place, kind: "client", name, startWallMs });
 		},
 		inject(span, carrier) {

@@ -1,5 +1,3 @@
-import type { Random } from "../../core/index.ts";
-
 /** One operation of a trace, filled in place. */
 export interface Span {
 	/** 32 hex digits, or 16 of Zipkin's short ones. */
@@ -33,23 +31,21 @@ export type SpanStart = Pick<
 
 /** A span that begins. */
 export function createSpan(start: SpanStart): Span {
+	const { traceId, spanId, parentSpanId, isSampled, kind, name, startWallMs } = start;
 	return {
-		traceState: "",
-		hasRemoteParent: false,
-		isShared: false,
-		...start,
-		endWallMs: start.startWallMs,
+		traceId,
+		spanId,
+		parentSpanId,
+		isSampled,
+		traceState: start.traceState ?? "",
+		hasRemoteParent: start.hasRemoteParent ?? false,
+		isShared: start.isShared ?? false,
+		kind,
+		name,
+		startWallMs,
+		endWallMs: startWallMs,
 		isError: false,
 		tags: [],
 		events: [],
 	};
-}
-
-/** `words` times 32 random bits in hex, never all zero. */
-export function createId(random: Random, words: number): string {
-	let id = "";
-	for (let index = 0; index < words; index++) {
-		id += (Math.floor(random.next() * 0x1_0000_0000) >>> 0).toString(16).padStart(8, "0");
-	}
-	return /^0+$/.test(id) ? `${id.slice(1)}1` : id;
 }

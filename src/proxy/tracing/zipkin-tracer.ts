@@ -1,8 +1,8 @@
-import type { Random } from "../../core/index.ts";
+import { createHexId, type Random } from "../../core/index.ts";
 import { formatTraceParent, parseTraceParent } from "../../telemetry/index.ts";
 import type { ZipkinProvider } from "../runtime-config/index.ts";
 import type { SpanBuffer } from "./reporter.ts";
-import { createId, createSpan, type Span } from "./span.ts";
+import { createSpan, type Span } from "./span.ts";
 import type { TraceCarrier, Tracer } from "./tracer.ts";
 
 interface B3Context {
@@ -25,8 +25,8 @@ export function createZipkinTracer(
 			const parent = extract(carrier, provider.carriesW3c);
 			const isSampled = readSampled(carrier) ?? parent?.isSampled ?? isTraced;
 			if (parent === undefined) {
-				const spanId = createId(random, 2);
-				const traceId = provider.has128BitIds ? createId(random, 2) + spanId : spanId;
+				const spanId = createHexId(random, 2);
+				const traceId = provider.has128BitIds ? createHexId(random, 2) + spanId : spanId;
 				const isShared = provider.sharesContext && kind === "server";
 				return createSpan({ traceId, spanId, parentSpanId: "", isSampled, isShared, kind, name, startWallMs });
 			}
@@ -35,12 +35,12 @@ export function createZipkinTracer(
 				const { spanId, parentSpanId } = parent;
 				return createSpan({ traceId, spanId, parentSpanId, isSampled, isShared: true, kind, name, startWallMs });
 			}
-			const place = { traceId, spanId: createId(random, 2), parentSpanId: parent.spanId, isSampled };
+			const place = { traceId, spanId: createHexId(random, 2), parentSpanId: parent.spanId, isSampled };
 			return createSpan({ ...place, kind, name, startWallMs });
 		},
 		child(parent, { name, startWallMs }) {
 			const { traceId, spanId: parentSpanId, isSampled } = parent;
-			const place = { traceId, spanId: createId(random, 2), parentSpanId, isSampled };
+			const place = { traceId, spanId: createHexId(random, 2), parentSpanId, isSampled };
 			return createSpan({ ...place, kind: "client", name, startWallMs });
 		},
 		inject(span, carrier) {

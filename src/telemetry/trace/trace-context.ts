@@ -1,4 +1,4 @@
-import { getHeader, type HeaderList, type Random, removeHeader, setHeader } from "../../core/index.ts";
+import { createHexId, getHeader, type HeaderList, type Random, removeHeader, setHeader } from "../../core/index.ts";
 
 /** One span's place in a trace. Spec: W3C Trace Context, level 1. */
 export interface TraceContext {
@@ -83,8 +83,8 @@ export function continueTrace(headers: HeaderList, random: Random, decide: () =>
 	const parent = parentText === undefined ? undefined : parseTraceParent(parentText);
 	if (parent === undefined) {
 		return {
-			traceId: createId(random, 4),
-			spanId: createId(random, 2),
+			traceId: createHexId(random, 4),
+			spanId: createHexId(random, 2),
 			parentSpanId: "",
 			sampled: decide(),
 			traceState: "",
@@ -93,7 +93,7 @@ export function continueTrace(headers: HeaderList, random: Random, decide: () =>
 	const state = getTraceState(headers);
 	return {
 		traceId: parent.traceId,
-		spanId: createId(random, 2),
+		spanId: createHexId(random, 2),
 		parentSpanId: parent.spanId,
 		sampled: parent.sampled,
 		traceState: state,
@@ -102,7 +102,7 @@ export function continueTrace(headers: HeaderList, random: Random, decide: () =>
 
 /** The context of a span below another. */
 export function createChildContext(parent: TraceContext, random: Random): TraceContext {
-	return { ...parent, spanId: createId(random, 2), parentSpanId: parent.spanId };
+	return { ...parent, spanId: createHexId(random, 2), parentSpanId: parent.spanId };
 }
 
 /** Writes a context into the headers of the next hop. */
@@ -121,17 +121,4 @@ function getTraceState(headers: HeaderList): string {
 	if (joined === "") return "";
 	const members = parseTraceState(joined);
 	return members === undefined ? "" : formatTraceState(members);
-}
-
-/** `words` times 32 random bits in hex, never all zero. */
-function createId(random: Random, words: number): string {
-	let id = "";
-	let isZero = true;
-	for (let index = 0; index < words; index++) {
-		let word = Math.floor(random.next() * 0x1_0000_0000) >>> 0;
-		if (word === 0 && isZero && index === words - 1) word = 1;
-		if (word !== 0) isZero = false;
-		id += word.toString(16).padStart(8, "0");
-	}
-	return id;
 }

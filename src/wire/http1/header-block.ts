@@ -19,6 +19,14 @@ export class HeaderBlock {
 	#count = 0;
 	#droppedCount = 0;
 	#list: HeaderList | undefined;
+	/** The lines of the last complete {@link scan}, the empty one included: what is known of them holds for the same lines again. Empty when
+	 *  something but Server was taken out since. */
+	#knownLines = "";
+	/** The field that {@link dropServer} took out of them, -1 when it did not. */
+	#droppedServer = -1;
+	#passText = "";
+	/** The number of dropped fields that {@link #passText} is for; -1 when it was not asked for. */
+	#passTextDropped = -1;
 	readonly #joinedNames: ReadonlySet<string>;
 	/** Values of fields that stand for several of their name, by the number of the field. */
 	#joined: Map<number, string> | undefined;
@@ -47,7 +55,7 @@ export class HeaderBlock {
 	hasGrpcType = false;
 	/** Index of the first Server field, -1 when there is none. */
 	#server = -1;
-	/** Whether some name starts with `x-` or is `referer`: what a proxy has to judge. */
+	/** Whether some name is `referer` or may be one of `x-envoy-…`, `x-forwarded-…` and `x-request-id`: what a proxy has to judge. */
 	hasExtension = false;
 
 	/** Bytes of the header lines. */
@@ -64,6 +72,11 @@ export class HeaderBlock {
 	 *  carriage returns: see {@link straightenLines}.
 	 *  @returns the outcome; after `complete`, {@link end} is behind the empty line */
 	scan(text: string, start: number, maxCount: number): ScanOutcome {
+		const known = this.#knownLines;
+		if (known !== "" && text.slice(start, start + known.length) === known) {
+			this.#takeAgain(start);
+			return "complete";
+		}
 		this.clear();
 		this.#text = text;
 		this.#start = start;
@@ -83,6 +96,7 @@ export class HeaderBlock {
 				this.#count = used >> 2;
 				this.end = at + 2;
 				if (mayRepeat) this.#joinRepeated();
+				this.#knownLines = text.slice(start, this.end);
 				return "complete";
 			}
 			if (code === 10) return "irregular";
@@ -129,9 +143,28 @@ export class HeaderBlock {
 	/** Position behind the empty line after a complete {@link scan}. */
 	end = 0;
 
+	/** The same lines once more: all is as it was behind the scan. */
+	#takeAgain(start: number): void {
+		this.end = start + this.#knownLines.length;
+		this.#list = undefined;
+		const server = this.#droppedServer;
+		if (server === -1) return;
+		this.#droppedServer = -1;
+		this.#server = server;
+		this.#positions[server * 4] = ~this.#positions[server * 4]!;
+		this.#droppedCount--;
+	}
+
+	/** What follows is not the same for the same lines again. */
+	#forgetKnown(): void {
+		this.#knownLines = "";
+		this.#passTextDropped = -1;
+	}
+
 	/** Forgets everything. */
 	clear(): void {
-		this.#text = "";
+		this.#text = this.#knownLines = "";
+		this.#droppedServer = this.#passTextDropped = -1;
 		this.#start = this.#end = this.end = this.#count = 0;
 		this.#droppedCount = 0;
 		this.#list = this.#joined = undefined;
@@ -157,6 +190,14 @@ export class HeaderBlock {
 	/** The lines of {@link list} as they came, each with its line end. */
 	get passText(): string {
 		if (this.#joined !== undefined) return formatFields(this.list, 0);
+		if (this.#passTextDropped !== this.#droppedCount) {
+			this.#passText = this.#formatPassText();
+			this.#passTextDropped = this.#droppedCount;
+		}
+		return this.#passText;
+	}
+
+	#formatPassText(): string {
 		const text = this.#text;
 		if (this.#droppedCount === 0) return text.slice(this.#start, this.#end);
 		const positions = this.#positions;
@@ -173,6 +214,7 @@ export class HeaderBlock {
 
 	/** Takes the fields named in `names` (lower case) out of {@link list} and {@link passText}; before either was asked for. */
 	drop(names: readonly string[]): void {
+		this.#forgetKnown();
 		for (let field = 0; field < this.#count; field++) {
 			if (names.includes(this.#nameOf(field).toLowerCase())) this.#dropField(field);
 		}
@@ -188,6 +230,7 @@ export class HeaderBlock {
 		const field = this.#server;
 		if (field === -1) return;
 		this.#server = -1;
+		this.#droppedServer = field;
 		this.#dropField(field);
 	}
 
@@ -195,12 +238,14 @@ export class HeaderBlock {
 	 *  @returns how many there were */
 	dropUnderscores(): number {
 		const before = this.#droppedCount;
+		this.#forgetKnown();
 		for (let field = 0; field < this.#count; field++) if (this.#nameOf(field).includes("_")) this.#dropField(field);
 		return this.#droppedCount - before;
 	}
 
 	/** The fields of trailers: nothing is dropped from them. */
 	splitAll(): HeaderList {
+		this.#forgetKnown();
 		for (let field = 0; field < this.#count; field++) this.#positions[field * 4] = this.#lineStart(field);
 		this.#droppedCount = 0;
 		return this.#split();
@@ -343,7 +388,13 @@ export class HeaderBlock {
 				}
 				break;
 		}
-		if (first === 120 && this.#text.charCodeAt(nameStart + 1) === 45) this.hasExtension = true;
+		if (
+			first === 120 &&
+			this.#text.charCodeAt(nameStart + 1) === 45 &&
+			isJudged(this.#text.charCodeAt(nameStart + 2))
+		) {
+			this.hasExtension = true;
+		}
 	}
 
 	#is(start: number, end: number, name: string): boolean {
@@ -375,6 +426,12 @@ const grpcType = "application/grpc";
 /** Whether a Content-Type is that of gRPC. */
 export function isGrpcType(value: string): boolean {
 	return value.startsWith(grpcType) && (value.length === grpcType.length || value.charCodeAt(grpcType.length) === 43);
+}
+
+/** Whether the letter behind `x-` is that of a name that a proxy has to judge: e, f or r. */
+function isJudged(letter: number): boolean {
+	const lower = letter | 0x20;
+	return lower === 101 || lower === 102 || lower === 114;
 }
 
 function isBlank(code: number): boolean {

@@ -30,9 +30,17 @@ export class PassHead {
 		this.#list = list;
 	}
 
-	/** Whether there can be a field whose name starts with `x-` that came from the peer. */
+	/** Whether the peer can have sent `referer`, or a field whose name starts with `x-envoy-` or `x-forwarded-` or is `x-request-id`. */
 	get mayHaveExtensions(): boolean {
 		return this.#hasExtensions ?? (this.#list !== undefined || this.#block!.hasExtension);
+	}
+
+	/** Whether there can be a field whose name starts with `x-envoy-`, the proxy's own aside as long as nobody asked for the list. */
+	get mayHaveEnvoyFields(): boolean {
+		const list = this.#list;
+		if (list === undefined) return this.#block!.hasExtension;
+		for (let index = 0; index < list.length; index += 2) if (list[index]!.startsWith("x-envoy-")) return true;
+		return false;
 	}
 
 	/** Who made the list knows. */

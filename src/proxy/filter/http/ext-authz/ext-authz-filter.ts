@@ -288,7 +288,7 @@ class AuthorizationGuard {
 		const responses = this.#upstreamOf(stream)?.cluster.responses;
 		if (responses === undefined) return;
 		responses.all.count(status);
-		const isInternal = stream.request.mayHaveExtensions && stream.request.get("x-envoy-internal") === "true";
+		const isInternal = stream.request.mayHaveEnvoyFields && stream.request.get("x-envoy-internal") === "true";
 		(isInternal ? responses.internal : responses.external).count(status);
 	}
 

@@ -8,7 +8,7 @@ import { readEndpointWorkload, type WorkloadFacts } from "./workload.ts";
 export interface MessageHead {
 	/** Asking for the list costs a split of the head. */
 	readonly headers: HeaderList;
-	/** False when no header can begin with `x-`. */
+	/** False when no header can begin with `x-envoy-`. */
 	readonly mayHaveExtensions: boolean;
 	add(name: string, value: string): void;
 	set(name: string, value: string): void;

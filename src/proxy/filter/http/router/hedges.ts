@@ -9,7 +9,7 @@ export class Hedges {
 
 	/** Undefined when a try that takes too long is given up. */
 	static create(action: ForwardAction, request: PassRequestHead): Hedges | undefined {
-		const asked = request.mayHaveExtensions ? request.get("x-envoy-hedge-on-per-try-timeout") : undefined;
+		const asked = request.mayHaveEnvoyFields ? request.get("x-envoy-hedge-on-per-try-timeout") : undefined;
 		const isOn = asked === undefined ? action.hedgePolicy?.onPerTryTimeout === true : asked === "true";
 		return isOn ? new Hedges() : undefined;
 	}

@@ -17,7 +17,7 @@ export function reportAnswer(
 	const grpcStatus = request.isGrpc ? readGrpcStatus(head.headers) : undefined;
 	cluster.reportResponse(host, grpcStatus ?? head.status);
 	const isChecked = cluster.config.healthChecks.length > 0;
-	if (isChecked && head.mayHaveExtensions && head.get("x-envoy-immediate-health-check-fail") !== undefined)
+	if (isChecked && head.mayHaveEnvoyFields && head.get("x-envoy-immediate-health-check-fail") !== undefined)
 		cluster.failHealthAtOnce(host);
 	const { latency, load } = host;
 	if (latency !== undefined) latency.observe(now - sentAt, now);

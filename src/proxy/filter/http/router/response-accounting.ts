@@ -24,7 +24,7 @@ export class ResponseAccounting {
 		this.routes = routes;
 		this.#cluster = cluster;
 		this.#request = request;
-		const name = request.mayHaveExtensions ? request.get(altStatName) : undefined;
+		const name = request.mayHaveEnvoyFields ? request.get(altStatName) : undefined;
 		if (name === undefined) return;
 		request.remove(altStatName);
 		this.#named = createResponseCodeStats(cluster.statsScope, `${name}.upstream_rq`);
@@ -62,6 +62,6 @@ export class ResponseAccounting {
 	}
 
 	get #isInternal(): boolean {
-		return this.#request.mayHaveExtensions && this.#request.get("x-envoy-internal") === "true";
+		return this.#request.mayHaveEnvoyFields && this.#request.get("x-envoy-internal") === "true";
 	}
 }

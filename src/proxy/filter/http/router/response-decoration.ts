@@ -15,7 +15,7 @@ export function decorateResponse(stream: HttpStream, head: PassResponseHead, dec
 	const { record, route } = stream;
 	if (decoration.serviceTimeMs !== undefined) {
 		const text = String(Math.max(0, Math.floor(decoration.serviceTimeMs)));
-		if (head.mayHaveExtensions) setHeader(head.headers, "x-envoy-upstream-service-time", text);
+		if (head.mayHaveEnvoyFields) setHeader(head.headers, "x-envoy-upstream-service-time", text);
 		else head.add("x-envoy-upstream-service-time", text);
 	}
 	if (route === undefined) return;

@@ -103,7 +103,7 @@ export class RetryController {
 		record: StreamRecord,
 		routes: readonly VirtualClusterStats[],
 	): RetryController | undefined {
-		const hasExtensions = request.mayHaveExtensions;
+		const hasExtensions = request.mayHaveEnvoyFields;
 		const policy = action.retryPolicy ?? (hasExtensions ? emptyPolicy : undefined);
 		if (policy === undefined) return undefined;
 		const isPlain = !hasExtensions && policy.retriableRequestHeaders.length === 0;
@@ -144,7 +144,7 @@ export class RetryController {
 
 	/** Whether a response is dropped and the request tried again. */
 	retriesResponse(status: number, head: PassResponseHead): boolean {
-		const headers = head.mayHaveExtensions || this.#readsHeaders ? head.headers : noHeaders;
+		const headers = head.mayHaveEnvoyFields || this.#readsHeaders ? head.headers : noHeaders;
 		return this.#decide(this.#state.wantsResponse(status, headers));
 	}
 

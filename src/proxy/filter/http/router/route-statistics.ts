@@ -20,6 +20,8 @@ export class RouteStatistics {
 	readonly #shown = new Map<string, Shown>();
 	/** Virtual hosts with virtual clusters. */
 	readonly #clusteredHosts = new Map<string, number>();
+	/** What requests of a virtual host and a virtual cluster of it count in, as long as nothing is declared or taken back. */
+	readonly #byCluster = new Map<string, Map<string, readonly VirtualClusterStats[]>>();
 
 	/** @param root the root scope */
 	constructor(root: StatsScope) {
@@ -59,19 +61,30 @@ export class RouteStatistics {
 		record: { virtualClusterName: string },
 	): readonly VirtualClusterStats[] {
 		const isClustered = table !== undefined && this.#clusteredHosts.has(entry.virtualHostName);
-		if (!isClustered && entry.statPrefix === "") return none;
-		const found: VirtualClusterStats[] = [];
-		if (isClustered) {
-			record.virtualClusterName = table.matchVirtualCluster(request, entry) || otherCluster;
-			const cluster = this.#shown.get(clusterPrefix(entry.virtualHostName, record.virtualClusterName));
-			if (cluster !== undefined) found.push(cluster.stats);
+		if (isClustered) record.virtualClusterName = table.matchVirtualCluster(request, entry) || otherCluster;
+		const ofCluster = isClustered ? this.#find(entry.virtualHostName, record.virtualClusterName) : none;
+		if (entry.statPrefix === "") return ofCluster;
+		const route = this.#shown.get(entry.statPrefix.slice(0, -1));
+		return route === undefined ? ofCluster : [...ofCluster, route.stats];
+	}
+
+	#find(virtualHost: string, cluster: string): readonly VirtualClusterStats[] {
+		let clusters = this.#byCluster.get(virtualHost);
+		if (clusters === undefined) {
+			clusters = new Map();
+			this.#byCluster.set(virtualHost, clusters);
 		}
-		const route = entry.statPrefix === "" ? undefined : this.#shown.get(entry.statPrefix.slice(0, -1));
-		if (route !== undefined) found.push(route.stats);
+		let found = clusters.get(cluster);
+		if (found === undefined) {
+			const shown = this.#shown.get(clusterPrefix(virtualHost, cluster));
+			found = shown === undefined ? none : [shown.stats];
+			clusters.set(cluster, found);
+		}
 		return found;
 	}
 
 	#acquire(name: string): void {
+		this.#byCluster.clear();
 		const known = this.#shown.get(name);
 		if (known !== undefined) {
 			known.users++;
@@ -82,6 +95,7 @@ export class RouteStatistics {
 	}
 
 	#release(name: string): void {
+		this.#byCluster.clear();
 		const shown = this.#shown.get(name);
 		if (shown === undefined || --shown.users > 0) return;
 		shown.scope.close();

@@ -359,7 +359,7 @@ export class RouterStream {
 
 	/** Headers that tell the upstream how long it has. */
 	#prepareTimeouts(action: ForwardAction, request: PassRequestHead): void {
-		if (request.mayHaveExtensions) {
+		if (request.mayHaveEnvoyFields) {
 			if (request.get("x-envoy-upstream-rq-timeout-alt-response") !== undefined) this.#timeoutStatus = 204;
 		}
 		if (this.#filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.#timeouts!, this.#hedges));

@@ -19,7 +19,7 @@ export function resolveTimeouts(
 	let globalMs = action.timeoutMs;
 	let perTryMs = action.retryPolicy?.perTryTimeoutMs ?? 0;
 	const perTryIdleMs = action.retryPolicy?.perTryIdleTimeoutMs ?? 0;
-	if (request.mayHaveExtensions) {
+	if (request.mayHaveEnvoyFields) {
 		const { headers } = request;
 		const expected = respectsExpected ? takeNumber(headers, "x-envoy-expected-rq-timeout-ms", false) : undefined;
 		globalMs = expected ?? takeNumber(headers, "x-envoy-upstream-rq-timeout-ms", true) ?? globalMs;
@@ -35,7 +35,7 @@ const expectedName = "x-envoy-expected-rq-timeout-ms";
 export function announceTimeout(request: PassRequestHead, { globalMs, perTryMs }: RequestTimeouts): void {
 	const expectedMs = perTryMs > 0 ? perTryMs : globalMs;
 	if (expectedMs === 0) return;
-	if (request.mayHaveExtensions) request.set(expectedName, String(expectedMs));
+	if (request.mayHaveEnvoyFields) request.set(expectedName, String(expectedMs));
 	else request.add(expectedName, String(expectedMs));
 }
 

@@ -31,6 +31,7 @@ import type { HttpStream } from "./http-stream.ts";
 import { createDownstreamHttp2Config } from "./http2-config.ts";
 import { Http2ServerConnection } from "./http2-server-connection.ts";
 import { createLocalReplyRewriter, type LocalReplyRewriter } from "./local-reply-rewriter.ts";
+import { RequestIds } from "./request-ids.ts";
 import { createSamplingConfig } from "./request-trace.ts";
 import { Http1ServerConnection } from "./server-connection.ts";
 
@@ -64,6 +65,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** What spans of requests have in common; undefined without a tracing provider. */
 	readonly trace: TraceTerms | undefined;
 	readonly tracingStats: TracingStats;
+	readonly requestIds = new RequestIds();
 	readonly rewriteLocalReply: LocalReplyRewriter | undefined;
 	/** Stands in for the request of a stream that never had one. */
 	readonly noRequest = new PassRequestHead([], "", "", "", "", undefined);

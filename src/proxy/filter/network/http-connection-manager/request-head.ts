@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "../../../../core/index.ts";
 import type { SocketAddress } from "../../../../engine/format/index.ts";
 import type { PassRequestHead } from "../../http/pass-head.ts";
@@ -52,9 +51,7 @@ export function mutateRequestHead(stream: HttpStream): { readonly rejectStatus: 
 		request.add("x-forwarded-proto", scheme);
 		if (request.scheme === "") request.scheme = scheme;
 		if (config.generateRequestId) {
-			const id = randomUUID();
-			stream.record.streamId = id;
-			request.add("x-request-id", id);
+			request.add("x-request-id", createRequestId(stream));
 		}
 		return undefined;
 	}
@@ -167,10 +164,15 @@ function applyRequestId(stream: HttpStream, request: PassRequestHead, isEdge: bo
 	const given = getHeader(request.headers, "x-request-id");
 	const mustReplace = isEdge && !config.preserveExternalRequestId;
 	if (config.generateRequestId && (given === undefined || mustReplace)) {
-		const id = randomUUID();
-		stream.record.streamId = id;
-		setHeader(request.headers, "x-request-id", id);
+		setHeader(request.headers, "x-request-id", createRequestId(stream));
 	} else if (given !== undefined) {
 		stream.record.streamId = given;
 	}
+}
+
+function createRequestId(stream: HttpStream): string {
+	const id = stream.manager.requestIds.next();
+	stream.hasOwnId = true;
+	stream.record.streamId = id;
+	return id;
 }

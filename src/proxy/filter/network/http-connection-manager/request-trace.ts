@@ -64,28 +64,31 @@ export function startTrace(stream: HttpStream, terms: TraceTerms, stats: Tracing
 }
 
 /** Envoy's order: what the id says already, the client, an internal caller, chance; then all are cut to the overall share. */
-function chooseReason({ request, record, manager }: HttpStream, { config }: TraceTerms): TraceReason {
+function chooseReason({ request, record, manager, hasOwnId }: HttpStream, { config }: TraceTerms): TraceReason {
 	const { runtime, random } = manager.context;
 	const id = record.streamId;
-	const isUuid = uuidPattern.test(id);
-	const known = isUuid ? reasonsOfDigit[id[reasonAt]!] : undefined;
+	const isUuid = hasOwnId || uuidPattern.test(id);
+	const known = isUuid && !hasOwnId ? reasonsOfDigit[id[reasonAt]!] : undefined;
 	const isIn = (key: string, percent: number): boolean => {
-		const share = getRuntimeNumber(runtime, `tracing.${key}`, Math.round(percent * 100)) / 10_000;
+		const share = getRuntimeNumber(runtime, key, Math.round(percent * 100)) / 10_000;
+		if (share <= 0 || share >= 1) return share > 0;
 		return isUuid && manager.config.samplesByRequestId
 			? Number.parseInt(id.slice(0, 8), 16) % 10_000 < share * 10_000
 			: random.next() < share;
 	};
 	let reason: TraceReason = known ?? "not-traceable";
 	if (known === undefined) {
-		if (request.get("x-client-trace-id") !== undefined && isIn("client_enabled", config.clientSampling)) {
+		if (request.get("x-client-trace-id") !== undefined && isIn("tracing.client_enabled", config.clientSampling)) {
 			reason = "client-enabled";
 		} else if (request.get("x-envoy-force-trace") !== undefined) {
 			reason = "service-forced";
-		} else if (isIn("random_sampling", config.randomSampling)) {
+		} else if (isIn("tracing.random_sampling", config.randomSampling)) {
 			reason = "random-sampling";
 		}
 	}
-	return reason !== "not-traceable" && !isIn("global_enabled", config.overallSampling) ? "not-traceable" : reason;
+	return reason !== "not-traceable" && !isIn("tracing.global_enabled", config.overallSampling)
+		? "not-traceable"
+		: reason;
 }
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -106,9 +109,9 @@ const digitsOfReason: Readonly<Record<TraceReason, string>> = {
 
 function packReason({ record, request }: HttpStream, reason: TraceReason): void {
 	const id = record.streamId;
-	if (!uuidPattern.test(id)) return;
-	const packed = id.slice(0, reasonAt) + digitsOfReason[reason] + id.slice(reasonAt + 1);
-	if (packed === id) return;
+	const digit = digitsOfReason[reason];
+	if (id[reasonAt] === digit || !uuidPattern.test(id)) return;
+	const packed = id.slice(0, reasonAt) + digit + id.slice(reasonAt + 1);
 	record.streamId = packed;
 	request.set("x-request-id", packed);
 }

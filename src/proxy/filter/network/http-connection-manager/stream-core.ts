@@ -17,6 +17,8 @@ export abstract class StreamCore {
 	routeTable: RouteTable | undefined = undefined;
 	isRequestComplete = false;
 	isOver = false;
+	/** The request's id was made here, so it is a random UUID. */
+	hasOwnId = false;
 	/** Whether an answer has begun its way. */
 	responseStarted = false;
 	#states: unknown[] | undefined;
