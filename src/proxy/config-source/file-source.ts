@@ -55,7 +55,7 @@ function readText(
 	text: string,
 	unknown: UnknownFields,
 ): { readonly versionInfo: string; readonly resources: Packed[] } {
-	const document: unknown = parse(text);
+	const document = readDocument(text);
 	if (!isRecord(document)) throw new Error("it must be an object with a list of resources");
 	const { resources: list, ...rest } = document;
 	if (list !== undefined && list !== null && !Array.isArray(list)) throw new Error("resources must be a list");
@@ -64,6 +64,18 @@ function readText(
 		(item) => readJson(AnySchema, item as AnyJson, unknown) as Packed,
 	);
 	return { versionInfo: (head as { versionInfo: string }).versionInfo, resources };
+}
+
+/** What is JSON is read as such, ten times as quickly as YAML, which it is as well. */
+function readDocument(text: string): unknown {
+	if (/^\s*\{/.test(text)) {
+		try {
+			return JSON.parse(text);
+		} catch {
+			// A flow mapping of YAML begins in the same way; what is neither is YAML's to explain.
+		}
+	}
+	return parse(text);
 }
 
 /** Strictly first: what nobody knows is to be told, and counted. */

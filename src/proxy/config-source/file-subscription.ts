@@ -66,6 +66,8 @@ export function followFile(
 		const began = deps.now();
 		const accepted = deps.acceptedOf(typeUrl);
 		const file = readResourceFile(path, typeUrl, deps.unknownFields);
+		await nextTurn();
+		if (closed) return;
 		const problems = file.kind === "unreadable" ? [{ name: "", problem: file.problem }] : await use(file);
 		if (closed) return;
 		// Whatever it says: whoever warms has waited for it long enough.
@@ -99,6 +101,8 @@ export function followFile(
 		const update: ResourceUpdate = { typeUrl, version, added: unique, removed };
 		const breaking = deps.findRuleProblems(update);
 		if (breaking.length > 0) return breaking;
+		await nextTurn();
+		if (closed) return [];
 		const refused = await deps.apply(update, "file");
 		given = present;
 		return [...duplicates, ...refused];
@@ -115,6 +119,11 @@ export function followFile(
 			unwatch();
 		},
 	};
+}
+
+/** Reading, checking and applying are done in turns of their own: requests that come meanwhile wait for a part of it, not for all. */
+function nextTurn(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
 }
 
 function refuseForName(

@@ -4,9 +4,33 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import { type FieldRules, KnownRegex, required, rules as rulesOption } from "../../api/gen/validate/validate_pb.js";
 import type { Problem } from "../../core/index.ts";
 
+/** The rules of fields that were asked for, null for those that have none: reading them from a descriptor takes longer than everything that is
+ *  done with them, and they never change. */
+const knownRules = new WeakMap<DescField, FieldRules | null>();
+const knownRequired = new WeakMap<DescOneof, boolean>();
+
+function isRequired(oneof: DescOneof): boolean {
+	let known = knownRequired.get(oneof);
+	if (known === undefined) {
+		known = getOption(oneof, required);
+		knownRequired.set(oneof, known);
+	}
+	return known;
+}
+
+function rulesOf(field: DescField): FieldRules | null {
+	let known = knownRules.get(field);
+	if (known === undefined) {
+		const read = getOption(field, rulesOption);
+		known = read.type.case === undefined && read.message === undefined ? null : read;
+		knownRules.set(field, known);
+	}
+	return known;
+}
+
 /** Reports a required choice that was not made. */
 export function checkOneofRules(oneof: DescOneof, isSet: boolean, path: string, problems: Problem[]): void {
-	if (isSet || !getOption(oneof, required)) return;
+	if (isSet || !isRequired(oneof)) return;
 	const choices = oneof.fields.map((field) => field.name).join(", ");
 	problems.push({ path, problem: `one of ${choices} must be set` });
 }
@@ -19,7 +43,8 @@ export function checkFieldRules(
 	path: string,
 	problems: Problem[],
 ): void {
-	const rules = getOption(field, rulesOption);
+	const rules = rulesOf(field);
+	if (rules === null) return;
 	if (rules.message?.required && !isSet) problems.push({ path, problem: "this field is required" });
 	const type = rules.type;
 	if (type.case === undefined) return;
