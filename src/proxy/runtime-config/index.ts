@@ -92,6 +92,7 @@ export type {
 	FilterChainMatch,
 	FilterStateValueConfig,
 	ListenerConfig,
+	ConnectionPredicate,
 	ListenerFilterConfig,
 	NetworkFilterConfig,
 	NetworkRbacConfig,

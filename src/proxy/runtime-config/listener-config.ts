@@ -93,7 +93,20 @@ export interface RuntimeFlag {
 }
 
 /** Looks at a connection before a filter chain is chosen. */
-export type ListenerFilterConfig =
+export type ListenerFilterConfig = ListenerFilterKind & {
+	/** Connections that the filter is not for; undefined is none. */
+	readonly disabledFor?: ConnectionPredicate;
+};
+
+/** `envoy.config.listener.v3.ListenerFilterChainMatchPredicate`. */
+export type ConnectionPredicate =
+	| { readonly kind: "any" }
+	| { readonly kind: "or" | "and"; readonly predicates: readonly ConnectionPredicate[] }
+	| { readonly kind: "not"; readonly predicate: ConnectionPredicate }
+	/** The end is not part of it. */
+	| { readonly kind: "destination-ports"; readonly start: number; readonly end: number };
+
+type ListenerFilterKind =
 	| {
 			readonly kind: "tls-inspector";
 			/** 16 384 by default. */

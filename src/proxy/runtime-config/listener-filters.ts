@@ -3,6 +3,10 @@ import {
 	ProxyProtocolConfig_Version,
 	ProxyProtocolPassThroughTLVs_PassTLVsMatchType,
 } from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
+import type {
+	ListenerFilter,
+	ListenerFilterChainMatchPredicate,
+} from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.js";
 import {
@@ -12,8 +16,15 @@ import {
 import type { TlsInspector } from "../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import type { TokenBucket } from "../../api/gen/envoy/type/v3/token_bucket_pb.js";
 import { unpackAny } from "../../api/index.ts";
+import { assertNever } from "../../core/index.ts";
 import { openSystemCalls } from "../../os/index.ts";
-import type { ListenerFilterConfig, ProxyProtocolConfig, RuntimeFlag, TokenBucketConfig } from "./listener-config.ts";
+import type {
+	ConnectionPredicate,
+	ListenerFilterConfig,
+	ProxyProtocolConfig,
+	RuntimeFlag,
+	TokenBucketConfig,
+} from "./listener-config.ts";
 import type { Scope } from "./scope.ts";
 import { toMs } from "./values.ts";
 
@@ -23,50 +34,82 @@ const defaultClientHelloBytes = 16 * 1024;
 export function readListenerFilters(message: Listener, scope: Scope): ListenerFilterConfig[] {
 	const filters = message.listenerFilters.flatMap((filter, index): ListenerFilterConfig[] => {
 		const at = scope.at("listener_filters", index);
-		const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
-		const config = any === undefined ? undefined : unpackAny(any);
-		const typeName = config?.$typeName ?? any?.typeUrl;
-		switch (typeName) {
-			case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
-				const inspector = config as TlsInspector | undefined;
-				return [
-					{
-						kind: "tls-inspector",
-						maxClientHelloBytes: inspector?.maxClientHelloSize ?? defaultClientHelloBytes,
-						closeOnParsingErrors: inspector?.closeConnectionOnClientHelloParsingErrors ?? false,
-					},
-				];
-			}
-			case "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector":
-				return [{ kind: "http-inspector" }];
-			case "envoy.extensions.filters.listener.original_dst.v3.OriginalDst":
-				requireSystemCalls(at);
-				return [{ kind: "original-dst" }];
-			case "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
-				return [{ kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined) }];
-			case "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
-				const limit = config as LocalRateLimit;
-				return [
-					{
-						kind: "local-ratelimit",
-						config: {
-							statPrefix: limit.statPrefix,
-							bucket: readTokenBucket(limit.tokenBucket, at.at("typed_config").at("token_bucket")),
-							enabled: readRuntimeFlag(limit.runtimeEnabled),
-							shareKey: "",
-						},
-					},
-				];
-			}
-			default:
-				at.report(`listener filter ${typeName ?? filter.name} is not supported`);
-				return [];
-		}
+		const predicate = filter.filterDisabled;
+		if (predicate === undefined) return readFilter(filter, at);
+		const disabledFor = readPredicate(predicate, at.at("filter_disabled"));
+		return readFilter(filter, at).map((config) => ({ ...config, disabledFor }));
 	});
 	const wantsOriginal = message.useOriginalDst === true && !filters.some(({ kind }) => kind === "original-dst");
 	if (!wantsOriginal) return filters;
 	requireSystemCalls(scope.at("use_original_dst"));
 	return [...filters, { kind: "original-dst" }];
+}
+
+function readPredicate(message: ListenerFilterChainMatchPredicate, scope: Scope): ConnectionPredicate {
+	const { rule } = message;
+	const readSet = (kind: "or" | "and", rules: readonly ListenerFilterChainMatchPredicate[]): ConnectionPredicate => {
+		if (rules.length < 2) scope.report("value must contain at least 2 rules");
+		return { kind, predicates: rules.map((one, index) => readPredicate(one, scope.at("rules", index))) };
+	};
+	switch (rule.case) {
+		case "orMatch":
+			return readSet("or", rule.value.rules);
+		case "andMatch":
+			return readSet("and", rule.value.rules);
+		case "notMatch":
+			return { kind: "not", predicate: readPredicate(rule.value, scope.at("not_match")) };
+		case "anyMatch":
+			return { kind: "any" };
+		case "destinationPortRange":
+			return { kind: "destination-ports", start: rule.value.start, end: rule.value.end };
+		case undefined:
+			scope.report("a predicate needs a rule");
+			return { kind: "any" };
+		default:
+			return assertNever(rule);
+	}
+}
+
+function readFilter(filter: ListenerFilter, at: Scope): ListenerFilterConfig[] {
+	const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
+	const config = any === undefined ? undefined : unpackAny(any);
+	const typeName = config?.$typeName ?? any?.typeUrl;
+	switch (typeName) {
+		case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
+			const inspector = config as TlsInspector | undefined;
+			return [
+				{
+					kind: "tls-inspector",
+					maxClientHelloBytes: inspector?.maxClientHelloSize ?? defaultClientHelloBytes,
+					closeOnParsingErrors: inspector?.closeConnectionOnClientHelloParsingErrors ?? false,
+				},
+			];
+		}
+		case "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector":
+			return [{ kind: "http-inspector" }];
+		case "envoy.extensions.filters.listener.original_dst.v3.OriginalDst":
+			requireSystemCalls(at);
+			return [{ kind: "original-dst" }];
+		case "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
+			return [{ kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined) }];
+		case "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
+			const limit = config as LocalRateLimit;
+			return [
+				{
+					kind: "local-ratelimit",
+					config: {
+						statPrefix: limit.statPrefix,
+						bucket: readTokenBucket(limit.tokenBucket, at.at("typed_config").at("token_bucket")),
+						enabled: readRuntimeFlag(limit.runtimeEnabled),
+						shareKey: "",
+					},
+				},
+			];
+		}
+		default:
+			at.report(`listener filter ${typeName ?? filter.name} is not supported`);
+			return [];
+	}
 }
 
 function requireSystemCalls(scope: Scope): void {

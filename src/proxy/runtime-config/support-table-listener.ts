@@ -15,7 +15,11 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
 	},
 	"envoy.config.overload.v3.OverloadManager": { works: "refresh_interval resource_monitors actions" },
-	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config" },
+	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config filter_disabled" },
+	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate": {
+		works: "or_match and_match not_match any_match destination_port_range",
+	},
+	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": { works: "rules" },
 	"envoy.config.overload.v3.OverloadAction": { works: "name triggers" },
 	"envoy.config.overload.v3.Trigger": { works: "name threshold scaled" },
 	"envoy.config.overload.v3.ThresholdTrigger": { works: "value" },

@@ -34,6 +34,8 @@ export interface PendingConnection {
 
 /** One of a listener's filters. It says how it likes a connection either at once or by its first bytes. */
 export interface ListenerFilter {
+	/** Whether it is not for this connection. */
+	isSkipped?(connection: PendingConnection): boolean;
 	/** @returns false to refuse the connection */
 	accept?(connection: PendingConnection): boolean;
 	/** `more`: not enough bytes; a number: done, so many bytes belong to the filter. */

@@ -18,6 +18,7 @@ export function runListenerFilters(
 	const advance = (): "refused" | "done" | "reading" => {
 		for (; next < filters.length; next++) {
 			const filter = filters[next]!;
+			if (filter.isSkipped?.(connection) === true) continue;
 			if (filter.accept?.(connection) === false) return "refused";
 			if (filter.inspect !== undefined) return "reading";
 		}
