@@ -49,12 +49,18 @@ export type { ClusterNode, EndpointSlice, Namespace, Pod, SliceEndpoint } from "
 export type { ExtensionProvider, Mesh, MeshSettings, PathNormalization } from "./mesh.ts";
 export { formatObjectName, type Labels, matchesLabels, type ObjectName } from "./names.ts";
 export type {
+	AuthorizationAction,
+	AuthorizationCondition,
 	AuthorizationOperation,
 	AuthorizationPolicy,
 	AuthorizationRule,
 	AuthorizationSource,
+	JwtRule,
 	MutualTlsMode,
 	PeerAuthentication,
+	PolicyTarget,
+	RequestAuthentication,
+	TokenLocation,
 	ValueMatch,
 } from "./policy.ts";
 export {

@@ -4,7 +4,7 @@ import type { Gateway, GatewayClass, IstioGateway } from "./gateway.ts";
 import type { BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 import type { WorkloadInstance } from "./instance.ts";
 import type { Namespace } from "./kubernetes.ts";
-import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
+import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from "./policy.ts";
 import type { ReferenceGrant } from "./reference.ts";
 import type { VirtualService } from "./route.ts";
 import type { Service } from "./service.ts";
@@ -31,6 +31,7 @@ export interface Mesh {
 	readonly configMaps: readonly ConfigMap[];
 	readonly peerAuthentications: readonly PeerAuthentication[];
 	readonly authorizationPolicies: readonly AuthorizationPolicy[];
+	readonly requestAuthentications: readonly RequestAuthentication[];
 	readonly destinationRules: readonly DestinationRule[];
 	readonly namespaces: readonly Namespace[];
 	/** Instances that objects declare: Pods. */

@@ -27,12 +27,17 @@ test("an AuthorizationPolicy with everything becomes the model's", () => {
 	assert.deepEqual(problems, []);
 	assert.deepEqual(value?.selector, { app: "orders" });
 	assert.equal(value?.action, "DENY");
+	const none = { values: [], notValues: [] };
 	assert.deepEqual(value?.rules, [
 		{
 			from: [
 				{
 					principals: { values: ["*/ns/shop/sa/web"], notValues: [] },
 					namespaces: { values: [], notValues: ["shop"] },
+					serviceAccounts: none,
+					requestPrincipals: none,
+					ipBlocks: none,
+					remoteIpBlocks: none,
 				},
 			],
 			to: [
@@ -43,9 +48,10 @@ test("an AuthorizationPolicy with everything becomes the model's", () => {
 					paths: { values: ["/orders*"], notValues: ["*/healthz"] },
 				},
 			],
+			when: [],
 			path: "spec.rules[0]",
 		},
-		{ from: [], to: [], path: "spec.rules[1]" },
+		{ from: [], to: [], when: [], path: "spec.rules[1]" },
 	]);
 });
 
@@ -66,21 +72,23 @@ test("what would be ignored at the cost of safety is refused", () => {
 	};
 	const source = (fields: object): string => of({ rules: [{ from: [{ source: fields }] }] });
 	const operation = (fields: object): string => of({ rules: [{ to: [{ operation: fields }] }] });
-	assert.match(
-		of({ rules: [{ when: [{ key: "source.ip", values: ["10.0.0.1"] }] }] }),
-		/rules\[0\]\.when: is not supported/,
-	);
-	assert.match(of({ action: "AUDIT" }), /'AUDIT' is not supported/);
-	assert.match(of({ action: "CUSTOM" }), /'CUSTOM' is not supported/);
+	const when = (fields: object): string => of({ rules: [{ when: [fields] }] });
+	assert.match(when({ key: "source.ip", values: ["10.0.0.x"] }), /when\[0\]\.values\[0\]: '10\.0\.0\.x' is no address/);
+	assert.match(when({ key: "destination.port", notValues: ["http"] }), /'http' is not a port/);
+	assert.match(when({ key: "source.ip" }), /must have values or notValues/);
+	assert.match(of({ action: "CUSTOM" }), /provider: is required for the action CUSTOM/);
+	assert.match(of({ provider: { name: "a" } }), /belongs to the action CUSTOM, not to ALLOW/);
 	assert.match(of({ action: "Allow" }), /did you mean 'ALLOW'/);
-	assert.match(source({ ipBlocks: ["10.0.0.0/8"] }), /source\.ipBlocks: is not supported/);
-	assert.match(source({ requestPrincipals: ["*"] }), /JSON web tokens are not read/);
+	assert.match(source({ ipBlocks: ["10.0.0.0/33"] }), /is no address and no CIDR block/);
+	assert.match(source({ serviceAccounts: ["a/b/c"] }), /is not a service account/);
 	assert.match(source({}), /must have at least one field/);
 	assert.match(source({ principals: [] }), /must have at least 1 item/);
 	assert.match(source({ principals: [""] }), /must not be empty/);
 	assert.match(source({ principals: ["a*b"] }), /one '\*' is allowed, at the start or at the end/);
 	assert.match(source({ principals: ["*a*"] }), /one '\*' is allowed/);
-	assert.match(operation({ paths: ["/a/{*}"] }), /path templates are not supported/);
+	assert.match(operation({ paths: ["/a/{id}"] }), /nothing else in braces/);
+	assert.match(operation({ paths: ["/a/{**}/{*}"] }), /\{\*\} may not follow \{\*\*\}/);
+	assert.match(operation({ paths: ["/a/x{*}"] }), /whole segments/);
 	assert.match(operation({ ports: ["http"] }), /'http' is not a port from 1 to 65535/);
 	assert.match(operation({ ports: [8080] }), /put it in quotes, "8080"/);
 	assert.match(of({ rules: [{ from: [] }] }), /must have at least 1 item/);
@@ -109,6 +117,49 @@ test("values that never match are mentioned", () => {
 		"warning: spec.rules[0].to[0].operation.paths[0]: 'orders'",
 	]);
 	assert.match(readSpec("AuthorizationPolicy", { action: "DENY" }).problems[0]!, /denies nothing/);
+	const unknown = readSpec("AuthorizationPolicy", { rules: [{ when: [{ key: "no.such", values: ["x"] }] }] });
+	assert.match(
+		unknown.problems[0]!,
+		/^warning: .*when\[0\]\.key: 'no\.such' is no known attribute: the rule never matches/,
+	);
+});
+
+test("an AuthorizationPolicy says its provider, its trial and what it is attached to", () => {
+	const custom = readSpec("AuthorizationPolicy", { action: "CUSTOM", provider: { name: "authz" }, rules: [{}] }).value;
+	assert.deepEqual([custom?.action, custom?.provider], ["CUSTOM", "authz"]);
+	const tried = readSpec("AuthorizationPolicy", {}, { annotations: { "istio.io/dry-run": "true" } }).value;
+	assert.equal(tried?.isDryRun, true);
+	const attached = readSpec("AuthorizationPolicy", {
+		targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "main" }],
+	}).value;
+	assert.deepEqual(attached?.targets, [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "main" }]);
+});
+
+test("a RequestAuthentication becomes the model's", () => {
+	const { value, problems } = readSpec("RequestAuthentication", {
+		jwtRules: [
+			{ issuer: "a", jwks: '{"keys":[{}]}', fromHeaders: [{ name: "x-jwt", prefix: "Tok " }], fromCookies: ["auth"] },
+			{ issuer: "b", jwksUri: "https://b.example/keys", audiences: ["x"], forwardOriginalToken: true, timeout: "1s" },
+		],
+	});
+	assert.deepEqual(problems, []);
+	const [first, second] = value!.rules;
+	assert.deepEqual(first!.keys, { kind: "inline", jwks: '{"keys":[{}]}' });
+	assert.deepEqual(first!.locations, [
+		{ kind: "header", name: "x-jwt", prefix: "Tok " },
+		{ kind: "cookie", name: "auth" },
+	]);
+	assert.deepEqual(second!.keys, { kind: "remote", uri: "https://b.example/keys" });
+	assert.deepEqual([second!.audiences, second!.forwardOriginalToken, second!.timeoutMs], [["x"], true, 1000]);
+});
+
+test("a RequestAuthentication refuses keys that are none, and says when there are none", () => {
+	const of = (rule: object): string => readSpec("RequestAuthentication", { jwtRules: [rule] }).problems[0]!;
+	assert.match(of({ issuer: "a", jwks: "{" }), /jwks: is no JSON web key set/);
+	assert.match(of({ issuer: "a", jwks: '{"keys":[]}' }), /it has no 'keys'/);
+	assert.match(of({ issuer: "a", jwks: '{"keys":[{}]}', jwksUri: "http://a/k" }), /only one of jwks and jwksUri/);
+	assert.match(of({ issuer: "a", jwksUri: "ftp://a" }), /is not an http or https URI/);
+	assert.match(of({ issuer: "a" }), /^warning: .*no keys of 'a' are known/);
 });
 
 test("a PeerAuthentication becomes the model's", () => {

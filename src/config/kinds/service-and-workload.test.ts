@@ -155,7 +155,14 @@ test("a MeshConfig gives settings by name, and checks them", () => {
 		traceSamplingPercent: 0.5,
 	});
 	assert.deepEqual(problems, []);
-	assert.deepEqual(value, { name: "it", trustDomain: "shop.example", svidTtlMs: 3_600_000, traceSamplingPercent: 0.5 });
+	assert.deepEqual(value, {
+		name: "it",
+		trustDomain: "shop.example",
+		svidTtlMs: 3_600_000,
+		traceSamplingPercent: 0.5,
+		enableAutoMtls: true,
+		extensionProviders: [],
+	});
 	const of = (spec: object): string => readSpec("MeshConfig", spec).problems[0]!;
 	assert.match(of({ trustDomain: "Shop" }), /is not a trust domain/);
 	assert.match(of({ certificateTtl: "25h" }), /must be from 1m to 24h/);

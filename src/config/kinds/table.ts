@@ -17,6 +17,7 @@ import { nodeKind } from "./node/node.ts";
 import { peerAuthenticationKind } from "./peer-authentication/peer-authentication.ts";
 import { podKind } from "./pod/pod.ts";
 import { proxyConfigKind } from "./proxy-config/proxy-config.ts";
+import { requestAuthenticationKind } from "./request-authentication/request-authentication.ts";
 import { secretKind } from "./secret/secret.ts";
 import { serviceKind } from "./service/service.ts";
 import { serviceEntryKind } from "./service-entry/service-entry.ts";
@@ -50,6 +51,7 @@ export const kinds = [
 	proxyConfigKind,
 	peerAuthenticationKind,
 	authorizationPolicyKind,
+	requestAuthenticationKind,
 	namespaceKind,
 	nodeKind,
 	podKind,

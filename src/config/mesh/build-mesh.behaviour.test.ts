@@ -45,6 +45,8 @@ test("a mesh of objects that fit has no problems and the default settings", () =
 		svidTtlMs: 86_400_000,
 		traceSamplingPercent: 1,
 		outboundTrafficPolicy: "ALLOW_ANY",
+		enableAutoMtls: true,
+		extensionProviders: [],
 	});
 });
 

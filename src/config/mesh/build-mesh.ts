@@ -71,6 +71,7 @@ export function buildMesh(
 		configMaps: valuesOf("ConfigMap"),
 		peerAuthentications: of("PeerAuthentication").map((object) => object.value),
 		authorizationPolicies: of("AuthorizationPolicy").map((object) => object.value),
+		requestAuthentications: of("RequestAuthentication").map((object) => object.value),
 		destinationRules: of("DestinationRule").map((object) => ({
 			...object.value,
 			host: qualifyHost(object.value.host, object.namespace, services, clusterDomain),

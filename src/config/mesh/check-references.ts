@@ -27,6 +27,7 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 			return checkService(object, view);
 		case "PeerAuthentication":
 		case "AuthorizationPolicy":
+		case "RequestAuthentication":
 			return checkSelector(object, view);
 		case "VirtualService":
 			return checkVirtualService(object, view);
@@ -114,7 +115,7 @@ function checkService(object: ConfigObjectOf<"Service">, view: View): LocatedPro
 }
 
 function checkSelector(
-	object: ConfigObjectOf<"PeerAuthentication"> | ConfigObjectOf<"AuthorizationPolicy">,
+	object: ConfigObjectOf<"PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication">,
 	view: View,
 ): LocatedProblem[] {
 	const { selector } = object.value;

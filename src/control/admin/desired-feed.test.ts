@@ -30,6 +30,7 @@ const mesh: Mesh = {
 	configMaps: [],
 	peerAuthentications: [],
 	authorizationPolicies: [],
+	requestAuthentications: [],
 	destinationRules: [],
 	virtualServices: [],
 	sidecars: [],

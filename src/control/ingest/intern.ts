@@ -19,6 +19,7 @@ export function keepUnchanged(before: Mesh | undefined, after: Mesh): Mesh {
 		configMaps: keepObjects(before.configMaps, after.configMaps),
 		peerAuthentications: keepObjects(before.peerAuthentications, after.peerAuthentications),
 		authorizationPolicies: keepObjects(before.authorizationPolicies, after.authorizationPolicies),
+		requestAuthentications: keepObjects(before.requestAuthentications, after.requestAuthentications),
 		destinationRules: keepObjects(before.destinationRules, after.destinationRules),
 		virtualServices: keepObjects(before.virtualServices, after.virtualServices),
 		sidecars: keepObjects(before.sidecars, after.sidecars),

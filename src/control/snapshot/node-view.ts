@@ -1,5 +1,5 @@
-import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { Workload, WorkloadInstance } from "../../model/index.ts";
 import {
 	clusterType,
@@ -12,13 +12,18 @@ import {
 } from "../../xds/server/index.ts";
 import {
 	findAuthorizationPolicies,
+	findIngressSidecar,
+	findRequestAuthentications,
 	type MeshIndex,
 	type ProxyKind,
+	translateCapturedInboundClusters,
 	translateConnectCluster,
 	translateHttpProxyListener,
 	translateInboundCluster,
 	translateInboundListener,
+	translateKeySetClusters,
 	translateUpstreamListener,
+	translateVirtualInbound,
 } from "../translate/index.ts";
 import { buildCapturedListeners, type ClientView, memoMap, type ResourceMap } from "./client-view.ts";
 import { isSameResource } from "./cluster-resources.ts";
@@ -35,16 +40,25 @@ export function buildSnapshot(
 	const { isCaptured } = view.client;
 	const key = `${instance.namespace}/${instance.name} ${kind}${isCaptured ? " captured" : ""}`;
 	const spec = specOf(instance);
+	const tokens = findRequestAuthentications(index, instance);
+	const ingress = isCaptured ? findIngressSidecar(index, instance) : undefined;
 	const local = memo.get(
 		`local clusters ${key}`,
-		[index.mesh.settings, spec, workloadOf(index, instance), ...index.servicesOf(instance)],
-		() => buildLocalClusters(index, instance),
+		[index.mesh.settings, spec, workloadOf(index, instance), ingress, ...tokens, ...index.servicesOf(instance)],
+		() =>
+			packClusters([
+				...(isCaptured ? translateCapturedInboundClusters(index, instance) : listLocalClusters(index, instance)),
+				...translateKeySetClusters(index, tokens),
+			]),
 		areSameResources,
 	);
 	const listeners = memo.get(
 		`listeners ${key}`,
-		[index.mesh.settings, spec, ...listenerInputs(index, instance)],
-		() => buildListeners(index, instance, kind),
+		[index.mesh.settings, spec, ingress, ...tokens, ...listenerInputs(index, instance)],
+		() =>
+			packListeners(
+				isCaptured ? [translateVirtualInbound(index, instance, kind)] : listListeners(index, instance, kind),
+			),
 		areSameResources,
 	);
 	const clusters = memo.get(`clusters ${key}`, [view.clusters, ...local], (): ResourceMap => {
@@ -79,22 +93,28 @@ function listenerInputs(index: MeshIndex, instance: WorkloadInstance): unknown[]
 	];
 }
 
-function buildListeners(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): XdsResource[] {
+function listListeners(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): Listener[] {
 	const { httpProxyPort } = instance;
-	const listeners = [
+	return [
 		...instance.ports.map((port) => translateInboundListener(index, instance, port, kind)),
 		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, kind)]),
 		...instance.upstreams.flatMap((upstream) => translateUpstreamListener(index, upstream, kind) ?? []),
 	];
-	return listeners.map((listener) => packResource(ListenerSchema, listener.name, listener));
 }
 
-function buildLocalClusters(index: MeshIndex, instance: WorkloadInstance): XdsResource[] {
+function listLocalClusters(index: MeshIndex, instance: WorkloadInstance): Cluster[] {
 	const { httpProxyPort } = instance;
-	const clusters = [
+	return [
 		...instance.ports.map((port) => translateInboundCluster(index, instance, port)),
 		...(httpProxyPort === undefined ? [] : [translateConnectCluster(httpProxyPort)]),
 	];
+}
+
+function packListeners(listeners: readonly Listener[]): XdsResource[] {
+	return listeners.map((listener) => packResource(ListenerSchema, listener.name, listener));
+}
+
+function packClusters(clusters: readonly Cluster[]): XdsResource[] {
 	return clusters.map((cluster) => packResource(ClusterSchema, cluster.name, cluster));
 }
 

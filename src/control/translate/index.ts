@@ -1,13 +1,22 @@
 /** Mesh to xDS, one resource at a time: pure, and never thrown off by a user's mistake, which is reported instead. What each function
  *  reads is what its result depends on, so that the snapshot can keep what did not change. Spec: Envoy v3 API, Gateway API, Istio. */
-export { findAuthorizationPolicies } from "./authorization.ts";
+
+export {
+	authorizationHttpFilters,
+	authorizationNetworkFilters,
+	summarizeAuthorization,
+} from "./authorization/filters.ts";
+export { findAuthorizationPolicies } from "./authorization/policies.ts";
 export { type Client, namespaceClient } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
 export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export type { ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
-export { translateInboundListener } from "./inbound-listener.ts";
+export { translateCapturedInboundClusters } from "./inbound/captured-cluster.ts";
+export { translateVirtualInbound } from "./inbound/captured-listener.ts";
+export { findIngressSidecar } from "./inbound/inbound-port.ts";
+export { translateInboundListener } from "./inbound/registered-listener.ts";
 export {
 	translateBlackHoleCluster,
 	translateConnectCluster,
@@ -63,5 +72,7 @@ export { translateHttpProxyListener, translateUpstreamListener } from "./outboun
 export { type ServiceRoutes, translateHttpProxyRoutes, translateServiceRoutes } from "./outbound-route.ts";
 export { findTargetPort } from "./port.ts";
 export { type MeshProblem, type ReportProblem, uniqueProblems } from "./problem.ts";
+export { findRequestAuthentications, jwtHttpFilters } from "./request-authentication/jwt-filter.ts";
+export { translateKeySetClusters } from "./request-authentication/key-set-cluster.ts";
 export { findDestination, type RouteContext, translateRule } from "./route-action.ts";
 export type { RankedMatch } from "./route-match.ts";

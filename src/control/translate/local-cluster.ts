@@ -5,6 +5,7 @@ import {
 	Cluster_LbPolicy,
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { AddressSchema } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import { MetadataSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type InstancePort, isHttpProtocol, type PortProtocol, type WorkloadInstance } from "../../model/index.ts";
 import { passthroughConnectTimeoutMs } from "./cluster.ts";
@@ -34,6 +35,12 @@ export function translateInboundCluster(index: MeshIndex, instance: WorkloadInst
 		.filter((service) => service.ports.some((servicePort) => findTargetPort(servicePort, instance, workload) === port));
 	if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
 	return cluster;
+}
+
+/** The application of a captured workload: at an address, or at a unix socket (`unix:///path`). */
+export function applicationCluster(appPort: number, protocol: PortProtocol, address: string, port: number): Cluster {
+	const version = protocol === "auto" ? "downstream" : applicationProtocol(protocol);
+	return staticCluster(inboundClusterName(appPort), port, version, address);
 }
 
 /** Where CONNECT tunnels to HTTP services end: the forward proxy itself, which routes what comes out of the tunnel like any
@@ -69,16 +76,17 @@ function applicationProtocol(protocol: PortProtocol): HttpVersion | undefined {
 	return protocol === "http" ? "http1" : "http2";
 }
 
-function staticCluster(name: string, port: number, version: HttpVersion | undefined): Cluster {
+function staticCluster(name: string, port: number, version: HttpVersion | undefined, address = loopback): Cluster {
+	const where = address.startsWith("unix://")
+		? create(AddressSchema, { address: { case: "pipe", value: { path: address.slice("unix://".length) } } })
+		: socketAddress(address, port);
 	return create(ClusterSchema, {
 		name,
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
 		connectTimeout: duration(5_000),
 		loadAssignment: {
 			clusterName: name,
-			endpoints: [
-				{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: socketAddress(loopback, port) } } }] },
-			],
+			endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: where } } }] }],
 		},
 		circuitBreakers: unlimitedCircuitBreakers(),
 		...(version !== undefined &&

@@ -17,11 +17,17 @@ type AccessLogInit = MessageInitShape<typeof AccessLogSchema>;
 type LocalReplyInit = MessageInitShape<typeof LocalReplyConfigSchema>;
 
 /** What an inbound listener says in its own responses: which policy denied, and what is safe to retry. */
-export function inboundLocalReplies(allowPolicies: readonly string[], isAuthorized: boolean): LocalReplyInit {
+export function inboundLocalReplies(
+	allowPolicies: readonly string[],
+	isAuthorized: boolean,
+	marksUnprocessed: boolean,
+): LocalReplyInit {
+	const denied = isAuthorized ? [deniedMapper(allowPolicies)] : [];
+	if (!marksUnprocessed) return { mappers: denied };
 	const mark = [headerValue(unprocessedHeader, "true", "set")];
 	return {
 		mappers: [
-			...(isAuthorized ? [deniedMapper(allowPolicies)] : []),
+			...denied,
 			// The connection to the application failed: the request never reached it.
 			{ filter: allOf(statusIs(503), flagIs("UF", "UH", "UO")), headersToAdd: mark },
 			// It broke after the request was sent: only what changes nothing may be repeated.

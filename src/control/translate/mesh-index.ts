@@ -9,6 +9,7 @@ import {
 	matchesLabels,
 	type ObjectName,
 	type PeerAuthentication,
+	type RequestAuthentication,
 	type Service,
 	type Sidecar,
 	type VirtualService,
@@ -56,6 +57,8 @@ export interface MeshIndex {
 	peerAuthenticationsIn(namespace: string): readonly PeerAuthentication[];
 	/** Policies of one namespace by name. */
 	authorizationPoliciesIn(namespace: string): readonly AuthorizationPolicy[];
+	/** Older first. */
+	requestAuthenticationsIn(namespace: string): readonly RequestAuthentication[];
 	/** Service accounts of the workloads that the service selects, declared or running. */
 	serviceAccountsOf(service: Service): readonly string[];
 }
@@ -80,6 +83,10 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	const routes = groupRoutes(mesh.httpRoutes);
 	const destinationRules = groupBy([...mesh.destinationRules].sort(compareAge), (rule) => rule.namespace);
 	const peerAuthentications = groupBy([...mesh.peerAuthentications].sort(compareAge), (policy) => policy.namespace);
+	const requestAuthentications = groupBy(
+		[...mesh.requestAuthentications].sort(compareAge),
+		(policy) => policy.namespace,
+	);
 	const authorizationPolicies = groupBy(sortByName(mesh.authorizationPolicies), (policy) => policy.namespace);
 	const virtualServices = [...mesh.virtualServices].sort(compareAge);
 	const sidecars = groupBy([...mesh.sidecars].sort(compareAge), (sidecar) => sidecar.namespace);
@@ -133,6 +140,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		routesOf: (service) => routes.get(formatObjectName(service)) ?? [],
 		destinationRulesIn: (namespace) => destinationRules.get(namespace) ?? [],
 		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],
+		requestAuthenticationsIn: (namespace) => requestAuthentications.get(namespace) ?? [],
 		authorizationPoliciesIn: (namespace) => authorizationPolicies.get(namespace) ?? [],
 		workloadsOf: (service) => select(workloadsByLabel, service),
 		serviceAccountsOf(service) {

@@ -17,6 +17,20 @@ export function resolveMutualTlsMode(
 	instance: WorkloadInstance,
 	port: InstancePort,
 ): ResolvedMutualTlsMode {
+	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
+	return resolveMode(index, instance, (number) => isPortNumber(port, number, workload));
+}
+
+/** The mode of ports that no Service leads to: what holds for the workload. */
+export function resolvePassthroughMode(index: MeshIndex, instance: WorkloadInstance): ResolvedMutualTlsMode {
+	return resolveMode(index, instance, () => false);
+}
+
+function resolveMode(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	isThisPort: (number: number) => boolean,
+): ResolvedMutualTlsMode {
 	const { rootNamespace } = index.mesh.settings;
 	let mode: ResolvedMutualTlsMode = "PERMISSIVE";
 	for (const policy of [
@@ -27,9 +41,8 @@ export function resolveMutualTlsMode(
 	const own = findPolicy(index.peerAuthenticationsIn(instance.namespace), instance);
 	if (own === undefined) return mode;
 	if (own.mode !== "UNSET") mode = own.mode;
-	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
 	for (const [number, portMode] of Object.entries(own.portModes))
-		if (portMode !== "UNSET" && isPortNumber(port, Number(number), workload)) return portMode;
+		if (portMode !== "UNSET" && isThisPort(Number(number))) return portMode;
 	return mode;
 }
 

@@ -87,12 +87,12 @@ export type {
 export type {
 	AddressConfig,
 	ConnectionLimitConfig,
+	ConnectionPredicate,
 	ConnectionRateLimitConfig,
 	FilterChainConfig,
 	FilterChainMatch,
 	FilterStateValueConfig,
 	ListenerConfig,
-	ConnectionPredicate,
 	ListenerFilterConfig,
 	NetworkFilterConfig,
 	NetworkRbacConfig,

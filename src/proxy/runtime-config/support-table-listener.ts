@@ -15,11 +15,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
 	},
 	"envoy.config.overload.v3.OverloadManager": { works: "refresh_interval resource_monitors actions" },
-	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config filter_disabled" },
-	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate": {
-		works: "or_match and_match not_match any_match destination_port_range",
-	},
-	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": { works: "rules" },
+	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config" },
 	"envoy.config.overload.v3.OverloadAction": { works: "name triggers" },
 	"envoy.config.overload.v3.Trigger": { works: "name threshold scaled" },
 	"envoy.config.overload.v3.ThresholdTrigger": { works: "value" },
@@ -112,7 +108,11 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 			"destination_port prefix_ranges server_names transport_protocol application_protocols direct_source_prefix_ranges source_type source_prefix_ranges source_ports",
 	},
 	"envoy.config.listener.v3.Filter": { works: "name typed_config" },
-	"envoy.config.listener.v3.ListenerFilter": { works: "name typed_config" },
+	"envoy.config.listener.v3.ListenerFilter": { works: "name typed_config filter_disabled" },
+	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate": {
+		works: "or_match and_match not_match any_match destination_port_range",
+	},
+	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": { works: "rules" },
 	"envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
 		works: "common_tls_context sni max_session_keys auto_host_sni",
 		ignored: "enforce_rsa_key_usage allow_renegotiation",

@@ -1,15 +1,14 @@
 import type { AuthorizationPolicy, AuthorizationRule, ValueMatch } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
-import { defaulted, object, optional, refused, required } from "../../schema/object.ts";
-import { oneOf } from "../../schema/scalars.ts";
+import { defaulted, object, optional, required } from "../../schema/object.ts";
+import { oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
+import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
-import { methodWarning, pathWarning, patterns, ports, principalWarning } from "./value-match.ts";
-
-const byAddress = "addresses are not compared; name workloads by principals or namespaces";
-const byToken = "JSON web tokens are not read; name workloads by principals or namespaces";
+import { findConditionFault, isConditionKey } from "./condition.ts";
+import { accounts, ipBlocks, methodWarning, paths, patterns, ports, principalWarning } from "./value-match.ts";
 
 const source = notEmpty(
 	object({
@@ -20,14 +19,17 @@ const source = notEmpty(
 		notPrincipals: optional(patterns(principalWarning), "Identities it is not for; plain text callers match"),
 		namespaces: optional(patterns(), "Namespaces of the caller"),
 		notNamespaces: optional(patterns(), "Namespaces it is not for; plain text callers match"),
-		serviceAccounts: refused("write principals, cluster.local/ns/<namespace>/sa/<service account>"),
-		notServiceAccounts: refused("write notPrincipals, cluster.local/ns/<namespace>/sa/<service account>"),
-		requestPrincipals: refused(byToken),
-		notRequestPrincipals: refused(byToken),
-		ipBlocks: refused(byAddress),
-		notIpBlocks: refused(byAddress),
-		remoteIpBlocks: refused(byAddress),
-		notRemoteIpBlocks: refused(byAddress),
+		serviceAccounts: optional(
+			accounts(),
+			"Service accounts of the caller, `name` in this namespace or `namespace/name`",
+		),
+		notServiceAccounts: optional(accounts(), "Service accounts it is not for; plain text callers match"),
+		requestPrincipals: optional(patterns(), "`issuer/subject` of the caller's JSON web token"),
+		notRequestPrincipals: optional(patterns(), "Token identities it is not for; callers without a token match"),
+		ipBlocks: optional(ipBlocks(), "Addresses of the peer, single or as CIDR blocks"),
+		notIpBlocks: optional(ipBlocks(), "Addresses of the peer it is not for"),
+		remoteIpBlocks: optional(ipBlocks(), "Addresses of the original client, from X-Forwarded-For or PROXY headers"),
+		notRemoteIpBlocks: optional(ipBlocks(), "Addresses of the original client it is not for"),
 	}),
 );
 
@@ -39,9 +41,35 @@ const operation = notEmpty(
 		notPorts: optional(ports(), "Ports it is not for"),
 		methods: optional(patterns(methodWarning), "Methods of the request (HTTP)"),
 		notMethods: optional(patterns(methodWarning), "Methods it is not for"),
-		paths: optional(patterns(pathWarning), "Paths of the request (HTTP)"),
-		notPaths: optional(patterns(pathWarning), "Paths it is not for"),
+		paths: optional(paths(), "Paths of the request (HTTP); `{*}` stands for one segment, `{**}` for several"),
+		notPaths: optional(paths(), "Paths it is not for"),
 	}),
+);
+
+const condition = refine(
+	object({
+		key: required(
+			string({ maxLength: 1024 }),
+			"`source.ip`, `remote.ip`, `source.namespace`, `source.principal`, `request.headers[name]`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]`, `destination.ip`, `destination.port`, `connection.sni`, `experimental.envoy.filters.<filter>[<key>]`",
+		),
+		values: optional(list(string(), { min: 1, max: 1000 }), "Values that it may have"),
+		notValues: optional(list(string(), { min: 1, max: 1000 }), "Values that it must not have"),
+	}),
+	(value, _node, reader) => {
+		if (value.values === undefined && value.notValues === undefined)
+			return reader.refuse("must have values or notValues");
+		if (!isConditionKey(value.key))
+			reader.field("key").warn(`${quote(value.key)} is no known attribute: the rule never matches`);
+		for (const [name, values] of [
+			["values", value.values],
+			["notValues", value.notValues],
+		] as const)
+			for (const [index, text] of (values ?? []).entries()) {
+				const fault = findConditionFault(value.key, text);
+				if (fault !== undefined) return reader.field(name).item(index).refuse(fault);
+			}
+		return value;
+	},
 );
 
 const rule = object({
@@ -53,7 +81,7 @@ const rule = object({
 		list(object({ operation: required(operation, "What must hold of the request, all of it") }), { min: 1, max: 512 }),
 		"Requests, any of them; all when absent",
 	),
-	when: refused("conditions are not evaluated; say it with from and to"),
+	when: optional(list(condition, { max: 512 }), "Attributes that must have these values, all of them"),
 });
 
 const spec = refine(
@@ -63,27 +91,30 @@ const spec = refine(
 			"Workloads it is for; without it all of the namespace, and in the root namespace all of the mesh",
 		),
 		action: defaulted(
-			oneOf(["ALLOW", "DENY"], {
-				AUDIT: "nothing audits; use ALLOW or DENY",
-				CUSTOM: "there are no external authorizers; use ALLOW or DENY",
-			}),
+			oneOf(["ALLOW", "DENY", "AUDIT", "CUSTOM"]),
 			"ALLOW",
-			"`DENY` is judged first; where any `ALLOW` policy is in force, what none allows is denied",
+			"`CUSTOM` is judged first, then `DENY`; where any `ALLOW` policy is in force, what none allows is denied; `AUDIT` only marks requests",
 			"ALLOW",
 		),
 		rules: optional(
 			list(rule, { max: 512 }),
 			"What it is about, any of them. An ALLOW policy without rules allows nothing; a rule `{}` matches everything",
 		),
-		targetRef: refused("use selector"),
-		targetRefs: refused("use selector"),
-		provider: refused("there are no external authorizers"),
+		...targetFields,
+		provider: optional(
+			object({ name: required(string({ maxLength: 253 }), "One of `extensionProviders` of the MeshConfig") }),
+			"Who decides about what a CUSTOM policy matches",
+		),
 	}),
 	(value, _node, reader) => {
 		if (value.action === "DENY" && (value.rules ?? []).length === 0)
 			reader
 				.field("rules")
 				.warn("a DENY policy without rules denies nothing; to deny everything write an ALLOW policy with spec: {}");
+		if (value.action === "CUSTOM" && value.provider === undefined)
+			return reader.field("provider").refuse("is required for the action CUSTOM");
+		if (value.action !== "CUSTOM" && value.provider !== undefined)
+			return reader.field("provider").refuse(`belongs to the action CUSTOM, not to ${value.action}`);
 		return value;
 	},
 );
@@ -112,7 +143,10 @@ spec:
 		namespace: context.namespace,
 		name: context.name,
 		selector: toSelector(value.selector),
+		targets: toTargets(value),
 		action: value.action,
+		provider: value.provider?.name,
+		isDryRun: isTrue(context.annotations["istio.io/dry-run"]) ? true : undefined,
 		rules: (value.rules ?? []).map(toRule),
 		createdAt: context.createdAt,
 		source: context.source,
@@ -124,6 +158,10 @@ function toRule(value: RuleSpec, index: number): AuthorizationRule {
 		from: (value.from ?? []).map(({ source: from }) => ({
 			principals: toMatch(from.principals, from.notPrincipals),
 			namespaces: toMatch(from.namespaces, from.notNamespaces),
+			serviceAccounts: toMatch(from.serviceAccounts, from.notServiceAccounts),
+			requestPrincipals: toMatch(from.requestPrincipals, from.notRequestPrincipals),
+			ipBlocks: toMatch(from.ipBlocks, from.notIpBlocks),
+			remoteIpBlocks: toMatch(from.remoteIpBlocks, from.notRemoteIpBlocks),
 		})),
 		to: (value.to ?? []).map(({ operation: to }) => ({
 			hosts: toMatch(to.hosts, to.notHosts),
@@ -131,6 +169,7 @@ function toRule(value: RuleSpec, index: number): AuthorizationRule {
 			methods: toMatch(to.methods, to.notMethods),
 			paths: toMatch(to.paths, to.notPaths),
 		})),
+		when: (value.when ?? []).map(({ key, values, notValues }) => ({ key, ...toMatch(values, notValues) })),
 		path: `spec.rules[${index}]`,
 	};
 }
@@ -139,6 +178,11 @@ type RuleSpec = typeof rule extends Schema<infer T> ? T : never;
 
 function toMatch(values: readonly string[] | undefined, notValues: readonly string[] | undefined): ValueMatch {
 	return { values: values ?? [], notValues: notValues ?? [] };
+}
+
+/** As Go reads a truth value. */
+function isTrue(text: string | undefined): boolean {
+	return text !== undefined && /^(1|t|T|TRUE|true|True)$/.test(text);
 }
 
 /** Refuses an object without any field: in a policy it is far more often a slip than meant. */

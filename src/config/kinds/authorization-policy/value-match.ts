@@ -1,21 +1,88 @@
+import { isIP } from "node:net";
 import { list } from "../../schema/collections.ts";
 import { portText } from "../../schema/kubernetes.ts";
 import { quote, string } from "../../schema/scalars.ts";
-import { refine, type Schema } from "../../schema/schema.ts";
+import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 
 /** Texts that may start or end with `*`, as Istio compares them: exact, prefix (`x*`), suffix (`*x`), any (`*`). */
 export function patterns(warn: (text: string) => string | undefined = () => undefined): Schema<readonly string[]> {
-	const pattern = refine(string({ maxLength: 2048 }), (text, _node, reader) => {
-		if (/[{}]/.test(text))
-			return reader.refuse(`${quote(text)}: path templates are not supported; use a prefix such as /admin/*`);
-		const stars = text.split("*").length - 1;
-		if (stars > 1 || (stars === 1 && !text.startsWith("*") && !text.endsWith("*")))
-			return reader.refuse(`${quote(text)}: one '*' is allowed, at the start or at the end`);
-		const warning = warn(text);
-		if (warning !== undefined) reader.warn(warning);
-		return text;
+	return list(
+		refine(string({ maxLength: 2048 }), (text, _node, reader) => checkPattern(text, reader, warn)),
+		{ min: 1, max: 1000 },
+	);
+}
+
+function checkPattern(text: string, reader: Reader, warn: (text: string) => string | undefined): string | undefined {
+	const stars = text.split("*").length - 1;
+	if (stars > 1 || (stars === 1 && !text.startsWith("*") && !text.endsWith("*")))
+		return reader.refuse(`${quote(text)}: one '*' is allowed, at the start or at the end`);
+	const warning = warn(text);
+	if (warning !== undefined) reader.warn(warning);
+	return text;
+}
+
+/** Paths: patterns, or templates with `{*}` for one segment and `{**}` for several. */
+export function paths(): Schema<readonly string[]> {
+	const path = refine(string({ maxLength: 2048 }), (text, _node, reader) => {
+		if (!isPathTemplate(text)) {
+			if (/[{}]/.test(text))
+				return reader.refuse(
+					`${quote(text)}: a template has {*} for one segment or {**} for several, nothing else in braces`,
+				);
+			return checkPattern(text, reader, pathWarning);
+		}
+		const fault = findTemplateFault(text);
+		return fault === undefined ? text : reader.refuse(`${quote(text)}: ${fault}`);
 	});
-	return list(pattern, { min: 1, max: 1000 });
+	return list(path, { min: 1, max: 1000 });
+}
+
+/** Whether a path is a template (Istio). */
+export function isPathTemplate(text: string): boolean {
+	return text.includes("{*}") || text.includes("{**}");
+}
+
+function findTemplateFault(text: string): string | undefined {
+	if (!text.startsWith("/")) return "a template starts with '/'";
+	const segments = text.slice(1).split("/");
+	const isSeveral = segments.indexOf("{**}");
+	for (const [index, segment] of segments.entries()) {
+		if (segment === "{*}") continue;
+		if (segment === "{**}") {
+			if (index !== isSeveral) return "{**} may be there once";
+			continue;
+		}
+		if (/[{}*]/.test(segment)) return "{*} and {**} are whole segments";
+		if (isSeveral !== -1 && index > isSeveral && segment.includes("{")) return "no template may follow {**}";
+	}
+	if (isSeveral !== -1 && segments.slice(isSeveral + 1).includes("{*}")) return "{*} may not follow {**}";
+	return undefined;
+}
+
+/** Service accounts, `name` or `namespace/name`. */
+export function accounts(): Schema<readonly string[]> {
+	const account = string({
+		format: "a service account, `name` or `namespace/name`",
+		pattern: /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+		maxLength: 320,
+	});
+	return list(account, { min: 1, max: 16 });
+}
+
+/** Addresses or CIDR blocks. */
+export function ipBlocks(): Schema<readonly string[]> {
+	const block = refine(string({ maxLength: 64 }), (text, _node, reader) =>
+		isIpBlock(text) ? text : reader.refuse(`${quote(text)} is no address and no CIDR block`),
+	);
+	return list(block, { min: 1, max: 1000 });
+}
+
+/** Whether a text is an address, with or without the length of a prefix. */
+export function isIpBlock(text: string): boolean {
+	const [address = "", length, ...rest] = text.split("/");
+	const version = isIP(address);
+	if (version === 0 || rest.length > 0) return false;
+	return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
 }
 
 /** Ports as text. */

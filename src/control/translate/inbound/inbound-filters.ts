@@ -1,0 +1,116 @@
+import {
+	HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+	HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+} from "../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { PathNormalization, WorkloadInstance } from "../../../model/index.ts";
+import {
+	authorizationHttpFilters,
+	authorizationNetworkFilters,
+	summarizeAuthorization,
+} from "../authorization/filters.ts";
+import { findAuthorizationPolicies } from "../authorization/policies.ts";
+import type { EnforcedPort } from "../authorization/rule.ts";
+import { httpConnectionManager, type ProxyKind, tcpFilters } from "../http-connection-manager.ts";
+import { forbiddenAccessLog, inboundLocalReplies, unprocessedHeader } from "../local-reply.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { duration } from "../messages.ts";
+import { findRequestAuthentications, jwtHttpFilters } from "../request-authentication/jwt-filter.ts";
+
+/** Where an inbound filter chain leads, and what is enforced on the way. */
+export interface InboundTarget {
+	readonly instance: WorkloadInstance;
+	readonly kind: ProxyKind;
+	/** Which port policies see. */
+	readonly port: EnforcedPort;
+	readonly statPrefix: string;
+	readonly cluster: string;
+	/** Clients come through sidecars that take a marked answer as leave to try again elsewhere; else what failed before the
+	 *  application got it is tried again here. */
+	readonly marksUnprocessed: boolean;
+}
+
+/** The network filters of a chain that carries HTTP. */
+export function inboundHttpFilters(index: MeshIndex, target: InboundTarget) {
+	const { instance, kind, statPrefix, marksUnprocessed } = target;
+	const policies = findAuthorizationPolicies(index, instance);
+	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(policies);
+	const filters = [
+		...jwtHttpFilters(index, findRequestAuthentications(index, instance)),
+		...authorizationHttpFilters(index, policies, { port: target.port, isTcp: false }),
+	];
+	return [
+		httpConnectionManager({
+			kind,
+			reporter: "destination",
+			statPrefix,
+			routeSpecifier: { case: "routeConfig", value: inboundRoutes(target) },
+			filters,
+			...(isEnforced && { accessLogs: [forbiddenAccessLog(allowPolicies)] }),
+			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
+			extra: {
+				forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+				setCurrentClientCertDetails: { subject: true, uri: true },
+				...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
+				localReplyConfig: inboundLocalReplies(allowPolicies, isEnforced, marksUnprocessed),
+			},
+		}),
+	];
+}
+
+/** The network filters of a chain that carries bytes. */
+export function inboundTcpFilters(index: MeshIndex, target: InboundTarget) {
+	const { instance, kind, statPrefix, cluster, port } = target;
+	const policies = findAuthorizationPolicies(index, instance);
+	return [
+		...authorizationNetworkFilters(index, policies, { port, isTcp: true }, `${statPrefix}.`),
+		...tcpFilters(kind, "destination", statPrefix, cluster),
+	];
+}
+
+/** Rules on paths must see what the application will understand: `/admin%2fx` and `//admin` included, unless the mesh says how far
+ *  paths are normalised. */
+function pathOptions(chosen: PathNormalization | undefined, comparesPaths: boolean) {
+	const level = chosen ?? (comparesPaths ? "DECODE_AND_MERGE_SLASHES" : "BASE");
+	return {
+		normalizePath: level !== "NONE",
+		...((level === "MERGE_SLASHES" || level === "DECODE_AND_MERGE_SLASHES") && { mergeSlashes: true }),
+		...(level === "DECODE_AND_MERGE_SLASHES" && {
+			pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD,
+		}),
+	};
+}
+
+const inboundRetries = 2;
+
+/** Everything to the application; headers between sidecars do not reach it, and it cannot set them: what it answers was processed. */
+function inboundRoutes({ statPrefix, cluster, marksUnprocessed }: InboundTarget) {
+	return {
+		name: cluster,
+		virtualHosts: [
+			{
+				name: `inbound|http|${statPrefix}`,
+				domains: ["*"],
+				routes: [
+					{
+						name: "default",
+						match: { pathSpecifier: { case: "prefix" as const, value: "/" } },
+						action: {
+							case: "route" as const,
+							value: {
+								clusterSpecifier: { case: "cluster" as const, value: cluster },
+								timeout: duration(0),
+								...(!marksUnprocessed && {
+									retryPolicy: { retryOn: "reset-before-request", numRetries: inboundRetries },
+								}),
+							},
+						},
+					},
+				],
+			},
+		],
+		requestHeadersToRemove: ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"],
+		// Before the sidecar's own replies are marked: `local_reply_config` has the last word.
+		responseHeadersToRemove: [unprocessedHeader],
+		validateClusters: false,
+	};
+}

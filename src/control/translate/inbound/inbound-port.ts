@@ -1,0 +1,53 @@
+import {
+	type InstancePort,
+	matchesLabels,
+	type Sidecar,
+	type SidecarIngress,
+	type WorkloadInstance,
+} from "../../../model/index.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { compareAge } from "../names.ts";
+
+/** One port of a captured workload that has filter chains of its own. */
+export interface InboundPort extends InstancePort {
+	/** Where the application is reached: the address the client wanted, or what a Sidecar says. */
+	readonly endpoint: { readonly address: string; readonly port: number };
+}
+
+/** The ports of a workload in their order: those that Services lead to, or those that the ingress of its Sidecar lists. */
+export function listInboundPorts(index: MeshIndex, instance: WorkloadInstance): readonly InboundPort[] {
+	const ingress = findIngressSidecar(index, instance)?.ingress ?? [];
+	const declared = ingress.flatMap((listener) => toPort(listener, instance) ?? []);
+	if (declared.length > 0) return declared;
+	return [...instance.ports]
+		.sort((a, b) => a.appPort - b.appPort)
+		.map((port) => ({ ...port, endpoint: { address: instance.address, port: port.appPort } }));
+}
+
+/** The Sidecar that says what comes in for a workload: one that selects it, else the one of its namespace. */
+export function findIngressSidecar(index: MeshIndex, instance: WorkloadInstance): Sidecar | undefined {
+	const own = index.mesh.sidecars.filter(({ namespace }) => namespace === instance.namespace).sort(compareAge);
+	return (
+		own.find(({ selector }) => selector !== undefined && matchesLabels(selector, instance.labels)) ??
+		own.find(({ selector }) => selector === undefined)
+	);
+}
+
+function toPort({ port, defaultEndpoint }: SidecarIngress, instance: WorkloadInstance): InboundPort | undefined {
+	if (port === undefined || port.protocol === "http-proxy") return undefined;
+	const { number, name, protocol } = port;
+	const colon = defaultEndpoint?.lastIndexOf(":") ?? -1;
+	const address = colon <= 0 ? instance.address : defaultEndpoint!.slice(0, colon);
+	const target = colon < 0 ? number : Number(defaultEndpoint!.slice(colon + 1));
+	return {
+		name,
+		protocol,
+		appPort: number,
+		meshPort: number,
+		// A unix socket is given whole; every address of the workload is its own.
+		endpoint:
+			defaultEndpoint?.startsWith("unix:") === true
+				? { address: defaultEndpoint, port: 0 }
+				: { address: address === "0.0.0.0" || address === "[::]" ? instance.address : address, port: target },
+	};
+}

@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import { TrafficDirection } from "../../../api/gen/envoy/config/core/v3/base_pb.js";
+import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { type InstancePort, isHttpProtocol, type WorkloadInstance } from "../../../model/index.ts";
+import type { ProxyKind } from "../http-connection-manager.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { duration, extension, socketAddress, stringMatcher } from "../messages.ts";
+import { resolveMutualTlsMode } from "../mutual-tls.ts";
+import { inboundClusterName } from "../names.ts";
+import { downstreamTls } from "../tls.ts";
+import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
+
+/** The listener where the mesh reaches one application port of an instance that registered itself: mutual TLS, authorization, and on
+ *  to the application. */
+export function translateInboundListener(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	port: InstancePort,
+	kind: ProxyKind,
+): Listener {
+	const target: InboundTarget = {
+		instance,
+		kind,
+		port: { kind: "one", port, workload: index.workload({ namespace: instance.namespace, name: instance.workload }) },
+		statPrefix: `inbound_${port.appPort}`,
+		cluster: inboundClusterName(port.appPort),
+		marksUnprocessed: true,
+	};
+	const isHttp = isHttpProtocol(port.protocol);
+	const filters = isHttp ? inboundHttpFilters(index, target) : inboundTcpFilters(index, target);
+	const mode = resolveMutualTlsMode(index, instance, port);
+	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
+	const transportSocket = downstreamTls(peers, isHttp ? ["h2", "http/1.1"] : []);
+	const secure = { name: "mutual_tls", filters, transportSocket };
+	const plain = { name: "plain_text", filters };
+	return create(ListenerSchema, {
+		name: `inbound_${port.appPort}`,
+		address: socketAddress(instance.address, port.meshPort),
+		trafficDirection: TrafficDirection.INBOUND,
+		...(mode === "PERMISSIVE" && {
+			listenerFilters: [extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {})],
+			// A peer that waits for the server to speak first is plain text.
+			listenerFiltersTimeout: duration(5_000),
+			continueOnListenerFiltersTimeout: true,
+		}),
+		filterChains:
+			mode === "STRICT"
+				? [secure]
+				: mode === "DISABLE"
+					? [plain]
+					: [
+							{ ...secure, filterChainMatch: { transportProtocol: "tls" } },
+							{ ...plain, filterChainMatch: { transportProtocol: "raw_buffer" } },
+						],
+	});
+}
