@@ -169,6 +169,31 @@ compareWithEnvoy("configuration from files", {
 				return { body: await body(world), ...(await world.proxy.stats(updates("cluster.e1"))) };
 			},
 		},
+		"endpoints that are the same again are counted": {
+			want: { "cluster.e1.update_no_rebuild": 1 },
+			async see(world, side) {
+				put(side, "eds", [endpoints(world.two.port)], "again");
+				await untilCounted(world, "cluster.e1.update_no_rebuild", 0);
+				return world.proxy.stats("^cluster\\.e1\\.update_(success|no_rebuild)$");
+			},
+		},
+		"a resource may come in the wrapper that names it": {
+			want: "200 wrapped",
+			see(world, side) {
+				const resource = { "@type": `type.googleapis.com/${types.rds}`, ...routes("wrapped") };
+				const wrapper = "type.googleapis.com/envoy.service.discovery.v3.Resource";
+				put(side, "rds", JSON.stringify({ resources: [{ "@type": wrapper, name: "r", version: "1", resource }] }));
+				return untilBody(world, "200 wrapped", "/body");
+			},
+		},
+		"routes that ask for their clusters to be known are refused when one is not": {
+			want: { "http.in.rds.r.update_rejected": 2, body: "200 wrapped" },
+			async see(world, side) {
+				put(side, "rds", [{ ...routes("unknown", "nowhere"), validate_clusters: true }]);
+				await untilCounted(world, "http.in.rds.r.update_rejected", 1);
+				return { body: await body(world, "/body"), ...(await world.proxy.stats(updates("http.in.rds.r"))) };
+			},
+		},
 		"a runtime value is swapped": {
 			want: "200 yes",
 			see(world, side) {
@@ -190,6 +215,14 @@ compareWithEnvoy("configuration from files", {
 				return world.proxy.stats(
 					"^cluster_manager\\.(cds\\.(update_[a-s]|config_reload$)|cluster_(added|modified|removed)|active)",
 				);
+			},
+		},
+		"of two clusters one cannot be made: it counts as added all the same": {
+			want: { "cluster_manager.cluster_added": 2, "cluster_manager.active_clusters": 1 },
+			async see(world, side) {
+				put(side, "cds", [world.cluster, { name: "e3", type: "EDS" }]);
+				await untilCounted(world, "cluster_manager.cds.update_rejected", 1);
+				return world.proxy.stats("^cluster_manager\\.(cds\\.update_rejected|cluster_(added|modified|removed)|active)");
 			},
 		},
 		"a listener changes in place": {

@@ -1,5 +1,5 @@
 /** Which host of which zone a request reaches: zones, slow start, subsets, policies of balancing. */
-import { managerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy } from "../support/differential.ts";
 import { until } from "../support/eventually.ts";
 import { countAnswers, isNear, startNamedBackends } from "../support/named-backends.ts";
@@ -26,7 +26,17 @@ const policy = (type: string, fields: Json = {}): Json => ({
 /** A listener whose routes are the clusters' names, and what else goes into the bootstrap. */
 function bootstrap(clusters: readonly Json[], routes: readonly Json[] = [], top: Json = {}): Json {
 	const byName = clusters.map(({ name }) => ({ match: { path: `/${name}` }, route: { cluster: name } }));
+	const label = { metadata_namespace: "envoy.lb", key: "v" };
 	const manager = managerFilter({
+		http_filters: [
+			{
+				name: "labels",
+				typed_config: typed("filters.http.header_to_metadata.v3.Config", {
+					request_rules: [{ header: "x-v", on_header_present: label }],
+				}),
+			},
+			routerFilter,
+		],
 		route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes: [...routes, ...byName] }] },
 	});
 	const listener = { name: "l", address: socketAddress(0), filter_chains: [{ filters: [manager] }] };
@@ -232,6 +242,14 @@ compareWithEnvoy("subsets and policies of balancing", {
 			want: [["a1"], ["a2", "a3"]],
 			see: async ({ reach }) => [await reach("/strict/v1"), await reach("/strict/v2")],
 		},
+		"what filters say of a request takes precedence over its route": {
+			want: [["a1"], ["a2"], ["503"]],
+			see: async ({ reach }) => [
+				await reach("/strict/v2", { "x-v": "1" }),
+				await reach("/redundant/both", { "x-v": "2", "x-other": "1" }).then((hosts) => hosts.slice(0, 1)),
+				await reach("/strict", { "x-v": "9" }),
+			],
+		},
 		"no host is no answer, unless any will do": {
 			want: [["503"], ["a1", "a2", "a3"]],
 			see: async ({ reach }) => [await reach("/strict/v9"), await reach("/any/v9")],
@@ -251,7 +269,7 @@ compareWithEnvoy("subsets and policies of balancing", {
 			want: { count: 12 },
 			async see({ reach }) {
 				const reached: string[][] = [];
-				for (let key = 0; key < 12; key++) reached.push(await reach("/maglev", { "x-key": `k${key}` }));
+				for (let key = 0; key < 12; key++) reached.push(await reach("/ring", { "x-key": `k${key}` }));
 				return { count: reached.filter(({ length }) => length === 1).length, reached };
 			},
 		},

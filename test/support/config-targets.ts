@@ -134,9 +134,11 @@ export function createRecordingTargets(): RecordingTargets {
 					discard: () => events.push(`cluster ${name} discarded`),
 				};
 			},
+			countChange: () => undefined,
 			removeClusters: (names) => events.push(`clusters removed: ${names.join(",")}`),
 		},
 		assignments: {
+			repeatAssignment: () => undefined,
 			applyAssignment: (name, assignment) => events.push(`assignment ${name}: ${countEndpoints(assignment)} endpoints`),
 		},
 		runtime: { applyLayer: (resource) => void events.push(`runtime ${resource}`) },

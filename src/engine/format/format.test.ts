@@ -62,6 +62,7 @@ const texts: readonly [format: string, text: string][] = [
 	["%START_TIME(%Y/%m/%dT%H:%M:%S%z %s)%", "2024/05/06T07:08:09+0000 1714979289"],
 	["%START_TIME(%f)% %START_TIME(%3f)% %START_TIME(%E3S)%", "123000000 123 09.123"],
 	["%START_TIME(%b %e %a %j)%", "May  6 Mon 127"],
+	['%UPSTREAM_METADATA(["ns", "a"])% %UPSTREAM_METADATA([ns])%', '{"b":1} -'],
 	["%METADATA(ROUTE:my.ns:key)% %UPSTREAM_METADATA(ns:a)%", 'meta-value {"b":1}'],
 	["%PATH(NQ)% %QUERY_PARAM(q)% %QUERY_PARAM(z)%", "/p 1 -"],
 	["%REQ_WITHOUT_QUERY(:path)%", "/p"],

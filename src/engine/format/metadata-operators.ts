@@ -51,13 +51,19 @@ function fromMetadata(metadata: Metadata | undefined, namespace: string): JsonVa
 	return metadata?.[namespace];
 }
 
-/** `…METADATA(namespace:key:key)`. */
+const listForm = /^\s*\[\s*"[^"]*"(\s*,\s*"[^"]*")*\s*\]\s*$/;
+
+function splitPath(argument: string): readonly string[] {
+	return listForm.test(argument) ? (JSON.parse(argument) as readonly string[]) : argument.split(":");
+}
+
+/** `…METADATA(namespace:key:key)`; headers may say `…METADATA(["namespace", "key"])`, as Envoy's first form was. */
 export function metadataOperator(
 	argument: string | undefined,
 	maxLength: number | undefined,
 	read: (stream: StreamInfo, namespace: string) => JsonValue | undefined,
 ): CompiledFormat<Operator> {
-	const [namespace, ...path] = (argument ?? "").split(":");
+	const [namespace, ...path] = splitPath(argument ?? "");
 	if (namespace === undefined || namespace === "") return wrong("a metadata operator needs a namespace");
 	return ok(
 		jsonOperator((stream) => {

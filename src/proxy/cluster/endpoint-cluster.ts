@@ -92,6 +92,11 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	updateAssignment(assignment: AssignmentConfig): void {
 		if (this.isClosed) return;
+		if (assignment === this.assignment) {
+			this.stats.update_no_rebuild.value++;
+			this.#watchAge(assignment);
+			return;
+		}
 		const isFirst = this.assignment === undefined;
 		this.assignment = assignment;
 		this.deps.followers?.assigned(this, assignment);

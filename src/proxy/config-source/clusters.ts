@@ -129,6 +129,11 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		}
 	}
 
+	/** The clusters that serve with the endpoints of an EDS service name. */
+	function usersOf(service: string): ClusterConfig[] {
+		return [...active.values()].filter((config) => edsReference(config)?.name === service);
+	}
+
 	function everyConfig(): ClusterConfig[] {
 		return [...active.values(), ...[...warming.values()].map(({ config }) => config)];
 	}
@@ -143,7 +148,10 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		addStatic(configs) {
 			for (const config of configs) staticNames.add(config.name);
 			inBatch = true;
-			for (const config of configs) warm(config);
+			for (const config of configs) {
+				target.countChange(false);
+				warm(config);
+			}
 			inBatch = false;
 			deps.onReferencesChanged();
 			settle();
@@ -154,6 +162,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 			for (const resource of update.added) {
 				// A cluster of the bootstrap cannot be replaced; Envoy passes over the attempt as well.
 				if (staticNames.has(resource.name) || book.isSame(clusterType, resource)) continue;
+				target.countChange(active.has(resource.name) || warming.has(resource.name));
 				const translated = translatePacked(ClusterSchema, resource.value, translators.cluster);
 				if (translated.ok) {
 					book.accept(clusterType, resource, origin, !hasInlineKey(translated.value));
@@ -173,7 +182,10 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		applyAssignments(update, origin) {
 			const refused: RefusedResource[] = [];
 			for (const resource of update.added) {
-				if (book.isSame(endpointType, resource)) continue;
+				if (book.isSame(endpointType, resource)) {
+					for (const { name } of usersOf(resource.name)) deps.assignmentTarget.repeatAssignment(name);
+					continue;
+				}
 				const translated = translatePacked(ClusterLoadAssignmentSchema, resource.value, translators.assignment);
 				if (!translated.ok) {
 					const problem = formatProblems(translated.problems);
@@ -183,9 +195,8 @@ export function createClusters(deps: ClustersDeps): Clusters {
 				}
 				book.accept(endpointType, resource, origin, true);
 				assignments.set(resource.name, translated.value);
-				for (const config of active.values()) {
-					if (edsReference(config)?.name !== resource.name) continue;
-					deps.assignmentTarget.applyAssignment(config.name, translated.value);
+				for (const { name } of usersOf(resource.name)) {
+					deps.assignmentTarget.applyAssignment(name, translated.value);
 				}
 				warmups.meet("assignment", resource.name);
 			}

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { DiscoveryResponseSchema } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { describeError } from "../../core/index.ts";
-import { type ReceivedResource, type RefusedResource, readResourceName } from "../../xds/client/index.ts";
+import { type ReceivedResource, type RefusedResource, unwrapResource } from "../../xds/client/index.ts";
 
 /** What to do with fields that nobody knows. */
 export interface UnknownFields {
@@ -98,13 +98,15 @@ function collect(items: readonly Packed[], typeUrl: string, version: string): Re
 	const resources: ReceivedResource[] = [];
 	const broken: RefusedResource[] = [];
 	for (const [index, any] of items.entries()) {
-		const name = readResourceName(any.value);
-		if (any.typeUrl !== typeUrl) {
-			broken.push({ name: "", problem: `resources[${index}]: is of type ${any.typeUrl}, not ${typeUrl}` });
+		const unwrapped = unwrapResource(any);
+		if (unwrapped === undefined) continue;
+		const { name, typeUrl: found, value } = unwrapped;
+		if (found !== typeUrl) {
+			broken.push({ name: "", problem: `resources[${index}]: is of type ${found}, not ${typeUrl}` });
 		} else if (name === undefined || name === "") {
 			broken.push({ name: "", problem: `resources[${index}]: has no name` });
 		} else {
-			resources.push({ name, version, value: any.value });
+			resources.push({ name, version, value });
 		}
 	}
 	return { kind: "read", version, resources, broken };

@@ -36,12 +36,16 @@ export interface ClusterTarget {
 	/** `assignment` is given for EDS clusters only: the endpoints known so far, or undefined when the wait for them ended. */
 	prepareCluster(config: ClusterConfig, assignment: AssignmentConfig | undefined): PreparedCluster;
 	removeClusters(names: readonly string[]): void;
+	/** A cluster was configured, or the configuration of one that was known changed; whether it can be used or not. */
+	countChange(isKnown: boolean): void;
 }
 
 /** Takes the endpoints of EDS clusters that serve already. */
 export interface AssignmentTarget {
 	/** `clusterName` is the cluster's name, also where its EDS service name differs. */
 	applyAssignment(clusterName: string, assignment: AssignmentConfig): void;
+	/** The assignment in force came once more. */
+	repeatAssignment(clusterName: string): void;
 }
 
 /** Takes layers of the runtime that are resources. */

@@ -138,7 +138,11 @@ function readDiscovery(message: Cluster, scope: Scope): ClusterDiscovery | undef
 		if (config !== undefined) at.report(`cluster type ${config.$typeName} is not supported`);
 		return undefined;
 	}
-	switch (type.case === "type" ? type.value : Cluster_DiscoveryType.STATIC) {
+	const kind = type.case === "type" ? type.value : Cluster_DiscoveryType.STATIC;
+	if (message.edsClusterConfig !== undefined && kind !== Cluster_DiscoveryType.EDS) {
+		scope.at("eds_cluster_config").report("only EDS clusters take it");
+	}
+	switch (kind) {
 		case Cluster_DiscoveryType.STATIC:
 			return { kind: "static", assignment: readInlineAssignment(message, scope, "ip-only") };
 		case Cluster_DiscoveryType.STRICT_DNS:

@@ -27,6 +27,9 @@ export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSou
 			return { kind: "path", path: specifier.value, watchedDirectory: undefined, initialFetchTimeoutMs };
 		case "pathConfigSource":
 			checkPath(specifier.value.path, scope);
+			if (specifier.value.watchedDirectory !== undefined) {
+				checkPath(specifier.value.watchedDirectory.path, scope.at("path_config_source").at("watched_directory"));
+			}
 			return {
 				kind: "path",
 				path: specifier.value.path,

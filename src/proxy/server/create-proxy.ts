@@ -133,7 +133,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 					isNodeNamed,
 					hasCluster: (name) => source.hasCluster(name),
 				}),
-			routes: (message) => translateRouteConfiguration(message, { environment }),
+			routes: (message) =>
+				translateRouteConfiguration(message, { environment, hasCluster: (name) => source.hasCluster(name) }),
 			cluster: (message) => translateCluster(message, { environment, pathExists: existsSync, isNodeNamed }),
 			assignment: (message) => translateAssignment(message, { environment }),
 			secret: (message) => translateSecret(message, { environment }),

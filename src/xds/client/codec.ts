@@ -78,7 +78,7 @@ function decodeStateOfTheWorld(bytes: Uint8Array): ClientResponse {
 	const resources: ReceivedResource[] = [];
 	const broken: RefusedResource[] = [];
 	for (const [index, any] of response.resources.entries()) {
-		const unwrapped = unwrap(any);
+		const unwrapped = unwrapResource(any);
 		if (unwrapped === undefined) continue;
 		const { name, typeUrl, value } = unwrapped;
 		if (name === undefined) broken.push({ name: "", problem: `resources[${index}]: has no name` });
@@ -96,7 +96,8 @@ function decodeStateOfTheWorld(bytes: Uint8Array): ClientResponse {
 	};
 }
 
-interface NamedBytes {
+/** A resource as it came: its name, its type, its bytes. */
+export interface NamedBytes {
 	/** Undefined when the bytes hold none. */
 	readonly name: string | undefined;
 	readonly typeUrl: string;
@@ -104,7 +105,13 @@ interface NamedBytes {
 }
 
 /** A resource, bare or in the wrapper that gives it a name; undefined for the heartbeat of one with a time to live. */
-function unwrap({ typeUrl, value }: { readonly typeUrl: string; readonly value: Uint8Array }): NamedBytes | undefined {
+export function unwrapResource({
+	typeUrl,
+	value,
+}: {
+	readonly typeUrl: string;
+	readonly value: Uint8Array;
+}): NamedBytes | undefined {
 	if (typeUrl !== wrapperType) return { name: readResourceName(value), typeUrl, value };
 	try {
 		const { name, resource } = fromBinary(ResourceSchema, value);

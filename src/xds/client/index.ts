@@ -3,8 +3,8 @@
  *  Spec: xDS transport protocol v3, state of the world and delta. */
 
 export { hashBytes } from "../resource/resource.ts";
-export { readResourceName } from "../resource/resource-name.ts";
 export { clusterType, endpointType, listenerType, routeType, runtimeType, secretType } from "../resource/type-urls.ts";
 export type { ClientVariant, ReceivedResource, RefusedResource, ResourceUpdate } from "./client-state.ts";
+export { type NamedBytes, unwrapResource } from "./codec.ts";
 export { serviceOfType, type XdsService, type XdsTarget, type XdsTls } from "./discovery-stream.ts";
 export { createXdsClient, type XdsClient, type XdsClientOptions, type XdsConsumer } from "./xds-client.ts";

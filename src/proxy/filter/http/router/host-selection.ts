@@ -38,7 +38,9 @@ export class HostSelection implements BalancerContext<Host> {
 		this.#record = record;
 		this.#retries = retries;
 		this.#override = record.overrideHost;
-		this.metadataMatch = action.metadataMatch;
+		// What filters said of this request takes precedence over the route.
+		const wanted = record.dynamicMetadata?.get("envoy.lb") as MetadataCriteria | undefined;
+		this.metadataMatch = wanted === undefined ? action.metadataMatch : { ...action.metadataMatch, ...wanted };
 		this.hostSelectionMaxAttempts = retries?.hostSelectionMaxAttempts ?? 1;
 		this.hash =
 			action.hashPolicies.length === 0
