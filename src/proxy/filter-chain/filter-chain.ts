@@ -140,9 +140,7 @@ export class FilterChain {
 		const { gates, terminal } = this.#parts;
 		const denial = this.#judge(connection);
 		const onFirstByte = gates.some((gate) => gate.onFirstByte !== undefined)
-			? (): void => {
-					for (const gate of gates) gate.onFirstByte?.(connection);
-				}
+			? createByteWatch(gates, connection)
 			: undefined;
 		if (terminal.acceptsDenied === true) {
 			terminal.accept(gates.length === 0 ? connection : { ...connection, denial, onFirstByte });
@@ -167,7 +165,7 @@ export class FilterChain {
 	#refuseAtFirstByte(
 		connection: DownstreamConnection,
 		denial: GateRefusal,
-		onFirstByte: (() => void) | undefined,
+		onFirstByte: (() => boolean) | undefined,
 	): void {
 		const { socket } = connection;
 		this.#waiting.add(socket);
@@ -202,6 +200,16 @@ export class FilterChain {
 			this.#waiting.delete(socket);
 		});
 	}
+}
+
+/** Tells gates of the first byte, and those that want to know of all others. */
+function createByteWatch(gates: readonly NetworkGate[], connection: DownstreamConnection): () => boolean {
+	let told = gates;
+	return () => {
+		for (const gate of told) gate.onFirstByte?.(connection);
+		told = told.filter(({ watchesBytes }) => watchesBytes === true);
+		return told.length > 0;
+	};
 }
 
 /** A client that never finishes its handshake must not hold a socket for ever, whatever the configuration says. */

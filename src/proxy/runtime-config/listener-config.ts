@@ -166,6 +166,8 @@ export interface NetworkRbacConfig extends RbacConfig {
 	readonly statPrefix: string;
 	/** Wait before a denied connection is closed; 0 closes at once. */
 	readonly delayDenyMs: number;
+	/** Judges (and counts) whenever bytes come, not the first time only. */
+	readonly isContinuous: boolean;
 }
 
 export interface ConnectionLimitConfig {

@@ -8,7 +8,10 @@ import type {
 } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import { MetadataSource, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
-import type { RBAC as NetworkRbac } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import {
+	type RBAC as NetworkRbac,
+	RBAC_EnforcementType,
+} from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import type { Matcher } from "../../api/gen/xds/type/matcher/v3/matcher_pb.js";
 import {
@@ -51,13 +54,16 @@ export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbac
 		}
 	}
 	return {
-		rules: readRules(message.rules, scope.at("rules")),
-		shadowRules: readRules(message.shadowRules, scope.at("shadow_rules")),
+		rules: readTree(message.matcher, scope.at("matcher")) ?? readRules(message.rules, scope.at("rules")),
+		shadowRules:
+			readTree(message.shadowMatcher, scope.at("shadow_matcher")) ??
+			readRules(message.shadowRules, scope.at("shadow_rules")),
 		rulesStatPrefix: "",
 		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
 		trackPerRuleStats: false,
 		statPrefix: message.statPrefix,
 		delayDenyMs: toMs(message.delayDeny, 0),
+		isContinuous: message.enforcementType === RBAC_EnforcementType.CONTINUOUS,
 	};
 }
 

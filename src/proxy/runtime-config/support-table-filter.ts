@@ -11,7 +11,7 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBACPerRoute": { works: "rbac" },
 	"envoy.extensions.filters.network.rbac.v3.RBAC": {
-		works: "rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny",
+		works: "rules matcher shadow_rules shadow_matcher shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny",
 	},
 	"envoy.config.rbac.v3.RBAC": { works: "action policies", ignored: "audit_logging_options" },
 	"envoy.config.rbac.v3.Policy": { works: "permissions principals" },

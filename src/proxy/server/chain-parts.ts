@@ -118,10 +118,9 @@ export function createChainParts(
 function createRbacCounters({ statPrefix, shadowRulesStatPrefix }: NetworkRbacConfig, root: StatsScope): RbacStats {
 	const prefix = statPrefix.replace(/\.$/, "");
 	const name = prefix === "" ? "rbac" : `${prefix}.rbac`;
-	const enforced = createRbacStats(root.scope(name));
-	if (shadowRulesStatPrefix === "") return enforced;
-	const shadow = createRbacStats(root.scope(`${name}.${shadowRulesStatPrefix.replace(/\.$/, "")}`));
-	return { ...enforced, shadow_allowed: shadow.shadow_allowed, shadow_denied: shadow.shadow_denied };
+	const scope = root.scope(name);
+	if (shadowRulesStatPrefix === "") return createRbacStats(scope);
+	return createRbacStats(scope, scope.scope(shadowRulesStatPrefix.replace(/\.$/, "")));
 }
 
 /** Buckets that filters share by their key, of one proxy. */

@@ -26,12 +26,13 @@ export function createFaultSourceStats(scope: StatsScope) {
 /** Scope `http.<stat_prefix>.rbac`, `<stat_prefix>.rbac` for the network filter; with a `rules_stat_prefix`, one part more. */
 export type RbacStats = ReturnType<typeof createRbacStats>;
 
-export function createRbacStats(scope: StatsScope) {
+/** @param shadowScope where counts of shadow rules are, when they have a prefix of their own */
+export function createRbacStats(scope: StatsScope, shadowScope = scope) {
 	return {
 		allowed: scope.counter("allowed"),
 		denied: scope.counter("denied"),
-		shadow_allowed: scope.counter("shadow_allowed"),
-		shadow_denied: scope.counter("shadow_denied"),
+		shadow_allowed: shadowScope.counter("shadow_allowed"),
+		shadow_denied: shadowScope.counter("shadow_denied"),
 	};
 }
 

@@ -12,8 +12,8 @@ export interface DownstreamConnection {
 	readonly opened?: unknown;
 	/** A gate turns the connection away with its first byte; until then nothing is sent to it. */
 	readonly denial?: GateRefusal | undefined;
-	/** To be called once, with the first byte or the end: some gates count then. */
-	readonly onFirstByte?: (() => void) | undefined;
+	/** To be called with the first byte or the end: some gates count then. Answers whether they want to know of all further bytes. */
+	readonly onFirstByte?: (() => boolean) | undefined;
 }
 
 /** Why a gate turned a connection away. */
@@ -34,6 +34,8 @@ export interface NetworkGate {
 	judge?(connection: DownstreamConnection): GateRefusal | undefined;
 	/** The connection's first byte (or its end) came, after `judge`. */
 	onFirstByte?(connection: DownstreamConnection): void;
+	/** Whether `onFirstByte` is called for all further bytes as well. */
+	readonly watchesBytes?: boolean;
 }
 
 /** The last network filter of a chain: it takes connections over and owns their sockets from then on. */

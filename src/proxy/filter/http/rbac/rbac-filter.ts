@@ -79,13 +79,5 @@ function scopeOf(scope: StatsScope, prefix: string): StatsScope {
 
 /** The counters, each below the prefix its rules ask for. */
 function createStats(config: RbacConfig, scope: StatsScope): RbacStats {
-	const enforced = createRbacStats(scopeOf(scope, config.rulesStatPrefix));
-	if (config.shadowRulesStatPrefix === config.rulesStatPrefix) return enforced;
-	const shadow = createRbacStats(scopeOf(scope, config.shadowRulesStatPrefix));
-	return {
-		allowed: enforced.allowed,
-		denied: enforced.denied,
-		shadow_allowed: shadow.shadow_allowed,
-		shadow_denied: shadow.shadow_denied,
-	};
+	return createRbacStats(scopeOf(scope, config.rulesStatPrefix), scopeOf(scope, config.shadowRulesStatPrefix));
 }

@@ -27,6 +27,7 @@ import { PassRequestHead } from "../../http/pass-head.ts";
 import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import type { DownstreamHttpConnection } from "./downstream-stream.ts";
+import { createEarlyLogs, type EarlyLogs } from "./early-logs.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { createDownstreamHttp2Config } from "./http2-config.ts";
 import { Http2ServerConnection } from "./http2-server-connection.ts";
@@ -70,6 +71,8 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** Stands in for the request of a stream that never had one. */
 	readonly noRequest = new PassRequestHead([], "", "", "", "", undefined);
 	readonly #accessLogs: readonly AccessLog[];
+	/** Entries before the end of a stream; undefined where none are asked for. */
+	readonly earlyLogs: EarlyLogs | undefined;
 	readonly #listenerStats: ListenerHttpStats;
 	#drain: DrainDecision | undefined;
 	readonly #drainsWhenFailing: boolean;
@@ -128,6 +131,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		this.tracingStats = stats.tracing;
 		this.rewriteLocalReply = createLocalReplyRewriter(config.localReply, context);
 		this.#accessLogs = config.accessLogs.map((log) => context.createAccessLog(log));
+		this.earlyLogs = createEarlyLogs(config, this.#accessLogs, context.clock);
 		this.#inlineTable =
 			config.routes.kind === "inline" ? createRouteTable(config.routes.table, context.runtime) : undefined;
 		this.#releaseRouteStatistics =
@@ -254,6 +258,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		const { record } = stream;
 		this.stats.downstream_rq_time.record(record.endedAt - record.startedAt);
 		record.trace?.finish(record, stream.route?.decoratorOperation ?? "");
+		this.earlyLogs?.end(record);
 		for (const log of this.#accessLogs) log.log(record);
 	}
 

@@ -76,6 +76,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		this.#deadlines.touch(now);
 		const maxMs = config.common.maxStreamDurationMs;
 		if (maxMs !== undefined && maxMs > 0) this.#deadlines.setDurationEnd(now + maxMs);
+		manager.earlyLogs?.begin(record);
 		if (!checkRequest(this, hasHost)) return;
 		this.#process(request);
 	}

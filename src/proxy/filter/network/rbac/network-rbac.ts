@@ -12,6 +12,7 @@ export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, c
 		return authorize(rules, createStreamInfo(facts, clock.now(), clock.wall()));
 	}
 	return {
+		watchesBytes: config.isContinuous,
 		judge(connection) {
 			if (config.rules === undefined) return undefined;
 			const { allowed, policy } = judge(config.rules, connection);

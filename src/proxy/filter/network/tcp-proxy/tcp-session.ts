@@ -51,7 +51,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	/** The upstream said its end after the client said its own. */
 	#upstreamEndedLast = false;
 	#denial: GateRefusal | undefined;
-	#onFirstByte: (() => void) | undefined;
+	#onFirstByte: (() => boolean) | undefined;
 	#observations: readonly TcpObservation[] = [];
 	#ended = false;
 
@@ -264,8 +264,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	}
 
 	#tellFirstByte(): void {
-		this.#onFirstByte?.();
-		this.#onFirstByte = undefined;
+		if (this.#onFirstByte !== undefined && !this.#onFirstByte()) this.#onFirstByte = undefined;
 	}
 
 	#deny({ terminationDetails, delayMs }: GateRefusal): void {
