@@ -70,10 +70,11 @@ const textOperators: Readonly<Record<string, Read<string>>> = {
 	LISTENER_NAME: (stream) => known(stream.connection.listenerName ?? ""),
 	TLS_JA3_FINGERPRINT: (stream) => stream.connection.ja3,
 	TLS_JA4_FINGERPRINT: (stream) => stream.connection.ja4,
-	DOWNSTREAM_LOCAL_CLOSE_REASON: () => undefined,
-	UPSTREAM_LOCAL_CLOSE_REASON: () => undefined,
-	DOWNSTREAM_DETECTED_CLOSE_TYPE: () => "Normal",
-	UPSTREAM_DETECTED_CLOSE_TYPE: (stream) => (stream.upstreamHost === undefined ? undefined : "Normal"),
+	DOWNSTREAM_LOCAL_CLOSE_REASON: (stream) => stream.downstreamLocalCloseReason ?? stream.connection.localCloseReason,
+	UPSTREAM_LOCAL_CLOSE_REASON: (stream) => stream.upstreamLocalCloseReason,
+	DOWNSTREAM_DETECTED_CLOSE_TYPE: (stream) => stream.downstreamCloseType ?? "Normal",
+	UPSTREAM_DETECTED_CLOSE_TYPE: (stream) =>
+		stream.upstreamCloseType ?? (stream.upstreamHost === undefined ? undefined : "Normal"),
 	ACCESS_LOG_TYPE: accessLogTypeOf,
 };
 

@@ -79,6 +79,8 @@ export interface ConnectionFacts {
 	readonly transportFailureReason: string;
 	/** Set by network filters that end the connection, e.g. `rbac_access_denied_matched_policy[x]`; empty otherwise. */
 	readonly terminationDetails: string;
+	/** Why we closed it, e.g. `over_connection_limit`. */
+	readonly localCloseReason?: string;
 	readonly filterChainName: string;
 	readonly listenerMetadata: Metadata;
 	/** Whether a listener filter said where the client wanted to go: `local` is that. Absent for no. */
@@ -140,6 +142,12 @@ export interface StreamInfo {
 	/** Those of {@link responseFlags} that were set on the way, before the outcome was known (retries spent, an injected delay). */
 	readonly earlyResponseFlags?: number;
 	connectionTerminationDetails: string;
+	/** Why we closed either side; absent where nothing is known. */
+	downstreamLocalCloseReason?: string;
+	upstreamLocalCloseReason?: string;
+	/** How the other end closed: `Normal`, `RemoteReset`. */
+	downstreamCloseType?: string;
+	upstreamCloseType?: string;
 	downstreamTransportFailureReason: string;
 	localReplyBody: string;
 	/** gRPC status of the answer, -1 while unknown. */

@@ -113,6 +113,7 @@ export class FilterChain {
 					tls: session,
 					transportFailureReason: timeoutDetails === "" ? reason : "",
 					terminationDetails: timeoutDetails,
+					...(timeoutDetails === "" ? {} : { localCloseReason: "transport_socket_timeout" }),
 				};
 				terminal.onRefused({ socket, facts: refused, record, opened });
 			},
@@ -181,9 +182,14 @@ export class FilterChain {
 		socket.resume();
 	}
 
-	#refuse(connection: DownstreamConnection, { terminationDetails, delayMs, flags }: GateRefusal): void {
+	#refuse(connection: DownstreamConnection, refusal: GateRefusal): void {
+		const { terminationDetails, delayMs, flags, closeReason: localCloseReason } = refusal;
 		const { socket, facts, record } = connection;
-		const refused = { ...facts, terminationDetails };
+		const refused = {
+			...facts,
+			terminationDetails,
+			...(localCloseReason === undefined ? {} : { localCloseReason }),
+		};
 		socket.on("error", () => socket.destroy());
 		this.#parts.terminal.onRefused({ socket, facts: refused, record }, flags);
 		if (delayMs === 0) {

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import {
 	type AccessLog,
 	type ComparisonFilter,
@@ -43,6 +44,9 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 	switch (sink?.$typeName) {
 		case "envoy.extensions.access_loggers.file.v3.FileAccessLog": {
 			const file = sink as FileAccessLog;
+			if (file.path !== "" && scope.options.pathExists?.(dirname(file.path)) === false) {
+				at.at("path").report(`unable to open file '${file.path}': there is no folder ${dirname(file.path)}`);
+			}
 			return { name, filter, formatter: readFileFormat(file, at), sink: { kind: "file", path: file.path } };
 		}
 		case "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog":

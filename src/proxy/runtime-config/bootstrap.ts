@@ -24,7 +24,12 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 	const at = scope.at("static_resources");
 	const clusterNames = new Set((statics?.clusters ?? []).map((cluster) => cluster.name));
 	// A cluster of CDS may come later; Envoy checks inline routes against the static ones all the same.
-	const checked = new Scope(at.path, at.problems, { ...at.options, hasCluster: (name) => clusterNames.has(name) });
+	const secretNames = new Set((statics?.secrets ?? []).map((secret) => secret.name));
+	const checked = new Scope(at.path, at.problems, {
+		...at.options,
+		hasCluster: (name) => clusterNames.has(name),
+		hasSecret: (name) => secretNames.has(name),
+	});
 	checkUnique(
 		(statics?.clusters ?? []).map((cluster) => cluster.name),
 		at,
@@ -49,11 +54,9 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 				? undefined
 				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
 		admin: readAdmin(message, scope.at("admin")),
-		localClusterName: message.clusterManager?.localClusterName ?? "",
+		localClusterName: readLocalCluster(message, clusterNames, scope),
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
-		runtimeLayers: (message.layeredRuntime?.layers ?? []).flatMap((layer, index) =>
-			readLayer(layer, message.node?.cluster ?? "", scope.at("layered_runtime").at("layers", index)),
-		),
+		runtimeLayers: readLayers(message, scope.at("layered_runtime")),
 		...readStats(message.statsConfig, scope.at("stats_config")),
 		statsFlushIntervalMs: readFlushInterval(message, scope),
 		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
@@ -98,6 +101,29 @@ function readAdmin(message: Bootstrap, scope: Scope): BootstrapConfig["admin"] {
 		readStringMatcher(matcher, scope.at("allow_paths", index)),
 	);
 	return { address, accessLogs, allowedPaths: allowedPaths.length === 0 ? undefined : allowedPaths };
+}
+
+/** The cluster that this proxy is an endpoint of must be one of those that are there from the start. */
+function readLocalCluster(message: Bootstrap, clusters: ReadonlySet<string>, scope: Scope): string {
+	const name = message.clusterManager?.localClusterName ?? "";
+	if (name !== "" && !clusters.has(name)) {
+		scope.at("cluster_manager").at("local_cluster_name").report(`local cluster '${name}' must be defined`);
+	}
+	return name;
+}
+
+function readLayers(message: Bootstrap, scope: Scope): RuntimeLayer[] {
+	const layers = message.layeredRuntime?.layers ?? [];
+	checkUnique(
+		layers.map(({ name }) => name),
+		scope,
+		"layers",
+		"layer",
+	);
+	if (layers.filter(({ layerSpecifier }) => layerSpecifier.case === "adminLayer").length > 1) {
+		scope.at("layers").report("at most one admin layer may be specified");
+	}
+	return layers.flatMap((layer, index) => readLayer(layer, message.node?.cluster ?? "", scope.at("layers", index)));
 }
 
 function readLayer(message: LayerMessage, serviceCluster: string, scope: Scope): RuntimeLayer[] {

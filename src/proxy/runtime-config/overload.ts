@@ -21,7 +21,11 @@ export function readOverload(message: OverloadManager | undefined, scope: Scope)
 		if (typeof read === "number") maxDownstreamConnections = read;
 		return read === undefined || typeof read === "number" ? [] : [read];
 	});
-	const names = new Set(message.resourceMonitors.map(({ name }) => name));
+	const names = new Set<string>();
+	for (const [index, { name }] of message.resourceMonitors.entries()) {
+		if (names.has(name)) scope.at("resource_monitors", index).at("name").report(`duplicate resource monitor ${name}`);
+		names.add(name);
+	}
 	const actions = message.actions.flatMap((action, index): OverloadActionConfig[] => {
 		const at = scope.at("actions", index);
 		const name = overloadActionNames.find((known) => known === action.name);

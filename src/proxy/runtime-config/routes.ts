@@ -75,12 +75,9 @@ export function readRouteConfiguration(
 }
 
 function checkUniqueHosts(message: RouteConfiguration, scope: Scope): void {
-	const names = new Set<string>();
 	const domains = new VirtualHostIndex<true>();
 	for (const [index, host] of message.virtualHosts.entries()) {
 		const at = scope.at("virtual_hosts", index);
-		if (names.has(host.name)) at.at("name").report(`duplicate virtual host ${host.name}`);
-		names.add(host.name);
 		for (const [position, domain] of host.domains.entries()) {
 			if (!domains.add(domain, true)) at.at("domains", position).report(`duplicate domain ${domain}`);
 		}

@@ -10,6 +10,8 @@ export interface TranslateOptions {
 	readonly environment?: FormatEnvironment;
 	/** Whether a cluster exists, for `validate_clusters`; leave it out to take every name. */
 	readonly hasCluster?: (name: string) => boolean;
+	/** Whether the bootstrap has a secret; leave it out to take every name. */
+	readonly hasSecret?: (name: string) => boolean;
 	/** Whether the node has an id and a cluster: sources of resources ask for both. True by default. */
 	readonly isNodeNamed?: boolean;
 	/** Whether a file or folder exists, for sources of resources; leave it out to take every path. */

@@ -159,12 +159,23 @@ function readCommon(message: CommonTlsContext | undefined, scope: Scope): Common
 		ecdhCurves: parameters?.ecdhCurves ?? [],
 		certificates,
 		validation: readValidation(message, scope),
-		alpnProtocols: message?.alpnProtocols ?? [],
+		alpnProtocols: readAlpnProtocols(message?.alpnProtocols ?? [], scope),
 	};
 }
 
+function readAlpnProtocols(protocols: readonly string[], scope: Scope): readonly string[] {
+	for (const [index, protocol] of protocols.entries()) {
+		const bytes = Buffer.byteLength(protocol);
+		if (bytes === 0 || bytes > 255) scope.at("alpn_protocols", index).report("a protocol has 1 to 255 bytes");
+	}
+	return protocols;
+}
+
 function readSecretSource(message: SdsSecretConfig, scope: Scope): ConfigSourceConfig | undefined {
-	return message.sdsConfig === undefined ? undefined : readConfigSource(message.sdsConfig, scope.at("sds_config"));
+	if (message.sdsConfig !== undefined) return readConfigSource(message.sdsConfig, scope.at("sds_config"));
+	if (scope.options.hasSecret?.(message.name) === false)
+		scope.at("name").report(`unknown static secret '${message.name}'`);
+	return undefined;
 }
 
 function readValidation(message: CommonTlsContext | undefined, scope: Scope): ValidationSource {

@@ -182,6 +182,8 @@ function readZipkin(message: ZipkinConfig, scope: Scope): ZipkinProvider | undef
 		scope.report("one of collector_cluster and collector_service must be set");
 		return undefined;
 	}
+	if (scope.options.hasCluster?.(cluster) === false)
+		scope.at("collector_cluster").report(`unknown cluster '${cluster}'`);
 	return {
 		kind: "zipkin",
 		cluster,

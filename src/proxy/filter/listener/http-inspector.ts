@@ -4,7 +4,9 @@ import type { ListenerFilter } from "./listener-filter.ts";
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** A request line beyond this is none. */
 const maxLineBytes = 64 * 1024;
-const requestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ +\S+(?: +HTTP\/\d\.\d)? *$/;
+/** A path, `*`, a URL, or the host and port of CONNECT. */
+const target = "(?:/\\S*|\\*|[A-Za-z][A-Za-z0-9+.-]*://\\S+|\\S+:\\d+)";
+const requestLine = new RegExp(`^[!#$%&'*+.^_\`|~0-9A-Za-z-]+ +${target}(?: +HTTP/\\d\\.\\d)? *$`);
 const startOfRequestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: +(?:\S+(?: +[HTP/.\d]*)? *)?)?\r?$/;
 
 /** Looks for the protocol of a plain-text connection: `h2c`, `http/1.1` or `http/1.0`. */

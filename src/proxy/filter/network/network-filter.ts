@@ -20,6 +20,8 @@ export interface DownstreamConnection {
 export interface GateRefusal {
 	/** For `%CONNECTION_TERMINATION_DETAILS%`. */
 	readonly terminationDetails: string;
+	/** For `%DOWNSTREAM_LOCAL_CLOSE_REASON%`. */
+	readonly closeReason?: string;
 	/** Wait before the connection is closed; 0 closes at once. */
 	readonly delayMs: number;
 	/** Response flags for the access log. */

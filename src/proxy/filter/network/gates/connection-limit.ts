@@ -16,7 +16,7 @@ export function createConnectionLimit(
 			if (!isEnabled(config.enabled, runtime)) return undefined;
 			if (open >= config.maxConnections) {
 				stats.limited_connections.value++;
-				return { terminationDetails: "", delayMs: config.delayMs };
+				return { terminationDetails: "", closeReason: "over_connection_limit", delayMs: config.delayMs };
 			}
 			open++;
 			stats.active_connections.value++;

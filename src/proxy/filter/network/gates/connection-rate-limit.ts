@@ -6,6 +6,8 @@ import type { ConnectionBucket } from "../../connection-bucket.ts";
 import { isEnabled } from "../../runtime-flag.ts";
 import type { NetworkGate } from "../network-filter.ts";
 
+const closeReason = "local_ratelimit_close_over_limit";
+
 /** Closes connections that find no token. */
 export function createConnectionRateLimit(
 	config: ConnectionRateLimitConfig,
@@ -18,7 +20,7 @@ export function createConnectionRateLimit(
 			if (!isEnabled(config.enabled, runtime) || bucket.take()) return undefined;
 			stats.rate_limited.value++;
 			// Envoy marks these connections so.
-			return { terminationDetails: "", delayMs: 0, flags: ResponseFlag.upstreamRetryLimitExceeded };
+			return { terminationDetails: "", closeReason, delayMs: 0, flags: ResponseFlag.upstreamRetryLimitExceeded };
 		},
 	};
 }

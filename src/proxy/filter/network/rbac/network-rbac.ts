@@ -17,7 +17,11 @@ export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, c
 			if (config.rules === undefined) return undefined;
 			const { allowed, policy } = judge(config.rules, connection);
 			if (allowed) return undefined;
-			return { terminationDetails: `rbac_access_denied_matched_policy[${policy}]`, delayMs: config.delayDenyMs };
+			return {
+				terminationDetails: `rbac_access_denied_matched_policy[${policy}]`,
+				closeReason: "rbac_deny_close",
+				delayMs: config.delayDenyMs,
+			};
 		},
 		onFirstByte(connection) {
 			if (config.shadowRules !== undefined) {

@@ -62,6 +62,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record = record ?? createStreamInfo(facts, clock.now(), clock.wall());
 		this.#record.dynamicMetadata = facts.dynamicMetadata;
 		this.#record.filterState = facts.filterState;
+		this.#record.upstreamCloseType = "Normal";
 		this.#timers = new SessionTimers(clock);
 		this.hash = hashOf(proxy, facts);
 		stats.downstream_cx_total.value++;
@@ -92,7 +93,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#onFirstByte = onFirstByte;
 		this.#downstream = socket;
 		this.#isTls = socket !== this.#transport;
-		socket.on("error", () => undefined);
+		socket.on("error", (error: NodeJS.ErrnoException) => {
+			if (error.code === "ECONNRESET") this.#record.downstreamCloseType = "RemoteReset";
+		});
 		socket.once("close", () => this.destroy());
 		if (this.#ended) {
 			socket.destroy();
@@ -117,6 +120,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record.connectionTerminationDetails = facts.terminationDetails;
 		this.#record.downstreamTransportFailureReason = facts.transportFailureReason;
 		if (facts.terminationDetails !== "") this.#countGreeting();
+		if (facts.localCloseReason !== undefined && this.#stream !== undefined) {
+			this.#record.upstreamLocalCloseReason = facts.localCloseReason;
+		}
 		this.#end(false);
 	}
 
@@ -185,6 +191,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const { stats } = this.#proxy.deps;
 		const downstream = this.#downstream;
 		this.#timers.touch();
+		this.#record.upstreamWireBytesReceived += view.length;
 		if (downstream === undefined) {
 			this.#greeting.push(Buffer.from(view));
 			this.#greetingBytes += view.length;
@@ -192,6 +199,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 			return;
 		}
 		this.#record.bytesSent += view.length;
+		this.#record.downstreamWireBytesSent += view.length;
 		stats.downstream_cx_tx_bytes_total.value += view.length;
 		// The view is of a buffer that is read into again. TLS takes what it is given at once, unless something waits before it.
 		const bytes = this.#isTls && downstream.writableLength === 0 ? view : Buffer.from(view);
@@ -239,6 +247,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 			this.#deny(this.#denial);
 			return;
 		}
+		this.#record.downstreamWireBytesReceived += bytes.length;
 		const stream = this.#stream;
 		if (!this.#isReady || stream === undefined) {
 			this.#early.push(bytes);
@@ -248,6 +257,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 			if (!this.#isConnecting && this.#upstream === undefined) this.#connect();
 			return;
 		}
+		this.#record.upstreamWireBytesSent += bytes.length;
 		if (stream.write(bytes)) return;
 		if (!this.#isFull) deps.stats.downstream_flow_control_paused_reading_total.value++;
 		this.#isFull = true;
@@ -267,8 +277,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (this.#onFirstByte !== undefined && !this.#onFirstByte()) this.#onFirstByte = undefined;
 	}
 
-	#deny({ terminationDetails, delayMs }: GateRefusal): void {
+	#deny({ terminationDetails, closeReason, delayMs }: GateRefusal): void {
 		this.#record.connectionTerminationDetails = terminationDetails;
+		if (closeReason !== undefined) this.#noteCloseReason(closeReason);
 		if (delayMs === 0) {
 			this.destroy();
 			return;
@@ -288,6 +299,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		}
 		const { stats } = this.#proxy.deps;
 		for (const bytes of this.#early.splice(0)) {
+			this.#record.upstreamWireBytesSent += bytes.length;
 			if (!stream.write(bytes)) this.#isFull = true;
 		}
 		const greeting = this.#greeting.splice(0);
@@ -306,6 +318,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 
 	#countGreeting(): void {
 		this.#record.bytesSent += this.#greetingBytes;
+		this.#record.downstreamWireBytesSent += this.#greetingBytes;
 		this.#proxy.deps.stats.downstream_cx_tx_bytes_total.value += this.#greetingBytes;
 		this.#greetingBytes = 0;
 	}
@@ -419,6 +432,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (idleMs > 0) {
 			this.#timers.watchIdle(idleMs, () => {
 				deps.stats.idle_timeout.value++;
+				this.#noteCloseReason("tcp_session_idle_timeout");
 				this.destroy();
 			});
 		}
@@ -435,8 +449,16 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		}
 	}
 
+	/** We end both sides. */
+	#noteCloseReason(reason: string): void {
+		this.#record.downstreamLocalCloseReason = reason;
+		if (this.#stream !== undefined) this.#record.upstreamLocalCloseReason = reason;
+	}
+
 	#fail(flags: number): void {
 		this.#record.responseFlags |= flags;
+		if (flags === ResponseFlag.durationTimeout) this.#noteCloseReason("max_connection_duration_reached");
+		else this.#record.downstreamLocalCloseReason = `tcp_initializion_failure:${failureNumbers.get(flags) ?? 0}`;
 		// Bytes that were looked at and put back count as unread, and the client is told so.
 		if (this.#downstream === undefined && this.#transport.readableLength > 0) this.#transport.resetAndDestroy();
 		this.destroy();
@@ -457,6 +479,13 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		for (const log of accessLogs) log.log(record);
 	}
 }
+
+/** Envoy's numbers (and its spelling) of what kept a session from its upstream. */
+const failureNumbers: ReadonlyMap<number, number> = new Map([
+	[ResponseFlag.noHealthyUpstream, 1],
+	[ResponseFlag.upstreamOverflow, 2],
+	[ResponseFlag.noClusterFound, 3],
+]);
 
 function hashOf({ config }: TcpProxy, facts: ConnectionFacts): bigint | undefined {
 	if (config.hash.kind === "source-ip") return xxHash64(facts.remote.ip);
