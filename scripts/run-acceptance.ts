@@ -25,7 +25,7 @@ else if (envoy === undefined) console.log("*** ACCEPTANCE SUITE NOT RUN: PEER MI
 else process.exitCode = judge(run(folder, envoy), (names) => run(folder, envoy, names)) ? 0 : 1;
 
 function run(suite: string, program: string, only: readonly string[] = []): Result {
-	const tested = `${process.execPath} ${resolve(import.meta.dirname, "../src/main/amime.ts")} proxy`;
+	const tested = `${process.execPath} ${resolve(import.meta.dirname, "../bin/launch.cjs")} proxy`;
 	const selection = only.flatMap((name) => ["--only", name]);
 	const { stdout, stderr, status } = spawnSync("python3", ["run.py", "--jobs", "2", "--json", ...selection], {
 		cwd: suite,

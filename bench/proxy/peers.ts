@@ -21,8 +21,10 @@ export function findPeers(): PeerName[] {
 /** Set by `npm run bench -- profile`: where amime's processes leave CPU profiles when they end. */
 const profileFolder = process.env["BENCH_PROFILE"];
 
-function listProfileFlags(): string[] {
-	return profileFolder === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profileFolder];
+/** As users start it; a profile is of the sources, where functions have their names. */
+function amimeCommand(): string[] {
+	if (profileFolder === undefined) return [join(project, "bin/amime")];
+	return [process.execPath, "--cpu-prof", "--cpu-prof-dir", profileFolder, join(project, "src/main/amime.ts")];
 }
 
 let baseId = process.pid % 100_000;
@@ -53,18 +55,7 @@ export async function startHop(
 	const command =
 		peer === "envoy"
 			? [findEnvoy()!, "--base-id", String(++baseId), "-l", "error", "--concurrency", threads, "-c", file]
-			: [
-					process.execPath,
-					...listProfileFlags(),
-					join(project, "src/main/amime.ts"),
-					"proxy",
-					"-l",
-					"error",
-					"--concurrency",
-					threads,
-					"-c",
-					file,
-				];
+			: [...amimeCommand(), "proxy", "-l", "error", "--concurrency", threads, "-c", file];
 	const child = startPinned(core, command, log);
 	await waitForHttp(hop.adminPort, "/ready", child);
 	return child;

@@ -35,12 +35,8 @@ export async function runSoak(minutes: number): Promise<boolean> {
 	};
 	const file = join(folder, "bootstrap.json");
 	writeFileSync(file, JSON.stringify(createSoakBootstrap(ports, backends.ports, createPairFiles(folder))));
-	const program = resolve(import.meta.dirname, "../../src/main/amime.ts");
-	const child = startPinned(
-		0,
-		[process.execPath, program, "proxy", "-l", "error", "-c", file],
-		join(folder, "proxy.log"),
-	);
+	const program = resolve(import.meta.dirname, "../../bin/amime");
+	const child = startPinned(0, [program, "proxy", "-l", "error", "-c", file], join(folder, "proxy.log"));
 	const samples: Sample[] = [];
 	try {
 		await waitForHttp(ports.admin, "/ready", child);

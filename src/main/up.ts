@@ -111,7 +111,8 @@ function findPrograms({ logLevel, output }: UpCommandOptions, state: string): Pr
 	const inner = Object.fromEntries(Object.entries(env).filter(([name]) => !proxyVariables.has(name.toLowerCase())));
 	return {
 		node: process.execPath,
-		script: join(import.meta.dirname, "amime.ts"),
+		// Children run what this process runs: the bundle or the sources.
+		script: process.argv[1]!,
 		...(envoy === undefined || envoy === "" ? {} : { envoy }),
 		searchPath: env["PATH"] ?? "",
 		envoyCandidates: listPeers(join(project, ".cache/peers")),

@@ -8,7 +8,8 @@ import { findFreePort } from "./free-port.ts";
 import { type HttpAnswer, sendRequest } from "./http-call.ts";
 import { findEnvoy } from "./peers.ts";
 
-const commandLine = resolve(import.meta.dirname, "../../src/main/amime.ts");
+const sources = resolve(import.meta.dirname, "../../src/main/amime.ts");
+const launcher = resolve(import.meta.dirname, "../../bin/launch.cjs");
 
 export type ProxyKind = "envoy" | "amime";
 
@@ -16,6 +17,8 @@ export interface ProxyProcessOptions {
 	/** Further flags, the same for both. */
 	readonly args?: readonly string[];
 	readonly environment?: Readonly<Record<string, string>>;
+	/** Runs amime as users start it, from the bundle; from the sources by default. */
+	readonly bundled?: boolean;
 	/** Whether to wait until `/ready` answers 200; true by default. */
 	readonly awaitReady?: boolean;
 }
@@ -58,7 +61,9 @@ export async function startProxyProcess(
 	const concurrency = given.includes("--concurrency") ? [] : ["--concurrency", "1"];
 	const flags = ["-c", file, ...concurrency, ...given];
 	const [program, args] =
-		kind === "envoy" ? describeEnvoy(flags) : [process.execPath, [commandLine, "proxy", ...flags]];
+		kind === "envoy"
+			? describeEnvoy(flags)
+			: [process.execPath, [options.bundled === true ? launcher : sources, "proxy", ...flags]];
 	const child = spawn(program, args, {
 		stdio: ["ignore", "pipe", "pipe"],
 		env: { ...process.env, NO_COLOR: "1", ...options.environment },

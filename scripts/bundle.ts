@@ -1,0 +1,81 @@
+/** Makes the bundle that bin/amime runs, unless it is as new as the sources; then runs it once, so that what it compiles is kept.
+ *  With --optional a failure is only told: amime runs from its sources without a bundle. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { bundleOf, makeBundle } from "./make-bundle.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const launcher = join(root, "bin/launch.cjs");
+const check = spawnSync(process.execPath, [launcher, "--check-bundle"], { encoding: "utf8" });
+if (check.status !== 0 || check.stdout !== "") {
+	try {
+		const files = await makeBundle(bundleOf(root));
+		await warm();
+		const bytes = [...files.values()].reduce((sum, size) => sum + size, 0);
+		process.stdout.write(`bundled ${files.size} files into dist (${(bytes / 1024).toFixed(0)} KiB)\n`);
+	} catch (error) {
+		if (!process.argv.includes("--optional")) throw error;
+		process.stderr.write(
+			`no bundle, amime will run from its sources: ${error instanceof Error ? error.message : error}\n`,
+		);
+	}
+}
+
+/** Starts what starts often. Each keeps what it compiled before it says where it answers. */
+async function warm(): Promise<void> {
+	const folder = mkdtempSync(join(tmpdir(), "amime-bundle-"));
+	try {
+		const [bootstrap, address, state] = ["bootstrap.json", "admin", "state"].map((name) => join(folder, name)) as [
+			string,
+			string,
+			string,
+		];
+		writeFileSync(bootstrap, JSON.stringify(createBootstrap()));
+		await runUntil(address, ["proxy", "-c", bootstrap, "--admin-address-path", address, "--disable-hot-restart"]);
+		const anywhere = ["--admin-address", "127.0.0.1:0", "--xds-address", "127.0.0.1:0"];
+		await runUntil(join(state, "control.json"), ["control-plane", "--state", state, ...anywhere]);
+	} finally {
+		rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+/** @throws Error when the file does not come within a minute */
+async function runUntil(file: string, args: readonly string[]): Promise<void> {
+	const child = spawn(process.execPath, [launcher, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+	let said = "";
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		said += text;
+	});
+	const ended = once(child, "exit");
+	const end = Date.now() + 60_000;
+	while (!existsSync(file) && child.exitCode === null && Date.now() < end) await setTimeout(20);
+	const isThere = existsSync(file);
+	child.kill("SIGTERM");
+	await ended;
+	if (!isThere) throw new Error(`the bundle does not start amime ${args[0]}: ${said}`);
+}
+
+/** A sidecar's usual parts. */
+function createBootstrap(): object {
+	const extension = (name: string, fields: object = {}): object => ({
+		name,
+		typed_config: { "@type": `type.googleapis.com/envoy.extensions.${name}`, ...fields },
+	});
+	const address = { socket_address: { address: "127.0.0.1", port_value: 0 } };
+	const route_config = {
+		virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "one" } }] }],
+	};
+	const http_filters = [extension("filters.http.router.v3.Router")];
+	const manager = { stat_prefix: "warm", route_config, http_filters };
+	const filters = [extension("filters.network.http_connection_manager.v3.HttpConnectionManager", manager)];
+	const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+	const cluster = { name: "one", type: "STATIC", load_assignment: { cluster_name: "one", endpoints } };
+	return {
+		admin: { address },
+		static_resources: { listeners: [{ name: "warm", address, filter_chains: [{ filters }] }], clusters: [cluster] },
+	};
+}

@@ -1,0 +1,163 @@
+import { hash } from "node:crypto";
+import {
+	copyFileSync,
+	mkdirSync,
+	readFileSync,
+	realpathSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { type Plugin, rolldown } from "rolldown";
+
+/** What is bundled. */
+export interface BundleOptions {
+	/** The project's folder: the bundle goes into its `dist`. */
+	readonly root: string;
+	/** The modules that are started, by the name of their file in `dist/main`; paths in the project. */
+	readonly entries: Readonly<Record<string, string>>;
+	/** Files that modules read beside them, by their place in `dist/main`. */
+	readonly assets: Readonly<Record<string, string>>;
+	/** Files of the project that stand for folders of generated code: those are made as a whole. */
+	readonly stamps: Readonly<Record<string, string>>;
+}
+
+/** This project's bundle. */
+export function bundleOf(root: string): BundleOptions {
+	return {
+		root,
+		entries: {
+			run: "src/main/run.ts",
+			"proxy-worker": "src/main/proxy-worker.ts",
+			"call-thread": "src/os/call-thread.ts",
+		},
+		assets: { "gen/descriptors.bin": "src/api/gen/descriptors.bin" },
+		stamps: { "src/api/gen": "src/api/gen/descriptors.bin" },
+	};
+}
+
+/** Modules of Node that are loaded when something of them is used: each costs memory, and many processes never use them. */
+const lateModules = ["node:child_process", "node:crypto", "node:dns/promises", "node:http2", "node:tls", "node:zlib"];
+
+/** Makes the bundle and its manifest: what it was made of, for bin/launch.cjs to compare.
+ *  @returns the sizes of its files */
+export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<string, number>> {
+	const { root } = options;
+	const folder = join(root, "dist");
+	const staging = `${folder}.new`;
+	rmSync(staging, { recursive: true, force: true });
+	const startedAt = Date.now();
+	const modules = new Set<string>();
+	const bundle = await rolldown({
+		cwd: root,
+		input: Object.fromEntries(Object.entries(options.entries).map(([name, path]) => [name, join(root, path)])),
+		platform: "node",
+		plugins: [nameThreads(options.entries), recordModules(modules)],
+		onLog(level, log) {
+			throw new Error(`${level}: ${log.message}`);
+		},
+	});
+	const { output } = await bundle.write({
+		dir: join(staging, "main"),
+		format: "cjs",
+		minify: true,
+		entryFileNames: "[name].cjs",
+		chunkFileNames: "[name]-[hash].cjs",
+		plugins: [loadLate(), escapeText()],
+	});
+	await bundle.close();
+	for (const [name, path] of Object.entries(options.assets)) {
+		mkdirSync(dirname(join(staging, "main", name)), { recursive: true });
+		copyFileSync(join(root, path), join(staging, "main", name));
+	}
+	const names = [...output.map(({ fileName }) => fileName), ...Object.keys(options.assets)].map(
+		(name) => `main/${name}`,
+	);
+	const outputs = names.map((name) => [name, statSync(join(staging, name)).size] as const);
+	const inputs = listInputs([...modules], options).map((path) => {
+		const { size, mtimeMs } = statSync(join(root, path));
+		if (mtimeMs > startedAt) throw new Error(`${path} changed while the bundle was made: make it again`);
+		return [path, size, mtimeMs] as const;
+	});
+	const hashes = inputs.map(([path]) => [path, hash("sha256", readFileSync(join(root, path)))] as const);
+	writeFileSync(join(staging, "manifest.json"), JSON.stringify({ inputs, outputs }));
+	writeFileSync(join(staging, "hashes.json"), JSON.stringify(Object.fromEntries(hashes)));
+	rmSync(folder, { recursive: true, force: true });
+	renameSync(staging, folder);
+	return new Map(outputs);
+}
+
+/** The files whose change makes the bundle old; a package is known by its package.json. */
+function listInputs(modules: readonly string[], { root, stamps }: BundleOptions): readonly string[] {
+	const inputs = new Set<string>();
+	const stamped = Object.entries(stamps).map(
+		([folder, stamp]) => [`${realpathSync(join(root, folder))}/`, stamp] as const,
+	);
+	for (const id of modules) {
+		if (id.startsWith("\0")) continue;
+		const stamp = stamped.find(([folder]) => id.startsWith(folder))?.[1];
+		const dependency = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1];
+		if (stamp !== undefined) inputs.add(stamp);
+		else inputs.add(relative(root, dependency === undefined ? id : join(dependency, "package.json")));
+	}
+	return [...inputs].sort();
+}
+
+/** Threads are started by the address of their module, which is an entry of the bundle. */
+function nameThreads(entries: Readonly<Record<string, string>>): Plugin {
+	return {
+		name: "threads",
+		transform(code, id) {
+			if (!code.includes("new Worker(")) return null;
+			return code.replace(/new URL\("\.\/([\w-]+)\.ts", import\.meta\.url\)/, (_, name: string) => {
+				if (!(name in entries)) throw new Error(`${id} starts ${name}.ts, which is no entry of the bundle`);
+				return `new URL("./${name}.cjs", import.meta.url)`;
+			});
+		},
+	};
+}
+
+/** Notes all modules that are read: also those of which only a constant is left, which the chunks do not list. */
+function recordModules(modules: Set<string>): Plugin {
+	return {
+		name: "modules",
+		transform(_, id) {
+			modules.add(id);
+			return null;
+		},
+	};
+}
+
+/** Puts an object with the same properties in the place of a module of Node; reading one of them loads the module. */
+function loadLate(): Plugin {
+	return {
+		name: "late-modules",
+		renderChunk(code) {
+			let text = code;
+			for (const name of lateModules) {
+				const keys = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) => key !== "default");
+				const getters = keys.map((key) => `get ${key}(){return process.getBuiltinModule("${name}").${key}}`);
+				text = text.replaceAll(`require("${name}")`, `{${getters.join(",")}}`);
+			}
+			return text;
+		},
+	};
+}
+
+/** Writes every character beyond ASCII as its escape: one of them would double the memory that the text of a chunk takes. */
+function escapeText(): Plugin {
+	return {
+		name: "ascii",
+		generateBundle(_, files) {
+			for (const file of Object.values(files)) {
+				if (file.type !== "chunk") continue;
+				file.code = file.code.replace(
+					/[^\0-\x7f]/g,
+					(unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+				);
+			}
+		},
+	};
+}

@@ -1,0 +1,138 @@
+/** The bundle and its launcher: what runs is never older than the sources, and a bundle that is not whole is passed over. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { type TestContext, test } from "node:test";
+import { makeBundle } from "../scripts/make-bundle.ts";
+
+const project = resolve(import.meta.dirname, "..");
+
+/** What a project needs to be bundled and launched: the real launcher, and programs of a few lines. */
+const files: Readonly<Record<string, string>> = {
+	"src/main/run.ts": `import { word } from "./word.ts"; import { part } from "part"; import { hash } from "node:crypto";
+		export function run(): void { console.log(word, part, import.meta.filename.endsWith(".cjs") ? "bundle" : "sources", hash("md5", "").slice(0, 4)); }`,
+	"src/main/word.ts": `import { made } from "./gen/made.ts"; import { empty } from "./gone.ts"; export const word: string = "one…" + made + empty;`,
+	"src/main/amime.ts": `import { run } from "./run.ts"; run();`,
+	"src/main/thread.ts": `console.log("thread");`,
+	"src/main/gone.ts": `export const unused = 1; export const empty = "";`,
+	"src/main/gen/made.ts": `export const made = "";`,
+	"src/main/gen/stamp.bin": "1",
+	"node_modules/part/package.json": `{ "name": "part", "version": "1.0.0", "type": "module", "exports": "./index.js" }`,
+	"node_modules/part/index.js": `export const part = "part";`,
+	"package.json": `{ "type": "module" }`,
+};
+
+async function createProject(t: TestContext): Promise<string> {
+	const root = mkdtempSync(join(tmpdir(), "amime-bundle-"));
+	t.after(() => rmSync(root, { recursive: true, force: true }));
+	for (const [path, text] of Object.entries(files)) write(root, path, text);
+	cpSync(join(project, "bin"), join(root, "bin"), { recursive: true });
+	// Sources that were written just now would look as if they had changed while the bundle was made.
+	for (const path of Object.keys(files)) utimesSync(join(root, path), 1e9, 1e9);
+	await makeBundle({
+		root,
+		entries: { run: "src/main/run.ts", thread: "src/main/thread.ts" },
+		assets: { "stamp.bin": "src/main/gen/stamp.bin" },
+		stamps: { "src/main/gen": "src/main/gen/stamp.bin" },
+	});
+	return root;
+}
+
+function write(root: string, path: string, text: string): void {
+	mkdirSync(dirname(join(root, path)), { recursive: true });
+	writeFileSync(join(root, path), text);
+}
+
+function launch(root: string): { readonly out: string; readonly error: string } {
+	const { stdout, stderr } = spawnSync(process.execPath, [join(root, "bin/launch.cjs")], { encoding: "utf8" });
+	return { out: stdout.trim(), error: stderr };
+}
+
+const fromSources = "sources d41d";
+
+test("a bundle as new as its sources runs, and nothing is said", async (t) => {
+	const root = await createProject(t);
+	assert.deepEqual(launch(root), { out: "one… part bundle d41d", error: "" });
+	const chunk = readFileSync(join(root, "dist/main/run.cjs"), "latin1");
+	assert.match(chunk, /\\u2026/, "the text of a chunk is ASCII, which takes half the memory");
+});
+
+test("a changed source runs in place of the bundle, and one line says which", async (t) => {
+	const root = await createProject(t);
+	write(root, "src/main/word.ts", `export const word: string = "two…";`);
+	const { out, error } = launch(root);
+	assert.equal(out, `two… part ${fromSources}`);
+	assert.equal(
+		error,
+		"amime: src/main/word.ts changed since the bundle was made: running the sources, which takes longer to start; npm run bundle makes it anew\n",
+	);
+});
+
+test("a source with another time and the same content is no change: copies and checkouts keep their bundle", async (t) => {
+	const root = await createProject(t);
+	utimesSync(join(root, "src/main/word.ts"), 2e9, 2e9);
+	assert.match(launch(root).out, /bundle/);
+});
+
+test("a source that is gone, another version of a package and newly generated code are changes", async (t) => {
+	const manifest = "node_modules/part/package.json";
+	const changes: readonly [RegExp, (root: string) => void][] = [
+		[
+			/^amime: node_modules\/part\/package\.json changed/,
+			(root) => write(root, manifest, files[manifest]!.replace("1.0.0", "1.0.1")),
+		],
+		[/^amime: src\/main\/gen\/stamp\.bin changed/, (root) => write(root, "src/main/gen/stamp.bin", "2")],
+		[/^amime: src\/main\/gone\.ts is gone/, (root) => rmSync(join(root, "src/main/gone.ts"))],
+	];
+	for (const [message, change] of changes) {
+		const root = await createProject(t);
+		change(root);
+		assert.match(launch(root).error, message);
+	}
+});
+
+test("a bundle that is missing or damaged is passed over with one line", async (t) => {
+	const damages: readonly [RegExp, (root: string) => void][] = [
+		[/^amime: there is no whole bundle: /, (root) => rmSync(join(root, "dist"), { recursive: true })],
+		[/^amime: the bundle's manifest is damaged /, (root) => write(root, "dist/manifest.json", "{")],
+		[
+			/^amime: dist\/main\/run\.cjs of the bundle is damaged: /,
+			(root) => write(root, "dist/main/run.cjs", "exports.run="),
+		],
+		[
+			/^amime: the bundle does not load /,
+			(root) => {
+				const path = "dist/main/run.cjs";
+				write(root, path, "}".repeat(readFileSync(join(root, path)).length));
+			},
+		],
+	];
+	for (const [message, damage] of damages) {
+		const root = await createProject(t);
+		damage(root);
+		const { out, error } = launch(root);
+		assert.equal(out, `one… part ${fromSources}`);
+		assert.match(error, message);
+		assert.equal(error.trim().split("\n").length, 1, error);
+	}
+});
+
+test("a thread that is no entry of the bundle is a mistake that bundling names", async (t) => {
+	const root = await createProject(t);
+	write(root, "src/main/run.ts", `export function run() { new Worker(new URL("./other.ts", import.meta.url)); }`);
+	await assert.rejects(
+		makeBundle({ root, entries: { run: "src/main/run.ts" }, assets: {}, stamps: {} }),
+		/starts other\.ts, which is no entry of the bundle/,
+	);
+});
+
+test("bin/amime runs by any link to it, without a Node on PATH", (t) => {
+	const folder = mkdtempSync(join(tmpdir(), "amime-bin-"));
+	t.after(() => rmSync(folder, { recursive: true, force: true }));
+	symlinkSync(join(project, "bin/amime"), join(folder, "amime"));
+	const out = execFileSync(join(folder, "amime"), ["--version"], { encoding: "utf8", env: { PATH: "/usr/bin:/bin" } });
+	const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as { version: string };
+	assert.equal(out.trim(), version);
+});
