@@ -128,7 +128,7 @@ function resolveBackend(context: RouteContext, backend: BackendRef): ResolvedBac
 	const service = findDestination(index, client, destination);
 	const named = destination.kind === "service" ? hostOf(destination.service, index.mesh.settings) : destination.host;
 	const host = service?.aliasOf ?? named;
-	const port = backend.port ?? portOf(service, context.port);
+	const port = backend.port ?? (usesRequestPort(context) ? context.port : portOf(service, context.port));
 	const cluster = outboundClusterName(host, port, backend.subset);
 	const name =
 		destination.kind === "service" ? `Service ${formatObjectName(destination.service)}` : `host ${destination.host}`;
@@ -147,6 +147,11 @@ export function findDestination(
 	return destination.kind === "service"
 		? index.service(destination.service)
 		: index.serviceByHost(destination.host, client.namespace);
+}
+
+/** A sidecar of captured traffic sends to the port that the client connected to, whatever ports the destination has (Istio). */
+function usesRequestPort({ client, gateway, semantics }: RouteContext): boolean {
+	return client.isCaptured && gateway === "mesh" && semantics === "istio";
 }
 
 /** A backend without a port means the request's, or the only one. */

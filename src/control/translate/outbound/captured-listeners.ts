@@ -43,7 +43,7 @@ export function outboundHttpFilters(
 			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
 			filters: routeConfiguredFilters(),
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
-			extra: { normalizePath: true },
+			extra: { normalizePath: true, proxy100Continue: true },
 		}),
 	];
 }
