@@ -42,6 +42,8 @@ export interface ControlPlaneCommandOptions {
 	readonly adminAddress: string;
 	readonly xdsAddress: string;
 	readonly logLevel: string;
+	/** File with the tokens of the admin API. */
+	readonly tokens?: string;
 	/** Address of an etcd. */
 	readonly store?: string;
 	/** Files with PEM for TLS towards it. */

@@ -7,6 +7,7 @@ import { addControlPlaneCommand } from "./commands/control-plane.ts";
 import { addDeleteCommand } from "./commands/delete.ts";
 import { addEndpointsCommand } from "./commands/endpoints.ts";
 import { addGetCommand } from "./commands/get.ts";
+import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addProxyCommand } from "./commands/proxy.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -75,6 +76,8 @@ function createProgram(context: CliContext): Command {
 		addGetCommand,
 		addApplyCommand,
 		addDeleteCommand,
+		addHistoryCommand,
+		addRollbackCommand,
 		addRoutesCommand,
 		addEndpointsCommand,
 		addCertsCommand,

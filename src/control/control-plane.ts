@@ -16,17 +16,20 @@ import {
 } from "../registry/index.ts";
 import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
 import {
+	type AccessToken,
 	type AdminServer,
 	createAdminServer,
 	createCertificateList,
 	createConfigEndpoints,
 	createDesiredFeed,
+	createHistoryEndpoints,
 	createIdentityEndpoints,
 	createInstanceEndpoints,
 	createStatusEndpoints,
 	type DesiredFeed,
 	type Endpoint,
 	formatStatusPage,
+	readTokensFile,
 } from "./admin/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { listenForDiscovery } from "./discovery-listener.ts";
@@ -52,8 +55,10 @@ export interface ControlPlaneOptions {
 	readonly xdsAddress?: string;
 	/** `127.0.0.1:15014` by default; port 0 chooses a free one. */
 	readonly adminAddress?: string;
-	/** The bearer token of the admin API. */
+	/** The bearer token of the admin API for whoever runs this. */
 	readonly token: string;
+	/** A file with the tokens of others, see `readTokensFile`. */
+	readonly tokensFile?: string;
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
@@ -285,6 +290,7 @@ function createAdmin(
 			statuses: nodeStatuses,
 			isChanging: () => source.isPending() || xds.isPushing(),
 		}),
+		...createHistoryEndpoints(config),
 		...createConfigEndpoints({ source, store: config, problems, statusOf: (key) => statuses.get(key), clock }),
 		...createInstanceEndpoints(instances),
 		...createIdentityEndpoints({
@@ -296,5 +302,7 @@ function createAdmin(
 			log,
 		}),
 	];
-	return createAdminServer({ host, port, token: options.token, endpoints, log: log.child("admin") });
+	const owner: AccessToken = { name: "owner", role: "admin", token: options.token };
+	const others = options.tokensFile === undefined ? [] : readTokensFile(options.tokensFile);
+	return createAdminServer({ host, port, tokens: [owner, ...others], endpoints, log: log.child("admin") });
 }

@@ -21,6 +21,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
 		...(store === undefined ? {} : { store }),
+		...(options.tokens === undefined ? {} : { tokensFile: resolve(options.tokens) }),
 		xdsAddress: options.xdsAddress,
 		adminAddress: options.adminAddress,
 		token: holder?.token ?? given ?? "",

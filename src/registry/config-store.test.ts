@@ -62,3 +62,72 @@ test("a deleted object is gone, listeners hear of it, and deleting it again says
 	assert.deepEqual(heard, [2, 1]);
 	assert.equal(config.get(route("a")), undefined);
 });
+
+test("every change is in the history, and everything can be made as it was", async (t) => {
+	const clock = createFakeClock({ wall: 1000 });
+	const store = openSqliteStore(join(makeTemporaryFolder(t), "store.db"), { clock });
+	const config = await createConfigStore(store, { clock });
+	t.after(async () => {
+		config.close();
+		await store.close();
+	});
+	await config.put([route("a", { v: 1 }), route("b", { v: 1 })], "ann");
+	clock.advance(10);
+	await config.put([route("a", { v: 2 }), route("c", { v: 1 })], "bob");
+	await config.delete(route("b"), "cid");
+	await config.put([route("a", { v: 2 })], "nothing changes");
+	const history = await config.history();
+	assert.deepEqual(
+		history.map(({ at, author, action, changes }) => [
+			at,
+			author,
+			action,
+			changes.map(({ name, before, after }) => `${name} ${JSON.stringify(before)} ${JSON.stringify(after)}`),
+		]),
+		[
+			[1010, "cid", "delete", ['b {"v":1} undefined']],
+			[1010, "bob", "apply", ['a {"v":1} {"v":2}', 'c undefined {"v":1}']],
+			[1000, "ann", "apply", ['a undefined {"v":1}', 'b undefined {"v":1}']],
+		],
+	);
+	const shown = (): unknown[] => config.list().map(({ name, document }) => [name, document]);
+	const atEnd = shown();
+	await config.rollback(history[2]!.revision, "dot");
+	assert.deepEqual(shown(), [
+		["a", { v: 1 }],
+		["b", { v: 1 }],
+	]);
+	await config.rollback(history[0]!.revision, "dot");
+	assert.deepEqual(shown(), atEnd);
+	await assert.rejects(config.rollback(4711), /revision 4711 is not in the history: known are \d+ to \d+/);
+});
+
+test("the history is bounded, and the newest entry is always kept", async (t) => {
+	const store = openSqliteStore(join(makeTemporaryFolder(t), "store.db"), { clock: createFakeClock() });
+	const config = await createConfigStore(store, { clock: createFakeClock() });
+	t.after(async () => {
+		config.close();
+		await store.close();
+	});
+	for (let version = 0; version < 231; version++) await config.put([route("a", { version })]);
+	const history = await config.history();
+	assert.equal(history.length, 200);
+	assert.deepEqual(history[0]?.changes[0]?.after, { version: 230 });
+});
+
+test("of two control planes that change one object at once both are in the history, one after the other", async (t) => {
+	const file = join(makeTemporaryFolder(t), "store.db");
+	const open = async () => {
+		const store = openSqliteStore(file);
+		const config = await createConfigStore(store);
+		t.after(async () => {
+			config.close();
+			await store.close();
+		});
+		return config;
+	};
+	const [one, two] = [await open(), await open()];
+	await Promise.all([one.put([route("a", { by: "one" })]), two.put([route("a", { by: "two" })])]);
+	const [second, first] = await one.history();
+	assert.deepEqual(second?.changes[0]?.before, first?.changes[0]?.after);
+});

@@ -1,4 +1,13 @@
-import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
+import { randomUUID } from "node:crypto";
+import { type Clock, type Log, MeshError, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
+import {
+	type ConfigChange,
+	type HistoryEntry,
+	planRollback,
+	pruneHistory,
+	readHistory,
+	recordOperation,
+} from "./config-history.ts";
 import { openMirror } from "./mirror.ts";
 import type { KeyValue, Operation, Store } from "./store.ts";
 
@@ -23,9 +32,15 @@ export interface StoredObject extends StoredObjectName {
 export interface ConfigStore {
 	/** Puts objects, in one transaction unless they are more than etcd takes in one; those that exist keep their `createdAt`. They are in
 	 *  `list` when the promise resolves. */
-	put(objects: readonly (StoredObjectName & { readonly document: unknown })[]): Promise<void>;
+	put(objects: readonly (StoredObjectName & { readonly document: unknown })[], author?: string): Promise<void>;
 	/** Deletes an object; returns whether there was one. */
-	delete(object: StoredObjectName): Promise<boolean>;
+	delete(object: StoredObjectName, author?: string): Promise<boolean>;
+	/** Who changed what and when, newest first; bounded. */
+	history(): Promise<readonly HistoryEntry[]>;
+	/** Makes every object as it was at a revision of the history; returns what that changed. An object whose creation is undone and
+	 *  redone counts as made anew.
+	 *  @throws MeshError `REVISION_UNKNOWN` */
+	rollback(revision: number, author?: string): Promise<readonly ConfigChange[]>;
 	get(object: StoredObjectName): StoredObject | undefined;
 	/** All objects in the order of kind, namespace and name, as last known. */
 	list(): readonly StoredObject[];
@@ -66,25 +81,52 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 		for (const listener of listeners) listener(read());
 	};
 	const mirror = await openMirror({ store, prefix, clock, random, log, onChange });
-	return {
-		async put(objects) {
-			if (objects.length === 0) return;
-			const success = objects.map((object): Operation => {
-				const key = toKey(object);
-				const existing = mirror.items.get(key);
-				const createdAt =
-					existing === undefined ? clock.wall() : (parseObject(existing, log)?.createdAt ?? clock.wall());
-				return { kind: "put", key, value: JSON.stringify({ createdAt, document: object.document }) };
+	let writes = 0;
+
+	/** Writes one portion with its record; tries again when another control plane was quicker. Returns what it changed. */
+	const writePortion = async (targets: readonly Target[], action: HistoryEntry["action"], author: string) => {
+		for (let tries = 1; tries <= maxTries; tries++) {
+			const found = await Promise.all(targets.map((target) => store.range({ key: toKey(target) })));
+			const items = found.map((range) => range.items[0]);
+			const changes = targets.flatMap((target, position) => toChange(target, items[position], log) ?? []);
+			if (changes.length === 0) return [];
+			const at = clock.wall();
+			const { succeeded, revision } = await store.txn({
+				compare: targets.map((target, position) => ({
+					key: toKey(target),
+					target: "modRevision",
+					is: "equal",
+					value: items[position]?.modRevision ?? 0,
+				})),
+				success: [
+					...targets.flatMap((target, position) => toOperation(target, items[position], at, log) ?? []),
+					recordOperation({ at, author, action, changes }, `${at}-${randomUUID()}`),
+				],
 			});
-			for (const portion of divide(success)) {
-				const { revision } = await store.txn({ success: portion });
-				await mirror.waitFor(revision);
-			}
+			if (!succeeded) continue;
+			await mirror.waitFor(revision);
+			return changes;
+		}
+		throw new MeshError("CONFIG_CONFLICT", "others change the same objects all the time: look, and try again");
+	};
+	const write = async (targets: readonly Target[], action: HistoryEntry["action"], author: string) => {
+		const changes: ConfigChange[] = [];
+		for (const portion of divide(targets)) changes.push(...(await writePortion(portion, action, author)));
+		if (changes.length > 0 && writes++ % pruneEvery === 0) await pruneHistory(store);
+		return changes;
+	};
+	return {
+		async put(changed, author = "unknown") {
+			const targets = changed.map(({ kind, namespace, name, document: after }) => ({ kind, namespace, name, after }));
+			await write(targets, "apply", author);
 		},
-		async delete(object) {
-			const { deleted, revision } = await store.txn({ success: [{ kind: "delete", key: toKey(object) }] });
-			if (deleted > 0) await mirror.waitFor(revision);
-			return deleted > 0;
+		async delete({ kind, namespace, name }, author = "unknown") {
+			return (await write([{ kind, namespace, name }], "delete", author)).length > 0;
+		},
+		history: () => readHistory(store, log),
+		async rollback(revision, author = "unknown") {
+			const changes = planRollback(await readHistory(store, log), revision);
+			return write(changes, "rollback", author);
 		},
 		get(object) {
 			const item = mirror.items.get(toKey(object));
@@ -102,23 +144,48 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 	};
 }
 
-/** etcd takes 128 operations and 1.5 MiB a transaction, unless it was told otherwise. */
+/** etcd takes 128 operations and 1.5 MiB a transaction, unless it was told otherwise; a record holds what was and what is. */
 const maxOperations = 100;
-const maxLength = 1_000_000;
+const maxLength = 400_000;
+/** Writes between two looks at the length of the history. */
+const pruneEvery = 10;
+const maxTries = 5;
 
-function divide<T extends { readonly kind: string }>(operations: readonly T[]): T[][] {
-	const portions: T[][] = [];
+/** What an object shall be; without `after` it shall not be. */
+type Target = Omit<ConfigChange, "before">;
+
+function divide(targets: readonly Target[]): Target[][] {
+	const portions: Target[][] = [];
 	let length = maxLength;
-	for (const operation of operations) {
-		const size = JSON.stringify(operation).length;
+	for (const target of targets) {
+		const size = JSON.stringify(target).length;
 		length += size;
 		if (length > maxLength || portions.at(-1)!.length === maxOperations) {
 			portions.push([]);
 			length = size;
 		}
-		portions.at(-1)!.push(operation);
+		portions.at(-1)!.push(target);
 	}
 	return portions;
+}
+
+/** What a target changes; undefined when it is already so. */
+function toChange(target: Target, item: KeyValue | undefined, log: Log): ConfigChange | undefined {
+	if (item === undefined) return target.after === undefined ? undefined : target;
+	const before = parseObject(item, log)?.document;
+	const { kind, namespace, name, after } = target;
+	if (before === undefined) return target;
+	return JSON.stringify(before) === JSON.stringify(after)
+		? undefined
+		: { kind, namespace, name, before, ...(after === undefined ? {} : { after }) };
+}
+
+function toOperation(target: Target, item: KeyValue | undefined, at: number, log: Log): Operation | undefined {
+	if (toChange(target, item, log) === undefined) return undefined;
+	const key = toKey(target);
+	if (target.after === undefined) return { kind: "delete", key };
+	const createdAt = item === undefined ? at : (parseObject(item, log)?.createdAt ?? at);
+	return { kind: "put", key, value: JSON.stringify({ createdAt, document: target.after }) };
 }
 
 // Names of objects have no '/', so a key is never ambiguous.

@@ -80,6 +80,24 @@ export interface CertificateStatus {
 	readonly notAfter: string;
 }
 
+/** One object of a change. */
+export interface HistoryChange {
+	readonly kind: string;
+	readonly namespace: string;
+	readonly name: string;
+	readonly result: "created" | "configured" | "deleted";
+}
+
+/** Objects that changed together. */
+export interface HistoryStatus {
+	readonly revision: number;
+	/** ISO 8601. */
+	readonly at: string;
+	readonly author: string;
+	readonly action: string;
+	readonly changes: readonly HistoryChange[];
+}
+
 interface StatusPart {
 	readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
 }

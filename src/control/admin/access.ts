@@ -3,16 +3,42 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { AdminError } from "./router.ts";
 
-/** Checks the bearer token in a time that does not depend on what is right about it.
+/** What somebody may do: look; change config too; everything, such as having certificates signed. */
+export type Role = "viewer" | "editor" | "admin";
+
+/** A bearer token of the admin API, and who has it. */
+export interface AccessToken {
+	/** For the history and the audit log. */
+	readonly name: string;
+	readonly role: Role;
+	readonly token: string;
+}
+
+/** Who asks. */
+export type Principal = Pick<AccessToken, "name" | "role">;
+
+const ranks: Record<Role, number> = { viewer: 0, editor: 1, admin: 2 };
+
+/** Who has the bearer token of a request, found in a time that does not depend on what is right about it.
  *  @throws AdminError 401 */
-export function checkToken(request: IncomingMessage, token: string): void {
+export function authenticate(request: IncomingMessage, tokens: readonly AccessToken[]): Principal {
 	const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
-	if (given === "" || !timingSafeEqual(digest(given), digest(token)))
+	const digestOfGiven = digest(given);
+	let found: Principal | undefined;
+	for (const { token, name, role } of tokens) if (timingSafeEqual(digestOfGiven, digest(token))) found = { name, role };
+	if (given === "" || found === undefined)
 		throw new AdminError(
 			401,
 			"UNAUTHENTICATED",
-			"missing or wrong bearer token; it is in control.json of the state folder",
+			"missing or wrong bearer token; it is in control.json of the state folder, or in the file of --tokens",
 		);
+	return found;
+}
+
+/** @throws AdminError 403 */
+export function checkRole({ name, role }: Principal, needed: Role): void {
+	if (ranks[role] >= ranks[needed]) return;
+	throw new AdminError(403, "FORBIDDEN", `'${name}' is ${role}, this takes ${needed}: ask for a token with that role`);
 }
 
 function digest(text: string): Buffer {

@@ -1,14 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
-import { checkHost, checkToken } from "./access.ts";
+import { type AccessToken, authenticate, checkHost, checkRole, type Principal } from "./access.ts";
 import { AdminError, type AdminResponse, type Endpoint, findEndpoint } from "./router.ts";
 
 export interface AdminServerOptions {
 	readonly host: string;
 	/** 0 chooses a free one. */
 	readonly port: number;
-	readonly token: string;
+	/** At least one. */
+	readonly tokens: readonly AccessToken[];
 	readonly endpoints: readonly Endpoint[];
 	readonly log: Log;
 }
@@ -71,10 +72,28 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
 	const mark = target.indexOf("?");
 	const path = mark === -1 ? target : target.slice(0, mark);
 	// Before anything else is told, so that a stranger does not even learn which objects there are.
-	if (path === "/v1" || path.startsWith("/v1/")) checkToken(request, options.token);
-	const { endpoint, params } = findEndpoint(options.endpoints, request.method ?? "GET", path);
+	const isPrivate = path === "/v1" || path.startsWith("/v1/");
+	const principal = isPrivate ? authenticate(request, options.tokens) : nobody;
+	const method = request.method ?? "GET";
+	const { endpoint, params } = findEndpoint(options.endpoints, method, path);
+	if (isPrivate) authorize(principal, endpoint, method, path, options.log);
 	const body = await readBody(request, endpoint.maxBodyBytes ?? 0);
-	return endpoint.answer({ params, query: new URLSearchParams(mark === -1 ? "" : target.slice(mark)), body });
+	const query = new URLSearchParams(mark === -1 ? "" : target.slice(mark));
+	return endpoint.answer({ params, query, body, principal });
+}
+
+const nobody: Principal = { name: "anonymous", role: "viewer" };
+
+function authorize(principal: Principal, endpoint: Endpoint, method: string, path: string, log: Log): void {
+	const needed = endpoint.role ?? (method === "GET" ? "viewer" : "admin");
+	try {
+		checkRole(principal, needed);
+	} catch (error) {
+		log.warn("audit: refused", { who: principal.name, role: principal.role, method, path });
+		throw error;
+	}
+	// What machines do by the second is in the metrics.
+	if (needed === "editor") log.info("audit: allowed", { who: principal.name, role: principal.role, method, path });
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {

@@ -30,12 +30,14 @@ export function createConfigEndpoints(options: ConfigEndpointsOptions): Endpoint
 		{
 			method: "PUT",
 			path: "/v1/config",
+			role: "editor",
 			maxBodyBytes: maxConfigBytes,
-			answer: ({ body }) => applyObjects(options, body),
+			answer: (request) => applyObjects(options, request),
 		},
 		{
 			method: "DELETE",
 			path: "/v1/config/{kind}/{namespace}/{name}",
+			role: "editor",
 			answer: (request) => deleteObject(options, request),
 		},
 		{ method: "GET", path: "/v1/problems", answer: () => ({ body: { items: options.problems() } }) },
@@ -86,7 +88,10 @@ function requireKind(kind: string): void {
 }
 
 /** All objects of a body, or none. */
-async function applyObjects({ source, store, clock }: ConfigEndpointsOptions, body: string): Promise<AdminResponse> {
+async function applyObjects(
+	{ source, store, clock }: ConfigEndpointsOptions,
+	{ body, principal }: AdminRequest,
+): Promise<AdminResponse> {
 	const { objects, problems } = parseDocuments(body, "api", { createdAt: clock.wall() });
 	const errors = problems.filter((problem) => problem.severity === "error");
 	if (errors.length > 0) {
@@ -102,19 +107,20 @@ async function applyObjects({ source, store, clock }: ConfigEndpointsOptions, bo
 		const isSame = before !== undefined && JSON.stringify(before.document) === JSON.stringify(object.document);
 		return { kind, namespace, name, result: before === undefined ? "created" : isSame ? "unchanged" : "configured" };
 	});
-	await store.put(objects.filter((_, position) => items[position]!.result !== "unchanged"));
+	const changed = objects.filter((_, position) => items[position]!.result !== "unchanged");
+	await store.put(changed, principal.name);
 	return { body: { items, problems } };
 }
 
 async function deleteObject(
 	{ source, store }: ConfigEndpointsOptions,
-	{ params }: AdminRequest,
+	{ params, principal }: AdminRequest,
 ): Promise<AdminResponse> {
 	const { namespace, name } = params as { namespace: string; name: string };
 	requireKind(params["kind"]!);
 	const kind = findKind(params["kind"]!)!.name;
 	refuseFolderObject(source, { kind, namespace, name });
-	if (!(await store.delete({ kind, namespace, name })))
+	if (!(await store.delete({ kind, namespace, name }, principal.name)))
 		throw new AdminError(404, "OBJECT_NOT_FOUND", `there is no ${kind} ${namespace}/${name}`);
 	return { body: { kind, namespace, name, result: "deleted" } };
 }

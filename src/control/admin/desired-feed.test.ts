@@ -61,7 +61,12 @@ function createStage() {
 	let problems: LocatedProblem[] = [];
 	const feed = createDesiredFeed(clock, () => problems);
 	const ask = async (query = ""): Promise<DesiredState> => {
-		const answer = await feed.endpoint.answer({ params: {}, query: new URLSearchParams(query), body: "" });
+		const answer = await feed.endpoint.answer({
+			params: {},
+			query: new URLSearchParams(query),
+			body: "",
+			principal: { name: "t", role: "admin" },
+		});
 		return answer.body as DesiredState;
 	};
 	const find = (...found: LocatedProblem[]): void => {

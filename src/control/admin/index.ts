@@ -1,11 +1,14 @@
 /** The admin API of the control plane: JSON over HTTP on loopback, a status page, Prometheus metrics. Knows how to ask and answer; what
  *  is asked about belongs to the rooms behind it. */
+export type { AccessToken, Role } from "./access.ts";
 export { type AdminServer, createAdminServer } from "./admin-server.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
 export { createConfigEndpoints } from "./config-endpoints.ts";
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
+export { createHistoryEndpoints } from "./history-endpoints.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";
 export { createInstanceEndpoints } from "./instance-endpoints.ts";
 export type { Endpoint } from "./router.ts";
 export { createStatusEndpoints } from "./status-endpoints.ts";
 export { formatStatusPage } from "./status-page.ts";
+export { readTokensFile } from "./tokens-file.ts";

@@ -1,4 +1,5 @@
 import { MeshError, suggestNearest } from "../../core/index.ts";
+import type { Principal, Role } from "./access.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
@@ -9,6 +10,8 @@ export interface AdminRequest {
 	readonly query: URLSearchParams;
 	/** Decoded as UTF-8; empty without one. */
 	readonly body: string;
+	/** Who asks; nobody in particular outside `/v1/`. */
+	readonly principal: Principal;
 }
 
 export interface AdminResponse {
@@ -24,6 +27,8 @@ export interface Endpoint {
 	readonly method: Method;
 	/** `/v1/config/{kind}/{namespace}/{name}`; what begins with `/v1/` needs the token. */
 	readonly path: string;
+	/** Who may ask: viewers when it is a GET, else admins, by default. */
+	readonly role?: Role;
 	/** Largest body taken; 0 by default. */
 	readonly maxBodyBytes?: number;
 	answer(request: AdminRequest): AdminResponse | Promise<AdminResponse>;

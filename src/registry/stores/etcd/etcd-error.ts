@@ -29,24 +29,50 @@ export function isMemberFailure({ code }: CallFailure): boolean {
 	return code === status.unavailable || code === status.deadlineExceeded;
 }
 
-const codes: readonly (readonly [pattern: RegExp, code: string, advice: string])[] = [
-	[/revision has been compacted/, "STORE_COMPACTED", "the revision is no longer kept"],
-	[/is a future revision/, "STORE_FUTURE_REVISION", "the revision is not there yet"],
-	[/duplicate key given/, "STORE_DUPLICATE_KEY", "a transaction changes a key twice"],
-	[/requested lease not found/, "STORE_LEASE_NOT_FOUND", "the lease is not there: it expired or was revoked"],
-	[/too many operations/, "STORE_LIMIT", "too many changes in one transaction: start etcd with a larger --max-txn-ops"],
-	[/request is too large/, "STORE_LIMIT", "a change is too large: start etcd with a larger --max-request-bytes"],
+/** What etcd's words mean. */
+const meanings: readonly (readonly [pattern: RegExp, make: (where: string, cause: unknown) => MeshError])[] = [
+	[
+		/revision has been compacted/,
+		(where, cause) => new MeshError("STORE_COMPACTED", `the revision is no longer kept (${where})`, { cause }),
+	],
+	[
+		/is a future revision/,
+		(where, cause) => new MeshError("STORE_FUTURE_REVISION", `the revision is not there yet (${where})`, { cause }),
+	],
+	[
+		/duplicate key given/,
+		(where, cause) => new MeshError("STORE_DUPLICATE_KEY", `a transaction changes a key twice (${where})`, { cause }),
+	],
+	[
+		/requested lease not found/,
+		(where, cause) =>
+			new MeshError("STORE_LEASE_NOT_FOUND", `the lease is not there: it expired or was revoked (${where})`, { cause }),
+	],
+	[
+		/too many operations|request is too large/,
+		(where, cause) =>
+			new MeshError(
+				"STORE_LIMIT",
+				`the change is larger than ${where} takes: start it with a larger --max-txn-ops or --max-request-bytes`,
+				{ cause },
+			),
+	],
 	[
 		/database space exceeded/,
-		"STORE_FULL",
-		"etcd's quota is used up: compact and defragment it, then disarm its alarm",
+		(where, cause) =>
+			new MeshError(
+				"STORE_FULL",
+				`the quota of ${where} is used up: compact and defragment it, then disarm its alarm`,
+				{
+					cause,
+				},
+			),
 	],
 ];
 
 /** What a failed call means for who asked. */
 export function toMeshError(failure: CallFailure, where: string, cause?: unknown): MeshError {
-	for (const [pattern, code, advice] of codes)
-		if (pattern.test(failure.details)) return new MeshError(code, `${advice} (etcd ${where})`, { cause });
+	for (const [pattern, make] of meanings) if (pattern.test(failure.details)) return make(`etcd ${where}`, cause);
 	if (failure.code === status.unauthenticated || failure.code === status.permissionDenied || isLogin(failure)) {
 		const problem = `etcd ${where} refuses this user: give its name and password, or a client certificate, with the right to amime's keys`;
 		return new MeshError("STORE_FORBIDDEN", `${problem} (${failure.details})`, { cause });

@@ -1,0 +1,50 @@
+import type { ConfigChange, ConfigStore, HistoryEntry } from "../../registry/index.ts";
+import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
+
+/** Who changed what when, and the way back. */
+export function createHistoryEndpoints(store: Pick<ConfigStore, "history" | "rollback">): Endpoint[] {
+	return [
+		{
+			method: "GET",
+			path: "/v1/history",
+			answer: async () => ({ body: { items: (await store.history()).map(summarize) } }),
+		},
+		{ method: "GET", path: "/v1/history/{revision}", answer: (request) => showEntry(store, request) },
+		{
+			method: "POST",
+			path: "/v1/rollback/{revision}",
+			role: "editor",
+			answer: async ({ params, principal }) => {
+				const changes = await store.rollback(readRevision(params), principal.name);
+				return { body: { items: changes.map(summarizeChange) } };
+			},
+		},
+	];
+}
+
+function readRevision(params: AdminRequest["params"]): number {
+	const revision = Number(params["revision"]);
+	if (Number.isSafeInteger(revision) && revision >= 0) return revision;
+	throw new AdminError(400, "REVISION_UNKNOWN", `'${params["revision"]}' is no revision: take a number of the history`);
+}
+
+async function showEntry(store: Pick<ConfigStore, "history">, { params }: AdminRequest): Promise<AdminResponse> {
+	const revision = readRevision(params);
+	const entry = (await store.history()).find((candidate) => candidate.revision === revision);
+	if (entry === undefined) throw new AdminError(404, "REVISION_UNKNOWN", `revision ${revision} is not in the history`);
+	return { body: { ...summarize(entry), changes: entry.changes.map(hideSecret) } };
+}
+
+function summarize({ revision, at, author, action, changes }: HistoryEntry): Record<string, unknown> {
+	return { revision, at: new Date(at).toISOString(), author, action, changes: changes.map(summarizeChange) };
+}
+
+function summarizeChange({ kind, namespace, name, before, after }: ConfigChange): Record<string, unknown> {
+	const result = before === undefined ? "created" : after === undefined ? "deleted" : "configured";
+	return { kind, namespace, name, result };
+}
+
+/** The documents of a change; of a Secret only that it changed. */
+function hideSecret(change: ConfigChange): Record<string, unknown> {
+	return change.kind === "Secret" ? summarizeChange(change) : { ...summarizeChange(change), ...change };
+}

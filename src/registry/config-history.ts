@@ -1,0 +1,91 @@
+import { type Log, MeshError } from "../core/index.ts";
+import type { StoredObjectName } from "./config-store.ts";
+import type { KeyValue, Operation, Store } from "./store.ts";
+
+/** One change of one object; without `before` it was made, without `after` deleted. */
+export interface ConfigChange extends StoredObjectName {
+	readonly before?: unknown;
+	readonly after?: unknown;
+}
+
+/** Objects that changed together. */
+export interface HistoryEntry {
+	/** The store's revision that the change made; what `rollback` takes. */
+	readonly revision: number;
+	/** Milliseconds since the epoch. */
+	readonly at: number;
+	/** Who asked for it. */
+	readonly author: string;
+	readonly action: "apply" | "delete" | "rollback";
+	readonly changes: readonly ConfigChange[];
+}
+
+/** What is known of a change before it has a revision. */
+export type HistoryRecord = Omit<HistoryEntry, "revision">;
+
+const prefix = "/amime/history/";
+
+/** How many entries are kept, and how much text they are; the newest one always is. */
+const maxEntries = 200;
+const maxLength = 16 * 1024 * 1024;
+
+/** The operation that writes a record, in the transaction of the change itself. */
+export function recordOperation(record: HistoryRecord, id: string): Operation {
+	return { kind: "put", key: prefix + id, value: JSON.stringify(record) };
+}
+
+/** The entries that are kept, newest first. */
+export async function readHistory(store: Store, log: Log): Promise<HistoryEntry[]> {
+	const { items } = await store.range({ prefix });
+	return items.flatMap((item) => parseEntry(item, log) ?? []).sort((left, right) => right.revision - left.revision);
+}
+
+/** Deletes what is beyond the bounds, oldest first. */
+export async function pruneHistory(store: Store): Promise<void> {
+	const { items } = await store.range({ prefix });
+	let length = 0;
+	const beyond = [...items]
+		.sort((left, right) => right.modRevision - left.modRevision)
+		.filter(({ value }, position) => {
+			length += value.length;
+			return position > 0 && (position >= maxEntries || length > maxLength);
+		});
+	const success = beyond.slice(0, maxEntries).map(({ key }): Operation => ({ kind: "delete", key }));
+	if (success.length > 0) await store.txn({ success: success.slice(0, 100) });
+}
+
+/** The changes that make everything as it was behind `revision`: what was changed since, back again.
+ *  @throws MeshError `REVISION_UNKNOWN` when no entry of the history is that revision's */
+export function planRollback(entries: readonly HistoryEntry[], revision: number): ConfigChange[] {
+	if (!entries.some((entry) => entry.revision === revision)) {
+		const known = entries.map((entry) => entry.revision);
+		const range = known.length === 0 ? "nothing was applied yet" : `known are ${known.at(-1)} to ${known[0]}`;
+		throw new MeshError("REVISION_UNKNOWN", `revision ${revision} is not in the history: ${range}`);
+	}
+	const changes = new Map<string, ConfigChange>();
+	for (const entry of entries) {
+		if (entry.revision <= revision) continue;
+		for (const { kind, namespace, name, before, after } of entry.changes) {
+			const key = `${kind}/${namespace}/${name}`;
+			const known = changes.get(key);
+			const newest = known === undefined ? after : known.before;
+			changes.set(key, {
+				...{ kind, namespace, name },
+				...(newest === undefined ? {} : { before: newest }),
+				...(before === undefined ? {} : { after: before }),
+			});
+		}
+	}
+	return [...changes.values()].filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
+}
+
+function parseEntry(item: KeyValue, log: Log): HistoryEntry | undefined {
+	try {
+		const record = JSON.parse(item.value) as HistoryRecord;
+		if (Array.isArray(record.changes)) return { ...record, revision: item.modRevision };
+	} catch (error) {
+		if (!(error instanceof SyntaxError)) throw error;
+	}
+	log.error("entry of the history cannot be read and is left out", { key: item.key });
+	return undefined;
+}
