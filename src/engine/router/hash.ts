@@ -11,12 +11,11 @@ export function hashRequest(
 	policies: readonly HashPolicy[],
 	request: RequestHead,
 	stream: StreamInfo,
-	random: () => number,
 	setCookie: ((value: string) => void) | undefined,
 ): bigint | undefined {
 	let hash: bigint | undefined;
 	for (const policy of policies) {
-		const next = hashPolicy(policy, request, stream, random, setCookie);
+		const next = hashPolicy(policy, request, stream, setCookie);
 		if (next !== undefined) hash = hash === undefined ? next : BigInt.asUintN(64, (hash << 1n) | (hash >> 63n)) ^ next;
 		if (policy.terminal && hash !== undefined) return hash;
 	}
@@ -27,7 +26,6 @@ function hashPolicy(
 	policy: HashPolicy,
 	request: RequestHead,
 	stream: StreamInfo,
-	random: () => number,
 	setCookie: ((value: string) => void) | undefined,
 ): bigint | undefined {
 	switch (policy.kind) {
@@ -43,7 +41,9 @@ function hashPolicy(
 			const value = getCookie(request.headers, policy.name);
 			if (value !== undefined) return xxHash64(value);
 			if (policy.ttlSeconds === undefined || setCookie === undefined) return undefined;
-			const made = Math.floor(random() * 2 ** 52)
+			// Requests that race on one connection get one cookie (Envoy).
+			const { remote, local } = stream.connection;
+			const made = xxHash64(remote.text + local.text)
 				.toString(16)
 				.padStart(16, "0");
 			setCookie(formatCookie(policy, policy.ttlSeconds, made));

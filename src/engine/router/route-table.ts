@@ -192,7 +192,7 @@ class WeightedEntries {
 
 	private readHash(request: RequestHead, stream: StreamInfo, total: number): number | undefined {
 		if (this.hashPolicies.length === 0 || total === 0) return undefined;
-		const hash = hashRequest(this.hashPolicies, request, stream, () => 0, undefined);
+		const hash = hashRequest(this.hashPolicies, request, stream, undefined);
 		return hash === undefined ? undefined : Number(hash % BigInt(total));
 	}
 

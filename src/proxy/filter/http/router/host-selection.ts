@@ -30,7 +30,6 @@ export class HostSelection implements BalancerContext<Host> {
 		action: ForwardAction,
 		request: PassRequestHead,
 		record: StreamRecord,
-		random: Random,
 		retries: RetryController | undefined,
 	) {
 		this.#action = action;
@@ -49,7 +48,6 @@ export class HostSelection implements BalancerContext<Host> {
 						action.hashPolicies,
 						request,
 						record,
-						() => random.next(),
 						(cookie) => {
 							this.cookies = [...(this.cookies ?? []), cookie];
 						},

@@ -336,7 +336,7 @@ export class RouterStream {
 		this.#prepareTimeouts(action, request);
 		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
 		this.#retries = RetryController.create(this.#filter, action, upstream, request, record, routes);
-		this.#hosts = new HostSelection(action, request, record, context.random, this.#retries);
+		this.#hosts = new HostSelection(action, request, record, this.#retries);
 		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
 		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
 		if (endStream) this.#noteRequestEnd();
