@@ -31,13 +31,20 @@ export interface SimulatedRequest {
 export function findRoute(snapshot: XdsSnapshot, configuration: string, request: SimulatedRequest): Route | undefined {
 	const resource = snapshot.resources.get(routeType)?.get(configuration);
 	if (resource === undefined) throw new Error(`no route configuration ${configuration}`);
-	const host = chooseVirtualHost(fromBinary(RouteConfigurationSchema, resource.value).virtualHosts, request.host);
+	const { virtualHosts, ignorePortInHostMatching } = fromBinary(RouteConfigurationSchema, resource.value);
+	const name = ignorePortInHostMatching ? request.host.replace(/:\d+$/, "") : request.host;
+	const host = chooseVirtualHost(virtualHosts, name);
 	return host?.routes.find((route) => matchesRoute(route.match!, request));
 }
 
 function chooseVirtualHost(hosts: readonly VirtualHost[], host: string): VirtualHost | undefined {
+	const name = host.toLowerCase();
+	const wildcards = hosts
+		.flatMap(({ domains }) => domains.filter((domain) => domain.startsWith("*.") && name.endsWith(domain.slice(1))))
+		.sort((a, b) => b.length - a.length);
 	return (
-		hosts.find(({ domains }) => domains.includes(host.toLowerCase())) ??
+		hosts.find(({ domains }) => domains.includes(name)) ??
+		hosts.find(({ domains }) => wildcards[0] !== undefined && domains.includes(wildcards[0])) ??
 		hosts.find(({ domains }) => domains.includes("*"))
 	);
 }

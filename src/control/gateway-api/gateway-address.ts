@@ -19,7 +19,7 @@ export interface GatewayAddresses {
 
 interface AddressInputs {
 	readonly mesh: Pick<Mesh, "settings">;
-	serviceByHost(host: string): Service | undefined;
+	serviceByHost(host: string, clientNamespace: string): Service | undefined;
 	instancesOf(service: Service): readonly WorkloadInstance[];
 	readonly instances: readonly WorkloadInstance[];
 }
@@ -84,7 +84,7 @@ function describeFault(
 }
 
 function resolveHost(gateway: Gateway, host: string, ports: readonly number[], inputs: AddressInputs) {
-	const service = inputs.serviceByHost(host);
+	const service = inputs.serviceByHost(host, gateway.namespace);
 	if (service === undefined)
 		return { host, assigned: [], warnings: [`no Service has the host ${host}`], isUnusable: true };
 	if (service.namespace !== gateway.namespace) {

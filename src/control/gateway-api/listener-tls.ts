@@ -1,4 +1,4 @@
-import type { ClientValidation, Gateway, GatewayListener } from "../../model/index.ts";
+import type { ClientValidation, Gateway, GatewayListener, TlsVersion } from "../../model/index.ts";
 import { type CertificateStore, isFault, type KeyPair, type TrustBundle } from "./certificates.ts";
 import type { ConditionFault } from "./condition.ts";
 import type { ReferenceGrants } from "./reference-grants.ts";
@@ -11,16 +11,19 @@ export type TlsTermination =
 	| {
 			readonly kind: "terminate";
 			readonly keyPairs: readonly KeyPair[];
+			/** In place of key pairs: files on the proxy's machine. */
+			readonly files?: { readonly certificate: string; readonly privateKey: string; readonly caCertificates?: string };
 			/** Undefined asks clients for no certificate. */
 			readonly clients?: ClientCertificates;
 			readonly cipherSuites: readonly string[];
-			readonly minVersion?: string;
-			readonly maxVersion?: string;
+			/** TLS 1.2 by default. */
+			readonly minVersion?: TlsVersion;
+			readonly maxVersion?: TlsVersion;
 	  };
 
 /** What is asked of the certificates of clients. */
 export interface ClientCertificates {
-	/** Undefined takes any certificate. */
+	/** Undefined takes any certificate, unless files say whose. */
 	readonly authorities?: TrustBundle;
 	readonly isRequired: boolean;
 	readonly subjectAltNames: readonly string[];

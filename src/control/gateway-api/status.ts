@@ -21,7 +21,7 @@ export interface StatusInputs {
 	readonly mesh: Mesh;
 	readonly attachments: Attachments;
 	service(name: ObjectName): Service | undefined;
-	serviceByHost(host: string): Service | undefined;
+	serviceByHost(host: string, clientNamespace: string): Service | undefined;
 	instancesOf(service: Service): readonly WorkloadInstance[];
 	readonly instances: readonly WorkloadInstance[];
 }
@@ -142,7 +142,7 @@ function parentStatus(route: AnyRoute, { parent, controller, denied }: ParentRes
 	const { grants } = inputs.attachments;
 	const lookup = {
 		service: inputs.service,
-		serviceByHost: inputs.serviceByHost,
+		serviceByHost: (host: string) => inputs.serviceByHost(host, route.namespace),
 		...(!isServiceParent(parent) && { grants }),
 	};
 	return {

@@ -1,6 +1,6 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import type { ObjectName, WorkloadInstance } from "../../model/index.ts";
-import type { MeshIndex, ProxyKind } from "../translate/index.ts";
+import type { Labels, ObjectName, WorkloadInstance } from "../../model/index.ts";
+import type { GatewayNode, MeshIndex, ProxyKind } from "../translate/index.ts";
 
 /** What a node id in Istio's form says: `sidecar~10.0.0.7~<instance>.<namespace>~<namespace>.svc.cluster.local`. */
 export interface NodeName extends ObjectName {
@@ -26,6 +26,38 @@ export function findInstance(index: MeshIndex, nodeId: string): WorkloadInstance
 	if (named !== undefined && (name.type === "sidecar" || named.declaredBy !== undefined)) return named;
 	const found = index.instanceAt(name.address);
 	return found?.declaredBy !== undefined && found.namespace === name.namespace ? found : undefined;
+}
+
+/** The gateway proxy that a node of type `router` is: by its metadata, and what its Pod says where that is silent. */
+export function readGatewayNode(index: MeshIndex, node: Node): GatewayNode | undefined {
+	const name = readNodeName(node.id);
+	if (name?.type !== "router") return undefined;
+	const instance = findInstance(index, node.id);
+	const labels = readLabels(node) ?? instance?.labels;
+	// A node that says nothing of itself waits for its Pod.
+	if (labels === undefined) return undefined;
+	const { namespace } = name;
+	return {
+		name: name.name,
+		namespace,
+		labels,
+		kind: readProxyKind(node),
+		...(instance !== undefined && { instance }),
+		client: {
+			namespace,
+			labels,
+			...(instance?.locality !== undefined && { locality: instance.locality }),
+			...(instance?.nodeName !== undefined && { nodeName: instance.nodeName }),
+			isCaptured: false,
+			isGateway: true,
+		},
+	};
+}
+
+function readLabels({ metadata }: Node): Labels | undefined {
+	const labels = metadata?.["LABELS"];
+	if (labels === null || typeof labels !== "object" || Array.isArray(labels)) return undefined;
+	return Object.fromEntries(Object.entries(labels).filter(([, value]) => typeof value === "string")) as Labels;
 }
 
 /** Whether the traffic of a node's workload is led through it by the kernel, as its metadata says (Istio). */

@@ -10,8 +10,9 @@ import {
 } from "../translate/index.ts";
 import { type ClientFinder, createClientFinder, formatClient } from "./client.ts";
 import { buildClientView, type ClientView } from "./client-view.ts";
+import { buildGatewayView } from "./gateway-view.ts";
 import { createMemo } from "./memo.ts";
-import { findInstance, isCaptured, readProxyKind } from "./node.ts";
+import { findInstance, isCaptured, readGatewayNode, readProxyKind } from "./node.ts";
 import { buildSnapshot } from "./node-view.ts";
 
 /** The newest mesh as snapshots: a view per namespace ahead, one per kind of client and a snapshot per proxy when it asks. */
@@ -32,6 +33,8 @@ export function createSnapshotStore(): SnapshotStore {
 	let clients: ClientFinder | undefined;
 	let views = new Map<string, ClientView>();
 	let problems: readonly MeshProblem[] = [];
+	/** Of gateway proxies that asked since the newest mesh, by node. */
+	const gatewayProblems = new Map<string, readonly MeshProblem[]>();
 	const viewOf = (meshIndex: MeshIndex, client: Client): ClientView => {
 		const key = formatClient(client);
 		let view = views.get(key);
@@ -53,12 +56,19 @@ export function createSnapshotStore(): SnapshotStore {
 				}),
 			);
 			problems = uniqueProblems([...newViews.values()].flatMap((view) => view.problems));
+			gatewayProblems.clear();
 			index = newIndex;
 			clients = createClientFinder(newIndex);
 			views = newViews;
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
+			const gateway = index === undefined ? undefined : readGatewayNode(index, node);
+			if (index !== undefined && gateway !== undefined) {
+				const built = buildGatewayView(index, gateway, memo);
+				gatewayProblems.set(node.id, built.problems);
+				return built.snapshot;
+			}
 			const instance = index === undefined ? undefined : findInstance(index, node.id);
 			if (index === undefined || clients === undefined || instance === undefined) return undefined;
 			const view = viewOf(index, clients.of(instance, isCaptured(node)));
@@ -69,7 +79,7 @@ export function createSnapshotStore(): SnapshotStore {
 			return () => listeners.delete(listener);
 		},
 		index: () => index,
-		problems: () => problems,
+		problems: () => uniqueProblems([...problems, ...[...gatewayProblems.values()].flat()]),
 	};
 }
 

@@ -24,7 +24,7 @@ export interface RankedMatch {
  *  route. A regular expression comes after every prefix (Istio). */
 export function compareRank(a: RankedMatch, b: RankedMatch): number {
 	return (
-		pathRank(a.match) - pathRank(b.match) ||
+		pathRank(a) - pathRank(b) ||
 		pathLength(b.match) - pathLength(a.match) ||
 		Number(b.match.method !== undefined) - Number(a.match.method !== undefined) ||
 		b.match.headers.length - a.match.headers.length ||
@@ -35,8 +35,10 @@ export function compareRank(a: RankedMatch, b: RankedMatch): number {
 	);
 }
 
-function pathRank({ path }: RouteMatch): number {
-	return path.kind === "exact" ? 0 : path.kind === "prefix" ? 1 : 2;
+function pathRank({ route, match: { path } }: RankedMatch): number {
+	// A call without service and method in its match has no path at all: it comes after those with a regular expression.
+	if (route.kind === "GRPCRoute" && path.kind === "prefix") return 3;
+	return path.kind === "exact" ? 0 : path.kind === "regex" ? 2 : 1;
 }
 
 function pathLength({ path }: RouteMatch): number {

@@ -12,11 +12,15 @@ import {
 import type { StringMatcher } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
 import { extension, sdsSource } from "./messages.ts";
 
-/** Terminates mutual TLS: the peer must show a certificate of the mesh's trust domain. */
-export function downstreamTls(peers: readonly StringMatcher[], alpn: readonly string[]) {
+/** Terminates mutual TLS: the peer must show a certificate of the mesh's trust domain, unless it need not show one. */
+export function downstreamTls(
+	peers: readonly StringMatcher[],
+	alpn: readonly string[],
+	requiresClientCertificate = true,
+) {
 	return extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
 		commonTlsContext: commonTls(peers, alpn),
-		requireClientCertificate: true,
+		requireClientCertificate: requiresClientCertificate,
 	});
 }
 

@@ -1,0 +1,87 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import {
+	clusterType,
+	endpointType,
+	listenerType,
+	packResource,
+	routeType,
+	secretType,
+	type XdsSnapshot,
+} from "../../xds/server/index.ts";
+import {
+	type GatewayNode,
+	type MeshIndex,
+	type MeshProblem,
+	resolveEgressScope,
+	translateGateway,
+} from "../translate/index.ts";
+import { memoMap } from "./client-view.ts";
+import { buildServiceClusters, isSameResource } from "./cluster-resources.ts";
+import type { Memo } from "./memo.ts";
+
+/** A gateway proxy's snapshot, and what is wrong with the Gateways that it serves. */
+export interface GatewayView {
+	readonly snapshot: XdsSnapshot;
+	readonly problems: readonly MeshProblem[];
+}
+
+/** Builds the snapshot of a gateway proxy: of the clusters of its namespace only those that its routes lead to. */
+export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo): GatewayView {
+	const key = `${node.namespace}/${node.name} ${node.kind}`;
+	const { listeners, routes, secrets, clusterNames, problems } = memo.get(`gateway ${key}`, [index], () =>
+		translateGateway(index, node),
+	);
+	const pack = <D extends DescMessage>(schema: D, messages: readonly (MessageShape<D> & { readonly name: string })[]) =>
+		messages.map((message) =>
+			memo.get(
+				`gateway ${key} ${schema.typeName} ${message.name}`,
+				[message],
+				() => packResource(schema, message.name, message),
+				isSameResource,
+			),
+		);
+	const packedListeners = pack(ListenerSchema, listeners);
+	const packedRoutes = pack(RouteConfigurationSchema, routes);
+	const built = buildNamedClusters(index, node, clusterNames, memo);
+	const clusters = memoMap(
+		memo,
+		`gateway clusters ${key}`,
+		built.map(({ cluster }) => cluster),
+	);
+	const assignments = memoMap(
+		memo,
+		`gateway assignments ${key}`,
+		built.flatMap(({ assignment }) => assignment ?? []),
+	);
+	const listenerMap = memoMap(memo, `gateway listeners ${key}`, packedListeners);
+	const routeMap = memoMap(memo, `gateway routes ${key}`, packedRoutes);
+	const secretMap = memoMap(memo, `gateway secrets ${key}`, pack(SecretSchema, secrets));
+	const snapshot = memo.get(
+		`gateway snapshot ${key}`,
+		[clusters, assignments, listenerMap, routeMap, secretMap],
+		(): XdsSnapshot => ({
+			resources: new Map([
+				[clusterType, clusters],
+				[endpointType, assignments],
+				[listenerType, listenerMap],
+				[routeType, routeMap],
+				[secretType, secretMap],
+			]),
+		}),
+	);
+	return { snapshot, problems };
+}
+
+/** The clusters of a list of names, of services that the proxy's namespace sees. */
+function buildNamedClusters(index: MeshIndex, { client }: GatewayNode, names: ReadonlySet<string>, memo: Memo) {
+	const hosts = new Set([...names].map((name) => name.slice(name.lastIndexOf("|") + 1)));
+	const { services } = memo.get(`gateway scope ${client.namespace}`, [index], () => resolveEgressScope(index, client));
+	return [...hosts].flatMap((host) => {
+		const seen = services.get(host);
+		if (seen === undefined) return [];
+		return buildServiceClusters(index, client, seen, memo).filter(({ cluster }) => names.has(cluster.name));
+	});
+}

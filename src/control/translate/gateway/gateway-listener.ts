@@ -1,0 +1,141 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TrafficDirection } from "../../../api/gen/envoy/config/core/v3/base_pb.js";
+import type { FilterChainSchema } from "../../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
+import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert } from "../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { httpConnectionManager } from "../http-connection-manager.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { adsSource, extension, socketAddress } from "../messages.ts";
+import { routeConfiguredFilters } from "../outbound/captured-listeners.ts";
+import { streamFilters } from "../outbound/stream-filters.ts";
+import type { GatewayNode } from "./gateway-node.ts";
+import type { PortPlan } from "./merge-servers.ts";
+import { routeNameOf, type Server } from "./server.ts";
+import { type StreamChain, translateStreams } from "./stream-routes.ts";
+import { endTls } from "./tls-context.ts";
+
+type ChainInit = Extract<MessageInitShape<typeof FilterChainSchema>, { readonly $typeName?: undefined }>;
+
+/** A listener, and the clusters that its chains lead to without routes. */
+export interface GatewayListener {
+	readonly listener: Listener;
+	readonly clusterNames: readonly string[];
+}
+
+/** The listener of one port of a gateway; undefined when no chain would take a connection. */
+export function translateGatewayListener(
+	index: MeshIndex,
+	node: GatewayNode,
+	plan: PortPlan,
+): GatewayListener | undefined {
+	const name = `${plan.bind}_${plan.port}`;
+	const chains = plan.isTls
+		? plan.servers.flatMap((server) => tlsChains(index, node, name, server))
+		: plainChains(index, node, name, plan.servers[0]!);
+	const distinct = dropRepeatedNames(chains);
+	if (distinct.length === 0) return undefined;
+	const listener = create(ListenerSchema, {
+		name,
+		address: socketAddress(plan.bind, plan.port),
+		trafficDirection: TrafficDirection.OUTBOUND,
+		...(plan.isTls && {
+			listenerFilters: [extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {})],
+		}),
+		filterChains: distinct.map(({ chain }) => chain),
+	});
+	return { listener, clusterNames: distinct.flatMap(({ clusterNames }) => clusterNames) };
+}
+
+interface NamedChain {
+	readonly serverNames: readonly string[];
+	readonly chain: ChainInit;
+	readonly clusterNames: readonly string[];
+}
+
+const none = { serverNames: [], clusterNames: [] };
+
+function namesOf({ targets }: StreamChain): string[] {
+	return targets.map(({ cluster }) => cluster);
+}
+
+function plainChains(index: MeshIndex, node: GatewayNode, name: string, server: Server): NamedChain[] {
+	if (server.carries === "http")
+		return [{ ...none, chain: { filters: [gatewayHttp(index, node, name, routeNameOf(server), false)] } }];
+	return translateStreams(index, node, server)
+		.slice(0, 1)
+		.map((stream) => ({
+			...none,
+			chain: {
+				filters: streamFilters(
+					node.kind,
+					stream.targets.length === 1 ? stream.targets[0]!.cluster : stream.name,
+					stream.targets,
+				),
+			},
+			clusterNames: namesOf(stream),
+		}));
+}
+
+function tlsChains(index: MeshIndex, node: GatewayNode, name: string, server: Server): NamedChain[] {
+	const { trustDomain } = index.mesh.settings;
+	if (server.carries === "http") {
+		const serverNames = server.hosts.map(({ host }) => host).filter((host) => host !== "*");
+		const isAny = serverNames.length < server.hosts.length;
+		const transportSocket = endTls(server.tls!, trustDomain, ["h2", "http/1.1"]);
+		return [
+			{
+				serverNames: isAny ? [] : serverNames,
+				clusterNames: [],
+				chain: {
+					...(transportSocket !== undefined && { transportSocket }),
+					filters: [gatewayHttp(index, node, name, routeNameOf(server), true)],
+				},
+			},
+		];
+	}
+	const transportSocket = endTls(server.tls!, trustDomain, []);
+	return translateStreams(index, node, server).map((stream) => ({
+		serverNames: stream.serverNames,
+		clusterNames: namesOf(stream),
+		chain: {
+			...(transportSocket !== undefined && { transportSocket }),
+			filters: streamFilters(
+				node.kind,
+				stream.targets.length === 1 ? stream.targets[0]!.cluster : stream.name,
+				stream.targets,
+			),
+		},
+	}));
+}
+
+/** A proxy takes no two chains for one server name: it stays with the first that has it. */
+function dropRepeatedNames(chains: readonly NamedChain[]): NamedChain[] {
+	const taken = new Set<string>();
+	return chains.flatMap(({ serverNames, chain, clusterNames }): NamedChain[] => {
+		const own = serverNames.length === 0 ? [""] : serverNames;
+		const left = own.filter((name) => !taken.has(name));
+		for (const name of left) taken.add(name);
+		if (left.length === 0) return [];
+		if (serverNames.length === 0) return [{ serverNames, chain, clusterNames }];
+		return [{ serverNames: left, chain: { ...chain, filterChainMatch: { serverNames: left } }, clusterNames }];
+	});
+}
+
+/** What requests from outside go through: what they say of themselves is not believed, and the path is made plain. */
+function gatewayHttp(index: MeshIndex, node: GatewayNode, name: string, routeConfigName: string, isTls: boolean) {
+	return httpConnectionManager({
+		kind: node.kind,
+		reporter: "source",
+		statPrefix: `outbound_${name}`,
+		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
+		filters: routeConfiguredFilters(),
+		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
+		extra: {
+			useRemoteAddress: true,
+			normalizePath: true,
+			forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+			...(isTls && { setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true } }),
+		},
+	});
+}

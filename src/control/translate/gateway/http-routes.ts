@@ -1,0 +1,155 @@
+import { create } from "@bufbuild/protobuf";
+import {
+	type Route,
+	RouteSchema,
+	type VirtualHost,
+	VirtualHost_TlsRequirementType,
+	VirtualHostSchema,
+} from "../../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
+import type { HttpRoute } from "../../../model/index.ts";
+import { compareSpecificity, intersectHosts, permitRules } from "../../gateway-api/index.ts";
+import { rankMatches } from "../http-route.ts";
+import { unprocessedHeader } from "../local-reply.ts";
+import { isVisible, type MeshIndex } from "../mesh-index.ts";
+import { translateVirtualService } from "../outbound/virtual-service-routes.ts";
+import type { ReportProblem } from "../problem.ts";
+import { translateRule } from "../route-action.ts";
+import { translateMatch } from "../route-match.ts";
+import type { GatewayNode } from "./gateway-node.ts";
+import { gatewayNameOf, hostsFor, type Server } from "./server.ts";
+
+/** The route configuration of servers that share one: a virtual host a host, and 404 for any other. */
+export function translateGatewayRoutes(
+	index: MeshIndex,
+	node: GatewayNode,
+	name: string,
+	servers: readonly Server[],
+	report: ReportProblem,
+): RouteConfiguration {
+	const hosts = new Map<string, HostDraft>();
+	const hostOf = (host: string): HostDraft => {
+		const known = hosts.get(host);
+		if (known !== undefined) return known;
+		const draft: HostDraft = { bound: [], virtualServices: new Set(), routes: [], redirectsToHttps: false };
+		hosts.set(host, draft);
+		return draft;
+	};
+	for (const server of servers) {
+		if (server.attached === undefined) addVirtualServices(index, node, server, hostOf);
+		else addRoutes(server, hostOf);
+		if (!server.redirectsToHttps) continue;
+		for (const { host } of server.hosts) hostOf(host).redirectsToHttps = true;
+	}
+	const port = servers[0]!.port;
+	const virtualHosts = [...hosts]
+		.sort(([a], [b]) => compareSpecificity(a, b))
+		.map(([host, draft]) => virtualHostOf(index, node, port, host, draft, report));
+	return create(RouteConfigurationSchema, {
+		name,
+		virtualHosts,
+		responseHeadersToRemove: [unprocessedHeader],
+		validateClusters: false,
+		ignorePortInHostMatching: true,
+		maxDirectResponseBodySizeBytes: 1_048_576,
+	});
+}
+
+/** What is known of one host so far. */
+interface HostDraft {
+	/** Routes of the Gateway API, each with the listener's port. */
+	readonly bound: { readonly route: HttpRoute; readonly port: number }[];
+	/** Which VirtualServices are in `routes`, by gateway. */
+	readonly virtualServices: Set<string>;
+	/** Of VirtualServices, older first. */
+	readonly routes: Route[];
+	redirectsToHttps: boolean;
+}
+
+function addVirtualServices(
+	index: MeshIndex,
+	node: GatewayNode,
+	server: Server,
+	hostOf: (host: string) => HostDraft,
+): void {
+	const gateway = gatewayNameOf(server);
+	for (const virtualService of index.virtualServices) {
+		const { namespace, name, gateways, exportTo } = virtualService;
+		if (!gateways.includes(gateway) || !isVisible(exportTo, node.namespace)) continue;
+		const hosts = intersectHosts(hostsFor(server, namespace), virtualService.hosts);
+		if (hosts.length === 0) continue;
+		const place = { index, client: node.client, port: server.port, gateway };
+		const routes = translateVirtualService(virtualService, place);
+		const key = `${gateway} ${namespace}/${name}`;
+		for (const host of hosts) {
+			const draft = hostOf(host);
+			if (draft.virtualServices.has(key)) continue;
+			draft.virtualServices.add(key);
+			draft.routes.push(...routes);
+		}
+	}
+}
+
+function addRoutes({ attached, hosts, port }: Server, hostOf: (host: string) => HostDraft): void {
+	// A host that a listener has is its own, even without routes: no wider listener answers for it.
+	for (const { host } of hosts) if (host !== "*") hostOf(host);
+	for (const { route, hostnames } of attached?.httpRoutes ?? [])
+		for (const host of hostnames) {
+			const { bound } = hostOf(host);
+			if (!bound.some((known) => known.route === route)) bound.push({ route, port });
+		}
+}
+
+function virtualHostOf(
+	index: MeshIndex,
+	node: GatewayNode,
+	port: number,
+	host: string,
+	draft: HostDraft,
+	report: ReportProblem,
+): VirtualHost {
+	return create(VirtualHostSchema, {
+		name: `${host}:${port}`,
+		domains: [host],
+		routes: [...routesOfApi(index, node, draft, report), ...catchAllLast(draft.routes)],
+		includeRequestAttemptCount: true,
+		...(draft.redirectsToHttps && { requireTls: VirtualHost_TlsRequirementType.ALL }),
+	});
+}
+
+/** The matches of all routes of a host, in the order of the Gateway API. */
+function routesOfApi(index: MeshIndex, node: GatewayNode, { bound }: HostDraft, report: ReportProblem): Route[] {
+	if (bound.length === 0) return [];
+	const { grants } = index.attachments;
+	const permitted = bound.map(({ route }): HttpRoute => ({ ...route, rules: permitRules(route, route.rules, grants) }));
+	const portOf = new Map(permitted.map((route, position) => [route, bound[position]!.port]));
+	return rankMatches(permitted, report).map(({ route, ruleIndex, matchIndex, match }) =>
+		create(RouteSchema, {
+			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
+			match: translateMatch(match),
+			...translateRule(
+				{
+					index,
+					client: node.client,
+					port: portOf.get(route)!,
+					gateway: "",
+					semantics: "gateway-api",
+					owner: route,
+				},
+				route.rules[ruleIndex]!,
+				match,
+			),
+		}),
+	);
+}
+
+/** Rules of several VirtualServices stay in their order, but what matches everything comes after the others (Istio). */
+function catchAllLast(routes: readonly Route[]): Route[] {
+	return [...routes.filter((route) => !isCatchAll(route)), ...routes.filter(isCatchAll)];
+}
+
+function isCatchAll({ match }: Route): boolean {
+	if (match === undefined || match.headers.length > 0 || match.queryParameters.length > 0) return false;
+	const path = match.pathSpecifier;
+	return (path.case === "prefix" && path.value === "/") || (path.case === "safeRegex" && path.value.regex === ".*");
+}

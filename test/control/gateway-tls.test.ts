@@ -1,0 +1,232 @@
+/** Connections through what gateways are given: server names, certificates, and bytes that are passed on. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { secretType } from "../../src/xds/server/index.ts";
+import { gatewayOf, routeOf } from "../support/gateway-api.ts";
+import { simulateGateway } from "../support/gateway-snapshot.ts";
+import { createTestPki } from "../support/pki.ts";
+
+const pki = createTestPki();
+const allowedRoutes = { namespaces: { from: "All" } };
+const backend = { backendRefs: [{ name: "web", port: 80 }] };
+
+function secret(name: string, more: object = {}, namespace = "edge"): string {
+	const { certificateChainPem, privateKeyPem } = pki.issue(pki.idOf(name));
+	const stringData = { "tls.crt": certificateChainPem, "tls.key": privateKeyPem, ...more };
+	return JSON.stringify({
+		apiVersion: "v1",
+		kind: "Secret",
+		metadata: { name, namespace },
+		type: "kubernetes.io/tls",
+		stringData,
+	});
+}
+
+const istioGateway = (...servers: object[]) =>
+	JSON.stringify({
+		apiVersion: "networking.istio.io/v1",
+		kind: "Gateway",
+		metadata: { name: "ig", namespace: "edge" },
+		spec: { selector: { app: "gw" }, servers },
+	});
+const virtualService = (spec: object, name = "v") =>
+	JSON.stringify({
+		apiVersion: "networking.istio.io/v1",
+		kind: "VirtualService",
+		metadata: { name, namespace: "shop" },
+		spec: { gateways: ["edge/ig"], ...spec },
+	});
+const destination = (host: string, weight?: number) => ({
+	destination: { host, port: { number: 80 } },
+	...(weight !== undefined && { weight }),
+});
+
+test("HTTPS listeners end TLS by server name, each with its certificate and its routes", () => {
+	const listener = (name: string, hostname: string, certificate: string) => ({
+		name,
+		hostname,
+		port: 443,
+		protocol: "HTTPS",
+		tls: { certificateRefs: [{ name: certificate }] },
+		allowedRoutes,
+	});
+	const gateway = simulateGateway([
+		secret("one"),
+		secret("two"),
+		gatewayOf(listener("one", "one.example", "one"), listener("two", "*.two.example", "two")),
+		routeOf("HTTPRoute", "r", { hostnames: ["one.example"], rules: [backend] }),
+	]);
+	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "one.example" }), "web.shop:80");
+	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "a.two.example" }), "404");
+	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "other.example" }), "refused");
+	const names = (sni: string) =>
+		gateway.tlsOf(443, sni)?.commonTlsContext?.tlsCertificateSdsSecretConfigs.map(({ name }) => name);
+	assert.deepEqual(names("one.example"), ["kubernetes-gateway://edge/one"]);
+	assert.deepEqual(names("a.two.example"), ["kubernetes-gateway://edge/two"]);
+	assert.deepEqual([...gateway.snapshot.resources.get(secretType)!.keys()].sort(), [
+		"kubernetes-gateway://edge/one",
+		"kubernetes-gateway://edge/two",
+	]);
+});
+
+test("a listener without its certificate does not serve, and nothing else of the Gateway suffers", () => {
+	const https = {
+		name: "https",
+		port: 443,
+		protocol: "HTTPS",
+		tls: { certificateRefs: [{ name: "nosuch" }] },
+		allowedRoutes,
+	};
+	const gateway = simulateGateway([
+		gatewayOf({ name: "http", port: 80, protocol: "HTTP", allowedRoutes }, https),
+		routeOf("HTTPRoute", "r", {}),
+	]);
+	assert.deepEqual(gateway.ports, [8080]);
+});
+
+test("certificates of clients are asked for as the modes say", () => {
+	const server = (mode: string, number: number, more: object = {}) => ({
+		port: { number, name: `https-${number}`, protocol: "HTTPS" },
+		hosts: ["h.example"],
+		tls: { mode, credentialName: "cert", ...more },
+	});
+	const gateway = simulateGateway([
+		secret("cert", { "ca.crt": pki.bundlePem }),
+		istioGateway(
+			server("SIMPLE", 1001),
+			server("MUTUAL", 1002, { subjectAltNames: ["spiffe://a/b"] }),
+			server("OPTIONAL_MUTUAL", 1003),
+			server("ISTIO_MUTUAL", 1004),
+		),
+	]);
+	const of = (port: number) => {
+		const context = gateway.tlsOf(port, "h.example")!;
+		const validation = context.commonTlsContext!.validationContextType;
+		return [
+			context.requireClientCertificate,
+			validation.case === "combinedValidationContext"
+				? validation.value.validationContextSdsSecretConfig!.name
+				: undefined,
+		];
+	};
+	const trust = "kubernetes-gateway://edge/cert-cacert";
+	assert.deepEqual(of(1001), [false, undefined]);
+	assert.deepEqual(of(1002), [true, trust]);
+	assert.deepEqual(of(1003), [false, trust]);
+	assert.deepEqual(of(1004), [true, "ROOTCA"]);
+	const context = gateway.tlsOf(1002, "h.example")!.commonTlsContext!.validationContextType;
+	assert.ok(context.case === "combinedValidationContext");
+	assert.ok(context.value.defaultValidationContext!.matchTypedSubjectAltNames.length > 0);
+});
+
+test("a server whose Secret is missing, of another namespace or without authorities is left out alone", () => {
+	const server = (credentialName: string, mode = "SIMPLE") => ({
+		port: { number: 443, name: `https-${credentialName.replaceAll(/\W/g, "")}`, protocol: "HTTPS" },
+		hosts: [`${credentialName.replaceAll(/\W/g, "")}.example`],
+		tls: { mode, credentialName },
+	});
+	const gateway = simulateGateway([
+		secret("good"),
+		secret("far", {}, "vault"),
+		istioGateway(server("nosuch"), server("good"), server("kubernetes-gateway://vault/far"), {
+			...server("good", "MUTUAL"),
+			hosts: ["m.example"],
+		}),
+	]);
+	assert.ok(gateway.tlsOf(443, "good.example") !== undefined);
+	assert.equal(gateway.tlsOf(443, "nosuch.example"), undefined);
+	assert.equal(gateway.tlsOf(443, "m.example"), undefined);
+	assert.equal(gateway.problems.length, 3, gateway.problems.join("\n"));
+	assert.match(
+		gateway.problems.join("\n"),
+		/servers\[0\]\.tls\.credentialName: certificateRef edge\/nosuch: there is no such Secret/,
+	);
+	assert.match(gateway.problems.join("\n"), /servers\[2\].* is not in the namespace of the proxy/);
+	assert.match(gateway.problems.join("\n"), /servers\[3\].* has no ca\.crt to check clients by/);
+});
+
+test("TLS that is passed on goes by server name", () => {
+	const tls = { name: "tls", port: 443, protocol: "TLS", tls: { mode: "Passthrough" }, allowedRoutes };
+	const gateway = simulateGateway([
+		gatewayOf({ ...tls, hostname: "*.example" }),
+		routeOf("TLSRoute", "one", { hostnames: ["one.example"], rules: [backend] }),
+		routeOf("TLSRoute", "wide", {
+			hostnames: ["*.w.example", "other.test"],
+			rules: [
+				{
+					backendRefs: [
+						{ name: "web", port: 80, weight: 2 },
+						{ name: "web", port: 80 },
+					],
+				},
+			],
+		}),
+	]);
+	assert.equal(gateway.connect(443, "one.example"), "web.shop:80");
+	assert.equal(gateway.connect(443, "a.w.example"), "2 web.shop:80, 1 web.shop:80");
+	assert.equal(gateway.connect(443, "two.example"), "refused");
+	assert.equal(gateway.connect(443, "other.test"), "refused");
+	assert.equal(gateway.tlsOf(443, "one.example"), undefined);
+	const istio = simulateGateway([
+		istioGateway({
+			port: { number: 443, name: "tls", protocol: "TLS" },
+			hosts: ["*.example"],
+			tls: { mode: "PASSTHROUGH" },
+		}),
+		virtualService({
+			hosts: ["a.example", "b.example"],
+			tls: [
+				{ match: [{ port: 443, sniHosts: ["a.example"] }], route: [destination("web")] },
+				{ match: [{ port: 444, sniHosts: ["b.example"] }], route: [destination("web")] },
+			],
+		}),
+	]);
+	assert.equal(istio.connect(443, "a.example"), "web.shop:80");
+	assert.equal(istio.connect(443, "b.example"), "refused");
+});
+
+test("TLS that is ended may carry bytes, for TLSRoutes and TCPRoutes", () => {
+	const terminate = {
+		name: "tls",
+		port: 443,
+		protocol: "TLS",
+		tls: { certificateRefs: [{ name: "cert" }] },
+		hostname: "h.example",
+		allowedRoutes,
+	};
+	for (const kind of ["TLSRoute", "TCPRoute"]) {
+		const gateway = simulateGateway([
+			secret("cert"),
+			gatewayOf({ ...terminate, tls: { ...terminate.tls, mode: "Terminate" } }),
+			routeOf(kind, "r", { rules: [backend] }),
+		]);
+		assert.equal(gateway.connect(443, "h.example"), "web.shop:80", kind);
+		assert.ok(gateway.tlsOf(443, "h.example") !== undefined, kind);
+		assert.equal(gateway.connect(443, "x.example"), "refused", kind);
+	}
+});
+
+test("connections go to the oldest TCPRoute, by weight; without a route the port is closed", () => {
+	const tcp = { name: "tcp", port: 7000, protocol: "TCP", allowedRoutes };
+	const time = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
+	assert.deepEqual(simulateGateway([gatewayOf(tcp)]).ports, []);
+	const gateway = simulateGateway([
+		gatewayOf(tcp),
+		routeOf("TCPRoute", "new", { rules: [{ backendRefs: [{ name: "bank", port: 80 }] }] }, time(2)),
+		routeOf("TCPRoute", "old", { rules: [backend] }, time(1)),
+	]);
+	assert.equal(gateway.connect(7000), "web.shop:80");
+	const denied = simulateGateway([
+		gatewayOf(tcp),
+		routeOf("TCPRoute", "r", { rules: [{ backendRefs: [{ name: "bank", namespace: "vault", port: 80 }] }] }),
+	]);
+	assert.equal(denied.connect(7000), "unusable_backend");
+	const istio = simulateGateway([
+		istioGateway({ port: { number: 7000, name: "tcp", protocol: "TCP" }, hosts: ["*"] }),
+		virtualService({
+			hosts: ["*"],
+			tcp: [{ match: [{ port: 7000 }], route: [destination("web", 80), destination("bank.vault", 20)] }],
+		}),
+	]);
+	assert.equal(istio.connect(7000), "80 web.shop:80, 20 bank.vault:80");
+});
