@@ -44,14 +44,9 @@ export class HostSelection implements BalancerContext<Host> {
 		this.hash =
 			action.hashPolicies.length === 0
 				? undefined
-				: hashRequest(
-						action.hashPolicies,
-						request,
-						record,
-						(cookie) => {
-							this.cookies = [...(this.cookies ?? []), cookie];
-						},
-					);
+				: hashRequest(action.hashPolicies, request, record, (cookie) => {
+						this.cookies = [...(this.cookies ?? []), cookie];
+					});
 	}
 
 	/** For clusters that go by a header. */
