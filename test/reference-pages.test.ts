@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { configReferencePath, formatConfigReference } from "../scripts/generate-config-reference.ts";
+import { formatIstioSupport, istioSupportPath } from "../scripts/generate-istio-support.ts";
+import { istioDeviations } from "../scripts/istio-deviations.ts";
 import { describeKinds, parseDocuments } from "../src/config/index.ts";
 import { findErrorCodes } from "./support/error-codes.ts";
 
@@ -13,6 +15,19 @@ test("docs/reference/config.md is what the schemas say", () => {
 		formatConfigReference(),
 		"run: node scripts/generate-config-reference.ts",
 	);
+});
+
+test("docs/reference/istio-support.md is what the schemas and the table of deviations say", () => {
+	assert.equal(
+		readFileSync(istioSupportPath, "utf8"),
+		formatIstioSupport(),
+		"run: node scripts/generate-istio-support.ts",
+	);
+});
+
+test("no golden observation is listed under two deviations", () => {
+	const names = istioDeviations.flatMap(({ observations }) => observations);
+	assert.deepEqual([...new Set(names)], names);
 });
 
 test("every kind's example is a good document", () => {

@@ -2,7 +2,10 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { istioDeviations } from "../istio-deviations.ts";
 import type { GoldenCase, GoldenFolder, StatusEntry } from "./golden-folder.ts";
+
+const onPurpose = new Set(istioDeviations.flatMap(({ observations }) => observations));
 
 /** What came out of a replay, by case. */
 export type Recording = ReadonlyMap<GoldenCase, readonly unknown[]>;
@@ -110,7 +113,11 @@ function shortConditions(conditions: readonly Condition[]): Record<string, strin
 
 /** Prints what differs and the totals by area. Answers with the share that is the same, soft differences counted as the same. */
 export function report(judged: readonly Judged[]): number {
-	for (const { name, verdict, fields } of judged) if (verdict !== "same") console.log(`  ${verdict} ${name} ${fields}`);
+	for (const { name, verdict, fields } of judged) {
+		if (verdict === "same") continue;
+		const word = verdict === "different" && onPurpose.has(name) ? "on purpose" : verdict;
+		console.log(`  ${word} ${name} ${fields}`);
+	}
 	const areas = Map.groupBy(judged, ({ area }) => area);
 	for (const [area, own] of [...areas].sort(([a], [b]) => (a < b ? -1 : 1)))
 		console.log(`  ${area.padEnd(24)} ${formatShare(own)}`);

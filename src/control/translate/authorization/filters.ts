@@ -67,6 +67,16 @@ export function authorizationNetworkFilters(
 	];
 }
 
+/** Whether ALLOW policies are in force of which no rule can match here. */
+export function allowsNothing(
+	index: MeshIndex,
+	policies: readonly AuthorizationPolicy[],
+	point: EnforcementPoint,
+): boolean {
+	const enforced = ofAction(policies, "ALLOW").filter(({ isDryRun }) => isDryRun !== true);
+	return enforced.length > 0 && Object.keys(compilePolicies(index, enforced, "ALLOW", point).policies).length === 0;
+}
+
 interface CompiledAction {
 	readonly rules?: RBAC;
 	/** Of policies that are only tried. */

@@ -4,6 +4,7 @@ import {
 } from "../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { PathNormalization, WorkloadInstance } from "../../../model/index.ts";
 import {
+	allowsNothing,
 	authorizationHttpFilters,
 	authorizationNetworkFilters,
 	summarizeAuthorization,
@@ -14,6 +15,7 @@ import { httpConnectionManager, type ProxyKind, tcpFilters } from "../http-conne
 import { forbiddenAccessLog, inboundLocalReplies, unprocessedHeader } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration } from "../messages.ts";
+import { blackHoleClusterName } from "../names.ts";
 import { findRequestAuthentications, jwtHttpFilters } from "../request-authentication/jwt-filter.ts";
 
 /** Where an inbound filter chain leads, and what is enforced on the way. */
@@ -61,9 +63,13 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget) {
 export function inboundTcpFilters(index: MeshIndex, target: InboundTarget) {
 	const { instance, kind, statPrefix, cluster, port } = target;
 	const policies = findAuthorizationPolicies(index, instance);
+	const point = { port, isTcp: true };
+	// Envoy judges a connection at its first bytes, when a server that speaks first has already answered. Where nothing can be allowed
+	// there is no reason to connect.
+	const reached = allowsNothing(index, policies, point) ? blackHoleClusterName : cluster;
 	return [
-		...authorizationNetworkFilters(index, policies, { port, isTcp: true }, `${statPrefix}.`),
-		...tcpFilters(kind, "destination", statPrefix, cluster),
+		...authorizationNetworkFilters(index, policies, point, `${statPrefix}.`),
+		...tcpFilters(kind, "destination", statPrefix, reached),
 	];
 }
 

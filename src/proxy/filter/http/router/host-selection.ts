@@ -49,6 +49,12 @@ export class HostSelection implements BalancerContext<Host> {
 					});
 	}
 
+	/** For clusters whose hosts are where connections were going. */
+	get originalDestination(): BalancerContext["originalDestination"] {
+		const { isLocalRestored, local } = this.#record.connection;
+		return isLocalRestored === true ? { address: local.ip, port: local.port } : undefined;
+	}
+
 	/** For clusters that go by a header. */
 	getRequestHeader(name: string): string | undefined {
 		return name === ":authority" ? previewHost(this.#action, this.#request) : this.#request.get(name);

@@ -1,0 +1,48 @@
+/** Where amime deliberately does something else than Istio; docs/reference/istio-support.md shows them, and the replay of golden
+ *  observations knows them. */
+export interface IstioDeviation {
+	/** What differs. */
+	readonly what: string;
+	/** Why that is better. */
+	readonly why: string;
+	/** How to have Istio's behaviour, where there is a way. */
+	readonly instead?: string;
+	/** Golden observations that show it, `case/number`. */
+	readonly observations: readonly string[];
+}
+
+export const istioDeviations: readonly IstioDeviation[] = [
+	{
+		what: "Where any policy of a workload compares paths, `//admin`, `/admin%2fx`, `/admin%5Cx` and `/admin;x` are judged (and passed on) as what many applications take them for.",
+		why: "Istio's default normalisation lets a request past a DENY rule that the application then understands as the denied one.",
+		instead:
+			"`pathNormalization: { normalization: BASE }` in the MeshConfig compares exactly as Istio does, and each of Istio's other levels is there.",
+		observations: [2, 7, 8, 9, 11].map((number) => `authz-path-normalization/${number}`),
+	},
+	{
+		what: "A host that a rule restricts (`hosts` of DENY, `notHosts` of ALLOW) is restricted with any port behind it; a host that a rule allows is allowed without one only, as in Istio.",
+		why: "An added `:8080` must not get a request past a rule.",
+		instead: "any `pathNormalization` in the MeshConfig makes hosts exact as well.",
+		observations: [],
+	},
+	{
+		what: "A TCP port for which ALLOW policies are in force, of which no rule can match a connection, closes connections at once.",
+		why: "Envoy judges a connection at its first bytes; the greeting of a server that speaks first has gone out by then.",
+		observations: ["authz-tcp-allow-http-fields/0"],
+	},
+	{
+		what: "A peer that waits for the server to speak, on a port where plain text and mutual TLS are both taken, is taken for plain text after 5 s.",
+		why: "In Istio it waits for ever.",
+		observations: [],
+	},
+	{
+		what: "With several issuers, every token of a request has to be good, whosever it is.",
+		why: "In Istio one good token excuses a bad one, which the application may be the one to read.",
+		observations: [],
+	},
+	{
+		what: "The body of a 403 says which policy decided, by namespace, name and rule, instead of `RBAC: access denied`.",
+		why: "Whoever is denied can ask for the right thing; it names no secrets. (Golden comparisons call a body a soft difference.)",
+		observations: [],
+	},
+];
