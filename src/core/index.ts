@@ -4,7 +4,15 @@ export { type BackoffConfig, computeBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";
 export { type DeadlineHolder, DeadlineQueue } from "./deadline-queue.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
-export { addHeader, getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "./headers.ts";
+export {
+	addHeader,
+	getHeader,
+	getJoinedHeader,
+	type HeaderList,
+	removeHeader,
+	setHeader,
+	truncate,
+} from "./headers.ts";
 export { createHexId } from "./hex-id.ts";
 export { assertNever, invariant } from "./invariant.ts";
 export { requestJoinedHeaders, responseJoinedHeaders } from "./joined-headers.ts";

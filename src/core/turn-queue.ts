@@ -1,3 +1,5 @@
+import { truncate } from "./headers.ts";
+
 /** Something with work for the end of the turn, such as a connection with output. */
 export interface TurnEndHolder {
 	/** Once for every {@link TurnQueue.add} since the last call. */
@@ -25,6 +27,6 @@ export class TurnQueue {
 		this.#waiting = this.#spare;
 		this.#spare = due;
 		for (let index = 0; index < due.length; index++) due[index]!.onTurnEnd();
-		due.length = 0;
+		truncate(due, 0);
 	};
 }

@@ -1,4 +1,4 @@
-import type { DeadlineHolder, HeaderList, Millis, TurnEndHolder } from "../../core/index.ts";
+import { type DeadlineHolder, type HeaderList, type Millis, type TurnEndHolder, truncate } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
 import {
@@ -185,7 +185,7 @@ export class Http2ClientConnection
 		const touched = this.#touched;
 		if (touched.length === 0) return;
 		for (let index = 0; index < touched.length; index++) touched[index]!.onTurnEnd();
-		touched.length = 0;
+		truncate(touched, 0);
 	}
 
 	onSocketEnd(): void {

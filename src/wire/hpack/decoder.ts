@@ -1,3 +1,4 @@
+import { truncate } from "../../core/index.ts";
 import type { HpackDictionary, HpackField } from "./dictionary.ts";
 import { decodeHuffman, maxDecodedBytes } from "./huffman.ts";
 import { entryOverhead, staticEntries } from "./static-table.ts";
@@ -63,7 +64,7 @@ export class HpackDecoder {
 	decode(bytes: Buffer, start: number, end: number, maxBytes: number, maxCount: number): HpackOutcome {
 		const { fields } = this;
 		const { generation } = this;
-		fields.length = 0;
+		truncate(fields, 0);
 		this.bytes = 0;
 		let isPure = true;
 		let excess: HpackOutcome = "complete";

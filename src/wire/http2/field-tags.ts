@@ -22,7 +22,7 @@ export const FieldKind = {
 	date: 14,
 	expect: 15,
 	traceParent: 16,
-	/** `x-…` */
+	/** `referer`, `x-request-id`, `x-envoy-…`, `x-forwarded-…`: what a proxy has to judge. */
 	extension: 17,
 } as const;
 export const kindMask = 0xff;
@@ -56,6 +56,8 @@ const kinds: ReadonlyMap<string, number> = new Map([
 	["expect", FieldKind.expect],
 	["traceparent", FieldKind.traceParent],
 ]);
+
+const judgedNames = /^(?:referer$|x-(?:envoy-|forwarded-|request-id$))/;
 
 const nameBit = 1;
 const valueBit = 2;
@@ -117,7 +119,8 @@ export function describeField(name: string, value: string): number {
 	if (tag === FieldKind.plain) {
 		if (name.charCodeAt(0) === 58) return FieldKind.oddPseudo | badFieldBit;
 		if (name === "" || !hasOnly(name, nameBit, 0)) return badFieldBit;
-		if (name.charCodeAt(0) === 120 && name.charCodeAt(1) === 45) tag = FieldKind.extension;
+		const first = name.charCodeAt(0);
+		if ((first === 120 || first === 114) && judgedNames.test(name)) tag = FieldKind.extension;
 		if (name.includes("_")) tag |= underscoreBit;
 	}
 	const kind = tag & kindMask;

@@ -1,4 +1,4 @@
-import { getHeader, type HeaderList, removeHeader, setHeader } from "../../../../core/index.ts";
+import { getHeader, type HeaderList, removeHeader, setHeader, truncate } from "../../../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../../../../engine/format/index.ts";
 import { appendHeader, matchString } from "../../../../engine/matcher/index.ts";
 import type { HeaderMutationStep } from "../../../runtime-config/index.ts";
@@ -63,7 +63,7 @@ function removeMatching(headers: HeaderList, matches: (name: string) => boolean)
 		headers[kept + 1] = headers[index + 1]!;
 		kept += 2;
 	}
-	headers.length = kept;
+	truncate(headers, kept);
 }
 
 const requestFields: Readonly<Record<string, "method" | "path" | "authority" | "scheme">> = {

@@ -1,4 +1,10 @@
-import type { DeadlineHolder, HeaderList, Millis, TurnEndHolder } from "../../../../core/index.ts";
+import {
+	type DeadlineHolder,
+	type HeaderList,
+	type Millis,
+	type TurnEndHolder,
+	truncate,
+} from "../../../../core/index.ts";
 import { type ConnectionFacts, ResponseFlag, type TlsSession } from "../../../../engine/format/index.ts";
 import type { StreamSocket } from "../../../../os/index.ts";
 import {
@@ -351,7 +357,7 @@ export class Http2ServerConnection
 				owner.isTouched = false;
 				owner.http?.onDownstreamTurnEnd();
 			}
-			touched.length = 0;
+			truncate(touched, 0);
 		}
 		if (this.codec.isInHeaderBlock !== (this.#headersAt !== never)) this.#watchHeaderBlock();
 	}

@@ -1,4 +1,11 @@
-import { getHeader, getJoinedHeader, type HeaderList, removeHeader, setHeader } from "../../../../core/index.ts";
+import {
+	getHeader,
+	getJoinedHeader,
+	type HeaderList,
+	removeHeader,
+	setHeader,
+	truncate,
+} from "../../../../core/index.ts";
 import type { SocketAddress } from "../../../../engine/format/index.ts";
 import type { PassRequestHead } from "../../http/pass-head.ts";
 import { applyClientCertificateHeader } from "./client-certificate-header.ts";
@@ -109,7 +116,7 @@ function removeEnvoyHeaders(headers: HeaderList, names: ReadonlySet<string>): vo
 		}
 		kept += 2;
 	}
-	if (kept !== headers.length) headers.length = kept;
+	truncate(headers, kept);
 }
 
 function joinDuplicates(headers: HeaderList): void {
