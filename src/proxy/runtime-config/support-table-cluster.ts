@@ -80,7 +80,9 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.core.v3.TcpKeepalive": { works: "keepalive_time", ignored: "keepalive_probes keepalive_interval" },
 	"envoy.config.core.v3.BindConfig": { works: "source_address", ignored: "freebind socket_options" },
-	"envoy.config.core.v3.UpstreamHttpProtocolOptions": { works: "auto_sni override_auto_sni_header" },
+	"envoy.config.core.v3.UpstreamHttpProtocolOptions": {
+		works: "auto_sni override_auto_sni_header auto_san_validation",
+	},
 	"envoy.config.cluster.v3.LoadBalancingPolicy": { works: "policies" },
 	"envoy.config.cluster.v3.LoadBalancingPolicy.Policy": { works: "typed_extension_config" },
 	"envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": {

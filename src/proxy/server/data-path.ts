@@ -115,7 +115,12 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			if (transportSocket.kind !== "tls") return undefined;
 			const known = tlsSides.get(transportSocket);
 			if (known !== undefined) return known;
-			const side = createUpstreamTls(transportSocket.tls, parts.secrets, createTlsStats(cluster.statsScope, "client"));
+			const side = createUpstreamTls(
+				transportSocket.tls,
+				parts.secrets,
+				createTlsStats(cluster.statsScope, "client"),
+				cluster.config.http.autoSanValidation,
+			);
 			tlsSides.set(transportSocket, side);
 			return side;
 		},

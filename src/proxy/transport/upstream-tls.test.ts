@@ -113,9 +113,10 @@ function call(tls: UpstreamTls, port: number): Promise<Call> {
 	});
 }
 
-function createClient(pki: TestPki, expectedPeer: string): UpstreamTls {
+function createClient(pki: TestPki, expectedPeer: string, certifiesServerName = false): UpstreamTls {
 	const secrets = createSecrets(pki.issue(pki.idOf("web")), expectedPeer);
-	return createUpstreamTls(upstreamConfig, secrets, createTlsStats(createMetricsRegistry().root, "client"));
+	const stats = createTlsStats(createMetricsRegistry().root, "client");
+	return createUpstreamTls(upstreamConfig, secrets, stats, certifiesServerName);
 }
 
 test("a resumed session keeps the identity of the peer it was made with, on both sides", async (t) => {
@@ -127,6 +128,15 @@ test("a resumed session keeps the identity of the peer it was made with, on both
 	assert.deepEqual(first, { greeting: `${pki.idOf("web")} resumed=false`, peer: server, error: "" });
 	const second = await call(tls, port);
 	assert.deepEqual(second, { greeting: `${pki.idOf("web")} resumed=true`, peer: server, error: "" });
+});
+
+test("a certificate that is not for the server name is refused where that is asked", async (t) => {
+	const pki = createTestPki();
+	const server = pki.idOf("server");
+	const port = await startServer(t, pki.issue(server), pki.idOf("web"));
+	const { peer, error } = await call(createClient(pki, server, true), port);
+	assert.equal(peer, undefined);
+	assert.match(error, /SAN matcher: server\.shop/);
 });
 
 test("a peer of another identity, another authority or another time is refused with the reason", async (t) => {

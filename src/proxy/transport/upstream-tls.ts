@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
@@ -21,8 +22,14 @@ export interface UpstreamTls {
 	sessionOf(socket: StreamSocket): TlsSession | undefined;
 }
 
-/** Creates the TLS side of a cluster; secrets are looked up at each connection. */
-export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSource, stats: TlsStats): UpstreamTls {
+/** Creates the TLS side of a cluster; secrets are looked up at each connection.
+ *  @param certifiesServerName the peer's certificate must be for the server name that is sent, when certificates are checked at all */
+export function createUpstreamTls(
+	config: UpstreamTlsConfig,
+	secrets: SecretSource,
+	stats: TlsStats,
+	certifiesServerName = false,
+): UpstreamTls {
 	const source = new TlsMaterialSource(
 		config,
 		{
@@ -93,6 +100,12 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 				socket.destroy(new Error(describeVerifyFault(verdict.reason)));
 				return;
 			}
+			if (certifiesServerName && material.validation !== undefined && !isFor(peer, name)) {
+				stats.ssl.fail_verify_san.value++;
+				tickets.delete(ticketKey);
+				socket.destroy(new Error(describeVerifyFault(`verify cert failed: SAN matcher: ${name}`)));
+				return;
+			}
 			isSecure = true;
 			keepTicket();
 			const session = createTlsSession(socket, peer, verdict.kind === "verified");
@@ -111,6 +124,12 @@ export function createUpstreamTls(config: UpstreamTlsConfig, secrets: SecretSour
 		onReady: (socket, callback) => void ready.set(socket, callback),
 		sessionOf: (socket) => sessions.get(socket),
 	};
+}
+
+/** Whether a certificate is for a host, by its subject alternative names alone. */
+function isFor(peer: X509Certificate | undefined, host: string): boolean {
+	if (peer === undefined || host === "") return false;
+	return isIP(host) === 0 ? peer.checkHost(host, { subject: "never" }) !== undefined : peer.checkIP(host) !== undefined;
 }
 
 /** A session to resume, and whom it was made with. */
