@@ -60,12 +60,6 @@ export class HostSelection implements BalancerContext<Host> {
 		return name === ":authority" ? previewHost(this.#action, this.#request) : this.#request.get(name);
 	}
 
-	/** For clusters of original destinations. */
-	get originalDestination(): BalancerContext["originalDestination"] {
-		const { isLocalRestored, local } = this.#record.connection;
-		return isLocalRestored === true ? { address: local.ip, port: local.port } : undefined;
-	}
-
 	getDynamicMetadata(namespace: string, path: readonly string[]): unknown {
 		return lookupMetadata(this.#record.dynamicMetadata, namespace, path);
 	}
