@@ -45,4 +45,34 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		why: "Whoever is denied can ask for the right thing; it names no secrets. (Golden comparisons call a body a soft difference.)",
 		observations: [],
 	},
+	{
+		what: "A redirect that replaces a prefix by `/` leads to `/a`, not to `//a`.",
+		why: "The Gateway API says so (HTTPPathModifier, replacePrefixMatch).",
+		observations: ["gapi-redirect/12"],
+	},
+	{
+		what: "A redirect that changes the scheme leads to the scheme's own port unless it gives one, and a port that it gives wins over the listener's.",
+		why: "The Gateway API says so (HTTPRequestRedirectFilter, port); Istio keeps the listener's port where it is not 80 or 443.",
+		observations: [21, 23, 25].map((number) => `gapi-redirect/${number}`),
+	},
+	{
+		what: "An HTTPRoute of a Service decides for clients of every namespace, whatever VirtualServices say of the host.",
+		why: "A route in the Service's own namespace is for all its clients (GEP-1294); in Istio it is lost for other namespaces when a VirtualService is there.",
+		observations: ["gamma-vs-older/1"],
+	},
+	{
+		what: "A rule with a filter of another implementation is answered with 500, and the other rules of its HTTPRoute serve.",
+		why: "The Gateway API says so; Istio drops the whole route.",
+		observations: [],
+	},
+	{
+		what: "A host that a listener of a Gateway has is answered by that listener alone, with 404 when it has no route.",
+		why: "The Gateway API says so (listener isolation); in Istio routes of a wider listener answer for it.",
+		observations: [],
+	},
+	{
+		what: "A server of a Gateway whose Secret is missing or broken, or that does not go together with an older server of its port, is left out alone and told as a problem.",
+		why: "In Istio its connections hang, and the other servers of the port with them.",
+		observations: [],
+	},
 ];

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gatewayOf, routeOf } from "../support/gateway-api.ts";
 import { simulateGateway } from "../support/gateway-snapshot.ts";
+import { judge } from "../support/simulate-request.ts";
 
 const allowedRoutes = { namespaces: { from: "All" } };
 const http = { name: "http", port: 80, protocol: "HTTP", allowedRoutes };
@@ -274,4 +275,25 @@ test("a gateway gets the clusters that its routes lead to, and no other", () => 
 		"outbound|80||a.shop.svc.cluster.local",
 		"outbound|80||b.shop.svc.cluster.local",
 	]);
+});
+
+test("policies are enforced where their selector or the Gateway they name says", () => {
+	const policy = (name: string, spec: object, namespace = "edge") =>
+		JSON.stringify({
+			apiVersion: "security.istio.io/v1",
+			kind: "AuthorizationPolicy",
+			metadata: { name, namespace },
+			spec: { action: "DENY", rules: [{ to: [{ operation: { paths: ["/private"] } }] }], ...spec },
+		});
+	const target = (name: string) => ({ targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name }] });
+	const denied = (document: string): boolean => {
+		const { snapshot } = simulateGateway([gatewayOf(http), routeOf("HTTPRoute", "r", {}), document]);
+		return judge(snapshot, "0.0.0.0_8080", get("h", "/private")).startsWith("denied");
+	};
+	assert.ok(denied(policy("p", { selector: { matchLabels: { app: "gw" } } })));
+	assert.ok(!denied(policy("p", { selector: { matchLabels: { app: "other" } } })));
+	assert.ok(!denied(policy("p", {}, "shop")));
+	assert.ok(denied(policy("p", {}, "amime-system")));
+	assert.ok(denied(policy("p", target("gw"))));
+	assert.ok(!denied(policy("p", target("other"))));
 });

@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
@@ -31,9 +32,14 @@ export interface GatewayView {
 /** Builds the snapshot of a gateway proxy: of the clusters of its namespace only those that its routes lead to. */
 export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo): GatewayView {
 	const key = `${node.namespace}/${node.name} ${node.kind}`;
-	const { listeners, routes, secrets, clusterNames, problems } = memo.get(`gateway ${key}`, [index], () =>
-		translateGateway(index, node),
-	);
+	const {
+		listeners,
+		routes,
+		secrets,
+		clusters: ownClusters,
+		clusterNames,
+		problems,
+	} = memo.get(`gateway ${key}`, [index], () => translateGateway(index, node));
 	const pack = <D extends DescMessage>(schema: D, messages: readonly (MessageShape<D> & { readonly name: string })[]) =>
 		messages.map((message) =>
 			memo.get(
@@ -46,11 +52,10 @@ export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo
 	const packedListeners = pack(ListenerSchema, listeners);
 	const packedRoutes = pack(RouteConfigurationSchema, routes);
 	const built = buildNamedClusters(index, node, clusterNames, memo);
-	const clusters = memoMap(
-		memo,
-		`gateway clusters ${key}`,
-		built.map(({ cluster }) => cluster),
-	);
+	const clusters = memoMap(memo, `gateway clusters ${key}`, [
+		...built.map(({ cluster }) => cluster),
+		...pack(ClusterSchema, ownClusters),
+	]);
 	const assignments = memoMap(
 		memo,
 		`gateway assignments ${key}`,

@@ -10,6 +10,7 @@ import { adsSource, extension, socketAddress } from "../messages.ts";
 import { routeConfiguredFilters } from "../outbound/captured-listeners.ts";
 import { streamFilters } from "../outbound/stream-filters.ts";
 import type { GatewayNode } from "./gateway-node.ts";
+import { clustersOfPolicies, enforceHttp, enforceStream, findGatewayPolicies } from "./gateway-policies.ts";
 import type { PortPlan } from "./merge-servers.ts";
 import { routeNameOf, type Server } from "./server.ts";
 import { type StreamChain, translateStreams } from "./stream-routes.ts";
@@ -32,7 +33,7 @@ export function translateGatewayListener(
 	const name = `${plan.bind}_${plan.port}`;
 	const chains = plan.isTls
 		? plan.servers.flatMap((server) => tlsChains(index, node, name, server))
-		: plainChains(index, node, name, plan.servers[0]!);
+		: plainChains(index, node, name, plan.servers);
 	const distinct = dropRepeatedNames(chains);
 	if (distinct.length === 0) return undefined;
 	const listener = create(ListenerSchema, {
@@ -59,54 +60,39 @@ function namesOf({ targets }: StreamChain): string[] {
 	return targets.map(({ cluster }) => cluster);
 }
 
-function plainChains(index: MeshIndex, node: GatewayNode, name: string, server: Server): NamedChain[] {
-	if (server.carries === "http")
-		return [{ ...none, chain: { filters: [gatewayHttp(index, node, name, routeNameOf(server), false)] } }];
-	return translateStreams(index, node, server)
+function plainChains(index: MeshIndex, node: GatewayNode, name: string, servers: readonly Server[]): NamedChain[] {
+	const [server] = servers;
+	if (server!.carries === "http") return [{ ...none, ...httpChain(index, node, name, servers) }];
+	return translateStreams(index, node, server!)
 		.slice(0, 1)
-		.map((stream) => ({
-			...none,
-			chain: {
-				filters: streamFilters(
-					node.kind,
-					stream.targets.length === 1 ? stream.targets[0]!.cluster : stream.name,
-					stream.targets,
-				),
-			},
-			clusterNames: namesOf(stream),
-		}));
+		.map((stream) => streamChain(index, node, server!, stream));
 }
 
 function tlsChains(index: MeshIndex, node: GatewayNode, name: string, server: Server): NamedChain[] {
-	const { trustDomain } = index.mesh.settings;
-	if (server.carries === "http") {
-		const serverNames = server.hosts.map(({ host }) => host).filter((host) => host !== "*");
-		const isAny = serverNames.length < server.hosts.length;
-		const transportSocket = endTls(server.tls!, trustDomain, ["h2", "http/1.1"]);
-		return [
-			{
-				serverNames: isAny ? [] : serverNames,
-				clusterNames: [],
-				chain: {
-					...(transportSocket !== undefined && { transportSocket }),
-					filters: [gatewayHttp(index, node, name, routeNameOf(server), true)],
-				},
-			},
-		];
-	}
-	const transportSocket = endTls(server.tls!, trustDomain, []);
-	return translateStreams(index, node, server).map((stream) => ({
+	if (server.carries === "stream")
+		return translateStreams(index, node, server).map((stream) => streamChain(index, node, server, stream));
+	const serverNames = server.hosts.map(({ host }) => host).filter((host) => host !== "*");
+	const isAny = serverNames.length < server.hosts.length;
+	return [{ ...httpChain(index, node, name, [server]), serverNames: isAny ? [] : serverNames }];
+}
+
+function streamChain(index: MeshIndex, node: GatewayNode, server: Server, stream: StreamChain): NamedChain {
+	const { targets, name } = stream;
+	const statPrefix = targets.length === 1 ? targets[0]!.cluster : name;
+	const policies = findGatewayPolicies(index, node, [server]);
+	return {
 		serverNames: stream.serverNames,
-		clusterNames: namesOf(stream),
+		clusterNames: [...namesOf(stream), ...clustersOfPolicies(index, policies)],
 		chain: {
-			...(transportSocket !== undefined && { transportSocket }),
-			filters: streamFilters(
-				node.kind,
-				stream.targets.length === 1 ? stream.targets[0]!.cluster : stream.name,
-				stream.targets,
-			),
+			...socketOf(index, server, []),
+			filters: [...enforceStream(index, policies, statPrefix), ...streamFilters(node.kind, statPrefix, targets)],
 		},
-	}));
+	};
+}
+
+function socketOf(index: MeshIndex, { tls }: Server, alpn: readonly string[]): Pick<ChainInit, "transportSocket"> {
+	const transportSocket = tls === undefined ? undefined : endTls(tls, index.mesh.settings.trustDomain, alpn);
+	return transportSocket === undefined ? {} : { transportSocket };
 }
 
 /** A proxy takes no two chains for one server name: it stays with the first that has it. */
@@ -123,19 +109,37 @@ function dropRepeatedNames(chains: readonly NamedChain[]): NamedChain[] {
 }
 
 /** What requests from outside go through: what they say of themselves is not believed, and the path is made plain. */
-function gatewayHttp(index: MeshIndex, node: GatewayNode, name: string, routeConfigName: string, isTls: boolean) {
-	return httpConnectionManager({
+function httpChain(
+	index: MeshIndex,
+	node: GatewayNode,
+	name: string,
+	servers: readonly Server[],
+): Pick<NamedChain, "chain" | "clusterNames"> {
+	const [server] = servers;
+	const policies = findGatewayPolicies(index, node, servers);
+	const enforced = enforceHttp(index, policies);
+	const manager = httpConnectionManager({
 		kind: node.kind,
 		reporter: "source",
 		statPrefix: `outbound_${name}`,
-		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-		filters: routeConfiguredFilters(),
+		routeSpecifier: {
+			case: "rds",
+			value: { configSource: adsSource(), routeConfigName: routeNameOf(server!) },
+		},
+		filters: [...enforced.filters, ...routeConfiguredFilters()],
+		accessLogs: enforced.accessLogs,
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: {
 			useRemoteAddress: true,
-			normalizePath: true,
 			forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
-			...(isTls && { setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true } }),
+			...(server!.tls !== undefined && {
+				setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
+			}),
+			...enforced.options,
 		},
 	});
+	return {
+		chain: { ...socketOf(index, server!, ["h2", "http/1.1"]), filters: [manager] },
+		clusterNames: clustersOfPolicies(index, policies),
+	};
 }

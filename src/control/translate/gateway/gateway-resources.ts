@@ -1,12 +1,15 @@
+import type { Cluster } from "../../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { Listener } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { RouteConfiguration } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { Secret } from "../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import type { MeshIndex } from "../mesh-index.ts";
 import type { MeshProblem } from "../problem.ts";
+import { translateKeySetClusters } from "../request-authentication/key-set-cluster.ts";
 import { clusterNamesOf } from "./cluster-names.ts";
 import { collectServers } from "./collect-servers.ts";
 import { translateGatewayListener } from "./gateway-listener.ts";
 import type { GatewayNode } from "./gateway-node.ts";
+import { findGatewayPolicies } from "./gateway-policies.ts";
 import { translateGatewayRoutes } from "./http-routes.ts";
 import { mergeServers } from "./merge-servers.ts";
 import { routeNameOf, type Server } from "./server.ts";
@@ -17,6 +20,8 @@ export interface GatewayResources {
 	readonly listeners: readonly Listener[];
 	readonly routes: readonly RouteConfiguration[];
 	readonly secrets: readonly Secret[];
+	/** Clusters that no service stands for: servers that keys of tokens come from. */
+	readonly clusters: readonly Cluster[];
 	/** The clusters that routes and chains lead to, whether they are there or not. */
 	readonly clusterNames: ReadonlySet<string>;
 	readonly problems: readonly MeshProblem[];
@@ -28,26 +33,28 @@ export function translateGateway(index: MeshIndex, node: GatewayNode): GatewayRe
 	const report = (problem: MeshProblem): void => {
 		problems.push(problem);
 	};
-	const plans = mergeServers(collectServers(index, node, report), report);
+	const servers = collectServers(index, node, report);
+	const plans = mergeServers(servers, report);
 	const listeners = plans.flatMap((plan) => translateGatewayListener(index, node, plan) ?? []);
 	const byRouteName = new Map<string, Server[]>();
-	for (const { servers } of plans)
-		for (const server of servers) {
+	for (const plan of plans)
+		for (const server of plan.servers) {
 			if (server.carries !== "http") continue;
 			const name = routeNameOf(server);
 			const known = byRouteName.get(name);
 			if (known === undefined) byRouteName.set(name, [server]);
 			else known.push(server);
 		}
-	const routes = [...byRouteName].map(([name, servers]) => translateGatewayRoutes(index, node, name, servers, report));
+	const routes = [...byRouteName].map(([name, sharing]) => translateGatewayRoutes(index, node, name, sharing, report));
 	const secrets = new Map<string, Secret>();
-	for (const { servers } of plans)
-		for (const { tls } of servers)
+	for (const plan of plans)
+		for (const { tls } of plan.servers)
 			if (tls !== undefined) for (const secret of secretsOf(tls)) secrets.set(secret.name, secret);
 	return {
 		listeners: listeners.map(({ listener }) => listener),
 		routes,
 		secrets: [...secrets.values()],
+		clusters: translateKeySetClusters(index, findGatewayPolicies(index, node, servers).authentications),
 		clusterNames: new Set([
 			...listeners.flatMap(({ clusterNames }) => clusterNames),
 			...routes.flatMap(clusterNamesOf),

@@ -75,7 +75,7 @@ export function inboundTcpFilters(index: MeshIndex, target: InboundTarget) {
 
 /** Rules on paths must see what the application will understand: `/admin%2fx` and `//admin` included, unless the mesh says how far
  *  paths are normalised. */
-function pathOptions(chosen: PathNormalization | undefined, comparesPaths: boolean) {
+export function pathOptions(chosen: PathNormalization | undefined, comparesPaths: boolean) {
 	const level = chosen ?? (comparesPaths ? "DECODE_AND_MERGE_SLASHES" : "BASE");
 	return {
 		normalizePath: level !== "NONE",

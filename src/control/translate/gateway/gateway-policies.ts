@@ -1,0 +1,80 @@
+import {
+	type AuthorizationPolicy,
+	matchesLabels,
+	type ObjectName,
+	type PolicyTarget,
+	type RequestAuthentication,
+} from "../../../model/index.ts";
+import { providerClusterName } from "../authorization/custom.ts";
+import {
+	authorizationHttpFilters,
+	authorizationNetworkFilters,
+	summarizeAuthorization,
+} from "../authorization/filters.ts";
+import { pathOptions } from "../inbound/inbound-filters.ts";
+import { forbiddenAccessLog, inboundLocalReplies } from "../local-reply.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { jwtHttpFilters } from "../request-authentication/jwt-filter.ts";
+import { keySetClusterName } from "../request-authentication/key-set-cluster.ts";
+import type { GatewayNode } from "./gateway-node.ts";
+import type { Server } from "./server.ts";
+
+/** The policies that servers of a proxy enforce: of its namespace and the root namespace, by selector, or by the Gateway they name. */
+export interface GatewayPolicies {
+	readonly authorizations: readonly AuthorizationPolicy[];
+	readonly authentications: readonly RequestAuthentication[];
+}
+
+export function findGatewayPolicies(index: MeshIndex, node: GatewayNode, servers: readonly Server[]): GatewayPolicies {
+	const namespaces = [...new Set([index.mesh.settings.rootNamespace, node.namespace])];
+	const covers = (policy: Covering): boolean =>
+		policy.targets === undefined
+			? policy.selector === undefined || matchesLabels(policy.selector, node.labels)
+			: policy.targets.some((target) => servers.some(({ owner }) => isTarget(target, policy, owner)));
+	return {
+		authorizations: namespaces.flatMap((namespace) => index.authorizationPoliciesIn(namespace)).filter(covers),
+		authentications: namespaces.flatMap((namespace) => index.requestAuthenticationsIn(namespace)).filter(covers),
+	};
+}
+
+type Covering = Pick<AuthorizationPolicy, "namespace" | "selector" | "targets">;
+
+function isTarget(
+	{ group, kind, name }: PolicyTarget,
+	policy: Covering,
+	owner: ObjectName & { readonly kind: string },
+): boolean {
+	const isGateway = group === "gateway.networking.k8s.io" && kind === "Gateway" && owner.kind === "Gateway";
+	return isGateway && name === owner.name && policy.namespace === owner.namespace;
+}
+
+/** What policies add to an HTTP connection manager. */
+export function enforceHttp(index: MeshIndex, { authorizations, authentications }: GatewayPolicies) {
+	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(authorizations);
+	return {
+		filters: [
+			...jwtHttpFilters(index, authentications),
+			...authorizationHttpFilters(index, authorizations, { port: { kind: "any" }, isTcp: false }),
+		],
+		accessLogs: isEnforced ? [forbiddenAccessLog(allowPolicies)] : [],
+		options: {
+			...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
+			...(isEnforced && { localReplyConfig: inboundLocalReplies(allowPolicies, true, false) }),
+		},
+	};
+}
+
+/** The network filters of policies before bytes are passed on. */
+export function enforceStream(index: MeshIndex, { authorizations }: GatewayPolicies, statPrefix: string) {
+	return authorizationNetworkFilters(index, authorizations, { port: { kind: "any" }, isTcp: true }, statPrefix);
+}
+
+/** The clusters that policies ask: external authorizers, and services that keys come from. */
+export function clustersOfPolicies(index: MeshIndex, { authorizations, authentications }: GatewayPolicies): string[] {
+	const names = new Set(authorizations.flatMap(({ provider }) => provider ?? []));
+	const providers = index.mesh.settings.extensionProviders.filter(({ name }) => names.has(name));
+	const keySets = authentications.flatMap(({ rules }) =>
+		rules.flatMap(({ keys }) => (keys.kind === "remote" ? [keySetClusterName(index, keys.uri)] : [])),
+	);
+	return [...providers.map(providerClusterName), ...keySets];
+}
