@@ -1,0 +1,174 @@
+/** Rules of every source, operation, condition and action: the same verdicts of the engine, of an amime proxy and of a stock Envoy. */
+import assert from "node:assert/strict";
+import { Agent as PlainAgent, request as plainRequest } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+import { type TestContext, test } from "node:test";
+import { createHeaderView, judgeListener } from "../support/authorization-engine.ts";
+import {
+	type CallerName,
+	callers,
+	conditions,
+	operations,
+	type RequestName,
+	requests,
+	sources,
+} from "../support/authorization-table.ts";
+import { signToken, type TranslatedRule, toBootstrapListener, translateTable } from "../support/authorization-world.ts";
+import { startFixedBackend } from "../support/fixed-backend.ts";
+import { findEnvoy, skipWithout } from "../support/peers.ts";
+import { createTestPki } from "../support/pki.ts";
+import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
+import { makeTemporaryFolder } from "../support/temporary-folder.ts";
+
+const table = translateTable();
+const callerNames = Object.keys(callers) as CallerName[];
+const requestNames = Object.keys(requests) as RequestName[];
+
+/** Two calls of each caller a rule, chosen so that every rule sees every caller and every request. */
+function* listCalls(number: number): Generator<{ readonly caller: CallerName; readonly name: RequestName }> {
+	for (const [position, caller] of callerNames.entries())
+		for (const step of [0, 2]) yield { caller, name: requestNames[(position + number + step) % requestNames.length]! };
+}
+
+/** What a judge says of every call of every rule, where it differs from the table. */
+async function findDifferences(
+	judge: (
+		translated: TranslatedRule,
+		number: number,
+		caller: CallerName,
+		name: RequestName,
+	) => Promise<boolean> | boolean,
+): Promise<{ readonly differences: readonly string[]; readonly count: number }> {
+	const differences: string[] = [];
+	let count = 0;
+	for (const [number, translated] of table.entries())
+		for (const { caller, name } of listCalls(number)) {
+			count++;
+			const isAllowed = await judge(translated, number, caller, name);
+			const expected = translated.rule.isAllowed(caller, name);
+			if (isAllowed !== expected)
+				differences.push(`${translated.rule.name}: ${caller} ${name}: ${isAllowed ? "allowed" : "denied"}`);
+		}
+	return { differences, count };
+}
+
+test("every part of a rule is in the table under both actions, and matches some calls and not others", () => {
+	assert.ok(table.length >= 100, `only ${table.length} rules`);
+	for (const part of [...sources, ...operations, ...conditions].filter(({ spec }) => spec !== undefined)) {
+		const text = JSON.stringify(part.spec);
+		const actions = table.filter(({ rule }) => JSON.stringify(rule.spec).includes(text)).map(({ rule }) => rule.action);
+		assert.deepEqual([...new Set(actions)].sort(), ["ALLOW", "DENY"], part.name);
+	}
+});
+
+test("the engine gives the verdicts of the table", async () => {
+	const { differences, count } = await findDifferences(({ listener }, _number, caller, name) =>
+		judgeListener(listener, createHeaderView(callers[caller], requests[name])),
+	);
+	assert.deepEqual(differences, []);
+	assert.ok(count >= 150, `only ${count} cases`);
+});
+
+for (const kind of ["amime", "envoy"] as const) {
+	const skip = kind === "envoy" ? skipWithout("envoy", findEnvoy()) : false;
+	test(`${kind} gives the verdicts of the table`, { skip }, async (t) => {
+		const call = await startWorld(t, kind);
+		const { differences } = await findDifferences((_translated, number, caller, name) => call(number, caller, name));
+		assert.deepEqual(differences, []);
+	});
+}
+
+/** A proxy with a listener for every rule; answers whether a call passes. */
+async function startWorld(t: TestContext, kind: ProxyKind) {
+	const pki = createTestPki();
+	const backend = await startFixedBackend(t);
+	const secret = pki.issue("spiffe://cluster.local/ns/shop/sa/default");
+	const clusters = [
+		...new Set(
+			table.map(({ listener }) => JSON.stringify(toBootstrapListener(listener)).match(/inbound\|\d+\|\|/)![0]),
+		),
+	];
+	const proxy = await startProxyProcess(t, kind, makeTemporaryFolder(t), {
+		static_resources: {
+			listeners: table.map(({ listener }) => toBootstrapListener(listener)),
+			clusters: clusters.map((name) => staticCluster(name, backend.port)),
+			secrets: [
+				{
+					name: "default",
+					tls_certificate: {
+						certificate_chain: { inline_string: secret.certificateChainPem },
+						private_key: { inline_string: secret.privateKeyPem },
+					},
+				},
+				{ name: "ROOTCA", validation_context: { trusted_ca: { inline_string: pki.bundlePem } } },
+			],
+		},
+	});
+	const statuses = JSON.parse((await proxy.admin("/listeners?format=json")).body) as {
+		listener_statuses: { name: string; local_address: { socket_address: { port_value: number } } }[];
+	};
+	const ports = new Map(
+		statuses.listener_statuses.map(({ name, local_address: local }) => [name, local.socket_address.port_value]),
+	);
+	const certificates = new Map(
+		callerNames.flatMap((name) => {
+			const { spiffeId } = callers[name];
+			return spiffeId === undefined ? [] : [[name, pki.issue(spiffeId)] as const];
+		}),
+	);
+	return async (number: number, caller: CallerName, name: RequestName): Promise<boolean> => {
+		const { address, serverName, claims, forwardedFor } = callers[caller];
+		const { method, path, host, headers } = requests[name];
+		const certificate = certificates.get(caller);
+		const options = {
+			host: "127.0.0.1",
+			port: ports.get(`rule-${number}`)!,
+			localAddress: address,
+			method,
+			path,
+			headers: {
+				...headers,
+				host,
+				...(claims !== undefined && { authorization: `Bearer ${signToken(claims)}` }),
+				...(forwardedFor !== undefined && { "x-forwarded-for": forwardedFor }),
+			},
+		};
+		const outgoing =
+			certificate === undefined
+				? plainRequest({ ...options, agent: new PlainAgent() })
+				: tlsRequest({
+						...options,
+						agent: new TlsAgent(),
+						cert: certificate.certificateChainPem,
+						key: certificate.privateKeyPem,
+						servername: serverName,
+						rejectUnauthorized: false,
+					});
+		const status = await new Promise<number>((resolve, reject) => {
+			outgoing.on("response", (response) => {
+				response.resume();
+				response.on("end", () => resolve(response.statusCode ?? 0));
+			});
+			outgoing.on("error", reject);
+			outgoing.end();
+		});
+		if (status !== 200 && status !== 403) throw new Error(`rule ${number}, ${caller} ${name}: status ${status}`);
+		return status === 200;
+	};
+}
+
+function staticCluster(name: string, port: number): object {
+	return {
+		name,
+		type: "STATIC",
+		connect_timeout: "5s",
+		load_assignment: {
+			cluster_name: name,
+			endpoints: [
+				{
+					lb_endpoints: [{ endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: port } } } }],
+				},
+			],
+		},
+	};
+}

@@ -1,0 +1,81 @@
+import type { Listener } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
+import { authorize } from "../../src/engine/authorization/index.ts";
+import { createStreamInfo, type StreamInfo } from "../../src/engine/format/index.ts";
+import { translateListener } from "../../src/proxy/runtime-config/index.ts";
+import type { TableCaller, TableRequest } from "./authorization-table.ts";
+
+/** Whether the RBAC filters of a listener let a request through, as the proxy's engine judges them. */
+export function judgeListener(listener: Listener, stream: StreamInfo): boolean {
+	const translated = translateListener(listener);
+	if (!translated.ok) throw new Error(translated.problems.map(({ path, problem }) => `${path}: ${problem}`).join("\n"));
+	const [chain] = translated.value.filterChains;
+	const manager = chain!.filters.find((filter) => filter.kind === "http-connection-manager")!;
+	if (manager.kind !== "http-connection-manager") throw new Error("the listener carries no HTTP");
+	return manager.config.filters.every(
+		(filter) =>
+			filter.kind !== "rbac" || filter.config.rules === undefined || authorize(filter.config.rules, stream).allowed,
+	);
+}
+
+/** A request as it is known when policies are judged: token checked, addresses found. */
+export function createHeaderView(caller: TableCaller, request: TableRequest): StreamInfo {
+	const at = (ip: string, port: number) => ({ text: `${ip}:${port}`, ip, port });
+	const local = at("127.0.0.1", 20_000);
+	const remote = at(caller.address, 40_000);
+	const stream = createStreamInfo(
+		{
+			id: 1,
+			remote,
+			directRemote: remote,
+			local,
+			directLocal: local,
+			serverName: caller.serverName ?? "",
+			tls: caller.spiffeId === undefined ? undefined : peerOf(caller.spiffeId),
+			transportFailureReason: "",
+			terminationDetails: "",
+			filterChainName: "",
+			listenerMetadata: {},
+		},
+		0,
+		0,
+	);
+	stream.request = {
+		method: request.method,
+		path: request.path,
+		authority: request.host,
+		scheme: "http",
+		headers: Object.entries(request.headers).flat(),
+		upgrade: undefined,
+	};
+	if (caller.forwardedFor !== undefined) stream.remote = at(caller.forwardedFor, 0);
+	if (caller.claims !== undefined)
+		stream.dynamicMetadata = new Map([["envoy.filters.http.jwt_authn", { payload: caller.claims }]]);
+	return stream;
+}
+
+function peerOf(spiffeId: string): NonNullable<StreamInfo["connection"]["tls"]> {
+	return {
+		version: "TLSv1.3",
+		cipher: "",
+		sessionId: "",
+		serverName: "",
+		alpn: "",
+		peerVerified: true,
+		local: undefined,
+		peer: {
+			subject: "",
+			issuer: "",
+			serial: "",
+			uriSans: [spiffeId],
+			dnsSans: [],
+			ipSans: [],
+			emailSans: [],
+			fingerprint256: "",
+			fingerprint1: "",
+			validFromMs: 0,
+			validToMs: 0,
+			pem: "",
+			chainPem: "",
+		},
+	};
+}
