@@ -10,12 +10,12 @@ import { parseArgs } from "node:util";
 import { findEnvoy, findNft } from "../test/support/peers.ts";
 import { startDriver } from "./golden/driver.ts";
 import {
-	caseFile,
 	type GoldenCase,
 	type GoldenFolder,
 	listProxies,
+	type Manifest,
+	readCase,
 	readGoldenFolder,
-	readManifests,
 } from "./golden/golden-folder.ts";
 import { type Judged, judge, judgeStatus, type Recording, report } from "./golden/judge.ts";
 import { type ReplayMesh, startMesh, withTime } from "./golden/mesh.ts";
@@ -97,8 +97,9 @@ async function replay(folder: GoldenFolder, nft: string): Promise<number> {
 		const recording = new Map<GoldenCase, readonly unknown[]>();
 		const statuses: Judged[] = [];
 		for (const item of folder.cases.filter(isWanted)) {
-			await prepare(folder, item, mesh);
-			recording.set(item, await driver.send(item));
+			const manifests = readCase(folder, item);
+			await prepare(item, manifests, mesh);
+			recording.set(item, await driver.send(item, manifests));
 			statuses.push(...(await judgeStatuses(item, mesh)));
 			for (const name of proxies.dead())
 				console.log(`  ${item.name}: the proxy ${name} has ended:\n${proxies.tail(name)}`);
@@ -116,8 +117,7 @@ function isWanted({ name, area }: GoldenCase): boolean {
 	return values.only.split(",").some((word) => name.includes(word) || area === word);
 }
 
-async function prepare(folder: GoldenFolder, item: GoldenCase, mesh: ReplayMesh): Promise<void> {
-	const manifests = readManifests(caseFile(folder, item));
+async function prepare(item: GoldenCase, manifests: readonly Manifest[], mesh: ReplayMesh): Promise<void> {
 	const refused = await mesh.apply(
 		manifests.map((manifest, position) => withTime(manifest, item.stagger === true ? 60 + position : 60)),
 	);

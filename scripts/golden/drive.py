@@ -39,7 +39,7 @@ def main():
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         task = json.loads(line)
-        known = services(WORLD + [x for x in yaml.safe_load_all(open(task["case"])) if x])
+        known = services(WORLD + task["documents"])
         def send(pair):
             index, q = pair
             number = f"{task['name']}/{index}"

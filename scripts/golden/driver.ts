@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { caseFile, type GoldenCase, type GoldenFolder } from "./golden-folder.ts";
+import type { GoldenCase, GoldenFolder, Manifest } from "./golden-folder.ts";
 
 /** The process that serves the backends and sends requests. */
 export interface Driver {
 	/** Sends a case's observations, some at a time where they do not depend on each other; answers with what was seen, in their order. */
-	send(item: GoldenCase): Promise<readonly unknown[]>;
+	send(item: GoldenCase, documents: readonly Manifest[]): Promise<readonly unknown[]>;
 	close(): void;
 }
 
@@ -24,13 +24,13 @@ export async function startDriver(folder: GoldenFolder, threads: number): Promis
 	};
 	await read();
 	return {
-		async send(item) {
+		async send(item, documents) {
 			const { name, observations } = item;
 			const task = {
 				name,
 				observations,
-				case: caseFile(folder, item),
-				threads: isIndependent(item, folder) ? threads : 1,
+				documents,
+				threads: isIndependent(item) ? threads : 1,
 			};
 			child.stdin!.write(`${JSON.stringify(task)}\n`);
 			return (await read())["observed"] as unknown[];
@@ -40,7 +40,7 @@ export async function startDriver(folder: GoldenFolder, threads: number): Promis
 }
 
 /** Whether a case's requests can be under way at once: single ones, without pauses and counts. */
-function isIndependent({ observations, area }: GoldenCase, _folder: GoldenFolder): boolean {
+function isIndependent({ observations, area }: GoldenCase): boolean {
 	if (area === "destination-rule") return false;
 	return observations.every(
 		({ repeat, pause_ms, gap_ms, request }) =>

@@ -12,7 +12,12 @@ export interface Manifest {
 		readonly labels?: Readonly<Record<string, string>>;
 		readonly creationTimestamp?: string;
 	};
-	readonly spec?: { readonly serviceAccountName?: string; readonly nodeName?: string };
+	readonly spec?: {
+		readonly serviceAccountName?: string;
+		readonly nodeName?: string;
+		readonly type?: string;
+		readonly clusterIP?: string;
+	};
 	readonly status?: { readonly podIP?: string };
 }
 
@@ -74,13 +79,16 @@ export function readGoldenFolder(path: string): GoldenFolder | undefined {
 	};
 }
 
-/** The file of a case. */
-export function caseFile(folder: GoldenFolder, { name }: GoldenCase): string {
-	return join(folder.path, "cases", `${name}.yaml`);
+/** The objects of a case. Services get an address where they have none, as an API server gives them one. */
+export function readCase(folder: GoldenFolder, { name }: GoldenCase): Manifest[] {
+	return readManifests(join(folder.path, "cases", `${name}.yaml`)).map((manifest, position) => {
+		const { kind, spec } = manifest;
+		if (kind !== "Service" || spec?.type === "ExternalName" || spec?.clusterIP !== undefined) return manifest;
+		return { ...manifest, spec: { ...spec, clusterIP: `10.96.250.${position + 1}` } };
+	});
 }
 
-/** The documents of a file. */
-export function readManifests(path: string): Manifest[] {
+function readManifests(path: string): Manifest[] {
 	return parseAllDocuments(readFileSync(path, "utf8"))
 		.map((document) => document.toJS() as Manifest | null)
 		.filter((document) => document !== null);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ControlClient, createControlClient } from "../../src/agent/control-client/index.ts";
 import { createControlPlane } from "../../src/control/index.ts";
-import { createLog } from "../../src/core/index.ts";
+import { createLog, MeshError } from "../../src/core/index.ts";
 import type { Manifest } from "./golden-folder.ts";
 
 /** The control plane of a replay. */
@@ -92,7 +92,12 @@ function keyOf({ kind, apiVersion, metadata }: Manifest): string {
 
 async function putObject(client: ControlClient, manifest: Manifest): Promise<string[]> {
 	try {
-		await client.request("PUT", "/v1/config", manifest);
+		await client.request("PUT", "/v1/config", manifest).catch((error: unknown) => {
+			// An idle connection that ended under the request; once more on a new one.
+			if (error instanceof MeshError && error.code === "CONTROL_PLANE_UNREACHABLE")
+				return client.request("PUT", "/v1/config", manifest);
+			throw error;
+		});
 		return [];
 	} catch (error) {
 		return [`${manifest.kind} ${manifest.metadata.namespace}/${manifest.metadata.name}: ${(error as Error).message}`];

@@ -75,16 +75,7 @@ function startProxy(place: ProxyPlace, bootstrap: string, options: ProxiesOption
 	const command =
 		options.dataPlane === "envoy"
 			? [options.envoy!, "-c", bootstrap, "--disable-hot-restart", "--concurrency", "1", "-l", "warning", ...drain]
-			: [
-					process.execPath,
-					resolve(import.meta.dirname, "../../src/main/amime.ts"),
-					"proxy",
-					"-c",
-					bootstrap,
-					"-l",
-					"info",
-					...drain,
-				];
+			: [resolve(import.meta.dirname, "../../bin/amime"), "proxy", "-c", bootstrap, "-l", "info", ...drain];
 	const log = openSync(logOf(place.name, options), "w");
 	const child = spawn("ip", ["netns", "exec", place.name, ...command], {
 		gid: proxyGroup,

@@ -50,6 +50,8 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget) {
 			...(isEnforced && { accessLogs: [forbiddenAccessLog(allowPolicies)] }),
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: {
+				// The application decides about bodies that a client asks leave for.
+				proxy100Continue: true,
 				forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
 				setCurrentClientCertDetails: { subject: true, uri: true },
 				...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
