@@ -147,6 +147,28 @@ compareWithEnvoy("endpoints in a file", {
 				return countAnswers(port, "/eds", 6);
 			},
 		},
+		"a host of another name or locality is another host": {
+			want: { changes: 2, closed: 2 },
+			async see({ proxy, put, portOf, settle }) {
+				const counts = async () => ({
+					changes: await proxy.stat("cluster.eds.membership_change"),
+					closed: await proxy.stat("cluster.eds.upstream_cx_destroy"),
+				});
+				const place = { locality: { zone: "z" } };
+				const { address } = endpoint(portOf("one"))["endpoint"] as Json;
+				put([{ lb_endpoints: [endpoint(portOf("one"))] }]);
+				await settle((answers) => answers["one"] === 6);
+				const before = await counts();
+				put([{ ...place, lb_endpoints: [endpoint(portOf("one"))] }]);
+				await until(async () => (await proxy.stat("cluster.eds.membership_change")) > before.changes);
+				await settle((answers) => answers["one"] === 6);
+				put([{ ...place, lb_endpoints: [{ endpoint: { address, hostname: "named" } }] }]);
+				await until(async () => (await proxy.stat("cluster.eds.membership_change")) > before.changes + 1);
+				await until(async () => (await proxy.stat("cluster.eds.upstream_cx_destroy")) > before.closed + 1);
+				const after = await counts();
+				return { changes: after.changes - before.changes, closed: after.closed - before.closed };
+			},
+		},
 		"draining hosts get nothing, the next priority all": {
 			want: { one: 4 },
 			async see({ port, put, portOf, settle }) {

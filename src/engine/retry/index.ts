@@ -1,5 +1,5 @@
 /** Whether, when and where a request is tried again. Spec: Envoy router filter, `x-envoy-retry-on`. */
-export { parseGrpcRetryOn, parseHttpRetryOn, parseRetryOn } from "./parse-retry-on.ts";
+export { isGrpcRetryOn, isHttpRetryOn, parseGrpcRetryOn, parseHttpRetryOn, parseRetryOn } from "./parse-retry-on.ts";
 export {
 	type RateLimitedBackOff,
 	type RetryHostPredicate,

@@ -37,6 +37,20 @@ export function parseGrpcRetryOn(text: string): number {
 	return parse(text, grpcConditions);
 }
 
+/** Whether every condition of an `x-envoy-retry-on` is known. */
+export function isHttpRetryOn(text: string): boolean {
+	return isKnown(text, conditions);
+}
+
+/** Whether every condition of an `x-envoy-retry-grpc-on` is known. */
+export function isGrpcRetryOn(text: string): boolean {
+	return isKnown(text, grpcConditions);
+}
+
+function isKnown(text: string, known: Readonly<Record<string, number>>): boolean {
+	return text.split(",").every((word) => Object.hasOwn(known, word.trim()));
+}
+
 function parse(text: string, known: Readonly<Record<string, number>>): number {
 	let bits = 0;
 	for (const word of text.split(",")) bits |= known[word.trim()] ?? 0;

@@ -42,6 +42,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	constructor(config: ClusterConfig, deps: ClusterDeps, localCluster?: LocalCluster) {
 		super(config, deps, (host) => this.#onHealthChanged(host));
+		for (const { name } of config.transportSocketMatches) this.statsScope.counter(`${name}.total_match_count`);
 		this.#table = new HostTable(
 			config,
 			config.perEndpointStats ? (address) => createEndpointStats(this.statsScope, address) : undefined,

@@ -66,8 +66,7 @@ export class HostTable {
 				const address = formatHostAddress(endpoint.address);
 				if (byAddress.has(address)) continue;
 				let known = before.get(address);
-				if (known !== undefined && known.transportSocket !== selectTransportSocket(this.#config, endpoint, locality)) {
-					// Its connections would go on with the other socket: another host at the same address.
+				if (known !== undefined && this.#isAnother(known, endpoint, locality)) {
 					removed.push(known);
 					known = undefined;
 				}
@@ -106,6 +105,16 @@ export class HostTable {
 		this.#priorities = priorities;
 		for (const host of removed) host.removed = true;
 		return { added, removed, isChanged, changedPriorities };
+	}
+
+	/** Whether an endpoint is another host at the address of `known`: connections would go on with another socket, counts under
+	 *  another name or locality. */
+	#isAnother(known: Host, endpoint: EndpointConfig, locality: LocalityConfig): boolean {
+		return (
+			known.hostname !== endpoint.hostname ||
+			!isSameLocality(known.locality, locality.locality) ||
+			known.transportSocket !== selectTransportSocket(this.#config, endpoint, locality)
+		);
 	}
 
 	/** Takes one host out. @returns false when it is not there */

@@ -110,6 +110,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.#requestDone = this.#responseDone = this.#chunked = false;
 		this.hasResponseBytes = false;
 		this.#requests++;
+		if (this.isLastRequest) this.pool.cluster.stats.upstream_cx_max_requests.value++;
 		this.parser.expect(method, upgrade);
 	}
 
@@ -334,7 +335,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		}
 		this.#receiver = undefined;
 		if (this.#closing || !this.parser.isReusable || this.isLastRequest || this.socket.destroyed) {
-			if (this.isLastRequest) this.pool.cluster.stats.upstream_cx_max_requests.value++;
+			if (this.#responseDone && !this.parser.isReusable) this.pool.cluster.stats.upstream_cx_close_notify.value++;
 			this.close();
 			return;
 		}

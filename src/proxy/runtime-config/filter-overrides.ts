@@ -34,7 +34,11 @@ function readOverride(any: Any, scope: Scope, isOptional = false): HttpFilterOve
 	if (message.$typeName === "envoy.config.route.v3.FilterConfig") {
 		const config = message as FilterConfig;
 		if (config.disabled) return { kind: "disabled" };
-		if (config.config === undefined || config.config.typeUrl === "") return { kind: "enabled" };
+		if (config.config === undefined) {
+			scope.report("neither disables the filter nor holds a config for it");
+			return undefined;
+		}
+		if (config.config.typeUrl === "") return { kind: "enabled" };
 		return readOverride(config.config, scope.at("config"), config.isOptional);
 	}
 	return readKnownOverride(message, scope, isOptional);

@@ -3,7 +3,7 @@ import type { MessageSupport } from "./support-table.ts";
 /** HTTP and network filters, and the extensions of the router. */
 export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.router.v3.Router": {
-		works: "suppress_envoy_headers respect_expected_rq_timeout dynamic_stats",
+		works: "suppress_envoy_headers respect_expected_rq_timeout dynamic_stats strict_check_headers",
 		ignored: "upstream_log_options start_child_span suppress_grpc_request_failure_code_stats",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBAC": {

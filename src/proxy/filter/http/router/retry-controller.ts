@@ -6,10 +6,11 @@ import { type AttemptReset, type RetryPolicy, RetryState } from "../../../../eng
 import type { ForwardAction } from "../../../../engine/router/index.ts";
 import { isFeatureEnabled } from "../../../../engine/runtime/index.ts";
 import type { Host } from "../../../cluster/index.ts";
-import type { ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { VirtualClusterStats } from "../../../stats/index.ts";
 import { PassRequestHead, type PassResponseHead } from "../pass-head.ts";
 import type { StreamRecord } from "../stream-record.ts";
+import type { AttemptFailure } from "./response-details.ts";
 import type { RouterFilter } from "./router-filter.ts";
 
 const headerNames = [
@@ -47,7 +48,7 @@ const emptyPolicy: RetryPolicy = {
 	hostSelectionMaxAttempts: 1,
 };
 
-const resets: Readonly<Record<ResetReason, AttemptReset>> = {
+const resets: Readonly<Record<AttemptFailure, AttemptReset>> = {
 	overflow: "overflow",
 	"local connection failure": "connect-failure",
 	"remote connection failure": "connect-failure",
@@ -58,6 +59,7 @@ const resets: Readonly<Record<ResetReason, AttemptReset>> = {
 	"remote refused stream reset": "refused-stream",
 	"remote error with CONNECT request": "reset",
 	"protocol error": "reset",
+	"maximum duration": "reset",
 };
 
 /** The retries of one request: the engine decides, this keeps breakers, counts, hosts tried and the back-off timer. */
@@ -149,7 +151,7 @@ export class RetryController {
 	}
 
 	/** Whether a broken attempt is tried again. */
-	retriesReset(reason: ResetReason, requestStarted: boolean): boolean {
+	retriesReset(reason: AttemptFailure, requestStarted: boolean): boolean {
 		return this.#decide(this.#state.wantsReset(resets[reason], requestStarted));
 	}
 

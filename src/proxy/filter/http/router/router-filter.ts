@@ -16,6 +16,8 @@ export class RouterFilter {
 	/** Whether answers are counted by code and timed. */
 	readonly countsResponses: boolean;
 	readonly bufferLimitBytes: number;
+	/** Headers that must make sense. */
+	readonly strictHeaders: readonly string[];
 
 	constructor(
 		config: RouterFilterConfig | undefined,
@@ -30,6 +32,7 @@ export class RouterFilter {
 		this.bufferLimitBytes = manager.bufferLimitBytes;
 		this.sendsEnvoyHeaders = config?.suppressEnvoyHeaders !== true;
 		this.countsResponses = config?.dynamicStats !== false;
+		this.strictHeaders = config?.strictCheckHeaders ?? [];
 		this.respectsExpectedTimeout = config?.respectExpectedRequestTimeout === true;
 	}
 

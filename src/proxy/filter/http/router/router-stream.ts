@@ -4,7 +4,6 @@ import { type ForwardAction, type RouteEntry, resolveClusterName } from "../../.
 import type { Host } from "../../../cluster/index.ts";
 import type {
 	AttemptConnection,
-	ResetReason,
 	UpstreamCluster,
 	UpstreamExchange,
 	UpstreamResponse,
@@ -22,10 +21,11 @@ import { answerLocally } from "./local-answer.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseAccounting } from "./response-accounting.ts";
 import { decorateResponse } from "./response-decoration.ts";
-import { formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
+import { type AttemptFailure, formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
 import { RetryController } from "./retry-controller.ts";
 import type { RouterFilter } from "./router-filter.ts";
 import { Shadows } from "./shadows.ts";
+import { refuseForHeaders } from "./strict-headers.ts";
 import {
 	announceTimeout,
 	applyLimits,
@@ -42,7 +42,7 @@ const never = Number.POSITIVE_INFINITY;
 /** The router's part of one request: picks cluster and host, sends, retries, times out, and hands the response back. */
 export class RouterStream {
 	readonly stream: HttpStream;
-	readonly #filter: RouterFilter;
+	readonly filter: RouterFilter;
 	#hosts: HostSelection | undefined;
 	#action: ForwardAction | undefined;
 	#upstream: UpstreamCluster | undefined;
@@ -65,7 +65,7 @@ export class RouterStream {
 
 	constructor(stream: HttpStream, filter: RouterFilter) {
 		this.stream = stream;
-		this.#filter = filter;
+		this.filter = filter;
 	}
 
 	get request(): PassRequestHead {
@@ -75,7 +75,7 @@ export class RouterStream {
 	// --- the request
 
 	start(endStream: boolean): void {
-		const action = answerLocally(this.stream, this.#filter);
+		const action = answerLocally(this.stream, this.filter);
 		if (action !== undefined) this.#forward(this.stream.route!, action, endStream);
 	}
 
@@ -159,34 +159,29 @@ export class RouterStream {
 		this.onResponseTurnEnd();
 	}
 
-	onAttemptFailed(attempt: Attempt, reason: ResetReason, detail: string): void {
+	onAttemptFailed(attempt: Attempt, reason: AttemptFailure, detail: string): void {
 		if (this.#isOver || (this.#attempt !== attempt && this.#hedges?.includes(attempt) !== true)) return;
 		const { record } = this.stream;
 		record.upstreamTransportFailureReason = detail;
 		record.trace?.endAttempt(record, reason, this.stream.now());
 		reportReset(this.#upstream!.cluster, attempt.host, reason);
 		if (this.#takeOut(attempt)) return;
-		if (
-			!this.stream.responseStarted &&
-			this.#canRetry() &&
-			this.#retries!.retriesReset(reason, attempt.connection !== undefined)
-		) {
+		const started = this.stream.responseStarted;
+		if (!started && this.#canRetry() && this.#retries!.retriesReset(reason, attempt.connection !== undefined)) {
 			this.#retry(attempt, undefined);
 			return;
 		}
 		const outcome = resetOutcomes[reason];
-		const started = this.stream.responseStarted;
 		const details = formatResetDetails(reason, detail, started);
 		if (started) {
-			this.#filter.stats.rq_reset_after_downstream_response_started.value++;
+			this.filter.stats.rq_reset_after_downstream_response_started.value++;
 			this.stream.record.responseFlags |= outcome.flag;
 			this.stream.record.responseCodeDetails = details;
 			this.stream.abort();
 			return;
 		}
 		this.#accounting!.count(outcome.status, attempt.host);
-		const headers =
-			reason === "overflow" && this.#filter.sendsEnvoyHeaders ? ["x-envoy-overloaded", "true"] : undefined;
+		const headers = reason === "overflow" && this.filter.sendsEnvoyHeaders ? ["x-envoy-overloaded", "true"] : undefined;
 		const body = formatResetBody(reason, this.#retries?.hasRetried === true);
 		this.#reply(outcome.status, body, details, outcome.flag, true, headers);
 	}
@@ -223,7 +218,7 @@ export class RouterStream {
 		this.#accounting!.count(status, attempt.host);
 		const hasEnded = this.#requestEndedAt !== never;
 		if (hasEnded) this.#accounting!.recordTime(elapsed);
-		const serviceTimeMs = hasEnded && this.#filter.sendsEnvoyHeaders ? elapsed : undefined;
+		const serviceTimeMs = hasEnded && this.filter.sendsEnvoyHeaders ? elapsed : undefined;
 		record.responseCodeDetails = "via_upstream";
 		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#hosts!.cookies });
 		if (status === 101 && this.request.upgrade !== undefined) {
@@ -317,10 +312,10 @@ export class RouterStream {
 	#forward(route: RouteEntry, ofRoute: ForwardAction, endStream: boolean): void {
 		const { stream } = this;
 		const { record, request } = stream;
-		const { context } = this.#filter;
+		const { context } = this.filter;
 		const upstream = context.getCluster(resolveClusterName(ofRoute, request));
 		if (upstream === undefined) {
-			this.#filter.stats.no_cluster.value++;
+			this.filter.stats.no_cluster.value++;
 			this.#reply(ofRoute.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound, true);
 			return;
 		}
@@ -329,13 +324,18 @@ export class RouterStream {
 		const action = withClusterPolicies(ofRoute, cluster);
 		this.#action = action;
 		noteCluster(record, upstream);
+		const refusal = refuseForHeaders(this.filter.strictHeaders, request);
+		if (refusal !== undefined) {
+			stream.sendLocalReply(refusal);
+			return;
+		}
 		const routes = context.routeStatistics.select(stream.routeTable, route, request, record);
-		this.#accounting = this.#filter.account(cluster, request, record, routes);
-		this.#timeouts = resolveTimeouts(action, request, this.#filter.respectsExpectedTimeout);
+		this.#accounting = this.filter.account(cluster, request, record, routes);
+		this.#timeouts = resolveTimeouts(action, request, this.filter.respectsExpectedTimeout);
 		this.#hedges = Hedges.create(action, request);
 		this.#prepareTimeouts(action, request);
-		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.#filter.bufferLimitBytes;
-		this.#retries = RetryController.create(this.#filter, action, upstream, request, record, routes);
+		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.filter.bufferLimitBytes;
+		this.#retries = RetryController.create(this.filter, action, upstream, request, record, routes);
 		this.#hosts = new HostSelection(action, request, record, this.#retries);
 		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
 		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
@@ -343,7 +343,7 @@ export class RouterStream {
 		this.#hasLength = request.hasContentLength;
 		const host = this.#chooseHost(context.random);
 		if (host === undefined) return;
-		if (route.changesRequest) prepareForHost(stream, action, host, this.#filter.sendsEnvoyHeaders);
+		if (route.changesRequest) prepareForHost(stream, action, host, this.filter.sendsEnvoyHeaders);
 		this.#begin(host);
 		if (action.mirrorPolicies.length > 0) {
 			const terms = {
@@ -353,7 +353,7 @@ export class RouterStream {
 				timeoutMs: this.#timeouts.globalMs,
 				bufferLimitBytes: limit,
 			};
-			this.#shadows = Shadows.start(action.mirrorPolicies, request, this.#filter, terms);
+			this.#shadows = Shadows.start(action.mirrorPolicies, request, this.filter, terms);
 		}
 	}
 
@@ -362,7 +362,7 @@ export class RouterStream {
 		if (request.mayHaveEnvoyFields) {
 			if (request.get("x-envoy-upstream-rq-timeout-alt-response") !== undefined) this.#timeoutStatus = 204;
 		}
-		if (this.#filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.#timeouts!, this.#hedges));
+		if (this.filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.#timeouts!, this.#hedges));
 		applyLimits(this.stream, action, request);
 	}
 
@@ -426,12 +426,10 @@ export class RouterStream {
 		this.#retries!.schedule(head, () => {
 			if (this.#isOver) return;
 			this.#hosts!.attemptedPriorities = this.#retries!.attemptedPriorities;
-			if (this.#filter.sendsEnvoyHeaders)
-				updateExpectedTimeout(
-					this.request,
-					announcedTimeouts(this.#timeouts!, this.#hedges),
-					this.stream.now() - this.#requestEndedAt,
-				);
+			if (this.filter.sendsEnvoyHeaders) {
+				const elapsed = this.stream.now() - this.#requestEndedAt;
+				updateExpectedTimeout(this.request, announcedTimeouts(this.#timeouts!, this.#hedges), elapsed);
+			}
 			const host = this.#chooseHost();
 			if (host !== undefined) this.#begin(host);
 		});
@@ -441,7 +439,7 @@ export class RouterStream {
 	#redirect(attempt: Attempt, head: PassResponseHead): boolean {
 		const body = this.#body!;
 		const { cluster } = this.#upstream!;
-		const redirected = redirectInside(this.stream, this.#action!.internalRedirect, head, body, cluster, this.#filter);
+		const redirected = redirectInside(this.stream, this.#action!.internalRedirect, head, body, cluster, this.filter);
 		if (redirected === undefined) return false;
 		attempt.drop();
 		this.stream.redirect(redirected.request, head, redirected.keepsBody ? body : undefined);

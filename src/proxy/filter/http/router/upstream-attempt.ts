@@ -1,4 +1,4 @@
-import type { HeaderList, Millis } from "../../../../core/index.ts";
+import type { HeaderList, Millis, Timer } from "../../../../core/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type {
 	PoolFailure,
@@ -28,6 +28,8 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	/** When the per-try limits strike. */
 	tryEndsAt: Millis = never;
 	tryIdleAt: Millis = never;
+	/** Runs out when the exchange takes longer than the cluster allows. */
+	#limit: Timer | undefined;
 	#waiting = false;
 	#counted = false;
 
@@ -54,6 +56,10 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.host.stats.rq_active.value++;
 		this.host.activeRequests++;
 		connection.begin(this, this.router.request);
+		const { maxStreamDurationMs } = this.pool.cluster.config.http.common;
+		if (maxStreamDurationMs !== undefined && maxStreamDurationMs > 0) {
+			this.#limit = this.router.filter.context.clock.setTimer(maxStreamDurationMs, () => this.#onTooLong());
+		}
 		this.router.onAttemptReady(this, connection);
 	}
 
@@ -96,6 +102,12 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.router.onUpstreamDrain();
 	}
 
+	#onTooLong(): void {
+		this.pool.cluster.stats.upstream_rq_max_duration_reached.value++;
+		this.cancel();
+		this.router.onAttemptFailed(this, "maximum duration", "");
+	}
+
 	/** Gives up: nothing more is told to the router. */
 	cancel(): void {
 		if (this.isOver) return;
@@ -124,6 +136,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	finish(): void {
 		if (this.isOver) return;
 		this.isOver = true;
+		this.#limit?.cancel();
 		if (!this.#counted) return;
 		this.pool.cluster.stats.upstream_rq_active.value--;
 		this.host.stats.rq_active.value--;

@@ -2,10 +2,11 @@ import type { Millis } from "../../../../core/index.ts";
 import { type HostLoad, parseLoadReport } from "../../../../engine/load-balancer/index.ts";
 import { type ForwardAction, prepareRequest, rewriteHost } from "../../../../engine/router/index.ts";
 import type { Cluster, Host } from "../../../cluster/index.ts";
-import type { ResetReason, UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 import type { PassResponseHead } from "../pass-head.ts";
 import type { StreamRecord } from "../stream-record.ts";
+import type { AttemptFailure } from "./response-details.ts";
 
 /** Puts the chosen cluster into a request's record. */
 export function noteCluster(record: StreamRecord, upstream: UpstreamCluster): void {
@@ -30,9 +31,10 @@ export function prepareForHost(
 }
 
 /** Tells outlier detection and the host's counts how an attempt broke. */
-export function reportReset(cluster: Cluster, host: Host, reason: ResetReason): void {
+export function reportReset(cluster: Cluster, host: Host, reason: AttemptFailure): void {
 	if (reason === "overflow") return;
 	host.stats.rq_error.value++;
+	if (reason === "maximum duration") return;
 	if (reason === "connection timeout") cluster.reportFailure(host, "connect-timeout");
 	else cluster.reportFailure(host, reason.endsWith("connection failure") ? "connect-failure" : "reset");
 }
