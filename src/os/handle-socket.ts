@@ -14,14 +14,14 @@ export interface HandleSocketOptions {
 	readonly highWaterMark: number;
 	/** Not connected yet: {@link HandleSocket.onConnected} follows. */
 	readonly isConnecting?: boolean;
-	/** The TLS socket that shook hands on the handle, and closes it. */
-	readonly above?: StreamSocket;
+	/** The socket below, of a TLS handle: it knows the addresses, and closing it closes the handle. */
+	readonly below?: HandleSocket;
 	/** Takes what is read at the start of {@link sharedReadBuffer}, in place of "data". */
 	readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 type Chunk = Uint8Array | string;
-type OwnedHandle = StreamHandle & { [ownerKey]?: HandleSocket };
+type OwnedHandle = StreamHandle & { [ownerKey]?: HandleSocket | undefined };
 
 const ownerKey = Symbol("owner");
 
@@ -31,7 +31,7 @@ export class HandleSocket implements StreamSocket {
 	readonly #handle: OwnedHandle;
 	readonly #allowHalfOpen: boolean;
 	readonly #highWaterMark: number;
-	readonly #above: StreamSocket | undefined;
+	readonly #below: HandleSocket | undefined;
 	readonly #onBytes: ((bytes: number) => void) | undefined;
 	readonly #events = new SocketEvents();
 	#isConnecting: boolean;
@@ -53,6 +53,7 @@ export class HandleSocket implements StreamSocket {
 	#corked = 0;
 	#isFinished = false;
 	#endsSoon = false;
+	#isClosed = false;
 	destroyed = false;
 	readableEnded = false;
 	writableEnded = false;
@@ -66,7 +67,7 @@ export class HandleSocket implements StreamSocket {
 		this.#allowHalfOpen = options.allowHalfOpen;
 		this.#highWaterMark = options.highWaterMark;
 		this.#isConnecting = options.isConnecting ?? false;
-		this.#above = options.above;
+		this.#below = options.below;
 		this.#onBytes = options.onBytes;
 		this.#handle[ownerKey] = this;
 		handle.onread = onRead;
@@ -75,33 +76,34 @@ export class HandleSocket implements StreamSocket {
 
 	/** Undefined when it is closed. */
 	get descriptor(): number | undefined {
+		if (this.#below !== undefined) return this.#below.descriptor;
 		return this.destroyed || this.#handle.fd < 0 ? undefined : this.#handle.fd;
 	}
 
 	get remoteAddress(): string | undefined {
-		return this.#above === undefined ? this.#ask("getpeername").address : this.#above.remoteAddress;
+		return this.remote.address;
 	}
 
 	get remotePort(): number | undefined {
-		return this.#above === undefined ? this.#ask("getpeername").port : this.#above.remotePort;
+		return this.remote.port;
 	}
 
 	get localAddress(): string | undefined {
-		return this.#above === undefined ? this.#ask("getsockname").address : this.#above.localAddress;
+		return this.local.address;
 	}
 
 	get localPort(): number | undefined {
-		return this.#above === undefined ? this.#ask("getsockname").port : this.#above.localPort;
+		return this.local.port;
 	}
 
 	/** The peer, in one call. */
 	get remote(): HandleAddress {
-		return this.#ask("getpeername");
+		return this.#below?.remote ?? this.#ask("getpeername");
 	}
 
 	/** This side, in one call. */
 	get local(): HandleAddress {
-		return this.#ask("getsockname");
+		return this.#below?.local ?? this.#ask("getsockname");
 	}
 
 	get bytesRead(): number {
@@ -124,7 +126,7 @@ export class HandleSocket implements StreamSocket {
 
 	on(event: "data", listener: (bytes: Buffer) => void): this;
 	on(event: "error", listener: (error: Error) => void): this;
-	on(event: SocketSignal, listener: () => void): this;
+	on(event: SocketSignal | "hidden", listener: () => void): this;
 	on(event: SocketEvent, listener: (value: never) => void): this {
 		this.#events.add(event, listener as () => void);
 		return this;
@@ -139,7 +141,7 @@ export class HandleSocket implements StreamSocket {
 
 	off(event: "data", listener: (bytes: Buffer) => void): this;
 	off(event: "error", listener: (error: Error) => void): this;
-	off(event: SocketSignal, listener: () => void): this;
+	off(event: SocketSignal | "hidden", listener: () => void): this;
 	off(event: SocketEvent, listener: (value: never) => void): this {
 		this.#events.remove(event, listener as () => void);
 		return this;
@@ -169,6 +171,23 @@ export class HandleSocket implements StreamSocket {
 			process.nextTick(() => this.#flow());
 		}
 		return this;
+	}
+
+	/** Reads although the socket is paused, and keeps what comes: for the handshake of a TLS handle. */
+	readAhead(): void {
+		this.#startReading();
+	}
+
+	/** What was read and not handed on, which is gone from here. */
+	takeUnread(): readonly Buffer[] {
+		const unread = this.#unread ?? [];
+		this.#unread = undefined;
+		return unread;
+	}
+
+	/** The stream's own handle, for one above it. */
+	get handle(): StreamHandle {
+		return this.#handle;
 	}
 
 	unshift(bytes: Uint8Array): void {
@@ -206,8 +225,10 @@ export class HandleSocket implements StreamSocket {
 		if (count < 0) {
 			this.#isReading = false;
 			if (count !== endOfStream) this.destroy(createStreamError(count, "read"));
-			else if (this.#isPaused || this.#unread !== undefined) this.#hasUntoldEnd = true;
-			else this.#tellEnd();
+			else if (this.#isPaused || this.#unread !== undefined) {
+				this.#hasUntoldEnd = true;
+				this.#events.emit("hidden");
+			} else this.#tellEnd();
 			return;
 		}
 		// TLS may have more than was asked for.
@@ -368,14 +389,15 @@ export class HandleSocket implements StreamSocket {
 		if (this.destroyed) return this;
 		this.#leave();
 		const onClosed = (): void => {
+			this.#isClosed = true;
 			if (error !== undefined) this.#events.emit("error", error);
 			this.#events.emit("close");
 		};
-		if (this.#above === undefined) {
-			this.#handle.close(onClosed);
-		} else {
-			this.#above.once("close", onClosed);
-			this.#above.destroy();
+		if (this.#below === undefined) this.#handle.close(onClosed);
+		else if (this.#below.#isClosed) process.nextTick(onClosed);
+		else {
+			this.#below.once("close", onClosed);
+			this.#below.destroy();
 		}
 		return this;
 	}
@@ -383,10 +405,15 @@ export class HandleSocket implements StreamSocket {
 	/** Closes with a reset, where the stream can. */
 	resetAndDestroy(): this {
 		const { reset } = this.#handle as SocketHandle;
-		if (this.destroyed || this.#above !== undefined || reset === undefined) return this.destroy();
+		if (this.#below !== undefined) this.#below.resetAndDestroy();
+		if (this.destroyed || this.#below !== undefined || reset === undefined) return this.destroy();
 		this.#leave();
-		const status = reset.call(this.#handle, () => this.#events.emit("close"));
-		if (status < 0) this.#handle.close(() => this.#events.emit("close"));
+		const onClosed = (): void => {
+			this.#isClosed = true;
+			this.#events.emit("close");
+		};
+		const status = reset.call(this.#handle, onClosed);
+		if (status < 0) this.#handle.close(onClosed);
 		return this;
 	}
 
@@ -399,6 +426,8 @@ export class HandleSocket implements StreamSocket {
 		this.#queue = [];
 		this.#queueBytes = this.#requestBytes = 0;
 		this.#handle.onread = ignore;
+		// TLS handles outlive their connection until the next full collection: they must not keep it for as long.
+		this.#handle[ownerKey] = undefined;
 	}
 
 	// --- the connection

@@ -2,6 +2,7 @@
  *  (Linux only; whoever asks elsewhere gets one sentence that says so). Sockets straight on Node's stream handles, where this Node has
  *  them; `net.Socket` has the same words. Knows nothing of listeners or clusters. */
 
+export { acceptTls, TlsHandshake, type TlsServerOptions, type TlsServerOutcome } from "./accept-tls.ts";
 export { descriptorOf } from "./descriptor.ts";
 export { acceptHandles } from "./handle-accept.ts";
 export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";

@@ -2,13 +2,16 @@ type Listener = (value?: never) => void;
 type Wrapped = Listener & { readonly original?: Listener };
 type Listeners = Wrapped | readonly Wrapped[] | undefined;
 
-const slots = { data: 0, drain: 1, end: 2, close: 3, error: 4, connect: 5, finish: 6 } as const;
+const slots = { data: 0, drain: 1, end: 2, close: 3, error: 4, connect: 5, finish: 6, hidden: 7 } as const;
+const nothing: readonly undefined[] = Object.values(slots).map(() => undefined);
+
+/** "hidden": the peer's end was read while the socket is paused. */
 export type SocketEvent = keyof typeof slots;
 
 /** Listeners of the few events that a socket has: much less than an EventEmitter, for connections that live for one request. Listeners may
  *  come and go while they are called; those of the beginning are called. */
 export class SocketEvents {
-	readonly #slots: Listeners[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined];
+	readonly #slots: Listeners[] = [...nothing];
 
 	add(event: SocketEvent, listener: Listener): void {
 		const slot = slots[event];

@@ -1,3 +1,5 @@
+import type { SecureContext } from "node:tls";
+
 /** A system error by Node's internal streams: the negative number of libuv. */
 type Status = number;
 
@@ -52,6 +54,35 @@ export interface SocketHandle extends StreamHandle {
 	connect6?(request: HandleRequest, address: string, port: number): Status;
 }
 
+/** TLS above another stream; what it reads and writes itself goes through that one. */
+export interface TlsHandle extends StreamHandle {
+	/** The stream below, which closing closes. */
+	_parent: StreamHandle;
+	onhandshakestart: ((now: number) => void) | undefined;
+	onhandshakedone: (() => void) | undefined;
+	onerror: ((error: NodeJS.ErrnoException) => void) | undefined;
+	/** Asked for a certificate by the client's server name; {@link certCbDone} goes on. */
+	oncertcb: ((info: { readonly servername?: string | false }) => void) | undefined;
+	/** Asked for one of the client's protocols, each behind its length: answers with the position of the chosen one. */
+	ALPNCallback: ((protocols: Buffer) => number | undefined) | undefined;
+	/** The context that {@link oncertcb} chose. */
+	sni_context: unknown;
+	enableCertCb(): void;
+	enableALPNCb(): void;
+	certCbDone(): void;
+	setVerifyMode(requestsCertificate: boolean, refusesUnauthorized: boolean): void;
+	/** Bytes that were read from the stream below already. */
+	receive(bytes: Uint8Array): void;
+	verifyError(): (Error & { readonly code?: string }) | null;
+	getProtocol(): string | null;
+	getCipher(): { readonly name: string } | undefined;
+	getServername(): string | false;
+	getALPNNegotiatedProtocol(): string | false;
+	isSessionReused(): boolean;
+	/** Frees the library's session; nothing else may be called afterwards. */
+	destroySSL(): void;
+}
+
 /** Node's stream library below `net.Socket`. */
 export interface StreamHandles {
 	/** Shared words of the library; see the two indexes. */
@@ -65,6 +96,8 @@ export interface StreamHandles {
 	createTcpConnect(): HandleRequest;
 	createPipeConnect(): HandleRequest;
 	createShutdown(): HandleRequest;
+	/** The server's side of TLS on a stream. */
+	wrapTls(below: StreamHandle, context: SecureContext): TlsHandle;
 }
 
 interface StreamBinding {
@@ -72,6 +105,10 @@ interface StreamBinding {
 	readonly streamBaseState: Int32Array;
 	readonly kReadBytesOrError: number;
 	readonly kLastWriteErr?: number;
+}
+
+interface TlsBinding {
+	readonly wrap: (below: StreamHandle, context: unknown, isServer: boolean, hasWrites: boolean) => TlsHandle;
 }
 
 interface SocketBinding<Name extends "TCP" | "Pipe"> {
@@ -101,6 +138,8 @@ function open(): StreamHandles | undefined {
 		const stream = binding("stream_wrap") as unknown as StreamBinding;
 		const tcp = readSocketBinding(binding("tcp_wrap"), "TCP");
 		const pipe = readSocketBinding(binding("pipe_wrap"), "Pipe");
+		const { wrap } = binding("tls_wrap") as unknown as TlsBinding;
+		if (typeof wrap !== "function") return undefined;
 		if (stream.kLastWriteErr === undefined || !(stream.streamBaseState instanceof Int32Array)) return undefined;
 		return {
 			state: stream.streamBaseState,
@@ -111,6 +150,11 @@ function open(): StreamHandles | undefined {
 			createTcpConnect: () => new tcp.connect(),
 			createPipeConnect: () => new pipe.connect(),
 			createShutdown: () => new stream.ShutdownWrap(),
+			wrapTls(below, { context }) {
+				const handle = wrap(below, context, true, false);
+				handle._parent = below;
+				return handle;
+			},
 		};
 	} catch {
 		// The permission model, or a Node without it.

@@ -48,11 +48,6 @@ export class FilterChain {
 		return this.#parts.terminal.ignoresBytes !== true;
 	}
 
-	/** Whether connections are TLS. */
-	get isSecured(): boolean {
-		return this.#parts.tls !== undefined;
-	}
-
 	get activeConnections(): number {
 		return this.#parts.terminal.activeConnections + this.#waiting.size;
 	}

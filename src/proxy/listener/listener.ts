@@ -80,10 +80,8 @@ export class Listener {
 		this.#deps = deps;
 		this.#log = deps.log.child("listener", { listener: config.name });
 		this.#stats = createListenerStats(deps.stats, nameStats(config), deps.worker);
-		this.#sockets = new ListeningSockets(
-			this.#log,
-			(socket, address) => this.receive(describePending(socket, address, this.config.transparent), true),
-			() => this.config.useOriginalDst || allChains(this.#current).some((chain) => chain.isSecured),
+		this.#sockets = new ListeningSockets(this.#log, (socket, address) =>
+			this.receive(describePending(socket, address, this.config.transparent), true),
 		);
 		this.#current = this.#createGeneration(config);
 	}

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { chmodSync, linkSync, renameSync, rmSync } from "node:fs";
-import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
+import { createServer, type Server } from "node:net";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
 import {
 	acceptHandles,
@@ -39,20 +39,13 @@ export interface ListeningSocket {
 export class ListeningSockets {
 	readonly #log: Log;
 	readonly #onConnection: (socket: StreamSocket, address: AddressConfig) => void;
-	readonly #needsNodeSockets: () => boolean;
 	#servers: { readonly server: Server; readonly address: AddressConfig; readonly index: number }[] = [];
 
 	#closed: readonly AddressConfig[] | undefined;
 
-	/** @param needsNodeSockets whether connections of this moment may come to a TLS library that knows Node's own sockets only */
-	constructor(
-		log: Log,
-		onConnection: (socket: StreamSocket, address: AddressConfig) => void,
-		needsNodeSockets: () => boolean,
-	) {
+	constructor(log: Log, onConnection: (socket: StreamSocket, address: AddressConfig) => void) {
 		this.#log = log;
 		this.#onConnection = onConnection;
-		this.#needsNodeSockets = needsNodeSockets;
 	}
 
 	/** One for each address, in their order; what was closed is still told. */
@@ -139,12 +132,7 @@ export class ListeningSockets {
 		const handles = findStreamHandles();
 		if (handles !== undefined) {
 			const onHandle = (handle: SocketHandle): void =>
-				this.#onConnection(
-					this.#needsNodeSockets()
-						? createNodeSocket(handle, highWaterMark)
-						: new HandleSocket(handles, handle, { allowHalfOpen: true, highWaterMark }),
-					address,
-				);
+				this.#onConnection(new HandleSocket(handles, handle, { allowHalfOpen: true, highWaterMark }), address);
 			acceptHandles(server, noDelay, onHandle, onError);
 		}
 		this.#servers.push({ server, address, index });
@@ -196,16 +184,6 @@ function optionsOf(
 			...(tcpKeepalive?.probes === undefined ? [] : [number(tcp.level, tcp.keepCount, tcpKeepalive.probes)]),
 		],
 	};
-}
-
-/** A socket as the server itself would make it. */
-function createNodeSocket(handle: SocketHandle, highWaterMark: number): Socket {
-	const options = {
-		...{ handle, allowHalfOpen: true, pauseOnCreate: true, readable: true, writable: true },
-		...{ readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark },
-	};
-	// The option is documented for sockets of a server only.
-	return new Socket(options as unknown as SocketConstructorOpts);
 }
 
 function explainMade(made: Extract<ReturnType<typeof createListeningSocket>, { ok: false }>): string {

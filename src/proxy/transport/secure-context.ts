@@ -1,4 +1,4 @@
-import { constants } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, ValidationSecret } from "../secret/index.ts";
@@ -8,6 +8,10 @@ export interface TlsMaterial {
 	readonly context: SecureContext;
 	/** Contexts by certificate, for choosing one by server name; the first is `context`. */
 	readonly byCertificate: readonly { readonly certificate: CertificateSecret; readonly context: SecureContext }[];
+	/** The first context, without session tickets. */
+	withoutTickets(): SecureContext;
+	/** Our certificate, where there is one only and it is plain PEM. */
+	readonly localOf: (() => X509Certificate | undefined) | undefined;
 	/** Undefined: the peer is not verified. */
 	readonly validation: ValidationSecret | undefined;
 }
@@ -79,10 +83,32 @@ export class TlsMaterialSource {
 		const shared = this.#sharedOptions(certificates[0], validation);
 		const byCertificate = certificates.map((certificate) => ({
 			certificate,
-			context: createSecureContext({ ...shared, ...certificateOptions(certificate) }),
+			context: createSecureContext({ ...shared, ...certificateOptions(certificate, validation) }),
 		}));
+		const [first] = certificates;
 		const context = byCertificate[0]?.context ?? createSecureContext(shared);
-		return { context, byCertificate, validation };
+		let bare: SecureContext | undefined;
+		let local: X509Certificate | undefined;
+		return {
+			context,
+			byCertificate,
+			validation,
+			withoutTickets() {
+				bare ??= createSecureContext({
+					...shared,
+					...(first === undefined ? {} : certificateOptions(first, validation)),
+					secureOptions: constants.SSL_OP_NO_TICKET,
+				});
+				return bare;
+			},
+			localOf:
+				certificates.length !== 1 || first?.cert === undefined
+					? undefined
+					: () => {
+							local ??= new X509Certificate(first.cert!);
+							return local;
+						},
+		};
 	}
 
 	#sharedOptions(first: CertificateSecret | undefined, validation: ValidationSecret | undefined): SecureContextOptions {
@@ -123,11 +149,32 @@ const defaultCiphers = [
 /** Envoy's default list. */
 const defaultCurves = ["X25519", "P-256"];
 
-function certificateOptions(certificate: CertificateSecret): SecureContextOptions {
+function certificateOptions(
+	certificate: CertificateSecret,
+	validation: ValidationSecret | undefined,
+): SecureContextOptions {
 	const passphrase = certificate.passphrase === undefined ? {} : { passphrase: certificate.passphrase };
 	return certificate.pfx === undefined
-		? { cert: certificate.cert, key: certificate.key, ...passphrase }
+		? {
+				cert: certificate.cert === undefined ? undefined : addIssuer(certificate.cert, validation?.ca),
+				key: certificate.key,
+				...passphrase,
+			}
 		: { pfx: certificate.pfx, ...passphrase };
+}
+
+const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** To a lone certificate the library adds the issuer that it finds among the authorities, and checks its signature for that in every
+ *  handshake: found here, it is done once. */
+function addIssuer(cert: Buffer, authorities: Buffer | undefined): Buffer {
+	if (authorities === undefined || cert.toString("latin1").match(certificatePattern)?.length !== 1) return cert;
+	const leaf = new X509Certificate(cert);
+	for (const [text] of authorities.toString("latin1").matchAll(certificatePattern)) {
+		if (!leaf.checkIssued(new X509Certificate(text))) continue;
+		return Buffer.concat([cert, Buffer.from(`\n${text}\n`, "latin1")]);
+	}
+	return cert;
 }
 
 function authorityOptions(

@@ -1,15 +1,17 @@
 import type { X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
 import type { TlsCertificate, TlsSession } from "../../engine/format/index.ts";
 import { readSubjectAltNames, type SubjectAltName } from "../secret/index.ts";
+import type { HandshakeFacts } from "./handshake-facts.ts";
 
-/** The facts of a finished handshake. Certificates are taken apart only when a format or matcher asks. */
+/** The facts of a finished handshake. Certificates are taken apart only when a format or matcher asks.
+ *  @param localOf our certificate, where it need not be asked of the handshake */
 export function createTlsSession(
-	socket: TLSSocket,
+	facts: HandshakeFacts,
 	peer: X509Certificate | undefined,
 	peerVerified: boolean,
+	localOf: (() => X509Certificate | undefined) | undefined,
 ): TlsSession {
-	return new SocketTlsSession(socket, peer, peerVerified);
+	return new SocketTlsSession(facts, peer, peerVerified, localOf);
 }
 
 class SocketTlsSession implements TlsSession {
@@ -19,19 +21,29 @@ class SocketTlsSession implements TlsSession {
 	readonly alpn: string;
 	readonly peerVerified: boolean;
 	readonly #peerX509: X509Certificate | undefined;
-	readonly #localX509: X509Certificate | undefined;
+	readonly #localOf: () => X509Certificate | undefined;
 	#peer: TlsCertificate | undefined;
 	#local: TlsCertificate | undefined;
 
-	constructor(socket: TLSSocket, peer: X509Certificate | undefined, peerVerified: boolean) {
-		const serverName = (socket as { servername?: string | false }).servername;
-		this.version = socket.getProtocol() ?? "";
-		this.cipher = socket.getCipher()?.name ?? "";
-		this.serverName = typeof serverName === "string" ? serverName : "";
-		this.alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : "";
+	constructor(
+		facts: HandshakeFacts,
+		peer: X509Certificate | undefined,
+		peerVerified: boolean,
+		localOf: (() => X509Certificate | undefined) | undefined,
+	) {
+		const { servername, alpnProtocol } = facts;
+		this.version = facts.getProtocol() ?? "";
+		this.cipher = facts.getCipher()?.name ?? "";
+		this.serverName = typeof servername === "string" ? servername : "";
+		this.alpn = typeof alpnProtocol === "string" ? alpnProtocol : "";
 		this.peerVerified = peerVerified;
 		this.#peerX509 = peer;
-		this.#localX509 = socket.getX509Certificate();
+		if (localOf === undefined) {
+			const local = facts.getX509Certificate();
+			this.#localOf = () => local;
+		} else {
+			this.#localOf = localOf;
+		}
 	}
 
 	/** Empty: sessions are resumed by tickets, which have no id of their own. */
@@ -46,8 +58,8 @@ class SocketTlsSession implements TlsSession {
 	}
 
 	get local(): TlsCertificate | undefined {
-		if (this.#localX509 === undefined) return undefined;
-		this.#local ??= new CertificateFacts(this.#localX509);
+		const local = this.#local === undefined ? this.#localOf() : undefined;
+		if (local !== undefined) this.#local = new CertificateFacts(local);
 		return this.#local;
 	}
 }

@@ -62,6 +62,7 @@ function createSecrets(certificate: TestCertificate, peer: string): SecretSource
 
 /** A server that greets whom it accepts, with the identity it saw. */
 async function startServer(t: TestContext, certificate: TestCertificate, client: string): Promise<number> {
+	const stats = createTlsStats(createMetricsRegistry().root, "server");
 	const tls = createDownstreamTls(
 		{
 			...common,
@@ -73,11 +74,12 @@ async function startServer(t: TestContext, certificate: TestCertificate, client:
 			preferClientCiphers: false,
 		},
 		createSecrets(certificate, client),
-		createTlsStats(createMetricsRegistry().root, "server"),
+		stats,
 	);
 	const server = createServer((socket) =>
 		tls.accept(socket, {
-			onSecure: (secured, session) => secured.write(`${session.peer?.uriSans[0]} resumed=${secured.isSessionReused()}`),
+			onSecure: (secured, session) =>
+				secured.write(`${session.peer?.uriSans[0]} resumed=${stats.ssl.session_reused.value > 0}`, "latin1"),
 			onRefused: () => undefined,
 		}),
 	);

@@ -6,6 +6,7 @@ import type { StreamSocket } from "../../os/index.ts";
 import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
+import { factsOf } from "./handshake-facts.ts";
 import { clientTls13Ciphers, TlsMaterialSource } from "./secure-context.ts";
 import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
@@ -92,7 +93,8 @@ export function createUpstreamTls(
 		socket.once("secureConnect", () => {
 			// A resumed handshake carries no certificate: the peer is the one that the ticket was got from.
 			peer = socket.isSessionReused() ? ticket?.peer : socket.getPeerX509Certificate();
-			const verdict = verifyHandshake(socket, peer, material.validation, material.validation !== undefined);
+			const facts = factsOf(socket);
+			const verdict = verifyHandshake(facts, peer, material.validation, material.validation !== undefined);
 			if (verdict.kind === "refused") {
 				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
 				else stats.ssl.fail_verify_error.value++;
@@ -108,7 +110,7 @@ export function createUpstreamTls(
 			}
 			isSecure = true;
 			keepTicket();
-			const session = createTlsSession(socket, peer, verdict.kind === "verified");
+			const session = createTlsSession(facts, peer, verdict.kind === "verified", material.localOf);
 			stats.ssl.handshake.value++;
 			if (socket.isSessionReused()) stats.ssl.session_reused.value++;
 			stats.recordHandshake({ cipher: session.cipher, version: session.version });

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
 import { systemClock } from "../../core/index.ts";
 import { forgivesChainError, readSubjectAltNames, type ValidationSecret, verifyPeer } from "../secret/index.ts";
+import type { HandshakeFacts } from "./handshake-facts.ts";
 
 /** How the check of a peer's certificate ended. */
 export type PeerVerdict =
@@ -11,14 +11,9 @@ export type PeerVerdict =
 	| { readonly kind: "unverified"; readonly forgiven: boolean }
 	| { readonly kind: "refused"; readonly reason: string; readonly cause: "no-certificate" | "chain" | "name" };
 
-/** The part of Node's TLS handle that says how the chain was judged; public API says so for `tls.Server` sockets only. */
-interface TlsHandle {
-	verifyError(): (Error & { readonly code?: string }) | null;
-}
-
 /** Judges the peer of a finished handshake: its chain by the TLS library's verdict, then pins, names and trust domain. */
 export function verifyHandshake(
-	socket: TLSSocket,
+	facts: HandshakeFacts,
 	certificate: X509Certificate | undefined,
 	validation: ValidationSecret | undefined,
 	requireCertificate: boolean,
@@ -28,7 +23,7 @@ export function verifyHandshake(
 		return { kind: "refused", reason: "peer sent no certificate", cause: "no-certificate" };
 	}
 	if (validation === undefined) return { kind: "unverified", forgiven: false };
-	const chainFault = findChainFault(socket, certificate);
+	const chainFault = findChainFault(facts, certificate);
 	if (chainFault !== undefined && !forgivesChainError(validation, chainFault)) {
 		return { kind: "refused", reason: describeChainFault(chainFault), cause: "chain" };
 	}
@@ -70,9 +65,9 @@ export function hasPeerRules({ subjectAltNames, spkiHashes, certificateHashes }:
 
 /** What the TLS library found. On a resumed session it repeats its old verdict, so the time is looked at again: by the machine's clock,
  *  as the library does. */
-function findChainFault(socket: TLSSocket, certificate: X509Certificate): string | undefined {
-	const error = (socket as unknown as { readonly ssl: TlsHandle }).ssl.verifyError();
+function findChainFault(facts: HandshakeFacts, certificate: X509Certificate): string | undefined {
+	const error = facts.ssl.verifyError();
 	if (error !== null && error !== undefined) return error.code ?? error.message;
-	const isExpired = socket.isSessionReused() && certificate.validToDate.getTime() <= systemClock.wall();
+	const isExpired = facts.isSessionReused() && certificate.validToDate.getTime() <= systemClock.wall();
 	return isExpired ? "CERT_HAS_EXPIRED" : undefined;
 }
