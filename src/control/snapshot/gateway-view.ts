@@ -1,4 +1,4 @@
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
@@ -10,10 +10,14 @@ import {
 	packResource,
 	routeType,
 	secretType,
+	type XdsResource,
 	type XdsSnapshot,
 } from "../../xds/server/index.ts";
 import {
+	encryptBackend,
+	findBackendTlsPolicy,
 	type GatewayNode,
+	type GatewayResources,
 	type MeshIndex,
 	type MeshProblem,
 	resolveEgressScope,
@@ -38,6 +42,8 @@ export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo
 		secrets,
 		clusters: ownClusters,
 		clusterNames,
+		passedOnNames,
+		clientCertificate,
 		problems,
 	} = memo.get(`gateway ${key}`, [index], () => translateGateway(index, node));
 	const pack = <D extends DescMessage>(schema: D, messages: readonly (MessageShape<D> & { readonly name: string })[]) =>
@@ -53,7 +59,9 @@ export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo
 	const packedRoutes = pack(RouteConfigurationSchema, routes);
 	const built = buildNamedClusters(index, node, clusterNames, memo);
 	const clusters = memoMap(memo, `gateway clusters ${key}`, [
-		...built.map(({ cluster }) => cluster),
+		...built.map(({ cluster }) =>
+			passedOnNames.has(cluster.name) ? cluster : encrypt(index, node, cluster, clientCertificate, memo),
+		),
 		...pack(ClusterSchema, ownClusters),
 	]);
 	const assignments = memoMap(
@@ -89,4 +97,25 @@ function buildNamedClusters(index: MeshIndex, { client }: GatewayNode, names: Re
 		if (seen === undefined) return [];
 		return buildServiceClusters(index, client, seen, memo).filter(({ cluster }) => names.has(cluster.name));
 	});
+}
+
+/** A cluster as a BackendTLSPolicy has it; itself without one. */
+function encrypt(
+	index: MeshIndex,
+	node: GatewayNode,
+	cluster: XdsResource,
+	clientCertificate: GatewayResources["clientCertificate"],
+	memo: Memo,
+): XdsResource {
+	const policy = findBackendTlsPolicy(index, node, cluster.name);
+	if (policy === undefined) return cluster;
+	return memo.get(
+		`gateway backend ${node.namespace}/${node.name} ${cluster.name}`,
+		[cluster, index],
+		() => {
+			const message = encryptBackend(index, fromBinary(ClusterSchema, cluster.value), policy, clientCertificate);
+			return packResource(ClusterSchema, cluster.name, message);
+		},
+		isSameResource,
+	);
 }

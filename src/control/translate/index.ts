@@ -11,7 +11,13 @@ export { type Client, namespaceClient } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
 export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
-export { type GatewayNode, type GatewayResources, translateGateway } from "./gateway/index.ts";
+export {
+	encryptBackend,
+	findBackendTlsPolicy,
+	type GatewayNode,
+	type GatewayResources,
+	translateGateway,
+} from "./gateway/index.ts";
 export type { ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateCapturedInboundClusters } from "./inbound/captured-cluster.ts";

@@ -22,6 +22,8 @@ type ChainInit = Extract<MessageInitShape<typeof FilterChainSchema>, { readonly 
 export interface GatewayListener {
 	readonly listener: Listener;
 	readonly clusterNames: readonly string[];
+	/** Those among them that get TLS as the client sends it. */
+	readonly passedOnNames: readonly string[];
 }
 
 /** The listener of one port of a gateway; undefined when no chain would take a connection. */
@@ -45,16 +47,19 @@ export function translateGatewayListener(
 		}),
 		filterChains: distinct.map(({ chain }) => chain),
 	});
-	return { listener, clusterNames: distinct.flatMap(({ clusterNames }) => clusterNames) };
+	return {
+		listener,
+		clusterNames: distinct.flatMap(({ clusterNames }) => clusterNames),
+		passedOnNames: distinct.flatMap(({ clusterNames, isPassedOn }) => (isPassedOn ? clusterNames : [])),
+	};
 }
 
 interface NamedChain {
 	readonly serverNames: readonly string[];
 	readonly chain: ChainInit;
 	readonly clusterNames: readonly string[];
+	readonly isPassedOn: boolean;
 }
-
-const none = { serverNames: [], clusterNames: [] };
 
 function namesOf({ targets }: StreamChain): string[] {
 	return targets.map(({ cluster }) => cluster);
@@ -62,7 +67,7 @@ function namesOf({ targets }: StreamChain): string[] {
 
 function plainChains(index: MeshIndex, node: GatewayNode, name: string, servers: readonly Server[]): NamedChain[] {
 	const [server] = servers;
-	if (server!.carries === "http") return [{ ...none, ...httpChain(index, node, name, servers) }];
+	if (server!.carries === "http") return [{ ...httpChain(index, node, name, servers), serverNames: [] }];
 	return translateStreams(index, node, server!)
 		.slice(0, 1)
 		.map((stream) => streamChain(index, node, server!, stream));
@@ -83,6 +88,7 @@ function streamChain(index: MeshIndex, node: GatewayNode, server: Server, stream
 	return {
 		serverNames: stream.serverNames,
 		clusterNames: [...namesOf(stream), ...clustersOfPolicies(index, policies)],
+		isPassedOn: server.tls?.kind === "passthrough",
 		chain: {
 			...socketOf(index, server, []),
 			filters: [...enforceStream(index, policies, statPrefix), ...streamFilters(node.kind, statPrefix, targets)],
@@ -98,13 +104,14 @@ function socketOf(index: MeshIndex, { tls }: Server, alpn: readonly string[]): P
 /** A proxy takes no two chains for one server name: it stays with the first that has it. */
 function dropRepeatedNames(chains: readonly NamedChain[]): NamedChain[] {
 	const taken = new Set<string>();
-	return chains.flatMap(({ serverNames, chain, clusterNames }): NamedChain[] => {
+	return chains.flatMap((named): NamedChain[] => {
+		const { serverNames, chain } = named;
 		const own = serverNames.length === 0 ? [""] : serverNames;
 		const left = own.filter((name) => !taken.has(name));
 		for (const name of left) taken.add(name);
 		if (left.length === 0) return [];
-		if (serverNames.length === 0) return [{ serverNames, chain, clusterNames }];
-		return [{ serverNames: left, chain: { ...chain, filterChainMatch: { serverNames: left } }, clusterNames }];
+		if (serverNames.length === 0) return [named];
+		return [{ ...named, serverNames: left, chain: { ...chain, filterChainMatch: { serverNames: left } } }];
 	});
 }
 
@@ -114,7 +121,7 @@ function httpChain(
 	node: GatewayNode,
 	name: string,
 	servers: readonly Server[],
-): Pick<NamedChain, "chain" | "clusterNames"> {
+): Omit<NamedChain, "serverNames"> {
 	const [server] = servers;
 	const policies = findGatewayPolicies(index, node, servers);
 	const enforced = enforceHttp(index, policies);
@@ -141,5 +148,6 @@ function httpChain(
 	return {
 		chain: { ...socketOf(index, server!, ["h2", "http/1.1"]), filters: [manager] },
 		clusterNames: clustersOfPolicies(index, policies),
+		isPassedOn: false,
 	};
 }

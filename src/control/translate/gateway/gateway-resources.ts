@@ -2,6 +2,8 @@ import type { Cluster } from "../../../api/gen/envoy/config/cluster/v3/cluster_p
 import type { Listener } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { RouteConfiguration } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { Secret } from "../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { formatObjectName } from "../../../model/index.ts";
+import { isFault, type KeyPair } from "../../gateway-api/index.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import type { MeshProblem } from "../problem.ts";
 import { translateKeySetClusters } from "../request-authentication/key-set-cluster.ts";
@@ -20,10 +22,14 @@ export interface GatewayResources {
 	readonly listeners: readonly Listener[];
 	readonly routes: readonly RouteConfiguration[];
 	readonly secrets: readonly Secret[];
+	/** What the proxy shows to backends of a BackendTLSPolicy. */
+	readonly clientCertificate?: KeyPair;
 	/** Clusters that no service stands for: servers that keys of tokens come from. */
 	readonly clusters: readonly Cluster[];
 	/** The clusters that routes and chains lead to, whether they are there or not. */
 	readonly clusterNames: ReadonlySet<string>;
+	/** Those among them that only get TLS as clients send it. */
+	readonly passedOnNames: ReadonlySet<string>;
 	readonly problems: readonly MeshProblem[];
 }
 
@@ -50,15 +56,33 @@ export function translateGateway(index: MeshIndex, node: GatewayNode): GatewayRe
 	for (const plan of plans)
 		for (const { tls } of plan.servers)
 			if (tls !== undefined) for (const secret of secretsOf(tls)) secrets.set(secret.name, secret);
+	const routed = new Set(routes.flatMap(clusterNamesOf));
+	const clientCertificate = findClientCertificate(index, servers);
+	if (clientCertificate !== undefined)
+		for (const secret of secretsOf({ kind: "terminate", keyPairs: [clientCertificate], cipherSuites: [] }))
+			secrets.set(secret.name, secret);
 	return {
+		...(clientCertificate !== undefined && { clientCertificate }),
 		listeners: listeners.map(({ listener }) => listener),
 		routes,
 		secrets: [...secrets.values()],
 		clusters: translateKeySetClusters(index, findGatewayPolicies(index, node, servers).authentications),
-		clusterNames: new Set([
-			...listeners.flatMap(({ clusterNames }) => clusterNames),
-			...routes.flatMap(clusterNamesOf),
-		]),
+		clusterNames: new Set([...listeners.flatMap(({ clusterNames }) => clusterNames), ...routed]),
+		passedOnNames: new Set(listeners.flatMap(({ passedOnNames }) => passedOnNames).filter((name) => !routed.has(name))),
 		problems,
 	};
+}
+
+/** Of the oldest Gateway that has one. */
+function findClientCertificate(index: MeshIndex, servers: readonly Server[]): KeyPair | undefined {
+	const { gateways, certificates, grants } = index.attachments;
+	for (const { owner } of servers) {
+		const gateway = owner.kind === "Gateway" ? gateways.get(formatObjectName(owner))?.gateway : undefined;
+		const reference = gateway?.clientCertificateRef;
+		if (gateway === undefined || reference === undefined) continue;
+		const from = { group: "gateway.networking.k8s.io", kind: "Gateway", namespace: gateway.namespace };
+		const pair = grants.allows(from, reference) ? certificates.keyPair(reference) : undefined;
+		if (pair !== undefined && !isFault(pair)) return pair;
+	}
+	return undefined;
 }
