@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy } from "../support/differential.ts";
+import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
 
 const options = (common: object) => ({
@@ -18,7 +19,10 @@ compareWithEnvoy("limits of clusters, strict headers", {
 	async start(side) {
 		/** Answers at once; `/slow…` never, `/again…` not the first time, `/close` and ends the connection. */
 		let asked = 0;
-		const server = createServer(({ url = "" }, response) => {
+		const copies: object[] = [];
+		const server = createServer(({ url = "", headers }, response) => {
+			const { host, "x-copy": copy, "x-secret": secret } = headers;
+			if (copy !== undefined) copies.push({ host, copy, secret });
 			if (url.startsWith("/slow") || (url.startsWith("/again") && ++asked === 1)) return;
 			if (url === "/close") response.setHeader("connection", "close");
 			response.end("served");
@@ -34,6 +38,10 @@ compareWithEnvoy("limits of clusters, strict headers", {
 				load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
 				...options(common),
 			});
+		const request_headers_mutations = [
+			{ append: { header: { key: "x-copy", value: "of %REQ(:PATH)%" } } },
+			{ remove: "x-secret" },
+		];
 		const retry_policy = { retry_on: "reset", num_retries: 1 };
 		const manager = managerFilter({
 			internal_address_config: { cidr_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 8 }] },
@@ -53,6 +61,15 @@ compareWithEnvoy("limits of clusters, strict headers", {
 						domains: ["*"],
 						routes: [
 							{ match: { prefix: "/again" }, route: { cluster: "short", retry_policy } },
+							{
+								match: { prefix: "/copied" },
+								route: {
+									cluster: "few",
+									request_mirror_policies: [
+										{ cluster: "short", request_headers_mutations, host_rewrite_literal: "copy.test" },
+									],
+								},
+							},
 							{ match: { prefix: "/slow" }, route: { cluster: "short" } },
 							{ match: { prefix: "/" }, route: { cluster: "few" } },
 						],
@@ -78,7 +95,7 @@ compareWithEnvoy("limits of clusters, strict headers", {
 			});
 			return `${status} ${body}`;
 		};
-		return { proxy, call };
+		return { proxy, call, copies };
 	},
 	cases: {
 		"an upstream may take only so long": {
@@ -94,6 +111,16 @@ compareWithEnvoy("limits of clusters, strict headers", {
 				await call("/again"),
 				await proxy.stat("cluster.short.upstream_rq_max_duration_reached"),
 			],
+		},
+		"copies have other headers where the route says so": {
+			want: [{ host: "copy.test", copy: "of /copied" }],
+			async see({ call, copies }) {
+				await call("/copied", { "x-secret": "1" });
+				await eventually(() => {
+					if (copies.length === 0) throw new Error("no copy yet");
+				});
+				return copies;
+			},
 		},
 		"headers that must make sense are refused when they do not": {
 			want: { retries: "400 invalid header 'x-envoy-max-retries' with value 'two'", known: "200 served" },

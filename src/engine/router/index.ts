@@ -22,6 +22,7 @@ export type {
 	ForwardConfig,
 	HashPolicy,
 	HeaderAddition,
+	HeaderMutationStep,
 	HeaderMutations,
 	HedgePolicy,
 	HostRewrite,

@@ -221,6 +221,12 @@ export interface DirectResponseConfig {
 	readonly bodyFormat: BodyFormat | undefined;
 }
 
+/** One change of a list of fields. */
+export type HeaderMutationStep =
+	| { readonly kind: "append"; readonly addition: HeaderAddition }
+	| { readonly kind: "remove"; readonly name: string }
+	| { readonly kind: "remove-on-match"; readonly matcher: StringMatcher };
+
 export interface MirrorPolicy {
 	/** Empty when `clusterHeader` names it. */
 	readonly cluster: string;
@@ -231,6 +237,8 @@ export interface MirrorPolicy {
 	readonly appendShadowSuffix: boolean;
 	/** The host of shadows; empty for the request's. */
 	readonly hostRewrite: string;
+	/** What shadows have otherwise than the request. */
+	readonly headerMutations: readonly HeaderMutationStep[];
 }
 
 export type HashPolicy = { readonly terminal: boolean } & (

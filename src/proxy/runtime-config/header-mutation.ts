@@ -6,17 +6,10 @@ import type {
 	Mutations,
 } from "../../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
 import type { Formatter } from "../../engine/format/index.ts";
-import type { StringMatcher } from "../../engine/matcher/index.ts";
-import type { HeaderAddition } from "../../engine/router/index.ts";
+import type { HeaderAddition, HeaderMutationStep } from "../../engine/router/index.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { type Scope, toWireText } from "./scope.ts";
 import { checkModifiable, readFormat, readHeaderAddition } from "./values.ts";
-
-/** One change of a list of fields. */
-export type HeaderMutationStep =
-	| { readonly kind: "append"; readonly addition: HeaderAddition }
-	| { readonly kind: "remove"; readonly name: string }
-	| { readonly kind: "remove-on-match"; readonly matcher: StringMatcher };
 
 /** One change of the query. */
 export type QueryMutationStep =

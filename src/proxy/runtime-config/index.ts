@@ -56,7 +56,6 @@ export {
 export type { GrpcStatsConfig } from "./grpc-stats.ts";
 export type {
 	HeaderMutationConfig,
-	HeaderMutationStep,
 	MutationsConfig,
 	QueryMutationStep,
 } from "./header-mutation.ts";

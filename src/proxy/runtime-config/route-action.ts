@@ -24,6 +24,7 @@ import {
 	type UpgradePolicy,
 } from "../../engine/router/index.ts";
 import { readFilterConfigs } from "./filter-overrides.ts";
+import { readSteps } from "./header-mutation.ts";
 import { readRegexSubstitution } from "./matchers.ts";
 import { readRateLimits } from "./rate-limits.ts";
 import { readHedgePolicy, readInternalRedirectPolicy, readRetryPolicy } from "./retry.ts";
@@ -192,6 +193,11 @@ export function readMirrorPolicies(messages: readonly RouteAction_RequestMirrorP
 			traceSampled: message.traceSampled,
 			appendShadowSuffix: !message.disableShadowHostSuffixAppend,
 			hostRewrite: toWireText(message.hostRewriteLiteral),
+			headerMutations: readSteps(
+				message.requestHeadersMutations,
+				scope.at("request_mirror_policies", index),
+				"request_headers_mutations",
+			),
 		};
 	});
 }

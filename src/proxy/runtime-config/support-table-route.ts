@@ -50,7 +50,7 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.route.v3.RetryPolicy.ResetHeader": { works: "name format" },
 	"envoy.config.route.v3.RouteAction.RequestMirrorPolicy": {
 		works:
-			"cluster cluster_header runtime_fraction trace_sampled disable_shadow_host_suffix_append host_rewrite_literal",
+			"cluster cluster_header runtime_fraction trace_sampled disable_shadow_host_suffix_append host_rewrite_literal request_headers_mutations",
 	},
 	"envoy.config.route.v3.RouteAction.HashPolicy": {
 		works: "header cookie connection_properties query_parameter filter_state terminal",

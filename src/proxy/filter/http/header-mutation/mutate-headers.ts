@@ -1,7 +1,7 @@
 import { getHeader, type HeaderList, removeHeader, setHeader, truncate } from "../../../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../../../../engine/format/index.ts";
 import { appendHeader, matchString } from "../../../../engine/matcher/index.ts";
-import type { HeaderMutationStep } from "../../../runtime-config/index.ts";
+import type { HeaderMutationStep } from "../../../../engine/router/index.ts";
 import type { PassResponseHead } from "../pass-head.ts";
 
 /** Pseudo headers of a message, by their names with colon; `host` is `:authority`. */

@@ -353,7 +353,7 @@ export class RouterStream {
 				timeoutMs: this.#timeouts.globalMs,
 				bufferLimitBytes: limit,
 			};
-			this.#shadows = Shadows.start(action.mirrorPolicies, request, this.filter, terms);
+			this.#shadows = Shadows.start(action.mirrorPolicies, request, record, this.filter, terms);
 		}
 	}
 

@@ -1,6 +1,8 @@
 import { getJoinedHeader, type HeaderList, setHeader } from "../../../../core/index.ts";
+import type { StreamInfo } from "../../../../engine/format/index.ts";
 import type { MirrorPolicy } from "../../../../engine/router/index.ts";
 import { isInFraction } from "../../../../engine/runtime/index.ts";
+import { mutateHeaders } from "../header-mutation/mutate-headers.ts";
 import { PassRequestHead } from "../pass-head.ts";
 import type { RouterFilter } from "./router-filter.ts";
 import { ShadowRequest } from "./shadow-request.ts";
@@ -26,6 +28,7 @@ export class Shadows {
 	static start(
 		policies: readonly MirrorPolicy[],
 		request: PassRequestHead,
+		record: StreamInfo,
 		filter: RouterFilter,
 		terms: ShadowTerms,
 	): Shadows | undefined {
@@ -37,7 +40,7 @@ export class Shadows {
 			const name = policy.cluster === "" ? request.get(policy.clusterHeader) : policy.cluster;
 			const upstream = name === undefined ? undefined : context.getCluster(name);
 			if (upstream === undefined) continue;
-			const copy = copyRequest(request, policy, context.localAddress);
+			const copy = copyRequest(request, policy, record, context.localAddress);
 			requests.push(new ShadowRequest({ context, upstream, request: copy, ...terms }));
 		}
 		if (requests.length === 0) return undefined;
@@ -64,11 +67,17 @@ export class Shadows {
 }
 
 /** Envoy sends shadows as requests of its own: internal, and forwarded by itself. */
-function copyRequest(request: PassRequestHead, policy: MirrorPolicy, localAddress: string): PassRequestHead {
+function copyRequest(
+	request: PassRequestHead,
+	policy: MirrorPolicy,
+	record: StreamInfo,
+	localAddress: string,
+): PassRequestHead {
 	const headers = [...request.headers];
 	setHeader(headers, "x-envoy-internal", "true");
 	const before = getJoinedHeader(headers, "x-forwarded-for");
 	setHeader(headers, "x-forwarded-for", before === undefined ? localAddress : `${before},${localAddress}`);
+	mutateHeaders(policy.headerMutations, headers, record);
 	const host = policy.hostRewrite === "" ? request.authority : policy.hostRewrite;
 	const authority = policy.appendShadowSuffix && policy.hostRewrite === "" ? appendSuffix(host) : host;
 	return new PassRequestHead(headers, request.method, request.path, authority, request.scheme, request.upgrade);
