@@ -2,7 +2,7 @@
  *  observations of a real Istio (README of FOLDER) on this control plane with amime's proxies or stock Envoys. The world lives in a
  *  network namespace of its own, traffic is captured by the kernel, requests and comparison are the folder's own. Prints every
  *  difference and the totals; exits non-zero when fewer than 95 % are the same. Needs root, nft, Python with PyYAML, curl and openssl. */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -75,6 +75,8 @@ function enterNamespaces(): void {
 
 async function replay(folder: GoldenFolder, nft: string): Promise<number> {
 	const startedAt = Date.now();
+	if (dataPlane === "amime")
+		execFileSync(process.execPath, [resolve(import.meta.dirname, "bundle.ts")], { stdio: "ignore" });
 	const scratch = mkdtempSync(join(tmpdir(), "amime-golden-"));
 	try {
 		const places = listProxies(folder);
@@ -85,7 +87,7 @@ async function replay(folder: GoldenFolder, nft: string): Promise<number> {
 		const driver = await startDriver(folder, Number(values.threads));
 		const proxies = await startProxies(places, { dataPlane, envoy: findEnvoy(), xdsPort, adminUrl, token, scratch });
 		while ((await mesh.connected()) < places.length) {
-			if (proxies.dead().length > 0 || Date.now() - startedAt > 60_000)
+			if (proxies.dead().length > 0 || Date.now() - startedAt > 180_000)
 				throw new Error(
 					`proxies did not connect; ended: ${proxies
 						.dead()

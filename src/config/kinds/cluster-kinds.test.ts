@@ -111,13 +111,15 @@ test("publishNotReadyAddresses makes every endpoint ready", () => {
 });
 
 test("headless Services, ExternalName and preferences reach the model", () => {
-	const of = (spec: object) =>
-		build(JSON.stringify({ apiVersion: "v1", kind: "Service", metadata: { name: "a", namespace: "b" }, spec }))
+	const of = (spec: object, more: object = {}) =>
+		build(JSON.stringify({ apiVersion: "v1", kind: "Service", metadata: { name: "a", namespace: "b", ...more }, spec }))
 			.services[0]!;
 	assert.equal(of({ clusterIP: "None", ports: [{ port: 80 }] }).isHeadless, true);
 	assert.equal(of({ type: "ExternalName", externalName: "a.example.com" }).aliasOf, "a.example.com");
 	assert.equal(of({ ports: [{ port: 80 }], trafficDistribution: "PreferClose" }).trafficDistribution, "PreferSameZone");
 	assert.equal(of({ ports: [{ port: 80 }], internalTrafficPolicy: "Local" }).isNodeLocal, true);
+	const annotations = { "networking.istio.io/exportTo": "., other" };
+	assert.deepEqual(of({ ports: [{ port: 80 }] }, { annotations }).exportTo, ["b", "other"]);
 });
 
 test("an unknown field beside metadata is a problem where it is", () => {

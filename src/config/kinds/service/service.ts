@@ -4,6 +4,7 @@ import { dnsLabel, dnsSubdomain, labels } from "../../schema/kubernetes.ts";
 import { defaulted, ignored, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
 import { boolean, integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
+import { resolveExportTo } from "../istio/names.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
 
@@ -175,7 +176,7 @@ spec:
 		...toAddresses(value),
 		trafficDistribution: value.trafficDistribution === "PreferClose" ? "PreferSameZone" : value.trafficDistribution,
 		isNodeLocal: value.internalTrafficPolicy === "Local" ? true : undefined,
-		exportTo: readExportTo(context.annotations["networking.istio.io/exportTo"]),
+		exportTo: readExportTo(context.annotations["networking.istio.io/exportTo"], context.namespace),
 		createdAt: context.createdAt,
 		publishesUnready: value.publishNotReadyAddresses,
 		tlsPorts: value.ports.filter(speaksTls).map((item) => item.port),
@@ -192,12 +193,12 @@ function toAddresses(value: SpecOf<typeof spec>): Pick<Service, "addresses" | "i
 	return addresses.length === 0 ? {} : { addresses: [...new Set(addresses)] };
 }
 
-function readExportTo(text: string | undefined): readonly string[] | undefined {
-	if (text === undefined) return undefined;
-	return text
-		.split(",")
-		.map((namespace) => namespace.trim())
-		.filter((namespace) => namespace !== "");
+function readExportTo(text: string | undefined, namespace: string): readonly string[] | undefined {
+	const namespaces = text
+		?.split(",")
+		.map((item) => item.trim())
+		.filter((item) => item !== "");
+	return resolveExportTo(namespaces, namespace);
 }
 
 type SpecOf<S> = S extends Schema<infer T> ? T : never;
