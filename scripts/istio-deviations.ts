@@ -75,4 +75,9 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		why: "In Istio its connections hang, and the other servers of the port with them.",
 		observations: [],
 	},
+	{
+		what: "A rule that an Envoy would refuse (several destinations without weights, a bad regular expression) is left out alone and its object says why; other rules and hosts are served.",
+		why: "In Istio one such rule makes every proxy refuse the whole route configuration, which stays as it was before.",
+		observations: ["weights-missing/0", "weights-missing/1"],
+	},
 ];
