@@ -18,6 +18,7 @@ import { waitForSignal } from "./process.ts";
 import { readBootstrap } from "./proxy-bootstrap.ts";
 import { createProxyLog } from "./proxy-log.ts";
 import { releaseStartMemory } from "./release-memory.ts";
+import { tuneCollector } from "./tune-collector.ts";
 import { startWorkerThread } from "./worker-thread.ts";
 
 /** Runs `amime proxy` until a signal ends it; answers with the exit code. */
@@ -31,6 +32,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 			process.stdout.write(`configuration '${options.configPath ?? "--config-yaml"}' OK\n`);
 		return 0;
 	}
+	tuneCollector();
 	const ended = waitForSignal(["SIGINT", "SIGTERM"]);
 	const flags = toFlags(options, unknownFields);
 	const quit = Promise.withResolvers<void>();
