@@ -239,13 +239,15 @@ test("a selector that does not fit, and servers of one port that do not go toget
 	);
 });
 
-test("a server that redirects to https does so for every host that it has", () => {
-	const gateway = simulateGateway([istioGateway([plain(["*.example"], 80, { tls: { httpsRedirect: true } })])]);
-	const [configuration] = [...gateway.snapshot.resources.values()]
-		.flatMap((map) => [...map.values()])
-		.filter(({ name }) => name === "http.8080");
-	assert.match(Buffer.from(configuration!.value).toString("latin1"), /\*\.example/);
-	assert.equal(gateway.ask(8080, get("a.example")), "404");
+test("a server that redirects to https does so for every host that it has, with routes or without", () => {
+	const gateway = simulateGateway([
+		...services,
+		istioGateway([plain(["*.example"], 80, { tls: { httpsRedirect: true } }), plain(["plain.test"])]),
+		virtualService("v", { hosts: ["v.example", "plain.test"], http: [send("a")] }),
+	]);
+	assert.equal(gateway.ask(8080, get("a.example")), "https");
+	assert.equal(gateway.ask(8080, get("v.example")), "https");
+	assert.equal(gateway.ask(8080, get("plain.test")), "a.shop:80");
 });
 
 test("both dialects serve one port together", () => {

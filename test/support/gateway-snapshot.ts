@@ -2,7 +2,10 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../src/api/gen/envoy/config/core/v3/base_pb.js";
 import type { Filter, FilterChain } from "../../src/api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { Route } from "../../src/api/gen/envoy/config/route/v3/route_components_pb.js";
+import {
+	type Route,
+	VirtualHost_TlsRequirementType,
+} from "../../src/api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { HttpConnectionManager } from "../../src/api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { TcpProxy } from "../../src/api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import type { DownstreamTlsContext } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
@@ -12,14 +15,15 @@ import { createSnapshotStore } from "../../src/control/snapshot/index.ts";
 import { listenerType, type XdsSnapshot } from "../../src/xds/server/index.ts";
 import { parseObjects } from "./control-mesh.ts";
 import { gatewayWorld } from "./gateway-api.ts";
-import { findRoute, type SimulatedRequest } from "./simulate-request.ts";
+import { findRoute, findVirtualHost, type SimulatedRequest } from "./simulate-request.ts";
 
 /** What a gateway proxy does with requests and connections, told without sending any. */
 export interface SimulatedGateway {
 	readonly snapshot: XdsSnapshot;
 	/** Ports it listens on. */
 	readonly ports: readonly number[];
-	/** Where a request goes: a cluster, shares of clusters, `redirect`, a status of its own, `404`, or `refused` without a listener. */
+	/** Where a request goes: a cluster, shares of clusters, `redirect`, `https` for another scheme, a status of its own, `404`, or
+	 *  `refused` without a listener. */
 	ask(port: number, request: SimulatedRequest & { readonly sni?: string }): string;
 	/** Where a connection goes that carries no HTTP. */
 	connect(port: number, sni?: string): string;
@@ -59,12 +63,15 @@ export function simulateGateway(
 		if (manager?.routeSpecifier.case !== "rds") return undefined;
 		return findRoute(snapshot, manager.routeSpecifier.value.routeConfigName, request);
 	};
+	const redirects = (port: number, request: SimulatedRequest): boolean =>
+		findVirtualHost(snapshot, `http.${port}`, request)?.requireTls === VirtualHost_TlsRequirementType.ALL;
 	return {
 		snapshot,
 		ports: listeners.map(({ name }) => portOf(name)).sort((a, b) => a - b),
 		route,
 		ask(port, request) {
 			if (chainOf(port, request.sni) === undefined) return "refused";
+			if (request.sni === undefined && redirects(port, request)) return "https";
 			return describeRoute(route(port, request));
 		},
 		connect(port, sni) {

@@ -29,12 +29,20 @@ export interface SimulatedRequest {
 
 /** The route that a proxy would take, by its virtual host and the first match; undefined without one (404). */
 export function findRoute(snapshot: XdsSnapshot, configuration: string, request: SimulatedRequest): Route | undefined {
+	return findVirtualHost(snapshot, configuration, request)?.routes.find((route) => matchesRoute(route.match!, request));
+}
+
+/** The virtual host that a proxy would take for a request. */
+export function findVirtualHost(
+	snapshot: XdsSnapshot,
+	configuration: string,
+	request: Pick<SimulatedRequest, "host">,
+): VirtualHost | undefined {
 	const resource = snapshot.resources.get(routeType)?.get(configuration);
 	if (resource === undefined) throw new Error(`no route configuration ${configuration}`);
 	const { virtualHosts, ignorePortInHostMatching } = fromBinary(RouteConfigurationSchema, resource.value);
 	const name = ignorePortInHostMatching ? request.host.replace(/:\d+$/, "") : request.host;
-	const host = chooseVirtualHost(virtualHosts, name);
-	return host?.routes.find((route) => matchesRoute(route.match!, request));
+	return chooseVirtualHost(virtualHosts, name);
 }
 
 function chooseVirtualHost(hosts: readonly VirtualHost[], host: string): VirtualHost | undefined {

@@ -36,10 +36,14 @@ export function translateGatewayRoutes(
 		return draft;
 	};
 	for (const server of servers) {
-		if (server.attached === undefined) addVirtualServices(index, node, server, hostOf);
-		else addRoutes(server, hostOf);
-		if (!server.redirectsToHttps) continue;
-		for (const { host } of server.hosts) hostOf(host).redirectsToHttps = true;
+		const hostOfServer = (host: string): HostDraft => {
+			const draft = hostOf(host);
+			draft.redirectsToHttps ||= server.redirectsToHttps;
+			return draft;
+		};
+		if (server.attached === undefined) addVirtualServices(index, node, server, hostOfServer);
+		else addRoutes(server, hostOfServer);
+		if (server.redirectsToHttps) for (const { host } of server.hosts) hostOfServer(host);
 	}
 	const port = servers[0]!.port;
 	const virtualHosts = [...hosts]
