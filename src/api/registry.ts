@@ -1,4 +1,5 @@
 import type { DescExtension, DescMessage, Registry } from "@bufbuild/protobuf";
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import type { LazyFile } from "./descriptors.ts";
 import { files } from "./gen/files.js";
 
@@ -16,6 +17,8 @@ export function typeUrlOf(schema: DescMessage): string {
 function createLazyRegistry(files: readonly LazyFile[]): Registry {
 	const types = new Map<string, DescType>();
 	for (const file of files) for (const [name, type] of file.types) types.set(name, type);
+	// The one of the library's own that stands in configuration by itself: names of filter chains.
+	types.set(StringValueSchema.typeName, StringValueSchema);
 	const get = <K extends DescType["kind"]>(kind: K, name: string): Extract<DescType, { kind: K }> | undefined => {
 		const type = types.get(name);
 		return type?.kind === kind ? (type as Extract<DescType, { kind: K }>) : undefined;

@@ -1,5 +1,12 @@
 /** Role-based access control: which policy allows or denies a connection or request. Spec: envoy.config.rbac.v3. */
 export { authorize, type RbacVerdict } from "./authorize.ts";
-export type { MatchAction, MatchInput, MatchOutcome, MatchPredicate, MatchTree } from "./match-tree.ts";
-export { hasLogAction } from "./match-tree.ts";
+export type {
+	MatchAction,
+	MatchInput,
+	MatchInputReader,
+	MatchOutcome,
+	MatchPredicate,
+	MatchTree,
+} from "./match-tree.ts";
+export { evaluateTreeBy, hasLogAction } from "./match-tree.ts";
 export type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "./types.ts";

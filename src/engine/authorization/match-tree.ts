@@ -1,5 +1,12 @@
 import type { StreamInfo } from "../format/index.ts";
-import { getRequestHeader, matchString, type StringMatcher } from "../matcher/index.ts";
+import {
+	type CidrRange,
+	getRequestHeader,
+	isInCidr,
+	matchString,
+	parseAddress,
+	type StringMatcher,
+} from "../matcher/index.ts";
 
 /** What a tree of matchers says in the end. */
 export interface MatchAction {
@@ -9,12 +16,14 @@ export interface MatchAction {
 
 /** `xds.type.matcher.v3.Matcher` whose actions are those of authorization. */
 export interface MatchTree {
-	readonly kind: "list" | "exact" | "prefix";
+	readonly kind: "list" | "exact" | "prefix" | "ip";
 	/** Of a list, in order. */
 	readonly entries: readonly { readonly predicate: MatchPredicate; readonly outcome: MatchOutcome }[];
 	/** What a map looks up. */
 	readonly input: MatchInput | undefined;
 	readonly map: ReadonlyMap<string, MatchOutcome>;
+	/** Ranges of addresses; the longest prefix wins. */
+	readonly ranges?: readonly { readonly range: CidrRange; readonly outcome: MatchOutcome }[];
 	readonly otherwise: MatchOutcome | undefined;
 }
 
@@ -37,24 +46,35 @@ export type MatchInput =
 				| "direct-source-ip"
 				| "destination-ip"
 				| "destination-port"
-				| "server-name";
+				| "server-name"
+				| "source-type"
+				| "transport-protocol"
+				| "application-protocol";
 	  };
+
+/** Says what an input is; undefined while it is not known. */
+export type MatchInputReader = (input: MatchInput) => string | undefined;
 
 /** The action of a tree for a stream; undefined when nothing matches. */
 export function evaluateTree(tree: MatchTree, stream: StreamInfo): MatchAction | undefined {
+	return evaluateTreeBy(tree, (input) => readInput(input, stream));
+}
+
+/** The action of a tree; undefined when nothing matches. */
+export function evaluateTreeBy(tree: MatchTree, read: MatchInputReader): MatchAction | undefined {
 	if (tree.kind === "list") {
 		for (const { predicate, outcome } of tree.entries) {
-			if (!holds(predicate, stream)) continue;
-			const action = resolve(outcome, stream);
+			if (!holds(predicate, read)) continue;
+			const action = resolve(outcome, read);
 			if (action !== undefined) return action;
 		}
 	} else {
-		const text = readInput(tree.input!, stream);
+		const text = read(tree.input!);
 		const outcome = text === undefined ? undefined : lookUp(tree, text);
-		const action = outcome === undefined ? undefined : resolve(outcome, stream);
+		const action = outcome === undefined ? undefined : resolve(outcome, read);
 		if (action !== undefined) return action;
 	}
-	return tree.otherwise === undefined ? undefined : resolve(tree.otherwise, stream);
+	return tree.otherwise === undefined ? undefined : resolve(tree.otherwise, read);
 }
 
 /** Whether some action of a tree is for the access log. */
@@ -66,13 +86,18 @@ export function hasLogAction(tree: MatchTree): boolean {
 	);
 }
 
-function resolve(outcome: MatchOutcome, stream: StreamInfo): MatchAction | undefined {
-	return outcome.kind === "action" ? outcome : evaluateTree(outcome.tree, stream);
+function resolve(outcome: MatchOutcome, read: MatchInputReader): MatchAction | undefined {
+	return outcome.kind === "action" ? outcome : evaluateTreeBy(outcome.tree, read);
 }
 
 /** The longest prefix wins. */
-function lookUp({ kind, map }: MatchTree, text: string): MatchOutcome | undefined {
+function lookUp({ kind, map, ranges }: MatchTree, text: string): MatchOutcome | undefined {
 	if (kind === "exact") return map.get(text);
+	if (kind === "ip") {
+		const address = parseAddress(text);
+		const fitting = address === undefined ? [] : (ranges ?? []).filter(({ range }) => isInCidr(range, address));
+		return fitting.sort((left, right) => right.range.prefixLength - left.range.prefixLength)[0]?.outcome;
+	}
 	let best: string | undefined;
 	for (const prefix of map.keys()) {
 		if (text.startsWith(prefix) && (best === undefined || prefix.length > best.length)) best = prefix;
@@ -80,18 +105,18 @@ function lookUp({ kind, map }: MatchTree, text: string): MatchOutcome | undefine
 	return best === undefined ? undefined : map.get(best);
 }
 
-function holds(predicate: MatchPredicate, stream: StreamInfo): boolean {
+function holds(predicate: MatchPredicate, read: MatchInputReader): boolean {
 	switch (predicate.kind) {
 		case "value": {
-			const text = readInput(predicate.input, stream);
+			const text = read(predicate.input);
 			return text !== undefined && matchString(predicate.matcher, text);
 		}
 		case "and":
-			return predicate.predicates.every((one) => holds(one, stream));
+			return predicate.predicates.every((one) => holds(one, read));
 		case "or":
-			return predicate.predicates.some((one) => holds(one, stream));
+			return predicate.predicates.some((one) => holds(one, read));
 		case "not":
-			return !holds(predicate.predicate, stream);
+			return !holds(predicate.predicate, read);
 	}
 }
 
@@ -111,5 +136,10 @@ function readInput(input: MatchInput, { request, connection, remote }: StreamInf
 			return String(connection.local.port);
 		case "server-name":
 			return connection.serverName === "" ? undefined : connection.serverName;
+		case "source-type":
+		case "transport-protocol":
+		case "application-protocol":
+			// Known while a filter chain is chosen only.
+			return undefined;
 	}
 }

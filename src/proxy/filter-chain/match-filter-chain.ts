@@ -1,3 +1,4 @@
+import { evaluateTreeBy, type MatchInput, type MatchTree } from "../../engine/authorization/index.ts";
 import { isInCidr, parseAddress } from "../../engine/matcher/index.ts";
 import type { FilterChainConfig, FilterChainMatch } from "../runtime-config/index.ts";
 
@@ -30,6 +31,38 @@ export function matchFilterChain<Chain extends { readonly config: FilterChainCon
 		if (left.length === 0) return undefined;
 	}
 	return left[0];
+}
+
+/** Chooses the name of a chain by a listener's matcher. */
+export function matchChainName(tree: MatchTree, connection: ConnectionProperties): string | undefined {
+	return evaluateTreeBy(tree, (input) => readInput(input, connection))?.name;
+}
+
+function readInput(input: MatchInput, connection: ConnectionProperties): string | undefined {
+	switch (input.kind) {
+		case "source-ip":
+			return connection.sourceIp;
+		case "source-port":
+			return String(connection.sourcePort);
+		case "direct-source-ip":
+			return connection.directSourceIp;
+		case "destination-ip":
+			return connection.destinationIp;
+		case "destination-port":
+			return String(connection.destinationPort);
+		case "server-name":
+			return connection.serverName || undefined;
+		case "source-type":
+			return isSameMachine(connection) ? "local" : undefined;
+		case "transport-protocol":
+			return connection.transportProtocol || undefined;
+		case "application-protocol":
+			return connection.applicationProtocols.length === 0
+				? undefined
+				: connection.applicationProtocols.map((protocol) => `'${protocol}'`).join(",");
+		case "request-header":
+			return undefined;
+	}
 }
 
 /** How specifically a chain matches: above 0, 0 when it does not ask, below 0 when it does not match. */

@@ -61,6 +61,7 @@ function createConfig(chains: readonly FilterChainConfig[], more: Partial<Listen
 		drainOnModifyOnly: false,
 		accessLogs: [],
 		tcpKeepalive: undefined,
+		chainMatcher: undefined,
 		socketOptions: [],
 		additionalSocketOptions: [],
 		metadata: {},

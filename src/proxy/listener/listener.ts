@@ -2,6 +2,7 @@ import type { Clock, Log, Random } from "../../core/index.ts";
 import {
 	type ConnectionFacts,
 	createStreamInfo,
+	ResponseFlag,
 	type SocketAddress,
 	type StreamInfo,
 } from "../../engine/format/index.ts";
@@ -15,7 +16,7 @@ import {
 	type PendingConnection,
 	runListenerFilters,
 } from "../filter/listener/index.ts";
-import { FilterChain, type FilterChainParts, matchFilterChain } from "../filter-chain/index.ts";
+import { FilterChain, type FilterChainParts, matchChainName, matchFilterChain } from "../filter-chain/index.ts";
 import type { OverloadState } from "../overload/index.ts";
 import {
 	type AccessLogConfig,
@@ -151,7 +152,10 @@ export class Listener {
 			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats), this.#deps.clock);
 		const chains = config.filterChains.map(build);
 		const defaultChain = config.defaultFilterChain === undefined ? undefined : build(config.defaultFilterChain);
-		const only = chains.length === 1 && takesEverything(chains[0]!.config) ? chains[0] : undefined;
+		const only =
+			chains.length === 1 && config.chainMatcher === undefined && takesEverything(chains[0]!.config)
+				? chains[0]
+				: undefined;
 		const filters = createListenerFilters(config.listenerFilters, this.#deps);
 		const accessLogs = config.accessLogs.flatMap((log) => this.#deps.createAccessLog?.(log) ?? []);
 		return { config, filters, chains, defaultChain, only, accessLogs };
@@ -248,27 +252,15 @@ export class Listener {
 	}
 
 	#choose(pending: PendingConnection, generation: Generation): void {
-		const { socket, local, remote } = pending;
+		const { socket, remote } = pending;
 		const { connections } = this.#stats;
-		const chain =
-			generation.only ??
-			matchFilterChain(generation.chains, {
-				serverName: pending.serverName,
-				transportProtocol: pending.transportProtocol,
-				applicationProtocols: pending.applicationProtocols,
-				destinationIp: local.ip,
-				destinationPort: local.port,
-				directSourceIp: pending.directRemote.ip,
-				sourceIp: remote.ip,
-				sourcePort: remote.port,
-			}) ??
-			generation.defaultChain;
+		const chain = generation.only ?? findChain(pending, generation);
 		if (chain === undefined) {
 			connections.no_filter_chain_match.value++;
 			// Bytes that were looked at and put back count as unread, and the client is told so.
 			if (socket.readableLength > 0) socket.resetAndDestroy();
 			destroyQuietly(socket);
-			this.#logUnserved(pending, generation);
+			this.#logUnserved(pending, generation, "filter_chain_not_found");
 			return;
 		}
 		this.#count(socket);
@@ -285,7 +277,7 @@ export class Listener {
 	}
 
 	/** A connection that no filter chain ever had is in the listener's own access logs all the same. */
-	#logUnserved(pending: PendingConnection, { config, accessLogs }: Generation): void {
+	#logUnserved(pending: PendingConnection, { config, accessLogs }: Generation, details = ""): void {
 		if (accessLogs.length === 0) return;
 		const { clock } = this.#deps;
 		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
@@ -296,6 +288,8 @@ export class Listener {
 		const record = createStreamInfo(facts, clock.now(), clock.wall());
 		record.endedAt = clock.now();
 		record.accessLogType = "NotSet";
+		record.responseCodeDetails = details;
+		if (details !== "") record.responseFlags |= ResponseFlag.noRouteFound;
 		for (const log of accessLogs) log.log(record);
 	}
 
@@ -319,6 +313,24 @@ export class Listener {
 		});
 		return record;
 	}
+}
+
+/** The chain that the listener's matcher names, or the one whose own match fits best. */
+function findChain(pending: PendingConnection, { config, chains, defaultChain }: Generation): FilterChain | undefined {
+	const { local, remote } = pending;
+	const properties = {
+		serverName: pending.serverName,
+		transportProtocol: pending.transportProtocol,
+		applicationProtocols: pending.applicationProtocols,
+		destinationIp: local.ip,
+		destinationPort: local.port,
+		directSourceIp: pending.directRemote.ip,
+		sourceIp: remote.ip,
+		sourcePort: remote.port,
+	};
+	if (config.chainMatcher === undefined) return matchFilterChain(chains, properties) ?? defaultChain;
+	const name = matchChainName(config.chainMatcher, properties);
+	return name === undefined ? defaultChain : chains.find((chain) => chain.config.name === name);
 }
 
 function destroyQuietly(socket: StreamSocket): void {

@@ -1,4 +1,4 @@
-import type { RbacConfig } from "../../engine/authorization/index.ts";
+import type { MatchTree, RbacConfig } from "../../engine/authorization/index.ts";
 import type { Formatter } from "../../engine/format/index.ts";
 import type { CidrRange, Metadata } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
@@ -22,6 +22,8 @@ export interface ListenerConfig {
 	/** Empty for the address with `.` turned into `_`. */
 	readonly statPrefix: string;
 	readonly filterChains: readonly FilterChainConfig[];
+	/** Chooses a chain by its name instead of the chains' own matches. */
+	readonly chainMatcher: MatchTree | undefined;
 	readonly defaultFilterChain: FilterChainConfig | undefined;
 	readonly listenerFilters: readonly ListenerFilterConfig[];
 	/** 15 000 by default; 0 turns it off. */

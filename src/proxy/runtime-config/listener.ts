@@ -24,6 +24,7 @@ import type {
 	SocketOptionConfig,
 } from "./listener-config.ts";
 import { readListenerFilters } from "./listener-filters.ts";
+import { readChainMatcher } from "./match-tree.ts";
 import { readNetworkFilters } from "./network-filters.ts";
 import type { Scope } from "./scope.ts";
 import { readDownstreamSocket } from "./tls.ts";
@@ -43,7 +44,8 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 	if (filterChains.length === 0 && message.defaultFilterChain === undefined && message.listenerFilters.length === 0) {
 		scope.report("no filter chains specified");
 	}
-	checkUniqueMatches(filterChains, scope);
+	if (message.filterChainMatcher === undefined) checkUniqueMatches(filterChains, scope);
+	else checkChainNames(filterChains, scope);
 	const fingerprint = createFingerprint(ListenerSchema, () =>
 		create(ListenerSchema, { ...message, filterChains: [] as FilterChain[], defaultFilterChain: undefined! }),
 	);
@@ -52,6 +54,10 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 		addresses,
 		statPrefix: message.statPrefix,
 		filterChains,
+		chainMatcher:
+			message.filterChainMatcher === undefined
+				? undefined
+				: readChainMatcher(message.filterChainMatcher, scope.at("filter_chain_matcher")),
 		defaultFilterChain:
 			message.defaultFilterChain === undefined
 				? undefined
@@ -129,6 +135,17 @@ function readAddresses(message: Listener, scope: Scope): AddressConfig[] {
 function describeAddress(address: AddressConfig | undefined): string {
 	if (address === undefined) return "";
 	return address.kind === "pipe" ? address.path : `${address.address}:${address.port}`;
+}
+
+/** A matcher chooses chains by their names. */
+function checkChainNames(chains: readonly FilterChainConfig[], scope: Scope): void {
+	const seen = new Set<string>();
+	for (const [index, { name }] of chains.entries()) {
+		const at = scope.at("filter_chains", index).at("name");
+		if (name === "") at.report("filter_chain_matcher needs a name");
+		else if (seen.has(name)) at.report(`duplicate filter chain ${name}`);
+		seen.add(name);
+	}
 }
 
 /** Two chains with the same match would hide one another. */

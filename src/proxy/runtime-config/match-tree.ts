@@ -1,12 +1,22 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { StringValue } from "@bufbuild/protobuf/wkt";
 import { type Action, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { HttpRequestHeaderMatchInput } from "../../api/gen/envoy/type/matcher/v3/http_inputs_pb.js";
 import type { TypedExtensionConfig } from "../../api/gen/xds/core/v3/extension_pb.js";
+import type { IPMatcher } from "../../api/gen/xds/type/matcher/v3/ip_pb.js";
 import type {
 	Matcher,
 	Matcher_MatcherList_Predicate,
 	Matcher_OnMatch,
 } from "../../api/gen/xds/type/matcher/v3/matcher_pb.js";
-import type { MatchInput, MatchOutcome, MatchPredicate, MatchTree } from "../../engine/authorization/index.ts";
+import type {
+	MatchAction,
+	MatchInput,
+	MatchOutcome,
+	MatchPredicate,
+	MatchTree,
+} from "../../engine/authorization/index.ts";
+import { parseCidr } from "../../engine/matcher/index.ts";
 import { readStringMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
 import { unpackExtension } from "./values.ts";
@@ -14,31 +24,48 @@ import { unpackExtension } from "./values.ts";
 const noInput: MatchInput = { kind: "server-name" };
 const denied: MatchOutcome = { kind: "action", name: "", action: "deny" };
 
+/** What trees of one place may look at, and what they may say in the end. */
+interface TreeTerms {
+	readonly inputs: Readonly<Record<string, MatchInput>>;
+	/** Undefined for a message that is no action there. */
+	readAction(config: Message): MatchAction | undefined;
+	readonly noun: string;
+}
+
 /** Translates a tree of matchers with actions of authorization. */
 export function readMatchTree(message: Matcher, scope: Scope): MatchTree {
+	return readTree(message, scope, authorizationTerms);
+}
+
+/** Translates a tree of matchers whose actions are names of filter chains. */
+export function readChainMatcher(message: Matcher, scope: Scope): MatchTree {
+	return readTree(message, scope, chainTerms);
+}
+
+function readTree(message: Matcher, scope: Scope, terms: TreeTerms): MatchTree {
 	const type = message.matcherType;
 	const otherwise =
-		message.onNoMatch === undefined ? undefined : readOutcome(message.onNoMatch, scope.at("on_no_match"));
+		message.onNoMatch === undefined ? undefined : readOutcome(message.onNoMatch, scope.at("on_no_match"), terms);
 	const empty = { entries: [], input: undefined, map: new Map<string, MatchOutcome>(), otherwise };
 	if (type.case === "matcherList") {
 		const at = scope.at("matcher_list");
 		const entries = type.value.matchers.map((entry, index) => ({
-			predicate: readPredicate(entry.predicate, at.at("matchers", index).at("predicate")),
-			outcome: readOutcome(entry.onMatch, at.at("matchers", index).at("on_match")),
+			predicate: readPredicate(entry.predicate, at.at("matchers", index).at("predicate"), terms),
+			outcome: readOutcome(entry.onMatch, at.at("matchers", index).at("on_match"), terms),
 		}));
 		return { ...empty, kind: "list", entries };
 	}
 	if (type.case !== "matcherTree") return { ...empty, kind: "list" };
 	const at = scope.at("matcher_tree");
-	const input = readInput(type.value.input, at.at("input"));
+	const input = readInput(type.value.input, at.at("input"), terms);
 	const tree = type.value.treeType;
-	if (tree.case !== "exactMatchMap" && tree.case !== "prefixMatchMap") {
-		at.at("custom_match").report("this field is not supported");
-		return { ...empty, kind: "list" };
+	if (tree.case === "customMatch") {
+		return { ...empty, kind: "ip", input, ranges: readRanges(tree.value, at.at("custom_match"), terms) };
 	}
+	if (tree.case === undefined) return { ...empty, kind: "list" };
 	const place = at.at(tree.case === "exactMatchMap" ? "exact_match_map" : "prefix_match_map");
 	const map = new Map(
-		Object.entries(tree.value.map).map(([key, outcome]) => [key, readOutcome(outcome, place.at("map", key))]),
+		Object.entries(tree.value.map).map(([key, outcome]) => [key, readOutcome(outcome, place.at("map", key), terms)]),
 	);
 	return { ...empty, kind: tree.case === "exactMatchMap" ? "exact" : "prefix", input, map };
 }
@@ -49,26 +76,69 @@ const actions: Readonly<Record<number, "allow" | "deny" | "log">> = {
 	[RBAC_Action.LOG]: "log",
 };
 
-function readOutcome(message: Matcher_OnMatch | undefined, scope: Scope): MatchOutcome {
+const authorizationTerms: TreeTerms = {
+	get inputs() {
+		return authorizationInputs;
+	},
+	readAction(config) {
+		if (config.$typeName !== "envoy.config.rbac.v3.Action") return undefined;
+		const { name, action } = config as Action;
+		return { name, action: actions[action] ?? "allow" };
+	},
+	noun: "action of authorization",
+};
+
+const chainTerms: TreeTerms = {
+	get inputs() {
+		return networkInputs;
+	},
+	readAction: (config) =>
+		config.$typeName === "google.protobuf.StringValue"
+			? { name: (config as StringValue).value, action: "allow" }
+			: undefined,
+	noun: "name of a filter chain",
+};
+
+/** `xds.type.matcher.v3.IPMatcher`. */
+function readRanges(message: TypedExtensionConfig, scope: Scope, terms: TreeTerms): MatchTree["ranges"] {
+	const at = scope.at("typed_config");
+	const config = unpackExtension(message.typedConfig, at);
+	if (config?.$typeName !== "xds.type.matcher.v3.IPMatcher") {
+		if (config !== undefined) at.report(`${config.$typeName} is no supported matcher`);
+		return [];
+	}
+	return (config as IPMatcher).rangeMatchers.flatMap(({ ranges, onMatch }, index) => {
+		const place = at.at("range_matchers", index);
+		const outcome = readOutcome(onMatch, place.at("on_match"), terms);
+		return ranges.flatMap(({ addressPrefix, prefixLen }, position) => {
+			const range = parseCidr(addressPrefix, prefixLen ?? 0);
+			if (range === undefined) place.at("ranges", position).report(`${addressPrefix} is no address`);
+			return range === undefined ? [] : [{ range, outcome }];
+		});
+	});
+}
+
+function readOutcome(message: Matcher_OnMatch | undefined, scope: Scope, terms: TreeTerms): MatchOutcome {
 	const outcome = message?.onMatch;
-	if (outcome?.case === "matcher") return { kind: "tree", tree: readMatchTree(outcome.value, scope.at("matcher")) };
+	if (outcome?.case === "matcher") return { kind: "tree", tree: readTree(outcome.value, scope.at("matcher"), terms) };
 	if (outcome?.case !== "action") return denied;
 	const at = scope.at("action").at("typed_config");
 	const config = unpackExtension(outcome.value.typedConfig, at);
-	if (config?.$typeName !== "envoy.config.rbac.v3.Action") {
-		if (config !== undefined) at.report(`${config.$typeName} is no action of authorization`);
-		return denied;
-	}
-	const { name, action } = config as Action;
-	return { kind: "action", name, action: actions[action] ?? "allow" };
+	const action = config === undefined ? undefined : terms.readAction(config);
+	if (config !== undefined && action === undefined) at.report(`${config.$typeName} is no ${terms.noun}`);
+	return action === undefined ? denied : { kind: "action", ...action };
 }
 
-function readPredicate(message: Matcher_MatcherList_Predicate | undefined, scope: Scope): MatchPredicate {
+function readPredicate(
+	message: Matcher_MatcherList_Predicate | undefined,
+	scope: Scope,
+	terms: TreeTerms,
+): MatchPredicate {
 	const type = message?.matchType;
 	switch (type?.case) {
 		case "singlePredicate": {
 			const at = scope.at("single_predicate");
-			const input = readInput(type.value.input, at.at("input"));
+			const input = readInput(type.value.input, at.at("input"), terms);
 			const { matcher } = type.value;
 			if (matcher.case === "customMatch") at.at("custom_match").report("this field is not supported");
 			const text = matcher.case === "valueMatch" ? matcher.value : undefined;
@@ -82,18 +152,18 @@ function readPredicate(message: Matcher_MatcherList_Predicate | undefined, scope
 		case "andMatcher":
 		case "orMatcher": {
 			const at = scope.at(type.case === "andMatcher" ? "and_matcher" : "or_matcher");
-			const predicates = type.value.predicate.map((one, index) => readPredicate(one, at.at("predicate", index)));
+			const predicates = type.value.predicate.map((one, index) => readPredicate(one, at.at("predicate", index), terms));
 			return { kind: type.case === "andMatcher" ? "and" : "or", predicates };
 		}
 		case "notMatcher":
-			return { kind: "not", predicate: readPredicate(type.value, scope.at("not_matcher")) };
+			return { kind: "not", predicate: readPredicate(type.value, scope.at("not_matcher"), terms) };
 		default:
 			return { kind: "or", predicates: [] };
 	}
 }
 
 const network = "envoy.extensions.matching.common_inputs.network.v3.";
-const networkInputs: Readonly<Record<string, MatchInput>> = {
+const authorizationInputs: Readonly<Record<string, MatchInput>> = {
 	[`${network}SourceIPInput`]: { kind: "source-ip" },
 	[`${network}SourcePortInput`]: { kind: "source-port" },
 	[`${network}DirectSourceIPInput`]: { kind: "direct-source-ip" },
@@ -101,15 +171,21 @@ const networkInputs: Readonly<Record<string, MatchInput>> = {
 	[`${network}DestinationPortInput`]: { kind: "destination-port" },
 	[`${network}ServerNameInput`]: { kind: "server-name" },
 };
+const networkInputs: Readonly<Record<string, MatchInput>> = {
+	...authorizationInputs,
+	[`${network}SourceTypeInput`]: { kind: "source-type" },
+	[`${network}TransportProtocolInput`]: { kind: "transport-protocol" },
+	[`${network}ApplicationProtocolInput`]: { kind: "application-protocol" },
+};
 
-function readInput(message: TypedExtensionConfig | undefined, scope: Scope): MatchInput {
+function readInput(message: TypedExtensionConfig | undefined, scope: Scope, terms: TreeTerms): MatchInput {
 	const at = scope.at("typed_config");
 	const config = unpackExtension(message?.typedConfig, at);
 	if (config === undefined) return noInput;
-	if (config.$typeName === "envoy.type.matcher.v3.HttpRequestHeaderMatchInput") {
+	if (config.$typeName === "envoy.type.matcher.v3.HttpRequestHeaderMatchInput" && terms === authorizationTerms) {
 		return { kind: "request-header", name: (config as HttpRequestHeaderMatchInput).headerName.toLowerCase() };
 	}
-	const input = networkInputs[config.$typeName];
+	const input = terms.inputs[config.$typeName];
 	if (input === undefined) at.report(`${config.$typeName} is no supported input of a matcher`);
 	return input ?? noInput;
 }
