@@ -389,11 +389,11 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	}
 
 	pauseRequest(): void {
-		this.downstream.pauseReading();
+		if (!this.isOver) this.downstream.pauseReading();
 	}
 
 	resumeRequest(): void {
-		this.downstream.resumeReading();
+		if (!this.isOver) this.downstream.resumeReading();
 	}
 
 	/** The route's own limits, once known. */
