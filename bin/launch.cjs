@@ -55,6 +55,9 @@ function loadBundle() {
 }
 
 async function launch() {
+	// They were for this process: what `amime up` starts has its own.
+	delete process.env.MALLOC_ARENA_MAX;
+	delete process.env.MALLOC_TRIM_THRESHOLD_;
 	if (Number.parseInt(process.versions.node, 10) < leastNode) {
 		process.stderr.write(
 			`amime needs Node ${leastNode} or newer, and this is ${process.version}: npm ci in ${root} brings one\n`,

@@ -41,6 +41,9 @@ export function bundleOf(root: string): BundleOptions {
 /** Modules of Node that are loaded when something of them is used: each costs memory, and many processes never use them. */
 const lateModules = ["node:child_process", "node:crypto", "node:dns/promises", "node:http2", "node:tls", "node:zlib"];
 
+/** Packages that are loaded when something of them is used; their modules must be ES modules, for others are run where they are imported. */
+const latePackages: Readonly<Record<string, string>> = { yaml: "yaml/browser/dist/index.js" };
+
 /** Makes the bundle and its manifest: what it was made of, for bin/launch.cjs to compare.
  *  @returns the sizes of its files */
 export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<string, number>> {
@@ -54,6 +57,11 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 		cwd: root,
 		input: Object.fromEntries(Object.entries(options.entries).map(([name, path]) => [name, join(root, path)])),
 		platform: "node",
+		resolve: {
+			alias: Object.fromEntries(
+				Object.entries(latePackages).map(([name, path]) => [name, join(root, "node_modules", path)]),
+			),
+		},
 		plugins: [nameThreads(options.entries), recordModules(modules)],
 		onLog(level, log) {
 			throw new Error(`${level}: ${log.message}`);
@@ -63,6 +71,9 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 		dir: join(staging, "main"),
 		format: "cjs",
 		minify: true,
+		codeSplitting: {
+			groups: Object.keys(latePackages).map((name) => ({ name: `late-${name}`, test: `/node_modules/${name}/` })),
+		},
 		entryFileNames: "[name].cjs",
 		chunkFileNames: "[name]-[hash].cjs",
 		plugins: [loadLate(), escapeText()],
@@ -141,7 +152,10 @@ function loadLate(): Plugin {
 				const getters = keys.map((key) => `get ${key}(){return process.getBuiltinModule("${name}").${key}}`);
 				text = text.replaceAll(`require("${name}")`, `{${getters.join(",")}}`);
 			}
-			return text;
+			return text.replace(
+				/require\("(\.\/late-[^"]+)"\)/g,
+				(_, path: string) => `new Proxy({},{get:(_,name)=>require("${path}")[name]})`,
+			);
 		},
 	};
 }

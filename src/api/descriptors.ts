@@ -1,7 +1,7 @@
 /** Descriptors of the generated messages, made when they are first looked into: there are thousands of fields, and a process uses few.
  *  The parts of all files (a message with all in it, an enum, a service, the extensions of a file) lie one behind another in
  *  `gen/descriptors.bin`, each behind its length; the generated modules name the offsets. */
-import { readFileSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 import {
 	createFileRegistry,
 	type DescEnum,
@@ -126,13 +126,22 @@ function createDescribe<T extends DescType>(kind: T["kind"]): Describe<T> {
 	};
 }
 
-const parts: { bytes?: Buffer } = {};
+/** The file of parts stays open: another one may take its name while this process runs. */
+const parts: { descriptor?: number } = {};
 
 /** The part at an offset: a file with nothing else in it, whose dependencies are the names of the types that it needs from elsewhere. */
 function readPart(offset: number): FileDescriptorProto {
-	parts.bytes ??= readFileSync(new URL("./gen/descriptors.bin", import.meta.url));
-	const start = offset + 4;
-	return fromBinary(FileDescriptorProtoSchema, parts.bytes.subarray(start, start + parts.bytes.readUInt32LE(offset)));
+	parts.descriptor ??= openSync(new URL("./gen/descriptors.bin", import.meta.url), "r");
+	const length = readBytes(parts.descriptor, offset, 4).readUInt32LE();
+	return fromBinary(FileDescriptorProtoSchema, readBytes(parts.descriptor, offset + 4, length));
+}
+
+function readBytes(descriptor: number, position: number, length: number): Buffer {
+	const bytes = Buffer.allocUnsafeSlow(length);
+	const got = readSync(descriptor, bytes, 0, length, position);
+	if (got !== length)
+		throw new Error(`src/api/gen/descriptors.bin ends at ${position + got}: npm run generate makes it anew`);
+	return bytes;
 }
 
 /** Has the library make the descriptors of a part, and gives what it made to the descriptors that everybody holds. */

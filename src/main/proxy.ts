@@ -62,18 +62,20 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 	});
 	process.on("SIGHUP", () => log.warn("SIGHUP is passed over, see --restart-epoch for how to restart"));
 	let successor: RestartServer | undefined;
+	let keepStartMemory: (() => void) | undefined;
 	try {
 		const signal = ended.then(() => "ended" as const);
 		const started = await Promise.race([proxy.start().then(() => "started" as const), signal]);
 		// Under a supervisor: a restart is to be quick, also when this process is killed.
 		flushCompileCache();
-		if (started === "started") releaseStartMemory();
+		if (started === "started") keepStartMemory = releaseStartMemory();
 		if (started === "started") {
 			writeAdminAddress(options, proxy);
 			successor = await awaitSuccessor(options, proxy, log, () => quit.resolve());
 		}
 		if (started === "started") await Promise.race([signal, quit.promise]);
 	} finally {
+		keepStartMemory?.();
 		successor?.close();
 		await proxy.close();
 	}

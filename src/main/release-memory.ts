@@ -2,8 +2,17 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** Gives back what only the start needed: the text of modules, messages that were translated. V8 would keep it until traffic makes it
- *  collect, which an idle sidecar never does. Takes some tens of milliseconds, so it is for the moment before traffic comes. */
-export function releaseStartMemory(): void {
+ *  collect, which an idle sidecar never does. Takes some tens of milliseconds: the first requests need not wait for it.
+ *  @returns what calls it off */
+export function releaseStartMemory(): () => void {
+	const timer = setTimeout(collectGarbage, releaseDelayMs);
+	timer.unref();
+	return () => clearTimeout(timer);
+}
+
+const releaseDelayMs = 1000;
+
+function collectGarbage(): void {
 	setFlagsFromString("--expose-gc");
 	const collect = runInNewContext("gc") as ((options: object) => void) | undefined;
 	setFlagsFromString("--no-expose-gc");

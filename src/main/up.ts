@@ -117,7 +117,13 @@ function findPrograms({ logLevel, output }: UpCommandOptions, state: string): Pr
 		searchPath: env["PATH"] ?? "",
 		envoyCandidates: listPeers(join(project, ".cache/peers")),
 		compileCache: join(project, ".cache/compile"),
-		env: { ...inner, NODE_COMPILE_CACHE: join(state, "cache") },
+		// As bin/amime starts this process.
+		env: {
+			...inner,
+			NODE_COMPILE_CACHE: join(state, "cache"),
+			MALLOC_ARENA_MAX: "2",
+			MALLOC_TRIM_THRESHOLD_: "131072",
+		},
 		applicationEnv: env,
 		logLevel,
 		logFormat: output === "table" && process.stdout.isTTY === true ? "pretty" : "json",

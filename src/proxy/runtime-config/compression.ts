@@ -171,17 +171,17 @@ export function readFlag(message: RuntimeFeatureFlag | undefined): FeatureFlag {
 	return { runtimeKey: message?.runtimeKey ?? "", defaultValue: message?.defaultValue ?? true };
 }
 
-const strategies: Readonly<Record<number, number>> = {
+const strategies = (): Readonly<Record<number, number>> => ({
 	[Gzip_CompressionStrategy.FILTERED]: constants.Z_FILTERED,
 	[Gzip_CompressionStrategy.HUFFMAN_ONLY]: constants.Z_HUFFMAN_ONLY,
 	[Gzip_CompressionStrategy.RLE]: constants.Z_RLE,
 	[Gzip_CompressionStrategy.FIXED]: constants.Z_FIXED,
-};
+});
 
-const brotliModes: Readonly<Record<number, number>> = {
+const brotliModes = (): Readonly<Record<number, number>> => ({
 	[Brotli_EncoderMode.TEXT]: constants.BROTLI_MODE_TEXT,
 	[Brotli_EncoderMode.FONT]: constants.BROTLI_MODE_FONT,
-};
+});
 
 function readEncoder(message: TypedExtensionConfig | undefined, scope: Scope): CompressionLibrary {
 	const at = scope.at("typed_config");
@@ -193,7 +193,7 @@ function readEncoder(message: TypedExtensionConfig | undefined, scope: Scope): C
 			const options = {
 				level: gzip.compressionLevel === 0 ? constants.Z_DEFAULT_COMPRESSION : gzip.compressionLevel,
 				memLevel: gzip.memoryLevel ?? 5,
-				strategy: strategies[gzip.compressionStrategy] ?? constants.Z_DEFAULT_STRATEGY,
+				strategy: strategies()[gzip.compressionStrategy] ?? constants.Z_DEFAULT_STRATEGY,
 				windowBits: gzip.windowBits ?? 12,
 			};
 			return { name, kind: "gzip", options, maxRatio: defaultMaxRatio };
@@ -202,7 +202,7 @@ function readEncoder(message: TypedExtensionConfig | undefined, scope: Scope): C
 			const brotli = config as BrotliEncoder;
 			const params = {
 				[constants.BROTLI_PARAM_QUALITY]: brotli.quality ?? 3,
-				[constants.BROTLI_PARAM_MODE]: brotliModes[brotli.encoderMode] ?? constants.BROTLI_MODE_GENERIC,
+				[constants.BROTLI_PARAM_MODE]: brotliModes()[brotli.encoderMode] ?? constants.BROTLI_MODE_GENERIC,
 				[constants.BROTLI_PARAM_LGWIN]: brotli.windowBits ?? 18,
 				[constants.BROTLI_PARAM_LGBLOCK]: brotli.inputBlockBits ?? 24,
 				[constants.BROTLI_PARAM_DISABLE_LITERAL_CONTEXT_MODELING]: brotli.disableLiteralContextModeling ? 1 : 0,

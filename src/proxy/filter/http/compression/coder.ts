@@ -29,14 +29,14 @@ interface FlushingTransform extends Transform {
 
 /** How a coder is made to give what it has. */
 interface FlushRule {
-	readonly kind: number;
+	readonly kind: () => number;
 	/** Whether the end of a body comes apart from its last bytes: Envoy's gzip and brotli do so. */
 	readonly atEnd: boolean;
 }
 
-const gzipFlush: FlushRule = { kind: constants.Z_SYNC_FLUSH, atEnd: true };
-const brotliFlush: FlushRule = { kind: constants.BROTLI_OPERATION_FLUSH, atEnd: true };
-const zstdFlush: FlushRule = { kind: constants.ZSTD_e_flush, atEnd: false };
+const gzipFlush: FlushRule = { kind: () => constants.Z_SYNC_FLUSH, atEnd: true };
+const brotliFlush: FlushRule = { kind: () => constants.BROTLI_OPERATION_FLUSH, atEnd: true };
+const zstdFlush: FlushRule = { kind: () => constants.ZSTD_e_flush, atEnd: false };
 
 /** Codes one body, piece by piece, off the main thread. */
 export class Coder {
@@ -110,7 +110,7 @@ export class Coder {
 			}
 			// What is here must not wait for more to come.
 			if (this.#flush.atEnd || !isLast) {
-				this.#stream.flush(this.#flush.kind, () => {
+				this.#stream.flush(this.#flush.kind(), () => {
 					if (isLast && !this.#isClosed) this.#stream.end();
 				});
 				return;
