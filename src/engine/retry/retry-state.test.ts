@@ -33,6 +33,16 @@ function stateOf(policy: RetryPolicy, ...headers: string[]): RetryState {
 	return state;
 }
 
+test("headers of answers matter when the policy or the request asks for them", () => {
+	assert.equal(stateOf(createPolicy("5xx")).readsHeaders, false);
+	assert.equal(stateOf(createPolicy("retriable-headers")).readsHeaders, false);
+	assert.equal(stateOf(createPolicy("unavailable")).readsHeaders, true);
+	assert.equal(stateOf(createPolicy("5xx"), "x-envoy-retry-grpc-on", "internal").readsHeaders, true);
+	const asked = ["x-envoy-retry-on", "retriable-headers", "x-envoy-retriable-header-names", "x-again"];
+	assert.equal(stateOf(createPolicy("5xx"), ...asked).readsHeaders, true);
+	assert.equal(stateOf(createPolicy("5xx"), ...asked).wantsResponse(451, ["x-again", "1"]), true);
+});
+
 test("each condition takes the responses it is for", () => {
 	const table: readonly (readonly [retryOn: string, status: number, headers: string[], expected: boolean])[] = [
 		["5xx", 500, [], true],

@@ -71,6 +71,13 @@ export class RetryState {
 		);
 	}
 
+	/** Whether {@link wantsResponse} depends on headers other than `x-envoy-…`, by the policy or by what the request asked for. */
+	get readsHeaders(): boolean {
+		return (
+			(this.#retryOn & anyGrpc) !== 0 || ((this.#retryOn & RetryOn.retriableHeaders) !== 0 && this.#headers.length > 0)
+		);
+	}
+
 	/** Whether a response of this kind is one to retry. */
 	wantsResponse(status: number, headers: HeaderList): boolean {
 		const retryOn = this.#retryOn;

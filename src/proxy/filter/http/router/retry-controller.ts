@@ -146,7 +146,7 @@ export class RetryController {
 
 	/** Whether a response is dropped and the request tried again. */
 	retriesResponse(status: number, head: PassResponseHead): boolean {
-		const headers = head.mayHaveEnvoyFields || this.#readsHeaders ? head.headers : noHeaders;
+		const headers = head.mayHaveEnvoyFields || this.#state.readsHeaders ? head.headers : noHeaders;
 		return this.#decide(this.#state.wantsResponse(status, headers));
 	}
 
@@ -177,11 +177,6 @@ export class RetryController {
 		this.#timer?.cancel();
 		this.#timer = undefined;
 		this.#release();
-	}
-
-	get #readsHeaders(): boolean {
-		const { policy } = this.#state;
-		return policy.retriableHeaders.length > 0 || (policy.retryOn & grpcBits) !== 0;
 	}
 
 	#decide(wanted: boolean): boolean {
@@ -227,6 +222,3 @@ function meetsCriteria(criteria: MetadataCriteria, host: Host): boolean {
 	const metadata = host.metadata["envoy.lb"];
 	return Object.entries(criteria).every(([key, value]) => isDeepStrictEqual(metadata?.[key], value));
 }
-
-/** RetryOn's conditions on grpc-status. */
-const grpcBits = 0b11_1110_0000;
