@@ -1,7 +1,7 @@
-import type { X509Certificate } from "node:crypto";
-import { type SecureContext, TLSSocket } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { HandleSocket } from "./handle-socket.ts";
 import type { StreamHandles, TlsHandle } from "./stream-handles.ts";
+import { TlsHandshake } from "./tls-handshake.ts";
 
 /** What a server asks of a client's handshake. */
 export interface TlsServerOptions {
@@ -23,40 +23,6 @@ export interface TlsServerOutcome {
 	onFault(error: NodeJS.ErrnoException): void;
 	/** The connection ended, or broke, before the handshake was done. */
 	onGone(): void;
-}
-
-/** A finished handshake; the words are those of `tls.TLSSocket`. Only while the socket is open. */
-export class TlsHandshake {
-	readonly ssl: TlsHandle;
-	readonly servername: string | false;
-	readonly alpnProtocol: string | false;
-
-	constructor(ssl: TlsHandle) {
-		this.ssl = ssl;
-		this.servername = ssl.getServername();
-		this.alpnProtocol = ssl.getALPNNegotiatedProtocol();
-	}
-
-	getProtocol(): string | null {
-		return this.ssl.getProtocol();
-	}
-
-	getCipher(): { readonly name: string } | undefined {
-		return this.ssl.getCipher();
-	}
-
-	isSessionReused(): boolean {
-		return this.ssl.isSessionReused();
-	}
-
-	// Node makes certificates of the library's own only for its sockets, which ask their handle.
-	getPeerX509Certificate(): X509Certificate | undefined {
-		return TLSSocket.prototype.getPeerX509Certificate.call({ _handle: this.ssl } as unknown as TLSSocket);
-	}
-
-	getX509Certificate(): X509Certificate | undefined {
-		return TLSSocket.prototype.getX509Certificate.call({ _handle: this.ssl } as unknown as TLSSocket);
-	}
 }
 
 /** As Node has it for its own sockets. */
@@ -152,7 +118,7 @@ export function acceptTls(
 	outcome: TlsServerOutcome,
 ): void {
 	const early = below.takeUnread();
-	const ssl: OwnedTls = handles.wrapTls(below.handle, options.context);
+	const ssl: OwnedTls = handles.wrapTls(below.handle, options.context, true);
 	const socket = new HandleSocket(handles, ssl, { allowHalfOpen: true, highWaterMark, below });
 	const handshake = new ServerHandshake(ssl, socket, options, outcome);
 	ssl[handshakeKey] = handshake;

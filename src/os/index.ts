@@ -2,7 +2,8 @@
  *  (Linux only; whoever asks elsewhere gets one sentence that says so). Sockets straight on Node's stream handles, where this Node has
  *  them; `net.Socket` has the same words. Knows nothing of listeners or clusters. */
 
-export { acceptTls, TlsHandshake, type TlsServerOptions, type TlsServerOutcome } from "./accept-tls.ts";
+export { acceptTls, type TlsServerOptions, type TlsServerOutcome } from "./accept-tls.ts";
+export { connectTls, type TlsClientOptions, type TlsClientOutcome } from "./connect-tls.ts";
 export { descriptorOf } from "./descriptor.ts";
 export { acceptHandles } from "./handle-accept.ts";
 export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
@@ -17,3 +18,4 @@ export {
 	type SystemCalls,
 	type SystemCallsResult,
 } from "./system-calls.ts";
+export { TlsHandshake } from "./tls-handshake.ts";

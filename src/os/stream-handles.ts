@@ -73,6 +73,15 @@ export interface TlsHandle extends StreamHandle {
 	setVerifyMode(requestsCertificate: boolean, refusesUnauthorized: boolean): void;
 	/** Bytes that were read from the stream below already. */
 	receive(bytes: Uint8Array): void;
+	/** Client: begins the handshake. */
+	start(): void;
+	setSession(session: Buffer): void;
+	setServername(name: string): void;
+	/** Each behind its length. */
+	setALPNProtocols(protocols: Buffer): void;
+	/** Sessions are told by {@link onnewsession}. */
+	enableSessionCallbacks(): void;
+	onnewsession: ((id: Buffer, session: Buffer) => void) | undefined;
 	verifyError(): (Error & { readonly code?: string }) | null;
 	getProtocol(): string | null;
 	getCipher(): { readonly name: string } | undefined;
@@ -96,8 +105,8 @@ export interface StreamHandles {
 	createTcpConnect(): HandleRequest;
 	createPipeConnect(): HandleRequest;
 	createShutdown(): HandleRequest;
-	/** The server's side of TLS on a stream. */
-	wrapTls(below: StreamHandle, context: SecureContext): TlsHandle;
+	/** One side of TLS on a stream. */
+	wrapTls(below: StreamHandle, context: SecureContext, isServer: boolean): TlsHandle;
 }
 
 interface StreamBinding {
@@ -150,8 +159,8 @@ function open(): StreamHandles | undefined {
 			createTcpConnect: () => new tcp.connect(),
 			createPipeConnect: () => new pipe.connect(),
 			createShutdown: () => new stream.ShutdownWrap(),
-			wrapTls(below, { context }) {
-				const handle = wrap(below, context, true, false);
+			wrapTls(below, { context }, isServer) {
+				const handle = wrap(below, context, isServer, false);
 				handle._parent = below;
 				return handle;
 			},

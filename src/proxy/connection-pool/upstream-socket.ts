@@ -1,6 +1,12 @@
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { connectHandle, findStreamHandles, type StreamSocket, sharedReadBuffer } from "../../os/index.ts";
+import {
+	connectHandle,
+	findStreamHandles,
+	type HandleConnectOptions,
+	type StreamSocket,
+	sharedReadBuffer,
+} from "../../os/index.ts";
 import type { Host } from "../cluster/index.ts";
 import type { TcpKeepalive } from "../runtime-config/index.ts";
 import { describeTlsFault, type UpstreamTls } from "../transport/index.ts";
@@ -50,9 +56,8 @@ export function openUpstreamSocket(
 ): StreamSocket {
 	const { tls, proxyHeader } = options;
 	const socket: StreamSocket =
-		tls === undefined
-			? (openHandle(host, options, owner) ?? openPlain(host, options, owner))
-			: openSecured(host, options, tls, owner);
+		openHandle(host, options, owner) ??
+		(tls === undefined ? openPlain(host, options, owner) : openSecured(host, options, tls, owner));
 	if (tls === undefined && proxyHeader !== undefined) socket.write(proxyHeader);
 	let failure: Error | undefined;
 	socket.on("error", (error) => {
@@ -69,18 +74,21 @@ export function openUpstreamSocket(
 /** A socket on a handle; undefined where this Node has none, or the name must be looked up. */
 function openHandle(
 	{ endpoint }: Host,
-	{ bindAddress, keepalive, allowHalfOpen }: UpstreamSocketOptions,
+	options: UpstreamSocketOptions,
 	owner: UpstreamSocketOwner,
 ): StreamSocket | undefined {
+	const { bindAddress, keepalive, allowHalfOpen, tls, serverName, alpnFallback, proxyHeader } = options;
 	const handles = findStreamHandles();
 	if (handles === undefined || (endpoint.kind !== "pipe" && isIP(endpoint.address) === 0)) return undefined;
-	return connectHandle(handles, {
+	const connectOptions: HandleConnectOptions = {
 		target: endpoint.kind === "pipe" ? { path: endpoint.path } : { ip: endpoint.address, port: endpoint.port },
 		bindIp: bindAddress,
 		keepAliveSeconds: keepalive === undefined ? undefined : (keepalive.idleSeconds ?? defaultKeepaliveSeconds),
 		allowHalfOpen,
 		onBytes: (bytes) => owner.onSocketBytes(bytes),
-	});
+	};
+	if (tls === undefined) return connectHandle(handles, connectOptions);
+	return tls.open(handles, connectOptions, { serverName, alpnFallback, greeting: proxyHeader });
 }
 
 function openPlain(host: Host, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): Socket {

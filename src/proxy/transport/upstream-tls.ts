@@ -2,21 +2,33 @@ import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
+import { connectTls, type HandleConnectOptions, type StreamHandles, type StreamSocket } from "../../os/index.ts";
 import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
-import { factsOf } from "./handshake-facts.ts";
-import { clientTls13Ciphers, TlsMaterialSource } from "./secure-context.ts";
+import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
+import { clientTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
 import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
 import { verifyHandshake } from "./verify-handshake.ts";
+
+/** What a connection says before it is secured, and in its handshake. */
+export interface UpstreamTlsOptions {
+	/** In place of the configured one. */
+	readonly serverName: string | undefined;
+	/** Offered when the configuration names no protocol. */
+	readonly alpnFallback: readonly string[];
+	/** Sent in plain text first. */
+	readonly greeting: Buffer | undefined;
+}
 
 /** The TLS side of a cluster's connections. */
 export interface UpstreamTls {
 	/** Opens a connection and shakes hands; `serverName` is sent and `alpnFallback` offered when the configuration names none. The
 	 *  socket is destroyed with an error that says why when the peer is refused. */
 	connect(options: ConnectionOptions, serverName: string | undefined, alpnFallback?: readonly string[]): TLSSocket;
+	/** The same on a handle; undefined when the secrets are not there yet. */
+	open(handles: StreamHandles, target: HandleConnectOptions, options: UpstreamTlsOptions): StreamSocket | undefined;
 	/** Calls back once, when the peer has passed every check. */
 	onReady(socket: StreamSocket, callback: () => void): void;
 	/** What the handshake of a ready socket agreed on. */
@@ -48,73 +60,150 @@ export function createUpstreamTls(
 	/** The newest session of each server name, for the context it was made with. */
 	const tickets = new Map<string, Ticket>();
 
+	/** What a connection begins with; `library` keeps apart what the two ways of connecting call a session. */
+	function prepare(
+		library: "node" | "handle",
+		serverName: string | undefined,
+		alpnFallback: readonly string[],
+		place: string,
+	): Preparation | undefined {
+		const material = source.get();
+		if (material === undefined) {
+			stats.socketFactory.upstream_context_secrets_not_ready.value++;
+			return undefined;
+		}
+		const name = serverName ?? config.sni;
+		const ticketKey = `${library} ${name} ${place}`;
+		return {
+			material,
+			name,
+			ticketKey,
+			ticket: takeTicket(tickets, ticketKey, material.context),
+			protocols: config.alpnProtocols.length > 0 ? config.alpnProtocols : alpnFallback,
+			// An IP address is no server name (RFC 6066, section 3).
+			serverName: /^[\d.]+$|:/.test(name) ? "" : name,
+		};
+	}
+
+	/** Judges the peer of a finished handshake; the session that it made is kept once it passed. */
+	class Judge {
+		readonly #preparation: Preparation;
+		#isSecure = false;
+		#peer: X509Certificate | undefined;
+		#newest: Buffer | undefined;
+
+		constructor(preparation: Preparation) {
+			this.#preparation = preparation;
+		}
+
+		onSession(session: Buffer): void {
+			this.#newest = session;
+			this.#keepTicket();
+		}
+
+		onError(error: NodeJS.ErrnoException): void {
+			if (!this.#isSecure && isTlsFault(error)) stats.ssl.connection_error.value++;
+		}
+
+		/** @returns why the peer is refused */
+		judge(facts: HandshakeFacts): TlsSession | Error {
+			const { material, name, ticket, ticketKey } = this.#preparation;
+			const isReused = facts.isSessionReused();
+			// A resumed handshake carries no certificate: the peer is the one that the ticket was got from.
+			this.#peer = isReused ? ticket?.peer : facts.getPeerX509Certificate();
+			const verdict = verifyHandshake(facts, this.#peer, material.validation, material.validation !== undefined);
+			if (verdict.kind === "refused") {
+				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
+				else stats.ssl.fail_verify_error.value++;
+				tickets.delete(ticketKey);
+				return new Error(describeVerifyFault(verdict.reason));
+			}
+			if (certifiesServerName && material.validation !== undefined && !isFor(this.#peer, name)) {
+				stats.ssl.fail_verify_san.value++;
+				tickets.delete(ticketKey);
+				return new Error(describeVerifyFault(`verify cert failed: SAN matcher: ${name}`));
+			}
+			this.#isSecure = true;
+			this.#keepTicket();
+			const session = createTlsSession(facts, this.#peer, verdict.kind === "verified", material.localOf);
+			stats.ssl.handshake.value++;
+			if (isReused) stats.ssl.session_reused.value++;
+			stats.recordHandshake({ cipher: session.cipher, version: session.version });
+			return session;
+		}
+
+		#keepTicket(): void {
+			if (this.#newest === undefined || !this.#isSecure) return;
+			if (tickets.size >= maxTickets) tickets.clear();
+			const { material, ticketKey } = this.#preparation;
+			tickets.set(ticketKey, { context: material.context, session: this.#newest, peer: this.#peer });
+		}
+	}
+
 	function connectSocket(
 		options: ConnectionOptions,
 		serverName: string | undefined,
 		alpnFallback: readonly string[] = [],
 	): TLSSocket {
-		const alpn = config.alpnProtocols.length > 0 ? config.alpnProtocols : alpnFallback;
-		const material = source.get();
-		if (material === undefined) stats.socketFactory.upstream_context_secrets_not_ready.value++;
-		const name = serverName ?? config.sni;
-		const ticketKey = `${name} ${options.host ?? ""}`;
-		const ticket = takeTicket(tickets, ticketKey, material?.context);
+		const preparation = prepare("node", serverName, alpnFallback, options.host ?? "");
 		const socket = connect({
 			...options,
-			...(material === undefined ? {} : { secureContext: material.context }),
-			// An IP address is no server name (RFC 6066, section 3).
-			servername: /^[\d.]+$|:/.test(name) ? "" : name,
+			...(preparation === undefined ? {} : { secureContext: preparation.material.context }),
+			servername: preparation?.serverName ?? "",
 			rejectUnauthorized: false,
 			checkServerIdentity: () => undefined,
-			...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
-			...(ticket === undefined ? {} : { session: ticket.session }),
+			...(preparation !== undefined && preparation.protocols.length > 0
+				? { ALPNProtocols: [...preparation.protocols] }
+				: {}),
+			...(preparation?.ticket === undefined ? {} : { session: preparation.ticket.session }),
 		});
-		if (material === undefined) {
+		if (preparation === undefined) {
 			socket.destroy(new Error("TLS_error:|secrets are not there yet"));
 			return socket;
 		}
-		let isSecure = false;
-		let peer: X509Certificate | undefined;
-		let newest: Buffer | undefined;
-		const keepTicket = (): void => {
-			if (newest === undefined || !isSecure) return;
-			if (tickets.size >= maxTickets) tickets.clear();
-			tickets.set(ticketKey, { context: material.context, session: newest, peer });
-		};
-		if (config.maxSessionKeys > 0) {
-			socket.on("session", (session) => {
-				newest = session;
-				keepTicket();
-			});
-		}
-		socket.once("error", (error: NodeJS.ErrnoException) => {
-			if (!isSecure && isTlsFault(error)) stats.ssl.connection_error.value++;
-		});
+		const judge = new Judge(preparation);
+		if (config.maxSessionKeys > 0) socket.on("session", (session) => judge.onSession(session));
+		socket.once("error", (error: NodeJS.ErrnoException) => judge.onError(error));
 		socket.once("secureConnect", () => {
-			// A resumed handshake carries no certificate: the peer is the one that the ticket was got from.
-			peer = socket.isSessionReused() ? ticket?.peer : socket.getPeerX509Certificate();
-			const facts = factsOf(socket);
-			const verdict = verifyHandshake(facts, peer, material.validation, material.validation !== undefined);
-			if (verdict.kind === "refused") {
-				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
-				else stats.ssl.fail_verify_error.value++;
-				tickets.delete(ticketKey);
-				socket.destroy(new Error(describeVerifyFault(verdict.reason)));
+			const session = judge.judge(factsOf(socket));
+			if (session instanceof Error) {
+				socket.destroy(session);
 				return;
 			}
-			if (certifiesServerName && material.validation !== undefined && !isFor(peer, name)) {
-				stats.ssl.fail_verify_san.value++;
-				tickets.delete(ticketKey);
-				socket.destroy(new Error(describeVerifyFault(`verify cert failed: SAN matcher: ${name}`)));
-				return;
-			}
-			isSecure = true;
-			keepTicket();
-			const session = createTlsSession(facts, peer, verdict.kind === "verified", material.localOf);
-			stats.ssl.handshake.value++;
-			if (socket.isSessionReused()) stats.ssl.session_reused.value++;
-			stats.recordHandshake({ cipher: session.cipher, version: session.version });
 			sessions.set(socket, session);
+			ready.get(socket)?.();
+			ready.delete(socket);
+		});
+		return socket;
+	}
+
+	function openOnHandle(
+		handles: StreamHandles,
+		target: HandleConnectOptions,
+		{ serverName, alpnFallback, greeting }: UpstreamTlsOptions,
+	): StreamSocket | undefined {
+		const place = "ip" in target.target ? target.target.ip : target.target.path;
+		const preparation = prepare("handle", serverName, alpnFallback, place);
+		if (preparation === undefined) return undefined;
+		const { material, protocols, ticket } = preparation;
+		const judge = new Judge(preparation);
+		const options = { context: material.context, serverName: preparation.serverName, protocols, greeting };
+		const socket: StreamSocket = connectTls(
+			handles,
+			target,
+			{ ...options, session: ticket?.session },
+			{
+				judge(handshake) {
+					const session = judge.judge(handshake);
+					if (session instanceof Error) return session;
+					sessions.set(socket, session);
+					return undefined;
+				},
+				onSession: config.maxSessionKeys > 0 ? (session) => judge.onSession(session) : undefined,
+			},
+		);
+		socket.on("error", (error) => judge.onError(error));
+		socket.once("connect", () => {
 			ready.get(socket)?.();
 			ready.delete(socket);
 		});
@@ -123,9 +212,21 @@ export function createUpstreamTls(
 
 	return {
 		connect: connectSocket,
+		open: openOnHandle,
 		onReady: (socket, callback) => void ready.set(socket, callback),
 		sessionOf: (socket) => sessions.get(socket),
 	};
+}
+
+/** What a connection begins with. */
+interface Preparation {
+	readonly material: TlsMaterial;
+	/** Whom it is for: a server name, or an address. */
+	readonly name: string;
+	readonly ticketKey: string;
+	readonly ticket: Ticket | undefined;
+	readonly protocols: readonly string[];
+	readonly serverName: string;
 }
 
 /** Whether a certificate is for a host, by its subject alternative names alone. */
