@@ -1,17 +1,22 @@
 import {
+	type ClusterNode,
 	formatObjectName,
 	type Mesh,
 	type MeshSettings,
+	type Pod,
 	type Service,
+	type Workload,
 	type WorkloadInstance,
 } from "../../model/index.ts";
 import { type ConfigObject, type ConfigObjectOf, formatObjectKey } from "../config-object.ts";
 import type { KindName, ModelByKind } from "../kinds/index.ts";
+import type { ServiceDocument } from "../kinds/service/service.ts";
 import { compareProblems, type LocatedProblem } from "../located-problem.ts";
 import { describeDuplicate } from "../parse-documents.ts";
 import { checkReferences } from "./check-references.ts";
 import { indexCluster } from "./cluster-services.ts";
 import { declareInstances } from "./declared-instances.ts";
+import { createDerived, createListKeeper } from "./derived.ts";
 import { describeAt } from "./problem-at.ts";
 import { resolveServiceEntries, withWorkloadEntries } from "./service-entries.ts";
 import { resolveService } from "./services.ts";
@@ -24,6 +29,12 @@ export interface BuiltMesh {
 	readonly mesh: Mesh;
 	readonly problems: readonly LocatedProblem[];
 }
+
+// A mesh is built again for every change: what did not change is the same object as before.
+const resolvedServices = createDerived<ServiceDocument, Service>();
+const keepWorkloads = createListKeeper<Workload>();
+const keepPods = createListKeeper<Pod>();
+const keepNodes = createListKeeper<ClusterNode>();
 
 /** Puts objects and instances together: drops duplicates, fills what one object leaves to another, checks references. The order
  *  of the arguments does not matter.
@@ -47,8 +58,15 @@ export function buildMesh(
 		of("EndpointSlice").map((object) => object.value),
 	);
 	const services = new Map<string, Service>();
-	for (const object of of("Service"))
-		services.set(formatObjectName(object), resolveService(object.value, workloads, cluster));
+	const shared = [keepWorkloads(workloads), keepPods(cluster.pods), keepNodes([...cluster.nodes.values()])];
+	for (const { value, name, namespace } of of("Service")) {
+		const key = formatObjectName({ name, namespace });
+		const inputs = [...shared, ...(cluster.slices.get(key) ?? [])];
+		services.set(
+			key,
+			resolvedServices(value, inputs, () => resolveService(value, workloads, cluster)),
+		);
+	}
 	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices));
 	const workloadEntries = of("WorkloadEntry").map((object) => object.value);
 	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, declaredInstances, problems);

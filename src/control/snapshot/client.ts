@@ -30,8 +30,19 @@ export function createClientFinder(index: MeshIndex): ClientFinder {
 
 const hostnameLabel = "kubernetes.io/hostname";
 
+const formatted = new WeakMap<Client, string>();
+
 /** What makes one client another. */
-export function formatClient({ namespace, labels, locality, nodeName, sidecar, isCaptured }: Client): string {
+export function formatClient(client: Client): string {
+	let text = formatted.get(client);
+	if (text === undefined) {
+		text = describeClient(client);
+		formatted.set(client, text);
+	}
+	return text;
+}
+
+function describeClient({ namespace, labels, locality, nodeName, sidecar, isCaptured }: Client): string {
 	const ofLabels = Object.entries(labels)
 		.map(([key, value]) => `${key}=${value}`)
 		.sort()

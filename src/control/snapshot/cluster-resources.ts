@@ -19,6 +19,7 @@ import {
 	translateAssignment,
 	translateOutboundCluster,
 } from "../translate/index.ts";
+import { formatClient } from "./client.ts";
 import { shapeOf } from "./host-routes.ts";
 import type { Memo } from "./memo.ts";
 
@@ -36,8 +37,17 @@ export function buildServiceClusters(
 	memo: Memo,
 ): ClusterResources[] {
 	const policy = resolveHostPolicy(index, seen.host, seen.service.namespace, client);
-	return seen.ports.flatMap((port) =>
-		[undefined, ...policy.subsets].map((subset) => buildCluster(index, client, seen, port, policy, subset, memo)),
+	const { settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps } = index.mesh;
+	const inputs = [
+		...[settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps],
+		...[seen.service, ...seen.ports, ...policy.rules],
+		...index.instancesOf(seen.service),
+	];
+	// Most services are as they were: one look finds that out.
+	return memo.get(`clusters of ${formatClient(client)} ${seen.host}`, inputs, () =>
+		seen.ports.flatMap((port) =>
+			[undefined, ...policy.subsets].map((subset) => buildCluster(index, client, seen, port, policy, subset, memo)),
+		),
 	);
 }
 
