@@ -15,6 +15,7 @@ export type { Condition } from "./condition.ts";
 export { gatewayNameLabel, isFoundByLabel, listGatewayHosts } from "./gateway-address.ts";
 export { compareSpecificity, coversHost, intersectHosts } from "./hostname.ts";
 export type { ClientCertificates, TlsTermination } from "./listener-tls.ts";
+export { describeMeshStreams } from "./mesh-streams.ts";
 export { permitRules } from "./route-references.ts";
 export { computeStatuses, type StatusInputs } from "./status.ts";
 export { createStatusBoard, type StatusBoard } from "./status-board.ts";

@@ -16,7 +16,7 @@ import {
 	type Workload,
 	type WorkloadInstance,
 } from "../../model/index.ts";
-import { type Attachments, attachRoutes } from "../gateway-api/index.ts";
+import { type Attachments, attachRoutes, describeMeshStreams } from "../gateway-api/index.ts";
 import { compareAge, compareText, hostOf } from "./names.ts";
 
 /** A mesh with the look-ups translation needs; every list is in an order that does not depend on the order of objects. */
@@ -88,7 +88,11 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		(policy) => policy.namespace,
 	);
 	const authorizationPolicies = groupBy(sortByName(mesh.authorizationPolicies), (policy) => policy.namespace);
-	const virtualServices = [...mesh.virtualServices].sort(compareAge);
+	const virtualServices = [
+		...[...mesh.virtualServices].sort(compareAge),
+		// VirtualServices of the same host come first: they may say more than its connections.
+		...describeMeshStreams(mesh, (name) => servicesByName.get(formatObjectName(name))),
+	];
 	const sidecars = groupBy([...mesh.sidecars].sort(compareAge), (sidecar) => sidecar.namespace);
 	const members = new Map<Service, readonly WorkloadInstance[]>();
 	const instancesOf = (service: Service): readonly WorkloadInstance[] => {
