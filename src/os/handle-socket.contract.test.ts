@@ -131,6 +131,19 @@ for (const kind of kinds) {
 		assert.equal(left, written);
 	});
 
+	test(`${name}: drain comes for what was kept back and then left at once`, async (t) => {
+		const { client, socket } = await openPair(t, kind);
+		client.resume();
+		socket.cork();
+		// More than the mark, less than the system takes in one go.
+		assert.equal(socket.write(Buffer.alloc(128 * 1024, "b")), false);
+		const drained = new Promise<void>((resolve) => void socket.on("drain", resolve));
+		socket.uncork();
+		await drained;
+		assert.equal(socket.writableNeedDrain, false);
+		socket.end();
+	});
+
 	test(`${name}: done is never called before write returned`, async (t) => {
 		const { client, socket } = await openPair(t, kind);
 		client.resume();

@@ -328,11 +328,13 @@ export class HandleSocket implements StreamSocket {
 		if (done !== undefined) callAll(done);
 		if (status < 0) this.destroy(createStreamError(status, "write"));
 		else this.#flushQueue();
-		if (this.destroyed || this.writableLength > 0) return;
-		if (this.writableNeedDrain) {
-			this.writableNeedDrain = false;
-			this.#events.emit("drain");
-		}
+		this.#tellDrain();
+	}
+
+	#tellDrain(): void {
+		if (this.destroyed || this.writableLength > 0 || !this.writableNeedDrain) return;
+		this.writableNeedDrain = false;
+		this.#events.emit("drain");
 	}
 
 	#flushQueue(): void {
@@ -345,6 +347,8 @@ export class HandleSocket implements StreamSocket {
 			this.#queueBytes = 0;
 			this.#queueDone = undefined;
 			this.#dispatch(queue.length === 1 ? this.#writeOne(queue[0]!) : this.#writeAll(queue), queue, bytes, done);
+			// All of it left at once: whoever was asked to wait while it was kept is told so, in a turn of its own.
+			if (this.writableNeedDrain && this.writableLength === 0) process.nextTick(() => this.#tellDrain());
 		}
 		if (this.writableEnded) this.#finishWhenEmpty();
 	}
