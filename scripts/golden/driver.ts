@@ -6,7 +6,7 @@ import type { GoldenCase, GoldenFolder, Manifest } from "./golden-folder.ts";
 /** The process that serves the backends and sends requests. */
 export interface Driver {
 	/** Sends a case's observations, some at a time where they do not depend on each other; answers with what was seen, in their order. */
-	send(item: GoldenCase, documents: readonly Manifest[]): Promise<readonly unknown[]>;
+	send(item: GoldenCase, documents: readonly Manifest[], isOneByOne: boolean): Promise<readonly unknown[]>;
 	close(): void;
 }
 
@@ -24,13 +24,13 @@ export async function startDriver(folder: GoldenFolder, threads: number): Promis
 	};
 	await read();
 	return {
-		async send(item, documents) {
+		async send(item, documents, isOneByOne) {
 			const { name, observations } = item;
 			const task = {
 				name,
 				observations,
 				documents,
-				threads: isIndependent(item) ? threads : 1,
+				threads: !isOneByOne && isIndependent(item) ? threads : 1,
 			};
 			child.stdin!.write(`${JSON.stringify(task)}\n`);
 			return (await read())["observed"] as unknown[];

@@ -8,7 +8,7 @@ import type { GoldenCase, GoldenFolder, StatusEntry } from "./golden-folder.ts";
 const onPurpose = new Set(istioDeviations.flatMap(({ observations }) => observations));
 
 /** What came out of a replay, by case. */
-export type Recording = ReadonlyMap<GoldenCase, readonly unknown[]>;
+type Recording = ReadonlyMap<GoldenCase, readonly unknown[]>;
 
 export type Verdict = "same" | "soft" | "different";
 
@@ -109,6 +109,11 @@ function shorten(entry: StatusEntry, status: unknown): unknown {
 function shortConditions(conditions: readonly Condition[]): Record<string, string> {
 	const sorted = [...conditions].sort((a, b) => (a.type < b.type ? -1 : 1));
 	return Object.fromEntries(sorted.map(({ type, status, reason }) => [type, `${status}/${reason}`]));
+}
+
+/** What differs and is not meant to. */
+export function findDifferent(judged: readonly Judged[]): Judged[] {
+	return judged.filter(({ name, verdict }) => verdict === "different" && !onPurpose.has(name));
 }
 
 /** Prints what differs and the totals by area. Answers with the share that is the same, soft differences counted as the same. */
