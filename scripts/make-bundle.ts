@@ -62,7 +62,7 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 				Object.entries(latePackages).map(([name, path]) => [name, join(root, "node_modules", path)]),
 			),
 		},
-		plugins: [nameThreads(options.entries), recordModules(modules)],
+		plugins: [nameThreads(options.entries), recordModules(modules), askNameFirst()],
 		onLog(level, log) {
 			throw new Error(`${level}: ${log.message}`);
 		},
@@ -137,6 +137,21 @@ function recordModules(modules: Set<string>): Plugin {
 		transform(_, id) {
 			modules.add(id);
 			return null;
+		},
+	};
+}
+
+/** The library looks into a message's fields before it asks whether it is a wrapper at all, and so has every type that a message names
+ *  made with it (src/api/descriptors.ts): this turns the order round. */
+function askNameFirst(): Plugin {
+	const before = "const f = messageDesc.fields[0];";
+	return {
+		name: "wrappers",
+		transform(code, id) {
+			if (!id.endsWith("/@bufbuild/protobuf/dist/esm/wkt/wrappers.js")) return null;
+			if (!code.includes(before))
+				throw new Error(`${id}: isWrapperDesc is another: see whether askNameFirst is still needed`);
+			return code.replace(before, `if (!isWrapperTypeName(messageDesc.typeName)) return false; ${before}`);
 		},
 	};
 }
