@@ -65,12 +65,11 @@ test("no other virtual host takes what its own has no route for", () => {
 	assert.equal(decide(routes, "GET /other", ["host: own.test"]).entry, undefined);
 });
 
-test("domains and names must be unique", () => {
+test("domains must be unique, names need not be", () => {
 	const problems = routeProblems({
 		virtual_hosts: [host("a", ["x.test", "*"]), host("a", ["X.test"]), host("b", ["*"])],
 	});
 	assert.deepEqual(problems, [
-		{ path: "virtual_hosts[1].name", problem: "duplicate virtual host a" },
 		{ path: "virtual_hosts[1].domains[0]", problem: "duplicate domain X.test" },
 		{ path: "virtual_hosts[2].domains[0]", problem: "duplicate domain *" },
 	]);
