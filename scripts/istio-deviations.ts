@@ -56,6 +56,31 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: [21, 23, 25].map((number) => `gapi-redirect/${number}`),
 	},
 	{
+		what: "`consistentHash` in `portLevelSettings` holds for the cluster without a subset as well.",
+		why: "In Istio the cluster hashes and the routes give it nothing to hash by, so requests go anywhere.",
+		observations: ["port-level/1"],
+	},
+	{
+		what: "A VirtualService rule that a proxy would refuse (several destinations without weights, an expression that is no RE2) is left out alone and reported.",
+		why: "Istio sends it, and Envoy refuses the routes of every other host with it.",
+		observations: ["weights-missing/0", "weights-missing/1"],
+	},
+	{
+		what: "The forward proxy (`proxyHttpPort`) sends a request without a destination port to the port that it names, and knows hosts of every port.",
+		why: "Istio looks for port 0, which no service has: 503.",
+		observations: [1, 3, 4, 9].map((number) => `forward-proxy/${number}`),
+	},
+	{
+		what: "`internalTrafficPolicy: Local` goes by the node that the Pod object names.",
+		why: "Istio goes by what the proxy says of itself, and finds no endpoint when it says nothing.",
+		observations: ["traffic-distribution/2"],
+	},
+	{
+		what: "A DestinationRule may name a Service as `reviews.shop`.",
+		why: "Istio takes it for a host of that name, and the rule has no effect.",
+		observations: [],
+	},
+	{
 		what: "An HTTPRoute of a Service decides for clients of every namespace, whatever VirtualServices say of the host.",
 		why: "A route in the Service's own namespace is for all its clients (GEP-1294); in Istio it is lost for other namespaces when a VirtualService is there.",
 		observations: ["gamma-vs-older/1"],
