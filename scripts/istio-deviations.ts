@@ -61,11 +61,6 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: ["port-level/1"],
 	},
 	{
-		what: "A VirtualService rule that a proxy would refuse (several destinations without weights, an expression that is no RE2) is left out alone and reported.",
-		why: "Istio sends it, and Envoy refuses the routes of every other host with it.",
-		observations: ["weights-missing/0", "weights-missing/1"],
-	},
-	{
 		what: "The forward proxy (`proxyHttpPort`) sends a request without a destination port to the port that it names, and knows hosts of every port.",
 		why: "Istio looks for port 0, which no service has: 503.",
 		observations: [1, 3, 4, 9].map((number) => `forward-proxy/${number}`),

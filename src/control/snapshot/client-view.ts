@@ -144,7 +144,8 @@ function capturedRoutes(
 				),
 		);
 	}
-	for (const name of [httpProxyName, ...listProxyPorts(scope)])
+	const hasProxy = index.mesh.settings.proxyHttpPort !== undefined;
+	for (const name of [...(hasProxy ? [httpProxyName] : []), ...listProxyPorts(scope)])
 		routes.push(
 			memo.get(
 				`route configuration ${key} ${name}`,
@@ -186,16 +187,14 @@ function proxyRoutes(
 	const built = [...scope.services.values()].flatMap((seen) =>
 		seen.ports.map((port) => {
 			const item = hosts.ofService(egress ?? { services: scope.services, virtualServices: [] }, seen, port);
+			// Routes that clients share are put under names once for clients of the service's own namespace, and once for the others.
 			const isOwn = seen.service.namespace === client.namespace;
-			return memo.get(
-				`service routes ${isOwn} ${client.namespace === seen.service.namespace ? client.namespace : ""} ${seen.host}:${port.port} ${key}`,
-				[index.mesh.settings, shapeOf(seen.service), item.routes, ...index.aliasesOf(seen.host)],
-				() => {
-					const translated = translateServiceRoutes(index, client, item, port);
-					return { translated, resource: packRoutes(translated.routeConfiguration) };
-				},
-				(before, after) => isSameResource(before.resource, after.resource) && before.translated === after.translated,
-			);
+			const known = named.get(item.routes)?.get(isOwn);
+			if (known !== undefined) return known;
+			const translated = translateServiceRoutes(index, client, item, port);
+			const built: NamedRoutes = { translated, resource: packRoutes(translated.routeConfiguration) };
+			named.set(item.routes, new Map([...(named.get(item.routes) ?? []), [isOwn, built]]));
+			return built;
 		}),
 	);
 	const services = built.map(({ translated }) => translated);
@@ -207,6 +206,14 @@ function proxyRoutes(
 	);
 	return [httpProxy, ...built.map(({ resource }) => resource)];
 }
+
+interface NamedRoutes {
+	readonly translated: ReturnType<typeof translateServiceRoutes>;
+	readonly resource: XdsResource;
+}
+
+/** By whether the client is of the service's own namespace. */
+const named = new WeakMap<HostRoutes["routes"], ReadonlyMap<boolean, NamedRoutes>>();
 
 function unknownClusters(memo: Memo): XdsResource[] {
 	return memo.get("unknown clusters", [], () =>

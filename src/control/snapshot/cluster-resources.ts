@@ -36,19 +36,31 @@ export function buildServiceClusters(
 	seen: SeenService,
 	memo: Memo,
 ): ClusterResources[] {
-	const policy = resolveHostPolicy(index, seen.host, seen.service.namespace, client);
+	const { service, host } = seen;
+	const policy = resolveHostPolicy(index, host, service.namespace, client);
+	// Without rules, and without a preference of its own, a service is the same to clients of every namespace.
+	const isAlike =
+		policy.rules.length === 0 &&
+		service.trafficDistribution === undefined &&
+		service.isNodeLocal !== true &&
+		seen.ports === service.ports;
+	const whose = isAlike ? `${client.isCaptured} ${client.isGateway === true}` : formatClient(client);
+	const key = `clusters of ${whose} ${service.namespace} ${host}`;
 	const { settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps } = index.mesh;
-	const inputs = [
-		...[settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps],
-		...[seen.service, ...seen.ports, ...policy.rules],
-		...index.instancesOf(seen.service),
-	];
-	// Most services are as they were: one look finds that out.
-	return memo.get(`clusters of ${formatClient(client)} ${seen.host}`, inputs, () =>
-		seen.ports.flatMap((port) =>
-			[undefined, ...policy.subsets].map((subset) => buildCluster(index, client, seen, port, policy, subset, memo)),
-		),
-	);
+	const build = (): ClusterResources[] => {
+		const inputs = [
+			...[settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps],
+			...[service, ...seen.ports, ...policy.rules],
+			...index.instancesOf(service),
+		];
+		// Most services are as they were: one look finds that out.
+		return memo.get(key, inputs, () =>
+			seen.ports.flatMap((port) =>
+				[undefined, ...policy.subsets].map((subset) => buildCluster(index, client, seen, port, policy, subset, memo)),
+			),
+		);
+	};
+	return isAlike ? index.remember(key, build) : build();
 }
 
 export function isSameResource(before: XdsResource, after: XdsResource): boolean {

@@ -33,6 +33,35 @@ interface BuiltRoutes {
 /** @param key what makes the client another, as far as routes go */
 export function createHostRouteBuilder(index: MeshIndex, client: Client, key: string, memo: Memo): HostRouteBuilder {
 	const problems: MeshProblem[] = [];
+	const buildOfService = (
+		egress: Egress,
+		seen: SeenService,
+		port: ServicePort,
+		routes: readonly HttpRoute[],
+		rule: VirtualService | undefined,
+		scope: string,
+	): BuiltRoutes => {
+		const { service, host } = seen;
+		const inputs = [
+			index.mesh.settings,
+			shapeOf(service),
+			port.port,
+			port.protocol,
+			...policyInputs(index, client, host, service),
+			...routes,
+			rule,
+			...destinationInputs(index, client, routes, rule),
+		];
+		// Rules of other namespaces may say other things of the same host.
+		const rules = policyInputs(index, client, host, service).length === 0 ? "" : key;
+		return memo.get(`routes ${scope} ${rules} ${service.namespace} ${host}:${port.port}`, inputs, (): BuiltRoutes => {
+			const found: MeshProblem[] = [];
+			const translated = routesOfService(index, client, egress.virtualServices, seen, port, (problem) =>
+				found.push(problem),
+			);
+			return { hostRoutes: { host, port: port.port, seen, routes: translated }, problems: found };
+		});
+	};
 	return {
 		ofService(egress, seen, port) {
 			const { service, host } = seen;
@@ -40,24 +69,13 @@ export function createHostRouteBuilder(index: MeshIndex, client: Client, key: st
 			const rule = routes.length > 0 ? undefined : findVirtualService(egress.virtualServices, host);
 			// Without rules, a namespace matters only by the short name of its own services.
 			const isPlain = routes.length === 0 && rule === undefined;
-			const scope = isPlain ? (service.namespace === client.namespace ? "own" : "other") : key;
-			const inputs = [
-				index.mesh.settings,
-				shapeOf(service),
-				port.port,
-				port.protocol,
-				...policyInputs(index, client, host, service),
-				...routes,
-				rule,
-				...destinationInputs(index, client, routes, rule),
-			];
-			const built = memo.get(`routes ${scope} ${host}:${port.port}`, inputs, (): BuiltRoutes => {
-				const found: MeshProblem[] = [];
-				const translated = routesOfService(index, client, egress.virtualServices, seen, port, (problem) =>
-					found.push(problem),
-				);
-				return { hostRoutes: { host, port: port.port, seen, routes: translated }, problems: found };
-			});
+			const scope = isPlain ? (client.isCaptured ? "captured" : "plain") : key;
+			const build = (): BuiltRoutes => buildOfService(egress, seen, port, routes, rule, scope);
+			const rules = policyInputs(index, client, host, service);
+			const built =
+				isPlain && rules.length === 0
+					? index.remember(`routes ${scope} ${service.namespace} ${host}:${port.port}`, build)
+					: build();
 			problems.push(...built.problems);
 			return built.hostRoutes;
 		},
@@ -70,7 +88,6 @@ export function createHostRouteBuilder(index: MeshIndex, client: Client, key: st
 		problems: () => problems,
 	};
 }
-
 /** What routes read of the services they lead to. */
 function destinationInputs(
 	index: MeshIndex,

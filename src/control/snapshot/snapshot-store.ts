@@ -5,7 +5,7 @@ import {
 	createMeshIndex,
 	type MeshIndex,
 	type MeshProblem,
-	namespaceClient,
+	rankMatches,
 	uniqueProblems,
 } from "../translate/index.ts";
 import { type ClientFinder, createClientFinder, formatClient } from "./client.ts";
@@ -15,7 +15,7 @@ import { createMemo } from "./memo.ts";
 import { findInstance, isCaptured, readGatewayNode, readProxyKind } from "./node.ts";
 import { buildSnapshot } from "./node-view.ts";
 
-/** The newest mesh as snapshots: a view per namespace ahead, one per kind of client and a snapshot per proxy when it asks. */
+/** The newest mesh as snapshots: a view per kind of client and a snapshot per proxy, when one asks. */
 export interface SnapshotStore extends SnapshotSource {
 	/** Takes over a mesh and tells the listeners. Objects that did not change should be the same objects: then nothing that
 	 *  only depends on them is built again. When it throws, the mesh before stays in use. */
@@ -48,18 +48,13 @@ export function createSnapshotStore(): SnapshotStore {
 		apply(mesh) {
 			memo.advance();
 			const newIndex = createMeshIndex(mesh);
-			// Every namespace that has something in it, so that its problems show before a proxy connects.
-			const newViews = new Map(
-				listNamespaces(mesh).map((namespace) => {
-					const client = namespaceClient(namespace);
-					return [formatClient(client), buildClientView(newIndex, client, memo)];
-				}),
-			);
-			problems = uniqueProblems([...newViews.values()].flatMap((view) => view.problems));
-			gatewayProblems.clear();
+			// Views are built when a proxy asks; what is wrong with routes shows before one connects.
+			const found: MeshProblem[] = [];
+			for (const route of newIndex.mesh.httpRoutes) rankMatches([route], (problem) => found.push(problem));
+			problems = uniqueProblems(found);
 			index = newIndex;
 			clients = createClientFinder(newIndex);
-			views = newViews;
+			views = new Map();
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
@@ -81,9 +76,4 @@ export function createSnapshotStore(): SnapshotStore {
 		index: () => index,
 		problems: () => uniqueProblems([...problems, ...[...gatewayProblems.values()].flat()]),
 	};
-}
-
-function listNamespaces(mesh: Mesh): string[] {
-	const objects = [...mesh.services, ...mesh.workloads, ...mesh.instances, ...mesh.httpRoutes];
-	return [...new Set(objects.map(({ namespace }) => namespace))].sort();
 }

@@ -33,6 +33,8 @@ export interface MeshIndex {
 	servicesOfHost(host: string): readonly Service[];
 	/** Services that are another name of this host (ExternalName). */
 	aliasesOf(host: string): readonly Service[];
+	/** What was built under a key from this mesh alone, built once: many clients ask for the same. */
+	remember<T>(key: string, build: () => T): T;
 	/** Older first. */
 	readonly virtualServices: readonly VirtualService[];
 	/** Sidecar objects of one namespace, older first. */
@@ -94,6 +96,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		...describeMeshStreams(mesh, (name) => servicesByName.get(formatObjectName(name))),
 	];
 	const sidecars = groupBy([...mesh.sidecars].sort(compareAge), (sidecar) => sidecar.namespace);
+	const remembered = new Map<string, unknown>();
 	const members = new Map<Service, readonly WorkloadInstance[]>();
 	const instancesOf = (service: Service): readonly WorkloadInstance[] => {
 		let selected = members.get(service);
@@ -131,6 +134,10 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		serviceByHost: (host, clientNamespace) => chooseService(servicesByHost.get(host) ?? [], clientNamespace),
 		servicesOfHost: (host) => servicesByHost.get(host) ?? [],
 		aliasesOf: (host) => aliases.get(host) ?? [],
+		remember<T>(key: string, build: () => T): T {
+			if (!remembered.has(key)) remembered.set(key, build());
+			return remembered.get(key) as T;
+		},
 		virtualServices,
 		sidecarsIn: (namespace) => sidecars.get(namespace) ?? [],
 		workload: (name) => workloadsByName.get(formatObjectName(name)),
