@@ -11,6 +11,7 @@ export { type FolderSource, readFolder, type WatchFolderOptions, watchFolder } f
 export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
 export { compareProblems, formatProblem, type LocatedProblem } from "./located-problem.ts";
 export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
+export { createMeshMemory, type MeshMemory } from "./mesh/mesh-memory.ts";
 export { resolveMeshSettings } from "./mesh/settings.ts";
 export { type ParsedDocuments, type ParseOptions, parseDocuments } from "./parse-documents.ts";
 export type { FieldDescription, TypeDescription } from "./schema/schema.ts";

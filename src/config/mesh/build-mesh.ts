@@ -1,22 +1,18 @@
 import {
-	type ClusterNode,
 	formatObjectName,
 	type Mesh,
 	type MeshSettings,
-	type Pod,
 	type Service,
-	type Workload,
 	type WorkloadInstance,
 } from "../../model/index.ts";
 import { type ConfigObject, type ConfigObjectOf, formatObjectKey } from "../config-object.ts";
 import type { KindName, ModelByKind } from "../kinds/index.ts";
-import type { ServiceDocument } from "../kinds/service/service.ts";
 import { compareProblems, type LocatedProblem } from "../located-problem.ts";
 import { describeDuplicate } from "../parse-documents.ts";
 import { checkReferences } from "./check-references.ts";
 import { indexCluster } from "./cluster-services.ts";
 import { declareInstances } from "./declared-instances.ts";
-import { createDerived, createListKeeper } from "./derived.ts";
+import { createMeshMemory, type MeshMemory } from "./mesh-memory.ts";
 import { describeAt } from "./problem-at.ts";
 import { resolveServiceEntries, withWorkloadEntries } from "./service-entries.ts";
 import { resolveService } from "./services.ts";
@@ -30,19 +26,15 @@ export interface BuiltMesh {
 	readonly problems: readonly LocatedProblem[];
 }
 
-// A mesh is built again for every change: what did not change is the same object as before.
-const resolvedServices = createDerived<ServiceDocument, Service>();
-const keepWorkloads = createListKeeper<Workload>();
-const keepPods = createListKeeper<Pod>();
-const keepNodes = createListKeeper<ClusterNode>();
-
 /** Puts objects and instances together: drops duplicates, fills what one object leaves to another, checks references. The order
  *  of the arguments does not matter.
- *  @param settings of the process; a MeshConfig wins over them */
+ *  @param settings of the process; a MeshConfig wins over them
+ *  @param memory of the meshes before: what did not change is the same object as in them */
 export function buildMesh(
 	objects: Iterable<ConfigObject>,
 	instances: Iterable<WorkloadInstance>,
 	settings: Partial<MeshSettings> = {},
+	memory: MeshMemory = createMeshMemory(),
 ): BuiltMesh {
 	const problems: LocatedProblem[] = [];
 	const kept = dropDuplicates(objects, problems);
@@ -58,16 +50,20 @@ export function buildMesh(
 		of("EndpointSlice").map((object) => object.value),
 	);
 	const services = new Map<string, Service>();
-	const shared = [keepWorkloads(workloads), keepPods(cluster.pods), keepNodes([...cluster.nodes.values()])];
+	const shared = [
+		memory.keepWorkloads(workloads),
+		memory.keepPods(cluster.pods),
+		memory.keepNodes([...cluster.nodes.values()]),
+	];
 	for (const { value, name, namespace } of of("Service")) {
 		const key = formatObjectName({ name, namespace });
 		const inputs = [...shared, ...(cluster.slices.get(key) ?? [])];
 		services.set(
 			key,
-			resolvedServices(value, inputs, () => resolveService(value, workloads, cluster)),
+			memory.serviceOf(value, inputs, () => resolveService(value, workloads, cluster)),
 		);
 	}
-	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices));
+	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices), memory);
 	const workloadEntries = of("WorkloadEntry").map((object) => object.value);
 	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, declaredInstances, problems);
 	const { clusterDomain } = resolvedSettings;

@@ -1,20 +1,22 @@
 import type { InstancePort, Pod, Service, WorkloadInstance } from "../../model/index.ts";
 import { type ClusterObjects, localityOf, selectPods, takesMutualTls, workloadNameOf } from "./cluster-services.ts";
-import { createDerived } from "./derived.ts";
+import type { MeshMemory } from "./mesh-memory.ts";
 
 /** Pods as instances. Their ports are those that Services lead to; of Services that lead to one port, the first says what it
  *  speaks. */
-export function declareInstances(cluster: ClusterObjects, services: readonly Service[]): WorkloadInstance[] {
+export function declareInstances(
+	cluster: ClusterObjects,
+	services: readonly Service[],
+	{ instanceOf }: Pick<MeshMemory, "instanceOf">,
+): WorkloadInstance[] {
 	const ports = collectPorts(cluster, services);
 	return cluster.pods.map((pod) => {
 		const own = [...(ports.get(pod.address!)?.values() ?? [])];
 		const node = pod.nodeName === undefined ? undefined : cluster.nodes.get(pod.nodeName);
 		const inputs = [node, ...own.flatMap(({ name, protocol, appPort }) => [name, protocol, appPort])];
-		return instancesOfPods(pod, inputs, () => fromPod(pod, cluster, own));
+		return instanceOf(pod, inputs, () => fromPod(pod, cluster, own));
 	});
 }
-
-const instancesOfPods = createDerived<Pod, WorkloadInstance>();
 
 function fromPod(pod: Pod, { nodes }: ClusterObjects, ports: readonly InstancePort[]): WorkloadInstance {
 	const { namespace, name, labels, serviceAccount, nodeName, isReady, createdAt } = pod;

@@ -2,6 +2,7 @@ import {
 	buildMesh,
 	type ConfigObject,
 	compareProblems,
+	createMeshMemory,
 	formatObjectKey,
 	type LocatedProblem,
 	parseDocuments,
@@ -57,6 +58,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 	let mesh: Mesh | undefined;
 	let isConfigNew = true;
 	let pinnedTrustDomain: string | undefined;
+	const memory = createMeshMemory();
 	const parsed = new WeakMap<StoredObject, ConfigObject | undefined>();
 	const byRevision = new Map<string, StoredObject>();
 
@@ -82,7 +84,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 		const running = instances.list();
 		if (mesh === undefined || isConfigNew) {
 			const all = objects();
-			const built = buildMesh(all, running, options.settings());
+			const built = buildMesh(all, running, options.settings(), memory);
 			meshProblems = [
 				...built.problems,
 				...listHidden(config.list(), folderObjects),
