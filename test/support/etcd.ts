@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { openEtcdStore } from "../../src/registry/index.ts";
@@ -14,8 +16,8 @@ export interface RunningEtcd {
 	readonly address: string;
 	/** Ends it and starts it again on what it kept. */
 	restart(): Promise<void>;
-	/** Stops it in its tracks: connections stay, nothing answers. */
-	pause(): void;
+	/** Stops it in its tracks and waits until it stands: connections stay, nothing answers. */
+	pause(): Promise<void>;
 	resume(): void;
 	/** kill -9. */
 	kill(): Promise<void>;
@@ -56,7 +58,14 @@ export async function startEtcd(
 			await stop("SIGTERM");
 			child = await run(flags);
 		},
-		pause: () => void child.kill("SIGSTOP"),
+		async pause() {
+			child.kill("SIGSTOP");
+			// Each thread stops by itself.
+			const tasks = `/proc/${child.pid}/task`;
+			await eventually(() => {
+				for (const task of readdirSync(tasks)) assert.match(readFileSync(`${tasks}/${task}/stat`, "latin1"), /\) T /);
+			});
+		},
 		resume: () => void child.kill("SIGCONT"),
 		kill: () => stop("SIGKILL"),
 		stop: () => stop("SIGTERM"),

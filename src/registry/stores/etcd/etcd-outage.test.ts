@@ -59,7 +59,7 @@ test("a paused etcd ends calls, and serves them when it goes on", options, async
 	const store = open(t, etcd.address);
 	await put(store, "1");
 	const mirror = await follow(t, store);
-	etcd.pause();
+	await etcd.pause();
 	await assert.rejects(store.range({ key: "key" }), isUnavailable);
 	etcd.resume();
 	await eventually(() => put(store, "2"), { deadlineMs: 20_000 });
