@@ -53,7 +53,8 @@ test("slow clients are answered, closed, and forgotten", async (t) => {
 	await t.test("nothing is left of them", async () => {
 		await eventually(
 			() => {
-				assert.ok(countDescriptors(pid) <= before.descriptors + 8);
+				const descriptors = countDescriptors(pid);
+				assert.ok(descriptors <= before.descriptors + 8, `${descriptors} descriptors, ${before.descriptors} before`);
 				const growth = readPrivateBytes(pid) - before.bytes;
 				assert.ok(growth < slackBytes, `${Math.round(growth / 1024 ** 2)} MiB more than before`);
 			},
