@@ -8,6 +8,7 @@ import { addDeleteCommand } from "./commands/delete.ts";
 import { addEndpointsCommand } from "./commands/endpoints.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
+import { addIdentityCommand } from "./commands/identity.ts";
 import { addProxyCommand } from "./commands/proxy.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -81,6 +82,7 @@ function createProgram(context: CliContext): Command {
 		addRoutesCommand,
 		addEndpointsCommand,
 		addCertsCommand,
+		addIdentityCommand,
 		addProxyCommand,
 		addControlPlaneCommand,
 		addCompletionCommand,

@@ -7,8 +7,10 @@ import type { Mesh, MeshSettings } from "../model/index.ts";
 import {
 	type ConfigStore,
 	createConfigStore,
+	createIdentityRegistry,
 	createInstanceRegistry,
 	type EtcdTls,
+	type IdentityRegistry,
 	type InstanceRegistry,
 	openEtcdStore,
 	openSqliteStore,
@@ -22,6 +24,7 @@ import {
 	createCertificateList,
 	createConfigEndpoints,
 	createDesiredFeed,
+	createEntryEndpoints,
 	createHistoryEndpoints,
 	createIdentityEndpoints,
 	createInstanceEndpoints,
@@ -135,6 +138,7 @@ interface State {
 	readonly store: Store;
 	readonly config: ConfigStore;
 	readonly instances: InstanceRegistry;
+	readonly identity: IdentityRegistry;
 }
 
 async function openState(options: ControlPlaneOptions, clock: Clock, closers: Closers): Promise<State> {
@@ -145,7 +149,9 @@ async function openState(options: ControlPlaneOptions, clock: Clock, closers: Cl
 	closers.push(() => config.close());
 	const instances = await createInstanceRegistry(store, { clock, log: registryLog });
 	closers.push(() => instances.close());
-	return { store, config, instances };
+	const identity = await createIdentityRegistry(store, { clock, log: registryLog });
+	closers.push(() => identity.close());
+	return { store, config, instances, identity };
 }
 
 function openStore({ store, stateFolder }: ControlPlaneOptions, clock: Clock, log: Log): Store {
@@ -259,7 +265,7 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 
 function createAdmin(
 	options: ControlPlaneOptions,
-	{ source, config, instances, snapshots, statuses, xds, authority, metrics, desired }: Parts,
+	{ source, config, instances, identity, snapshots, statuses, xds, authority, metrics, desired }: Parts,
 	{ host, port }: { readonly host: string; readonly port: number },
 	log: Log,
 	clock: Clock,
@@ -293,6 +299,7 @@ function createAdmin(
 		...createHistoryEndpoints(config),
 		...createConfigEndpoints({ source, store: config, problems, statusOf: (key) => statuses.get(key), clock }),
 		...createInstanceEndpoints(instances),
+		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),
 		...createIdentityEndpoints({
 			authority,
 			certificates: createCertificateList(clock),

@@ -70,6 +70,12 @@ export {
 	type ParentReference,
 	type ReferenceGrant,
 } from "./reference.ts";
+export {
+	type AttestedAgent,
+	findAgentEntries,
+	matchesSelectors,
+	type RegistrationEntry,
+} from "./registration-entry.ts";
 export type {
 	BackendRef,
 	Cors,

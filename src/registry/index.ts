@@ -8,7 +8,15 @@ export {
 	type StoredObject,
 	type StoredObjectName,
 } from "./config-store.ts";
+export {
+	createIdentityRegistry,
+	type EntryRegistry,
+	type IdentityRegistry,
+	type IdentityRegistryOptions,
+	type OneTimeSecrets,
+} from "./identity-registry.ts";
 export { createInstanceRegistry, type InstanceRegistry, type InstanceRegistryOptions } from "./instance-registry.ts";
+export type { RecordSet } from "./record-set.ts";
 export type {
 	Compare,
 	Comparison,

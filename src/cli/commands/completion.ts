@@ -32,6 +32,7 @@ async function collectWords(program: Command): Promise<Words> {
 		summary: command.description(),
 		words: [
 			"--help",
+			...command.commands.map((part) => part.name()),
 			...command.options.filter((option) => !option.hidden).map((option) => option.long ?? option.short ?? ""),
 		],
 	}));

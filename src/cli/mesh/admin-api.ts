@@ -80,6 +80,23 @@ export interface CertificateStatus {
 	readonly notAfter: string;
 }
 
+/** A registration entry. */
+export interface EntryStatus {
+	readonly id: string;
+	readonly spiffeId: string;
+	readonly parentId: string;
+	readonly selectors: readonly string[];
+}
+
+/** A node that showed who it is. */
+export interface AgentStatus {
+	readonly spiffeId: string;
+	readonly attestor: string;
+	/** ISO 8601. */
+	readonly expiresAt: string;
+	readonly isBanned: boolean;
+}
+
 /** One object of a change. */
 export interface HistoryChange {
 	readonly kind: string;

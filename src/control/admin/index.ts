@@ -5,6 +5,7 @@ export { type AdminServer, createAdminServer } from "./admin-server.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
 export { createConfigEndpoints } from "./config-endpoints.ts";
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
+export { createEntryEndpoints } from "./entry-endpoints.ts";
 export { createHistoryEndpoints } from "./history-endpoints.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";
 export { createInstanceEndpoints } from "./instance-endpoints.ts";

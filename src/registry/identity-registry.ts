@@ -1,0 +1,158 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../core/index.ts";
+import type { AttestedAgent, RegistrationEntry } from "../model/index.ts";
+import { openRecordSet, type RecordSet } from "./record-set.ts";
+import type { Store } from "./store.ts";
+
+/** Registration entries, the nodes that attested, and what they attest with once: all control planes on one store share them. */
+export interface IdentityRegistry {
+	readonly entries: EntryRegistry;
+	readonly agents: RecordSet<AttestedAgent>;
+	readonly secrets: OneTimeSecrets;
+	close(): void;
+}
+
+/** Registration entries. One that has expired is not listed any more, and removed. */
+export interface EntryRegistry {
+	/** In the order they were made. */
+	list(): readonly RegistrationEntry[];
+	get(id: string): RegistrationEntry | undefined;
+	/** False when there is one of that id. */
+	create(entry: RegistrationEntry): Promise<boolean>;
+	put(entry: RegistrationEntry): Promise<void>;
+	remove(id: string): Promise<boolean>;
+	/** Calls back after every change, expiries included; returns how to stop. */
+	watch(listener: () => void): () => void;
+}
+
+/** Random texts that are good once and for some time. The store has only their hashes. */
+export interface OneTimeSecrets {
+	/** Makes one that brings `value` to whoever shows it. */
+	issue(purpose: string, value: unknown, ttlMs: number): Promise<string>;
+	/** The value, once; undefined for one that is unknown, used or too old. */
+	redeem(purpose: string, secret: string): Promise<unknown>;
+}
+
+export interface IdentityRegistryOptions {
+	readonly clock?: Clock;
+	readonly log?: Log;
+}
+
+/** Timers take no more than 2^31 ms. */
+const maxTimerMs = 24 * 3_600_000;
+
+/** @throws MeshError of the store when it cannot be read */
+export async function createIdentityRegistry(
+	store: Store,
+	options: IdentityRegistryOptions = {},
+): Promise<IdentityRegistry> {
+	const { clock = systemClock, log = silentLog } = options;
+	const records = await openRecordSet<RegistrationEntry>(store, {
+		prefix: "/amime/identity/entries/",
+		parse: (value) => (hasText(value, "id", "spiffeId", "parentId") ? (value as RegistrationEntry) : undefined),
+		clock,
+		log,
+	});
+	const agents = await openRecordSet<AttestedAgent>(store, {
+		prefix: "/amime/identity/agents/",
+		parse: (value) => (hasText(value, "spiffeId", "attestor") ? (value as AttestedAgent) : undefined),
+		clock,
+		log,
+	});
+	const entries = createEntryRegistry(records, clock, log);
+	return {
+		entries,
+		agents,
+		secrets: createOneTimeSecrets(store, clock),
+		close() {
+			entries.close();
+			records.close();
+			agents.close();
+		},
+	};
+}
+
+function createEntryRegistry(
+	records: RecordSet<RegistrationEntry>,
+	clock: Clock,
+	log: Log,
+): EntryRegistry & { close(): void } {
+	const listeners = new Set<() => void>();
+	let live: readonly RegistrationEntry[] = [];
+	let timer: Timer | undefined;
+	const isLive = ({ expiresAt }: RegistrationEntry): boolean => expiresAt === undefined || expiresAt > clock.wall();
+
+	const refresh = (): void => {
+		timer?.cancel();
+		const all = records.list();
+		live = all.filter(isLive).sort(byAge);
+		for (const { id } of all.filter((entry) => !isLive(entry)))
+			records.remove(id).catch((error: unknown) => {
+				log.warn("expired entry cannot be removed, it counts no more all the same", {
+					id,
+					reason: describeError(error),
+				});
+			});
+		const next = Math.min(...live.map(({ expiresAt = Number.POSITIVE_INFINITY }) => expiresAt));
+		if (next < Number.POSITIVE_INFINITY)
+			timer = clock.setTimer(Math.min(next - clock.wall(), maxTimerMs), tell, { unref: true });
+	};
+	const tell = (): void => {
+		refresh();
+		for (const listener of [...listeners]) listener();
+	};
+	refresh();
+	const stop = records.watch(tell);
+	return {
+		list: () => live,
+		get: (id) => live.find((entry) => entry.id === id),
+		create: (entry) => records.create(entry.id, entry),
+		put: (entry) => records.put(entry.id, entry),
+		remove: (id) => records.remove(id),
+		watch(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+		close() {
+			stop();
+			timer?.cancel();
+			listeners.clear();
+		},
+	};
+}
+
+function createOneTimeSecrets(store: Store, clock: Clock): OneTimeSecrets {
+	const keyOf = (purpose: string, secret: string): string =>
+		`/amime/identity/once/${purpose}/${createHash("sha256").update(secret).digest("hex")}`;
+	return {
+		async issue(purpose, value, ttlMs) {
+			const secret = `${randomUUID()}-${randomBytes(8).toString("hex")}`;
+			// The lease takes it away when nobody came; the time in it is what counts.
+			const lease = await store.grantLease(ttlMs);
+			const text = JSON.stringify({ value, expiresAt: clock.wall() + ttlMs });
+			await store.txn({ success: [{ kind: "put", key: keyOf(purpose, secret), value: text, lease: lease.id }] });
+			return secret;
+		},
+		async redeem(purpose, secret) {
+			const key = keyOf(purpose, secret);
+			const [found] = (await store.range({ key })).items;
+			if (found === undefined) return undefined;
+			// Of two that show it at the same time, even to two control planes, one deletes it.
+			const { succeeded } = await store.txn({
+				compare: [{ key, target: "modRevision", is: "equal", value: found.modRevision }],
+				success: [{ kind: "delete", key }],
+			});
+			const { value, expiresAt } = JSON.parse(found.value) as { readonly value: unknown; readonly expiresAt: number };
+			return succeeded && expiresAt > clock.wall() ? value : undefined;
+		},
+	};
+}
+
+function byAge(left: RegistrationEntry, right: RegistrationEntry): number {
+	return left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1);
+}
+
+function hasText(value: unknown, ...fields: readonly string[]): boolean {
+	if (typeof value !== "object" || value === null) return false;
+	return fields.every((field) => typeof (value as Record<string, unknown>)[field] === "string");
+}
