@@ -76,7 +76,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		if (started === "started") await Promise.race([signal, quit.promise]);
 	} finally {
 		keepStartMemory?.();
-		successor?.close();
+		await successor?.close();
 		await proxy.close();
 	}
 	return 0;

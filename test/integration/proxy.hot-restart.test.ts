@@ -46,7 +46,7 @@ async function prepare(t: TestContext): Promise<Generations> {
 				environment,
 				args: [
 					...["--restart-epoch", String(epoch), "--base-id", "7", "--drain-time-s", "2"],
-					...["--drain-strategy", "immediate", "--parent-shutdown-time-s", "4", ...args],
+					...["--drain-strategy", "immediate", "--parent-shutdown-time-s", "8", ...args],
 				],
 			}),
 	};
@@ -125,10 +125,10 @@ test("a socket at a path goes over too", async (t) => {
 	assert.match(answer, /^HTTP\/1\.1 200 /);
 });
 
-test("a request that is under way in the old process is answered there", async (t) => {
+test("a request that outlives the drain time is answered in the old process", async (t) => {
 	const { start } = await prepare(t);
 	const first = await start(0);
-	const slow = sendRequest({ port: await first.port("l"), path: "/?delay=2500" });
+	const slow = sendRequest({ port: await first.port("l"), path: "/?delay=4000" });
 	await eventually(async () => assert.equal(await first.stat("http.in.downstream_rq_active"), 1));
 	await start(1);
 	assert.equal((await slow).status, 200);

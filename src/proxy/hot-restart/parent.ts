@@ -15,10 +15,18 @@ export interface Parent {
 	closeAdmin(): Promise<void>;
 	/** Sockets that nobody took are closed; the parent stops accepting. */
 	drain(): Promise<void>;
-	readStats(): Promise<{ readonly delta: StatsDelta; readonly connections: number }>;
+	readStats(): Promise<ParentCounts>;
+	/** What it counted last is told without being asked, before it ends. */
+	onLastStats(listener: (counts: ParentCounts) => void): void;
 	end(): Promise<void>;
 	/** It is gone. */
 	onEnd(listener: () => void): void;
+}
+
+/** What it counted since it told that last, and its open connections. */
+export interface ParentCounts {
+	readonly delta: StatsDelta;
+	readonly connections: number;
 }
 
 /** Connects to the process before this one; undefined when there is none.
@@ -28,9 +36,11 @@ export async function connectToParent(folder: string, baseId: number, epoch: num
 	if (socket === undefined) return undefined;
 	const waiting = new Map<number, (answer: Answer) => void>();
 	let lastId = 0;
+	let onLastStats: ((counts: ParentCounts) => void) | undefined;
 	socket.on(
 		"data",
 		createLineReader<Answer>((answer) => {
+			if (answer.id === 0) onLastStats?.(readCounts(answer));
 			waiting.get(answer.id)?.(answer);
 			waiting.delete(answer.id);
 		}),
@@ -62,13 +72,17 @@ export async function connectToParent(folder: string, baseId: number, epoch: num
 			// From here on it must not keep this process from ending.
 			socket.unref();
 		},
-		async readStats() {
-			const { connections = 0, stats } = await ask("stats");
-			return { delta: stats ?? noStats, connections };
+		readStats: async () => readCounts(await ask("stats")),
+		onLastStats(listener) {
+			onLastStats = listener;
 		},
 		end: async () => void (await ask("end")),
 		onEnd: (listener) => void ended.then(listener),
 	};
+}
+
+function readCounts({ connections = 0, stats = noStats }: Answer): ParentCounts {
+	return { delta: stats, connections };
 }
 
 const noStats: StatsDelta = { counters: [], gauges: [], histograms: [], gone: [], hosts: [] };

@@ -1,5 +1,6 @@
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { StringDecoder } from "node:string_decoder";
 import { MeshError } from "../../core/index.ts";
 import type { StatsDelta } from "../workers/index.ts";
 
@@ -25,6 +26,7 @@ export interface HandedListener {
 /** What the new process asks. */
 export type Request = { readonly id: number; readonly ask: "sockets" | "close-admin" | "drain" | "stats" | "end" };
 
+/** What the old process says: answers, and without being asked (id 0) what it counted last, before it ends. */
 export interface Answer {
 	readonly id: number;
 	readonly sockets?: HandedSockets;
@@ -52,9 +54,10 @@ export function prepareFolder(folder: string, userId: number): void {
 
 /** Cuts a stream of lines of JSON. */
 export function createLineReader<Message>(onMessage: (message: Message) => void): (chunk: Buffer) => void {
+	const decoder = new StringDecoder("utf8");
 	let kept = "";
 	return (chunk) => {
-		const lines = (kept + chunk.toString("utf8")).split("\n");
+		const lines = (kept + decoder.write(chunk)).split("\n");
 		kept = lines.pop() ?? "";
 		for (const line of lines) onMessage(JSON.parse(line) as Message);
 	};

@@ -34,8 +34,12 @@ export interface RestartServerOptions {
 }
 
 export interface RestartServer {
-	close(): void;
+	/** Tells the next process what was counted since it asked last, and ends. */
+	close(): Promise<void>;
 }
+
+/** How long that may take, milliseconds: a worker that hangs does not keep the process. */
+const lastStatsTimeoutMs = 2_000;
 
 /** Answers the process that comes after this one; undefined when another process of that base id and epoch is there. */
 export async function openRestartServer(options: RestartServerOptions): Promise<RestartServer | undefined> {
@@ -84,12 +88,19 @@ export async function openRestartServer(options: RestartServerOptions): Promise<
 		server.once("error", reject);
 		server.listen(path, resolve);
 	});
+	async function tellLastStats(): Promise<void> {
+		const { connections, delta } = await hooks.readStats();
+		const line = `${JSON.stringify({ id: 0, connections, stats: delta } satisfies Answer)}\n`;
+		await Promise.all([...sockets].map((socket) => new Promise<void>((resolve) => socket.end(line, () => resolve()))));
+	}
+
 	return {
-		close() {
+		async close() {
 			server.close();
-			// What was answered is written out; the next process sees the end.
-			for (const socket of sockets) socket.end();
-			for (const socket of sockets) socket.unref();
+			if (sockets.size === 0) return;
+			const late = new Promise((resolve) => setTimeout(resolve, lastStatsTimeoutMs).unref());
+			await Promise.race([tellLastStats(), late]);
+			for (const socket of sockets) socket.destroy();
 		},
 	};
 }

@@ -25,7 +25,8 @@ export interface ListenerManager extends ListenerTarget {
 	drain(decision?: DrainDecision): void;
 	/** Accepts nothing more, while open connections go on. */
 	stopAccepting(inboundOnly: boolean): void;
-	/** The same, when another process goes on with the sockets. */
+	/** Another process goes on with the sockets; open connections drain and are not closed by the drain time, but by the end of
+	 *  this process (Envoy's parent shutdown time). */
 	handOver(): void;
 	/** Ends everything. */
 	close(): void;
@@ -143,7 +144,7 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 			}
 		},
 		handOver() {
-			for (const listener of listeners.values()) listener.drain(undefined, true);
+			for (const listener of listeners.values()) listener.handOver();
 		},
 		drain(decision) {
 			for (const listener of listeners.values()) listener.drain(decision);

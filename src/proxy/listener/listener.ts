@@ -103,7 +103,8 @@ export class Listener {
 	}
 
 	get activeConnections(): number {
-		return [...allChains(this.#current), ...this.#draining].reduce((sum, chain) => sum + chain.activeConnections, 0);
+		const chains = new Set([...allChains(this.#current), ...this.#draining]);
+		return [...chains].reduce((sum, chain) => sum + chain.activeConnections, 0);
 	}
 
 	/** Binds every address.
@@ -122,10 +123,16 @@ export class Listener {
 		this.#drainChains(allChains(old).filter((chain) => !inUse.has(chain)));
 	}
 
-	/** Accepts nothing more; open connections drain. */
-	drain(decision = this.#startDrain(), keepsPaths = false): void {
-		this.#sockets.close(keepsPaths);
+	/** Accepts nothing more; open connections drain, and are closed at the end of the drain time. */
+	drain(decision = this.#startDrain()): void {
+		this.#sockets.close();
 		this.#drainChains(allChains(this.#current), decision);
+	}
+
+	/** Another process goes on with the sockets; open connections drain until this process ends. */
+	handOver(): void {
+		this.#sockets.close(true);
+		this.announceDrain();
 	}
 
 	/** Accepts nothing more; open connections go on. */

@@ -254,6 +254,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 	async function followParent(from: Parent): Promise<void> {
 		const imported = createParentStats(registry, clusters, serverStats);
 		const read = async (): Promise<void> => imported.apply(await from.readStats());
+		from.onLastStats((counts) => imported.apply(counts));
 		await read();
 		await from.drain();
 		const poll = setInterval(() => void read(), Math.min(config.statsFlushIntervalMs, 1_000)).unref();
@@ -328,8 +329,8 @@ export function createProxy(options: ProxyOptions): Proxy {
 	}
 }
 
-/** How often a draining process looks whether its connections are gone; the new one has read its counts once more by then. */
-const drainPollMs = 1_500;
+/** How often a draining process looks whether its connections are gone. */
+const drainPollMs = 250;
 
 /** `server.state`. */
 const serverStates = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
