@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { configReferencePath, formatConfigReference } from "../scripts/generate-config-reference.ts";
+import { findingsPath, formatFindingsPage } from "../scripts/generate-findings-page.ts";
 import { formatIstioSupport, istioSupportPath } from "../scripts/generate-istio-support.ts";
 import { istioDeviations } from "../scripts/istio-deviations.ts";
 import { describeKinds, parseDocuments } from "../src/config/index.ts";
@@ -23,6 +24,10 @@ test("docs/reference/istio-support.md is what the schemas and the table of devia
 		formatIstioSupport(),
 		"run: node scripts/generate-istio-support.ts",
 	);
+});
+
+test("docs/reference/findings.md is what the table of findings says", () => {
+	assert.equal(readFileSync(findingsPath, "utf8"), formatFindingsPage(), "run: node scripts/generate-findings-page.ts");
 });
 
 test("no golden observation is listed under two deviations", () => {

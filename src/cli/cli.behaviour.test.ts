@@ -61,6 +61,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 					},
 				};
 			},
+			analyzeFolder: async () => answers["folder"] ?? [],
 			runUp: async () => 0,
 			runProxy: async () => 7,
 			runControlPlane: async () => 0,
@@ -209,4 +210,26 @@ test("proxy takes Envoy's flags and hands on the exit code", async (t) => {
 	const flags = ["-c", "envoy.yaml", "--concurrency", "2", "--base-id", "3", "-l", "warning", "--drain-time-s", "5"];
 	assert.equal((await run("proxy", ...flags)).code, 7);
 	assert.match((await run("proxy")).err, /no bootstrap given.*\[BOOTSTRAP_MISSING\]/);
+});
+
+test("analyze prints findings with their codes, and its exit code is for CI", async (t) => {
+	const finding = {
+		code: "ROUTE_SHADOWED",
+		severity: "warning",
+		file: "a.yaml",
+		line: 3,
+		kind: "HTTPRoute",
+		problem: "x",
+	};
+	const { run, asked } = createDesk(t, ["shop"], {
+		"/v1/analysis": [finding],
+		folder: [{ ...finding, severity: "error" }],
+	});
+	const online = await run("analyze");
+	assert.deepEqual([online.code, asked.map(({ path }) => path)], [0, ["/v1/analysis"]]);
+	assert.match(online.out, /^warning ROUTE_SHADOWED a\.yaml:3: HTTPRoute: x\n0 errors, 1 warning, 0 info\n$/);
+	assert.equal((await run("analyze", "--fail-on", "warning")).code, 1);
+	assert.equal((await run("analyze", "-f", ".")).code, 1);
+	assert.equal((await run("analyze", "-f", ".", "--fail-on", "never")).code, 0);
+	assert.deepEqual(JSON.parse((await run("analyze", "-o", "json")).out), [finding]);
 });

@@ -19,6 +19,8 @@ export interface CliHost {
 	readonly version: string;
 	readStdin(): Promise<string>;
 	connect(control: ControlFile): AdminApi;
+	/** What `GET /v1/analysis` answers, of a folder that no mesh serves. */
+	analyzeFolder(folder: string): Promise<readonly unknown[]>;
 	/** Each runs until it is told to stop, and answers with the exit code. */
 	runUp(options: UpCommandOptions): Promise<number>;
 	runProxy(options: ProxyCommandOptions): Promise<number>;

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { describeError, MeshError } from "../core/index.ts";
+import { addAnalyzeCommand } from "./commands/analyze.ts";
 import { addApplyCommand } from "./commands/apply.ts";
 import { addCertsCommand } from "./commands/certs.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
@@ -75,6 +76,7 @@ function createProgram(context: CliContext): Command {
 		addUpCommand,
 		addStatusCommand,
 		addGetCommand,
+		addAnalyzeCommand,
 		addApplyCommand,
 		addDeleteCommand,
 		addHistoryCommand,

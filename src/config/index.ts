@@ -9,7 +9,7 @@ export type { FolderSnapshot } from "./folder/folder-contents.ts";
 export { createLastGoodFiles, type LastGoodFiles } from "./folder/last-good-files.ts";
 export { type FolderSource, readFolder, type WatchFolderOptions, watchFolder } from "./folder/watch-folder.ts";
 export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
-export { compareProblems, formatProblem, type LocatedProblem } from "./located-problem.ts";
+export { compareProblems, formatProblem, type LocatedProblem, type ProblemCode } from "./located-problem.ts";
 export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
 export { createMeshMemory, type MeshMemory } from "./mesh/mesh-memory.ts";
 export { resolveMeshSettings } from "./mesh/settings.ts";

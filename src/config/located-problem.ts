@@ -1,3 +1,20 @@
+/** Stable names of what is found between objects; a document's own faults have none. */
+export type ProblemCode =
+	| "OBJECT_DUPLICATE"
+	| "SERVICE_UNKNOWN"
+	| "PORT_UNKNOWN"
+	| "SUBSET_UNKNOWN"
+	| "SUBSET_WITHOUT_ENDPOINTS"
+	| "SELECTS_NOTHING"
+	| "WEIGHTS_ZERO"
+	| "HOST_MATCHES_LITERALLY"
+	| "HOST_CLAIMED_TWICE"
+	| "DELEGATE_BROKEN"
+	| "DELEGATE_UNUSED"
+	| "FIELD_REFUSED"
+	| "NOT_ACCEPTED"
+	| "PROXY_REFUSED";
+
 /** One problem of the config, with its place. */
 export interface LocatedProblem {
 	/** `error`: the object (or the part named) is not taken over. `warning`: it is, and may not do what was meant. */
@@ -14,6 +31,7 @@ export interface LocatedProblem {
 	readonly name?: string;
 	/** Field path such as `spec.rules[2].matches[0].path.value`; empty for the whole document. */
 	readonly path: string;
+	readonly code?: ProblemCode;
 	/** What is wrong and the likely fix; lower case, no full stop. */
 	readonly problem: string;
 }
@@ -29,8 +47,10 @@ export function formatProblem(problem: LocatedProblem): string {
 	return [place, severity, object, path, problem.problem].filter((part) => part !== "").join(": ");
 }
 
+type Placed = Pick<LocatedProblem, "file" | "line" | "column" | "path" | "problem">;
+
 /** Orders problems by file, line and column, so that their order does not depend on how they were found. */
-export function compareProblems(left: LocatedProblem, right: LocatedProblem): number {
+export function compareProblems(left: Placed, right: Placed): number {
 	return (
 		compareText(left.file, right.file) ||
 		left.line - right.line ||

@@ -85,6 +85,7 @@ export function describeDuplicate(second: ConfigObject, first: ConfigObject): Lo
 		namespace: second.namespace,
 		name: second.name,
 		path: "metadata.name",
+		code: "OBJECT_DUPLICATE",
 		problem: `the same object is at ${first.source.file}:${first.source.line}, and that one is served: rename or remove one`,
 	};
 }

@@ -34,6 +34,7 @@ import {
 	formatStatusPage,
 	readTokensFile,
 } from "./admin/index.ts";
+import { analyze, type Finding } from "./analysis/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { listenForDiscovery } from "./discovery-listener.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
@@ -271,6 +272,11 @@ function createAdmin(
 	clock: Clock,
 ): AdminServer {
 	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots, statuses);
+	const findings = (): readonly Finding[] => {
+		const known = snapshots.index();
+		if (known === undefined) return [];
+		return analyze({ objects: source.objects(), index: known, problems: problems(), now: clock.wall() });
+	};
 	const nodeStatuses = () => xds.statuses();
 	const index = () => snapshots.index();
 	const csrCount = metrics.counter("citadel_server_csr_count");
@@ -297,6 +303,7 @@ function createAdmin(
 			isChanging: () => source.isPending() || xds.isPushing(),
 		}),
 		...createHistoryEndpoints(config),
+		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
 		...createConfigEndpoints({ source, store: config, problems, statusOf: (key) => statuses.get(key), clock }),
 		...createInstanceEndpoints(instances),
 		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),

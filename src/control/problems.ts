@@ -16,12 +16,24 @@ export function listMeshProblems(
 		.problems()
 		.map(({ kind, namespace, name, source: place, path, problem }): LocatedProblem => {
 			const located = objects.get(`${kind}/${namespace}/${name}`)?.locate(path) ?? { line: place.line };
-			return { severity: "error", file: place.file, ...located, kind, namespace, name, path, problem };
+			return {
+				severity: "error",
+				file: place.file,
+				...located,
+				kind,
+				namespace,
+				name,
+				path,
+				code: "FIELD_REFUSED",
+				problem,
+			};
 		});
 	const ofStatuses = listStatusProblems(statuses.entries()).flatMap((item): LocatedProblem[] => {
 		const object = objects.get(`${item.kind}/${item.namespace}/${item.name}`);
 		if (object === undefined) return [];
-		return [{ severity: "warning", file: object.source.file, ...object.locate(item.path), ...item }];
+		return [
+			{ severity: "warning", file: object.source.file, ...object.locate(item.path), code: "NOT_ACCEPTED", ...item },
+		];
 	});
 	return [...source.problems(), ...translated, ...ofStatuses].sort(compareProblems);
 }

@@ -14,6 +14,7 @@ export function createHost(): CliHost {
 		version: readVersion(),
 		readStdin,
 		connect: createControlClient,
+		analyzeFolder: async (folder) => (await import("./analyze.ts")).runAnalysis(folder),
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),
 		runControlPlane: async (options) => (await import("./control-plane.ts")).runControlPlane(options),

@@ -134,6 +134,12 @@ export interface ConfigDocument {
 	readonly [key: string]: unknown;
 }
 
+/** Something worth telling of the config, see docs/reference/findings.md. */
+export interface FindingStatus extends Omit<ConfigProblem, "severity"> {
+	readonly code: string;
+	readonly severity: "error" | "warning" | "info";
+}
+
 /** A fault in a document, as the control plane tells it. */
 export interface ConfigProblem {
 	readonly severity?: "error" | "warning";

@@ -131,7 +131,7 @@ function chooseMeshConfig(
 	if (first === undefined) return {};
 	for (const other of others) {
 		const problem = `a mesh has one MeshConfig, and ${formatObjectName(first)} (${first.source.file}:${first.source.line}) is it: remove one`;
-		problems.push(describeAt(other, "metadata.name", problem, "error"));
+		problems.push(describeAt(other, "metadata.name", problem, "OBJECT_DUPLICATE", "error"));
 	}
 	return first.value;
 }

@@ -86,14 +86,21 @@ function checkDestinationRule(object: ConfigObjectOf<"DestinationRule">, view: V
 			item.namespace === object.namespace ? item.name : `${item.name}.${item.namespace}`,
 		);
 		const hint = suggestNearest(object.value.host, known);
-		return [describeAt(object, "spec.host", `no Service ${object.value.host}${hint}: the rule has no effect`)];
+		return [
+			describeAt(
+				object,
+				"spec.host",
+				`no Service ${object.value.host}${hint}: the rule has no effect`,
+				"SERVICE_UNKNOWN",
+			),
+		];
 	}
 	return object.value.subsets.flatMap((subset, index) => {
 		if (service.endpoints?.some((endpoint) => matchesLabels(subset.labels, endpoint.labels)) === true) return [];
 		const labels = { ...service.selector, ...subset.labels };
 		if (service.selector === undefined || selects(view, service.namespace, labels)) return [];
 		const problem = `no workload behind Service ${formatObjectName(service)} has the labels ${formatLabels(subset.labels)}`;
-		return [describeAt(object, `spec.subsets[${index}].labels`, problem)];
+		return [describeAt(object, `spec.subsets[${index}].labels`, problem, "SUBSET_WITHOUT_ENDPOINTS")];
 	});
 }
 
@@ -110,7 +117,7 @@ function checkService(object: ConfigObjectOf<"Service">, view: View): LocatedPro
 		if (isFound || typeof port.targetPort === "number") return [];
 		const known = [...new Set(workloads.flatMap((workload) => workload.ports.map((item) => item.name)))];
 		const problem = `no workload behind it has a port '${port.targetPort}'${suggestNearest(port.targetPort, known) || `, known are ${known.join(", ")}`}`;
-		return [describeAt(object, `spec.ports[${index}].targetPort`, problem)];
+		return [describeAt(object, `spec.ports[${index}].targetPort`, problem, "PORT_UNKNOWN")];
 	});
 }
 
@@ -126,7 +133,12 @@ function checkSelector(
 }
 
 function describeNothingSelected(object: ConfigObject, path: string, selector: Labels): LocatedProblem {
-	return describeAt(object, path, `no workload has the labels ${formatLabels(selector)}: nothing is selected`);
+	return describeAt(
+		object,
+		path,
+		`no workload has the labels ${formatLabels(selector)}: nothing is selected`,
+		"SELECTS_NOTHING",
+	);
 }
 
 function selects(view: View, namespace: string | undefined, selector: Labels): boolean {

@@ -26,7 +26,14 @@ export function checkRoute(
 	});
 	const weightless = route.rules.flatMap(({ backends, path }) =>
 		backends.length > 0 && backends.every(({ weight }) => weight === 0)
-			? [describeAt(object, `${path}.backendRefs`, "every weight is 0: all requests are answered with 500")]
+			? [
+					describeAt(
+						object,
+						`${path}.backendRefs`,
+						"every weight is 0: all requests are answered with 500",
+						"WEIGHTS_ZERO",
+					),
+				]
 			: [],
 	);
 	return [...parents, ...references, ...weightless];
@@ -43,11 +50,18 @@ function checkServicePort(
 	const service = services.get(key);
 	if (service === undefined) {
 		const hint = suggestNearest(key, services.keys());
-		return [describeAt(object, `${path}.name`, `no Service ${key}${hint}: ${effect}`)];
+		return [describeAt(object, `${path}.name`, `no Service ${key}${hint}: ${effect}`, "SERVICE_UNKNOWN")];
 	}
 	if (port === undefined || service.ports.some((candidate) => candidate.port === port)) return [];
 	const known = service.ports.map((candidate) => candidate.port).join(", ");
-	return [describeAt(object, `${path}.port`, `Service ${key} has no port ${port}, known are ${known}: ${effect}`)];
+	return [
+		describeAt(
+			object,
+			`${path}.port`,
+			`Service ${key} has no port ${port}, known are ${known}: ${effect}`,
+			"PORT_UNKNOWN",
+		),
+	];
 }
 
 function checkPortName(
@@ -63,6 +77,11 @@ function checkPortName(
 	const known = service.ports.map((candidate) => candidate.name).join(", ");
 	const reason = port === undefined ? `known are ${known}` : `its number is ${port.port}, not ${number}`;
 	return [
-		describeAt(object, `${path}.sectionName`, `no port '${name}' of Service ${formatObjectName(service)}: ${reason}`),
+		describeAt(
+			object,
+			`${path}.sectionName`,
+			`no port '${name}' of Service ${formatObjectName(service)}: ${reason}`,
+			"PORT_UNKNOWN",
+		),
 	];
 }

@@ -21,6 +21,7 @@ export function checkVirtualService(object: ConfigObjectOf<"VirtualService">, vi
 					object,
 					`spec.hosts[${index}]`,
 					`'${host}' matches only requests that say exactly this: for Service ${namespace}/${name} write ${name}.${namespace}.svc.${clusterDomain}`,
+					"HOST_MATCHES_LITERALLY",
 				),
 			);
 	}
@@ -43,13 +44,27 @@ function checkBackend(
 	const effect = "its share of requests is answered with 503";
 	if (service === undefined)
 		return [
-			describeAt(object, `${path}.host`, `no service ${host}${suggestNearest(host, services.keys())}: ${effect}`),
+			describeAt(
+				object,
+				`${path}.host`,
+				`no service ${host}${suggestNearest(host, services.keys())}: ${effect}`,
+				"SERVICE_UNKNOWN",
+			),
 		];
 	if (port !== undefined && !service.ports.some((candidate) => candidate.port === port)) {
 		const known = service.ports.map((candidate) => candidate.port).join(", ");
-		return [describeAt(object, `${path}.port`, `${host} has no port ${port}, known are ${known}: ${effect}`)];
+		return [
+			describeAt(object, `${path}.port`, `${host} has no port ${port}, known are ${known}: ${effect}`, "PORT_UNKNOWN"),
+		];
 	}
 	const rules = view.mesh.destinationRules.filter((rule) => rule.host === host);
 	if (subset === undefined || rules.some((rule) => rule.subsets.some(({ name }) => name === subset))) return [];
-	return [describeAt(object, `${path}.subset`, `no DestinationRule of ${host} has the subset '${subset}': ${effect}`)];
+	return [
+		describeAt(
+			object,
+			`${path}.subset`,
+			`no DestinationRule of ${host} has the subset '${subset}': ${effect}`,
+			"SUBSET_UNKNOWN",
+		),
+	];
 }

@@ -39,6 +39,7 @@ export function resolveServiceEntries(
 						object,
 						`spec.hosts[${index}]`,
 						`${first.source.file}:${first.source.line} is older and has the host too: its settings count, the endpoints of both`,
+						"HOST_CLAIMED_TWICE",
 					),
 				);
 		}

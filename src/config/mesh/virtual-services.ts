@@ -48,7 +48,12 @@ export function resolveVirtualServices(
 	for (const object of objects)
 		if (object.value.hosts.length === 0 && !used.has(formatObjectName(object)))
 			problems.push(
-				describeAt(object, "spec.hosts", "has no hosts, and no VirtualService delegates to it: it has no effect"),
+				describeAt(
+					object,
+					"spec.hosts",
+					"has no hosts, and no VirtualService delegates to it: it has no effect",
+					"DELEGATE_UNUSED",
+				),
 			);
 	return resolved;
 }
@@ -70,7 +75,7 @@ function listDelegated(
 	const key = formatObjectName(name);
 	const delegate = byName.get(key);
 	const refuse = (problem: string): DelegatedRule[] => {
-		problems.push(describeAt(object, `${root.path}.delegate`, `${problem}: the rule is left out`));
+		problems.push(describeAt(object, `${root.path}.delegate`, `${problem}: the rule is left out`, "DELEGATE_BROKEN"));
 		return [];
 	};
 	if (delegate === undefined) return refuse(`no VirtualService ${key}`);
@@ -84,6 +89,7 @@ function listDelegated(
 				delegate,
 				rule.path,
 				`no request can match both this rule and ${root.path} of VirtualService ${formatObjectName(object)}: the rule is left out`,
+				"DELEGATE_BROKEN",
 			),
 		),
 	).map((rule) => ({ rule, namespace: delegate.namespace }));
