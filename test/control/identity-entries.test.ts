@@ -219,6 +219,7 @@ async function openDesk(t: TestContext) {
 				t.after(() => client.close());
 				return client;
 			},
+			analyzeFolder: async () => [],
 			runUp: async () => 0,
 			runProxy: async () => 0,
 			runControlPlane: async () => 0,
