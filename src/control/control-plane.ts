@@ -206,6 +206,7 @@ async function openParts(
 		clock,
 		log: options.log,
 	});
+	closers.push(() => authority.close());
 	source.pinTrustDomain(authority.trustDomain);
 	if (options.store !== undefined) await claimAuthority(state.store, authority.bundle().pem, authorityFolder);
 	apply(mesh);

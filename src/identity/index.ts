@@ -1,13 +1,30 @@
 /** Identity: the certificate authority of a trust domain, X.509-SVIDs, trust bundles, and the source that keeps an SVID fresh.
- *  Decides nothing about who may have which identity (control) and opens no socket (agent). Spec: SPIFFE X509-SVID, RFC 5280. */
+ *  Decides nothing about who may have which identity (control) and opens no socket (agent). Spec: SPIFFE X509-SVID, JWT-SVID, RFC 5280. */
+export { type AuditEntry, type AuditSink, openAuditFile } from "./authority/audit.ts";
+export { createAuthority } from "./authority/authority.ts";
+export type { IssuerSlot, JwtSlot, PublicJwk, RootSlot } from "./authority/authority-state.ts";
+export type { AuthorityStorage, StoredSlot } from "./authority/authority-storage.ts";
+export type {
+	Authority,
+	AuthorityCertificate,
+	AuthorityOptions,
+	AuthorityStatus,
+	FederatedBundle,
+	HolderBoard,
+	IssuedSvid,
+	JwtAuthority,
+	SignRequest,
+	TokenRequest,
+	WaitedFor,
+} from "./authority/authority-types.ts";
+export { readPublicJwk } from "./authority/jwt-key.ts";
+export type { KeyProvider } from "./authority/key-provider.ts";
 export {
-	type Authority,
-	type AuthorityCertificate,
-	type AuthorityOptions,
-	createAuthority,
-	type IssuedSvid,
-	type SignRequest,
-} from "./authority/authority.ts";
+	createUpstreamFiles,
+	type SignedIssuer,
+	type UpstreamAuthority,
+	type UpstreamFiles,
+} from "./authority/upstream.ts";
 export { trustDomainOf, type VerifiedSvid, validateLeaf, verifySvid, verifySvidPem } from "./svid.ts";
 export {
 	createSvidSource,

@@ -78,7 +78,7 @@ function validateUsages(extensions: ExtensionValues): Problem[] {
 }
 
 /** Walks from `certificate` up; `below` counts the intermediates already passed (RFC 5280 section 6.1.4, path length). */
-function findPathProblem(
+export function findPathProblem(
 	certificate: Certificate,
 	intermediates: readonly Certificate[],
 	bundle: TrustBundle,
@@ -123,7 +123,8 @@ function findAuthorityProblem(issuer: Certificate, below: number): Problem | und
 	return unknown === undefined ? undefined : { path: "chain", problem: `unknown critical extension ${unknown}` };
 }
 
-function findValidityProblem(certificate: Certificate, now: number, noun: string): Problem | undefined {
+/** Whether a certificate is within its time. */
+export function findValidityProblem(certificate: Certificate, now: number, noun: string): Problem | undefined {
 	const { serial, notBefore, notAfter } = certificate;
 	if (now < notBefore) {
 		return { path: "notBefore", problem: `${noun} ${serial} is valid only from ${new Date(notBefore).toISOString()}` };

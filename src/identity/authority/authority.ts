@@ -1,241 +1,424 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { type Clock, describeError, type Log, MeshError, silentLog, systemClock } from "../../core/index.ts";
+import {
+	type Clock,
+	describeError,
+	type Log,
+	MeshError,
+	silentLog,
+	systemClock,
+	type Timer,
+} from "../../core/index.ts";
 import { parseSpiffeId, type SpiffeId } from "../../model/index.ts";
 import { trustDomainOf } from "../svid.ts";
-import { createTrustBundle, type TrustBundle } from "../trust-bundle.ts";
-import {
-	type Certificate,
-	createCertificate,
-	encodeName,
-	encodePublicKey,
-	formatCertificates,
-	keyIdentifierOf,
-	oid,
-	readCertificate,
-	readSigningRequest,
-	type SigningRequest,
-	subjectOf,
-} from "../x509/index.ts";
-import { type AuthorityFolder, openAuthorityFolder } from "./authority-folder.ts";
-import { type AuthoritySlot, canSign, capLifetime, isRenewalDue } from "./authority-slot.ts";
+import { formatCertificates, readSigningRequest, type SigningRequest } from "../x509/index.ts";
+import type { AuditEntry } from "./audit.ts";
+import { canSign, isRenewalDue } from "./authority-slot.ts";
+import { type AuthorityState, type AuthorityStep, applyStep, planSteps } from "./authority-state.ts";
+import type {
+	Authority,
+	AuthorityOptions,
+	AuthorityStatus,
+	FederatedBundle,
+	IssuedSvid,
+	SignRequest,
+	TokenRequest,
+} from "./authority-types.ts";
+import { openFolderStorage } from "./folder-storage.ts";
+import { issueLeaf } from "./issue.ts";
+import { signToken } from "./jwt-key.ts";
+import { createStoredKeys } from "./key-provider.ts";
+import { type LoadedState, loadSlots } from "./loaded-slots.ts";
+import { createSlotMaker, type SlotMaker } from "./slot-maker.ts";
+import type { SignedIssuer } from "./upstream.ts";
 
-/** Options of an authority. */
-export interface AuthorityOptions {
-	/** Where root and issuer live; made on first use, 0700 with files of 0600. */
-	readonly folder: string;
-	/** The trust domain it signs for, such as `cluster.local`. */
-	readonly trustDomain: string;
-	/** The machine's clock by default. */
-	readonly clock?: Clock;
-	/** Every signature is one line of it, at `info`; silent by default. */
-	readonly log?: Log;
-}
+/** A retired JWT key stays published for as long as a token lives at most. */
+const timing = { jwtPublishMs: 300_000, maxTokenMs: 3_600_000 };
+/** Time after which what could not be done is tried again; an issuer lasts for months. */
+const retryMs = 600_000;
+/** How often it looks whether something is due. */
+const checkMs = 15_000;
+/** A holder that does not acknowledge is counted in steps of this, so that a state is not written with each signature. */
+const neededStepMs = 3_600_000;
+/** Others may save at the same time; so often is a change tried. */
+const maxSaves = 20;
 
-/** What to sign. Whoever calls has decided that the requester may have this identity. */
-export interface SignRequest {
-	/** DER of a PKCS #10 request. */
-	readonly csr: Uint8Array;
-	/** The identity to certify, of the authority's trust domain. */
-	readonly spiffeId: string;
-	/** Wanted lifetime, at least a minute; capped at 24 h and at the end of the issuer. */
-	readonly ttlMs: number;
-}
-
-/** A signed X.509-SVID. */
-export interface IssuedSvid {
-	readonly spiffeId: SpiffeId;
-	/** PEM: the leaf, then the issuer. */
-	readonly chain: string;
-	/** PEM: the roots of the trust domain. */
-	readonly bundle: string;
-	/** Hexadecimal, lower case. */
-	readonly serial: string;
-	/** Milliseconds since the epoch. */
-	readonly notBefore: number;
-	/** Milliseconds since the epoch. */
-	readonly notAfter: number;
-}
-
-/** One key of the authority, for people to look at. */
-export interface AuthorityCertificate {
-	readonly role: "root" | "issuer";
-	readonly serial: string;
-	readonly notBefore: number;
-	readonly notAfter: number;
-}
-
-/** A certificate authority of one trust domain: a root that signs issuers, and an issuer that signs SVIDs. */
-export interface Authority {
-	readonly trustDomain: string;
-	/** @throws MeshError `CSR_INVALID`, `CSR_REFUSED`, `SPIFFE_ID_INVALID`, `AUTHORITY_EXPIRED` */
-	sign(request: SignRequest): Promise<IssuedSvid>;
-	/** The roots of the trust domain. */
-	bundle(): TrustBundle;
-	/** Root and issuer in use. */
-	certificates(): readonly AuthorityCertificate[];
-}
-
-const day = 24 * 3_600_000;
-const rootLifetimeMs = 3650 * day;
-const issuerLifetimeMs = 365 * day;
-/** Peers' clocks may be behind by this much. */
-const backdateMs = 60_000;
-const minTtlMs = 60_000;
-const maxTtlMs = day;
-/** After the successor of an issuer could not be written; the old one lasts for months. */
-const issuerRetryMs = 600_000;
-
-/** Opens the authority of a folder, and creates it when the folder has none.
+/** Opens the authority of a folder or a storage, and creates it when there is none.
  *  @throws MeshError `AUTHORITY_DAMAGED`, `AUTHORITY_FOREIGN`, `AUTHORITY_EXPIRED`, `AUTHORITY_FOLDER` */
 export async function createAuthority(options: AuthorityOptions): Promise<Authority> {
-	const clock = options.clock ?? systemClock;
-	const log = (options.log ?? silentLog).child("identity");
-	const { trustDomain } = options;
-	parseSpiffeId(`spiffe://${trustDomain}`);
-	const folder = openAuthorityFolder(options.folder, trustDomain, log);
-	const { root, issuer: first } = loadOrCreate(folder, options.folder, trustDomain, clock.wall(), log);
-	if (!canSign(root, clock.wall())) throw expired(trustDomain, "root", root);
-	const trustBundle = createTrustBundle(trustDomain, [root.certificate]);
-	let issuer = first;
-	let renewAt = 0;
-	const useIssuer = (now: number): IssuerSlot => {
-		if (isRenewalDue(issuer, now) && canSign(root, now) && now >= renewAt) {
-			try {
-				issuer = renewIssuer(folder, trustDomain, root.certificate, now);
-				log.info("issuer renewed", { trustDomain, serial: issuer.certificate.serial });
-			} catch (error) {
-				renewAt = now + issuerRetryMs;
-				log.error("issuer not renewed", { trustDomain, error: describeError(error), retryInMs: issuerRetryMs });
-			}
+	parseSpiffeId(`spiffe://${options.trustDomain}`);
+	const authority = new SlotAuthority(options);
+	await authority.open();
+	return authority;
+}
+
+class SlotAuthority implements Authority {
+	readonly trustDomain: string;
+	readonly #options: AuthorityOptions;
+	readonly #clock: Clock;
+	readonly #log: Log;
+	readonly #storage;
+	readonly #keys;
+	readonly #maker: SlotMaker;
+	readonly #listeners = new Set<() => void>();
+	readonly #stops: (() => void)[] = [];
+	#loaded!: LoadedState;
+	#federated: readonly FederatedBundle[] = [];
+	#turn: Promise<unknown> = Promise.resolve();
+	#timer: Timer | undefined;
+	#retryAt = 0;
+	/** A root that is to be activated whoever is missing. */
+	#forced: string | undefined;
+	#isClosed = false;
+
+	constructor(options: AuthorityOptions) {
+		const { folder, trustDomain } = options;
+		this.#options = options;
+		this.trustDomain = trustDomain;
+		this.#clock = options.clock ?? systemClock;
+		this.#log = (options.log ?? silentLog).child("identity");
+		this.#storage = typeof folder === "string" ? openFolderStorage(folder, this.#log, this.#clock) : folder;
+		this.#keys = options.keys ?? createStoredKeys(this.#storage);
+		this.#maker = createSlotMaker({
+			trustDomain,
+			storage: this.#storage,
+			keys: this.#keys,
+			upstream: options.upstream,
+			record: (entry) => this.#record(entry),
+		});
+	}
+
+	async open(): Promise<void> {
+		const found = await this.#load();
+		if (found !== undefined) this.#loaded = found;
+		else await this.#create();
+		const now = this.#clock.wall();
+		const root = this.#loaded.state.roots.find(({ phase }) => phase === "active");
+		if (root !== undefined && !canSign(root, now)) throw expired(this.trustDomain, "root", root);
+		await this.advance();
+		this.#usableSigner(now);
+		this.#stops.push(this.#storage.onChange(() => void this.#exclusively(() => this.#reload())));
+		if (this.#options.holders !== undefined)
+			this.#stops.push(this.#options.holders.onChange(() => void this.advance()));
+		this.#arm();
+	}
+
+	async sign(request: SignRequest): Promise<IssuedSvid> {
+		const spiffeId = checkIdentity(request.spiffeId, this.trustDomain);
+		const dnsNames = request.dnsNames ?? [];
+		const wanted = readSigningRequest(request.csr);
+		checkWanted(wanted, spiffeId, dnsNames);
+		const now = this.#clock.wall();
+		const due = this.#loaded.signer?.slot;
+		if ((due === undefined || isRenewalDue(due, now)) && now >= this.#retryAt) await this.advance();
+		const signer = this.#usableSigner(now);
+		const issued = await issueLeaf(signer, { wanted, spiffeId, dnsNames, ttlMs: request.ttlMs }, now);
+		const { serial, notBefore, notAfter } = issued;
+		if (request.holder === undefined && notAfter > signer.slot.neededUntil)
+			await this.#need(signer.slot.name, notAfter);
+		this.#log.info("svid signed", { spiffeId, serial, notAfter: new Date(notAfter).toISOString() });
+		const by = request.holder ?? spiffeId;
+		this.#record({ kind: "x509-svid", subject: spiffeId, by, serial, until: notAfter, names: dnsNames });
+		const chain = formatCertificates([issued.der, ...signer.chain.map(({ der }) => der)]);
+		return { spiffeId, chain, bundle: this.bundle().pem, serial, notBefore, notAfter, root: signer.slot.root };
+	}
+
+	async signJwt(request: TokenRequest): Promise<{ readonly token: string; readonly expiresAt: number }> {
+		const spiffeId = checkIdentity(request.spiffeId, this.trustDomain);
+		if (request.audiences.length === 0) throw refused("a token must have an audience");
+		const now = this.#clock.wall();
+		const { jwt } = this.#loaded;
+		if (jwt === undefined || !canSign(jwt.slot, now)) {
+			throw new MeshError("AUTHORITY_EXPIRED", `${this.trustDomain} has no JWT key in use; check the machine's clock`);
 		}
-		if (!canSign(issuer, now)) throw expired(trustDomain, "issuer", issuer);
-		return issuer;
-	};
-	useIssuer(clock.wall());
-	return {
-		trustDomain,
-		async sign(request) {
-			const spiffeId = checkIdentity(request.spiffeId, trustDomain);
-			const wanted = readSigningRequest(request.csr);
-			checkWanted(wanted, spiffeId);
-			const now = clock.wall();
-			const signer = useIssuer(now);
-			const issued = signSvid(signer, wanted, spiffeId, request.ttlMs, now);
-			const { serial, notBefore, notAfter } = issued;
-			log.info("svid signed", { spiffeId, serial, notAfter: new Date(notAfter).toISOString() });
-			const chain = formatCertificates([issued.der, signer.certificate.der]);
-			return { spiffeId, chain, bundle: trustBundle.pem, serial, notBefore, notAfter };
-		},
-		bundle: () => trustBundle,
-		certificates: () => [describe("root", root.certificate), describe("issuer", issuer.certificate)],
-	};
-}
+		const wantedEnd = now + Math.min(Math.max(request.ttlMs, 1000), timing.maxTokenMs);
+		const expiresAt = Math.floor(Math.min(wantedEnd, jwt.slot.notAfter) / 1000) * 1000;
+		const { audiences } = request;
+		const token = await signToken(jwt.key, jwt.slot.keyId, { spiffeId, audiences, issuedAt: now, expiresAt });
+		const by = request.holder ?? spiffeId;
+		this.#record({
+			kind: "jwt-svid",
+			subject: spiffeId,
+			by,
+			serial: jwt.slot.keyId,
+			until: expiresAt,
+			names: audiences,
+		});
+		return { token, expiresAt };
+	}
 
-/** A slot with its key in memory; only issuers have it there. */
-export interface IssuerSlot extends AuthoritySlot {
-	readonly privateKey: KeyObject;
-}
+	bundle() {
+		return this.#loaded.bundle;
+	}
 
-function loadOrCreate(
-	folder: AuthorityFolder,
-	path: string,
-	trustDomain: string,
-	now: number,
-	log: Log,
-): { readonly root: AuthoritySlot; readonly issuer: IssuerSlot } {
-	try {
-		const found = folder.load();
-		if (found !== undefined) return found;
-		const { root, issuer } = createSlots(trustDomain, now);
-		folder.create(root, issuer);
-		const created = folder.load();
-		if (created === undefined) throw notEmpty(path);
-		log.info("authority created", { trustDomain, folder: path });
-		return created;
-	} catch (error) {
-		if (error instanceof MeshError) throw error;
-		throw new MeshError("AUTHORITY_FOLDER", `certificate authority: ${path} cannot be used`, { cause: error });
+	jwtKeys() {
+		return this.#loaded.state.jwtKeys.map(({ keyId, publicJwk, notAfter }) => ({ keyId, publicJwk, notAfter }));
+	}
+
+	sequence(): number {
+		return this.#loaded.state.sequence;
+	}
+
+	federatedBundles(): readonly FederatedBundle[] {
+		return this.#federated;
+	}
+
+	setFederatedBundles(bundles: readonly FederatedBundle[]): void {
+		this.#federated = bundles;
+		this.#tell();
+	}
+
+	onChange(listener: () => void): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	certificates() {
+		const { state, roots, issuers } = this.#loaded;
+		const listed = [
+			...state.roots.flatMap(({ name, phase }) =>
+				(roots.get(name) ?? []).map((certificate) => ({ role: "root" as const, phase, certificate })),
+			),
+			...state.issuers.flatMap(({ name, phase }) =>
+				(issuers.get(name) ?? []).slice(0, 1).map((certificate) => ({ role: "issuer" as const, phase, certificate })),
+			),
+		];
+		const inUse = listed.filter(({ phase }) => phase === "active");
+		return [...inUse, ...listed.filter(({ phase }) => phase !== "active")].map(
+			({ role, phase, certificate: { serial, notBefore, notAfter } }) => ({ role, phase, serial, notBefore, notAfter }),
+		);
+	}
+
+	status(): AuthorityStatus {
+		const { state, roots, issuers, bundle } = this.#loaded;
+		const { holders } = this.#options;
+		return {
+			trustDomain: this.trustDomain,
+			sequence: state.sequence,
+			roots: state.roots.map((root) => ({
+				...root,
+				ids: (roots.get(root.name) ?? []).map(({ id }) => id),
+				heldBy: holders?.holding(root.name) ?? [],
+			})),
+			issuers: state.issuers.map((issuer) => ({ ...issuer, serial: issuers.get(issuer.name)?.[0]?.serial ?? "" })),
+			jwtKeys: state.jwtKeys.map(({ publicJwk: _, ...key }) => key),
+			missing: holders?.missing(bundle.authorities.map(({ id }) => id)) ?? [],
+			live: holders?.count() ?? 0,
+		};
+	}
+
+	async rotate(what: "issuer" | "root" | "jwt", { by = "operator", force = false } = {}): Promise<void> {
+		await this.#exclusively(async () => {
+			const { issuers, jwtKeys } = this.#loaded.state;
+			const prepared = (what === "jwt" ? jwtKeys : issuers).find(({ phase }) => phase === "prepared");
+			if (prepared !== undefined && !force) {
+				throw new MeshError(
+					"AUTHORITY_ROTATING",
+					`${prepared.name} is prepared already and waits for its turn; 'amime ca status' shows for whom`,
+				);
+			}
+			if (prepared === undefined) await this.#prepare(`prepare-${what === "jwt" ? "jwt-key" : what}`, by);
+			if (force) this.#forced = this.#loaded.state.issuers.find(({ phase }) => phase === "prepared")?.root;
+		});
+		await this.advance();
+	}
+
+	requestIssuer(by = "operator"): Promise<string> {
+		return this.#exclusively(async () => {
+			const requested = this.#loaded.state.issuers.find(({ phase }) => phase === "requested");
+			if (requested !== undefined) return this.#maker.requestOf(requested.name);
+			const { slot, csr } = await this.#maker.request(this.#clock.wall());
+			await this.#save((state) => ({ ...state, issuers: [...state.issuers, slot] }));
+			this.#log.info("issuer requested", { trustDomain: this.trustDomain, slot: slot.name, by });
+			return csr;
+		});
+	}
+
+	async installIssuer(signed: SignedIssuer, by = "operator"): Promise<void> {
+		await this.#exclusively(async () => {
+			const requested = this.#loaded.state.issuers.find(({ phase }) => phase === "requested");
+			if (requested === undefined) {
+				throw new MeshError("AUTHORITY_UPSTREAM", "no issuer was requested: 'amime ca csr' makes the request to sign");
+			}
+			await this.#save(await this.#maker.install(requested.name, signed, this.#loaded, by, this.#clock.wall()));
+		});
+		await this.advance();
+	}
+
+	advance(): Promise<void> {
+		return this.#exclusively(async () => {
+			const isLeader = this.#options.isLeader?.() ?? true;
+			for (let count = 0; isLeader && !this.#isClosed && count < maxSaves; count++) {
+				const now = this.#clock.wall();
+				const step = this.#plan(now).find(({ kind }) => !kind.startsWith("prepare-") || now >= this.#retryAt);
+				if (step === undefined) return;
+				try {
+					await this.#take(step, now);
+				} catch (error) {
+					this.#retryAt = now + retryMs;
+					const what = step.kind === "prepare-issuer" ? "issuer not renewed" : `${step.kind} failed`;
+					this.#log.error(what, {
+						trustDomain: this.trustDomain,
+						error: describeError(error),
+						retryInMs: retryMs,
+					});
+				}
+			}
+		});
+	}
+
+	close(): void {
+		this.#isClosed = true;
+		this.#timer?.cancel();
+		for (const stop of this.#stops) stop();
+		this.#listeners.clear();
+	}
+
+	#plan(now: number): AuthorityStep[] {
+		const { holders } = this.#options;
+		const { state, roots } = this.#loaded;
+		const idsOf = (root: string): string[] => (roots.get(root) ?? []).map(({ id }) => id);
+		const facts = {
+			now,
+			isAcknowledged: (root: string) => root === this.#forced || (holders?.missing(idsOf(root)).length ?? 0) === 0,
+			isHeld: (root: string) => (holders?.holding(root).length ?? 0) > 0,
+		};
+		return planSteps(state, facts, timing);
+	}
+
+	async #take(step: AuthorityStep, now: number): Promise<void> {
+		switch (step.kind) {
+			case "prepare-root":
+			case "prepare-issuer":
+			case "prepare-jwt-key":
+				return this.#prepare(step.kind, "amime");
+			default:
+				await this.#save((state) => applyStep(state, step, now));
+				this.#log.info(sentenceOf[step.kind], { trustDomain: this.trustDomain, slot: step.name });
+				if (step.kind.startsWith("drop-")) await this.#storage.removeSlot(step.name);
+		}
+	}
+
+	async #prepare(kind: "prepare-root" | "prepare-issuer" | "prepare-jwt-key", by: string): Promise<void> {
+		const now = this.#clock.wall();
+		const make =
+			kind === "prepare-jwt-key"
+				? this.#maker.makeJwtKey(by, now)
+				: this.#maker.makeIssuer(this.#loaded, kind === "prepare-root", by, now);
+		await this.#save(await make);
+		this.#log.info(sentenceOf[kind], { trustDomain: this.trustDomain, by });
+	}
+
+	/** Roots and first keys of an authority that is not there; another process may be faster. */
+	async #create(): Promise<void> {
+		const now = this.#clock.wall();
+		const empty: AuthorityState = { trustDomain: this.trustDomain, sequence: 0, roots: [], issuers: [], jwtKeys: [] };
+		const change = await this.#maker.makeFirst(now);
+		if (await this.#storage.save(JSON.stringify(change(empty)), 0)) {
+			this.#log.info("authority created", { trustDomain: this.trustDomain, folder: this.#storage.place });
+		}
+		const created = await this.#load();
+		if (created === undefined)
+			throw new MeshError("AUTHORITY_FOLDER", `certificate authority: ${this.#storage.place} stays empty`);
+		this.#loaded = created;
+	}
+
+	/** Changes the state, over whatever others have made of it meanwhile. */
+	async #save(change: (state: AuthorityState) => AuthorityState): Promise<void> {
+		for (let attempt = 0; attempt < maxSaves; attempt++) {
+			const { state, revision } = this.#loaded;
+			const isSaved = await this.#storage.save(JSON.stringify(change(state)), revision);
+			await this.#reload();
+			if (isSaved) return;
+		}
+		throw new MeshError(
+			"AUTHORITY_FOLDER",
+			`certificate authority: ${this.#storage.place} is changed by others all the time`,
+		);
+	}
+
+	async #reload(): Promise<void> {
+		const loaded = await this.#load(this.#loaded);
+		if (loaded === undefined || this.#isClosed) return;
+		const before = this.#loaded;
+		this.#loaded = loaded;
+		const isSame =
+			before.state.sequence === loaded.state.sequence && before.signer?.slot.name === loaded.signer?.slot.name;
+		if (!isSame) this.#tell();
+	}
+
+	async #load(known?: LoadedState): Promise<LoadedState | undefined> {
+		try {
+			return await loadSlots(this.#storage, this.#keys, this.trustDomain, known);
+		} catch (error) {
+			if (error instanceof MeshError) throw error;
+			throw new MeshError("AUTHORITY_FOLDER", `certificate authority: ${this.#storage.place} cannot be used`, {
+				cause: error,
+			});
+		}
+	}
+
+	#need(issuer: string, until: number): Promise<void> {
+		return this.#exclusively(async () => {
+			const held = this.#loaded.state.issuers.find(({ name }) => name === issuer);
+			if (held === undefined || held.neededUntil >= until) return;
+			const neededUntil = until + neededStepMs;
+			await this.#save((state) => ({
+				...state,
+				issuers: state.issuers.map((slot) => (slot.name === issuer ? { ...slot, neededUntil } : slot)),
+			}));
+		});
+	}
+
+	/** One change at a time. */
+	#exclusively<T>(work: () => Promise<T>): Promise<T> {
+		const turn = this.#turn.then(work);
+		this.#turn = turn.catch(() => undefined);
+		return turn;
+	}
+
+	#usableSigner(now: number) {
+		const { signer, state } = this.#loaded;
+		const root = state.roots.find(({ name }) => name === signer?.slot.root);
+		if (signer === undefined || !canSign(signer.slot, now)) throw expired(this.trustDomain, "issuer", signer?.slot);
+		if (root !== undefined && !canSign(root, now)) throw expired(this.trustDomain, "root", root);
+		return signer;
+	}
+
+	#arm(): void {
+		if (this.#isClosed) return;
+		this.#timer = this.#clock.setTimer(
+			checkMs,
+			() => {
+				void this.advance().finally(() => this.#arm());
+			},
+			{ unref: true },
+		);
+	}
+
+	#tell(): void {
+		for (const listener of [...this.#listeners]) listener();
+	}
+
+	#record(entry: Omit<AuditEntry, "at" | "until"> & { readonly until: number }): void {
+		const { until, names, ...rest } = entry;
+		this.#options.audit?.record({
+			at: new Date(this.#clock.wall()).toISOString(),
+			...rest,
+			until: new Date(until).toISOString(),
+			...(names !== undefined && names.length > 0 && { names }),
+		});
 	}
 }
 
-function createSlots(trustDomain: string, now: number): { readonly root: IssuerSlot; readonly issuer: IssuerSlot } {
-	const root = createAuthoritySlot(trustDomain, "root", now, undefined);
-	return { root, issuer: createAuthoritySlot(trustDomain, "issuer", now, root) };
-}
-
-function renewIssuer(folder: AuthorityFolder, trustDomain: string, root: Certificate, now: number): IssuerSlot {
-	const issuer = createAuthoritySlot(trustDomain, "issuer", now, {
-		certificate: root,
-		privateKey: folder.readRootKey(root),
-	});
-	folder.replaceIssuer(issuer);
-	return issuer;
-}
-
-function createAuthoritySlot(
-	trustDomain: string,
-	role: "root" | "issuer",
-	now: number,
-	parent: IssuerSlot | undefined,
-): IssuerSlot {
-	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-	const publicKey = encodePublicKey(privateKey);
-	const name = encodeName({ organization: trustDomain, commonName: `amime ${role}` });
-	const issuerName = parent === undefined ? name : subjectOf(parent.certificate);
-	const issuerKey = parent?.privateKey ?? privateKey;
-	const wantedEnd = now + (parent === undefined ? rootLifetimeMs : issuerLifetimeMs);
-	const der = createCertificate(
-		{
-			serial: createSerial(),
-			subject: name,
-			publicKey,
-			notBefore: now - backdateMs,
-			notAfter: parent === undefined ? wantedEnd : capLifetime(wantedEnd, parent),
-			extensions: {
-				basicConstraints: { isCa: true, pathLength: parent === undefined ? 1 : 0 },
-				keyUsages: ["keyCertSign", "cRLSign"],
-				names: [{ kind: "uri", value: `spiffe://${trustDomain}` }],
-				subjectKeyIdentifier: keyIdentifierOf(publicKey),
-				authorityKeyIdentifier: keyIdentifierOf(encodePublicKey(issuerKey)),
-			},
-		},
-		{ name: issuerName, privateKey: issuerKey },
-	);
-	return { certificate: readCertificate(der), privateKey };
-}
-
-function signSvid(
-	issuer: IssuerSlot,
-	wanted: SigningRequest,
-	spiffeId: SpiffeId,
-	ttlMs: number,
-	now: number,
-): { readonly der: Buffer; readonly serial: string; readonly notBefore: number; readonly notAfter: number } {
-	const ttl = Math.min(Math.max(ttlMs, minTtlMs), maxTtlMs);
-	const notBefore = wholeSeconds(Math.max(now - backdateMs, issuer.certificate.notBefore));
-	const notAfter = wholeSeconds(capLifetime(now + ttl, issuer));
-	const serial = createSerial();
-	const der = createCertificate(
-		{
-			serial,
-			subject: encodeName({}),
-			publicKey: wanted.publicKey,
-			notBefore,
-			notAfter,
-			extensions: {
-				basicConstraints: { isCa: false },
-				keyUsages: ["digitalSignature"],
-				extendedKeyUsages: [oid.serverAuth, oid.clientAuth],
-				subjectKeyIdentifier: keyIdentifierOf(wanted.publicKey),
-				authorityKeyIdentifier: keyIdentifierOf(encodePublicKey(issuer.certificate.publicKey)),
-				names: [{ kind: "uri", value: spiffeId }],
-				namesCritical: true,
-			},
-		},
-		{ name: subjectOf(issuer.certificate), privateKey: issuer.privateKey },
-	);
-	return { der, serial: serial.toString("hex"), notBefore, notAfter };
-}
+const sentenceOf: Readonly<Record<AuthorityStep["kind"], string>> = {
+	"prepare-root": "root prepared",
+	"prepare-issuer": "issuer prepared",
+	"prepare-jwt-key": "jwt key prepared",
+	"activate-issuer": "issuer in use",
+	"activate-jwt-key": "jwt key in use",
+	"drop-root": "root dropped",
+	"drop-issuer": "issuer dropped",
+	"drop-jwt-key": "jwt key dropped",
+};
 
 function checkIdentity(text: string, trustDomain: string): SpiffeId {
 	const spiffeId = parseSpiffeId(text);
@@ -247,47 +430,30 @@ function checkIdentity(text: string, trustDomain: string): SpiffeId {
 	return spiffeId;
 }
 
-function checkWanted(wanted: SigningRequest, spiffeId: SpiffeId): void {
+function checkWanted(wanted: SigningRequest, spiffeId: SpiffeId, dnsNames: readonly string[]): void {
 	const { isCa, keyUsages, names, unknownCritical } = wanted.extensions;
 	if (isCa || keyUsages?.has("keyCertSign") || keyUsages?.has("cRLSign"))
 		throw refused("asks for a certificate authority");
-	const stranger = names.find((name) => name.kind !== "uri" || name.value !== spiffeId);
+	const stranger = names.find(({ kind, value }) =>
+		kind === "dns" ? !dnsNames.includes(value) : kind !== "uri" || value !== spiffeId,
+	);
 	if (stranger !== undefined) {
 		throw refused(`asks for the ${stranger.kind} name '${stranger.value}', its identity is '${spiffeId}'`);
 	}
 	if (unknownCritical[0] !== undefined) throw refused(`asks for the critical extension ${unknownCritical[0]}`);
 }
 
-/** 128 random bits, of which the first is 0 and the second 1: positive, and always of the same length. */
-function createSerial(): Buffer {
-	const serial = randomBytes(16);
-	serial[0] = (serial[0]! & 0x7f) | 0x40;
-	return serial;
-}
-
-function wholeSeconds(epochMs: number): number {
-	return Math.floor(epochMs / 1000) * 1000;
-}
-
-function describe(role: "root" | "issuer", certificate: Certificate): AuthorityCertificate {
-	const { serial, notBefore, notAfter } = certificate;
-	return { role, serial, notBefore, notAfter };
-}
-
 function refused(fault: string): MeshError {
 	return new MeshError("CSR_REFUSED", `certificate signing request: ${fault}`);
 }
 
-function notEmpty(folder: string): MeshError {
-	return new MeshError(
-		"AUTHORITY_FOLDER",
-		`certificate authority: ${folder} holds other files; give it a folder of its own`,
-	);
-}
-
-function expired(trustDomain: string, role: string, slot: AuthoritySlot): MeshError {
-	const { notBefore, notAfter } = slot.certificate;
-	const span = `${new Date(notBefore).toISOString()} to ${new Date(notAfter).toISOString()}`;
+function expired(
+	trustDomain: string,
+	role: string,
+	slot: { readonly notBefore: number; readonly notAfter: number } | undefined,
+): MeshError {
+	if (slot === undefined) return new MeshError("AUTHORITY_EXPIRED", `${trustDomain} has no ${role} in use`);
+	const span = `${new Date(slot.notBefore).toISOString()} to ${new Date(slot.notAfter).toISOString()}`;
 	return new MeshError(
 		"AUTHORITY_EXPIRED",
 		`${role} of ${trustDomain} is valid from ${span} only; check the machine's clock`,

@@ -34,6 +34,8 @@ export interface Certificate {
 	/** Milliseconds since the epoch. */
 	readonly notAfter: number;
 	readonly extensions: ExtensionValues;
+	/** SHA-256 of the DER, hexadecimal, lower case: what a root is called by those who acknowledge it. */
+	readonly id: string;
 }
 
 /** A distinguished name in short. */
@@ -64,21 +66,47 @@ export interface CertificateFields {
 	readonly extensions: ExtensionOptions;
 }
 
+/** A private key that can sign, wherever it is: in this process, or behind a plugin that never gives it away. */
+export interface SigningKey {
+	/** P-256 or P-384 of ECDSA, or RSA. */
+	readonly publicKey: KeyObject;
+	/** Signs with the hash that `signatureAlgorithmOf` gives the key; ECDSA signatures are DER. */
+	sign(data: Uint8Array): Buffer | Promise<Buffer>;
+}
+
+/** A signing key in this process. */
+export function createLocalKey(privateKey: KeyObject): SigningKey {
+	const { hash } = signatureAlgorithmOf(privateKey);
+	return { publicKey: createPublicKey(privateKey), sign: (data) => sign(hash, data, privateKey) };
+}
+
 /** Signs an X.509 v3 certificate and returns its DER. */
 export function createCertificate(fields: CertificateFields, issuer: CertificateIssuer): Buffer {
 	const algorithm = signatureAlgorithmOf(issuer.privateKey);
-	const toBeSigned = encodeSequence(
+	const toBeSigned = encodeToBeSigned(fields, issuer.name, algorithm.der);
+	const signature = sign(algorithm.hash, toBeSigned, issuer.privateKey);
+	return encodeSequence(toBeSigned, algorithm.der, encodeBitString(signature));
+}
+
+/** The same with a key that may be elsewhere.
+ *  @param name DER of the issuer's name */
+export async function issueCertificate(fields: CertificateFields, name: Uint8Array, key: SigningKey): Promise<Buffer> {
+	const algorithm = signatureAlgorithmOf(key.publicKey);
+	const toBeSigned = encodeToBeSigned(fields, name, algorithm.der);
+	return encodeSequence(toBeSigned, algorithm.der, encodeBitString(await key.sign(toBeSigned)));
+}
+
+function encodeToBeSigned(fields: CertificateFields, issuerName: Uint8Array, algorithm: Uint8Array): Buffer {
+	return encodeSequence(
 		version3,
 		encodeUnsigned(fields.serial),
-		algorithm.der,
-		issuer.name,
+		algorithm,
+		issuerName,
 		encodeSequence(encodeTime(fields.notBefore), encodeTime(fields.notAfter)),
 		fields.subject,
 		fields.publicKey,
 		encodeCertificateExtensions(fields.extensions),
 	);
-	const signature = sign(algorithm.hash, toBeSigned, issuer.privateKey);
-	return encodeSequence(toBeSigned, algorithm.der, encodeBitString(signature));
 }
 
 /** Reads one certificate.
@@ -96,6 +124,7 @@ export function readCertificate(der: Uint8Array): Certificate {
 		notBefore: x509.validFromDate.getTime(),
 		notAfter: x509.validToDate.getTime(),
 		extensions: extensions === undefined ? noExtensions : decodeExtensions(extensions),
+		id: createHash("sha256").update(x509.raw).digest("hex"),
 	};
 }
 

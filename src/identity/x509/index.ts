@@ -5,13 +5,16 @@ export {
 	type CertificateFields,
 	type CertificateIssuer,
 	createCertificate,
+	createLocalKey,
 	type DistinguishedName,
 	encodeName,
 	encodePublicKey,
 	formatCertificates,
+	issueCertificate,
 	keyIdentifierOf,
 	readCertificate,
 	readCertificates,
+	type SigningKey,
 	subjectOf,
 } from "./certificate.ts";
 export type { AlternativeName, ExtensionOptions, ExtensionValues } from "./extensions.ts";
@@ -21,5 +24,6 @@ export {
 	formatSigningRequest,
 	parseSigningRequest,
 	readSigningRequest,
+	requestCertificate,
 	type SigningRequest,
 } from "./signing-request.ts";

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { MeshError } from "../../core/index.ts";
-import { encodeName, encodePublicKey, signatureAlgorithmOf } from "./certificate.ts";
+import { encodeName, encodePublicKey, type SigningKey, signatureAlgorithmOf } from "./certificate.ts";
 import {
 	type DerElement,
 	DerError,
@@ -44,14 +44,25 @@ const hashes: Readonly<Record<string, string>> = {
 /** Makes a request for the key and returns its DER. The subject is empty. */
 export function createSigningRequest(privateKey: KeyObject, extensions: ExtensionOptions): Buffer {
 	const algorithm = signatureAlgorithmOf(privateKey);
-	const wanted = encodeSequence(encodeOid(oid.extensionRequest), encodeDer(derTag.set, encodeExtensions(extensions)));
-	const info = encodeSequence(
-		encodeUnsigned(Buffer.of(0)),
-		encodeName({}),
-		encodePublicKey(privateKey),
-		encodeContext(0, wanted),
-	);
+	const info = encodeInfo(privateKey, encodeName({}), extensions);
 	return encodeSequence(info, algorithm.der, encodeBitString(sign(algorithm.hash, info, privateKey)));
+}
+
+/** The same for a key that may be elsewhere, with a subject.
+ *  @param subject DER of the name */
+export async function requestCertificate(
+	key: SigningKey,
+	subject: Uint8Array,
+	extensions: ExtensionOptions,
+): Promise<Buffer> {
+	const info = encodeInfo(key.publicKey, subject, extensions);
+	const signature = await key.sign(info);
+	return encodeSequence(info, signatureAlgorithmOf(key.publicKey).der, encodeBitString(signature));
+}
+
+function encodeInfo(key: KeyObject, subject: Uint8Array, extensions: ExtensionOptions): Buffer {
+	const wanted = encodeSequence(encodeOid(oid.extensionRequest), encodeDer(derTag.set, encodeExtensions(extensions)));
+	return encodeSequence(encodeUnsigned(Buffer.of(0)), subject, encodePublicKey(key), encodeContext(0, wanted));
 }
 
 /** Reads a request and checks that its sender holds the private key.
