@@ -33,7 +33,7 @@ export {
 export { formatLocality, type Placement, resolvePlacement } from "./locality.ts";
 export { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
 export { sdsClusterName } from "./messages.ts";
-export { resolveMutualTlsMode } from "./mutual-tls.ts";
+export { decideMutualTls, type MutualTlsDecision, resolveMutualTlsMode } from "./mutual-tls.ts";
 export {
 	compareAge,
 	compareText,

@@ -17,33 +17,54 @@ export function resolveMutualTlsMode(
 	instance: WorkloadInstance,
 	port: InstancePort,
 ): ResolvedMutualTlsMode {
+	return decideMutualTls(index, instance, port).mode;
+}
+
+/** A mode with what decided it. */
+export interface MutualTlsDecision {
+	readonly mode: ResolvedMutualTlsMode;
+	/** Undefined where no policy says anything. */
+	readonly policy?: PeerAuthentication;
+	/** The field of the policy. */
+	readonly path?: string;
+}
+
+/** {@link resolveMutualTlsMode} with the policy that decided; `undefined` as the port means one that no Service leads to. */
+export function decideMutualTls(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	port: InstancePort | undefined,
+): MutualTlsDecision {
+	if (port === undefined) return decideMode(index, instance, () => false);
 	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
-	return resolveMode(index, instance, (number) => isPortNumber(port, number, workload));
+	return decideMode(index, instance, (number) => isPortNumber(port, number, workload));
 }
 
 /** The mode of ports that no Service leads to: what holds for the workload. */
 export function resolvePassthroughMode(index: MeshIndex, instance: WorkloadInstance): ResolvedMutualTlsMode {
-	return resolveMode(index, instance, () => false);
+	return decideMutualTls(index, instance, undefined).mode;
 }
 
-function resolveMode(
+function decideMode(
 	index: MeshIndex,
 	instance: WorkloadInstance,
 	isThisPort: (number: number) => boolean,
-): ResolvedMutualTlsMode {
+): MutualTlsDecision {
 	const { rootNamespace } = index.mesh.settings;
-	let mode: ResolvedMutualTlsMode = "PERMISSIVE";
+	let decision: MutualTlsDecision = { mode: "PERMISSIVE" };
 	for (const policy of [
 		findPolicy(index.peerAuthenticationsIn(rootNamespace), undefined),
 		findPolicy(index.peerAuthenticationsIn(instance.namespace), undefined),
 	])
-		if (policy !== undefined && policy.mode !== "UNSET") mode = policy.mode;
+		if (policy !== undefined && policy.mode !== "UNSET")
+			decision = { mode: policy.mode, policy, path: "spec.mtls.mode" };
 	const own = findPolicy(index.peerAuthenticationsIn(instance.namespace), instance);
-	if (own === undefined) return mode;
-	if (own.mode !== "UNSET") mode = own.mode;
+	if (own === undefined) return decision;
+	if (own.mode !== "UNSET") decision = { mode: own.mode, policy: own, path: "spec.mtls.mode" };
 	for (const [number, portMode] of Object.entries(own.portModes))
-		if (portMode !== "UNSET" && isThisPort(Number(number))) return portMode;
-	return mode;
+		if (portMode !== "UNSET" && isThisPort(Number(number)))
+			return { mode: portMode, policy: own, path: `spec.portLevelMtls.${number}.mode` };
+	return decision;
 }
 
 function findPolicy(policies: readonly PeerAuthentication[], instance: WorkloadInstance | undefined) {

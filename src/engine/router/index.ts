@@ -7,6 +7,7 @@ export {
 	type HeaderOperations,
 	noHeaderOperations,
 } from "./header-operations.ts";
+export { normalizeRequestPath, type PathOptions, type PathOutcome } from "./path-normalization.ts";
 export {
 	computeRedirect,
 	prepareRequest,

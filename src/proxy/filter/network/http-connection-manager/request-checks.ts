@@ -1,6 +1,6 @@
 import type { RouteEntry } from "../../../../engine/router/index.ts";
+import { normalizeRequestPath } from "../../../../engine/router/index.ts";
 import type { HttpStream } from "./http-stream.ts";
-import { normalizeRequestPath } from "./path-normalization.ts";
 import { mutateRequestHead } from "./request-head.ts";
 import { startTrace, traceRequest } from "./request-trace.ts";
 
