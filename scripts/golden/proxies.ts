@@ -6,6 +6,7 @@ import { createSecretServer } from "../../src/agent/secret-server/index.ts";
 import { createRemoteSigner } from "../../src/agent/svid-client/index.ts";
 import { createSvidSource } from "../../src/identity/index.ts";
 import { formatSpiffeId } from "../../src/model/index.ts";
+import { adsResources, http2Cluster } from "../../test/support/bootstraps.ts";
 import type { ProxyPlace } from "./golden-folder.ts";
 import { proxyGroup } from "./network.ts";
 
@@ -111,7 +112,6 @@ async function serveSecrets(place: ProxyPlace, { adminUrl, token, scratch }: Pro
 /** The bootstrap of a proxy whose node says what Istio's agent would. */
 function buildBootstrap(place: ProxyPlace, xdsSocket: string, secretSocket: string): object {
 	const { name, namespace = "default", labels = {} } = place.pod.metadata;
-	const ads = { ads: {}, resource_api_version: "V3" };
 	return {
 		node: {
 			id: `${place.type}~${place.address}~${name}.${namespace}~${namespace}.svc.cluster.local`,
@@ -128,34 +128,11 @@ function buildBootstrap(place: ProxyPlace, xdsSocket: string, secretSocket: stri
 			},
 		},
 		admin: { address: { socket_address: { address: "127.0.0.1", port_value: 15000 } } },
-		dynamic_resources: {
-			ads_config: {
-				api_type: "DELTA_GRPC",
-				transport_api_version: "V3",
-				set_node_on_first_message_only: true,
-				grpc_services: [{ envoy_grpc: { cluster_name: "ads" } }],
-			},
-			lds_config: ads,
-			cds_config: ads,
-		},
-		static_resources: { clusters: [pipeCluster("ads", xdsSocket), pipeCluster("sds", secretSocket)] },
+		dynamic_resources: adsResources("ads"),
+		static_resources: { clusters: [http2Cluster("ads", pipe(xdsSocket)), http2Cluster("sds", pipe(secretSocket))] },
 	};
 }
 
-function pipeCluster(name: string, path: string): object {
-	return {
-		name,
-		type: "STATIC",
-		connect_timeout: "5s",
-		typed_extension_protocol_options: {
-			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-				"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-				explicit_http_config: { http2_protocol_options: {} },
-			},
-		},
-		load_assignment: {
-			cluster_name: name,
-			endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
-		},
-	};
+function pipe(path: string): { readonly pipe: { readonly path: string } } {
+	return { pipe: { path } };
 }

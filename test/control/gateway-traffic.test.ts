@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { adsResources, http2Cluster, socketAddress } from "../support/bootstraps.ts";
 import { startApplication, startControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { findFreePort } from "../support/free-port.ts";
@@ -104,40 +105,8 @@ const bootstrapOf = (xdsPort: number): object => ({
 		cluster: "gw.edge",
 		metadata: { LABELS: { app: "gw" } },
 	},
-	dynamic_resources: {
-		ads_config: {
-			api_type: "DELTA_GRPC",
-			transport_api_version: "V3",
-			grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-		},
-		lds_config: { ads: {}, resource_api_version: "V3" },
-		cds_config: { ads: {}, resource_api_version: "V3" },
-	},
-	static_resources: {
-		clusters: [
-			{
-				name: "xds",
-				type: "STATIC",
-				connect_timeout: "5s",
-				typed_extension_protocol_options: {
-					"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-						"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-						explicit_http_config: { http2_protocol_options: {} },
-					},
-				},
-				load_assignment: {
-					cluster_name: "xds",
-					endpoints: [
-						{
-							lb_endpoints: [
-								{ endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: xdsPort } } } },
-							],
-						},
-					],
-				},
-			},
-		],
-	},
+	dynamic_resources: adsResources("xds"),
+	static_resources: { clusters: [http2Cluster("xds", socketAddress(xdsPort))] },
 });
 
 interface SecureAnswer {

@@ -3,6 +3,7 @@ import { authorize } from "../../src/engine/authorization/index.ts";
 import { createStreamInfo, type StreamInfo } from "../../src/engine/format/index.ts";
 import { translateListener } from "../../src/proxy/runtime-config/index.ts";
 import type { TableCaller, TableRequest } from "./authorization-table.ts";
+import { makeTls } from "./streams.ts";
 
 /** Whether the RBAC filters of a listener let a request through, as the proxy's engine judges them. */
 export function judgeListener(listener: Listener, stream: StreamInfo): boolean {
@@ -30,7 +31,7 @@ export function createHeaderView(caller: TableCaller, request: TableRequest): St
 			local,
 			directLocal: local,
 			serverName: caller.serverName ?? "",
-			tls: caller.spiffeId === undefined ? undefined : peerOf(caller.spiffeId),
+			tls: caller.spiffeId === undefined ? undefined : makeTls(caller.spiffeId),
 			transportFailureReason: "",
 			terminationDetails: "",
 			filterChainName: "",
@@ -51,31 +52,4 @@ export function createHeaderView(caller: TableCaller, request: TableRequest): St
 	if (caller.claims !== undefined)
 		stream.dynamicMetadata = new Map([["envoy.filters.http.jwt_authn", { payload: caller.claims }]]);
 	return stream;
-}
-
-function peerOf(spiffeId: string): NonNullable<StreamInfo["connection"]["tls"]> {
-	return {
-		version: "TLSv1.3",
-		cipher: "",
-		sessionId: "",
-		serverName: "",
-		alpn: "",
-		peerVerified: true,
-		local: undefined,
-		peer: {
-			subject: "",
-			issuer: "",
-			serial: "",
-			uriSans: [spiffeId],
-			dnsSans: [],
-			ipSans: [],
-			emailSans: [],
-			fingerprint256: "",
-			fingerprint1: "",
-			validFromMs: 0,
-			validToMs: 0,
-			pem: "",
-			chainPem: "",
-		},
-	};
 }

@@ -44,6 +44,34 @@ export function staticCluster(name: string, fields: Json = {}): Json {
 	return { name, load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] }, ...fields };
 }
 
+/** A cluster of one HTTP/2 server, as control planes are. */
+export function http2Cluster(name: string, address: Json): Json {
+	const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+	return staticCluster(name, {
+		type: "STATIC",
+		connect_timeout: "5s",
+		typed_extension_protocol_options: {
+			[options]: { "@type": `type.googleapis.com/${options}`, explicit_http_config: { http2_protocol_options: {} } },
+		},
+		load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+	});
+}
+
+/** Listeners and clusters by delta ADS from the server that cluster `name` is. */
+export function adsResources(name: string): Json {
+	const ads = { ads: {}, resource_api_version: "V3" };
+	return {
+		ads_config: {
+			api_type: "DELTA_GRPC",
+			transport_api_version: "V3",
+			set_node_on_first_message_only: true,
+			grpc_services: [{ envoy_grpc: { cluster_name: name } }],
+		},
+		lds_config: ads,
+		cds_config: ads,
+	};
+}
+
 export interface BootstrapParts {
 	readonly manager?: Json;
 	readonly filters?: readonly Json[];

@@ -6,6 +6,7 @@ import {
 	type RequestHead,
 	type SocketAddress,
 	type StreamInfo,
+	type TlsCertificate,
 	type TlsSession,
 } from "../../src/engine/format/index.ts";
 
@@ -30,12 +31,12 @@ export function makeConnection(changes: Partial<ConnectionFacts> = {}): Connecti
 	};
 }
 
-export function makeTls(uri: string, changes: Partial<TlsSession> = {}): TlsSession {
-	const certificate = {
+export function makeCertificate(uriSans: readonly string[], changes: Partial<TlsCertificate> = {}): TlsCertificate {
+	return {
 		subject: "CN=peer",
 		issuer: "CN=ca",
 		serial: "01",
-		uriSans: uri === "" ? [] : [uri],
+		uriSans,
 		dnsSans: [],
 		ipSans: [],
 		emailSans: [],
@@ -45,14 +46,18 @@ export function makeTls(uri: string, changes: Partial<TlsSession> = {}): TlsSess
 		validToMs: 1_000_000,
 		pem: "-----BEGIN CERTIFICATE-----\n",
 		chainPem: "-----BEGIN CERTIFICATE-----\n",
+		...changes,
 	};
+}
+
+export function makeTls(uri: string, changes: Partial<TlsSession> = {}): TlsSession {
 	return {
 		version: "TLSv1.3",
 		cipher: "TLS_AES_128_GCM_SHA256",
 		sessionId: "",
 		serverName: "",
 		alpn: "",
-		peer: certificate,
+		peer: makeCertificate(uri === "" ? [] : [uri]),
 		peerVerified: true,
 		local: undefined,
 		...changes,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { makeCertificate, makeTls } from "../../../test/support/streams.ts";
 import {
 	type ConnectionFacts,
 	createStreamInfo,
@@ -11,31 +12,7 @@ import { parseCidr, type StringMatcher } from "../matcher/index.ts";
 import { authorize, type Permission, type Principal, type RbacRules } from "./index.ts";
 
 function createTls(uriSans: readonly string[], dnsSans: readonly string[] = [], subject = ""): TlsSession {
-	const peer = {
-		subject,
-		issuer: "",
-		serial: "",
-		uriSans,
-		dnsSans,
-		ipSans: [],
-		emailSans: [],
-		fingerprint256: "",
-		fingerprint1: "",
-		validFromMs: 0,
-		validToMs: 0,
-		pem: "",
-		chainPem: "",
-	};
-	return {
-		version: "TLSv1.3",
-		cipher: "",
-		sessionId: "",
-		serverName: "",
-		alpn: "",
-		peer,
-		peerVerified: true,
-		local: undefined,
-	};
+	return makeTls("", { peer: makeCertificate(uriSans, { dnsSans, subject }) });
 }
 
 function createStream(request: Partial<RequestHead> = {}, tls?: TlsSession): StreamInfo {

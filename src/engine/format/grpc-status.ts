@@ -1,3 +1,5 @@
+import { grpcStatusNames } from "../../core/index.ts";
+
 const camel = [
 	"OK",
 	"Canceled",
@@ -17,35 +19,17 @@ const camel = [
 	"DataLoss",
 	"Unauthenticated",
 ];
-const snake = [
-	"OK",
-	"CANCELLED",
-	"UNKNOWN",
-	"INVALID_ARGUMENT",
-	"DEADLINE_EXCEEDED",
-	"NOT_FOUND",
-	"ALREADY_EXISTS",
-	"PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED",
-	"FAILED_PRECONDITION",
-	"ABORTED",
-	"OUT_OF_RANGE",
-	"UNIMPLEMENTED",
-	"INTERNAL",
-	"UNAVAILABLE",
-	"DATA_LOSS",
-	"UNAUTHENTICATED",
-];
 
 /** The name of a gRPC status, its number when it has none, undefined when there is no status. */
 export function grpcStatusText(status: number | undefined, form: "CAMEL_STRING" | "SNAKE_STRING"): string | undefined {
 	if (status === undefined) return undefined;
-	return (form === "CAMEL_STRING" ? camel : snake)[status] ?? String(status);
+	return (form === "CAMEL_STRING" ? camel : grpcStatusNames)[status] ?? String(status);
 }
 
 /** The number of a status by its snake-case name; undefined when there is none. */
 export function parseGrpcStatus(name: string): number | undefined {
-	const index = snake.indexOf(name === "CANCELED" ? "CANCELLED" : name);
+	const names: readonly string[] = grpcStatusNames;
+	const index = names.indexOf(name === "CANCELED" ? "CANCELLED" : name);
 	return index === -1 ? undefined : index;
 }
 

@@ -4,6 +4,7 @@ import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
 import { oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
+import { securityVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
 import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
@@ -122,7 +123,7 @@ const spec = refine(
 /** `security.istio.io/v1` AuthorizationPolicy. */
 export const authorizationPolicyKind = defineKind({
 	name: "AuthorizationPolicy",
-	apiVersions: ["security.istio.io/v1", "security.istio.io/v1beta1"],
+	apiVersions: securityVersions,
 	aliases: ["authorizationpolicies", "ap", "authz"],
 	doc: "Who may call a workload, and how. `spec: {}` is an ALLOW policy without rules: it denies everything.",
 	example: `apiVersion: security.istio.io/v1

@@ -4,6 +4,7 @@ import { labels, workloadSelector } from "../../schema/kubernetes.ts";
 import { object, optional, required } from "../../schema/object.ts";
 import { quote, string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
+import { networkingVersions } from "../istio/api-versions.ts";
 import { exportTo, hostName, resolveExportTo } from "../istio/names.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
@@ -49,7 +50,7 @@ const spec = refine(
 /** `networking.istio.io/v1` DestinationRule. */
 export const destinationRuleKind = defineKind({
 	name: "DestinationRule",
-	apiVersions: ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"],
+	apiVersions: networkingVersions,
 	aliases: ["destinationrules", "dr"],
 	doc: "What happens to requests after routing: load balancing, circuit breakers, ejection of failing endpoints, subsets.",
 	example: `apiVersion: networking.istio.io/v1

@@ -4,6 +4,7 @@ import { labels } from "../../schema/kubernetes.ts";
 import { defaulted, ignored, type ObjectOf, object, optional, required } from "../../schema/object.ts";
 import { boolean, integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
+import { networkingVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
 
 const text = string({ maxLength: 4096 });
@@ -124,7 +125,7 @@ const spec = object({
 export const istioGatewayKind = defineKind({
 	name: "IstioGateway",
 	documentKind: "Gateway",
-	apiVersions: ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"],
+	apiVersions: networkingVersions,
 	aliases: ["istiogateways", "gateways.networking.istio.io", "gateway.networking.istio.io"],
 	doc: "Istio's Gateway: ports, hosts and TLS settings of gateway proxies; VirtualServices are bound to it. Written as `kind: Gateway`.",
 	example: `apiVersion: networking.istio.io/v1

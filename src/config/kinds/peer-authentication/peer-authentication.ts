@@ -4,6 +4,7 @@ import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional } from "../../schema/object.ts";
 import { oneOf } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
+import { securityVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
 
@@ -39,7 +40,7 @@ const spec = refine(
 /** `security.istio.io/v1` PeerAuthentication. */
 export const peerAuthenticationKind = defineKind({
 	name: "PeerAuthentication",
-	apiVersions: ["security.istio.io/v1", "security.istio.io/v1beta1"],
+	apiVersions: securityVersions,
 	aliases: ["peerauthentications", "pa"],
 	doc: "Whether workloads accept mutual TLS, plain text or both.",
 	example: `apiVersion: security.istio.io/v1

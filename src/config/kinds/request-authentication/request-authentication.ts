@@ -5,6 +5,7 @@ import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
 import { boolean, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
+import { securityVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
 import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
@@ -107,7 +108,7 @@ const spec = object({
 /** `security.istio.io/v1` RequestAuthentication. */
 export const requestAuthenticationKind = defineKind({
 	name: "RequestAuthentication",
-	apiVersions: ["security.istio.io/v1", "security.istio.io/v1beta1"],
+	apiVersions: securityVersions,
 	aliases: ["requestauthentications", "ra"],
 	doc: "Which JSON web tokens are good. Whether a request needs one, an AuthorizationPolicy says (`requestPrincipals`).",
 	example: `apiVersion: security.istio.io/v1

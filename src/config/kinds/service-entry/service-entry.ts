@@ -4,6 +4,7 @@ import { labels } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
 import { oneOf, quote, string } from "../../schema/scalars.ts";
 import { type Reader, refine } from "../../schema/schema.ts";
+import { networkingVersions } from "../istio/api-versions.ts";
 import { portNumber } from "../istio/destination.ts";
 import { exportTo, hostName, resolveExportTo } from "../istio/names.ts";
 import { parseProtocol } from "../istio/protocol.ts";
@@ -110,7 +111,7 @@ function isPossible(value: Spec, reader: Reader): boolean {
 /** `networking.istio.io/v1` ServiceEntry. */
 export const serviceEntryKind = defineKind({
 	name: "ServiceEntry",
-	apiVersions: ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"],
+	apiVersions: networkingVersions,
 	aliases: ["serviceentries", "se"],
 	doc: "Hosts outside the cluster that clients of the mesh call: databases, other companies' APIs, virtual machines.",
 	example: `apiVersion: networking.istio.io/v1

@@ -5,6 +5,7 @@ import { defaulted, ignored, object, optional, required } from "../../schema/obj
 import { oneOf, string } from "../../schema/scalars.ts";
 import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 import { connectionPool, defined } from "../destination-rule/connection-pool.ts";
+import { networkingVersions } from "../istio/api-versions.ts";
 import { destination, portNumber } from "../istio/destination.ts";
 import { parseProtocol } from "../istio/protocol.ts";
 import { defineKind } from "../kind.ts";
@@ -112,7 +113,7 @@ function checkCatchAll(listeners: readonly { readonly port: unknown; readonly bi
 /** `networking.istio.io/v1` Sidecar. */
 export const sidecarKind = defineKind({
 	name: "Sidecar",
-	apiVersions: ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"],
+	apiVersions: networkingVersions,
 	aliases: ["sidecars"],
 	doc: "What the proxies of some workloads are given: which services they see, and what becomes of traffic to others.",
 	example: `apiVersion: networking.istio.io/v1

@@ -1,3 +1,4 @@
+import { grpcStatusNames } from "../../../core/index.ts";
 import type { Fault, Mirror, Percent } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { istioDuration } from "../../schema/durations.ts";
@@ -5,27 +6,6 @@ import { defaulted, object, optional, refused, required } from "../../schema/obj
 import { integer, number, oneOf } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { destination, type NamedDestination } from "../istio/destination.ts";
-
-/** gRPC statuses by their names (google.golang.org/grpc/codes). */
-const grpcStatuses = [
-	"OK",
-	"CANCELLED",
-	"UNKNOWN",
-	"INVALID_ARGUMENT",
-	"DEADLINE_EXCEEDED",
-	"NOT_FOUND",
-	"ALREADY_EXISTS",
-	"PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED",
-	"FAILED_PRECONDITION",
-	"ABORTED",
-	"OUT_OF_RANGE",
-	"UNIMPLEMENTED",
-	"INTERNAL",
-	"UNAVAILABLE",
-	"DATA_LOSS",
-	"UNAUTHENTICATED",
-] as const;
 
 /** `percentage` of Istio: `{value: 12.5}`; an empty one is 0. */
 const percentage: Schema<Percent> = refine(
@@ -47,7 +27,7 @@ const delay = refine(
 const abort = refine(
 	object({
 		httpStatus: optional(integer({ min: 200, max: 599 }), "Status of the answer"),
-		grpcStatus: optional(oneOf(grpcStatuses), "gRPC status of the answer"),
+		grpcStatus: optional(oneOf(grpcStatusNames), "gRPC status of the answer"),
 		percentage: optional(percentage, "Share of the requests; none when absent"),
 		http2Error: refused("no proxy has it: use httpStatus or grpcStatus"),
 	}),
@@ -57,7 +37,7 @@ const abort = refine(
 			return reader.refuse("must have one of httpStatus and grpcStatus");
 		return value.httpStatus !== undefined
 			? { httpStatus: value.httpStatus, percent }
-			: { grpcStatus: grpcStatuses.indexOf(value.grpcStatus!), percent };
+			: { grpcStatus: grpcStatusNames.indexOf(value.grpcStatus!), percent };
 	},
 );
 

@@ -3,6 +3,7 @@ import { list } from "../../schema/collections.ts";
 import { object, optional } from "../../schema/object.ts";
 import { string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
+import { networkingVersions } from "../istio/api-versions.ts";
 import { exportTo, hostName, resolveExportTo } from "../istio/names.ts";
 import { defineKind } from "../kind.ts";
 import { type HttpRuleDocument, httpRule } from "./http-rule.ts";
@@ -60,7 +61,7 @@ const spec: Schema<Spec> = refine(fields, (value, _node, reader) => {
 /** `networking.istio.io/v1` VirtualService. */
 export const virtualServiceKind = defineKind({
 	name: "VirtualService",
-	apiVersions: ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"],
+	apiVersions: networkingVersions,
 	aliases: ["virtualservices", "vs"],
 	doc: "Where requests to some hosts go: routes by path and header, shares, retries, faults, mirrors, redirects; also for TCP and TLS.",
 	example: `apiVersion: networking.istio.io/v1

@@ -4,10 +4,9 @@ import { labels } from "../../schema/kubernetes.ts";
 import { ignored, object, optional, required } from "../../schema/object.ts";
 import { string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
+import { networkingVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
 import { addressField, endpointFields, toEndpoint } from "./endpoint.ts";
-
-const apiVersions = ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"] as const;
 
 const entrySpec = refine(object({ address: addressField, ...endpointFields }), (value, _node, reader) =>
 	value.address === undefined ? reader.field("address").refuse("is required") : { ...value, address: value.address },
@@ -16,7 +15,7 @@ const entrySpec = refine(object({ address: addressField, ...endpointFields }), (
 /** `networking.istio.io/v1` WorkloadEntry. */
 export const workloadEntryKind = defineKind({
 	name: "WorkloadEntry",
-	apiVersions,
+	apiVersions: networkingVersions,
 	aliases: ["workloadentries", "we"],
 	doc: "A workload outside the cluster, that Services and ServiceEntries select by label.",
 	example: `apiVersion: networking.istio.io/v1
@@ -57,7 +56,7 @@ const groupSpec = object({
 /** `networking.istio.io/v1` WorkloadGroup. */
 export const workloadGroupKind = defineKind({
 	name: "WorkloadGroup",
-	apiVersions,
+	apiVersions: networkingVersions,
 	aliases: ["workloadgroups", "wg"],
 	doc: "What workloads outside the cluster that register themselves have in common.",
 	example: `apiVersion: networking.istio.io/v1

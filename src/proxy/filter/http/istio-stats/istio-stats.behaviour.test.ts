@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFakeClock } from "../../../../../test/support/fake-clock.ts";
+import { makeCertificate, makeTls } from "../../../../../test/support/streams.ts";
 import { getHeader, type HeaderList, removeHeader, setHeader } from "../../../../core/index.ts";
 import {
 	type ConnectionFacts,
@@ -69,31 +70,7 @@ class Head implements MessageHead {
 }
 
 function tlsOf(peer: string, local: string): TlsSession {
-	const certificate = (uri: string): NonNullable<TlsSession["peer"]> => ({
-		subject: "",
-		issuer: "",
-		serial: "",
-		uriSans: [uri],
-		dnsSans: [],
-		ipSans: [],
-		emailSans: [],
-		fingerprint256: "",
-		fingerprint1: "",
-		validFromMs: 0,
-		validToMs: 0,
-		pem: "",
-		chainPem: "",
-	});
-	return {
-		version: "TLSv1.3",
-		cipher: "TLS_AES_128_GCM_SHA256",
-		sessionId: "",
-		serverName: "",
-		alpn: "",
-		peer: certificate(peer),
-		peerVerified: true,
-		local: certificate(local),
-	};
+	return makeTls(peer, { local: makeCertificate([local]) });
 }
 
 const address = { text: "127.0.0.1:1", ip: "127.0.0.1", port: 1 };
