@@ -24,11 +24,17 @@ const limitMs = 60_000;
 export function createConvergence({ clock, statuses, onConverged }: ConvergenceOptions): Convergence {
 	/** Wall time of the oldest change that a proxy has not acknowledged. */
 	const waiting = new Map<string, number>();
+	/** Of the oldest change that came after the last look at the proxies. */
+	let changedAt: number | undefined;
 	let timer: Timer | undefined;
 	const poll = (): void => {
 		timer = undefined;
 		const startedAt = clock.now();
 		const connected = new Map(statuses().map((status) => [status.nodeId, status]));
+		if (changedAt !== undefined)
+			for (const [nodeId, { connectedAt }] of connected)
+				if (connectedAt <= changedAt && !waiting.has(nodeId)) waiting.set(nodeId, changedAt);
+		changedAt = undefined;
 		for (const [nodeId, since] of waiting) {
 			const status = connected.get(nodeId);
 			if (status === undefined || clock.wall() - since > limitMs) waiting.delete(nodeId);
@@ -44,8 +50,8 @@ export function createConvergence({ clock, statuses, onConverged }: ConvergenceO
 	};
 	return {
 		changed() {
-			for (const { nodeId } of statuses()) if (!waiting.has(nodeId)) waiting.set(nodeId, clock.wall());
-			if (waiting.size > 0) timer ??= clock.setTimer(pollMs, poll, { unref: true });
+			changedAt ??= clock.wall();
+			timer ??= clock.setTimer(pollMs, poll, { unref: true });
 		},
 		close: () => timer?.cancel(),
 	};

@@ -66,18 +66,34 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 	let list: readonly StoredObject[] | undefined;
 	/** What each key holds, so that a change of one is not a reading of all. */
 	const objects = new Map<string, StoredObject | undefined>();
+	const positions = new Map<string, number>();
 	const read = (): readonly StoredObject[] => {
-		list ??= [...mirror.items.values()]
-			.sort((left, right) => (left.key < right.key ? -1 : 1))
-			.flatMap((item) => {
-				if (!objects.has(item.key)) objects.set(item.key, parseObject(item, log));
-				return objects.get(item.key) ?? [];
-			});
+		if (list !== undefined) return list;
+		positions.clear();
+		const next: StoredObject[] = [];
+		for (const item of [...mirror.items.values()].sort((left, right) => (left.key < right.key ? -1 : 1))) {
+			if (!objects.has(item.key)) objects.set(item.key, parseObject(item, log));
+			const object = objects.get(item.key);
+			if (object !== undefined) positions.set(item.key, next.push(object) - 1);
+		}
+		list = next;
 		return list;
 	};
+	/** The list with objects changed in their places; undefined when some came or went. */
+	const replaceChanged = (before: readonly StoredObject[], keys: readonly string[]): StoredObject[] | undefined => {
+		const next = [...before];
+		for (const key of keys) {
+			const [position, item] = [positions.get(key), mirror.items.get(key)];
+			const object = item && parseObject(item, log);
+			if (position === undefined || object === undefined) return undefined;
+			objects.set(key, object);
+			next[position] = object;
+		}
+		return next;
+	};
 	const onChange = (keys: readonly string[]): void => {
-		list = undefined;
 		for (const key of keys) objects.delete(key);
+		list = list && replaceChanged(list, keys);
 		for (const listener of listeners) listener(read());
 	};
 	const mirror = await openMirror({ store, prefix, clock, random, log, onChange });

@@ -13,6 +13,7 @@ import { checkReferences } from "./check-references.ts";
 import { indexCluster } from "./cluster-services.ts";
 import { declareInstances } from "./declared-instances.ts";
 import { createMeshMemory, type MeshMemory } from "./mesh-memory.ts";
+import { type BuildRecord, patchEndpoints } from "./patch-endpoints.ts";
 import { describeAt } from "./problem-at.ts";
 import { resolveServiceEntries, withWorkloadEntries } from "./service-entries.ts";
 import { resolveService } from "./services.ts";
@@ -36,8 +37,15 @@ export function buildMesh(
 	settings: Partial<MeshSettings> = {},
 	memory: MeshMemory = createMeshMemory(),
 ): BuiltMesh {
+	const given = [...objects];
+	const running = [...instances];
+	const patched = memory.last && patchEndpoints(memory.last, given, running, settings);
+	if (patched !== undefined) {
+		memory.last = patched;
+		return patched;
+	}
 	const problems: LocatedProblem[] = [];
-	const kept = dropDuplicates(objects, problems);
+	const kept = dropDuplicates(given, problems);
 	const byKind = Map.groupBy(kept, ({ kind }) => kind);
 	const of = <K extends KindName>(kind: K): ConfigObjectOf<K>[] => (byKind.get(kind) ?? []) as ConfigObjectOf<K>[];
 	const valuesOf = <K extends KindName>(kind: K): ModelByKind[K][] =>
@@ -55,12 +63,13 @@ export function buildMesh(
 		memory.keepPods(cluster.pods),
 		memory.keepNodes([...cluster.nodes.values()]),
 	];
-	for (const { value, name, namespace } of of("Service")) {
-		const key = formatObjectName({ name, namespace });
-		const inputs = [...shared, ...(cluster.slices.get(key) ?? [])];
+	const documents = new Map(of("Service").map((object) => [formatObjectName(object), object.value]));
+	const keepService: BuildRecord["keepService"] = (document, slices, build) =>
+		memory.serviceOf(document, [...shared, ...slices], build);
+	for (const [key, value] of documents) {
 		services.set(
 			key,
-			memory.serviceOf(value, inputs, () => resolveService(value, workloads, cluster)),
+			keepService(value, cluster.slices.get(key) ?? [], () => resolveService(value, workloads, cluster)),
 		);
 	}
 	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices), memory);
@@ -97,12 +106,17 @@ export function buildMesh(
 		workloadGroups: of("WorkloadGroup").map((object) => object.value),
 		namespaces: of("Namespace").map((object) => object.value),
 		declaredInstances,
-		instances: [...instances, ...declaredInstances].sort((left, right) =>
+		instances: [...running, ...declaredInstances].sort((left, right) =>
 			compareText(formatObjectName(left), formatObjectName(right)),
 		),
 	};
 	problems.push(...checkReferences(kept, mesh));
-	return { mesh, problems: problems.sort(compareProblems) };
+	problems.sort(compareProblems);
+	memory.last = {
+		...{ objects: given, instances: running, settings, mesh, problems },
+		...{ cluster, workloads, workloadEntries, documents, keepService },
+	};
+	return { mesh, problems };
 }
 
 /** One object a name, in the order of kind, namespace and name; of two, the one whose file and line come first. */

@@ -1,6 +1,7 @@
 import type { ClusterNode, Pod, Service, Workload, WorkloadInstance } from "../../model/index.ts";
 import type { ServiceDocument } from "../kinds/service/service.ts";
 import { createDerived, createListKeeper } from "./derived.ts";
+import type { BuildRecord } from "./patch-endpoints.ts";
 
 /** What building a mesh remembers for the next one, see `createDerived`. */
 export interface MeshMemory {
@@ -9,6 +10,8 @@ export interface MeshMemory {
 	readonly keepWorkloads: (list: readonly Workload[]) => readonly Workload[];
 	readonly keepPods: (list: readonly Pod[]) => readonly Pod[];
 	readonly keepNodes: (list: readonly ClusterNode[]) => readonly ClusterNode[];
+	/** The newest mesh built. Whoever puts equal objects of an older mesh in the place of its own says so here. */
+	last: BuildRecord | undefined;
 }
 
 /** Nothing remembered yet. */
@@ -19,5 +22,6 @@ export function createMeshMemory(): MeshMemory {
 		keepWorkloads: createListKeeper(),
 		keepPods: createListKeeper(),
 		keepNodes: createListKeeper(),
+		last: undefined,
 	};
 }

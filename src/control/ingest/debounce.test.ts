@@ -33,3 +33,22 @@ test("triggers without end run at the bound", () => {
 	assert.ok(runs <= 5);
 	assert.equal(clock.pending, 0);
 });
+
+test("a trigger after a rest runs soon, and those that follow wait as usual", () => {
+	const clock = createFakeClock();
+	let runs = 0;
+	const debounce = createDebounce({ clock, quietMs: 20, maxMs: 200, firstMs: 2 }, () => runs++);
+	debounce.trigger();
+	debounce.trigger();
+	clock.advance(2);
+	assert.equal(runs, 1);
+	debounce.trigger();
+	clock.advance(19);
+	assert.equal(runs, 1);
+	clock.advance(1);
+	assert.equal(runs, 2);
+	clock.advance(200);
+	debounce.trigger();
+	clock.advance(2);
+	assert.equal(runs, 3);
+});

@@ -6,6 +6,8 @@ export interface DebounceOptions {
 	readonly quietMs: number;
 	/** Runs at the latest this long after the first trigger. */
 	readonly maxMs: number;
+	/** A first trigger after a rest of `maxMs` waits only this long; `quietMs` by default. */
+	readonly firstMs?: number;
 }
 
 /** Many triggers, one run. */
@@ -17,19 +19,26 @@ export interface Debounce {
 	close(): void;
 }
 
-export function createDebounce({ clock, quietMs, maxMs }: DebounceOptions, run: () => void): Debounce {
+export function createDebounce(options: DebounceOptions, run: () => void): Debounce {
+	const { clock, quietMs, maxMs, firstMs = quietMs } = options;
 	let firstAt: Millis | undefined;
+	let ranAt = Number.NEGATIVE_INFINITY;
+	let isFirst = false;
 	let timer: Timer | undefined;
 	let closed = false;
 	return {
 		trigger() {
 			if (closed) return;
 			const now = clock.now();
+			if (firstAt !== undefined && isFirst) return;
+			isFirst = firstAt === undefined && now - ranAt >= maxMs;
 			firstAt ??= now;
 			timer?.cancel();
-			timer = clock.setTimer(Math.max(0, Math.min(quietMs, firstAt + maxMs - now)), () => {
+			const waitMs = isFirst ? firstMs : quietMs;
+			timer = clock.setTimer(Math.max(0, Math.min(waitMs, firstAt + maxMs - now)), () => {
 				firstAt = undefined;
 				run();
+				ranAt = clock.now();
 			});
 		},
 		get isPending() {

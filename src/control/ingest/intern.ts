@@ -42,9 +42,13 @@ function keepObjects<T extends ObjectName>(
 	after: readonly T[],
 	kindOf: (object: T) => string = () => "",
 ): readonly T[] {
+	if (before === after || (before.length === after.length && after.every((object, at) => object === before[at])))
+		return before;
 	const keyOf = (object: T): string => `${kindOf(object)}/${object.namespace}/${object.name}`;
-	const known = new Map(before.map((object) => [keyOf(object), object]));
-	const kept = after.map((object) => {
+	let known: Map<string, T> | undefined;
+	const kept = after.map((object, position) => {
+		if (object === before[position]) return object;
+		known ??= new Map(before.map((item) => [keyOf(item), item]));
 		const old = known.get(keyOf(object));
 		return old !== undefined && (old === object || isDeepStrictEqual(old, object)) ? old : object;
 	});

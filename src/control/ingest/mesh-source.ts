@@ -27,7 +27,7 @@ export interface MeshSourceOptions {
 	readonly clock: Clock;
 	/** There is another mesh; called once for many changes at a time. */
 	readonly onMesh: (mesh: Mesh) => void;
-	/** Quiet time and bound of the gathering of changes; 20 and 200 by default. */
+	/** Quiet time and bound of the gathering of changes; 20 and 200 by default. A change after a rest is taken up at once. */
 	readonly quietMs?: number;
 	readonly maxDelayMs?: number;
 }
@@ -63,6 +63,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 	const byRevision = new Map<string, StoredObject>();
 
 	const parseStored = (stored: StoredObject): ConfigObject | undefined => {
+		if (parsed.has(stored)) return parsed.get(stored);
 		const key = formatObjectKey(stored);
 		const known = byRevision.get(key);
 		const same = known !== undefined && known.revision === stored.revision ? known : stored;
@@ -71,12 +72,15 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 			parsed.set(same, objects[0]);
 			byRevision.set(key, same);
 		}
-		return parsed.get(same);
+		const object = parsed.get(same);
+		parsed.set(stored, object);
+		return object;
 	};
 	const folderKeys = (): Set<string> => new Set(folderObjects.map(formatObjectKey));
 	const objects = (): ConfigObject[] => {
 		const keys = folderKeys();
 		const applied = config.list().flatMap((stored) => parseStored(stored) ?? []);
+		if (keys.size === 0) return applied;
 		return [...folderObjects, ...applied.filter((object) => !keys.has(formatObjectKey(object)))];
 	};
 
@@ -91,6 +95,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 				...listForeignTrustDomain(all, built.mesh, pinnedTrustDomain),
 			];
 			mesh = keepUnchanged(mesh, withTrustDomain(built.mesh, pinnedTrustDomain));
+			if (memory.last !== undefined) memory.last = { ...memory.last, mesh };
 			isConfigNew = false;
 		} else
 			mesh = keepUnchanged(mesh, {
@@ -99,8 +104,9 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 			});
 		return mesh;
 	};
-	const debounce = createDebounce({ clock, quietMs: options.quietMs ?? 20, maxMs: options.maxDelayMs ?? 200 }, () =>
-		options.onMesh(build()),
+	const debounce = createDebounce(
+		{ clock, quietMs: options.quietMs ?? 20, maxMs: options.maxDelayMs ?? 200, firstMs: 2 },
+		() => options.onMesh(build()),
 	);
 	const stops: (() => void)[] = [];
 	return {

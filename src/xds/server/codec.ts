@@ -1,10 +1,10 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
 	DeltaDiscoveryRequestSchema,
-	DeltaDiscoveryResponseSchema,
 	DiscoveryRequestSchema,
 	DiscoveryResponseSchema,
 } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { encodeDeltaResponse } from "./delta-response.ts";
 import type { StreamRequest } from "./requests.ts";
 import type { StreamResponse, Variant } from "./stream.ts";
 
@@ -52,20 +52,7 @@ export const codecs: Record<Variant, StreamCodec> = {
 				initialVersions: request.initialResourceVersions,
 			};
 		},
-		encodeResponse(response) {
-			const message = create(DeltaDiscoveryResponseSchema, {
-				systemVersionInfo: response.version,
-				typeUrl: response.typeUrl,
-				nonce: response.nonce,
-				resources: response.resources.map(({ name, version, typeUrl, value }) => ({
-					name,
-					version,
-					resource: { typeUrl, value },
-				})),
-				removedResources: [...response.removed],
-			});
-			return asBuffer(toBinary(DeltaDiscoveryResponseSchema, message));
-		},
+		encodeResponse: encodeDeltaResponse,
 	},
 };
 
