@@ -13,6 +13,10 @@ export interface ConfigObjectBase {
 	readonly source: Source;
 	/** Some of it was left out because of a problem (a bad rule of a route). */
 	readonly isPartial: boolean;
+	/** It cannot be used as it is written, and something that keeps out at least as much stands for it. */
+	readonly isStandIn: boolean;
+	/** Field paths of the items that were left out; empty when all of it counts, or nothing of it as written. */
+	readonly leftOut: readonly string[];
 	/** Where the field at `path` is in the file; the nearest enclosing one when it is not there. */
 	locate(path: string): Place;
 }

@@ -81,7 +81,8 @@ test("a single bad document changes nothing of the others", () => {
 		const spoilt = documents.toSpliced(at, 0, bad[round % bad.length]!);
 		const { objects, problems } = parseDocuments(spoilt.join("\n---\n"), "a.yaml");
 		assert.deepEqual(
-			objects.map((object) => withoutPlaces(object.value)),
+			// A policy fails closed: something stands for it.
+			objects.filter(({ isStandIn }) => !isStandIn).map((object) => withoutPlaces(object.value)),
 			parse(documents).map((object) => withoutPlaces(object.value)),
 		);
 		assert.ok(problems.some((problem) => problem.severity === "error"));

@@ -7,6 +7,7 @@ import { findOffset, type MapNode, type Node, toJson } from "./document/node.ts"
 import { readDocument } from "./document/read-document.ts";
 import { type DocumentText, splitDocuments } from "./document/split-documents.ts";
 import { findDocumentKinds, type kinds, listKindNames } from "./kinds/index.ts";
+import type { ObjectContext } from "./kinds/kind.ts";
 import { compareProblems, type LocatedProblem } from "./located-problem.ts";
 import { type Metadata, metadata } from "./schema/kubernetes.ts";
 import { ignored, object, required } from "./schema/object.ts";
@@ -130,10 +131,13 @@ function parseObject(root: Node, path: string, context: FileContext): ConfigObje
 	const take = (fault: Fault): void => {
 		if (faults.length < limits.problems) faults.push(fault);
 	};
-	const reader = createReader(take);
+	const leftOut: string[] = [];
+	const reader = createReader(take, (left) => leftOut.push(left));
 	const names = namesOf(root);
-	const object = readObject(root, reader, context);
+	const hasErrors = (): boolean => faults.some((fault) => fault.severity === "error");
+	const object = readObject(root, reader, context, hasErrors);
 	const prefix = path === "" ? "" : `${path}.`;
+	const note = object?.isStandIn === true ? "; until it is mended, it keeps out all that it might keep out" : "";
 	for (const fault of faults) {
 		const place = context.lines.locate(findOffset(root, fault.path));
 		context.problems.push({
@@ -142,12 +146,11 @@ function parseObject(root: Node, path: string, context: FileContext): ConfigObje
 			...place,
 			...names,
 			path: `${prefix}${fault.path}`,
-			problem: fault.problem,
+			problem: fault.severity === "error" ? fault.problem + note : fault.problem,
 		});
 	}
 	if (object === undefined) return undefined;
-	const isPartial = faults.some((fault) => fault.severity === "error");
-	return isPartial ? { ...object, isPartial } : object;
+	return hasErrors() ? { ...object, isPartial: true, leftOut } : object;
 }
 
 /** What can be told of an object before it is checked, for the problems of a broken one. */
@@ -171,7 +174,13 @@ function textOf(map: MapNode, key: string): string | undefined {
 	return value?.kind === "scalar" && typeof value.value === "string" ? value.value : undefined;
 }
 
-function readObject(root: Node, reader: Reader, context: FileContext): ConfigObject | undefined {
+/** @param hasErrors whether anything was refused so far */
+function readObject(
+	root: Node,
+	reader: Reader,
+	context: FileContext,
+	hasErrors: () => boolean,
+): ConfigObject | undefined {
 	const isWhole = root.kind === "map" && findDocumentKinds(textOf(root, "kind") ?? "")[0]?.body === "document";
 	const { outer, inner } = isWhole ? splitBody(root) : { outer: root, inner: undefined };
 	const fields = isWhole ? envelopeSchema.read(outer, reader) : documentSchema.read(root, reader);
@@ -186,7 +195,7 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 	const meta = fields?.metadata;
 	const namespace = meta?.namespace ?? "default";
 	// A spec is read even when the rest is broken, so that all problems come at once.
-	const value = kind.read(specNode, inner === undefined ? reader.field("spec") : reader, {
+	const about: ObjectContext = {
 		name: meta?.name ?? "",
 		namespace,
 		labels: meta?.labels ?? {},
@@ -194,7 +203,16 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 		createdAt: readCreationTime(root, reader) ?? options.createdAt ?? 0,
 		source,
 		folder: options.folder ?? (file === "api" ? undefined : dirname(file)),
-	});
+	};
+	let isStandIn = false;
+	let value = kind.read(specNode, inner === undefined ? reader.field("spec") : reader, about);
+	if (hasErrors() && meta !== undefined) {
+		const closed = kind.failClosed(specNode, about, value);
+		if (closed !== undefined) {
+			value = closed;
+			isStandIn = true;
+		}
+	}
 	if (meta === undefined || value === undefined || !checkName(kind, meta, reader)) return undefined;
 	const object = {
 		kind: kind.name,
@@ -205,6 +223,8 @@ function readObject(root: Node, reader: Reader, context: FileContext): ConfigObj
 		value,
 		source,
 		isPartial: false,
+		isStandIn,
+		leftOut: [],
 		locate: (path: string) => lines.locate(findOffset(root, path)),
 	};
 	return object as ConfigObject;

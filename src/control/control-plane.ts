@@ -41,6 +41,7 @@ import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
+import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
 import { claimAuthority } from "./shared-authority.ts";
 import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
@@ -305,7 +306,17 @@ function createAdmin(
 		}),
 		...createHistoryEndpoints(config),
 		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
-		...createConfigEndpoints({ source, store: config, problems, statusOf: (key) => statuses.get(key), clock }),
+		...createConfigEndpoints({
+			source,
+			store: config,
+			problems,
+			statusOf: (key, found) =>
+				describeStatus(
+					statuses.get(key),
+					found.filter((item) => isAbout(key, item)),
+				),
+			clock,
+		}),
 		...createInstanceEndpoints(instances),
 		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),
 		...createIdentityEndpoints({

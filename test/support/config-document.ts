@@ -11,7 +11,7 @@ export function formatDocument(kind: KindName, spec: unknown, metadata: object =
 	});
 }
 
-/** Reads one document: its noun of the model (undefined when it is broken), and its problems as `path: problem`. */
+/** Reads one document: its noun of the model (undefined when it is broken, also when something stands for it), and its problems as `path: problem`. */
 export function readSpec<K extends KindName>(
 	kind: K,
 	spec: unknown,
@@ -20,7 +20,7 @@ export function readSpec<K extends KindName>(
 	const { objects, problems } = parseDocuments(formatDocument(kind, spec, metadata), "mesh/it.yaml");
 	const object = objects[0] as ConfigObjectOf<K> | undefined;
 	return {
-		value: object?.value as ConfigObjectOf<K>["value"] | undefined,
+		value: (object?.isStandIn === true ? undefined : object?.value) as ConfigObjectOf<K>["value"] | undefined,
 		problems: problems.map(
 			({ severity, path, problem }) => `${severity === "warning" ? "warning: " : ""}${path}: ${problem}`,
 		),

@@ -85,11 +85,14 @@ function formatObjects(objects: readonly ConfigDocument[]): string {
 	return formatTable(["KIND", "NAMESPACE", "NAME", ...(hasStatus ? ["STATUS"] : []), "SOURCE"], rows);
 }
 
+/** Conditions that are bad when they hold. */
+const faulty: ReadonlySet<string> = new Set(["Conflicted", "amime.dev/Quarantined"]);
+
 /** `ok`, or the conditions that do not hold: `ResolvedRefs=BackendNotFound`. */
 function formatStatus(status: ConfigDocument["status"]): string {
 	if (status === undefined) return "-";
 	const parts = [status, ...(status.listeners ?? []), ...(status.parents ?? []), ...(status.ancestors ?? [])];
 	const conditions = parts.flatMap((part) => part.conditions ?? []);
-	const failing = conditions.filter((item) => (item.type === "Conflicted") === (item.status === "True"));
+	const failing = conditions.filter((item) => faulty.has(item.type) === (item.status === "True"));
 	return [...new Set(failing.map(({ type, reason }) => `${type}=${reason}`))].join(", ") || "ok";
 }

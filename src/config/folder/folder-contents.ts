@@ -16,6 +16,8 @@ export interface FolderSnapshot {
 export interface FolderContents {
 	/** Takes over what a file holds, as far as it is good. */
 	apply(path: string, parsed: ParsedDocuments): void;
+	/** What a file serves; nothing when it was not read. */
+	served(path: string): readonly ConfigObject[];
 	/** Whether the file was read before. */
 	has(path: string): boolean;
 	/** Forgets a file. */
@@ -36,6 +38,7 @@ export function createFolderContents(): FolderContents {
 			const isForeign = parsed.isForeign && (before === undefined || before.objects.length === 0);
 			files.set(path, isForeign ? { objects: [], problems: [] } : applyFile(before, parsed));
 		},
+		served: (path) => files.get(path)?.objects ?? [],
 		has: (path) => files.has(path),
 		remove: (path) => void files.delete(path),
 		setUnreadable(unreadable) {

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from "node:fs";
 import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../../core/index.ts";
+import type { ConfigObject } from "../config-object.ts";
 import { parseDocuments } from "../parse-documents.ts";
 import { createFolderContents, type FolderSnapshot } from "./folder-contents.ts";
 import type { LastGoodFiles } from "./last-good-files.ts";
@@ -96,7 +97,8 @@ export async function watchFolder(root: string, options: WatchFolderOptions = {}
 			if (last !== undefined) contents.apply(path, parseDocuments(last, path));
 		}
 		contents.apply(path, parsed);
-		if (!isBroken && !parsed.isForeign && text !== undefined) await lastGood?.save(path, text);
+		if (parsed.isForeign || text === undefined) return;
+		await lastGood?.save(path, isBroken ? formatServed(contents.served(path)) : text);
 	};
 	/** Reads what is new and at rest; returns whether anything is other than before. */
 	const readChanged = async (scan: FolderScan): Promise<boolean> => {
@@ -137,6 +139,20 @@ export async function watchFolder(root: string, options: WatchFolderOptions = {}
 			await running;
 		},
 	};
+}
+
+/** What a broken file serves as documents, each at its line where that is free: to be read again after a restart. */
+function formatServed(objects: readonly ConfigObject[]): string {
+	let text = "";
+	let line = 1;
+	for (const { document, source } of [...objects].sort((a, b) => a.source.line - b.source.line)) {
+		const separator = text === "" ? "" : "---\n";
+		line += separator === "" ? 0 : 1;
+		const gap = Math.max(0, source.line - line);
+		text += `${separator}${"\n".repeat(gap)}${JSON.stringify(document)}\n`;
+		line += gap + 1;
+	}
+	return text;
 }
 
 /** Reads a folder once.

@@ -35,6 +35,9 @@ export interface KindSpec<Name extends string, Spec, Model> {
 	/** Names of objects of this kind: `label` where the name becomes a DNS label or a process name. */
 	readonly naming: "label" | "subdomain";
 	toModel(spec: Spec, context: ObjectContext): Model;
+	/** What stands for an object that cannot be used as it is written, and was never good: of kinds whose absence would let through
+	 *  what they keep out. `value` is what could be read of it. */
+	failClosed?(spec: Node, context: ObjectContext, value: NoInfer<Model> | undefined): Model | undefined;
 }
 
 /** A kind without its spec's type, for tables of kinds. */
@@ -50,6 +53,8 @@ export interface Kind<Name extends string = string, Model = unknown> {
 	readonly body: "spec" | "document";
 	/** The model's noun, or undefined after problems were reported. */
 	read(spec: Node, reader: Reader, context: ObjectContext): Model | undefined;
+	/** See `KindSpec`. */
+	failClosed(spec: Node, context: ObjectContext, value: unknown): Model | undefined;
 }
 
 /** Makes a kind. */
@@ -69,6 +74,7 @@ export function defineKind<Name extends string, Spec, Model>(kind: KindSpec<Name
 			const value = spec.read(node, reader);
 			return value === undefined ? undefined : compact(toModel(value, context));
 		},
+		failClosed: (node, context, value) => compact(kind.failClosed?.(node, context, value as Model | undefined)),
 	};
 }
 

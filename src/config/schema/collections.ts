@@ -30,6 +30,7 @@ export function list<T>(items: Schema<T>, bounds: ListBounds = {}): Schema<reado
 				const at = reader.item(index);
 				const value = items.read(item, salvage === undefined ? at : at.noting(salvage));
 				if (value !== undefined) values.push(value);
+				else if (salvage !== undefined) at.leaveOut();
 			}
 			if (values.length === node.items.length) return values;
 			return salvage !== undefined && values.length > 0 ? values : undefined;

@@ -52,17 +52,25 @@ export interface Reader {
 	noting(note: string): Reader;
 	/** Reports that the value at this place cannot be used. */
 	refuse(problem: string): undefined;
+	/** Tells that the value at this place was left out, and what is around it is used. */
+	leaveOut(): void;
 	/** Reports something worth knowing about a value that is used. */
 	warn(problem: string): void;
 }
 
-/** A reader at the root of a document that hands every fault to `take`. */
-export function createReader(take: (fault: Fault) => void, path = "", note = ""): Reader {
+/** A reader at the root of a document that hands every fault to `take`, and the place of what is left out to `onLeftOut`. */
+export function createReader(
+	take: (fault: Fault) => void,
+	onLeftOut: (path: string) => void = () => undefined,
+	path = "",
+	note = "",
+): Reader {
 	return {
 		path,
-		field: (key) => createReader(take, joinPath(path, key), note),
-		item: (index) => createReader(take, `${path}[${index}]`, note),
-		noting: (added) => createReader(take, path, `${note}; ${added}`),
+		field: (key) => createReader(take, onLeftOut, joinPath(path, key), note),
+		item: (index) => createReader(take, onLeftOut, `${path}[${index}]`, note),
+		noting: (added) => createReader(take, onLeftOut, path, `${note}; ${added}`),
+		leaveOut: () => onLeftOut(path),
 		refuse(problem) {
 			take({ severity: "error", path, problem: problem + note });
 			return undefined;

@@ -16,8 +16,8 @@ export interface ConfigEndpointsOptions {
 	readonly source: Pick<MeshSource, "objects" | "folderObject">;
 	readonly store: Pick<ConfigStore, "put" | "delete" | "get">;
 	readonly problems: () => readonly LocatedProblem[];
-	/** The status of the object with a key, `Kind/namespace/name`. */
-	readonly statusOf: (key: string) => object | undefined;
+	/** The status of the object with a key, `Kind/namespace/name`, when these are the problems of the mesh. */
+	readonly statusOf: (key: string, problems: readonly LocatedProblem[]) => object | undefined;
 	readonly clock: Clock;
 }
 
@@ -44,11 +44,12 @@ export function createConfigEndpoints(options: ConfigEndpointsOptions): Endpoint
 	];
 }
 
-function listObjects({ source, statusOf }: ConfigEndpointsOptions, { query }: AdminRequest): AdminResponse {
+function listObjects({ source, statusOf, problems }: ConfigEndpointsOptions, { query }: AdminRequest): AdminResponse {
 	const kind = query.get("kind");
 	if (kind !== null) requireKind(kind);
 	const namespace = query.get("namespace");
 	const name = query.get("name");
+	const found = problems();
 	const items = source
 		.objects()
 		.filter(
@@ -58,7 +59,7 @@ function listObjects({ source, statusOf }: ConfigEndpointsOptions, { query }: Ad
 				(name === null || object.name === name),
 		)
 		.sort((a, b) => (formatObjectKey(a) < formatObjectKey(b) ? -1 : 1))
-		.map((object) => describeObject(object, statusOf(formatObjectKey(object))));
+		.map((object) => describeObject(object, statusOf(formatObjectKey(object), found)));
 	return { body: { items } };
 }
 

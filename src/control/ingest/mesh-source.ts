@@ -5,6 +5,7 @@ import {
 	createMeshMemory,
 	formatObjectKey,
 	type LocatedProblem,
+	type ParsedDocuments,
 	parseDocuments,
 } from "../../config/index.ts";
 import type { Clock } from "../../core/index.ts";
@@ -59,27 +60,27 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 	let isConfigNew = true;
 	let pinnedTrustDomain: string | undefined;
 	const memory = createMeshMemory();
-	const parsed = new WeakMap<StoredObject, ConfigObject | undefined>();
+	const parsed = new WeakMap<StoredObject, ParsedDocuments>();
 	const byRevision = new Map<string, StoredObject>();
 
-	const parseStored = (stored: StoredObject): ConfigObject | undefined => {
-		if (parsed.has(stored)) return parsed.get(stored);
+	const parseStored = (stored: StoredObject): ParsedDocuments => {
+		const seen = parsed.get(stored);
+		if (seen !== undefined) return seen;
 		const key = formatObjectKey(stored);
 		const known = byRevision.get(key);
 		const same = known !== undefined && known.revision === stored.revision ? known : stored;
 		if (!parsed.has(same)) {
-			const { objects } = parseDocuments(JSON.stringify(same.document), "api", { createdAt: same.createdAt });
-			parsed.set(same, objects[0]);
+			parsed.set(same, parseDocuments(JSON.stringify(same.document), "api", { createdAt: same.createdAt }));
 			byRevision.set(key, same);
 		}
-		const object = parsed.get(same);
-		parsed.set(stored, object);
-		return object;
+		const document = parsed.get(same)!;
+		parsed.set(stored, document);
+		return document;
 	};
 	const folderKeys = (): Set<string> => new Set(folderObjects.map(formatObjectKey));
 	const objects = (): ConfigObject[] => {
 		const keys = folderKeys();
-		const applied = config.list().flatMap((stored) => parseStored(stored) ?? []);
+		const applied = config.list().flatMap((stored) => parseStored(stored).objects);
 		if (keys.size === 0) return applied;
 		return [...folderObjects, ...applied.filter((object) => !keys.has(formatObjectKey(object)))];
 	};
@@ -91,6 +92,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 			const built = buildMesh(all, running, options.settings(), memory);
 			meshProblems = [
 				...built.problems,
+				...listUnreadable(config.list().map(parseStored)),
 				...listHidden(config.list(), folderObjects),
 				...listForeignTrustDomain(all, built.mesh, pinnedTrustDomain),
 			];
@@ -167,6 +169,13 @@ function listForeignTrustDomain(
 			path: "spec.trustDomain",
 			problem: `the authority of this mesh signs for '${pinned}', which stays: another trust domain takes another state folder`,
 		}));
+}
+
+/** What is wrong with applied objects that were good when they were applied, to another version of this program. */
+function listUnreadable(stored: readonly ParsedDocuments[]): LocatedProblem[] {
+	return stored.flatMap(({ problems }) =>
+		problems.flatMap((problem): LocatedProblem[] => (problem.severity === "error" ? [{ ...problem, line: 0 }] : [])),
+	);
 }
 
 /** Applied objects that an object of the folder hides. */

@@ -1,12 +1,13 @@
 import type { AuthorizationPolicy, AuthorizationRule, ValueMatch } from "../../../model/index.ts";
+import { type Node, toJson } from "../../document/node.ts";
 import { list } from "../../schema/collections.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
 import { oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { securityVersions } from "../istio/api-versions.ts";
-import { defineKind } from "../kind.ts";
-import { targetFields, toTargets } from "../policy-target.ts";
+import { defineKind, type ObjectContext } from "../kind.ts";
+import { readTarget, targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
 import { findConditionFault, isConditionKey } from "./condition.ts";
 import { accounts, ipBlocks, methodWarning, paths, patterns, ports, principalWarning } from "./value-match.ts";
@@ -98,7 +99,7 @@ const spec = refine(
 			"ALLOW",
 		),
 		rules: optional(
-			list(rule, { max: 512 }),
+			list(rule, { max: 512, salvage: "this rule is left out" }),
 			"What it is about, any of them. An ALLOW policy without rules allows nothing; a rule `{}` matches everything",
 		),
 		...targetFields,
@@ -152,7 +153,32 @@ spec:
 		createdAt: context.createdAt,
 		source: context.source,
 	}),
+	failClosed,
 });
+
+/** An ALLOW policy without its bad rules allows less. One that denies, or asks somebody else, denies everything that it is for: for whom
+ *  its bad rules were nobody knows. */
+function failClosed(
+	node: Node,
+	context: ObjectContext,
+	value: AuthorizationPolicy | undefined,
+): AuthorizationPolicy | undefined {
+	const written = toJson(node) as { readonly action?: unknown } | null;
+	const action = written?.action ?? "ALLOW";
+	if (action === "AUDIT" || (action === "ALLOW" && value !== undefined)) return undefined;
+	const isDenying = action === "DENY" || action === "CUSTOM";
+	const everything: AuthorizationRule = { from: [], to: [], when: [], path: "spec.rules[0]" };
+	const { namespace, name, createdAt, source: place } = context;
+	return {
+		namespace,
+		name,
+		...readTarget(node),
+		action: isDenying ? "DENY" : "ALLOW",
+		rules: isDenying ? [everything] : [],
+		createdAt,
+		source: place,
+	};
+}
 
 function toRule(value: RuleSpec, index: number): AuthorizationRule {
 	return {

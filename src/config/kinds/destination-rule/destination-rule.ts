@@ -26,24 +26,23 @@ const spec = refine(
 			"Service it is for: `reviews` in its own namespace, the full name, or every host below one by `*.`",
 		),
 		trafficPolicy: optional(trafficPolicy, "Settings for the whole service"),
-		subsets: optional(list(subset, { max: 256 }), "Named parts of the service by label"),
+		subsets: optional(
+			list(subset, { max: 256, salvage: "this subset is left out, the others serve" }),
+			"Named parts of the service by label",
+		),
 		exportTo: optional(exportTo(), "Namespaces whose clients see it; all when absent"),
 		workloadSelector: optional(workloadSelector(), "Clients of its namespace it is for; all when absent"),
 	}),
 	(value, _node, reader) => {
 		const names = new Map<string, number>();
-		let isGood = true;
-		for (const [index, { name }] of (value.subsets ?? []).entries()) {
-			if (names.has(name)) {
-				isGood = false;
-				reader
-					.field("subsets")
-					.item(index)
-					.field("name")
-					.refuse(`${quote(name)} is there twice, first as subsets[${names.get(name)}]`);
-			} else names.set(name, index);
-		}
-		return isGood ? value : undefined;
+		const subsets = value.subsets?.filter(({ name }, index) => {
+			if (!names.has(name)) return names.set(name, index);
+			const at = reader.field("subsets").item(index);
+			at.field("name").refuse(`${quote(name)} is there twice, first as subsets[${names.get(name)}], which serves`);
+			at.leaveOut();
+			return false;
+		});
+		return { ...value, subsets };
 	},
 );
 

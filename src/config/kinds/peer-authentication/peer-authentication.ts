@@ -6,6 +6,7 @@ import { oneOf } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
 import { securityVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
+import { readTarget } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
 
 const mutualTls = object({
@@ -60,4 +61,17 @@ spec:
 		createdAt: context.createdAt,
 		source: context.source,
 	}),
+	// What was to be kept out is not known, so plain text is.
+	failClosed: (node, { namespace, name, createdAt, source }): PeerAuthentication => {
+		const { selector } = readTarget(node);
+		return {
+			namespace,
+			name,
+			...(selector !== undefined && { selector }),
+			mode: "STRICT",
+			portModes: {},
+			createdAt,
+			source,
+		};
+	},
 });

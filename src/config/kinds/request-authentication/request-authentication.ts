@@ -98,7 +98,10 @@ const spec = object({
 		"Workloads it is for; without it all of the namespace, and in the root namespace all of the mesh",
 	),
 	jwtRules: defaulted(
-		list(rule as Schema<JwtRule>, { max: 255 }),
+		list(rule as Schema<JwtRule>, {
+			max: 255,
+			salvage: "this issuer is left out: its tokens are refused where others are known",
+		}),
 		[],
 		"Issuers of tokens. A request with a token that is not good is refused (401); one without a token passes",
 	),

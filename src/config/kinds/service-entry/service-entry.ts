@@ -59,7 +59,10 @@ const fields = object({
 		"How endpoints are found: `NONE` goes where the client was going, `STATIC` takes `endpoints`, `DNS` asks for their names, or for the host itself",
 		"NONE",
 	),
-	endpoints: optional(list(endpoint, { max: 10_000 }), "Endpoints of the hosts"),
+	endpoints: optional(
+		list(endpoint, { max: 10_000, salvage: "this endpoint is left out, the others serve" }),
+		"Endpoints of the hosts",
+	),
 	workloadSelector: optional(
 		object({ labels: optional(labels(), "Labels, all of them") }),
 		"WorkloadEntries and workloads of its namespace that are endpoints",
