@@ -32,7 +32,7 @@ export class HandleSocket implements StreamSocket {
 	readonly #allowHalfOpen: boolean;
 	readonly #highWaterMark: number;
 	readonly #below: HandleSocket | undefined;
-	readonly #onBytes: ((bytes: number) => void) | undefined;
+	#onBytes: ((bytes: number) => void) | undefined;
 	readonly #events = new SocketEvents();
 	#isConnecting: boolean;
 	#isPaused = true;
@@ -176,6 +176,11 @@ export class HandleSocket implements StreamSocket {
 	/** Reads although the socket is paused, and keeps what comes: for the handshake of a TLS handle. */
 	readAhead(): void {
 		this.#startReading();
+	}
+
+	/** From here on `onBytes` is told what is read, at the start of {@link sharedReadBuffer} until it returns, in place of "data". */
+	readInto(onBytes: (bytes: number) => void): void {
+		this.#onBytes = onBytes;
 	}
 
 	/** What was read and not handed on, which is gone from here. */

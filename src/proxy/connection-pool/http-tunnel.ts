@@ -88,9 +88,9 @@ export class HttpTunnel implements RawStream, PoolWaiter, ResponseReceiver {
 
 	// --- from the owner
 
-	write(data: Buffer): boolean {
+	write(view: Buffer): boolean {
 		if (this.#hasEnded || this.#isOver || this.#exchange === undefined) return true;
-		return this.#exchange.writeBody(data, false, true);
+		return this.#exchange.writeBody(view, false, false);
 	}
 
 	end(): void {

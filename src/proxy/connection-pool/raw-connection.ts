@@ -2,6 +2,7 @@ import type { DeadlineHolder, Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
+import { TurnWriter } from "../transport/index.ts";
 import type { PoolContext } from "./pool-core.ts";
 import type { RawStream, RawStreamOwner } from "./raw-stream.ts";
 import { formatSocketAddress } from "./socket-address.ts";
@@ -15,6 +16,9 @@ import {
 
 const never = Number.POSITIVE_INFINITY;
 
+/** So many bytes may be on their way to a host that reads slowly, at least the sockets' high-water mark. */
+const maxUnsentBytes = 64 * 1024;
+
 /** A connection of its own to a host, whose bytes nobody parses: for TCP proxying and CONNECT tunnels. */
 export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHolder {
 	readonly id: number;
@@ -26,6 +30,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #options: UpstreamSocketOptions;
 	readonly #release: () => void;
 	readonly #socket: StreamSocket;
+	readonly #out: TurnWriter;
 	#isReady = false;
 	#isClosed = false;
 	/** The upstream's end came before ours was sent. */
@@ -54,6 +59,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		host.activeConnections++;
 		host.activeRequests++;
 		this.#socket = openUpstreamSocket(host, options, this);
+		this.#out = new TurnWriter(this.#socket, context.turns, maxUnsentBytes, options.tls !== undefined);
 		context.deadlines.schedule(this, context.clock.now() + cluster.config.connectTimeoutMs);
 	}
 
@@ -74,17 +80,18 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 
 	/** Bytes that were written and have not left. */
 	get bufferedBytes(): number {
-		return this.#socket.writableLength;
+		return this.#out.unsentBytes;
 	}
 
 	/** @returns false when the caller should wait for `onRawDrain` */
-	write(data: Buffer): boolean {
-		this.#cluster.stats.upstream_cx_tx_bytes_total.value += data.length;
-		return this.#socket.write(data);
+	write(view: Buffer): boolean {
+		this.#cluster.stats.upstream_cx_tx_bytes_total.value += view.length;
+		return this.#out.writeView(view);
 	}
 
 	/** Sends our end; the other direction goes on. */
 	end(): void {
+		this.#out.flush();
 		this.#socket.end();
 	}
 
@@ -100,6 +107,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	close(byPeer = false): void {
 		if (this.#isClosed) return;
 		this.#leave(!byPeer);
+		this.#out.flush();
 		this.#socket.destroySoon();
 	}
 

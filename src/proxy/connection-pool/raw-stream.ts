@@ -9,8 +9,8 @@ export interface RawStream {
 	readonly tlsSession: TlsSession | undefined;
 	/** Bytes that were written and have not left. */
 	readonly bufferedBytes: number;
-	/** The buffer is not changed afterwards. @returns false when the caller should wait for `onRawDrain` */
-	write(data: Buffer): boolean;
+	/** The view may change after the call. @returns false when the caller should wait for `onRawDrain` */
+	write(view: Buffer): boolean;
 	/** Sends our end; the other direction goes on. */
 	end(): void;
 	pause(): void;

@@ -85,6 +85,7 @@ export function createChainParts(
 			case "tcp-proxy":
 				terminal = new TcpProxy(filter.config, {
 					clock: context.clock,
+					turns: context.turns,
 					random: context.random,
 					stats: createTcpProxyStats(context.stats, filter.config.statPrefix),
 					accessLogs: filter.config.accessLogs.map((log) => context.createAccessLog(log)),

@@ -79,3 +79,20 @@ test("text for a connection that is gone goes nowhere", async (t) => {
 	await new Promise(setImmediate);
 	assert.deepEqual(writes, []);
 });
+
+test("a view may be used again after the call, short or long, and keeps its place", async (t) => {
+	const { socket, received } = await openPair(t);
+	const writer = new TurnWriter(socket, new TurnQueue(), 64 * 1024);
+	const view = Buffer.alloc(100_000);
+	for (const [fill, length] of [
+		["a", 3],
+		["b", 100_000],
+		["c", 2],
+	] as const) {
+		writer.writeView(view.fill(fill).subarray(0, length));
+	}
+	view.fill("x");
+	writer.flush();
+	socket.end();
+	assert.equal(await received, `aaa${"b".repeat(100_000)}cc`);
+});

@@ -13,16 +13,19 @@ export class TurnWriter implements TurnEndHolder {
 	readonly #socket: StreamSocket;
 	readonly #turns: TurnQueue;
 	readonly #maxUnsentBytes: number;
+	readonly #takesAtOnce: boolean;
 	#text = "";
 	#isQueued = false;
 	#copies: CopiedWrites | undefined;
 
 	/** @param maxUnsentBytes with so many bytes on their way, whoever writes is asked to wait for the socket's drain; at least its
-	 *  high-water mark */
-	constructor(socket: StreamSocket, turns: TurnQueue, maxUnsentBytes: number) {
+	 *  high-water mark
+	 *  @param takesAtOnce bytes are used up when the socket's `write` returns, unless others wait before them: TLS */
+	constructor(socket: StreamSocket, turns: TurnQueue, maxUnsentBytes: number, takesAtOnce = false) {
 		this.#socket = socket;
 		this.#turns = turns;
 		this.#maxUnsentBytes = maxUnsentBytes;
+		this.#takesAtOnce = takesAtOnce;
 	}
 
 	/** Bytes that were written and have not left. */
@@ -60,6 +63,15 @@ export class TurnWriter implements TurnEndHolder {
 		if (behind !== "") socket.write(behind, "latin1");
 		socket.uncork();
 		return socket.writableLength < this.#maxUnsentBytes;
+	}
+
+	/** Bytes of a buffer that will be used again. @returns false when the caller should wait for the drain */
+	writeView(view: Buffer): boolean {
+		if (view.length <= joinBytes || !this.#takesAtOnce) return this.writeAround("", view, "", false);
+		this.flush();
+		if (this.#socket.writableLength > 0) return this.writeAround("", view, "", false);
+		this.#socket.write(view);
+		return this.#socket.writableLength < this.#maxUnsentBytes;
 	}
 
 	/** Sends what waits; before anything else is done to the socket. */

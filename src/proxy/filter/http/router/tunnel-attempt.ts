@@ -124,8 +124,8 @@ class TunnelConnection implements AttemptConnection {
 		return this.#raw.tlsSession;
 	}
 
-	writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
-		const writable = view.length === 0 || this.#raw.write(owned ? view : Buffer.from(view));
+	writeBody(view: Buffer, last: boolean): boolean {
+		const writable = view.length === 0 || this.#raw.write(view);
 		if (last) this.#raw.end();
 		return writable;
 	}

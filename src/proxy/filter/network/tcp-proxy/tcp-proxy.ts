@@ -1,4 +1,4 @@
-import { type Clock, MemberList, type Random } from "../../../../core/index.ts";
+import { type Clock, MemberList, type Random, type TurnQueue } from "../../../../core/index.ts";
 import type { ConnectionFacts, StreamInfo } from "../../../../engine/format/index.ts";
 import type { StreamSocket } from "../../../../os/index.ts";
 import type { AccessLog } from "../../../../telemetry/index.ts";
@@ -11,6 +11,7 @@ import { TcpSession } from "./tcp-session.ts";
 /** What the filter needs from the proxy around it. */
 export interface TcpProxyDependencies {
 	readonly clock: Clock;
+	readonly turns: TurnQueue;
 	readonly random: Random;
 	readonly stats: TcpProxyStats;
 	readonly accessLogs: readonly AccessLog[];

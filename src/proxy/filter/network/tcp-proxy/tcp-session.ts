@@ -5,17 +5,20 @@ import {
 	ResponseFlag,
 	type StreamInfo,
 } from "../../../../engine/format/index.ts";
-import { xxHash64 } from "../../../../engine/hash/index.ts";
 import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
-import type { StreamSocket } from "../../../../os/index.ts";
+import { HandleSocket, type StreamSocket, sharedReadBuffer } from "../../../../os/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
+import { TurnWriter } from "../../../transport/index.ts";
 import type { DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import { hashOf } from "./session-hash.ts";
 import { SessionTimers } from "./session-timers.ts";
 import type { TcpObservation, TcpProxy } from "./tcp-proxy.ts";
 import { openTcpTunnel } from "./tcp-tunnel.ts";
 
 const reportIntervalMs = 5_000;
+/** So many bytes may be on their way to a client that reads slowly, at least the sockets' high-water mark. */
+const maxUnsentBytes = 64 * 1024;
 const clusterKey = "envoy.tcp_proxy.cluster";
 const idleTimeoutKey = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
@@ -33,7 +36,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	readonly #transport: StreamSocket;
 	/** The client, after its handshake. */
 	#downstream: StreamSocket | undefined;
-	#isTls = false;
+	/** What goes to it. */
+	#out: TurnWriter | undefined;
 	#upstream: UpstreamCluster | undefined;
 	#host: Host | undefined;
 	#stream: RawStream | undefined;
@@ -64,7 +68,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record.filterState = facts.filterState;
 		this.#record.upstreamCloseType = "Normal";
 		this.#timers = new SessionTimers(clock);
-		this.hash = hashOf(proxy, facts);
+		this.hash = hashOf(proxy.config, facts);
 		stats.downstream_cx_total.value++;
 	}
 
@@ -92,7 +96,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#denial = denial;
 		this.#onFirstByte = onFirstByte;
 		this.#downstream = socket;
-		this.#isTls = socket !== this.#transport;
+		const isTls = socket !== this.#transport;
+		this.#out = new TurnWriter(socket, this.#proxy.deps.turns, maxUnsentBytes, isTls);
 		socket.on("error", (error: NodeJS.ErrnoException) => {
 			if (error.code === "ECONNRESET") this.#record.downstreamCloseType = "RemoteReset";
 		});
@@ -136,6 +141,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#ended = true;
 		this.#timers.cancel();
 		if (closesClient) {
+			this.#out?.flush();
 			this.#downstream?.destroy();
 			this.#transport.destroy();
 		}
@@ -201,15 +207,15 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record.bytesSent += view.length;
 		this.#record.downstreamWireBytesSent += view.length;
 		stats.downstream_cx_tx_bytes_total.value += view.length;
-		// The view is of a buffer that is read into again. TLS takes what it is given at once, unless something waits before it.
-		const bytes = this.#isTls && downstream.writableLength === 0 ? view : Buffer.from(view);
-		if (!downstream.write(bytes)) this.#stream?.pause();
+		if (!this.#out!.writeView(view)) this.#stream?.pause();
 	}
 
 	onRawEnd(): void {
 		this.#upstreamEnded = true;
 		this.#upstreamEndedLast = this.#downstreamEnded;
-		if (this.#denial === undefined) this.#downstream?.end();
+		if (this.#denial !== undefined) return;
+		this.#out?.flush();
+		this.#downstream?.end();
 	}
 
 	onRawClosed(): void {
@@ -220,7 +226,10 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const downstream = this.#downstream;
 		// What was read goes on to the client before its connection ends.
 		if (downstream === undefined || downstream.destroyed) this.destroy();
-		else if (this.#denial === undefined) downstream.destroySoon();
+		else if (this.#denial === undefined) {
+			this.#out?.flush();
+			downstream.destroySoon();
+		}
 	}
 
 	onRawDrain(): void {
@@ -232,33 +241,35 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	// --- the client
 
 	#listen(socket: StreamSocket): void {
-		socket.on("data", (bytes: Buffer) => this.#onData(bytes));
+		if (socket instanceof HandleSocket) socket.readInto((bytes) => this.#onData(sharedReadBuffer.subarray(0, bytes)));
+		else socket.on("data", (bytes: Buffer) => this.#onData(bytes));
 		socket.on("end", () => this.#onEnd());
 		socket.on("drain", () => this.#stream?.resume());
 	}
 
-	#onData(bytes: Buffer): void {
+	/** The view is good during the call. */
+	#onData(view: Buffer): void {
 		const { config, deps } = this.#proxy;
-		this.#record.bytesReceived += bytes.length;
-		deps.stats.downstream_cx_rx_bytes_total.value += bytes.length;
+		this.#record.bytesReceived += view.length;
+		deps.stats.downstream_cx_rx_bytes_total.value += view.length;
 		this.#timers.touch();
 		this.#tellFirstByte();
 		if (this.#denial !== undefined) {
 			this.#deny(this.#denial);
 			return;
 		}
-		this.#record.downstreamWireBytesReceived += bytes.length;
+		this.#record.downstreamWireBytesReceived += view.length;
 		const stream = this.#stream;
 		if (!this.#isReady || stream === undefined) {
-			this.#early.push(bytes);
-			this.#earlyBytes += bytes.length;
+			this.#early.push(Buffer.from(view));
+			this.#earlyBytes += view.length;
 			deps.stats.early_data_received_count_total.value++;
 			if (this.#earlyBytes >= Math.max(1, config.maxEarlyDataBytes)) this.#downstream?.pause();
 			if (!this.#isConnecting && this.#upstream === undefined) this.#connect();
 			return;
 		}
-		this.#record.upstreamWireBytesSent += bytes.length;
-		if (stream.write(bytes)) return;
+		this.#record.upstreamWireBytesSent += view.length;
+		if (stream.write(view)) return;
 		if (!this.#isFull) deps.stats.downstream_flow_control_paused_reading_total.value++;
 		this.#isFull = true;
 		this.#downstream?.pause();
@@ -486,10 +497,3 @@ const failureNumbers: ReadonlyMap<number, number> = new Map([
 	[ResponseFlag.upstreamOverflow, 2],
 	[ResponseFlag.noClusterFound, 3],
 ]);
-
-function hashOf({ config }: TcpProxy, facts: ConnectionFacts): bigint | undefined {
-	if (config.hash.kind === "source-ip") return xxHash64(facts.remote.ip);
-	if (config.hash.kind === "none") return undefined;
-	const value = facts.filterState?.get(config.hash.key);
-	return typeof value === "string" ? xxHash64(value) : undefined;
-}
