@@ -8,6 +8,7 @@ import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
 import type { OverloadState } from "./overload/index.ts";
 import type { AccessLogConfig } from "./runtime-config/index.ts";
+import type { TapBoard } from "./tap/index.ts";
 import type { Tracers } from "./tracing/index.ts";
 
 /** What the data path shares with the rest of the process: made once by the server, handed to every listener. */
@@ -41,6 +42,8 @@ export interface DataPathContext extends UpstreamContext {
 	istioMetrics(): IstioMetrics;
 	/** Calls to gRPC services behind our clusters. */
 	readonly grpc: GrpcClients;
+	/** Filters that record when they are asked to. */
+	readonly taps: TapBoard;
 	/** Tracers of connection managers. */
 	readonly tracers: Tracers;
 	createAccessLog(config: AccessLogConfig): AccessLog;

@@ -42,6 +42,7 @@ export function createFakeAdminState(bootstrap: Readonly<Record<string, unknown>
 			hotRestartVersion: "disabled",
 			restartEpoch: 0,
 		}),
+		taps: { ids: () => new Set<string>(), attach: () => () => undefined },
 		listeners: () => [],
 		clusters: () => state.shownClusters,
 		certificates: () => [],

@@ -15,6 +15,7 @@ export {
 	matchString,
 	matchValue,
 } from "./match.ts";
+export { MessageMatch, type MessagePredicate } from "./message-predicate.ts";
 export type { JsonObject, JsonValue, Metadata } from "./metadata.ts";
 export { translateRe2 } from "./re2.ts";
 export {

@@ -259,7 +259,8 @@ function describeCertificate(certificate: TlsCertificate | undefined): TLSProper
 	});
 }
 
-function toAddress({ text, ip, port }: SocketAddress): Address {
+/** An address as messages have it. */
+export function toAddress({ text, ip, port }: SocketAddress): Address {
 	if (port === 0 && text === ip) return create(AddressSchema, { address: { case: "pipe", value: { path: text } } });
 	return create(AddressSchema, {
 		address: {

@@ -1,6 +1,7 @@
 import type { Bootstrap } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import type { Log } from "../../core/index.ts";
 import type { MetricsRegistry, TaggedName } from "../../telemetry/index.ts";
+import type { TapControl } from "../tap/index.ts";
 
 /** Whether the proxy serves, as `/ready` and `/server_info` say it. */
 export type Readiness = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
@@ -18,6 +19,8 @@ export interface AdminState {
 	certificates(): readonly AdminCertificate[];
 	readonly config: AdminConfig;
 	runtime(): AdminRuntime;
+	/** Filters that record requests when they are asked to. */
+	readonly taps: TapControl;
 	/** Makes health checks (and `/ready`) fail, or takes that back. */
 	setHealthCheckFailing(failing: boolean): void;
 	drainListeners(options: DrainOptions): void;

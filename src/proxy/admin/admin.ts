@@ -45,7 +45,7 @@ export interface Admin {
 /** Creates the admin port; it does not listen yet. */
 export function createAdmin(options: AdminOptions): Admin {
 	const { state, clock, address } = options;
-	const commands = createCommands(state, { wall: () => clock.wall(), memory: () => process.memoryUsage() });
+	const commands = createCommands(state, { wall: () => clock.wall(), clock, memory: () => process.memoryUsage() });
 	const flushIntervalMs = options.flushIntervalMs ?? 5_000;
 	const scope = state.registry.scope("http.admin");
 	const downstream = createDownstreamHttpStats(scope);
@@ -62,7 +62,7 @@ export function createAdmin(options: AdminOptions): Admin {
 		const request = await readAdminRequest(message);
 		if (request === undefined) return text("form too large\n", 413);
 		const command = commands.get(request.path);
-		if (command === undefined) return text(`invalid path. ${helpText(commands)}`, 404);
+		if (command === undefined || command.isThere?.() === false) return text(`invalid path. ${helpText(commands)}`, 404);
 		if (command.mutates && request.method !== "POST") {
 			return text(`Method ${request.method} not allowed, POST required.`, 405);
 		}
@@ -165,6 +165,7 @@ async function send(response: ServerResponse, result: AdminResponse, clock: Cloc
 		["transfer-encoding", "chunked"] as const,
 	];
 	response.writeHead(result.status, headers.flat());
+	if (result.stream !== undefined) return await sendStream(response, result.stream);
 	if (typeof result.body === "string") {
 		response.end(result.body);
 		return Buffer.byteLength(result.body);
@@ -184,6 +185,29 @@ async function send(response: ServerResponse, result: AdminResponse, clock: Cloc
 	}
 	response.end(kept);
 	return sentBytes;
+}
+
+/** What a slow reader of a stream may leave waiting. */
+const maxWaitingBytes = 8 * 1024 * 1024;
+
+/** Sends what comes until it ends, or the reader is gone. */
+function sendStream(response: ServerResponse, start: NonNullable<AdminResponse["stream"]>): Promise<number> {
+	response.flushHeaders();
+	return new Promise((resolve) => {
+		let sentBytes = 0;
+		const stop = start({
+			write(piece) {
+				if (response.writableEnded || response.writableLength > maxWaitingBytes) return;
+				sentBytes += Buffer.byteLength(piece);
+				response.write(piece);
+			},
+			end: () => void response.end(),
+		});
+		response.once("close", () => {
+			stop();
+			resolve(sentBytes);
+		});
+	});
 }
 
 /** Waits until a slow reader has read on, or is gone. */

@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/index.ts";
 import type { AdminState } from "./admin-state.ts";
 import { describeCertificates } from "./certs-command.ts";
 import { describeClusters } from "./clusters-command.ts";
@@ -16,6 +17,7 @@ import {
 	modifyRuntime,
 } from "./server-commands.ts";
 import { createRecentLookups, createStatsCommands } from "./stats-commands.ts";
+import { createTapCommand } from "./tap-command.ts";
 
 /** A query parameter of a command. */
 export interface AdminParameter {
@@ -32,6 +34,8 @@ export interface AdminCommand {
 	/** Whether it changes something: then POST is required. */
 	readonly mutates: boolean;
 	readonly parameters: readonly AdminParameter[];
+	/** Whether it is there at the moment; always by default. */
+	readonly isThere?: () => boolean;
 	run(request: AdminRequest): AdminResponse;
 }
 
@@ -39,6 +43,7 @@ export interface AdminCommand {
 export interface CommandDeps {
 	/** Milliseconds since the Unix epoch. */
 	readonly wall: () => number;
+	readonly clock: Clock;
 	readonly memory: () => { heapUsed: number; heapTotal: number; rss: number };
 }
 
@@ -59,6 +64,7 @@ const usedOnly: AdminParameter = {
 export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMap<string, AdminCommand> {
 	const stats = createStatsCommands(state);
 	const lookups = createRecentLookups();
+	const tap = createTapCommand(state, deps.clock);
 	const changeLogging = createLoggingCommand(state.log);
 	type Run = AdminCommand["run"];
 	const get = (path: string, help: string, run: Run, parameters: readonly AdminParameter[] = []): AdminCommand => ({
@@ -211,6 +217,10 @@ export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMa
 		post("/stats/recentlookups/enable", "enable recording of reset stat-name lookup names", () =>
 			done(() => lookups.enable(true)),
 		),
+		{
+			...post("/tap", "tap filter control", (request) => tap(request)),
+			isThere: () => state.taps.ids().size > 0,
+		},
 	];
 	const byPath: ReadonlyMap<string, AdminCommand> = new Map(commands.map((command) => [command.path, command]));
 	return byPath;
@@ -219,7 +229,8 @@ export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMa
 /** What `/help` and an unknown path answer. */
 export function helpText(commands: ReadonlyMap<string, AdminCommand>): string {
 	let help = "admin commands are:\n";
-	for (const { path, help: what, mutates, parameters } of commands.values()) {
+	for (const { path, help: what, mutates, parameters, isThere } of commands.values()) {
+		if (isThere?.() === false) continue;
 		help += `  ${path}${mutates ? " (POST)" : ""}: ${what}\n`;
 		for (const { name, help: meaning, choices = [] } of parameters) {
 			help += `      ${name}: ${meaning}${choices.length === 0 ? "" : `; One of (${choices.join(", ")})`}\n`;

@@ -7,6 +7,15 @@ export interface AdminRequest {
 	readonly path: string;
 	/** Query parameters, and those of a form that was posted. */
 	readonly query: URLSearchParams;
+	/** What was posted. */
+	readonly body: string;
+}
+
+/** Where an answer that goes on for a while is written to. */
+export interface AdminOutput {
+	/** What comes faster than its reader takes it is left out beyond a bound. */
+	write(piece: string | Uint8Array): void;
+	end(): void;
 }
 
 /** Its answer. */
@@ -17,6 +26,8 @@ export interface AdminResponse {
 	readonly headers?: readonly (readonly [name: string, value: string])[];
 	/** The text, whole or in pieces between which other work may go on. */
 	readonly body: string | Iterable<string>;
+	/** Goes on behind the body until it ends, or its reader is gone: then what it returned is called. */
+	readonly stream?: (output: AdminOutput) => () => void;
 }
 
 export const textType = "text/plain; charset=UTF-8";
@@ -31,25 +42,26 @@ export function json(value: unknown, status = 200): AdminResponse {
 	return { status, contentType: jsonType, body: `${JSON.stringify(value, null, 1)}\n` };
 }
 
-const maxFormBytes = 64 * 1024;
+const maxBodyBytes = 64 * 1024;
 
-/** Reads a request with the parameters of its query and its form; undefined when the form is too large. */
+/** Reads a request with the parameters of its query and its form; undefined when what was posted is too large. */
 export async function readAdminRequest(message: IncomingMessage): Promise<AdminRequest | undefined> {
 	const target = message.url ?? "/";
 	const question = target.indexOf("?");
 	const query = new URLSearchParams(question === -1 ? "" : target.slice(question + 1));
-	const isForm = message.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") ?? false;
-	if (message.method === "POST" && isForm) {
-		let form = "";
+	let body = "";
+	if (message.method === "POST") {
+		message.setEncoding("utf8");
 		for await (const chunk of message) {
-			form += String(chunk);
-			if (form.length > maxFormBytes) return undefined;
+			body += String(chunk);
+			if (body.length > maxBodyBytes) return undefined;
 		}
-		for (const [name, value] of new URLSearchParams(form)) query.append(name, value);
+		const isForm = message.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") ?? false;
+		if (isForm) for (const [name, value] of new URLSearchParams(body)) query.append(name, value);
 	} else {
 		message.resume();
 	}
-	return { method: message.method ?? "GET", path: question === -1 ? target : target.slice(0, question), query };
+	return { method: message.method ?? "GET", path: question === -1 ? target : target.slice(0, question), query, body };
 }
 
 /** A search pattern in RE2's syntax, or what RE2 says against it; undefined when the parameter is absent. */

@@ -16,6 +16,7 @@ import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 import type { FilterStateEntry } from "./set-filter-state.ts";
 import type { SetMetadataConfig } from "./set-metadata.ts";
 import type { StatefulSessionConfig } from "./stateful-session.ts";
+import type { TapFilterConfig } from "./tap.ts";
 
 /** One entry of a filter chain of the HTTP connection manager. */
 export type HttpFilterConfig = { readonly name: string; readonly disabled: boolean } & (
@@ -38,6 +39,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	| { readonly kind: "set-metadata"; readonly config: SetMetadataConfig }
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig }
+	| { readonly kind: "tap"; readonly config: TapFilterConfig }
 	| { readonly kind: "dynamic-forward-proxy"; readonly cache: DnsCacheConfig }
 	| CallOutFilterConfig
 	/** Istio's request metrics. */

@@ -109,6 +109,7 @@ export type { FilterStateEntry } from "./set-filter-state.ts";
 export type { SetMetadataConfig } from "./set-metadata.ts";
 export type { SessionStateConfig, StatefulSessionConfig } from "./stateful-session.ts";
 export { type MessageSupport, supportOf, supportTable } from "./support-table.ts";
+export type { TapConfig, TapFilterConfig, TapFormat } from "./tap.ts";
 export type { TcpProxyConfig, TcpTunnelConfig } from "./tcp-proxy-config.ts";
 export type {
 	CommonTlsConfig,
@@ -135,4 +136,5 @@ export {
 	translateListener,
 	translateRouteConfiguration,
 	translateSecret,
+	translateTapRequest,
 } from "./translate.ts";

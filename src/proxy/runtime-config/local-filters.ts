@@ -24,6 +24,7 @@ import type {
 	StatefulSession,
 	StatefulSessionPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import type { Tap } from "../../api/gen/envoy/extensions/filters/http/tap/v3/tap_pb.js";
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCsrf } from "./csrf.ts";
@@ -38,6 +39,7 @@ import type { Scope } from "./scope.ts";
 import { readFilterStateValues } from "./set-filter-state.ts";
 import { readSetMetadata } from "./set-metadata.ts";
 import { readStatefulSession, readStatefulSessionPerRoute } from "./stateful-session.ts";
+import { readTap } from "./tap.ts";
 
 type WithoutName<T> = T extends unknown ? Omit<T, "name" | "disabled"> : never;
 /** A filter's config before it has its name. */
@@ -77,6 +79,10 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "set-filter-state", ...readSetFilterState(message as SetFilterState, scope) };
 		case "set_metadata.v3.Config":
 			return { kind: "set-metadata", config: readSetMetadata(message as SetMetadata, scope) };
+		case "tap.v3.Tap": {
+			const config = readTap(message as Tap, scope);
+			return config === undefined ? undefined : { kind: "tap", config };
+		}
 		case "stateful_session.v3.StatefulSession":
 			return { kind: "stateful-session", config: readStatefulSession(message as StatefulSession, scope) };
 		default:

@@ -5,6 +5,7 @@ import { layer4Support } from "./support-table-layer4.ts";
 import { listenerSupport } from "./support-table-listener.ts";
 import { localFilterSupport } from "./support-table-local-filter.ts";
 import { routeSupport } from "./support-table-route.ts";
+import { tapSupport } from "./support-table-tap.ts";
 import { telemetrySupport } from "./support-table-telemetry.ts";
 
 /** Which fields of a message do something here. A set field of neither list is refused with its path. Names are the protobuf's,
@@ -24,6 +25,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
 	...localFilterSupport,
 	...callOutSupport,
 	...layer4Support,
+	...tapSupport,
 	...telemetrySupport,
 };
 

@@ -1,4 +1,5 @@
 import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
+import { type TapRequest, TapRequestSchema } from "../../api/gen/envoy/admin/v3/tap_pb.js";
 import { type Bootstrap, BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
@@ -21,6 +22,7 @@ import { readListener } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
 import { readRouteConfiguration } from "./routes.ts";
 import { Scope, type TranslateOptions } from "./scope.ts";
+import { readTapConfig, type TapConfig } from "./tap.ts";
 import { readSecret } from "./tls.ts";
 import type { SecretConfig } from "./tls-config.ts";
 
@@ -58,6 +60,13 @@ export function translateAssignment(
 /** Translates a secret of SDS. */
 export function translateSecret(message: Secret, options: TranslateOptions = {}): Validated<SecretConfig> {
 	return translate(SecretSchema, message, options, (scope) => readSecret(message, scope));
+}
+
+/** Translates what somebody asks of `/tap`. */
+export function translateTapRequest(message: TapRequest): Validated<TapConfig> {
+	return translate(TapRequestSchema, message, {}, (scope) =>
+		message.tapConfig === undefined ? undefined : readTapConfig(message.tapConfig, scope.at("tap_config"), "admin"),
+	);
 }
 
 /** What in a packed resource breaks the rules of its own message; nothing for types or bytes that are judged elsewhere. */

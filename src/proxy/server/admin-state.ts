@@ -5,6 +5,7 @@ import type { ConfigSource } from "../config-source/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
 import type { AddressConfig, BootstrapConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
+import type { TapControl } from "../tap/index.ts";
 import { listCertificates } from "./certificates.ts";
 import type { ProxyOptions } from "./create-proxy.ts";
 import type { LayeredRuntime } from "./layered-runtime.ts";
@@ -21,6 +22,7 @@ export interface AdminStateParts {
 	readonly secrets: SecretStore;
 	readonly runtime: LayeredRuntime;
 	readonly localHealth: { isFailing: boolean };
+	readonly taps: TapControl;
 	/** Milliseconds since the Unix epoch. */
 	readonly startedAt: number;
 }
@@ -32,6 +34,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 	let readiness: Readiness = "INITIALIZING";
 	return {
 		registry,
+		taps: parts.taps,
 		tagsOf: parts.tagsOf,
 		log,
 		readiness: () => (localHealth.isFailing && readiness === "LIVE" ? "DRAINING" : readiness),

@@ -21,6 +21,7 @@ import {
 } from "../runtime-config/index.ts";
 import type { Environment } from "../secret/index.ts";
 import { createWatchdogStats } from "../stats/index.ts";
+import { createTapControl } from "../tap/index.ts";
 import {
 	createStatsReporter,
 	createWorkerPool,
@@ -173,6 +174,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 		secrets,
 		runtime,
 		localHealth,
+		taps: pool?.taps ?? createTapControl(dataPath.context.taps),
 		startedAt,
 	});
 	let admin: Admin | undefined;

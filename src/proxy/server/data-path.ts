@@ -14,6 +14,7 @@ import { createGrpcClients } from "../grpc-client/index.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
+import { createTapBoard } from "../tap/index.ts";
 import { createTracers } from "../tracing/index.ts";
 import { createUpstreamTls, type UpstreamTls } from "../transport/index.ts";
 import { createDates } from "./clock-date.ts";
@@ -80,6 +81,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		localAddress: findLocalAddress(),
 		localHealth: parts.localHealth,
 		overload: parts.overload,
+		taps: createTapBoard(),
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,
 		zone: parts.node.locality?.zone ?? "",

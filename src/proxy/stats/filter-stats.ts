@@ -23,6 +23,16 @@ export function createFaultSourceStats(scope: StatsScope) {
 	};
 }
 
+/** Scope `http.<stat_prefix>.tap`. */
+export type TapStats = ReturnType<typeof createTapStats>;
+
+export function createTapStats(scope: StatsScope) {
+	return {
+		rq_sampled_out: scope.counter("rq_sampled_out"),
+		rq_tapped: scope.counter("rq_tapped"),
+	};
+}
+
 /** Scope `http.<stat_prefix>.rbac`, `<stat_prefix>.rbac` for the network filter; with a `rules_stat_prefix`, one part more. */
 export type RbacStats = ReturnType<typeof createRbacStats>;
 

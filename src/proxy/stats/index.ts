@@ -53,6 +53,7 @@ export {
 	createRbacStats,
 	createSetMetadataStats,
 	createStatefulSessionStats,
+	createTapStats,
 	type DecompressorStats,
 	type FaultSourceStats,
 	type FaultStats,

@@ -49,6 +49,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createServerStats,
 	stats.createSetMetadataStats,
 	stats.createSocketFactoryStats,
+	stats.createTapStats,
 	stats.createStatefulSessionStats,
 	stats.createSubscriptionStats,
 	(scope) => stats.createTcpProxyStats(scope, "tp"),

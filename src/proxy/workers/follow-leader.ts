@@ -1,3 +1,5 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { TraceWrapperSchema } from "../../api/gen/envoy/data/tap/v3/wrapper_pb.js";
 import { assertNever, describeError, type Log } from "../../core/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
 import type { MetricsRegistry } from "../../telemetry/index.ts";
@@ -7,6 +9,7 @@ import { drainAtOnce } from "../drain/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
 import type { ClusterConfig, ListenerConfig, SecretConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
+import { attachPacked, type TapBoard } from "../tap/index.ts";
 import type { BoundListener, FromWorker, ToWorker, Travelling } from "./messages.ts";
 import { ResultQueue } from "./result-queue.ts";
 import type { SocketOrigins } from "./socket-origins.ts";
@@ -18,7 +21,7 @@ export interface WorkerServing {
 	readonly clusters: ClusterManager;
 	readonly listeners: ListenerManager;
 	readonly secrets: SecretStore;
-	readonly dataPath: { readonly routes: RouteTarget };
+	readonly dataPath: { readonly routes: RouteTarget; readonly context: { readonly taps: TapBoard } };
 	readonly runtime: { override(values: ReadonlyMap<string, unknown>): void };
 	readonly localHealth: { isFailing: boolean };
 	readonly accessLogs: { reopen(): void };
@@ -50,6 +53,9 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 	const results = new ResultQueue((list) => send({ type: "results", results: list }));
 	const serving = options.createServing({ report: (cluster, host, result) => results.report(cluster, host, result) });
 	const { clusters, listeners } = serving;
+	const { taps } = serving.dataPath.context;
+	taps.onChange((ids) => send({ type: "tap-ids", ids }));
+	let detachTap: (() => void) | undefined;
 	const reporter = createStatsReporter(serving.registry, clusters);
 	/** Messages one after the other: listeners take a while to bind. */
 	let turn: Promise<void> = Promise.resolve();
@@ -102,6 +108,15 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 				send({ type: "collected", id: message.id, delta: reporter.collect(), connections });
 				return;
 			}
+			case "tap":
+				detachTap?.();
+				detachTap = undefined;
+				if (message.request !== undefined) {
+					detachTap = attachPacked(taps, message.request, (trace) =>
+						send({ type: "trace", trace: toBinary(TraceWrapperSchema, trace) }),
+					);
+				}
+				return;
 			case "reopen-logs":
 				return serving.accessLogs.reopen();
 			case "close":

@@ -68,6 +68,8 @@ export type ToWorker =
 	| { readonly type: "announce-drain" | "stop-accepting"; readonly inboundOnly: boolean }
 	| { readonly type: "collect"; readonly id: number }
 	| { readonly type: "reopen-logs" }
+	/** Filters record, or no longer; the request is packed. */
+	| { readonly type: "tap"; readonly request: Uint8Array | undefined }
 	| { readonly type: "close"; readonly id: number };
 
 /** A listener as a worker has it. */
@@ -87,6 +89,9 @@ export type FromWorker =
 	  }
 	| { readonly type: "collected"; readonly id: number; readonly delta: StatsDelta; readonly connections: number }
 	| { readonly type: "results"; readonly results: readonly HostResult[] }
+	| { readonly type: "tap-ids"; readonly ids: ReadonlySet<string> }
+	/** Packed. */
+	| { readonly type: "trace"; readonly trace: Uint8Array }
 	| { readonly type: "closed"; readonly id: number };
 
 /** Results of a host in their order: `times` successes, or a status or failure. */

@@ -1,8 +1,9 @@
-import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { type Bootstrap, BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import { type TraceWrapper, TraceWrapperSchema } from "../../api/gen/envoy/data/tap/v3/wrapper_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { type Log, MeshError, type SharedCounts, type Validated } from "../../core/index.ts";
 import type { MetricsRegistry } from "../../telemetry/index.ts";
@@ -10,6 +11,7 @@ import type { ClusterFollowers, ClusterManager } from "../cluster/index.ts";
 import type { RouteTarget, Translators } from "../config-source/index.ts";
 import type { ListenerManager, SocketSupply } from "../listener/index.ts";
 import type { SecretStore } from "../secret/index.ts";
+import type { TapControl } from "../tap/index.ts";
 import { ClusterRelay } from "./cluster-relay.ts";
 import type { FromWorker, HostResult, ToWorker, Travelling, WorkerStart, WorkerThread } from "./messages.ts";
 import { createRemoteListeners } from "./remote-listeners.ts";
@@ -51,6 +53,8 @@ export interface WorkerPool {
 	collect(): Promise<void>;
 	setRuntime(values: ReadonlyMap<string, unknown>): void;
 	setLocalHealth(isFailing: boolean): void;
+	/** Filters of all workers that record when they are asked to. */
+	readonly taps: TapControl;
 	reopenLogs(): void;
 	/** Every worker writes its logs and ends. */
 	close(): Promise<void>;
@@ -64,6 +68,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 	/** Packed messages by what they were translated to. */
 	const packed = new WeakMap<object, Uint8Array>();
 	const waiting = new Map<number, (message: FromWorker) => void>();
+	/** Of filters that can record, by worker. */
+	const tapIds = new Map<number, ReadonlySet<string>>();
+	let submitTrace: ((trace: TraceWrapper) => void) | undefined;
 	let lastId = 0;
 	let isClosing = false;
 	let parts: LeadingParts | undefined;
@@ -94,6 +101,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 
 	function onMessage(index: number, message: FromWorker): void {
 		if (message.type === "results") report(message.results);
+		else if (message.type === "tap-ids") tapIds.set(index, message.ids);
+		else if (message.type === "trace") submitTrace?.(fromBinary(TraceWrapperSchema, message.trace));
 		else if (message.type === "ready") return;
 		else {
 			if (message.type === "collected") {
@@ -193,6 +202,17 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 		},
 		setRuntime: (values) => post({ type: "runtime", values: [...values] }),
 		setLocalHealth: (isFailing) => post({ type: "local-health", isFailing }),
+		taps: {
+			ids: () => new Set([...tapIds.values()].flatMap((ids) => [...ids])),
+			attach(request, submit) {
+				submitTrace = submit;
+				post({ type: "tap", request });
+				return () => {
+					submitTrace = undefined;
+					post({ type: "tap", request: undefined });
+				};
+			},
+		},
 		reopenLogs: () => post({ type: "reopen-logs" }),
 		async close() {
 			isClosing = true;

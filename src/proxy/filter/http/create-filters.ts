@@ -21,6 +21,7 @@ import { createRbacFilter } from "./rbac/rbac-filter.ts";
 import { createSetFilterStateFilter } from "./set-filter-state/set-filter-state-filter.ts";
 import { createSetMetadataFilter } from "./set-metadata/set-metadata-filter.ts";
 import { createStatefulSessionFilter } from "./stateful-session/stateful-session-filter.ts";
+import { createTapFilter } from "./tap/tap-filter.ts";
 
 /** The filters of a chain in order, without the router. `scope` is `http.<stat_prefix>`. */
 export function createHttpFilters(
@@ -97,6 +98,9 @@ export function createHttpFilters(
 				filters.push(
 					createStatefulSessionFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
 				);
+				break;
+			case "tap":
+				filters.push(createTapFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
 				break;
 			case "on-demand":
 			case "router":
