@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { describeError, MeshError } from "../core/index.ts";
 import { addAnalyzeCommand } from "./commands/analyze.ts";
 import { addApplyCommand } from "./commands/apply.ts";
+import { addCaCommand } from "./commands/ca.ts";
 import { addCertsCommand } from "./commands/certs.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addControlPlaneCommand } from "./commands/control-plane.ts";
@@ -84,6 +85,7 @@ function createProgram(context: CliContext): Command {
 		addRoutesCommand,
 		addEndpointsCommand,
 		addCertsCommand,
+		addCaCommand,
 		addIdentityCommand,
 		addProxyCommand,
 		addControlPlaneCommand,

@@ -1,8 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createLastGoodFiles, type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
 import { type Clock, describeError, type Log, MeshError, systemClock } from "../core/index.ts";
-import { type Authority, createAuthority } from "../identity/index.ts";
+import type { Authority, AuthorityOptions } from "../identity/index.ts";
 import type { Mesh, MeshSettings } from "../model/index.ts";
 import {
 	type ConfigStore,
@@ -21,6 +20,7 @@ import {
 	type AccessToken,
 	type AdminServer,
 	createAdminServer,
+	createAuthorityEndpoints,
 	createCertificateList,
 	createConfigEndpoints,
 	createDesiredFeed,
@@ -35,6 +35,7 @@ import {
 	readTokensFile,
 } from "./admin/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
+import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { listenForDiscovery } from "./discovery-listener.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
@@ -43,7 +44,6 @@ import { parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
-import { claimAuthority } from "./shared-authority.ts";
 import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 
@@ -64,6 +64,8 @@ export interface ControlPlaneOptions {
 	readonly token: string;
 	/** A file with the tokens of others, see `readTokensFile`. */
 	readonly tokensFile?: string;
+	/** Who signs the authority's issuers, and where its keys are; a root of its own in the state folder by default. */
+	readonly authority?: Pick<AuthorityOptions, "upstream" | "keys">;
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
@@ -167,6 +169,7 @@ interface Parts extends State {
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
 	readonly authority: Authority;
+	readonly holders: Holders;
 	readonly metrics: ControlMetrics;
 	readonly desired: DesiredFeed;
 }
@@ -199,19 +202,20 @@ async function openParts(
 	const folder = await openFolder(options, source, clock);
 	if (folder !== undefined) closers.push(() => folder.close());
 	const mesh = source.start();
-	const authorityFolder = join(options.stateFolder, "ca");
-	await mkdir(authorityFolder, { recursive: true, mode: 0o700 });
-	const authority = await createAuthority({
-		folder: authorityFolder,
+	const { authority, holders } = await openAuthority({
+		stateFolder: options.stateFolder,
+		store: state.store,
+		isShared: options.store !== undefined,
+		instances: state.instances,
 		trustDomain: mesh.settings.trustDomain,
+		...(options.authority === undefined ? {} : { parts: options.authority }),
 		clock,
 		log: options.log,
+		closers,
 	});
-	closers.push(() => authority.close());
 	source.pinTrustDomain(authority.trustDomain);
-	if (options.store !== undefined) await claimAuthority(state.store, authority.bundle().pem, authorityFolder);
 	apply(mesh);
-	return { ...state, source, snapshots, statuses, xds, authority, metrics, desired };
+	return { ...state, source, snapshots, statuses, xds, authority, holders, metrics, desired };
 }
 
 async function openFolder(
@@ -268,7 +272,7 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 
 function createAdmin(
 	options: ControlPlaneOptions,
-	{ source, config, instances, identity, snapshots, statuses, xds, authority, metrics, desired }: Parts,
+	{ source, config, instances, identity, snapshots, statuses, xds, authority, holders, metrics, desired }: Parts,
 	{ host, port }: { readonly host: string; readonly port: number },
 	log: Log,
 	clock: Clock,
@@ -283,6 +287,7 @@ function createAdmin(
 	const index = () => snapshots.index();
 	const csrCount = metrics.counter("citadel_server_csr_count");
 	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
+	const authorityEndpoints = createAuthorityEndpoints({ authority, holders, clock });
 	const endpoints: Endpoint[] = [
 		{ method: "GET", path: "/ready", answer: () => ({ body: "ready\n" }) },
 		{
@@ -317,10 +322,12 @@ function createAdmin(
 				),
 			clock,
 		}),
-		...createInstanceEndpoints(instances),
+		...createInstanceEndpoints(instances, (name) => holders.remove(name)),
 		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),
+		...authorityEndpoints,
 		...createIdentityEndpoints({
 			authority,
+			holders,
 			certificates: createCertificateList(clock),
 			mesh: () => index()?.mesh,
 			onRequest: () => csrCount.value++,

@@ -17,6 +17,7 @@ export type {
 	TokenRequest,
 	WaitedFor,
 } from "./authority/authority-types.ts";
+export { openFolderStorage } from "./authority/folder-storage.ts";
 export { readPublicJwk } from "./authority/jwt-key.ts";
 export type { KeyProvider } from "./authority/key-provider.ts";
 export {
@@ -28,6 +29,7 @@ export {
 export { trustDomainOf, type VerifiedSvid, validateLeaf, verifySvid, verifySvidPem } from "./svid.ts";
 export {
 	createSvidSource,
+	type PublishedTrust,
 	type SignedSvid,
 	type SvidSigner,
 	type SvidSource,
@@ -35,4 +37,4 @@ export {
 	type X509Svid,
 } from "./svid-source.ts";
 export { createTrustBundle, parseTrustBundle, type TrustBundle } from "./trust-bundle.ts";
-export { parseSigningRequest } from "./x509/index.ts";
+export { parseSigningRequest, readCertificates } from "./x509/index.ts";

@@ -30,6 +30,16 @@ export interface SignedSvid {
 	readonly chain: string;
 	/** PEM: the roots of the trust domain. */
 	readonly bundle: string;
+	/** The root slot that it is under, when the authority says. */
+	readonly root?: string;
+}
+
+/** What an authority publishes between signatures. */
+export interface PublishedTrust {
+	/** PEM: the roots of the trust domain. */
+	readonly bundlePem: string;
+	/** Roots of related trust domains. */
+	readonly federated: readonly { readonly trustDomain: string; readonly pem: string }[];
 }
 
 /** Has a signing request (PEM) signed; rejects when the authority refuses or cannot be reached. It must settle in bounded time, and soon
@@ -45,6 +55,10 @@ export interface X509Svid {
 	readonly privateKeyPem: string;
 	/** PEM: the roots of the trust domain. */
 	readonly bundlePem: string;
+	/** Roots of related trust domains. */
+	readonly federated: PublishedTrust["federated"];
+	/** The root slot that it is under, when the authority says. */
+	readonly root?: string;
 	/** Hexadecimal, lower case. */
 	readonly serial: string;
 	/** Milliseconds since the epoch. */
@@ -74,6 +88,10 @@ export interface SvidSource {
 	ready(): Promise<X509Svid>;
 	/** Calls the listener with every SVID from here on, the first included; returns how to stop. */
 	onUpdate(listener: (svid: X509Svid) => void): () => void;
+	/** Takes over what the authority publishes; the certificate stays. Listeners are called when that is news. */
+	updateTrust(trust: PublishedTrust): void;
+	/** Renews at a random time within `ms`, unless that is due sooner. */
+	renewWithin(ms: number): void;
 	/** Renews at once; rejects when that fails, and the old SVID stays. */
 	renewNow(): Promise<X509Svid>;
 	/** Stops renewing, and forgets the key. */
@@ -103,6 +121,7 @@ class RenewingSvidSource implements SvidSource {
 	readonly #stop = new AbortController();
 	#state: RenewalState;
 	#svid: X509Svid | undefined;
+	#trust: PublishedTrust | undefined;
 	#timer: Timer | undefined;
 	#attempt: Promise<Outcome> | undefined;
 
@@ -129,6 +148,24 @@ class RenewingSvidSource implements SvidSource {
 	onUpdate(listener: (svid: X509Svid) => void): () => void {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);
+	}
+
+	updateTrust(trust: PublishedTrust): void {
+		const bundlePem = parseTrustBundle(trustDomainOf(this.spiffeId), trust.bundlePem).pem;
+		const { federated } = trust;
+		this.#trust = { bundlePem, federated };
+		const svid = this.#svid;
+		if (svid === undefined || (svid.bundlePem === bundlePem && isSameTrust(svid.federated, federated))) return;
+		this.#svid = { ...svid, bundlePem, federated };
+		this.#log.info("trust bundle is new", { federated: federated.length });
+		for (const listener of [...this.#listeners]) listener(this.#svid);
+	}
+
+	renewWithin(ms: number): void {
+		const dueAt = this.#clock.wall() + this.#random.next() * ms;
+		if (dueAt >= this.#state.dueAt) return;
+		this.#state = { ...this.#state, dueAt };
+		if (this.#attempt === undefined) this.#schedule();
 	}
 
 	async renewNow(): Promise<X509Svid> {
@@ -193,7 +230,10 @@ class RenewingSvidSource implements SvidSource {
 			spiffeId,
 			certificateChainPem: signed.chain,
 			privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-			bundlePem: bundle.pem,
+			// What is published is never older than an answer for long: the feed brings what the answer has.
+			bundlePem: this.#trust?.bundlePem ?? bundle.pem,
+			federated: this.#trust?.federated ?? [],
+			...(signed.root === undefined ? {} : { root: signed.root }),
 			serial: leaf.serial,
 			notBefore: leaf.notBefore,
 			notAfter: leaf.notAfter,
@@ -224,6 +264,16 @@ class RenewingSvidSource implements SvidSource {
 			...(held === undefined ? {} : { endsInMs: Math.round(held.until - now) }),
 		});
 	}
+}
+
+function isSameTrust(left: PublishedTrust["federated"], right: PublishedTrust["federated"]): boolean {
+	return (
+		left.length === right.length &&
+		left.every((one, position) => {
+			const other = right[position]!;
+			return one.trustDomain === other.trustDomain && one.pem === other.pem;
+		})
+	);
 }
 
 function closed(spiffeId: SpiffeId): MeshError {

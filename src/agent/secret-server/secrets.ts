@@ -17,12 +17,18 @@ import { packResource, secretType, type XdsResource, type XdsSnapshot } from "..
 export function translateSvid(svid: X509Svid): XdsSnapshot {
 	const trustDomain = trustDomainOf(svid.spiffeId);
 	const trust = create(CertificateValidationContextSchema, { trustedCa: inline(svid.bundlePem) });
+	const federated = svid.federated.map(({ trustDomain: domain, pem }) => [domain, pem] as const);
+	const all = createSpiffeValidation([[trustDomain, svid.bundlePem], ...federated]);
 	const secrets = [
 		createCertificateSecret("default", svid),
 		createCertificateSecret(svid.spiffeId, svid),
-		createTrustSecret("ROOTCA", trust),
+		// With related domains each root must vouch for its own domain alone, which takes the SPIFFE validator.
+		createTrustSecret("ROOTCA", federated.length === 0 ? trust : all),
 		createTrustSecret(`spiffe://${trustDomain}`, trust),
-		createTrustSecret("ALL", createSpiffeValidation([[trustDomain, svid.bundlePem]])),
+		...federated.map(([domain, pem]) =>
+			createTrustSecret(`spiffe://${domain}`, create(CertificateValidationContextSchema, { trustedCa: inline(pem) })),
+		),
+		createTrustSecret("ALL", all),
 	];
 	return {
 		resources: new Map([

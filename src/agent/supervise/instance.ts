@@ -2,10 +2,17 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
 import { createSvidSource, type SvidSource } from "../../identity/index.ts";
-import { type InstanceHealth, parseSpiffeId, type Service, type WorkloadInstance } from "../../model/index.ts";
+import {
+	formatObjectName,
+	type InstanceHealth,
+	parseSpiffeId,
+	type Service,
+	type WorkloadInstance,
+} from "../../model/index.ts";
 import type { ControlClient } from "../control-client/index.ts";
 import { createSecretServer, type SecretServer } from "../secret-server/index.ts";
 import { createRemoteSigner } from "../svid-client/index.ts";
+import type { TrustClient } from "../trust/index.ts";
 import { buildBootstrap } from "./bootstrap.ts";
 import { type Child, type ChildCommand, startChild } from "./child.ts";
 import type { SupervisorListener } from "./events.ts";
@@ -42,6 +49,7 @@ export interface InstanceDeps {
 	readonly log: Log;
 	readonly listener: SupervisorListener;
 	readonly config: InstanceConfig;
+	readonly trust: TrustClient;
 }
 
 export interface InstanceOptions {
@@ -74,6 +82,7 @@ export class SupervisedInstance {
 	#registration: Registration | undefined;
 	#svid: SvidSource | undefined;
 	#secrets: SecretServer | undefined;
+	#untrust: (() => void) | undefined;
 	#awaited = 2;
 	#stopping: Promise<void> | undefined;
 
@@ -151,16 +160,20 @@ export class SupervisedInstance {
 		if (this.record.pattern !== "sidecar") return;
 		const { adminUrl, token, clock, random, log, state } = this.#deps;
 		const { namespace, serviceAccount } = this.record;
-		const sign = createRemoteSigner({ adminUrl, token, namespace, serviceAccount, clock });
+		const holder = formatObjectName(this.record);
+		const sign = createRemoteSigner({ adminUrl, token, namespace, serviceAccount, holder, clock });
 		this.#svid = createSvidSource({ spiffeId: parseSpiffeId(this.workload.identity), sign, clock, random, log });
 		const socketPath = state.runFile(`sds-${this.#options.fileName}.sock`);
 		this.#secrets = createSecretServer({ socketPath, svid: this.#svid, clock, log });
 		await this.#secrets.start();
+		const { secrets, svid } = { secrets: this.#secrets, svid: this.#svid };
+		this.#untrust = this.#deps.trust.add({ name: holder, svid, acknowledged: () => secrets.acknowledged() });
 	}
 
 	async #close(): Promise<void> {
 		for (const timer of this.#timers) timer.cancel();
 		this.#timers.clear();
+		this.#untrust?.();
 		await this.#secrets?.close();
 		this.#svid?.close();
 	}

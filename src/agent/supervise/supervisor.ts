@@ -13,6 +13,7 @@ import {
 } from "../../core/index.ts";
 import type { WorkloadInstance } from "../../model/index.ts";
 import { type ControlClient, createControlClient } from "../control-client/index.ts";
+import { createTrustClient } from "../trust/index.ts";
 import { ControlPlaneProcess } from "./control-plane-process.ts";
 import type { SupervisorListener } from "./events.ts";
 import type { InstanceDeps } from "./instance.ts";
@@ -121,10 +122,14 @@ async function launch(
 	const xdsAddress = `127.0.0.1:${await choose("xDS", options.xdsPort ?? defaultPorts.xds)}`;
 	const token = randomBytes(32).toString("base64url");
 	const client = createControlClient({ adminUrl, token });
+	// With more patience than the other: the control plane holds its answers.
+	const patient = createControlClient({ adminUrl, token, timeoutMs: 40_000 });
+	const trust = createTrustClient({ client: patient, clock, random, log });
 	const process = createProcessConfig(options);
 	const deps: InstanceDeps = {
 		...{ state, ledger, client, adminUrl, xdsAddress, token, programs, clock, random, log, listener },
 		config: { process, drainMs: options.drainMs ?? 1000 },
+		trust,
 	};
 	const instances = new InstanceSet(deps, ports);
 	const controlPlane = new ControlPlaneProcess({
@@ -138,13 +143,13 @@ async function launch(
 	const abort = (): void => void controlPlane.kill();
 	options.signal?.addEventListener("abort", abort);
 	await controlPlane.start().catch((cause: unknown) => {
+		trust.close();
 		client.close();
+		patient.close();
 		throw new MeshError("CONTROL_PLANE_FAILED", "the control plane did not start", { cause });
 	});
 	options.signal?.removeEventListener("abort", abort);
 	await forgetOldInstances(client, log);
-	// With more patience than the others: the control plane holds its answer.
-	const patient = createControlClient({ adminUrl, token, timeoutMs: 40_000 });
 	const source = followWorkloads(patient, clock, log, (mesh) => instances.apply(mesh));
 	const logs = limitLogs(state.logFile("."), clock);
 	return createHandle({
@@ -160,6 +165,7 @@ async function launch(
 
 	function close(): void {
 		logs.close();
+		trust.close();
 		client.close();
 		patient.close();
 		state.removeControlFile();

@@ -9,6 +9,8 @@ export interface RemoteSignerOptions {
 	readonly token: string;
 	readonly namespace: string;
 	readonly serviceAccount: string;
+	/** Who will hold the certificate, `<namespace>/<instance>`, when that is somebody who reports what its proxy has acknowledged. */
+	readonly holder?: string;
 	/** Bound on one exchange; 5,000 by default. */
 	readonly timeoutMs?: number;
 	/** The machine's clock by default. */
@@ -38,7 +40,7 @@ export function createRemoteSigner(options: RemoteSignerOptions): SvidSigner {
 			const response = await fetch(url, {
 				method: "POST",
 				headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-				body: JSON.stringify({ namespace, serviceAccount, csr }),
+				body: JSON.stringify({ namespace, serviceAccount, csr, holder: options.holder }),
 				redirect: "error",
 				signal: AbortSignal.any([signal, late.signal]),
 			});
@@ -76,7 +78,8 @@ function parseAnswer(text: string, subject: string): SignedSvid {
 	}
 	if (typeof answer === "object" && answer !== null && "chain" in answer && "bundle" in answer) {
 		const { chain, bundle } = answer;
-		if (typeof chain === "string" && typeof bundle === "string") return { chain, bundle };
+		const root = "root" in answer && typeof answer.root === "string" ? { root: answer.root } : {};
+		if (typeof chain === "string" && typeof bundle === "string") return { chain, bundle, ...root };
 	}
 	throw answerInvalid(`${subject}: 'chain' and 'bundle' expected`);
 }

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { MeshError } from "../../core/index.ts";
 import { type CliContext, openMesh, withExamples, withState } from "../context.ts";
 import type { ConfigProblem } from "../mesh/admin-api.ts";
+import { readText } from "../mesh/read-text.ts";
 import { formatProblem } from "../output/problems.ts";
 
 interface ApplyAnswer {
@@ -28,7 +28,7 @@ export function addApplyCommand(program: Command, context: CliContext): void {
 			const text =
 				options.file === "-"
 					? await host.readStdin()
-					: await readDocuments(resolve(host.folder, options.file), options.file);
+					: await readText(resolve(host.folder, options.file), options.file);
 			const source = options.file === "-" ? "standard input" : options.file;
 			const answer = (await mesh.request("PUT", "/v1/config", text).catch((error: unknown) => {
 				throw nameSource(error, source);
@@ -63,12 +63,4 @@ function nameSource(error: unknown, source: string): unknown {
 	if (problems.length === 0) return error;
 	const named = problems.map((problem) => ({ ...problem, file: source }));
 	return new RefusedDocuments(error.code, source, named);
-}
-
-async function readDocuments(path: string, given: string): Promise<string> {
-	try {
-		return await readFile(path, "utf8");
-	} catch (cause) {
-		throw new MeshError("FILE_UNREADABLE", `cannot read ${given}`, { cause });
-	}
 }

@@ -80,6 +80,34 @@ export interface CertificateStatus {
 	readonly notAfter: string;
 }
 
+/** Somebody that a rotation waits for. */
+export interface WaitedForStatus {
+	/** `<namespace>/<instance>`. */
+	readonly name: string;
+	/** Milliseconds since the epoch. */
+	readonly since: number;
+}
+
+/** A key of the authority; times are milliseconds since the epoch. */
+interface SlotStatus {
+	readonly name: string;
+	readonly phase: string;
+	readonly since: number;
+	readonly notBefore: number;
+	readonly notAfter: number;
+}
+
+/** What the authority signs with. */
+export interface AuthorityStatus {
+	readonly trustDomain: string;
+	readonly sequence: number;
+	readonly roots: readonly (SlotStatus & { readonly isOwn: boolean; readonly heldBy: readonly WaitedForStatus[] })[];
+	readonly issuers: readonly (SlotStatus & { readonly root: string; readonly serial: string })[];
+	readonly jwtKeys: readonly (SlotStatus & { readonly keyId: string })[];
+	readonly missing: readonly WaitedForStatus[];
+	readonly live: number;
+}
+
 /** A registration entry. */
 export interface EntryStatus {
 	readonly id: string;

@@ -1,5 +1,5 @@
 import type { Log } from "../../core/index.ts";
-import { type Authority, parseSigningRequest } from "../../identity/index.ts";
+import { type Authority, type IssuedSvid, parseSigningRequest } from "../../identity/index.ts";
 import { formatSpiffeId, type Mesh } from "../../model/index.ts";
 import type { CertificateList } from "./certificate-list.ts";
 import { parseJson } from "./parse-json.ts";
@@ -7,6 +7,8 @@ import { AdminError, type AdminResponse, type Endpoint } from "./router.ts";
 
 export interface IdentityEndpointsOptions {
 	readonly authority: Authority;
+	/** Is told what was signed for a holder, before the holder has it. */
+	readonly holders: { onSigned(name: string, issued: IssuedSvid): Promise<void> };
 	readonly certificates: CertificateList;
 	readonly mesh: () => Mesh | undefined;
 	/** Counts requests and what was signed. */
@@ -16,21 +18,17 @@ export interface IdentityEndpointsOptions {
 }
 
 const maxSignBytes = 65_536;
+const maxHolderLetters = 512;
 
 /** Certificates for the service accounts of declared workloads and Pods, and for no one else. */
 export function createIdentityEndpoints(options: IdentityEndpointsOptions): Endpoint[] {
-	const { authority, certificates } = options;
+	const { certificates } = options;
 	return [
 		{
 			method: "POST",
 			path: "/v1/identity/sign",
 			maxBodyBytes: maxSignBytes,
 			answer: ({ body }) => sign(options, body),
-		},
-		{
-			method: "GET",
-			path: "/v1/identity/bundle",
-			answer: () => ({ body: { trustDomain: authority.trustDomain, bundle: authority.bundle().pem } }),
 		},
 		{ method: "GET", path: "/v1/certificates", answer: () => ({ body: { items: certificates.list() } }) },
 	];
@@ -39,7 +37,7 @@ export function createIdentityEndpoints(options: IdentityEndpointsOptions): Endp
 async function sign(options: IdentityEndpointsOptions, body: string): Promise<AdminResponse> {
 	const { authority, log } = options;
 	options.onRequest();
-	const { namespace, serviceAccount, csr } = parseRequest(body);
+	const { namespace, serviceAccount, csr, holder } = parseRequest(body);
 	const mesh = options.mesh();
 	const declared = mesh === undefined ? [] : [...mesh.workloads, ...mesh.declaredInstances];
 	const isDeclared = declared.some(
@@ -55,18 +53,22 @@ async function sign(options: IdentityEndpointsOptions, body: string): Promise<Ad
 	}
 	const { trustDomain } = authority;
 	const spiffeId = formatSpiffeId({ trustDomain, namespace, serviceAccount });
-	const issued = await authority.sign({ csr: parseSigningRequest(csr), spiffeId, ttlMs: mesh.settings.svidTtlMs });
+	const { svidTtlMs: ttlMs } = mesh.settings;
+	const issued = await authority.sign({ csr: parseSigningRequest(csr), spiffeId, ttlMs, ...holder });
+	if (holder !== undefined) await options.holders.onSigned(holder.holder, issued);
 	options.certificates.add(issued);
 	options.onSigned();
-	const { serial } = issued;
+	const { serial, root } = issued;
 	const expiresAt = new Date(issued.notAfter).toISOString();
-	return { body: { chain: issued.chain, bundle: issued.bundle, spiffeId, serial, expiresAt } };
+	return { body: { chain: issued.chain, bundle: issued.bundle, spiffeId, serial, root, expiresAt } };
 }
 
 function parseRequest(body: string) {
 	const value = parseJson(body) as Record<string, unknown> | null;
-	const { namespace, serviceAccount, csr } = value ?? {};
-	if (typeof namespace === "string" && typeof serviceAccount === "string" && typeof csr === "string")
-		return { namespace, serviceAccount, csr };
+	const { namespace, serviceAccount, csr, holder } = value ?? {};
+	if (typeof namespace === "string" && typeof serviceAccount === "string" && typeof csr === "string") {
+		const isNamed = typeof holder === "string" && holder !== "" && holder.length <= maxHolderLetters;
+		return { namespace, serviceAccount, csr, holder: isNamed ? { holder } : undefined };
+	}
 	throw new AdminError(400, "SIGN_REQUEST_INVALID", "namespace, serviceAccount and csr (PEM) expected, each as text");
 }

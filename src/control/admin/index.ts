@@ -2,6 +2,7 @@
  *  is asked about belongs to the rooms behind it. */
 export type { AccessToken, Role } from "./access.ts";
 export { type AdminServer, createAdminServer } from "./admin-server.ts";
+export { createAuthorityEndpoints } from "./authority-endpoints.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
 export { createConfigEndpoints } from "./config-endpoints.ts";
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";

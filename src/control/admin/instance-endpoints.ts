@@ -1,5 +1,5 @@
 import { MeshError } from "../../core/index.ts";
-import type { ObjectName } from "../../model/index.ts";
+import { formatObjectName, type ObjectName } from "../../model/index.ts";
 import type { InstanceRegistry } from "../../registry/index.ts";
 import { parseRegistration } from "./parse-instance.ts";
 import { parseJson } from "./parse-json.ts";
@@ -8,8 +8,12 @@ import { AdminError, type AdminRequest, type Endpoint } from "./router.ts";
 const maxInstanceBytes = 1024 * 1024;
 const path = "/v1/instances/{namespace}/{name}";
 
-/** The registry of running instances: whoever starts one registers it, keeps it alive and takes it out. */
-export function createInstanceEndpoints(registry: InstanceRegistry): Endpoint[] {
+/** The registry of running instances: whoever starts one registers it, keeps it alive and takes it out.
+ *  @param onRemoved is told `<namespace>/<name>` of one that is taken out */
+export function createInstanceEndpoints(
+	registry: InstanceRegistry,
+	onRemoved: (name: string) => Promise<unknown>,
+): Endpoint[] {
 	return [
 		{ method: "GET", path: "/v1/instances", answer: () => ({ body: { items: registry.list() } }) },
 		{
@@ -49,6 +53,7 @@ export function createInstanceEndpoints(registry: InstanceRegistry): Endpoint[] 
 			path,
 			async answer(request) {
 				const { namespace, name } = nameOf(request);
+				await onRemoved(formatObjectName({ namespace, name }));
 				if (!(await registry.remove({ namespace, name })))
 					throw new AdminError(404, "INSTANCE_UNKNOWN", `instance ${namespace}/${name} is not registered`);
 				return { body: { namespace, name, result: "removed" } };

@@ -95,7 +95,8 @@ class SlotAuthority implements Authority {
 		if (root !== undefined && !canSign(root, now)) throw expired(this.trustDomain, "root", root);
 		await this.advance();
 		this.#usableSigner(now);
-		this.#stops.push(this.#storage.onChange(() => void this.#exclusively(() => this.#reload())));
+		const onSaved = (): Promise<void> => this.#exclusively(() => this.#reload()).then(() => this.advance());
+		this.#stops.push(this.#storage.onChange(() => void onSaved().catch((error) => this.#onLost(error))));
 		if (this.#options.holders !== undefined)
 			this.#stops.push(this.#options.holders.onChange(() => void this.advance()));
 		this.#arm();
@@ -200,7 +201,10 @@ class SlotAuthority implements Authority {
 			})),
 			issuers: state.issuers.map((issuer) => ({ ...issuer, serial: issuers.get(issuer.name)?.[0]?.serial ?? "" })),
 			jwtKeys: state.jwtKeys.map(({ publicJwk: _, ...key }) => key),
-			missing: holders?.missing(bundle.authorities.map(({ id }) => id)) ?? [],
+			missing: (holders?.missing(bundle.authorities.map(({ id }) => id)) ?? []).map(({ name, since }) => ({
+				name,
+				since: Math.max(since, ...state.roots.map((root) => (root.phase === "prepared" ? root.since : 0))),
+			})),
 			live: holders?.count() ?? 0,
 		};
 	}
@@ -245,7 +249,7 @@ class SlotAuthority implements Authority {
 
 	advance(): Promise<void> {
 		return this.#exclusively(async () => {
-			const isLeader = this.#options.isLeader?.() ?? true;
+			const isLeader = this.#forced !== undefined || (this.#options.isLeader?.() ?? true);
 			for (let count = 0; isLeader && !this.#isClosed && count < maxSaves; count++) {
 				const now = this.#clock.wall();
 				const step = this.#plan(now).find(({ kind }) => !kind.startsWith("prepare-") || now >= this.#retryAt);
@@ -392,6 +396,11 @@ class SlotAuthority implements Authority {
 			},
 			{ unref: true },
 		);
+	}
+
+	/** What is loaded goes on serving. */
+	#onLost(error: unknown): void {
+		this.#log.warn("state of the authority not read", { trustDomain: this.trustDomain, error: describeError(error) });
 	}
 
 	#tell(): void {

@@ -4,6 +4,7 @@
 
 export { packResource, type XdsResource } from "../resource/resource.ts";
 export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
+export type { NodeResources } from "./client-status.ts";
 export type { XdsCounter, XdsMetrics } from "./events.ts";
 export type { SnapshotSource, XdsSnapshot } from "./snapshot.ts";
 export type { NodeStatus, SyncState, TypeStatus } from "./status.ts";

@@ -26,6 +26,8 @@ export interface XdsServer {
 	addTo(grpcServer: Server, services?: XdsServices): void;
 	/** Every connected node, by node id. */
 	statuses(): NodeStatus[];
+	/** What every connected node holds, resource by resource. */
+	resources(): readonly NodeResources[];
 	/** Whether some stream has not been looked at since the source changed. */
 	isPushing(): boolean;
 	/** Ends every stream and stops following the source. */
@@ -100,6 +102,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 			grpcServer.addService(definition, implementation);
 		},
 		statuses: () => mergeStatuses(streams),
+		resources: () => mergeResources(streams),
 		isPushing: () => dirty.size > 0,
 		close() {
 			closed = true;

@@ -1,0 +1,131 @@
+import { type Clock, type Log, MeshError } from "../../core/index.ts";
+import type { HolderBoard, IssuedSvid, WaitedFor } from "../../identity/index.ts";
+import { formatObjectName, type WorkloadInstance } from "../../model/index.ts";
+import { type InstanceRegistry, openRecordSet, type Store } from "../../registry/index.ts";
+
+/** One certificate of a holder, good or not. */
+interface HeldCertificate {
+	readonly serial: string;
+	/** The root slot that it is under. */
+	readonly root: string;
+	/** Milliseconds since the epoch. */
+	readonly until: number;
+}
+
+/** What is known of whoever holds certificates and says so: `<namespace>/<instance>`, or an agent's entry. */
+interface HolderRecord {
+	readonly name: string;
+	/** Those that its proxy may still show, oldest first. */
+	readonly certificates: readonly HeldCertificate[];
+	/** The roots (`Certificate.id`) that its proxy has acknowledged. */
+	readonly acknowledged: readonly string[];
+	/** Milliseconds since the epoch of the newest change of `acknowledged`. */
+	readonly since: number;
+}
+
+/** What a holder says of its proxy. */
+export interface HolderReport {
+	readonly name: string;
+	/** The roots of the newest bundle that every proxy of it has acknowledged. */
+	readonly acknowledged: readonly string[];
+	/** The certificate that its proxy has acknowledged; older ones are not shown any more. */
+	readonly serial?: string;
+}
+
+/** The holders of certificates, in the store that control planes share. */
+export interface Holders extends HolderBoard {
+	/** Writes down what was signed for a holder, before it gets it. */
+	onSigned(name: string, issued: IssuedSvid): Promise<void>;
+	onReport(report: HolderReport): Promise<void>;
+	/** Forgets one that has ended. */
+	remove(name: string): Promise<boolean>;
+	close(): void;
+}
+
+const prefix = "/amime/authority/holders/";
+/** A proxy shows one; the others are on their way. */
+const maxCertificates = 8;
+const maxHolders = 100_000;
+
+/** Opens the holders of a store. Live are the instances of the registry that have a sidecar, and whoever holds a certificate that is good. */
+export async function openHolders(
+	store: Store,
+	registry: Pick<InstanceRegistry, "list" | "watch">,
+	{ clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<Holders> {
+	const records = await openRecordSet<HolderRecord>(store, { prefix, parse: parseRecord, clock, log });
+	const busy = new Map<string, Promise<unknown>>();
+
+	/** One change of a holder at a time: certificates and reports come side by side. */
+	function change(name: string, next: (record: HolderRecord) => HolderRecord): Promise<void> {
+		const turn = (busy.get(name) ?? Promise.resolve()).then(async () => {
+			const known = records.get(name);
+			if (known === undefined && records.list().length >= maxHolders)
+				throw new MeshError("HOLDERS_FULL", `more than ${maxHolders} holders of certificates report`);
+			const before = known ?? { name, certificates: [], acknowledged: [], since: clock.wall() };
+			const after = next(before);
+			if (after !== known) await records.put(name, after);
+		});
+		const settled = turn.catch(() => undefined).finally(() => busy.get(name) === settled && busy.delete(name));
+		busy.set(name, settled);
+		return turn;
+	}
+
+	const isGood = ({ until }: HeldCertificate): boolean => until > clock.wall();
+
+	function* live(): Iterable<HolderRecord> {
+		const seen = new Set<string>();
+		for (const instance of registry.list()) {
+			if (!hasProxy(instance)) continue;
+			const name = formatObjectName(instance);
+			seen.add(name);
+			yield records.get(name) ?? { name, certificates: [], acknowledged: [], since: instance.registeredAt };
+		}
+		for (const record of records.list()) if (!seen.has(record.name) && record.certificates.some(isGood)) yield record;
+	}
+
+	function waitFor(isWanted: (record: HolderRecord) => boolean): WaitedFor[] {
+		return [...live()]
+			.filter(isWanted)
+			.map(({ name, since }) => ({ name, since }))
+			.sort((left, right) => (left.name < right.name ? -1 : 1));
+	}
+
+	return {
+		missing: (rootIds) => waitFor(({ acknowledged }) => !rootIds.every((id) => acknowledged.includes(id))),
+		holding: (root) => waitFor(({ certificates }) => certificates.some((held) => held.root === root && isGood(held))),
+		count: () => [...live()].length,
+		onChange(listener) {
+			const stops = [records.watch(listener), registry.watch(listener)];
+			return () => stops.forEach((stop) => void stop());
+		},
+		onSigned: (name, { serial, root, notAfter }) =>
+			change(name, (record) => ({
+				...record,
+				certificates: [...record.certificates.filter(isGood), { serial, root, until: notAfter }].slice(
+					-maxCertificates,
+				),
+			})),
+		onReport: ({ name, acknowledged, serial }) =>
+			change(name, (record) => {
+				const shown = record.certificates.findIndex((held) => held.serial === serial);
+				const certificates = shown > 0 ? record.certificates.slice(shown) : record.certificates;
+				const isSame = record.acknowledged.join() === acknowledged.join();
+				if (isSame && certificates === record.certificates) return record;
+				return { ...record, certificates, acknowledged, since: isSame ? record.since : clock.wall() };
+			}),
+		remove: (name) => records.remove(name),
+		close: () => records.close(),
+	};
+}
+
+function hasProxy({ pattern, sidecar, declaredBy }: WorkloadInstance): boolean {
+	return pattern === "sidecar" && sidecar !== undefined && declaredBy === undefined;
+}
+
+function parseRecord(value: unknown): HolderRecord | undefined {
+	const record = value as HolderRecord | undefined;
+	const isWhole =
+		typeof record?.name === "string" && Array.isArray(record.certificates) && Array.isArray(record.acknowledged);
+	return isWhole ? record : undefined;
+}
