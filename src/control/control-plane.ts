@@ -44,6 +44,7 @@ import { parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
+import { createRefusals, type Refusals } from "./refusals/index.ts";
 import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 
@@ -166,6 +167,7 @@ function openStore({ store, stateFolder }: ControlPlaneOptions, clock: Clock, lo
 interface Parts extends State {
 	readonly source: MeshSource;
 	readonly snapshots: SnapshotStore;
+	readonly refusals: Refusals;
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
 	readonly authority: Authority;
@@ -185,7 +187,8 @@ async function openParts(
 	const metrics = createControlMetrics(options.version ?? "unknown");
 	const snapshots = createSnapshotStore();
 	const statuses = createStatusBoard();
-	const xds = createXdsServer({ source: snapshots, log: options.log, clock, metrics });
+	const refusals = createRefusals(snapshots);
+	const xds = createXdsServer({ source: refusals, answers: refusals.answers, log: options.log, clock, metrics });
 	const convergence = createConvergence({
 		clock,
 		statuses: () => xds.statuses(),
@@ -215,7 +218,7 @@ async function openParts(
 	});
 	source.pinTrustDomain(authority.trustDomain);
 	apply(mesh);
-	return { ...state, source, snapshots, statuses, xds, authority, holders, metrics, desired };
+	return { ...state, source, snapshots, refusals, statuses, xds, authority, holders, metrics, desired };
 }
 
 async function openFolder(
@@ -272,12 +275,25 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 
 function createAdmin(
 	options: ControlPlaneOptions,
-	{ source, config, instances, identity, snapshots, statuses, xds, authority, holders, metrics, desired }: Parts,
+	{
+		source,
+		config,
+		instances,
+		identity,
+		snapshots,
+		refusals,
+		statuses,
+		xds,
+		authority,
+		holders,
+		metrics,
+		desired,
+	}: Parts,
 	{ host, port }: { readonly host: string; readonly port: number },
 	log: Log,
 	clock: Clock,
 ): AdminServer {
-	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots, statuses);
+	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots, statuses, refusals.list());
 	const findings = (): readonly Finding[] => {
 		const known = snapshots.index();
 		if (known === undefined) return [];

@@ -1,13 +1,16 @@
 import { compareProblems, type LocatedProblem } from "../config/index.ts";
 import { listStatusProblems, type StatusBoard } from "./gateway-api/index.ts";
 import type { MeshSource } from "./ingest/index.ts";
+import { createProvenance } from "./provenance/index.ts";
+import { listRefusalProblems, type Refusal } from "./refusals/index.ts";
 import type { SnapshotStore } from "./snapshot/index.ts";
 
-/** Everything that is wrong with the config: found in its documents, between its objects, and in translation. */
+/** Everything that is wrong with the config: found in its documents, between its objects, in translation, and by proxies. */
 export function listMeshProblems(
 	source: Pick<MeshSource, "objects" | "problems">,
 	snapshots: SnapshotStore,
 	statuses: StatusBoard,
+	refusals: readonly Refusal[] = [],
 ): LocatedProblem[] {
 	const objects = new Map(
 		source.objects().map((object) => [`${object.kind}/${object.namespace}/${object.name}`, object]),
@@ -35,5 +38,10 @@ export function listMeshProblems(
 			{ severity: "warning", file: object.source.file, ...object.locate(item.path), code: "NOT_ACCEPTED", ...item },
 		];
 	});
-	return [...source.problems(), ...translated, ...ofStatuses].sort(compareProblems);
+	const index = snapshots.index();
+	const refused =
+		refusals.length === 0 || index === undefined
+			? []
+			: listRefusalProblems(refusals, createProvenance({ index, objects: source.objects() }));
+	return [...source.problems(), ...translated, ...ofStatuses, ...refused].sort(compareProblems);
 }

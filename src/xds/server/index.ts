@@ -2,10 +2,11 @@
  *  Knows versions, nonces, ACK and NACK, and the order of types; does not know what a service is.
  *  Spec: xDS transport protocol v3, state of the world and delta. */
 
-export { packResource, type XdsResource } from "../resource/resource.ts";
+export { hashBytes, packResource, type XdsResource } from "../resource/resource.ts";
 export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
 export type { NodeResources } from "./client-status.ts";
 export type { XdsCounter, XdsMetrics } from "./events.ts";
-export type { SnapshotSource, XdsSnapshot } from "./snapshot.ts";
+export type { AnswerListener, SnapshotSource, XdsSnapshot } from "./snapshot.ts";
 export type { NodeStatus, SyncState, TypeStatus } from "./status.ts";
+export type { RefusedResource } from "./stream.ts";
 export { createXdsServer, type XdsServer, type XdsServerOptions, type XdsServices } from "./xds-server.ts";

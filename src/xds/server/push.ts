@@ -197,7 +197,11 @@ function send(state: StreamState, plan: Plan, removals: boolean, now: Millis): S
 			removed.push(name);
 		} else if (fullSet && held?.value !== undefined) resources.push(held as XdsResource);
 	}
-	for (const resource of plan.changed) type.known.set(resource.name, resource);
+	for (const resource of plan.changed) {
+		const { name } = resource;
+		if (type.typeUrl === routeType && !type.accepted.has(name)) type.accepted.set(name, type.known.get(name)?.value);
+		type.known.set(name, resource);
+	}
 	const complete = type.wildcard || fullSet;
 	type.sentVersion = state.versionOf(
 		complete && (removals || plan.removed.length === 0) ? completeSet(plan) : resources,

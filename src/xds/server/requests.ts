@@ -1,8 +1,15 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Millis } from "../../core/index.ts";
-import { isFullSetType } from "../resource/type-urls.ts";
+import { isFullSetType, routeType } from "../resource/type-urls.ts";
 import { advance } from "./push.ts";
-import { createType, forget, type StreamEffect, type StreamState, type TypeState } from "./stream.ts";
+import {
+	createType,
+	forget,
+	type RefusedResource,
+	type StreamEffect,
+	type StreamState,
+	type TypeState,
+} from "./stream.ts";
 
 /** What both forms of a request have in common. */
 interface RequestBase {
@@ -81,9 +88,12 @@ function onAnswer(type: TypeState, error: string | undefined, now: Millis): Stre
 	const version = type.sentVersion;
 	if (error === undefined) {
 		type.ackedVersion = version;
-		for (const name of names) type.rejected.delete(name);
+		for (const name of names) {
+			type.rejected.delete(name);
+			type.accepted.delete(name);
+		}
 		if (type.rejected.size === 0) type.reason = "";
-		return [{ kind: "acked", typeUrl: type.typeUrl, version }];
+		return [{ kind: "acked", typeUrl: type.typeUrl, version, names }];
 	}
 	// The protocol names no culprit, clients do so in their words; with none found, the next ACK of the type takes
 	// the refusal back.
@@ -92,7 +102,13 @@ function onAnswer(type: TypeState, error: string | undefined, now: Millis): Stre
 	for (const name of held) type.rejected.add(name);
 	// Culprits that the client gave up meanwhile are nobody's concern.
 	if (culprits.length === 0 || held.length > 0) type.reason = error;
-	return [{ kind: "nacked", typeUrl: type.typeUrl, version, reason: error }];
+	const refused = (culprits.length > 0 ? held : names).flatMap((name): RefusedResource[] => {
+		const value = type.known.get(name)?.value;
+		// Of a whole list, only what the client had not accepted before can be at fault.
+		const isNew = culprits.length > 0 || type.typeUrl !== routeType || type.accepted.has(name);
+		return value === undefined || !isNew ? [] : [{ name, value, accepted: type.accepted.get(name) }];
+	});
+	return [{ kind: "nacked", typeUrl: type.typeUrl, version, reason: error, refused }];
 }
 
 function subscribeStateOfTheWorld(type: TypeState, request: StateOfTheWorldRequest, first: boolean): void {

@@ -1,10 +1,20 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { XdsResource } from "../resource/resource.ts";
+import type { RefusedResource } from "./stream.ts";
 
 /** Everything one node may know, by type and name. Never changed after it is handed out; a type's map that did not change
  *  keeps its identity from one snapshot to the next, which spares a comparison of its resources. */
 export interface XdsSnapshot {
 	readonly resources: ReadonlyMap<string /* type URL */, ReadonlyMap<string /* name */, XdsResource>>;
+}
+
+/** Who is told what nodes say of what they were sent. */
+export interface AnswerListener {
+	/** A node refused a response. `resources` are those that its words name, else all of it that were new to the node. */
+	refused(node: Node, typeUrl: string, reason: string, resources: readonly RefusedResource[]): void;
+	accepted(node: Node, typeUrl: string, names: readonly string[]): void;
+	/** A stream of the node ended. */
+	gone(node: Node): void;
 }
 
 /** Where snapshots come from. */

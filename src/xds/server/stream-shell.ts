@@ -5,7 +5,7 @@ import type { XdsServerEvents } from "./events.ts";
 import { onBlocked, onSnapshot, onWake, onWritable } from "./push.ts";
 import { onRequest, type StreamRequest } from "./requests.ts";
 import type { DiscoveryCall } from "./services.ts";
-import type { XdsSnapshot } from "./snapshot.ts";
+import type { AnswerListener, XdsSnapshot } from "./snapshot.ts";
 import { describeResources, describeTypes, type ResourceStatus, type TypeStatus } from "./status.ts";
 import { createStream, type StreamEffect, type StreamResponse, type Variant, type VersionOf } from "./stream.ts";
 
@@ -26,6 +26,7 @@ export interface StreamShellDeps {
 	readonly clock: Clock;
 	readonly events: XdsServerEvents;
 	readonly versionOf: VersionOf;
+	readonly answers: AnswerListener | undefined;
 	readonly getSnapshot: (node: Node) => XdsSnapshot | undefined;
 	readonly onClose: (shell: StreamShell) => void;
 }
@@ -69,7 +70,10 @@ export function openStreamShell(
 		if (closed) return;
 		closed = true;
 		wake?.cancel();
-		if (state.node !== undefined) events.disconnected(nodeId(), peer);
+		if (state.node !== undefined) {
+			events.disconnected(nodeId(), peer);
+			deps.answers?.gone(state.node);
+		}
 		deps.onClose(shell);
 	}
 
@@ -88,9 +92,11 @@ export function openStreamShell(
 				return;
 			case "acked":
 				events.acknowledged(nodeId(), effect.typeUrl, effect.version);
+				deps.answers?.accepted(state.node!, effect.typeUrl, effect.names);
 				return;
 			case "nacked":
 				events.refused(nodeId(), effect.typeUrl, effect.version, effect.reason);
+				deps.answers?.refused(state.node!, effect.typeUrl, effect.reason, effect.refused);
 				return;
 			case "stale":
 				events.ignoredStale(nodeId(), effect.typeUrl, effect.nonce);

@@ -34,6 +34,9 @@ export interface TypeState {
 	outstanding: readonly string[] | undefined;
 	/** Whether the snapshot holds changes that were not sent. */
 	pending: boolean;
+	/** Route configurations that were sent and not accepted yet, each with the bytes that the client accepted before; undefined when it
+	 *  accepted none. What else a client refuses, it keeps as it was. */
+	readonly accepted: Map<string, Uint8Array | undefined>;
 	/** Names the client refused by name, until another version is accepted or the resource goes. */
 	readonly rejected: Set<string>;
 	/** The client's words about what it still refuses; empty when it refuses nothing. */
@@ -70,12 +73,27 @@ export interface StreamResponse {
 	readonly removed: readonly string[];
 }
 
+/** A resource that a client refused, or that was in the response that it refused. */
+export interface RefusedResource {
+	readonly name: string;
+	/** The packed message. */
+	readonly value: Uint8Array;
+	/** Of a route configuration: the packed message that the client goes on with, when it has one. */
+	readonly accepted: Uint8Array | undefined;
+}
+
 /** What the shell has to do or to count. */
 export type StreamEffect =
 	| { readonly kind: "identified"; readonly node: Node }
 	| { readonly kind: "send"; readonly response: StreamResponse }
-	| { readonly kind: "acked"; readonly typeUrl: string; readonly version: string }
-	| { readonly kind: "nacked"; readonly typeUrl: string; readonly version: string; readonly reason: string }
+	| { readonly kind: "acked"; readonly typeUrl: string; readonly version: string; readonly names: readonly string[] }
+	| {
+			readonly kind: "nacked";
+			readonly typeUrl: string;
+			readonly version: string;
+			readonly reason: string;
+			readonly refused: readonly RefusedResource[];
+	  }
 	| { readonly kind: "stale"; readonly typeUrl: string; readonly nonce: string }
 	/** Call `onWake` at `at`; a later one replaces an earlier one. */
 	| { readonly kind: "wake"; readonly at: Millis }
@@ -110,6 +128,7 @@ export function createType(typeUrl: string, now: Millis): TypeState {
 		ackedVersion: "",
 		outstanding: undefined,
 		pending: false,
+		accepted: new Map(),
 		rejected: new Set(),
 		reason: "",
 		updatedAt: now,
@@ -120,5 +139,6 @@ export function createType(typeUrl: string, now: Millis): TypeState {
 export function forget(type: TypeState, name: string): void {
 	type.known.delete(name);
 	type.due.delete(name);
+	type.accepted.delete(name);
 	if (type.rejected.delete(name) && type.rejected.size === 0) type.reason = "";
 }

@@ -5,7 +5,7 @@ import { defineClientStatusService, type NodeResources } from "./client-status.t
 import { createXdsServerEvents, type XdsMetrics } from "./events.ts";
 import { type DiscoveryCall, defineService, discoveryServices } from "./services.ts";
 import { createSetVersions } from "./set-version.ts";
-import type { SnapshotSource } from "./snapshot.ts";
+import type { AnswerListener, SnapshotSource } from "./snapshot.ts";
 import type { NodeStatus, ResourceStatus, TypeStatus } from "./status.ts";
 import type { Variant } from "./stream.ts";
 import { openStreamShell, type StreamShell } from "./stream-shell.ts";
@@ -14,6 +14,8 @@ export interface XdsServerOptions {
 	readonly source: SnapshotSource;
 	readonly log: Log;
 	readonly clock: Clock;
+	/** Nobody by default. */
+	readonly answers?: AnswerListener;
 	/** Nothing is counted without it. */
 	readonly metrics?: XdsMetrics;
 }
@@ -81,6 +83,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 			clock,
 			events,
 			versionOf,
+			answers: options.answers,
 			getSnapshot: (node) => source.get(node),
 			onClose: (gone) => {
 				streams.delete(gone);
