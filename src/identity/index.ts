@@ -26,6 +26,16 @@ export {
 	type UpstreamAuthority,
 	type UpstreamFiles,
 } from "./authority/upstream.ts";
+export {
+	type JsonWebKeyEntry,
+	type JsonWebKeySet,
+	type JwtSvidResult,
+	type TokenClaims,
+	type TokenExpectation,
+	type TokenResult,
+	verifyJwtSvid,
+	verifyToken,
+} from "./jwt-verify.ts";
 export { trustDomainOf, type VerifiedSvid, validateLeaf, verifySvid, verifySvidPem } from "./svid.ts";
 export {
 	createSvidSource,
@@ -36,5 +46,13 @@ export {
 	type SvidSourceOptions,
 	type X509Svid,
 } from "./svid-source.ts";
+export { findChainProblem } from "./chain.ts";
 export { createTrustBundle, parseTrustBundle, type TrustBundle } from "./trust-bundle.ts";
-export { parseSigningRequest, readCertificates } from "./x509/index.ts";
+export {
+	type Certificate,
+	createSigningRequest,
+	formatCertificates,
+	formatSigningRequest,
+	parseSigningRequest,
+	readCertificates,
+} from "./x509/index.ts";

@@ -9,8 +9,10 @@ export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desire
 export { createEntryEndpoints } from "./entry-endpoints.ts";
 export { createHistoryEndpoints } from "./history-endpoints.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";
+export { readBody, send, toRefusal } from "./http-answer.ts";
 export { createInstanceEndpoints } from "./instance-endpoints.ts";
-export type { Endpoint } from "./router.ts";
+export { parseJson } from "./parse-json.ts";
+export { AdminError, type AdminResponse, type Endpoint } from "./router.ts";
 export { createStatusEndpoints } from "./status-endpoints.ts";
 export { formatStatusPage } from "./status-page.ts";
 export { readTokensFile } from "./tokens-file.ts";

@@ -1,0 +1,242 @@
+import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
+import { type Authority, type IssuedSvid, parseSigningRequest } from "../../identity/index.ts";
+import {
+	type AttestedAgent,
+	findAgentEntries,
+	parseSpiffeId,
+	type RegistrationEntry,
+	type SpiffeId,
+} from "../../model/index.ts";
+import type { IdentityRegistry } from "../../registry/index.ts";
+import { AdminError, parseJson } from "../admin/index.ts";
+import { createChangeBell } from "./change-bell.ts";
+import type { NodeAttestor, Payload } from "./node-attestor.ts";
+
+/** What agents are served from. */
+export interface AgentEndpointsOptions {
+	readonly identity: IdentityRegistry;
+	readonly authority: Authority;
+	readonly attestors: readonly NodeAttestor[];
+	/** Lifetime of certificates that an entry does not say. */
+	readonly svidTtlMs: () => number;
+	readonly onSigned: (issued: IssuedSvid) => void;
+	readonly clock: Clock;
+	readonly log: Log;
+}
+
+/** A request of an agent. */
+export interface AgentRequest {
+	/** Who shows a certificate of the trust domain; undefined without one. */
+	readonly peer: SpiffeId | undefined;
+	readonly query: URLSearchParams;
+	readonly body: string;
+}
+
+/** Answers by method and path; each answer is JSON. */
+export interface AgentEndpoints {
+	readonly routes: ReadonlyMap<string, (request: AgentRequest) => Promise<unknown>>;
+	/** Answers whoever waits. */
+	close(): void;
+}
+
+const agentTtlMs = 24 * 3_600_000;
+const defaultJwtTtlMs = 300_000;
+const maxWaitSeconds = 60;
+const maxAudiences = 32;
+const maxAudienceLength = 1024;
+
+/** What agents ask: to be attested, what they may give out, and signatures for it. Nobody gets a signature for an entry of another. */
+export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpoints {
+	const { identity, authority, attestors, clock } = options;
+	const log = options.log.child("agents");
+	const serverId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/server`);
+	const bell = createChangeBell(clock);
+	const stops = [
+		identity.entries.watch(() => bell.ring()),
+		identity.agents.watch(() => bell.ring()),
+		authority.onChange(() => bell.ring()),
+	];
+
+	const findAttestor = (payload: Payload): NodeAttestor => {
+		const name = payload["attestor"];
+		const found = attestors.find((attestor) => attestor.name === name);
+		if (found !== undefined) return found;
+		const names = attestors.map((attestor) => attestor.name).join(", ");
+		throw new AdminError(403, "ATTESTATION_REFUSED", `nodes attest here by ${names}, not by '${String(name)}'`);
+	};
+
+	async function attest({ body }: AgentRequest): Promise<unknown> {
+		const payload = readObject(body);
+		const attestor = findAttestor(payload);
+		const csr = parseSigningRequest(readText(payload, "csr"));
+		const node = await attestor.attest(payload).catch((error: unknown) => {
+			log.warn("node refused", { attestor: attestor.name, reason: describeError(error) });
+			throw toAdminError(error);
+		});
+		const spiffeId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/agent/${node.agentPath}`);
+		if (identity.agents.get(spiffeId)?.isBanned === true) throw banned(spiffeId);
+		const issued = await signForAgent(spiffeId, csr);
+		await identity.agents.put(spiffeId, {
+			spiffeId,
+			attestor: attestor.name,
+			selectors: [`spiffe_id:${spiffeId}`, ...node.selectors],
+			serial: issued.serial,
+			expiresAt: issued.notAfter,
+			attestedAt: clock.wall(),
+			isBanned: false,
+		});
+		log.info("node attested", { spiffeId, attestor: attestor.name, selectors: node.selectors });
+		return { spiffeId, chain: issued.chain, bundle: authority.bundle().pem };
+	}
+
+	async function signForAgent(spiffeId: SpiffeId, csr: Uint8Array): Promise<IssuedSvid> {
+		const issued = await authority.sign({ csr, spiffeId, ttlMs: agentTtlMs, holder: holderOf(spiffeId) });
+		options.onSigned(issued);
+		return issued;
+	}
+
+	function findAgent(peer: SpiffeId | undefined): AttestedAgent {
+		if (peer === undefined)
+			throw new AdminError(401, "AGENT_UNAUTHENTICATED", "show the certificate of an attested agent");
+		const agent = identity.agents.get(peer);
+		if (agent === undefined)
+			throw new AdminError(401, "AGENT_UNKNOWN", `'${peer}' has not attested here, or was evicted: attest again`);
+		if (agent.isBanned) throw banned(peer);
+		return agent;
+	}
+
+	async function renew({ peer, body }: AgentRequest): Promise<unknown> {
+		const agent = findAgent(peer);
+		const issued = await signForAgent(agent.spiffeId, parseSigningRequest(readText(readObject(body), "csr")));
+		await identity.agents.put(agent.spiffeId, { ...agent, serial: issued.serial, expiresAt: issued.notAfter });
+		return { chain: issued.chain, bundle: authority.bundle().pem };
+	}
+
+	function describe(agent: AttestedAgent): Record<string, unknown> {
+		return {
+			entries: findAgentEntries(identity.entries.list(), agent, serverId),
+			bundle: {
+				trustDomain: authority.trustDomain,
+				pem: authority.bundle().pem,
+				jwks: authority.jwtKeys().map(({ keyId, publicJwk }) => ({ ...publicJwk, kid: keyId })),
+			},
+			federated: authority.federatedBundles().map(({ trustDomain, pem, jwks }) => ({
+				trustDomain,
+				pem,
+				jwks: jwks.map(({ keyId, publicJwk }) => ({ ...publicJwk, kid: keyId })),
+			})),
+		};
+	}
+
+	/** Answers when something else than `after` is there, or when the time is over. */
+	async function follow({ peer, query }: AgentRequest): Promise<unknown> {
+		const deadline = clock.now() + Math.min(Number(query.get("wait") ?? "0") || 0, maxWaitSeconds) * 1000;
+		for (;;) {
+			const content = describe(findAgent(peer));
+			const revision = bell.revisionOf(content);
+			const left = deadline - clock.now();
+			if (revision !== query.get("after") || left <= 0) return { revision, ...content };
+			await bell.wait(left);
+		}
+	}
+
+	function findEntry(agent: AttestedAgent, payload: Payload): RegistrationEntry {
+		const id = readText(payload, "entryId");
+		const entry = findAgentEntries(identity.entries.list(), agent, serverId).find((candidate) => candidate.id === id);
+		if (entry !== undefined) return entry;
+		log.warn("signature refused", { agent: agent.spiffeId, entry: id });
+		throw new AdminError(403, "ENTRY_FORBIDDEN", `entry '${id}' is not one of ${agent.spiffeId}`);
+	}
+
+	async function signX509({ peer, body }: AgentRequest): Promise<unknown> {
+		const payload = readObject(body);
+		const agent = findAgent(peer);
+		const { id, spiffeId, x509TtlMs, dnsNames } = findEntry(agent, payload);
+		const issued = await authority.sign({
+			csr: parseSigningRequest(readText(payload, "csr")),
+			spiffeId,
+			ttlMs: x509TtlMs ?? options.svidTtlMs(),
+			dnsNames,
+			holder: `${holderOf(agent.spiffeId)}/${id}`,
+		});
+		options.onSigned(issued);
+		return { chain: issued.chain, bundle: authority.bundle().pem };
+	}
+
+	async function signJwt({ peer, body }: AgentRequest): Promise<unknown> {
+		const payload = readObject(body);
+		const agent = findAgent(peer);
+		const { id, spiffeId, jwtTtlMs } = findEntry(agent, payload);
+		const holder = `${holderOf(agent.spiffeId)}/${id}`;
+		return authority.signJwt({
+			spiffeId,
+			audiences: readAudiences(payload),
+			ttlMs: jwtTtlMs ?? defaultJwtTtlMs,
+			holder,
+		});
+	}
+
+	return {
+		routes: new Map([
+			["POST /v1/agent/challenge", (request) => challenge(request, findAttestor)],
+			["POST /v1/agent/attest", attest],
+			["POST /v1/agent/renew", renew],
+			["GET /v1/agent/entries", follow],
+			["POST /v1/agent/x509", signX509],
+			["POST /v1/agent/jwt", signJwt],
+		]),
+		close() {
+			for (const stop of stops) stop();
+			bell.close();
+		},
+	};
+}
+
+async function challenge(request: AgentRequest, find: (payload: Payload) => NodeAttestor): Promise<unknown> {
+	const payload = readObject(request.body);
+	const attestor = find(payload);
+	if (attestor.challenge === undefined)
+		throw new AdminError(400, "ATTESTATION_REFUSED", `${attestor.name} asks for no signature`);
+	const text = await attestor.challenge(payload).catch((error: unknown) => {
+		throw toAdminError(error);
+	});
+	return { challenge: text };
+}
+
+function readObject(body: string): Payload {
+	const value = parseJson(body);
+	if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Payload;
+	throw new AdminError(400, "AGENT_REQUEST_INVALID", "an object expected");
+}
+
+function readText(payload: Payload, field: string): string {
+	const value = payload[field];
+	if (typeof value === "string" && value !== "") return value;
+	throw new AdminError(400, "AGENT_REQUEST_INVALID", `'${field}' expected, as text`);
+}
+
+function readAudiences(payload: Payload): string[] {
+	const { audiences } = payload;
+	const isGood =
+		Array.isArray(audiences) &&
+		audiences.length > 0 &&
+		audiences.length <= maxAudiences &&
+		audiences.every((audience) => typeof audience === "string" && audience !== "" && audience.length <= maxAudienceLength);
+	if (isGood) return audiences;
+	throw new AdminError(400, "AGENT_REQUEST_INVALID", `'audiences' expected: 1 to ${maxAudiences} texts`);
+}
+
+function holderOf(agent: SpiffeId): string {
+	return agent.slice(agent.indexOf("/", "spiffe://".length) + "/amime/".length);
+}
+
+function banned(spiffeId: SpiffeId): AdminError {
+	return new AdminError(403, "AGENT_BANNED", `'${spiffeId}' was banned`);
+}
+
+function toAdminError(error: unknown): unknown {
+	if (!(error instanceof MeshError) || error instanceof AdminError) return error;
+	if (error.code === "ATTESTATION_REFUSED") return new AdminError(403, "ATTESTATION_REFUSED", error.message);
+	if (error.code !== "ATTESTATION_UNAVAILABLE") return error;
+	return new AdminError(503, "ATTESTATION_UNAVAILABLE", describeError(error));
+}

@@ -1,0 +1,38 @@
+import { MeshError } from "../../core/index.ts";
+
+/** What an attestor found out about a node. */
+export interface AttestedNode {
+	/** The path of its agent's SPIFFE ID below `/amime/agent/`, such as `join_token/4b1c…`. */
+	readonly agentPath: string;
+	/** What can be said of it besides. */
+	readonly selectors: readonly string[];
+}
+
+/** A way for nodes to show who they are. */
+export interface NodeAttestor {
+	readonly name: string;
+	/** What the node must sign, for ways that ask for a signature.
+	 *  @throws MeshError `ATTESTATION_REFUSED` */
+	challenge?(payload: Payload): Promise<string>;
+	/** @throws MeshError `ATTESTATION_REFUSED`, `ATTESTATION_UNAVAILABLE` */
+	attest(payload: Payload): Promise<AttestedNode>;
+}
+
+/** What a node sent. */
+export type Payload = Readonly<Record<string, unknown>>;
+
+/** A text of the payload.
+ *  @throws MeshError `ATTESTATION_REFUSED` */
+export function readText(payload: Payload, field: string): string {
+	const value = payload[field];
+	if (typeof value === "string" && value !== "") return value;
+	throw refused(`'${field}' expected`);
+}
+
+export function refused(fault: string): MeshError {
+	return new MeshError("ATTESTATION_REFUSED", `node attestation: ${fault}`);
+}
+
+export function unavailable(what: string, cause: unknown): MeshError {
+	return new MeshError("ATTESTATION_UNAVAILABLE", `node attestation: ${what}`, { cause });
+}
