@@ -65,6 +65,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 			runUp: async () => 0,
 			runProxy: async () => 7,
 			runControlPlane: async () => 0,
+			runAgent: async () => 0,
 		};
 		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
 	}

@@ -25,6 +25,7 @@ export interface CliHost {
 	runUp(options: UpCommandOptions): Promise<number>;
 	runProxy(options: ProxyCommandOptions): Promise<number>;
 	runControlPlane(options: ControlPlaneCommandOptions): Promise<number>;
+	runAgent(options: AgentCommandOptions): Promise<number>;
 }
 
 /** `amime up` as given. */
@@ -43,6 +44,10 @@ export interface ControlPlaneCommandOptions {
 	readonly state?: string;
 	readonly adminAddress: string;
 	readonly xdsAddress: string;
+	/** Where agents are served; not at all without it. */
+	readonly agentAddress?: string;
+	/** File that says how nodes may attest. */
+	readonly attestation?: string;
 	readonly logLevel: string;
 	/** File with the tokens of the admin API. */
 	readonly tokens?: string;
@@ -52,6 +57,24 @@ export interface ControlPlaneCommandOptions {
 	readonly storeCa?: string;
 	readonly storeCert?: string;
 	readonly storeKey?: string;
+}
+
+/** `amime agent` as given. */
+export interface AgentCommandOptions {
+	readonly server: readonly string[];
+	readonly trustBundle: string;
+	readonly trustDomain?: string;
+	readonly socket: string;
+	/** One of three ways to attest. */
+	readonly joinToken?: string;
+	readonly x509Cert?: string;
+	readonly x509Key?: string;
+	readonly kubernetesCluster?: string;
+	readonly kubernetesToken: string;
+	readonly kubelet?: string;
+	readonly kubeletCa?: string;
+	readonly kubeletToken?: string;
+	readonly logLevel: string;
 }
 
 /** `amime proxy` as given: Envoy's flags. */

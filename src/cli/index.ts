@@ -1,7 +1,14 @@
 /** The command line: what can be typed, what is asked of a running mesh, and how answers look.
  *  Starts nothing itself and reads neither environment nor arguments: src/main gives it a host.
  *  Talks to a mesh only through the control plane's admin API. */
-export type { CliHost, ControlPlaneCommandOptions, ProxyCommandOptions, TextSink, UpCommandOptions } from "./host.ts";
+export type {
+	AgentCommandOptions,
+	CliHost,
+	ControlPlaneCommandOptions,
+	ProxyCommandOptions,
+	TextSink,
+	UpCommandOptions,
+} from "./host.ts";
 export type { AdminApi, ControlFile } from "./mesh/admin-api.ts";
 export { createPalette, type Palette } from "./output/colour.ts";
 export { formatProblem } from "./output/problems.ts";

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { describeError, MeshError } from "../core/index.ts";
+import { addAgentCommand } from "./commands/agent.ts";
 import { addAnalyzeCommand } from "./commands/analyze.ts";
 import { addApplyCommand } from "./commands/apply.ts";
 import { addCaCommand } from "./commands/ca.ts";
@@ -89,6 +90,7 @@ function createProgram(context: CliContext): Command {
 		addIdentityCommand,
 		addProxyCommand,
 		addControlPlaneCommand,
+		addAgentCommand,
 		addCompletionCommand,
 		addVersionCommand,
 	]) {

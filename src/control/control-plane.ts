@@ -19,6 +19,7 @@ import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
 import {
 	type AccessToken,
 	type AdminServer,
+	type CertificateList,
 	createAdminServer,
 	createAuthorityEndpoints,
 	createCertificateList,
@@ -34,13 +35,14 @@ import {
 	formatStatusPage,
 	readTokensFile,
 } from "./admin/index.ts";
+import { type AgentServer, createAgentEndpoints, createAgentServer, createNodeAttestors } from "./agents/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
 import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { listenForDiscovery } from "./discovery-listener.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
-import { parseLoopbackAddress } from "./listen-address.ts";
+import { type ListenAddress, parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
@@ -61,6 +63,10 @@ export interface ControlPlaneOptions {
 	readonly xdsAddress?: string;
 	/** `127.0.0.1:15014` by default; port 0 chooses a free one. */
 	readonly adminAddress?: string;
+	/** Where agents attest and have identities signed, over mutual TLS; no agents without it. Port 0 chooses a free one. */
+	readonly agentAddress?: string;
+	/** How nodes may attest besides by join tokens, see `createNodeAttestors`. */
+	readonly attestationFile?: string;
 	/** The bearer token of the admin API for whoever runs this. */
 	readonly token: string;
 	/** A file with the tokens of others, see `readTokensFile`. */
@@ -84,6 +90,8 @@ export interface ControlPlane {
 	/** Where it listens, once started. */
 	readonly xdsPort: number;
 	readonly adminPort: number;
+	/** Of agents; undefined when they are not served. */
+	readonly agentPort: number | undefined;
 }
 
 /** Creates a control plane; nothing is opened before `start`. */
@@ -91,7 +99,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 	const clock = options.clock ?? systemClock;
 	const log = options.log.child("control");
 	const closers: (() => Promise<void> | void)[] = [];
-	let ports: { readonly xds: number; readonly admin: number } | undefined;
+	let ports: { readonly xds: number; readonly admin: number; readonly agents?: number } | undefined;
 
 	async function closeAll(): Promise<void> {
 		for (const close of closers.splice(0).reverse()) await close();
@@ -100,6 +108,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 	async function open(): Promise<void> {
 		const xdsAddress = parseLoopbackAddress(options.xdsAddress ?? "127.0.0.1:15010", "xDS address");
 		const adminAddress = parseLoopbackAddress(options.adminAddress ?? "127.0.0.1:15014", "admin address");
+		const agentAddress =
+			options.agentAddress === undefined ? undefined : parseListenAddress(options.agentAddress, "agent address");
 		await openStateFolder(options.stateFolder);
 		const state = await openState(options, clock, closers);
 		const parts = await openParts(options, state, clock, log, closers);
@@ -110,6 +120,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		await admin.start();
 		closers.push(() => admin.close());
 		ports = { xds: discovery.port, admin: admin.port() };
+		if (agentAddress !== undefined) {
+			const agents = createAgents(options, parts, agentAddress, log, clock);
+			closers.push(() => agents.close());
+			await agents.start();
+			ports = { ...ports, agents: agents.port() };
+		}
 		log.info("control plane serves", { xdsPort: ports.xds, adminPort: ports.admin });
 	}
 
@@ -133,6 +149,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		},
 		get adminPort() {
 			return portOf("admin");
+		},
+		get agentPort() {
+			return ports?.agents;
 		},
 	};
 }
@@ -174,6 +193,7 @@ interface Parts extends State {
 	readonly holders: Holders;
 	readonly metrics: ControlMetrics;
 	readonly desired: DesiredFeed;
+	readonly certificates: CertificateList;
 }
 
 /** Config to mesh to snapshots to streams. */
@@ -218,7 +238,19 @@ async function openParts(
 	});
 	source.pinTrustDomain(authority.trustDomain);
 	apply(mesh);
-	return { ...state, source, snapshots, refusals, statuses, xds, authority, holders, metrics, desired };
+	return {
+		...state,
+		source,
+		snapshots,
+		refusals,
+		statuses,
+		xds,
+		authority,
+		holders,
+		metrics,
+		desired,
+		certificates: createCertificateList(clock),
+	};
 }
 
 async function openFolder(
@@ -273,6 +305,31 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 	});
 }
 
+function createAgents(
+	options: ControlPlaneOptions,
+	{ identity, authority, certificates, snapshots, metrics }: Parts,
+	address: ListenAddress,
+	log: Log,
+	clock: Clock,
+): AgentServer {
+	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
+	const endpoints = createAgentEndpoints({
+		identity,
+		authority,
+		attestors: createNodeAttestors(options.attestationFile, identity.secrets, clock),
+		svidTtlMs: () => snapshots.index()?.mesh.settings.svidTtlMs ?? defaultSvidTtlMs,
+		onSigned: (issued) => {
+			certificates.add(issued);
+			signedCount.value++;
+		},
+		clock,
+		log,
+	});
+	return createAgentServer({ ...address, authority, endpoints, clock, log });
+}
+
+const defaultSvidTtlMs = 24 * 3_600_000;
+
 function createAdmin(
 	options: ControlPlaneOptions,
 	{
@@ -288,6 +345,7 @@ function createAdmin(
 		holders,
 		metrics,
 		desired,
+		certificates,
 	}: Parts,
 	{ host, port }: { readonly host: string; readonly port: number },
 	log: Log,
@@ -344,7 +402,7 @@ function createAdmin(
 		...createIdentityEndpoints({
 			authority,
 			holders,
-			certificates: createCertificateList(clock),
+			certificates,
 			mesh: () => index()?.mesh,
 			onRequest: () => csrCount.value++,
 			onSigned: () => signedCount.value++,

@@ -9,6 +9,15 @@ export interface ListenAddress {
 /** Reads `127.0.0.1:15010` or `[::1]:15010`.
  *  @throws MeshError `ADDRESS_INVALID`, `ADDRESS_NOT_LOOPBACK`: neither API authenticates its peers by more than a token */
 export function parseLoopbackAddress(text: string, what: string): ListenAddress {
+	const address = parseListenAddress(text, what);
+	if (!address.host.startsWith("127.") && address.host !== "::1")
+		throw new MeshError("ADDRESS_NOT_LOOPBACK", `${what} ${text} can be reached from other machines: use 127.0.0.1`);
+	return address;
+}
+
+/** Reads `10.0.0.1:15012` or `[::]:15012`, for what authenticates its peers.
+ *  @throws MeshError `ADDRESS_INVALID` */
+export function parseListenAddress(text: string, what: string): ListenAddress {
 	const match = /^(\[([^\]]+)\]|[^:]+):(\d{1,5})$/.exec(text);
 	const host = match?.[2] ?? match?.[1] ?? "";
 	const port = Number(match?.[3] ?? Number.NaN);
@@ -17,8 +26,6 @@ export function parseLoopbackAddress(text: string, what: string): ListenAddress 
 			"ADDRESS_INVALID",
 			`${what} ${JSON.stringify(text)} is no address: write it as 127.0.0.1:15010`,
 		);
-	if (!host.startsWith("127.") && host !== "::1")
-		throw new MeshError("ADDRESS_NOT_LOOPBACK", `${what} ${text} can be reached from other machines: use 127.0.0.1`);
 	return { host, port };
 }
 

@@ -26,6 +26,7 @@ export {
 	type UpstreamAuthority,
 	type UpstreamFiles,
 } from "./authority/upstream.ts";
+export { findChainProblem } from "./chain.ts";
 export {
 	type JsonWebKeyEntry,
 	type JsonWebKeySet,
@@ -46,7 +47,6 @@ export {
 	type SvidSourceOptions,
 	type X509Svid,
 } from "./svid-source.ts";
-export { findChainProblem } from "./chain.ts";
 export { createTrustBundle, parseTrustBundle, type TrustBundle } from "./trust-bundle.ts";
 export {
 	type Certificate,

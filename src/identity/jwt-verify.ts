@@ -137,7 +137,7 @@ function findTokenProblem(
 function readKey(entry: JsonWebKeyEntry): KeyObject | undefined {
 	if (entry.kty !== "EC" && entry.kty !== "RSA") return undefined;
 	try {
-		return createPublicKey({ key: entry as JsonWebKey, format: "jwk" });
+		return createPublicKey({ key: { ...entry }, format: "jwk" });
 	} catch {
 		// A damaged key of a set fits nothing.
 		return undefined;

@@ -22,6 +22,8 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		stateFolder,
 		...(store === undefined ? {} : { store }),
 		...(options.tokens === undefined ? {} : { tokensFile: resolve(options.tokens) }),
+		...(options.agentAddress === undefined ? {} : { agentAddress: options.agentAddress }),
+		...(options.attestation === undefined ? {} : { attestationFile: resolve(options.attestation) }),
 		xdsAddress: options.xdsAddress,
 		adminAddress: options.adminAddress,
 		token: holder?.token ?? given ?? "",

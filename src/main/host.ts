@@ -17,6 +17,7 @@ export function createHost(): CliHost {
 		analyzeFolder: async (folder) => (await import("./analyze.ts")).runAnalysis(folder),
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),
+		runAgent: async (options) => (await import("./agent.ts")).runAgent(options),
 		runControlPlane: async (options) => (await import("./control-plane.ts")).runControlPlane(options),
 	};
 }

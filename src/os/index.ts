@@ -9,6 +9,7 @@ export { acceptHandles } from "./handle-accept.ts";
 export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
 export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./handle-socket.ts";
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
+export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process.ts";
 export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
 export type { StreamSocket } from "./stream-socket.ts";
 export {

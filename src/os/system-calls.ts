@@ -25,6 +25,8 @@ export interface SystemCalls {
 	getOption(descriptor: number, level: number, name: number, bytes: number): Buffer | undefined;
 	/** A copy of a descriptor of another process, for sockets that are taken over (Linux 5.6; the same user or CAP_SYS_PTRACE). */
 	takeDescriptor(processId: number, descriptor: number): number | undefined;
+	/** A descriptor of a process (Linux 5.3): while it is open, its number cannot come to mean another one. */
+	openProcess(processId: number): number | undefined;
 	duplicate(descriptor: number): number | undefined;
 	close(descriptor: number): void;
 	/** A new stream socket. */
@@ -87,6 +89,7 @@ function createSystemCalls(native: NativeCalls): SystemCalls {
 			native.close(process);
 			return orUndefined(taken);
 		},
+		openProcess: (processId) => orUndefined(native.syscall(pidfdOpen, processId, 0, 0)),
 		duplicate: (descriptor) => orUndefined(native.dup(descriptor)),
 		close: (descriptor) => void native.close(descriptor),
 		createSocket(family) {

@@ -8,7 +8,7 @@ import { runCli } from "../../src/cli/index.ts";
 import { findAgentEntries, parseSpiffeId, type RegistrationEntry } from "../../src/model/index.ts";
 import { createIdentityRegistry, openEtcdStore, openSqliteStore } from "../../src/registry/index.ts";
 import { startControlPlane } from "../support/control-plane.ts";
-import { startEtcd } from "../support/etcd.ts";
+import { startEtcd, untilEtcdAnswers } from "../support/etcd.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { findEtcd, skipWithout } from "../support/peers.ts";
@@ -223,6 +223,7 @@ async function openDesk(t: TestContext) {
 			runUp: async () => 0,
 			runProxy: async () => 0,
 			runControlPlane: async () => 0,
+			runAgent: async () => 0,
 		});
 		return { code, out: out.join(""), err: err.join("") };
 	};

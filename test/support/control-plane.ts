@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import { createSecretServer } from "../../src/agent/secret-server/index.ts";
 import { buildBootstrap } from "../../src/agent/supervise/bootstrap.ts";
 import { createRemoteSigner } from "../../src/agent/svid-client/index.ts";
-import { type ControlPlane, createControlPlane } from "../../src/control/index.ts";
+import { type ControlPlane, type ControlPlaneOptions, createControlPlane } from "../../src/control/index.ts";
 import { silentLog } from "../../src/core/index.ts";
 import { createSvidSource } from "../../src/identity/index.ts";
 import { formatSpiffeId, type WorkloadInstance } from "../../src/model/index.ts";
@@ -31,7 +31,11 @@ export interface TestControlPlane {
 	startSidecar(t: TestContext, instance: WorkloadInstance): Promise<RunningEnvoy>;
 }
 
-export async function startControlPlane(t: TestContext, config: string): Promise<TestControlPlane> {
+export async function startControlPlane(
+	t: TestContext,
+	config: string,
+	change: Partial<ControlPlaneOptions> = {},
+): Promise<TestControlPlane> {
 	const root = makeTemporaryFolder(t);
 	const folder = join(root, "mesh");
 	const stateFolder = join(root, "state");
@@ -45,6 +49,7 @@ export async function startControlPlane(t: TestContext, config: string): Promise
 		adminAddress: "127.0.0.1:0",
 		token,
 		log: silentLog,
+		...change,
 	});
 	await plane.start();
 	t.after(() => plane.close());

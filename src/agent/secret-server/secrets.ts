@@ -42,7 +42,7 @@ export function translateSvid(svid: X509Svid): XdsSnapshot {
 	};
 }
 
-function createCertificateSecret(name: string, svid: X509Svid): Secret {
+export function createCertificateSecret(name: string, svid: X509Svid): Secret {
 	const tlsCertificate = create(TlsCertificateSchema, {
 		certificateChain: inline(svid.certificateChainPem),
 		privateKey: inline(svid.privateKeyPem),
@@ -50,11 +50,11 @@ function createCertificateSecret(name: string, svid: X509Svid): Secret {
 	return create(SecretSchema, { name, type: { case: "tlsCertificate", value: tlsCertificate } });
 }
 
-function createTrustSecret(name: string, value: CertificateValidationContext): Secret {
+export function createTrustSecret(name: string, value: CertificateValidationContext): Secret {
 	return create(SecretSchema, { name, type: { case: "validationContext", value } });
 }
 
-function createSpiffeValidation(bundles: readonly (readonly [string, string])[]): CertificateValidationContext {
+export function createSpiffeValidation(bundles: readonly (readonly [string, string])[]): CertificateValidationContext {
 	const validator = create(SPIFFECertValidatorConfigSchema, {
 		trustDomains: bundles.map(([name, pem]) => ({ name, trustBundle: inline(pem) })),
 	});
@@ -66,6 +66,6 @@ function createSpiffeValidation(bundles: readonly (readonly [string, string])[])
 	});
 }
 
-function inline(text: string) {
+export function inline(text: string) {
 	return create(DataSourceSchema, { specifier: { case: "inlineBytes", value: Buffer.from(text, "utf8") } });
 }

@@ -6,9 +6,10 @@ import { MeshError } from "../../core/index.ts";
 /** Linux takes 107 bytes and macOS 103; a path that fits both is left some room. */
 const maxPathBytes = 100;
 
-/** Makes the way free for a unix socket: its folder is there and private, the path is short enough, and what a dead process left is gone.
+/** Makes the way free for a unix socket: its folder is there (and private, when the socket is for its owner only), the path is short
+ *  enough, and what a dead process left is gone.
  *  @throws MeshError `SOCKET_PATH_TOO_LONG`, `SOCKET_PATH_TAKEN`, `SOCKET_FOLDER` */
-export async function prepareSocketPath(path: string): Promise<void> {
+export async function prepareSocketPath(path: string, users: "owner" | "everyone" = "owner"): Promise<void> {
 	const bytes = Buffer.byteLength(path);
 	if (bytes > maxPathBytes) {
 		throw new MeshError(
@@ -18,8 +19,8 @@ export async function prepareSocketPath(path: string): Promise<void> {
 	}
 	const folder = dirname(path);
 	try {
-		mkdirSync(folder, { recursive: true, mode: 0o700 });
-		if ((lstatSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
+		mkdirSync(folder, { recursive: true, mode: users === "owner" ? 0o700 : 0o755 });
+		if (users === "owner" && (lstatSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
 	} catch (error) {
 		throw new MeshError("SOCKET_FOLDER", `unix socket ${path}: its folder cannot be made private`, { cause: error });
 	}

@@ -13,6 +13,8 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		.option("--state <folder>", "where certificates and registry are kept (default: ./.amime/<name of config folder>)")
 		.option("--xds-address <host:port>", "where xDS answers", "127.0.0.1:15010")
 		.option("--admin-address <host:port>", "where the admin API answers", "127.0.0.1:15014")
+		.option("--agent-address <host:port>", "where agents attest, over mutual TLS (default: agents are not served)")
+		.option("--attestation <file>", "how nodes may attest besides by join tokens: x509pop and kubernetes, in YAML")
 		.option("--tokens <file>", "who else may use the admin API: a list of {name, role: viewer|editor|admin, token}")
 		.option(
 			"--store <address>",

@@ -221,7 +221,9 @@ function readAudiences(payload: Payload): string[] {
 		Array.isArray(audiences) &&
 		audiences.length > 0 &&
 		audiences.length <= maxAudiences &&
-		audiences.every((audience) => typeof audience === "string" && audience !== "" && audience.length <= maxAudienceLength);
+		audiences.every(
+			(audience) => typeof audience === "string" && audience !== "" && audience.length <= maxAudienceLength,
+		);
 	if (isGood) return audiences;
 	throw new AdminError(400, "AGENT_REQUEST_INVALID", `'audiences' expected: 1 to ${maxAudiences} texts`);
 }

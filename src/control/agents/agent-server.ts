@@ -80,7 +80,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 		const url = new URL(target, "https://server");
 		const route = endpoints.routes.get(`${request.method} ${url.pathname}`);
 		if (route === undefined) throw new AdminError(404, "PATH_UNKNOWN", `no such path: ${url.pathname}`);
-		const peer = peerOf(request.socket as TLSSocket, authority.trustDomain);
+		const peer = peerOf(request.socket as TLSSocket, authority.trustDomain, clock.wall());
 		const body = await readBody(request, maxBodyBytes);
 		return { body: await route({ peer, query: url.searchParams, body }) };
 	}
@@ -112,7 +112,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 			stopFollowing = authority.onChange(renew);
 			log.info("agents served", { port: (server.address() as AddressInfo).port });
 		},
-		port: () => (server?.address() as AddressInfo).port,
+		port: () => (server === undefined ? options.port : (server.address() as AddressInfo).port),
 		close() {
 			isClosed = true;
 			timer?.cancel();
@@ -128,13 +128,13 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 }
 
 /** Whose certificate the peer showed: one of the own trust domain, in its time, whose chain the handshake has checked. */
-function peerOf(socket: TLSSocket, trustDomain: string): SpiffeId | undefined {
+function peerOf(socket: TLSSocket, trustDomain: string, now: number): SpiffeId | undefined {
 	const certificate = socket.getPeerX509Certificate();
 	if (certificate === undefined || !socket.authorized) return undefined;
 	const [leaf] = readCertificates(certificate.toString());
 	const checked = leaf === undefined ? undefined : validateLeaf(leaf);
 	if (checked?.ok !== true || trustDomainOf(checked.value) !== trustDomain) return undefined;
-	return leaf!.notAfter > Date.now() ? checked.value : undefined;
+	return leaf!.notAfter > now ? checked.value : undefined;
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

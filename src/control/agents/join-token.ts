@@ -8,7 +8,9 @@ export function createJoinTokenAttestor(secrets: OneTimeSecrets): NodeAttestor {
 		async attest(payload) {
 			const value = await secrets.redeem("join-token", readText(payload, "token"));
 			if (typeof value !== "object" || value === null || !("agentPath" in value))
-				throw refused("the join token is unknown, was used before or has expired: make another with 'amime identity token'");
+				throw refused(
+					"the join token is unknown, was used before or has expired: make another with 'amime identity token'",
+				);
 			return { agentPath: String(value.agentPath), selectors: [] };
 		},
 	};

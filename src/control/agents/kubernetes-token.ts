@@ -162,9 +162,7 @@ async function ask({ api, ca, token }: Api, method: "GET" | "POST", path: string
 		headers: {
 			accept: "application/json",
 			authorization: `Bearer ${token()}`,
-			...(text === undefined
-				? {}
-				: { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+			...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
 		},
 	});
 	call.on("timeout", () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
@@ -188,7 +186,10 @@ async function ask({ api, ca, token }: Api, method: "GET" | "POST", path: string
 	});
 	if (answer.status === 404) throw refused(`the cluster has no ${url.pathname}`);
 	if (answer.status < 200 || answer.status > 299)
-		throw unavailable(`the API server at ${url.origin} answered ${answer.status} to ${method} ${url.pathname}`, undefined);
+		throw unavailable(
+			`the API server at ${url.origin} answered ${answer.status} to ${method} ${url.pathname}`,
+			undefined,
+		);
 	try {
 		return JSON.parse(answer.text);
 	} catch (cause) {

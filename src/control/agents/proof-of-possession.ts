@@ -79,5 +79,7 @@ function describe(chain: readonly Certificate[], roots: TrustBundle): string[] {
 }
 
 function leadsTo(chain: readonly Certificate[], root: Certificate): boolean {
-	return chain.some((certificate) => certificate.x509.checkIssued(root.x509) && certificate.x509.verify(root.publicKey));
+	return chain.some(
+		(certificate) => certificate.x509.checkIssued(root.x509) && certificate.x509.verify(root.publicKey),
+	);
 }

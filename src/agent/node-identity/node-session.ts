@@ -1,0 +1,182 @@
+import {
+	type BackoffConfig,
+	type Clock,
+	computeBackoff,
+	describeError,
+	type Log,
+	MeshError,
+	type Random,
+} from "../../core/index.ts";
+import {
+	createSvidSource,
+	type JsonWebKeyEntry,
+	type SignedSvid,
+	type SvidSigner,
+	type SvidSource,
+} from "../../identity/index.ts";
+import type { RegistrationEntry, SpiffeId } from "../../model/index.ts";
+import type { AgentClient } from "./agent-client.ts";
+import { attestNode, type NodeEvidence } from "./attest-node.ts";
+
+/** The keys of a trust domain: for certificates and for tokens. */
+export interface DomainBundle {
+	readonly trustDomain: string;
+	/** PEM of its roots. */
+	readonly pem: string;
+	readonly jwks: readonly JsonWebKeyEntry[];
+}
+
+/** What a node may give out, as last heard. */
+export interface NodeState {
+	readonly entries: readonly RegistrationEntry[];
+	readonly bundle: DomainBundle;
+	readonly federated: readonly DomainBundle[];
+}
+
+/** A signed token. */
+export interface SignedToken {
+	readonly token: string;
+	/** Milliseconds since the epoch. */
+	readonly expiresAt: number;
+}
+
+export interface NodeSessionOptions {
+	readonly client: AgentClient;
+	readonly evidence: NodeEvidence;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+}
+
+/** A node of the mesh: attested, following what it may give out, having it signed. */
+export interface NodeSession {
+	/** Attests; rejects when that is refused, and tries again as long as the control plane is away. */
+	start(): Promise<void>;
+	/** The agent's own identity, once started. */
+	spiffeId(): SpiffeId | undefined;
+	/** Undefined before the first answer. While the control plane is away, the last one stays. */
+	state(): NodeState | undefined;
+	onChange(listener: () => void): () => void;
+	/** A signer of certificates of an entry. */
+	signerOf(entryId: string): SvidSigner;
+	signJwt(entryId: string, audiences: readonly string[]): Promise<SignedToken>;
+	close(): void;
+}
+
+const retry: BackoffConfig = { baseMs: 500, maxMs: 30_000 };
+const waitSeconds = 30;
+/** Whoever was refused so is not an agent any more. */
+const lostCodes: readonly string[] = ["AGENT_UNKNOWN", "AGENT_BANNED", "AGENT_UNAUTHENTICATED"];
+
+export function createNodeSession(options: NodeSessionOptions): NodeSession {
+	const { client, evidence, clock, random } = options;
+	const log = options.log.child("agent");
+	const listeners = new Set<() => void>();
+	const stop = new AbortController();
+	let state: NodeState | undefined;
+	let own: SvidSource | undefined;
+
+	const publish = (next: NodeState | undefined): void => {
+		state = next;
+		for (const listener of [...listeners]) listener();
+	};
+
+	async function attest(): Promise<void> {
+		const identity = await attestNode(client, evidence);
+		client.useSvid(identity);
+		own?.close();
+		own = createSvidSource({
+			spiffeId: identity.spiffeId,
+			sign: async (csr, signal) => (await client.request("POST", "/v1/agent/renew", { csr }, { signal })) as SignedSvid,
+			clock,
+			random,
+			log,
+		});
+		own.onUpdate((svid) => client.useSvid(svid));
+		log.info("node attested", { spiffeId: identity.spiffeId, by: evidence.kind });
+	}
+
+	async function attestUntilAnswered(): Promise<void> {
+		for (let failures = 0; !stop.signal.aborted; failures++) {
+			try {
+				return await attest();
+			} catch (error) {
+				const isAway = error instanceof MeshError && awayCodes.includes(error.code);
+				if (!isAway) throw error;
+				log.warn("the control plane cannot be asked, trying again", { reason: describeError(error) });
+				await pause(computeBackoff(retry, failures, random));
+			}
+		}
+	}
+
+	async function follow(): Promise<void> {
+		let revision = "";
+		for (let failures = 0; !stop.signal.aborted; ) {
+			try {
+				const path = `/v1/agent/entries?after=${encodeURIComponent(revision)}&wait=${waitSeconds}`;
+				const call = { timeoutMs: (waitSeconds + 10) * 1000, signal: stop.signal };
+				const answer = (await client.request("GET", path, undefined, call)) as NodeState & {
+					readonly revision: string;
+				};
+				failures = 0;
+				if (answer.revision === revision) continue;
+				revision = answer.revision;
+				client.useBundle(answer.bundle.pem);
+				publish({ entries: answer.entries, bundle: answer.bundle, federated: answer.federated });
+				log.info("entries received", { entries: answer.entries.length });
+			} catch (error) {
+				if (stop.signal.aborted) return;
+				if (error instanceof MeshError && lostCodes.includes(error.code)) await rejoin(error);
+				else log.warn("entries cannot be followed, the last known stay", { reason: describeError(error) });
+				revision = "";
+				await pause(computeBackoff(retry, failures++, random));
+			}
+		}
+	}
+
+	/** Gives nothing out any more, and attests again, if that is possible with the same evidence. */
+	async function rejoin(cause: MeshError): Promise<void> {
+		log.error("the control plane does not know this node any more", { reason: cause.message });
+		if (state !== undefined) publish({ ...state, entries: [] });
+		await attest().catch((error: unknown) =>
+			log.error("node not attested again", { by: evidence.kind, reason: describeError(error) }),
+		);
+	}
+
+	function pause(ms: number): Promise<void> {
+		const { promise, resolve } = Promise.withResolvers<void>();
+		const timer = clock.setTimer(ms, resolve, { unref: true });
+		stop.signal.addEventListener("abort", () => {
+			timer.cancel();
+			resolve();
+		});
+		return promise;
+	}
+
+	return {
+		async start() {
+			await attestUntilAnswered();
+			follow().catch((error: unknown) =>
+				log.error("entries are not followed any more", { reason: describeError(error) }),
+			);
+		},
+		spiffeId: () => own?.spiffeId,
+		state: () => state,
+		onChange(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+		signerOf: (entryId) => async (csr, signal) =>
+			(await client.request("POST", "/v1/agent/x509", { entryId, csr }, { signal })) as SignedSvid,
+		signJwt: async (entryId, audiences) =>
+			(await client.request("POST", "/v1/agent/jwt", { entryId, audiences })) as SignedToken,
+		close() {
+			stop.abort();
+			own?.close();
+			client.close();
+			listeners.clear();
+		},
+	};
+}
+
+const awayCodes: readonly string[] = ["CONTROL_PLANE_UNREACHABLE", "ATTESTATION_UNAVAILABLE"];

@@ -1,0 +1,81 @@
+/** The Workload API as go-spiffe sees it: certificates, bundles, tokens, updates, refusals, and mutual TLS by its rules. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { startNodeWorld } from "../support/node-agent.ts";
+import { skipWithout } from "../support/peers.ts";
+import { findGoClient } from "../support/spiffe-clients.ts";
+
+const client = findGoClient();
+const skip = skipWithout("go-spiffe client", client === undefined ? undefined : "go");
+const web = "spiffe://cluster.local/ns/shop/sa/web";
+
+interface Svid {
+	readonly id: string;
+	readonly hint: string;
+	readonly dns: readonly string[] | null;
+	readonly serial: string;
+	readonly token: string;
+	readonly expiry: string;
+}
+
+test("go-spiffe fetches certificates, bundles and tokens, and follows changes", { skip }, async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ id: "web", dnsNames: ["web.shop"], hint: "internal", x509TtlSeconds: 600 });
+	const { socketPath, lines } = await world.startAgent(t);
+	const first = await client!.ask(socketPath, "x509");
+	const [svid, ...rest] = (first["svids"] as Svid[] | undefined) ?? assert.fail(JSON.stringify([first, lines]));
+	assert.deepEqual([svid!.id, svid!.hint, svid!.dns, rest.length], [web, "internal", ["web.shop"], 0]);
+	const life = Date.parse(svid!.expiry) - Date.now();
+	assert.ok(life > 0 && life <= 600_000, `the entry's lifetime, not ${life}`);
+	assert.deepEqual((await client!.ask(socketPath, "x509-bundles"))["bundles"], { "cluster.local": 1 });
+	assert.deepEqual((await client!.ask(socketPath, "jwt-bundles"))["bundles"], { "cluster.local": 1 });
+
+	const [token] = (await client!.ask(socketPath, "jwt", "reviews"))["svids"] as Svid[];
+	assert.equal(token!.id, web);
+	const again = (await client!.ask(socketPath, "jwt", "reviews", web))["svids"] as Svid[];
+	assert.equal(again[0]!.token, token!.token, "kept while it is young");
+	for (const command of ["validate", "validate-here"]) {
+		assert.equal((await client!.ask(socketPath, command, "reviews", token!.token))["id"], web, command);
+		assert.ok("error" in (await client!.ask(socketPath, command, "ratings", token!.token)), command);
+	}
+
+	const watching = client!.open(t, socketPath, "watch-x509");
+	const newest = (): readonly string[] => ((watching.lines.at(-1)?.["svids"] ?? []) as Svid[]).map(({ id }) => id);
+	await eventually(() => assert.deepEqual(newest(), [web]));
+	await world.createEntry({ id: "admin", spiffeId: "/ns/shop/sa/admin" });
+	await eventually(() => assert.deepEqual(newest(), [web, "spiffe://cluster.local/ns/shop/sa/admin"]));
+	await world.deleteEntry("web");
+	await eventually(() => assert.deepEqual(newest(), ["spiffe://cluster.local/ns/shop/sa/admin"]));
+	await world.deleteEntry("admin");
+	await eventually(() => assert.match(String(watching.lines.at(-1)?.["error"]), /PermissionDenied/));
+	await world.createEntry({ id: "back" });
+	await eventually(() => assert.deepEqual(newest(), [web]), { deadlineMs: 30_000 });
+});
+
+test("without an entry go-spiffe is refused, and the log names the selectors that were seen", { skip }, async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ selectors: ["unix:uid:4294967294"] });
+	const { socketPath, lines } = await world.startAgent(t);
+	for (const question of [["x509-bundles"], ["jwt", "reviews"], ["jwt-bundles"]])
+		assert.match(String((await client!.ask(socketPath, ...question))["error"]), /PermissionDenied.*no identity issued/);
+	const line = lines.find((text) => text.includes("no entry matches")) ?? "";
+	assert.ok(line.includes(`unix:uid:${process.getuid!()}`), line);
+});
+
+test("two go-spiffe peers talk mutual TLS with these identities, and refuse another", { skip }, async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry();
+	const { socketPath } = await world.startAgent(t);
+	const server = client!.open(t, socketPath, "serve", web);
+	const address = await eventually(() => server.lines[0]?.["address"] ?? assert.fail("it does not listen yet"));
+	const answer = await client!.ask(socketPath, "get", web, `https://${address}/`);
+	assert.equal(answer["body"], `hello ${web}`);
+	const stranger = await client!.ask(
+		socketPath,
+		"get",
+		"spiffe://cluster.local/ns/shop/sa/other",
+		`https://${address}/`,
+	);
+	assert.match(String(stranger["error"]), /unexpected ID/);
+});
