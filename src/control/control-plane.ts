@@ -307,7 +307,7 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 
 function createAgents(
 	options: ControlPlaneOptions,
-	{ identity, authority, certificates, snapshots, metrics }: Parts,
+	{ identity, authority, holders, certificates, snapshots, metrics }: Parts,
 	address: ListenAddress,
 	log: Log,
 	clock: Clock,
@@ -317,6 +317,7 @@ function createAgents(
 		identity,
 		authority,
 		attestors: createNodeAttestors(options.attestationFile, identity.secrets, clock),
+		holders,
 		svidTtlMs: () => snapshots.index()?.mesh.settings.svidTtlMs ?? defaultSvidTtlMs,
 		onSigned: (issued) => {
 			certificates.add(issued);

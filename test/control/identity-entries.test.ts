@@ -136,6 +136,7 @@ test("two control planes on one etcd have the same entries, and a secret is good
 	skip: skipWithout("etcd", findEtcd()),
 }, async (t) => {
 	const etcd = await startEtcd(t);
+	await untilEtcdAnswers(etcd.address);
 	const open = async () => {
 		const store = openEtcdStore(`etcd://${etcd.address}`);
 		const registry = await createIdentityRegistry(store);

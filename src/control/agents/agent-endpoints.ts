@@ -1,5 +1,5 @@
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
-import { type Authority, type IssuedSvid, parseSigningRequest } from "../../identity/index.ts";
+import { type Authority, type IssuedSvid, parseSigningRequest, type SignRequest } from "../../identity/index.ts";
 import {
 	type AttestedAgent,
 	findAgentEntries,
@@ -9,6 +9,7 @@ import {
 } from "../../model/index.ts";
 import type { IdentityRegistry } from "../../registry/index.ts";
 import { AdminError, parseJson } from "../admin/index.ts";
+import type { Holders } from "../authority/index.ts";
 import { createChangeBell } from "./change-bell.ts";
 import type { NodeAttestor, Payload } from "./node-attestor.ts";
 
@@ -20,6 +21,8 @@ export interface AgentEndpointsOptions {
 	/** Lifetime of certificates that an entry does not say. */
 	readonly svidTtlMs: () => number;
 	readonly onSigned: (issued: IssuedSvid) => void;
+	/** Who holds what, and trusts which roots: a rotation waits for them. */
+	readonly holders: Pick<Holders, "onSigned" | "onReport">;
 	readonly clock: Clock;
 	readonly log: Log;
 }
@@ -51,9 +54,14 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	const log = options.log.child("agents");
 	const serverId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/server`);
 	const bell = createChangeBell(clock);
+	/** By agent, for whom it has reported the roots of which bundle: its own certificate's and its workloads'. */
+	const reported = new Map<SpiffeId, { readonly sequence: number; readonly holders: Set<string> }>();
 	const stops = [
 		identity.entries.watch(() => bell.ring()),
-		identity.agents.watch(() => bell.ring()),
+		identity.agents.watch(() => {
+			for (const id of reported.keys()) if (identity.agents.get(id) === undefined) reported.delete(id);
+			bell.ring();
+		}),
 		authority.onChange(() => bell.ring()),
 	];
 
@@ -89,10 +97,34 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		return { spiffeId, chain: issued.chain, bundle: authority.bundle().pem };
 	}
 
-	async function signForAgent(spiffeId: SpiffeId, csr: Uint8Array): Promise<IssuedSvid> {
-		const issued = await authority.sign({ csr, spiffeId, ttlMs: agentTtlMs, holder: holderOf(spiffeId) });
+	async function sign(request: SignRequest & { readonly holder: string }): Promise<IssuedSvid> {
+		const issued = await authority.sign(request);
+		await options.holders.onSigned(request.holder, issued);
 		options.onSigned(issued);
 		return issued;
+	}
+
+	const signForAgent = (spiffeId: SpiffeId, csr: Uint8Array): Promise<IssuedSvid> =>
+		sign({ csr, spiffeId, ttlMs: agentTtlMs, holder: holderOf(spiffeId) });
+
+	/** An agent that asks for what follows a revision has handed that revision's bundle on. */
+	async function acknowledge(agent: SpiffeId): Promise<void> {
+		const sequence = authority.sequence();
+		const known = reported.get(agent);
+		if (known?.sequence === sequence) return;
+		const holders = known?.holders ?? new Set([holderOf(agent)]);
+		reported.set(agent, { sequence, holders });
+		const acknowledged = authority.bundle().authorities.map((root) => root.id);
+		for (const name of holders) await options.holders.onReport({ name, acknowledged });
+	}
+
+	async function holdFor(agent: SpiffeId, name: string): Promise<void> {
+		const known = reported.get(agent) ?? { sequence: authority.sequence(), holders: new Set([holderOf(agent)]) };
+		reported.set(agent, known);
+		if (known.holders.has(name)) return;
+		known.holders.add(name);
+		const acknowledged = authority.bundle().authorities.map((root) => root.id);
+		await options.holders.onReport({ name, acknowledged });
 	}
 
 	function findAgent(peer: SpiffeId | undefined): AttestedAgent {
@@ -132,8 +164,10 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	async function follow({ peer, query }: AgentRequest): Promise<unknown> {
 		const deadline = clock.now() + Math.min(Number(query.get("wait") ?? "0") || 0, maxWaitSeconds) * 1000;
 		for (;;) {
-			const content = describe(findAgent(peer));
+			const agent = findAgent(peer);
+			const content = describe(agent);
 			const revision = bell.revisionOf(content);
+			if (revision === query.get("after")) await acknowledge(agent.spiffeId);
 			const left = deadline - clock.now();
 			if (revision !== query.get("after") || left <= 0) return { revision, ...content };
 			await bell.wait(left);
@@ -152,14 +186,16 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const payload = readObject(body);
 		const agent = findAgent(peer);
 		const { id, spiffeId, x509TtlMs, dnsNames } = findEntry(agent, payload);
-		const issued = await authority.sign({
+		const holder = `${holderOf(agent.spiffeId)}/${id}`;
+		const issued = await sign({
 			csr: parseSigningRequest(readText(payload, "csr")),
 			spiffeId,
 			ttlMs: x509TtlMs ?? options.svidTtlMs(),
 			dnsNames,
-			holder: `${holderOf(agent.spiffeId)}/${id}`,
+			holder,
 		});
-		options.onSigned(issued);
+		// With the certificate the agent gets the bundle of now.
+		await holdFor(agent.spiffeId, holder);
 		return { chain: issued.chain, bundle: authority.bundle().pem };
 	}
 
