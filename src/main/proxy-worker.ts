@@ -5,6 +5,7 @@ import type { ProxyCommandOptions } from "../cli/index.ts";
 import { createTurnClock, invariant, systemClock, systemRandom } from "../core/index.ts";
 import { type ProxyFlags, runProxyWorker, type WorkerStart } from "../proxy/index.ts";
 import { createProxyLog } from "./proxy-log.ts";
+import { collectGarbage } from "./release-memory.ts";
 
 /** What `worker_threads` hands over at the start. */
 export interface WorkerData {
@@ -24,6 +25,7 @@ const receive = runProxyWorker({
 	random: systemRandom,
 	environment: process.env,
 	hostname: hostname(),
+	releaseMemory: collectGarbage,
 	stdout: process.stdout,
 	stderr: process.stderr,
 	send: (message) => port.postMessage(message),

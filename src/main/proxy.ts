@@ -17,7 +17,7 @@ import { awaitSuccessor, findParent } from "./hot-restart.ts";
 import { waitForSignal } from "./process.ts";
 import { readBootstrap } from "./proxy-bootstrap.ts";
 import { createProxyLog } from "./proxy-log.ts";
-import { releaseStartMemory } from "./release-memory.ts";
+import { collectGarbage, releaseStartMemory } from "./release-memory.ts";
 import { tuneCollector } from "./tune-collector.ts";
 import { startWorkerThread } from "./worker-thread.ts";
 
@@ -52,6 +52,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		stderr: process.stderr,
 		...(options.state === undefined ? {} : { stateFolder: options.state }),
 		onQuit: () => quit.resolve(),
+		releaseMemory: collectGarbage,
 		startWorker: (start) => startWorkerThread(start, flags, options),
 		onFatal: (error) => quit.reject(error),
 	});

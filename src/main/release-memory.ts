@@ -12,7 +12,8 @@ export function releaseStartMemory(): () => void {
 
 const releaseDelayMs = 1000;
 
-function collectGarbage(): void {
+/** Collects whatever can be: takes tens of milliseconds. */
+export function collectGarbage(): void {
 	setFlagsFromString("--expose-gc");
 	const collect = runInNewContext("gc") as ((options: object) => void) | undefined;
 	setFlagsFromString("--no-expose-gc");

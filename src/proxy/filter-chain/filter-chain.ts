@@ -8,6 +8,7 @@ import type {
 	NetworkGate,
 	TerminalFilter,
 } from "../filter/network/network-filter.ts";
+import type { ScaledTimeouts } from "../overload/index.ts";
 import type { FilterChainConfig } from "../runtime-config/index.ts";
 import type { DownstreamTls } from "../transport/index.ts";
 
@@ -19,6 +20,8 @@ export interface FilterChainParts {
 	readonly terminal: TerminalFilter;
 	/** Whether network filters write filter state of connections. */
 	readonly writesFilterState?: boolean;
+	/** Timers of handshakes, which may get shorter. */
+	readonly timeouts: ScaledTimeouts;
 }
 
 /** How a connection's handshake ended, for the listener's counts. */
@@ -81,7 +84,7 @@ export class FilterChain {
 		this.#waiting.add(socket);
 		let timeoutDetails = "";
 		const timeoutMs = this.config.transportConnectTimeoutMs || defaultHandshakeTimeoutMs;
-		const timer = this.#clock.setTimer(timeoutMs, () => {
+		const timer = this.#parts.timeouts.setTimer("transport-connect", timeoutMs, () => {
 			outcome.onTimeout();
 			timeoutDetails = "transport socket timeout was reached";
 			socket.destroy();

@@ -9,6 +9,7 @@ import type { StreamSocket } from "../../os/index.ts";
 import { createMetricsRegistry } from "../../telemetry/index.ts";
 import type { DownstreamConnection, NetworkGate, TerminalFilter } from "../filter/network/network-filter.ts";
 import type { FilterChainParts } from "../filter-chain/index.ts";
+import { createScaledTimeouts } from "../overload/index.ts";
 import type { FilterChainConfig, FilterChainMatch, ListenerConfig } from "../runtime-config/index.ts";
 import type { ValidationSecret } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
@@ -116,7 +117,13 @@ async function startListeners(
 		stats: createMetricsRegistry().root,
 		runtime: emptyRuntime,
 		nextConnectionId: () => ++connections,
-		createChain: (chain) => ({ tls: undefined, gates: [], terminal: new NamingFilter(chain.name), ...parts(chain) }),
+		createChain: (chain) => ({
+			tls: undefined,
+			gates: [],
+			terminal: new NamingFilter(chain.name),
+			timeouts: createScaledTimeouts([], systemClock),
+			...parts(chain),
+		}),
 		drainTimeMs: 10_000,
 		drainStrategy: "immediate",
 		random: createSeededRandom(1),

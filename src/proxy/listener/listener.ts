@@ -73,6 +73,9 @@ export class Listener {
 	readonly #deps: ListenerDependencies;
 	readonly #log: Log;
 	readonly #stats: ListenerStats;
+	/** Connections that wait until they are taken. */
+	readonly #held: PendingConnection[] = [];
+	#stopWaiting: (() => void) | undefined;
 	readonly #sockets: ListeningSockets;
 	readonly #draining = new Set<FilterChain>();
 	#current: Generation;
@@ -148,6 +151,8 @@ export class Listener {
 
 	close(): void {
 		this.#sockets.close();
+		this.#stopWaiting?.();
+		for (const { socket } of this.#held.splice(0)) destroyQuietly(socket);
 		for (const chain of [...allChains(this.#current), ...this.#draining]) chain.close();
 		this.#draining.clear();
 		this.#stats.scope.close();
@@ -190,6 +195,10 @@ export class Listener {
 
 	/** Takes a connection that is not looked into yet; `mayHandOver` unless another listener handed it over. */
 	receive(pending: PendingConnection, mayHandOver: boolean): void {
+		if (mayHandOver && this.#deps.overload?.stopsAccepting === true) {
+			this.#hold(pending);
+			return;
+		}
 		const generation = this.#current;
 		if (mayHandOver && this.#isRefused(generation)) {
 			destroyQuietly(pending.socket);
@@ -217,6 +226,18 @@ export class Listener {
 					: undefined;
 			if (other === undefined || other === this) this.#choose(pending, generation);
 			else other.receive(pending, false);
+		});
+	}
+
+	/** Keeps a connection until connections are taken again, as the system's own queue would: beyond its length they are refused. */
+	#hold(pending: PendingConnection): void {
+		if (this.#held.length >= (this.config.tcpBacklog || defaultBacklog)) {
+			destroyQuietly(pending.socket);
+			return;
+		}
+		this.#held.push(pending);
+		this.#stopWaiting ??= this.#deps.overload?.onAccepting(() => {
+			for (const held of this.#held.splice(0)) if (!held.socket.destroyed) this.receive(held, true);
 		});
 	}
 
@@ -370,3 +391,6 @@ function nameStats({ statPrefix, addresses }: ListenerConfig): string {
 	if (first === undefined) return "unbound";
 	return first.kind === "pipe" ? first.path : formatAddress(first).replaceAll(":", "_");
 }
+
+/** How many connections wait where the listener says nothing: the length of Node's own queue. */
+const defaultBacklog = 511;

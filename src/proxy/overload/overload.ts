@@ -1,14 +1,15 @@
-import { readFileSync } from "node:fs";
-import { type Clock, describeError, type Log, type Random, type SharedCount, type Timer } from "../../core/index.ts";
+import type { Clock, Log, Random, SharedCount, Timer } from "../../core/index.ts";
 import { getRuntimeNumber, type Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
-import type {
-	OverloadActionName,
-	OverloadConfig,
-	OverloadTrigger,
-	ResourceMonitorConfig,
-} from "../runtime-config/index.ts";
-import { createOverloadActionStats, createOverloadStats, createResourceStats } from "../stats/index.ts";
+import type { OverloadActionName, OverloadConfig, OverloadTrigger } from "../runtime-config/index.ts";
+import {
+	createHeapShrinkerStats,
+	createOverloadActionStats,
+	createOverloadStats,
+	createResourceStats,
+} from "../stats/index.ts";
+import { createPressure } from "./pressure.ts";
+import { createScaledTimeouts, type ScaledTimeouts } from "./timeouts.ts";
 
 /** What the data path asks. Without an overload manager nothing is ever overloaded. */
 export interface OverloadState {
@@ -18,6 +19,11 @@ export interface OverloadState {
 	endsKeepalive(): boolean;
 	/** Whether a connection that was just accepted is closed, and why. */
 	refuseConnection(): "overload" | "limit" | undefined;
+	/** Whether connections wait, neither served nor refused. */
+	readonly stopsAccepting: boolean;
+	/** Called when connections may be served again. @returns what ends it */
+	onAccepting(listener: () => void): () => void;
+	readonly timeouts: ScaledTimeouts;
 	connectionOpened(): void;
 	connectionClosed(): void;
 }
@@ -35,6 +41,8 @@ export interface OverloadDeps {
 	readonly stats: StatsScope;
 	/** The connections of all threads. */
 	readonly connections: SharedCount | { value: number };
+	/** Gives memory back to the system. */
+	readonly releaseMemory: () => void;
 }
 
 /** Starts to watch. `config` is undefined where no overload manager is configured: then only the runtime's limit of connections holds. */
@@ -47,7 +55,18 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 		const value = readValue(name);
 		return value >= 1 || (value > 0 && value > random.next());
 	};
-	const stop = config === undefined ? () => undefined : watch(config, deps, values);
+	const timeouts = createScaledTimeouts(config?.scaledTimers ?? [], deps.clock);
+	const waiting = new Set<() => void>();
+	const isStopped = (): boolean => readValue(stopAccepting) >= 1;
+	let wasStopped = false;
+	const onRefresh = (): void => {
+		timeouts.setPressure(readValue("envoy.overload_actions.reduce_timeouts"));
+		if (wasStopped && !isStopped()) for (const listener of waiting) listener();
+		wasStopped = isStopped();
+	};
+	const stop = config === undefined ? () => undefined : watch(config, deps, values, onRefresh);
+	const stopShrinking =
+		config?.actions.some(({ name }) => name === shrink) === true ? shrinkHeap(deps, readValue) : () => undefined;
 	const limit = (): number =>
 		Math.min(
 			config?.maxDownstreamConnections ?? Number.POSITIVE_INFINITY,
@@ -64,17 +83,59 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 			if (values.size > 0 && isTaken("envoy.overload_actions.reject_incoming_connections")) return "overload";
 			return connections.value >= limit() ? "limit" : undefined;
 		},
+		get stopsAccepting() {
+			return values.size > 0 && isStopped();
+		},
+		onAccepting(listener) {
+			waiting.add(listener);
+			return () => void waiting.delete(listener);
+		},
+		timeouts,
 		connectionOpened: () => change(1),
 		connectionClosed: () => change(-1),
-		close: stop,
+		close() {
+			stop();
+			stopShrinking();
+		},
 	};
 }
 
-function watch(config: OverloadConfig, deps: OverloadDeps, values: Map<OverloadActionName, number>): () => void {
+const stopAccepting = "envoy.overload_actions.stop_accepting_connections";
+const shrink = "envoy.overload_actions.shrink_heap";
+/** How often memory is given back while that is asked for. */
+const shrinkIntervalMs = 10_000;
+
+function shrinkHeap(deps: OverloadDeps, readValue: (name: OverloadActionName) => number): () => void {
+	const { shrink_count } = createHeapShrinkerStats(deps.stats.scope(`overload.${shrink}`));
+	let timer: Timer | undefined;
+	const next = (): void => {
+		timer = deps.clock.setTimer(
+			shrinkIntervalMs,
+			() => {
+				if (readValue(shrink) >= 1) {
+					shrink_count.value++;
+					deps.releaseMemory();
+				}
+				next();
+			},
+			{ unref: true },
+		);
+	};
+	next();
+	return () => timer?.cancel();
+}
+
+function watch(
+	config: OverloadConfig,
+	deps: OverloadDeps,
+	values: Map<OverloadActionName, number>,
+	onRefresh: () => void,
+): () => void {
 	const { clock, log, stats } = deps;
 	const own = createOverloadStats(stats.scope("overload"));
 	const monitors = config.monitors.map((monitor) => ({
 		monitor,
+		read: createPressure(monitor, clock),
 		pressure: 0,
 		stats: createResourceStats(stats.scope(`overload.${monitor.name}`)),
 	}));
@@ -90,7 +151,7 @@ function watch(config: OverloadConfig, deps: OverloadDeps, values: Map<OverloadA
 		own.refresh_interval_delay.record(clock.now() - readAt);
 		readAt = clock.now();
 		for (const entry of monitors) {
-			const pressure = readPressure(entry.monitor);
+			const pressure = entry.read();
 			if (typeof pressure === "number") {
 				entry.pressure = pressure;
 				entry.stats.pressure.value = Math.round(pressure * 100);
@@ -106,21 +167,11 @@ function watch(config: OverloadConfig, deps: OverloadDeps, values: Map<OverloadA
 			action.stats.active.value = value >= 1 ? 1 : 0;
 			action.stats.scale_percent.value = Math.round(value * 100);
 		}
+		onRefresh();
 		timer = clock.setTimer(config.refreshIntervalMs, refresh, { unref: true });
 	}
 	refresh();
 	return () => timer?.cancel();
-}
-
-function readPressure(monitor: ResourceMonitorConfig): number | { readonly problem: string } {
-	if (monitor.kind === "fixed-heap") return process.memoryUsage().heapUsed / monitor.maxBytes;
-	try {
-		const value = Number(readFileSync(monitor.path, "utf8").trim());
-		if (value >= 0 && value <= 1) return value;
-		return { problem: `${monitor.path} holds no number from 0 to 1` };
-	} catch (error) {
-		return { problem: describeError(error) };
-	}
 }
 
 function computeValue(trigger: OverloadTrigger, pressures: ReadonlyMap<string, number>): number {

@@ -102,7 +102,14 @@ export type {
 } from "./listener-config.ts";
 export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
 export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
-export type { OverloadActionName, OverloadConfig, OverloadTrigger, ResourceMonitorConfig } from "./overload-config.ts";
+export type {
+	OverloadActionName,
+	OverloadConfig,
+	OverloadTrigger,
+	ResourceMonitorConfig,
+	ScaledTimerConfig,
+	ScaledTimerKind,
+} from "./overload-config.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";
 export type { TranslateOptions } from "./scope.ts";
 export type { FilterStateEntry } from "./set-filter-state.ts";

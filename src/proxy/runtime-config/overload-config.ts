@@ -5,12 +5,29 @@ export interface OverloadConfig {
 	readonly actions: readonly OverloadActionConfig[];
 	/** Connections of all listeners together; infinite without a limit. */
 	readonly maxDownstreamConnections: number;
+	/** What `reduce_timeouts` shortens. */
+	readonly scaledTimers: readonly ScaledTimerConfig[];
+}
+
+/** Timeouts that may be shortened: of idle client connections, of idle streams, of transport handshakes. */
+export type ScaledTimerKind = "connection-idle" | "stream-idle" | "transport-connect";
+
+/** One timer of `ScaleTimersOverloadActionConfig`: saturated, it takes the least. */
+export interface ScaledTimerConfig {
+	readonly timer: ScaledTimerKind;
+	readonly minimum:
+		| { readonly kind: "time"; readonly ms: number }
+		/** Of the configured time. */
+		| { readonly kind: "share"; readonly share: number };
 }
 
 export type ResourceMonitorConfig = { readonly name: string } & (
 	| { readonly kind: "fixed-heap"; readonly maxBytes: number }
 	/** A file that holds a number from 0 to 1: for tests. */
 	| { readonly kind: "injected"; readonly path: string }
+	/** 0 for the limit of the control group. */
+	| { readonly kind: "cgroup-memory"; readonly maxBytes: number }
+	| { readonly kind: "cpu"; readonly mode: "host" | "container" }
 );
 
 export type OverloadActionName = (typeof overloadActionNames)[number];
@@ -20,6 +37,9 @@ export const overloadActionNames = [
 	"envoy.overload_actions.stop_accepting_requests",
 	"envoy.overload_actions.disable_http_keepalive",
 	"envoy.overload_actions.reject_incoming_connections",
+	"envoy.overload_actions.stop_accepting_connections",
+	"envoy.overload_actions.reduce_timeouts",
+	"envoy.overload_actions.shrink_heap",
 ] as const;
 
 export interface OverloadActionConfig {

@@ -1,4 +1,16 @@
-import type { OverloadManager, ResourceMonitor, Trigger } from "../../api/gen/envoy/config/overload/v3/overload_pb.js";
+import {
+	type OverloadAction,
+	type OverloadManager,
+	type ResourceMonitor,
+	type ScaleTimersOverloadActionConfig,
+	ScaleTimersOverloadActionConfig_TimerType as TimerType,
+	type Trigger,
+} from "../../api/gen/envoy/config/overload/v3/overload_pb.js";
+import type { CgroupMemoryConfig } from "../../api/gen/envoy/extensions/resource_monitors/cgroup_memory/v3/cgroup_memory_pb.js";
+import {
+	CpuUtilizationConfig_UtilizationComputeStrategy as CpuMode,
+	type CpuUtilizationConfig,
+} from "../../api/gen/envoy/extensions/resource_monitors/cpu_utilization/v3/cpu_utilization_pb.js";
 import type { DownstreamConnectionsConfig } from "../../api/gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js";
 import type { FixedHeapConfig } from "../../api/gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.js";
 import type { InjectedResourceConfig } from "../../api/gen/envoy/extensions/resource_monitors/injected_resource/v3/injected_resource_pb.js";
@@ -8,6 +20,8 @@ import {
 	type OverloadTrigger,
 	overloadActionNames,
 	type ResourceMonitorConfig,
+	type ScaledTimerConfig,
+	type ScaledTimerKind,
 } from "./overload-config.ts";
 import type { Scope } from "./scope.ts";
 import { toMs, unpackExtension } from "./values.ts";
@@ -26,10 +40,16 @@ export function readOverload(message: OverloadManager | undefined, scope: Scope)
 		if (names.has(name)) scope.at("resource_monitors", index).at("name").report(`duplicate resource monitor ${name}`);
 		names.add(name);
 	}
+	const scaledTimers: ScaledTimerConfig[] = [];
+	const seen = new Set<string>();
 	const actions = message.actions.flatMap((action, index): OverloadActionConfig[] => {
 		const at = scope.at("actions", index);
 		const name = overloadActionNames.find((known) => known === action.name);
 		if (name === undefined) at.at("name").report(`action ${action.name} is not supported`);
+		if (seen.has(action.name)) at.at("name").report(`duplicate overload action ${action.name}`);
+		seen.add(action.name);
+		if (name === reduceTimeouts) scaledTimers.push(...readScaledTimers(action, at.at("typed_config")));
+		else if (action.typedConfig !== undefined) at.at("typed_config").report(`${action.name} takes no config`);
 		const triggers = action.triggers.flatMap((trigger, place) => {
 			const where = at.at("triggers", place);
 			if (!names.has(trigger.name)) where.at("name").report(`unknown trigger resource ${trigger.name}`);
@@ -37,7 +57,42 @@ export function readOverload(message: OverloadManager | undefined, scope: Scope)
 		});
 		return name === undefined ? [] : [{ name, triggers }];
 	});
-	return { refreshIntervalMs: toMs(message.refreshInterval, 1_000), monitors, actions, maxDownstreamConnections };
+	return {
+		refreshIntervalMs: toMs(message.refreshInterval, 1_000),
+		monitors,
+		actions,
+		maxDownstreamConnections,
+		scaledTimers,
+	};
+}
+
+const reduceTimeouts = "envoy.overload_actions.reduce_timeouts";
+
+const timerKinds: Readonly<Record<TimerType, ScaledTimerKind | undefined>> = {
+	[TimerType.UNSPECIFIED]: undefined,
+	[TimerType.HTTP_DOWNSTREAM_CONNECTION_IDLE]: "connection-idle",
+	[TimerType.HTTP_DOWNSTREAM_STREAM_IDLE]: "stream-idle",
+	[TimerType.TRANSPORT_SOCKET_CONNECT]: "transport-connect",
+};
+
+function readScaledTimers({ typedConfig }: OverloadAction, scope: Scope): ScaledTimerConfig[] {
+	const config = unpackExtension(typedConfig, scope);
+	if (config === undefined) return [];
+	if (config.$typeName !== "envoy.config.overload.v3.ScaleTimersOverloadActionConfig") {
+		scope.report(`must be a ScaleTimersOverloadActionConfig, not ${config.$typeName}`);
+		return [];
+	}
+	const { timerScaleFactors } = config as ScaleTimersOverloadActionConfig;
+	const timers: ScaledTimerConfig[] = [];
+	for (const [index, { timer: type, overloadAdjust: adjust }] of timerScaleFactors.entries()) {
+		const at = scope.at("timer_scale_factors", index);
+		const timer = timerKinds[type];
+		if (timer === undefined) at.at("timer").report("there is no such timer");
+		else if (timers.some((one) => one.timer === timer)) at.at("timer").report("this timer is scaled twice");
+		else if (adjust.case === "minTimeout") timers.push({ timer, minimum: { kind: "time", ms: toMs(adjust.value, 0) } });
+		else timers.push({ timer, minimum: { kind: "share", share: (adjust.value?.value ?? 0) / 100 } });
+	}
+	return timers;
 }
 
 /** A monitor, or the limit of connections, which is no pressure that is measured now and then. */
@@ -50,6 +105,12 @@ function readMonitor(message: ResourceMonitor, scope: Scope): ResourceMonitorCon
 			return { kind: "fixed-heap", name, maxBytes: Number((config as FixedHeapConfig).maxHeapSizeBytes) };
 		case "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig":
 			return { kind: "injected", name, path: (config as InjectedResourceConfig).filename };
+		case "envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig":
+			return { kind: "cgroup-memory", name, maxBytes: Number((config as CgroupMemoryConfig).maxMemoryBytes) };
+		case "envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig": {
+			const { mode } = config as CpuUtilizationConfig;
+			return { kind: "cpu", name, mode: mode === CpuMode.CONTAINER ? "container" : "host" };
+		}
 		case "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig":
 			return Number((config as DownstreamConnectionsConfig).maxActiveDownstreamConnections);
 		case undefined:

@@ -112,7 +112,7 @@ export function createChainParts(
 				assertNever(filter);
 		}
 	}
-	return { tls, gates, terminal, writesFilterState };
+	return { tls, gates, terminal, writesFilterState, timeouts: context.overload.timeouts };
 }
 
 /** The counters of a network RBAC filter, those of shadow rules below their own prefix. */

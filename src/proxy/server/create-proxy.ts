@@ -59,6 +59,8 @@ export interface ProxyOptions {
 	readonly onFatal?: (error: Error) => void;
 	/** `/quitquitquit` was called: whoever runs the proxy ends it. */
 	readonly onQuit?: () => void;
+	/** Gives memory back to the system, when the overload manager wants it. */
+	readonly releaseMemory?: () => void;
 }
 
 /** A proxy. */

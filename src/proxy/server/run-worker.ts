@@ -39,6 +39,8 @@ export interface ProxyWorkerOptions {
 	readonly stdout: NodeJS.WritableStream;
 	readonly stderr: NodeJS.WritableStream;
 	send(message: FromWorker): void;
+	/** Gives memory back to the system. */
+	readonly releaseMemory?: () => void;
 	/** Everything is closed: the thread may end. */
 	onClosed(): void;
 }

@@ -31,6 +31,8 @@ export interface ServingOptions {
 	/** What threads share and tell each other about clusters. */
 	readonly clusters?: Pick<ClusterDeps, "shared" | "leader" | "followers">;
 	readonly sockets?: SocketSupply;
+	/** Gives memory back to the system, when the overload manager wants it. */
+	readonly releaseMemory?: () => void;
 	/** Connection ids are `first`, `first + step`, …, so that threads do not give one twice. */
 	readonly connectionIds?: { readonly first: number; readonly step: number };
 }
@@ -81,7 +83,15 @@ export function createServing(options: ServingOptions): Serving {
 	const localHealth = { isFailing: false };
 	const { node } = config;
 	const connections = options.clusters?.shared?.claim("downstream connections") ?? { value: 0 };
-	const overload = createOverload(config.overload, { clock, random, log, runtime, stats, connections });
+	const overload = createOverload(config.overload, {
+		clock,
+		random,
+		log,
+		runtime,
+		stats,
+		connections,
+		releaseMemory: options.releaseMemory ?? (() => undefined),
+	});
 	const parts = {
 		overload,
 		localHealth,

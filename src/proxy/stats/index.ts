@@ -103,7 +103,12 @@ export {
 	type ListenerWorkerStats,
 	type TlsInspectorStats,
 } from "./listener-stats.ts";
-export { createOverloadActionStats, createOverloadStats, createResourceStats } from "./overload-stats.ts";
+export {
+	createHeapShrinkerStats,
+	createOverloadActionStats,
+	createOverloadStats,
+	createResourceStats,
+} from "./overload-stats.ts";
 export {
 	createResponseCodeStats,
 	type ResponseCodeStats,

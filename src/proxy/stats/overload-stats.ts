@@ -18,3 +18,8 @@ export function createResourceStats(scope: StatsScope) {
 export function createOverloadActionStats(scope: StatsScope) {
 	return { active: scope.gauge("active"), scale_percent: scope.gauge("scale_percent") };
 }
+
+/** `overload.envoy.overload_actions.shrink_heap.*`, beside those of every action. */
+export function createHeapShrinkerStats(scope: StatsScope) {
+	return { shrink_count: scope.counter("shrink_count") };
+}

@@ -28,6 +28,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createFilesystemStats,
 	stats.createHandshakeStats,
 	stats.createHeaderToMetadataStats,
+	stats.createHeapShrinkerStats,
 	stats.createHealthCheckFilterStats,
 	stats.createHealthCheckStats,
 	stats.createHttp1CodecStats,

@@ -7,6 +7,7 @@ import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
 import { createHttp2Shared, type Http2Config, type Http2Shared } from "../../../../wire/http2/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { DrainDecision } from "../../../drain/index.ts";
+import type { ScaledTimeout } from "../../../overload/index.ts";
 import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
 import {
 	createHttp1CodecStats,
@@ -66,6 +67,10 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** What spans of requests have in common; undefined without a tracing provider. */
 	readonly trace: TraceTerms | undefined;
 	readonly tracingStats: TracingStats;
+	/** Of connections without requests, and of requests that do not move. */
+	readonly idleTimeout: ScaledTimeout;
+	readonly streamIdleTimeout: ScaledTimeout;
+	readonly #stopScaling: () => void;
 	readonly requestIds = new RequestIds();
 	readonly rewriteLocalReply: LocalReplyRewriter | undefined;
 	/** Stands in for the request of a stream that never had one. */
@@ -103,6 +108,12 @@ export class HttpConnectionManager implements TerminalFilter {
 		this.routerStats = stats.router;
 		this.codecStats = createHttp1CodecStats(context.stats.scope("http1"));
 		this.#listenerStats = createListenerHttpStats(listenerScope.scope(`http.${config.statPrefix}`));
+		const { timeouts } = context.overload;
+		this.idleTimeout = timeouts.of("connection-idle", config.common.idleTimeoutMs);
+		this.streamIdleTimeout = timeouts.of("stream-idle", config.streamIdleTimeoutMs);
+		this.#stopScaling = timeouts.onChange(() => {
+			for (const connection of this.connections.list()) connection.onTimeoutsChanged();
+		});
 		this.parserConfig = {
 			maxHeadBytes: config.maxRequestHeadersBytes,
 			maxHeaderCount: config.common.maxHeadersCount,
@@ -175,6 +186,11 @@ export class HttpConnectionManager implements TerminalFilter {
 	get http2Stats(): Http2CodecStats {
 		this.#http2Stats ??= createHttp2CodecStats(this.context.stats.scope("http2"));
 		return this.#http2Stats;
+	}
+
+	/** The idle limit of a route's requests. */
+	limitIdle(ms: number): ScaledTimeout {
+		return this.context.overload.timeouts.of("stream-idle", ms);
 	}
 
 	/** HTTP logs requests, and there was none. */
@@ -272,6 +288,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		for (const connection of this.connections.list()) connection.abort();
 		this.#releaseRouteStatistics();
 		this.filters.close();
+		this.#stopScaling();
 	}
 }
 

@@ -46,4 +46,6 @@ export interface DownstreamStream {
 export interface DownstreamHttpConnection extends ListMember {
 	/** Cuts the connection. */
 	abort(): void;
+	/** Idle timeouts became shorter or longer. */
+	onTimeoutsChanged(): void;
 }

@@ -51,7 +51,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	constructor(manager: HttpConnectionManager, downstream: DownstreamStream) {
 		super(manager, downstream);
-		this.#deadlines = new StreamDeadlines(manager.config.streamIdleTimeoutMs);
+		this.#deadlines = new StreamDeadlines(manager.streamIdleTimeout);
 		manager.stats.downstream_rq_total.value++;
 		manager.stats.downstream_rq_active.value++;
 		if (downstream.protocol === "HTTP/2") manager.stats.downstream_rq_http2_total.value++;
@@ -398,7 +398,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	/** The route's own limits, once known. */
 	setLimits(idleTimeoutMs: number | undefined, maxDurationMs: number | undefined): void {
-		if (idleTimeoutMs !== undefined) this.#deadlines.setIdleLimit(idleTimeoutMs, this.now());
+		if (idleTimeoutMs !== undefined) this.#deadlines.setIdleLimit(this.manager.limitIdle(idleTimeoutMs), this.now());
 		if (maxDurationMs === undefined) return;
 		this.#deadlines.setDurationEnd(
 			maxDurationMs > 0 ? this.record.startedAt + maxDurationMs : Number.POSITIVE_INFINITY,

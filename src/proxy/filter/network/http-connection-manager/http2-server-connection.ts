@@ -46,7 +46,7 @@ export class Http2ServerConnection
 	#active = 0;
 	#awaitsTurnEnd = false;
 	#isFull = false;
-	#idleAt: Millis;
+	#idleSince: Millis;
 	#lifetimeEndsAt = never;
 	/** When the announced end is carried out, or a closed socket is cut. */
 	#endAt = never;
@@ -68,9 +68,9 @@ export class Http2ServerConnection
 		this.facts = facts;
 		const now = manager.context.clock.now();
 		this.#openedAt = now;
-		const { idleTimeoutMs, maxConnectionDurationMs } = manager.config.common;
+		const { maxConnectionDurationMs } = manager.config.common;
 		const { keepalive } = manager.config.http2;
-		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
+		this.#idleSince = now;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		if (keepalive !== undefined) this.#keepalive = new Http2Keepalive(keepalive, now, () => this.codec.ping());
 		this.codec = new Http2Connection<Http2ServerStream>("server", manager.http2Config, this, manager.http2Shared, true);
@@ -232,9 +232,7 @@ export class Http2ServerConnection
 			this.#finish();
 			return;
 		}
-		const { idleTimeoutMs } = this.manager.config.common;
-		if (idleTimeoutMs === 0) return;
-		this.#idleAt = this.manager.context.clock.now() + idleTimeoutMs;
+		this.#idleSince = this.manager.context.clock.now();
 		this.#arm();
 	}
 
@@ -251,6 +249,11 @@ export class Http2ServerConnection
 		if (due >= this.#streamsDueAt) return;
 		this.#streamsDueAt = due;
 		if (due < this.queuedFor) this.manager.context.deadlines.schedule(this, due);
+	}
+
+	onTimeoutsChanged(): void {
+		this.#streamsDueAt = this.manager.context.clock.now();
+		this.#arm();
 	}
 
 	// --- time
@@ -270,8 +273,8 @@ export class Http2ServerConnection
 			this.manager.stats.downstream_rq_header_timeout.value++;
 			this.codec.goAway(Http2ErrorCode.enhanceYourCalm);
 			this.#finish();
-		} else if (this.#isQuiet && now >= this.#idleAt) {
-			this.#idleAt = never;
+		} else if (this.#isQuiet && now >= this.#idleSince + this.manager.idleTimeout.ms) {
+			this.#idleSince = never;
 			this.manager.stats.downstream_cx_idle_timeout.value++;
 			this.#startDrain();
 		} else if (this.#keepalive?.isOverdue(now) === true) {
@@ -300,7 +303,7 @@ export class Http2ServerConnection
 	#nextDeadline(): Millis {
 		if (this.#phase === "closed") return never;
 		if (this.#phase === "ended") return this.#endAt;
-		const idleAt = this.#isQuiet && this.#phase === "serving" ? this.#idleAt : never;
+		const idleAt = this.#isQuiet && this.#phase === "serving" ? this.#idleSince + this.manager.idleTimeout.ms : never;
 		const pingAt = this.#keepalive?.nextAt ?? never;
 		const { nextAt } = this.#unfinished;
 		return Math.min(nextAt, this.#streamsDueAt, this.#lifetimeEndsAt, this.#headersAt, this.#endAt, idleAt, pingAt);

@@ -52,7 +52,7 @@ export class Http1ServerConnection
 	#closing = false;
 	#closed = false;
 	#requests = 0;
-	#idleAt: Millis;
+	#idleSince: Millis;
 	/** While a head is incomplete: when it must be here, and when the stream to come counts as idle. */
 	#headersAt = never;
 	#headIdleAt = never;
@@ -78,9 +78,8 @@ export class Http1ServerConnection
 		this.facts = facts;
 		this.parser = new Http1RequestParser(manager.parserConfig, this);
 		const now = manager.context.clock.now();
-		this.#openedAt = now;
-		const { idleTimeoutMs, maxConnectionDurationMs } = manager.config.common;
-		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
+		this.#openedAt = this.#idleSince = now;
+		const { maxConnectionDurationMs } = manager.config.common;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		socket.on("data", this.#dataListener);
 		socket.on("end", this.#endListener);
@@ -278,8 +277,7 @@ export class Http1ServerConnection
 			this.#finishClosing();
 			return;
 		}
-		const { idleTimeoutMs } = this.manager.config.common;
-		this.#idleAt = idleTimeoutMs > 0 ? now + idleTimeoutMs : never;
+		this.#idleSince = now;
 		while (this.#readPauses > (this.#restPauses ? 1 : 0)) this.resumeReading();
 		if (this.#socket.writableNeedDrain) {
 			this.#awaitsDrain = true;
@@ -346,7 +344,7 @@ export class Http1ServerConnection
 		if (this.#closing) return this.#cutAt;
 		if (this.#stream !== undefined) return Math.min(this.#stream.nextDeadline(), this.#lifetimeEndsAt);
 		if (this.parser.isInMessage) return Math.min(this.#headersAt, this.#headIdleAt, this.#lifetimeEndsAt);
-		return Math.min(this.#idleAt, this.#lifetimeEndsAt, this.#drainEndsAt);
+		return Math.min(this.#idleSince + this.manager.idleTimeout.ms, this.#lifetimeEndsAt, this.#drainEndsAt);
 	}
 
 	/** Something is due between requests. */
@@ -364,9 +362,9 @@ export class Http1ServerConnection
 			this.#startDrain(now);
 		} else if (now >= this.#drainEndsAt) {
 			this.#finishClosing();
-		} else if (now >= this.#idleAt && !this.parser.isInMessage) {
+		} else if (now >= this.#idleSince + this.manager.idleTimeout.ms && !this.parser.isInMessage) {
 			stats.downstream_cx_idle_timeout.value++;
-			this.#idleAt = never;
+			this.#idleSince = never;
 			this.#startDrain(now);
 		}
 	}
@@ -376,6 +374,10 @@ export class Http1ServerConnection
 		this.#drainStarted = true;
 		if (this.#requests === 0) this.#finishClosing();
 		else this.#drainEndsAt = now + this.manager.config.drainTimeoutMs;
+	}
+
+	onTimeoutsChanged(): void {
+		this.armDeadline();
 	}
 
 	/** A stream that takes the place of the one that is over, for the same request. */
@@ -443,10 +445,10 @@ export class Http1ServerConnection
 	/** The first bytes of a head are here, the rest is not. */
 	#startHead(): void {
 		if (this.#headIdleAt !== never || this.#headersAt !== never) return;
-		const { requestHeadersTimeoutMs, streamIdleTimeoutMs } = this.manager.config;
+		const { requestHeadersTimeoutMs } = this.manager.config;
 		const now = this.manager.context.clock.now();
 		if (requestHeadersTimeoutMs > 0) this.#headersAt = now + requestHeadersTimeoutMs;
-		if (streamIdleTimeoutMs > 0) this.#headIdleAt = now + streamIdleTimeoutMs;
+		this.#headIdleAt = now + this.manager.streamIdleTimeout.ms;
 		this.armDeadline();
 	}
 

@@ -1,4 +1,5 @@
 import type { Millis } from "../../../../core/index.ts";
+import type { ScaledTimeout } from "../../../overload/index.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -7,23 +8,23 @@ export type StreamLimit = "duration" | "request" | "idle";
 
 /** When a stream's limits strike. Plain numbers: they move with every read and write. */
 export class StreamDeadlines {
-	#idleMs: number;
-	#idleAt = never;
+	#idle: ScaledTimeout;
+	/** When bytes went last; Infinity when that does not matter. */
+	#idleSince = never;
 	#requestAt = never;
 	#durationAt = never;
 
-	/** @param idleMs 0 turns the idle limit off */
-	constructor(idleMs: number) {
-		this.#idleMs = idleMs;
+	constructor(idle: ScaledTimeout) {
+		this.#idle = idle;
 	}
 
 	/** Bytes went either way. */
 	touch(now: Millis): void {
-		this.#idleAt = this.#idleMs > 0 ? now + this.#idleMs : never;
+		this.#idleSince = now;
 	}
 
-	setIdleLimit(idleMs: number, now: Millis): void {
-		this.#idleMs = idleMs;
+	setIdleLimit(idle: ScaledTimeout, now: Millis): void {
+		this.#idle = idle;
 		this.touch(now);
 	}
 
@@ -38,7 +39,7 @@ export class StreamDeadlines {
 	}
 
 	get next(): Millis {
-		return Math.min(this.#idleAt, this.#requestAt, this.#durationAt);
+		return Math.min(this.#idleSince + this.#idle.ms, this.#requestAt, this.#durationAt);
 	}
 
 	/** The limit that is due, which strikes once. */
@@ -51,8 +52,8 @@ export class StreamDeadlines {
 			this.#requestAt = never;
 			return "request";
 		}
-		if (now >= this.#idleAt) {
-			this.#idleAt = never;
+		if (now >= this.#idleSince + this.#idle.ms) {
+			this.#idleSince = never;
 			return "idle";
 		}
 		return undefined;
