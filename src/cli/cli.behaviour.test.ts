@@ -62,6 +62,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 				};
 			},
 			analyzeFolder: async () => answers["folder"] ?? [],
+			askProxy: async (port, path) => answers[`${port}${path}`]?.map((line) => `${JSON.stringify(line)}\n`).join(""),
 			runUp: async () => 0,
 			runProxy: async () => 7,
 			runControlPlane: async () => 0,
@@ -233,4 +234,46 @@ test("analyze prints findings with their codes, and its exit code is for CI", as
 	assert.equal((await run("analyze", "-f", ".")).code, 1);
 	assert.equal((await run("analyze", "-f", ".", "--fail-on", "never")).code, 0);
 	assert.deepEqual(JSON.parse((await run("analyze", "-o", "json")).out), [finding]);
+});
+
+test("why tells a failed request proxy by proxy, and says when nobody knows it", async (t) => {
+	const failure = {
+		time: "2026-01-02T03:04:05.678Z",
+		request_id: "r1",
+		method: "GET",
+		authority: "reviews",
+		path: "/x",
+		status: 503,
+		flags: "UH",
+		details: "no_healthy_upstream",
+		reason: null,
+		duration_ms: 1,
+		remote_address: "127.0.0.1:4",
+		caller: null,
+		callee: null,
+		route: "shop/reviews",
+		route_config: null,
+		upstream_cluster: "outbound|80||reviews",
+		upstream_host: null,
+		upstream_attempts: 0,
+		upstream_failure: null,
+	};
+	const instance = { namespace: "shop", name: "web-0", adminPort: 7 };
+	const envoy = { namespace: "shop", name: "old-0", adminPort: 8 };
+	const desk = createDesk(t, ["shop"], {
+		"/v1/instances": [instance, envoy],
+		"7/failed_requests?limit=20&id=r1": [failure],
+		"7/failed_requests?limit=20": [failure],
+		"7/failed_requests?limit=20&id=r2": [],
+	});
+	const story = await desk.run("why", "r1");
+	assert.equal(story.code, 0);
+	assert.match(story.out, /^shop\/web-0 {2}GET reviews\/x {2}503\n/);
+	assert.match(story.out, /=> no endpoint of the service is healthy/);
+	assert.match(story.out, /not asked: shop\/old-0/);
+	assert.match((await desk.run("why")).out, /shop\/web-0 +GET reviews\/x +503 +UH +no_healthy_upstream +r1/);
+	assert.equal(JSON.parse((await desk.run("why", "r1", "-o", "json")).out)[0].proxy, "shop/web-0");
+	const unknown = await desk.run("why", "r2");
+	assert.equal(unknown.code, 1);
+	assert.match(unknown.out, /no proxy knows a failed request r2/);
 });

@@ -21,6 +21,8 @@ export interface CliHost {
 	connect(control: ControlFile): AdminApi;
 	/** What `GET /v1/analysis` answers, of a folder that no mesh serves. */
 	analyzeFolder(folder: string): Promise<readonly unknown[]>;
+	/** A page of the admin port of a proxy on this machine; undefined when there is none. */
+	askProxy(port: number, path: string): Promise<string | undefined>;
 	/** Each runs until it is told to stop, and answers with the exit code. */
 	runUp(options: UpCommandOptions): Promise<number>;
 	runProxy(options: ProxyCommandOptions): Promise<number>;

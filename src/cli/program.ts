@@ -17,6 +17,7 @@ import { addRoutesCommand } from "./commands/routes.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { addVersionCommand } from "./commands/version.ts";
+import { addWhyCommand } from "./commands/why.ts";
 import { type CliContext, createContext } from "./context.ts";
 import type { CliHost } from "./host.ts";
 import type { ConfigProblem } from "./mesh/admin-api.ts";
@@ -83,6 +84,7 @@ function createProgram(context: CliContext): Command {
 		addDeleteCommand,
 		addHistoryCommand,
 		addRollbackCommand,
+		addWhyCommand,
 		addRoutesCommand,
 		addEndpointsCommand,
 		addCertsCommand,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createControlClient } from "../agent/control-client/index.ts";
 import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
+import { askProxy } from "./ask-proxy.ts";
 import { allowsColour } from "./process.ts";
 
 /** The process as the command line sees it; each long-running command is loaded only when it is asked for. */
@@ -15,6 +16,7 @@ export function createHost(): CliHost {
 		readStdin,
 		connect: createControlClient,
 		analyzeFolder: async (folder) => (await import("./analyze.ts")).runAnalysis(folder),
+		askProxy,
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),
 		runAgent: async (options) => (await import("./agent.ts")).runAgent(options),

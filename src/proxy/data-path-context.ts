@@ -3,6 +3,7 @@ import type { RouteTable } from "../engine/router/index.ts";
 import type { Runtime } from "../engine/runtime/index.ts";
 import type { AccessLog, StatsScope } from "../telemetry/index.ts";
 import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.ts";
+import type { FailedRequests } from "./failed-requests/index.ts";
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
@@ -40,6 +41,7 @@ export interface DataPathContext extends UpstreamContext {
 	readonly routeStatistics: RouteStatistics;
 	/** Istio's metrics of this proxy, made when the first filter asks. */
 	istioMetrics(): IstioMetrics;
+	readonly failedRequests: FailedRequests;
 	/** Calls to gRPC services behind our clusters. */
 	readonly grpc: GrpcClients;
 	/** Filters that record when they are asked to. */

@@ -221,6 +221,7 @@ async function openDesk(t: TestContext) {
 				return client;
 			},
 			analyzeFolder: async () => [],
+			askProxy: async () => undefined,
 			runUp: async () => 0,
 			runProxy: async () => 0,
 			runControlPlane: async () => 0,

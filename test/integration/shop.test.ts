@@ -78,6 +78,22 @@ test("the shop runs as a mesh", async (t) => {
 		assert.equal(allowed.status < 300, true, allowed.body);
 	});
 
+	await t.test("the answer says what the policy lacks, and 'amime why' tells both sides of it", async () => {
+		const denied = await mesh.call("catalog-0", "http://orders/orders", { method: "POST", body: "{}" });
+		assert.equal(denied.status, 403);
+		const reason = String(denied.headers["x-amime-reason"]);
+		assert.match(
+			reason,
+			/^rbac_access_denied_matched_policy\[none\] ns\[shop\]-policy\[orders\]-rule\[0\]: principal is /,
+		);
+		assert.match(reason, /is "spiffe:\/\/cluster.local\/ns\/shop\/sa\/catalog", wanted "[^"]*\/sa\/web"/);
+		const id = String(denied.headers["x-request-id"]);
+		const story = await mesh.run("why", id);
+		assert.match(story, /shop\/catalog-0 {2}POST orders\/orders {2}403\n[\s\S]*=> the 403 came from upstream/);
+		assert.match(story, /shop\/orders-0 {2}POST orders\/orders {2}403\n[\s\S]*lacking {2}ns\[shop\]-policy\[orders\]/);
+		assert.match(await mesh.run("why"), new RegExp(`shop/orders-0 .* 403 .* ${id}`));
+	});
+
 	await t.test("an inbound port refuses plain text and a foreign, expired or absent certificate", async () => {
 		const { ports } = await mesh.instance("orders-0");
 		const port = ports[0]!.meshPort;

@@ -55,6 +55,7 @@ export function createFakeAdminState(bootstrap: Readonly<Record<string, unknown>
 			versionOf: () => "",
 			awaitedSecrets: () => [],
 		},
+		failedRequests: { list: () => [], skipped: 0 },
 		runtime: () => ({
 			layers: [
 				{ name: "base", values: new Map([["a.b", "1"]]) },

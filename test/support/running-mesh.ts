@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
+import { promisify } from "node:util";
 import type { WorkloadInstance } from "../../src/model/index.ts";
 import { eventually } from "./eventually.ts";
 import { type HttpAnswer, sendRequest } from "./http-call.ts";
@@ -15,6 +16,8 @@ interface ControlFile {
 	readonly adminUrl: string;
 	readonly token: string;
 }
+
+const execFileAsync = promisify(execFile);
 
 /** A mesh started by `amime up` on a copy of a folder, in a temporary folder of its own. */
 export interface RunningMesh {
@@ -34,6 +37,8 @@ export interface RunningMesh {
 	call(from: string, url: string, options?: CallOptions): Promise<HttpAnswer>;
 	/** A request to the application itself, past the mesh. */
 	callApplication(name: string, path: string): Promise<HttpAnswer>;
+	/** What a command of the command line prints about this mesh. */
+	run(...args: string[]): Promise<string>;
 	/** Ctrl-C, and waits for the end. */
 	stop(): Promise<number | null>;
 }
@@ -148,6 +153,11 @@ function createRunningMesh({ folder, stateFolder, child, output, stop }: Parts):
 		async callApplication(name, path) {
 			const { ports } = instanceBefore(name);
 			return sendRequest({ port: ports[0]!.appPort, method: "GET", path });
+		},
+		async run(...args) {
+			const command = [join(project, "src/main/amime.ts"), ...args, "--state", stateFolder];
+			const { stdout } = await execFileAsync(process.execPath, command, { env: { ...process.env, NO_COLOR: "1" } });
+			return stdout;
 		},
 		stop,
 	};

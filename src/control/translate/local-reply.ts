@@ -6,41 +6,74 @@ import {
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { StdoutAccessLogSchema } from "../../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import type { LocalReplyConfigSchema } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { ProxyKind } from "./http-connection-manager.ts";
 import { extension, headerValue, stringMatcher } from "./messages.ts";
 
 /** Says on a response of a sidecar that the application never processed the request, or that its method is safe, so the
  *  client's sidecar may send it again. Taken off before a client sees it. */
 export const unprocessedHeader = "x-amime-unprocessed";
 
+/** Why a proxy of the mesh answered in place of the application: response flags, details, and for a denial what the policies lack. */
+export const reasonHeader = "x-amime-reason";
+
 type FilterInit = MessageInitShape<typeof AccessLogFilterSchema>;
 type AccessLogInit = MessageInitShape<typeof AccessLogSchema>;
 type LocalReplyInit = MessageInitShape<typeof LocalReplyConfigSchema>;
 
+/** Who may read a listener's own responses: callers that the mesh knows are told why, others only the request id that an operator
+ *  can ask `amime why` about. */
+export type Audience = "mesh" | "outside";
+
+/** What decides how an inbound listener answers by itself. */
+export interface InboundReplyOptions {
+	readonly kind: ProxyKind;
+	readonly audience: Audience;
+	/** The ALLOW policies in force, as `namespace/name`. */
+	readonly allowPolicies: readonly string[];
+	/** Whether policies may deny. */
+	readonly isEnforced: boolean;
+	readonly marksUnprocessed: boolean;
+}
+
 /** What an inbound listener says in its own responses: which policy denied, and what is safe to retry. */
-export function inboundLocalReplies(
-	allowPolicies: readonly string[],
-	isAuthorized: boolean,
-	marksUnprocessed: boolean,
-): LocalReplyInit {
-	const denied = isAuthorized ? [deniedMapper(allowPolicies)] : [];
-	if (!marksUnprocessed) return { mappers: denied };
-	const mark = [headerValue(unprocessedHeader, "true", "set")];
+export function inboundLocalReplies(options: InboundReplyOptions): LocalReplyInit {
+	const { allowPolicies, audience, isEnforced, kind, marksUnprocessed } = options;
+	const told = explain(audience);
+	const mark = [headerValue(unprocessedHeader, "true", "set"), ...told];
 	return {
 		mappers: [
-			...denied,
-			// The connection to the application failed: the request never reached it.
-			{ filter: allOf(statusIs(503), flagIs("UF", "UH", "UO")), headersToAdd: mark },
-			// It broke after the request was sent: only what changes nothing may be repeated.
-			{ filter: allOf(statusIs(503), flagIs("UC"), methodIsSafe), headersToAdd: mark },
+			...(isEnforced && audience === "mesh" ? [deniedMapper(kind, allowPolicies)] : []),
+			...(marksUnprocessed
+				? [
+						// The connection to the application failed: the request never reached it.
+						{ filter: allOf(statusIs(503), flagIs("UF", "UH", "UO")), headersToAdd: mark },
+						// It broke after the request was sent: only what changes nothing may be repeated.
+						{ filter: allOf(statusIs(503), flagIs("UC"), methodIsSafe), headersToAdd: mark },
+					]
+				: []),
+			{ filter: statusAtLeast(400), headersToAdd: told },
 		],
 	};
 }
 
 /** What an outbound listener says when a request cannot be sent at all: the host that was asked for, and why. */
 export function outboundLocalReplies(): LocalReplyInit {
+	const told = explain("mesh");
 	return {
-		mappers: [{ filter: statusIs(502), bodyFormatOverride: textBody("%REQ(:AUTHORITY)%: %LOCAL_REPLY_BODY%") }],
+		mappers: [
+			{
+				filter: statusIs(502),
+				bodyFormatOverride: textBody("%REQ(:AUTHORITY)%: %LOCAL_REPLY_BODY%"),
+				headersToAdd: told,
+			},
+			{ filter: statusAtLeast(400), headersToAdd: told },
+		],
 	};
+}
+
+function explain(audience: Audience, why = "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%") {
+	const id = headerValue("x-request-id", "%REQ(X-REQUEST-ID)%", "set", true);
+	return audience === "mesh" ? [headerValue(reasonHeader, why, "set", true), id] : [id];
 }
 
 function textBody(text: string) {
@@ -55,10 +88,10 @@ function textBody(text: string) {
 
 /** A line beside the access log's own for each 403 of a workload under policy: who asked for what, and which policy decided
  *  (`via_upstream` when the application did). */
-export function forbiddenAccessLog(allowPolicies: readonly string[]): AccessLogInit {
+export function forbiddenAccessLog(kind: ProxyKind, allowPolicies: readonly string[]): AccessLogInit {
 	const line =
 		'[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% for "%DOWNSTREAM_PEER_URI_SAN%": ' +
-		`%RESPONSE_CODE_DETAILS%${policiesInForce(allowPolicies)}\n`;
+		`%RESPONSE_CODE_DETAILS%${lacking(kind)}${policiesInForce(allowPolicies)}\n`;
 	return {
 		...extension("envoy.access_loggers.stdout", StdoutAccessLogSchema, {
 			accessLogFormat: { case: "logFormat", value: textBody(line) },
@@ -67,13 +100,19 @@ export function forbiddenAccessLog(allowPolicies: readonly string[]): AccessLogI
 	};
 }
 
-function deniedMapper(allowPolicies: readonly string[]) {
+function deniedMapper(kind: ProxyKind, allowPolicies: readonly string[]) {
 	return {
 		filter: statusIs(403),
+		headersToAdd: explain("mesh", `%RESPONSE_CODE_DETAILS%${lacking(kind)}`),
 		bodyFormatOverride: textBody(
 			`denied by AuthorizationPolicy: %RESPONSE_CODE_DETAILS%${policiesInForce(allowPolicies)}\n`,
 		),
 	};
+}
+
+/** Which condition of which policy was not met; a stock Envoy does not know. */
+function lacking(kind: ProxyKind): string {
+	return kind === "amime" ? " %DYNAMIC_METADATA(amime:denied)%" : "";
 }
 
 function policiesInForce(allowPolicies: readonly string[]): string {
@@ -85,17 +124,16 @@ function allOf(...filters: FilterInit[]): FilterInit {
 }
 
 function statusIs(status: number): FilterInit {
-	return {
-		filterSpecifier: {
-			case: "statusCodeFilter",
-			value: {
-				comparison: {
-					op: ComparisonFilter_Op.EQ,
-					value: { defaultValue: status, runtimeKey: `amime.local_reply.${status}` },
-				},
-			},
-		},
-	};
+	return compareStatus(ComparisonFilter_Op.EQ, status);
+}
+
+function statusAtLeast(status: number): FilterInit {
+	return compareStatus(ComparisonFilter_Op.GE, status);
+}
+
+function compareStatus(op: ComparisonFilter_Op, status: number): FilterInit {
+	const value = { defaultValue: status, runtimeKey: `amime.local_reply.${status}` };
+	return { filterSpecifier: { case: "statusCodeFilter", value: { comparison: { op, value } } } };
 }
 
 function flagIs(...flags: string[]): FilterInit {

@@ -51,7 +51,8 @@ function findPolicy(rules: RbacRules, stream: StreamInfo): string | undefined {
 	return undefined;
 }
 
-function matchesPermission(permission: Permission, stream: StreamInfo): boolean {
+/** Whether a stream is what a permission names. */
+export function matchesPermission(permission: Permission, stream: StreamInfo): boolean {
 	const { request, connection } = stream;
 	switch (permission.kind) {
 		case "any":
@@ -81,7 +82,8 @@ function matchesPermission(permission: Permission, stream: StreamInfo): boolean 
 	}
 }
 
-function matchesPrincipal(principal: Principal, stream: StreamInfo): boolean {
+/** Whether a stream comes from whom a principal names. */
+export function matchesPrincipal(principal: Principal, stream: StreamInfo): boolean {
 	const { request, connection } = stream;
 	switch (principal.kind) {
 		case "any":

@@ -18,6 +18,11 @@ export interface AdminState {
 	clusters(): readonly AdminCluster[];
 	certificates(): readonly AdminCertificate[];
 	readonly config: AdminConfig;
+	/** The last requests that failed, and how many were too many to be kept. */
+	readonly failedRequests: {
+		list(requestId: string | undefined, limit: number): readonly string[];
+		readonly skipped: number;
+	};
 	runtime(): AdminRuntime;
 	/** Filters that record requests when they are asked to. */
 	readonly taps: TapControl;

@@ -3,6 +3,7 @@ import type { AdminState } from "./admin-state.ts";
 import { describeCertificates } from "./certs-command.ts";
 import { describeClusters } from "./clusters-command.ts";
 import { dumpConfig } from "./config-dump-command.ts";
+import { describeFailedRequests } from "./failed-requests-command.ts";
 import { createHomePage } from "./home-page.ts";
 import { createLoggingCommand } from "./logging-command.ts";
 import { switchAllocationProfiler, switchCpuProfiler, unavailable } from "./profiler-commands.ts";
@@ -36,6 +37,8 @@ export interface AdminCommand {
 	readonly parameters: readonly AdminParameter[];
 	/** Whether it is there at the moment; always by default. */
 	readonly isThere?: () => boolean;
+	/** amime's own: scripts compare the list of commands with Envoy's, so it is left out there. */
+	readonly isUnlisted?: boolean;
 	run(request: AdminRequest): AdminResponse;
 }
 
@@ -221,6 +224,12 @@ export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMa
 			...post("/tap", "tap filter control", (request) => tap(request)),
 			isThere: () => state.taps.ids().size > 0,
 		},
+		{
+			...get("/failed_requests", "print the last requests that failed, as lines of JSON, newest first", (request) =>
+				describeFailedRequests(state, request),
+			),
+			isUnlisted: true,
+		},
 	];
 	const byPath: ReadonlyMap<string, AdminCommand> = new Map(commands.map((command) => [command.path, command]));
 	return byPath;
@@ -229,8 +238,8 @@ export function createCommands(state: AdminState, deps: CommandDeps): ReadonlyMa
 /** What `/help` and an unknown path answer. */
 export function helpText(commands: ReadonlyMap<string, AdminCommand>): string {
 	let help = "admin commands are:\n";
-	for (const { path, help: what, mutates, parameters, isThere } of commands.values()) {
-		if (isThere?.() === false) continue;
+	for (const { path, help: what, isUnlisted, isThere, mutates, parameters } of commands.values()) {
+		if (isUnlisted === true || isThere?.() === false) continue;
 		help += `  ${path}${mutates ? " (POST)" : ""}: ${what}\n`;
 		for (const { name, help: meaning, choices = [] } of parameters) {
 			help += `      ${name}: ${meaning}${choices.length === 0 ? "" : `; One of (${choices.join(", ")})`}\n`;

@@ -2,6 +2,7 @@ import type { MetricsRegistry, TaggedName } from "../../telemetry/index.ts";
 import type { AdminAddress, AdminCluster, AdminState, Readiness } from "../admin/index.ts";
 import { type Cluster, type ClusterManager, describeHealthFlags } from "../cluster/index.ts";
 import type { ConfigSource } from "../config-source/index.ts";
+import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
 import type { AddressConfig, BootstrapConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
@@ -21,6 +22,7 @@ export interface AdminStateParts {
 	readonly source: ConfigSource;
 	readonly secrets: SecretStore;
 	readonly runtime: LayeredRuntime;
+	readonly failedRequests: FailedRequests;
 	readonly localHealth: { isFailing: boolean };
 	readonly taps: TapControl;
 	/** Milliseconds since the Unix epoch. */
@@ -76,6 +78,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 				return (typeUrl.endsWith(".Cluster") ? warmingClusters : warmingListeners).includes(name);
 			},
 		},
+		failedRequests: parts.failedRequests,
 		runtime: () => runtime.describe(),
 		setHealthCheckFailing(failing) {
 			localHealth.isFailing = failing;

@@ -175,6 +175,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 		source,
 		secrets,
 		runtime,
+		failedRequests: serving.failedRequests,
 		localHealth,
 		taps: pool?.taps ?? createTapControl(dataPath.context.taps),
 		startedAt,

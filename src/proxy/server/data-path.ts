@@ -8,6 +8,7 @@ import type { Cluster, ClusterManager } from "../cluster/index.ts";
 import type { RouteTarget } from "../config-source/index.ts";
 import { UpstreamCluster } from "../connection-pool/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
+import { createFailedRequests } from "../failed-requests/index.ts";
 import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
 import { RouteStatistics } from "../filter/http/router/route-statistics.ts";
 import { createGrpcClients } from "../grpc-client/index.ts";
@@ -81,6 +82,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		localAddress: findLocalAddress(),
 		localHealth: parts.localHealth,
 		overload: parts.overload,
+		failedRequests: createFailedRequests(clock),
 		taps: createTapBoard(),
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,

@@ -7,6 +7,7 @@ import {
 } from "../../telemetry/index.ts";
 import { type ClusterDeps, type ClusterManager, createClusterManager } from "../cluster/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
+import type { FailedRequests } from "../failed-requests/index.ts";
 import { createFileWatcher, type FileWatcher } from "../file-watcher/index.ts";
 import { createListenerManager, type ListenerManager, type SocketSupply } from "../listener/index.ts";
 import { createOverload } from "../overload/index.ts";
@@ -47,6 +48,7 @@ export interface Serving {
 	readonly secrets: SecretStore;
 	readonly clusters: ClusterManager;
 	readonly dataPath: DataPath;
+	readonly failedRequests: FailedRequests;
 	readonly listeners: ListenerManager;
 	readonly localHealth: {
 		-readonly [Key in keyof DataPathContext["localHealth"]]: DataPathContext["localHealth"][Key];
@@ -135,6 +137,7 @@ export function createServing(options: ServingOptions): Serving {
 		secrets,
 		clusters,
 		dataPath,
+		failedRequests: context.failedRequests,
 		listeners,
 		localHealth,
 		async close() {

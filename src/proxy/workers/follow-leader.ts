@@ -6,6 +6,7 @@ import type { MetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterLeader, ClusterManager } from "../cluster/index.ts";
 import type { RouteTarget } from "../config-source/index.ts";
 import { drainAtOnce } from "../drain/index.ts";
+import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
 import type { ClusterConfig, ListenerConfig, SecretConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
@@ -22,6 +23,7 @@ export interface WorkerServing {
 	readonly listeners: ListenerManager;
 	readonly secrets: SecretStore;
 	readonly dataPath: { readonly routes: RouteTarget; readonly context: { readonly taps: TapBoard } };
+	readonly failedRequests: Pick<FailedRequests, "takeNew">;
 	readonly runtime: { override(values: ReadonlyMap<string, unknown>): void };
 	readonly localHealth: { isFailing: boolean };
 	readonly accessLogs: { reopen(): void };
@@ -105,7 +107,13 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 				return listeners.stopAccepting(message.inboundOnly);
 			case "collect": {
 				const connections = listeners.listeners().reduce((sum, { activeConnections }) => sum + activeConnections, 0);
-				send({ type: "collected", id: message.id, delta: reporter.collect(), connections });
+				send({
+					type: "collected",
+					id: message.id,
+					delta: reporter.collect(),
+					connections,
+					failed: serving.failedRequests.takeNew(),
+				});
 				return;
 			}
 			case "tap":

@@ -1,4 +1,5 @@
 import type { LocalFailure } from "../cluster/index.ts";
+import type { FailedRequestsDump } from "../failed-requests/index.ts";
 import type { AddressConfig, AssignmentConfig, EndpointConfig } from "../runtime-config/index.ts";
 import type { StatsDelta } from "./stats-delta.ts";
 
@@ -87,7 +88,13 @@ export type FromWorker =
 			readonly problems: readonly { readonly name: string; readonly problem: string }[];
 			readonly bound: readonly BoundListener[];
 	  }
-	| { readonly type: "collected"; readonly id: number; readonly delta: StatsDelta; readonly connections: number }
+	| {
+			readonly type: "collected";
+			readonly id: number;
+			readonly delta: StatsDelta;
+			readonly connections: number;
+			readonly failed: FailedRequestsDump;
+	  }
 	| { readonly type: "results"; readonly results: readonly HostResult[] }
 	| { readonly type: "tap-ids"; readonly ids: ReadonlySet<string> }
 	/** Packed. */

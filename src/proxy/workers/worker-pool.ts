@@ -9,6 +9,7 @@ import { type Log, MeshError, type SharedCounts, type Validated } from "../../co
 import type { MetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterFollowers, ClusterManager } from "../cluster/index.ts";
 import type { RouteTarget, Translators } from "../config-source/index.ts";
+import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager, SocketSupply } from "../listener/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import type { TapControl } from "../tap/index.ts";
@@ -34,6 +35,7 @@ export interface LeadingParts {
 	readonly registry: MetricsRegistry;
 	readonly clusters: ClusterManager;
 	readonly secrets: SecretStore;
+	readonly failedRequests: FailedRequests;
 }
 
 /** The workers of a proxy, as targets of its configuration. */
@@ -108,6 +110,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 			if (message.type === "collected") {
 				merge?.apply(index, message.delta);
 				listeners.setConnections(index, message.connections);
+				parts?.failedRequests.add(message.failed);
 			}
 			waiting.get(message.id)?.(message);
 			waiting.delete(message.id);

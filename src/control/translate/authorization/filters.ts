@@ -39,8 +39,10 @@ export function authorizationHttpFilters(
 ): HttpFilterInit[] {
 	return [
 		...customHttpFilters(index, ofAction(policies, "CUSTOM"), point),
-		...compileActions(index, policies, point).map(({ rules, shadowRules, shadowRulesStatPrefix }) =>
+		...compileActions(index, policies, point).map(({ action, rules, shadowRules, shadowRulesStatPrefix }) =>
 			extension("envoy.filters.http.rbac", HttpRbacSchema, {
+				// What no ALLOW policy matches belongs to none; to count every match of one costs every request.
+				...((action === "DENY" || shadowRules !== undefined) && { trackPerRuleStats: true }),
 				...(rules !== undefined && { rules }),
 				...(shadowRules !== undefined && { shadowRules, shadowRulesStatPrefix }),
 			}),
@@ -78,6 +80,7 @@ export function allowsNothing(
 }
 
 interface CompiledAction {
+	readonly action: AuthorizationPolicy["action"];
 	readonly rules?: RBAC;
 	/** Of policies that are only tried. */
 	readonly shadowRules?: RBAC;
@@ -96,6 +99,7 @@ function compileActions(
 		if (own.length === 0) return [];
 		return [
 			{
+				action,
 				...(enforced.length > 0 && { rules: compilePolicies(index, enforced, action, point) }),
 				...(tried.length > 0 && { shadowRules: compilePolicies(index, tried, action, point) }),
 				shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_`,

@@ -124,7 +124,7 @@ function httpChain(
 ): Omit<NamedChain, "serverNames"> {
 	const [server] = servers;
 	const policies = findGatewayPolicies(index, node, servers);
-	const enforced = enforceHttp(index, policies);
+	const enforced = enforceHttp(index, node.kind, policies);
 	const manager = httpConnectionManager({
 		kind: node.kind,
 		reporter: "source",

@@ -11,6 +11,7 @@ import {
 	authorizationNetworkFilters,
 	summarizeAuthorization,
 } from "../authorization/filters.ts";
+import type { ProxyKind } from "../http-connection-manager.ts";
 import { pathOptions } from "../inbound/inbound-filters.ts";
 import { forbiddenAccessLog, inboundLocalReplies } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
@@ -49,17 +50,23 @@ function isTarget(
 }
 
 /** What policies add to an HTTP connection manager. */
-export function enforceHttp(index: MeshIndex, { authorizations, authentications }: GatewayPolicies) {
+export function enforceHttp(index: MeshIndex, kind: ProxyKind, { authorizations, authentications }: GatewayPolicies) {
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(authorizations);
 	return {
 		filters: [
 			...jwtHttpFilters(index, authentications),
 			...authorizationHttpFilters(index, authorizations, { port: { kind: "any" }, isTcp: false }),
 		],
-		accessLogs: isEnforced ? [forbiddenAccessLog(allowPolicies)] : [],
+		accessLogs: isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : [],
 		options: {
 			...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
-			...(isEnforced && { localReplyConfig: inboundLocalReplies(allowPolicies, true, false) }),
+			localReplyConfig: inboundLocalReplies({
+				kind,
+				audience: "outside",
+				allowPolicies,
+				isEnforced,
+				marksUnprocessed: false,
+			}),
 		},
 	};
 }

@@ -10,7 +10,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/
 import type { HttpRoute } from "../../../model/index.ts";
 import { compareSpecificity, intersectHosts, permitRules } from "../../gateway-api/index.ts";
 import { rankMatches } from "../http-route.ts";
-import { unprocessedHeader } from "../local-reply.ts";
+import { reasonHeader, unprocessedHeader } from "../local-reply.ts";
 import { isVisible, type MeshIndex } from "../mesh-index.ts";
 import { translateVirtualService } from "../outbound/virtual-service-routes.ts";
 import type { ReportProblem } from "../problem.ts";
@@ -52,7 +52,7 @@ export function translateGatewayRoutes(
 	return create(RouteConfigurationSchema, {
 		name,
 		virtualHosts,
-		responseHeadersToRemove: [unprocessedHeader],
+		responseHeadersToRemove: [unprocessedHeader, reasonHeader],
 		validateClusters: false,
 		ignorePortInHostMatching: true,
 		maxDirectResponseBodySizeBytes: 1_048_576,

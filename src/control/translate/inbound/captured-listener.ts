@@ -9,6 +9,7 @@ import { TcpProxySchema } from "../../../api/gen/envoy/extensions/filters/networ
 import type { PortProtocol, WorkloadInstance } from "../../../model/index.ts";
 import type { EnforcedPort } from "../authorization/rule.ts";
 import type { ProxyKind } from "../http-connection-manager.ts";
+import type { Audience } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration, extension, socketAddress, stringMatcher } from "../messages.ts";
 import { type ResolvedMutualTlsMode, resolveMutualTlsMode, resolvePassthroughMode } from "../mutual-tls.ts";
@@ -108,7 +109,7 @@ function chainsOf(
 	const to: ChainMatch = destinationPort === undefined ? {} : { destinationPort };
 	const isSniffed = protocol === "auto";
 	const isHttp = protocol === "http" || protocol === "http2" || protocol === "grpc";
-	const http = isHttp || isSniffed ? inboundHttpFilters(index, target) : [];
+	const http = (audience: Audience) => (isHttp || isSniffed ? inboundHttpFilters(index, target, audience) : []);
 	const tcp = isHttp ? [] : inboundTcpFilters(index, target);
 	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
 	const secureHttp = downstreamTls(peers, ["h2", "http/1.1"]);
@@ -124,7 +125,7 @@ function chainsOf(
 					{
 						name: `${name}-mtls-http`,
 						filterChainMatch: { ...to, transportProtocol: "tls", applicationProtocols: ["h2", "http/1.1"] },
-						filters: http,
+						filters: http("mesh"),
 						transportSocket: secureHttp,
 					},
 				]
@@ -132,7 +133,7 @@ function chainsOf(
 		{
 			name: `${name}-mtls`,
 			filterChainMatch: meshTls,
-			filters: isHttp ? http : tcp,
+			filters: isHttp ? http("mesh") : tcp,
 			transportSocket: isHttp ? secureHttp : secureTcp,
 		},
 	];
@@ -144,11 +145,11 @@ function chainsOf(
 					{
 						name: `${name}-http`,
 						filterChainMatch: { ...onlyPlain, applicationProtocols: plainHttpAlpn },
-						filters: http,
+						filters: http("outside"),
 					},
 				]
 			: []),
-		{ name, filterChainMatch: onlyPlain, filters: isHttp ? http : tcp },
+		{ name, filterChainMatch: onlyPlain, filters: isHttp ? http("outside") : tcp },
 	];
 	return [...(mode === "DISABLE" ? [] : secured), ...(mode === "STRICT" ? [] : plain)];
 }

@@ -12,7 +12,13 @@ import {
 import { findAuthorizationPolicies } from "../authorization/policies.ts";
 import type { EnforcedPort } from "../authorization/rule.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "../http-connection-manager.ts";
-import { forbiddenAccessLog, inboundLocalReplies, unprocessedHeader } from "../local-reply.ts";
+import {
+	type Audience,
+	forbiddenAccessLog,
+	inboundLocalReplies,
+	reasonHeader,
+	unprocessedHeader,
+} from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration } from "../messages.ts";
 import { blackHoleClusterName } from "../names.ts";
@@ -31,8 +37,8 @@ export interface InboundTarget {
 	readonly marksUnprocessed: boolean;
 }
 
-/** The network filters of a chain that carries HTTP. */
-export function inboundHttpFilters(index: MeshIndex, target: InboundTarget) {
+/** The network filters of a chain that carries HTTP; `audience` is who connects to it. */
+export function inboundHttpFilters(index: MeshIndex, target: InboundTarget, audience: Audience) {
 	const { instance, kind, statPrefix, marksUnprocessed } = target;
 	const policies = findAuthorizationPolicies(index, instance);
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(policies);
@@ -47,7 +53,7 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget) {
 			statPrefix,
 			routeSpecifier: { case: "routeConfig", value: inboundRoutes(target) },
 			filters,
-			...(isEnforced && { accessLogs: [forbiddenAccessLog(allowPolicies)] }),
+			...(isEnforced && { accessLogs: [forbiddenAccessLog(kind, allowPolicies)] }),
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: {
 				// The application decides about bodies that a client asks leave for.
@@ -55,7 +61,7 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget) {
 				forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
 				setCurrentClientCertDetails: { subject: true, uri: true },
 				...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
-				localReplyConfig: inboundLocalReplies(allowPolicies, isEnforced, marksUnprocessed),
+				localReplyConfig: inboundLocalReplies({ kind, audience, allowPolicies, isEnforced, marksUnprocessed }),
 			},
 		}),
 	];
@@ -118,7 +124,7 @@ function inboundRoutes({ statPrefix, cluster, marksUnprocessed }: InboundTarget)
 		],
 		requestHeadersToRemove: ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"],
 		// Before the sidecar's own replies are marked: `local_reply_config` has the last word.
-		responseHeadersToRemove: [unprocessedHeader],
+		responseHeadersToRemove: [unprocessedHeader, reasonHeader],
 		validateClusters: false,
 	};
 }

@@ -4,6 +4,7 @@ import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/lis
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { type InstancePort, isHttpProtocol, type WorkloadInstance } from "../../../model/index.ts";
 import type { ProxyKind } from "../http-connection-manager.ts";
+import type { Audience } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration, extension, socketAddress, stringMatcher } from "../messages.ts";
 import { resolveMutualTlsMode } from "../mutual-tls.ts";
@@ -28,12 +29,13 @@ export function translateInboundListener(
 		marksUnprocessed: true,
 	};
 	const isHttp = isHttpProtocol(port.protocol);
-	const filters = isHttp ? inboundHttpFilters(index, target) : inboundTcpFilters(index, target);
+	const filtersFor = (audience: Audience) =>
+		isHttp ? inboundHttpFilters(index, target, audience) : inboundTcpFilters(index, target);
 	const mode = resolveMutualTlsMode(index, instance, port);
 	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
 	const transportSocket = downstreamTls(peers, isHttp ? ["h2", "http/1.1"] : []);
-	const secure = { name: "mutual_tls", filters, transportSocket };
-	const plain = { name: "plain_text", filters };
+	const secure = { name: "mutual_tls", filters: filtersFor("mesh"), transportSocket };
+	const plain = { name: "plain_text", filters: filtersFor("outside") };
 	return create(ListenerSchema, {
 		name: `inbound_${port.appPort}`,
 		address: socketAddress(instance.address, port.meshPort),

@@ -1,5 +1,7 @@
 import {
 	authorize,
+	explainDenial,
+	formatDenial,
 	type RbacConfig,
 	type RbacRules,
 	type RbacVerdict,
@@ -32,9 +34,7 @@ export function createRbacFilter(
 			if (shadowRules !== undefined) {
 				const verdict = judge(stream, shadowRules, `${active.shadowRulesStatPrefix}shadow`);
 				(verdict.allowed ? stats.shadow_allowed : stats.shadow_denied).value++;
-				if (active.trackPerRuleStats) {
-					countPolicy(scopeOf(scope, config.shadowRulesStatPrefix), verdict, "shadow_");
-				}
+				if (active.trackPerRuleStats) countPolicy(scope, config.shadowRulesStatPrefix, verdict, "shadow_");
 			}
 			if (rules === undefined) return "continue";
 			const verdict = judge(stream, rules, `${active.rulesStatPrefix}enforced`);
@@ -43,12 +43,14 @@ export function createRbacFilter(
 			else if (rules.treeLogs === true) {
 				stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.isLogged === true });
 			}
-			if (active.trackPerRuleStats) countPolicy(scopeOf(scope, config.rulesStatPrefix), verdict, "");
+			if (active.trackPerRuleStats) countPolicy(scope, config.rulesStatPrefix, verdict, "");
 			if (allowed) {
 				stats.allowed.value++;
 				return "continue";
 			}
 			stats.denied.value++;
+			const reason = formatDenial(explainDenial(rules, stream.record));
+			if (reason !== "") stream.setDynamicMetadata("amime", { denied: reason });
 			stream.sendLocalReply({
 				status: 403,
 				body: "RBAC: access denied",
@@ -69,8 +71,16 @@ function judge(stream: FilterStream, rules: RbacRules, prefix: string): RbacVerd
 	return verdict;
 }
 
-function countPolicy(scope: StatsScope, { matched, policy, allowed }: RbacVerdict, prefix: "" | "shadow_"): void {
-	if (matched) scope.scope(`policy.${policy}`).counter(`${prefix}${allowed ? "allowed" : "denied"}`).value++;
+function countPolicy(
+	scope: StatsScope,
+	statPrefix: string,
+	{ matched, policy, allowed }: RbacVerdict,
+	prefix: "" | "shadow_",
+): void {
+	if (!matched) return;
+	scopeOf(scope, statPrefix)
+		.scope(`policy.${policy}`)
+		.counter(`${prefix}${allowed ? "allowed" : "denied"}`).value++;
 }
 
 function scopeOf(scope: StatsScope, prefix: string): StatsScope {

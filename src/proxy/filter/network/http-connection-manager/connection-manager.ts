@@ -276,6 +276,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		record.trace?.finish(record, stream.route?.decoratorOperation ?? "");
 		this.earlyLogs?.end(record);
 		for (const log of this.#accessLogs) log.log(record);
+		this.context.failedRequests.see(record);
 	}
 
 	/** Lets requests finish and closes each connection behind an answer, when `decision` says so. */

@@ -1,0 +1,120 @@
+import type { Command } from "commander";
+import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
+import type { InstanceStatus } from "../mesh/admin-api.ts";
+import { parseFailedRequest, type ToldFailure } from "../mesh/failed-request.ts";
+import type { Palette } from "../output/colour.ts";
+import { formatTable } from "../output/table.ts";
+import { explainFailure } from "../output/why-hints.ts";
+import { parseCount } from "../parse-arguments.ts";
+
+/** `amime why [REQUEST_ID]`: what the proxies of the mesh know about a request that failed. */
+export function addWhyCommand(program: Command, context: CliContext): void {
+	const command = program
+		.command("why")
+		.description("show why a request failed, proxy by proxy; without an id, the last requests that failed")
+		.argument("[request-id]", "the x-request-id of the answer or of the access log")
+		.option("--last <count>", "how many to show without an id", parseCount, 20)
+		.action(async (id: string | undefined, options: MeshOptions & { readonly last: number }) => {
+			const { failures, silent } = await askProxies(context, options, id, options.last);
+			const shown = id === undefined ? failures.slice(-options.last) : failures;
+			if (id !== undefined && shown.length === 0) context.setExitCode(1);
+			await print(context, options.output, shown, () => {
+				const text = id === undefined ? formatList(shown) : formatStory(id, shown, context.palette);
+				return text + formatSilent(silent);
+			});
+		});
+	withExamples(withMeshOptions(command), [
+		["amime why", "the last requests that failed"],
+		["amime why 5f0c7a3e-4b1d-4f0e-9a52-0d6c1f3b7e11", "everything about one of them"],
+	]);
+}
+
+interface Asked {
+	/** In the order of time. */
+	readonly failures: readonly ToldFailure[];
+	/** Instances whose sidecars keep no list: stock Envoys, or out of reach. */
+	readonly silent: readonly string[];
+}
+
+async function askProxies(
+	context: CliContext,
+	options: MeshOptions,
+	id: string | undefined,
+	limit: number,
+): Promise<Asked> {
+	const instances = (await openMesh(context, options).list("/v1/instances")) as InstanceStatus[];
+	const query = id === undefined ? `limit=${limit}` : `limit=${limit}&id=${encodeURIComponent(id)}`;
+	const silent: string[] = [];
+	const told = await Promise.all(
+		instances.map(async ({ adminPort, name, namespace }): Promise<ToldFailure[]> => {
+			if (adminPort === undefined) return [];
+			const proxy = `${namespace}/${name}`;
+			const text = await context.host.askProxy(adminPort, `/failed_requests?${query}`);
+			if (text === undefined) {
+				silent.push(proxy);
+				return [];
+			}
+			return text.split("\n").flatMap((line) => {
+				const failure = parseFailedRequest(line);
+				return failure === undefined ? [] : [{ proxy, ...failure }];
+			});
+		}),
+	);
+	// The callee is done before its caller: of two in one millisecond, the longer one began first.
+	const failures = told
+		.flat()
+		.sort((a, b) => a.time.localeCompare(b.time) || (b.duration_ms ?? 0) - (a.duration_ms ?? 0));
+	return { failures, silent: silent.sort() };
+}
+
+function formatList(failures: readonly ToldFailure[]): string {
+	if (failures.length === 0) return "no request has failed\n";
+	const rows = failures.map((failure) => [
+		failure.time,
+		failure.proxy,
+		`${failure.method ?? "-"} ${failure.authority ?? ""}${failure.path ?? ""}`,
+		String(failure.status),
+		failure.flags ?? "-",
+		failure.details ?? "-",
+		failure.request_id ?? "-",
+	]);
+	return formatTable(["TIME", "PROXY", "REQUEST", "STATUS", "FLAGS", "DETAILS", "REQUEST ID"], rows);
+}
+
+function formatStory(id: string, failures: readonly ToldFailure[], { bad, dim, strong }: Palette): string {
+	if (failures.length === 0) {
+		return `no proxy knows a failed request ${id}: each keeps its last 1000 failures, and nothing of requests that went well\n`;
+	}
+	return failures
+		.map((failure) => {
+			const head = `${strong(failure.proxy)}  ${failure.method ?? "-"} ${failure.authority ?? ""}${failure.path ?? ""}  ${bad(String(failure.status))}`;
+			const facts: [string, unknown][] = [
+				["time", `${failure.time}, took ${failure.duration_ms ?? "?"} ms`],
+				["caller", failure.caller ?? failure.remote_address],
+				["flags", failure.flags],
+				["details", failure.details],
+				["lacking", failure.reason?.split(" | ").join("\n           ")],
+				["route", [failure.route, failure.route_config].filter((part) => part !== null).join("  ")],
+				["cluster", failure.upstream_cluster],
+				["endpoint", describeEndpoint(failure)],
+				["failure", failure.upstream_failure],
+			];
+			const lines = facts.flatMap(([name, value]) =>
+				value === null || value === undefined || value === "" ? [] : [`  ${dim(name.padEnd(8))} ${String(value)}`],
+			);
+			const why = explainFailure(failure).map((sentence) => `  => ${sentence}`);
+			return `${[head, ...lines, ...why].join("\n")}\n`;
+		})
+		.join("\n");
+}
+
+function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: host }: ToldFailure): string | null {
+	if (host === null) return null;
+	const tries = attempts !== null && attempts > 1 ? `, ${attempts} attempts` : "";
+	return `${host}${callee === null ? "" : ` (${callee})`}${tries}`;
+}
+
+function formatSilent(silent: readonly string[]): string {
+	if (silent.length === 0) return "";
+	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no such list, or the proxy is not there: see its log in the state folder)\n`;
+}

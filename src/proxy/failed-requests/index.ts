@@ -1,0 +1,2 @@
+/** The last requests that failed, and why: what `amime why` asks for. Bounded in number and in time spent. */
+export { createFailedRequests, type FailedRequests, type FailedRequestsDump } from "./failed-requests.ts";
