@@ -24,7 +24,8 @@ const mayImport: Record<string, readonly string[]> = {
 	proxy: ["core", "wire", "os", "engine", "telemetry", "xds", "api"],
 	library: ["core", "wire", "engine", "telemetry", "identity", "xds", "api"],
 	agent: ["core", "os", "model", "telemetry", "identity", "config", "registry", "xds", "api"],
-	cli: ["core", "model", "config", "telemetry"],
+	explain: ["core", "model", "config", "engine", "xds", "control", "proxy", "api"],
+	cli: ["core", "model", "config", "telemetry", "explain"],
 	main: [
 		"core",
 		"os",
@@ -38,6 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
 		"proxy",
 		"library",
 		"agent",
+		"explain",
 		"cli",
 		"api",
 	],

@@ -25,7 +25,7 @@ interface ListedProxy {
 }
 
 /** What the world's mesh is like besides its objects. */
-const meshConfig: Manifest = {
+export const meshConfig: Manifest = {
 	apiVersion: "amime.dev/v1alpha1",
 	kind: "MeshConfig",
 	metadata: { name: "golden" },

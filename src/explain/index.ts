@@ -1,0 +1,18 @@
+/** What the mesh does with a call, without making it: takes what the control plane gives to the proxies on the way, translates it with
+ *  the data plane's own code and decides with the engine, so that it says what the proxies would do. Knows files and lines; opens no
+ *  socket and reads no file. */
+export { evaluate } from "./evaluate.ts";
+export type {
+	DestinationExplanation,
+	Ending,
+	EndpointExplanation,
+	Explanation,
+	HopExplanation,
+	Outcome,
+	PolicyExplanation,
+	Query,
+	RouteExplanation,
+	TransportExplanation,
+	WorkloadExplanation,
+} from "./explanation.ts";
+export { createOfflineWorld, createWorld, type World, type WorldOptions } from "./world.ts";
