@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createLastGoodFiles, type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
-import { type Clock, describeError, type Log, MeshError, systemClock } from "../core/index.ts";
+import { type Clock, describeError, type Log, MeshError, systemClock, systemRandom } from "../core/index.ts";
 import type { Authority, AuthorityOptions } from "../identity/index.ts";
 import type { Mesh, MeshSettings } from "../model/index.ts";
 import {
@@ -39,9 +39,10 @@ import { type AgentServer, createAgentEndpoints, createAgentServer, createNodeAt
 import { analyze, type Finding } from "./analysis/index.ts";
 import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
-import { listenForDiscovery } from "./discovery-listener.ts";
+import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
+import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
 import { type ListenAddress, parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
@@ -113,7 +114,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		await openStateFolder(options.stateFolder);
 		const state = await openState(options, clock, closers);
 		const parts = await openParts(options, state, clock, log, closers);
-		const discovery = await listenForDiscovery(parts.xds, xdsAddress);
+		const discovery = await listenForDiscovery([parts.xds, parts.onDemand], xdsAddress);
+		parts.onDemand.serveAt({ host: xdsAddress.host, port: discovery.port });
 		closers.push(() => discovery.close());
 		closers.push(() => parts.xds.close());
 		const admin = createAdmin(options, parts, adminAddress, log, clock);
@@ -189,11 +191,17 @@ interface Parts extends State {
 	readonly refusals: Refusals;
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
+	readonly onDemand: OnDemandPart;
 	readonly authority: Authority;
 	readonly holders: Holders;
 	readonly metrics: ControlMetrics;
 	readonly desired: DesiredFeed;
 	readonly certificates: CertificateList;
+}
+
+/** What answers proxies that ask for more, and is told where it does. */
+interface OnDemandPart extends DiscoveryService {
+	serveAt(address: { readonly host: string; readonly port: number }): void;
 }
 
 /** Config to mesh to snapshots to streams. */
@@ -205,10 +213,33 @@ async function openParts(
 	closers: Closers,
 ): Promise<Parts> {
 	const metrics = createControlMetrics(options.version ?? "unknown");
-	const snapshots = createSnapshotStore();
+	let xdsServer: { readonly host: string; readonly port: number } | undefined;
+	const learned: LearnedHosts = await createLearnedHosts({
+		...{ store: state.store, clock, random: systemRandom, log },
+		isConnected: (workload) => snapshots.nodesOf(workload).size > 0,
+		onChange: (workload) => snapshots.onHosts(workload),
+	});
+	closers.push(() => learned.close());
+	const snapshots: SnapshotStore = createSnapshotStore({
+		hostsOf: (workload) => learned.of(workload),
+		get server() {
+			return xdsServer;
+		},
+	});
 	const statuses = createStatusBoard();
 	const refusals = createRefusals(snapshots);
 	const xds = createXdsServer({ source: refusals, answers: refusals.answers, log: options.log, clock, metrics });
+	const learnedCount = metrics.counter("amime_learned_hosts_total");
+	const onDemandService = createOnDemandService({
+		...{ snapshots, learned, xds, clock, log },
+		onLearned: () => learnedCount.value++,
+	});
+	const onDemand: OnDemandPart = {
+		addTo: (server) => onDemandService.addTo(server),
+		serveAt(address) {
+			xdsServer = address;
+		},
+	};
 	const convergence = createConvergence({
 		clock,
 		statuses: () => xds.statuses(),
@@ -245,6 +276,7 @@ async function openParts(
 		refusals,
 		statuses,
 		xds,
+		onDemand,
 		authority,
 		holders,
 		metrics,

@@ -1,7 +1,6 @@
 import { createServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { MeshError } from "../core/index.ts";
-import type { XdsServer } from "../xds/server/index.ts";
 import { formatAddress, type ListenAddress } from "./listen-address.ts";
 
 /** The port where proxies fetch their configuration. */
@@ -10,18 +9,26 @@ export interface DiscoveryListener {
 	close(): Promise<void>;
 }
 
+/** What proxies call there. */
+export interface DiscoveryService {
+	addTo(server: Server): void;
+}
+
 const drainMs = 500;
 
 /** Serves discovery in plain text on loopback.
  *  @throws MeshError `XDS_PORT_TAKEN`, `XDS_ADDRESS_UNUSABLE` */
-export async function listenForDiscovery(xds: XdsServer, address: ListenAddress): Promise<DiscoveryListener> {
+export async function listenForDiscovery(
+	services: readonly DiscoveryService[],
+	address: ListenAddress,
+): Promise<DiscoveryListener> {
 	const server = new Server({
 		"grpc.so_reuseport": 0,
 		"grpc.keepalive_time_ms": 30_000,
 		"grpc.keepalive_timeout_ms": 10_000,
 		"grpc.max_receive_message_length": 16 * 1024 * 1024,
 	});
-	xds.addTo(server, { ads: true });
+	for (const service of services) service.addTo(server);
 	await probe(address);
 	const port = await bind(server, address);
 	return { port, close: () => shutDown(server) };

@@ -27,6 +27,7 @@ const help: Readonly<Record<string, string>> = {
 	pilot_xds_push_context_errors: "Number of times the mesh could not be translated.",
 	pilot_services: "Number of services in the mesh.",
 	pilot_proxy_convergence_time: "Time from a change until a proxy acknowledged all of it, in seconds.",
+	amime_learned_hosts_total: "Number of hosts that proxies asked for and were given.",
 	citadel_server_csr_count: "Number of signing requests.",
 	citadel_server_success_cert_issuance_count: "Number of certificates signed.",
 };

@@ -63,6 +63,9 @@ export interface MeshSettings {
 	readonly outboundTrafficPolicy: OutboundTrafficMode;
 	/** Where the sidecar of a Pod is an HTTP forward proxy, on loopback; undefined is nowhere. */
 	readonly proxyHttpPort?: number;
+	/** Whether proxies are given every service (`ALL`) or those they need, and the others when they ask (`NEEDED`); undefined decides by
+	 *  how much the services are. */
+	readonly proxyScope?: "ALL" | "NEEDED";
 	/** Whether clients use mutual TLS with every endpoint that takes it; true by default. */
 	readonly enableAutoMtls: boolean;
 	/** What is done to paths before policies see them; undefined is `BASE`, and more for workloads whose policies compare paths. */

@@ -16,6 +16,7 @@ export {
 	type OneTimeSecrets,
 } from "./identity-registry.ts";
 export { createInstanceRegistry, type InstanceRegistry, type InstanceRegistryOptions } from "./instance-registry.ts";
+export { type Mirror, openMirror } from "./mirror.ts";
 export { openRecordSet, type RecordSet, type RecordSetOptions } from "./record-set.ts";
 export type {
 	Compare,

@@ -12,6 +12,7 @@ import { createSvidSource } from "../../src/identity/index.ts";
 import { formatSpiffeId, type WorkloadInstance } from "../../src/model/index.ts";
 import { findFreePort } from "./free-port.ts";
 import { type HttpAnswer, sendRequest } from "./http-call.ts";
+import { startProxyProcess } from "./proxy-process.ts";
 import { type RunningEnvoy, startEnvoy } from "./running-envoy.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
 
@@ -29,6 +30,8 @@ export interface TestControlPlane {
 	register(instance: WorkloadInstance): Promise<void>;
 	/** A stock Envoy as the sidecar of a registered instance, with secrets from this control plane's authority. */
 	startSidecar(t: TestContext, instance: WorkloadInstance): Promise<RunningEnvoy>;
+	/** The same of either kind, as far as it can be called the same. */
+	startProxy(t: TestContext, instance: WorkloadInstance, kind: "amime" | "envoy"): Promise<void>;
 }
 
 export async function startControlPlane(
@@ -62,6 +65,25 @@ export async function startControlPlane(
 			headers: { authorization: `Bearer ${token}` },
 			...(body !== undefined && { body }),
 		});
+	const prepareBootstrap = async (context: TestContext, instance: WorkloadInstance) => {
+		const { namespace, serviceAccount } = instance;
+		const svid = createSvidSource({
+			spiffeId: formatSpiffeId({ trustDomain: "cluster.local", namespace, serviceAccount }),
+			sign: createRemoteSigner({ adminUrl, token, namespace, serviceAccount }),
+		});
+		context.after(() => svid.close());
+		const secretSocket = join(root, `${instance.name}.sock`);
+		const secrets = createSecretServer({ socketPath: secretSocket, svid });
+		await secrets.start();
+		context.after(() => secrets.close());
+		return buildBootstrap({
+			instance,
+			xdsAddresses: [`127.0.0.1:${plane.xdsPort}`],
+			secretSocket,
+			meshName: "test",
+			clusterDomain: "cluster.local",
+		});
+	};
 	return {
 		plane,
 		folder,
@@ -74,27 +96,14 @@ export async function startControlPlane(
 			const answer = await admin("PUT", path, JSON.stringify({ ...instance, leaseTtlMs: 60_000 }));
 			if (answer.status !== 200) throw new Error(answer.body);
 		},
-		async startSidecar(context, instance) {
-			const { namespace, serviceAccount } = instance;
-			const svid = createSvidSource({
-				spiffeId: formatSpiffeId({ trustDomain: "cluster.local", namespace, serviceAccount }),
-				sign: createRemoteSigner({ adminUrl, token, namespace, serviceAccount }),
-			});
-			context.after(() => svid.close());
-			const secretSocket = join(root, `${instance.name}.sock`);
-			const secrets = createSecretServer({ socketPath: secretSocket, svid });
-			await secrets.start();
-			context.after(() => secrets.close());
-			return startEnvoy(
-				context,
-				buildBootstrap({
-					instance,
-					xdsAddresses: [`127.0.0.1:${plane.xdsPort}`],
-					secretSocket,
-					meshName: "test",
-					clusterDomain: "cluster.local",
-				}),
-			);
+		startSidecar: async (context, instance) => startEnvoy(context, await prepareBootstrap(context, instance)),
+		async startProxy(context, instance, kind) {
+			const bootstrap = await prepareBootstrap(context, instance);
+			if (kind === "envoy") await startEnvoy(context, bootstrap);
+			else {
+				const { admin: _, ...rest } = bootstrap;
+				await startProxyProcess(context, kind, makeTemporaryFolder(context), rest);
+			}
 		},
 	};
 }

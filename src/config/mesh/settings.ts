@@ -10,6 +10,7 @@ export function resolveMeshSettings(options: Partial<MeshSettings> = {}): MeshSe
 		svidTtlMs: options.svidTtlMs ?? 24 * 3_600_000,
 		traceSamplingPercent: options.traceSamplingPercent ?? 1,
 		...(options.proxyHttpPort !== undefined && { proxyHttpPort: options.proxyHttpPort }),
+		...(options.proxyScope !== undefined && { proxyScope: options.proxyScope }),
 		enableAutoMtls: options.enableAutoMtls ?? true,
 		...(options.pathNormalization !== undefined && { pathNormalization: options.pathNormalization }),
 		extensionProviders: options.extensionProviders ?? [],

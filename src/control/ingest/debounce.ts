@@ -20,7 +20,7 @@ export interface Debounce {
 }
 
 export function createDebounce(options: DebounceOptions, run: () => void): Debounce {
-	const { clock, quietMs, maxMs, firstMs = quietMs } = options;
+	const { clock, quietMs, maxMs, firstMs } = options;
 	let firstAt: Millis | undefined;
 	let ranAt = Number.NEGATIVE_INFINITY;
 	let isFirst = false;
@@ -31,10 +31,10 @@ export function createDebounce(options: DebounceOptions, run: () => void): Debou
 			if (closed) return;
 			const now = clock.now();
 			if (firstAt !== undefined && isFirst) return;
-			isFirst = firstAt === undefined && now - ranAt >= maxMs;
+			isFirst = firstMs !== undefined && firstAt === undefined && now - ranAt >= maxMs;
 			firstAt ??= now;
 			timer?.cancel();
-			const waitMs = isFirst ? firstMs : quietMs;
+			const waitMs = isFirst ? firstMs! : quietMs;
 			timer = clock.setTimer(Math.max(0, Math.min(waitMs, firstAt + maxMs - now)), () => {
 				firstAt = undefined;
 				run();

@@ -18,6 +18,8 @@ import {
 	translateBlackHoleCluster,
 	translateForwardProxy,
 	translateHttpProxyRoutes,
+	translateOnDemandClusters,
+	translateOnDemandListeners,
 	translateOutboundListener,
 	translatePassthroughCluster,
 	translatePortRoutes,
@@ -45,11 +47,19 @@ export interface ClientView {
 }
 
 /** Builds the view of one kind of client; what did not change is the same object as before. */
-export function buildClientView(index: MeshIndex, client: Client, memo: Memo): ClientView {
-	const key = formatClient(client);
-	const scope = resolveEgressScope(index, client);
+export function buildClientView(
+	index: MeshIndex,
+	client: Client,
+	memo: Memo,
+	scope: EgressScope = resolveEgressScope(index, client),
+): ClientView {
+	const key = [formatClient(client), ...(scope.onDemand === undefined ? [] : [scope.onDemand.key])].join(" for ");
 	const built = [...scope.services.values()].flatMap((seen) => buildServiceClusters(index, client, seen, memo));
-	const clusters = [...built.map(({ cluster }) => cluster), ...(client.isCaptured ? unknownClusters(memo) : [])];
+	const clusters = [
+		...built.map(({ cluster }) => cluster),
+		...(client.isCaptured ? unknownClusters(memo) : []),
+		...onDemandClusters(scope, memo),
+	];
 	const hosts = createHostRouteBuilder(index, client, key, memo);
 	const routes = client.isCaptured
 		? capturedRoutes(index, client, scope, key, hosts, memo)
@@ -84,6 +94,7 @@ export function buildCapturedListeners(index: MeshIndex, view: ClientView, kind:
 		...scope.egresses.flatMap(({ listener, virtualServices }) => [listener, ...virtualServices]),
 		scope.mode,
 		scope.egressProxy,
+		describeScope(scope),
 		...services.map(({ service }) => shapeOf(service)),
 		// Headless services are listened for at the addresses of their endpoints.
 		...streams.flatMap(({ service }) => (service.isHeadless === true ? [service] : [])),
@@ -99,7 +110,8 @@ export function buildCapturedListeners(index: MeshIndex, view: ClientView, kind:
 				translateVirtualOutbound(scope, kind),
 				...(index.mesh.settings.proxyHttpPort === undefined
 					? []
-					: [translateForwardProxy(index, index.mesh.settings.proxyHttpPort, kind)]),
+					: [translateForwardProxy(index, index.mesh.settings.proxyHttpPort, kind, scope.onDemand)]),
+				...translateOnDemandListeners(scope.onDemand),
 				...planListeners(index, client, scope, kind).map((plan) => translateOutboundListener(index, scope, kind, plan)),
 			].map((listener) => packResource(ListenerSchema, listener.name, listener)),
 		(before, after) => before.length === after.length && before.every((item, at) => isSameResource(item, after[at]!)),
@@ -117,7 +129,7 @@ function capturedRoutes(
 ): XdsResource[] {
 	const routes: XdsResource[] = [];
 	const proxied: HostRoutes[] = [];
-	const shared = [scope.mode, scope.egressProxy, index.mesh.settings];
+	const shared = [scope.mode, scope.egressProxy, describeScope(scope), index.mesh.settings];
 	for (const port of listHttpPorts(scope)) {
 		const egress = findEgress(scope, port);
 		if (egress === undefined) continue;
@@ -158,7 +170,7 @@ function capturedRoutes(
 }
 
 function listHttpPorts(scope: EgressScope): readonly number[] {
-	const ports = new Set<number>();
+	const ports = new Set<number>(scope.onDemand?.httpPorts);
 	for (const { services, listener } of scope.egresses) {
 		if (listener?.port !== undefined && listener.port.protocol !== "http-proxy") ports.add(listener.port.number);
 		for (const seen of services.values())
@@ -200,8 +212,8 @@ function proxyRoutes(
 	const services = built.map(({ translated }) => translated);
 	const httpProxy = memo.get(
 		`route configuration ${key} ${httpProxyName}`,
-		services,
-		() => packRoutes(translateHttpProxyRoutes(services)),
+		[describeScope(scope), ...services],
+		() => packRoutes(translateHttpProxyRoutes(services, scope.onDemand)),
 		isSameResource,
 	);
 	return [httpProxy, ...built.map(({ resource }) => resource)];
@@ -214,6 +226,20 @@ interface NamedRoutes {
 
 /** By whether the client is of the service's own namespace. */
 const named = new WeakMap<HostRoutes["routes"], ReadonlyMap<boolean, NamedRoutes>>();
+
+/** What of asking is in listeners and routes. */
+export function describeScope({ onDemand }: EgressScope): string {
+	return onDemand === undefined ? "" : JSON.stringify(onDemand);
+}
+
+function onDemandClusters(scope: EgressScope, memo: Memo): XdsResource[] {
+	const { onDemand } = scope;
+	if (onDemand === undefined) return [];
+	const isTunnelled = onDemand.blocks.length > 0;
+	return memo.get(`on-demand clusters ${isTunnelled}`, [onDemand.server.host, onDemand.server.port], () =>
+		translateOnDemandClusters(onDemand).map((cluster) => packResource(ClusterSchema, cluster.name, cluster)),
+	);
+}
 
 function unknownClusters(memo: Memo): XdsResource[] {
 	return memo.get("unknown clusters", [], () =>

@@ -1,4 +1,5 @@
 /** Snapshots of the mesh for proxies: packed once, versioned by content, and kept while what they are made of did not change.
  *  Decides what is new; neither translates (translate) nor sends (xds). */
 export { findInstance, isCaptured, type NodeName, readNodeName, readProxyKind } from "./node.ts";
+export type { OnDemandClient, OnDemandSource } from "./scoping.ts";
 export { createSnapshotStore, type SnapshotStore } from "./snapshot-store.ts";

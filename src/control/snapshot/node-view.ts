@@ -15,6 +15,7 @@ import {
 	findIngressSidecar,
 	findRequestAuthentications,
 	type MeshIndex,
+	type OnDemand,
 	type ProxyKind,
 	translateCapturedInboundClusters,
 	translateConnectCluster,
@@ -25,9 +26,10 @@ import {
 	translateUpstreamListener,
 	translateVirtualInbound,
 } from "../translate/index.ts";
-import { buildCapturedListeners, type ClientView, memoMap, type ResourceMap } from "./client-view.ts";
+import { buildCapturedListeners, type ClientView, describeScope, memoMap, type ResourceMap } from "./client-view.ts";
 import { isSameResource } from "./cluster-resources.ts";
 import type { Memo } from "./memo.ts";
+import { OnDemandMap } from "./on-demand-map.ts";
 
 /** The whole snapshot of one sidecar: the view of its namespace, with its own listeners and local clusters. */
 export function buildSnapshot(
@@ -38,6 +40,7 @@ export function buildSnapshot(
 	memo: Memo,
 ): XdsSnapshot {
 	const { isCaptured } = view.client;
+	const { onDemand } = view.scope;
 	const key = `${instance.namespace}/${instance.name} ${kind}${isCaptured ? " captured" : ""}`;
 	const spec = specOf(instance);
 	const tokens = findRequestAuthentications(index, instance);
@@ -54,14 +57,15 @@ export function buildSnapshot(
 	);
 	const listeners = memo.get(
 		`listeners ${key}`,
-		[index.mesh.settings, spec, ingress, ...tokens, ...listenerInputs(index, instance)],
+		[index.mesh.settings, spec, ingress, describeScope(view.scope), ...tokens, ...listenerInputs(index, instance)],
 		() =>
 			packListeners(
-				isCaptured ? [translateVirtualInbound(index, instance, kind)] : listListeners(index, instance, kind),
+				isCaptured ? [translateVirtualInbound(index, instance, kind)] : listListeners(index, instance, kind, onDemand),
 			),
 		areSameResources,
 	);
 	const clusters = memo.get(`clusters ${key}`, [view.clusters, ...local], (): ResourceMap => {
+		if (view.clusters instanceof OnDemandMap) return view.clusters.with(local);
 		const all = new Map(view.clusters);
 		for (const cluster of local) all.set(cluster.name, cluster);
 		return all;
@@ -93,11 +97,16 @@ function listenerInputs(index: MeshIndex, instance: WorkloadInstance): unknown[]
 	];
 }
 
-function listListeners(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): Listener[] {
+function listListeners(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	kind: ProxyKind,
+	onDemand: OnDemand | undefined,
+): Listener[] {
 	const { httpProxyPort } = instance;
 	return [
 		...instance.ports.map((port) => translateInboundListener(index, instance, port, kind)),
-		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, kind)]),
+		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, kind, onDemand)]),
 		...instance.upstreams.flatMap((upstream) => translateUpstreamListener(index, upstream, kind) ?? []),
 	];
 }

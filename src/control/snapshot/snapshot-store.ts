@@ -1,21 +1,15 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import type { Mesh } from "../../model/index.ts";
+import { formatObjectName, type Mesh } from "../../model/index.ts";
 import { endpointType, type SnapshotSource, type XdsSnapshot } from "../../xds/server/index.ts";
-import {
-	type Client,
-	createMeshIndex,
-	type MeshIndex,
-	type MeshProblem,
-	rankMatches,
-	uniqueProblems,
-} from "../translate/index.ts";
-import { type ClientFinder, createClientFinder, formatClient } from "./client.ts";
-import { buildClientView, type ClientView } from "./client-view.ts";
-import { findEndpointChanges, patchView } from "./endpoint-patch.ts";
+import { createMeshIndex, type MeshIndex, type MeshProblem, rankMatches, uniqueProblems } from "../translate/index.ts";
+import { type ClientFinder, createClientFinder } from "./client.ts";
+import type { ClientView } from "./client-view.ts";
+import { findEndpointChanges } from "./endpoint-patch.ts";
 import { buildGatewayView } from "./gateway-view.ts";
 import { createMemo } from "./memo.ts";
 import { findInstance, isCaptured, readGatewayNode, readProxyKind } from "./node.ts";
 import { buildSnapshot } from "./node-view.ts";
+import { createViews, type OnDemandClient, type OnDemandSource, type Views } from "./scoping.ts";
 
 /** The newest mesh as snapshots: a view per kind of client and a snapshot per proxy, when one asks. */
 export interface SnapshotStore extends SnapshotSource {
@@ -24,50 +18,50 @@ export interface SnapshotStore extends SnapshotSource {
 	apply(mesh: Mesh): void;
 	/** The mesh in use; undefined before the first `apply`. */
 	index(): MeshIndex | undefined;
+	/** The client that asks by the key it was given; undefined for one that is given everything, or is not known (any more). */
+	findOnDemandClient(key: string): OnDemandClient | undefined;
+	/** Node ids of the proxies of a workload, `namespace/name`, that were given something. */
+	nodesOf(workload: string): ReadonlySet<string>;
+	/** A workload needs other hosts, see `OnDemandSource`. */
+	onHosts(workload: string): void;
 	/** Mistakes that only show when a mesh is translated. */
 	problems(): readonly MeshProblem[];
 }
 
-export function createSnapshotStore(): SnapshotStore {
+/** @param onDemand without it every proxy is given everything */
+export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 	const memo = createMemo();
 	const listeners = new Set<(nodeIds: ReadonlySet<string> | "all") => void>();
 	let index: MeshIndex | undefined;
 	let clients: ClientFinder | undefined;
-	let views = new Map<string, ClientView>();
+	let views: Views | undefined;
+	const narrowed = new Set<string>();
 	/** Snapshots of nodes while nothing but endpoints changes. */
 	let built = new WeakMap<Node, BuiltSnapshot>();
+	/** Node ids by workload, `namespace/name`, of those that asked since the newest mesh. */
+	const nodes = new Map<string, Set<string>>();
 	let problems: readonly MeshProblem[] = [];
 	/** Of gateway proxies that asked since the newest mesh, by node. */
 	const gatewayProblems = new Map<string, readonly MeshProblem[]>();
-	const viewOf = (meshIndex: MeshIndex, client: Client): ClientView => {
-		const key = formatClient(client);
-		let view = views.get(key);
-		if (view === undefined) {
-			view = buildClientView(meshIndex, client, memo);
-			views.set(key, view);
-		}
-		return view;
-	};
 	/** Takes over a mesh in which only endpoints changed: clients keep everything else. */
 	const applyEndpoints = (before: MeshIndex, mesh: Mesh): boolean => {
 		const changes = findEndpointChanges(before, mesh);
 		if (changes === undefined) return false;
 		const newIndex = createMeshIndex(mesh);
-		const patched = new Map<string, ClientView>();
-		for (const [key, view] of views) {
-			const next = patchView(newIndex, view, changes, memo);
-			if (next === undefined) return false;
-			patched.set(key, next);
-		}
+		if (views?.patch(newIndex, changes) === false) return false;
 		index = newIndex;
 		clients = createClientFinder(newIndex);
-		views = patched;
 		return true;
 	};
-	const snapshotOf = (meshIndex: MeshIndex, finder: ClientFinder, node: Node): XdsSnapshot | undefined => {
+	const snapshotOf = (
+		meshIndex: MeshIndex,
+		finder: ClientFinder,
+		known: Views,
+		node: Node,
+	): XdsSnapshot | undefined => {
 		const before = built.get(node);
-		const current = before && views.get(before.view);
-		if (before !== undefined && current !== undefined) {
+		const current = before && known.get(before.key);
+		if (before !== undefined && current !== undefined && before.clusters === current.clusters) {
 			if (before.assignments === current.assignments) return before.snapshot;
 			const resources = new Map(before.snapshot.resources).set(endpointType, current.assignments);
 			const snapshot = { resources };
@@ -76,9 +70,12 @@ export function createSnapshotStore(): SnapshotStore {
 		}
 		const instance = findInstance(meshIndex, node.id);
 		if (instance === undefined) return undefined;
-		const view = viewOf(meshIndex, finder.of(instance, isCaptured(node)));
+		const key = known.keyOf(finder.of(instance, isCaptured(node)), instance);
+		const view = known.get(key)!;
 		const snapshot = buildSnapshot(meshIndex, instance, readProxyKind(node), view, memo);
-		built.set(node, { view: view.key, snapshot, assignments: view.assignments });
+		built.set(node, { key, snapshot, clusters: view.clusters, assignments: view.assignments });
+		const workload = formatObjectName({ namespace: instance.namespace, name: instance.workload });
+		nodes.set(workload, (nodes.get(workload) ?? new Set()).add(node.id));
 		return snapshot;
 	};
 	return {
@@ -95,8 +92,9 @@ export function createSnapshotStore(): SnapshotStore {
 			problems = uniqueProblems(found);
 			index = newIndex;
 			clients = createClientFinder(newIndex);
-			views = new Map();
+			views = createViews(newIndex, memo, onDemand, narrowed);
 			built = new WeakMap();
+			nodes.clear();
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
@@ -106,7 +104,14 @@ export function createSnapshotStore(): SnapshotStore {
 				gatewayProblems.set(node.id, gatewayView.problems);
 				return gatewayView.snapshot;
 			}
-			return index === undefined || clients === undefined ? undefined : snapshotOf(index, clients, node);
+			if (index === undefined || clients === undefined || views === undefined) return undefined;
+			return snapshotOf(index, clients, views, node);
+		},
+		findOnDemandClient: (key) => views?.find(key),
+		nodesOf: (workload) => nodes.get(workload) ?? new Set(),
+		onHosts(workload) {
+			views?.forget(workload);
+			for (const listener of listeners) listener(nodes.get(workload) ?? new Set());
 		},
 		onChange(listener) {
 			listeners.add(listener);
@@ -117,9 +122,10 @@ export function createSnapshotStore(): SnapshotStore {
 	};
 }
 
-/** What a node was given, and the view (by key) and the endpoints of that view that it is made of. */
+/** What a node was given, and of which view, by key, and of what in it. */
 interface BuiltSnapshot {
-	readonly view: string;
+	readonly key: string;
 	readonly snapshot: XdsSnapshot;
+	readonly clusters: ClientView["clusters"];
 	readonly assignments: ClientView["assignments"];
 }

@@ -60,6 +60,16 @@ export {
 } from "./outbound/egress-scope.ts";
 export { coversHost, findClosest } from "./outbound/host-match.ts";
 export { type ListenerPlan, planListeners } from "./outbound/listener-plan.ts";
+export { estimateScopeBytes, narrowToNeeded } from "./outbound/needed-services.ts";
+export {
+	describeOnDemand,
+	type OnDemand,
+	onDemandContext,
+	onDemandHeader,
+	translateOnDemandClusters,
+	translateOnDemandListeners,
+} from "./outbound/on-demand.ts";
+export { type ResolvedAuthority, resolveAuthority } from "./outbound/resolve-authority.ts";
 export {
 	translatePortRoutes,
 	translateProxyRoutes,

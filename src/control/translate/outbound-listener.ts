@@ -8,15 +8,21 @@ import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
 import { hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
 import { routeConfiguredFilters } from "./outbound/captured-listeners.ts";
+import { type OnDemand, onDemandFilters } from "./outbound/on-demand.ts";
 
 const loopback = "127.0.0.1";
 
 type FiltersInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $typeName?: undefined }>["filterChains"];
 
 /** The forward proxy: any service by its host, and CONNECT tunnels. */
-export function translateHttpProxyListener(index: MeshIndex, port: number, kind: ProxyKind): Listener {
+export function translateHttpProxyListener(
+	index: MeshIndex,
+	port: number,
+	kind: ProxyKind,
+	onDemand?: OnDemand,
+): Listener {
 	return outboundListener(httpProxyName, port, [
-		{ filters: [outboundHttp(index, kind, httpProxyName, httpProxyName, [{ upgradeType: "CONNECT" }])] },
+		{ filters: [outboundHttp(index, kind, httpProxyName, httpProxyName, [{ upgradeType: "CONNECT" }], onDemand)] },
 	]);
 }
 
@@ -52,13 +58,14 @@ function outboundHttp(
 	statPrefix: string,
 	routeConfigName: string,
 	upgrades: readonly { readonly upgradeType: string }[],
+	onDemand?: OnDemand,
 ) {
 	return httpConnectionManager({
 		kind,
 		reporter: "source",
 		statPrefix,
 		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-		filters: routeConfiguredFilters(),
+		filters: [...onDemandFilters(onDemand), ...routeConfiguredFilters()],
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: { upgradeConfigs: [{ upgradeType: "websocket" }, ...upgrades], localReplyConfig: outboundLocalReplies() },
 	});

@@ -12,6 +12,7 @@ import { unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { connectClusterName, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
 import { listAddresses, listNames } from "./outbound/names-of-service.ts";
+import { type OnDemand, onDemandTunnelRoute, onDemandVirtualHost } from "./outbound/on-demand.ts";
 import type { HostRoutes } from "./outbound/virtual-hosts.ts";
 
 /** The routes of one service port with the names a client may call it by. */
@@ -51,7 +52,10 @@ export function translateServiceRoutes(
 }
 
 /** The route configuration of the forward proxy: a virtual host a service port, and a clear answer for any other host. */
-export function translateHttpProxyRoutes(services: readonly ServiceRoutes[]): RouteConfiguration {
+export function translateHttpProxyRoutes(
+	services: readonly ServiceRoutes[],
+	onDemand: OnDemand | undefined,
+): RouteConfiguration {
 	const taken = new Set<string>();
 	const virtualHosts: VirtualHost[] = [];
 	for (const { virtualHost } of services) {
@@ -61,7 +65,7 @@ export function translateHttpProxyRoutes(services: readonly ServiceRoutes[]): Ro
 		if (domains.length === virtualHost.domains.length) virtualHosts.push(virtualHost);
 		else if (domains.length > 0) virtualHosts.push(create(VirtualHostSchema, { ...virtualHost, domains }));
 	}
-	return routeConfiguration(httpProxyName, [...virtualHosts, unknownHost]);
+	return routeConfiguration(httpProxyName, [...virtualHosts, unknownHosts(onDemand)]);
 }
 
 /** Without a port a name means port 80. */
@@ -106,15 +110,22 @@ const unknownHostAnswer = {
 	},
 };
 
-const unknownHost = create(VirtualHostSchema, {
-	name: "unknown_host",
-	domains: ["*"],
-	routes: [
-		tunnelRoute(unknownHostAnswer),
-		create(RouteSchema, {
-			name: "unknown_host",
-			match: { pathSpecifier: { case: "prefix", value: "/" } },
-			action: unknownHostAnswer,
-		}),
-	],
-});
+/** Any other host: one that the control plane knows, or 502. */
+function unknownHosts(onDemand: OnDemand | undefined): VirtualHost {
+	const { routes, config } = onDemandVirtualHost(onDemand, undefined);
+	return create(VirtualHostSchema, {
+		name: "unknown_host",
+		domains: ["*"],
+		routes: [
+			...(onDemand === undefined ? [] : [onDemandTunnelRoute()]),
+			...routes,
+			tunnelRoute(unknownHostAnswer),
+			create(RouteSchema, {
+				name: "unknown_host",
+				match: { pathSpecifier: { case: "prefix", value: "/" } },
+				action: unknownHostAnswer,
+			}),
+		],
+		...config,
+	});
+}

@@ -2,7 +2,7 @@ import type { Millis } from "../../core/index.ts";
 import type { XdsResource } from "../resource/resource.ts";
 import { clusterType, endpointType, isFullSetType, listenerType, routeType, sendRank } from "../resource/type-urls.ts";
 import { readAssignmentName } from "./assignment-name.ts";
-import type { XdsSnapshot } from "./snapshot.ts";
+import { isGiven, type XdsSnapshot } from "./snapshot.ts";
 import { forget, type StreamEffect, type StreamResponse, type StreamState, type TypeState } from "./stream.ts";
 
 /** How long listeners and routes wait for new clusters to be acknowledged. Envoy acknowledges clusters once they are warm; a
@@ -96,8 +96,9 @@ function computePlan(state: StreamState, type: TypeState, snapshot: XdsSnapshot)
 			if (type.known.get(resource.name)?.version !== resource.version) changed.push(resource);
 		};
 		if (type.wildcard) for (const resource of resources.values()) compare(resource);
-		else for (const name of type.names) compare(resources.get(name));
-		for (const name of type.known.keys()) if (!resources.has(name)) removed.push(name);
+		for (const name of type.names) if (!type.wildcard || !isGiven(resources, name)) compare(resources.get(name));
+		for (const name of type.known.keys())
+			if (type.names.has(name) ? !resources.has(name) : !isGiven(resources, name)) removed.push(name);
 	}
 	const missing: string[] = [];
 	for (const name of type.due) {
@@ -223,7 +224,11 @@ function send(state: StreamState, plan: Plan, removals: boolean, now: Millis): S
 }
 
 function wantedOf({ type, resources }: Plan): XdsResource[] {
-	if (type.wildcard) return [...resources.values()];
+	if (type.wildcard)
+		return [
+			...resources.values(),
+			...[...type.names].flatMap((name) => (isGiven(resources, name) ? [] : (resources.get(name) ?? []))),
+		];
 	return [...type.names].flatMap((name) => resources.get(name) ?? []);
 }
 

@@ -17,6 +17,17 @@ export interface AnswerListener {
 	gone(node: Node): void;
 }
 
+/** Resources of which a client is given only some without naming them. */
+export interface OnDemandResources extends ReadonlyMap<string, XdsResource> {
+	/** Whether a wildcard covers it; look-ups by name find the others as well. */
+	isGiven(name: string): boolean;
+}
+
+/** Whether a wildcard covers a resource. */
+export function isGiven(resources: ReadonlyMap<string, XdsResource>, name: string): boolean {
+	return "isGiven" in resources ? (resources as OnDemandResources).isGiven(name) : resources.has(name);
+}
+
 /** Where snapshots come from. */
 export interface SnapshotSource {
 	/** The node's state, or undefined while it is unknown: the node then waits (and keeps what it had). */

@@ -44,6 +44,13 @@ export function describeTypes(state: StreamState, toWall: (time: Millis) => numb
 	}));
 }
 
+/** Whether a stream's client has accepted a resource; undefined where it carries none of its type. */
+export function hasAccepted(state: StreamState, typeUrl: string, name: string): boolean | undefined {
+	const type = state.types.get(typeUrl);
+	if (type === undefined) return undefined;
+	return type.known.has(name) && type.outstanding?.includes(name) !== true && !type.rejected.has(name);
+}
+
 function describeState(type: TypeState): SyncState {
 	if (type.reason !== "") return "NACKED";
 	if (type.outstanding !== undefined || type.pending) return type.sentVersion === "" ? "NOT_SENT" : "STALE";

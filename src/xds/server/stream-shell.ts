@@ -6,7 +6,7 @@ import { onBlocked, onSnapshot, onWake, onWritable } from "./push.ts";
 import { onRequest, type StreamRequest } from "./requests.ts";
 import type { DiscoveryCall } from "./services.ts";
 import type { AnswerListener, XdsSnapshot } from "./snapshot.ts";
-import { describeResources, describeTypes, type ResourceStatus, type TypeStatus } from "./status.ts";
+import { describeResources, describeTypes, hasAccepted, type ResourceStatus, type TypeStatus } from "./status.ts";
 import { createStream, type StreamEffect, type StreamResponse, type Variant, type VersionOf } from "./stream.ts";
 
 /** One open stream. */
@@ -17,6 +17,8 @@ export interface StreamShell {
 	readonly connectedAt: number;
 	/** Fetches the node's snapshot and sends what changed. */
 	push(): void;
+	/** Whether the client has accepted a resource; undefined on a stream without its type. */
+	hasAccepted(typeUrl: string, name: string): boolean | undefined;
 	describe(): TypeStatus[];
 	describeResources(): ResourceStatus[];
 	close(): void;
@@ -57,6 +59,7 @@ export function openStreamShell(
 			if (state.node === undefined || closed) return;
 			run(onSnapshot(state, deps.getSnapshot(state.node), clock.now()));
 		},
+		hasAccepted: (typeUrl, name) => hasAccepted(state, typeUrl, name),
 		describe: () => describeTypes(state, toWall),
 		describeResources: () => describeResources(state, toWall),
 		close() {

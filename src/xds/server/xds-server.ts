@@ -30,6 +30,8 @@ export interface XdsServer {
 	statuses(): NodeStatus[];
 	/** What every connected node holds, resource by resource. */
 	resources(): readonly NodeResources[];
+	/** Whether every connected one of some nodes has accepted the newest version of a resource. */
+	hasAccepted(nodeIds: ReadonlySet<string>, typeUrl: string, name: string): boolean;
 	/** Whether some stream has not been looked at since the source changed. */
 	isPushing(): boolean;
 	/** Ends every stream and stops following the source. */
@@ -106,6 +108,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 		},
 		statuses: () => mergeStatuses(streams),
 		resources: () => mergeResources(streams),
+		hasAccepted(nodeIds, typeUrl, name) {
+			for (const stream of streams)
+				if (nodeIds.has(stream.node?.id ?? "") && (dirty.has(stream) || stream.hasAccepted(typeUrl, name) === false))
+					return false;
+			return true;
+		},
 		isPushing: () => dirty.size > 0,
 		close() {
 			closed = true;

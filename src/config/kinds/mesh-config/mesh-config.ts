@@ -39,6 +39,10 @@ const spec = object({
 		integer({ min: 1, max: 65_535 }),
 		"Port on loopback where the sidecar of a Pod is an HTTP forward proxy; none when absent",
 	),
+	proxyScope: optional(
+		oneOf(["ALL", "NEEDED"]),
+		"What a proxy is given: `ALL` services, or those `NEEDED`, which it is seen to call, and the others when it asks; when absent, those needed as soon as all would be more than half a MiB",
+	),
 	enableAutoMtls: defaulted(
 		boolean(),
 		true,
@@ -89,6 +93,7 @@ spec:
 		svidTtlMs: value.certificateTtl,
 		traceSamplingPercent: value.traceSamplingPercent,
 		proxyHttpPort: value.proxyHttpPort,
+		proxyScope: value.proxyScope,
 		enableAutoMtls: value.enableAutoMtls,
 		pathNormalization: toNormalization(value.pathNormalization?.normalization),
 		extensionProviders: value.extensionProviders,

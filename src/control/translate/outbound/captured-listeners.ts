@@ -19,6 +19,7 @@ import {
 import { corsFilterName, faultFilterName } from "../route-per-filter.ts";
 import type { EgressScope } from "./egress-scope.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
+import { type OnDemand, onDemandChains, onDemandFilters } from "./on-demand.ts";
 import type { FilterChainInit, StreamChain } from "./stream-chains.ts";
 import { streamFilters } from "./stream-filters.ts";
 
@@ -35,6 +36,7 @@ export function outboundHttpFilters(
 	kind: ProxyKind,
 	statPrefix: string,
 	routeConfigName: string,
+	onDemand?: OnDemand,
 ): NonNullable<FilterChainInit["filters"]> {
 	return [
 		httpConnectionManager({
@@ -42,7 +44,7 @@ export function outboundHttpFilters(
 			reporter: "source",
 			statPrefix,
 			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-			filters: routeConfiguredFilters(),
+			filters: [...onDemandFilters(onDemand), ...routeConfiguredFilters()],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: { normalizePath: true, proxy100Continue: true, localReplyConfig: outboundLocalReplies() },
 		}),
@@ -64,18 +66,21 @@ export function translateVirtualOutbound(scope: EgressScope, kind: ProxyKind): L
 				filterChainMatch: { destinationPort: virtualOutboundPort },
 				filters: toCluster(kind, blackHoleClusterName),
 			},
+			...onDemandChains(scope.onDemand),
 			{ name: "virtualOutbound-catchall-tcp", filters: unknownFilters(scope, kind) },
 		],
 	});
 }
 
 /** The forward proxy of captured clients, for requests in the absolute form. */
-export function translateForwardProxy(index: MeshIndex, port: number, kind: ProxyKind): Listener {
+export function translateForwardProxy(index: MeshIndex, port: number, kind: ProxyKind, onDemand?: OnDemand): Listener {
 	return create(ListenerSchema, {
 		name: `127.0.0.1_${port}`,
 		address: socketAddress("127.0.0.1", port),
 		trafficDirection: TrafficDirection.OUTBOUND,
-		filterChains: [{ filters: outboundHttpFilters(index, kind, `outbound_127.0.0.1_${port}`, httpProxyName) }],
+		filterChains: [
+			{ filters: outboundHttpFilters(index, kind, `outbound_127.0.0.1_${port}`, httpProxyName, onDemand) },
+		],
 	});
 }
 
@@ -99,7 +104,7 @@ export function translateOutboundListener(
 								applicationProtocols: ["http/1.0", "http/1.1", "h2c"],
 							},
 						}),
-						filters: outboundHttpFilters(index, kind, `outbound_${name}`, routeConfigName),
+						filters: outboundHttpFilters(index, kind, `outbound_${name}`, routeConfigName, scope.onDemand),
 					},
 				];
 	const streams = chains.filter(isLimited).map(limitedChain);

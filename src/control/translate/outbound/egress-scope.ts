@@ -10,6 +10,7 @@ import type { Client } from "../client.ts";
 import { chooseService, isVisible, type MeshIndex } from "../mesh-index.ts";
 import { hostOf } from "../names.ts";
 import { coversHost } from "./host-match.ts";
+import type { OnDemand } from "./on-demand.ts";
 
 /** A service with those of its ports that a client sees. */
 export interface SeenService {
@@ -36,6 +37,8 @@ export interface EgressScope {
 	readonly mode: OutboundTrafficMode;
 	/** Where unknown traffic goes in place of its own address. */
 	readonly egressProxy?: { readonly host: string; readonly subset?: string; readonly port: number };
+	/** How the client asks for what it was not given; undefined where it was given everything. */
+	readonly onDemand?: OnDemand;
 }
 
 /** Resolves what a client sees: exports of services and VirtualServices, narrowed by its Sidecar object. */

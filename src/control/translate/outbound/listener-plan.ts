@@ -37,6 +37,16 @@ export function planListeners(index: MeshIndex, client: Client, scope: EgressSco
 			plans.set(key, { ...(known === undefined ? added : mergePlans(known, added)), isLocked: !isWhole });
 		}
 	}
+	// HTTP of services that are not known yet goes by the routes of its port as well.
+	for (const port of scope.onDemand?.httpPorts ?? []) {
+		const key = `${anyAddress}_${port}`;
+		const plan = {
+			...{ address: anyAddress, port, routeConfigName: String(port), isSniffed: true, chains: [] },
+			...{ bindsToPort: false, isLocked: false },
+		};
+		const known = plans.get(key);
+		plans.set(key, known === undefined ? plan : { ...mergePlans(known, plan), isLocked: known.isLocked });
+	}
 	return [...plans.values()].sort((a, b) => a.port - b.port || compareText(a.address, b.address));
 }
 

@@ -12,6 +12,7 @@ import type { MeshIndex } from "../mesh-index.ts";
 import { duration } from "../messages.ts";
 import { outboundClusterName, passthroughClusterName } from "../names.ts";
 import type { EgressScope } from "./egress-scope.ts";
+import { onDemandVirtualHost } from "./on-demand.ts";
 import { buildVirtualHosts, type HostRoutes } from "./virtual-hosts.ts";
 
 /** The routes of a captured port: its hosts without ports, and what becomes of every other host. */
@@ -22,7 +23,11 @@ export function translatePortRoutes(
 	port: number,
 	hosts: readonly HostRoutes[],
 ): RouteConfiguration {
-	return routeConfiguration(String(port), [...buildVirtualHosts(index, client, hosts, false), catchAll(scope)], true);
+	return routeConfiguration(
+		String(port),
+		[...buildVirtualHosts(index, client, hosts, false), catchAll(scope, port)],
+		true,
+	);
 }
 
 /** The routes of a captured forward proxy: hosts of every port, and what becomes of every other host. */
@@ -33,7 +38,11 @@ export function translateProxyRoutes(
 	name: string,
 	hosts: readonly HostRoutes[],
 ): RouteConfiguration {
-	return routeConfiguration(name, [...buildVirtualHosts(index, client, hosts, true), catchAll(scope)], false);
+	return routeConfiguration(
+		name,
+		[...buildVirtualHosts(index, client, hosts, true), catchAll(scope, undefined)],
+		false,
+	);
 }
 
 /** The routes of one service port whose listener is for nothing else. */
@@ -61,8 +70,8 @@ function routeConfiguration(name: string, virtualHosts: VirtualHost[], ignoresPo
 const allowAny = "allow_any";
 const blockAll = "block_all";
 
-/** Unknown hosts: to where the client was going, to the proxy for them, or 502. */
-function catchAll({ mode, egressProxy }: EgressScope): VirtualHost {
+/** Unknown hosts: to where the client was going, to the proxy for them, or 502; before, those that the control plane knows. */
+function catchAll({ mode, egressProxy, onDemand }: EgressScope, port: number | undefined): VirtualHost {
 	const name = mode === "ALLOW_ANY" ? allowAny : blockAll;
 	const cluster =
 		egressProxy === undefined
@@ -81,10 +90,15 @@ function catchAll({ mode, egressProxy }: EgressScope): VirtualHost {
 					},
 				}).action
 			: create(RouteSchema, { action: { case: "directResponse", value: { status: 502 } } }).action;
+	const { routes, config } = onDemandVirtualHost(onDemand, port);
 	return create(VirtualHostSchema, {
 		name,
 		domains: ["*"],
-		routes: [create(RouteSchema, { name, match: { pathSpecifier: { case: "prefix", value: "/" } }, action })],
+		routes: [
+			...routes,
+			create(RouteSchema, { name, match: { pathSpecifier: { case: "prefix", value: "/" } }, action }),
+		],
 		includeRequestAttemptCount: true,
+		...config,
 	});
 }

@@ -1,0 +1,244 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+	type Cluster,
+	Cluster_DiscoveryType,
+	ClusterSchema,
+} from "../../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { TrafficDirection } from "../../../api/gen/envoy/config/core/v3/base_pb.js";
+import { ApiVersion } from "../../../api/gen/envoy/config/core/v3/config_source_pb.js";
+import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import {
+	type Route,
+	RouteSchema,
+	VirtualHostSchema,
+} from "../../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import {
+	ExtAuthzPerRouteSchema,
+	ExtAuthzSchema,
+} from "../../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import { TcpProxySchema } from "../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { httpConnectionManager } from "../http-connection-manager.ts";
+import { httpOptions } from "../http-options.ts";
+import { duration, extension, packAny, socketAddress, stringMatcher } from "../messages.ts";
+import { translateRetry } from "../retry.ts";
+import { unlimitedCircuitBreakers } from "../traffic-policy.ts";
+import { type AddressBlock, collapseAddresses } from "./address-block.ts";
+import type { SeenService } from "./egress-scope.ts";
+
+/** What a client knows beyond what it was given: it asks the control plane when a request is for a host it has no route for. The
+ *  control plane gives it the host's cluster before it answers, and the request goes there. */
+export interface OnDemand {
+	/** Names the client to the control plane. */
+	readonly key: string;
+	/** Ports where any service of the mesh speaks HTTP. */
+	readonly httpPorts: readonly number[];
+	/** Addresses of services that speak something else on some port. */
+	readonly blocks: readonly AddressBlock[];
+	/** Where the control plane answers. */
+	readonly server: { readonly host: string; readonly port: number };
+}
+
+/** The control plane, as it is asked. */
+export const onDemandClusterName = "amime|on-demand";
+/** The listener of this proxy that connections to services it does not know go through. */
+const tunnelClusterName = "amime|on-demand-tcp";
+/** Loopback, beside Istio's ports of a sidecar. */
+export const onDemandPort = 15_009;
+/** Carries the answer to the route: the cluster of the request. Never leaves the proxy. */
+export const onDemandHeader = "x-amime-on-demand-cluster";
+/** Keys of what a route tells the control plane of itself. */
+export const onDemandContext = { key: "key", port: "port", tunnel: "tunnel" };
+
+const filterName = "amime.on_demand";
+const askTimeoutMs = 5_000;
+
+/** What of all services clients may need to ask for. */
+export function describeOnDemand(key: string, services: Iterable<SeenService>, server: OnDemand["server"]): OnDemand {
+	const ports = new Set<number>();
+	const addresses = new Set<string>();
+	for (const { service, ports: own } of services)
+		for (const { port, protocol } of own)
+			if (protocol === "http" || protocol === "http2" || protocol === "grpc") ports.add(port);
+			else for (const address of service.addresses ?? []) if (!address.includes("/")) addresses.add(address);
+	return { key, httpPorts: [...ports].sort((a, b) => a - b), blocks: collapseAddresses(addresses), server };
+}
+
+/** The filter that asks, off except where a route turns it on. When nobody answers, requests go on as those to unknown hosts. */
+export function onDemandFilters(onDemand: OnDemand | undefined) {
+	return onDemand === undefined ? [] : [{ ...askFilter(), disabled: true }];
+}
+
+function askFilter() {
+	return extension(filterName, ExtAuthzSchema, {
+		transportApiVersion: ApiVersion.V3,
+		failureModeAllow: true,
+		clearRouteCache: true,
+		statPrefix: "on_demand",
+		// Of the headers only the host is anyone's business.
+		allowedHeaders: { patterns: [stringMatcher("exact", ":authority")] },
+		services: {
+			case: "grpcService",
+			value: {
+				targetSpecifier: { case: "envoyGrpc", value: { clusterName: onDemandClusterName, authority: "amime" } },
+				timeout: duration(askTimeoutMs),
+			},
+		},
+	});
+}
+
+/** What the virtual host of unknown hosts has besides: it asks, and goes where it is told. Empty without on-demand clusters.
+ *  @param port of the captured connection; undefined where the host says it */
+export function onDemandVirtualHost(onDemand: OnDemand | undefined, port: number | undefined) {
+	if (onDemand === undefined) return { routes: [], config: {} };
+	const { key } = onDemand;
+	const routes = [
+		create(RouteSchema, {
+			name: "on_demand",
+			match: { pathSpecifier: { case: "prefix", value: "/" }, headers: [answered] },
+			requestHeadersToRemove: [onDemandHeader],
+			action: {
+				case: "route",
+				value: {
+					clusterSpecifier: { case: "clusterHeader", value: onDemandHeader },
+					timeout: duration(0),
+					maxGrpcTimeout: duration(0),
+					retryPolicy: translateRetry(undefined, undefined)!,
+				},
+			},
+		}),
+	];
+	const typedPerFilterConfig = { [filterName]: askConfig(key, port) };
+	return { routes, config: { typedPerFilterConfig } };
+}
+
+const answered = {
+	name: onDemandHeader,
+	headerMatchSpecifier: { case: "presentMatch" as const, value: true },
+};
+
+/** A tunnel (CONNECT) to where the answer says. */
+export function onDemandTunnelRoute(): Route {
+	return create(RouteSchema, {
+		name: "on_demand_connect",
+		match: { pathSpecifier: { case: "connectMatcher", value: {} }, headers: [answered] },
+		requestHeadersToRemove: [onDemandHeader],
+		action: {
+			case: "route",
+			value: {
+				clusterSpecifier: { case: "clusterHeader", value: onDemandHeader },
+				upgradeConfigs: [{ upgradeType: "CONNECT", connectConfig: {} }],
+				timeout: duration(0),
+			},
+		},
+	});
+}
+
+function askConfig(key: string, port: number | undefined, isTunnel = false) {
+	return packAny(ExtAuthzPerRouteSchema, {
+		override: {
+			case: "checkSettings",
+			value: {
+				contextExtensions: {
+					[onDemandContext.key]: key,
+					...(port !== undefined && { [onDemandContext.port]: String(port) }),
+					...(isTunnel && { [onDemandContext.tunnel]: "1" }),
+				},
+			},
+		},
+	});
+}
+
+/** The clusters that asking takes. */
+export function translateOnDemandClusters({ server, blocks }: OnDemand): Cluster[] {
+	return [
+		loopbackCluster(onDemandClusterName, server.host, server.port, "http2"),
+		...(blocks.length === 0 ? [] : [loopbackCluster(tunnelClusterName, "127.0.0.1", onDemandPort, "http1")]),
+	];
+}
+
+function loopbackCluster(name: string, host: string, port: number, version: "http1" | "http2"): Cluster {
+	return create(ClusterSchema, {
+		name,
+		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+		connectTimeout: duration(1_000),
+		loadAssignment: {
+			clusterName: name,
+			endpoints: [
+				{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: socketAddress(host, port) } } }] },
+			],
+		},
+		circuitBreakers: unlimitedCircuitBreakers(),
+		...httpOptions(version, undefined),
+	});
+}
+
+type ChainInit = NonNullable<Exclude<MessageInitShape<typeof ListenerSchema>, Listener>["filterChains"]>[number];
+
+/** The chain of captured connections to services that are no HTTP and have no listener here: each goes through `on_demand_tcp`, which
+ *  asks by its address. */
+export function onDemandChains(onDemand: OnDemand | undefined): ChainInit[] {
+	if (onDemand === undefined || onDemand.blocks.length === 0) return [];
+	return [
+		{
+			name: "on-demand-tcp",
+			filterChainMatch: {
+				prefixRanges: onDemand.blocks.map(({ address, length }) => ({ addressPrefix: address, prefixLen: length })),
+			},
+			filters: [
+				extension("envoy.filters.network.tcp_proxy", TcpProxySchema, {
+					statPrefix: "on_demand_tcp",
+					clusterSpecifier: { case: "cluster", value: tunnelClusterName },
+					tunnelingConfig: { hostname: "%DOWNSTREAM_LOCAL_ADDRESS%" },
+				}),
+			],
+		},
+	];
+}
+
+/** The listener that ends those tunnels. */
+export function translateOnDemandListeners(onDemand: OnDemand | undefined): Listener[] {
+	if (onDemand === undefined || onDemand.blocks.length === 0) return [];
+	const name = "on_demand_tcp";
+	return [
+		create(ListenerSchema, {
+			name,
+			address: socketAddress("127.0.0.1", onDemandPort),
+			trafficDirection: TrafficDirection.OUTBOUND,
+			filterChains: [
+				{
+					filters: [
+						httpConnectionManager({
+							// What goes through is reported where it ends.
+							kind: "envoy",
+							reporter: "source",
+							statPrefix: name,
+							routeSpecifier: {
+								case: "routeConfig",
+								value: {
+									name,
+									virtualHosts: [
+										create(VirtualHostSchema, {
+											name,
+											domains: ["*"],
+											routes: [onDemandTunnelRoute(), refuseTunnels],
+											typedPerFilterConfig: { [filterName]: askConfig(onDemand.key, undefined, true) },
+										}),
+									],
+								},
+							},
+							filters: [askFilter()],
+							traceSamplingPercent: 0,
+							extra: { upgradeConfigs: [{ upgradeType: "CONNECT" }] },
+						}),
+					],
+				},
+			],
+		}),
+	];
+}
+
+const refuseTunnels = create(RouteSchema, {
+	name: "unknown_address",
+	match: { pathSpecifier: { case: "connectMatcher", value: {} } },
+	action: { case: "directResponse", value: { status: 502 } },
+});
