@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { findNft } from "../test/support/peers.ts";
+import { installProxylessGo, installProxylessJava, installProxylessPython } from "./proxyless-peers.ts";
 
 const project = resolve(import.meta.dirname, "..");
 const cache = join(project, ".cache/peers");
@@ -173,3 +174,7 @@ bring("nft (Debian nftables)", "golden observations are not replayed", () =>
 	execFileSync(findNft() ?? installNft(), ["--version"], { encoding: "utf8" }).trim(),
 );
 bring("etcd (Debian etcd-server)", "the store's contract is not run on etcd", installEtcd);
+const withoutMesh = (language: string): string => `gRPC for ${language} is not tested without a proxy`;
+bring("grpc-go (Go module google.golang.org/grpc)", withoutMesh("Go"), installProxylessGo);
+bring("grpc for Python (PyPI grpcio)", withoutMesh("Python"), installProxylessPython);
+bring("grpc-java (Maven io.grpc:grpc-xds)", withoutMesh("Java"), installProxylessJava);

@@ -1,7 +1,7 @@
 import type { Labels, ObjectName } from "./names.ts";
 
-/** The data-plane pattern of a workload. */
-export type Pattern = "sidecar" | "none";
+/** The data-plane pattern of a workload: a proxy beside it, its own gRPC library configured over xDS, or nothing. */
+export type Pattern = "sidecar" | "proxyless" | "none";
 
 /** What a port speaks, from `appProtocol` or the prefix of the port's name (`http-`, `grpc-`, `tcp-`). */
 export type PortProtocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "auto";

@@ -1,4 +1,4 @@
-import type { PortProtocol } from "./instance.ts";
+import type { Pattern, PortProtocol } from "./instance.ts";
 import type { Labels, ObjectName } from "./names.ts";
 import type { Source } from "./source.ts";
 
@@ -14,7 +14,7 @@ export interface Workload extends ObjectName {
 	readonly replicas: number;
 	/** `default` by default. */
 	readonly serviceAccount: string;
-	readonly pattern: "sidecar" | "none";
+	readonly pattern: Pattern;
 	readonly sidecar: "amime" | "envoy";
 	readonly readiness?: ReadinessProbe;
 	/** Path of a page for people, whose address `amime up` prints; from the annotation `amime.dev/open`. */

@@ -16,7 +16,9 @@ import { startProxyProcess } from "./proxy-process.ts";
 import { type RunningEnvoy, startEnvoy } from "./running-envoy.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
 
-const token = "test-token";
+/** The token of every test control plane's admin API. */
+export const testToken = "test-token";
+const token = testToken;
 
 /** A control plane in this process, on a folder of its own, closed with the test. */
 export interface TestControlPlane {
@@ -28,6 +30,7 @@ export interface TestControlPlane {
 	admin(method: string, path: string, body?: string): Promise<HttpAnswer>;
 	items<T>(path: string): Promise<T[]>;
 	register(instance: WorkloadInstance): Promise<void>;
+	deregister(instance: WorkloadInstance): Promise<void>;
 	/** A stock Envoy as the sidecar of a registered instance, with secrets from this control plane's authority. */
 	startSidecar(t: TestContext, instance: WorkloadInstance): Promise<RunningEnvoy>;
 	/** The same of either kind, as far as it can be called the same. */
@@ -95,6 +98,9 @@ export async function startControlPlane(
 			const path = `/v1/instances/${instance.namespace}/${instance.name}`;
 			const answer = await admin("PUT", path, JSON.stringify({ ...instance, leaseTtlMs: 60_000 }));
 			if (answer.status !== 200) throw new Error(answer.body);
+		},
+		async deregister(instance) {
+			await admin("DELETE", `/v1/instances/${instance.namespace}/${instance.name}`);
 		},
 		startSidecar: async (context, instance) => startEnvoy(context, await prepareBootstrap(context, instance)),
 		async startProxy(context, instance, kind) {

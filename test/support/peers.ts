@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const cache = resolve(import.meta.dirname, "../../.cache/peers");
@@ -27,6 +28,41 @@ export function findEtcd(): string | undefined {
 /** A folder of raw requests, `valid` and `invalid`, that `npm test` installed. */
 export function findRequestCorpus(): string | undefined {
 	return findCached(/^gunicorn-.*-requests$/);
+}
+
+/** The name of the folder of a gRPC program and what it needs: another one when its source is another. */
+export function proxylessPeerName(language: "go" | "python" | "java"): string {
+	const folder = join(import.meta.dirname, "../proxyless", language);
+	const hash = createHash("sha256");
+	for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+	return `proxyless-${language}-${hash.digest("hex").slice(0, 12)}`;
+}
+
+/** The command that starts the gRPC program of a language, or undefined when it could not be had. */
+export function findProxylessPeer(language: ProxylessLanguage): ProxylessCommand | undefined {
+	const source = join(import.meta.dirname, "../proxyless", language);
+	if (language === "node") return { program: process.execPath, args: [join(source, "main.ts")], env: {} };
+	const folder = join(cache, proxylessPeerName(language));
+	if (!existsSync(folder)) return undefined;
+	switch (language) {
+		case "go":
+			return { program: join(folder, "peer"), args: [], env: {} };
+		case "python":
+			return { program: "python3", args: [join(source, "main.py")], env: { PYTHONPATH: join(folder, "lib") } };
+		case "java": {
+			const options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"];
+			return { program: "java", args: [...options, "-cp", `${folder}/classes:${folder}/lib/*`, "Main"], env: {} };
+		}
+	}
+}
+
+/** Languages whose gRPC library takes its configuration over xDS. */
+export type ProxylessLanguage = "node" | "go" | "python" | "java";
+
+export interface ProxylessCommand {
+	readonly program: string;
+	readonly args: readonly string[];
+	readonly env: Readonly<Record<string, string>>;
 }
 
 function findCached(pattern: RegExp): string | undefined {

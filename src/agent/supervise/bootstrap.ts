@@ -27,6 +27,19 @@ export function formatNodeId(instance: WorkloadInstance, clusterDomain: string):
 	return `sidecar~${address}~${name}.${namespace}~${namespace}.svc.${clusterDomain}`;
 }
 
+/** What a node says of its workload, as Istio's proxies do. */
+export function nodeMetadata(instance: WorkloadInstance, meshName: string): Record<string, unknown> {
+	return {
+		NAME: instance.name,
+		NAMESPACE: instance.namespace,
+		WORKLOAD_NAME: instance.workload,
+		SERVICE_ACCOUNT: instance.serviceAccount,
+		LABELS: { ...instance.labels },
+		CLUSTER_ID: "amime",
+		MESH_ID: meshName,
+	};
+}
+
 /** The bootstrap of an instance's sidecar: the same document serves amime and a stock Envoy. */
 export function buildBootstrap(options: BootstrapOptions): Record<string, unknown> {
 	const { instance } = options;
@@ -35,15 +48,7 @@ export function buildBootstrap(options: BootstrapOptions): Record<string, unknow
 		node: {
 			id: formatNodeId(instance, options.clusterDomain),
 			cluster: `${instance.workload}.${instance.namespace}`,
-			metadata: {
-				NAME: instance.name,
-				NAMESPACE: instance.namespace,
-				WORKLOAD_NAME: instance.workload,
-				SERVICE_ACCOUNT: instance.serviceAccount,
-				LABELS: { ...instance.labels },
-				CLUSTER_ID: "amime",
-				MESH_ID: options.meshName,
-			},
+			metadata: nodeMetadata(instance, options.meshName),
 		},
 		admin: { address: { socket_address: { address: "127.0.0.1", port_value: instance.adminPort } } },
 		dynamic_resources: {

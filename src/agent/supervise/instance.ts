@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
-import { createSvidSource, type SvidSource } from "../../identity/index.ts";
+import { createSvidSource, type SvidSource, type X509Svid } from "../../identity/index.ts";
 import {
 	formatObjectName,
 	type InstanceHealth,
@@ -16,6 +16,7 @@ import type { TrustClient } from "../trust/index.ts";
 import { buildBootstrap } from "./bootstrap.ts";
 import { type Child, type ChildCommand, startChild } from "./child.ts";
 import type { SupervisorListener } from "./events.ts";
+import { buildGrpcBootstrap, writeSvidFiles } from "./grpc-bootstrap.ts";
 import {
 	createInstanceState,
 	healthOf,
@@ -157,17 +158,52 @@ export class SupervisedInstance {
 	}
 
 	async #serveSecrets(): Promise<void> {
-		if (this.record.pattern !== "sidecar") return;
+		if (this.record.pattern === "none") return;
 		const { adminUrl, token, clock, random, log, state } = this.#deps;
 		const { namespace, serviceAccount } = this.record;
 		const holder = formatObjectName(this.record);
 		const sign = createRemoteSigner({ adminUrl, token, namespace, serviceAccount, holder, clock });
 		this.#svid = createSvidSource({ spiffeId: parseSpiffeId(this.workload.identity), sign, clock, random, log });
+		if (this.record.pattern === "proxyless") return this.#keepSvidFiles(this.#svid);
 		const socketPath = state.runFile(`sds-${this.#options.fileName}.sock`);
 		this.#secrets = createSecretServer({ socketPath, svid: this.#svid, clock, log });
 		await this.#secrets.start();
 		const { secrets, svid } = { secrets: this.#secrets, svid: this.#svid };
 		this.#untrust = this.#deps.trust.add({ name: holder, svid, acknowledged: () => secrets.acknowledged() });
+	}
+
+	/** A gRPC library reads its certificate from files: it is told where, and finds it there from its first moment on. */
+	async #keepSvidFiles(source: SvidSource): Promise<void> {
+		const { state, xdsAddress, log } = this.#deps;
+		const { meshName, clusterDomain, fileName } = this.#options;
+		const folder = state.proxyFolder(fileName);
+		const xdsAddresses = [xdsAddress];
+		const instance = this.record;
+		const bootstrap = buildGrpcBootstrap({
+			instance,
+			xdsAddresses,
+			certificateFolder: folder,
+			meshName,
+			clusterDomain,
+		});
+		writeFileSync(this.#grpcBootstrapPath(), `${JSON.stringify(bootstrap, undefined, 2)}\n`, { mode: 0o600 });
+		const { promise, resolve } = Promise.withResolvers<void>();
+		const write = (svid: X509Svid): void => {
+			try {
+				writeSvidFiles(folder, svid);
+				resolve();
+			} catch (error) {
+				log.error("cannot write a certificate", { instance: this.record.name, error: describeError(error) });
+			}
+		};
+		source.onUpdate(write);
+		const current = source.current();
+		if (current !== undefined) write(current);
+		await promise;
+	}
+
+	#grpcBootstrapPath(): string {
+		return join(this.#deps.state.proxyFolder(this.#options.fileName), "grpc-bootstrap.json");
 	}
 
 	async #close(): Promise<void> {
@@ -278,7 +314,7 @@ export class SupervisedInstance {
 				this.workload,
 				this.record,
 				this.#services,
-				programs.applicationEnv,
+				{ ...programs.applicationEnv, ...this.#grpcEnvironment() },
 				join(programs.node, ".."),
 			),
 			output: {
@@ -286,6 +322,12 @@ export class SupervisedInstance {
 				onLine: (line, stream) => listener({ kind: "output", source: this.record.name, line, stream }),
 			},
 		};
+	}
+
+	/** What makes a gRPC library a member of the mesh; grpc-js has authorization in its servers only when asked for. */
+	#grpcEnvironment(): Readonly<Record<string, string>> {
+		if (this.record.pattern !== "proxyless") return {};
+		return { GRPC_XDS_BOOTSTRAP: this.#grpcBootstrapPath(), GRPC_XDS_EXPERIMENTAL_RBAC: "true" };
 	}
 
 	/** Asks until the process is gone: whether it is ready, and whether it stays so. */

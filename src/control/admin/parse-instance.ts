@@ -3,6 +3,7 @@ import type { Problem, Validated } from "../../core/index.ts";
 import type {
 	InstanceHealth,
 	InstancePort,
+	Locality,
 	Pattern,
 	PortProtocol,
 	UpstreamListener,
@@ -21,7 +22,7 @@ const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const maxListLength = 10_000;
 
 const healths: readonly InstanceHealth[] = ["starting", "ready", "unready", "draining"];
-const patterns: readonly Pattern[] = ["sidecar", "none"];
+const patterns: readonly Pattern[] = ["sidecar", "proxyless", "none"];
 const protocols: readonly PortProtocol[] = ["http", "http2", "grpc", "tcp"];
 const sidecars = ["amime", "envoy"] as const;
 
@@ -37,6 +38,8 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 		serviceAccount: reader.text("serviceAccount"),
 		address: reader.address("address"),
 		pattern: reader.choice("pattern", patterns),
+		locality: reader.has("locality") ? parseLocality(reader.child("locality")) : undefined,
+		nodeName: reader.has("nodeName") ? reader.text("nodeName") : undefined,
 		sidecar: reader.has("sidecar") ? reader.choice("sidecar", sidecars) : undefined,
 		ports: reader.list("ports", parsePort),
 		httpProxyPort: reader.has("httpProxyPort") ? reader.port("httpProxyPort") : undefined,
@@ -47,18 +50,29 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 	};
 	const leaseTtlMs = reader.integer("leaseTtlMs", minLeaseMs, maxLeaseMs);
 	if (problems.length > 0) return { ok: false, problems };
-	const { sidecar, httpProxyPort, adminPort, ...rest } = instance;
+	const { locality, nodeName, sidecar, httpProxyPort, adminPort, ...rest } = instance;
 	return {
 		ok: true,
 		value: {
 			instance: {
 				...rest,
+				...(locality !== undefined && { locality }),
+				...(nodeName !== undefined && { nodeName }),
 				...(sidecar !== undefined && { sidecar }),
 				...(httpProxyPort !== undefined && { httpProxyPort }),
 				...(adminPort !== undefined && { adminPort }),
 			},
 			leaseTtlMs,
 		},
+	};
+}
+
+/** What is left out of a place is unknown. */
+function parseLocality(reader: FieldReader): Locality {
+	return {
+		region: reader.optionalText("region"),
+		zone: reader.optionalText("zone"),
+		subZone: reader.optionalText("subZone"),
 	};
 }
 
@@ -84,6 +98,8 @@ function parseUpstream(reader: FieldReader): UpstreamListener {
 interface FieldReader {
 	has(field: string): boolean;
 	text(field: string): string;
+	/** Empty when it is absent or empty. */
+	optionalText(field: string): string;
 	/** An IP address: proxies refuse names. */
 	address(field: string): string;
 	/** Absent, or the same as in the path. */
@@ -112,6 +128,7 @@ function createFieldReader(value: unknown, path: string, problems: Problem[]): F
 			refuse(field, "must be a name of at most 253 letters, digits, '.', '_' and '-'");
 			return "";
 		},
+		optionalText: (field) => ((fields[field] ?? "") === "" ? "" : reader.text(field)),
 		address(field) {
 			const given = fields[field];
 			if (typeof given === "string" && isIP(given) !== 0) return given;

@@ -54,6 +54,38 @@ export function readGatewayNode(index: MeshIndex, node: Node): GatewayNode | und
 	};
 }
 
+/** Whether a node is a gRPC library that configures itself: by Istio's `GENERATOR`, or by what it calls itself. */
+export function isProxyless({ metadata, userAgentName }: Node): boolean {
+	return metadata?.["GENERATOR"] === "grpc" || /^grpc\b/i.test(userAgentName);
+}
+
+/** The instance that a gRPC process is; one that nobody registered is what its node says of it. */
+export function readProxylessInstance(index: MeshIndex, node: Node): WorkloadInstance {
+	const known = findInstance(index, node.id);
+	const place = node.locality;
+	const locality = place === undefined ? undefined : { region: place.region, zone: place.zone, subZone: place.subZone };
+	if (known !== undefined) return { ...(locality !== undefined && { locality }), ...known };
+	const name = readNodeName(node.id);
+	const text = (key: string): string | undefined => {
+		const value = node.metadata?.[key];
+		return typeof value === "string" && value !== "" ? value : undefined;
+	};
+	return {
+		name: name?.name ?? node.id,
+		namespace: text("NAMESPACE") ?? name?.namespace ?? "default",
+		workload: text("WORKLOAD_NAME") ?? name?.name ?? node.id,
+		labels: readLabels(node) ?? {},
+		serviceAccount: text("SERVICE_ACCOUNT") ?? "default",
+		address: name?.address ?? "127.0.0.1",
+		pattern: "proxyless",
+		...(locality !== undefined && { locality }),
+		ports: [],
+		upstreams: [],
+		health: "ready",
+		registeredAt: 0,
+	};
+}
+
 function readLabels({ metadata }: Node): Labels | undefined {
 	const labels = metadata?.["LABELS"];
 	if (labels === null || typeof labels !== "object" || Array.isArray(labels)) return undefined;

@@ -2,13 +2,21 @@ import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { formatObjectName, type Mesh } from "../../model/index.ts";
 import { endpointType, type SnapshotSource, type XdsSnapshot } from "../../xds/server/index.ts";
 import { createMeshIndex, type MeshIndex, type MeshProblem, rankMatches, uniqueProblems } from "../translate/index.ts";
-import { type ClientFinder, createClientFinder } from "./client.ts";
+import { type ClientFinder, createClientFinder, formatClient } from "./client.ts";
 import type { ClientView } from "./client-view.ts";
 import { findEndpointChanges } from "./endpoint-patch.ts";
 import { buildGatewayView } from "./gateway-view.ts";
 import { createMemo } from "./memo.ts";
-import { findInstance, isCaptured, readGatewayNode, readProxyKind } from "./node.ts";
+import {
+	findInstance,
+	isCaptured,
+	isProxyless,
+	readGatewayNode,
+	readProxyKind,
+	readProxylessInstance,
+} from "./node.ts";
 import { buildSnapshot } from "./node-view.ts";
+import { buildProxylessSnapshot, buildProxylessView, type ProxylessView } from "./proxyless-view.ts";
 import { createViews, type OnDemandClient, type OnDemandSource, type Views } from "./scoping.ts";
 
 /** The newest mesh as snapshots: a view per kind of client and a snapshot per proxy, when one asks. */
@@ -40,6 +48,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 	let built = new WeakMap<Node, BuiltSnapshot>();
 	/** Node ids by workload, `namespace/name`, of those that asked since the newest mesh. */
 	const nodes = new Map<string, Set<string>>();
+	let proxylessViews = new Map<string, ProxylessView>();
 	let problems: readonly MeshProblem[] = [];
 	/** Of gateway proxies that asked since the newest mesh, by node. */
 	const gatewayProblems = new Map<string, readonly MeshProblem[]>();
@@ -51,6 +60,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 		if (views?.patch(newIndex, changes) === false) return false;
 		index = newIndex;
 		clients = createClientFinder(newIndex);
+		proxylessViews = new Map();
 		return true;
 	};
 	const snapshotOf = (
@@ -78,6 +88,17 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 		nodes.set(workload, (nodes.get(workload) ?? new Set()).add(node.id));
 		return snapshot;
 	};
+	const proxylessSnapshot = (meshIndex: MeshIndex, finder: ClientFinder, node: Node): XdsSnapshot => {
+		const instance = readProxylessInstance(meshIndex, node);
+		const client = finder.of(instance, false);
+		const key = formatClient(client);
+		let view = proxylessViews.get(key);
+		if (view === undefined) {
+			view = buildProxylessView(meshIndex, client, memo);
+			proxylessViews.set(key, view);
+		}
+		return buildProxylessSnapshot(meshIndex, instance, view);
+	};
 	return {
 		apply(mesh) {
 			if (index !== undefined && applyEndpoints(index, mesh)) {
@@ -95,6 +116,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 			views = createViews(newIndex, memo, onDemand, narrowed);
 			built = new WeakMap();
 			nodes.clear();
+			proxylessViews = new Map();
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
@@ -105,6 +127,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 				return gatewayView.snapshot;
 			}
 			if (index === undefined || clients === undefined || views === undefined) return undefined;
+			if (isProxyless(node)) return proxylessSnapshot(index, clients, node);
 			return snapshotOf(index, clients, views, node);
 		},
 		findOnDemandClient: (key) => views?.find(key),

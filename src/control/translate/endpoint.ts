@@ -19,7 +19,7 @@ import {
 import { type Placement, placeEndpoints } from "./locality.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { pipeAddress, socketAddress } from "./messages.ts";
-import { resolveMutualTlsMode } from "./mutual-tls.ts";
+import { takesMutualTls } from "./mutual-tls.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
 import { findTargetPort } from "./port.ts";
 
@@ -73,7 +73,7 @@ function resolveInstance(
 	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
 	const target = findTargetPort(port, instance, workload);
 	if (target === undefined) return undefined;
-	const isMutualTls = instance.pattern === "sidecar" && resolveMutualTlsMode(index, instance, target) !== "DISABLE";
+	const isMutualTls = takesMutualTls(index, instance, target);
 	return {
 		instance,
 		address,
@@ -98,12 +98,12 @@ function resolveListed(
 	const number = endpoint.ports[name] ?? (typeof targetPort === "number" ? targetPort : port);
 	const instance = index.instanceAt(address);
 	const instancePort = instance?.ports.find(({ appPort }) => appPort === number);
-	const takesMutualTls = endpoint.isMutualTls ?? instance?.pattern === "sidecar";
+	const declared = endpoint.isMutualTls;
 	const isMutualTls =
-		takesMutualTls &&
-		(instance === undefined ||
-			instancePort === undefined ||
-			resolveMutualTlsMode(index, instance, instancePort) !== "DISABLE");
+		instance === undefined || instancePort === undefined
+			? (declared ?? instance?.pattern === "sidecar")
+			: declared !== false &&
+				takesMutualTls(index, declared === true ? { ...instance, pattern: "sidecar" } : instance, instancePort);
 	return {
 		...(instance !== undefined && { instance }),
 		address,
@@ -122,8 +122,8 @@ function resolveListed(
 export function isMutualTlsOnly(index: MeshIndex, service: Service, port: ServicePort): boolean {
 	return (
 		service.isExternal !== true &&
-		index.workloadsOf(service).every(({ pattern }) => pattern === "sidecar") &&
-		index.instancesOf(service).every(({ pattern }) => pattern === "sidecar") &&
+		index.workloadsOf(service).every(({ pattern }) => pattern !== "none") &&
+		index.instancesOf(service).every(({ pattern }) => pattern !== "none") &&
 		resolveEndpoints(index, service, port).every(({ isMutualTls }) => isMutualTls)
 	);
 }

@@ -89,6 +89,16 @@ export { translateHttpProxyListener, translateUpstreamListener } from "./outboun
 export { type ServiceRoutes, translateHttpProxyRoutes, translateServiceRoutes } from "./outbound-route.ts";
 export { findTargetPort } from "./port.ts";
 export { type MeshProblem, type ReportProblem, uniqueProblems } from "./problem.ts";
+export {
+	inboundListenerName,
+	isUnusableCluster,
+	readInboundListenerName,
+	translateClientListener,
+	translateClientRoutes,
+	translateProxylessCluster,
+	translateServerListener,
+	translateUnusableCluster,
+} from "./proxyless/index.ts";
 export { findRequestAuthentications, jwtHttpFilters } from "./request-authentication/jwt-filter.ts";
 export { translateKeySetClusters } from "./request-authentication/key-set-cluster.ts";
 export { findDestination, type RouteContext, translateRule } from "./route-action.ts";

@@ -40,6 +40,26 @@ export function decideMutualTls(
 	return decideMode(index, instance, (number) => isPortNumber(port, number, workload));
 }
 
+/** Whether a port takes mutual TLS: where a sidecar does, or the application is an xDS server that was told to. */
+export function takesMutualTls(index: MeshIndex, instance: WorkloadInstance, port: InstancePort): boolean {
+	if (instance.pattern === "none") return false;
+	if (instance.pattern === "proxyless") return resolveProxylessMode(index, instance, port) === "STRICT";
+	return resolveMutualTlsMode(index, instance, port) !== "DISABLE";
+}
+
+/** gRPC servers take either mutual TLS or plain text, never both (gRFC A36): permissive ones plain text, as every client has that, unless
+ *  the workload's label says `security.istio.io/tlsMode: istio` (Istio). */
+export function resolveProxylessMode(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	port: InstancePort,
+): "STRICT" | "DISABLE" {
+	if (port.protocol !== "grpc") return "DISABLE";
+	const mode = resolveMutualTlsMode(index, instance, port);
+	if (mode !== "PERMISSIVE") return mode;
+	return instance.labels["security.istio.io/tlsMode"] === "istio" ? "STRICT" : "DISABLE";
+}
+
 /** The mode of ports that no Service leads to: what holds for the workload. */
 export function resolvePassthroughMode(index: MeshIndex, instance: WorkloadInstance): ResolvedMutualTlsMode {
 	return decideMutualTls(index, instance, undefined).mode;

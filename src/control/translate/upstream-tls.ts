@@ -80,7 +80,7 @@ function meshTls({ index, service, policy, version, sni }: TransportOptions): So
 }
 
 /** Who may answer for the service: the identities behind it; while none is known, any of its namespace. */
-function peersOf(index: MeshIndex, service: Service) {
+export function peersOf(index: MeshIndex, service: Service) {
 	const { trustDomain } = index.mesh.settings;
 	const accounts = index.serviceAccountsOf(service);
 	const named = (service.subjectAltNames ?? []).map((name) => stringMatcher("exact", name));

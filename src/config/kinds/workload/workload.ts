@@ -52,9 +52,9 @@ const spec = refine(
 			"default",
 		),
 		pattern: defaulted(
-			oneOf(["sidecar", "none"], { agent: "there is no node agent", library: "there is no library" }),
+			oneOf(["sidecar", "proxyless", "none"], { agent: "there is no node agent", library: "there is no library" }),
 			"sidecar",
-			"Data-plane pattern: a proxy beside the process, or none",
+			"Data-plane pattern: a proxy beside the process; `proxyless` for a process whose gRPC library takes its configuration over xDS (`GRPC_XDS_BOOTSTRAP`); or none",
 			"sidecar",
 		),
 		sidecar: defaulted(

@@ -1,0 +1,3 @@
+import { testProxyless } from "./conformance.ts";
+
+testProxyless("node");
