@@ -1,6 +1,7 @@
 import { buildMesh, type FolderSnapshot } from "../config/index.ts";
 import { systemClock } from "../core/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
+import { createPatchedSource } from "./envoy-filter/index.ts";
 import { computeStatuses, createStatusBoard } from "./gateway-api/index.ts";
 import { listMeshProblems } from "./problems.ts";
 import { createSnapshotStore } from "./snapshot/index.ts";
@@ -15,5 +16,7 @@ export function analyzeFolder({ objects, problems }: FolderSnapshot, now: number
 	const statuses = createStatusBoard();
 	statuses.update(computeStatuses(index), now);
 	const source = { objects: () => objects, problems: () => [...problems, ...built.problems] };
-	return analyze({ objects, index, problems: listMeshProblems(source, snapshots, statuses), now });
+	const patched = createPatchedSource(snapshots, () => index);
+	const found = listMeshProblems(source, snapshots, statuses, [], patched.problems());
+	return analyze({ objects, index, problems: found, now });
 }

@@ -40,6 +40,7 @@ import { analyze, type Finding } from "./analysis/index.ts";
 import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
+import { createPatchedSource, type PatchedSource } from "./envoy-filter/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
@@ -188,6 +189,7 @@ function openStore({ store, stateFolder }: ControlPlaneOptions, clock: Clock, lo
 interface Parts extends State {
 	readonly source: MeshSource;
 	readonly snapshots: SnapshotStore;
+	readonly patched: PatchedSource;
 	readonly refusals: Refusals;
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
@@ -227,8 +229,21 @@ async function openParts(
 		},
 	});
 	const statuses = createStatusBoard();
-	const refusals = createRefusals(snapshots);
-	const xds = createXdsServer({ source: refusals, answers: refusals.answers, log: options.log, clock, metrics });
+	const patched = createPatchedSource(snapshots, () => snapshots.index());
+	const refusals = createRefusals(patched, patched.refuse);
+	const xds = createXdsServer({
+		source: refusals,
+		answers: {
+			...refusals.answers,
+			gone(node) {
+				refusals.answers.gone(node);
+				patched.gone(node);
+			},
+		},
+		log: options.log,
+		clock,
+		metrics,
+	});
 	const learnedCount = metrics.counter("amime_learned_hosts_total");
 	const onDemandService = createOnDemandService({
 		...{ snapshots, learned, xds, clock, log },
@@ -273,6 +288,7 @@ async function openParts(
 		...state,
 		source,
 		snapshots,
+		patched,
 		refusals,
 		statuses,
 		xds,
@@ -371,6 +387,7 @@ function createAdmin(
 		instances,
 		identity,
 		snapshots,
+		patched,
 		refusals,
 		statuses,
 		xds,
@@ -384,7 +401,8 @@ function createAdmin(
 	log: Log,
 	clock: Clock,
 ): AdminServer {
-	const problems = (): LocatedProblem[] => listMeshProblems(source, snapshots, statuses, refusals.list());
+	const problems = (): LocatedProblem[] =>
+		listMeshProblems(source, snapshots, statuses, refusals.list(), patched.problems());
 	const findings = (): readonly Finding[] => {
 		const known = snapshots.index();
 		if (known === undefined) return [];

@@ -11,6 +11,7 @@ export function listMeshProblems(
 	snapshots: SnapshotStore,
 	statuses: StatusBoard,
 	refusals: readonly Refusal[] = [],
+	ofPatches: readonly Omit<LocatedProblem, "file" | "line">[] = [],
 ): LocatedProblem[] {
 	const objects = new Map(
 		source.objects().map((object) => [`${object.kind}/${object.namespace}/${object.name}`, object]),
@@ -38,10 +39,14 @@ export function listMeshProblems(
 			{ severity: "warning", file: object.source.file, ...object.locate(item.path), code: "NOT_ACCEPTED", ...item },
 		];
 	});
+	const patched = ofPatches.flatMap((problem): LocatedProblem[] => {
+		const object = objects.get(`${problem.kind}/${problem.namespace}/${problem.name}`);
+		return object === undefined ? [] : [{ ...problem, file: object.source.file, ...object.locate(problem.path) }];
+	});
 	const index = snapshots.index();
 	const refused =
 		refusals.length === 0 || index === undefined
 			? []
 			: listRefusalProblems(refusals, createProvenance({ index, objects: source.objects() }));
-	return [...source.problems(), ...translated, ...ofStatuses, ...refused].sort(compareProblems);
+	return [...source.problems(), ...translated, ...ofStatuses, ...refused, ...patched].sort(compareProblems);
 }

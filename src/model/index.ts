@@ -18,6 +18,16 @@ export type {
 	Warmup,
 } from "./destination-rule.ts";
 export type {
+	ClusterPatchMatch,
+	EnvoyFilter,
+	EnvoyPatch,
+	ListenerPatchMatch,
+	PatchContext,
+	PatchOperation,
+	PatchPlace,
+	RoutePatchMatch,
+} from "./envoy-filter.ts";
+export type {
 	AllowedRoutes,
 	ClientValidation,
 	Gateway,

@@ -1,5 +1,6 @@
 import type { ConfigMap, Secret } from "./certificate.ts";
 import type { DestinationRule } from "./destination-rule.ts";
+import type { EnvoyFilter } from "./envoy-filter.ts";
 import type { Gateway, GatewayClass, IstioGateway } from "./gateway.ts";
 import type { BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 import type { WorkloadInstance } from "./instance.ts";
@@ -38,6 +39,7 @@ export interface Mesh {
 	readonly declaredInstances: readonly WorkloadInstance[];
 	readonly virtualServices: readonly VirtualService[];
 	readonly sidecars: readonly Sidecar[];
+	readonly envoyFilters: readonly EnvoyFilter[];
 	readonly proxyConfigs: readonly ProxyConfig[];
 	readonly workloadEntries: readonly WorkloadEntry[];
 	readonly workloadGroups: readonly WorkloadGroup[];

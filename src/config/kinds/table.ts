@@ -2,6 +2,7 @@ import { authorizationPolicyKind } from "./authorization-policy/authorization-po
 import { configMapKind } from "./config-map/config-map.ts";
 import { destinationRuleKind } from "./destination-rule/destination-rule.ts";
 import { endpointSliceKind } from "./endpoint-slice/endpoint-slice.ts";
+import { envoyFilterKind } from "./envoy-filter/envoy-filter.ts";
 import { backendTlsPolicyKind } from "./gateway-api/backend-tls-policy.ts";
 import { gatewayKind } from "./gateway-api/gateway.ts";
 import { gatewayClassKind } from "./gateway-api/gateway-class.ts";
@@ -48,6 +49,7 @@ export const kinds = [
 	workloadEntryKind,
 	workloadGroupKind,
 	sidecarKind,
+	envoyFilterKind,
 	proxyConfigKind,
 	peerAuthenticationKind,
 	authorizationPolicyKind,

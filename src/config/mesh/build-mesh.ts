@@ -101,6 +101,7 @@ export function buildMesh(
 		})),
 		virtualServices: resolveVirtualServices(of("VirtualService"), clusterDomain, problems),
 		sidecars: of("Sidecar").map((object) => resolveSidecar(object.value, clusterDomain)),
+		envoyFilters: of("EnvoyFilter").map((object) => object.value),
 		proxyConfigs: of("ProxyConfig").map((object) => object.value),
 		workloadEntries,
 		workloadGroups: of("WorkloadGroup").map((object) => object.value),

@@ -37,6 +37,7 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "WorkloadEntry":
 		case "WorkloadGroup":
 		case "Sidecar":
+		case "EnvoyFilter":
 		case "ProxyConfig":
 		case "Namespace":
 		case "Node":

@@ -34,6 +34,7 @@ const mesh: Mesh = {
 	destinationRules: [],
 	virtualServices: [],
 	sidecars: [],
+	envoyFilters: [],
 	proxyConfigs: [],
 	workloadEntries: [],
 	workloadGroups: [],

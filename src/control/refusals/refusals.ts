@@ -1,3 +1,4 @@
+import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Route } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import {
 	type AnswerListener,
@@ -50,8 +51,12 @@ interface NodeState {
 
 const maxAttempts = 8;
 
-/** Wraps a source of snapshots. */
-export function createRefusals(source: SnapshotSource): Refusals {
+/** Wraps a source of snapshots.
+ *  @param takeOver whether somebody else holds back what was refused */
+export function createRefusals(
+	source: SnapshotSource,
+	takeOver: (node: Node, typeUrl: string, reason: string) => boolean = () => false,
+): Refusals {
 	const nodes = new Map<string, NodeState>();
 	const listeners = new Set<(nodeIds: ReadonlySet<string> | "all") => void>();
 	const stateOf = (nodeId: string): NodeState => {
@@ -100,6 +105,10 @@ export function createRefusals(source: SnapshotSource): Refusals {
 		},
 		answers: {
 			refused(node, typeUrl, reason, resources) {
+				if (takeOver(node, typeUrl, reason)) {
+					for (const listener of listeners) listener(new Set([node.id]));
+					return;
+				}
 				if (typeUrl === routeType) {
 					const isNew = resources.map((resource) => refuseRoutes(node.id, reason, resource)).includes(true);
 					if (isNew) for (const listener of listeners) listener(new Set([node.id]));

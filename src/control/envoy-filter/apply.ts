@@ -1,0 +1,82 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import {
+	clusterType,
+	listenerType,
+	packResource,
+	routeType,
+	type XdsResource,
+	type XdsSnapshot,
+} from "../../xds/server/index.ts";
+import type { CompiledPatch } from "./compile.ts";
+import { patchClusters } from "./patch-clusters.ts";
+import { patchListeners } from "./patch-listeners.ts";
+import { patchRouteConfiguration } from "./patch-routes.ts";
+
+type Resources = ReadonlyMap<string, XdsResource>;
+
+/** What patching made of each type's map before: the same map with the same patches is not patched again. */
+export type PatchMemory = Map<string, { readonly before: Resources; readonly after: Resources }>;
+
+export function createPatchMemory(): PatchMemory {
+	return new Map();
+}
+
+/** A proxy's snapshot with patches applied, in their order. Types without patches keep their maps, resources that no patch changes their
+ *  versions. */
+export function applyEnvoyFilters(
+	snapshot: XdsSnapshot,
+	patches: readonly CompiledPatch[],
+	isGateway: boolean,
+	memory: PatchMemory = createPatchMemory(),
+): XdsSnapshot {
+	if (patches.length === 0) return snapshot;
+	const of = (...places: readonly CompiledPatch["patch"]["applyTo"][]): CompiledPatch[] =>
+		patches.filter(({ patch }) => places.includes(patch.applyTo));
+	const routes = of("ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE");
+	const listeners = patches.filter(({ patch }) => patch.applyTo !== "CLUSTER");
+	const clusters = of("CLUSTER");
+	const resources = new Map(snapshot.resources);
+	const side = isGateway ? "GATEWAY" : "SIDECAR_OUTBOUND";
+	patchType(resources, memory, listenerType, ListenerSchema, listeners, (items, patch) =>
+		patchListeners(items, patch, isGateway),
+	);
+	patchType(resources, memory, routeType, RouteConfigurationSchema, routes, (items, patch) =>
+		items.map((item) => patchRouteConfiguration(item, patch, side)),
+	);
+	patchType(resources, memory, clusterType, ClusterSchema, clusters, (items, patch) =>
+		patchClusters(items, patch, isGateway),
+	);
+	return { resources };
+}
+
+function patchType<D extends DescMessage>(
+	types: Map<string, Resources>,
+	memory: PatchMemory,
+	typeUrl: string,
+	schema: D,
+	patches: readonly CompiledPatch[],
+	apply: (
+		items: readonly (MessageShape<D> & { readonly name: string })[],
+		patch: CompiledPatch,
+	) => readonly (MessageShape<D> & { readonly name: string })[],
+): void {
+	if (patches.length === 0) return;
+	const before = types.get(typeUrl) ?? noResources;
+	const known = memory.get(typeUrl);
+	if (known?.before === before) {
+		types.set(typeUrl, known.after);
+		return;
+	}
+	let items: readonly (MessageShape<D> & { readonly name: string })[] = [...before.values()].map(
+		({ value }) => fromBinary(schema, value) as MessageShape<D> & { readonly name: string },
+	);
+	for (const patch of patches) items = apply(items, patch);
+	const after: Resources = new Map(items.map((item) => [item.name, packResource(schema, item.name, item)]));
+	memory.set(typeUrl, { before, after });
+	types.set(typeUrl, after);
+}
+
+const noResources: Resources = new Map();
