@@ -59,6 +59,12 @@ export interface ControlPlaneCommandOptions {
 	readonly storeCa?: string;
 	readonly storeCert?: string;
 	readonly storeKey?: string;
+	/** Where the trust bundle is published. */
+	readonly bundleEndpoint?: string;
+	/** Files with PEM for it, and the roots that the endpoints of others are trusted by. */
+	readonly bundleEndpointCert?: string;
+	readonly bundleEndpointKey?: string;
+	readonly federationCa?: string;
 }
 
 /** `amime agent` as given. */

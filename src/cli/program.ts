@@ -9,6 +9,7 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addControlPlaneCommand } from "./commands/control-plane.ts";
 import { addDeleteCommand } from "./commands/delete.ts";
 import { addEndpointsCommand } from "./commands/endpoints.ts";
+import { addFederationCommand } from "./commands/federation.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addIdentityCommand } from "./commands/identity.ts";
@@ -89,6 +90,7 @@ function createProgram(context: CliContext): Command {
 		addEndpointsCommand,
 		addCertsCommand,
 		addCaCommand,
+		addFederationCommand,
 		addIdentityCommand,
 		addProxyCommand,
 		addControlPlaneCommand,

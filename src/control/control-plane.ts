@@ -26,6 +26,7 @@ import {
 	createConfigEndpoints,
 	createDesiredFeed,
 	createEntryEndpoints,
+	createFederationEndpoints,
 	createHistoryEndpoints,
 	createIdentityEndpoints,
 	createInstanceEndpoints,
@@ -41,6 +42,7 @@ import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
 import { createPatchedSource, type PatchedSource } from "./envoy-filter/index.ts";
+import { type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
@@ -75,6 +77,8 @@ export interface ControlPlaneOptions {
 	readonly tokensFile?: string;
 	/** Who signs the authority's issuers, and where its keys are; a root of its own in the state folder by default. */
 	readonly authority?: Pick<AuthorityOptions, "upstream" | "keys">;
+	/** How its trust domain meets others. */
+	readonly federation?: FederationOptions;
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
@@ -196,6 +200,7 @@ interface Parts extends State {
 	readonly onDemand: OnDemandPart;
 	readonly authority: Authority;
 	readonly holders: Holders;
+	readonly federation: Awaited<ReturnType<typeof openFederation>>;
 	readonly metrics: ControlMetrics;
 	readonly desired: DesiredFeed;
 	readonly certificates: CertificateList;
@@ -271,7 +276,7 @@ async function openParts(
 	const folder = await openFolder(options, source, clock);
 	if (folder !== undefined) closers.push(() => folder.close());
 	const mesh = source.start();
-	const { authority, holders } = await openAuthority({
+	const { authority, holders, isLeader } = await openAuthority({
 		stateFolder: options.stateFolder,
 		store: state.store,
 		isShared: options.store !== undefined,
@@ -283,6 +288,11 @@ async function openParts(
 		closers,
 	});
 	source.pinTrustDomain(authority.trustDomain);
+	const federation = await openFederation({
+		...options.federation,
+		...{ store: state.store, authority, isLeader, clock, log: options.log, closers },
+		onTrustDomains: (trustDomains) => source.setFederatedTrustDomains(trustDomains),
+	});
 	apply(mesh);
 	return {
 		...state,
@@ -295,6 +305,7 @@ async function openParts(
 		onDemand,
 		authority,
 		holders,
+		federation,
 		metrics,
 		desired,
 		certificates: createCertificateList(clock),
@@ -393,6 +404,7 @@ function createAdmin(
 		xds,
 		authority,
 		holders,
+		federation,
 		metrics,
 		desired,
 		certificates,
@@ -412,7 +424,6 @@ function createAdmin(
 	const index = () => snapshots.index();
 	const csrCount = metrics.counter("citadel_server_csr_count");
 	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
-	const authorityEndpoints = createAuthorityEndpoints({ authority, holders, clock });
 	const endpoints: Endpoint[] = [
 		{ method: "GET", path: "/ready", answer: () => ({ body: "ready\n" }) },
 		{
@@ -449,7 +460,8 @@ function createAdmin(
 		}),
 		...createInstanceEndpoints(instances, (name) => holders.remove(name)),
 		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),
-		...authorityEndpoints,
+		...createAuthorityEndpoints({ authority, holders, clock }),
+		...createFederationEndpoints({ authority, ...federation }),
 		...createIdentityEndpoints({
 			authority,
 			holders,

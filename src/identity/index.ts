@@ -28,6 +28,12 @@ export {
 } from "./authority/upstream.ts";
 export { findChainProblem } from "./chain.ts";
 export {
+	formatSpiffeBundle,
+	type PublishedBundle,
+	parseSpiffeBundle,
+	type ReadBundle,
+} from "./federation/spiffe-bundle.ts";
+export {
 	type JsonWebKeyEntry,
 	type JsonWebKeySet,
 	type JwtSvidResult,
@@ -54,5 +60,6 @@ export {
 	formatCertificates,
 	formatSigningRequest,
 	parseSigningRequest,
+	readCertificate,
 	readCertificates,
 } from "./x509/index.ts";

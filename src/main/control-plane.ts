@@ -21,6 +21,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
 		...(store === undefined ? {} : { store }),
+		federation: readFederation(options),
 		...(options.tokens === undefined ? {} : { tokensFile: resolve(options.tokens) }),
 		...(options.agentAddress === undefined ? {} : { agentAddress: options.agentAddress }),
 		...(options.attestation === undefined ? {} : { attestationFile: resolve(options.attestation) }),
@@ -50,13 +51,7 @@ function readStore({ store, storeCa, storeCert, storeKey }: ControlPlaneCommandO
 	if (address === undefined || address === "") return undefined;
 	if ((storeCert === undefined) !== (storeKey === undefined))
 		throw new MeshError("STORE_ADDRESS", "--store-cert and --store-key go together: give both or none");
-	const read = (file: string): Buffer => {
-		try {
-			return readFileSync(file);
-		} catch (cause) {
-			throw new MeshError("STORE_ADDRESS", `${file} cannot be read: give a file with PEM`, { cause });
-		}
-	};
+	const read = (file: string): Buffer => readPem(file, "STORE_ADDRESS");
 	return {
 		address,
 		tls: {
@@ -64,6 +59,32 @@ function readStore({ store, storeCa, storeCert, storeKey }: ControlPlaneCommandO
 			...(storeCert === undefined ? {} : { cert: read(storeCert) }),
 			...(storeKey === undefined ? {} : { key: read(storeKey) }),
 		},
+	};
+}
+
+function readPem(file: string, code: string): Buffer {
+	try {
+		return readFileSync(file);
+	} catch (cause) {
+		throw new MeshError(code, `${file} cannot be read: give a file with PEM`, { cause });
+	}
+}
+
+function readFederation(options: ControlPlaneCommandOptions): NonNullable<ControlPlaneOptions["federation"]> {
+	const { bundleEndpoint, bundleEndpointCert, bundleEndpointKey, federationCa } = options;
+	if ((bundleEndpointCert === undefined) !== (bundleEndpointKey === undefined))
+		throw new MeshError(
+			"FEDERATION_ADDRESS",
+			"--bundle-endpoint-cert and --bundle-endpoint-key go together: give both or none",
+		);
+	const read = (file: string): string => readPem(resolve(file), "FEDERATION_ADDRESS").toString("utf8");
+	return {
+		...(bundleEndpoint !== undefined && { bundleEndpoint }),
+		...(bundleEndpointCert !== undefined &&
+			bundleEndpointKey !== undefined && {
+				bundleEndpointWeb: { certificate: read(bundleEndpointCert), key: read(bundleEndpointKey) },
+			}),
+		...(federationCa !== undefined && { webRoots: read(federationCa) }),
 	};
 }
 

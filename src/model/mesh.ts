@@ -53,6 +53,8 @@ export interface MeshSettings {
 	readonly name: string;
 	/** `cluster.local` by default. */
 	readonly trustDomain: string;
+	/** Related trust domains, whose workloads may show themselves: policies say what they may do. None by default. */
+	readonly federatedTrustDomains?: readonly string[];
 	/** `cluster.local` by default. */
 	readonly clusterDomain: string;
 	/** Policies in this namespace cover the whole mesh; `amime-system` by default. */

@@ -23,6 +23,10 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		.option("--store-ca <file>", "roots that etcd's certificate must lead to (default: the system's)")
 		.option("--store-cert <file>", "certificate shown to etcd")
 		.option("--store-key <file>", "its key")
+		.option("--bundle-endpoint <host:port>", "publish the trust bundle there, for related trust domains")
+		.option("--bundle-endpoint-cert <file>", "certificate of the web for it (default: the mesh's own, https_spiffe)")
+		.option("--bundle-endpoint-key <file>", "its key")
+		.option("--federation-ca <file>", "roots that https_web endpoints must lead to (default: the system's)")
 		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", logLevels, "info"))
 		.action(async (options: ControlPlaneCommandOptions) => {
 			context.setExitCode(await context.host.runControlPlane(options));

@@ -108,6 +108,18 @@ export interface AuthorityStatus {
 	readonly live: number;
 }
 
+/** A related trust domain. */
+export interface RelationStatus {
+	readonly trustDomain: string;
+	readonly endpoint?: { readonly profile: string; readonly url: string; readonly spiffeId?: string };
+	/** How many keys its bundle has; absent while none was got. */
+	readonly keys?: number;
+	readonly sequence?: number;
+	/** ISO 8601: when the last good bundle came. */
+	readonly fetchedAt?: string;
+	readonly error?: string;
+}
+
 /** A registration entry. */
 export interface EntryStatus {
 	readonly id: string;

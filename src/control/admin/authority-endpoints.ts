@@ -118,7 +118,7 @@ function createBundleFeed({ authority, holders, clock }: AuthorityEndpointsOptio
 		const body = describe();
 		if (body.revision !== query.get("after") || waitSeconds <= 0 || waiting.size >= maxWaiting) return { body };
 		await new Promise<void>((resolve) => {
-			const timer = clock.setTimer(waitSeconds * 1000, () => wake());
+			const timer = clock.setTimer(waitSeconds * 1000, () => wake(), { unref: true });
 			const wake = (): void => {
 				timer.cancel();
 				waiting.delete(wake);

@@ -7,6 +7,7 @@ export { type CertificateList, createCertificateList } from "./certificate-list.
 export { createConfigEndpoints } from "./config-endpoints.ts";
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
 export { createEntryEndpoints } from "./entry-endpoints.ts";
+export { createFederationEndpoints } from "./federation-endpoints.ts";
 export { createHistoryEndpoints } from "./history-endpoints.ts";
 export { readBody, send, toRefusal } from "./http-answer.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";

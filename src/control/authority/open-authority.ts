@@ -34,7 +34,7 @@ export interface OpenAuthorityOptions {
 /** Opens the authority of a control plane: in its own folder, or in the store when it is shared; with its holders and its audit. */
 export async function openAuthority(
 	options: OpenAuthorityOptions,
-): Promise<{ readonly authority: Authority; readonly holders: Holders }> {
+): Promise<{ readonly authority: Authority; readonly holders: Holders; readonly isLeader: () => boolean }> {
 	const { store, stateFolder, trustDomain, clock, log, closers } = options;
 	const folder = join(stateFolder, "ca");
 	const tools = { clock, log: log.child("authority") };
@@ -46,7 +46,7 @@ export async function openAuthority(
 	if (!options.isShared) {
 		const authority = await createAuthority({ ...base, folder });
 		closers.push(() => authority.close());
-		return { authority, holders };
+		return { authority, holders, isLeader: () => true };
 	}
 	const meshKey = await openMeshKey(store, folder, tools);
 	closers.push(() => meshKey.close());
@@ -58,7 +58,7 @@ export async function openAuthority(
 	closers.push(() => leadership.close());
 	authority = await createAuthority({ ...base, folder: storage, isLeader: () => leadership.isLeader() });
 	closers.push(() => authority.close());
-	return { authority, holders };
+	return { authority, holders, isLeader: () => leadership.isLeader() };
 }
 
 /** A control plane that had an authority of its own brings it along, when it is the first on the store. */

@@ -39,6 +39,8 @@ export interface MeshSource {
 	setFolder(state: FolderState): void;
 	/** Identities are those of the authority: from now on another trust domain is a problem that takes a restart. */
 	pinTrustDomain(trustDomain: string): void;
+	/** The trust domains that this one relates to. */
+	setFederatedTrustDomains(trustDomains: readonly string[]): void;
 	/** Builds the mesh at once, and from then on whenever something changed. */
 	start(): Mesh;
 	/** Everything in force, folder and applied. */
@@ -59,6 +61,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 	let mesh: Mesh | undefined;
 	let isConfigNew = true;
 	let pinnedTrustDomain: string | undefined;
+	let federated: readonly string[] = [];
 	const memory = createMeshMemory();
 	const parsed = new WeakMap<StoredObject, ParsedDocuments>();
 	const byRevision = new Map<string, StoredObject>();
@@ -96,7 +99,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 				...listHidden(config.list(), folderObjects),
 				...listForeignTrustDomain(all, built.mesh, pinnedTrustDomain),
 			];
-			mesh = keepUnchanged(mesh, withTrustDomain(built.mesh, pinnedTrustDomain));
+			mesh = keepUnchanged(mesh, withTrustDomains(built.mesh, pinnedTrustDomain, federated));
 			if (memory.last !== undefined) memory.last = { ...memory.last, mesh };
 			isConfigNew = false;
 		} else
@@ -121,6 +124,12 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 		pinTrustDomain(trustDomain) {
 			pinnedTrustDomain = trustDomain;
 		},
+		setFederatedTrustDomains(trustDomains) {
+			if (trustDomains.join() === federated.join()) return;
+			federated = trustDomains;
+			isConfigNew = true;
+			if (stops.length > 0) debounce.trigger();
+		},
 		start() {
 			stops.push(
 				config.watch(() => {
@@ -142,8 +151,12 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 	};
 }
 
-function withTrustDomain(mesh: Mesh, trustDomain: string | undefined): Mesh {
-	return trustDomain === undefined ? mesh : { ...mesh, settings: { ...mesh.settings, trustDomain } };
+function withTrustDomains(mesh: Mesh, trustDomain: string | undefined, federated: readonly string[]): Mesh {
+	if (trustDomain === undefined) return mesh;
+	// The settings may be those of the mesh before, with the relations it had.
+	const { federatedTrustDomains: _, ...settings } = mesh.settings;
+	const related = federated.length === 0 ? {} : { federatedTrustDomains: federated };
+	return { ...mesh, settings: { ...settings, trustDomain, ...related } };
 }
 
 function sortInstances(instances: readonly WorkloadInstance[]): WorkloadInstance[] {

@@ -10,7 +10,8 @@ import {
 	UpstreamTlsContextSchema,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { StringMatcher } from "../../api/gen/envoy/type/matcher/v3/string_pb.js";
-import { extension, sdsSource } from "./messages.ts";
+import type { MeshSettings } from "../../model/index.ts";
+import { extension, sdsSource, stringMatcher } from "./messages.ts";
 
 /** Terminates mutual TLS: the peer must show a certificate of the mesh's trust domain, unless it need not show one. */
 export function downstreamTls(
@@ -30,6 +31,11 @@ export function upstreamTls(sni: string, peers: readonly StringMatcher[], alpn: 
 		commonTlsContext: commonTls(peers, alpn),
 		sni,
 	});
+}
+
+/** Who may call: any workload of the mesh's trust domain, and of those that it relates to. */
+export function meshPeers({ trustDomain, federatedTrustDomains = [] }: MeshSettings): StringMatcher[] {
+	return [trustDomain, ...federatedTrustDomains].map((domain) => stringMatcher("prefix", `spiffe://${domain}/`));
 }
 
 export function rawBuffer() {

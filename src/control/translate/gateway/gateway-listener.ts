@@ -97,7 +97,7 @@ function streamChain(index: MeshIndex, node: GatewayNode, server: Server, stream
 }
 
 function socketOf(index: MeshIndex, { tls }: Server, alpn: readonly string[]): Pick<ChainInit, "transportSocket"> {
-	const transportSocket = tls === undefined ? undefined : endTls(tls, index.mesh.settings.trustDomain, alpn);
+	const transportSocket = tls === undefined ? undefined : endTls(tls, index.mesh.settings, alpn);
 	return transportSocket === undefined ? {} : { transportSocket };
 }
 

@@ -9,10 +9,10 @@ import {
 	type CommonTlsContextSchema,
 	DownstreamTlsContextSchema,
 } from "../../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import type { TlsVersion } from "../../../model/index.ts";
+import type { MeshSettings, TlsVersion } from "../../../model/index.ts";
 import type { ClientCertificates, KeyPair, TlsTermination, TrustBundle } from "../../gateway-api/index.ts";
 import { adsSource, extension, stringMatcher } from "../messages.ts";
-import { downstreamTls } from "../tls.ts";
+import { downstreamTls, meshPeers } from "../tls.ts";
 
 type Terminated = Extract<TlsTermination, { readonly kind: "terminate" }>;
 type CommonTlsInit = Extract<MessageInitShape<typeof CommonTlsContextSchema>, { readonly $typeName?: undefined }>;
@@ -22,10 +22,9 @@ type ValidationInit = Extract<
 >;
 
 /** The transport socket that ends TLS at a gateway; undefined where it is passed on. */
-export function endTls(tls: TlsTermination, trustDomain: string, alpn: readonly string[]) {
+export function endTls(tls: TlsTermination, settings: MeshSettings, alpn: readonly string[]) {
 	if (tls.kind === "passthrough") return undefined;
-	if (tls.kind === "mesh")
-		return downstreamTls([stringMatcher("prefix", `spiffe://${trustDomain}/`)], alpn, tls.isMutual);
+	if (tls.kind === "mesh") return downstreamTls(meshPeers(settings), alpn, tls.isMutual);
 	return extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
 		commonTlsContext: {
 			tlsParams: {

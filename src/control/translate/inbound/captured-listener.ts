@@ -11,10 +11,10 @@ import type { EnforcedPort } from "../authorization/rule.ts";
 import type { ProxyKind } from "../http-connection-manager.ts";
 import type { Audience } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
-import { duration, extension, socketAddress, stringMatcher } from "../messages.ts";
+import { duration, extension, socketAddress } from "../messages.ts";
 import { type ResolvedMutualTlsMode, resolveMutualTlsMode, resolvePassthroughMode } from "../mutual-tls.ts";
 import { blackHoleClusterName, inboundClusterName } from "../names.ts";
-import { downstreamTls } from "../tls.ts";
+import { downstreamTls, meshPeers } from "../tls.ts";
 import { inboundPassthroughClusterName } from "./captured-cluster.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
 import { type InboundPort, listInboundPorts } from "./inbound-port.ts";
@@ -111,7 +111,7 @@ function chainsOf(
 	const isHttp = protocol === "http" || protocol === "http2" || protocol === "grpc";
 	const http = (audience: Audience) => (isHttp || isSniffed ? inboundHttpFilters(index, target, audience) : []);
 	const tcp = isHttp ? [] : inboundTcpFilters(index, target);
-	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
+	const peers = meshPeers(index.mesh.settings);
 	const secureHttp = downstreamTls(peers, ["h2", "http/1.1"]);
 	const secureTcp = downstreamTls(peers, []);
 	// Applications that terminate TLS themselves get theirs; where plain text is expected, TLS can only be the mesh's.

@@ -6,10 +6,10 @@ import { type InstancePort, isHttpProtocol, type WorkloadInstance } from "../../
 import type { ProxyKind } from "../http-connection-manager.ts";
 import type { Audience } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
-import { duration, extension, socketAddress, stringMatcher } from "../messages.ts";
+import { duration, extension, socketAddress } from "../messages.ts";
 import { resolveMutualTlsMode } from "../mutual-tls.ts";
 import { inboundClusterName } from "../names.ts";
-import { downstreamTls } from "../tls.ts";
+import { downstreamTls, meshPeers } from "../tls.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
 
 /** The listener where the mesh reaches one application port of an instance that registered itself: mutual TLS, authorization, and on
@@ -32,7 +32,7 @@ export function translateInboundListener(
 	const filtersFor = (audience: Audience) =>
 		isHttp ? inboundHttpFilters(index, target, audience) : inboundTcpFilters(index, target);
 	const mode = resolveMutualTlsMode(index, instance, port);
-	const peers = [stringMatcher("prefix", `spiffe://${index.mesh.settings.trustDomain}/`)];
+	const peers = meshPeers(index.mesh.settings);
 	const transportSocket = downstreamTls(peers, isHttp ? ["h2", "http/1.1"] : []);
 	const secure = { name: "mutual_tls", filters: filtersFor("mesh"), transportSocket };
 	const plain = { name: "plain_text", filters: filtersFor("outside") };
