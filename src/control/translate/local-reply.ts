@@ -51,7 +51,8 @@ export function inboundLocalReplies(options: InboundReplyOptions): LocalReplyIni
 						{ filter: allOf(statusIs(503), flagIs("UC"), methodIsSafe), headersToAdd: mark },
 					]
 				: []),
-			{ filter: statusAtLeast(400), headersToAdd: told },
+			// Behind captured traffic an answer that is no denial is what Istio's would be.
+			...(marksUnprocessed || audience === "outside" ? [{ filter: statusAtLeast(400), headersToAdd: told }] : []),
 		],
 	};
 }

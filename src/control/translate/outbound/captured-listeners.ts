@@ -6,7 +6,6 @@ import { HTTPFaultSchema } from "../../../api/gen/envoy/extensions/filters/http/
 import { HttpInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { httpConnectionManager, type ProxyKind } from "../http-connection-manager.ts";
-import { outboundLocalReplies } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, duration, extension, socketAddress } from "../messages.ts";
 import {
@@ -46,7 +45,7 @@ export function outboundHttpFilters(
 			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
 			filters: [...onDemandFilters(onDemand), ...routeConfiguredFilters()],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
-			extra: { normalizePath: true, proxy100Continue: true, localReplyConfig: outboundLocalReplies() },
+			extra: { normalizePath: true, proxy100Continue: true },
 		}),
 	];
 }
