@@ -48,7 +48,7 @@ export async function startKubernetesApi(
 	const server = createServer(
 		{ cert: serving.certificateChainPem, key: serving.privateKeyPem },
 		(request, response) => {
-			readText(request).then((body) => {
+			void readText(request).then((body) => {
 				const isKnown = request.headers.authorization === `Bearer ${reviewer}`;
 				const answer = isKnown ? respond(request.url ?? "", body) : undefined;
 				response.writeHead(!isKnown ? 401 : answer === undefined ? 404 : 200, { "content-type": "application/json" });
