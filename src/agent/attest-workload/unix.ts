@@ -46,7 +46,9 @@ export function createUnixAttestor(options: UnixAttestorOptions = {}): WorkloadA
 				throw new MeshError("WORKLOAD_GONE", `process ${pid} has another user or group than when it connected`);
 			const users = readNames(`${etc}/passwd`);
 			const groups = readNames(`${etc}/group`);
-			const supplementary = (/^Groups:(.*)$/m.exec(status)?.[1] ?? "").split(" ").filter((part) => /^\d+$/.test(part));
+			const supplementary = (/^Groups:(.*)$/m.exec(status)?.[1] ?? "")
+				.split(/\s+/)
+				.filter((part) => /^\d+$/.test(part));
 			const program = `${proc}/${pid}/exe`;
 			const stats = statOf(program);
 			const path = stats === undefined ? undefined : pathOf(program, stats);
