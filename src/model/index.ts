@@ -56,7 +56,13 @@ export {
 	type WorkloadInstance,
 } from "./instance.ts";
 export type { ClusterNode, EndpointSlice, Namespace, Pod, SliceEndpoint } from "./kubernetes.ts";
-export type { ExtensionProvider, Mesh, MeshSettings, PathNormalization } from "./mesh.ts";
+export {
+	defaultRootNamespace,
+	type ExtensionProvider,
+	type Mesh,
+	type MeshSettings,
+	type PathNormalization,
+} from "./mesh.ts";
 export { formatObjectName, type Labels, matchesLabels, type ObjectName } from "./names.ts";
 export type {
 	AuthorizationAction,

@@ -47,6 +47,9 @@ export interface Mesh {
 	readonly instances: readonly WorkloadInstance[];
 }
 
+/** Policies there cover the whole mesh, unless its MeshConfig names another namespace. */
+export const defaultRootNamespace = "amime-system";
+
 /** `amime.dev/v1alpha1` MeshConfig; one a mesh. */
 export interface MeshSettings {
 	/** Name of the mesh; `amime` by default. */
@@ -74,6 +77,8 @@ export interface MeshSettings {
 	readonly enableAutoMtls: boolean;
 	/** What is done to paths before policies see them; undefined is `BASE`, and more for workloads whose policies compare paths. */
 	readonly pathNormalization?: PathNormalization;
+	/** In force everywhere beside the AuthorizationPolicies of the mesh: what `denyByDefault` stands for. */
+	readonly defaultPolicy?: AuthorizationPolicy;
 	/** None by default. */
 	readonly extensionProviders: readonly ExtensionProvider[];
 }

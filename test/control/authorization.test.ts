@@ -66,6 +66,18 @@ test("an ALLOW policy without rules allows nothing, a DENY policy without rules 
 	assert.equal(ask([policy("none", "{action: DENY}")])("web GET orders /"), "allowed");
 });
 
+test("with denyByDefault nothing passes but what a policy allows, by one switch", () => {
+	const config = (spec: string): string =>
+		`apiVersion: amime.dev/v1alpha1\nkind: MeshConfig\nmetadata: {name: mesh}\nspec: ${spec}\n`;
+	assert.equal(ask([config("{denyByDefault: false}")])("web GET orders /"), "allowed");
+	const closed = config("{denyByDefault: true}");
+	assert.equal(ask([closed])("web GET orders /"), "denied by none");
+	assert.equal(ask([config("{denyByDefault: true, rootNamespace: root}")])("web GET orders /"), "denied by none");
+	const verdict = ask([closed, policy("read", "{rules: [{to: [{operation: {methods: [GET]}}]}]}")]);
+	assert.equal(verdict("web GET orders /"), "allowed");
+	assert.equal(verdict("web POST orders /"), "denied by none");
+});
+
 test("the root namespace covers the mesh, a selector chooses, another namespace does not count", () => {
 	assert.equal(
 		ask([policy("deny", "{action: DENY, rules: [{}]}", "amime-system")])("web GET orders /"),

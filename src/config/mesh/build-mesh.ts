@@ -93,7 +93,10 @@ export function buildMesh(
 		secrets: valuesOf("Secret"),
 		configMaps: valuesOf("ConfigMap"),
 		peerAuthentications: of("PeerAuthentication").map((object) => object.value),
-		authorizationPolicies: of("AuthorizationPolicy").map((object) => object.value),
+		authorizationPolicies: [
+			...of("AuthorizationPolicy").map((object) => object.value),
+			...(resolvedSettings.defaultPolicy === undefined ? [] : [resolvedSettings.defaultPolicy]),
+		],
 		requestAuthentications: of("RequestAuthentication").map((object) => object.value),
 		destinationRules: of("DestinationRule").map((object) => ({
 			...object.value,

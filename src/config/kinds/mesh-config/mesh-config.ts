@@ -1,4 +1,4 @@
-import type { MeshSettings, PathNormalization } from "../../../model/index.ts";
+import { defaultRootNamespace, type MeshSettings, type PathNormalization } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { istioDuration } from "../../schema/durations.ts";
 import { dnsLabel, dnsSubdomain } from "../../schema/kubernetes.ts";
@@ -57,6 +57,11 @@ const spec = object({
 		}),
 		"How paths are normalised before policies see them. When absent: `BASE`, and for workloads whose policies compare paths everything that applications may take for the same path (`//`, `%2f`, `;`)",
 	),
+	denyByDefault: defaulted(
+		boolean(),
+		false,
+		"Whether calls need an ALLOW policy: workloads and gateways that no other ALLOW policy covers refuse every request and connection, as with one without rules in the root namespace",
+	),
 	extensionProviders: defaulted(
 		list(extensionProvider, { max: 100 }),
 		[],
@@ -96,6 +101,16 @@ spec:
 		proxyScope: value.proxyScope,
 		enableAutoMtls: value.enableAutoMtls,
 		pathNormalization: toNormalization(value.pathNormalization?.normalization),
+		...(value.denyByDefault && {
+			defaultPolicy: {
+				namespace: value.rootNamespace ?? defaultRootNamespace,
+				name: "deny-by-default",
+				action: "ALLOW",
+				rules: [],
+				createdAt: context.createdAt,
+				source: context.source,
+			},
+		}),
 		extensionProviders: value.extensionProviders,
 		outboundTrafficPolicy: value.outboundTrafficPolicy?.mode,
 	}),
