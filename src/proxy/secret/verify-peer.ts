@@ -1,6 +1,7 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import { matchString } from "../../engine/matcher/index.ts";
 import type { SubjectAltNameMatcher } from "../runtime-config/index.ts";
+import { readKeyUsage } from "./key-usage.ts";
 import type { ValidationSecret } from "./secret.ts";
 
 /** One subject alternative name of a certificate. */
@@ -38,6 +39,8 @@ function verifyPins(validation: ValidationSecret, leaf: X509Certificate): string
 function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	if (validation.trustDomains === undefined) return undefined;
 	const uris = readSubjectAltNames(leaf).filter(({ type }) => type === "uri");
+	const misshapen = findSvidProblem(leaf, uris.length);
+	if (misshapen !== undefined) return misshapen;
 	const domain = uris.length === 1 ? /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1] : undefined;
 	if (domain === undefined) return "it carries no SPIFFE id";
 	const roots = validation.trustDomains.get(domain);
@@ -68,9 +71,22 @@ function verifyNames(validation: ValidationSecret, leaf: X509Certificate): strin
 	const { subjectAltNames } = validation;
 	if (subjectAltNames.length === 0) return undefined;
 	const names = readSubjectAltNames(leaf);
-	if (names.some((name) => subjectAltNames.some((matcher) => matchesName(matcher, name)))) return undefined;
+	const accepted = names.find((name) => subjectAltNames.some((matcher) => matchesName(matcher, name)));
+	if (accepted !== undefined) {
+		const isSvid = accepted.type === "uri" && accepted.value.startsWith("spiffe://");
+		return isSvid ? findSvidProblem(leaf, names.filter(({ type }) => type === "uri").length) : undefined;
+	}
 	const shown = names.map(({ value }) => value).join(", ");
 	return `none of its names is accepted: ${shown === "" ? "it has none" : shown}`;
+}
+
+/** Whoever is accepted by a SPIFFE ID must show a leaf with that ID alone (X509-SVID sections 2 and 5.2): with a second one policies could
+ *  mean either, and an authority would be a workload that makes workloads. */
+function findSvidProblem(leaf: X509Certificate, uris: number): string | undefined {
+	const usage = readKeyUsage(leaf);
+	if (leaf.ca || usage?.signsCertificates) return "it is a certificate authority, not a workload";
+	if (usage?.digitalSignature === false) return "its key usage has no digitalSignature";
+	return uris > 1 ? `it carries ${uris} URIs, a SPIFFE id stands alone` : undefined;
 }
 
 function matchesName(matcher: SubjectAltNameMatcher, name: SubjectAltName): boolean {
