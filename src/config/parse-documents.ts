@@ -213,10 +213,12 @@ function readObject(
 			isStandIn = true;
 		}
 	}
-	if (meta === undefined || value === undefined || !checkName(kind, meta, reader)) return undefined;
+	const apiVersion = textOf(root, "apiVersion");
+	if (meta === undefined || value === undefined || apiVersion === undefined || !checkName(kind, meta, reader))
+		return undefined;
 	const object = {
 		kind: kind.name,
-		apiVersion: textOf(root, "apiVersion")!,
+		apiVersion,
 		namespace,
 		name: meta.name,
 		document: toJson(root),
