@@ -19,6 +19,7 @@ import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
 import {
 	type AccessToken,
 	type AdminServer,
+	apiDescriptions,
 	type CertificateList,
 	createAdminServer,
 	createAuthorityEndpoints,
@@ -31,7 +32,9 @@ import {
 	createIdentityEndpoints,
 	createInstanceEndpoints,
 	createStatusEndpoints,
+	createWatchEndpoint,
 	type DesiredFeed,
+	describeApi,
 	type Endpoint,
 	formatStatusPage,
 	readTokensFile,
@@ -446,6 +449,7 @@ function createAdmin(
 			isChanging: () => source.isPending() || xds.isPushing(),
 		}),
 		...createHistoryEndpoints(config),
+		createWatchEndpoint(config, clock),
 		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
 		...createConfigEndpoints({
 			source,
@@ -472,6 +476,11 @@ function createAdmin(
 			log,
 		}),
 	];
+	endpoints.push({
+		method: "GET",
+		path: "/openapi.json",
+		answer: () => ({ body: describeApi(endpoints, apiDescriptions) }),
+	});
 	const owner: AccessToken = { name: "owner", role: "admin", token: options.token };
 	const others = options.tokensFile === undefined ? [] : readTokensFile(options.tokensFile);
 	return createAdminServer({ host, port, tokens: [owner, ...others], endpoints, log: log.child("admin") });

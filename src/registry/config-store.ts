@@ -9,7 +9,7 @@ import {
 	recordOperation,
 } from "./config-history.ts";
 import { openMirror } from "./mirror.ts";
-import type { KeyValue, Operation, Store } from "./store.ts";
+import type { KeyValue, Operation, Store, Watch, WatchEvent } from "./store.ts";
 
 /** The name of an object among all. */
 export interface StoredObjectName {
@@ -44,9 +44,24 @@ export interface ConfigStore {
 	get(object: StoredObjectName): StoredObject | undefined;
 	/** All objects in the order of kind, namespace and name, as last known. */
 	list(): readonly StoredObject[];
+	/** All objects straight from the store, and the revision they are of. */
+	read(): Promise<{ readonly revision: number; readonly objects: readonly StoredObject[] }>;
+	/** Every change of a revision on, once and in order; a deleted object is known by its name alone. */
+	watchFrom(revision: number, listener: WatchedListener): Watch;
 	/** Calls back after every change; returns how to stop. */
 	watch(listener: (objects: readonly StoredObject[]) => void): () => void;
 	close(): void;
+}
+
+/** One change of one object. */
+export type WatchedChange =
+	| { readonly kind: "put"; readonly object: StoredObject }
+	| { readonly kind: "delete"; readonly object: StoredObjectName & { readonly revision: number } };
+
+/** Who receives changes, see `WatchListener`. */
+export interface WatchedListener {
+	onChanges(changes: readonly WatchedChange[], revision: number): void;
+	onError(error: Error): void;
 }
 
 /** Options of `createConfigStore`. */
@@ -149,6 +164,23 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 			return item === undefined ? undefined : parseObject(item, log);
 		},
 		list: read,
+		async read() {
+			const { items, revision } = await store.range({ prefix });
+			return { revision, objects: items.flatMap((item) => parseObject(item, log) ?? []) };
+		},
+		watchFrom: (revision, listener) =>
+			store.watch(
+				{ prefix },
+				{
+					onBatch: (batch) =>
+						listener.onChanges(
+							batch.events.flatMap((event) => toWatched(event, log) ?? []),
+							batch.revision,
+						),
+					onError: (error) => listener.onError(error),
+				},
+				{ fromRevision: revision },
+			),
 		watch(listener) {
 			listeners.add(listener);
 			return () => listeners.delete(listener);
@@ -158,6 +190,15 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 			listeners.clear();
 		},
 	};
+}
+
+function toWatched(event: WatchEvent, log: Log): WatchedChange | undefined {
+	if (event.kind === "put") {
+		const object = parseObject(event.item, log);
+		return object && { kind: "put", object };
+	}
+	const [kind = "", namespace = "", name = ""] = event.key.slice(prefix.length).split("/");
+	return { kind: "delete", object: { kind, namespace, name, revision: event.modRevision } };
 }
 
 /** etcd takes 128 operations and 1.5 MiB a transaction, unless it was told otherwise; a record holds what was and what is. */

@@ -7,6 +7,8 @@ export {
 	createConfigStore,
 	type StoredObject,
 	type StoredObjectName,
+	type WatchedChange,
+	type WatchedListener,
 } from "./config-store.ts";
 export {
 	createIdentityRegistry,

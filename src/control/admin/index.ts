@@ -2,6 +2,7 @@
  *  is asked about belongs to the rooms behind it. */
 export type { AccessToken, Role } from "./access.ts";
 export { type AdminServer, createAdminServer } from "./admin-server.ts";
+export { apiDescriptions } from "./api-descriptions.ts";
 export { createAuthorityEndpoints } from "./authority-endpoints.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
 export { createConfigEndpoints } from "./config-endpoints.ts";
@@ -12,8 +13,10 @@ export { createHistoryEndpoints } from "./history-endpoints.ts";
 export { readBody, send, toRefusal } from "./http-answer.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";
 export { createInstanceEndpoints } from "./instance-endpoints.ts";
+export { describeApi } from "./open-api.ts";
 export { parseJson } from "./parse-json.ts";
 export { AdminError, type AdminResponse, type Endpoint } from "./router.ts";
 export { createStatusEndpoints } from "./status-endpoints.ts";
 export { formatStatusPage } from "./status-page.ts";
 export { readTokensFile } from "./tokens-file.ts";
+export { createWatchEndpoint } from "./watch-endpoint.ts";
