@@ -1,0 +1,285 @@
+/** Ways around policies that others have fallen for: none reaches the application behind an amime proxy or a stock Envoy. */
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { type TestContext, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { create } from "@bufbuild/protobuf";
+import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
+import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
+import { toBootstrapListener } from "../support/authorization-world.ts";
+import { socketAddress, staticCluster } from "../support/bootstraps.ts";
+import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { findEnvoy, skipWithout } from "../support/peers.ts";
+import { createTestPki, type TestCertificate, type TestPki } from "../support/pki.ts";
+import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
+import { makeTemporaryFolder } from "../support/temporary-folder.ts";
+
+const documents = `
+apiVersion: amime.dev/v1alpha1
+kind: Workload
+metadata: {name: orders, namespace: shop}
+spec: {command: ["true"], ports: [{name: http, port: 8080}]}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: closed, namespace: shop}
+spec:
+  action: DENY
+  rules:
+    - to: [{operation: {paths: [/admin, /admin/*]}}]
+    - to: [{operation: {hosts: [internal.shop]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: callers, namespace: shop}
+spec:
+  rules:
+    - from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]
+      to: [{operation: {methods: [GET, POST]}}]
+`;
+
+/** Request lines for `/admin` in disguise. */
+const paths = [
+	"/admin",
+	"/admin/",
+	"/admin/x",
+	"/admin?x=/orders",
+	"/admin#/orders",
+	"//admin",
+	"///admin/x",
+	"/./admin",
+	"/orders/../admin",
+	"/orders/..//admin",
+	"/orders/%2e%2e/admin",
+	"/orders/%2E./admin",
+	"/orders/.%2e/admin",
+	"/%2e/admin",
+	"/%61dmin",
+	"/%61%64%6d%69%6e",
+	"/admin%2fx",
+	"/admin%2Fx",
+	"/%2fadmin",
+	"/%2Fadmin",
+	"/orders%2f..%2fadmin",
+	"/orders%2F%2E%2E%2Fadmin",
+	"/admin;x=1",
+	"/admin;x=1/y",
+	"/orders/..;/admin",
+	"/admin%5cx",
+	"/orders\\..\\admin",
+	"\\admin",
+	"http://orders/admin",
+	"http://orders//admin",
+	"http://orders/orders/../admin",
+];
+
+/** Whole heads, beside those of a method of its own. */
+const heads: readonly (readonly [name: string, head: string])[] = [
+	["a host in capitals", "GET / HTTP/1.1\r\nhost: INTERNAL.shop\r\n"],
+	["a host with a port", "GET / HTTP/1.1\r\nhost: internal.shop:8080\r\n"],
+	["an absolute target beside another host", "GET http://internal.shop/ HTTP/1.1\r\nhost: orders\r\n"],
+	["an upgrade", "GET /admin HTTP/1.1\r\nhost: orders\r\nconnection: upgrade\r\nupgrade: websocket\r\n"],
+	[
+		"an upgrade to HTTP/2",
+		"GET /admin HTTP/1.1\r\nhost: orders\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+	],
+	["a CONNECT", "CONNECT orders:80 HTTP/1.1\r\nhost: orders:80\r\n"],
+	["a CONNECT to the application's port", "CONNECT 127.0.0.1:8080 HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n"],
+	["another method in a header", "DELETE / HTTP/1.1\r\nhost: orders\r\nx-http-method-override: GET\r\n"],
+	["a method in small letters", "get /admin HTTP/1.1\r\nhost: orders\r\n"],
+	[
+		"a rewritten path in a header",
+		"GET /admin HTTP/1.1\r\nhost: orders\r\nx-envoy-original-path: /orders\r\nx-original-url: /orders\r\n",
+	],
+	["a body with a second request", "POST /admin HTTP/1.1\r\nhost: orders\r\ncontent-length: 0\r\n"],
+];
+
+for (const kind of ["amime", "envoy"] as const) {
+	const skip = kind === "envoy" ? skipWithout("envoy", findEnvoy()) : false;
+	test(`policies hold on ${kind}`, { skip }, async (t) => {
+		const { send, port, seen, pki } = await startWorld(t, kind);
+		const web = pki.issue("spiffe://cluster.local/ns/shop/sa/web");
+		const catalog = pki.issue("spiffe://cluster.local/ns/shop/sa/catalog");
+
+		await t.test("what is allowed arrives, with the caller's own name", async () => {
+			const forged = "x-forwarded-client-cert: By=a;URI=spiffe://cluster.local/ns/shop/sa/admin\r\n";
+			assert.match(await send(web, `GET /orders HTTP/1.1\r\nhost: orders\r\n${forged}`), /^HTTP\/1.1 200 /);
+			const [request] = seen.splice(0);
+			assert.match(request!, /^GET \/orders /);
+			assert.match(request!, /URI=spiffe:\/\/cluster\.local\/ns\/shop\/sa\/web/);
+			assert.doesNotMatch(request!, /sa\/admin/);
+		});
+
+		await t.test("no spelling of a denied path arrives", async () => {
+			for (const path of paths) {
+				const answer = await send(web, `GET ${path} HTTP/1.1\r\nhost: orders\r\n`);
+				assert.match(answer, /^(HTTP\/1.1 (400|403|404) |$)/, `${path}: ${answer.slice(0, 60)}`);
+				assert.deepEqual(seen, [], path);
+			}
+		});
+
+		await t.test("no head that means something else than it says arrives", async () => {
+			for (const [name, head] of heads) {
+				const answer = await send(web, head);
+				assert.doesNotMatch(answer, /^HTTP\/1.1 [12]/, name);
+				assert.deepEqual(seen, [], name);
+			}
+		});
+
+		await t.test("two hosts are one that no application serves, as Envoy joins them", async () => {
+			await send(web, "GET / HTTP/1.1\r\nhost: orders\r\nhost: internal.shop\r\n");
+			for (const request of seen.splice(0)) assert.match(request, /"host":"orders,internal\.shop"/);
+		});
+
+		await t.test("nobody borrows the name of another", async () => {
+			const claims = [
+				"x-forwarded-client-cert: URI=spiffe://cluster.local/ns/shop/sa/web",
+				"x-forwarded-client-cert: By=x;Hash=y;URI=spiffe://cluster.local/ns/shop/sa/web,By=z",
+				"x-envoy-peer-metadata-id: sidecar~127.0.0.1~web-0.shop~shop.svc.cluster.local",
+				"x-forwarded-for: 127.0.0.1",
+			];
+			for (const claim of claims) {
+				const answer = await send(catalog, `GET /orders HTTP/1.1\r\nhost: orders\r\n${claim}\r\n`);
+				assert.match(answer, /^HTTP\/1.1 403 /, claim);
+				assert.deepEqual(seen, [], claim);
+			}
+		});
+
+		await t.test("neither does HTTP/2: a host beside :authority, an extended CONNECT, a path in disguise", async () => {
+			const session = connectHttp2(`https://127.0.0.1:${port}`, tlsOptions(web));
+			// The proxy may give up a connection with attacks on it; what counts is what arrives.
+			session.on("error", () => undefined);
+			const ask = (headers: Record<string, string>): Promise<number> =>
+				new Promise((resolve) => {
+					const stream = session.request(headers, { endStream: headers[":method"] !== "CONNECT" });
+					stream.on("response", (answer) => {
+						resolve(Number(answer[":status"]));
+						stream.close();
+					});
+					stream.on("error", () => resolve(0));
+					stream.on("close", () => resolve(0));
+				});
+			assert.equal(await ask({ ":method": "GET", ":path": "/orders", ":authority": "orders" }), 200);
+			seen.splice(0);
+			const attacks: Record<string, string>[] = [
+				{ ":method": "GET", ":path": "/", ":authority": "internal.shop" },
+				{ ":method": "GET", ":path": "/", ":authority": "INTERNAL.SHOP:80" },
+				{ ":method": "GET", ":path": "/", ":authority": "internal.shop", host: "orders" },
+				{ ":method": "CONNECT", ":authority": "orders:80" },
+				{
+					":method": "CONNECT",
+					":protocol": "websocket",
+					":path": "/admin",
+					":scheme": "https",
+					":authority": "orders",
+				},
+				...["/admin", "//admin", "/orders/%2e%2e/admin", "/admin%2fx", "/admin;x"].map((path) => ({
+					":method": "GET",
+					":path": path,
+					":authority": "orders",
+				})),
+			];
+			for (const attack of attacks) {
+				const status = await ask(attack);
+				assert.ok(status === 0 || status >= 400, `${JSON.stringify(attack)}: ${status}`);
+				assert.deepEqual(seen, [], JSON.stringify(attack));
+			}
+			session.destroy();
+		});
+	});
+}
+
+function tlsOptions({ certificateChainPem, privateKeyPem }: TestCertificate) {
+	return { cert: certificateChainPem, key: privateKeyPem, rejectUnauthorized: false, servername: "orders" };
+}
+
+interface World {
+	readonly pki: TestPki;
+	readonly port: number;
+	/** What the application has received. */
+	readonly seen: string[];
+	/** Sends a head on a connection of its own and gives the answer's, empty when there is none. */
+	send(caller: TestCertificate, head: string): Promise<string>;
+}
+
+/** One workload behind the listener that the control plane makes of the policies. */
+async function startWorld(t: TestContext, kind: ProxyKind): Promise<World> {
+	const pki = createTestPki();
+	const seen: string[] = [];
+	const application = createServer((request, response) => {
+		seen.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`);
+		response.end("here");
+	});
+	// A tunnel would be seen as well.
+	application.on("upgrade", (request, socket) => {
+		seen.push(`${request.method} ${request.url} upgrade`);
+		socket.end();
+	});
+	application.on("connect", (request, socket) => {
+		seen.push(`${request.method} ${request.url}`);
+		socket.end();
+	});
+	await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
+	t.after(() => application.close().closeAllConnections());
+
+	const index = createMeshIndex(createTestMesh(parseObjects(documents)));
+	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
+	const listener = create(ListenerSchema, {
+		...translateInboundListener(index, instance, instance.ports[0]!, kind),
+		name: "orders",
+	});
+	const secret = pki.issue("spiffe://cluster.local/ns/shop/sa/orders");
+	const address = socketAddress((application.address() as AddressInfo).port);
+	const cluster = `inbound|${instance.ports[0]!.appPort}||`;
+	const proxy = await startProxyProcess(t, kind, makeTemporaryFolder(t), {
+		static_resources: {
+			listeners: [toBootstrapListener(listener)],
+			clusters: [
+				staticCluster(cluster, {
+					load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+				}),
+			],
+			secrets: [
+				{
+					name: "default",
+					tls_certificate: {
+						certificate_chain: { inline_string: secret.certificateChainPem },
+						private_key: { inline_string: secret.privateKeyPem },
+					},
+				},
+				{ name: "ROOTCA", validation_context: { trusted_ca: { inline_string: pki.bundlePem } } },
+			],
+		},
+	});
+	const port = await proxy.port("orders");
+	return {
+		pki,
+		port,
+		seen,
+		send: (caller, head) =>
+			new Promise((resolve) => {
+				let text = "";
+				const socket = connectTls({ port, host: "127.0.0.1", ...tlsOptions(caller) }, () => {
+					socket.write(`${head}\r\n`);
+				});
+				const done = (): void => {
+					socket.destroy();
+					resolve(text);
+				};
+				socket.setTimeout(5_000, done);
+				socket.on("data", (data) => {
+					text += data.toString("latin1");
+					if (text.includes("\r\n\r\n")) done();
+				});
+				socket.on("error", done);
+				socket.on("close", done);
+			}),
+	};
+}
