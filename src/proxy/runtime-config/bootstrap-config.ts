@@ -5,6 +5,7 @@ import type { ClusterConfig } from "./cluster-config.ts";
 import type { ApiConfigSourceConfig, ConfigSourceConfig } from "./config-source-config.ts";
 import type { AddressConfig, ListenerConfig } from "./listener-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
+import type { StatsdSinkConfig } from "./stats-sinks.ts";
 import type { SecretConfig } from "./tls-config.ts";
 
 /** `envoy.config.bootstrap.v3.Bootstrap`, validated. */
@@ -53,6 +54,8 @@ export interface BootstrapConfig {
 	}[];
 	/** 5 000 by default; infinite when histograms' intervals end with each request for statistics instead. */
 	readonly statsFlushIntervalMs: number;
+	/** Where statistics are sent by themselves. */
+	readonly statsSinks: readonly StatsdSinkConfig[];
 	/** `x-envoy` by default. */
 	readonly headerPrefix: string;
 }

@@ -15,6 +15,7 @@ import type { ListenerConfig } from "./listener-config.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { readOverload } from "./overload.ts";
 import { Scope } from "./scope.ts";
+import { readStatsSinks } from "./stats-sinks.ts";
 import { readSecret } from "./tls.ts";
 import { readFormat, readIpAddress, toMs } from "./values.ts";
 
@@ -58,6 +59,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
 		runtimeLayers: readLayers(message, scope.at("layered_runtime")),
 		...readStats(message.statsConfig, scope.at("stats_config")),
+		statsSinks: readStatsSinks(message.statsSinks, scope),
 		statsFlushIntervalMs: readFlushInterval(message, scope),
 		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
 	};

@@ -115,6 +115,7 @@ export type { TranslateOptions } from "./scope.ts";
 export type { FilterStateEntry } from "./set-filter-state.ts";
 export type { SetMetadataConfig } from "./set-metadata.ts";
 export type { SessionStateConfig, StatefulSessionConfig } from "./stateful-session.ts";
+export type { StatsdSinkConfig } from "./stats-sinks.ts";
 export { type MessageSupport, supportOf, supportTable } from "./support-table.ts";
 export type { TapConfig, TapFilterConfig, TapFormat } from "./tap.ts";
 export type { TcpProxyConfig, TcpTunnelConfig } from "./tcp-proxy-config.ts";

@@ -4,7 +4,7 @@ import type { MessageSupport } from "./support-table.ts";
 export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.Bootstrap": {
 		works:
-			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval stats_flush_on_admin layered_runtime overload_manager admin default_config_source",
+			"node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval stats_flush_on_admin stats_sinks layered_runtime overload_manager admin default_config_source",
 		ignored:
 			"node_context_params watchdog watchdogs deferred_stat_options enable_dispatcher_stats flags_path stats_server_version_override application_log_config memory_allocator_manager perf_tracing_file_path fatal_actions grpc_async_client_manager_config inline_headers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config bootstrap_extensions",
 	},
@@ -14,6 +14,9 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "local_cluster_name",
 		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
 	},
+	"envoy.config.metrics.v3.StatsSink": { works: "name typed_config" },
+	"envoy.config.metrics.v3.StatsdSink": { works: "address prefix" },
+	"envoy.config.metrics.v3.DogStatsdSink": { works: "address prefix max_bytes_per_datagram" },
 	"envoy.config.overload.v3.OverloadManager": { works: "refresh_interval resource_monitors actions" },
 	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config" },
 	"envoy.config.overload.v3.OverloadAction": { works: "name triggers typed_config" },

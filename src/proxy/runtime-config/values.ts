@@ -1,6 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import type { Address, CidrRange as CidrMessage } from "../../api/gen/envoy/config/core/v3/address_pb.js";
+import {
+	type Address,
+	type CidrRange as CidrMessage,
+	SocketAddress_Protocol,
+} from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import type {
 	DataSource,
 	HeaderValueOption,
@@ -51,12 +55,18 @@ export function readMetadataMatch(message: MetadataMessage | undefined): Metadat
 	return criteria === undefined || Object.keys(criteria).length === 0 ? undefined : criteria;
 }
 
-export function readAddress(message: Address | undefined, scope: Scope): AddressConfig | undefined {
+/** @param protocol what the address may be of; addresses of datagrams need not say so */
+export function readAddress(
+	message: Address | undefined,
+	scope: Scope,
+	protocol: "tcp" | "udp" = "tcp",
+): AddressConfig | undefined {
 	switch (message?.address.case) {
 		case "socketAddress": {
-			const { address, portSpecifier, ipv4Compat, protocol } = message.address.value;
+			const { address, portSpecifier, ipv4Compat } = message.address.value;
 			const at = scope.at("socket_address");
-			if (protocol !== 0) at.at("protocol").report("only TCP is supported");
+			const isTcp = message.address.value.protocol === SocketAddress_Protocol.TCP;
+			if (protocol === "tcp" && !isTcp) at.at("protocol").report("only TCP is supported");
 			if (portSpecifier.case === "namedPort") at.at("named_port").report("this field is not supported");
 			const port = portSpecifier.case === "portValue" ? portSpecifier.value : 0;
 			return { kind: "socket", address, port, ipv4Compatible: ipv4Compat };
@@ -72,8 +82,12 @@ export function readAddress(message: Address | undefined, scope: Scope): Address
 }
 
 /** Like {@link readAddress}, for places that take no names. */
-export function readIpAddress(message: Address | undefined, scope: Scope): AddressConfig | undefined {
-	const address = readAddress(message, scope);
+export function readIpAddress(
+	message: Address | undefined,
+	scope: Scope,
+	protocol: "tcp" | "udp" = "tcp",
+): AddressConfig | undefined {
+	const address = readAddress(message, scope, protocol);
 	if (address?.kind === "socket" && parseAddress(address.address) === undefined) {
 		scope.at("socket_address").at("address").report(`malformed IP address: ${address.address}`);
 	}

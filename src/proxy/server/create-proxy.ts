@@ -34,6 +34,7 @@ import { daysUntilFirstExpiry } from "./certificates.ts";
 import { createParentStats } from "./parent-stats.ts";
 import type { ProxyFlags } from "./proxy-flags.ts";
 import { createServing, createSharedCounts } from "./serving.ts";
+import { createStatsSending } from "./stats-sending.ts";
 
 /** Options of {@link createProxy}. */
 export interface ProxyOptions {
@@ -111,9 +112,11 @@ export function createProxy(options: ProxyOptions): Proxy {
 		flags.concurrency > 1 && options.startWorker !== undefined
 			? createWorkerPool({ ...options, startWorker: options.startWorker, counts: createSharedCounts(), ...sockets })
 			: undefined;
+	const sending = createStatsSending(config, clock, log);
 	const serving = createServing({
 		...options,
 		config,
+		...(sending.onRecord === undefined ? {} : { onRecord: sending.onRecord }),
 		...(pool === undefined ? sockets : { clusters: { followers: pool.followers } }),
 	});
 	const { accessLogs, clusters, dataPath, files, localHealth, registry, runtime, secrets, serverStats } = serving;
@@ -207,20 +210,13 @@ export function createProxy(options: ProxyOptions): Proxy {
 					accessLogs: config.admin.accessLogs.map((log) => dataPath.context.createAccessLog(log)),
 					allowedPaths: config.admin.allowedPaths,
 					async refresh() {
-						await pool?.collect();
-						serverStats.state.value = serverStates[state.readiness()];
-						serverStats.live.value = state.readiness() === "LIVE" ? 1 : 0;
-						const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
-						if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
-						serverStats.uptime.value = Math.floor((clock.wall() - startedAt) / 1000);
-						const memory = process.memoryUsage();
-						serverStats.memory_allocated.value = memory.heapUsed;
-						serverStats.memory_heap_size.value = memory.heapTotal;
-						serverStats.memory_physical_size.value = memory.rss;
+						await refresh();
+						if (config.statsFlushIntervalMs === Number.POSITIVE_INFINITY) sending.flush();
 					},
 				});
 				adminAddress = await admin.start();
 			}
+			sending.start({ registry, tagsOf }, refresh);
 			await pool?.start();
 			await source.start();
 			serverStats.live.value = 1;
@@ -251,9 +247,24 @@ export function createProxy(options: ProxyOptions): Proxy {
 			source.close();
 			await pool?.close();
 			await admin?.close();
+			await sending.close();
 			await serving.close();
 		},
 	};
+
+	/** Brings gauges up to date that nobody keeps. */
+	async function refresh(): Promise<void> {
+		await pool?.collect();
+		serverStats.state.value = serverStates[state.readiness()];
+		serverStats.live.value = state.readiness() === "LIVE" ? 1 : 0;
+		const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
+		if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
+		serverStats.uptime.value = Math.floor((clock.wall() - startedAt) / 1000);
+		const memory = process.memoryUsage();
+		serverStats.memory_allocated.value = memory.heapUsed;
+		serverStats.memory_heap_size.value = memory.heapTotal;
+		serverStats.memory_physical_size.value = memory.rss;
+	}
 
 	/** The old process drains, and what it counts meanwhile is counted here. */
 	async function followParent(from: Parent): Promise<void> {

@@ -32,6 +32,8 @@ export interface ServingOptions {
 	/** What threads share and tell each other about clusters. */
 	readonly clusters?: Pick<ClusterDeps, "shared" | "leader" | "followers">;
 	readonly sockets?: SocketSupply;
+	/** Called for every value of a histogram. */
+	readonly onRecord?: (name: string, value: number) => void;
 	/** Gives memory back to the system, when the overload manager wants it. */
 	readonly releaseMemory?: () => void;
 	/** Connection ids are `first`, `first + step`, …, so that threads do not give one twice. */
@@ -61,6 +63,7 @@ export function createServing(options: ServingOptions): Serving {
 	const { clock, config, environment, flags, log, random } = options;
 	const registry = createMetricsRegistry({
 		histogramBuckets: config.histogramBuckets,
+		...(options.onRecord === undefined ? {} : { onRecord: options.onRecord }),
 		...(config.hidesStatistic === undefined ? {} : { hides: config.hidesStatistic }),
 	});
 	const stats = registry.root;

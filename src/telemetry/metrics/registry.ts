@@ -45,6 +45,8 @@ export interface MetricsRegistryOptions {
 	}[];
 	/** Statistics that are counted and never shown, by name; none by default. */
 	readonly hides?: (name: string) => boolean;
+	/** Called for every value of a histogram; without it recording costs nothing more. */
+	readonly onRecord?: (name: string, value: number) => void;
 }
 
 type Metric = Counter | Gauge | TextReadout | Histogram;
@@ -115,6 +117,25 @@ class SettableGauge implements Gauge {
 	}
 }
 
+/** A histogram that tells what it gets. */
+class ObservedHistogram extends Histogram {
+	readonly #onRecord: (name: string, value: number) => void;
+
+	constructor(name: string, buckets: readonly number[], onRecord: (name: string, value: number) => void) {
+		super(name, buckets);
+		this.#onRecord = onRecord;
+	}
+
+	override record(value: number): void {
+		super.record(value);
+		this.#onRecord(this.name, value);
+	}
+
+	override recordTimes(value: number, times: number): void {
+		for (let time = 0; time < times; time++) this.record(value);
+	}
+}
+
 /** Creates an empty registry. */
 export function createMetricsRegistry(options: MetricsRegistryOptions = {}): MetricsRegistry {
 	const bucketRules = options.histogramBuckets ?? [];
@@ -129,8 +150,11 @@ export function createMetricsRegistry(options: MetricsRegistryOptions = {}): Met
 		counter: (name: string): Counter => ({ kind: "counter", name, value: 0 }),
 		gauge: (name: string): Gauge => new SettableGauge(name),
 		text: (name: string): TextReadout => ({ kind: "text", name, value: "" }),
-		histogram: (name: string): Histogram =>
-			new Histogram(name, bucketRules.find((rule) => rule.matches(name))?.buckets ?? defaultBuckets),
+		histogram(name: string): Histogram {
+			const buckets = bucketRules.find((rule) => rule.matches(name))?.buckets ?? defaultBuckets;
+			const { onRecord } = options;
+			return onRecord === undefined ? new Histogram(name, buckets) : new ObservedHistogram(name, buckets, onRecord);
+		},
 	};
 	const acquire = <M extends Metric>(
 		shelf: Shelf<M>,
