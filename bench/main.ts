@@ -44,6 +44,11 @@ if (command === "profile" && scenario !== undefined) {
 } else if (command === "routes") {
 	const { formatRouteLookupBench } = await import("./engine/route-lookup.ts");
 	process.stdout.write(formatRouteLookupBench());
+} else if (command === "identity") {
+	const { formatIdentityBench, runIdentityBench } = await import("./identity/index.ts");
+	const { text, holds } = formatIdentityBench(await runIdentityBench());
+	process.stdout.write(text);
+	if (!holds) process.exitCode = 1;
 } else if (command === "soak") {
 	const { runSoak } = await import("./soak/index.ts");
 	if (!(await runSoak(Number(values.minutes)))) process.exitCode = 1;
@@ -54,6 +59,7 @@ if (command === "profile" && scenario !== undefined) {
 			"       npm run bench -- control-plane [--only SCENARIO] [--rounds N] [--seconds N]\n" +
 			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n" +
 			"       npm run bench -- soak [--minutes N]\n" +
+			"       npm run bench -- identity\n" +
 			"       npm run bench -- routes\n",
 	);
 	process.exitCode = 2;

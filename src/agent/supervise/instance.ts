@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
-import { createSvidSource, type SvidSource, type X509Svid } from "../../identity/index.ts";
+import { createSvidSource, type SigningGate, type SvidSource, type X509Svid } from "../../identity/index.ts";
 import {
 	formatObjectName,
 	type InstanceHealth,
@@ -51,6 +51,7 @@ export interface InstanceDeps {
 	readonly listener: SupervisorListener;
 	readonly config: InstanceConfig;
 	readonly trust: TrustClient;
+	readonly gate: SigningGate;
 }
 
 export interface InstanceOptions {
@@ -159,10 +160,10 @@ export class SupervisedInstance {
 
 	async #serveSecrets(): Promise<void> {
 		if (this.record.pattern === "none") return;
-		const { adminUrl, token, clock, random, log, state } = this.#deps;
+		const { adminUrl, token, clock, random, log, state, gate } = this.#deps;
 		const { namespace, serviceAccount } = this.record;
 		const holder = formatObjectName(this.record);
-		const sign = createRemoteSigner({ adminUrl, token, namespace, serviceAccount, holder, clock });
+		const sign = createRemoteSigner({ adminUrl, token, namespace, serviceAccount, holder, clock, gate });
 		this.#svid = createSvidSource({ spiffeId: parseSpiffeId(this.workload.identity), sign, clock, random, log });
 		if (this.record.pattern === "proxyless") return this.#keepSvidFiles(this.#svid);
 		const socketPath = state.runFile(`sds-${this.#options.fileName}.sock`);

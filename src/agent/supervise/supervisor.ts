@@ -11,6 +11,7 @@ import {
 	systemClock,
 	systemRandom,
 } from "../../core/index.ts";
+import { createSigningGate } from "../../identity/index.ts";
 import type { WorkloadInstance } from "../../model/index.ts";
 import { type ControlClient, createControlClient } from "../control-client/index.ts";
 import { createTrustClient } from "../trust/index.ts";
@@ -130,6 +131,7 @@ async function launch(
 		...{ state, ledger, client, adminUrl, xdsAddress, token, programs, clock, random, log, listener },
 		config: { process, drainMs: options.drainMs ?? 1000 },
 		trust,
+		gate: createSigningGate(),
 	};
 	const instances = new InstanceSet(deps, ports);
 	const controlPlane = new ControlPlaneProcess({

@@ -1,5 +1,5 @@
 import { type Clock, MeshError, systemClock } from "../../core/index.ts";
-import type { SignedSvid, SvidSigner } from "../../identity/index.ts";
+import type { SignedSvid, SigningGate, SvidSigner } from "../../identity/index.ts";
 
 /** Options of a signer. */
 export interface RemoteSignerOptions {
@@ -11,6 +11,8 @@ export interface RemoteSignerOptions {
 	readonly serviceAccount: string;
 	/** Who will hold the certificate, `<namespace>/<instance>`, when that is somebody who reports what its proxy has acknowledged. */
 	readonly holder?: string;
+	/** Shared by the workloads of a machine, so that they do not all ask at once; none by default. */
+	readonly gate?: SigningGate;
 	/** Bound on one exchange; 5,000 by default. */
 	readonly timeoutMs?: number;
 	/** The machine's clock by default. */
@@ -29,7 +31,8 @@ export function createRemoteSigner(options: RemoteSignerOptions): SvidSigner {
 	const clock = options.clock ?? systemClock;
 	const url = new URL("/v1/identity/sign", options.adminUrl);
 	const subject = `certificate for service account ${namespace}/${serviceAccount}`;
-	return async (csr, signal) => {
+	const gate = options.gate;
+	const ask: SvidSigner = async (csr, signal) => {
 		const late = new AbortController();
 		const timer = clock.setTimer(timeoutMs, () => late.abort(new Error(`no answer in ${timeoutMs} ms`)), {
 			unref: true,
@@ -56,6 +59,8 @@ export function createRemoteSigner(options: RemoteSignerOptions): SvidSigner {
 		const fault = `${subject}: control plane at ${url.origin} answered ${status}${quote(text, token)}`;
 		throw new MeshError(status >= 500 ? "SIGNING_UNREACHABLE" : "SIGNING_REFUSED", `${fault}${hint(status)}`);
 	};
+	if (gate === undefined) return ask;
+	return (csr, signal) => gate.run(() => ask(csr, signal));
 }
 
 async function readBounded(response: Response): Promise<string> {

@@ -1,5 +1,11 @@
 import type { Log } from "../../core/index.ts";
-import { type Authority, type IssuedSvid, parseSigningRequest } from "../../identity/index.ts";
+import {
+	type Authority,
+	createSigningGate,
+	type IssuedSvid,
+	parseSigningRequest,
+	type SigningGate,
+} from "../../identity/index.ts";
 import { formatSpiffeId, type Mesh } from "../../model/index.ts";
 import type { CertificateList } from "./certificate-list.ts";
 import { parseJson } from "./parse-json.ts";
@@ -23,18 +29,19 @@ const maxHolderLetters = 512;
 /** Certificates for the service accounts of declared workloads and Pods, and for no one else. */
 export function createIdentityEndpoints(options: IdentityEndpointsOptions): Endpoint[] {
 	const { certificates } = options;
+	const gate = createSigningGate();
 	return [
 		{
 			method: "POST",
 			path: "/v1/identity/sign",
 			maxBodyBytes: maxSignBytes,
-			answer: ({ body }) => sign(options, body),
+			answer: ({ body }) => sign(options, gate, body),
 		},
 		{ method: "GET", path: "/v1/certificates", answer: () => ({ body: { items: certificates.list() } }) },
 	];
 }
 
-async function sign(options: IdentityEndpointsOptions, body: string): Promise<AdminResponse> {
+async function sign(options: IdentityEndpointsOptions, gate: SigningGate, body: string): Promise<AdminResponse> {
 	const { authority, log } = options;
 	options.onRequest();
 	const { namespace, serviceAccount, csr, holder } = parseRequest(body);
@@ -54,7 +61,7 @@ async function sign(options: IdentityEndpointsOptions, body: string): Promise<Ad
 	const { trustDomain } = authority;
 	const spiffeId = formatSpiffeId({ trustDomain, namespace, serviceAccount });
 	const { svidTtlMs: ttlMs } = mesh.settings;
-	const issued = await authority.sign({ csr: parseSigningRequest(csr), spiffeId, ttlMs, ...holder });
+	const issued = await gate.run(() => authority.sign({ csr: parseSigningRequest(csr), spiffeId, ttlMs, ...holder }));
 	if (holder !== undefined) await options.holders.onSigned(holder.holder, issued);
 	options.certificates.add(issued);
 	options.onSigned();
