@@ -140,4 +140,14 @@ export {
 	splitSpiffeId,
 	type WorkloadIdentity,
 } from "./spiffe-id.ts";
+export type {
+	AccessLogFilter,
+	AccessLoggingSettings,
+	MetricsSettings,
+	SpanTag,
+	StatusComparison,
+	Telemetry,
+	TelemetryMode,
+	TracingSettings,
+} from "./telemetry.ts";
 export type { ReadinessProbe, Workload, WorkloadPort } from "./workload.ts";

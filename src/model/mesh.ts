@@ -11,6 +11,7 @@ import type { VirtualService } from "./route.ts";
 import type { Service } from "./service.ts";
 import type { WorkloadEntry, WorkloadGroup } from "./service-entry.ts";
 import type { OutboundTrafficMode, ProxyConfig, Sidecar } from "./sidecar.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { Workload } from "./workload.ts";
 
 /** Everything the control plane knows at one moment; immutable. */
@@ -39,6 +40,7 @@ export interface Mesh {
 	readonly declaredInstances: readonly WorkloadInstance[];
 	readonly virtualServices: readonly VirtualService[];
 	readonly sidecars: readonly Sidecar[];
+	readonly telemetries: readonly Telemetry[];
 	readonly envoyFilters: readonly EnvoyFilter[];
 	readonly proxyConfigs: readonly ProxyConfig[];
 	readonly workloadEntries: readonly WorkloadEntry[];

@@ -23,6 +23,7 @@ import { secretKind } from "./secret/secret.ts";
 import { serviceKind } from "./service/service.ts";
 import { serviceEntryKind } from "./service-entry/service-entry.ts";
 import { sidecarKind } from "./sidecar/sidecar.ts";
+import { telemetryKind } from "./telemetry/telemetry.ts";
 import { virtualServiceKind } from "./virtual-service/virtual-service.ts";
 import { workloadKind } from "./workload/workload.ts";
 import { workloadEntryKind, workloadGroupKind } from "./workload-entry/workload-entry.ts";
@@ -49,6 +50,7 @@ export const kinds = [
 	workloadEntryKind,
 	workloadGroupKind,
 	sidecarKind,
+	telemetryKind,
 	envoyFilterKind,
 	proxyConfigKind,
 	peerAuthenticationKind,

@@ -104,6 +104,7 @@ export function buildMesh(
 		})),
 		virtualServices: resolveVirtualServices(of("VirtualService"), clusterDomain, problems),
 		sidecars: of("Sidecar").map((object) => resolveSidecar(object.value, clusterDomain)),
+		telemetries: of("Telemetry").map((object) => object.value),
 		envoyFilters: of("EnvoyFilter").map((object) => object.value),
 		proxyConfigs: of("ProxyConfig").map((object) => object.value),
 		workloadEntries,

@@ -38,6 +38,7 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "WorkloadGroup":
 		case "Sidecar":
 		case "EnvoyFilter":
+		case "Telemetry":
 		case "ProxyConfig":
 		case "Namespace":
 		case "Node":

@@ -34,6 +34,7 @@ const mesh: Mesh = {
 	destinationRules: [],
 	virtualServices: [],
 	sidecars: [],
+	telemetries: [],
 	envoyFilters: [],
 	proxyConfigs: [],
 	workloadEntries: [],

@@ -1,14 +1,23 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { LocatedProblem } from "../../config/index.ts";
 import type { Labels } from "../../model/index.ts";
-import { listenerType, routeType, type SnapshotSource, type XdsSnapshot } from "../../xds/server/index.ts";
+import {
+	listenerType,
+	packResource,
+	routeType,
+	type SnapshotSource,
+	type XdsSnapshot,
+} from "../../xds/server/index.ts";
 import { findInstance, readNodeName, readProxyKind } from "../snapshot/index.ts";
+import { applyTelemetry, type ResolvedTelemetry, resolveTelemetry } from "../telemetry/index.ts";
 import type { MeshIndex } from "../translate/index.ts";
 import { applyEnvoyFilters, createPatchMemory, type PatchMemory } from "./apply.ts";
 import { type CompiledPatch, compileEnvoyFilter } from "./compile.ts";
 import { type PatchedNode, selectEnvoyFilters } from "./select.ts";
 
-/** Snapshots with the patches of EnvoyFilters. */
+/** Snapshots with what Telemetry objects say, and the patches of EnvoyFilters over that. */
 export interface PatchedSource extends SnapshotSource {
 	/** A node refused resources of a type: the patches that its words are about, else all of that type, are held back from it. False when it
 	 *  has none, or has them held back already. */
@@ -21,6 +30,8 @@ export interface PatchedSource extends SnapshotSource {
 interface NodePatches {
 	base: XdsSnapshot;
 	patches: readonly CompiledPatch[];
+	/** What Telemetry objects say for the node, as text. */
+	readonly telemetry: string;
 	result: XdsSnapshot;
 	readonly memory: PatchMemory;
 }
@@ -31,6 +42,12 @@ export function createPatchedSource(source: SnapshotSource, index: () => MeshInd
 	const known = new Map<string, NodePatches>();
 	/** Patches that a node refused, with its words. They go with their object's version. */
 	const held = new Map<string, Map<CompiledPatch, string>>();
+	const telemetryOf = (node: Node): ResolvedTelemetry | undefined => {
+		const current = index();
+		if (current === undefined || current.mesh.telemetries.length === 0) return undefined;
+		const facts = describeNode(current, node);
+		return facts === undefined ? undefined : resolveTelemetry(current.mesh, facts);
+	};
 	const selected = (node: Node): readonly CompiledPatch[] => {
 		const current = index();
 		if (current === undefined || current.mesh.envoyFilters.length === 0) return [];
@@ -45,18 +62,23 @@ export function createPatchedSource(source: SnapshotSource, index: () => MeshInd
 			const base = source.get(node);
 			if (base === undefined) return undefined;
 			const patches = selected(node);
-			if (patches.length === 0) {
+			const resolved = telemetryOf(node);
+			const telemetry = resolved === undefined ? "" : JSON.stringify(resolved);
+			if (patches.length === 0 && resolved === undefined) {
 				known.delete(node.id);
 				return base;
 			}
 			const before = known.get(node.id);
 			const isSame =
-				before?.patches.length === patches.length && before.patches.every((patch, at) => patch === patches[at]);
+				before?.telemetry === telemetry &&
+				before.patches.length === patches.length &&
+				before.patches.every((patch, at) => patch === patches[at]);
 			if (isSame && before.base === base) return before.result;
 			const memory = isSame ? before.memory : createPatchMemory();
 			const isGateway = readNodeName(node.id)?.type === "router";
-			const result = applyEnvoyFilters(base, patches, isGateway, memory);
-			known.set(node.id, { base, patches, result, memory });
+			const told = resolved === undefined ? base : withTelemetry(base, resolved, memory);
+			const result = applyEnvoyFilters(told, patches, isGateway, memory);
+			known.set(node.id, { base, patches, telemetry, result, memory });
 			return result;
 		},
 		onChange: (listener) => source.onChange(listener),
@@ -96,6 +118,22 @@ export function createPatchedSource(source: SnapshotSource, index: () => MeshInd
 			});
 		},
 	};
+}
+
+/** A snapshot whose listeners have the settings of Telemetry objects. */
+function withTelemetry(snapshot: XdsSnapshot, telemetry: ResolvedTelemetry, memory: PatchMemory): XdsSnapshot {
+	const before = snapshot.resources.get(listenerType);
+	if (before === undefined) return snapshot;
+	let known = memory.get("telemetry");
+	if (known?.before !== before) {
+		const listeners = [...before.values()].map(({ value }) =>
+			applyTelemetry(fromBinary(ListenerSchema, value), telemetry),
+		);
+		const after = new Map(listeners.map((item) => [item.name, packResource(ListenerSchema, item.name, item)]));
+		known = { before, after };
+		memory.set("telemetry", known);
+	}
+	return { resources: new Map(snapshot.resources).set(listenerType, known.after) };
 }
 
 function describeNode(index: MeshIndex, node: Node): PatchedNode | undefined {

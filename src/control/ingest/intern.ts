@@ -23,6 +23,7 @@ export function keepUnchanged(before: Mesh | undefined, after: Mesh): Mesh {
 		destinationRules: keepObjects(before.destinationRules, after.destinationRules),
 		virtualServices: keepObjects(before.virtualServices, after.virtualServices),
 		sidecars: keepObjects(before.sidecars, after.sidecars),
+		telemetries: keepObjects(before.telemetries, after.telemetries),
 		envoyFilters: keepObjects(before.envoyFilters, after.envoyFilters),
 		proxyConfigs: keepObjects(before.proxyConfigs, after.proxyConfigs),
 		workloadEntries: keepObjects(before.workloadEntries, after.workloadEntries),

@@ -1,0 +1,183 @@
+import type {
+	AccessLoggingSettings,
+	MetricsSettings,
+	SpanTag,
+	Telemetry,
+	TelemetryMode,
+	TracingSettings,
+} from "../../../model/index.ts";
+import { list, map } from "../../schema/collections.ts";
+import { workloadSelector } from "../../schema/kubernetes.ts";
+import { defaulted, object, optional, refused, required } from "../../schema/object.ts";
+import { boolean, number, oneOf, quote, string } from "../../schema/scalars.ts";
+import { refine, type Schema } from "../../schema/schema.ts";
+import { defineKind } from "../kind.ts";
+import { targetFields, toTargets } from "../policy-target.ts";
+import { toSelector } from "../selector.ts";
+import { parseLogFilter } from "./log-filter.ts";
+
+const mode = defaulted(
+	oneOf(["CLIENT_AND_SERVER", "CLIENT", "SERVER"]),
+	"CLIENT_AND_SERVER",
+	"What the workload calls (`CLIENT`), what calls it (`SERVER`), or both",
+	"CLIENT_AND_SERVER",
+);
+const match = optional(object({ mode }), "Which side it is for; both when absent");
+const both: TelemetryMode = "CLIENT_AND_SERVER";
+const text = () => string({ maxLength: 1024 });
+const fallback = defaulted(string({ minLength: 0, maxLength: 1024 }), "", "The value when there is none");
+
+/** The access log is that of the proxy; others take objects of their own. */
+const providers = optional(
+	list(
+		refine(object({ name: required(string({ maxLength: 253 }), "Name of the provider") }), (value, _node, reader) => {
+			if (value.name !== "envoy" && value.name !== "amime" && value.name !== "prometheus")
+				reader.field("name").warn(`no provider ${quote(value.name)}: there are envoy (the proxy's log) and prometheus`);
+			return value;
+		}),
+		{ max: 16 },
+	),
+	"Who gets it; `envoy` is the log of the proxy, `prometheus` its metrics",
+);
+
+const customTag: Schema<SpanTag> = refine(
+	object({
+		literal: optional(object({ value: required(text(), "The value") }), "Always this value"),
+		environment: optional(
+			object({ name: required(text(), "Name of the variable"), defaultValue: fallback }),
+			"A variable of the proxy's environment",
+		),
+		header: optional(
+			object({ name: required(text(), "Name of the header"), defaultValue: fallback }),
+			"A header of the request",
+		),
+		formatter: refused("no proxy here has it: use literal, environment or header"),
+	}),
+	({ literal, environment, header }, _node, reader): SpanTag | undefined => {
+		if (literal !== undefined) return { kind: "literal", value: literal.value };
+		if (environment !== undefined)
+			return { kind: "environment", name: environment.name, fallback: environment.defaultValue };
+		if (header !== undefined) return { kind: "header", name: header.name, fallback: header.defaultValue };
+		return reader.refuse("must have one of literal, environment and header");
+	},
+);
+
+const tracing: Schema<TracingSettings> = refine(
+	object({
+		match,
+		providers,
+		randomSamplingPercentage: optional(
+			number({ min: 0, max: 100 }),
+			"Share of requests traced when the client sent no trace context",
+		),
+		disableSpanReporting: optional(boolean(), "No spans"),
+		customTags: optional(map(customTag, { format: "the name of a tag", pattern: /^.{1,256}$/ }), "Tags of every span"),
+		enableIstioTags: refused("Istio's own tags are not written"),
+		disableContextPropagation: refused("the context is always passed on"),
+		useRequestIdForTraceSampling: refused("requests are sampled by their trace context"),
+	}),
+	(value): TracingSettings => ({
+		mode: value.match?.mode ?? both,
+		...(value.randomSamplingPercentage !== undefined && { samplingPercent: value.randomSamplingPercentage }),
+		...(value.disableSpanReporting !== undefined && { disablesSpans: value.disableSpanReporting }),
+		customTags: value.customTags ?? {},
+	}),
+);
+
+const accessLogging: Schema<AccessLoggingSettings> = refine(
+	object({
+		match,
+		providers,
+		disabled: optional(boolean(), "No access log"),
+		filter: optional(
+			refine(
+				object({ expression: required(text(), "`response.code >= 400`; several by `&&` or `||`") }),
+				({ expression }, _node, reader) => {
+					const parsed = parseLogFilter(expression);
+					if (parsed !== undefined) return parsed;
+					return reader
+						.field("expression")
+						.refuse(`${quote(expression)}: only comparisons of response.code, joined by && or by ||, are supported`);
+				},
+			),
+			"Which requests are logged; all when absent",
+		),
+	}),
+	(value): AccessLoggingSettings => ({
+		mode: value.match?.mode ?? both,
+		...(value.disabled !== undefined && { isDisabled: value.disabled }),
+		...(value.filter !== undefined && { filter: value.filter }),
+	}),
+);
+
+const override: Schema<MetricsSettings> = refine(
+	object({
+		match: optional(
+			object({
+				metric: defaulted(
+					oneOf(["ALL_METRICS"], { REQUEST_COUNT: "all or none", REQUEST_DURATION: "all or none" }),
+					"ALL_METRICS",
+					"Which metrics",
+					"ALL_METRICS",
+				),
+				customMetric: refused("there are Istio's standard metrics only"),
+				mode,
+			}),
+			"Which metrics, of which side",
+		),
+		disabled: defaulted(boolean(), false, "They are not counted"),
+		tagOverrides: refused("labels are Istio's standard ones"),
+	}),
+	(value): MetricsSettings => ({ mode: value.match?.mode ?? both, isDisabled: value.disabled }),
+);
+
+const metrics = object({
+	providers,
+	overrides: optional(list(override, { max: 64 }), "Changes, later ones win"),
+	reportingInterval: refused("metrics are asked for"),
+});
+
+/** `telemetry.istio.io/v1` Telemetry. */
+export const telemetryKind = defineKind({
+	name: "Telemetry",
+	apiVersions: ["telemetry.istio.io/v1", "telemetry.istio.io/v1alpha1"],
+	aliases: ["telemetries"],
+	doc: "Which requests are traced, logged and counted. Objects for workloads win over those of their namespace, these over those of the root namespace, field by field.",
+	example: `apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: orders, namespace: shop }
+spec:
+  selector: { matchLabels: { app: orders } }
+  tracing:
+    - randomSamplingPercentage: 25
+      customTags: { team: { literal: { value: checkout } } }
+  accessLogging:
+    - filter: { expression: response.code >= 400 }
+`,
+	naming: "subdomain",
+	spec: object({
+		selector: optional(
+			workloadSelector(),
+			"Workloads it is for; without it all of the namespace, and in the root namespace all of the mesh",
+		),
+		...targetFields,
+		tracing: optional(list(tracing, { max: 16 }), "Spans"),
+		accessLogging: optional(list(accessLogging, { max: 16 }), "The access log"),
+		metrics: optional(list(metrics, { max: 16 }), "Istio's metrics, which amime's proxies count"),
+	}),
+	toModel: (value, context): Telemetry => {
+		const selector = toSelector(value.selector);
+		const targets = toTargets(value);
+		return {
+			namespace: context.namespace,
+			name: context.name,
+			...(selector !== undefined && { selector }),
+			...(targets !== undefined && { targets }),
+			tracing: value.tracing ?? [],
+			accessLogging: value.accessLogging ?? [],
+			metrics: (value.metrics ?? []).flatMap(({ overrides }) => overrides ?? []),
+			createdAt: context.createdAt,
+			source: context.source,
+		};
+	},
+});

@@ -1,0 +1,148 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import {
+	type AccessLog,
+	AccessLogFilterSchema,
+	AccessLogSchema,
+	type AccessLogFilter as LogFilter,
+	ComparisonFilter_Op as Operator,
+} from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import {
+	type Filter,
+	type FilterChain,
+	FilterChainSchema,
+	FilterSchema,
+} from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
+import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import {
+	type HttpConnectionManager,
+	type HttpConnectionManager_Tracing,
+	HttpConnectionManager_TracingSchema,
+	HttpConnectionManagerSchema,
+} from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import {
+	type TcpProxy,
+	TcpProxySchema,
+} from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { type CustomTag, CustomTagSchema } from "../../api/gen/envoy/type/tracing/v3/custom_tag_pb.js";
+import { type Percent, PercentSchema } from "../../api/gen/envoy/type/v3/percent_pb.js";
+import { typeUrlOf } from "../../api/index.ts";
+import type { AccessLogFilter, SpanTag, StatusComparison } from "../../model/index.ts";
+import type { ResolvedTelemetry, SideTelemetry } from "./resolve.ts";
+
+/** A listener with the settings of its side. */
+export function applyTelemetry(listener: Listener, { client, server }: ResolvedTelemetry): Listener {
+	const side = listener.trafficDirection === TrafficDirection.INBOUND ? server : client;
+	if (Object.keys(side).length === 0) return listener;
+	const ofChain = (chain: FilterChain): FilterChain =>
+		create(FilterChainSchema, { ...chain, filters: chain.filters.flatMap((filter) => applyToFilter(filter, side)) });
+	return create(ListenerSchema, {
+		...listener,
+		filterChains: listener.filterChains.map(ofChain),
+		...(listener.defaultFilterChain !== undefined && { defaultFilterChain: ofChain(listener.defaultFilterChain) }),
+	});
+}
+
+/** Name of the filter that counts Istio's metrics. */
+const metricsFilter = "istio.stats";
+
+function applyToFilter(filter: Filter, side: SideTelemetry): readonly Filter[] {
+	if (filter.name === metricsFilter) return side.disablesMetrics === true ? [] : [filter];
+	const config = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
+	const pack = (typeUrl: string, value: Uint8Array): readonly Filter[] => [
+		create(FilterSchema, {
+			...filter,
+			configType: { case: "typedConfig", value: create(AnySchema, { typeUrl, value }) },
+		}),
+	];
+	if (config?.typeUrl === typeUrlOf(HttpConnectionManagerSchema)) {
+		const manager = applyToManager(fromBinary(HttpConnectionManagerSchema, config.value), side);
+		return pack(config.typeUrl, toBinary(HttpConnectionManagerSchema, manager));
+	}
+	if (config?.typeUrl === typeUrlOf(TcpProxySchema)) {
+		const proxy: TcpProxy = fromBinary(TcpProxySchema, config.value);
+		const accessLog = applyToLogs(proxy.accessLog, { ...side, logFilter: undefined });
+		return pack(config.typeUrl, toBinary(TcpProxySchema, create(TcpProxySchema, { ...proxy, accessLog })));
+	}
+	return [filter];
+}
+
+function applyToManager(manager: HttpConnectionManager, side: SideTelemetry): HttpConnectionManager {
+	const httpFilters =
+		side.disablesMetrics === true
+			? manager.httpFilters.filter(({ name }) => name !== metricsFilter)
+			: manager.httpFilters;
+	const tracing = manager.tracing === undefined ? undefined : applyToTracing(manager.tracing, side);
+	return create(HttpConnectionManagerSchema, {
+		...manager,
+		httpFilters,
+		accessLog: applyToLogs(manager.accessLog, side),
+		...(tracing !== undefined && { tracing }),
+	});
+}
+
+function applyToTracing(tracing: HttpConnectionManager_Tracing, side: SideTelemetry): HttpConnectionManager_Tracing {
+	const { samplingPercent, disablesSpans, customTags = {} } = side;
+	return create(HttpConnectionManager_TracingSchema, {
+		...tracing,
+		...(samplingPercent !== undefined && { randomSampling: percent(samplingPercent) }),
+		...(disablesSpans === true && {
+			clientSampling: percent(0),
+			randomSampling: percent(0),
+			overallSampling: percent(0),
+		}),
+		customTags: [...tracing.customTags, ...Object.entries(customTags).map(([tag, from]) => toTag(tag, from))],
+	});
+}
+
+function percent(value: number): Percent {
+	return create(PercentSchema, { value });
+}
+
+function toTag(tag: string, from: SpanTag): CustomTag {
+	switch (from.kind) {
+		case "literal":
+			return create(CustomTagSchema, { tag, type: { case: "literal", value: { value: from.value } } });
+		case "environment":
+			return create(CustomTagSchema, {
+				tag,
+				type: { case: "environment", value: { name: from.name, defaultValue: from.fallback } },
+			});
+		default:
+			return create(CustomTagSchema, {
+				tag,
+				type: { case: "requestHeader", value: { name: from.name, defaultValue: from.fallback } },
+			});
+	}
+}
+
+/** The proxy's own log; what translation added for a purpose of its own has a filter already. */
+function applyToLogs(
+	logs: readonly AccessLog[],
+	{ disablesLog, logFilter }: { readonly disablesLog?: boolean; readonly logFilter?: AccessLogFilter | undefined },
+): AccessLog[] {
+	return logs.flatMap((log) => {
+		if (log.name !== "envoy.access_loggers.stdout" || log.filter !== undefined) return [log];
+		if (disablesLog === true) return [];
+		return logFilter === undefined ? [log] : [create(AccessLogSchema, { ...log, filter: toFilter(logFilter) })];
+	});
+}
+
+function toFilter({ combine, comparisons }: AccessLogFilter): LogFilter {
+	const filters = comparisons.map(toStatusFilter);
+	const [first, ...others] = filters;
+	if (first !== undefined && others.length === 0) return first;
+	return create(AccessLogFilterSchema, {
+		filterSpecifier: { case: combine === "all" ? "andFilter" : "orFilter", value: { filters } },
+	});
+}
+
+const operators = { ">=": Operator.GE, "==": Operator.EQ, "!=": Operator.NE, "<=": Operator.LE } as const;
+
+function toStatusFilter({ operator, status }: StatusComparison): LogFilter {
+	const value = { defaultValue: status, runtimeKey: "amime.access_log.status" };
+	return create(AccessLogFilterSchema, {
+		filterSpecifier: { case: "statusCodeFilter", value: { comparison: { op: operators[operator], value } } },
+	});
+}

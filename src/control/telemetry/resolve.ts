@@ -1,0 +1,71 @@
+import {
+	type AccessLogFilter,
+	type Labels,
+	type Mesh,
+	matchesLabels,
+	type SpanTag,
+	type Telemetry,
+	type TelemetryMode,
+} from "../../model/index.ts";
+
+/** What holds for one side of a proxy; absent settings stay as they are. */
+export interface SideTelemetry {
+	readonly samplingPercent?: number;
+	readonly disablesSpans?: boolean;
+	readonly customTags?: Readonly<Record<string, SpanTag>>;
+	readonly disablesLog?: boolean;
+	readonly logFilter?: AccessLogFilter;
+	readonly disablesMetrics?: boolean;
+}
+
+/** What holds for a proxy: for what its workload calls, and for what calls it. */
+export interface ResolvedTelemetry {
+	readonly client: SideTelemetry;
+	readonly server: SideTelemetry;
+}
+
+/** The settings of a proxy: of the root namespace, over them its namespace's, over them its workload's, the oldest object of each (Istio).
+ *  Undefined without any. */
+export function resolveTelemetry(
+	{ telemetries, settings }: Pick<Mesh, "telemetries" | "settings">,
+	node: { readonly namespace: string; readonly labels: Labels },
+): ResolvedTelemetry | undefined {
+	const oldest = (namespace: string, isFor: (telemetry: Telemetry) => boolean): Telemetry[] =>
+		telemetries
+			.filter((telemetry) => telemetry.namespace === namespace && isFor(telemetry))
+			.sort((a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1))
+			.slice(0, 1);
+	const isGeneral = ({ selector, targets }: Telemetry): boolean => selector === undefined && targets === undefined;
+	const levels = [
+		...(settings.rootNamespace === node.namespace ? [] : oldest(settings.rootNamespace, isGeneral)),
+		...oldest(node.namespace, isGeneral),
+		...oldest(node.namespace, (telemetry) => !isGeneral(telemetry) && selects(telemetry, node.labels)),
+	];
+	if (levels.length === 0) return undefined;
+	return { client: resolveSide(levels, "CLIENT"), server: resolveSide(levels, "SERVER") };
+}
+
+function selects({ selector, targets }: Telemetry, labels: Labels): boolean {
+	if (selector !== undefined) return matchesLabels(selector, labels);
+	const gateway = labels["gateway.networking.k8s.io/gateway-name"];
+	return targets?.some(({ kind, name }) => kind === "Gateway" && name === gateway) ?? false;
+}
+
+function resolveSide(levels: readonly Telemetry[], side: Exclude<TelemetryMode, "CLIENT_AND_SERVER">): SideTelemetry {
+	let resolved: SideTelemetry = {};
+	const isFor = ({ mode }: { readonly mode: TelemetryMode }): boolean => mode === side || mode === "CLIENT_AND_SERVER";
+	for (const { tracing, accessLogging, metrics } of levels) {
+		for (const { samplingPercent, disablesSpans, customTags } of tracing.filter(isFor))
+			resolved = {
+				...resolved,
+				...(samplingPercent !== undefined && { samplingPercent }),
+				...(disablesSpans !== undefined && { disablesSpans }),
+				...(Object.keys(customTags).length > 0 && { customTags }),
+			};
+		// Logging that a narrower object turns on is on, whatever wider ones say.
+		for (const { isDisabled, filter } of accessLogging.filter(isFor))
+			resolved = { ...resolved, disablesLog: isDisabled ?? false, ...(filter !== undefined && { logFilter: filter }) };
+		for (const { isDisabled } of metrics.filter(isFor)) resolved = { ...resolved, disablesMetrics: isDisabled };
+	}
+	return resolved;
+}

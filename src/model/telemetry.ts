@@ -1,0 +1,56 @@
+import type { Labels, ObjectName } from "./names.ts";
+import type { PolicyTarget } from "./policy.ts";
+import type { Source } from "./source.ts";
+
+/** Which side of a proxy a setting is for: what its workload calls, or what calls it. */
+export type TelemetryMode = "CLIENT_AND_SERVER" | "CLIENT" | "SERVER";
+
+/** Where the value of a tag of spans is from. */
+export type SpanTag =
+	| { readonly kind: "literal"; readonly value: string }
+	| { readonly kind: "environment"; readonly name: string; readonly fallback: string }
+	| { readonly kind: "header"; readonly name: string; readonly fallback: string };
+
+/** One of `tracing`; what it leaves out, wider objects say. */
+export interface TracingSettings {
+	readonly mode: TelemetryMode;
+	readonly samplingPercent?: number;
+	readonly disablesSpans?: boolean;
+	readonly customTags: Readonly<Record<string, SpanTag>>;
+}
+
+/** A comparison of the status of the answer. */
+export interface StatusComparison {
+	readonly operator: ">=" | "==" | "!=" | "<=";
+	readonly status: number;
+}
+
+/** Which requests are logged: those of which any, or all, comparisons hold. */
+export interface AccessLogFilter {
+	readonly combine: "all" | "any";
+	readonly comparisons: readonly StatusComparison[];
+}
+
+/** One of `accessLogging`; what it leaves out, wider objects say. */
+export interface AccessLoggingSettings {
+	readonly mode: TelemetryMode;
+	readonly isDisabled?: boolean;
+	readonly filter?: AccessLogFilter;
+}
+
+/** One override of `metrics` that is for all metrics. */
+export interface MetricsSettings {
+	readonly mode: TelemetryMode;
+	readonly isDisabled: boolean;
+}
+
+/** `telemetry.istio.io/v1` Telemetry. Without a selector it covers its namespace; in the root namespace, the mesh. */
+export interface Telemetry extends ObjectName {
+	readonly selector?: Labels;
+	readonly targets?: readonly PolicyTarget[];
+	readonly tracing: readonly TracingSettings[];
+	readonly accessLogging: readonly AccessLoggingSettings[];
+	readonly metrics: readonly MetricsSettings[];
+	readonly createdAt: number;
+	readonly source: Source;
+}
