@@ -104,7 +104,8 @@ function measureDecision(policies: number): IdentityFigure {
 	const begin = performance.now();
 	for (let count = 0; count < decisions; count++) if (!authorize(rules, stream).allowed) throw new Error("denied");
 	const value = ((performance.now() - begin) * 1000) / decisions;
-	return figure(`a decision over ${policies} policies`, value, "µs");
+	// A tenth of what a request costs the proxy otherwise, some 40 µs.
+	return bounded(`a decision over ${policies} policies`, value, "µs", "at-most", 4);
 }
 
 async function time(work: () => Promise<void>): Promise<number> {

@@ -8,7 +8,8 @@ import {
 	type StringMatcher,
 } from "../matcher/index.ts";
 import { evaluateTree } from "./match-tree.ts";
-import type { Permission, Principal, RbacRules } from "./types.ts";
+import { findPolicyIndex } from "./policy-index.ts";
+import type { Permission, Principal, RbacPolicy, RbacRules } from "./types.ts";
 
 /** What rules say of a stream. */
 export interface RbacVerdict {
@@ -40,15 +41,22 @@ export function authorize(rules: RbacRules, stream: StreamInfo): RbacVerdict {
 }
 
 function findPolicy(rules: RbacRules, stream: StreamInfo): string | undefined {
-	for (const { name, permissions, principals } of rules.policies) {
-		if (
-			permissions.some((permission) => matchesPermission(permission, stream)) &&
-			principals.some((principal) => matchesPrincipal(principal, stream))
-		) {
-			return name;
-		}
+	const index = findPolicyIndex(rules);
+	if (index === undefined) return rules.policies.find((policy) => matchesPolicy(policy, stream))?.name;
+	const { request, connection } = stream;
+	const path = request === undefined ? undefined : withoutQuery(request.path);
+	for (const position of index.candidates(namesOf(connection), path)) {
+		const policy = rules.policies[position]!;
+		if (matchesPolicy(policy, stream)) return policy.name;
 	}
 	return undefined;
+}
+
+function matchesPolicy({ permissions, principals }: RbacPolicy, stream: StreamInfo): boolean {
+	return (
+		permissions.some((permission) => matchesPermission(permission, stream)) &&
+		principals.some((principal) => matchesPrincipal(principal, stream))
+	);
 }
 
 /** Whether a stream is what a permission names. */
@@ -117,14 +125,27 @@ export function matchesPrincipal(principal: Principal, stream: StreamInfo): bool
 	}
 }
 
-/** The name of a peer is its URI names, else its DNS names, else its subject. */
+const nameless: readonly string[] = [""];
+const nobody: readonly string[] = [];
+/** Of each connection: requests ask for them again and again. */
+const peerNames = new WeakMap<object, readonly string[]>();
+
+/** The names of a peer: its URI names, its DNS names, its subject; none without TLS, an empty one without a certificate. */
+function namesOf({ tls }: ConnectionFacts): readonly string[] {
+	if (tls === undefined) return nobody;
+	const { peer } = tls;
+	if (peer === undefined) return nameless;
+	let names = peerNames.get(peer);
+	if (names === undefined) {
+		names = [...peer.uriSans, ...peer.dnsSans, peer.subject];
+		peerNames.set(peer, names);
+	}
+	return names;
+}
+
 function isAuthenticated(matcher: StringMatcher | undefined, connection: ConnectionFacts): boolean {
 	if (connection.tls === undefined) return false;
-	if (matcher === undefined) return true;
-	const peer = connection.tls.peer;
-	if (peer === undefined) return matchString(matcher, "");
-	const isNamed = (name: string): boolean => matchString(matcher, name);
-	return peer.uriSans.some(isNamed) || peer.dnsSans.some(isNamed) || isNamed(peer.subject);
+	return matcher === undefined || namesOf(connection).some((name) => matchString(matcher, name));
 }
 
 function matchesUrlPath(matcher: StringMatcher, { request }: StreamInfo): boolean {
