@@ -63,21 +63,23 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 		proxylessViews = new Map();
 		return true;
 	};
+	/** What a node was given, with the newest endpoints; undefined when more changed. */
+	const reuse = (known: Views, node: Node): XdsSnapshot | undefined => {
+		const before = built.get(node);
+		const current = before && known.get(before.key);
+		if (before === undefined || current === undefined || before.clusters !== current.clusters) return undefined;
+		if (before.assignments === current.assignments) return before.snapshot;
+		const resources = new Map(before.snapshot.resources).set(endpointType, current.assignments);
+		const snapshot = { resources };
+		built.set(node, { ...before, snapshot, assignments: current.assignments });
+		return snapshot;
+	};
 	const snapshotOf = (
 		meshIndex: MeshIndex,
 		finder: ClientFinder,
 		known: Views,
 		node: Node,
 	): XdsSnapshot | undefined => {
-		const before = built.get(node);
-		const current = before && known.get(before.key);
-		if (before !== undefined && current !== undefined && before.clusters === current.clusters) {
-			if (before.assignments === current.assignments) return before.snapshot;
-			const resources = new Map(before.snapshot.resources).set(endpointType, current.assignments);
-			const snapshot = { resources };
-			built.set(node, { ...before, snapshot, assignments: current.assignments });
-			return snapshot;
-		}
 		const instance = findInstance(meshIndex, node.id);
 		if (instance === undefined) return undefined;
 		const key = known.keyOf(finder.of(instance, isCaptured(node)), instance);
@@ -120,6 +122,8 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 			for (const listener of listeners) listener("all");
 		},
 		get(node) {
+			const kept = views && reuse(views, node);
+			if (kept !== undefined) return kept;
 			const gateway = index === undefined ? undefined : readGatewayNode(index, node);
 			if (index !== undefined && gateway !== undefined) {
 				const gatewayView = buildGatewayView(index, gateway, memo);
