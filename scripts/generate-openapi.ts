@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createControlPlane } from "../src/control/index.ts";
 import { silentLog } from "../src/core/index.ts";
+import { createExplainEndpoints } from "../src/main/explain-endpoints.ts";
 
 /** Where the document is. */
 export const openApiPath = resolve(import.meta.dirname, "../docs/reference/openapi.json");
@@ -15,6 +16,7 @@ export async function formatOpenApi(): Promise<string> {
 	const plane = createControlPlane({
 		...{ stateFolder, log: silentLog, token: "openapi" },
 		...{ xdsAddress: loopback, adminAddress: loopback },
+		endpoints: createExplainEndpoints,
 	});
 	try {
 		await plane.start();

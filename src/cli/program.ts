@@ -8,7 +8,9 @@ import { addCertsCommand } from "./commands/certs.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addControlPlaneCommand } from "./commands/control-plane.ts";
 import { addDeleteCommand } from "./commands/delete.ts";
+import { addDiffCommand } from "./commands/diff.ts";
 import { addEndpointsCommand } from "./commands/endpoints.ts";
+import { addExplainCommand } from "./commands/explain.ts";
 import { addFederationCommand } from "./commands/federation.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
@@ -17,6 +19,7 @@ import { addProxyCommand } from "./commands/proxy.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
+import { addVerifyCommand } from "./commands/verify.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { addWhyCommand } from "./commands/why.ts";
 import { type CliContext, createContext } from "./context.ts";
@@ -88,6 +91,9 @@ function createProgram(context: CliContext): Command {
 		addWhyCommand,
 		addRoutesCommand,
 		addEndpointsCommand,
+		addExplainCommand,
+		addVerifyCommand,
+		addDiffCommand,
 		addCertsCommand,
 		addCaCommand,
 		addFederationCommand,

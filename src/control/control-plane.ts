@@ -54,6 +54,7 @@ import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
+import type { ServedMesh } from "./served-mesh.ts";
 import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 
@@ -85,6 +86,8 @@ export interface ControlPlaneOptions {
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
+	/** Further endpoints of the admin API. */
+	readonly endpoints?: (served: ServedMesh) => readonly Endpoint[];
 	/** For `pilot_info`; `unknown` by default. */
 	readonly version?: string;
 }
@@ -450,6 +453,13 @@ function createAdmin(
 		}),
 		...createHistoryEndpoints(config),
 		createWatchEndpoint(config, clock),
+		...(options.endpoints?.({
+			index,
+			objects: () => source.objects(),
+			problems,
+			snapshot: (node) => snapshots.get(node),
+			nodes: () => xds.statuses().map(({ node }) => node),
+		}) ?? []),
 		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
 		...createConfigEndpoints({
 			source,

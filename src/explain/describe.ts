@@ -1,15 +1,9 @@
-import type { Permission, Principal } from "../engine/authorization/index.ts";
-import type { RequestHead, StreamInfo } from "../engine/format/index.ts";
-import {
-	type CidrRange,
-	getRequestHeader,
-	type HeaderMatcher,
-	type JsonValue,
-	lookupMetadata,
-	type MetadataMatcher,
-	type QueryParameterMatcher,
-	type StringMatcher,
-	type ValueMatcher,
+import type {
+	HeaderMatcher,
+	MetadataMatcher,
+	QueryParameterMatcher,
+	StringMatcher,
+	ValueMatcher,
 } from "../engine/matcher/index.ts";
 import type { PathMatch, RouteMatch } from "../engine/router/index.ts";
 
@@ -107,100 +101,4 @@ export function describeMatch(match: RouteMatch): string {
 		...(match.grpc ? ["gRPC only"] : []),
 	];
 	return parts.length > 1 && parts[0] === "any path" ? parts.slice(1).join(", ") : parts.join(", ");
-}
-
-export function describeRange({ address, prefixLength }: CidrRange): string {
-	const text =
-		address.length === 4
-			? [...address].join(".")
-			: Array.from({ length: 8 }, (_, at) => ((address[at * 2]! << 8) | address[at * 2 + 1]!).toString(16)).join(":");
-	return prefixLength === address.length * 8 ? text : `${text}/${prefixLength}`;
-}
-
-/** What a permission or a principal without parts asks. */
-export function describeCondition(condition: Permission | Principal): string {
-	switch (condition.kind) {
-		case "any":
-			return "anything";
-		case "header":
-			return describeHeader(condition.matcher);
-		case "url-path":
-			return `path = ${describeString(condition.matcher)}`;
-		case "uri-template":
-			return `path ~${condition.regex.source}`;
-		case "destination-ip":
-			return `destination address ${describeRange(condition.range)}`;
-		case "destination-port":
-			return condition.end === condition.start + 1
-				? `port ${condition.start}`
-				: `port ${condition.start} to ${condition.end - 1}`;
-		case "metadata":
-		case "route-metadata":
-			return describeMetadata(condition.matcher);
-		case "requested-server-name":
-			return `server name ${describeString(condition.matcher)}`;
-		case "authenticated":
-			return condition.matcher === undefined
-				? "any client certificate"
-				: `client identity ${describeString(condition.matcher)}`;
-		case "source-ip":
-		case "direct-remote-ip":
-			return `client address ${describeRange(condition.range)}`;
-		case "remote-ip":
-			return `original client address ${describeRange(condition.range)}`;
-		case "filter-state":
-			return `filter state ${condition.key} = ${describeString(condition.matcher)}`;
-		case "and":
-		case "or":
-		case "not":
-			return condition.kind;
-	}
-}
-
-/** What a call has where a condition looks. */
-export function describeActual(condition: Permission | Principal, stream: StreamInfo): string {
-	const { request, connection } = stream;
-	switch (condition.kind) {
-		case "header":
-			return quote(request === undefined ? undefined : getRequestHeader(request, condition.matcher.name));
-		case "url-path":
-		case "uri-template":
-			return quote(request === undefined ? undefined : withoutQuery(request));
-		case "destination-ip":
-			return connection.local.ip;
-		case "destination-port":
-			return String(connection.local.port);
-		case "metadata":
-		case "route-metadata": {
-			const found = lookupMetadata(stream.dynamicMetadata, condition.matcher.namespace, condition.matcher.path);
-			return found === undefined ? "none" : formatJson(found);
-		}
-		case "requested-server-name":
-			return quote(connection.serverName);
-		case "authenticated":
-			return connection.tls === undefined
-				? "none: the connection is plain text"
-				: quote(connection.tls.peer?.uriSans[0]);
-		case "source-ip":
-			return connection.remote.ip;
-		case "direct-remote-ip":
-			return connection.directRemote.ip;
-		case "remote-ip":
-			return stream.remote.ip;
-		default:
-			return "";
-	}
-}
-
-function withoutQuery({ path }: RequestHead): string {
-	const end = path.search(/[?#]/);
-	return end === -1 ? path : path.slice(0, end);
-}
-
-function formatJson(value: JsonValue): string {
-	return typeof value === "string" ? quote(value) : JSON.stringify(value);
-}
-
-function quote(text: string | undefined): string {
-	return text === undefined || text === "" ? "none" : `'${text}'`;
 }

@@ -81,7 +81,17 @@ export function evaluate(world: World, query: Query, nowSeconds: number): Explan
 		name: proxy.name,
 	};
 	const result = simulateConnection(listener.config, arrival, filters);
+	// A cluster that a header is to name: the proxy asks for the host with the first request, and has its routes from then on.
+	if (world.whole !== undefined && result.targets.some(({ cluster }) => cluster === ""))
+		return markAsked(evaluate(world.whole(), query, nowSeconds));
 	return { ...head, ...finish(result, destination, context, proxy) };
+}
+
+function markAsked(explanation: Explanation): Explanation {
+	const { outbound } = explanation;
+	if (outbound === undefined) return explanation;
+	const note = "the proxy asks the control plane for this host with the first request";
+	return { ...explanation, outbound: { ...outbound, notes: [...outbound.notes, note] } };
 }
 
 type Finished = Ending & Pick<Explanation, "outbound" | "destinations">;

@@ -4,7 +4,7 @@ import { buildMesh, type ConfigObject, type LocatedProblem } from "../config/ind
 import { createProvenance, type Provenance } from "../control/provenance/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
 import { hostOf, type MeshIndex } from "../control/translate/index.ts";
-import type { Labels, MeshSettings, WorkloadInstance } from "../model/index.ts";
+import type { Labels, Mesh, MeshSettings, WorkloadInstance } from "../model/index.ts";
 import type { XdsSnapshot } from "../xds/server/index.ts";
 import { assumeInstances } from "./assumed-instances.ts";
 import { ProxyView } from "./proxy-view.ts";
@@ -18,6 +18,9 @@ export interface World {
 	sidecar(instance: WorkloadInstance): ProxyView | undefined;
 	/** What a gateway proxy has. */
 	gateway(gateway: GatewayName): ProxyView | undefined;
+	/** The same where proxies have everything that they may ask for; absent where they do. A host that a proxy learns of with the first
+	 *  request is routed as there. */
+	whole?(): World;
 	/** Every proxy that there is or would be, for comparisons. */
 	proxies(): readonly { readonly name: string; readonly snapshot: XdsSnapshot }[];
 }
@@ -38,6 +41,7 @@ export interface WorldOptions {
 	snapshot(node: Node): XdsSnapshot | undefined;
 	/** The node that a proxy connected as; undefined for one that did not. */
 	findNode?(id: string): Node | undefined;
+	whole?(): World;
 	/** Whether there is a proxy beside an instance; by its pattern by default. */
 	hasSidecar?(instance: WorkloadInstance): boolean;
 }
@@ -46,7 +50,7 @@ export interface WorldOptions {
  *  @param instances that are known to run, in place of assumed ones */
 export function createOfflineWorld(
 	objects: readonly ConfigObject[],
-	options: Pick<WorldOptions, "hasSidecar"> & {
+	options: Pick<WorldOptions, "hasSidecar" | "findNode"> & {
 		readonly problems?: readonly LocatedProblem[];
 		readonly settings?: Partial<MeshSettings>;
 		readonly instances?: readonly WorkloadInstance[];
@@ -57,6 +61,7 @@ export function createOfflineWorld(
 		options.instances !== undefined
 			? declared.mesh
 			: { ...declared.mesh, instances: [...assumeInstances(declared.mesh), ...declared.mesh.instances] };
+	const isWhole = mesh.settings.proxyScope === "ALL";
 	const store = createSnapshotStore();
 	store.apply(mesh);
 	const translated = store
@@ -67,8 +72,31 @@ export function createOfflineWorld(
 		objects,
 		problems: [...(options.problems ?? []), ...declared.problems, ...translated],
 		snapshot: (node) => store.get(node),
+		...(!isWhole && { whole: once(() => openWhole(mesh, objects, options)) }),
 		...(options.hasSidecar !== undefined && { hasSidecar: options.hasSidecar }),
+		...(options.findNode !== undefined && { findNode: options.findNode }),
 	});
+}
+
+type OfflineOptions = NonNullable<Parameters<typeof createOfflineWorld>[1]>;
+
+/** A mesh whose proxies are given everything that they may see. */
+function openWhole(mesh: Mesh, objects: readonly ConfigObject[], { hasSidecar, findNode }: OfflineOptions): World {
+	const store = createSnapshotStore();
+	store.apply({ ...mesh, settings: { ...mesh.settings, proxyScope: "ALL" } });
+	return createWorld({
+		index: store.index()!,
+		objects,
+		problems: [],
+		snapshot: (node) => store.get(node),
+		...(hasSidecar !== undefined && { hasSidecar }),
+		...(findNode !== undefined && { findNode }),
+	});
+}
+
+function once<T>(make: () => T): () => T {
+	let made: T | undefined;
+	return () => (made ??= make());
 }
 
 export function createWorld(options: WorldOptions): World {
@@ -85,6 +113,7 @@ export function createWorld(options: WorldOptions): World {
 	return {
 		index,
 		problems,
+		...(options.whole !== undefined && { whole: options.whole }),
 		provenance: createProvenance({ index, objects }),
 		sidecar: (instance) =>
 			hasSidecar(instance) ? view(`${instance.namespace}/${instance.name}`, sidecarNode(instance)) : undefined,

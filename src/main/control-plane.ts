@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import type { ControlPlaneCommandOptions } from "../cli/index.ts";
 import { type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
 import { type LogLevel, MeshError } from "../core/index.ts";
+import { createExplainEndpoints } from "./explain-endpoints.ts";
 import { readVersion } from "./host.ts";
 import { createProcessLog, waitForSignal } from "./process.ts";
 
@@ -30,6 +31,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		token: holder?.token ?? given ?? "",
 		log: createProcessLog(options.logLevel as LogLevel),
 		version: readVersion(),
+		endpoints: createExplainEndpoints,
 	});
 	try {
 		await controlPlane.start();

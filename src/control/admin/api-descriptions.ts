@@ -23,6 +23,10 @@ export const apiDescriptions: ApiDescriptions = {
 	},
 	"GET /v1/problems": { summary: "Everything that is wrong with the config, by file, line, object and field" },
 	"GET /v1/analysis": { summary: "The problems, and what is legal and most likely not meant" },
+	"POST /v1/explain": {
+		summary: "What becomes of calls, by the configuration of the proxies on their way; changes nothing",
+	},
+	"POST /v1/diff": { summary: "What documents would change for which proxies; changes nothing" },
 	"GET /v1/config": {
 		summary: "Objects in force with their status",
 		query: { kind: "Only of this kind", namespace: "Only of this namespace", name: "Only of this name" },

@@ -1,0 +1,53 @@
+import { relative, resolve } from "node:path";
+import type { FolderSnapshot } from "../../config/index.ts";
+import { MeshError, systemClock } from "../../core/index.ts";
+import type { Explanation, Query } from "../../explain/index.ts";
+import { type CliContext, openMesh } from "../context.ts";
+
+/** Says what becomes of calls: of a folder, or of a running mesh. */
+export interface Evaluator {
+	/** One answer for each query, in their order.
+	 *  @throws MeshError `OBJECT_NOT_FOUND` when a source is nobody */
+	explain(queries: readonly Query[]): Promise<readonly Explanation[]>;
+}
+
+/** Opens the evaluator of a folder, or without one that of the running mesh. Loaded when it is needed: it brings the control plane's and the
+ *  data plane's translations along. */
+export async function openEvaluator(
+	context: CliContext,
+	{ folder, state }: { readonly folder?: string; readonly state?: string },
+): Promise<Evaluator> {
+	if (folder === undefined) {
+		const mesh = openMesh(context, state === undefined ? {} : { state });
+		return {
+			async explain(queries) {
+				const answer = (await mesh.request("POST", "/v1/explain", { queries })) as {
+					readonly items: readonly Explanation[];
+				};
+				return answer.items;
+			},
+		};
+	}
+	const { createOfflineWorld, evaluate } = await import("../../explain/index.ts");
+	const { objects, problems } = await readConfig(context, folder);
+	const world = createOfflineWorld(objects, { problems });
+	const nowSeconds = systemClock.wall() / 1000;
+	return { explain: async (queries) => queries.map((query) => evaluate(world, query, nowSeconds)) };
+}
+
+/** Reads a folder of config, with the paths of its files as the user would write them.
+ *  @throws MeshError `CONFIG_FOLDER_UNREADABLE` when there is nothing to read */
+export async function readConfig({ host }: CliContext, folder: string): Promise<FolderSnapshot> {
+	const { readFolder } = await import("../../config/index.ts");
+	const { objects, problems, files } = await readFolder(resolve(host.folder, folder));
+	if (files === 0) throw new MeshError("CONFIG_FOLDER_UNREADABLE", `${folder} has no YAML or JSON files`);
+	const shorten = (file: string): string => {
+		const short = relative(host.folder, file);
+		return short.startsWith("..") ? file : short;
+	};
+	return {
+		files,
+		objects: objects.map((object) => ({ ...object, source: { ...object.source, file: shorten(object.source.file) } })),
+		problems: problems.map((problem) => ({ ...problem, file: shorten(problem.file) })),
+	};
+}
