@@ -173,6 +173,11 @@ const cases: readonly (readonly [name: string, text: string, expected: readonly 
 		policy("{ selector: { matchLabels: { app: nothing } } }"),
 		["SELECTS_NOTHING spec.selector.matchLabels"],
 	],
+	[
+		"settings of proxies that select nothing",
+		"apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: { name: t, namespace: shop }\nspec: { selector: { matchLabels: { app: nothing } } }\n---\napiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: { name: f, namespace: shop }\nspec: { workloadSelector: { labels: { app: nothing } } }\n---\n",
+		["SELECTS_NOTHING spec.selector.matchLabels", "SELECTS_NOTHING spec.workloadSelector.labels"],
+	],
 	["paths", policy("{ rules: [{ to: [{ operation: { paths: [/admin] } }] }] }"), ["PATHS_NORMALIZED spec.rules[0]"]],
 	[
 		"rules about HTTP on a port without it",

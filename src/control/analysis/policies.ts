@@ -1,6 +1,13 @@
 import { suggestNearest } from "../../core/index.ts";
-import { type AuthorizationPolicy, type AuthorizationRule, matchesLabels, mayBeHttp } from "../../model/index.ts";
-import type { ReportFinding, World } from "./world.ts";
+import {
+	type AuthorizationPolicy,
+	type AuthorizationRule,
+	type Labels,
+	matchesLabels,
+	mayBeHttp,
+	type ObjectName,
+} from "../../model/index.ts";
+import { type ReportFinding, selectsSomething, type World } from "./world.ts";
 
 /** Policies that do less, or other things, than they say. */
 export function checkPolicies(world: World, report: ReportFinding): void {
@@ -9,6 +16,7 @@ export function checkPolicies(world: World, report: ReportFinding): void {
 		for (const rule of policy.rules) checkRule(policy, rule, report);
 		findHttpRulesOnTcp(world, policy, report);
 	}
+	findIdleSelectors(world, report);
 	findNormalizedPaths(world, report);
 	findOptionalTokens(world, report);
 }
@@ -96,6 +104,27 @@ function findHttpRulesOnTcp({ index }: World, policy: AuthorizationPolicy, repor
 	const effect = policy.action === "DENY" ? "denies every connection that its other fields match" : "never matches";
 	const sentence = `compares what only HTTP has, and is for ${[...new Set(named)].slice(0, 3).join(", ")}: there the rule ${effect}`;
 	report("HTTP_RULE_ON_TCP_PORT", { ...policy, kind }, rule.path, sentence);
+}
+
+/** Settings of proxies whose selector selects no workload. */
+function findIdleSelectors(world: World, report: ReportFinding): void {
+	const { envoyFilters, telemetries, sidecars, proxyConfigs, settings } = world.index.mesh;
+	const check = (
+		kind: "EnvoyFilter" | "Telemetry" | "Sidecar" | "ProxyConfig",
+		path: string,
+		objects: readonly (ObjectName & { readonly selector?: Labels })[],
+	): void => {
+		for (const { namespace, name, selector } of objects) {
+			if (selector === undefined) continue;
+			const scope = namespace === settings.rootNamespace && kind !== "Sidecar" ? undefined : namespace;
+			if (!selectsSomething(world, scope, selector))
+				report("SELECTS_NOTHING", { kind, namespace, name }, path, "no workload has these labels: nothing is selected");
+		}
+	};
+	check("EnvoyFilter", "spec.workloadSelector.labels", envoyFilters);
+	check("Sidecar", "spec.workloadSelector.labels", sidecars);
+	check("Telemetry", "spec.selector.matchLabels", telemetries);
+	check("ProxyConfig", "spec.selector.matchLabels", proxyConfigs);
 }
 
 /** Told once, at the first policy that compares paths. */
