@@ -11,24 +11,26 @@ export interface StringBounds {
 	readonly minLength?: number;
 	/** 4096 by default. */
 	readonly maxLength?: number;
+	/** Problems do not say what it is. */
+	readonly isSecret?: boolean;
 }
 
 /** A text. Numbers and booleans are refused, as Kubernetes does, with the fix: quotes. */
 export function string(bounds: StringBounds = {}): Schema<string> {
-	const { format, pattern, minLength = 1, maxLength = 4096 } = bounds;
+	const { format, isSecret = false, pattern, minLength = 1, maxLength = 4096 } = bounds;
 	return {
 		description: format === undefined ? { type: "string" } : { type: "string", format },
 		read(node, reader) {
 			if (node.kind !== "scalar" || typeof node.value !== "string") {
 				const isBare = node.kind === "scalar" && node.value !== null;
-				const fix = isBare ? `: put it in quotes, "${String(node.value)}"` : "";
+				const fix = isBare ? `: put it in quotes${isSecret ? "" : `, "${String(node.value)}"`}` : "";
 				return reader.refuse(`must be text, not ${describeNode(node)}${fix}`);
 			}
 			const { value } = node;
 			if (value.length < minLength) return reader.refuse("must not be empty");
 			if (value.length > maxLength) return reader.refuse(`has ${value.length} characters, the limit is ${maxLength}`);
 			if (pattern !== undefined && !pattern.test(value))
-				return reader.refuse(`${quote(value)} is not ${format ?? "well formed"}`);
+				return reader.refuse(`${isSecret ? "this" : quote(value)} is not ${format ?? "well formed"}`);
 			return value;
 		},
 	};

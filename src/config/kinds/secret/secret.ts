@@ -8,7 +8,13 @@ import { defineKind } from "../kind.ts";
 const key = { format: "a key: letters, digits, '-', '_' and '.'", pattern: /^[-._a-zA-Z0-9]{1,253}$/ };
 
 const encoded = refine(
-	string({ format: "base64", pattern: /^[A-Za-z0-9+/\s]*={0,2}\s*$/, minLength: 0, maxLength: 1_500_000 }),
+	string({
+		format: "base64",
+		pattern: /^[A-Za-z0-9+/\s]*={0,2}\s*$/,
+		minLength: 0,
+		maxLength: 1_500_000,
+		isSecret: true,
+	}),
 	(text) => Buffer.from(text, "base64").toString("utf8"),
 );
 
@@ -34,7 +40,7 @@ stringData:
 		type: defaulted(string({ maxLength: 253 }), "Opaque", "What it holds", "Opaque"),
 		data: optional(map(encoded, key), "Values in base64"),
 		stringData: optional(
-			map(string({ minLength: 0, maxLength: 1_048_576 }), key),
+			map(string({ minLength: 0, maxLength: 1_048_576, isSecret: true }), key),
 			"Values as text; they win over `data`",
 		),
 		immutable: optional(boolean(), "Without effect"),

@@ -1,0 +1,104 @@
+/** Planted keys, tokens and passwords appear in no log, dump, metric, page or error of a running mesh. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { sendRequest } from "../support/http-call.ts";
+import { createTestPki } from "../support/pki.ts";
+import { startMesh } from "../support/running-mesh.ts";
+
+const pages = [
+	...["/v1/config", "/v1/proxies", "/v1/problems", "/v1/instances", "/v1/certificates", "/v1/routes", "/v1/endpoints"],
+	...["/v1/workloads", "/v1/history", "/v1/analysis", "/metrics", "/debug/syncz", "/debug/adsz", "/debug/endpointz"],
+	...["/debug/registryz", "/debug/config_dump?proxyID=web-0.shop", "/v1/identity/bundle"],
+];
+const proxyPages = [
+	...["/config_dump", "/config_dump?include_eds", "/stats", "/stats/prometheus", "/clusters?format=json", "/certs"],
+	...["/failed_requests", "/server_info", "/runtime", "/listeners?format=json"],
+];
+
+test("nothing that a mesh says holds a secret", async (t) => {
+	const pki = createTestPki();
+	const key = pki.issue("spiffe://cluster.local/ns/shop/sa/gateway").privateKeyPem;
+	const planted = new Map([
+		["the key of a Secret", Buffer.from(key).toString("base64").slice(40, 100)],
+		["the key's own text", key.split("\n")[2]!],
+		["a header's token", "planted-bearer-5b1d77"],
+		["a cookie", "planted-cookie-9f01c2"],
+		["a token in a query", "planted-query-3c44aa"],
+		["a password in a broken object", "planted-password-77e1f0"],
+	]);
+	const secret = {
+		apiVersion: "v1",
+		kind: "Secret",
+		metadata: { name: "edge", namespace: "shop" },
+		type: "kubernetes.io/tls",
+		data: {
+			"tls.crt": Buffer.from(pki.bundlePem).toString("base64"),
+			"tls.key": Buffer.from(key).toString("base64"),
+		},
+	};
+	const broken = {
+		...secret,
+		metadata: { name: "broken", namespace: "shop" },
+		data: { "tls.key": planted.get("a password in a broken object") },
+	};
+	const mesh = await startMesh(t, "examples/shop", (folder) => {
+		writeFileSync(join(folder, "secret.yaml"), JSON.stringify(secret));
+	});
+	const said: (readonly [from: string, text: string])[] = [];
+	const hear = (from: string, text: string): number => said.push([from, text]);
+
+	const headers = {
+		authorization: `Bearer ${planted.get("a header's token")}`,
+		cookie: `session=${planted.get("a cookie")}`,
+	};
+	for (const url of ["http://orders/orders", "http://reviews/reviews", "http://nobody/x"]) {
+		const query = `?access_token=${planted.get("a token in a query")}`;
+		for (const method of ["GET", "POST"]) {
+			const answer = await mesh.call("catalog-0", `${url}${query}`, { method, headers });
+			hear(`the answer of ${url}`, answer.status < 400 ? "" : answer.body + JSON.stringify(answer.headers));
+		}
+	}
+	hear("PUT of a broken Secret", (await mesh.admin("PUT", "/v1/config", JSON.stringify(broken))).body);
+	hear("GET without a token", (await sendRequest({ port: adminPort(mesh), path: "/v1/config" })).body);
+	for (const page of pages) hear(page, (await mesh.admin("GET", page)).body);
+	for (const { adminPort, name } of await mesh.instances()) {
+		for (const path of proxyPages) hear(`${name}${path}`, (await sendRequest({ port: adminPort!, path })).body);
+	}
+	for (const command of [["get", "Secret", "-o", "yaml"], ["status"], ["history"], ["why"], ["certs"], ["analyze"]]) {
+		hear(`amime ${command.join(" ")}`, await mesh.run(...command).catch((error: { stdout: string }) => error.stdout));
+	}
+	for (const file of readdirSync(join(mesh.stateFolder, "logs"))) {
+		hear(`logs/${file}`, readFileSync(join(mesh.stateFolder, "logs", file), "utf8"));
+	}
+	hear("the supervisor", mesh.output());
+
+	const { token } = JSON.parse(readFileSync(join(mesh.stateFolder, "control.json"), "utf8")) as { token: string };
+	planted.set("the token of the admin API", token);
+	// Access logs hold the path as Envoy's do; what they must not hold are headers and keys.
+	const isLog = (from: string): boolean => from.startsWith("logs/") || from === "the supervisor";
+	for (const [what, text] of planted)
+		for (const [from, all] of said) {
+			if (isLog(from) && what === "a token in a query") continue;
+			assert.ok(!all.includes(text), `${what} is in ${from}`);
+		}
+	for (const [from, all] of said) assert.doesNotMatch(all, /BEGIN [A-Z ]*PRIVATE KEY/, `a private key is in ${from}`);
+	assert.ok(said.length > 100, `only ${said.length} texts were looked at`);
+
+	for (const path of listFiles(mesh.stateFolder)) {
+		assert.equal(statSync(path).mode & 0o077, 0, `${path} can be read by others`);
+	}
+});
+
+function adminPort(mesh: { readonly stateFolder: string }): number {
+	const { adminUrl } = JSON.parse(readFileSync(join(mesh.stateFolder, "control.json"), "utf8")) as { adminUrl: string };
+	return Number(new URL(adminUrl).port);
+}
+
+function listFiles(folder: string): string[] {
+	return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+		const path = join(folder, entry.name);
+		return entry.isDirectory() ? listFiles(path) : [path];
+	});
+}
