@@ -59,6 +59,11 @@ export interface ControlPlaneCommandOptions {
 	readonly storeCa?: string;
 	readonly storeCert?: string;
 	readonly storeKey?: string;
+	/** Files of an authority that signs the mesh's issuers, or a program that does. */
+	readonly upstreamCert?: string;
+	readonly upstreamKey?: string;
+	readonly upstreamRoots?: string;
+	readonly upstreamCommand?: readonly string[];
 	/** Where the trust bundle is published. */
 	readonly bundleEndpoint?: string;
 	/** Files with PEM for it, and the roots that the endpoints of others are trusted by. */

@@ -26,6 +26,7 @@ export {
 	type UpstreamAuthority,
 	type UpstreamFiles,
 } from "./authority/upstream.ts";
+export { createUpstreamCommand, type UpstreamCommand } from "./authority/upstream-command.ts";
 export { findChainProblem } from "./chain.ts";
 export {
 	formatSpiffeBundle,

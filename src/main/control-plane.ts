@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import type { ControlPlaneCommandOptions } from "../cli/index.ts";
 import { type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
 import { type LogLevel, MeshError } from "../core/index.ts";
+import { createUpstreamCommand, createUpstreamFiles } from "../identity/index.ts";
 import { createExplainEndpoints } from "./explain-endpoints.ts";
 import { readVersion } from "./host.ts";
 import { createProcessLog, waitForSignal } from "./process.ts";
@@ -22,6 +23,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
 		...(store === undefined ? {} : { store }),
+		authority: readUpstream(options),
 		federation: readFederation(options),
 		...(options.tokens === undefined ? {} : { tokensFile: resolve(options.tokens) }),
 		...(options.agentAddress === undefined ? {} : { agentAddress: options.agentAddress }),
@@ -70,6 +72,19 @@ function readPem(file: string, code: string): Buffer {
 	} catch (cause) {
 		throw new MeshError(code, `${file} cannot be read: give a file with PEM`, { cause });
 	}
+}
+
+function readUpstream(options: ControlPlaneCommandOptions): NonNullable<ControlPlaneOptions["authority"]> {
+	const { upstreamCert, upstreamKey, upstreamRoots, upstreamCommand } = options;
+	if ((upstreamCert === undefined) !== (upstreamKey === undefined))
+		throw new MeshError("AUTHORITY_UPSTREAM", "--upstream-cert and --upstream-key go together: give both or none");
+	const [program, ...args] = upstreamCommand ?? [];
+	if (program !== undefined && upstreamCert !== undefined)
+		throw new MeshError("AUTHORITY_UPSTREAM", "--upstream-cert and --upstream-command: give one of them");
+	if (program !== undefined) return { upstream: createUpstreamCommand({ program, args }) };
+	if (upstreamCert === undefined || upstreamKey === undefined) return {};
+	const roots = upstreamRoots === undefined ? {} : { roots: resolve(upstreamRoots) };
+	return { upstream: createUpstreamFiles({ certificate: resolve(upstreamCert), key: resolve(upstreamKey), ...roots }) };
 }
 
 function readFederation(options: ControlPlaneCommandOptions): NonNullable<ControlPlaneOptions["federation"]> {

@@ -1,6 +1,6 @@
 /** Rotations of a whole authority: who is waited for, what stays good, upstream authorities, tokens. */
 import assert from "node:assert/strict";
-import { createPrivateKey, generateKeyPairSync, verify } from "node:crypto";
+import { createHash, createPrivateKey, generateKeyPairSync, verify } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -24,6 +24,7 @@ import { createAuthority } from "./authority.ts";
 import type { AuthorityOptions, HolderBoard, WaitedFor } from "./authority-types.ts";
 import { readPublicJwk } from "./jwt-key.ts";
 import { createUpstreamFiles } from "./upstream.ts";
+import { createUpstreamCommand } from "./upstream-command.ts";
 
 const web = "spiffe://cluster.local/ns/shop/sa/web";
 const day = 24 * 3_600_000;
@@ -172,7 +173,12 @@ function createCorporateFiles(t: TestContext, type: "P-384" | "rsa", now: number
 		const fields = {
 			...{ serial: Buffer.of(1, name.length), subject, publicKey: encodePublicKey(privateKey) },
 			...{ notBefore: now - day, notAfter: now + 1000 * day },
-			extensions: { basicConstraints: { isCa: true }, keyUsages: ["keyCertSign"] as const },
+			extensions: {
+				basicConstraints: { isCa: true },
+				keyUsages: ["keyCertSign"] as const,
+				// As openssl names keys: not as this authority does.
+				subjectKeyIdentifier: createHash("sha1").update(encodePublicKey(privateKey)).digest(),
+			},
 		};
 		const issuer = {
 			name: parent === undefined ? subject : subjectOf(parent.certificate),
@@ -215,6 +221,37 @@ for (const type of ["P-384", "rsa"] as const) {
 	});
 }
 
+test("a program signs the issuers, and what it does wrong is told in its words", async (t) => {
+	const { files } = createCorporateFiles(t, "P-384", createFakeClock().wall());
+	const folder = makeTemporaryFolder(t);
+	const script = (text: string): string[] => {
+		const path = join(folder, `${text.length}.mjs`);
+		writeFileSync(path, text);
+		return [path];
+	};
+	const identity = join(import.meta.dirname, "../index.ts");
+	const signing = `import { createUpstreamFiles, parseSigningRequest } from ${JSON.stringify(identity)};
+import { readFileSync } from "node:fs";
+const { csr, trustDomain, ttlSeconds } = JSON.parse(readFileSync(0, "utf8"));
+const now = ${createFakeClock().wall()};
+const request = { csr: parseSigningRequest(csr), trustDomain, ttlMs: ttlSeconds * 1000, now };
+process.stdout.write(JSON.stringify(await createUpstreamFiles(${JSON.stringify(files)}).signIssuer(request)));`;
+	const program = process.execPath;
+	const { sign, authority, clock } = await open(t, {
+		upstream: createUpstreamCommand({ program, args: script(signing) }),
+	});
+	assert.ok(verifySvidPem((await sign()).chain, authority.bundle(), clock.wall()).ok);
+	const fails = (text: string, message: RegExp, timeoutMs = 20_000) =>
+		assert.rejects(open(t, { upstream: createUpstreamCommand({ program, args: script(text), timeoutMs }) }), {
+			code: "AUTHORITY_UPSTREAM",
+			message,
+		});
+	await fails("console.error('the device is locked'); process.exit(3)", /failed: the device is locked/);
+	await fails("console.log('yes')", /no JSON of 'chain' and 'roots'/);
+	await fails("console.log('null')", /no JSON of 'chain' and 'roots'/);
+	await fails("setTimeout(() => {}, 60_000)", /took too long/, 300);
+});
+
 test("an upstream that is replaced is waited for like a new root; one that is broken stops nothing", async (t) => {
 	const first = createCorporateFiles(t, "P-384", createFakeClock().wall());
 	const second = createCorporateFiles(t, "P-384", createFakeClock().wall());
@@ -252,6 +289,7 @@ test("an issuer signed by hand: request out, certificate in, everything that doe
 				basicConstraints: { isCa: true, pathLength: 0 },
 				keyUsages: ["keyCertSign"] as const,
 				names: [{ kind: "uri" as const, value: "spiffe://cluster.local" }],
+				subjectKeyIdentifier: Buffer.from("a name of its own"),
 			},
 			...change,
 		};

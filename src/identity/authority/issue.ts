@@ -49,7 +49,7 @@ export async function issueRoot(trustDomain: string, key: SigningKey, now: numbe
 		publicKey,
 		notBefore: now - backdateMs,
 		notAfter: now + rootLifetimeMs,
-		extensions: authorityExtensions(trustDomain, 1, publicKey, publicKey),
+		extensions: authorityExtensions(trustDomain, 1, publicKey, keyIdentifierOf(publicKey)),
 	};
 	return readCertificate(await issueCertificate(fields, name, key));
 }
@@ -68,7 +68,7 @@ export async function issueIssuer(
 		publicKey,
 		notBefore: Math.max(now - backdateMs, root.certificate.notBefore),
 		notAfter: capLifetime(now + ttlMs, root.certificate),
-		extensions: authorityExtensions(trustDomain, 0, publicKey, encodePublicKey(root.key.publicKey)),
+		extensions: authorityExtensions(trustDomain, 0, publicKey, identifierOf(root.certificate)),
 	};
 	return readCertificate(await issueCertificate(fields, subjectOf(root.certificate), root.key));
 }
@@ -105,7 +105,7 @@ export async function issueLeaf(issuer: Signer, { wanted, spiffeId, dnsNames, tt
 			keyUsages: ["digitalSignature"],
 			extendedKeyUsages: [oid.serverAuth, oid.clientAuth],
 			subjectKeyIdentifier: keyIdentifierOf(wanted.publicKey),
-			authorityKeyIdentifier: keyIdentifierOf(encodePublicKey(issuer.key.publicKey)),
+			authorityKeyIdentifier: identifierOf(issuer.certificate),
 			names: names.concat(dnsNames.map((value) => ({ kind: "dns", value }))),
 			namesCritical: true,
 		} satisfies ExtensionOptions,
@@ -114,17 +114,22 @@ export async function issueLeaf(issuer: Signer, { wanted, spiffeId, dnsNames, tt
 	return { der, serial: serial.toString("hex"), notBefore, notAfter };
 }
 
+/** What a certificate calls its key; others may have named it in their own way (RFC 5280 section 4.2.1.2). */
+function identifierOf({ extensions, publicKey }: Certificate): Buffer {
+	return extensions.subjectKeyIdentifier ?? keyIdentifierOf(encodePublicKey(publicKey));
+}
+
 function authorityExtensions(
 	trustDomain: string,
 	pathLength: number,
 	publicKey: Uint8Array,
-	parentKey: Uint8Array,
+	parentIdentifier: Uint8Array,
 ): ExtensionOptions {
 	return {
 		...issuerExtensions(trustDomain),
 		basicConstraints: { isCa: true, pathLength },
 		subjectKeyIdentifier: keyIdentifierOf(publicKey),
-		authorityKeyIdentifier: keyIdentifierOf(parentKey),
+		authorityKeyIdentifier: parentIdentifier,
 	};
 }
 

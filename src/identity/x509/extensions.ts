@@ -33,6 +33,8 @@ export interface ExtensionValues {
 	/** OIDs; undefined when the extension is absent. */
 	readonly extendedKeyUsages?: readonly string[];
 	readonly names: readonly AlternativeName[];
+	/** Undefined when the extension is absent. */
+	readonly subjectKeyIdentifier?: Buffer;
 	/** OIDs of critical extensions that are none of the above. */
 	readonly unknownCritical: readonly string[];
 }
@@ -120,6 +122,8 @@ function decodeExtension(
 		}
 		case oid.extendedKeyUsage:
 			return { extendedKeyUsages: decodeChildren(expectTag(value, derTag.sequence)).map(decodeOid) };
+		case oid.subjectKeyIdentifier:
+			return { subjectKeyIdentifier: expectTag(value, derTag.octetString).content };
 		case oid.subjectAlternativeName:
 			return { names: decodeChildren(expectTag(value, derTag.sequence)).map(decodeName) };
 		default:
