@@ -235,7 +235,7 @@ export function describeScope({ onDemand }: EgressScope): string {
 function onDemandClusters(scope: EgressScope, memo: Memo): XdsResource[] {
 	const { onDemand } = scope;
 	if (onDemand === undefined) return [];
-	const isTunnelled = onDemand.blocks.length > 0;
+	const isTunnelled = onDemand.streams.length > 0;
 	return memo.get(`on-demand clusters ${isTunnelled}`, [onDemand.server.host, onDemand.server.port], () =>
 		translateOnDemandClusters(onDemand).map((cluster) => packResource(ClusterSchema, cluster.name, cluster)),
 	);

@@ -65,7 +65,7 @@ export function translateVirtualOutbound(scope: EgressScope, kind: ProxyKind): L
 				filterChainMatch: { destinationPort: virtualOutboundPort },
 				filters: toCluster(kind, blackHoleClusterName),
 			},
-			...onDemandChains(scope.onDemand),
+			...onDemandChains(scope.onDemand, undefined),
 			{ name: "virtualOutbound-catchall-tcp", filters: unknownFilters(scope, kind) },
 		],
 	});
@@ -108,7 +108,9 @@ export function translateOutboundListener(
 				];
 	const streams = chains.filter(isLimited).map(limitedChain);
 	const rest = chains.find((chain) => !isLimited(chain));
-	const matching = [...streams, ...(plan.isSniffed ? http : [])];
+	// A service with a listener of its own does not come to that of every address.
+	const asked = address === "0.0.0.0" ? onDemandChains(scope.onDemand, port) : [];
+	const matching = [...streams, ...(plan.isSniffed ? http : []), ...asked];
 	const last: FilterChainInit =
 		rest !== undefined
 			? { filters: rest.filters }

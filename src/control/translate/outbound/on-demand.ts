@@ -17,6 +17,7 @@ import {
 	ExtAuthzSchema,
 } from "../../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { TcpProxySchema } from "../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { isHttpProtocol } from "../../../model/index.ts";
 import { httpConnectionManager } from "../http-connection-manager.ts";
 import { httpOptions } from "../http-options.ts";
 import { duration, extension, packAny, socketAddress, stringMatcher } from "../messages.ts";
@@ -32,8 +33,8 @@ export interface OnDemand {
 	readonly key: string;
 	/** Ports where any service of the mesh speaks HTTP. */
 	readonly httpPorts: readonly number[];
-	/** Addresses of services that speak something else on some port. */
-	readonly blocks: readonly AddressBlock[];
+	/** Addresses of services that speak something else on a port, port by port. */
+	readonly streams: readonly { readonly port: number; readonly blocks: readonly AddressBlock[] }[];
 	/** Where the control plane answers. */
 	readonly server: { readonly host: string; readonly port: number };
 }
@@ -55,12 +56,20 @@ const askTimeoutMs = 5_000;
 /** What of all services clients may need to ask for. */
 export function describeOnDemand(key: string, services: Iterable<SeenService>, server: OnDemand["server"]): OnDemand {
 	const ports = new Set<number>();
-	const addresses = new Set<string>();
+	const addresses = new Map<number, Set<string>>();
 	for (const { service, ports: own } of services)
 		for (const { port, protocol } of own)
-			if (protocol === "http" || protocol === "http2" || protocol === "grpc") ports.add(port);
-			else for (const address of service.addresses ?? []) if (!address.includes("/")) addresses.add(address);
-	return { key, httpPorts: [...ports].sort((a, b) => a - b), blocks: collapseAddresses(addresses), server };
+			if (isHttpProtocol(protocol)) ports.add(port);
+			else
+				for (const address of service.addresses ?? [])
+					if (!address.includes("/")) addresses.set(port, (addresses.get(port) ?? new Set()).add(address));
+	const streams = [...addresses].map(([port, of]) => ({ port, blocks: collapseAddresses(of) }));
+	return {
+		key,
+		httpPorts: [...ports].sort((a, b) => a - b),
+		streams: streams.sort((a, b) => a.port - b.port),
+		server,
+	};
 }
 
 /** The filter that asks, off except where a route turns it on. When nobody answers, requests go on as those to unknown hosts. */
@@ -149,10 +158,10 @@ function askConfig(key: string, port: number | undefined, isTunnel = false) {
 }
 
 /** The clusters that asking takes. */
-export function translateOnDemandClusters({ server, blocks }: OnDemand): Cluster[] {
+export function translateOnDemandClusters({ server, streams }: OnDemand): Cluster[] {
 	return [
 		loopbackCluster(onDemandClusterName, server.host, server.port, "http2"),
-		...(blocks.length === 0 ? [] : [loopbackCluster(tunnelClusterName, "127.0.0.1", onDemandPort, "http1")]),
+		...(streams.length === 0 ? [] : [loopbackCluster(tunnelClusterName, "127.0.0.1", onDemandPort, "http1")]),
 	];
 }
 
@@ -175,14 +184,19 @@ function loopbackCluster(name: string, host: string, port: number, version: "htt
 type ChainInit = NonNullable<Exclude<MessageInitShape<typeof ListenerSchema>, Listener>["filterChains"]>[number];
 
 /** The chain of captured connections to services that are no HTTP and have no listener here: each goes through `on_demand_tcp`, which
- *  asks by its address. */
-export function onDemandChains(onDemand: OnDemand | undefined): ChainInit[] {
-	if (onDemand === undefined || onDemand.blocks.length === 0) return [];
+ *  asks by its address.
+ *  @param port of the listener; undefined for the one of every port that has none */
+export function onDemandChains(onDemand: OnDemand | undefined, port: number | undefined): ChainInit[] {
+	const blocks = (onDemand?.streams ?? [])
+		.filter((stream) => port === undefined || stream.port === port)
+		.flatMap((stream) => stream.blocks);
+	const unique = [...new Map(blocks.map((block) => [`${block.address}/${block.length}`, block])).values()];
+	if (unique.length === 0) return [];
 	return [
 		{
 			name: "on-demand-tcp",
 			filterChainMatch: {
-				prefixRanges: onDemand.blocks.map(({ address, length }) => ({ addressPrefix: address, prefixLen: length })),
+				prefixRanges: unique.map(({ address, length }) => ({ addressPrefix: address, prefixLen: length })),
 			},
 			filters: [
 				extension("envoy.filters.network.tcp_proxy", TcpProxySchema, {
@@ -197,7 +211,7 @@ export function onDemandChains(onDemand: OnDemand | undefined): ChainInit[] {
 
 /** The listener that ends those tunnels. */
 export function translateOnDemandListeners(onDemand: OnDemand | undefined): Listener[] {
-	if (onDemand === undefined || onDemand.blocks.length === 0) return [];
+	if (onDemand === undefined || onDemand.streams.length === 0) return [];
 	const name = "on_demand_tcp";
 	return [
 		create(ListenerSchema, {
