@@ -20,8 +20,7 @@ function openServed({ index, objects, problems, snapshot, nodes }: ServedMesh): 
 	const whole = (): World => {
 		const instances = known.instances.filter(({ declaredBy }) => declaredBy === undefined);
 		const { trustDomain } = known.mesh.settings;
-		const offline = createOfflineWorld(objects(), { instances, settings: { trustDomain }, ...finders });
-		return offline.whole?.() ?? offline;
+		return createOfflineWorld(objects(), { instances, settings: { trustDomain }, ...finders });
 	};
 	return createWorld({ index: known, objects: objects(), problems: problems(), snapshot, whole, ...finders });
 }

@@ -81,11 +81,26 @@ export function evaluate(world: World, query: Query, nowSeconds: number): Explan
 		name: proxy.name,
 	};
 	const result = simulateConnection(listener.config, arrival, filters);
-	// A cluster that a header is to name: the proxy asks for the host with the first request, and has its routes from then on.
-	if (world.whole !== undefined && result.targets.some(({ cluster }) => cluster === ""))
-		return markAsked(evaluate(world.whole(), query, nowSeconds));
+	if (world.whole !== undefined && isAsked(result, proxy)) {
+		const asked = evaluate(world.whole(), query, nowSeconds);
+		if (asked.outbound?.http?.virtualHost !== result.hop.http?.virtualHost || result.hop.http === undefined)
+			return markAsked(asked);
+	}
 	return { ...head, ...finish(result, destination, context, proxy) };
 }
+
+/** Clusters that stand for the control plane's answer to a host, or an address, that a proxy does not know yet. */
+const onDemandClusters = ["amime|on-demand", "amime|on-demand-tcp"];
+
+/** Whether a proxy asks for the host with the first request, and has its routes from then on. */
+function isAsked({ hop, targets }: HopResult, proxy: ProxyView): boolean {
+	if (targets.some(({ cluster }) => cluster === "" || onDemandClusters.includes(cluster))) return true;
+	const host = hop.http?.virtualHost;
+	return host !== undefined && catchAllHosts.has(host) && proxy.cluster(onDemandClusters[0]!) !== undefined;
+}
+
+/** Virtual hosts of translation for whatever has none of its own. */
+const catchAllHosts = new Set(["unknown_host", "block_all", "allow_any"]);
 
 function markAsked(explanation: Explanation): Explanation {
 	const { outbound } = explanation;

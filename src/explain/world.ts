@@ -4,7 +4,7 @@ import { buildMesh, type ConfigObject, type LocatedProblem } from "../config/ind
 import { createProvenance, type Provenance } from "../control/provenance/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
 import { hostOf, type MeshIndex } from "../control/translate/index.ts";
-import type { Labels, Mesh, MeshSettings, WorkloadInstance } from "../model/index.ts";
+import type { Labels, MeshSettings, WorkloadInstance } from "../model/index.ts";
 import type { XdsSnapshot } from "../xds/server/index.ts";
 import { assumeInstances } from "./assumed-instances.ts";
 import { ProxyView } from "./proxy-view.ts";
@@ -46,7 +46,7 @@ export interface WorldOptions {
 	hasSidecar?(instance: WorkloadInstance): boolean;
 }
 
-/** A world of objects alone: every replica of every Workload is taken to run and to be ready.
+/** A world of objects alone: every replica of every Workload is taken to run and to be ready, and every proxy to have what it may ask for.
  *  @param instances that are known to run, in place of assumed ones */
 export function createOfflineWorld(
 	objects: readonly ConfigObject[],
@@ -61,7 +61,6 @@ export function createOfflineWorld(
 		options.instances !== undefined
 			? declared.mesh
 			: { ...declared.mesh, instances: [...assumeInstances(declared.mesh), ...declared.mesh.instances] };
-	const isWhole = mesh.settings.proxyScope === "ALL";
 	const store = createSnapshotStore();
 	store.apply(mesh);
 	const translated = store
@@ -72,31 +71,9 @@ export function createOfflineWorld(
 		objects,
 		problems: [...(options.problems ?? []), ...declared.problems, ...translated],
 		snapshot: (node) => store.get(node),
-		...(!isWhole && { whole: once(() => openWhole(mesh, objects, options)) }),
 		...(options.hasSidecar !== undefined && { hasSidecar: options.hasSidecar }),
 		...(options.findNode !== undefined && { findNode: options.findNode }),
 	});
-}
-
-type OfflineOptions = NonNullable<Parameters<typeof createOfflineWorld>[1]>;
-
-/** A mesh whose proxies are given everything that they may see. */
-function openWhole(mesh: Mesh, objects: readonly ConfigObject[], { hasSidecar, findNode }: OfflineOptions): World {
-	const store = createSnapshotStore();
-	store.apply({ ...mesh, settings: { ...mesh.settings, proxyScope: "ALL" } });
-	return createWorld({
-		index: store.index()!,
-		objects,
-		problems: [],
-		snapshot: (node) => store.get(node),
-		...(hasSidecar !== undefined && { hasSidecar }),
-		...(findNode !== undefined && { findNode }),
-	});
-}
-
-function once<T>(make: () => T): () => T {
-	let made: T | undefined;
-	return () => (made ??= make());
 }
 
 export function createWorld(options: WorldOptions): World {

@@ -405,23 +405,6 @@ const cases: readonly TranslationCase[] = [
 			"reviews -> ledger TCP": "denied 0 by AuthorizationPolicy policy spec.rules[0]",
 		},
 	},
-	{
-		name: "hosts that a proxy only learns of with the first request go where they will go",
-		config: `
-apiVersion: amime.dev/v1alpha1
-kind: MeshConfig
-metadata: {name: mesh}
-spec: {proxyScope: NEEDED}
----${rule(`
-    - match: [{uri: {prefix: /a}}]
-      route: [{destination: {host: ratings}}]
-    - route: [{destination: {host: reviews}}]`)}`,
-		calls: {
-			"web -> reviews /a": "ratings.shop:80 by VirtualService rule spec.http[0]",
-			"web -> bank.bank": "bank.bank:80 by Service bank",
-			"web -> nobody": "unroutable 502",
-		},
-	},
 ];
 
 for (const { name, config, calls, with: more } of cases)
