@@ -23,7 +23,7 @@ const mayImport: Record<string, readonly string[]> = {
 	control: ["core", "model", "telemetry", "identity", "config", "registry", "xds", "api"],
 	proxy: ["core", "wire", "os", "engine", "telemetry", "xds", "api"],
 	library: ["core", "wire", "engine", "telemetry", "identity", "xds", "api"],
-	agent: ["core", "os", "model", "telemetry", "identity", "config", "registry", "xds", "api"],
+	agent: ["core", "wire", "os", "model", "telemetry", "identity", "config", "registry", "xds", "api"],
 	explain: ["core", "model", "config", "engine", "xds", "control", "proxy", "api"],
 	cli: ["core", "model", "config", "telemetry", "explain"],
 	main: [

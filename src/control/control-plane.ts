@@ -39,7 +39,6 @@ import {
 	formatStatusPage,
 	readTokensFile,
 } from "./admin/index.ts";
-import { type AgentServer, createAgentEndpoints, createAgentServer, createNodeAttestors } from "./agents/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
 import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
@@ -49,11 +48,12 @@ import { type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
-import { type ListenAddress, parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
+import { parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
+import { serveAgents } from "./serve-agents.ts";
 import type { ServedMesh } from "./served-mesh.ts";
 import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
@@ -134,7 +134,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		closers.push(() => admin.close());
 		ports = { xds: discovery.port, admin: admin.port() };
 		if (agentAddress !== undefined) {
-			const agents = createAgents(options, parts, agentAddress, log, clock);
+			const agents = serveAgents({ ...options, ...parts, admin, address: agentAddress, log, clock });
 			closers.push(() => agents.close());
 			await agents.start();
 			ports = { ...ports, agents: agents.port() };
@@ -369,32 +369,6 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 		ms: Math.round(clock.now() - startedAt),
 	});
 }
-
-function createAgents(
-	options: ControlPlaneOptions,
-	{ identity, authority, holders, certificates, snapshots, metrics }: Parts,
-	address: ListenAddress,
-	log: Log,
-	clock: Clock,
-): AgentServer {
-	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
-	const endpoints = createAgentEndpoints({
-		identity,
-		authority,
-		attestors: createNodeAttestors(options.attestationFile, identity.secrets, clock),
-		holders,
-		svidTtlMs: () => snapshots.index()?.mesh.settings.svidTtlMs ?? defaultSvidTtlMs,
-		onSigned: (issued) => {
-			certificates.add(issued);
-			signedCount.value++;
-		},
-		clock,
-		log,
-	});
-	return createAgentServer({ ...address, authority, endpoints, clock, log });
-}
-
-const defaultSvidTtlMs = 24 * 3_600_000;
 
 function createAdmin(
 	options: ControlPlaneOptions,

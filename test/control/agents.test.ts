@@ -190,7 +190,7 @@ test("an agent trusts only the control plane of its trust domain", async (t) => 
 		await assert.rejects(client.request("GET", "/v1/agent/entries"), { code: "CONTROL_PLANE_UNREACHABLE" });
 });
 
-test("an evicted agent gives nothing out any more, a banned one cannot come back", async (t) => {
+test("an evicted agent gives nothing out any more", async (t) => {
 	const world = await startNodeWorld(t);
 	await world.createEntry();
 	const agent = await world.startAgent(t);
@@ -199,6 +199,31 @@ test("an evicted agent gives nothing out any more, a banned one cannot come back
 	assert.equal((await world.admin("DELETE", `/v1/identity/agents?${query}`)).status, 200);
 	await eventually(() => assert.equal(agent.session.state()?.entries.length, 0));
 	assert.equal((await world.admin("DELETE", `/v1/identity/agents?${query}`)).status, 404);
+});
+
+test("whoever has an identity with the admin flag may use the admin API, as long as the entry is there", async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ id: "operator", admin: true });
+	await world.createEntry({ id: "web", spiffeId: "/web" });
+	const node = await attest(t, world);
+	const bundle = await bundleOf(world);
+	const take = async (entryId: string): Promise<AgentClient> => {
+		const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+		const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
+		const { chain } = (await node.request("POST", "/v1/agent/x509", { entryId, csr })) as { chain: string };
+		const client = createAgentClient({ servers: serversOf(world), trustDomain: "cluster.local", bundle });
+		t.after(() => client.close());
+		const privateKeyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+		client.useSvid({ certificateChainPem: chain, privateKeyPem, bundlePem: bundle });
+		return client;
+	};
+	const [operator, web] = [await take("operator"), await take("web")];
+	const { items } = (await operator.request("GET", "/v1/identity/entries")) as { items: unknown[] };
+	assert.ok(items.length >= 2);
+	await assert.rejects(web.request("GET", "/v1/identity/entries"), { code: "PATH_UNKNOWN" });
+	await assert.rejects(node.request("GET", "/v1/identity/entries"), { code: "PATH_UNKNOWN" });
+	await world.deleteEntry("operator");
+	await assert.rejects(operator.request("GET", "/v1/identity/entries"), { code: "PATH_UNKNOWN" });
 });
 
 const serversOf = ({ plane }: NodeWorld): string[] => [`127.0.0.1:${plane.agentPort}`];

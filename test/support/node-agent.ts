@@ -66,7 +66,7 @@ export async function startNodeWorld(t: TestContext, change: Partial<ControlPlan
 			const lines: string[] = [];
 			const agent = createNodeAgent({
 				servers: [`127.0.0.1:${plane.agentPort}`],
-				trustDomain: "cluster.local",
+				trustDomain: change.settings?.trustDomain ?? "cluster.local",
 				bundle,
 				evidence,
 				attestors: options.attestors ?? [createUnixAttestor(), createContainerAttestor()],

@@ -56,6 +56,26 @@ export function findPythonClient(): SpiffeClient | undefined {
 		: undefined;
 }
 
+/** A client on java-spiffe, whose libraries Maven fetches; undefined when it cannot be had. */
+export function findJavaClient(): SpiffeClient | undefined {
+	const sources = join(import.meta.dirname, "spiffe-clients/java");
+	const target = join(cache, `spiffe-java-${digestOf(sources)}`);
+	const isThere = ensure("java-spiffe client", target, (scratch) => {
+		if (findProgram("javac") === undefined || findProgram("mvn") === undefined) throw new Error("no Java or no Maven");
+		cpSync(sources, scratch, { recursive: true });
+		execFileSync("mvn", ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], {
+			cwd: scratch,
+			stdio: ["ignore", "ignore", "pipe"],
+			timeout: buildLimitMs,
+		});
+		execFileSync("javac", ["-cp", join(scratch, "lib/*"), "-d", scratch, join(scratch, "Client.java")], {
+			stdio: ["ignore", "ignore", "pipe"],
+			timeout: buildLimitMs,
+		});
+	});
+	return isThere ? createClient(["java", "-cp", `${target}:${join(target, "lib/*")}`, "Client"]) : undefined;
+}
+
 /** Builds a peer once; a failure is told, and tried again by the next run. */
 function ensure(name: string, target: string, build: (scratch: string) => void): boolean {
 	if (existsSync(target)) return true;

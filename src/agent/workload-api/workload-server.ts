@@ -9,6 +9,7 @@ import type { WorkloadAttestor } from "../attest-workload/index.ts";
 import { prepareSocketPath, removeSocket } from "../secret-server/socket-file.ts";
 import { type Caller, createCaller } from "./caller.ts";
 import type { Identities } from "./identities.ts";
+import { PlainAuthorityConnection } from "./plain-authority.ts";
 import { translateIdentities } from "./secrets.ts";
 import { addWorkloadService } from "./workload-service.ts";
 
@@ -88,7 +89,7 @@ function serveConnection(socket: Socket, calls: SystemCalls, options: WorkloadSe
 	const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
 	let isOpen = true;
 	socket.on("error", () => undefined);
-	injector.injectConnection(socket);
+	injector.injectConnection(new PlainAuthorityConnection(socket).on("error", () => undefined));
 	return () => {
 		if (!isOpen) return;
 		isOpen = false;

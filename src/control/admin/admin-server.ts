@@ -20,6 +20,8 @@ export interface AdminServer {
 	/** @throws MeshError `ADMIN_PORT_TAKEN`, `ADMIN_ADDRESS_UNUSABLE` */
 	start(): Promise<void>;
 	port(): number;
+	/** Answers a request that came another way, by somebody who is known already. */
+	answerFor(request: IncomingMessage, principal: Principal): Promise<AdminResponse>;
 	close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
 	return {
 		start: () => listen(server, options.host, options.port),
 		port: () => (server.address() as AddressInfo).port,
+		answerFor: (request, principal) => answerAs(request, options, () => principal),
 		close() {
 			if (!server.listening) return Promise.resolve();
 			const { promise, resolve } = Promise.withResolvers<void>();
@@ -68,13 +71,21 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 
 async function answer(request: IncomingMessage, options: AdminServerOptions): Promise<AdminResponse> {
 	checkHost(request);
+	return answerAs(request, options, () => authenticate(request, options.tokens));
+}
+
+async function answerAs(
+	request: IncomingMessage,
+	options: AdminServerOptions,
+	identify: () => Principal,
+): Promise<AdminResponse> {
 	const target = request.url ?? "/";
 	if (target.length > maxUrlLength) throw new AdminError(414, "URL_TOO_LONG", `longer than ${maxUrlLength} characters`);
 	const mark = target.indexOf("?");
 	const path = mark === -1 ? target : target.slice(0, mark);
 	// Before anything else is told, so that a stranger does not even learn which objects there are.
 	const isPrivate = path === "/v1" || path.startsWith("/v1/");
-	const principal = isPrivate ? authenticate(request, options.tokens) : nobody;
+	const principal = isPrivate ? identify() : nobody;
 	const method = request.method ?? "GET";
 	const { endpoint, params } = findEndpoint(options.endpoints, method, path);
 	if (isPrivate) authorize(principal, endpoint, method, path, options.log);

@@ -12,7 +12,7 @@ import {
 	validateLeaf,
 } from "../../identity/index.ts";
 import { parseSpiffeId, type SpiffeId } from "../../model/index.ts";
-import { AdminError, type AdminResponse, readBody, send, toRefusal } from "../admin/index.ts";
+import { AdminError, type AdminResponse, type AdminServer, readBody, send, toRefusal } from "../admin/index.ts";
 import type { AgentEndpoints } from "./agent-endpoints.ts";
 
 export interface AgentServerOptions {
@@ -21,6 +21,9 @@ export interface AgentServerOptions {
 	readonly port: number;
 	readonly authority: Authority;
 	readonly endpoints: AgentEndpoints;
+	/** Answers what only those may ask that have an entry with `admin`. */
+	readonly admin: Pick<AdminServer, "answerFor">;
+	readonly isAdmin: (spiffeId: SpiffeId) => boolean;
 	readonly clock: Clock;
 	readonly log: Log;
 }
@@ -79,8 +82,10 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 			throw new AdminError(414, "URL_TOO_LONG", `longer than ${maxUrlLength} characters`);
 		const url = new URL(target, "https://server");
 		const route = endpoints.routes.get(`${request.method} ${url.pathname}`);
-		if (route === undefined) throw new AdminError(404, "PATH_UNKNOWN", `no such path: ${url.pathname}`);
 		const peer = peerOf(request.socket as TLSSocket, authority.trustDomain, clock.wall());
+		if (route === undefined && peer !== undefined && options.isAdmin(peer))
+			return options.admin.answerFor(request, { name: peer, role: "admin" });
+		if (route === undefined) throw new AdminError(404, "PATH_UNKNOWN", `no such path: ${url.pathname}`);
 		const body = await readBody(request, maxBodyBytes);
 		return { body: await route({ peer, query: url.searchParams, body }) };
 	}

@@ -1,0 +1,54 @@
+import type { Clock, Log } from "../core/index.ts";
+import type { Authority } from "../identity/index.ts";
+import type { IdentityRegistry } from "../registry/index.ts";
+import type { AdminServer, CertificateList } from "./admin/index.ts";
+import { type AgentServer, createAgentEndpoints, createAgentServer, createNodeAttestors } from "./agents/index.ts";
+import type { Holders } from "./authority/index.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import type { ControlMetrics } from "./metrics.ts";
+import type { SnapshotStore } from "./snapshot/index.ts";
+
+/** The parts of a control plane that agents are served from. */
+export interface ServeAgentsOptions {
+	readonly address: ListenAddress;
+	readonly attestationFile?: string;
+	readonly identity: IdentityRegistry;
+	readonly authority: Authority;
+	readonly holders: Holders;
+	readonly certificates: CertificateList;
+	readonly snapshots: Pick<SnapshotStore, "index">;
+	readonly metrics: ControlMetrics;
+	readonly admin: AdminServer;
+	readonly clock: Clock;
+	readonly log: Log;
+}
+
+const defaultSvidTtlMs = 24 * 3_600_000;
+
+/** Makes the server of agents of a control plane. */
+export function serveAgents(options: ServeAgentsOptions): AgentServer {
+	const { identity, authority, holders, certificates, snapshots, admin, clock, log } = options;
+	const signedCount = options.metrics.counter("citadel_server_success_cert_issuance_count");
+	const endpoints = createAgentEndpoints({
+		identity,
+		authority,
+		attestors: createNodeAttestors(options.attestationFile, identity.secrets, clock),
+		holders,
+		svidTtlMs: () => snapshots.index()?.mesh.settings.svidTtlMs ?? defaultSvidTtlMs,
+		onSigned: (issued) => {
+			certificates.add(issued);
+			signedCount.value++;
+		},
+		clock,
+		log,
+	});
+	return createAgentServer({
+		...options.address,
+		authority,
+		endpoints,
+		admin,
+		isAdmin: (spiffeId) => identity.entries.list().some((entry) => entry.admin && entry.spiffeId === spiffeId),
+		clock,
+		log,
+	});
+}
