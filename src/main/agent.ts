@@ -66,6 +66,11 @@ function createAttestors({ kubelet, kubeletCa, kubeletToken }: AgentCommandOptio
 	if (kubelet === undefined) return always;
 	if (!URL.canParse(kubelet))
 		throw new MeshError("AGENT_OPTIONS", `--kubelet ${kubelet} is no address: write it as https://127.0.0.1:10250`);
+	if (new URL(kubelet).protocol === "https:" && kubeletCa === undefined)
+		throw new MeshError(
+			"AGENT_OPTIONS",
+			"--kubelet over https needs --kubelet-ca: a file with its own certificate or the authority's, else the token goes to whoever answers",
+		);
 	return [
 		...always,
 		createKubeletAttestor({

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { request as requestPlain } from "node:http";
 import { request as requestTls } from "node:https";
-import { type Clock, MeshError } from "../../core/index.ts";
+import { type Clock, exchangeHttp, MeshError } from "../../core/index.ts";
 import type { WorkloadAttestor } from "./attest-process.ts";
 import { type ContainerOfProcess, findContainer, readControlGroups } from "./cgroup.ts";
 
@@ -9,7 +9,7 @@ import { type ContainerOfProcess, findContainer, readControlGroups } from "./cgr
 export interface KubeletOptions {
 	/** Such as `https://127.0.0.1:10250`, or `http://127.0.0.1:10255` for its read-only port. */
 	readonly url: string;
-	/** PEM of the authority of its certificate; without it any certificate is taken, as from one's own machine. */
+	/** PEM of its certificate or of its authority, for https; the name in it does not count, kubelets are asked by loopback addresses. */
 	readonly ca?: string;
 	/** A file with a bearer token that may list Pods; read anew each time. */
 	readonly tokenFile?: string;
@@ -109,7 +109,6 @@ function imagesOf({ image, imageID = "" }: ContainerStatus): string[] {
 
 async function fetchPods({ url, ca, tokenFile }: KubeletOptions): Promise<readonly Pod[]> {
 	const target = new URL("/pods", url);
-	const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number; readonly text: string }>();
 	const token = tokenFile === undefined ? undefined : readFileSync(tokenFile, "utf8").trim();
 	const headers = { accept: "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
 	const call =
@@ -117,27 +116,11 @@ async function fetchPods({ url, ca, tokenFile }: KubeletOptions): Promise<readon
 			? requestTls(target, {
 					headers,
 					timeout: timeoutMs,
-					// A kubelet's own certificate has no authority and no address that would be worth a check.
-					...(ca === undefined ? { rejectUnauthorized: false } : { ca }),
+					ca: ca ?? "",
+					checkServerIdentity: () => undefined,
 				})
 			: requestPlain(target, { headers, timeout: timeoutMs });
-	call.on("timeout", () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-	call.on("error", reject);
-	call.on("response", (response) => {
-		const chunks: Buffer[] = [];
-		let size = 0;
-		response.on("data", (chunk: Buffer) => {
-			size += chunk.length;
-			if (size > maxAnswerBytes) response.destroy(new Error(`an answer of more than ${maxAnswerBytes} bytes`));
-			else chunks.push(chunk);
-		});
-		response.on("error", reject);
-		response.on("end", () =>
-			resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
-		);
-	});
-	call.end();
-	const answer = await promise.catch((cause: unknown) => {
+	const answer = await exchangeHttp(call, { maxAnswerBytes }).catch((cause: unknown) => {
 		throw new MeshError("KUBELET_UNREACHABLE", `the kubelet at ${target.origin} does not answer`, { cause });
 	});
 	if (answer.status !== 200)

@@ -1,5 +1,5 @@
-import { Agent, type IncomingMessage, request as openRequest } from "node:http";
-import { MeshError } from "../../core/index.ts";
+import { Agent, request as openRequest } from "node:http";
+import { exchangeHttp, type HttpExchange, MeshError } from "../../core/index.ts";
 
 export type RequestMethod = "GET" | "PUT" | "POST" | "DELETE";
 
@@ -38,8 +38,7 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 		throw toRefusal(answer.status, value, `${method} ${path}`);
 	}
 
-	function exchange(method: RequestMethod, path: string, body: unknown): Promise<{ status: number; text: string }> {
-		const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+	async function exchange(method: RequestMethod, path: string, body: unknown): Promise<HttpExchange> {
 		const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
 		const headers: Record<string, string | number> = { authorization: `Bearer ${options.token}` };
 		if (text !== undefined) {
@@ -47,19 +46,13 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 			headers["content-length"] = Buffer.byteLength(text);
 		}
 		const call = openRequest(new URL(path, options.adminUrl), { method, agent, headers, timeout: timeoutMs });
-		const fail = (cause: unknown): void =>
-			reject(
-				new MeshError("CONTROL_PLANE_UNREACHABLE", `the control plane at ${options.adminUrl} does not answer`, {
-					cause,
-				}),
-			);
-		call.on("timeout", () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-		call.on("error", fail);
-		call.on("response", (response) => {
-			readAnswer(response).then((read) => resolve({ status: response.statusCode ?? 0, text: read }), fail);
-		});
-		call.end(text);
-		return promise;
+		try {
+			return await exchangeHttp(call, { body: text, maxAnswerBytes });
+		} catch (cause) {
+			throw new MeshError("CONTROL_PLANE_UNREACHABLE", `the control plane at ${options.adminUrl} does not answer`, {
+				cause,
+			});
+		}
 	}
 
 	return {
@@ -79,17 +72,6 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 		},
 		close: () => agent.destroy(),
 	};
-}
-
-async function readAnswer(response: IncomingMessage): Promise<string> {
-	const chunks: Buffer[] = [];
-	let length = 0;
-	for await (const chunk of response as AsyncIterable<Buffer>) {
-		length += chunk.length;
-		if (length > maxAnswerBytes) throw new Error(`answer of more than ${maxAnswerBytes} bytes`);
-		chunks.push(chunk);
-	}
-	return Buffer.concat(chunks).toString("utf8");
 }
 
 /** JSON when it is some; plain text as it is. */

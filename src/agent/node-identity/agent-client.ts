@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import type { PeerCertificate } from "node:tls";
-import { MeshError } from "../../core/index.ts";
+import { exchangeHttp, type HttpExchange, MeshError } from "../../core/index.ts";
 import type { X509Svid } from "../../identity/index.ts";
 
 /** Options of a client. */
@@ -61,20 +61,13 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 		for (const sockets of Object.values(old.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 	}
 
-	function exchange(
+	async function exchange(
 		method: string,
 		path: string,
 		body: unknown,
 		{ timeoutMs = 10_000, signal }: CallOptions,
-	): Promise<{ readonly status: number; readonly text: string }> {
-		const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number; readonly text: string }>();
+	): Promise<HttpExchange> {
 		const server = servers[current % servers.length]!;
-		const fail = (cause: unknown): void => {
-			current++;
-			reject(
-				new MeshError("CONTROL_PLANE_UNREACHABLE", `the control plane at ${server} does not answer agents`, { cause }),
-			);
-		};
 		const text = body === undefined ? undefined : JSON.stringify(body);
 		const call = request(new URL(path, `https://${server}`), {
 			method,
@@ -85,23 +78,14 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 			headers:
 				text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) },
 		});
-		call.on("timeout", () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-		call.on("error", fail);
-		call.on("response", (response) => {
-			const chunks: Buffer[] = [];
-			let size = 0;
-			response.on("data", (chunk: Buffer) => {
-				size += chunk.length;
-				if (size > maxAnswerBytes) response.destroy(new Error(`an answer of more than ${maxAnswerBytes} bytes`));
-				else chunks.push(chunk);
+		try {
+			return await exchangeHttp(call, { body: text, maxAnswerBytes });
+		} catch (cause) {
+			current++;
+			throw new MeshError("CONTROL_PLANE_UNREACHABLE", `the control plane at ${server} does not answer agents`, {
+				cause,
 			});
-			response.on("error", fail);
-			response.on("end", () =>
-				resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
-			);
-		});
-		call.end(text);
-		return promise;
+		}
 	}
 
 	return {

@@ -19,7 +19,7 @@ export function addAgentCommand(program: Command, context: CliContext): void {
 		.option("--kubernetes-cluster <name>", "attest with the projected service-account token of this Pod")
 		.option("--kubernetes-token <file>", "where that token is", "/var/run/secrets/tokens/amime-agent")
 		.option("--kubelet <url>", "kubelet to ask about Pods, such as https://127.0.0.1:10250 (default: none is asked)")
-		.option("--kubelet-ca <file>", "roots of its certificate (default: any certificate is taken)")
+		.option("--kubelet-ca <file>", "its certificate or the roots of it, needed for https")
 		.option("--kubelet-token <file>", "token to show to it")
 		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", logLevels, "info"))
 		.action(async (options: AgentCommandOptions) => {

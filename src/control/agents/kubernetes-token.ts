@@ -1,5 +1,5 @@
 import { request } from "node:https";
-import type { Clock } from "../../core/index.ts";
+import { type Clock, exchangeHttp } from "../../core/index.ts";
 import { type JsonWebKeySet, verifyToken } from "../../identity/index.ts";
 import { type AttestedNode, type NodeAttestor, readText, refused, unavailable } from "./node-attestor.ts";
 
@@ -151,7 +151,6 @@ interface Api {
 /** One call of an API server.
  *  @throws MeshError `ATTESTATION_UNAVAILABLE`; `ATTESTATION_REFUSED` for what it does not know */
 async function ask({ api, ca, token }: Api, method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
-	const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number; readonly text: string }>();
 	const url = new URL(path, api);
 	const text = body === undefined ? undefined : JSON.stringify(body);
 	const call = request(url, {
@@ -165,23 +164,7 @@ async function ask({ api, ca, token }: Api, method: "GET" | "POST", path: string
 			...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
 		},
 	});
-	call.on("timeout", () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-	call.on("error", reject);
-	call.on("response", (response) => {
-		const chunks: Buffer[] = [];
-		let size = 0;
-		response.on("data", (chunk: Buffer) => {
-			size += chunk.length;
-			if (size > maxAnswerBytes) response.destroy(new Error(`an answer of more than ${maxAnswerBytes} bytes`));
-			else chunks.push(chunk);
-		});
-		response.on("error", reject);
-		response.on("end", () =>
-			resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
-		);
-	});
-	call.end(text);
-	const answer = await promise.catch((cause: unknown) => {
+	const answer = await exchangeHttp(call, { body: text, maxAnswerBytes }).catch((cause: unknown) => {
 		throw unavailable(`the API server at ${url.origin} does not answer`, cause);
 	});
 	if (answer.status === 404) throw refused(`the cluster has no ${url.pathname}`);

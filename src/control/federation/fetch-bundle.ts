@@ -1,6 +1,6 @@
 import { Agent, type RequestOptions, request } from "node:https";
 import type { PeerCertificate } from "node:tls";
-import { MeshError } from "../../core/index.ts";
+import { exchangeHttp, MeshError } from "../../core/index.ts";
 import { parseTrustBundle, readCertificate, trustDomainOf, verifySvid } from "../../identity/index.ts";
 import { parseSpiffeId } from "../../model/index.ts";
 import type { BundleEndpoint } from "./relations.ts";
@@ -16,7 +16,7 @@ export interface FetchBundleOptions {
 	readonly now: number;
 }
 
-const maxBundleBytes = 1024 * 1024;
+const maxAnswerBytes = 1024 * 1024;
 const timeoutMs = 10_000;
 const maxChain = 8;
 
@@ -32,33 +32,18 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<string> 
 		);
 	const agent = new Agent({ keepAlive: false });
 	const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-	const { promise, resolve, reject } = Promise.withResolvers<string>();
 	const call = request(endpoint.url, {
 		agent,
 		signal: limit,
 		headers: { accept: "application/json" },
 		...authenticate(options),
 	});
-	call.on("error", (cause) => reject(fail("cannot be asked", cause)));
-	call.on("response", (response) => {
-		if (response.statusCode !== 200) {
-			response.resume();
-			reject(fail(`answered ${response.statusCode}`));
-			return;
-		}
-		const parts: Buffer[] = [];
-		let size = 0;
-		response.on("data", (part: Buffer) => {
-			size += part.length;
-			parts.push(part);
-			if (size > maxBundleBytes) response.destroy(new Error(`longer than ${maxBundleBytes} bytes`));
-		});
-		response.on("error", (cause) => reject(fail("answer cut off", cause)));
-		response.on("end", () => resolve(Buffer.concat(parts).toString("utf8")));
-	});
-	call.end();
 	try {
-		return await promise;
+		const { status, text } = await exchangeHttp(call, { maxAnswerBytes }).catch((cause: unknown) => {
+			throw fail("cannot be asked", cause);
+		});
+		if (status !== 200) throw fail(`answered ${status}`);
+		return text;
 	} finally {
 		agent.destroy();
 	}
