@@ -79,3 +79,31 @@ test("two go-spiffe peers talk mutual TLS with these identities, and refuse anot
 	);
 	assert.match(String(stranger["error"]), /unexpected ID/);
 });
+
+test("bundles of related trust domains come with entries that federate, and go with the relation", {
+	skip,
+}, async (t) => {
+	const [world, partner] = [
+		await startNodeWorld(t),
+		await startNodeWorld(t, { settings: { trustDomain: "partner.example" } }),
+	];
+	const relation = "/v1/identity/federation/partner.example";
+	const bundle = (await partner.admin("GET", "/v1/identity/federation-bundle")).body;
+	const related = await world.admin("PUT", relation, JSON.stringify({ bundle }));
+	assert.equal(related.status, 200, related.body);
+	await partner.createEntry({ spiffeId: "/ns/shop/sa/partner" });
+	const theirs = await partner.startAgent(t);
+	const [token] = (await client!.ask(theirs.socketPath, "jwt", "reviews"))["svids"] as Svid[];
+	await world.createEntry({ id: "web", federatesWith: ["partner.example"] });
+	const { socketPath } = await world.startAgent(t);
+	const both = { "cluster.local": 1, "partner.example": 1 };
+	await eventually(async () => assert.deepEqual((await client!.ask(socketPath, "x509-bundles"))["bundles"], both));
+	assert.deepEqual((await client!.ask(socketPath, "jwt-bundles"))["bundles"], both);
+	assert.equal((await client!.ask(socketPath, "x509"))["domains"], 2);
+	const partnerId = "spiffe://partner.example/ns/shop/sa/partner";
+	assert.equal((await client!.ask(socketPath, "validate", "reviews", token!.token))["id"], partnerId);
+	assert.equal((await world.admin("DELETE", relation)).status, 200);
+	const own = { "cluster.local": 1 };
+	await eventually(async () => assert.deepEqual((await client!.ask(socketPath, "x509-bundles"))["bundles"], own));
+	assert.match(String((await client!.ask(socketPath, "validate", "reviews", token!.token))["error"]), /no keys of/);
+});

@@ -50,7 +50,7 @@ export interface NodeSessionOptions {
 
 /** A node of the mesh: attested, following what it may give out, having it signed. */
 export interface NodeSession {
-	/** Attests; rejects when that is refused, and tries again as long as the control plane is away. */
+	/** Attests and hears what it may give out; rejects when the node is refused, and tries again as long as the control plane is away. */
 	start(): Promise<void>;
 	/** The agent's own identity, once started. */
 	spiffeId(): SpiffeId | undefined;
@@ -76,8 +76,10 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 	let state: NodeState | undefined;
 	let own: SvidSource | undefined;
 
+	const first = Promise.withResolvers<void>();
 	const publish = (next: NodeState | undefined): void => {
 		state = next;
+		first.resolve();
 		for (const listener of [...listeners]) listener();
 	};
 
@@ -159,6 +161,8 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 			follow().catch((error: unknown) =>
 				log.error("entries are not followed any more", { reason: describeError(error) }),
 			);
+			// Whoever is served before that would be told that there is no entry.
+			await first.promise;
 		},
 		spiffeId: () => own?.spiffeId,
 		state: () => state,
@@ -172,6 +176,7 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 			(await client.request("POST", "/v1/agent/jwt", { entryId, audiences })) as SignedToken,
 		close() {
 			stop.abort();
+			first.resolve();
 			own?.close();
 			client.close();
 			listeners.clear();
