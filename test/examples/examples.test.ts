@@ -1,0 +1,148 @@
+/** The small examples with traffic, on amime's proxies and on stock Envoys under amime's control plane. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type TestContext, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { callH2, openH2 } from "../support/h2-echo.ts";
+import { findEnvoy, skipWithout } from "../support/peers.ts";
+import { type ExampleCall, type RunningExamples, startExamples } from "../support/running-examples.ts";
+import { talk } from "../support/tcp-talk.ts";
+
+const patient = { deadlineMs: 60_000 };
+
+for (const kind of ["amime", "envoy"] as const)
+	test(`the small examples do what they say, on ${kind}`, {
+		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
+	}, async (t) => {
+		const running = await startExamples(t, kind, (example) => ["authorization", "jwt"].includes(example));
+		for (const [example, check] of Object.entries(checks)) {
+			const skip = kind === "envoy" && example === "egress" && "OPEN: this Envoy's forward proxy does not come up here";
+			await t.test(example, { skip }, (sub) => check(running, sub, example));
+		}
+	});
+
+type Check = (running: RunningExamples, t: TestContext, example: string) => Promise<void>;
+
+const tester = { headers: { "x-shop-tester": "yes" } };
+
+const checks: Readonly<Record<string, Check>> = {
+	async "traffic-shifting"(running, _, example) {
+		await answers(running, example, "http://reviews/", /"v2"/, tester);
+		const { v1 = 0, v2 = 0 } = await countVersions(running, example, "http://reviews/", 80);
+		assert.equal(v1 + v2, 80);
+		assert.ok(v1 > v2 && v2 > 0, `${v1} ${v2}`);
+	},
+	async mirroring(running, _, example) {
+		const url = `http://127.0.0.1:${running.applicationPort(example, "web")}/call?to=http://reviews/`;
+		// As its README has it: through the application.
+		await eventually(async () => assert.match(await (await fetch(url)).text(), /^200\n.*"v1"/), patient);
+		await answers(running, example, "http://reviews/", /"v1"/);
+		await eventually(async () => {
+			const seen = await running.call(example, "http://reviews-v2/seen");
+			assert.ok(Number(seen.body) > 0, seen.body);
+		}, patient);
+	},
+	async "fault-injection"(running, _, example) {
+		await answers(running, example, "http://ratings/", /ratings/);
+		const broken = await running.call(example, "http://ratings/", { headers: { "x-shop-tester": "broken" } });
+		assert.equal(broken.status, 555);
+		const started = performance.now();
+		const slow = await running.call(example, "http://ratings/", { headers: { "x-shop-tester": "slow" } });
+		assert.equal(slow.status, 200);
+		// Never earlier, however slow the machine is.
+		assert.ok(performance.now() - started >= 690);
+	},
+	async "request-timeouts"(running, _, example) {
+		await answers(running, example, "http://catalog/", /catalog/);
+		assert.equal((await running.call(example, "http://catalog/?ms=30000")).status, 504);
+	},
+	async "circuit-breaking"(running, _, example) {
+		await answers(running, example, "http://orders/", /orders/);
+		const burst = await Promise.all(Array.from({ length: 8 }, () => running.call(example, "http://orders/?ms=500")));
+		const statuses = burst.map(({ status }) => status);
+		assert.ok(statuses.includes(200) && statuses.includes(503), statuses.join());
+	},
+	async egress(running, _, example) {
+		await answers(running, example, "http://api.partner.example/", /partner/);
+		assert.equal((await running.call(example, "http://api.partner.example/private")).status, 403);
+		assert.equal((await running.call(example, "http://elsewhere.example/")).status, 502);
+	},
+	async jwt(running, _, example) {
+		const bearer = (name: string): ExampleCall => ({ headers: { authorization: `Bearer ${readToken(name)}` } });
+		await answers(running, example, "http://orders/", /orders/, bearer("ada"));
+		assert.equal((await running.call(example, "http://orders/", bearer("bob"))).status, 403);
+		assert.equal((await running.call(example, "http://orders/")).status, 403);
+		const forged = { headers: { authorization: `Bearer ${readToken("ada").slice(0, -8)}AAAAAAAA` } };
+		assert.equal((await running.call(example, "http://orders/", forged)).status, 401);
+	},
+	async authorization(running, _, example) {
+		await answers(running, example, "http://orders/", /orders/);
+		assert.equal((await running.call(example, "http://orders/", { method: "POST" })).status, 403);
+		assert.equal((await running.call(example, "http://orders/admin/users")).status, 403);
+		await eventually(async () => {
+			assert.equal((await running.call(example, "http://orders/", { from: "intruder" })).status, 403);
+		}, patient);
+	},
+	async "http-routing"(running, _, example) {
+		await answers(running, example, "http://reviews/new/shoes", /"v2"/);
+		await answers(running, example, "http://reviews/", /"v2"/, tester);
+		const { v1 = 0, v2 = 0 } = await countVersions(running, example, "http://reviews/", 60);
+		assert.ok(v1 + v2 === 60 && v1 > v2, `${v1} ${v2}`);
+	},
+	async "redirects-and-headers"(running, _, example) {
+		const secret = { headers: { "x-shop-secret": "told" } };
+		const there = await answers(running, example, "http://catalog/v2/shoes", /GET \/shoes/, secret);
+		assert.match(there.body, /"host":"catalog\.internal"/);
+		assert.match(there.body, /"x-shop-route":"second"/);
+		assert.doesNotMatch(there.body, /told/);
+		assert.equal(there.headers["x-shop-answer"], "checked");
+		const old = await running.call(example, "http://catalog/old/shoes");
+		assert.equal(old.status, 301);
+		assert.match(String(old.headers["location"]), /\/v2\/shoes$/);
+	},
+	async "cross-namespace"(running, _, example) {
+		await answers(running, example, "http://store/", /"store"/);
+		await answers(running, example, "http://store/lent", /"lent"/);
+	},
+	async "grpc-and-tcp"(running, t, example) {
+		const session = openH2(t, running.upstreamPort(example, "books", 9090));
+		const call = async (method: string): Promise<string> => {
+			const answer = await callH2(session, `/library.Books/${method}`, {
+				headers: { ":method": "POST", "content-type": "application/grpc", te: "trailers" },
+			});
+			return String(answer.body);
+		};
+		await eventually(async () => assert.match(await call("Search"), /v2 \/library\.Books\/Search/), patient);
+		assert.match(await call("List"), /v1 \/library\.Books\/List/);
+		const port = running.upstreamPort(example, "ledger", 5000);
+		await eventually(async () => {
+			const { heard } = await talk({ port, send: [{ bytes: "hello\n" }] });
+			assert.match(heard, /v2 heard hello/);
+		}, patient);
+	},
+};
+
+/** Waits for an answer of 200 whose body says so. */
+function answers(running: RunningExamples, example: string, url: string, body: RegExp, options: ExampleCall = {}) {
+	return eventually(async () => {
+		const answer = await running.call(example, url, options);
+		assert.equal(answer.status, 200, answer.body);
+		assert.match(answer.body, body);
+		return answer;
+	}, patient);
+}
+
+async function countVersions(running: RunningExamples, example: string, url: string, times: number) {
+	const counts: Record<string, number> = {};
+	for (let count = 0; count < times; count++) {
+		const { body } = await running.call(example, url);
+		const version = /"version":"(v\d)"/.exec(body)?.[1] ?? body;
+		counts[version] = (counts[version] ?? 0) + 1;
+	}
+	return counts;
+}
+
+function readToken(name: string): string {
+	return readFileSync(join(resolve(import.meta.dirname, "../../examples/jwt"), `${name}.token`), "utf8").trim();
+}

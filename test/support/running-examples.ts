@@ -1,0 +1,142 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+import { buildMesh } from "../../src/config/index.ts";
+import type { Workload, WorkloadInstance } from "../../src/model/index.ts";
+import { parseObjects } from "./control-mesh.ts";
+import { startControlPlane, type TestControlPlane } from "./control-plane.ts";
+import { findFreePort } from "./free-port.ts";
+import { type HttpAnswer, sendRequest } from "./http-call.ts";
+
+const examples = resolve(import.meta.dirname, "../../examples");
+
+/** Examples that share one small service; each is in a namespace of its name. */
+export function listSmallExamples(): string[] {
+	return readdirSync(examples, { withFileTypes: true })
+		.filter((entry) => entry.isDirectory() && entry.name !== "shop" && entry.name !== "service")
+		.map(({ name }) => name);
+}
+
+/** Several examples under one control plane. */
+export interface RunningExamples {
+	readonly control: TestControlPlane;
+	/** A request that a workload's application would make, through its sidecar's forward proxy. */
+	call(example: string, url: string, options?: ExampleCall): Promise<HttpAnswer>;
+	/** Where a program itself listens. */
+	applicationPort(example: string, workload: string): number;
+	/** Where a sidecar listens for one service port. */
+	upstreamPort(example: string, service: string, port: number): number;
+}
+
+export interface ExampleCall {
+	/** `web` by default. */
+	readonly from?: string;
+	readonly method?: string;
+	readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Starts the programs of examples, and sidecars of one kind where an example needs them: beside those that call, and beside those that
+ *  are protected. Ports of files are moved to free ones. */
+export async function startExamples(
+	t: TestContext,
+	kind: "amime" | "envoy",
+	isProtected: (example: string) => boolean,
+): Promise<RunningExamples> {
+	const names = listSmallExamples();
+	const partnerPort = await findFreePort();
+	const texts = new Map(
+		names.map((name) => [
+			name,
+			readdirSync(join(examples, name))
+				.filter((file) => file.endsWith(".yaml"))
+				.map((file) => readFileSync(join(examples, name, file), "utf8"))
+				.join("\n---\n")
+				.replaceAll("7186", String(partnerPort)),
+		]),
+	);
+	const control = await startControlPlane(t, "");
+	for (const [name, text] of texts) {
+		mkdirSync(join(control.folder, name));
+		writeFileSync(join(control.folder, name, "all.yaml"), text);
+	}
+	const { mesh } = buildMesh(parseObjects(...texts.values()), [], {});
+	const instances = new Map<string, WorkloadInstance>();
+	const start = async (workload: Workload): Promise<void> => {
+		const { namespace, name } = workload;
+		const hasSidecar = name === "web" || isProtected(namespace);
+		const appPort = name === "partner" ? partnerPort : await findFreePort();
+		const httpProxyPort = hasSidecar ? await findFreePort() : undefined;
+		startProgram(t, workload, appPort, httpProxyPort);
+		const { name: portName, protocol } = workload.ports[0]!;
+		const own = mesh.services.filter((service) => service.namespace === namespace);
+		const upstreams = [];
+		for (const service of hasSidecar ? own : [])
+			for (const { port } of service.ports)
+				upstreams.push({ service: { namespace, name: service.name }, port, listenPort: await findFreePort() });
+		const instance: WorkloadInstance = {
+			name: `${namespace}-${name}-0`,
+			namespace,
+			workload: name,
+			labels: workload.labels,
+			serviceAccount: workload.serviceAccount,
+			address: "127.0.0.1",
+			pattern: hasSidecar ? "sidecar" : "none",
+			ports: [{ name: portName, protocol, appPort, meshPort: hasSidecar ? await findFreePort() : appPort }],
+			...(hasSidecar && {
+				sidecar: kind,
+				...(httpProxyPort !== undefined && { httpProxyPort }),
+				adminPort: await findFreePort(),
+			}),
+			upstreams,
+			health: "ready",
+			registeredAt: 0,
+		};
+		instances.set(`${namespace}/${name}`, instance);
+		await control.register(instance);
+	};
+	await Promise.all(mesh.workloads.map(start));
+	// Not all at once: each must be ready in bounded time on a busy machine.
+	const waiting = [...instances.values()].filter(({ pattern }) => pattern === "sidecar");
+	const startNext = async (): Promise<void> => {
+		for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await control.startProxy(t, next, kind);
+	};
+	await Promise.all([startNext(), startNext(), startNext()]);
+	return {
+		control,
+		call(example, url, { from = "web", method = "GET", headers = {} } = {}) {
+			const { httpProxyPort } = instances.get(`${example}/${from}`)!;
+			return sendRequest({
+				port: httpProxyPort!,
+				method,
+				path: url,
+				headers: { host: new URL(url).host, ...headers },
+			});
+		},
+		applicationPort: (example, workload) => instances.get(`${example}/${workload}`)!.ports[0]!.appPort,
+		upstreamPort(example, service, port) {
+			const { upstreams } = instances.get(`${example}/web`)!;
+			return upstreams.find((upstream) => upstream.service.name === service && upstream.port === port)!.listenPort;
+		},
+	};
+}
+
+function startProgram(
+	t: TestContext,
+	{ command, env, namespace }: Workload,
+	port: number,
+	httpProxyPort?: number,
+): void {
+	const proxy = { HTTP_PROXY: `http://127.0.0.1:${httpProxyPort}`, NO_PROXY: "127.0.0.1", NODE_USE_ENV_PROXY: "1" };
+	const child = spawn(process.execPath, command.slice(1), {
+		cwd: join(examples, namespace.replace(/-team$/, "")),
+		stdio: "ignore",
+		env: { ...process.env, ...env, PORT: String(port), ...(httpProxyPort !== undefined && proxy) },
+	});
+	const gone = once(child, "close");
+	t.after(async () => {
+		child.kill("SIGKILL");
+		await gone;
+	});
+}
