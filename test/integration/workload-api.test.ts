@@ -137,6 +137,8 @@ test("another user of the machine gets another identity, or none", { skip: asRoo
 function askAs(t: TestContext, user: number, socketPath: string): Promise<string> {
 	const code = `
 		import { createWorkloadClient } from ${JSON.stringify(resolve(import.meta.dirname, "../support/workload-client.ts"))};
+		// What is loaded when it is needed first is loaded as the user who may read it.
+		await createWorkloadClient(${JSON.stringify(socketPath)}).ask("FetchX509SVID").catch(() => undefined);
 		const client = createWorkloadClient(${JSON.stringify(socketPath)});
 		process.setgroups([]);
 		process.setgid(${user});

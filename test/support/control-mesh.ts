@@ -19,8 +19,11 @@ export function parseObjects(...documents: readonly string[]): ConfigObject[] {
 
 /** The documents of a folder of the project, such as `examples/shop`. */
 export function readObjects(folder: string): ConfigObject[] {
-	const files = readdirSync(join(project, folder)).filter((name) => name.endsWith(".yaml"));
-	return parseObjects(...files.map((name) => readFileSync(join(project, folder, name), "utf8")));
+	const texts = readdirSync(join(project, folder))
+		.filter((name) => name.endsWith(".yaml"))
+		.map((name) => readFileSync(join(project, folder, name), "utf8"));
+	// Files of other programs are passed over, as the watched folder does.
+	return parseObjects(...texts.filter((text) => !parseDocuments(text, "test.yaml").isForeign));
 }
 
 /** A mesh of documents with every replica of its workloads running, on ports counted up from 20000. */

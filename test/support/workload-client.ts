@@ -38,7 +38,9 @@ export interface WorkloadClient {
 }
 
 export function createWorkloadClient(socketPath: string): WorkloadClient {
-	const client = new Client(`unix:${socketPath}`, credentials.createInsecure());
+	// A connection of its own: who asks is who connects.
+	const options = { "grpc.use_local_subchannel_pool": 1 };
+	const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), options);
 	return {
 		ask(method, request = {}, headers = { "workload.spiffe.io": "true" }) {
 			type Answer = MessageShape<(typeof methods)[typeof method][1]>;
