@@ -65,8 +65,8 @@ test("a root rotation fails no request, and waits for a proxy that hangs", {
 	assert.deepEqual([roots.length, missing.length], [1, 0]);
 	for (const [name, serial] of Object.entries(await serialsOf(mesh))) assert.notEqual(serial, serials[name], name);
 	for (const load of loads) {
+		await eventually(() => assert.ok(load.answered > 100, `${load.answered} answers`), patient);
 		await load.stop();
-		assert.ok(load.answered > 100);
 		assert.deepEqual(load.failures, []);
 	}
 	const page = await mesh.callApplication("web-0", "/");
