@@ -27,22 +27,16 @@ export async function runTail(context: ScenarioContext): Promise<Outcome> {
 	} finally {
 		await Promise.all(started.flatMap(({ children }) => children.map(stopProcess)));
 	}
-	const byP99 = results.map((list) => [...list].sort((a, b) => a.p99Ms - b.p99Ms)[Math.floor(list.length / 2)]);
-	const p99Of = (name: string): number | undefined => byP99[variants.findIndex(({ peer }) => peer === name)]?.p99Ms;
+	const medians = results.map(takeMedian);
+	const p99Of = (name: string): number | undefined => medians[variants.findIndex(({ peer }) => peer === name)]?.p99Ms;
 	return {
 		rows: variants.map(({ label }, index) => {
-			const { rps: reached, errors } = takeMedian(results[index]!);
-			const { p50Ms, p99Ms } = byP99[index]!;
+			const { rps: reached, p50Ms, p99Ms, errors } = medians[index]!;
 			return { name: label, values: { "req/s": reached, "p50 ms": p50Ms, "p99 ms": p99Ms, errors } };
 		}),
 		checks: [
 			{ what: "p99 / Envoy's", value: divide(p99Of("amime"), p99Of("envoy")), bound: 1, kind: "at-most" },
-			{
-				what: "errors",
-				value: results.at(-1)?.reduce((sum, { errors }) => sum + errors, 0),
-				bound: 0,
-				kind: "at-most",
-			},
+			{ what: "errors", value: medians.at(-1)?.errors, bound: 0, kind: "at-most" },
 		],
 	};
 }

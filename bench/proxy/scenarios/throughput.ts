@@ -28,7 +28,7 @@ export interface ThroughputBounds {
 
 const warmUpSeconds = 2;
 
-/** Closed-loop load on every variant, round by round in turns; the round with the median throughput counts. */
+/** Closed-loop load on every variant, round by round in turns; the median of the rounds counts. */
 export async function compareThroughput(
 	context: ScenarioContext,
 	variants: readonly Variant[],
@@ -93,9 +93,16 @@ function sumCpuSeconds({ children }: StartedPeer): number {
 	return children.reduce((sum, { pid }) => sum + readCpuSeconds(pid!), 0);
 }
 
-/** The round whose throughput is the median. */
+/** Of each figure the median of the rounds: one round in which the machine was busy elsewhere spoils none of them. Errors are all errors. */
 export function takeMedian(rounds: readonly LoadResult[]): LoadResult {
-	return [...rounds].sort((a, b) => a.rps - b.rps)[Math.floor(rounds.length / 2)]!;
+	const median = (figure: (round: LoadResult) => number): number =>
+		rounds.map(figure).sort((a, b) => a - b)[Math.floor(rounds.length / 2)]!;
+	return {
+		rps: median(({ rps }) => rps),
+		p50Ms: median(({ p50Ms }) => p50Ms),
+		p99Ms: median(({ p99Ms }) => p99Ms),
+		errors: rounds.reduce((sum, { errors }) => sum + errors, 0),
+	};
 }
 
 type HopOptions = Omit<Hop, "adminPort" | "listenPort" | "upstreamPort"> & { readonly upstreamPort?: number };
