@@ -45,6 +45,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 			folder,
 			version: "1.2.3",
 			readStdin: async () => "kind: Service",
+			pause: () => Promise.resolve(),
 			connect: (control) => {
 				connected.push(control);
 				return {

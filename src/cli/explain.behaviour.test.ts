@@ -22,6 +22,7 @@ function createDesk(t: TestContext, stdin = "") {
 			folder,
 			version: "1.2.3",
 			readStdin: async () => stdin,
+			pause: () => Promise.resolve(),
 			connect: () => assert.fail("no mesh runs"),
 			analyzeFolder: unused,
 			askProxy: unused,

@@ -18,6 +18,8 @@ export interface CliHost {
 	/** Of this package. */
 	readonly version: string;
 	readStdin(): Promise<string>;
+	/** Resolves after some time. */
+	pause(ms: number): Promise<void>;
 	connect(control: ControlFile): AdminApi;
 	/** What `GET /v1/analysis` answers, of a folder that no mesh serves. */
 	analyzeFolder(folder: string): Promise<readonly unknown[]>;

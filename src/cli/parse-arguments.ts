@@ -16,6 +16,29 @@ export function parseCount(text: string): number {
 	return count;
 }
 
+const seconds: Readonly<Record<string, number>> = { "": 1, ms: 0.001, s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** A length of time such as `90s`, `5m` or `90`, in seconds. */
+export function parseSeconds(text: string): number {
+	const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
+	if (digits === undefined) throw new InvalidArgumentError("a length of time is written as 90s, 5m or 1h");
+	return Number(digits) * seconds[unit!]!;
+}
+
+/** A share such as `10%` or `10`, in percent. */
+export function parsePercent(text: string): number {
+	const [, digits] = /^(\d+(?:\.\d+)?)%?$/.exec(text) ?? [];
+	if (digits === undefined) throw new InvalidArgumentError("a share is written as 10%");
+	return Number(digits);
+}
+
+/** Rising shares such as `10%,50%,100%`, in percent. */
+export function parsePercents(text: string): number[] {
+	const shares = text.split(",").map((part) => parsePercent(part.trim()));
+	if (shares.every((share, at) => share > 0 && share <= 100 && (at === 0 || share > shares[at - 1]!))) return shares;
+	throw new InvalidArgumentError("shares rise, from above 0% to 100% at most: 10%,50%,100%");
+}
+
 /** An option that takes one of `choices`; anything else is answered with the nearest. */
 export function createChoiceOption(
 	flags: string,

@@ -16,6 +16,7 @@ import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addIdentityCommand } from "./commands/identity.ts";
 import { addProxyCommand } from "./commands/proxy.ts";
+import { addRolloutCommand } from "./commands/rollout.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
@@ -86,6 +87,7 @@ function createProgram(context: CliContext): Command {
 		addAnalyzeCommand,
 		addApplyCommand,
 		addDeleteCommand,
+		addRolloutCommand,
 		addHistoryCommand,
 		addRollbackCommand,
 		addWhyCommand,

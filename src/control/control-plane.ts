@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createLastGoodFiles, type FolderSource, type LocatedProblem, watchFolder } from "../config/index.ts";
+import { createLastGoodFiles, type FolderSource, watchFolder } from "../config/index.ts";
 import { type Clock, describeError, type Log, MeshError, systemClock, systemRandom } from "../core/index.ts";
 import type { Authority, AuthorityOptions } from "../identity/index.ts";
 import type { Mesh, MeshSettings } from "../model/index.ts";
@@ -17,29 +17,12 @@ import {
 } from "../registry/index.ts";
 import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
 import {
-	type AccessToken,
-	type AdminServer,
-	apiDescriptions,
 	type CertificateList,
-	createAdminServer,
-	createAuthorityEndpoints,
 	createCertificateList,
-	createConfigEndpoints,
 	createDesiredFeed,
-	createEntryEndpoints,
-	createFederationEndpoints,
-	createHistoryEndpoints,
-	createIdentityEndpoints,
-	createInstanceEndpoints,
-	createStatusEndpoints,
-	createWatchEndpoint,
 	type DesiredFeed,
-	describeApi,
 	type Endpoint,
-	formatStatusPage,
-	readTokensFile,
 } from "./admin/index.ts";
-import { analyze, type Finding } from "./analysis/index.ts";
 import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
@@ -50,12 +33,14 @@ import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
 import { parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
-import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
+import { createSplitSource, type Rollouts } from "./rollout/index.ts";
+import { serveAdmin } from "./serve-admin.ts";
 import { serveAgents } from "./serve-agents.ts";
+import { serveRollouts, withCandidate } from "./serve-rollouts.ts";
 import type { ServedMesh } from "./served-mesh.ts";
-import { createSnapshotStore, type SnapshotStore } from "./snapshot/index.ts";
+import { createSnapshotStore, type OnDemandSource, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 
 export interface ControlPlaneOptions {
@@ -86,6 +71,8 @@ export interface ControlPlaneOptions {
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
+	/** How often the proxies of a rollout are asked for their figures; 1000 by default. */
+	readonly rolloutTickMs?: number;
 	/** Further endpoints of the admin API. */
 	readonly endpoints?: (served: ServedMesh) => readonly Endpoint[];
 	/** For `pilot_info`; `unknown` by default. */
@@ -129,7 +116,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		parts.onDemand.serveAt({ host: xdsAddress.host, port: discovery.port });
 		closers.push(() => discovery.close());
 		closers.push(() => parts.xds.close());
-		const admin = createAdmin(options, parts, adminAddress, log, clock);
+		const admin = serveAdmin(parts, { ...options, address: adminAddress, log, clock });
 		await admin.start();
 		closers.push(() => admin.close());
 		ports = { xds: discovery.port, admin: admin.port() };
@@ -201,6 +188,7 @@ interface Parts extends State {
 	readonly snapshots: SnapshotStore;
 	readonly patched: PatchedSource;
 	readonly refusals: Refusals;
+	readonly rollouts: Rollouts;
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
 	readonly onDemand: OnDemandPart;
@@ -230,25 +218,36 @@ async function openParts(
 	const learned: LearnedHosts = await createLearnedHosts({
 		...{ store: state.store, clock, random: systemRandom, log },
 		isConnected: (workload) => snapshots.nodesOf(workload).size > 0,
-		onChange: (workload) => snapshots.onHosts(workload),
+		onChange(workload) {
+			snapshots.onHosts(workload);
+			rollouts?.candidate()?.snapshots.onHosts(workload);
+		},
 	});
 	closers.push(() => learned.close());
-	const snapshots: SnapshotStore = createSnapshotStore({
+	const onDemandSource: OnDemandSource = {
 		hostsOf: (workload) => learned.of(workload),
 		get server() {
 			return xdsServer;
 		},
-	});
+	};
+	const snapshots: SnapshotStore = createSnapshotStore(onDemandSource);
+	let rollouts: Rollouts | undefined;
 	const statuses = createStatusBoard();
 	const patched = createPatchedSource(snapshots, () => snapshots.index());
-	const refusals = createRefusals(patched, patched.refuse);
+	const split = createSplitSource(patched);
+	const refusals = createRefusals(split, split.refuse);
 	const xds = createXdsServer({
 		source: refusals,
 		answers: {
 			...refusals.answers,
+			refused(...refusal) {
+				// Before it is held back: what a canary refuses is taken back whole.
+				rollouts?.refused(...refusal);
+				refusals.answers.refused(...refusal);
+			},
 			gone(node) {
 				refusals.answers.gone(node);
-				patched.gone(node);
+				split.gone(node);
 			},
 		},
 		log: options.log,
@@ -257,7 +256,7 @@ async function openParts(
 	});
 	const learnedCount = metrics.counter("amime_learned_hosts_total");
 	const onDemandService = createOnDemandService({
-		...{ snapshots, learned, xds, clock, log },
+		...{ snapshots: withCandidate(snapshots, () => rollouts?.candidate()?.snapshots), learned, xds, clock, log },
 		onLearned: () => learnedCount.value++,
 	});
 	const onDemand: OnDemandPart = {
@@ -300,8 +299,15 @@ async function openParts(
 		onTrustDomains: (trustDomains) => source.setFederatedTrustDomains(trustDomains),
 	});
 	apply(mesh);
+	rollouts = await serveRollouts({
+		...{ ...state, source, snapshots, split, xds, clock, log },
+		...{ isShared: options.store !== undefined, onDemand: onDemandSource },
+		...(options.rolloutTickMs !== undefined && { tickMs: options.rolloutTickMs }),
+	});
+	closers.push(() => rollouts?.close());
 	return {
 		...state,
+		rollouts,
 		source,
 		snapshots,
 		patched,
@@ -368,104 +374,4 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 		instances: instances.length,
 		ms: Math.round(clock.now() - startedAt),
 	});
-}
-
-function createAdmin(
-	options: ControlPlaneOptions,
-	{
-		source,
-		config,
-		instances,
-		identity,
-		snapshots,
-		patched,
-		refusals,
-		statuses,
-		xds,
-		authority,
-		holders,
-		federation,
-		metrics,
-		desired,
-		certificates,
-	}: Parts,
-	{ host, port }: { readonly host: string; readonly port: number },
-	log: Log,
-	clock: Clock,
-): AdminServer {
-	const problems = (): LocatedProblem[] =>
-		listMeshProblems(source, snapshots, statuses, refusals.list(), patched.problems());
-	const findings = (): readonly Finding[] => {
-		const known = snapshots.index();
-		if (known === undefined) return [];
-		return analyze({ objects: source.objects(), index: known, problems: problems(), now: clock.wall() });
-	};
-	const nodeStatuses = () => xds.statuses();
-	const index = () => snapshots.index();
-	const csrCount = metrics.counter("citadel_server_csr_count");
-	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
-	const endpoints: Endpoint[] = [
-		{ method: "GET", path: "/ready", answer: () => ({ body: "ready\n" }) },
-		{
-			method: "GET",
-			path: "/metrics",
-			answer: () => ({ body: metrics.format(), contentType: "text/plain; version=0.0.4; charset=utf-8" }),
-		},
-		{
-			method: "GET",
-			path: "/",
-			answer: () => ({
-				body: formatStatusPage(index(), nodeStatuses(), problems()),
-				contentType: "text/html; charset=utf-8",
-			}),
-		},
-		desired.endpoint,
-		...createStatusEndpoints({
-			index,
-			statuses: nodeStatuses,
-			isChanging: () => source.isPending() || xds.isPushing(),
-		}),
-		...createHistoryEndpoints(config),
-		createWatchEndpoint(config, clock),
-		...(options.endpoints?.({
-			index,
-			objects: () => source.objects(),
-			problems,
-			snapshot: (node) => snapshots.get(node),
-			nodes: () => xds.statuses().map(({ node }) => node),
-		}) ?? []),
-		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
-		...createConfigEndpoints({
-			source,
-			store: config,
-			problems,
-			statusOf: (key, found) =>
-				describeStatus(
-					statuses.get(key),
-					found.filter((item) => isAbout(key, item)),
-				),
-			clock,
-		}),
-		...createInstanceEndpoints(instances, (name) => holders.remove(name)),
-		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),
-		...createAuthorityEndpoints({ authority, holders, clock }),
-		...createFederationEndpoints({ authority, ...federation }),
-		...createIdentityEndpoints({
-			authority,
-			holders,
-			certificates,
-			mesh: () => index()?.mesh,
-			onRequest: () => csrCount.value++,
-			onSigned: () => signedCount.value++,
-			log,
-		}),
-	];
-	endpoints.push({
-		method: "GET",
-		path: "/openapi.json",
-		answer: () => ({ body: describeApi(endpoints, apiDescriptions) }),
-	});
-	const owner: AccessToken = { name: "owner", role: "admin", token: options.token };
-	const others = options.tokensFile === undefined ? [] : readTokensFile(options.tokensFile);
-	return createAdminServer({ host, port, tokens: [owner, ...others], endpoints, log: log.child("admin") });
 }

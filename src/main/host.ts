@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { createControlClient } from "../agent/control-client/index.ts";
 import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
 import { askProxy } from "./ask-proxy.ts";
@@ -14,6 +15,7 @@ export function createHost(): CliHost {
 		folder: process.cwd(),
 		version: readVersion(),
 		readStdin,
+		pause: (ms) => setTimeout(ms),
 		connect: createControlClient,
 		analyzeFolder: async (folder) => (await import("./analyze.ts")).runAnalysis(folder),
 		askProxy,

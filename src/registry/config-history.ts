@@ -16,9 +16,15 @@ export interface HistoryEntry {
 	readonly at: number;
 	/** Who asked for it. */
 	readonly author: string;
-	readonly action: "apply" | "delete" | "rollback";
+	readonly action: HistoryAction;
+	/** Empty for what was taken back before all had it. */
 	readonly changes: readonly ConfigChange[];
+	/** More about it, for a person. */
+	readonly note?: string;
 }
+
+/** What was done; `canary` is an apply that some proxies were given before the others, `canary-taken-back` one that was not completed. */
+export type HistoryAction = "apply" | "delete" | "rollback" | "canary" | "canary-taken-back";
 
 /** What is known of a change before it has a revision. */
 export type HistoryRecord = Omit<HistoryEntry, "revision">;

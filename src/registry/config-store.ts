@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, type Log, MeshError, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
 import {
 	type ConfigChange,
+	type HistoryAction,
 	type HistoryEntry,
 	planRollback,
 	pruneHistory,
@@ -32,7 +33,13 @@ export interface StoredObject extends StoredObjectName {
 export interface ConfigStore {
 	/** Puts objects, in one transaction unless they are more than etcd takes in one; those that exist keep their `createdAt`. They are in
 	 *  `list` when the promise resolves. */
-	put(objects: readonly (StoredObjectName & { readonly document: unknown })[], author?: string): Promise<void>;
+	put(
+		objects: readonly (StoredObjectName & { readonly document: unknown })[],
+		author?: string,
+		as?: { readonly action: HistoryAction; readonly note: string },
+	): Promise<void>;
+	/** Writes into the history what changed nothing. */
+	remark(author: string, action: HistoryAction, note: string): Promise<void>;
 	/** Deletes an object; returns whether there was one. */
 	delete(object: StoredObjectName, author?: string): Promise<boolean>;
 	/** Who changed what and when, newest first; bounded. */
@@ -115,7 +122,7 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 	let writes = 0;
 
 	/** Writes one portion with its record; tries again when another control plane was quicker. Returns what it changed. */
-	const writePortion = async (targets: readonly Target[], action: HistoryEntry["action"], author: string) => {
+	const writePortion = async (targets: readonly Target[], entry: Deed) => {
 		for (let tries = 1; tries <= maxTries; tries++) {
 			const found = await Promise.all(targets.map((target) => store.range({ key: toKey(target) })));
 			const items = found.map((range) => range.items[0]);
@@ -131,7 +138,7 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 				})),
 				success: [
 					...targets.flatMap((target, position) => toOperation(target, items[position], at, log) ?? []),
-					recordOperation({ at, author, action, changes }, `${at}-${randomUUID()}`),
+					recordOperation({ at, ...entry, changes }, `${at}-${randomUUID()}`),
 				],
 			});
 			if (!succeeded) continue;
@@ -140,24 +147,29 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 		}
 		throw new MeshError("CONFIG_CONFLICT", "others change the same objects all the time: look, and try again");
 	};
-	const write = async (targets: readonly Target[], action: HistoryEntry["action"], author: string) => {
+	const write = async (targets: readonly Target[], entry: Deed) => {
 		const changes: ConfigChange[] = [];
-		for (const portion of divide(targets)) changes.push(...(await writePortion(portion, action, author)));
+		for (const portion of divide(targets)) changes.push(...(await writePortion(portion, entry)));
 		if (changes.length > 0 && writes++ % pruneEvery === 0) await pruneHistory(store);
 		return changes;
 	};
 	return {
-		async put(changed, author = "unknown") {
+		async put(changed, author = "unknown", as) {
 			const targets = changed.map(({ kind, namespace, name, document: after }) => ({ kind, namespace, name, after }));
-			await write(targets, "apply", author);
+			await write(targets, { author, action: "apply", ...as });
+		},
+		async remark(author, action, note) {
+			const at = clock.wall();
+			const operation = recordOperation({ at, author, action, note, changes: [] }, `${at}-${randomUUID()}`);
+			await store.txn({ success: [operation] });
 		},
 		async delete({ kind, namespace, name }, author = "unknown") {
-			return (await write([{ kind, namespace, name }], "delete", author)).length > 0;
+			return (await write([{ kind, namespace, name }], { author, action: "delete" })).length > 0;
 		},
 		history: () => readHistory(store, log),
 		async rollback(revision, author = "unknown") {
 			const changes = planRollback(await readHistory(store, log), revision);
-			return write(changes, "rollback", author);
+			return write(changes, { author, action: "rollback" });
 		},
 		get(object) {
 			const item = mirror.items.get(toKey(object));
@@ -207,6 +219,9 @@ const maxLength = 400_000;
 /** Writes between two looks at the length of the history. */
 const pruneEvery = 10;
 const maxTries = 5;
+
+/** What an entry of the history says besides the changes. */
+type Deed = Pick<HistoryEntry, "author" | "action" | "note">;
 
 /** What an object shall be; without `after` it shall not be. */
 type Target = Omit<ConfigChange, "before">;

@@ -1,4 +1,4 @@
-import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
+import { type Clock, type Log, MeshError, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
 import { openMirror } from "./mirror.ts";
 import type { Store } from "./store.ts";
 
@@ -11,6 +11,10 @@ export interface RecordSet<T> {
 	create(name: string, value: T): Promise<boolean>;
 	/** Adds or replaces a value. */
 	put(name: string, value: T): Promise<void>;
+	/** Replaces a value by what `change` makes of it, read straight from the store, in one transaction; tries again when another was quicker.
+	 *  Returns the new value; undefined when `change` left it as it is.
+	 *  @throws MeshError `STORE_BUSY` when others change it all the time */
+	update(name: string, change: (value: T | undefined) => T | undefined): Promise<T | undefined>;
 	/** Returns whether there was one. */
 	remove(name: string): Promise<boolean>;
 	/** Calls back after every change; returns how to stop. */
@@ -30,6 +34,8 @@ export interface RecordSetOptions<T> {
 	readonly random?: Random;
 	readonly log?: Log;
 }
+
+const maxTries = 5;
 
 /** Opens a set of records on a store.
  *  @throws MeshError of the store when it cannot be read */
@@ -78,6 +84,22 @@ export async function openRecordSet<T>(store: Store, options: RecordSetOptions<T
 				success: [{ kind: "put", key: prefix + name, value: JSON.stringify(value) }],
 			});
 			await mirror.waitFor(revision);
+		},
+		async update(name, change) {
+			const key = prefix + name;
+			for (let tries = 1; tries <= maxTries; tries++) {
+				const [item] = (await store.range({ key })).items;
+				const after = change(item && parse(parseJson(item.value)));
+				if (after === undefined) return undefined;
+				const { succeeded, revision } = await store.txn({
+					compare: [{ key, target: "modRevision", is: "equal", value: item?.modRevision ?? 0 }],
+					success: [{ kind: "put", key, value: JSON.stringify(after) }],
+				});
+				if (!succeeded) continue;
+				await mirror.waitFor(revision);
+				return after;
+			}
+			throw new MeshError("STORE_BUSY", `others change ${key} all the time: try again`);
 		},
 		async remove(name) {
 			const { revision, deleted } = await store.txn({ success: [{ kind: "delete", key: prefix + name }] });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createControlPlane } from "../../src/control/index.ts";
 import { MeshError, silentLog } from "../../src/core/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
@@ -104,4 +105,28 @@ test("a file of tokens that is wrong stops the start with every problem and no t
 	);
 	assert.match(wrong, /\[0\]\.name.*\[0\]\.role.*\[0\]\.token.*\[1\]\.name: '' is there twice/);
 	assert.doesNotMatch(wrong, /planted/);
+});
+
+test("a rollout is begun and decided by editors, not of objects of the folder, and its Secrets are told to nobody", async (t) => {
+	const ask = await start(t, tokens);
+	const post = (token: string, path: string, body?: string) => ask(token, "POST", path, body);
+	assert.equal((await post("viewer-token-0123", "/v1/rollouts", service(80))).status, 403);
+	const unknown = await post("editor-token-0123", "/v1/rollouts?step=10", service(80));
+	assert.deepEqual([unknown.status, /QUERY_INVALID.*known are steps/.test(unknown.body)], [400, true]);
+	assert.equal((await post("editor-token-0123", "/v1/rollouts", "kind: Servcie")).status, 422);
+	assert.equal((await post("editor-token-0123", "/v1/rollouts/r-0/abort")).status, 404);
+	const secret = `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: shop}, type: Opaque, stringData: {password: planted-secret}}`;
+	const begun = await post("editor-token-0123", "/v1/rollouts?steps=10", secret);
+	assert.equal(begun.status, 200, begun.body);
+	const { rollout } = JSON.parse(begun.body) as { rollout: { id: string; author: string } };
+	assert.equal(rollout.author, "ed");
+	// Nobody is connected: there is nobody to try it on.
+	await eventually(async () =>
+		assert.match((await ask("viewer-token-0123", "GET", `/v1/rollouts/${rollout.id}`)).body, /"state":"completed"/),
+	);
+	assert.equal((await post("editor-token-0123", `/v1/rollouts/${rollout.id}/promote`)).status, 409);
+	const again = await post("editor-token-0123", "/v1/rollouts", secret);
+	assert.deepEqual([again.status, /rollout/.test(again.body), /"unchanged"/.test(again.body)], [200, false, true]);
+	const list = await ask("viewer-token-0123", "GET", "/v1/rollouts");
+	assert.doesNotMatch(begun.body + list.body, /planted-secret/);
 });

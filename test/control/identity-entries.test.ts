@@ -215,6 +215,7 @@ async function openDesk(t: TestContext) {
 			folder,
 			version: "1",
 			readStdin: async () => "",
+			pause: () => Promise.resolve(),
 			connect: (found) => {
 				const client = createControlClient(found);
 				t.after(() => client.close());

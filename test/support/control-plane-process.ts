@@ -22,15 +22,16 @@ export interface ControlPlaneProcess {
 	kill(): Promise<void>;
 }
 
-/** Starts one and waits until it serves; ended after the test.
+/** Starts one and waits until it serves, on free ports unless they are given; ended after the test.
  *  @throws Error with the process's own words when it ends before that */
 export async function startControlPlaneProcess(
 	t: Pick<TestContext, "after">,
 	stateFolder: string,
 	args: readonly string[],
+	ports?: { readonly admin: number; readonly xds: number },
 ): Promise<ControlPlaneProcess> {
 	const token = "test-token";
-	const [adminPort, xdsPort] = [await findFreePort(), await findFreePort()];
+	const [adminPort, xdsPort] = [ports?.admin ?? (await findFreePort()), ports?.xds ?? (await findFreePort())];
 	const addresses = ["--admin-address", `127.0.0.1:${adminPort}`, "--xds-address", `127.0.0.1:${xdsPort}`];
 	const child = spawn(process.execPath, [commandLine, "control-plane", "--state", stateFolder, ...addresses, ...args], {
 		cwd: join(stateFolder, ".."),

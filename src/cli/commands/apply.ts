@@ -2,9 +2,16 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { MeshError } from "../../core/index.ts";
 import { type CliContext, openMesh, withExamples, withState } from "../context.ts";
-import type { ConfigProblem } from "../mesh/admin-api.ts";
+import type { ConfigProblem, RolloutStatus } from "../mesh/admin-api.ts";
 import { readText } from "../mesh/read-text.ts";
 import { formatProblem } from "../output/problems.ts";
+import { type CanaryOptions, toRolloutQuery, withCanaryOptions } from "./canary-options.ts";
+import { followRollout } from "./follow-rollout.ts";
+
+interface ApplyOptions extends CanaryOptions {
+	readonly file: string;
+	readonly state?: string;
+}
 
 interface ApplyAnswer {
 	readonly items?: readonly {
@@ -14,6 +21,7 @@ interface ApplyAnswer {
 		readonly result?: string;
 	}[];
 	readonly problems?: readonly ConfigProblem[];
+	readonly rollout?: RolloutStatus;
 }
 
 /** `amime apply -f FILE`: puts documents into the running mesh. */
@@ -22,27 +30,35 @@ export function addApplyCommand(program: Command, context: CliContext): void {
 	const command = program
 		.command("apply")
 		.description("create or change configuration objects of the running mesh")
-		.requiredOption("-f, --file <file>", "documents in YAML or JSON; - reads standard input")
-		.action(async (options: { readonly file: string; readonly state?: string }) => {
-			const mesh = openMesh(context, options);
-			const text =
-				options.file === "-"
-					? await host.readStdin()
-					: await readText(resolve(host.folder, options.file), options.file);
-			const source = options.file === "-" ? "standard input" : options.file;
-			const answer = (await mesh.request("PUT", "/v1/config", text).catch((error: unknown) => {
-				throw nameSource(error, source);
-			})) as ApplyAnswer;
-			for (const item of answer.items ?? []) {
-				const name = item.namespace === undefined ? item.name : `${item.namespace}/${item.name}`;
-				host.out.write(`${item.kind} ${name} ${item.result ?? "configured"}\n`);
-			}
-			for (const problem of answer.problems ?? [])
-				host.err.write(`${context.palette.warn("warning")} ${formatProblem({ ...problem, file: source })}\n`);
-		});
+		.requiredOption("-f, --file <file>", "documents in YAML or JSON; - reads standard input");
+	withCanaryOptions(command).action(async (options: ApplyOptions) => {
+		const mesh = openMesh(context, options);
+		const text =
+			options.file === "-" ? await host.readStdin() : await readText(resolve(host.folder, options.file), options.file);
+		const source = options.file === "-" ? "standard input" : options.file;
+		const query = toRolloutQuery(command, options);
+		const [method, path] =
+			query === undefined ? (["PUT", "/v1/config"] as const) : (["POST", `/v1/rollouts${query}`] as const);
+		const answer = (await mesh.request(method, path, text).catch((error: unknown) => {
+			throw nameSource(error, source);
+		})) as ApplyAnswer;
+		for (const item of answer.items ?? []) {
+			const name = item.namespace === undefined ? item.name : `${item.namespace}/${item.name}`;
+			const result = answer.rollout === undefined || item.result === "unchanged" ? item.result : "to be rolled out";
+			host.out.write(`${item.kind} ${name} ${result ?? "configured"}\n`);
+		}
+		for (const problem of answer.problems ?? [])
+			host.err.write(`${context.palette.warn("warning")} ${formatProblem({ ...problem, file: source })}\n`);
+		if (answer.rollout !== undefined) await followRollout(context, options, answer.rollout);
+	});
 	withExamples(withState(command), [
 		["amime apply -f route.yaml", "put what the file holds into the mesh"],
 		["cat route.yaml | amime apply -f -", "the same from standard input"],
+		[
+			"amime apply -f route.yaml --canary 10%",
+			"give it to a tenth of the proxies first, and take it back if they do worse",
+		],
+		["amime apply -f route.yaml --steps 5%,25%,100% --watch 5m", "in steps"],
 	]);
 }
 

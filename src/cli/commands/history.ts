@@ -43,12 +43,12 @@ export function addRollbackCommand(program: Command, context: CliContext): void 
 
 function formatHistory(entries: readonly HistoryStatus[]): string {
 	if (entries.length === 0) return "nothing was applied yet\n";
-	const rows = entries.map(({ revision, at, author, action, changes }) => [
+	const rows = entries.map(({ revision, at, author, action, changes, note }) => [
 		String(revision),
 		at,
 		author,
 		action,
-		describeChanges(changes),
+		[...(changes.length === 0 ? [] : [describeChanges(changes)]), ...(note === undefined ? [] : [note])].join("; "),
 	]);
 	return formatTable(["REVISION", "WHEN", "WHO", "ACTION", "WHAT"], rows);
 }

@@ -153,6 +153,44 @@ export interface HistoryStatus {
 	readonly author: string;
 	readonly action: string;
 	readonly changes: readonly HistoryChange[];
+	readonly note?: string;
+}
+
+/** Requests of a group of proxies. */
+interface FiguresStatus {
+	readonly requests: number;
+	readonly errorRate?: number;
+	readonly p90Ms?: number;
+}
+
+/** Canaries beside the others, in one kind of requests. */
+export interface ComparedStatus {
+	readonly series: string;
+	readonly canaries: FiguresStatus;
+	readonly others: FiguresStatus;
+	readonly before: FiguresStatus;
+	readonly worse?: string;
+}
+
+/** A change that some proxies have before the others. */
+export interface RolloutStatus {
+	readonly id: string;
+	readonly author: string;
+	readonly state: string;
+	/** ISO 8601. */
+	readonly createdAt: string;
+	readonly since: string;
+	readonly endedAt?: string;
+	readonly reason?: string;
+	readonly objects: readonly HistoryChange[];
+	readonly options: { readonly watchMs: number };
+	/** How many proxies it changes something for, and how many have it. */
+	readonly touched: number;
+	readonly served: number;
+	readonly step?: { readonly number: number; readonly of: number; readonly percent: number; readonly proxies: number };
+	/** Node ids. */
+	readonly canaries: readonly string[];
+	readonly figures: readonly ComparedStatus[];
 }
 
 interface StatusPart {

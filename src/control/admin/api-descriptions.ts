@@ -1,4 +1,5 @@
 import type { ApiDescriptions } from "./open-api.ts";
+import { rolloutParameters } from "./rollout-parameters.ts";
 
 /** What the paths of the admin API do, for its OpenAPI document; a test compares with those that are served. */
 export const apiDescriptions: ApiDescriptions = {
@@ -40,6 +41,14 @@ export const apiDescriptions: ApiDescriptions = {
 	"GET /v1/history": { summary: "Who applied or deleted what and when, newest first" },
 	"GET /v1/history/{revision}": { summary: "One entry of the history with its documents" },
 	"POST /v1/rollback/{revision}": { summary: "Makes everything applied as it was at a revision" },
+	"GET /v1/rollouts": { summary: "Changes that some proxies were given before the others, newest first" },
+	"POST /v1/rollouts": {
+		summary: "Gives documents to some proxies, watches them, and applies the documents or takes them back",
+		query: rolloutParameters,
+	},
+	"GET /v1/rollouts/{id}": { summary: "One rollout with the figures of canaries and others" },
+	"POST /v1/rollouts/{id}/promote": { summary: "Applies the documents of a rollout now" },
+	"POST /v1/rollouts/{id}/abort": { summary: "Takes a rollout back" },
 	"GET /v1/instances": { summary: "Running instances" },
 	"PUT /v1/instances/{namespace}/{name}": { summary: "Registers an instance for as long as its lease" },
 	"DELETE /v1/instances/{namespace}/{name}": { summary: "Takes an instance out" },

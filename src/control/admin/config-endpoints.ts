@@ -8,7 +8,7 @@ import {
 	parseDocuments,
 } from "../../config/index.ts";
 import { type Clock, suggestNearest } from "../../core/index.ts";
-import type { ConfigStore } from "../../registry/index.ts";
+import type { ConfigStore, StoredObjectName } from "../../registry/index.ts";
 import type { MeshSource } from "../ingest/index.ts";
 import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
 
@@ -18,7 +18,18 @@ export interface ConfigEndpointsOptions {
 	readonly problems: () => readonly LocatedProblem[];
 	/** The status of the object with a key, `Kind/namespace/name`, when these are the problems of the mesh. */
 	readonly statusOf: (key: string, problems: readonly LocatedProblem[]) => object | undefined;
+	/** Refuses to change objects that something else is changing.
+	 *  @throws AdminError 409 */
+	readonly checkFree: (objects: readonly StoredObjectName[]) => void;
 	readonly clock: Clock;
+}
+
+/** Documents that may be applied, and what that would do to each. */
+export interface AppliedDocuments {
+	readonly objects: readonly ConfigObject[];
+	readonly items: readonly (StoredObjectName & { readonly result: "created" | "configured" | "unchanged" })[];
+	/** What is worth telling of them all the same. */
+	readonly problems: readonly LocatedProblem[];
 }
 
 const maxConfigBytes = 4 * 1024 * 1024;
@@ -88,11 +99,12 @@ function requireKind(kind: string): void {
 	throw new AdminError(404, "KIND_UNKNOWN", `unknown kind '${kind}'${hint}`);
 }
 
-/** All objects of a body, or none. */
-async function applyObjects(
-	{ source, store, clock }: ConfigEndpointsOptions,
-	{ body, principal }: AdminRequest,
-): Promise<AdminResponse> {
+/** Reads the documents of a body: all of them good, and none of the folder.
+ *  @throws AdminError 422 with every problem, 409 */
+export function readDocuments(
+	{ source, store, clock, checkFree }: Pick<ConfigEndpointsOptions, "source" | "store" | "clock" | "checkFree">,
+	body: string,
+): AppliedDocuments {
 	const { objects, problems } = parseDocuments(body, "api", { createdAt: clock.wall() });
 	const errors = problems.filter((problem) => problem.severity === "error");
 	if (errors.length > 0) {
@@ -102,25 +114,36 @@ async function applyObjects(
 	}
 	if (objects.length === 0) throw new AdminError(422, "CONFIG_EMPTY", "the body holds no document", { problems: [] });
 	for (const object of objects) refuseFolderObject(source, object);
-	const items = objects.map((object) => {
+	checkFree(objects);
+	const items = objects.map((object): AppliedDocuments["items"][number] => {
 		const { kind, namespace, name } = object;
 		const before = store.get(object);
 		const isSame = before !== undefined && JSON.stringify(before.document) === JSON.stringify(object.document);
 		return { kind, namespace, name, result: before === undefined ? "created" : isSame ? "unchanged" : "configured" };
 	});
+	return { objects, items, problems };
+}
+
+/** All objects of a body, or none. */
+async function applyObjects(
+	options: ConfigEndpointsOptions,
+	{ body, principal }: AdminRequest,
+): Promise<AdminResponse> {
+	const { objects, items, problems } = readDocuments(options, body);
 	const changed = objects.filter((_, position) => items[position]!.result !== "unchanged");
-	await store.put(changed, principal.name);
+	await options.store.put(changed, principal.name);
 	return { body: { items, problems } };
 }
 
 async function deleteObject(
-	{ source, store }: ConfigEndpointsOptions,
+	{ source, store, checkFree }: ConfigEndpointsOptions,
 	{ params, principal }: AdminRequest,
 ): Promise<AdminResponse> {
 	const { namespace, name } = params as { namespace: string; name: string };
 	requireKind(params["kind"]!);
 	const kind = findKind(params["kind"]!)!.name;
 	refuseFolderObject(source, { kind, namespace, name });
+	checkFree([{ kind, namespace, name }]);
 	if (!(await store.delete({ kind, namespace, name }, principal.name)))
 		throw new AdminError(404, "OBJECT_NOT_FOUND", `there is no ${kind} ${namespace}/${name}`);
 	return { body: { kind, namespace, name, result: "deleted" } };

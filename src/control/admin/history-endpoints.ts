@@ -1,8 +1,12 @@
 import type { ConfigChange, ConfigStore, HistoryEntry } from "../../registry/index.ts";
 import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
 
-/** Who changed what when, and the way back. */
-export function createHistoryEndpoints(store: Pick<ConfigStore, "history" | "rollback">): Endpoint[] {
+/** Who changed what when, and the way back.
+ *  @param checkFree refuses while something else changes objects */
+export function createHistoryEndpoints(
+	store: Pick<ConfigStore, "history" | "rollback">,
+	checkFree: () => void,
+): Endpoint[] {
 	return [
 		{
 			method: "GET",
@@ -15,6 +19,7 @@ export function createHistoryEndpoints(store: Pick<ConfigStore, "history" | "rol
 			path: "/v1/rollback/{revision}",
 			role: "editor",
 			answer: async ({ params, principal }) => {
+				checkFree();
 				const changes = await store.rollback(readRevision(params), principal.name);
 				return { body: { items: changes.map(summarizeChange) } };
 			},
@@ -35,8 +40,16 @@ async function showEntry(store: Pick<ConfigStore, "history">, { params }: AdminR
 	return { body: { ...summarize(entry), changes: entry.changes.map(hideSecret) } };
 }
 
-function summarize({ revision, at, author, action, changes }: HistoryEntry): Record<string, unknown> {
-	return { revision, at: new Date(at).toISOString(), author, action, changes: changes.map(summarizeChange) };
+function summarize({ revision, at, author, action, changes, note }: HistoryEntry): Record<string, unknown> {
+	const when = new Date(at).toISOString();
+	return {
+		revision,
+		at: when,
+		author,
+		action,
+		changes: changes.map(summarizeChange),
+		...(note !== undefined && { note }),
+	};
 }
 
 function summarizeChange({ kind, namespace, name, before, after }: ConfigChange): Record<string, unknown> {

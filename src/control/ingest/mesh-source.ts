@@ -50,6 +50,8 @@ export interface MeshSource {
 	/** Whether a change waits to become a mesh. */
 	isPending(): boolean;
 	problems(): readonly LocatedProblem[];
+	/** Another source on the same folder, instances and settings, with other applied objects; closed by whoever asked for it. */
+	fork(change: Pick<MeshSourceOptions, "config" | "onMesh">): MeshSource;
 	close(): void;
 }
 
@@ -63,6 +65,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 	let pinnedTrustDomain: string | undefined;
 	let federated: readonly string[] = [];
 	const memory = createMeshMemory();
+	const forks = new Set<MeshSource>();
 	const parsed = new WeakMap<StoredObject, ParsedDocuments>();
 	const byRevision = new Map<string, StoredObject>();
 
@@ -120,6 +123,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 			folderProblems = state.problems;
 			isConfigNew = true;
 			if (stops.length > 0) debounce.trigger();
+			for (const other of forks) other.setFolder(state);
 		},
 		pinTrustDomain(trustDomain) {
 			pinnedTrustDomain = trustDomain;
@@ -129,6 +133,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 			federated = trustDomains;
 			isConfigNew = true;
 			if (stops.length > 0) debounce.trigger();
+			for (const other of forks) other.setFederatedTrustDomains(trustDomains);
 		},
 		start() {
 			stops.push(
@@ -144,6 +149,20 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 		folderObject: (key) => folderObjects.find((object) => formatObjectKey(object) === key),
 		isPending: () => debounce.isPending,
 		problems: () => [...folderProblems, ...meshProblems].sort(compareProblems),
+		fork(change) {
+			const other = createMeshSource({ ...options, ...change });
+			other.setFolder({ objects: folderObjects, problems: folderProblems });
+			if (pinnedTrustDomain !== undefined) other.pinTrustDomain(pinnedTrustDomain);
+			other.setFederatedTrustDomains(federated);
+			forks.add(other);
+			return {
+				...other,
+				close() {
+					forks.delete(other);
+					other.close();
+				},
+			};
+		},
 		close() {
 			debounce.close();
 			for (const stop of stops.splice(0)) stop();
