@@ -44,6 +44,7 @@ export const commonBalancer: CommonBalancerConfig = {
 	zoneAware: undefined,
 	ignoreNewHostsUntilFirstHealthCheck: false,
 	closeConnectionsOnHostSetChange: false,
+	updateMergeWindowMs: 1000,
 };
 
 /** Envoy's defaults of an assignment. */

@@ -35,6 +35,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 			zoneAware: undefined,
 			ignoreNewHostsUntilFirstHealthCheck: false,
 			closeConnectionsOnHostSetChange: false,
+			updateMergeWindowMs: 1000,
 		},
 		subsets: undefined,
 		overrides: undefined,

@@ -95,6 +95,8 @@ export interface CommonBalancerConfig {
 	readonly zoneAware: ZoneAwareConfig | undefined;
 	readonly ignoreNewHostsUntilFirstHealthCheck: boolean;
 	readonly closeConnectionsOnHostSetChange: boolean;
+	/** Changes of health closer together are seen together; 1000 by default, 0 turns it off. */
+	readonly updateMergeWindowMs: number;
 }
 
 /** Requests stay in the zone of their proxy as far as that keeps the load even. */

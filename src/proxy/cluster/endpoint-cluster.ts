@@ -14,6 +14,7 @@ import {
 	type CheckedGauges,
 	createBalancerStats,
 	createCheckedGauges,
+	createClusterManagerStats,
 	createEndpointHealth,
 	createEndpointStats,
 	createHashTableGauges,
@@ -23,6 +24,7 @@ import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 import { HealthChecker } from "./health-check/health-checker.ts";
 import { setHealthFlags } from "./host.ts";
 import { HostTable } from "./host-table.ts";
+import { MergeWindow } from "./merge-window.ts";
 
 /** A cluster whose hosts are the endpoints of an assignment, however that is found. */
 export class EndpointCluster extends ClusterCore implements Cluster {
@@ -32,6 +34,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	isDiscovered = true;
 	readonly #table: HostTable;
 	readonly #balancer: LoadBalancer<Host>;
+	readonly #mergeWindow: MergeWindow;
 	readonly #checkers: HealthChecker[] = [];
 	/** Of hosts that several checks agree on. */
 	readonly #checked: CheckedGauges | undefined;
@@ -57,6 +60,12 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 			localCluster,
 			tableGauges: createHashTableGauges(this.statsScope, config.balancer.kind),
 		});
+		this.#mergeWindow = new MergeWindow(
+			config.commonBalancer.updateMergeWindowMs,
+			deps.clock,
+			createClusterManagerStats(deps.stats.scope("cluster_manager")),
+			(priority) => this.#balancer.markChanged(priority),
+		);
 		this.#isChecked = config.healthChecks.length > 0;
 		for (const check of deps.leader === undefined ? config.healthChecks : []) {
 			this.#checkers.push(
@@ -151,6 +160,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		if (this.isClosed) return;
 		for (const close of this.#owned) close();
 		this.#staleTimer?.cancel();
+		this.#mergeWindow.close();
 		for (const checker of this.#checkers) checker.close();
 		super.close();
 	}
@@ -171,6 +181,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	#rebalance(): void {
 		this.#balancer.setHosts(this.#table.priorities, this.assignment!);
+		if (this.isWarm) this.#mergeWindow.onDelivered(this.#table.priorities.length);
 		this.showMembership(this.#table.hosts);
 	}
 
@@ -228,7 +239,9 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 
 	#onHealthChanged(host: Host): void {
 		if (host.removed) return;
-		this.#balancer.markChanged(host.priority);
+		// While nobody sends requests there is nothing to spare.
+		if (this.isWarm) this.#mergeWindow.offer(host.priority);
+		else this.#balancer.markChanged(host.priority);
 		this.showMembership(this.#table.hosts);
 		if (host.health !== "unhealthy") return;
 		if (this.config.closeConnectionsOnHostHealthFailure) this.closeConnections(host);

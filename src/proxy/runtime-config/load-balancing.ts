@@ -22,6 +22,7 @@ import {
 import { readPolicy } from "./load-balancing-policy.ts";
 import type { Scope } from "./scope.ts";
 import { readSubsets } from "./subsets.ts";
+import { toMs } from "./values.ts";
 
 /** A cluster's balancer, and what its policy message says about localities. */
 export interface BalancingConfig {
@@ -116,5 +117,6 @@ function readCommon(message: Cluster_CommonLbConfig | undefined): CommonBalancer
 		zoneAware: locality?.case === "zoneAwareLbConfig" ? readZoneAware(locality.value) : undefined,
 		ignoreNewHostsUntilFirstHealthCheck: message?.ignoreNewHostsUntilFirstHc ?? false,
 		closeConnectionsOnHostSetChange: message?.closeConnectionsOnHostSetChange ?? false,
+		updateMergeWindowMs: toMs(message?.updateMergeWindow, 1000),
 	};
 }

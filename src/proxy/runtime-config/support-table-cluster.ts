@@ -65,8 +65,8 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.cluster.v3.Cluster.SlowStartConfig": { works: "slow_start_window aggression min_weight_percent" },
 	"envoy.config.cluster.v3.Cluster.CommonLbConfig": {
 		works:
-			"healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config ignore_new_hosts_until_first_hc close_connections_on_host_set_change consistent_hashing_lb_config",
-		ignored: "update_merge_window override_host_status",
+			"healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config ignore_new_hosts_until_first_hc close_connections_on_host_set_change update_merge_window consistent_hashing_lb_config",
+		ignored: "override_host_status",
 	},
 	"envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig": {
 		works: "routing_enabled min_cluster_size fail_traffic_on_panic",
