@@ -46,6 +46,16 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: [],
 	},
 	{
+		what: "A denial carries `x-amime-reason`, which policy or rule decided and what it lacked, for callers that showed a certificate of the mesh.",
+		why: "The caller reads why without a look at the server; callers from outside do not get the header.",
+		observations: ["mtls-when/1", "mtls-when/3", "mtls-deny-not-principal/1", "mtls-gateway/1"],
+	},
+	{
+		what: "An amime proxy ends a client's connection as soon as an answer breaks off halfway (upstream reset, timeout behind the head).",
+		why: "The client learns of it at once; Envoy keeps it waiting for `delayed_close_timeout`, 1 s, first.",
+		observations: ["timeout/3", "plain-http-defaults/15"],
+	},
+	{
 		what: "A redirect that replaces a prefix by `/` leads to `/a`, not to `//a`.",
 		why: "The Gateway API says so (HTTPPathModifier, replacePrefixMatch).",
 		observations: ["gapi-redirect/12"],
