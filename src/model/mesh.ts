@@ -70,6 +70,9 @@ export interface MeshSettings {
 	readonly traceSamplingPercent: number;
 	/** What becomes of captured traffic to unknown hosts; `ALLOW_ANY` by default. */
 	readonly outboundTrafficPolicy: OutboundTrafficMode;
+	/** What becomes of requests to unknown hosts at the forward proxies of workloads whose traffic is not captured: those ask to be
+	 *  led, and are led to unknown hosts only where the mesh says so; `REGISTRY_ONLY` by default. */
+	readonly forwardProxyPolicy?: OutboundTrafficMode;
 	/** Where the sidecar of a Pod is an HTTP forward proxy, on loopback; undefined is nowhere. */
 	readonly proxyHttpPort?: number;
 	/** Whether proxies are given every service (`ALL`) or those they need, and the others when they ask (`NEEDED`); undefined decides by

@@ -102,4 +102,9 @@ async function checkLearning(t: TestContext, kind: "amime" | "envoy"): Promise<v
 	assert.equal((await call("nowhere")).status, 502);
 	assert.equal((await call("orders:81")).status, 502);
 	assert.ok((await clustersOf("web-0")) < 12, "and is given only what it asked for");
+
+	// Without a control plane nobody answers: what a client says in the place of an answer leads nowhere.
+	await control.plane.close();
+	const forged = { "x-amime-on-demand-cluster": "outbound|80||orders.shop.svc.cluster.local" };
+	assert.equal(await call("nowhere", "", forged).then(({ status }) => status >= 500), true);
 }

@@ -20,6 +20,13 @@ import { makeTemporaryFolder } from "./temporary-folder.ts";
 export const testToken = "test-token";
 const token = testToken;
 
+/** What amime's sidecars and stock Envoys have in common. */
+export interface TestSidecar {
+	readonly adminPort: number;
+	/** What it wrote so far, access logs included. */
+	output(): string;
+}
+
 /** A control plane in this process, on a folder of its own, closed with the test. */
 export interface TestControlPlane {
 	readonly plane: ControlPlane;
@@ -34,7 +41,7 @@ export interface TestControlPlane {
 	/** A stock Envoy as the sidecar of a registered instance, with secrets from this control plane's authority. */
 	startSidecar(t: TestContext, instance: WorkloadInstance): Promise<RunningEnvoy>;
 	/** The same of either kind, as far as it can be called the same. */
-	startProxy(t: TestContext, instance: WorkloadInstance, kind: "amime" | "envoy"): Promise<void>;
+	startProxy(t: TestContext, instance: WorkloadInstance, kind: "amime" | "envoy"): Promise<TestSidecar>;
 }
 
 export async function startControlPlane(
@@ -105,11 +112,9 @@ export async function startControlPlane(
 		startSidecar: async (context, instance) => startEnvoy(context, await prepareBootstrap(context, instance)),
 		async startProxy(context, instance, kind) {
 			const bootstrap = await prepareBootstrap(context, instance);
-			if (kind === "envoy") await startEnvoy(context, bootstrap);
-			else {
-				const { admin: _, ...rest } = bootstrap;
-				await startProxyProcess(context, kind, makeTemporaryFolder(context), rest);
-			}
+			if (kind === "envoy") return startEnvoy(context, bootstrap);
+			const { admin: _, ...rest } = bootstrap;
+			return startProxyProcess(context, kind, makeTemporaryFolder(context), rest);
 		},
 	};
 }

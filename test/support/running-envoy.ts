@@ -30,7 +30,11 @@ export async function startEnvoy(t: TestContext, bootstrap: Readonly<Record<stri
 	writeFileSync(file, JSON.stringify({ admin, ...bootstrap }));
 	const child = spawn(
 		program,
-		["-c", file, "--admin-address-path", addressFile, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"],
+		[
+			...["-c", file, "--admin-address-path", addressFile, "--disable-hot-restart", "--concurrency", "1"],
+			// Access logs are waited for.
+			...["-l", "warning", "--file-flush-interval-msec", "100"],
+		],
 		{ stdio: ["ignore", "pipe", "pipe"] },
 	);
 	let output = "";

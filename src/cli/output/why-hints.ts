@@ -33,9 +33,21 @@ const flagHints: Readonly<Record<string, string>> = {
 	LH: "the proxy was told to fail health checks",
 };
 
+/** Routes for hosts that nobody described: of captured traffic, and of a forward proxy. */
+const refusingRoutes: readonly string[] = ["block_all", "unknown_host", "connect_unknown_host"];
+const notLetOut =
+	"not let out of the mesh: no object describes the host, and outboundTrafficPolicy is REGISTRY_ONLY (MeshConfig, or the Sidecar object of the caller): a ServiceEntry allows it";
+
 /** Sentences on a failure, the most telling first: what its flags and details mean, and what usually helps. */
-export function explainFailure({ details, flags, status }: FailedRequest): readonly string[] {
+export function explainFailure({
+	details,
+	flags,
+	status,
+	route,
+	upstream_cluster: cluster,
+}: FailedRequest): readonly string[] {
 	const told = (flags ?? "").split(",").flatMap((flag) => flagHints[flag] ?? []);
+	if (refusingRoutes.includes(route ?? "") || cluster === "BlackHoleCluster") return [notLetOut];
 	const more = explainDetails(details ?? "", status);
 	return more === undefined ? told : [more, ...told];
 }

@@ -16,5 +16,6 @@ export function resolveMeshSettings(options: Partial<MeshSettings> = {}): MeshSe
 		...(options.defaultPolicy !== undefined && { defaultPolicy: options.defaultPolicy }),
 		extensionProviders: options.extensionProviders ?? [],
 		outboundTrafficPolicy: options.outboundTrafficPolicy ?? "ALLOW_ANY",
+		...(options.outboundTrafficPolicy !== undefined && { forwardProxyPolicy: options.outboundTrafficPolicy }),
 	};
 }

@@ -10,7 +10,7 @@ import {
 import { type Clock, describeError, type Log } from "../../core/index.ts";
 import { clusterType, endpointType, type XdsServer } from "../../xds/server/index.ts";
 import type { SnapshotStore } from "../snapshot/index.ts";
-import { connectClusterName, onDemandContext, onDemandHeader } from "../translate/index.ts";
+import { connectClusterName, onDemandContext, onDemandEgressHeader, onDemandHeader } from "../translate/index.ts";
 import type { LearnedHosts } from "./learned-hosts.ts";
 
 export interface OnDemandServiceOptions {
@@ -42,7 +42,7 @@ export function createOnDemandService(options: OnDemandServiceOptions): { addTo(
 		const end = clock.now() + limitMs;
 		while (!isSo() && clock.now() < end) await pause();
 	};
-	const answer = async ({ attributes }: CheckRequest): Promise<string | undefined> => {
+	const answer = async ({ attributes }: CheckRequest): Promise<Destination | undefined> => {
 		const context = attributes?.contextExtensions ?? {};
 		const http = attributes?.request?.http;
 		const key = context[onDemandContext.key];
@@ -53,7 +53,7 @@ export function createOnDemandService(options: OnDemandServiceOptions): { addTo(
 		const resolved = client?.resolve(http.host, port === undefined ? undefined : Number(port));
 		if (client === undefined || resolved === undefined) return undefined;
 		const { workload } = client;
-		const { host, cluster, isHttp } = resolved;
+		const { host, cluster, isHttp, isOutside } = resolved;
 		if (!learned.of(workload).has(host)) {
 			await learned.learn(workload, host);
 			options.onLearned();
@@ -62,11 +62,12 @@ export function createOnDemandService(options: OnDemandServiceOptions): { addTo(
 		const nodes = snapshots.nodesOf(workload);
 		await until(acceptMs, () => [clusterType, endpointType].every((type) => xds.hasAccepted(nodes, type, cluster)));
 		// What is tunnelled to an HTTP service through the forward proxy is routed there like any request.
-		return http.method === "CONNECT" && isHttp && isForwardProxy(context) ? connectClusterName : cluster;
+		const isTunnel = http.method === "CONNECT" && isHttp && isForwardProxy(context);
+		return { cluster: isTunnel ? connectClusterName : cluster, isOutside };
 	};
 	const check: handleUnaryCall<CheckRequest, CheckResponse> = ({ request }, done) => {
 		answer(request).then(
-			(cluster) => done(null, toResponse(cluster)),
+			(destination) => done(null, toResponse(destination)),
 			(error: unknown) => {
 				log.warn("a proxy's question cannot be answered", { problem: describeError(error) });
 				done(null, toResponse(undefined));
@@ -98,21 +99,29 @@ function isForwardProxy(context: Readonly<Record<string, string>>): boolean {
 	return context[onDemandContext.tunnel] === undefined;
 }
 
+/** Where a host is. */
+interface Destination {
+	readonly cluster: string;
+	readonly isOutside: boolean;
+}
+
 /** Always consent; a client's own header never counts. */
-function toResponse(cluster: string | undefined): CheckResponse {
+function toResponse(destination: Destination | undefined): CheckResponse {
+	const set = (key: string, value: string) => ({
+		header: { key, value },
+		appendAction: AppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+	});
 	return create(CheckResponseSchema, {
 		status: { code: 0 },
 		httpResponse: {
 			case: "okResponse",
 			value:
-				cluster === undefined
-					? { headersToRemove: [onDemandHeader] }
+				destination === undefined
+					? { headersToRemove: [onDemandHeader, onDemandEgressHeader] }
 					: {
 							headers: [
-								{
-									header: { key: onDemandHeader, value: cluster },
-									appendAction: AppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-								},
+								set(onDemandHeader, destination.cluster),
+								...(destination.isOutside ? [set(onDemandEgressHeader, "true")] : []),
 							],
 						},
 		},

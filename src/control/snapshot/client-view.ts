@@ -12,9 +12,10 @@ import {
 	httpProxyName,
 	type MeshIndex,
 	type MeshProblem,
-	type ProxyKind,
+	type OutboundProxy,
 	planListeners,
 	resolveEgressScope,
+	translateAnyHostCluster,
 	translateBlackHoleCluster,
 	translateForwardProxy,
 	translateHttpProxyRoutes,
@@ -57,7 +58,7 @@ export function buildClientView(
 	const built = [...scope.services.values()].flatMap((seen) => buildServiceClusters(index, client, seen, memo));
 	const clusters = [
 		...built.map(({ cluster }) => cluster),
-		...(client.isCaptured ? unknownClusters(memo) : []),
+		...unknownClusters(client, scope, memo),
 		...onDemandClusters(scope, memo),
 	];
 	const hosts = createHostRouteBuilder(index, client, key, memo);
@@ -84,8 +85,13 @@ export function memoMap(memo: Memo, key: string, resources: readonly XdsResource
 	return memo.get(key, resources, () => new Map(resources.map((resource) => [resource.name, resource])));
 }
 
-/** The outbound listeners of captured clients, alike for all with one view. */
-export function buildCapturedListeners(index: MeshIndex, view: ClientView, kind: ProxyKind, memo: Memo): XdsResource[] {
+/** The outbound listeners of captured clients, alike for all with one view and identity. */
+export function buildCapturedListeners(
+	index: MeshIndex,
+	view: ClientView,
+	proxy: OutboundProxy,
+	memo: Memo,
+): XdsResource[] {
 	const { client, scope, key } = view;
 	const services = [...scope.services.values()];
 	const streams = services.filter(({ ports }) => ports.some(({ protocol }) => protocol !== "http"));
@@ -103,16 +109,18 @@ export function buildCapturedListeners(index: MeshIndex, view: ClientView, kind:
 		...index.destinationRulesIn(index.mesh.settings.rootNamespace),
 	];
 	return memo.get(
-		`outbound listeners ${kind} ${key}`,
+		`outbound listeners ${proxy.kind} ${proxy.identity} ${key}`,
 		inputs,
 		() =>
 			[
-				translateVirtualOutbound(scope, kind),
+				translateVirtualOutbound(scope, proxy),
 				...(index.mesh.settings.proxyHttpPort === undefined
 					? []
-					: [translateForwardProxy(index, index.mesh.settings.proxyHttpPort, kind, scope.onDemand)]),
-				...translateOnDemandListeners(scope.onDemand),
-				...planListeners(index, client, scope, kind).map((plan) => translateOutboundListener(index, scope, kind, plan)),
+					: [translateForwardProxy(index, index.mesh.settings.proxyHttpPort, proxy, scope)]),
+				...translateOnDemandListeners(scope.onDemand, proxy),
+				...planListeners(index, client, scope, proxy).map((plan) =>
+					translateOutboundListener(index, scope, proxy, plan),
+				),
 			].map((listener) => packResource(ListenerSchema, listener.name, listener)),
 		(before, after) => before.length === after.length && before.every((item, at) => isSameResource(item, after[at]!)),
 	);
@@ -212,8 +220,8 @@ function proxyRoutes(
 	const services = built.map(({ translated }) => translated);
 	const httpProxy = memo.get(
 		`route configuration ${key} ${httpProxyName}`,
-		[describeScope(scope), ...services],
-		() => packRoutes(translateHttpProxyRoutes(services, scope.onDemand)),
+		[describeScope(scope), scope.mode, ...services],
+		() => packRoutes(translateHttpProxyRoutes(services, scope)),
 		isSameResource,
 	);
 	return [httpProxy, ...built.map(({ resource }) => resource)];
@@ -241,11 +249,15 @@ function onDemandClusters(scope: EgressScope, memo: Memo): XdsResource[] {
 	);
 }
 
-function unknownClusters(memo: Memo): XdsResource[] {
-	return memo.get("unknown clusters", [], () =>
-		[translatePassthroughCluster(), translateBlackHoleCluster()].map((cluster) =>
-			packResource(ClusterSchema, cluster.name, cluster),
-		),
+/** Where everything unknown goes: closed, to where captured traffic was going, or to the host that is named. */
+function unknownClusters(client: Client, { mode }: EgressScope, memo: Memo): XdsResource[] {
+	if (client.isGateway === true) return [];
+	const { isCaptured } = client;
+	return memo.get(`unknown clusters ${isCaptured} ${mode}`, [], () =>
+		[
+			...(isCaptured ? [translatePassthroughCluster()] : mode === "ALLOW_ANY" ? [translateAnyHostCluster()] : []),
+			translateBlackHoleCluster(),
+		].map((cluster) => packResource(ClusterSchema, cluster.name, cluster)),
 	);
 }
 

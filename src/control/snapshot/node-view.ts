@@ -11,12 +11,14 @@ import {
 	type XdsSnapshot,
 } from "../../xds/server/index.ts";
 import {
+	egressSource,
 	findAuthorizationPolicies,
 	findIngressSidecar,
 	findRequestAuthentications,
 	type MeshIndex,
-	type OnDemand,
+	type OutboundProxy,
 	type ProxyKind,
+	resolveHostPolicy,
 	translateCapturedInboundClusters,
 	translateConnectCluster,
 	translateHttpProxyListener,
@@ -28,6 +30,7 @@ import {
 } from "../translate/index.ts";
 import { buildCapturedListeners, type ClientView, describeScope, memoMap, type ResourceMap } from "./client-view.ts";
 import { isSameResource } from "./cluster-resources.ts";
+import { shapeOf } from "./host-routes.ts";
 import type { Memo } from "./memo.ts";
 import { OnDemandMap } from "./on-demand-map.ts";
 
@@ -40,7 +43,6 @@ export function buildSnapshot(
 	memo: Memo,
 ): XdsSnapshot {
 	const { isCaptured } = view.client;
-	const { onDemand } = view.scope;
 	const key = `${instance.namespace}/${instance.name} ${kind}${isCaptured ? " captured" : ""}`;
 	const spec = specOf(instance);
 	const tokens = findRequestAuthentications(index, instance);
@@ -57,10 +59,14 @@ export function buildSnapshot(
 	);
 	const listeners = memo.get(
 		`listeners ${key}`,
-		[index.mesh.settings, spec, ingress, describeScope(view.scope), ...tokens, ...listenerInputs(index, instance)],
+		[
+			...[index.mesh.settings, spec, ingress, describeScope(view.scope), view.scope.mode, ...tokens],
+			...listenerInputs(index, instance),
+			...(isCaptured ? [] : forwardProxyInputs(index, view)),
+		],
 		() =>
 			packListeners(
-				isCaptured ? [translateVirtualInbound(index, instance, kind)] : listListeners(index, instance, kind, onDemand),
+				isCaptured ? [translateVirtualInbound(index, instance, kind)] : listListeners(index, instance, kind, view),
 			),
 		areSameResources,
 	);
@@ -70,7 +76,7 @@ export function buildSnapshot(
 		for (const cluster of local) all.set(cluster.name, cluster);
 		return all;
 	});
-	const outbound = isCaptured ? buildCapturedListeners(index, view, kind, memo) : [];
+	const outbound = isCaptured ? buildCapturedListeners(index, view, outboundProxyOf(index, instance, kind), memo) : [];
 	const listenerMap = memoMap(memo, `listener map ${key}`, [...listeners, ...outbound]);
 	return memo.get(`snapshot ${key}`, [clusters, view.assignments, listenerMap, view.routes], () => ({
 		resources: new Map([
@@ -80,6 +86,26 @@ export function buildSnapshot(
 			[routeType, view.routes],
 		]),
 	}));
+}
+
+function outboundProxyOf(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): OutboundProxy {
+	return { kind, identity: egressSource(index.mesh.settings, instance) };
+}
+
+/** What a forward proxy tells TLS to hosts outside the mesh by. */
+function forwardProxyInputs(index: MeshIndex, { client, scope }: ClientView): unknown[] {
+	const { services, virtualServices } = scope.egresses.at(-1) ?? { services: scope.services, virtualServices: [] };
+	const outside = [...services.values()].filter(
+		({ service, ports }) => service.isExternal === true && ports.some(({ protocol }) => protocol === "tls"),
+	);
+	if (outside.length === 0) return [];
+	return [
+		...outside.flatMap(({ host, service }) => [
+			shapeOf(service),
+			...resolveHostPolicy(index, host, service.namespace, client).rules,
+		]),
+		...virtualServices.filter(({ tls }) => tls.length > 0),
+	];
 }
 
 function workloadOf(index: MeshIndex, instance: WorkloadInstance): Workload | undefined {
@@ -101,13 +127,14 @@ function listListeners(
 	index: MeshIndex,
 	instance: WorkloadInstance,
 	kind: ProxyKind,
-	onDemand: OnDemand | undefined,
+	{ client, scope }: ClientView,
 ): Listener[] {
 	const { httpProxyPort } = instance;
+	const proxy = outboundProxyOf(index, instance, kind);
 	return [
 		...instance.ports.map((port) => translateInboundListener(index, instance, port, kind)),
-		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, kind, onDemand)]),
-		...instance.upstreams.flatMap((upstream) => translateUpstreamListener(index, upstream, kind) ?? []),
+		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, proxy, client, scope)]),
+		...instance.upstreams.flatMap((upstream) => translateUpstreamListener(index, upstream, proxy) ?? []),
 	];
 }
 

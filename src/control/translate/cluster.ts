@@ -14,13 +14,15 @@ import { resolvePlacement } from "./locality.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, duration } from "./messages.ts";
 import { hostOf, outboundClusterName, serverNameOf, serviceMetadata } from "./names.ts";
+import { dynamicForwardDiscovery } from "./outbound/dynamic-forward.ts";
 import { type ClusterInit, translateTrafficPolicy } from "./traffic-policy.ts";
 import { transportSockets, upstreamHttpOptions } from "./upstream-tls.ts";
 
 /** How a cluster finds its endpoints. */
-export type ClusterKind = "eds" | "strict-dns" | "logical-dns" | "original-destination";
+export type ClusterKind = "eds" | "strict-dns" | "logical-dns" | "original-destination" | "dynamic-forward";
 
-/** How the cluster of a service finds its endpoints for a client: where the client was going only when that is known. */
+/** How the cluster of a service finds its endpoints for a client: where the client was going only when that is known, else of a
+ *  wildcard by the name that the client asks for. */
 export function clusterKindOf(service: Service, policy: TrafficPolicy, client: Client): ClusterKind {
 	if (policy.loadBalancer?.algorithm === "PASSTHROUGH" && client.isCaptured) return "original-destination";
 	switch (service.resolution ?? "endpoints") {
@@ -29,7 +31,8 @@ export function clusterKindOf(service: Service, policy: TrafficPolicy, client: C
 		case "dns-round-robin":
 			return "logical-dns";
 		case "passthrough":
-			return client.isCaptured || service.host?.startsWith("*") === true ? "original-destination" : "strict-dns";
+			if (client.isCaptured) return "original-destination";
+			return service.host?.startsWith("*") === true ? "dynamic-forward" : "strict-dns";
 		default:
 			return service.isHeadless === true && client.isCaptured ? "original-destination" : "eds";
 	}
@@ -58,7 +61,8 @@ export function translateOutboundCluster(
 ): Cluster {
 	const host = hostOf(service, index.mesh.settings);
 	const kind = clusterKindOf(service, policy, client);
-	const use = kind === "original-destination" ? "none" : mutualTlsUseOf(index, service, port);
+	const use =
+		kind === "original-destination" || kind === "dynamic-forward" ? "none" : mutualTlsUseOf(index, service, port);
 	const version = chooseVersion(port, policy, use);
 	const name = outboundClusterName(host, port.port, subset?.name);
 	const upstream = upstreamHttpOptions(policy.tls);
@@ -108,6 +112,7 @@ function discovery(
 			clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
 			edsClusterConfig: { edsConfig: adsSource() },
 		};
+	if (kind === "dynamic-forward") return { ...dynamicForwardDiscovery(), lbConfig: { case: undefined } };
 	if (kind === "original-destination")
 		return {
 			clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },

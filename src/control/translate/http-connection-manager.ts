@@ -14,6 +14,13 @@ import { duration, extension } from "./messages.ts";
 /** Which proxy a resource is for: what only amime understands is left out for a stock Envoy. */
 export type ProxyKind = "amime" | "envoy";
 
+/** A proxy on the side of clients. */
+export interface OutboundProxy {
+	readonly kind: ProxyKind;
+	/** The SPIFFE ID that it speaks for. */
+	readonly identity: string;
+}
+
 type HcmInit = Extract<MessageInitShape<typeof HttpConnectionManagerSchema>, { readonly $typeName?: undefined }>;
 export type HttpFilterInit = NonNullable<HcmInit["httpFilters"]>[number];
 

@@ -9,6 +9,7 @@ import {
 } from "../../model/index.ts";
 import type { Client } from "./client.ts";
 import { resolveHostPolicy } from "./destination-rule.ts";
+import { markEgress } from "./egress-log.ts";
 import { translateHashPolicy } from "./load-balancer.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration } from "./messages.ts";
@@ -104,6 +105,7 @@ function defaultRoute(context: RouteContext, service: Service, port: ServicePort
 	return create(RouteSchema, {
 		name: "default",
 		match: { pathSpecifier: { case: "prefix", value: "/" } },
+		...(service.isExternal === true && { typedPerFilterConfig: markEgress("allowed") }),
 		action: {
 			case: "route",
 			value: {

@@ -10,6 +10,7 @@ export { findAuthorizationPolicies } from "./authorization/policies.ts";
 export { type Client, namespaceClient } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
 export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
+export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export {
 	encryptBackend,
@@ -18,7 +19,7 @@ export {
 	type GatewayResources,
 	translateGateway,
 } from "./gateway/index.ts";
-export type { ProxyKind } from "./http-connection-manager.ts";
+export type { OutboundProxy, ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateCapturedInboundClusters } from "./inbound/captured-cluster.ts";
 export { translateVirtualInbound } from "./inbound/captured-listener.ts";
@@ -51,6 +52,7 @@ export {
 	translateOutboundListener,
 	translateVirtualOutbound,
 } from "./outbound/captured-listeners.ts";
+export { translateAnyHostCluster } from "./outbound/dynamic-forward.ts";
 export {
 	type Egress,
 	type EgressScope,
@@ -65,6 +67,7 @@ export {
 	describeOnDemand,
 	type OnDemand,
 	onDemandContext,
+	onDemandEgressHeader,
 	onDemandHeader,
 	translateOnDemandClusters,
 	translateOnDemandListeners,

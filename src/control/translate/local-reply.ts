@@ -65,7 +65,7 @@ export function outboundLocalReplies(): LocalReplyInit {
 			{
 				filter: statusIs(502),
 				bodyFormatOverride: textBody("%REQ(:AUTHORITY)%: %LOCAL_REPLY_BODY%"),
-				headersToAdd: told,
+				headersToAdd: explain("mesh", "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %ROUTE_NAME%"),
 			},
 			{ filter: statusAtLeast(400), headersToAdd: told },
 		],

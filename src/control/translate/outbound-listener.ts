@@ -2,13 +2,19 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { isHttpProtocol, type UpstreamListener } from "../../model/index.ts";
-import { httpConnectionManager, type ProxyKind, tcpFilters } from "./http-connection-manager.ts";
+import type { Client } from "./client.ts";
+import { egressRequestLog, leavesMesh } from "./egress-log.ts";
+import { httpConnectionManager, type OutboundProxy } from "./http-connection-manager.ts";
 import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
 import { hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
-import { routeConfiguredFilters } from "./outbound/captured-listeners.ts";
-import { type OnDemand, onDemandFilters } from "./outbound/on-demand.ts";
+import { firstByteFilters, routeConfiguredFilters } from "./outbound/captured-listeners.ts";
+import { dynamicForwardFilter } from "./outbound/dynamic-forward.ts";
+import type { EgressScope } from "./outbound/egress-scope.ts";
+import { onDemandFilters } from "./outbound/on-demand.ts";
+import { serverNameChains } from "./outbound/server-name-chains.ts";
+import { streamFilters } from "./outbound/stream-filters.ts";
 
 const loopback = "127.0.0.1";
 
@@ -18,54 +24,75 @@ type FiltersInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $
 export function translateHttpProxyListener(
 	index: MeshIndex,
 	port: number,
-	kind: ProxyKind,
-	onDemand?: OnDemand,
+	proxy: OutboundProxy,
+	client: Client,
+	scope: EgressScope,
 ): Listener {
-	return outboundListener(httpProxyName, port, [
-		{ filters: [outboundHttp(index, kind, httpProxyName, httpProxyName, [{ upgradeType: "CONNECT" }], onDemand)] },
-	]);
+	const chains = serverNameChains(index, client, scope, proxy);
+	const upgrades = [{ upgradeType: "CONNECT" }];
+	const http = [outboundHttp(index, proxy, httpProxyName, httpProxyName, upgrades, scope)];
+	return outboundListener(
+		httpProxyName,
+		port,
+		[...chains, { filters: http }],
+		chains.length > 0 ? firstByteFilters(true, false) : {},
+	);
 }
 
 /** The loopback listener of one service port; undefined for a service that does not exist (yet). */
 export function translateUpstreamListener(
 	index: MeshIndex,
 	upstream: UpstreamListener,
-	kind: ProxyKind,
+	proxy: OutboundProxy,
 ): Listener | undefined {
-	const port = index.service(upstream.service)?.ports.find((candidate) => candidate.port === upstream.port);
-	if (port === undefined) return undefined;
-	const host = hostOf(upstream.service, index.mesh.settings);
+	const service = index.service(upstream.service);
+	const port = service?.ports.find((candidate) => candidate.port === upstream.port);
+	if (service === undefined || port === undefined) return undefined;
+	const host = hostOf(service, index.mesh.settings);
 	const name = serviceRouteName(host, port.port);
 	const cluster = outboundClusterName(host, port.port);
 	const filters = isHttpProtocol(port.protocol)
-		? [outboundHttp(index, kind, `outbound_${name}`, name, [])]
-		: tcpFilters(kind, "source", cluster, cluster);
+		? [outboundHttp(index, proxy, `outbound_${name}`, name, [])]
+		: streamFilters(proxy, cluster, [
+				{ cluster, weight: 1, isHashedBySource: false, ...(leavesMesh(index, host) && { outsideHost: host }) },
+			]);
 	return outboundListener(`upstream_${host}_${port.port}`, upstream.listenPort, [{ filters }]);
 }
 
-function outboundListener(name: string, port: number, filterChains: FiltersInit): Listener {
+function outboundListener(
+	name: string,
+	port: number,
+	filterChains: FiltersInit,
+	more: ReturnType<typeof firstByteFilters> = {},
+): Listener {
 	return create(ListenerSchema, {
 		name,
 		address: socketAddress(loopback, port),
 		trafficDirection: TrafficDirection.OUTBOUND,
 		...(filterChains !== undefined && { filterChains }),
+		...more,
 	});
 }
 
 function outboundHttp(
 	index: MeshIndex,
-	kind: ProxyKind,
+	proxy: OutboundProxy,
 	statPrefix: string,
 	routeConfigName: string,
 	upgrades: readonly { readonly upgradeType: string }[],
-	onDemand?: OnDemand,
+	scope?: EgressScope,
 ) {
 	return httpConnectionManager({
-		kind,
+		kind: proxy.kind,
 		reporter: "source",
 		statPrefix,
 		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-		filters: [...onDemandFilters(onDemand), ...routeConfiguredFilters()],
+		filters: [
+			...(scope === undefined ? [] : onDemandFilters(scope)),
+			...routeConfiguredFilters(),
+			dynamicForwardFilter(),
+		],
+		accessLogs: [egressRequestLog(proxy.identity)],
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: { upgradeConfigs: [{ upgradeType: "websocket" }, ...upgrades], localReplyConfig: outboundLocalReplies() },
 	});

@@ -6,13 +6,22 @@ import {
 	VirtualHostSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
-import { isHttpProtocol, type ServicePort } from "../../model/index.ts";
+import { isHttpProtocol, type Service, type ServicePort } from "../../model/index.ts";
 import type { Client } from "./client.ts";
+import { leavesMesh, markEgress } from "./egress-log.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { connectClusterName, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
+import {
+	connectClusterName,
+	httpProxyName,
+	outboundClusterName,
+	passthroughClusterName,
+	serviceRouteName,
+} from "./names.ts";
+import type { EgressScope } from "./outbound/egress-scope.ts";
 import { listAddresses, listNames } from "./outbound/names-of-service.ts";
-import { type OnDemand, onDemandTunnelRoute, onDemandVirtualHost } from "./outbound/on-demand.ts";
+import { onDemandTunnelRoute, onDemandVirtualHost } from "./outbound/on-demand.ts";
+import { isToldByServerName } from "./outbound/server-name-chains.ts";
 import type { HostRoutes } from "./outbound/virtual-hosts.ts";
 
 /** The routes of one service port with the names a client may call it by. */
@@ -33,7 +42,10 @@ export function translateServiceRoutes(
 	port: ServicePort,
 ): ServiceRoutes {
 	const name = serviceRouteName(host, port.port);
-	const connect = tunnelRoute({ case: "route", value: connectAction(host, port) });
+	const connect = tunnelRoute(
+		{ case: "route", value: connectAction(host, port, seen?.service) },
+		leavesMesh(index, host) ? { typedPerFilterConfig: markEgress("allowed") } : {},
+	);
 	const names = seen === undefined ? [host] : listNames(seen.service, index.mesh.settings, client.namespace);
 	const addresses = seen === undefined ? [] : listAddresses(seen.service);
 	return {
@@ -54,7 +66,7 @@ export function translateServiceRoutes(
 /** The route configuration of the forward proxy: a virtual host a service port, and a clear answer for any other host. */
 export function translateHttpProxyRoutes(
 	services: readonly ServiceRoutes[],
-	onDemand: OnDemand | undefined,
+	scope: Pick<EgressScope, "onDemand" | "mode">,
 ): RouteConfiguration {
 	const taken = new Set<string>();
 	const virtualHosts: VirtualHost[] = [];
@@ -65,7 +77,7 @@ export function translateHttpProxyRoutes(
 		if (domains.length === virtualHost.domains.length) virtualHosts.push(virtualHost);
 		else if (domains.length > 0) virtualHosts.push(create(VirtualHostSchema, { ...virtualHost, domains }));
 	}
-	return routeConfiguration(httpProxyName, [...virtualHosts, unknownHosts(onDemand)]);
+	return routeConfiguration(httpProxyName, [...virtualHosts, unknownHosts(scope)]);
 }
 
 /** Without a port a name means port 80. */
@@ -82,11 +94,15 @@ function routeConfiguration(name: string, virtualHosts: VirtualHost[]): RouteCon
 	});
 }
 
-type ActionInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>["action"];
+type RouteInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>;
+type ActionInit = RouteInit["action"];
 
-/** What a client tunnels (CONNECT) to an HTTP service is routed like any request; to another service its bytes go as they are. */
-function connectAction(host: string, { port, protocol }: ServicePort) {
-	const cluster = isHttpProtocol(protocol) ? connectClusterName : outboundClusterName(host, port);
+/** What a client tunnels (CONNECT) to an HTTP service is routed like any request, and TLS to a host outside the mesh by its server
+ *  name, whatever name the tunnel was asked for; to another service its bytes go as they are. */
+function connectAction(host: string, servicePort: ServicePort, service: Service | undefined) {
+	const { port, protocol } = servicePort;
+	const isInspected = isHttpProtocol(protocol) || (service !== undefined && isToldByServerName(service, servicePort));
+	const cluster = isInspected ? connectClusterName : outboundClusterName(host, port);
 	return {
 		clusterSpecifier: { case: "cluster" as const, value: cluster },
 		upgradeConfigs: [{ upgradeType: "CONNECT", connectConfig: {} }],
@@ -94,14 +110,18 @@ function connectAction(host: string, { port, protocol }: ServicePort) {
 	};
 }
 
-function tunnelRoute(action: ActionInit): Route {
+function tunnelRoute(action: ActionInit, more: Pick<RouteInit, "typedPerFilterConfig" | "name"> = {}): Route {
 	return create(RouteSchema, {
 		name: "connect",
 		match: { pathSpecifier: { case: "connectMatcher", value: {} } },
 		...(action !== undefined && { action }),
+		...more,
 	});
 }
 
+const unknownHost = "unknown_host";
+
+/** Nobody may go there. */
 const unknownHostAnswer = {
 	case: "directResponse" as const,
 	value: {
@@ -110,20 +130,35 @@ const unknownHostAnswer = {
 	},
 };
 
-/** Any other host: one that the control plane knows, or 502. */
-function unknownHosts(onDemand: OnDemand | undefined): VirtualHost {
+/** Wherever the host is. */
+function toAnyHost(isTunnel: boolean) {
+	return {
+		case: "route" as const,
+		value: {
+			clusterSpecifier: { case: "cluster" as const, value: passthroughClusterName },
+			...(isTunnel && { upgradeConfigs: [{ upgradeType: "CONNECT", connectConfig: {} }] }),
+			timeout: { seconds: 0n },
+		},
+	};
+}
+
+/** Any other host: one that the control plane knows, else 502 or wherever it is. */
+function unknownHosts({ onDemand, mode }: Pick<EgressScope, "onDemand" | "mode">): VirtualHost {
+	const isOpen = mode === "ALLOW_ANY";
+	const mark = { typedPerFilterConfig: markEgress(isOpen ? "allowed" : "refused") };
 	const { routes, config } = onDemandVirtualHost(onDemand, undefined);
 	return create(VirtualHostSchema, {
-		name: "unknown_host",
+		name: unknownHost,
 		domains: ["*"],
 		routes: [
 			...(onDemand === undefined ? [] : [onDemandTunnelRoute()]),
 			...routes,
-			tunnelRoute(unknownHostAnswer),
+			tunnelRoute(isOpen ? toAnyHost(true) : unknownHostAnswer, { ...mark, name: `connect_${unknownHost}` }),
 			create(RouteSchema, {
-				name: "unknown_host",
+				name: unknownHost,
 				match: { pathSpecifier: { case: "prefix", value: "/" } },
-				action: unknownHostAnswer,
+				action: isOpen ? toAnyHost(false) : unknownHostAnswer,
+				...mark,
 			}),
 		],
 		...config,

@@ -15,6 +15,7 @@ import {
 } from "../../model/index.ts";
 import type { Client } from "./client.ts";
 import { type HostPolicy, resolveHostPolicy } from "./destination-rule.ts";
+import { leavesMesh, markEgress } from "./egress-log.ts";
 import { translateHashPolicy } from "./load-balancer.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, fractionalPercent } from "./messages.ts";
@@ -55,8 +56,14 @@ export function translateRule(context: RouteContext, rule: RouteRule, match: Rou
 	if (context.semantics === "gateway-api" && !weighted.some(({ fault }) => fault === undefined))
 		return { ...common, ...noBackend(context, rule, weighted) };
 	const single = backends.length === 1 ? backends[0] : weighted.length === 1 ? weighted[0] : undefined;
+	const leads = [
+		...weighted,
+		...(rule.mirrors ?? []).map((mirror) => resolveBackend(context, { ...mirror, weight: 1 })),
+	];
+	const isOutside = leads.some(({ host }) => leavesMesh(context.index, host));
 	return {
 		...common,
+		...(isOutside && { typedPerFilterConfig: { ...common.typedPerFilterConfig, ...markEgress("allowed") } }),
 		...(single !== undefined && mergeHeaders(headers, single.backend)),
 		action: { case: "route", value: forward(context, rule, match, single === undefined ? weighted : [single]) },
 	};
@@ -114,6 +121,8 @@ function mirrorPolicy(context: RouteContext, mirror: Mirror) {
 interface ResolvedBackend {
 	readonly backend: BackendRef;
 	readonly cluster: string;
+	/** Empty where it names none. */
+	readonly host: string;
 	readonly port: number;
 	readonly policy: HostPolicy | undefined;
 	/** Why the backend cannot be used. */
@@ -124,7 +133,7 @@ function resolveBackend(context: RouteContext, backend: BackendRef): ResolvedBac
 	const { index, client } = context;
 	const { destination } = backend;
 	if (destination.kind === "unusable")
-		return { backend, cluster: "", port: 0, policy: undefined, fault: destination.reason };
+		return { backend, cluster: "", host: "", port: 0, policy: undefined, fault: destination.reason };
 	const service = findDestination(index, client, destination);
 	const named = destination.kind === "service" ? hostOf(destination.service, index.mesh.settings) : destination.host;
 	const host = service?.aliasOf ?? named;
@@ -132,10 +141,10 @@ function resolveBackend(context: RouteContext, backend: BackendRef): ResolvedBac
 	const cluster = outboundClusterName(host, port, backend.subset);
 	const name =
 		destination.kind === "service" ? `Service ${formatObjectName(destination.service)}` : `host ${destination.host}`;
-	if (service === undefined) return { backend, cluster, port, policy: undefined, fault: `no ${name}` };
+	if (service === undefined) return { backend, cluster, host, port, policy: undefined, fault: `no ${name}` };
 	const policy = resolveHostPolicy(index, named, service.namespace, client);
 	const hasPort = service.ports.some((candidate) => candidate.port === port);
-	return { backend, cluster, port, policy, ...(!hasPort && { fault: `${name} has no port ${port}` }) };
+	return { backend, cluster, host, port, policy, ...(!hasPort && { fault: `${name} has no port ${port}` }) };
 }
 
 /** The service a destination names, as the client sees it. */

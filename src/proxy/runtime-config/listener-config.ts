@@ -158,6 +158,7 @@ export type NetworkFilterConfig =
 	| { readonly kind: "direct-response"; readonly name: string; readonly response: Buffer }
 	| { readonly kind: "echo"; readonly name: string }
 	| { readonly kind: "sni-cluster"; readonly name: string }
+	| { readonly kind: "sni-dynamic-forward-proxy"; readonly name: string; readonly port: number }
 	| { readonly kind: "local-ratelimit"; readonly name: string; readonly config: ConnectionRateLimitConfig }
 	| { readonly kind: "connection-limit"; readonly name: string; readonly config: ConnectionLimitConfig }
 	| { readonly kind: "set-filter-state"; readonly name: string; readonly values: readonly FilterStateValueConfig[] }

@@ -6,6 +6,7 @@ import type { HttpConnectionManager } from "../../api/gen/envoy/extensions/filte
 import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { Config as SetFilterState } from "../../api/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.js";
+import type { FilterConfig as SniForward } from "../../api/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
 import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { readSubstitutionFormat } from "./access-log.ts";
@@ -63,6 +64,9 @@ function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig |
 			return { kind: "echo", name };
 		case "envoy.extensions.filters.network.sni_cluster.v3.SniCluster":
 			return { kind: "sni-cluster", name };
+		case "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig":
+			// The names are the cluster's: it looks them up, with settings that must be the same.
+			return { kind: "sni-dynamic-forward-proxy", name, port: (config as SniForward).portSpecifier.value ?? 0 };
 		case "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit": {
 			const { statPrefix, tokenBucket, runtimeEnabled, shareKey } = config as LocalRateLimit;
 			const bucket = readTokenBucket(tokenBucket, at.at("token_bucket"));

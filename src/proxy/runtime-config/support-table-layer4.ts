@@ -28,6 +28,9 @@ export const layer4Support: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.network.direct_response.v3.Config": { works: "response" },
 	"envoy.extensions.filters.network.echo.v3.Echo": { works: "" },
 	"envoy.extensions.filters.network.sni_cluster.v3.SniCluster": { works: "" },
+	"envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig": {
+		works: "dns_cache_config port_value",
+	},
 	"envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit": {
 		works: "stat_prefix token_bucket runtime_enabled share_key",
 	},

@@ -7,6 +7,7 @@ import { createIstioTcpConnection } from "../filter/http/istio-stats/index.ts";
 import {
 	createConnectionLimit,
 	createConnectionRateLimit,
+	createServerNameForward,
 	createSetFilterState,
 	createSniCluster,
 } from "../filter/network/gates/index.ts";
@@ -76,6 +77,10 @@ export function createChainParts(
 			case "sni-cluster":
 				writesFilterState = true;
 				gates.push(createSniCluster());
+				break;
+			case "sni-dynamic-forward-proxy":
+				writesFilterState = true;
+				gates.push(createServerNameForward(filter.port));
 				break;
 			case "istio-stats": {
 				const { reporter } = filter.config;

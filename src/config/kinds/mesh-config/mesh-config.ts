@@ -71,7 +71,7 @@ const spec = object({
 		object({
 			mode: defaulted(oneOf(["ALLOW_ANY", "REGISTRY_ONLY"]), "ALLOW_ANY", "Whether it may pass", "ALLOW_ANY"),
 		}),
-		"What becomes of captured traffic to hosts that the mesh does not know; a Sidecar object wins",
+		"What becomes of traffic to hosts that the mesh does not know; a Sidecar object wins. When absent, captured traffic may pass (as in Istio) and forward proxies refuse it",
 	),
 });
 

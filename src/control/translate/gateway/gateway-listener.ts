@@ -4,12 +4,13 @@ import type { FilterChainSchema } from "../../../api/gen/envoy/config/listener/v
 import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert } from "../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { egressRequestLog } from "../egress-log.ts";
 import { httpConnectionManager } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, extension, socketAddress } from "../messages.ts";
 import { routeConfiguredFilters } from "../outbound/captured-listeners.ts";
 import { streamFilters } from "../outbound/stream-filters.ts";
-import type { GatewayNode } from "./gateway-node.ts";
+import { type GatewayNode, outboundProxyOf } from "./gateway-node.ts";
 import { clustersOfPolicies, enforceHttp, enforceStream, findGatewayPolicies } from "./gateway-policies.ts";
 import type { PortPlan } from "./merge-servers.ts";
 import { routeNameOf, type Server } from "./server.ts";
@@ -91,7 +92,10 @@ function streamChain(index: MeshIndex, node: GatewayNode, server: Server, stream
 		isPassedOn: server.tls?.kind === "passthrough",
 		chain: {
 			...socketOf(index, server, []),
-			filters: [...enforceStream(index, policies, statPrefix), ...streamFilters(node.kind, statPrefix, targets)],
+			filters: [
+				...enforceStream(index, policies, statPrefix),
+				...streamFilters(outboundProxyOf(index, node), statPrefix, targets),
+			],
 		},
 	};
 }
@@ -134,7 +138,7 @@ function httpChain(
 			value: { configSource: adsSource(), routeConfigName: routeNameOf(server!) },
 		},
 		filters: [...enforced.filters, ...routeConfiguredFilters()],
-		accessLogs: enforced.accessLogs,
+		accessLogs: [...enforced.accessLogs, egressRequestLog(outboundProxyOf(index, node).identity)],
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: {
 			useRemoteAddress: true,

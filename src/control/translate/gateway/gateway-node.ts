@@ -1,6 +1,7 @@
 import { type Labels, matchesLabels, type Service, type WorkloadInstance } from "../../../model/index.ts";
 import type { Client } from "../client.ts";
-import type { ProxyKind } from "../http-connection-manager.ts";
+import { egressSource } from "../egress-log.ts";
+import type { OutboundProxy, ProxyKind } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 
 /** A gateway proxy: a node of type `router`. */
@@ -13,6 +14,12 @@ export interface GatewayNode {
 	readonly instance?: WorkloadInstance;
 	/** As what its routes see it. */
 	readonly client: Client;
+}
+
+/** A gateway as its own upstreams see it; of one that the mesh does not know only the name is told. */
+export function outboundProxyOf(index: MeshIndex, { instance, kind, name, namespace }: GatewayNode): OutboundProxy {
+	const identity = instance === undefined ? `${namespace}/${name}` : egressSource(index.mesh.settings, instance);
+	return { kind, identity };
 }
 
 /** The Services in front of a gateway proxy, by host. */

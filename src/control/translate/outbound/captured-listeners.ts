@@ -5,7 +5,8 @@ import { CorsSchema } from "../../../api/gen/envoy/extensions/filters/http/cors/
 import { HTTPFaultSchema } from "../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { HttpInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
-import { httpConnectionManager, type ProxyKind } from "../http-connection-manager.ts";
+import { type EgressVerdict, egressFilter, egressRequestLog } from "../egress-log.ts";
+import { httpConnectionManager, type OutboundProxy } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, duration, extension, socketAddress } from "../messages.ts";
 import {
@@ -18,7 +19,7 @@ import {
 import { corsFilterName, faultFilterName } from "../route-per-filter.ts";
 import type { EgressScope } from "./egress-scope.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
-import { type OnDemand, onDemandChains, onDemandFilters } from "./on-demand.ts";
+import { onDemandChains, onDemandFilters } from "./on-demand.ts";
 import type { FilterChainInit, StreamChain } from "./stream-chains.ts";
 import { streamFilters } from "./stream-filters.ts";
 
@@ -26,24 +27,25 @@ type ListenerInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly 
 
 /** Filters that routes configure, before the router of every outbound listener. */
 export function routeConfiguredFilters() {
-	return [extension(faultFilterName, HTTPFaultSchema, {}), extension(corsFilterName, CorsSchema, {})];
+	return [egressFilter(), extension(faultFilterName, HTTPFaultSchema, {}), extension(corsFilterName, CorsSchema, {})];
 }
 
 /** HTTP of an outbound listener, by a route configuration. */
 export function outboundHttpFilters(
 	index: MeshIndex,
-	kind: ProxyKind,
+	proxy: OutboundProxy,
 	statPrefix: string,
 	routeConfigName: string,
-	onDemand?: OnDemand,
+	scope: EgressScope,
 ): NonNullable<FilterChainInit["filters"]> {
 	return [
 		httpConnectionManager({
-			kind,
+			kind: proxy.kind,
 			reporter: "source",
 			statPrefix,
 			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-			filters: [...onDemandFilters(onDemand), ...routeConfiguredFilters()],
+			filters: [...onDemandFilters(scope), ...routeConfiguredFilters()],
+			accessLogs: [egressRequestLog(proxy.identity)],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: { normalizePath: true, proxy100Continue: true },
 		}),
@@ -52,7 +54,7 @@ export function outboundHttpFilters(
 
 /** The listener that captured connections come to: handed on to the listener of their address and port, else to where they were
  *  going, or closed. */
-export function translateVirtualOutbound(scope: EgressScope, kind: ProxyKind): Listener {
+export function translateVirtualOutbound(scope: EgressScope, proxy: OutboundProxy): Listener {
 	return create(ListenerSchema, {
 		name: "virtualOutbound",
 		address: socketAddress("0.0.0.0", virtualOutboundPort),
@@ -63,23 +65,26 @@ export function translateVirtualOutbound(scope: EgressScope, kind: ProxyKind): L
 				// Connections to the listener itself would go round for ever.
 				name: "virtualOutbound-blackhole",
 				filterChainMatch: { destinationPort: virtualOutboundPort },
-				filters: toCluster(kind, blackHoleClusterName),
+				filters: toCluster(proxy, blackHoleClusterName, "refused"),
 			},
 			...onDemandChains(scope.onDemand, undefined),
-			{ name: "virtualOutbound-catchall-tcp", filters: unknownFilters(scope, kind) },
+			{ name: "virtualOutbound-catchall-tcp", filters: unknownFilters(scope, proxy) },
 		],
 	});
 }
 
 /** The forward proxy of captured clients, for requests in the absolute form. */
-export function translateForwardProxy(index: MeshIndex, port: number, kind: ProxyKind, onDemand?: OnDemand): Listener {
+export function translateForwardProxy(
+	index: MeshIndex,
+	port: number,
+	proxy: OutboundProxy,
+	scope: EgressScope,
+): Listener {
 	return create(ListenerSchema, {
 		name: `127.0.0.1_${port}`,
 		address: socketAddress("127.0.0.1", port),
 		trafficDirection: TrafficDirection.OUTBOUND,
-		filterChains: [
-			{ filters: outboundHttpFilters(index, kind, `outbound_127.0.0.1_${port}`, httpProxyName, onDemand) },
-		],
+		filterChains: [{ filters: outboundHttpFilters(index, proxy, `outbound_127.0.0.1_${port}`, httpProxyName, scope) }],
 	});
 }
 
@@ -87,7 +92,7 @@ export function translateForwardProxy(index: MeshIndex, port: number, kind: Prox
 export function translateOutboundListener(
 	index: MeshIndex,
 	scope: EgressScope,
-	kind: ProxyKind,
+	proxy: OutboundProxy,
 	plan: ListenerPlan,
 ): Listener {
 	const { address, port, routeConfigName, chains, bindsToPort } = plan;
@@ -103,7 +108,7 @@ export function translateOutboundListener(
 								applicationProtocols: ["http/1.0", "http/1.1", "h2c"],
 							},
 						}),
-						filters: outboundHttpFilters(index, kind, `outbound_${name}`, routeConfigName, scope.onDemand),
+						filters: outboundHttpFilters(index, proxy, `outbound_${name}`, routeConfigName, scope),
 					},
 				];
 	const streams = chains.filter(isLimited).map(limitedChain);
@@ -116,12 +121,12 @@ export function translateOutboundListener(
 			? { filters: rest.filters }
 			: routeConfigName !== undefined && !plan.isSniffed
 				? http[0]!
-				: { name: "PassthroughFilterChain", filters: unknownFilters(scope, kind) };
+				: { name: "PassthroughFilterChain", filters: unknownFilters(scope, proxy) };
 	return create(ListenerSchema, {
 		name,
 		address: socketAddress(address, port),
 		trafficDirection: TrafficDirection.OUTBOUND,
-		...listenerFilters(
+		...firstByteFilters(
 			chains.some(({ sniHosts }) => sniHosts.length > 0),
 			plan.isSniffed,
 		),
@@ -131,7 +136,7 @@ export function translateOutboundListener(
 }
 
 /** What tells the protocol by the first bytes. A server that speaks first is waited for without bound, as in Istio. */
-function listenerFilters(readsServerName: boolean, isSniffed: boolean): Partial<ListenerInit> {
+export function firstByteFilters(readsServerName: boolean, isSniffed: boolean): Partial<ListenerInit> {
 	if (!readsServerName && !isSniffed) return {};
 	return {
 		listenerFilters: [
@@ -164,16 +169,17 @@ function limitedChain({ sniHosts, subnets, filters }: StreamChain): FilterChainI
 }
 
 /** Connections to nowhere known. */
-function unknownFilters({ mode, egressProxy }: EgressScope, kind: ProxyKind) {
-	if (mode === "REGISTRY_ONLY") return toCluster(kind, blackHoleClusterName);
+function unknownFilters({ mode, egressProxy }: EgressScope, proxy: OutboundProxy) {
+	if (mode === "REGISTRY_ONLY") return toCluster(proxy, blackHoleClusterName, "refused");
 	return toCluster(
-		kind,
+		proxy,
 		egressProxy === undefined
 			? passthroughClusterName
 			: outboundClusterName(egressProxy.host, egressProxy.port, egressProxy.subset),
+		"allowed",
 	);
 }
 
-function toCluster(kind: ProxyKind, cluster: string) {
-	return streamFilters(kind, cluster, [{ cluster, weight: 1, isHashedBySource: false }]);
+function toCluster(proxy: OutboundProxy, cluster: string, verdict: EgressVerdict) {
+	return streamFilters(proxy, cluster, [{ cluster, weight: 1, isHashedBySource: false }], verdict);
 }

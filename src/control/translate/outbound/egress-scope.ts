@@ -34,6 +34,7 @@ export interface EgressScope {
 	readonly egresses: readonly Egress[];
 	/** What it needs clusters for: what its egresses see, and where their routes lead. */
 	readonly services: ReadonlyMap<string, SeenService>;
+	/** Of captured traffic, else of the forward proxy. */
 	readonly mode: OutboundTrafficMode;
 	/** Where unknown traffic goes in place of its own address. */
 	readonly egressProxy?: { readonly host: string; readonly subset?: string; readonly port: number };
@@ -50,11 +51,12 @@ export function resolveEgressScope(index: MeshIndex, client: Client): EgressScop
 		declared.length === 0
 			? [{ services: all, virtualServices: routes }]
 			: declared.map((listener) => narrow(index, listener, all, routes, client.namespace));
+	const { outboundTrafficPolicy, forwardProxyPolicy = "REGISTRY_ONLY" } = index.mesh.settings;
 	const policy = client.sidecar?.outboundTrafficPolicy;
 	return {
 		egresses,
 		services: declared.length === 0 ? all : collectServices(egresses, all, client.namespace),
-		mode: policy?.mode ?? index.mesh.settings.outboundTrafficPolicy,
+		mode: policy?.mode ?? (client.isCaptured ? outboundTrafficPolicy : forwardProxyPolicy),
 		...(policy?.egressProxy !== undefined && { egressProxy: policy.egressProxy }),
 	};
 }

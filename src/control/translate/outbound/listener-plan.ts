@@ -1,7 +1,7 @@
 import { isHttpProtocol, type ServicePort } from "../../../model/index.ts";
 import type { Client } from "../client.ts";
 import { resolveEndpoints } from "../endpoint.ts";
-import type { ProxyKind } from "../http-connection-manager.ts";
+import type { OutboundProxy } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { compareText } from "../names.ts";
 import type { Egress, EgressScope, SeenService } from "./egress-scope.ts";
@@ -24,12 +24,17 @@ const anyAddress = "0.0.0.0";
 
 /** The outbound listeners of a captured client: one for HTTP on every port, one for each address of other services. Of services that
  *  want the same address, the older one is served. */
-export function planListeners(index: MeshIndex, client: Client, scope: EgressScope, kind: ProxyKind): ListenerPlan[] {
+export function planListeners(
+	index: MeshIndex,
+	client: Client,
+	scope: EgressScope,
+	proxy: OutboundProxy,
+): ListenerPlan[] {
 	const plans = new Map<string, ListenerPlan & { readonly isLocked: boolean }>();
 	for (const egress of scope.egresses) {
 		const isWhole = egress.listener?.port === undefined;
 		const locked = new Set(isWhole ? plans.keys() : []);
-		for (const added of planEgress(index, client, egress, kind)) {
+		for (const added of planEgress(index, client, egress, proxy)) {
 			const key = `${added.address}_${added.port}`;
 			// A port that an egress before it names is that egress's alone.
 			if (locked.has(key)) continue;
@@ -50,7 +55,7 @@ export function planListeners(index: MeshIndex, client: Client, scope: EgressSco
 	return [...plans.values()].sort((a, b) => a.port - b.port || compareText(a.address, b.address));
 }
 
-function planEgress(index: MeshIndex, client: Client, egress: Egress, kind: ProxyKind): ListenerPlan[] {
+function planEgress(index: MeshIndex, client: Client, egress: Egress, proxy: OutboundProxy): ListenerPlan[] {
 	const { listener } = egress;
 	const services = [...egress.services.values()].sort(
 		(a, b) => (a.service.createdAt ?? 0) - (b.service.createdAt ?? 0) || compareText(a.host, b.host),
@@ -70,7 +75,7 @@ function planEgress(index: MeshIndex, client: Client, egress: Egress, kind: Prox
 			},
 		];
 	return services.flatMap((seen) =>
-		seen.ports.flatMap((port) => planPort(index, client, egress, kind, seen, port, bind, bindsToPort)),
+		seen.ports.flatMap((port) => planPort(index, client, egress, proxy, seen, port, bind, bindsToPort)),
 	);
 }
 
@@ -78,7 +83,7 @@ function planPort(
 	index: MeshIndex,
 	client: Client,
 	egress: Egress,
-	kind: ProxyKind,
+	proxy: OutboundProxy,
 	seen: SeenService,
 	port: ServicePort,
 	bind: string | undefined,
@@ -93,7 +98,7 @@ function planPort(
 	return listAddresses(index, seen, port, bind).map(({ address, subnets }) => {
 		const isOwnListener = address !== anyAddress;
 		const chains = translateStreamChains(
-			{ index, client, kind, virtualServices: egress.virtualServices, port: number, subnets, isOwnListener },
+			{ index, client, proxy, virtualServices: egress.virtualServices, port: number, subnets, isOwnListener },
 			seen,
 			port,
 		);

@@ -17,14 +17,16 @@ import {
 	ExtAuthzSchema,
 } from "../../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { TcpProxySchema } from "../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { StatusCode } from "../../../api/gen/envoy/type/v3/http_status_pb.js";
 import { isHttpProtocol } from "../../../model/index.ts";
-import { httpConnectionManager } from "../http-connection-manager.ts";
+import { egressFilter, egressRequestLog, markEgress } from "../egress-log.ts";
+import { httpConnectionManager, type OutboundProxy } from "../http-connection-manager.ts";
 import { httpOptions } from "../http-options.ts";
 import { duration, extension, packAny, socketAddress, stringMatcher } from "../messages.ts";
 import { translateRetry } from "../retry.ts";
 import { unlimitedCircuitBreakers } from "../traffic-policy.ts";
 import { type AddressBlock, collapseAddresses } from "./address-block.ts";
-import type { SeenService } from "./egress-scope.ts";
+import type { EgressScope, SeenService } from "./egress-scope.ts";
 
 /** What a client knows beyond what it was given: it asks the control plane when a request is for a host it has no route for. The
  *  control plane gives it the host's cluster before it answers, and the request goes there. */
@@ -47,11 +49,14 @@ const tunnelClusterName = "amime|on-demand-tcp";
 export const onDemandPort = 15_009;
 /** Carries the answer to the route: the cluster of the request. Never leaves the proxy. */
 export const onDemandHeader = "x-amime-on-demand-cluster";
+/** Says beside it that the host is outside the mesh. */
+export const onDemandEgressHeader = "x-amime-on-demand-egress";
 /** Keys of what a route tells the control plane of itself. */
 export const onDemandContext = { key: "key", port: "port", tunnel: "tunnel" };
 
 const filterName = "amime.on_demand";
 const askTimeoutMs = 5_000;
+const answerHeaders = [onDemandHeader, onDemandEgressHeader];
 
 /** What of all services clients may need to ask for. */
 export function describeOnDemand(key: string, services: Iterable<SeenService>, server: OnDemand["server"]): OnDemand {
@@ -72,15 +77,17 @@ export function describeOnDemand(key: string, services: Iterable<SeenService>, s
 	};
 }
 
-/** The filter that asks, off except where a route turns it on. When nobody answers, requests go on as those to unknown hosts. */
-export function onDemandFilters(onDemand: OnDemand | undefined) {
-	return onDemand === undefined ? [] : [{ ...askFilter(), disabled: true }];
+/** The filter that asks, off except where a route turns it on. When nobody answers, requests go on as those to unknown hosts; where
+ *  nothing unknown may leave they end, for what a client itself says in the place of an answer would be believed. */
+export function onDemandFilters({ onDemand, mode }: Pick<EgressScope, "onDemand" | "mode">) {
+	return onDemand === undefined ? [] : [{ ...askFilter(mode === "ALLOW_ANY"), disabled: true }];
 }
 
-function askFilter() {
+function askFilter(isOpen: boolean) {
 	return extension(filterName, ExtAuthzSchema, {
 		transportApiVersion: ApiVersion.V3,
-		failureModeAllow: true,
+		failureModeAllow: isOpen,
+		statusOnError: { code: StatusCode.ServiceUnavailable },
 		clearRouteCache: true,
 		statPrefix: "on_demand",
 		// Of the headers only the host is anyone's business.
@@ -100,11 +107,15 @@ function askFilter() {
 export function onDemandVirtualHost(onDemand: OnDemand | undefined, port: number | undefined) {
 	if (onDemand === undefined) return { routes: [], config: {} };
 	const { key } = onDemand;
-	const routes = [
+	const routes = [true, false].map((isOutside) =>
 		create(RouteSchema, {
 			name: "on_demand",
-			match: { pathSpecifier: { case: "prefix", value: "/" }, headers: [answered] },
-			requestHeadersToRemove: [onDemandHeader],
+			match: {
+				pathSpecifier: { case: "prefix", value: "/" },
+				headers: isOutside ? [answered, answeredOutside] : [answered],
+			},
+			...(isOutside && { typedPerFilterConfig: markEgress("allowed") }),
+			requestHeadersToRemove: answerHeaders,
 			action: {
 				case: "route",
 				value: {
@@ -115,22 +126,23 @@ export function onDemandVirtualHost(onDemand: OnDemand | undefined, port: number
 				},
 			},
 		}),
-	];
+	);
 	const typedPerFilterConfig = { [filterName]: askConfig(key, port) };
 	return { routes, config: { typedPerFilterConfig } };
 }
 
-const answered = {
-	name: onDemandHeader,
-	headerMatchSpecifier: { case: "presentMatch" as const, value: true },
-};
+const isThere = { case: "presentMatch" as const, value: true };
+const answered = { name: onDemandHeader, headerMatchSpecifier: isThere };
+const answeredOutside = { name: onDemandEgressHeader, headerMatchSpecifier: isThere };
 
 /** A tunnel (CONNECT) to where the answer says. */
 export function onDemandTunnelRoute(): Route {
 	return create(RouteSchema, {
 		name: "on_demand_connect",
 		match: { pathSpecifier: { case: "connectMatcher", value: {} }, headers: [answered] },
-		requestHeadersToRemove: [onDemandHeader],
+		requestHeadersToRemove: answerHeaders,
+		// Tunnels are rare: each is told, wherever it leads.
+		typedPerFilterConfig: markEgress("allowed"),
 		action: {
 			case: "route",
 			value: {
@@ -210,7 +222,7 @@ export function onDemandChains(onDemand: OnDemand | undefined, port: number | un
 }
 
 /** The listener that ends those tunnels. */
-export function translateOnDemandListeners(onDemand: OnDemand | undefined): Listener[] {
+export function translateOnDemandListeners(onDemand: OnDemand | undefined, { identity }: OutboundProxy): Listener[] {
 	if (onDemand === undefined || onDemand.streams.length === 0) return [];
 	const name = "on_demand_tcp";
 	return [
@@ -240,7 +252,8 @@ export function translateOnDemandListeners(onDemand: OnDemand | undefined): List
 									],
 								},
 							},
-							filters: [askFilter()],
+							filters: [askFilter(true), egressFilter()],
+							accessLogs: [egressRequestLog(identity)],
 							traceSamplingPercent: 0,
 							extra: { upgradeConfigs: [{ upgradeType: "CONNECT" }] },
 						}),
@@ -254,5 +267,6 @@ export function translateOnDemandListeners(onDemand: OnDemand | undefined): List
 const refuseTunnels = create(RouteSchema, {
 	name: "unknown_address",
 	match: { pathSpecifier: { case: "connectMatcher", value: {} } },
+	typedPerFilterConfig: markEgress("refused"),
 	action: { case: "directResponse", value: { status: 502 } },
 });

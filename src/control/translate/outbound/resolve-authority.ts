@@ -11,6 +11,8 @@ export interface ResolvedAuthority {
 	readonly host: string;
 	readonly cluster: string;
 	readonly isHttp: boolean;
+	/** A ServiceEntry says that it is outside the mesh. */
+	readonly isOutside: boolean;
 }
 
 const names = new WeakMap<ReadonlyMap<string, SeenService>, ReadonlyMap<string, SeenService>>();
@@ -31,8 +33,13 @@ export function resolveAuthority(
 	const seen = namesOf(index, client, services).get(name);
 	const servicePort = seen?.ports.find((candidate) => candidate.port === number);
 	if (seen === undefined || servicePort === undefined) return undefined;
-	const { host } = seen;
-	return { host, cluster: outboundClusterName(host, number), isHttp: mayBeHttp(servicePort.protocol) };
+	const { host, service } = seen;
+	return {
+		host,
+		cluster: outboundClusterName(host, number),
+		isHttp: mayBeHttp(servicePort.protocol),
+		isOutside: service.isExternal === true,
+	};
 }
 
 /** Services by every name a client may call them by; a short name that is another's full name is the other's. */

@@ -7,9 +7,10 @@ import {
 } from "../../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { Client } from "../client.ts";
+import { markEgress } from "../egress-log.ts";
 import { unprocessedHeader } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
-import { duration } from "../messages.ts";
+import { duration, headerValue } from "../messages.ts";
 import { outboundClusterName, passthroughClusterName } from "../names.ts";
 import type { EgressScope } from "./egress-scope.ts";
 import { onDemandVirtualHost } from "./on-demand.ts";
@@ -70,6 +71,9 @@ function routeConfiguration(name: string, virtualHosts: VirtualHost[], ignoresPo
 const allowAny = "allow_any";
 const blockAll = "block_all";
 
+const refusal =
+	"the host is no service of the mesh, and requests to others may not leave it (outboundTrafficPolicy REGISTRY_ONLY): a ServiceEntry allows a host\n";
+
 /** Unknown hosts: to where the client was going, to the proxy for them, or 502; before, those that the control plane knows. */
 function catchAll({ mode, egressProxy, onDemand }: EgressScope, port: number | undefined): VirtualHost {
 	const name = mode === "ALLOW_ANY" ? allowAny : blockAll;
@@ -89,14 +93,27 @@ function catchAll({ mode, egressProxy, onDemand }: EgressScope, port: number | u
 						},
 					},
 				}).action
-			: create(RouteSchema, { action: { case: "directResponse", value: { status: 502 } } }).action;
+			: create(RouteSchema, {
+					action: {
+						case: "directResponse",
+						value: { status: 502, body: { specifier: { case: "inlineString", value: refusal } } },
+					},
+				}).action;
 	const { routes, config } = onDemandVirtualHost(onDemand, port);
 	return create(VirtualHostSchema, {
 		name,
 		domains: ["*"],
 		routes: [
 			...routes,
-			create(RouteSchema, { name, match: { pathSpecifier: { case: "prefix", value: "/" } }, action }),
+			create(RouteSchema, {
+				name,
+				match: { pathSpecifier: { case: "prefix", value: "/" } },
+				...(mode === "REGISTRY_ONLY" && {
+					responseHeadersToAdd: [headerValue("x-request-id", "%REQ(X-REQUEST-ID)%", "set", true)],
+				}),
+				typedPerFilterConfig: markEgress(mode === "ALLOW_ANY" ? "allowed" : "refused"),
+				action,
+			}),
 		],
 		includeRequestAttemptCount: true,
 		...config,

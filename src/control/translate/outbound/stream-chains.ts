@@ -3,7 +3,7 @@ import type { FilterChainSchema } from "../../../api/gen/envoy/config/listener/v
 import type { ServicePort, StreamMatch, VirtualService } from "../../../model/index.ts";
 import type { Client } from "../client.ts";
 import { resolveHostPolicy } from "../destination-rule.ts";
-import type { ProxyKind } from "../http-connection-manager.ts";
+import type { OutboundProxy } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { outboundClusterName } from "../names.ts";
 import type { SeenService } from "./egress-scope.ts";
@@ -25,7 +25,7 @@ export interface StreamChain {
 export interface StreamPlace {
 	readonly index: MeshIndex;
 	readonly client: Client;
-	readonly kind: ProxyKind;
+	readonly proxy: OutboundProxy;
 	readonly virtualServices: readonly VirtualService[];
 	/** Port of the listener. */
 	readonly port: number;
@@ -56,7 +56,7 @@ function tlsChains(
 				const key = `${match.sniHosts.join()}|${match.destinationSubnets.join()}`;
 				if (chains.has(key)) continue;
 				const targets = resolveStreamTargets(place.index, place.client, place.port, rule.backends);
-				const filters = streamFilters(place.kind, statPrefixOf(targets, `${name}.${namespace}`), targets);
+				const filters = streamFilters(place.proxy, statPrefixOf(targets, `${name}.${namespace}`), targets);
 				chains.set(key, { sniHosts: match.sniHosts, subnets, filters });
 			}
 	if (chains.size > 0) return [...chains.values()];
@@ -75,7 +75,7 @@ function tcpChains(
 	for (const { tcp, name, namespace } of virtualServices)
 		for (const rule of tcp) {
 			const targets = resolveStreamTargets(place.index, place.client, place.port, rule.backends);
-			const filters = streamFilters(place.kind, statPrefixOf(targets, `${name}.${namespace}`), targets);
+			const filters = streamFilters(place.proxy, statPrefixOf(targets, `${name}.${namespace}`), targets);
 			const matches = rule.matches.filter((match) => isStreamInScope(match, place));
 			if (rule.matches.length === 0 || matches.some((match) => match.destinationSubnets.length === 0))
 				return [...chains, { sniHosts: [], subnets: place.subnets, filters }];
@@ -86,10 +86,10 @@ function tcpChains(
 }
 
 /** Straight to the service. */
-function straight({ index, client, kind }: StreamPlace, { host, service }: SeenService, port: ServicePort) {
+function straight({ index, client, proxy }: StreamPlace, { host, service }: SeenService, port: ServicePort) {
 	const policy = resolveHostPolicy(index, host, service.namespace, client);
-	return streamFilters(kind, outboundClusterName(host, port.port), [
-		streamTarget(host, port.port, undefined, 1, policy),
+	return streamFilters(proxy, outboundClusterName(host, port.port), [
+		streamTarget(index, client, host, port.port, undefined, 1, policy),
 	]);
 }
 

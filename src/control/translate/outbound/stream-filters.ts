@@ -2,12 +2,15 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { TcpProxySchema } from "../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import type { BackendRef, TrafficPolicy } from "../../../model/index.ts";
 import type { Client } from "../client.ts";
+import { clusterKindOf } from "../cluster.ts";
 import { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "../destination-rule.ts";
-import { istioMetricsFilter, type ProxyKind, stdoutAccessLog } from "../http-connection-manager.ts";
+import { type EgressVerdict, egressConnectionLog, leavesMesh } from "../egress-log.ts";
+import { istioMetricsFilter, type OutboundProxy, stdoutAccessLog } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration, extension } from "../messages.ts";
 import { outboundClusterName } from "../names.ts";
 import { findConsistentHash, findDestination } from "../route-action.ts";
+import { serverNameForwardFilter } from "./dynamic-forward.ts";
 
 type TcpProxyInit = Extract<MessageInitShape<typeof TcpProxySchema>, { readonly $typeName?: undefined }>;
 
@@ -17,6 +20,10 @@ export interface StreamTarget {
 	readonly weight: number;
 	readonly policy?: TrafficPolicy;
 	readonly isHashedBySource: boolean;
+	/** The host outside the mesh that it leads to; undefined stays inside. */
+	readonly outsideHost?: string;
+	/** The port of a host that only the server name of a connection says. */
+	readonly namedPort?: number;
 }
 
 /** The clusters of the destinations of a TCP or TLS rule; a destination that is not there stays, and its connections are closed. */
@@ -35,7 +42,7 @@ export function resolveStreamTargets(
 		if (host === undefined) return [];
 		const number = backend.port ?? (service?.ports.length === 1 ? service.ports[0]!.port : port);
 		const hostPolicy = service === undefined ? undefined : resolveHostPolicy(index, host, service.namespace, client);
-		return [streamTarget(service?.aliasOf ?? host, number, subset, backend.weight, hostPolicy)];
+		return [streamTarget(index, client, service?.aliasOf ?? host, number, subset, backend.weight, hostPolicy)];
 	});
 }
 
@@ -48,6 +55,8 @@ function hostName(
 
 /** One cluster with its policy. */
 export function streamTarget(
+	index: MeshIndex,
+	client: Client,
 	host: string,
 	port: number,
 	subset: string | undefined,
@@ -60,19 +69,28 @@ export function streamTarget(
 		weight,
 		...(hostPolicy !== undefined && { policy: mergeTrafficPolicy(hostPolicy.trafficPolicy, own, port) }),
 		isHashedBySource: findConsistentHash(hostPolicy, subset, port)?.key.kind === "source-ip",
+		...(leavesMesh(index, host) && { outsideHost: host }),
+		...(isNamed(index, client, host) && { namedPort: port }),
 	};
 }
 
-/** What a chain of connections ends in. No target closes them. */
-export function streamFilters(kind: ProxyKind, statPrefix: string, targets: readonly StreamTarget[]) {
+/** What a chain of connections ends in. No target closes them.
+ *  @param verdict about connections of which nobody knows where they go; undefined for others */
+export function streamFilters(
+	{ kind, identity }: OutboundProxy,
+	statPrefix: string,
+	targets: readonly StreamTarget[],
+	verdict?: EgressVerdict,
+) {
 	const [first] = targets;
 	const policy = first?.policy;
 	const pool = policy?.connectionPool;
 	const tunnel = policy?.tunnel;
+	const named = targets.find(({ namedPort }) => namedPort !== undefined)?.namedPort;
 	const proxy: TcpProxyInit = {
 		statPrefix,
 		clusterSpecifier: clusterSpecifier(targets),
-		accessLog: [stdoutAccessLog()],
+		accessLog: [stdoutAccessLog(), ...egressLogs(identity, targets, verdict)],
 		...(pool?.tcpIdleTimeoutMs !== undefined && { idleTimeout: duration(pool.tcpIdleTimeoutMs) }),
 		...(pool?.maxConnectionDurationMs !== undefined && {
 			maxDownstreamConnectionDuration: duration(pool.maxConnectionDurationMs),
@@ -86,8 +104,24 @@ export function streamFilters(kind: ProxyKind, statPrefix: string, targets: read
 	};
 	return [
 		...(kind === "amime" ? [istioMetricsFilter("source")] : []),
+		...(named === undefined ? [] : [serverNameForwardFilter(named)]),
 		extension("envoy.filters.network.tcp_proxy", TcpProxySchema, proxy),
 	];
+}
+
+/** Whether the cluster of a host goes to the host that is named. */
+function isNamed(index: MeshIndex, client: Client, host: string): boolean {
+	if (!host.startsWith("*")) return false;
+	const service = index.serviceByHost(host, client.namespace);
+	return service !== undefined && clusterKindOf(service, {}, client) === "dynamic-forward";
+}
+
+function egressLogs(identity: string, targets: readonly StreamTarget[], verdict: EgressVerdict | undefined) {
+	if (verdict !== undefined) return [egressConnectionLog(identity, verdict)];
+	const outside = targets.flatMap(({ outsideHost }) => outsideHost ?? []);
+	if (outside.length === 0) return [];
+	const host = new Set(outside).size === 1 && !outside[0]!.startsWith("*") ? outside[0] : undefined;
+	return [egressConnectionLog(identity, "allowed", host)];
 }
 
 function clusterSpecifier(targets: readonly StreamTarget[]): TcpProxyInit["clusterSpecifier"] {

@@ -11,6 +11,7 @@ import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import { TurnWriter } from "../../../transport/index.ts";
 import type { DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
 import { hashOf } from "./session-hash.ts";
 import { SessionTimers } from "./session-timers.ts";
 import type { TcpObservation, TcpProxy } from "./tcp-proxy.ts";
@@ -19,6 +20,7 @@ import { openTcpTunnel } from "./tcp-tunnel.ts";
 const reportIntervalMs = 5_000;
 /** So many bytes may be on their way to a client that reads slowly, at least the sockets' high-water mark. */
 const maxUnsentBytes = 64 * 1024;
+const isNever = (): boolean => false;
 const clusterKey = "envoy.tcp_proxy.cluster";
 const idleTimeoutKey = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
@@ -31,6 +33,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	readonly hash: bigint | undefined;
 	readonly hostSelectionMaxAttempts = 1;
 	readonly attemptedPriorities = undefined;
+	readonly shouldSelectAnotherHost = isNever;
 	metadataMatch: BalancerContext["metadataMatch"];
 	/** The client's socket below its TLS. */
 	readonly #transport: StreamSocket;
@@ -77,8 +80,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		return isLocalRestored === true ? { address: local.ip, port: local.port } : undefined;
 	}
 
-	shouldSelectAnotherHost(): boolean {
-		return false;
+	getRequestHeader(name: string): string | undefined {
+		return name === ":authority" ? namedHostOf(this.#record) : undefined;
 	}
 
 	/** The client has come; its handshake may still go on. */
@@ -303,11 +306,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	#join(): void {
 		const stream = this.#stream;
 		const downstream = this.#downstream!;
-		if (stream === undefined) return;
-		if (this.#denial !== undefined) {
-			stream.pause();
-			return;
-		}
+		if (this.#denial !== undefined) stream?.pause();
+		if (stream === undefined || this.#denial !== undefined) return;
 		const { stats } = this.#proxy.deps;
 		for (const bytes of this.#early.splice(0)) {
 			this.#record.upstreamWireBytesSent += bytes.length;
@@ -361,7 +361,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		record.upstreamClusterMetadata = cluster.config.metadata;
 		this.metadataMatch =
 			choice.metadataMatch === undefined ? config.metadataMatch : { ...config.metadataMatch, ...choice.metadataMatch };
-		this.#attempt();
+		lookUpNamedHost(cluster, record, () => this.#attempt());
 	}
 
 	#attempt(): void {
@@ -411,8 +411,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 
 	#leavePending(): void {
 		if (!this.#isPending) return;
-		this.#isPending = false;
 		const { cluster } = this.#upstream!;
+		this.#isPending = false;
 		cluster.stats.upstream_rq_pending_active.value--;
 		cluster.resources("default").releasePending();
 	}
@@ -431,8 +431,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 
 	/** The upstream side of a joined session is gone: cut by the other end, ended by it last, or by us. */
 	#countEnd(): void {
-		if (this.#proxy.config.tunneling !== undefined) return;
-		this.#countRequest(-1);
+		if (this.#proxy.config.tunneling === undefined) this.#countRequest(-1);
 	}
 
 	#armTimers(): void {
