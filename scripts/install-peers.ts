@@ -1,7 +1,16 @@
 /** Brings the real peers that the tests talk to into .cache/peers (git ignores it). A peer that cannot be had is named loudly
  *  and its tests are skipped by name; nothing is installed outside the project. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	realpathSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { findNft } from "../test/support/peers.ts";
 import { installProxylessGo, installProxylessJava, installProxylessPython } from "./proxyless-peers.ts";
@@ -126,7 +135,17 @@ function installEtcd(): string {
 	}
 }
 
-/** Takes one program out of a Debian package; nothing is installed. */
+/** Unpacks Debian's software token and the program that makes its tokens. */
+function installSoftToken(): string {
+	const target = join(cache, "softhsm");
+	if (existsSync(join(target, "softhsm2-util"))) return target;
+	mkdirSync(target, { recursive: true });
+	unpackDebianProgram("libsofthsm2", "usr/lib/softhsm/libsofthsm2.so", join(target, "libsofthsm2.so"));
+	unpackDebianProgram("softhsm2", "usr/bin/softhsm2-util", join(target, "softhsm2-util"));
+	return target;
+}
+
+/** Takes one file out of a Debian package; nothing is installed. */
 function unpackDebianProgram(name: string, program: string, target: string): void {
 	const scratch = join(cache, `${name}-download`);
 	rmSync(scratch, { recursive: true, force: true });
@@ -142,7 +161,7 @@ function unpackDebianProgram(name: string, program: string, target: string): voi
 		const archive = readdirSync(scratch).find((file) => file.endsWith(".deb"));
 		if (archive === undefined) throw new Error("apt-get downloaded no package");
 		execFileSync("dpkg-deb", ["--extract", join(scratch, archive), scratch], { stdio: ["ignore", "ignore", "pipe"] });
-		renameSync(join(scratch, program), target);
+		renameSync(realpathSync(join(scratch, program)), target);
 	} finally {
 		rmSync(scratch, { recursive: true, force: true });
 	}
@@ -174,6 +193,7 @@ bring("nft (Debian nftables)", "golden observations are not replayed", () =>
 	execFileSync(findNft() ?? installNft(), ["--version"], { encoding: "utf8" }).trim(),
 );
 bring("etcd (Debian etcd-server)", "the store's contract is not run on etcd", installEtcd);
+bring("softhsm (Debian libsofthsm2)", "keys on a PKCS #11 token are not tested", installSoftToken);
 const withoutMesh = (language: string): string => `gRPC for ${language} is not tested without a proxy`;
 bring("grpc-go (Go module google.golang.org/grpc)", withoutMesh("Go"), installProxylessGo);
 bring("grpc for Python (PyPI grpcio)", withoutMesh("Python"), installProxylessPython);

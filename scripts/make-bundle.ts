@@ -32,6 +32,7 @@ export function bundleOf(root: string): BundleOptions {
 			run: "src/main/run.ts",
 			"proxy-worker": "src/main/proxy-worker.ts",
 			"call-thread": "src/os/call-thread.ts",
+			"pkcs11-thread": "src/os/pkcs11/pkcs11-thread.ts",
 		},
 		assets: { "gen/descriptors.bin": "src/api/gen/descriptors.bin" },
 		stamps: { "src/api/gen": "src/api/gen/descriptors.bin" },

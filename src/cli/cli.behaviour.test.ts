@@ -68,6 +68,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 			runProxy: async () => 7,
 			runControlPlane: async () => 0,
 			runAgent: async () => 0,
+			runPkcs11Plugin: async () => 0,
 		};
 		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
 	}

@@ -30,6 +30,7 @@ function createDesk(t: TestContext, stdin = "") {
 			runProxy: unused,
 			runControlPlane: unused,
 			runAgent: unused,
+			runPkcs11Plugin: unused,
 		};
 		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
 	};

@@ -30,37 +30,17 @@ export interface CliHost {
 	runProxy(options: ProxyCommandOptions): Promise<number>;
 	runControlPlane(options: ControlPlaneCommandOptions): Promise<number>;
 	runAgent(options: AgentCommandOptions): Promise<number>;
+	runPkcs11Plugin(options: Pkcs11CommandOptions): Promise<number>;
 }
 
-/** `amime up` as given. */
-export interface UpCommandOptions {
-	readonly folder: string;
-	readonly state?: string;
-	readonly output: "table" | "json";
-	readonly adminPort?: number;
-	readonly xdsPort?: number;
-	readonly logLevel: string;
-}
-
-/** `amime control-plane` as given. */
-export interface ControlPlaneCommandOptions {
-	readonly config?: string;
-	readonly state?: string;
-	readonly adminAddress: string;
-	readonly xdsAddress: string;
+/** What a control plane is told of identity. */
+export interface AuthorityCommandOptions {
 	/** Where agents are served; not at all without it. */
 	readonly agentAddress?: string;
 	/** File that says how nodes may attest. */
 	readonly attestation?: string;
-	readonly logLevel: string;
-	/** File with the tokens of the admin API. */
-	readonly tokens?: string;
-	/** Address of an etcd. */
-	readonly store?: string;
-	/** Files with PEM for TLS towards it. */
-	readonly storeCa?: string;
-	readonly storeCert?: string;
-	readonly storeKey?: string;
+	/** A program with its arguments that keeps keys, or one word `unix:PATH`. */
+	readonly keyPlugin?: readonly string[];
 	/** Files of an authority that signs the mesh's issuers, or a program that does. */
 	readonly upstreamCert?: string;
 	readonly upstreamKey?: string;
@@ -72,6 +52,42 @@ export interface ControlPlaneCommandOptions {
 	readonly bundleEndpointCert?: string;
 	readonly bundleEndpointKey?: string;
 	readonly federationCa?: string;
+}
+
+/** `amime key-plugin pkcs11` as given. */
+export interface Pkcs11CommandOptions {
+	readonly module: string;
+	readonly token: string;
+	readonly pinFile?: string;
+	readonly labelPrefix: string;
+	readonly logLevel: string;
+}
+
+/** `amime up` as given. */
+export interface UpCommandOptions extends AuthorityCommandOptions {
+	readonly folder: string;
+	readonly state?: string;
+	readonly output: "table" | "json";
+	readonly adminPort?: number;
+	readonly xdsPort?: number;
+	readonly logLevel: string;
+}
+
+/** `amime control-plane` as given. */
+export interface ControlPlaneCommandOptions extends AuthorityCommandOptions {
+	readonly config?: string;
+	readonly state?: string;
+	readonly adminAddress: string;
+	readonly xdsAddress: string;
+	readonly logLevel: string;
+	/** File with the tokens of the admin API. */
+	readonly tokens?: string;
+	/** Address of an etcd. */
+	readonly store?: string;
+	/** Files with PEM for TLS towards it. */
+	readonly storeCa?: string;
+	readonly storeCert?: string;
+	readonly storeKey?: string;
 }
 
 /** `amime agent` as given. */

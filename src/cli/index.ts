@@ -1,10 +1,12 @@
 /** The command line: what can be typed, what is asked of a running mesh, and how answers look.
  *  Starts nothing itself and reads neither environment nor arguments: src/main gives it a host.
  *  Talks to a mesh only through the control plane's admin API. */
+export { formatAuthorityArguments, splitCommand } from "./commands/authority-options.ts";
 export type {
 	AgentCommandOptions,
 	CliHost,
 	ControlPlaneCommandOptions,
+	Pkcs11CommandOptions,
 	ProxyCommandOptions,
 	TextSink,
 	UpCommandOptions,

@@ -15,6 +15,7 @@ import { addFederationCommand } from "./commands/federation.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addIdentityCommand } from "./commands/identity.ts";
+import { addKeyPluginCommand } from "./commands/key-plugin.ts";
 import { addProxyCommand } from "./commands/proxy.ts";
 import { addRolloutCommand } from "./commands/rollout.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
@@ -103,6 +104,7 @@ function createProgram(context: CliContext): Command {
 		addProxyCommand,
 		addControlPlaneCommand,
 		addAgentCommand,
+		addKeyPluginCommand,
 		addCompletionCommand,
 		addVersionCommand,
 	]) {

@@ -19,7 +19,7 @@ export type {
 } from "./authority/authority-types.ts";
 export { openFolderStorage } from "./authority/folder-storage.ts";
 export { readPublicJwk } from "./authority/jwt-key.ts";
-export type { KeyProvider } from "./authority/key-provider.ts";
+export type { KeyProvider, KeyStatus } from "./authority/key-provider.ts";
 export {
 	createUpstreamFiles,
 	type SignedIssuer,

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { basename, join, resolve } from "node:path";
-import type { ControlPlaneCommandOptions } from "../cli/index.ts";
+import { type ControlPlaneCommandOptions, splitCommand } from "../cli/index.ts";
 import { type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
-import { type LogLevel, MeshError } from "../core/index.ts";
-import { createUpstreamCommand, createUpstreamFiles } from "../identity/index.ts";
+import { type Log, type LogLevel, MeshError, systemClock, systemRandom } from "../core/index.ts";
+import { createUpstreamCommand, createUpstreamFiles, type KeyProvider } from "../identity/index.ts";
+import { createPluginKeys } from "../identity/key-plugin/index.ts";
 import { createExplainEndpoints } from "./explain-endpoints.ts";
 import { readVersion } from "./host.ts";
 import { createProcessLog, waitForSignal } from "./process.ts";
@@ -18,12 +19,14 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 	delete process.env["AMIME_TOKEN"];
 	const store = readStore(options);
 	const ended = waitForSignal();
+	const log = createProcessLog(options.logLevel as LogLevel);
+	const keys = openKeyPlugin(options, log);
 	const holder = given === undefined || given === "" ? await holdState(stateFolder) : undefined;
 	const controlPlane = createControlPlane({
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
 		...(store === undefined ? {} : { store }),
-		authority: readUpstream(options),
+		authority: { ...readUpstream(options), ...(keys !== undefined && { keys }) },
 		federation: readFederation(options),
 		...(options.tokens === undefined ? {} : { tokensFile: resolve(options.tokens) }),
 		...(options.agentAddress === undefined ? {} : { agentAddress: options.agentAddress }),
@@ -31,7 +34,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		xdsAddress: options.xdsAddress,
 		adminAddress: options.adminAddress,
 		token: holder?.token ?? given ?? "",
-		log: createProcessLog(options.logLevel as LogLevel),
+		log,
 		version: readVersion(),
 		endpoints: createExplainEndpoints,
 	});
@@ -43,6 +46,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		await ended;
 		await controlPlane.close();
 	} finally {
+		keys?.close();
 		holder?.release();
 	}
 	return 0;
@@ -78,13 +82,23 @@ function readUpstream(options: ControlPlaneCommandOptions): NonNullable<ControlP
 	const { upstreamCert, upstreamKey, upstreamRoots, upstreamCommand } = options;
 	if ((upstreamCert === undefined) !== (upstreamKey === undefined))
 		throw new MeshError("AUTHORITY_UPSTREAM", "--upstream-cert and --upstream-key go together: give both or none");
-	const [program, ...args] = upstreamCommand ?? [];
+	const [program, ...args] = splitCommand(upstreamCommand ?? []);
 	if (program !== undefined && upstreamCert !== undefined)
 		throw new MeshError("AUTHORITY_UPSTREAM", "--upstream-cert and --upstream-command: give one of them");
 	if (program !== undefined) return { upstream: createUpstreamCommand({ program, args }) };
 	if (upstreamCert === undefined || upstreamKey === undefined) return {};
 	const roots = upstreamRoots === undefined ? {} : { roots: resolve(upstreamRoots) };
 	return { upstream: createUpstreamFiles({ certificate: resolve(upstreamCert), key: resolve(upstreamKey), ...roots }) };
+}
+
+/** The keys of a plugin: a program, or a socket of one that runs. */
+function openKeyPlugin({ keyPlugin }: ControlPlaneCommandOptions, log: Log): KeyProvider | undefined {
+	const [program, ...args] = keyPlugin ?? [];
+	if (program === undefined) return undefined;
+	const tools = { clock: systemClock, random: systemRandom, log };
+	if (program.startsWith("unix:"))
+		return createPluginKeys({ place: { kind: "socket", path: program.replace(/^unix:(?:\/\/)?/, "") }, ...tools });
+	return createPluginKeys({ place: { kind: "command", program, args }, ...tools });
 }
 
 function readFederation(options: ControlPlaneCommandOptions): NonNullable<ControlPlaneOptions["federation"]> {

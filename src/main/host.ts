@@ -22,6 +22,7 @@ export function createHost(): CliHost {
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),
 		runAgent: async (options) => (await import("./agent.ts")).runAgent(options),
+		runPkcs11Plugin: async (options) => (await import("./key-plugin.ts")).runPkcs11Plugin(options),
 		runControlPlane: async (options) => (await import("./control-plane.ts")).runControlPlane(options),
 	};
 }

@@ -1,7 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { type Programs, type Supervisor, type SupervisorEvent, startSupervisor } from "../agent/supervise/index.ts";
-import { formatUpReport, type Palette, type UpCommandOptions, type UpReport } from "../cli/index.ts";
+import {
+	formatAuthorityArguments,
+	formatUpReport,
+	type Palette,
+	type UpCommandOptions,
+	type UpReport,
+} from "../cli/index.ts";
 import type { LogLevel } from "../core/index.ts";
 import { formatObjectName } from "../model/index.ts";
 import { createProcessLog } from "./process.ts";
@@ -32,6 +38,7 @@ export async function runUp(options: UpCommandOptions, palette: Palette): Promis
 			folder: options.folder,
 			state,
 			programs: findPrograms(options, resolve(state)),
+			controlPlaneArguments: formatAuthorityArguments(options, (path) => resolve(path)),
 			...(options.adminPort === undefined ? {} : { adminPort: options.adminPort }),
 			...(options.xdsPort === undefined ? {} : { xdsPort: options.xdsPort }),
 			listener: (event: SupervisorEvent) => printer.tell(event),

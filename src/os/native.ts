@@ -11,7 +11,8 @@ export interface NativeCalls {
 	syscall(number: number, first: number, second: number, third: number): number;
 }
 
-type Ffi = typeof import("node:ffi");
+/** What `node:ffi` exports. */
+export type Ffi = typeof import("node:ffi");
 
 /** Node's foreign function interface; undefined unless the process was started with `--experimental-ffi`. */
 export function findFfi(): Ffi | undefined {

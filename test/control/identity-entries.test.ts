@@ -227,6 +227,7 @@ async function openDesk(t: TestContext) {
 			runProxy: async () => 0,
 			runControlPlane: async () => 0,
 			runAgent: async () => 0,
+			runPkcs11Plugin: async () => 0,
 		});
 		return { code, out: out.join(""), err: err.join("") };
 	};

@@ -25,6 +25,11 @@ export function findEtcd(): string | undefined {
 	return findProgram("etcd") ?? findCached(/^etcd$/);
 }
 
+/** A folder with the software token `libsofthsm2.so` and `softhsm2-util`, that `npm test` unpacked. */
+export function findSoftToken(): string | undefined {
+	return findCached(/^softhsm$/);
+}
+
 /** A folder of raw requests, `valid` and `invalid`, that `npm test` installed. */
 export function findRequestCorpus(): string | undefined {
 	return findCached(/^gunicorn-.*-requests$/);

@@ -38,6 +38,8 @@ export interface SupervisorOptions {
 	readonly adminPort?: number;
 	/** Wanted port of the xDS server; 15010 by default, 0 for any. A taken one is replaced. */
 	readonly xdsPort?: number;
+	/** Further arguments of the control plane. */
+	readonly controlPlaneArguments?: readonly string[];
 	/** How long other proxies have to learn that an instance drains; 1 s by default. */
 	readonly drainMs?: number;
 	/** Time between SIGTERM and SIGKILL; 5 s by default. */
@@ -135,7 +137,7 @@ async function launch(
 	};
 	const instances = new InstanceSet(deps, ports);
 	const controlPlane = new ControlPlaneProcess({
-		command: buildControlPlaneCommand(programs, folder, state.path, adminUrl, xdsAddress, token),
+		command: buildControlPlaneCommand(options, folder, state.path, adminUrl, xdsAddress, token),
 		...{ client, ledger, clock, random, config: process, listener },
 		onReady: (isRestart) => {
 			if (isRestart) instances.repeatRegistrations();
@@ -229,7 +231,7 @@ function createProcessConfig(options: SupervisorOptions): ProcessConfig {
 }
 
 function buildControlPlaneCommand(
-	programs: Programs,
+	{ programs, controlPlaneArguments = [] }: SupervisorOptions,
 	folder: string,
 	state: string,
 	adminUrl: string,
@@ -247,6 +249,7 @@ function buildControlPlaneCommand(
 			"--state",
 			state,
 			...addresses,
+			...controlPlaneArguments,
 			"-l",
 			programs.logLevel,
 		],

@@ -3,6 +3,7 @@ import { logLevels } from "../../core/index.ts";
 import { type CliContext, withExamples } from "../context.ts";
 import type { ControlPlaneCommandOptions } from "../host.ts";
 import { createChoiceOption } from "../parse-arguments.ts";
+import { withAuthorityOptions } from "./authority-options.ts";
 
 /** `amime control-plane`: configuration, registry, CA, xDS and the admin API in one process. */
 export function addControlPlaneCommand(program: Command, context: CliContext): void {
@@ -13,8 +14,6 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		.option("--state <folder>", "where certificates and registry are kept (default: ./.amime/<name of config folder>)")
 		.option("--xds-address <host:port>", "where xDS answers", "127.0.0.1:15010")
 		.option("--admin-address <host:port>", "where the admin API answers", "127.0.0.1:15014")
-		.option("--agent-address <host:port>", "where agents attest, over mutual TLS (default: agents are not served)")
-		.option("--attestation <file>", "how nodes may attest besides by join tokens: x509pop and kubernetes, in YAML")
 		.option("--tokens <file>", "who else may use the admin API: a list of {name, role: viewer|editor|admin, token}")
 		.option(
 			"--store <address>",
@@ -23,19 +22,11 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		.option("--store-ca <file>", "roots that etcd's certificate must lead to (default: the system's)")
 		.option("--store-cert <file>", "certificate shown to etcd")
 		.option("--store-key <file>", "its key")
-		.option("--upstream-cert <file>", "certificate (and intermediates) of an authority that signs the mesh's issuers")
-		.option("--upstream-key <file>", "its key")
-		.option("--upstream-roots <file>", "its roots (default: the last certificate, when that is one)")
-		.option("--upstream-command <program...>", "a program that signs the mesh's issuers (docs/identity.md)")
-		.option("--bundle-endpoint <host:port>", "publish the trust bundle there, for related trust domains")
-		.option("--bundle-endpoint-cert <file>", "certificate of the web for it (default: the mesh's own, https_spiffe)")
-		.option("--bundle-endpoint-key <file>", "its key")
-		.option("--federation-ca <file>", "roots that https_web endpoints must lead to (default: the system's)")
 		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", logLevels, "info"))
 		.action(async (options: ControlPlaneCommandOptions) => {
 			context.setExitCode(await context.host.runControlPlane(options));
 		});
-	withExamples(command, [
+	withExamples(withAuthorityOptions(command), [
 		["amime control-plane --config ./mesh", "serve xDS for the documents in ./mesh"],
 		["amime control-plane --store etcd://10.0.0.1,10.0.0.2,10.0.0.3", "one of several control planes on an etcd"],
 	]);

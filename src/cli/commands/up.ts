@@ -3,6 +3,7 @@ import { logLevels } from "../../core/index.ts";
 import { type CliContext, withExamples } from "../context.ts";
 import type { UpCommandOptions } from "../host.ts";
 import { createChoiceOption, parsePort } from "../parse-arguments.ts";
+import { withAuthorityOptions } from "./authority-options.ts";
 
 /** `amime up DIR`: the mesh of a folder of config, on this machine, in the foreground. */
 export function addUpCommand(program: Command, context: CliContext): void {
@@ -18,7 +19,7 @@ export function addUpCommand(program: Command, context: CliContext): void {
 		.action(async (folder: string, options: Omit<UpCommandOptions, "folder">) => {
 			context.setExitCode(await context.host.runUp({ folder, ...options }));
 		});
-	withExamples(command, [
+	withExamples(withAuthorityOptions(command), [
 		["amime up examples/shop", "start the example; Ctrl-C stops it"],
 		["amime up ./mesh -o json", "one JSON line an event, for scripts"],
 	]);

@@ -92,6 +92,8 @@ export interface WaitedForStatus {
 interface SlotStatus {
 	readonly name: string;
 	readonly phase: string;
+	/** `plugin`; absent for keys beside their certificates. */
+	readonly keyIn?: string;
 	readonly since: number;
 	readonly notBefore: number;
 	readonly notAfter: number;
@@ -106,6 +108,8 @@ export interface AuthorityStatus {
 	readonly jwtKeys: readonly (SlotStatus & { readonly keyId: string })[];
 	readonly missing: readonly WaitedForStatus[];
 	readonly live: number;
+	/** Where new keys go. */
+	readonly keys: { readonly place: string; readonly problem?: string };
 }
 
 /** A related trust domain. */

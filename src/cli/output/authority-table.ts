@@ -5,18 +5,26 @@ import { formatTable } from "./table.ts";
 export function formatAuthority(status: AuthorityStatus): string {
 	const { roots, issuers, jwtKeys } = status;
 	const rows = [
-		...roots.map((root) => ["root", root.name, root.phase, ...timesOf(root), describeRoot(root)]),
+		...roots.map((root) => [
+			"root",
+			root.name,
+			root.phase,
+			...timesOf(root),
+			root.isOwn ? keyOf(root) : "upstream",
+			describeRoot(root),
+		]),
 		...issuers.map((issuer) => [
 			"issuer",
 			issuer.name,
 			issuer.phase,
 			...timesOf(issuer),
+			keyOf(issuer),
 			`under ${issuer.root || "nobody yet"}`,
 		]),
-		...jwtKeys.map((key) => ["jwt key", key.name, key.phase, ...timesOf(key), `kid ${key.keyId}`]),
+		...jwtKeys.map((key) => ["jwt key", key.name, key.phase, ...timesOf(key), keyOf(key), `kid ${key.keyId}`]),
 	];
-	const head = `trust domain ${status.trustDomain}, bundle ${status.sequence}, ${status.live} live proxies\n\n`;
-	return `${head}${formatTable(["WHAT", "NAME", "PHASE", "SINCE", "UNTIL", ""], rows)}${formatWaiting(status)}`;
+	const head = `trust domain ${status.trustDomain}, bundle ${status.sequence}, ${status.live} live proxies\n${describeKeys(status)}\n`;
+	return `${head}${formatTable(["WHAT", "NAME", "PHASE", "SINCE", "UNTIL", "KEY", ""], rows)}${formatWaiting(status)}`;
 }
 
 /** The proxies that have not acknowledged the newest bundle; empty when there are none. */
@@ -24,6 +32,14 @@ export function formatWaiting({ missing }: AuthorityStatus): string {
 	if (missing.length === 0) return "";
 	const lines = missing.map(({ name, since }) => `  ${name} since ${formatTime(since)}\n`);
 	return `\nwaiting for ${missing.length} ${missing.length === 1 ? "proxy" : "proxies"} to acknowledge the bundle:\n${lines.join("")}`;
+}
+
+function describeKeys({ keys: { place, problem } }: AuthorityStatus): string {
+	return `new keys go to ${place}\n${problem === undefined ? "" : `they cannot be used now: ${problem}\n`}`;
+}
+
+function keyOf({ keyIn }: { readonly keyIn?: string }): string {
+	return keyIn ?? "stored";
 }
 
 function timesOf({ since, notAfter }: { readonly since: number; readonly notAfter: number }): string[] {

@@ -26,15 +26,25 @@ export function toRefusal(error: unknown, log: Log): AdminResponse {
 	}
 	if (error instanceof MeshError) {
 		const message = describeError(error);
-		return { status: isStoreAway(error) ? 503 : 400, body: { error: { code: error.code, message } } };
+		return { status: isAway(error) ? 503 : 400, body: { error: { code: error.code, message } } };
 	}
 	log.error("admin request failed", { problem: describeError(error), stack: (error as Error).stack });
 	return { status: 500, body: { error: { code: "INTERNAL", message: "internal error, see the log" } } };
 }
 
+const awayCodes: ReadonlySet<string> = new Set([
+	"STORE_UNAVAILABLE",
+	"STORE_BUSY",
+	"STORE_CLOSED",
+	"STORE_FULL",
+	"STORE_FORBIDDEN",
+	"KEY_PLUGIN_UNAVAILABLE",
+	"SIGNING_BUSY",
+]);
+
 /** Whether the same request may do better later. */
-function isStoreAway({ code }: MeshError): boolean {
-	return ["STORE_UNAVAILABLE", "STORE_BUSY", "STORE_CLOSED", "STORE_FULL", "STORE_FORBIDDEN"].includes(code);
+function isAway({ code }: MeshError): boolean {
+	return awayCodes.has(code);
 }
 
 /** Writes an answer, whole. */

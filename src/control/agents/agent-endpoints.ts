@@ -1,5 +1,11 @@
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
-import { type Authority, type IssuedSvid, parseSigningRequest, type SignRequest } from "../../identity/index.ts";
+import {
+	type Authority,
+	createSigningGate,
+	type IssuedSvid,
+	parseSigningRequest,
+	type SignRequest,
+} from "../../identity/index.ts";
 import {
 	type AttestedAgent,
 	findAgentEntries,
@@ -54,6 +60,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	const log = options.log.child("agents");
 	const serverId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/server`);
 	const bell = createChangeBell(clock);
+	const gate = createSigningGate();
 	/** By agent, for whom it has reported the roots of which bundle: its own certificate's and its workloads'. */
 	const reported = new Map<SpiffeId, { readonly sequence: number; readonly holders: Set<string> }>();
 	const stops = [
@@ -98,7 +105,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	}
 
 	async function sign(request: SignRequest & { readonly holder: string }): Promise<IssuedSvid> {
-		const issued = await authority.sign(request);
+		const issued = await gate.run(() => authority.sign(request));
 		await options.holders.onSigned(request.holder, issued);
 		options.onSigned(issued);
 		return issued;
@@ -204,12 +211,9 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const agent = findAgent(peer);
 		const { id, spiffeId, jwtTtlMs } = findEntry(agent, payload);
 		const holder = `${holderOf(agent.spiffeId)}/${id}`;
-		return authority.signJwt({
-			spiffeId,
-			audiences: readAudiences(payload),
-			ttlMs: jwtTtlMs ?? defaultJwtTtlMs,
-			holder,
-		});
+		const audiences = readAudiences(payload);
+		const ttlMs = jwtTtlMs ?? defaultJwtTtlMs;
+		return gate.run(() => authority.signJwt({ spiffeId, audiences, ttlMs, holder }));
 	}
 
 	return {

@@ -1,4 +1,5 @@
 import { isRenewalDue } from "./authority-slot.ts";
+import type { KeySlot } from "./key-provider.ts";
 
 /** Where a root is in its life: `prepared` is in the bundle and signs nothing, `active` signs the issuer in use, `retiring` signs
  *  nothing more and stays in the bundle while somebody shows a certificate under it. */
@@ -14,8 +15,7 @@ export interface Validity {
 	readonly notAfter: number;
 }
 
-export interface RootSlot extends Validity {
-	readonly name: string;
+export interface RootSlot extends Validity, KeySlot {
 	readonly phase: RootPhase;
 	/** When the phase began. */
 	readonly since: number;
@@ -23,8 +23,7 @@ export interface RootSlot extends Validity {
 	readonly isOwn: boolean;
 }
 
-export interface IssuerSlot extends Validity {
-	readonly name: string;
+export interface IssuerSlot extends Validity, KeySlot {
 	/** The slot of its root; empty while it is `requested`. */
 	readonly root: string;
 	readonly phase: KeyPhase;
@@ -36,8 +35,7 @@ export interface IssuerSlot extends Validity {
 /** A public key as RFC 7517 writes it. */
 export type PublicJwk = Readonly<Record<string, string>>;
 
-export interface JwtSlot extends Validity {
-	readonly name: string;
+export interface JwtSlot extends Validity, KeySlot {
 	readonly keyId: string;
 	readonly publicJwk: PublicJwk;
 	readonly phase: KeyPhase;

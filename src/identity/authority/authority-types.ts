@@ -4,7 +4,7 @@ import type { TrustBundle } from "../trust-bundle.ts";
 import type { AuditSink } from "./audit.ts";
 import type { IssuerSlot, JwtSlot, PublicJwk, RootSlot } from "./authority-state.ts";
 import type { AuthorityStorage } from "./authority-storage.ts";
-import type { KeyProvider } from "./key-provider.ts";
+import type { KeyProvider, KeyStatus } from "./key-provider.ts";
 import type { SignedIssuer, UpstreamAuthority } from "./upstream.ts";
 
 /** Options of an authority. */
@@ -17,7 +17,7 @@ export interface AuthorityOptions {
 	readonly clock?: Clock;
 	/** Every signature is one line of it, at `info`; silent by default. */
 	readonly log?: Log;
-	/** Where its private keys are; beside their certificates by default. */
+	/** Where its new private keys go; beside their certificates by default. Whoever gives it closes it. */
 	readonly keys?: KeyProvider;
 	/** Who signs its issuers; a root of its own by default. */
 	readonly upstream?: UpstreamAuthority;
@@ -128,6 +128,8 @@ export interface AuthorityStatus {
 	readonly missing: readonly WaitedFor[];
 	/** How many proxies are asked. */
 	readonly live: number;
+	/** Where new private keys go. */
+	readonly keys: KeyStatus;
 }
 
 /** A certificate authority of one trust domain: a root (or somebody upstream) that signs issuers, an issuer that signs SVIDs, and keys

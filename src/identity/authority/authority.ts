@@ -25,7 +25,7 @@ import type {
 import { openFolderStorage } from "./folder-storage.ts";
 import { issueLeaf } from "./issue.ts";
 import { signToken } from "./jwt-key.ts";
-import { createStoredKeys } from "./key-provider.ts";
+import { createAuthorityKeys, type KeySlot } from "./key-provider.ts";
 import { type LoadedState, loadSlots } from "./loaded-slots.ts";
 import { createSlotMaker, type SlotMaker } from "./slot-maker.ts";
 import type { SignedIssuer } from "./upstream.ts";
@@ -76,7 +76,7 @@ class SlotAuthority implements Authority {
 		this.#clock = options.clock ?? systemClock;
 		this.#log = (options.log ?? silentLog).child("identity");
 		this.#storage = typeof folder === "string" ? openFolderStorage(folder, this.#log, this.#clock) : folder;
-		this.#keys = options.keys ?? createStoredKeys(this.#storage);
+		this.#keys = createAuthorityKeys(this.#storage, options.keys);
 		this.#maker = createSlotMaker({
 			trustDomain,
 			storage: this.#storage,
@@ -87,6 +87,7 @@ class SlotAuthority implements Authority {
 	}
 
 	async open(): Promise<void> {
+		void this.#options.keys?.probe();
 		const found = await this.#load();
 		if (found !== undefined) this.#loaded = found;
 		else await this.#create();
@@ -206,6 +207,7 @@ class SlotAuthority implements Authority {
 				since: Math.max(since, ...state.roots.map((root) => (root.phase === "prepared" ? root.since : 0))),
 			})),
 			live: holders?.count() ?? 0,
+			keys: this.#keys.status(),
 		};
 	}
 
@@ -228,7 +230,7 @@ class SlotAuthority implements Authority {
 	requestIssuer(by = "operator"): Promise<string> {
 		return this.#exclusively(async () => {
 			const requested = this.#loaded.state.issuers.find(({ phase }) => phase === "requested");
-			if (requested !== undefined) return this.#maker.requestOf(requested.name);
+			if (requested !== undefined) return this.#maker.requestOf(requested);
 			const { slot, csr } = await this.#maker.request(this.#clock.wall());
 			await this.#save((state) => ({ ...state, issuers: [...state.issuers, slot] }));
 			this.#log.info("issuer requested", { trustDomain: this.trustDomain, slot: slot.name, by });
@@ -242,7 +244,7 @@ class SlotAuthority implements Authority {
 			if (requested === undefined) {
 				throw new MeshError("AUTHORITY_UPSTREAM", "no issuer was requested: 'amime ca csr' makes the request to sign");
 			}
-			await this.#save(await this.#maker.install(requested.name, signed, this.#loaded, by, this.#clock.wall()));
+			await this.#save(await this.#maker.install(requested, signed, this.#loaded, by, this.#clock.wall()));
 		});
 		await this.advance();
 	}
@@ -297,8 +299,15 @@ class SlotAuthority implements Authority {
 			default:
 				await this.#save((state) => applyStep(state, step, now));
 				this.#log.info(sentenceOf[step.kind], { trustDomain: this.trustDomain, slot: step.name });
-				if (step.kind.startsWith("drop-")) await this.#storage.removeSlot(step.name);
 		}
+	}
+
+	/** A key that stays behind in its device does no harm: nothing is under it any more. */
+	async #removeSlot(slot: KeySlot): Promise<void> {
+		await this.#storage.removeSlot(slot.name);
+		await this.#keys.remove(slot).catch((error: unknown) => {
+			this.#log.warn("key not removed", { slot: slot.name, error: describeError(error) });
+		});
 	}
 
 	async #prepare(kind: "prepare-root" | "prepare-issuer" | "prepare-jwt-key", by: string): Promise<void> {
@@ -329,9 +338,13 @@ class SlotAuthority implements Authority {
 	async #save(change: (state: AuthorityState) => AuthorityState): Promise<void> {
 		for (let attempt = 0; attempt < maxSaves; attempt++) {
 			const { state, revision } = this.#loaded;
-			const isSaved = await this.#storage.save(JSON.stringify(change(state)), revision);
+			const next = change(state);
+			const isSaved = await this.#storage.save(JSON.stringify(next), revision);
 			await this.#reload();
-			if (isSaved) return;
+			if (!isSaved) continue;
+			const kept = new Set(slotsOf(next).map(({ name }) => name));
+			for (const slot of slotsOf(state)) if (!kept.has(slot.name)) await this.#removeSlot(slot);
+			return;
 		}
 		throw new MeshError(
 			"AUTHORITY_FOLDER",
@@ -392,6 +405,7 @@ class SlotAuthority implements Authority {
 		this.#timer = this.#clock.setTimer(
 			checkMs,
 			() => {
+				void this.#options.keys?.probe();
 				void this.advance().finally(() => this.#arm());
 			},
 			{ unref: true },
@@ -428,6 +442,10 @@ const sentenceOf: Readonly<Record<AuthorityStep["kind"], string>> = {
 	"drop-issuer": "issuer dropped",
 	"drop-jwt-key": "jwt key dropped",
 };
+
+function slotsOf({ roots, issuers, jwtKeys }: AuthorityState): readonly KeySlot[] {
+	return [...roots, ...issuers, ...jwtKeys];
+}
 
 function checkIdentity(text: string, trustDomain: string): SpiffeId {
 	const spiffeId = parseSpiffeId(text);

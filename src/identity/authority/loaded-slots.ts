@@ -5,7 +5,8 @@ import type { AuthorityState, IssuerSlot, JwtSlot, RootSlot } from "./authority-
 import type { AuthorityStorage } from "./authority-storage.ts";
 import { damaged } from "./folder-storage.ts";
 import type { Signer } from "./issue.ts";
-import type { KeyProvider } from "./key-provider.ts";
+import { readPublicJwk } from "./jwt-key.ts";
+import type { AuthorityKeys } from "./key-provider.ts";
 
 /** A state with what its slots hold. Never changed after it is made. */
 export interface LoadedState {
@@ -27,7 +28,7 @@ export interface LoadedState {
  *  @throws MeshError `AUTHORITY_DAMAGED`, `AUTHORITY_FOREIGN`, `AUTHORITY_FOLDER` */
 export async function loadSlots(
 	storage: AuthorityStorage,
-	keys: KeyProvider,
+	keys: AuthorityKeys,
 	trustDomain: string,
 	known?: LoadedState,
 ): Promise<LoadedState | undefined> {
@@ -62,17 +63,18 @@ export async function loadSlots(
 
 async function readRoot(
 	storage: AuthorityStorage,
-	keys: KeyProvider,
-	{ name, isOwn }: RootSlot,
+	keys: AuthorityKeys,
+	slot: RootSlot,
 	trustDomain: string,
 ): Promise<readonly Certificate[]> {
+	const { name, isOwn } = slot;
 	const certificates = await readChain(storage, name);
 	for (const certificate of certificates) checkAuthority(storage, name, certificate, isOwn ? trustDomain : undefined);
 	const [root] = certificates;
 	if (!isOwn) return certificates;
 	if (!isSignedBy(root!, root!)) throw damaged(storage.place, `${name}.pem`, "is not signed by itself");
 	// Looked at once, and not kept: it is only needed to sign the next issuer.
-	checkKey(storage, name, root!, await keys.open(name));
+	checkKey(storage, name, root!, await keys.open(slot, root!.publicKey));
 	return certificates;
 }
 
@@ -125,26 +127,27 @@ async function openSigner(
 	state: AuthorityState,
 	issuers: ReadonlyMap<string, readonly Certificate[]>,
 	storage: AuthorityStorage,
-	keys: KeyProvider,
+	keys: AuthorityKeys,
 	known: LoadedState | undefined,
 ): Promise<LoadedState["signer"]> {
 	const slot = state.issuers.find(({ phase }) => phase === "active");
 	if (slot === undefined) return undefined;
 	const chain = issuers.get(slot.name)!;
 	if (known?.signer?.slot.name === slot.name) return { ...known.signer, slot };
-	const key = await keys.open(slot.name);
+	const key = await keys.open(slot, chain[0]!.publicKey);
 	checkKey(storage, slot.name, chain[0]!, key);
 	return { slot, chain, certificate: chain[0]!, key };
 }
 
 async function openJwtKey(
 	state: AuthorityState,
-	keys: KeyProvider,
+	keys: AuthorityKeys,
 	known: LoadedState | undefined,
 ): Promise<LoadedState["jwt"]> {
 	const slot = state.jwtKeys.find(({ phase }) => phase === "active");
 	if (slot === undefined) return undefined;
-	return { slot, key: known?.jwt?.slot.name === slot.name ? known.jwt.key : await keys.open(slot.name) };
+	if (known?.jwt?.slot.name === slot.name) return { slot, key: known.jwt.key };
+	return { slot, key: await keys.open(slot, readPublicJwk(slot.publicJwk)) };
 }
 
 function checkKey(storage: AuthorityStorage, name: string, certificate: Certificate, key: SigningKey): void {

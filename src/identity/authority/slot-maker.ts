@@ -13,7 +13,7 @@ import { type AuthorityState, type IssuerSlot, putIssuer, putJwtKey, type RootSl
 import type { AuthorityStorage } from "./authority-storage.ts";
 import { issueIssuer, issueRoot, issuerExtensions, issuerLifetimeMs, issuerSubject } from "./issue.ts";
 import { keyIdOf, toPublicJwk } from "./jwt-key.ts";
-import type { KeyProvider } from "./key-provider.ts";
+import type { AuthorityKeys, KeySlot } from "./key-provider.ts";
 import type { LoadedState } from "./loaded-slots.ts";
 import { checkIssuer, type SignedIssuer, type UpstreamAuthority } from "./upstream.ts";
 
@@ -30,15 +30,15 @@ export interface SlotMaker {
 	/** A slot for an issuer that is signed by hand, and the request for it (PEM). */
 	request(now: number): Promise<{ readonly slot: IssuerSlot; readonly csr: string }>;
 	/** The request of such a slot again. */
-	requestOf(name: string): Promise<string>;
+	requestOf(slot: KeySlot): Promise<string>;
 	/** The answer to it. */
-	install(name: string, signed: SignedIssuer, loaded: LoadedState, by: string, now: number): Promise<StateChange>;
+	install(slot: KeySlot, signed: SignedIssuer, loaded: LoadedState, by: string, now: number): Promise<StateChange>;
 }
 
 export interface SlotMakerOptions {
 	readonly trustDomain: string;
 	readonly storage: AuthorityStorage;
-	readonly keys: KeyProvider;
+	readonly keys: AuthorityKeys;
 	readonly upstream: UpstreamAuthority | undefined;
 	readonly record: (entry: Omit<AuditEntry, "at" | "until"> & { readonly until: number }) => void;
 }
@@ -58,7 +58,14 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		const certificate = await issueRoot(trustDomain, key, now);
 		await keep(name, [certificate]);
 		audit("root", by, certificate.serial, certificate.notAfter);
-		const slot: RootSlot = { name, phase: "prepared", since: now, isOwn: true, ...validityOf(certificate) };
+		const slot: RootSlot = {
+			name,
+			phase: "prepared",
+			since: now,
+			isOwn: true,
+			...keys.slotFields,
+			...validityOf(certificate),
+		};
 		return { slot, certificate, key };
 	}
 
@@ -72,12 +79,12 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		const certificate = await issueIssuer(trustDomain, encodePublicKey(key.publicKey), root, now);
 		await keep(name, [certificate]);
 		audit("issuer", by, certificate.serial, certificate.notAfter);
-		return issuerSlot(name, root.name, certificate, now);
+		return issuerSlot({ name, ...keys.slotFields }, root.name, certificate, now);
 	}
 
 	/** Takes an issuer that somebody upstream signed; its roots may be known already. */
 	async function adopt(
-		name: string,
+		keySlot: KeySlot,
 		key: SigningKey,
 		signed: SignedIssuer,
 		known: LoadedState | undefined,
@@ -89,7 +96,7 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		const found = [...(known?.roots ?? [])].find(([, certificates]) => setOf(certificates) === ids)?.[0];
 		const rootName = found ?? createName("root");
 		if (found === undefined) await keep(rootName, roots);
-		await keep(name, chain);
+		await keep(keySlot.name, chain);
 		audit("issuer", by, chain[0]!.serial, chain[0]!.notAfter);
 		const validity = {
 			notBefore: Math.max(...roots.map(({ notBefore }) => notBefore)),
@@ -97,14 +104,14 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		};
 		const root: RootSlot | undefined =
 			found === undefined ? { name: rootName, phase: "prepared", since: now, isOwn: false, ...validity } : undefined;
-		return { issuer: issuerSlot(name, rootName, chain[0]!, now), root };
+		return { issuer: issuerSlot(keySlot, rootName, chain[0]!, now), root };
 	}
 
 	async function askUpstream(name: string, known: LoadedState | undefined, by: string, now: number) {
 		const key = await keys.create(name);
 		const csr = await requestCertificate(key, issuerSubject(trustDomain), issuerExtensions(trustDomain));
 		const signed = await upstream!.signIssuer({ csr, trustDomain, ttlMs: issuerLifetimeMs, now });
-		return adopt(name, key, signed, known, by, now);
+		return adopt({ name, ...keys.slotFields }, key, signed, known, by, now);
 	}
 
 	async function makeJwtKey(by: string, now: number): Promise<StateChange> {
@@ -114,7 +121,16 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		const notAfter = now + jwtKeyLifetimeMs;
 		audit("jwt-key", by, keyId, notAfter);
 		return (state) =>
-			putJwtKey(state, { name, keyId, publicJwk, phase: "prepared", since: now, notBefore: now, notAfter });
+			putJwtKey(state, {
+				name,
+				...keys.slotFields,
+				keyId,
+				publicJwk,
+				phase: "prepared",
+				since: now,
+				notBefore: now,
+				notAfter,
+			});
 	}
 
 	const formatRequest = async (key: SigningKey): Promise<string> =>
@@ -129,9 +145,9 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 				return (state) => putKey(putIssuer(state, issuer, root));
 			}
 			// Invariant: a folder with `root.pem` alone is one whose making was cut off; nothing was signed with it.
-			const root = await makeOwnRoot(keys.isLocal ? "root" : createName("root"), by, now);
+			const root = await makeOwnRoot(keys.slotFields.keyIn === undefined ? "root" : createName("root"), by, now);
 			const issuer = await makeOwnIssuer(
-				keys.isLocal ? "issuer" : createName("issuer"),
+				keys.slotFields.keyIn === undefined ? "issuer" : createName("issuer"),
 				{ ...root, name: root.slot.name },
 				by,
 				now,
@@ -157,7 +173,7 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 				return (state) => putIssuer(state, issuer, root.slot);
 			}
 			const certificate = loaded.roots.get(active.name)![0]!;
-			const root = { name: active.name, certificate, key: await keys.open(active.name) };
+			const root = { name: active.name, certificate, key: await keys.open(active, certificate.publicKey) };
 			const issuer = await makeOwnIssuer(name, root, by, now);
 			return (state) => putIssuer(state, issuer, undefined);
 		},
@@ -167,6 +183,7 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 			const key = await keys.create(name);
 			const slot: IssuerSlot = {
 				name,
+				...keys.slotFields,
 				root: "",
 				phase: "requested",
 				since: now,
@@ -176,16 +193,18 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 			};
 			return { slot, csr: await formatRequest(key) };
 		},
-		requestOf: async (name) => formatRequest(await keys.open(name)),
-		async install(name, signed, loaded, by, now) {
-			const { issuer, root } = await adopt(name, await keys.open(name), signed, loaded, by, now);
+		requestOf: async (slot) => formatRequest(await keys.open(slot, undefined)),
+		async install({ name, keyIn }, signed, loaded, by, now) {
+			const slot: KeySlot = { name, ...(keyIn !== undefined && { keyIn }) };
+			const key = await keys.open(slot, undefined);
+			const { issuer, root } = await adopt(slot, key, signed, loaded, by, now);
 			return (state) => putIssuer(state, issuer, root);
 		},
 	};
 }
 
-function issuerSlot(name: string, root: string, certificate: Certificate, now: number): IssuerSlot {
-	return { name, root, phase: "prepared", since: now, neededUntil: 0, ...validityOf(certificate) };
+function issuerSlot(keySlot: KeySlot, root: string, certificate: Certificate, now: number): IssuerSlot {
+	return { ...keySlot, root, phase: "prepared", since: now, neededUntil: 0, ...validityOf(certificate) };
 }
 
 function createName(role: "root" | "issuer" | "jwt"): string {
