@@ -96,6 +96,8 @@ export interface AgentCommandOptions {
 	readonly trustBundle: string;
 	readonly trustDomain?: string;
 	readonly socket: string;
+	/** Folder of its own identity; false to keep none. */
+	readonly state: string | false;
 	/** One of three ways to attest. */
 	readonly joinToken?: string;
 	readonly x509Cert?: string;

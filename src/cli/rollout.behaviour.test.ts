@@ -66,8 +66,7 @@ function createDesk(t: TestContext, states: readonly (RolloutStatus | MeshError)
 			}),
 			analyzeFolder: async () => [],
 			askProxy: async () => undefined,
-			...{ runUp: unused, runProxy: unused, runControlPlane: unused, runAgent: unused },
- runPkcs11Plugin: unused },
+			...{ runUp: unused, runProxy: unused, runControlPlane: unused, runAgent: unused, runPkcs11Plugin: unused },
 		};
 		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
 	};

@@ -26,6 +26,7 @@ import {
 	readDocuments,
 	readTokensFile,
 } from "./admin/index.ts";
+import { holderOf } from "./agents/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
 import type { Holders } from "./authority/index.ts";
 import type { PatchedSource } from "./envoy-filter/index.ts";
@@ -150,7 +151,10 @@ export function serveAdmin(
 		}),
 		...createRolloutEndpoints({ rollouts, readDocuments: (text) => readDocuments(applied, text) }),
 		...createInstanceEndpoints(instances, (name) => holders.remove(name)),
-		...createEntryEndpoints({ identity, trustDomain: authority.trustDomain, clock, log }),
+		...createEntryEndpoints({
+			...{ identity, trustDomain: authority.trustDomain, clock, log },
+			onAgentOut: (agent) => holders.removeBelow(holderOf(agent)),
+		}),
 		...createAuthorityEndpoints({ authority, holders, clock }),
 		...createFederationEndpoints({ authority, ...federation }),
 		...createIdentityEndpoints({

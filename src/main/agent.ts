@@ -7,7 +7,7 @@ import {
 	createUnixAttestor,
 	type WorkloadAttestor,
 } from "../agent/attest-workload/index.ts";
-import type { NodeEvidence } from "../agent/node-identity/index.ts";
+import { type NodeEvidence, openSavedIdentity } from "../agent/node-identity/index.ts";
 import { createNodeAgent } from "../agent/workload-api/index.ts";
 import type { AgentCommandOptions } from "../cli/index.ts";
 import { type LogLevel, MeshError, systemClock } from "../core/index.ts";
@@ -17,16 +17,19 @@ import { createProcessLog, waitForSignal } from "./process.ts";
 /** Runs `amime agent` until a signal ends it; answers with the exit code. */
 export async function runAgent(options: AgentCommandOptions): Promise<number> {
 	const bundle = readFileOf(options.trustBundle, "--trust-bundle");
+	const log = createProcessLog(options.logLevel as LogLevel);
 	const evidence = readEvidence(options);
+	const saved = options.state === false ? undefined : openSavedIdentity(resolve(options.state), evidence, log);
 	const ended = waitForSignal();
 	const agent = createNodeAgent({
 		servers: options.server,
 		trustDomain: options.trustDomain ?? findTrustDomain(bundle),
 		bundle,
 		evidence,
+		...(saved !== undefined && { saved }),
 		attestors: createAttestors(options),
 		socketPath: resolve(options.socket.replace(/^unix:(\/\/)?/, "")),
-		log: createProcessLog(options.logLevel as LogLevel),
+		log,
 	});
 	try {
 		// A signal while it still asks for the control plane ends it as well.
@@ -37,8 +40,8 @@ export async function runAgent(options: AgentCommandOptions): Promise<number> {
 	return 0;
 }
 
-/** Exactly one way to attest. The token is taken out of the environment, which other users of the machine may see. */
-function readEvidence(options: AgentCommandOptions): NodeEvidence {
+/** One way to attest, or none for an agent that has attested before. The token is taken out of the environment, which other users of the machine may see. */
+function readEvidence(options: AgentCommandOptions): NodeEvidence | undefined {
 	const given = process.env["AMIME_JOIN_TOKEN"];
 	delete process.env["AMIME_JOIN_TOKEN"];
 	const token = options.joinToken ?? (given === "" ? undefined : given);
@@ -54,7 +57,7 @@ function readEvidence(options: AgentCommandOptions): NodeEvidence {
 			? []
 			: [{ kind: "k8s_psat" as const, cluster: kubernetesCluster, tokenFile: resolve(options.kubernetesToken) }]),
 	];
-	if (ways.length === 1) return ways[0]!;
+	if (ways.length === 1 || (ways.length === 0 && options.state !== false)) return ways[0];
 	throw new MeshError(
 		"AGENT_OPTIONS",
 		"say in one way who this node is: --join-token, --x509-cert with --x509-key, or --kubernetes-cluster",

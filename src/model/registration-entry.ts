@@ -38,8 +38,12 @@ export interface AttestedAgent {
 	readonly attestor: string;
 	/** What was found out about the node. */
 	readonly selectors: readonly string[];
-	/** Serial number of its newest certificate. */
+	/** Serial number of the certificate that it showed last. */
 	readonly serial: string;
+	/** Of a newer one that it has not shown yet. */
+	readonly nextSerial?: string;
+	/** The one before `serial`, and until when calls that were under way may show it still (milliseconds since the epoch). */
+	readonly previous?: { readonly serial: string; readonly until: number };
 	/** Milliseconds since the epoch: the end of that certificate. */
 	readonly expiresAt: number;
 	/** Milliseconds since the epoch. */

@@ -201,6 +201,33 @@ test("an evicted agent gives nothing out any more", async (t) => {
 	assert.equal((await world.admin("DELETE", `/v1/identity/agents?${query}`)).status, 404);
 });
 
+test("a rotation waits for an agent's workloads, and no more when the agent is banned", async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ id: "web" });
+	const node = await attest(t, world);
+	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
+	await node.request("POST", "/v1/agent/x509", { entryId: "web", csr });
+	const rotated = await world.admin("POST", "/v1/identity/authority/rotate", JSON.stringify({ what: "root" }));
+	const { missing } = JSON.parse(rotated.body) as { missing: { name: string }[] };
+	assert.equal(missing.length, 2, rotated.body);
+	assert.ok(missing.some(({ name }) => name.endsWith("/web")));
+	const [{ spiffeId }] = (await world.items("/v1/identity/agents")) as [{ spiffeId: string }];
+	const query = `spiffeId=${encodeURIComponent(spiffeId)}`;
+	assert.equal((await world.admin("POST", `/v1/identity/agents/ban?${query}`)).status, 200);
+	await assert.rejects(node.request("POST", "/v1/agent/x509", { entryId: "web", csr }), { code: "AGENT_BANNED" });
+	await assert.rejects(node.request("POST", "/v1/agent/renew", { csr }), { code: "AGENT_BANNED" });
+	await eventually(async () => {
+		const status = (await world.admin("GET", "/v1/identity/authority")).body;
+		const { roots } = JSON.parse(status) as { roots: { phase: string; isOwn: boolean }[] };
+		assert.deepEqual(
+			roots.map(({ phase }) => phase),
+			["retiring", "active"],
+			status,
+		);
+	});
+});
+
 test("whoever has an identity with the admin flag may use the admin API, as long as the entry is there", async (t) => {
 	const world = await startNodeWorld(t);
 	await world.createEntry({ id: "operator", admin: true });

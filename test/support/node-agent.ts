@@ -5,7 +5,7 @@ import {
 	createUnixAttestor,
 	type WorkloadAttestor,
 } from "../../src/agent/attest-workload/index.ts";
-import type { NodeEvidence } from "../../src/agent/node-identity/index.ts";
+import type { NodeEvidence, SavedIdentity } from "../../src/agent/node-identity/index.ts";
 import { createNodeAgent, type NodeAgent } from "../../src/agent/workload-api/index.ts";
 import type { ControlPlaneOptions } from "../../src/control/index.ts";
 import { createLog } from "../../src/core/index.ts";
@@ -20,7 +20,7 @@ export interface NodeWorld extends TestControlPlane {
 	/** A join token whose node is `/node/one`. */
 	createToken(ttlSeconds?: number): Promise<string>;
 	/** An agent that is not started. */
-	createAgent(t: TestContext, evidence: NodeEvidence, change?: AgentChange): Promise<TestAgent>;
+	createAgent(t: TestContext, evidence: NodeEvidence | undefined, change?: AgentChange): Promise<TestAgent>;
 	/** One that attested with a join token and serves. */
 	startAgent(t: TestContext, change?: AgentChange): Promise<TestAgent>;
 }
@@ -28,6 +28,7 @@ export interface NodeWorld extends TestControlPlane {
 export interface AgentChange {
 	readonly attestors?: readonly WorkloadAttestor[];
 	readonly socketPath?: string;
+	readonly saved?: SavedIdentity;
 }
 
 export interface TestAgent extends NodeAgent {
@@ -69,6 +70,7 @@ export async function startNodeWorld(t: TestContext, change: Partial<ControlPlan
 				trustDomain: change.settings?.trustDomain ?? "cluster.local",
 				bundle,
 				evidence,
+				...(options.saved !== undefined && { saved: options.saved }),
 				attestors: options.attestors ?? [createUnixAttestor(), createContainerAttestor()],
 				socketPath: options.socketPath ?? join(makeTemporaryFolder(context), "api.sock"),
 				log: createLog({ level: "debug", format: "json", write: (line) => lines.push(line) }),

@@ -19,6 +19,8 @@ export interface AgentClient {
 	useSvid(svid: Pick<X509Svid, "certificateChainPem" | "privateKeyPem" | "bundlePem">): void;
 	/** Trusts these roots from here on. */
 	useBundle(bundlePem: string): void;
+	/** PEM of the roots that it began with. */
+	readonly firstBundle: string;
 	close(): void;
 }
 
@@ -106,6 +108,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 			ca = bundlePem;
 			reconnect();
 		},
+		firstBundle: options.bundle,
 		close: () => agent.destroy(),
 	};
 }

@@ -10,3 +10,4 @@ export {
 	type NodeState,
 	type SignedToken,
 } from "./node-session.ts";
+export { openSavedIdentity, type SavedIdentity } from "./saved-identity.ts";

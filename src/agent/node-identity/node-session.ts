@@ -16,7 +16,8 @@ import {
 } from "../../identity/index.ts";
 import type { RegistrationEntry, SpiffeId } from "../../model/index.ts";
 import type { AgentClient } from "./agent-client.ts";
-import { attestNode, type NodeEvidence } from "./attest-node.ts";
+import { attestNode, type NodeEvidence, type NodeIdentity } from "./attest-node.ts";
+import type { SavedIdentity } from "./saved-identity.ts";
 
 /** The keys of a trust domain: for certificates and for tokens. */
 export interface DomainBundle {
@@ -42,7 +43,10 @@ export interface SignedToken {
 
 export interface NodeSessionOptions {
 	readonly client: AgentClient;
-	readonly evidence: NodeEvidence;
+	/** Undefined for an agent that has its saved identity alone. */
+	readonly evidence: NodeEvidence | undefined;
+	/** Its own identity over restarts; without it every start attests by the evidence. */
+	readonly saved?: SavedIdentity;
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Log;
@@ -68,6 +72,10 @@ const waitSeconds = 30;
 /** Whoever was refused so is not an agent any more. */
 const lostCodes: readonly string[] = ["AGENT_UNKNOWN", "AGENT_BANNED", "AGENT_UNAUTHENTICATED"];
 
+function isRefusal(error: unknown): boolean {
+	return error instanceof MeshError && (lostCodes.includes(error.code) || error.code === "AGENT_REPLAYED");
+}
+
 export function createNodeSession(options: NodeSessionOptions): NodeSession {
 	const { client, evidence, clock, random } = options;
 	const log = options.log.child("agent");
@@ -84,7 +92,38 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 	};
 
 	async function attest(): Promise<void> {
+		if (evidence === undefined)
+			throw new MeshError(
+				"AGENT_STATE",
+				"the agent's saved identity has ended or is refused, and nothing else says who this node is: give a new --join-token",
+			);
 		const identity = await attestNode(client, evidence);
+		options.saved?.save(identity);
+		begin(identity);
+		log.info("node attested", { spiffeId: identity.spiffeId, by: evidence.kind });
+	}
+
+	/** Shows the identity that was saved, which is renewed at once: whoever is refused so is not the agent any more.
+	 *  @returns whether it is good still */
+	async function resume(): Promise<boolean> {
+		const identity = options.saved?.load(clock.wall());
+		if (identity === undefined) return false;
+		// Roots may have come and gone while it was down.
+		client.useSvid({ ...identity, bundlePem: `${identity.bundlePem}\n${client.firstBundle}` });
+		try {
+			await client.request("GET", "/v1/agent/entries");
+		} catch (error) {
+			if (!isRefusal(error)) throw error;
+			log.warn("the agent's saved identity is refused, it attests anew", { reason: describeError(error) });
+			options.saved?.remove();
+			return false;
+		}
+		begin(identity);
+		log.info("node is who it was", { spiffeId: identity.spiffeId });
+		return true;
+	}
+
+	function begin(identity: NodeIdentity): void {
 		client.useSvid(identity);
 		own?.close();
 		own = createSvidSource({
@@ -94,14 +133,18 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 			random,
 			log,
 		});
-		own.onUpdate((svid) => client.useSvid(svid));
-		log.info("node attested", { spiffeId: identity.spiffeId, by: evidence.kind });
+		own.onUpdate((svid) => {
+			// Before it is shown: a certificate that was replaced is good for no other start.
+			options.saved?.save(svid);
+			client.useSvid(svid);
+		});
 	}
 
 	async function attestUntilAnswered(): Promise<void> {
 		for (let failures = 0; !stop.signal.aborted; failures++) {
 			try {
-				return await attest();
+				if (!(await resume())) await attest();
+				return;
 			} catch (error) {
 				const isAway = error instanceof MeshError && awayCodes.includes(error.code);
 				if (!isAway) throw error;
@@ -141,7 +184,7 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 		log.error("the control plane does not know this node any more", { reason: cause.message });
 		if (state !== undefined) publish({ ...state, entries: [] });
 		await attest().catch((error: unknown) =>
-			log.error("node not attested again", { by: evidence.kind, reason: describeError(error) }),
+			log.error("node not attested again", { by: evidence?.kind, reason: describeError(error) }),
 		);
 	}
 

@@ -1,6 +1,12 @@
 import { type Clock, type Log, type Random, systemClock, systemRandom } from "../../core/index.ts";
 import type { WorkloadAttestor } from "../attest-workload/index.ts";
-import { createAgentClient, createNodeSession, type NodeEvidence, type NodeSession } from "../node-identity/index.ts";
+import {
+	createAgentClient,
+	createNodeSession,
+	type NodeEvidence,
+	type NodeSession,
+	type SavedIdentity,
+} from "../node-identity/index.ts";
 import { createIdentities } from "./identities.ts";
 import { createWorkloadServer } from "./workload-server.ts";
 
@@ -10,7 +16,10 @@ export interface NodeAgentOptions {
 	readonly trustDomain: string;
 	/** PEM of the trust domain's roots. */
 	readonly bundle: string;
-	readonly evidence: NodeEvidence;
+	/** Undefined for one with a saved identity alone. */
+	readonly evidence: NodeEvidence | undefined;
+	/** Where it keeps its own identity over restarts; nowhere by default. */
+	readonly saved?: SavedIdentity;
 	readonly attestors: readonly WorkloadAttestor[];
 	/** The socket of the Workload API and SDS. */
 	readonly socketPath: string;
@@ -35,7 +44,14 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 	const clock = options.clock ?? systemClock;
 	const random = options.random ?? systemRandom;
 	const client = createAgentClient({ servers, trustDomain, bundle });
-	const session = createNodeSession({ client, evidence, clock, random, log });
+	const session = createNodeSession({
+		client,
+		evidence,
+		...(options.saved !== undefined && { saved: options.saved }),
+		clock,
+		random,
+		log,
+	});
 	const identities = createIdentities({ session, clock, random, log });
 	const server = createWorkloadServer({ socketPath: options.socketPath, identities, attestors, clock, log });
 	return {

@@ -9,8 +9,9 @@ import {
 	withMeshOptions,
 	withState,
 } from "../context.ts";
-import type { AgentStatus, EntryStatus } from "../mesh/admin-api.ts";
+import type { EntryStatus } from "../mesh/admin-api.ts";
 import { formatTable } from "../output/table.ts";
+import { addAgentsCommand, addEvictCommand } from "./agents.ts";
 
 /** `amime identity …`: who gets which identity, and which nodes may give it out. */
 export function addIdentityCommand(program: Command, context: CliContext): void {
@@ -22,7 +23,7 @@ export function addIdentityCommand(program: Command, context: CliContext): void 
 	addShowCommand(command, context);
 	addEntryDeleteCommand(command, context);
 	addTokenCommand(command, context);
-	addAgentsCommand(command, context);
+	addAgentsCommand(command, context, "agents");
 	addEvictCommand(command, context);
 	addBundleCommand(command, context);
 	withExamples(command, [
@@ -186,35 +187,6 @@ function addTokenCommand(parent: Command, context: CliContext): void {
 	]);
 }
 
-function addAgentsCommand(parent: Command, context: CliContext): void {
-	const command = parent
-		.command("agents")
-		.description("list the nodes that showed who they are")
-		.action(async (options: MeshOptions) => {
-			const agents = (await openMesh(context, options).list("/v1/identity/agents")) as AgentStatus[];
-			await print(context, options.output, agents, () => formatAgents(agents));
-		});
-	withExamples(withMeshOptions(command), [["amime identity agents", "every agent and how it attested"]]);
-}
-
-function addEvictCommand(parent: Command, context: CliContext): void {
-	const command = parent
-		.command("evict")
-		.description("take a node out: its agent gets nothing more until it attests again")
-		.argument("<id>", "SPIFFE ID of the agent")
-		.option("--ban", "it may not attest again")
-		.action(async (id: string, options: { readonly state?: string; readonly ban?: boolean }) => {
-			const query = new URLSearchParams({ spiffeId: id });
-			const mesh = openMesh(context, options);
-			if (options.ban === true) await mesh.request("POST", `/v1/identity/agents/ban?${query}`);
-			else await mesh.request("DELETE", `/v1/identity/agents?${query}`);
-			context.host.out.write(`agent ${id} ${options.ban === true ? "banned" : "evicted"}\n`);
-		});
-	withExamples(withState(command), [
-		["amime identity evict spiffe://cluster.local/amime/agent/join_token/4b1c… --ban", "a machine that was lost"],
-	]);
-}
-
 function addBundleCommand(parent: Command, context: CliContext): void {
 	const command = parent
 		.command("bundle")
@@ -238,16 +210,6 @@ function formatEntry(entry: EntryStatus): string {
 		Array.isArray(value) ? value.join(" ") : `${value}`,
 	]);
 	return formatTable(["FIELD", "VALUE"], rows);
-}
-
-function formatAgents(agents: readonly AgentStatus[]): string {
-	if (agents.length === 0) return "no agent has attested\n";
-	const rows = agents.map(({ spiffeId, attestor, expiresAt, isBanned }) => [
-		spiffeId,
-		attestor,
-		isBanned ? "banned" : expiresAt,
-	]);
-	return formatTable(["AGENT", "BY", "UNTIL"], rows);
 }
 
 function collect(value: string, previous: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, type Log, type Problem, suggestNearest } from "../../core/index.ts";
-import { type AttestedAgent, parseSpiffeId, type RegistrationEntry } from "../../model/index.ts";
+import { type AttestedAgent, parseSpiffeId, type RegistrationEntry, type SpiffeId } from "../../model/index.ts";
 import type { IdentityRegistry } from "../../registry/index.ts";
 import { describeEntry, parseEntry, readId } from "./parse-entry.ts";
 import { parseJson } from "./parse-json.ts";
@@ -8,6 +8,8 @@ import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from
 
 export interface EntryEndpointsOptions {
 	readonly identity: IdentityRegistry;
+	/** An agent that was taken out is waited for no more. */
+	readonly onAgentOut: (agent: SpiffeId) => Promise<void>;
 	readonly trustDomain: string;
 	readonly clock: Clock;
 	readonly log: Log;
@@ -196,7 +198,7 @@ function describeAgent({ expiresAt, attestedAt, ...rest }: AttestedAgent): Recor
 
 /** An evicted agent must attest again, a banned one may not even do that. */
 async function changeAgent(
-	{ identity: { agents }, log }: EntryEndpointsOptions,
+	{ identity: { agents }, onAgentOut, log }: EntryEndpointsOptions,
 	{ query, principal }: AdminRequest,
 	result: "evicted" | "banned",
 ): Promise<AdminResponse> {
@@ -208,6 +210,7 @@ async function changeAgent(
 	}
 	if (result === "evicted") await agents.remove(spiffeId);
 	else await agents.put(spiffeId, { ...agent, isBanned: true });
+	await onAgentOut(agent.spiffeId);
 	log.info(`audit: agent ${result}`, { who: principal.name, spiffeId });
 	return { body: { spiffeId, result } };
 }

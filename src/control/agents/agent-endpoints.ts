@@ -37,6 +37,8 @@ export interface AgentEndpointsOptions {
 export interface AgentRequest {
 	/** Who shows a certificate of the trust domain; undefined without one. */
 	readonly peer: SpiffeId | undefined;
+	/** Serial number of that certificate. */
+	readonly serial: string | undefined;
 	readonly query: URLSearchParams;
 	readonly body: string;
 }
@@ -48,6 +50,8 @@ export interface AgentEndpoints {
 	close(): void;
 }
 
+/** Calls that were under way when an agent changed its certificate come to their end. */
+const graceMs = 60_000;
 const agentTtlMs = 24 * 3_600_000;
 const defaultJwtTtlMs = 300_000;
 const maxWaitSeconds = 60;
@@ -144,10 +148,34 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		return agent;
 	}
 
-	async function renew({ peer, body }: AgentRequest): Promise<unknown> {
+	/** The agent that asks. Each certificate is good until a newer one was shown: whoever has an older one copied it from the agent. */
+	async function authenticate({ peer, serial }: AgentRequest): Promise<AttestedAgent> {
 		const agent = findAgent(peer);
+		const now = clock.wall();
+		if (serial === agent.serial || (serial === agent.previous?.serial && now < agent.previous!.until)) return agent;
+		if (serial === undefined || serial !== agent.nextSerial) {
+			log.warn("replaced certificate refused", { spiffeId: agent.spiffeId, serial });
+			throw new AdminError(
+				403,
+				"AGENT_REPLAYED",
+				`'${agent.spiffeId}' has shown a newer certificate than this one: two processes run as one agent, or somebody has copied its state; attest again`,
+			);
+		}
+		const { nextSerial: _, ...rest } = agent;
+		const shown = { ...rest, serial, previous: { serial: agent.serial, until: now + graceMs } };
+		await identity.agents.put(agent.spiffeId, shown);
+		return shown;
+	}
+
+	async function renew(request: AgentRequest): Promise<unknown> {
+		const { body } = request;
+		const agent = await authenticate(request);
 		const issued = await signForAgent(agent.spiffeId, parseSigningRequest(readText(readObject(body), "csr")));
-		await identity.agents.put(agent.spiffeId, { ...agent, serial: issued.serial, expiresAt: issued.notAfter });
+		await identity.agents.put(agent.spiffeId, {
+			...findAgent(agent.spiffeId),
+			nextSerial: issued.serial,
+			expiresAt: issued.notAfter,
+		});
 		return { chain: issued.chain, bundle: authority.bundle().pem };
 	}
 
@@ -168,7 +196,9 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	}
 
 	/** Answers when something else than `after` is there, or when the time is over. */
-	async function follow({ peer, query }: AgentRequest): Promise<unknown> {
+	async function follow(request: AgentRequest): Promise<unknown> {
+		const { peer, query } = request;
+		await authenticate(request);
 		const deadline = clock.now() + Math.min(Number(query.get("wait") ?? "0") || 0, maxWaitSeconds) * 1000;
 		for (;;) {
 			const agent = findAgent(peer);
@@ -189,9 +219,9 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		throw new AdminError(403, "ENTRY_FORBIDDEN", `entry '${id}' is not one of ${agent.spiffeId}`);
 	}
 
-	async function signX509({ peer, body }: AgentRequest): Promise<unknown> {
-		const payload = readObject(body);
-		const agent = findAgent(peer);
+	async function signX509(request: AgentRequest): Promise<unknown> {
+		const payload = readObject(request.body);
+		const agent = await authenticate(request);
 		const { id, spiffeId, x509TtlMs, dnsNames } = findEntry(agent, payload);
 		const holder = `${holderOf(agent.spiffeId)}/${id}`;
 		const issued = await sign({
@@ -206,9 +236,9 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		return { chain: issued.chain, bundle: authority.bundle().pem };
 	}
 
-	async function signJwt({ peer, body }: AgentRequest): Promise<unknown> {
-		const payload = readObject(body);
-		const agent = findAgent(peer);
+	async function signJwt(request: AgentRequest): Promise<unknown> {
+		const payload = readObject(request.body);
+		const agent = await authenticate(request);
 		const { id, spiffeId, jwtTtlMs } = findEntry(agent, payload);
 		const holder = `${holderOf(agent.spiffeId)}/${id}`;
 		const audiences = readAudiences(payload);
@@ -268,7 +298,8 @@ function readAudiences(payload: Payload): string[] {
 	throw new AdminError(400, "AGENT_REQUEST_INVALID", `'audiences' expected: 1 to ${maxAudiences} texts`);
 }
 
-function holderOf(agent: SpiffeId): string {
+/** What an agent is called among those who hold certificates; its workloads are below it. */
+export function holderOf(agent: SpiffeId): string {
 	return agent.slice(agent.indexOf("/", "spiffe://".length) + "/amime/".length);
 }
 

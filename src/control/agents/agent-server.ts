@@ -83,11 +83,11 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 		const url = new URL(target, "https://server");
 		const route = endpoints.routes.get(`${request.method} ${url.pathname}`);
 		const peer = peerOf(request.socket as TLSSocket, authority.trustDomain, clock.wall());
-		if (route === undefined && peer !== undefined && options.isAdmin(peer))
-			return options.admin.answerFor(request, { name: peer, role: "admin" });
+		if (route === undefined && peer !== undefined && options.isAdmin(peer.spiffeId))
+			return options.admin.answerFor(request, { name: peer.spiffeId, role: "admin" });
 		if (route === undefined) throw new AdminError(404, "PATH_UNKNOWN", `no such path: ${url.pathname}`);
 		const body = await readBody(request, maxBodyBytes);
-		return { body: await route({ peer, query: url.searchParams, body }) };
+		return { body: await route({ peer: peer?.spiffeId, serial: peer?.serial, query: url.searchParams, body }) };
 	}
 
 	return {
@@ -133,13 +133,17 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 }
 
 /** Whose certificate the peer showed: one of the own trust domain, in its time, whose chain the handshake has checked. */
-function peerOf(socket: TLSSocket, trustDomain: string, now: number): SpiffeId | undefined {
+function peerOf(
+	socket: TLSSocket,
+	trustDomain: string,
+	now: number,
+): { readonly spiffeId: SpiffeId; readonly serial: string } | undefined {
 	const certificate = socket.getPeerX509Certificate();
 	if (certificate === undefined || !socket.authorized) return undefined;
 	const [leaf] = readCertificates(certificate.toString());
 	const checked = leaf === undefined ? undefined : validateLeaf(leaf);
 	if (checked?.ok !== true || trustDomainOf(checked.value) !== trustDomain) return undefined;
-	return leaf!.notAfter > now ? checked.value : undefined;
+	return leaf!.notAfter > now ? { spiffeId: checked.value, serial: leaf!.serial } : undefined;
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

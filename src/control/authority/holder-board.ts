@@ -37,6 +37,8 @@ export interface Holders extends HolderBoard {
 	/** Writes down what was signed for a holder, before it gets it. */
 	onSigned(name: string, issued: IssuedSvid): Promise<void>;
 	onReport(report: HolderReport): Promise<void>;
+	/** Forgets one that is waited for no more, and everybody below it. */
+	removeBelow(name: string): Promise<void>;
 	/** Forgets one that has ended. */
 	remove(name: string): Promise<boolean>;
 	close(): void;
@@ -114,6 +116,10 @@ export async function openHolders(
 				if (isSame && certificates === record.certificates) return record;
 				return { ...record, certificates, acknowledged, since: isSame ? record.since : clock.wall() };
 			}),
+		async removeBelow(name) {
+			for (const record of records.list())
+				if (record.name === name || record.name.startsWith(`${name}/`)) await records.remove(record.name);
+		},
 		remove: (name) => records.remove(name),
 		close: () => records.close(),
 	};
