@@ -1,3 +1,4 @@
+import { matchesExpression } from "../expression/index.ts";
 import type { ConnectionFacts, StreamInfo } from "../format/index.ts";
 import {
 	isInCidr,
@@ -52,10 +53,11 @@ function findPolicy(rules: RbacRules, stream: StreamInfo): string | undefined {
 	return undefined;
 }
 
-function matchesPolicy({ permissions, principals }: RbacPolicy, stream: StreamInfo): boolean {
+function matchesPolicy({ permissions, principals, condition }: RbacPolicy, stream: StreamInfo): boolean {
 	return (
 		permissions.some((permission) => matchesPermission(permission, stream)) &&
-		principals.some((principal) => matchesPrincipal(principal, stream))
+		principals.some((principal) => matchesPrincipal(principal, stream)) &&
+		(condition === undefined || matchesExpression(condition, stream))
 	);
 }
 

@@ -1,3 +1,4 @@
+import { matchesExpression } from "../expression/index.ts";
 import type { StreamInfo } from "../format/index.ts";
 import type { CidrRange, HeaderMatcher, MetadataMatcher, StringMatcher, ValueMatcher } from "../matcher/index.ts";
 import { matchesPermission, matchesPrincipal } from "./authorize.ts";
@@ -51,10 +52,12 @@ const maximumLength = 480;
 /** Of one value. */
 const maximumValue = 120;
 
-function findFailures({ permissions, principals }: RbacPolicy, stream: StreamInfo): FailedCondition[] {
+function findFailures({ permissions, principals, condition }: RbacPolicy, stream: StreamInfo): FailedCondition[] {
+	const isUnmet = condition !== undefined && !matchesExpression(condition, stream);
 	return [
 		...nearest(permissions.map((permission) => failuresOfPermission(permission, stream))),
 		...nearest(principals.map((principal) => failuresOfPrincipal(principal, stream))),
+		...(isUnmet ? [{ attribute: "condition", actual: undefined, wanted: "true" }] : []),
 	];
 }
 

@@ -1,7 +1,8 @@
+import type { Expression } from "../expression/index.ts";
 import type { CidrRange, HeaderMatcher, MetadataMatcher, StringMatcher } from "../matcher/types.ts";
 import type { MatchTree } from "./match-tree.ts";
 
-/** `envoy.config.rbac.v3.RBAC` without CEL conditions. */
+/** `envoy.config.rbac.v3.RBAC`. */
 export interface RbacRules {
 	readonly action: "allow" | "deny" | "log";
 	/** In the order of their names, as Envoy evaluates them. */
@@ -18,6 +19,8 @@ export interface RbacPolicy {
 	readonly permissions: readonly Permission[];
 	/** Any of them. */
 	readonly principals: readonly Principal[];
+	/** Must be true as well. */
+	readonly condition?: Expression;
 }
 
 export type Permission =

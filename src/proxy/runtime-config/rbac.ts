@@ -24,6 +24,7 @@ import {
 } from "../../engine/authorization/index.ts";
 import type { CidrRange } from "../../engine/matcher/index.ts";
 import { compileUriTemplate } from "../../engine/router/index.ts";
+import { readExpression } from "./expression.ts";
 import type { NetworkRbacConfig } from "./listener-config.ts";
 import { readMatchTree } from "./match-tree.ts";
 import { readHeaderMatcher, readMetadataMatcher, readStringMatcher } from "./matchers.ts";
@@ -108,7 +109,14 @@ function readPolicy(name: string, message: Policy, scope: Scope): RbacPolicy {
 		name,
 		permissions: message.permissions.map((one, index) => readPermission(one, scope.at("permissions", index))),
 		principals: message.principals.map((one, index) => readPrincipal(one, scope.at("principals", index))),
+		...readCondition(message, scope),
 	};
+}
+
+function readCondition({ condition, checkedCondition }: Policy, scope: Scope): Pick<RbacPolicy, "condition"> {
+	if (condition !== undefined) return { condition: readExpression(condition, scope.at("condition")) };
+	if (checkedCondition?.expr === undefined) return {};
+	return { condition: readExpression(checkedCondition.expr, scope.at("checked_condition").at("expr")) };
 }
 
 function readPermission(message: PermissionMessage, scope: Scope): Permission {

@@ -14,7 +14,7 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "rules matcher shadow_rules shadow_matcher shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny",
 	},
 	"envoy.config.rbac.v3.RBAC": { works: "action policies", ignored: "audit_logging_options" },
-	"envoy.config.rbac.v3.Policy": { works: "permissions principals" },
+	"envoy.config.rbac.v3.Policy": { works: "permissions principals condition checked_condition" },
 	"envoy.config.rbac.v3.Permission": {
 		works:
 			"and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata",

@@ -1,5 +1,6 @@
 import { callOutSupport } from "./support-table-call-out.ts";
 import { clusterSupport } from "./support-table-cluster.ts";
+import { discoverySupport } from "./support-table-discovery.ts";
 import { filterSupport } from "./support-table-filter.ts";
 import { layer4Support } from "./support-table-layer4.ts";
 import { listenerSupport } from "./support-table-listener.ts";
@@ -27,6 +28,7 @@ export const supportTable: Readonly<Record<string, MessageSupport>> = {
 	...layer4Support,
 	...tapSupport,
 	...telemetrySupport,
+	...discoverySupport,
 };
 
 /** What happens with a field that is set. */
