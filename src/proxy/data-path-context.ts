@@ -8,7 +8,7 @@ import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
 import type { OverloadState } from "./overload/index.ts";
-import type { AccessLogConfig } from "./runtime-config/index.ts";
+import type { AccessLogConfig, HttpFilterConfig } from "./runtime-config/index.ts";
 import type { TapBoard } from "./tap/index.ts";
 import type { Tracers } from "./tracing/index.ts";
 
@@ -38,6 +38,14 @@ export interface DataPathContext extends UpstreamContext {
 	getCluster(name: string): UpstreamCluster | undefined;
 	/** The route table that RDS has delivered under that name; undefined before. */
 	getRouteTable(name: string): RouteTable | undefined;
+	/** Configurations of HTTP filters that ECDS has delivered. */
+	readonly extensions: {
+		get(name: string): HttpFilterConfig | undefined;
+		/** Calls back with the name of each one that came or went. @returns what ends that */
+		onChange(listener: (name: string) => void): () => void;
+	};
+	/** Scopes of routes that SRDS has delivered, by their keys as JSON. */
+	readonly routeScopes: { find(key: string): RouteTable | undefined };
 	readonly routeStatistics: RouteStatistics;
 	/** Istio's metrics of this proxy, made when the first filter asks. */
 	istioMetrics(): IstioMetrics;

@@ -13,7 +13,9 @@ import type {
 	BootstrapConfig,
 	ClusterConfig,
 	ConfigSourceConfig,
+	ExtensionConfig,
 	ListenerConfig,
+	RouteScopeConfig,
 	SecretConfig,
 } from "../../src/proxy/runtime-config/index.ts";
 
@@ -75,7 +77,12 @@ export const plainTranslators: Translators = {
 				const name = manager?.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
 				return {
 					kind: "http-connection-manager",
-					config: { statPrefix: manager?.statPrefix, routes: { kind: "rds", name, source: ads } },
+					config: {
+						statPrefix: manager?.statPrefix,
+						routes: { kind: "rds", name, source: ads },
+						filters: [],
+						upgrades: [],
+					},
 				};
 			}),
 			transportSocket: chain.transportSocket === undefined ? { kind: "raw-buffer" } : { kind: "tls", tls: tlsOverSds },
@@ -86,6 +93,8 @@ export const plainTranslators: Translators = {
 		if (message.name.startsWith("bad")) return { ok: false, problems: [{ path: "name", problem: "is bad" }] };
 		return ok<RouteTableConfig>({ name: message.name });
 	},
+	extension: ({ name }) => ok<ExtensionConfig>({ name, typeUrl: "", filter: { name, disabled: false, kind: "cors" } }),
+	scope: ({ name }) => ok<RouteScopeConfig>({ name, key: [name], routes: { kind: "named", name } }),
 	secret: (message) => ok<SecretConfig>(translateSecret(message)),
 };
 
@@ -142,6 +151,14 @@ export function createRecordingTargets(): RecordingTargets {
 			applyAssignment: (name, assignment) => events.push(`assignment ${name}: ${countEndpoints(assignment)} endpoints`),
 		},
 		runtime: { applyLayer: (resource) => void events.push(`runtime ${resource}`) },
+		extensions: {
+			applyExtensions: (added, removed) =>
+				void events.push(`extensions: ${added.map(({ name }) => name).join(",")} removed: ${removed.join(",")}`),
+		},
+		scopes: {
+			applyScopes: (added, removed) =>
+				void events.push(`scopes: ${added.map(({ name }) => name).join(",")} removed: ${removed.join(",")}`),
+		},
 		routes: {
 			applyRoutes(added, removed) {
 				for (const { name } of added) events.push(`routes ${name}`);

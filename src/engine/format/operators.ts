@@ -8,7 +8,7 @@ import type { FormatEnvironment, Operator } from "./formatter.ts";
 import { grpcStatusOfHttp, grpcStatusText } from "./grpc-status.ts";
 import { filterStateOperator, metadataOf, metadataOperator } from "./metadata-operators.ts";
 import { numeric, ok, type Read, text, wrong } from "./operator-kinds.ts";
-import { formatLongResponseFlags, formatResponseFlags } from "./response-flags.ts";
+import { formatLongResponseFlags, formatResponseFlags, ResponseFlag } from "./response-flags.ts";
 import type { RequestHead, StreamInfo, TlsCertificate } from "./stream-info.ts";
 import { compileTimeFormat, formatIsoTime } from "./time-format.ts";
 
@@ -47,7 +47,11 @@ const since = (from: number, to: number): number | undefined =>
 const textOperators: Readonly<Record<string, Read<string>>> = {
 	PROTOCOL: (stream) => known(stream.protocol),
 	UPSTREAM_PROTOCOL: (stream) => known(stream.upstreamProtocol),
-	RESPONSE_CODE_DETAILS: (stream) => known(stream.responseCodeDetails),
+	// A filter without a configuration answers with details that are empty.
+	RESPONSE_CODE_DETAILS: (stream) =>
+		(stream.responseFlags & ResponseFlag.noFilterConfigFound) !== 0
+			? stream.responseCodeDetails
+			: known(stream.responseCodeDetails),
 	// These two are never unknown: no flag is a dash, also where unknown values are left out.
 	RESPONSE_FLAGS: (stream) => formatResponseFlags(stream.responseFlags, stream.earlyResponseFlags) || "-",
 	RESPONSE_FLAGS_LONG: (stream) => formatLongResponseFlags(stream.responseFlags, stream.earlyResponseFlags) || "-",

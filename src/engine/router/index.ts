@@ -52,5 +52,6 @@ export {
 } from "./route-entry.ts";
 export { isGrpcRequest, matchRoute } from "./route-match.ts";
 export { createRouteTable, withoutPort } from "./route-table.ts";
+export { computeScopeKey, type ScopeKeyFragment } from "./scope-key.ts";
 export { compileUriRewrite, compileUriTemplate } from "./uri-template.ts";
 export { VirtualHostIndex } from "./virtual-host-index.ts";

@@ -8,6 +8,7 @@ import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/t
 import { apiRegistry, typeUrlOf } from "../../api/index.ts";
 import type { AdminCluster, AdminConfig, AdminResource, AdminState } from "./admin-state.ts";
 import { addressJson } from "./clusters-command.ts";
+import { describeRouteScopes, extensionSections } from "./config-dump-discovered.ts";
 import { applyMask } from "./field-mask.ts";
 import { redactSecrets } from "./redact.ts";
 import { type AdminRequest, type AdminResponse, json, readPattern } from "./request.ts";
@@ -64,6 +65,9 @@ function plain(body: string, status: number): AdminResponse {
 
 /** The message type of the elements behind each field that `?resource=` takes. */
 const elementTypes: ReadonlyMap<string, string> = new Map([
+	["ecds_filters", "EcdsConfigDump.EcdsFilterConfig"],
+	["inline_scoped_route_configs", "ScopedRoutesConfigDump.InlineScopedRouteConfigs"],
+	["dynamic_scoped_route_configs", "ScopedRoutesConfigDump.DynamicScopedRouteConfigs"],
 	["static_listeners", "ListenersConfigDump.StaticListener"],
 	["dynamic_listeners", "ListenersConfigDump.DynamicListener"],
 	["static_clusters", "ClustersConfigDump.StaticCluster"],
@@ -88,9 +92,10 @@ function listSections(state: AdminState, includeEds: boolean): Json[] {
 			last_updated: time(config.bootstrapUpdatedAt),
 		}),
 		clustersSection(config),
+		...extensionSections(config, unpack),
 		...(includeEds ? [endpointsSection(state.clusters())] : []),
 		listenersSection(config),
-		section("ScopedRoutesConfigDump", {}),
+		section("ScopedRoutesConfigDump", describeRouteScopes(config, unpack)),
 		routesSection(config),
 		secretsSection(config),
 	];

@@ -1,27 +1,35 @@
+import {
+	type TypedExtensionConfig,
+	TypedExtensionConfigSchema,
+} from "../../api/gen/envoy/config/core/v3/extension_pb.js";
+import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { RuntimeSchema } from "../../api/gen/envoy/service/runtime/v3/rtds_pb.js";
-import { type Clock, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
+import { type Clock, type Log, MeshError, type Random, type Timer, type Validated } from "../../core/index.ts";
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
 	endpointType,
+	extensionType,
 	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
 	routeType,
 	runtimeType,
+	scopedRouteType,
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import type { BootstrapConfig, ConfigSourceConfig } from "../runtime-config/index.ts";
+import type { BootstrapConfig, ConfigSourceConfig, ExtensionConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { createClusters } from "./clusters.ts";
-import { createConfigEvents, type SubscriptionUse } from "./events.ts";
+import { createConfigEvents, type SubscriptionUse, wholeName } from "./events.ts";
 import type { UnknownFields } from "./file-source.ts";
 import { isWholeType } from "./file-subscription.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
 import { createListeners } from "./listeners.ts";
+import { createNamedResources } from "./named-resources.ts";
 import type { Reference } from "./references.ts";
 import {
 	type AcceptedResource,
@@ -29,7 +37,7 @@ import {
 	type RefusedVersion,
 	type ResourceOrigin,
 } from "./resource-book.ts";
-import { createRoutes } from "./routes.ts";
+import { createRouteScopes } from "./route-scopes.ts";
 import { createSources } from "./sources.ts";
 import type { ConfigTargets } from "./targets.ts";
 import { formatProblems, type Translators, translatePacked } from "./translators.ts";
@@ -96,7 +104,35 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	/** By type: the version of the last update that changed something. */
 	const versions = new Map<string, string>();
 
-	const routes = createRoutes({ target: targets.routes, translators, warmups, book, clock });
+	const routes = createNamedResources({
+		typeUrl: routeType,
+		schema: RouteConfigurationSchema,
+		need: "route",
+		translate: translators.routes,
+		put: (added, removed) => targets.routes.applyRoutes(added, removed),
+		warmups,
+		book,
+		clock,
+	});
+	const extensions = createNamedResources({
+		typeUrl: extensionType,
+		schema: TypedExtensionConfigSchema,
+		need: "extension",
+		translate: translateExtension,
+		put: (added, removed) => targets.extensions.applyExtensions(added, removed),
+		warmups,
+		book,
+		clock,
+	});
+	const scopes = createRouteScopes({
+		target: targets.scopes,
+		translators,
+		warmups,
+		book,
+		hasRoute: (name) => routes.has(name),
+		references: () => listeners.scopeReferences(),
+		onReferencesChanged: follow,
+	});
 	const clusters = createClusters({
 		target: targets.clusters,
 		assignmentTarget: targets.assignments,
@@ -118,6 +154,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		warmups,
 		book,
 		hasRoute: (name) => routes.has(name),
+		hasExtension: (name) => extensions.has(name),
+		hasScopes: () => scopes.hasCome,
 		hasSecret,
 		onReferencesChanged: follow,
 		events,
@@ -133,6 +171,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		fileRead(typeUrl, name, outcome) {
 			events.fileRead(typeUrl, name, outcome);
 			if (name === undefined) arrivals.arrived(typeUrl);
+			if (typeUrl === scopedRouteType && outcome.kind !== "accepted") scopes.giveUp();
 		},
 		connectionChanged: (connected) => events.connectionChanged(connected),
 	});
@@ -150,7 +189,9 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	/** Subscribes to what clusters and listeners refer to. */
 	function follow(): void {
 		if (closed) return;
-		const routeReferences = listeners.routeReferences();
+		const scopeReferences = listeners.scopeReferences();
+		const extensionReferences = listeners.extensionReferences();
+		const routeReferences = [...listeners.routeReferences(), ...scopes.routeReferences()];
 		const secretReferences = [...clusters.secretReferences(), ...listeners.secretReferences()];
 		const endpointReferences = clusters.assignmentReferences();
 		events.retain([
@@ -160,11 +201,38 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			),
 			...endpointReferences.map((reference) => useOf(endpointType, reference, `cluster.${reference.statName}`)),
 			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${reference.name}`)),
+			...extensionReferences.map((reference) =>
+				useOf(extensionType, reference, `extension_config_discovery.http_filter.${reference.name}`),
+			),
+			...scopeReferences.map((reference) => ({
+				...useOf(scopedRouteType, reference, `http.${reference.statPrefix}.scoped_rds.${reference.name}`),
+				name: wholeName,
+			})),
 		]);
+		events.scopes(scopes.count, scopes.routeReferences().length);
 		sources.want(endpointType, endpointReferences);
 		sources.want(secretType, secretReferences);
+		sources.want(extensionType, extensionReferences);
+		sources.wantAllOf(
+			scopedRouteType,
+			scopeReferences.map(({ source }) => source),
+		);
 		sources.want(routeType, routeReferences);
 		routes.keepOnly(new Set(routeReferences.map(({ name }) => name)));
+		extensions.keepOnly(new Set(extensionReferences.map(({ name }) => name)));
+	}
+
+	/** A filter's configuration must be of a type that every listener which names it allows. */
+	function translateExtension(message: TypedExtensionConfig): Validated<ExtensionConfig> {
+		const translated = translators.extension(message);
+		if (!translated.ok) return translated;
+		const { name, typeUrl } = translated.value;
+		for (const { types } of listeners.extensionReferences().filter((reference) => reference.name === name)) {
+			if (types.includes(typeUrl)) continue;
+			const problem = `Error: filter config has type URL ${typeUrl} but expect ${types.join(", ")}.`;
+			return { ok: false, problems: [{ path: "typed_config", problem }] };
+		}
+		return translated;
 	}
 
 	async function apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<readonly RefusedResource[]> {
@@ -175,7 +243,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		const accepted = book.acceptedOf(update.typeUrl);
 		if (isWholeType(update.typeUrl)) book.forgetRefused(update.typeUrl);
 		const refused = await dispatch(whole, origin);
-		const isChange = book.acceptedOf(update.typeUrl) !== accepted;
+		// Scopes are put together anew with every update.
+		const isChange = book.acceptedOf(update.typeUrl) !== accepted || update.typeUrl === scopedRouteType;
 		if (origin !== "file") events.updated(whole, refused, { durationMs: clock.now() - began, isChange });
 		if (book.changesOf(update.typeUrl) !== changes) versions.set(update.typeUrl, update.version);
 		arrivals.arrived(update.typeUrl);
@@ -196,6 +265,10 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 				return listeners.apply(update, origin);
 			case routeType:
 				return routes.apply(update, origin);
+			case extensionType:
+				return extensions.apply(update, origin);
+			case scopedRouteType:
+				return scopes.apply(update, origin);
 			case secretType:
 				return applySecrets(update, origin);
 			case runtimeType:
@@ -276,6 +349,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	function missing(typeUrl: string, names: readonly string[]): void {
 		if (typeUrl === endpointType) clusters.missingAssignments(names);
 		else if (typeUrl === routeType) routes.missing(names);
+		else if (typeUrl === extensionType) extensions.missing(names);
 		else if (typeUrl === runtimeType) for (const name of names) warmups.meet("runtime", name);
 		else if (typeUrl === secretType) for (const name of names) warmups.meet("secret", name);
 	}
@@ -363,6 +437,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			sources.close();
 			warmups.close();
 			routes.close();
+			extensions.close();
 		},
 	};
 }

@@ -3,25 +3,31 @@ import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
 	endpointType,
+	extensionType,
 	hashBytes,
 	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
 	routeType,
 	runtimeType,
+	scopedRouteType,
 } from "../../xds/client/index.ts";
 import {
 	type ControlPlaneStats,
 	createClusterManagerStats,
 	createControlPlaneStats,
 	createEndpointSubscriptionStats,
+	createExtensionSubscriptionStats,
 	createListenerManagerStats,
 	createReloadStats,
 	createRouteSubscriptionStats,
+	createScopedRouteSubscriptionStats,
 	createSecretSubscriptionStats,
 	createSubscriptionStats,
 	type EmptyStats,
+	type ExtensionSubscriptionStats,
 	type ReloadStats,
+	type ScopedRouteSubscriptionStats,
 	type SubscriptionStats,
 } from "../stats/index.ts";
 import type { FileOutcome } from "./file-subscription.ts";
@@ -35,6 +41,9 @@ export interface SubscriptionUse {
 	/** Whether it comes from a server: asking is counted, and then every answer asks anew. */
 	readonly fromServer: boolean;
 }
+
+/** The name of a use of all resources of a type. */
+export const wholeName = "*";
 
 /** How an update went. */
 export interface UpdateResult {
@@ -59,6 +68,8 @@ export interface ConfigEvents {
 	/** Those included that wait for endpoints or secrets and are not built yet. */
 	clustersWarming(count: number): void;
 	listenersWarming(count: number): void;
+	/** Scopes of routes that came over SRDS; `active` have their routes over RDS. */
+	scopes(count: number, active: number): void;
 }
 
 export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents {
@@ -101,6 +112,11 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 
 	function refuse(stats: SubscriptionStats): void {
 		stats.update_rejected.value++;
+		countConfigFailure(stats);
+	}
+
+	function countConfigFailure(stats: SubscriptionStats): void {
+		if ("config_fail" in stats) (stats as ExtensionSubscriptionStats).config_fail.value++;
 	}
 
 	function countFile(stats: SubscriptionStats, outcome: FileOutcome): void {
@@ -108,6 +124,7 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 		switch (outcome.kind) {
 			case "failed":
 				stats.update_failure.value++;
+				countConfigFailure(stats);
 				break;
 			case "rejected":
 				refuse(stats);
@@ -138,6 +155,11 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 				else accept(stats, update.version, result);
 				return;
 			}
+			for (const stats of statsOf(update.typeUrl, wholeName)) {
+				stats.update_attempt.value++;
+				if (refused.length > 0) refuse(stats);
+				else accept(stats, update.version, result);
+			}
 			const refusedNames = new Set(refused.map(({ name }) => name));
 			for (const { name, version } of update.added) {
 				for (const stats of statsOf(update.typeUrl, name)) {
@@ -148,7 +170,7 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 			}
 		},
 		fileRead(typeUrl, name, outcome) {
-			const stats = name === undefined ? [whole.get(typeUrl)] : statsOf(typeUrl, name);
+			const stats = name === undefined ? [whole.get(typeUrl), ...statsOf(typeUrl, wholeName)] : statsOf(typeUrl, name);
 			for (const one of stats) if (one !== undefined) countFile(one, outcome);
 		},
 		timedOut(typeUrl) {
@@ -180,11 +202,21 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 		listenersWarming(count) {
 			listenerStats.total_listeners_warming.value = count;
 		},
+		scopes(count, active) {
+			for (const { stats } of named.values()) {
+				if (!("all_scopes" in stats)) continue;
+				const scopes = stats as ScopedRouteSubscriptionStats;
+				scopes.all_scopes.value = count;
+				scopes.active_scopes.value = active;
+			}
+		},
 	};
 }
 
 function createNamedStats(typeUrl: string, scope: StatsScope): SubscriptionStats {
 	if (typeUrl === routeType) return createRouteSubscriptionStats(scope);
 	if (typeUrl === endpointType) return createEndpointSubscriptionStats(scope);
+	if (typeUrl === extensionType) return createExtensionSubscriptionStats(scope);
+	if (typeUrl === scopedRouteType) return createScopedRouteSubscriptionStats(scope);
 	return typeUrl === runtimeType ? createSubscriptionStats(scope) : createSecretSubscriptionStats(scope);
 }

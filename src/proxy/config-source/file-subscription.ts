@@ -1,10 +1,12 @@
 import type { Log } from "../../core/index.ts";
 import {
 	clusterType,
+	extensionType,
 	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
 	runtimeType,
+	scopedRouteType,
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
@@ -81,7 +83,8 @@ export function followFile(
 		const { version, resources } = file as Extract<ResourceFile, { kind: "read" }>;
 		const isEmpty = name !== undefined && resources.length === 0;
 		deps.log.info("file of resources read", { path, resources: resources.length });
-		const isChange = deps.acceptedOf(typeUrl) !== accepted;
+		// Scopes are put together anew with every update.
+		const isChange = deps.acceptedOf(typeUrl) !== accepted || typeUrl === scopedRouteType;
 		deps.fileRead(
 			typeUrl,
 			name,
@@ -132,7 +135,7 @@ function refuseForName(
 	{ resources }: Extract<ResourceFile, { kind: "read" }>,
 ): string | undefined {
 	// A secret that is not there is an error; routes and endpoints that are not there are no news.
-	const mustBeThere = typeUrl === secretType || typeUrl === runtimeType;
+	const mustBeThere = typeUrl === secretType || typeUrl === runtimeType || typeUrl === extensionType;
 	if (resources.length === 0) return mustBeThere ? `the file does not hold ${name}` : undefined;
 	if (resources.length > 1) return `the file holds ${resources.length} resources, one is expected`;
 	const found = resources[0]!.name;
@@ -157,5 +160,5 @@ function splitDuplicates(resources: Extract<ResourceFile, { kind: "read" }>["res
 
 /** Types whose files hold everything of the type. */
 export function isWholeType(typeUrl: string): boolean {
-	return typeUrl === clusterType || typeUrl === listenerType;
+	return typeUrl === clusterType || typeUrl === listenerType || typeUrl === scopedRouteType;
 }

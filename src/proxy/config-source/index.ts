@@ -12,9 +12,11 @@ export type {
 	AssignmentTarget,
 	ClusterTarget,
 	ConfigTargets,
+	ExtensionTarget,
 	ListenerTarget,
 	PreparedCluster,
 	ResourceProblem,
+	RouteScopeTarget,
 	RouteTarget,
 } from "./targets.ts";
 export type { Translators } from "./translators.ts";

@@ -9,11 +9,15 @@ import {
 import { type AddressConfig, differsInChainsOnly, type ListenerConfig } from "../runtime-config/index.ts";
 import type { ConfigEvents } from "./events.ts";
 import {
+	type ExtensionReference,
 	hasInlineKey,
+	listExtensionReferences,
 	listListenerSecrets,
 	listRouteReferences,
+	listScopeReferences,
 	type Reference,
 	type RouteReference,
+	type ScopeReference,
 } from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
 import type { ListenerTarget, ResourceProblem } from "./targets.ts";
@@ -27,6 +31,8 @@ export interface ListenersDeps {
 	readonly book: ResourceBook;
 	readonly hasRoute: (name: string) => boolean;
 	readonly hasSecret: (name: string) => boolean;
+	readonly hasExtension: (name: string) => boolean;
+	readonly hasScopes: (reference: ScopeReference) => boolean;
 	readonly onReferencesChanged: () => void;
 	readonly events: ConfigEvents;
 	readonly log: Log;
@@ -38,6 +44,8 @@ export interface Listeners {
 	addStatic(configs: readonly ListenerConfig[]): Promise<readonly ResourceProblem[]>;
 	apply(update: ResourceUpdate, origin: ResourceOrigin): Promise<RefusedResource[]>;
 	routeReferences(): RouteReference[];
+	scopeReferences(): ScopeReference[];
+	extensionReferences(): ExtensionReference[];
 	secretReferences(): Reference[];
 	/** Resolves once no listener warms and none is being applied. */
 	whenWarm(): Promise<void>;
@@ -75,6 +83,12 @@ export function createListeners(deps: ListenersDeps): Listeners {
 			...listRouteReferences(config)
 				.filter(({ name }) => !deps.hasRoute(name))
 				.map((reference) => needOf("route", reference)),
+			...listScopeReferences(config)
+				.filter((reference) => !deps.hasScopes(reference))
+				.map((reference) => needOf("scopes", reference)),
+			...listExtensionReferences(config)
+				.filter(({ isAwaited, name }) => isAwaited && !deps.hasExtension(name))
+				.map((reference) => needOf("extension", reference)),
 			...listListenerSecrets(config)
 				.filter(({ name }) => !deps.hasSecret(name))
 				.map((reference) => needOf("secret", reference)),
@@ -201,6 +215,8 @@ export function createListeners(deps: ListenersDeps): Listeners {
 			return [...refused, ...problems];
 		},
 		routeReferences: () => everyConfig().flatMap(listRouteReferences),
+		scopeReferences: () => everyConfig().flatMap(listScopeReferences),
+		extensionReferences: () => everyConfig().flatMap(listExtensionReferences),
 		secretReferences: () => everyConfig().flatMap(listListenerSecrets),
 		async whenWarm() {
 			await turn;

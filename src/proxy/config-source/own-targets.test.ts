@@ -21,8 +21,10 @@ import {
 	translateAssignment,
 	translateBootstrap,
 	translateCluster,
+	translateExtension,
 	translateListener,
 	translateRouteConfiguration,
+	translateRouteScope,
 	translateSecret,
 } from "../runtime-config/index.ts";
 import { createSecretStore } from "../secret/index.ts";
@@ -53,6 +55,8 @@ test("clusters, endpoints, listeners and routes of a server reach the proxy's ow
 			routes: translateRouteConfiguration,
 			cluster: translateCluster,
 			assignment: translateAssignment,
+			extension: translateExtension,
+			scope: translateRouteScope,
 			secret: translateSecret,
 			rules: () => [],
 		},

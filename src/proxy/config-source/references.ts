@@ -2,6 +2,8 @@ import type {
 	ClusterConfig,
 	CommonTlsConfig,
 	ConfigSourceConfig,
+	HttpConnectionManagerConfig,
+	HttpFilterConfig,
 	ListenerConfig,
 	UpstreamTransportSocket,
 } from "../runtime-config/index.ts";
@@ -18,14 +20,59 @@ export interface RouteReference extends Reference {
 	readonly statPrefix: string;
 }
 
-/** The route configurations that a listener gets over RDS. */
+/** The configuration of an HTTP filter that a listener gets over ECDS. */
+export interface ExtensionReference extends Reference {
+	/** Whether the listener waits for it. */
+	readonly isAwaited: boolean;
+	/** Type URLs that it may be of. */
+	readonly types: readonly string[];
+	/** Of the HTTP connection manager that uses it. */
+	readonly statPrefix: string;
+}
+
+/** The scopes of routes that a listener gets over SRDS. */
+export interface ScopeReference extends Reference {
+	/** Where the route configurations come from that scopes name. */
+	readonly routeSource: ConfigSourceConfig | undefined;
+	readonly statPrefix: string;
+}
+
+/** The route configurations that a listener gets over RDS, those of scopes that it holds itself included. */
 export function listRouteReferences(listener: ListenerConfig): RouteReference[] {
+	return managersOf(listener).flatMap(({ routes, statPrefix }): RouteReference[] => {
+		if (routes.kind === "rds") return [{ name: routes.name, source: routes.source, statPrefix }];
+		if (routes.kind !== "scoped" || routes.routeSource === undefined) return [];
+		const source = routes.routeSource;
+		return routes.scopes.flatMap((scope) =>
+			scope.routes.kind === "named" ? [{ name: scope.routes.name, source, statPrefix }] : [],
+		);
+	});
+}
+
+/** The sources of scopes. */
+export function listScopeReferences(listener: ListenerConfig): ScopeReference[] {
+	return managersOf(listener).flatMap(({ routes, statPrefix }): ScopeReference[] =>
+		routes.kind === "scoped" && routes.source !== undefined
+			? [{ name: routes.name, source: routes.source, routeSource: routes.routeSource, statPrefix }]
+			: [],
+	);
+}
+
+/** The configurations of filters that a listener gets over ECDS. */
+export function listExtensionReferences(listener: ListenerConfig): ExtensionReference[] {
+	return managersOf(listener).flatMap(({ filters, upgrades, statPrefix }) => {
+		const all: readonly HttpFilterConfig[] = [...filters, ...upgrades.flatMap((upgrade) => upgrade.filters ?? [])];
+		return all.flatMap((filter): ExtensionReference[] => {
+			if (filter.kind !== "discovered") return [];
+			const { source, isAwaited, types } = filter.config;
+			return [{ name: filter.name, source, isAwaited, types, statPrefix }];
+		});
+	});
+}
+
+function managersOf(listener: ListenerConfig): HttpConnectionManagerConfig[] {
 	return chainsOf(listener).flatMap((chain) =>
-		chain.filters.flatMap((filter) =>
-			filter.kind === "http-connection-manager" && filter.config.routes.kind === "rds"
-				? [{ ...filter.config.routes, statPrefix: filter.config.statPrefix }]
-				: [],
-		),
+		chain.filters.flatMap((filter) => (filter.kind === "http-connection-manager" ? [filter.config] : [])),
 	);
 }
 

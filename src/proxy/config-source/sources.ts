@@ -44,6 +44,8 @@ export interface SourcesDeps {
 export interface Sources {
 	/** Subscribes to all resources of a type (listeners, clusters). */
 	wantAll(typeUrl: string, source: ConfigSourceConfig): void;
+	/** Subscribes to all resources of a type at each of several sources, in place of those before. */
+	wantAllOf(typeUrl: string, sources: readonly ConfigSourceConfig[]): void;
 	/** Subscribes to named resources of a type, in place of those named before. */
 	want(typeUrl: string, references: readonly Reference[]): void;
 	/** Holds acknowledgements of a type until the returned function is called. */
@@ -138,6 +140,19 @@ export function createSources(deps: SourcesDeps): Sources {
 				const path = source as PathSource;
 				follow(typeUrl, new Map([[path.path, { name: undefined, source: path }]]));
 			} else subscribe(typeUrl, new Map([[server.key, { client: server.client, names: "*" }]]));
+		},
+		wantAllOf(typeUrl, all) {
+			const wanted = new Map<string, { client: XdsClient; names: "*" }>();
+			const files = new Map<string, { name: undefined; source: PathSource }>();
+			for (const source of all) {
+				if (source.kind === "path") files.set(source.path, { name: undefined, source });
+				else {
+					const { key, client } = clientOf(typeUrl, source)!;
+					wanted.set(key, { client, names: "*" });
+				}
+			}
+			subscribe(typeUrl, wanted);
+			follow(typeUrl, files);
 		},
 		want(typeUrl, references) {
 			const wanted = new Map<string, { client: XdsClient; names: Set<string> }>();

@@ -1,6 +1,12 @@
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
-import type { AssignmentConfig, ClusterConfig, ListenerConfig } from "../runtime-config/index.ts";
+import type {
+	AssignmentConfig,
+	ClusterConfig,
+	ExtensionConfig,
+	ListenerConfig,
+	RouteScopeConfig,
+} from "../runtime-config/index.ts";
 
 /** A resource that could not be put to use, and why. */
 export interface ResourceProblem {
@@ -19,6 +25,16 @@ export interface ListenerTarget {
 /** Takes route configurations by name; requests that began earlier keep the table they began with. */
 export interface RouteTarget {
 	applyRoutes(added: readonly RouteTableConfig[], removed: readonly string[]): void;
+}
+
+/** Takes configurations of filters by name; requests that began earlier keep the filters they began with. */
+export interface ExtensionTarget {
+	applyExtensions(added: readonly ExtensionConfig[], removed: readonly string[]): void;
+}
+
+/** Takes scopes of routes by name. */
+export interface RouteScopeTarget {
+	applyScopes(added: readonly RouteScopeConfig[], removed: readonly string[]): void;
 }
 
 /** A cluster built beside the one of its name that serves. */
@@ -57,6 +73,8 @@ export interface RuntimeTarget {
 export interface ConfigTargets {
 	readonly listeners: ListenerTarget;
 	readonly routes: RouteTarget;
+	readonly extensions: ExtensionTarget;
+	readonly scopes: RouteScopeTarget;
 	readonly clusters: ClusterTarget;
 	readonly assignments: AssignmentTarget;
 	readonly runtime: RuntimeTarget;

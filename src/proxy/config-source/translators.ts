@@ -1,12 +1,21 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { Cluster } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import type { ClusterLoadAssignment } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { RouteConfiguration } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import type { ScopedRouteConfiguration } from "../../api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import type { Secret } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { describeError, type Problem, type Validated } from "../../core/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
-import type { AssignmentConfig, ClusterConfig, ListenerConfig, SecretConfig } from "../runtime-config/index.ts";
+import type {
+	AssignmentConfig,
+	ClusterConfig,
+	ExtensionConfig,
+	ListenerConfig,
+	RouteScopeConfig,
+	SecretConfig,
+} from "../runtime-config/index.ts";
 
 /** Messages to what runs, with every problem: the functions of `runtime-config`. */
 export interface Translators {
@@ -14,6 +23,8 @@ export interface Translators {
 	routes(message: RouteConfiguration): Validated<RouteTableConfig>;
 	cluster(message: Cluster): Validated<ClusterConfig>;
 	assignment(message: ClusterLoadAssignment): Validated<AssignmentConfig>;
+	extension(message: TypedExtensionConfig): Validated<ExtensionConfig>;
+	scope(message: ScopedRouteConfiguration): Validated<RouteScopeConfig>;
 	secret(message: Secret): Validated<SecretConfig>;
 	/** What in a packed resource breaks the rules of its own message. */
 	rules(typeUrl: string, value: Uint8Array): readonly Problem[];

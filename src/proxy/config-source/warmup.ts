@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "../../core/index.ts";
 import type { Reference } from "./references.ts";
 
-/** Something waited for: a route configuration, an assignment or a secret by name. */
+/** Something waited for, by name: a route configuration, the configuration of a filter, all scopes of routes of a source, an assignment, a secret. */
 export interface Need {
-	readonly kind: "route" | "assignment" | "secret" | "runtime";
+	readonly kind: "route" | "extension" | "scopes" | "assignment" | "secret" | "runtime";
 	readonly name: string;
 	/** After how long the wait ends anyway; 0 for never. */
 	readonly timeoutMs: number;

@@ -5,6 +5,7 @@ import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { HttpFilterConfig } from "./http-filter-config.ts";
 import type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+import type { ScopedRoutesConfig } from "./route-scopes.ts";
 import type { TracingConfig } from "./tracing.ts";
 
 /** `HttpConnectionManager`, validated. Timeouts of 0 are off. */
@@ -13,7 +14,8 @@ export interface HttpConnectionManagerConfig {
 	readonly codec: "auto" | "http1" | "http2";
 	readonly routes:
 		| { readonly kind: "inline"; readonly table: RouteTableConfig }
-		| { readonly kind: "rds"; readonly name: string; readonly source: ConfigSourceConfig };
+		| { readonly kind: "rds"; readonly name: string; readonly source: ConfigSourceConfig }
+		| ScopedRoutesConfig;
 	/** The router is the last one. */
 	readonly filters: readonly HttpFilterConfig[];
 

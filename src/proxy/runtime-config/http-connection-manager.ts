@@ -26,6 +26,7 @@ import type {
 } from "./http-connection-manager-config.ts";
 import { readHttpFilters } from "./http-filters.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
+import { readScopedRoutes } from "./route-scopes.ts";
 import { readRouteConfiguration } from "./routes.ts";
 import { type Scope, toWireText } from "./scope.ts";
 import { readTracing } from "./tracing.ts";
@@ -98,6 +99,7 @@ function readRoutes(message: HttpConnectionManager, scope: Scope): HttpConnectio
 	if (specifier.case === "routeConfig") {
 		return { kind: "inline", table: readRouteConfiguration(specifier.value, scope.at("route_config"), true) };
 	}
+	if (specifier.case === "scopedRoutes") return readScopedRoutes(specifier.value, scope.at("scoped_routes"));
 	if (specifier.case !== "rds") return undefined;
 	const at = scope.at("rds");
 	const source =

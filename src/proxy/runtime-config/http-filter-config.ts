@@ -3,15 +3,18 @@ import type { FaultConfig } from "../../engine/fault/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
 import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
+import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
 import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
+import type { JsonToMetadataConfig } from "./json-to-metadata.ts";
 import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 import type { FilterStateEntry } from "./set-filter-state.ts";
 import type { SetMetadataConfig } from "./set-metadata.ts";
@@ -36,15 +39,37 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "health-check"; readonly config: HealthCheckFilterConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }
+	| { readonly kind: "json-to-metadata"; readonly config: JsonToMetadataConfig }
+	| { readonly kind: "bandwidth-limit"; readonly config: BandwidthLimitConfig }
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	| { readonly kind: "set-metadata"; readonly config: SetMetadataConfig }
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig }
 	| { readonly kind: "tap"; readonly config: TapFilterConfig }
 	| { readonly kind: "dynamic-forward-proxy"; readonly cache: DnsCacheConfig }
 	| CallOutFilterConfig
+	/** Comes over ECDS, under the filter's name. */
+	| { readonly kind: "discovered"; readonly config: DiscoveredFilterConfig }
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
 );
+
+/** `config_discovery` of a filter. */
+export interface DiscoveredFilterConfig {
+	readonly source: ConfigSourceConfig;
+	/** What the filter is until its configuration comes; undefined: requests are refused until then. */
+	readonly initial: HttpFilterConfig | undefined;
+	/** Whether listeners wait for it. */
+	readonly isAwaited: boolean;
+	/** Type URLs that the configuration may be of. */
+	readonly types: readonly string[];
+}
+
+/** A filter's configuration that came over ECDS. */
+export interface ExtensionConfig {
+	readonly name: string;
+	readonly typeUrl: string;
+	readonly filter: HttpFilterConfig;
+}
 
 /** What `typed_per_filter_config` says for one filter; the `kind` tells whose it is. */
 export type HttpFilterOverride =
@@ -63,6 +88,8 @@ export type HttpFilterOverride =
 	| { readonly kind: "header-mutation"; readonly mutations: MutationsConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }
+	| { readonly kind: "json-to-metadata"; readonly config: JsonToMetadataConfig }
+	| { readonly kind: "bandwidth-limit"; readonly config: BandwidthLimitConfig }
 	| { readonly kind: "set-filter-state"; readonly entries: readonly FilterStateEntry[]; readonly clearsRoute: boolean }
 	/** Undefined: no sessions on this route. */
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig | undefined }

@@ -9,6 +9,7 @@ export type {
 	OtlpExporter,
 	OtlpTemplate,
 } from "./access-log-config.ts";
+export type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 export type { BufferConfig } from "./buffer.ts";
 export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
@@ -70,12 +71,15 @@ export type {
 } from "./http-connection-manager-config.ts";
 export type {
 	CorsPolicy,
+	DiscoveredFilterConfig,
+	ExtensionConfig,
 	HttpFilterConfig,
 	HttpFilterOverride,
 	IstioStatsConfig,
 	RouterFilterConfig,
 } from "./http-filter-config.ts";
 export type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+export type { JsonEntryRule, JsonRules, JsonToMetadataConfig } from "./json-to-metadata.ts";
 export type {
 	JwtAuthnConfig,
 	JwtKeySource,
@@ -111,6 +115,7 @@ export type {
 	ScaledTimerKind,
 } from "./overload-config.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";
+export type { RouteScopeConfig, ScopedRoutesConfig } from "./route-scopes.ts";
 export type { TranslateOptions } from "./scope.ts";
 export type { FilterStateEntry } from "./set-filter-state.ts";
 export type { SetMetadataConfig } from "./set-metadata.ts";
@@ -141,8 +146,10 @@ export {
 	translateAssignment,
 	translateBootstrap,
 	translateCluster,
+	translateExtension,
 	translateListener,
 	translateRouteConfiguration,
+	translateRouteScope,
 	translateSecret,
 	translateTapRequest,
 } from "./translate.ts";

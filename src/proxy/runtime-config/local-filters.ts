@@ -1,4 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
+import type { BandwidthLimit } from "../../api/gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
 import type { Buffer, BufferPerRoute } from "../../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
 import type {
 	Compressor,
@@ -17,6 +18,7 @@ import type {
 } from "../../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
 import type { Config as HeaderToMetadata } from "../../api/gen/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.js";
 import type { HealthCheck } from "../../api/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
+import type { JsonToMetadata } from "../../api/gen/envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata_pb.js";
 import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import type { Config as SetFilterState } from "../../api/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js";
 import type { Config as SetMetadata } from "../../api/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.js";
@@ -25,6 +27,7 @@ import type {
 	StatefulSessionPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import type { Tap } from "../../api/gen/envoy/extensions/filters/http/tap/v3/tap_pb.js";
+import { readBandwidthLimit } from "./bandwidth-limit.ts";
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCsrf } from "./csrf.ts";
@@ -34,6 +37,7 @@ import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
 import { readHealthCheckFilter } from "./health-check-filter.ts";
 import type { HttpFilterConfig, HttpFilterOverride } from "./http-filter-config.ts";
+import { readJsonToMetadata } from "./json-to-metadata.ts";
 import { readLocalRateLimit } from "./local-rate-limit.ts";
 import type { Scope } from "./scope.ts";
 import { readFilterStateValues } from "./set-filter-state.ts";
@@ -71,6 +75,10 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "header-mutation", config: readHeaderMutation(message as HeaderMutation, scope) };
 		case "header_to_metadata.v3.Config":
 			return { kind: "header-to-metadata", config: readHeaderToMetadata(message as HeaderToMetadata, scope, false) };
+		case "json_to_metadata.v3.JsonToMetadata":
+			return { kind: "json-to-metadata", config: readJsonToMetadata(message as JsonToMetadata, scope) };
+		case "bandwidth_limit.v3.BandwidthLimit":
+			return { kind: "bandwidth-limit", config: readBandwidthLimit(message as BandwidthLimit, scope, false) };
 		case "health_check.v3.HealthCheck":
 			return { kind: "health-check", config: readHealthCheckFilter(message as HealthCheck, scope) };
 		case "local_ratelimit.v3.LocalRateLimit":
@@ -112,6 +120,10 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 			return { kind: "header-to-metadata", config: readHeaderToMetadata(message as HeaderToMetadata, scope, true) };
 		case "local_ratelimit.v3.LocalRateLimit":
 			return { kind: "local-rate-limit", config: readLocalRateLimit(message as LocalRateLimit, scope, true) };
+		case "json_to_metadata.v3.JsonToMetadata":
+			return { kind: "json-to-metadata", config: readJsonToMetadata(message as JsonToMetadata, scope) };
+		case "bandwidth_limit.v3.BandwidthLimit":
+			return { kind: "bandwidth-limit", config: readBandwidthLimit(message as BandwidthLimit, scope, true) };
 		case "set_filter_state.v3.Config":
 			return { kind: "set-filter-state", ...readSetFilterState(message as SetFilterState, scope) };
 		case "stateful_session.v3.StatefulSessionPerRoute": {

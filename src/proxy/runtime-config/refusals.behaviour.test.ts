@@ -22,8 +22,16 @@ const oneRoute = "hcm.route_config.virtual_hosts[0].routes[0]";
 const refused: readonly [what: string, parts: BootstrapParts, problems: readonly string[]][] = [
 	[
 		"an unsupported field that is set",
+		{ manager: { proxy_status_config: {} } },
+		["hcm.proxy_status_config: this field is not supported"],
+	],
+	[
+		"scopes without a key or a source",
 		{ manager: { scoped_routes: { name: "s" }, route_config: undefined } },
-		["hcm.scoped_routes: this field is not supported"],
+		[
+			"hcm.scoped_routes: one of scoped_route_configurations_list, scoped_rds must be set",
+			"hcm.scoped_routes.scope_key_builder: this field is required",
+		],
 	],
 	[
 		"a rate limit without actions",

@@ -79,6 +79,19 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	[`${filters}header_to_metadata.v3.Config.KeyValuePair`]: {
 		works: "metadata_namespace key value regex_value_rewrite type encode",
 	},
+	[`${filters}json_to_metadata.v3.JsonToMetadata`]: { works: "request_rules response_rules" },
+	[`${filters}json_to_metadata.v3.JsonToMetadata.MatchRules`]: {
+		works: "rules allow_content_types allow_empty_content_type allow_content_types_regex",
+	},
+	[`${filters}json_to_metadata.v3.JsonToMetadata.Rule`]: { works: "selectors on_present on_missing on_error" },
+	[`${filters}json_to_metadata.v3.JsonToMetadata.Selector`]: { works: "key" },
+	[`${filters}json_to_metadata.v3.JsonToMetadata.KeyValuePair`]: {
+		works: "metadata_namespace key value type preserve_existing_metadata_value",
+	},
+	[`${filters}bandwidth_limit.v3.BandwidthLimit`]: {
+		works:
+			"stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers response_trailer_prefix",
+	},
 	[`${filters}health_check.v3.HealthCheck`]: {
 		works: "pass_through_mode cache_time cluster_min_healthy_percentages headers",
 	},

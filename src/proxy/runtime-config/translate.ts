@@ -3,11 +3,19 @@ import { type TapRequest, TapRequestSchema } from "../../api/gen/envoy/admin/v3/
 import { type Bootstrap, BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import {
+	type TypedExtensionConfig,
+	TypedExtensionConfigSchema,
+} from "../../api/gen/envoy/config/core/v3/extension_pb.js";
+import {
 	type ClusterLoadAssignment,
 	ClusterLoadAssignmentSchema,
 } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import {
+	type ScopedRouteConfiguration,
+	ScopedRouteConfigurationSchema,
+} from "../../api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { type Secret, SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { describeError, type Problem, type Validated } from "../../core/index.ts";
@@ -18,8 +26,11 @@ import { checkMessage, findRuleProblems } from "./check-message.ts";
 import { readCluster } from "./cluster.ts";
 import type { AssignmentConfig, ClusterConfig } from "./cluster-config.ts";
 import { readAssignment } from "./endpoints.ts";
+import type { ExtensionConfig } from "./http-filter-config.ts";
+import { readExtension } from "./http-filters.ts";
 import { readListener } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
+import { type RouteScopeConfig, readRouteScope } from "./route-scopes.ts";
 import { readRouteConfiguration } from "./routes.ts";
 import { Scope, type TranslateOptions } from "./scope.ts";
 import { readTapConfig, type TapConfig } from "./tap.ts";
@@ -55,6 +66,22 @@ export function translateAssignment(
 	options: TranslateOptions = {},
 ): Validated<AssignmentConfig> {
 	return translate(ClusterLoadAssignmentSchema, message, options, (scope) => readAssignment(message, scope, "ip-only"));
+}
+
+/** Translates a filter's configuration of ECDS. */
+export function translateExtension(
+	message: TypedExtensionConfig,
+	options: TranslateOptions = {},
+): Validated<ExtensionConfig> {
+	return translate(TypedExtensionConfigSchema, message, options, (scope) => readExtension(message, scope));
+}
+
+/** Translates a scope of SRDS. */
+export function translateRouteScope(
+	message: ScopedRouteConfiguration,
+	options: TranslateOptions = {},
+): Validated<RouteScopeConfig> {
+	return translate(ScopedRouteConfigurationSchema, message, options, (scope) => readRouteScope(message, scope));
 }
 
 /** Translates a secret of SDS. */

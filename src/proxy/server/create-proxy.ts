@@ -15,8 +15,10 @@ import {
 	translateAssignment,
 	translateBootstrap,
 	translateCluster,
+	translateExtension,
 	translateListener,
 	translateRouteConfiguration,
+	translateRouteScope,
 	translateSecret,
 } from "../runtime-config/index.ts";
 import type { Environment } from "../secret/index.ts";
@@ -143,6 +145,14 @@ export function createProxy(options: ProxyOptions): Proxy {
 				translateRouteConfiguration(message, { environment, hasCluster: (name) => source.hasCluster(name) }),
 			cluster: (message) => translateCluster(message, { environment, pathExists: existsSync, isNodeNamed }),
 			assignment: (message) => translateAssignment(message, { environment }),
+			extension: (message) =>
+				translateExtension(message, {
+					environment,
+					pathExists: existsSync,
+					isNodeNamed,
+					hasCluster: (name) => source.hasCluster(name),
+				}),
+			scope: (message) => translateRouteScope(message, { environment }),
 			secret: (message) => translateSecret(message, { environment }),
 			rules: checkPackedRules,
 		}),
@@ -153,7 +163,15 @@ export function createProxy(options: ProxyOptions): Proxy {
 				if (!flags.ignoreUnknownDynamicFields) log.warn("unknown field in configuration", { problem });
 			},
 		},
-		targets: { listeners, routes: pool?.routes ?? dataPath.routes, clusters, assignments: clusters, runtime },
+		targets: {
+			listeners,
+			routes: pool?.routes ?? dataPath.routes,
+			extensions: pool?.extensions ?? dataPath.extensions,
+			scopes: pool?.scopes ?? dataPath.scopes,
+			clusters,
+			assignments: clusters,
+			runtime,
+		},
 		secrets: pool?.secrets ?? secrets,
 		files,
 		stats,

@@ -5,7 +5,7 @@ import type { Runtime } from "../../engine/runtime/index.ts";
 import type { AccessLogs, MetricsRegistry, StatsScope } from "../../telemetry/index.ts";
 import { createAccessLogServices } from "../access-log/index.ts";
 import type { Cluster, ClusterManager } from "../cluster/index.ts";
-import type { RouteTarget } from "../config-source/index.ts";
+import type { ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
 import { UpstreamCluster } from "../connection-pool/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import { createFailedRequests } from "../failed-requests/index.ts";
@@ -19,6 +19,7 @@ import { createTapBoard } from "../tap/index.ts";
 import { createTracers } from "../tracing/index.ts";
 import { createUpstreamTls, type UpstreamTls } from "../transport/index.ts";
 import { createDates } from "./clock-date.ts";
+import { createExtensionBoard, createRouteScopeBoard } from "./discovered-parts.ts";
 import { findLocalAddress } from "./local-address.ts";
 
 /** What the data path is made from. */
@@ -43,6 +44,8 @@ export interface DataPathParts {
 export interface DataPath {
 	readonly context: DataPathContext;
 	readonly routes: RouteTarget;
+	readonly extensions: ExtensionTarget;
+	readonly scopes: RouteScopeTarget;
 	/** Sends what logs to services have kept; says whether there are such logs. */
 	flush(): boolean;
 	close(): void;
@@ -69,6 +72,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		upstreams.delete(cluster);
 	});
 
+	const extensions = createExtensionBoard();
 	const context: DataPathContext = {
 		clock,
 		deadlines,
@@ -106,6 +110,10 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			return upstream;
 		},
 		getRouteTable: (name) => tables.get(name),
+		extensions,
+		get routeScopes() {
+			return routeScopes;
+		},
 		get grpc() {
 			return grpc;
 		},
@@ -130,12 +138,15 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		},
 	};
 
+	const routeScopes = createRouteScopeBoard(context);
 	const grpc = createGrpcClients(context);
 	const tracers = createTracers({ context, stats, serviceName: parts.node.cluster });
 	const logServices = createAccessLogServices({ context, stats, node: parts.node });
 
 	return {
 		context,
+		extensions,
+		scopes: routeScopes,
 		routes: {
 			applyRoutes(added, removed) {
 				for (const name of removed) {

@@ -2,16 +2,20 @@ import { existsSync } from "node:fs";
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { TypedExtensionConfigSchema } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { type Clock, invariant, type Log, type Random, SharedCounts, type Validated } from "../../core/index.ts";
 import {
 	type BootstrapConfig,
 	translateBootstrap,
 	translateCluster,
+	translateExtension,
 	translateListener,
 	translateRouteConfiguration,
+	translateRouteScope,
 	translateSecret,
 } from "../runtime-config/index.ts";
 import type { Environment } from "../secret/index.ts";
@@ -98,6 +102,8 @@ function createTranslate(config: BootstrapConfig, options: Options): Followed {
 		listener: unpack(ListenerSchema, config.listeners, translateListener),
 		cluster: unpack(ClusterSchema, config.clusters, translateCluster),
 		routes: unpack(RouteConfigurationSchema, [], translateRouteConfiguration),
+		extension: unpack(TypedExtensionConfigSchema, [], translateExtension),
+		scope: unpack(ScopedRouteConfigurationSchema, [], translateRouteScope),
 		secret: unpack(SecretSchema, config.secrets, translateSecret),
 	};
 }

@@ -171,3 +171,43 @@ export function createDecompressorStats(scope: StatsScope) {
 		total_compressed_bytes: scope.counter("total_compressed_bytes"),
 	};
 }
+
+/** Scope `json_to_metadata`. */
+export type JsonToMetadataStats = ReturnType<typeof createJsonToMetadataStats>;
+
+export function createJsonToMetadataStats(scope: StatsScope) {
+	return {
+		"rq.success": scope.counter("rq.success"),
+		"rq.mismatched_content_type": scope.counter("rq.mismatched_content_type"),
+		"rq.no_body": scope.counter("rq.no_body"),
+		"rq.invalid_json_body": scope.counter("rq.invalid_json_body"),
+		"resp.success": scope.counter("resp.success"),
+		"resp.mismatched_content_type": scope.counter("resp.mismatched_content_type"),
+		"resp.no_body": scope.counter("resp.no_body"),
+		"resp.invalid_json_body": scope.counter("resp.invalid_json_body"),
+	};
+}
+
+/** Scope `<stat_prefix of the filter>.http_bandwidth_limit`. */
+export type BandwidthLimitStats = ReturnType<typeof createBandwidthLimitStats>;
+
+export function createBandwidthLimitStats(scope: StatsScope) {
+	return {
+		request_enabled: scope.counter("request_enabled"),
+		request_enforced: scope.counter("request_enforced"),
+		request_incoming_total_size: scope.counter("request_incoming_total_size"),
+		request_allowed_total_size: scope.counter("request_allowed_total_size"),
+		request_pending: scope.gauge("request_pending"),
+		request_incoming_size: scope.gauge("request_incoming_size"),
+		request_allowed_size: scope.gauge("request_allowed_size"),
+		request_transfer_duration: scope.histogram("request_transfer_duration"),
+		response_enabled: scope.counter("response_enabled"),
+		response_enforced: scope.counter("response_enforced"),
+		response_incoming_total_size: scope.counter("response_incoming_total_size"),
+		response_allowed_total_size: scope.counter("response_allowed_total_size"),
+		response_pending: scope.gauge("response_pending"),
+		response_incoming_size: scope.gauge("response_incoming_size"),
+		response_allowed_size: scope.gauge("response_allowed_size"),
+		response_transfer_duration: scope.histogram("response_transfer_duration"),
+	};
+}

@@ -36,10 +36,12 @@ export {
 	type VirtualClusterStats,
 } from "./cluster-stats.ts";
 export {
+	type BandwidthLimitStats,
 	type CompressorResponseStats,
 	type CompressorStats,
 	type CorsStats,
 	type CsrfStats,
+	createBandwidthLimitStats,
 	createCompressorResponseStats,
 	createCompressorStats,
 	createCorsStats,
@@ -49,6 +51,7 @@ export {
 	createFaultStats,
 	createHeaderToMetadataStats,
 	createHealthCheckFilterStats,
+	createJsonToMetadataStats,
 	createLocalRateLimitStats,
 	createRbacStats,
 	createSetMetadataStats,
@@ -59,6 +62,7 @@ export {
 	type FaultStats,
 	type HeaderToMetadataStats,
 	type HealthCheckFilterStats,
+	type JsonToMetadataStats,
 	type LocalRateLimitStats,
 	type RbacStats,
 	type SetMetadataStats,
@@ -133,12 +137,16 @@ export {
 } from "./server-stats.ts";
 export {
 	createEndpointSubscriptionStats,
+	createExtensionSubscriptionStats,
 	createReloadStats,
 	createRouteSubscriptionStats,
+	createScopedRouteSubscriptionStats,
 	createSecretSubscriptionStats,
 	createSubscriptionStats,
 	type EmptyStats,
+	type ExtensionSubscriptionStats,
 	type ReloadStats,
+	type ScopedRouteSubscriptionStats,
 	type SubscriptionStats,
 } from "./subscription-stats.ts";
 export {

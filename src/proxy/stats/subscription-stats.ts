@@ -24,6 +24,21 @@ export interface ReloadStats extends SubscriptionStats {
 /** Statistics of routes. */
 export interface RouteSubscriptionStats extends ReloadStats, EmptyStats {}
 
+/** Statistics of configurations of filters. */
+export interface ExtensionSubscriptionStats extends SubscriptionStats {
+	readonly config_reload: Counter;
+	readonly config_reload_time_ms: Gauge;
+	readonly config_fail: Counter;
+	readonly config_conflict: Counter;
+}
+
+/** Statistics of scopes of routes. */
+export interface ScopedRouteSubscriptionStats extends RouteSubscriptionStats {
+	readonly all_scopes: Gauge;
+	readonly active_scopes: Gauge;
+	readonly on_demand_scopes: Gauge;
+}
+
 /** Statistics of endpoints, beside those that a cluster has itself. */
 export interface EndpointSubscriptionStats extends SubscriptionStats, EmptyStats {}
 
@@ -69,4 +84,23 @@ export function createRouteSubscriptionStats(scope: StatsScope): RouteSubscripti
 /** `scope` is `cluster.<name>`. */
 export function createEndpointSubscriptionStats(scope: StatsScope): EndpointSubscriptionStats {
 	return { ...createSubscriptionStats(scope), update_empty: scope.counter("update_empty") };
+}
+
+/** `scope` is `extension_config_discovery.http_filter.<filter>`. */
+export function createExtensionSubscriptionStats(scope: StatsScope): ExtensionSubscriptionStats {
+	return {
+		...createReloadStats(scope),
+		config_fail: scope.counter("config_fail"),
+		config_conflict: scope.counter("config_conflict"),
+	};
+}
+
+/** `scope` is `http.<stat_prefix>.scoped_rds.<scoped routes>`. */
+export function createScopedRouteSubscriptionStats(scope: StatsScope): ScopedRouteSubscriptionStats {
+	return {
+		...createRouteSubscriptionStats(scope),
+		all_scopes: scope.gauge("all_scopes"),
+		active_scopes: scope.gauge("active_scopes"),
+		on_demand_scopes: scope.gauge("on_demand_scopes"),
+	};
 }

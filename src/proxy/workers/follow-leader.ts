@@ -4,11 +4,17 @@ import { assertNever, describeError, type Log } from "../../core/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
 import type { MetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterLeader, ClusterManager } from "../cluster/index.ts";
-import type { RouteTarget } from "../config-source/index.ts";
+import type { ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
 import { drainAtOnce } from "../drain/index.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
-import type { ClusterConfig, ListenerConfig, SecretConfig } from "../runtime-config/index.ts";
+import type {
+	ClusterConfig,
+	ExtensionConfig,
+	ListenerConfig,
+	RouteScopeConfig,
+	SecretConfig,
+} from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { attachPacked, type TapBoard } from "../tap/index.ts";
 import type { BoundListener, FromWorker, ToWorker, Travelling } from "./messages.ts";
@@ -22,7 +28,12 @@ export interface WorkerServing {
 	readonly clusters: ClusterManager;
 	readonly listeners: ListenerManager;
 	readonly secrets: SecretStore;
-	readonly dataPath: { readonly routes: RouteTarget; readonly context: { readonly taps: TapBoard } };
+	readonly dataPath: {
+		readonly routes: RouteTarget;
+		readonly extensions: ExtensionTarget;
+		readonly scopes: RouteScopeTarget;
+		readonly context: { readonly taps: TapBoard };
+	};
 	readonly failedRequests: Pick<FailedRequests, "takeNew">;
 	readonly runtime: { override(values: ReadonlyMap<string, unknown>): void };
 	readonly localHealth: { isFailing: boolean };
@@ -35,6 +46,8 @@ export interface Followed {
 	listener(config: Travelling): ListenerConfig;
 	cluster(config: Travelling): ClusterConfig;
 	routes(config: Travelling): RouteTableConfig;
+	extension(config: Travelling): ExtensionConfig;
+	scope(config: Travelling): RouteScopeConfig;
 	secret(config: Travelling): SecretConfig;
 }
 
@@ -82,6 +95,10 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 				return clusters.follow(message.cluster, message.flags, message.gone);
 			case "routes":
 				return serving.dataPath.routes.applyRoutes(message.added.map(translate.routes), message.removed);
+			case "extensions":
+				return serving.dataPath.extensions.applyExtensions(message.added.map(translate.extension), message.removed);
+			case "scopes":
+				return serving.dataPath.scopes.applyScopes(message.added.map(translate.scope), message.removed);
 			case "secret":
 				return reportProblems("secret", serving.secrets.apply(translate.secret(message.config)));
 			case "secret-removed":

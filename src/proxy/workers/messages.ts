@@ -54,6 +54,11 @@ export type ToWorker =
 	| { readonly type: "readdressed"; readonly cluster: string; readonly endpoint: EndpointConfig }
 	| { readonly type: "health"; readonly cluster: string; readonly flags: HostFlags; readonly gone: readonly string[] }
 	| { readonly type: "routes"; readonly added: readonly Travelling[]; readonly removed: readonly string[] }
+	| {
+			readonly type: "extensions" | "scopes";
+			readonly added: readonly Travelling[];
+			readonly removed: readonly string[];
+	  }
 	| { readonly type: "secret"; readonly config: Travelling }
 	| { readonly type: "secret-removed"; readonly name: string }
 	| {

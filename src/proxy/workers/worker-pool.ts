@@ -1,14 +1,16 @@
 import { type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { type Bootstrap, BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { TypedExtensionConfigSchema } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { type TraceWrapper, TraceWrapperSchema } from "../../api/gen/envoy/data/tap/v3/wrapper_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { type Log, MeshError, type SharedCounts, type Validated } from "../../core/index.ts";
 import type { MetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterFollowers, ClusterManager } from "../cluster/index.ts";
-import type { RouteTarget, Translators } from "../config-source/index.ts";
+import type { ExtensionTarget, RouteScopeTarget, RouteTarget, Translators } from "../config-source/index.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager, SocketSupply } from "../listener/index.ts";
 import type { SecretStore } from "../secret/index.ts";
@@ -43,6 +45,8 @@ export interface WorkerPool {
 	readonly followers: ClusterFollowers;
 	readonly listeners: ListenerManager;
 	readonly routes: RouteTarget;
+	readonly extensions: ExtensionTarget;
+	readonly scopes: RouteScopeTarget;
 	/** Keeps secrets here as well: health checks and management servers use them. */
 	readonly secrets: SecretStore;
 	/** To be called before anything is configured. */
@@ -160,6 +164,16 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 				post({ type: "routes", added: added.map(travel), removed });
 			},
 		},
+		extensions: {
+			applyExtensions(added, removed) {
+				post({ type: "extensions", added: added.map(travel), removed });
+			},
+		},
+		scopes: {
+			applyScopes(added, removed) {
+				post({ type: "scopes", added: added.map(travel), removed });
+			},
+		},
 		get secrets(): SecretStore {
 			const { secrets } = parts!;
 			return {
@@ -192,6 +206,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 				...translators,
 				listener: keep(ListenerSchema, translators.listener),
 				routes: keep(RouteConfigurationSchema, translators.routes),
+				extension: keep(TypedExtensionConfigSchema, translators.extension),
+				scope: keep(ScopedRouteConfigurationSchema, translators.scope),
 				cluster: keep(ClusterSchema, translators.cluster),
 				secret: keep(SecretSchema, translators.secret),
 			};

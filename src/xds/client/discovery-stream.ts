@@ -1,5 +1,14 @@
 import type { ChannelCredentials, ClientDuplexStream, Client as GrpcClient } from "@grpc/grpc-js";
-import { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
+import {
+	clusterType,
+	endpointType,
+	extensionType,
+	listenerType,
+	routeType,
+	runtimeType,
+	scopedRouteType,
+	secretType,
+} from "../resource/type-urls.ts";
 import type { ClientRequest, ClientResponse, ClientVariant } from "./client-state.ts";
 import { decodeResponse, encodeRequest } from "./codec.ts";
 
@@ -31,15 +40,18 @@ export interface XdsTls {
 }
 
 /** Which service carries the stream: all types together, or one. */
-export type XdsService = "ads" | "cds" | "eds" | "lds" | "rds" | "sds";
+export type XdsService = "ads" | "cds" | "ecds" | "eds" | "lds" | "rds" | "rtds" | "sds" | "srds";
 
 const servicePaths: Record<XdsService, readonly [service: string, noun: string]> = {
 	ads: ["discovery.v3.AggregatedDiscoveryService", "AggregatedResources"],
 	cds: ["cluster.v3.ClusterDiscoveryService", "Clusters"],
+	ecds: ["extension.v3.ExtensionConfigDiscoveryService", "ExtensionConfigs"],
 	eds: ["endpoint.v3.EndpointDiscoveryService", "Endpoints"],
 	lds: ["listener.v3.ListenerDiscoveryService", "Listeners"],
 	rds: ["route.v3.RouteDiscoveryService", "Routes"],
+	rtds: ["runtime.v3.RuntimeDiscoveryService", "Runtime"],
 	sds: ["secret.v3.SecretDiscoveryService", "Secrets"],
+	srds: ["route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes"],
 };
 
 /** The service that carries `typeUrl` alone. */
@@ -50,6 +62,9 @@ export function serviceOfType(typeUrl: string): XdsService | undefined {
 		[listenerType]: "lds",
 		[routeType]: "rds",
 		[secretType]: "sds",
+		[extensionType]: "ecds",
+		[runtimeType]: "rtds",
+		[scopedRouteType]: "srds",
 	};
 	return services[typeUrl];
 }

@@ -3,7 +3,16 @@
  *  Spec: xDS transport protocol v3, state of the world and delta. */
 
 export { hashBytes } from "../resource/resource.ts";
-export { clusterType, endpointType, listenerType, routeType, runtimeType, secretType } from "../resource/type-urls.ts";
+export {
+	clusterType,
+	endpointType,
+	extensionType,
+	listenerType,
+	routeType,
+	runtimeType,
+	scopedRouteType,
+	secretType,
+} from "../resource/type-urls.ts";
 export type { ClientVariant, ReceivedResource, RefusedResource, ResourceUpdate } from "./client-state.ts";
 export { type NamedBytes, unwrapResource } from "./codec.ts";
 export { serviceOfType, type XdsService, type XdsTarget, type XdsTls } from "./discovery-stream.ts";

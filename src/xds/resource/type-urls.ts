@@ -4,11 +4,13 @@ export const endpointType = "type.googleapis.com/envoy.config.endpoint.v3.Cluste
 export const listenerType = "type.googleapis.com/envoy.config.listener.v3.Listener";
 export const routeType = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 export const secretType = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+export const extensionType = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+export const scopedRouteType = "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration";
 export const runtimeType = "type.googleapis.com/envoy.service.runtime.v3.Runtime";
 
 /** Types whose state-of-the-world response is the full set: what is absent is deleted. An empty first subscription means all. */
 export function isFullSetType(typeUrl: string): boolean {
-	return typeUrl === clusterType || typeUrl === listenerType;
+	return typeUrl === clusterType || typeUrl === listenerType || typeUrl === scopedRouteType;
 }
 
 /** Make-before-break: a type is sent before those that refer to it. Types not listed come last. */

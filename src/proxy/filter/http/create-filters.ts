@@ -1,12 +1,14 @@
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
+import { createBandwidthLimitFilter } from "./bandwidth-limit/bandwidth-limit-filter.ts";
 import { createBufferFilter } from "./buffer/buffer-filter.ts";
 import { createCompressorFilter } from "./compressor/compressor-filter.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
 import { createCallOutFilter } from "./create-call-out-filter.ts";
 import { createCsrfFilter } from "./csrf/csrf-filter.ts";
 import { createDecompressorFilter } from "./decompressor/decompressor-filter.ts";
+import { createMissingFilter } from "./discovered/missing-filter.ts";
 import { createDynamicForwardProxyFilter } from "./dynamic-forward-proxy/dynamic-forward-proxy-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
@@ -16,6 +18,7 @@ import { createHeaderMutationFilter } from "./header-mutation/header-mutation-fi
 import { createHeaderToMetadataFilter } from "./header-to-metadata/header-to-metadata-filter.ts";
 import { createHealthCheckFilter } from "./health-check/health-check-filter.ts";
 import { createIstioStatsFilter } from "./istio-stats/index.ts";
+import { createJsonToMetadataFilter } from "./json-to-metadata/json-to-metadata-filter.ts";
 import { createLocalRateLimitFilter } from "./local-rate-limit/local-rate-limit-filter.ts";
 import { createRbacFilter } from "./rbac/rbac-filter.ts";
 import { createSetFilterStateFilter } from "./set-filter-state/set-filter-state-filter.ts";
@@ -80,6 +83,16 @@ export function createHttpFilters(
 					createHeaderToMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
 				);
 				break;
+			case "json-to-metadata":
+				filters.push(
+					createJsonToMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
+				break;
+			case "bandwidth-limit":
+				filters.push(
+					createBandwidthLimitFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
+				);
+				break;
 			case "health-check":
 				filters.push(createHealthCheckFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
 				break;
@@ -101,6 +114,9 @@ export function createHttpFilters(
 				break;
 			case "tap":
 				filters.push(createTapFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
+				break;
+			case "discovered":
+				filters.push(createMissingFilter({ name, disabled, index, context, scope, chain: configs }));
 				break;
 			case "on-demand":
 			case "router":

@@ -1,6 +1,5 @@
 import { MemberList } from "../../../../core/index.ts";
 import type { ConnectionFacts } from "../../../../engine/format/index.ts";
-import { createRouteTable, type RouteTable } from "../../../../engine/router/index.ts";
 import type { StreamSocket } from "../../../../os/index.ts";
 import type { AccessLog, SamplingConfig, StatsScope } from "../../../../telemetry/index.ts";
 import type { Http1RequestParserConfig } from "../../../../wire/http1/index.ts";
@@ -22,19 +21,19 @@ import {
 	type TracingStats,
 } from "../../../stats/index.ts";
 import type { TraceTerms } from "../../../tracing/index.ts";
-import { createHttpFilters } from "../../http/create-filters.ts";
-import { HttpFilterChain } from "../../http/filter-chain.ts";
 import { PassRequestHead } from "../../http/pass-head.ts";
 import { RouterFilter } from "../../http/router/router-filter.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import type { DownstreamHttpConnection } from "./downstream-stream.ts";
 import { createEarlyLogs, type EarlyLogs } from "./early-logs.ts";
+import { FilterChains } from "./filter-chains.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { createDownstreamHttp2Config } from "./http2-config.ts";
 import { Http2ServerConnection } from "./http2-server-connection.ts";
 import { createLocalReplyRewriter, type LocalReplyRewriter } from "./local-reply-rewriter.ts";
 import { RequestIds } from "./request-ids.ts";
 import { createSamplingConfig } from "./request-trace.ts";
+import { createRouteSource, type RouteSource } from "./route-source.ts";
 import { Http1ServerConnection } from "./server-connection.ts";
 
 /** The HTTP connection manager of one filter chain: what all its connections and streams share. */
@@ -53,7 +52,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly isTls: boolean;
 	readonly connections = new MemberList<DownstreamHttpConnection>();
 	/** The router is not among them. */
-	readonly filters: HttpFilterChain;
+	readonly filters: FilterChains;
 	readonly router: RouterFilter;
 	/** Upgrade type in lower case to whether it is allowed. */
 	readonly upgrades: ReadonlyMap<string, boolean>;
@@ -81,9 +80,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	readonly #listenerStats: ListenerHttpStats;
 	#drain: DrainDecision | undefined;
 	readonly #drainsWhenFailing: boolean;
-	readonly #inlineTable: RouteTable | undefined;
-	/** Takes the statistics of the inline table away. */
-	readonly #releaseRouteStatistics: () => void;
+	readonly routes: RouteSource;
 
 	/** @param listenerScope `listener.<address>` */
 	constructor(
@@ -124,7 +121,7 @@ export class HttpConnectionManager implements TerminalFilter {
 			underscores: underscoreActions[config.common.headersWithUnderscores],
 		};
 		this.http2Config = createDownstreamHttp2Config(config, options.bufferLimitBytes);
-		this.filters = new HttpFilterChain(createHttpFilters(config.filters, context, stats.scope));
+		this.filters = new FilterChains(config, context, stats.scope);
 		const router = config.filters.find((filter) => filter.kind === "router");
 		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this);
 		this.upgrades = new Map(config.upgrades.map((upgrade) => [upgrade.type.toLowerCase(), upgrade.enabled]));
@@ -143,10 +140,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		this.rewriteLocalReply = createLocalReplyRewriter(config.localReply, context);
 		this.#accessLogs = config.accessLogs.map((log) => context.createAccessLog(log));
 		this.earlyLogs = createEarlyLogs(config, this.#accessLogs, context.clock);
-		this.#inlineTable =
-			config.routes.kind === "inline" ? createRouteTable(config.routes.table, context.runtime) : undefined;
-		this.#releaseRouteStatistics =
-			config.routes.kind === "inline" ? context.routeStatistics.declare(config.routes.table) : () => undefined;
+		this.routes = createRouteSource(config.routes, context);
 	}
 
 	#createTraceTerms(isEgress: boolean): TraceTerms | undefined {
@@ -212,12 +206,6 @@ export class HttpConnectionManager implements TerminalFilter {
 
 	get activeConnections(): number {
 		return this.connections.size;
-	}
-
-	/** The routes a request that begins at this moment is matched against. */
-	currentRoutes(): RouteTable | undefined {
-		if (this.#inlineTable !== undefined) return this.#inlineTable;
-		return this.config.routes.kind === "rds" ? this.context.getRouteTable(this.config.routes.name) : undefined;
 	}
 
 	/** A connection begins. */
@@ -287,7 +275,7 @@ export class HttpConnectionManager implements TerminalFilter {
 	/** Ends every connection. */
 	close(): void {
 		for (const connection of this.connections.list()) connection.abort();
-		this.#releaseRouteStatistics();
+		this.routes.close();
 		this.filters.close();
 		this.#stopScaling();
 	}

@@ -125,22 +125,23 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	/** Route, filters, router. */
 	#process(request: PassRequestHead): void {
 		const { manager } = this;
-		this.routeTable = manager.currentRoutes();
+		this.routeTable = manager.routes.of(request);
 		this.chooseRoute();
 		if (request.upgrade !== undefined && !this.#acceptUpgrade(request.upgrade)) return;
-		const filters = manager.filters.select(this.route);
-		if (filters === undefined) {
-			this.startRouter(this.isRequestComplete);
-			return;
-		}
-		this.#filters = filters;
-		this.noteCluster();
-		if (filters.request.length === 0) {
+		const filters = this.#chooseFilters();
+		if (filters !== undefined) this.noteCluster();
+		if (filters === undefined || filters.request.length === 0) {
 			this.startRouter(this.isRequestComplete);
 			return;
 		}
 		this.#requestPath = new RequestPath(this, filters, manager.bufferLimitBytes);
 		this.#requestPath.start(this.isRequestComplete);
+	}
+
+	#chooseFilters(): ActiveFilters | undefined {
+		const upgrade = this.#isUpgraded ? this.request.upgrade : undefined;
+		this.#filters ??= this.manager.filters.of(upgrade).select(this.route);
+		return this.#filters;
 	}
 
 	onBody(view: Buffer, last: boolean): void {
@@ -302,8 +303,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	sendHead(head: PassResponseHead, endStream: boolean): void {
 		this.#noteResponse(head);
-		this.#filters ??= this.manager.filters.select(this.route);
-		const filters = this.#filters;
+		const filters = this.#chooseFilters();
 		if (filters === undefined || filters.response.length === 0) {
 			this.writeHead(head, endStream);
 			return;
@@ -492,8 +492,8 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		this.#router?.onEnd();
 		manager.stats.downstream_rq_active.value--;
 		if (this.#isUpgraded) manager.stats.downstream_cx_upgrades_active.value--;
-		this.#filters ??= manager.filters.select(this.route);
-		if (this.#filters !== undefined) for (const filter of this.#filters.end) filter.onEnd!(this);
+		const filters = this.#chooseFilters();
+		if (filters !== undefined) for (const filter of filters.end) filter.onEnd!(this);
 		manager.onStreamEnd(this);
 	}
 }

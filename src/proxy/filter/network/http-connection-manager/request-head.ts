@@ -50,7 +50,7 @@ const joinedNames: ReadonlySet<string> = new Set([
 export function mutateRequestHead(stream: HttpStream): { readonly rejectStatus: number } | undefined {
 	const { request, manager } = stream;
 	const { config } = manager;
-	const internalNames = manager.currentRoutes()?.internalOnlyHeaders;
+	const internalNames = manager.routes.of(request)?.internalOnlyHeaders;
 	const isOpen = internalNames === undefined || internalNames.length === 0;
 	if (!request.mayHaveExtensions && manager.hasPlainHeaders && isOpen) {
 		// Nothing to judge: only what every request gets.
@@ -92,7 +92,7 @@ function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | un
 		stream.isTraceForced = getHeader(headers, "x-envoy-force-trace") !== undefined;
 	} else {
 		removeEnvoyHeaders(headers, isEdge ? edgeOnly : internalOnly);
-		for (const name of manager.currentRoutes()?.internalOnlyHeaders ?? []) removeHeader(headers, name);
+		for (const name of manager.routes.of(request)?.internalOnlyHeaders ?? []) removeHeader(headers, name);
 	}
 	if (config.addUserAgent && manager.context.nodeCluster !== "") applyUserAgent(stream, headers);
 	if (config.via !== "") appendVia(headers, config.via);

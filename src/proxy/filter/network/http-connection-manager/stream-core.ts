@@ -100,6 +100,10 @@ export abstract class StreamCore {
 		const action = this.route?.action;
 		if (action?.kind !== "forward" || action.cluster.kind !== "name") return;
 		const upstream = this.manager.context.getCluster(action.cluster.name);
-		if (upstream !== undefined) this.record.upstreamClusterName = upstream.shownName;
+		if (upstream === undefined) return;
+		const { record } = this;
+		record.upstreamClusterName = upstream.shownName;
+		record.upstreamClusterRawName = upstream.cluster.name;
+		record.upstreamClusterMetadata = upstream.cluster.config.metadata;
 	}
 }
