@@ -160,8 +160,14 @@ function readAny(json: unknown, path: string, problems: Problem[]): Any | undefi
 
 function readEnum(schema: DescEnum, json: unknown, path: string, problems: Problem[]): number | undefined {
 	if (typeof json === "number" && Number.isInteger(json)) return json;
-	const value = typeof json === "string" ? schema.values.find((one) => one.name === json) : undefined;
-	if (value !== undefined) return value.number;
+	if (typeof json === "string") {
+		if (/^-?\d{1,10}$/.test(json)) return Number(json);
+		// As Envoy's reader: the case does not matter.
+		const name = json.toUpperCase();
+		const value =
+			schema.values.find((one) => one.name === json) ?? schema.values.find((one) => one.name.toUpperCase() === name);
+		if (value !== undefined) return value.number;
+	}
 	const names = schema.values.map((one) => one.name).join(", ");
 	problems.push({ path, problem: `${JSON.stringify(json)} is none of ${names}` });
 	return undefined;

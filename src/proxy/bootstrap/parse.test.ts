@@ -4,7 +4,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { HttpConnectionManager } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { apiRegistry } from "../../api/index.ts";
-import { parseBootstrap, parseMessage } from "./index.ts";
+import { parseBootstrap, parseMessage, parseYaml } from "./index.ts";
 
 function problemsOf(text: string): readonly string[] {
 	const parsed = parseBootstrap(text);
@@ -21,6 +21,39 @@ test("field names may be snake_case or camelCase, enums names or numbers", () =>
 	assert.ok(snake.ok && camel.ok);
 	assert.deepEqual(snake.value, camel.value);
 	assert.equal(snake.value.connectTimeout?.nanos, 500_000_000);
+});
+
+test("enum names may be in any case, numbers and booleans may be text", () => {
+	const loose = parseMessage(
+		ClusterSchema,
+		"{name: a, lb_policy: random, type: '1', per_connection_buffer_limit_bytes: 1.0, ignore_health_on_host_removal: 'true'}",
+	);
+	const strict = parseMessage(
+		ClusterSchema,
+		"{name: a, lb_policy: RANDOM, type: STRICT_DNS, per_connection_buffer_limit_bytes: 1, ignore_health_on_host_removal: true}",
+	);
+	assert.ok(loose.ok && strict.ok);
+	assert.deepEqual(loose.value, strict.value);
+	assert.deepEqual(
+		problemsOf("{static_resources: {clusters: [{per_connection_buffer_limit_bytes: 1.5, lb_policy: RANDO}]}}"),
+		[
+			'static_resources.clusters[0].per_connection_buffer_limit_bytes: must be an integer, not "1.5"',
+			'static_resources.clusters[0].lb_policy: "RANDO" is none of ROUND_ROBIN, LEAST_REQUEST, RING_HASH, RANDOM, MAGLEV, CLUSTER_PROVIDED, LOAD_BALANCING_POLICY_CONFIG',
+		],
+	);
+});
+
+test("plain scalars of YAML are what Envoy takes them for", () => {
+	const read = (text: string): unknown => {
+		const parsed = parseYaml(text);
+		assert.ok(parsed.ok);
+		return parsed.value;
+	};
+	assert.deepEqual(read("[y, Yes, ON, true, n, No, off, FALSE]"), [true, true, true, true, false, false, false, false]);
+	assert.deepEqual(read("[yES, 'yes', \"on\"]"), ["yES", "yes", "on"]);
+	assert.deepEqual(read("[7, -7, +7, 0x1f, 0644, 08, 4294967296]"), [7, -7, 7, 31, 420, "08", "4294967296"]);
+	assert.deepEqual(read("[1.5, 1e3, 1_000, .inf, 2026-01-01]"), ["1.5", "1e3", "1_000", ".inf", "2026-01-01"]);
+	assert.deepEqual(read("a: &x {b: ~}\nc: {<<: *x, d: }"), { a: { b: null }, c: { b: null, d: null } });
 });
 
 test("wrappers are plain values, 64-bit numbers may be text", () => {

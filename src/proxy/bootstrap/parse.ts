@@ -1,10 +1,10 @@
 import { type DescMessage, fromBinary, type MessageShape, mergeFromBinary, toBinary } from "@bufbuild/protobuf";
-import { parseDocument } from "yaml";
 import { type Bootstrap, BootstrapSchema } from "../../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { describeError, type Problem, type Validated } from "../../core/index.ts";
 import { isUnknownField, readMessage } from "./json-message.ts";
 import { parseTextProto } from "./text-proto.ts";
 import { shapeOfMessage } from "./text-shape.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** How a text is written; JSON is YAML too, but its faults are told better by its own parser. */
 export type TextFormat = "yaml" | "json" | "text-proto";
@@ -43,8 +43,17 @@ export function parseMessage<Desc extends DescMessage>(
 	if (!json.ok) return json;
 	if (json.value === null || json.value === undefined)
 		return { ok: false, problems: [{ path: "", problem: "is empty" }] };
+	return readJsonMessage(schema, json.value, onUnknown);
+}
+
+/** Reads any message from a value of JSON, see {@link parseMessage}. */
+export function readJsonMessage<Desc extends DescMessage>(
+	schema: Desc,
+	json: unknown,
+	onUnknown?: (field: Problem) => void,
+): Validated<MessageShape<Desc>> {
 	const problems: Problem[] = [];
-	const message = readMessage(schema, json.value ?? {}, "", problems);
+	const message = readMessage(schema, json, "", problems);
 	const isPassedOver = (problem: Problem): boolean => onUnknown !== undefined && isUnknownField(problem);
 	const faults = problems.filter((problem) => !isPassedOver(problem));
 	for (const problem of problems) if (isPassedOver(problem)) onUnknown?.(problem);
@@ -67,15 +76,5 @@ function parseText(text: string, format: TextFormat): Validated<unknown> {
 			return { ok: false, problems: [{ path: "", problem: `no JSON: ${describeError(error)}` }] };
 		}
 	}
-	const document = parseDocument(text, { merge: true, prettyErrors: true });
-	if (document.errors.length > 0) {
-		return {
-			ok: false,
-			problems: document.errors.map((error) => ({
-				path: "",
-				problem: `no YAML: ${error.message.split("\n", 1)[0]?.replace(/:$/, "")}`,
-			})),
-		};
-	}
-	return { ok: true, value: document.toJS() };
+	return parseYaml(text);
 }

@@ -11,6 +11,7 @@ export function parseScalar(type: ScalarType, json: unknown): ParsedScalar {
 		case ScalarType.STRING:
 			return typeof json === "string" ? { ok: true, value: json } : mustBe("a text", json);
 		case ScalarType.BOOL:
+			if (json === "true" || json === "false") return { ok: true, value: json === "true" };
 			return typeof json === "boolean" ? { ok: true, value: json } : mustBe("true or false", json);
 		case ScalarType.BYTES:
 			return typeof json === "string"
@@ -43,13 +44,21 @@ export function describeJsonType(json: unknown): string {
 }
 
 function parseInteger(json: unknown, least: bigint, most: bigint, wide: boolean): ParsedScalar {
-	const isInteger =
-		typeof json === "number" ? Number.isInteger(json) : typeof json === "string" && /^-?\d{1,20}$/.test(json);
-	if (!isInteger) return mustBe("an integer", json);
-	const value = BigInt(json as number | string);
+	const value = toBigInt(json);
+	if (value === undefined) return mustBe("an integer", json);
 	if (value < least || value > most)
 		return { ok: false, problem: `${json} is out of range, it must lie in [${least}, ${most}]` };
 	return { ok: true, value: wide ? value : Number(value) };
+}
+
+/** Texts may have a point or an exponent, as long as the number is whole. */
+function toBigInt(json: unknown): bigint | undefined {
+	if (typeof json === "string") {
+		if (/^-?\d{1,20}$/.test(json)) return BigInt(json);
+		const isDecimal = /^-?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,2})?$/.test(json);
+		return isDecimal ? toBigInt(Number(json)) : undefined;
+	}
+	return typeof json === "number" && Number.isInteger(json) ? BigInt(json) : undefined;
 }
 
 function parseFloatingPoint(json: unknown): ParsedScalar {

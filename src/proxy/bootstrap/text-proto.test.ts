@@ -23,7 +23,7 @@ test("a bootstrap as protobuf text is the same as in YAML", () => {
 			}
 		}`;
 	const yaml = `
-node: {id: n, cluster: c}
+node: {id: one, cluster: c}
 static_resources:
   clusters:
   - name: xy

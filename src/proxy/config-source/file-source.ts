@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { type DescMessage, fromBinary, fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { type AnyJson, AnySchema } from "@bufbuild/protobuf/wkt";
-import { parse } from "yaml";
-import { DiscoveryResponseSchema } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
-import { apiRegistry } from "../../api/index.ts";
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+	type DiscoveryResponse,
+	DiscoveryResponseSchema,
+} from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { describeError } from "../../core/index.ts";
 import { type ReceivedResource, type RefusedResource, unwrapResource } from "../../xds/client/index.ts";
+import { parseYaml, readJsonMessage } from "../bootstrap/index.ts";
 
 /** What to do with fields that nobody knows. */
 export interface UnknownFields {
@@ -51,19 +52,14 @@ interface Packed {
 	readonly value: Uint8Array;
 }
 
-function readText(
-	text: string,
-	unknown: UnknownFields,
-): { readonly versionInfo: string; readonly resources: Packed[] } {
-	const document = readDocument(text);
-	if (!isRecord(document)) throw new Error("it must be an object with a list of resources");
-	const { resources: list, ...rest } = document;
-	if (list !== undefined && list !== null && !Array.isArray(list)) throw new Error("resources must be a list");
-	const head = readJson(DiscoveryResponseSchema, rest as JsonValue, unknown);
-	const resources = ((list ?? []) as JsonValue[]).map(
-		(item) => readJson(AnySchema, item as AnyJson, unknown) as Packed,
+function readText(text: string, unknown: UnknownFields): DiscoveryResponse {
+	const read = readJsonMessage(
+		DiscoveryResponseSchema,
+		readDocument(text),
+		unknown.refuse ? undefined : ({ path, problem }) => unknown.onIgnored(`${path}: ${problem}`),
 	);
-	return { versionInfo: (head as { versionInfo: string }).versionInfo, resources };
+	if (read.ok) return read.value;
+	throw new Error(read.problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`)).join("; "));
 }
 
 /** What is JSON is read as such, ten times as quickly as YAML, which it is as well. */
@@ -75,23 +71,9 @@ function readDocument(text: string): unknown {
 			// A flow mapping of YAML begins in the same way; what is neither is YAML's to explain.
 		}
 	}
-	return parse(text);
-}
-
-/** Strictly first: what nobody knows is to be told, and counted. */
-function readJson(schema: DescMessage, value: JsonValue, unknown: UnknownFields): unknown {
-	try {
-		return fromJson(schema, value, { registry: apiRegistry });
-	} catch (error) {
-		if (unknown.refuse || !/unknown/.test(describeError(error))) throw error;
-		const message = fromJson(schema, value, { registry: apiRegistry, ignoreUnknownFields: true });
-		unknown.onIgnored(describeError(error));
-		return message;
-	}
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
+	const read = parseYaml(text);
+	if (read.ok) return read.value;
+	throw new Error(read.problems.map(({ problem }) => problem).join("; "));
 }
 
 function collect(items: readonly Packed[], typeUrl: string, version: string): ResourceFile {
