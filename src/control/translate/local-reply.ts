@@ -42,7 +42,7 @@ export function inboundLocalReplies(options: InboundReplyOptions): LocalReplyIni
 	const mark = [headerValue(unprocessedHeader, "true", "set"), ...told];
 	return {
 		mappers: [
-			...(isEnforced && audience === "mesh" ? [deniedMapper(kind, allowPolicies)] : []),
+			...(isEnforced && audience === "mesh" ? [authorizerMapper(), deniedMapper(kind, allowPolicies)] : []),
 			...(marksUnprocessed
 				? [
 						// The connection to the application failed: the request never reached it.
@@ -99,6 +99,11 @@ export function forbiddenAccessLog(kind: ProxyKind, allowPolicies: readonly stri
 		}),
 		filter: statusIs(403),
 	};
+}
+
+/** What an external authorizer answers is its own. */
+function authorizerMapper() {
+	return { filter: allOf(statusIs(403), flagIs("UAEX")), headersToAdd: explain("mesh") };
 }
 
 function deniedMapper(kind: ProxyKind, allowPolicies: readonly string[]) {
