@@ -81,8 +81,12 @@ function readRsa(jwk: Fields, id: string, algorithm: string): JwkKey | KeyProble
 	const problem = "Jwks RSA [n] or [e] field is missing or has a parse error";
 	if (decodeBase64Url(n) === undefined || decodeBase64Url(e) === undefined) return problem;
 	const key = importKey({ kty: "RSA", n, e });
-	return key === undefined ? problem : { id, algorithm, type: "RSA", key };
+	const bits = key?.asymmetricKeyDetails?.modulusLength ?? 0;
+	return key === undefined || bits < minRsaBits ? problem : { id, algorithm, type: "RSA", key };
 }
+
+/** RFC 7518 section 3.3. */
+const minRsaBits = 2048;
 
 const curveOf: Readonly<Record<string, string>> = { ES256: "P-256", ES384: "P-384", ES512: "P-521" };
 

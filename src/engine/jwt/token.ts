@@ -1,5 +1,6 @@
 import { decodeBase64Url } from "./base64-url.ts";
 import type { JwtStatus } from "./status.ts";
+import { parseStrictObject } from "./strict-json.ts";
 
 /** A token's parts; nothing is verified. */
 export interface Jwt {
@@ -48,15 +49,17 @@ export function parseToken(text: string): Jwt | JwtStatus {
 	const [headerText, payloadText, signatureText] = parts as [string, string, string];
 	const headerBytes = decodeBase64Url(headerText);
 	if (headerBytes === undefined) return "Jwt header is an invalid Base64url encoded";
-	const header = parseObject(headerBytes);
+	const header = parseStrictObject(headerBytes);
 	if (header === undefined) return "Jwt header is an invalid JSON";
 	const { alg, kid } = header;
 	if (typeof alg !== "string") return "Jwt header [alg] field is required and must be a string";
 	if (!algorithms.has(alg)) return "Jwt header [alg] is not supported";
 	if (kid !== undefined && typeof kid !== "string") return "Jwt header [kid] field is not a string";
+	// Whatever it names must be understood, and nothing is (RFC 7515 section 4.1.11).
+	if (header["crit"] !== undefined) return "Jwt verification fails";
 	const payloadBytes = decodeBase64Url(payloadText);
 	if (payloadBytes === undefined) return "Jwt payload is an invalid Base64url encoded";
-	const payload = parseObject(payloadBytes);
+	const payload = parseStrictObject(payloadBytes);
 	if (payload === undefined) return "Jwt payload is an invalid JSON";
 	const wrong = checkClaims(payload);
 	if (wrong !== undefined) return wrong;
@@ -100,15 +103,4 @@ function checkClaims(payload: Readonly<Record<string, unknown>>): JwtStatus | un
 
 function isWrong(value: unknown, type: "string" | "number"): boolean {
 	return value !== undefined && typeof value !== type;
-}
-
-function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
-	try {
-		const value: unknown = JSON.parse(bytes.toString("utf8"));
-		return typeof value === "object" && value !== null && !Array.isArray(value)
-			? (value as Record<string, unknown>)
-			: undefined;
-	} catch (_notJson) {
-		return undefined;
-	}
 }
