@@ -92,10 +92,13 @@ export function connectTls(
 		socket.destroy(failure);
 		ssl.destroySSL();
 	});
-	socket.on("end", () => {
+	const onGone = (): void => {
 		if (!handshake.isDone)
 			handshake.fail(Object.assign(new Error("closed within the handshake"), { code: "ECONNRESET" }));
-	});
+	};
+	socket.on("end", onGone);
+	// Nobody reads before the handshake is done.
+	socket.on("hidden", onGone);
 	socket.resume();
 	return socket;
 }

@@ -243,7 +243,8 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	}
 
 	onSocketEnd(): void {
-		if (this.#phase === Phase.closed) return;
+		// An end within the handshake is told by the close that follows.
+		if (this.#phase === Phase.closed || this.#phase === Phase.connecting) return;
 		if (this.#phase === Phase.busy && this.parser.finish()) {
 			this.parser.state = ParserState.complete;
 			this.onBody(Buffer.alloc(0), true);

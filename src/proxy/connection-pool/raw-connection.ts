@@ -125,7 +125,8 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	}
 
 	onSocketEnd(): void {
-		if (this.#isClosed) return;
+		// An end within the handshake is told by the close that follows.
+		if (this.#isClosed || !this.#isReady) return;
 		this.#hasEndedFirst = !this.#socket.writableEnded;
 		this.#owner.onRawEnd();
 	}

@@ -6,6 +6,7 @@ import {
 	type HandleConnectOptions,
 	type StreamSocket,
 	sharedReadBuffer,
+	toSystemPath,
 } from "../../os/index.ts";
 import type { Host } from "../cluster/index.ts";
 import type { TcpKeepalive } from "../runtime-config/index.ts";
@@ -81,7 +82,8 @@ function openHandle(
 	const handles = findStreamHandles();
 	if (handles === undefined || (endpoint.kind !== "pipe" && isIP(endpoint.address) === 0)) return undefined;
 	const connectOptions: HandleConnectOptions = {
-		target: endpoint.kind === "pipe" ? { path: endpoint.path } : { ip: endpoint.address, port: endpoint.port },
+		target:
+			endpoint.kind === "pipe" ? { path: toSystemPath(endpoint.path) } : { ip: endpoint.address, port: endpoint.port },
 		bindIp: bindAddress,
 		keepAliveSeconds: keepalive === undefined ? undefined : (keepalive.idleSeconds ?? defaultKeepaliveSeconds),
 		allowHalfOpen,
@@ -123,7 +125,7 @@ function readInto(owner: UpstreamSocketOwner): {
 const defaultKeepaliveSeconds = 7200;
 
 function targetOf({ endpoint }: Host, { bindAddress, keepalive }: UpstreamSocketOptions): NetConnectOpts {
-	if (endpoint.kind === "pipe") return { path: endpoint.path };
+	if (endpoint.kind === "pipe") return { path: toSystemPath(endpoint.path) };
 	const idleSeconds = keepalive?.idleSeconds ?? defaultKeepaliveSeconds;
 	return {
 		host: endpoint.address,
