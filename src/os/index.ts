@@ -10,6 +10,7 @@ export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
 export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./handle-socket.ts";
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
 export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process.ts";
+export { toSystemPath } from "./pipe-path.ts";
 export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
 export type { StreamSocket } from "./stream-socket.ts";
 export {

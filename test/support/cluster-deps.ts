@@ -10,6 +10,7 @@ export const noSecrets: SecretSource = {
 	get: () => undefined,
 	certificate: () => undefined,
 	validation: () => undefined,
+	ticketKeys: () => "none",
 	onChange: () => () => undefined,
 };
 

@@ -120,7 +120,7 @@ function tlsOfCluster(cluster: ClusterConfig): CommonTlsConfig[] {
 
 function listSecrets(tls: CommonTlsConfig): Reference[] {
 	const references: Reference[] = [];
-	for (const source of [...tls.certificates, tls.validation]) {
+	for (const source of [...tls.certificates, tls.validation, tls.ticketKeys]) {
 		// Without a source the secret is one of the bootstrap, which is there already.
 		if (source.kind === "secret" && source.source !== undefined) {
 			references.push({ name: source.name, source: source.source });

@@ -189,6 +189,11 @@ export class FilterChain {
 			...(localCloseReason === undefined ? {} : { localCloseReason }),
 		};
 		socket.on("error", () => socket.destroy());
+		if (record !== undefined) {
+			record.connectionTerminationDetails = terminationDetails;
+			record.responseFlags |= flags ?? 0;
+			if (localCloseReason !== undefined) record.downstreamLocalCloseReason = localCloseReason;
+		}
 		this.#parts.terminal.onRefused({ socket, facts: refused, record }, flags);
 		if (delayMs === 0) {
 			// What the client said meanwhile is read, so that it sees an end and no reset.

@@ -253,6 +253,7 @@ function createTls(
 		allowExpired: false,
 		acceptUntrusted: false,
 		trustDomains: undefined,
+		chainRules: undefined,
 	};
 	const certificate = {
 		kind: "certificate" as const,
@@ -270,6 +271,8 @@ function createTls(
 			maximumVersion: undefined,
 			cipherSuites: [],
 			ecdhCurves: [],
+			signatureAlgorithms: [],
+			ticketKeys: { kind: "none" },
 			certificates: [secretOf],
 			validation: requireClientCertificate
 				? { kind: "secret", name: "ROOTCA", source: undefined, defaults: undefined }
@@ -281,11 +284,13 @@ function createTls(
 			disableStatefulResumption: false,
 			sessionTimeoutMs: undefined,
 			preferClientCiphers: false,
+			fullScanOnSniMismatch: false,
 		},
 		{
 			get: () => undefined,
 			certificate: () => certificate,
 			validation: (source) => (source.kind === "none" ? "none" : validation),
+			ticketKeys: () => "none",
 			onChange: () => () => undefined,
 		},
 		createTlsStats(createMetricsRegistry().root, "server"),

@@ -12,6 +12,7 @@ import {
 	type SocketHandle,
 	type SocketOption,
 	type StreamSocket,
+	toSystemPath,
 } from "../../os/index.ts";
 import type { AddressConfig, ListenerConfig } from "../runtime-config/index.ts";
 
@@ -85,16 +86,18 @@ export class ListeningSockets {
 	close(keepsPaths = false): void {
 		this.#closed ??= this.bound;
 		for (const { address, server } of this.#servers.splice(0)) {
-			if (keepsPaths && address.kind === "pipe") closeAndKeep(server, address.path);
+			if (keepsPaths && address.kind === "pipe" && !address.path.startsWith("@")) closeAndKeep(server, address.path);
 			else server.close();
 		}
 	}
 
 	async #bind(config: ListenerConfig, address: AddressConfig, index: number, reusePort: boolean): Promise<void> {
 		if (address.kind === "pipe") {
-			rmSync(address.path, { force: true });
-			await this.#listen(config, address, index, { path: address.path });
-			if (address.mode !== 0) chmodSync(address.path, address.mode);
+			const path = toSystemPath(address.path);
+			const isAbstract = path !== address.path;
+			if (!isAbstract) rmSync(path, { force: true });
+			await this.#listen(config, address, index, { path });
+			if (address.mode !== 0 && !isAbstract) chmodSync(path, address.mode);
 			return;
 		}
 		const system = optionsOf(config, address, index);

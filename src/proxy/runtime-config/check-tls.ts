@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { TlsParameters } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { describeError } from "../../core/index.ts";
 import type { Scope } from "./scope.ts";
 import type { DataSourceConfig, TlsCertificateConfig, ValidationContextConfig } from "./tls-config.ts";
@@ -39,18 +40,37 @@ export function checkAuthorities(config: ValidationContextConfig, scope: Scope):
 	}
 }
 
-/** Reports ciphers and curves that the library does not have. Envoy's groups (`[A|B]`) are left alone. */
-export function checkAlgorithms(ciphers: readonly string[], curves: readonly string[], scope: Scope): void {
-	for (const [index, cipher] of ciphers.entries()) {
-		if (!/^[\w-]+$/.test(cipher) || accepts({ ciphers: cipher })) continue;
-		scope.at("cipher_suites", index).report(`unknown cipher suite ${cipher}`);
-	}
-	for (const [index, curve] of curves.entries()) {
-		if (!accepts({ ecdhCurve: curve })) scope.at("ecdh_curves", index).report(`unknown curve ${curve}`);
+/** The bytes of one key for session tickets: a name, a key for the signature, a key for the cipher. */
+export const ticketKeyBytes = 80;
+
+/** Reports keys of session tickets that are too short or too long. */
+export function checkTicketKeys(keys: readonly DataSourceConfig[], scope: Scope): void {
+	if (!canLook(scope)) return;
+	for (const [index, key] of keys.entries()) {
+		const at = scope.at("keys", index);
+		const bytes = read(key, at);
+		if (bytes === undefined || bytes.length === ticketKeyBytes) continue;
+		at.report(`a session ticket key has ${ticketKeyBytes} bytes, not ${bytes.length}`);
 	}
 }
 
-function accepts(options: { readonly ciphers?: string; readonly ecdhCurve?: string }): boolean {
+/** Reports ciphers, curves and signature algorithms that the library does not have. */
+export function checkAlgorithms({ cipherSuites, ecdhCurves, signatureAlgorithms }: TlsParameters, scope: Scope): void {
+	for (const [index, suite] of cipherSuites.entries()) {
+		const group = /^\[(.*)\]$/.exec(suite)?.[1] ?? suite;
+		const unknown = group.split("|").find((cipher) => !/^[\w-]+$/.test(cipher) || !accepts({ ciphers: cipher }));
+		if (unknown !== undefined) scope.at("cipher_suites", index).report(`unknown cipher suite ${unknown}`);
+	}
+	for (const [index, curve] of ecdhCurves.entries()) {
+		if (!accepts({ ecdhCurve: curve })) scope.at("ecdh_curves", index).report(`unknown curve ${curve}`);
+	}
+	for (const [index, algorithm] of signatureAlgorithms.entries()) {
+		if (accepts({ sigalgs: algorithm })) continue;
+		scope.at("signature_algorithms", index).report(`unknown signature algorithm ${algorithm}`);
+	}
+}
+
+function accepts(options: SecureContextOptions): boolean {
 	try {
 		createSecureContext(options);
 		return true;

@@ -13,6 +13,7 @@ export type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 export type { BufferConfig } from "./buffer.ts";
 export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
+export { ticketKeyBytes } from "./check-tls.ts";
 export type {
 	AssignmentConfig,
 	ClusterConfig,
@@ -132,6 +133,7 @@ export type {
 	ProxyProtocolOutConfig,
 	SecretConfig,
 	SubjectAltNameMatcher,
+	TicketKeysSource,
 	TlsCertificateConfig,
 	TlsCertificateSource,
 	TlsVersion,

@@ -126,7 +126,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {
 		works:
-			"common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption disable_stateful_session_resumption prefer_client_ciphers full_scan_certs_on_sni_mismatch",
+			"common_tls_context require_client_certificate require_sni session_timeout disable_stateless_session_resumption disable_stateful_session_resumption prefer_client_ciphers full_scan_certs_on_sni_mismatch session_ticket_keys session_ticket_keys_sds_secret_config",
 		ignored: "ocsp_staple_policy",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.CommonTlsContext": {
@@ -137,7 +137,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "default_validation_context validation_context_sds_secret_config",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.TlsParameters": {
-		works: "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves",
+		works: "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": { works: "name sds_config" },
 	"envoy.extensions.transport_sockets.tls.v3.TlsCertificate": {
@@ -145,7 +145,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext": {
 		works:
-			"trusted_ca system_root_certs watched_directory verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names match_subject_alt_names crl allow_expired_certificate trust_chain_verification custom_validator_config",
+			"trusted_ca system_root_certs watched_directory verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names match_subject_alt_names crl allow_expired_certificate max_verify_depth only_verify_leaf_cert_crl trust_chain_verification custom_validator_config",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher": { works: "san_type matcher" },
 	"envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig": { works: "trust_domains" },

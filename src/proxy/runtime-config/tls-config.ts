@@ -34,8 +34,8 @@ export interface ValidationContextConfig {
 	readonly allowExpired: boolean;
 	/** Take certificates that no trusted root signed (`ACCEPT_UNTRUSTED`). */
 	readonly acceptUntrusted: boolean;
-	/** -1 for the library's. */
-	readonly maxVerifyDepth: number;
+	/** Authorities in a chain, its anchor among them; undefined for the library's bound. */
+	readonly maxVerifyDepth: number | undefined;
 	readonly onlyVerifyLeafCrl: boolean;
 	/** The SPIFFE validator: a bundle per trust domain. */
 	readonly spiffeTrustDomains: readonly { readonly name: string; readonly bundle: DataSourceConfig }[] | undefined;
@@ -59,6 +59,13 @@ export type ValidationSource =
 			readonly defaults: ValidationContextConfig | undefined;
 	  };
 
+/** Where the keys of session tickets come from. */
+export type TicketKeysSource =
+	/** The library makes its own. */
+	| { readonly kind: "none" }
+	| { readonly kind: "inline"; readonly keys: readonly DataSourceConfig[] }
+	| { readonly kind: "secret"; readonly name: string; readonly source: ConfigSourceConfig | undefined };
+
 /** What both directions have in common, `CommonTlsContext`. */
 export interface CommonTlsConfig {
 	readonly minimumVersion: TlsVersion | undefined;
@@ -66,8 +73,12 @@ export interface CommonTlsConfig {
 	/** OpenSSL names; empty for the default list. */
 	readonly cipherSuites: readonly string[];
 	readonly ecdhCurves: readonly string[];
+	/** Empty for the library's list. */
+	readonly signatureAlgorithms: readonly string[];
 	readonly certificates: readonly TlsCertificateSource[];
 	readonly validation: ValidationSource;
+	/** Keys of the tickets that a server gives out. */
+	readonly ticketKeys: TicketKeysSource;
 	readonly alpnProtocols: readonly string[];
 }
 
@@ -80,6 +91,8 @@ export interface DownstreamTlsConfig extends CommonTlsConfig {
 	readonly disableStatefulResumption: boolean;
 	readonly sessionTimeoutMs: number | undefined;
 	readonly preferClientCiphers: boolean;
+	/** A server name that no certificate stands for is treated as if there were none. */
+	readonly fullScanOnSniMismatch: boolean;
 }
 
 export interface UpstreamTlsConfig extends CommonTlsConfig {

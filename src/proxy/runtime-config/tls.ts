@@ -21,7 +21,7 @@ import {
 	type UpstreamTlsContext,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { SPIFFECertValidatorConfig } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
-import { checkAlgorithms, checkAuthorities, checkCertificate } from "./check-tls.ts";
+import { checkAlgorithms, checkAuthorities, checkCertificate, checkTicketKeys } from "./check-tls.ts";
 import { readConfigSource } from "./config-source.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import { readStringMatcher } from "./matchers.ts";
@@ -32,6 +32,7 @@ import type {
 	ProxyProtocolOutConfig,
 	SecretConfig,
 	SubjectAltNameMatcher,
+	TicketKeysSource,
 	TlsCertificateConfig,
 	TlsCertificateSource,
 	TlsVersion,
@@ -103,14 +104,32 @@ function readDownstreamTls(message: DownstreamTlsContext, scope: Scope): Downstr
 		kind: "tls",
 		tls: {
 			...common,
+			ticketKeys: readTicketKeys(message, scope),
 			requireClientCertificate: message.requireClientCertificate ?? false,
 			requireSni: message.requireSni ?? false,
 			disableStatelessResumption: ticketKeys.case === "disableStatelessSessionResumption" && ticketKeys.value,
 			disableStatefulResumption: message.disableStatefulSessionResumption,
 			sessionTimeoutMs: toMs(message.sessionTimeout, undefined),
 			preferClientCiphers: message.preferClientCiphers,
+			fullScanOnSniMismatch: message.fullScanCertsOnSniMismatch ?? false,
 		},
 	};
+}
+
+function readTicketKeys({ sessionTicketKeysType: type }: DownstreamTlsContext, scope: Scope): TicketKeysSource {
+	switch (type.case) {
+		case "sessionTicketKeys": {
+			const keys = type.value.keys.flatMap((key) => readDataSource(key) ?? []);
+			checkTicketKeys(keys, scope.at("session_ticket_keys"));
+			return { kind: "inline", keys };
+		}
+		case "sessionTicketKeysSdsSecretConfig": {
+			const source = readSecretSource(type.value, scope.at("session_ticket_keys_sds_secret_config"));
+			return { kind: "secret", name: type.value.name, source };
+		}
+		default:
+			return { kind: "none" };
+	}
 }
 
 function readUpstreamTls(message: UpstreamTlsContext, scope: Scope): UpstreamTransportSocket {
@@ -140,7 +159,7 @@ const versions: Readonly<Record<number, TlsVersion>> = {
 
 function readCommon(message: CommonTlsContext | undefined, scope: Scope): CommonTlsConfig {
 	const parameters = message?.tlsParams;
-	checkAlgorithms(parameters?.cipherSuites ?? [], parameters?.ecdhCurves ?? [], scope.at("tls_params"));
+	if (parameters !== undefined) checkAlgorithms(parameters, scope.at("tls_params"));
 	const certificates: TlsCertificateSource[] = [];
 	for (const [index, certificate] of (message?.tlsCertificates ?? []).entries()) {
 		certificates.push({
@@ -157,8 +176,10 @@ function readCommon(message: CommonTlsContext | undefined, scope: Scope): Common
 		maximumVersion: versions[parameters?.tlsMaximumProtocolVersion ?? 0],
 		cipherSuites: parameters?.cipherSuites ?? [],
 		ecdhCurves: parameters?.ecdhCurves ?? [],
+		signatureAlgorithms: parameters?.signatureAlgorithms ?? [],
 		certificates,
 		validation: readValidation(message, scope),
+		ticketKeys: { kind: "none" },
 		alpnProtocols: readAlpnProtocols(message?.alpnProtocols ?? [], scope),
 	};
 }
@@ -245,6 +266,12 @@ function readValidationContext(message: CertificateValidationContext, scope: Sco
 	) {
 		scope.report("SAN-based verification of peer certificates without trusted CA is insecure and not allowed");
 	}
+	const hasAnchors = trustedCa !== undefined || spiffe !== undefined || message.systemRootCerts !== undefined;
+	const isWhole = !scope.path.includes("default_validation_context");
+	if (message.crl !== undefined && !hasAnchors && isWhole) scope.at("crl").report("needs trusted_ca");
+	if (message.allowExpiredCertificate && !hasAnchors && isWhole) {
+		scope.at("allow_expired_certificate").report("needs trusted_ca");
+	}
 	const config: ValidationContextConfig = {
 		trustedCa,
 		systemRoots: message.systemRootCerts !== undefined,
@@ -255,7 +282,7 @@ function readValidationContext(message: CertificateValidationContext, scope: Sco
 		allowExpired: message.allowExpiredCertificate,
 		acceptUntrusted:
 			message.trustChainVerification === CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED,
-		maxVerifyDepth: message.maxVerifyDepth ?? -1,
+		maxVerifyDepth: message.maxVerifyDepth,
 		onlyVerifyLeafCrl: message.onlyVerifyLeafCertCrl,
 		spiffeTrustDomains: spiffe,
 		watchedDirectory: message.watchedDirectory?.path || undefined,

@@ -1,6 +1,14 @@
 /** TLS secrets of the proxy by name: from the bootstrap, from files, from SDS; kept in memory only.
  *  A rotated secret is for new connections; does not open connections itself. Spec: Envoy `tls/v3/secret.proto`. */
+export { findChainRuleFault } from "./chain-rules.ts";
 export { type Environment, loadCertificate, loadValidation } from "./load.ts";
-export type { CertificateSecret, SecretSource, TlsSecret, ValidationSecret } from "./secret.ts";
+export type { CertificateSecret, SecretSource, TicketKeysSecret, TlsSecret, ValidationSecret } from "./secret.ts";
 export { createSecretStore, type SecretStore, type SecretStoreOptions } from "./secret-store.ts";
-export { forgivesChainError, readSubjectAltNames, type SubjectAltName, verifyPeer } from "./verify-peer.ts";
+export {
+	forgivesChainError,
+	readSubjectAltNames,
+	type SubjectAltName,
+	verifyIdentity,
+	verifyPeer,
+	verifyPins,
+} from "./verify-peer.ts";

@@ -3,8 +3,14 @@ import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { describeError, type Problem, type Validated } from "../../core/index.ts";
 import { hashBytes } from "../../xds/client/index.ts";
-import type { DataSourceConfig, TlsCertificateConfig, ValidationContextConfig } from "../runtime-config/index.ts";
-import type { CertificateSecret, ValidationSecret } from "./secret.ts";
+import {
+	type DataSourceConfig,
+	type TlsCertificateConfig,
+	ticketKeyBytes,
+	type ValidationContextConfig,
+} from "../runtime-config/index.ts";
+import { readRevocationLists } from "./chain-rules.ts";
+import type { CertificateSecret, GenericSecret, TicketKeysSecret, ValidationSecret } from "./secret.ts";
 
 /** Environment variables by name, for `DataSource.environment_variable`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -74,18 +80,66 @@ export function loadValidation(
 		pem: readSource(`trust_domains[${domain}].trust_bundle`, bundle, environment, problems) ?? empty,
 	}));
 	const roots = [...(trusted === undefined ? [] : [trusted]), ...(bundles ?? []).map(({ pem }) => pem)];
-	if (trusted !== undefined) splitPem(trusted, problems);
+	const anchors = trusted === undefined ? [] : splitPem(trusted, problems);
 	const trustDomains =
 		bundles === undefined ? undefined : new Map(bundles.map(({ domain, pem }) => [domain, splitPem(pem, problems)]));
 	if (problems.length > 0) return { ok: false, problems };
 	const ca = roots.length === 0 ? undefined : Buffer.concat(roots.flatMap((root) => [root, newline]));
 	const { systemRoots, subjectAltNames, spkiHashes, certificateHashes, allowExpired, acceptUntrusted } = config;
+	const { maxVerifyDepth, onlyVerifyLeafCrl } = config;
 	const rules = { systemRoots, subjectAltNames, spkiHashes, certificateHashes, allowExpired, acceptUntrusted };
-	const version = hashBytes(Buffer.concat([ca ?? empty, crl ?? empty, Buffer.from(describeRules(rules))]));
+	const described = describeRules({ ...rules, maxVerifyDepth, onlyVerifyLeafCrl });
+	const version = hashBytes(Buffer.concat([ca ?? empty, crl ?? empty, Buffer.from(described)]));
+	const checksLeafOnly = crl !== undefined && onlyVerifyLeafCrl;
+	const chainRules =
+		maxVerifyDepth === undefined && !checksLeafOnly
+			? undefined
+			: { maxDepth: maxVerifyDepth, anchors, leafLists: checksLeafOnly ? readRevocationLists(crl) : undefined };
+	const libraryCrl = checksLeafOnly ? undefined : crl;
 	return {
 		ok: true,
-		value: Object.freeze({ kind: "validation", name, version, ca, crl, ...rules, trustDomains }),
+		value: Object.freeze({
+			kind: "validation",
+			name,
+			version,
+			ca,
+			crl: libraryCrl,
+			...rules,
+			trustDomains,
+			chainRules,
+		}),
 	};
+}
+
+/** Reads the keys of session tickets and checks their length. */
+export function loadTicketKeys(
+	name: string,
+	sources: readonly DataSourceConfig[],
+	environment: Environment,
+): Validated<TicketKeysSecret> {
+	const problems: Problem[] = [];
+	const keys = sources.flatMap((source, index) => readSource(`keys[${index}]`, source, environment, problems) ?? []);
+	for (const [index, { length }] of keys.entries()) {
+		if (length === ticketKeyBytes) continue;
+		problems.push({ path: `keys[${index}]`, problem: `has ${length} bytes, not ${ticketKeyBytes}` });
+	}
+	if (problems.length > 0) return { ok: false, problems };
+	return {
+		ok: true,
+		value: Object.freeze({ kind: "ticket-keys", name, version: hashBytes(Buffer.concat(keys)), keys }),
+	};
+}
+
+/** Reads a secret that is nothing but bytes. */
+export function loadGeneric(
+	name: string,
+	source: DataSourceConfig,
+	environment: Environment,
+): Validated<GenericSecret> {
+	const problems: Problem[] = [];
+	const bytes = readSource("secret", source, environment, problems);
+	if (bytes === undefined) return { ok: false, problems };
+	return { ok: true, value: Object.freeze({ kind: "generic", name, version: hashBytes(bytes), bytes }) };
 }
 
 const newline = Buffer.from("\n");

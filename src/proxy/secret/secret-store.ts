@@ -3,11 +3,12 @@ import type { FileWatcher } from "../file-watcher/index.ts";
 import type {
 	DataSourceConfig,
 	SecretConfig,
+	TicketKeysSource,
 	TlsCertificateSource,
 	ValidationContextConfig,
 	ValidationSource,
 } from "../runtime-config/index.ts";
-import { type Environment, loadCertificate, loadValidation } from "./load.ts";
+import { type Environment, loadCertificate, loadGeneric, loadTicketKeys, loadValidation } from "./load.ts";
 import type { SecretSource, TlsSecret, ValidationSecret } from "./secret.ts";
 
 export interface SecretStoreOptions {
@@ -40,7 +41,8 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
 	function load(config: SecretConfig): Validated<TlsSecret> {
 		if (config.kind === "tls-certificate") return loadCertificate(config.name, config.certificate, environment);
 		if (config.kind === "validation-context") return loadValidation(config.name, config.context, environment);
-		return { ok: false, problems: [{ path: "", problem: `${config.kind} secrets are not supported` }] };
+		if (config.kind === "session-ticket-keys") return loadTicketKeys(config.name, config.keys, environment);
+		return loadGeneric(config.name, config.secret, environment);
 	}
 
 	function set(secret: TlsSecret): void {
@@ -118,6 +120,14 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
 			joined.set(source, { from: secret, result });
 			return result;
 		},
+		ticketKeys(source: TicketKeysSource) {
+			if (source.kind === "none") return "none";
+			if (source.kind === "inline") {
+				return loadInline(source, () => loadTicketKeys("inline", source.keys, environment));
+			}
+			const secret = secrets.get(source.name);
+			return secret?.kind === "ticket-keys" ? secret : undefined;
+		},
 		onChange(listener) {
 			listeners.add(listener);
 			return () => listeners.delete(listener);
@@ -146,6 +156,7 @@ function joinValidation(defaults: ValidationSecret, secret: ValidationSecret): V
 		allowExpired: secret.allowExpired || defaults.allowExpired,
 		acceptUntrusted: secret.acceptUntrusted || defaults.acceptUntrusted,
 		trustDomains: secret.trustDomains ?? defaults.trustDomains,
+		chainRules: secret.chainRules ?? defaults.chainRules,
 	});
 }
 
@@ -160,7 +171,7 @@ function listFiles(config: SecretConfig): SecretFile[] {
 		return filesOf([certificateChain, privateKey, password, pkcs12], watchedDirectory);
 	}
 	if (config.kind === "validation-context") return filesOf(sourcesOf(config.context), config.context.watchedDirectory);
-	return [];
+	return filesOf(config.kind === "session-ticket-keys" ? config.keys : [config.secret], undefined);
 }
 
 function sourcesOf(context: ValidationContextConfig): (DataSourceConfig | undefined)[] {

@@ -1,5 +1,11 @@
 import type { X509Certificate } from "node:crypto";
-import type { SubjectAltNameMatcher, TlsCertificateSource, ValidationSource } from "../runtime-config/index.ts";
+import type {
+	SubjectAltNameMatcher,
+	TicketKeysSource,
+	TlsCertificateSource,
+	ValidationSource,
+} from "../runtime-config/index.ts";
+import type { ChainRules } from "./chain-rules.ts";
 
 /** A certificate with its key, as Node's `tls.createSecureContext` takes them. Frozen: a rotation makes another object. */
 export interface CertificateSecret {
@@ -38,9 +44,28 @@ export interface ValidationSecret {
 	readonly acceptUntrusted: boolean;
 	/** Of the SPIFFE validator: the roots of each trust domain. */
 	readonly trustDomains: ReadonlyMap<string, readonly X509Certificate[]> | undefined;
+	/** What the library does not check of chains; undefined for nothing. */
+	readonly chainRules: ChainRules | undefined;
 }
 
-export type TlsSecret = CertificateSecret | ValidationSecret;
+/** Keys of session tickets: the first is for new tickets. */
+export interface TicketKeysSecret {
+	readonly kind: "ticket-keys";
+	readonly name: string;
+	readonly version: string;
+	/** 80 bytes each, as in `session_ticket_keys`. */
+	readonly keys: readonly Buffer[];
+}
+
+/** Bytes for whoever asks for them by name. */
+export interface GenericSecret {
+	readonly kind: "generic";
+	readonly name: string;
+	readonly version: string;
+	readonly bytes: Buffer;
+}
+
+export type TlsSecret = CertificateSecret | ValidationSecret | TicketKeysSecret | GenericSecret;
 
 /** Secrets as listeners and clusters look them up when a connection is made: what exists keeps the secret it began with.
  *  The same object is returned until the secret changes. */
@@ -52,6 +77,8 @@ export interface SecretSource {
 	/** What a TLS context demands of peers: a secret by name is joined with the context's defaults. Undefined until it came;
 	 *  `none` when peers are not verified. */
 	validation(source: ValidationSource): ValidationSecret | "none" | undefined;
+	/** The keys of a context's session tickets; undefined until they came, `none` when the library makes its own. */
+	ticketKeys(source: TicketKeysSource): TicketKeysSecret | "none" | undefined;
 	/** Calls `listener` with the name of a secret that came or changed; returns the way to stop. */
 	onChange(listener: (name: string) => void): () => void;
 }

@@ -10,29 +10,34 @@ export interface SubjectAltName {
 	readonly value: string;
 }
 
-/** Checks a peer's leaf beyond its chain: pins, names, SPIFFE trust domain. Call it after the handshake, with the chain's own
+/** Checks a peer's leaf beyond its chain: names, SPIFFE trust domain, pins. Call it after the handshake, with the chain's own
  *  verdict already taken.
  *  @returns why it is refused, or undefined */
 export function verifyPeer(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
-	return verifyPins(validation, leaf) ?? verifyTrustDomain(validation, leaf) ?? verifyNames(validation, leaf);
+	return verifyIdentity(validation, leaf) ?? verifyPins(validation, leaf);
+}
+
+/** The names of a peer's leaf and its trust domain. @returns why it is refused, or undefined */
+export function verifyIdentity(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+	return verifyTrustDomain(validation, leaf) ?? verifyNames(validation, leaf);
 }
 
 /** Whether a chain error of Node (`tlsSocket.authorizationError`) is forgiven by the rules. */
 export function forgivesChainError(validation: ValidationSecret, code: string): boolean {
-	if (validation.acceptUntrusted) return true;
 	// Without anchors Envoy checks no chain.
 	if (validation.ca === undefined && !validation.systemRoots) return true;
 	return validation.allowExpired && code === "CERT_HAS_EXPIRED";
 }
 
-function verifyPins(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+/** Whether the leaf or its key is among those that are accepted. @returns Envoy's words for that it is not */
+export function verifyPins(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	const { certificateHashes, spkiHashes } = validation;
 	if (certificateHashes.length === 0 && spkiHashes.length === 0) return undefined;
 	const hash = createHash("sha256").update(leaf.raw).digest("hex");
 	if (certificateHashes.includes(hash)) return undefined;
 	const spki = leaf.publicKey.export({ type: "spki", format: "der" });
 	if (spkiHashes.includes(createHash("sha256").update(spki).digest("base64"))) return undefined;
-	return "neither its hash nor that of its key is among those accepted";
+	return "cert hash and spki";
 }
 
 /** The SPIFFE validator: the chain must end in the bundle of the trust domain that the certificate names. */

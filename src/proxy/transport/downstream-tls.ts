@@ -1,17 +1,17 @@
-import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
 import { acceptTls, findStreamHandles, HandleSocket, type StreamHandles, type StreamSocket } from "../../os/index.ts";
 import type { DownstreamTlsConfig } from "../runtime-config/index.ts";
-import { type CertificateSecret, readSubjectAltNames, type SecretSource } from "../secret/index.ts";
+import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
 import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
+import { peekServerName } from "./peek-server-name.ts";
 import { serverTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
 import { TicketThrift } from "./ticket-thrift.ts";
 import { describeTlsFault, describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
-import { hasPeerRules, verifyHandshake } from "./verify-handshake.ts";
+import { countPeerFault, demandsOfClient, verifyHandshake } from "./verify-handshake.ts";
 
 /** How a handshake with a client ended; exactly one of the two is called. */
 export interface HandshakeOutcome {
@@ -42,6 +42,7 @@ export function createDownstreamTls(
 				config.sessionTimeoutMs === undefined ? undefined : Math.ceil(config.sessionTimeoutMs / 1000),
 			tls13Ciphers: serverTls13Ciphers,
 			disablesTickets: config.disableStatelessResumption,
+			fullScanOnMismatch: config.fullScanOnSniMismatch,
 		},
 		secrets,
 	);
@@ -49,16 +50,22 @@ export function createDownstreamTls(
 	return {
 		accept(socket, outcome) {
 			const material = source.get();
-			if (material === undefined || material.byCertificate.length === 0) {
+			if (material === undefined || !material.hasCertificate) {
 				stats.socketFactory.downstream_context_secrets_not_ready.value++;
 				socket.destroy();
 				outcome.onRefused("TLS secrets are not there yet");
 				return;
 			}
-			const handles = findStreamHandles();
-			const handshake = new Handshake(config, material, stats, thrift, outcome);
-			if (handles !== undefined && socket instanceof HandleSocket) handshake.runOnHandle(handles, socket);
-			else handshake.runOnSocket(socket as Socket);
+			const { contextFor } = material;
+			if (!material.mixesKeys || contextFor === undefined) {
+				new Handshake(config, material, stats, thrift, outcome).run(socket);
+				return;
+			}
+			// In its callback for server names the library takes one certificate of a context: here it must have two kinds to choose from.
+			peekServerName(socket, (serverName) => {
+				const chosen = { ...material, context: contextFor(serverName), contextFor: undefined };
+				new Handshake(config, chosen, stats, thrift, outcome).run(socket);
+			});
 		},
 	};
 }
@@ -88,14 +95,20 @@ class Handshake {
 		this.#thrift = thrift;
 		this.#outcome = outcome;
 		const { validation } = material;
-		this.#wantsCertificate = config.requireClientCertificate || validation !== undefined;
-		// Rules about names or pins can only be met by a certificate, as in Envoy.
-		this.#needsCertificate = config.requireClientCertificate || (validation !== undefined && hasPeerRules(validation));
-		const gives = config.disableStatelessResumption || thrift.givesTickets();
+		const { asks, needs } = demandsOfClient(validation, config.requireClientCertificate);
+		this.#wantsCertificate = asks;
+		this.#needsCertificate = needs;
+		const gives = material.mixesKeys || config.disableStatelessResumption || thrift.givesTickets();
 		this.#context = gives ? material.context : material.withoutTickets();
 	}
 
-	runOnHandle(handles: StreamHandles, below: HandleSocket): void {
+	run(socket: StreamSocket): void {
+		const handles = findStreamHandles();
+		if (handles !== undefined && socket instanceof HandleSocket) this.#runOnHandle(handles, socket);
+		else this.#runOnSocket(socket as Socket);
+	}
+
+	#runOnHandle(handles: StreamHandles, below: HandleSocket): void {
 		const options = {
 			context: this.#context,
 			requestsCertificate: this.#wantsCertificate,
@@ -111,7 +124,7 @@ class Handshake {
 	}
 
 	/** By Node's own TLS. */
-	runOnSocket(socket: Socket): void {
+	#runOnSocket(socket: Socket): void {
 		const choose = this.#chooseContext;
 		const chooseProtocol = this.#chooseProtocol;
 		const secured = new TLSSocket(socket, {
@@ -149,10 +162,12 @@ class Handshake {
 	}
 
 	get #chooseContext(): ((serverName: string) => SecureContext | Error) | undefined {
-		const { requireSni } = this.#config;
-		return this.#material.byCertificate.length > 1 || requireSni
-			? createContextChoice(this.#material, requireSni)
-			: undefined;
+		const { contextFor, context } = this.#material;
+		if (!this.#config.requireSni) return contextFor;
+		return (serverName) => {
+			if (serverName === "") return new Error("no server name was asked for");
+			return contextFor?.(serverName) ?? context;
+		};
 	}
 
 	#onFault(error: NodeJS.ErrnoException, socket: StreamSocket): void {
@@ -163,12 +178,12 @@ class Handshake {
 		this.#refuse(describeTlsFault(error), socket);
 	}
 
-	#refuse(reason: string, socket: StreamSocket): void {
+	#refuse(reason: string, socket: StreamSocket, session?: TlsSession): void {
 		if (this.#settled) return;
 		this.#settled = true;
 		// On a handle the library is still at work below, and its alert on its way.
 		if (!(socket instanceof HandleSocket)) socket.destroy();
-		this.#outcome.onRefused(reason);
+		this.#outcome.onRefused(reason, session);
 	}
 
 	#judge(socket: StreamSocket, facts: HandshakeFacts): void {
@@ -177,16 +192,15 @@ class Handshake {
 		const peer = facts.getPeerX509Certificate();
 		const verdict = verifyHandshake(facts, peer, validation, this.#needsCertificate);
 		if (verdict.kind === "refused") {
-			if (verdict.cause === "no-certificate") ssl.fail_verify_no_cert.value++;
-			else if (verdict.cause === "name") ssl.fail_verify_san.value++;
-			else ssl.fail_verify_error.value++;
-			this.#refuse(describeVerifyFault(verdict.reason), socket);
+			countPeerFault(this.#stats, verdict.cause);
+			const session = createTlsSession(facts, peer, false, localOf);
+			this.#refuse(describeVerifyFault(verdict.reason), socket, session);
 			if (socket instanceof HandleSocket) setImmediate(() => socket.destroy());
 			return;
 		}
 		if (this.#settled) return;
 		this.#settled = true;
-		if (verdict.forgiven) ssl.fail_verify_error.value++;
+		if (verdict.kind === "unverified" && verdict.forgiven !== undefined) countPeerFault(this.#stats, verdict.forgiven);
 		const session = createTlsSession(facts, peer, verdict.kind === "verified", localOf);
 		ssl.handshake.value++;
 		if (facts.isSessionReused()) {
@@ -197,27 +211,4 @@ class Handshake {
 		this.#stats.recordHandshake({ cipher: session.cipher, version: session.version });
 		this.#outcome.onSecure(socket, session);
 	}
-}
-
-/** Chooses the certificate that names the server: exactly, by wildcard, else the first. */
-function createContextChoice(
-	material: TlsMaterial,
-	requireSni: boolean,
-): (serverName: string) => SecureContext | Error {
-	const byName = new Map<string, SecureContext>();
-	for (const { certificate, context } of material.byCertificate) {
-		for (const name of readCertificateNames(certificate)) if (!byName.has(name)) byName.set(name, context);
-	}
-	return (serverName) => {
-		const name = serverName.toLowerCase();
-		if (requireSni && name === "") return new Error("no server name was asked for");
-		return byName.get(name) ?? byName.get(`*${name.slice(Math.max(0, name.indexOf(".")))}`) ?? material.context;
-	};
-}
-
-function readCertificateNames({ cert }: CertificateSecret): readonly string[] {
-	if (cert === undefined) return [];
-	return readSubjectAltNames(new X509Certificate(cert))
-		.filter(({ type }) => type === "dns")
-		.map(({ value }) => value.toLowerCase());
 }

@@ -1,13 +1,18 @@
 import { constants, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
-import type { CertificateSecret, SecretSource, ValidationSecret } from "../secret/index.ts";
+import type { CertificateSecret, SecretSource, TicketKeysSecret, ValidationSecret } from "../secret/index.ts";
+import { type CertificateGroup, createCertificateChoice } from "./certificate-choice.ts";
 
 /** What handshakes begin with: Node's context, and what the peer must satisfy beyond its chain. */
 export interface TlsMaterial {
 	readonly context: SecureContext;
-	/** Contexts by certificate, for choosing one by server name; the first is `context`. */
-	readonly byCertificate: readonly { readonly certificate: CertificateSecret; readonly context: SecureContext }[];
+	/** Whether there is any certificate of ours. */
+	readonly hasCertificate: boolean;
+	/** Chooses among several certificates by the server's name; undefined where there is nothing to choose. */
+	readonly contextFor: ((serverName: string) => SecureContext) | undefined;
+	/** Whether there are certificates of both kinds of key, so that a context may hold two. */
+	readonly mixesKeys: boolean;
 	/** The first context, without session tickets. */
 	withoutTickets(): SecureContext;
 	/** Our certificate, where there is one only and it is plain PEM. */
@@ -25,6 +30,8 @@ export interface ContextRules {
 	readonly tls13Ciphers: readonly string[];
 	/** No session tickets are given out. */
 	readonly disablesTickets: boolean;
+	/** With several certificates a server name that none stands for is treated as no name. */
+	readonly fullScanOnMismatch: boolean;
 }
 
 /** What clients offer. */
@@ -49,6 +56,7 @@ export class TlsMaterialSource {
 	#current: TlsMaterial | undefined;
 	#certificates: readonly CertificateSecret[] = [];
 	#validation: ValidationSecret | "none" | undefined;
+	#ticketKeys: TicketKeysSecret | "none" = "none";
 
 	constructor(config: CommonTlsConfig, rules: ContextRules, secrets: SecretSource) {
 		this.#config = config;
@@ -66,12 +74,16 @@ export class TlsMaterialSource {
 		}
 		const validation = this.#secrets.validation(this.#config.validation);
 		if (validation === undefined) return undefined;
+		const ticketKeys = this.#secrets.ticketKeys(this.#config.ticketKeys);
+		if (ticketKeys === undefined) return undefined;
 		const isSame =
 			this.#current !== undefined &&
+			this.#ticketKeys === ticketKeys &&
 			this.#validation === validation &&
 			this.#certificates.length === certificates.length &&
 			this.#certificates.every((certificate, index) => certificate === certificates[index]);
 		if (!isSame) {
+			this.#ticketKeys = ticketKeys;
 			this.#current = this.#create(certificates, validation === "none" ? undefined : validation);
 			this.#certificates = certificates;
 			this.#validation = validation;
@@ -81,22 +93,33 @@ export class TlsMaterialSource {
 
 	#create(certificates: readonly CertificateSecret[], validation: ValidationSecret | undefined): TlsMaterial {
 		const shared = this.#sharedOptions(certificates[0], validation);
-		const byCertificate = certificates.map((certificate) => ({
-			certificate,
-			context: createSecureContext({ ...shared, ...certificateOptions(certificate, validation) }),
-		}));
+		const choose =
+			certificates.length > 1
+				? createCertificateChoice(certificates, this.#rules.fullScanOnMismatch)
+				: (): CertificateGroup => certificates;
+		const contexts = new Map<string, SecureContext>();
+		const contextFor = (serverName: string): SecureContext => {
+			const group = choose(serverName);
+			const key = group.map((certificate) => certificates.indexOf(certificate)).join();
+			const known = contexts.get(key);
+			if (known !== undefined) return known;
+			const made = createSecureContext({ ...shared, ...groupOptions(group, validation) });
+			contexts.set(key, made);
+			return made;
+		};
 		const [first] = certificates;
-		const context = byCertificate[0]?.context ?? createSecureContext(shared);
 		let bare: SecureContext | undefined;
 		let local: X509Certificate | undefined;
 		return {
-			context,
-			byCertificate,
+			context: contextFor(""),
+			hasCertificate: first !== undefined,
+			contextFor: certificates.length > 1 ? contextFor : undefined,
+			mixesKeys: choose("").length > 1,
 			validation,
 			withoutTickets() {
 				bare ??= createSecureContext({
 					...shared,
-					...(first === undefined ? {} : certificateOptions(first, validation)),
+					...groupOptions(choose(""), validation),
 					secureOptions: constants.SSL_OP_NO_TICKET,
 				});
 				return bare;
@@ -112,24 +135,26 @@ export class TlsMaterialSource {
 	}
 
 	#sharedOptions(first: CertificateSecret | undefined, validation: ValidationSecret | undefined): SecureContextOptions {
-		const { minimumVersion, maximumVersion, cipherSuites, ecdhCurves } = this.#config;
+		const { minimumVersion, maximumVersion, cipherSuites, ecdhCurves, signatureAlgorithms } = this.#config;
 		const { defaultMinimum, defaultMaximum, preferServerCiphers, sessionTimeoutSeconds } = this.#rules;
 		const minVersion = minimumVersion ?? defaultMinimum;
 		const maxVersion = maximumVersion ?? defaultMaximum;
 		const needsOldDigests = minVersion === "TLSv1" || minVersion === "TLSv1.1";
-		const ciphers = [...this.#rules.tls13Ciphers, ...(cipherSuites.length > 0 ? cipherSuites : defaultCiphers)].join(
-			":",
-		);
+		// Envoy's groups of equal preference, [A|B], are in the order in which they stand.
+		const suites = cipherSuites.flatMap((suite) => suite.replace(/^\[|\]$/g, "").split("|"));
+		const ciphers = [...this.#rules.tls13Ciphers, ...(suites.length > 0 ? suites : defaultCiphers)].join(":");
 		return {
 			minVersion,
 			maxVersion,
 			// OpenSSL allows TLS 1.0 and 1.1 at security level 0 only.
 			ciphers: needsOldDigests ? `${ciphers}:@SECLEVEL=0` : ciphers,
 			ecdhCurve: (ecdhCurves.length > 0 ? ecdhCurves : defaultCurves).join(":"),
+			...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(":") }),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
 			...(this.#rules.disablesTickets ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
 			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
+			...ticketOptions(this.#ticketKeys),
 			...authorityOptions(first, validation),
 			allowPartialTrustChain: true,
 		};
@@ -149,18 +174,26 @@ const defaultCiphers = [
 /** Envoy's default list. */
 const defaultCurves = ["X25519", "P-256"];
 
-function certificateOptions(
-	certificate: CertificateSecret,
-	validation: ValidationSecret | undefined,
-): SecureContextOptions {
-	const passphrase = certificate.passphrase === undefined ? {} : { passphrase: certificate.passphrase };
-	return certificate.pfx === undefined
-		? {
-				cert: certificate.cert === undefined ? undefined : addIssuer(certificate.cert, validation?.ca),
-				key: certificate.key,
-				...passphrase,
-			}
-		: { pfx: certificate.pfx, ...passphrase };
+/** One certificate, or one of each kind of key: the library takes the one that the client can use, ECDSA first. */
+function groupOptions(group: CertificateGroup, validation: ValidationSecret | undefined): SecureContextOptions {
+	const pem = group.filter(({ pfx }) => pfx === undefined);
+	const packed = group.flatMap(({ pfx, passphrase }) => (pfx === undefined ? [] : [{ buf: pfx, passphrase }]));
+	return {
+		...(pem.length === 0
+			? {}
+			: {
+					cert: pem.flatMap(({ cert }) => (cert === undefined ? [] : [addIssuer(cert, validation?.ca)])),
+					key: pem.flatMap(({ key, passphrase }) => (key === undefined ? [] : [{ pem: key, passphrase }])),
+				}),
+		...(packed.length === 0 ? {} : { pfx: packed }),
+	} as SecureContextOptions;
+}
+
+/** The library takes one key, of 16 bytes for the name and each of the two keys: tickets of further keys lead to a whole handshake. */
+function ticketOptions(secret: TicketKeysSecret | "none"): SecureContextOptions {
+	const key = secret === "none" ? undefined : secret.keys[0];
+	if (key === undefined) return {};
+	return { ticketKeys: Buffer.concat([key.subarray(0, 32), key.subarray(48, 64)]) };
 }
 
 const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;

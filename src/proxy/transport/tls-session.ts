@@ -143,12 +143,6 @@ const maxChainLength = 16;
 /** Node prints one attribute a line, first to last; RFC 2253 wants them last to first, joined by commas, special characters escaped. */
 function formatName(lines: string | undefined): string {
 	if (lines === undefined || lines === "") return "";
-	return lines
-		.split("\n")
-		.reverse()
-		.map((line) => {
-			const equals = line.indexOf("=");
-			return `${line.slice(0, equals)}=${line.slice(equals + 1).replace(/([,+"\\<>;])/g, "\\$1")}`;
-		})
-		.join(",");
+	// Values are escaped already.
+	return lines.split("\n").reverse().join(",");
 }

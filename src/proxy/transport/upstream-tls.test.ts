@@ -14,6 +14,8 @@ const common: CommonTlsConfig = {
 	maximumVersion: undefined,
 	cipherSuites: [],
 	ecdhCurves: [],
+	signatureAlgorithms: [],
+	ticketKeys: { kind: "none" },
 	certificates: [{ kind: "secret", name: "default", source: undefined }],
 	validation: { kind: "secret", name: "ROOTCA", source: undefined, defaults: undefined },
 	alpnProtocols: [],
@@ -51,11 +53,13 @@ function createSecrets(certificate: TestCertificate, peer: string): SecretSource
 		allowExpired: false,
 		acceptUntrusted: false,
 		trustDomains: undefined,
+		chainRules: undefined,
 	};
 	return {
 		get: () => undefined,
 		certificate: () => secret,
 		validation: () => validation,
+		ticketKeys: () => "none",
 		onChange: () => () => undefined,
 	};
 }
@@ -72,6 +76,7 @@ async function startServer(t: TestContext, certificate: TestCertificate, client:
 			disableStatefulResumption: false,
 			sessionTimeoutMs: undefined,
 			preferClientCiphers: false,
+			fullScanOnSniMismatch: false,
 		},
 		createSecrets(certificate, client),
 		stats,

@@ -10,7 +10,7 @@ import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
 import { clientTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
 import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
-import { verifyHandshake } from "./verify-handshake.ts";
+import { countPeerFault, verifyHandshake } from "./verify-handshake.ts";
 
 /** What a connection says before it is secured, and in its handshake. */
 export interface UpstreamTlsOptions {
@@ -52,6 +52,7 @@ export function createUpstreamTls(
 			sessionTimeoutSeconds: undefined,
 			tls13Ciphers: clientTls13Ciphers,
 			disablesTickets: false,
+			fullScanOnMismatch: false,
 		},
 		secrets,
 	);
@@ -113,8 +114,7 @@ export function createUpstreamTls(
 			this.#peer = isReused ? ticket?.peer : facts.getPeerX509Certificate();
 			const verdict = verifyHandshake(facts, this.#peer, material.validation, material.validation !== undefined);
 			if (verdict.kind === "refused") {
-				if (verdict.cause === "name") stats.ssl.fail_verify_san.value++;
-				else stats.ssl.fail_verify_error.value++;
+				countPeerFault(stats, verdict.cause);
 				tickets.delete(ticketKey);
 				return new Error(describeVerifyFault(verdict.reason));
 			}
@@ -123,6 +123,7 @@ export function createUpstreamTls(
 				tickets.delete(ticketKey);
 				return new Error(describeVerifyFault(`verify cert failed: SAN matcher: ${name}`));
 			}
+			if (verdict.kind === "unverified" && verdict.forgiven !== undefined) countPeerFault(stats, verdict.forgiven);
 			this.#isSecure = true;
 			this.#keepTicket();
 			const session = createTlsSession(facts, this.#peer, verdict.kind === "verified", material.localOf);

@@ -1,15 +1,33 @@
 import type { X509Certificate } from "node:crypto";
 import { systemClock } from "../../core/index.ts";
-import { forgivesChainError, readSubjectAltNames, type ValidationSecret, verifyPeer } from "../secret/index.ts";
+import {
+	findChainRuleFault,
+	forgivesChainError,
+	readSubjectAltNames,
+	type ValidationSecret,
+	verifyIdentity,
+	verifyPins,
+} from "../secret/index.ts";
+import type { TlsStats } from "../stats/index.ts";
 import type { HandshakeFacts } from "./handshake-facts.ts";
+
+/** What is wrong with a peer's certificate. */
+export type PeerFault = "no-certificate" | "chain" | "name" | "pin";
 
 /** How the check of a peer's certificate ended. */
 export type PeerVerdict =
-	/** `forgiven`: its chain was at fault, and the rules take it nevertheless. */
-	| { readonly kind: "verified"; readonly forgiven: boolean }
-	/** Nothing was demanded. */
-	| { readonly kind: "unverified"; readonly forgiven: boolean }
-	| { readonly kind: "refused"; readonly reason: string; readonly cause: "no-certificate" | "chain" | "name" };
+	| { readonly kind: "verified" }
+	/** Nothing was demanded; or something is wrong, and the rules take the peer nevertheless. */
+	| { readonly kind: "unverified"; readonly forgiven: PeerFault | undefined }
+	| { readonly kind: "refused"; readonly reason: string; readonly cause: PeerFault };
+
+/** Counts a fault, forgiven or not. */
+export function countPeerFault({ ssl }: TlsStats, fault: PeerFault): void {
+	if (fault === "no-certificate") ssl.fail_verify_no_cert.value++;
+	else if (fault === "name") ssl.fail_verify_san.value++;
+	else if (fault === "pin") ssl.fail_verify_cert_hash.value++;
+	else ssl.fail_verify_error.value++;
+}
 
 /** Judges the peer of a finished handshake: its chain by the TLS library's verdict, then pins, names and trust domain. */
 export function verifyHandshake(
@@ -19,22 +37,33 @@ export function verifyHandshake(
 	requireCertificate: boolean,
 ): PeerVerdict {
 	if (certificate === undefined) {
-		if (!requireCertificate) return { kind: "unverified", forgiven: false };
+		if (!requireCertificate) return { kind: "unverified", forgiven: undefined };
 		return { kind: "refused", reason: "peer sent no certificate", cause: "no-certificate" };
 	}
-	if (validation === undefined) return { kind: "unverified", forgiven: false };
-	const chainFault = findChainFault(facts, certificate);
-	if (chainFault !== undefined && !forgivesChainError(validation, chainFault)) {
-		return { kind: "refused", reason: describeChainFault(chainFault), cause: "chain" };
-	}
-	const fault = verifyPeer(validation, certificate);
-	if (fault !== undefined) {
-		return { kind: "refused", reason: describeNameFault(fault, validation, certificate), cause: "name" };
-	}
-	const checksChain = validation.ca !== undefined || validation.systemRoots;
+	if (validation === undefined) return { kind: "unverified", forgiven: undefined };
+	const fault = findFault(facts, certificate, validation);
 	// A peer that is taken although nothing vouches for it is not a verified one.
-	const forgiven = chainFault !== undefined && validation.acceptUntrusted;
-	return { kind: !forgiven && (checksChain || hasPeerRules(validation)) ? "verified" : "unverified", forgiven };
+	if (fault !== undefined) return validation.acceptUntrusted ? { kind: "unverified", forgiven: fault.cause } : fault;
+	const checksAnything = validation.ca !== undefined || validation.systemRoots || hasPeerRules(validation);
+	return checksAnything ? { kind: "verified" } : { kind: "unverified", forgiven: undefined };
+}
+
+/** Envoy's order: the chain, the names, the pins. */
+function findFault(
+	facts: HandshakeFacts,
+	certificate: X509Certificate,
+	validation: ValidationSecret,
+): Extract<PeerVerdict, { readonly kind: "refused" }> | undefined {
+	const found = findChainFault(facts, certificate);
+	const chainFault =
+		found !== undefined && !forgivesChainError(validation, found) ? found : findRuleFault(validation, certificate);
+	if (chainFault !== undefined) return { kind: "refused", reason: describeChainFault(chainFault), cause: "chain" };
+	const identityFault = verifyIdentity(validation, certificate);
+	if (identityFault !== undefined) {
+		return { kind: "refused", reason: describeNameFault(identityFault, validation, certificate), cause: "name" };
+	}
+	const pinFault = verifyPins(validation, certificate);
+	return pinFault === undefined ? undefined : { kind: "refused", reason: pinFault, cause: "pin" };
 }
 
 const chainFaults: Readonly<Record<string, string>> = {
@@ -58,8 +87,28 @@ function describeNameFault(fault: string, validation: ValidationSecret, certific
 	return `SAN matcher, certificate SANs are [${names.join(", ")}]`;
 }
 
+function findRuleFault({ chainRules }: ValidationSecret, leaf: X509Certificate): string | undefined {
+	return chainRules === undefined ? undefined : findChainRuleFault(chainRules, leaf);
+}
+
+/** Whether a client is asked for a certificate, and whether it must show one, as Envoy has it: `require_client_certificate` counts where
+ *  there are authorities; names and pins can only be met by a certificate, and so can the SPIFFE validator. */
+export function demandsOfClient(
+	validation: ValidationSecret | undefined,
+	requiresCertificate: boolean,
+): { readonly asks: boolean; readonly needs: boolean } {
+	if (validation === undefined) return { asks: false, needs: false };
+	const hasAuthorities = validation.ca !== undefined || validation.systemRoots;
+	const hasRules = hasPeerRules(validation);
+	const needs =
+		(requiresCertificate && hasAuthorities) ||
+		(hasRules && !validation.acceptUntrusted) ||
+		validation.trustDomains !== undefined;
+	return { asks: needs || hasAuthorities || hasRules || validation.acceptUntrusted, needs };
+}
+
 /** Whether a peer must show a certificate for its names or its pins to be compared. */
-export function hasPeerRules({ subjectAltNames, spkiHashes, certificateHashes }: ValidationSecret): boolean {
+function hasPeerRules({ subjectAltNames, spkiHashes, certificateHashes }: ValidationSecret): boolean {
 	return subjectAltNames.length + spkiHashes.length + certificateHashes.length > 0;
 }
 

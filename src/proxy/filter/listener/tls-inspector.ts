@@ -17,9 +17,12 @@ export function createTlsInspector(options: TlsInspectorOptions, stats: TlsInspe
 	return {
 		inspect(bytes, connection) {
 			if (bytes.length < recordHeaderBytes) return "more";
-			const first = parseFirstBytes(bytes);
+			const { maxClientHelloBytes } = options;
+			const first = parseFirstBytes(
+				bytes.length > maxClientHelloBytes ? bytes.subarray(0, maxClientHelloBytes) : bytes,
+			);
 			if (first.kind === "incomplete") {
-				if (bytes.length < options.maxClientHelloBytes) return "more";
+				if (bytes.length < maxClientHelloBytes) return "more";
 				stats.client_hello_too_large.value++;
 				return "refuse";
 			}

@@ -1,0 +1,266 @@
+/** TLS of listeners and clusters: which certificate a client gets, what clients must show, and how that is told. */
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer, connect as openTcp } from "node:net";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
+import { compareWithEnvoy, type Side } from "../support/differential.ts";
+import { sendRequest } from "../support/http-call.ts";
+import { createTestPki, type TestCertificate } from "../support/pki.ts";
+import type { ProxyProcess } from "../support/proxy-process.ts";
+import { startGreeter } from "../support/tcp-talk.ts";
+
+const pki = createTestPki();
+const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const server = (...dnsNames: readonly string[]): TestCertificate => pki.issue("", { uris: [], dnsNames });
+const certificates = {
+	a: server("a.test", "*.wild.test"),
+	b: server("b.test"),
+	rsa: {
+		...pki.issue("", { uris: [], dnsNames: ["a.test", "r.test"], publicKey: rsa.publicKey }),
+		privateKeyPem: rsa.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+	},
+};
+const client = pki.issue(pki.idOf("client"), { commonName: "client" });
+const other = pki.issue(pki.idOf("other"), { commonName: "other" });
+
+type Name = keyof typeof certificates;
+
+interface World {
+	readonly proxy: ProxyProcess;
+}
+
+const inline = (text: string): object => ({ inline_string: text });
+
+function socket(names: readonly Name[], more: { readonly validation?: object; readonly common?: object } = {}): object {
+	const { validation, common = {}, ...rest } = more;
+	return {
+		name: "tls",
+		typed_config: typed("transport_sockets.tls.v3.DownstreamTlsContext", {
+			...rest,
+			common_tls_context: {
+				tls_certificates: names.map((name) => ({
+					certificate_chain: inline(certificates[name].certificateChainPem),
+					private_key: inline(certificates[name].privateKeyPem),
+				})),
+				...(validation === undefined ? {} : { validation_context: validation }),
+				...common,
+			},
+		}),
+	};
+}
+
+const trusted = { trusted_ca: inline(pki.bundlePem) };
+
+async function start(side: Side): Promise<World> {
+	const port = await startGreeter(side, "one");
+	const rude = createServer((connection) => connection.once("data", () => connection.end()));
+	rude.listen(0, "127.0.0.1");
+	await once(rude, "listening");
+	side.after(() => rude.close());
+	const cluster = (name: string, to: number, more: object = {}): object => ({
+		...staticCluster(name, {
+			load_assignment: {
+				cluster_name: name,
+				endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(to) } }] }],
+			},
+		}),
+		...more,
+	});
+	const listener = (name: string, transport_socket: object): object => ({
+		name,
+		address: socketAddress(0),
+		stat_prefix: name,
+		filter_chains: [
+			{
+				transport_socket,
+				filters: [
+					{
+						name: "tcp",
+						typed_config: typed("filters.network.tcp_proxy.v3.TcpProxy", { stat_prefix: "t", cluster: "one" }),
+					},
+				],
+			},
+		],
+	});
+	const upstreamTls = typed("transport_sockets.tls.v3.UpstreamTlsContext", { common_tls_context: {} });
+	const proxy = await side.proxy({
+		static_resources: {
+			listeners: [
+				listener("names", socket(["a", "b"])),
+				listener("kinds", socket(["rsa", "a", "b"])),
+				listener("scanned", socket(["b", "a"], { full_scan_certs_on_sni_mismatch: true } as object)),
+				listener("pinned", socket(["a"], { validation: { ...trusted, verify_certificate_hash: ["ab".repeat(32)] } })),
+				listener("forgiving", socket(["a"], { validation: forgiving })),
+				listener("nobody", socket(["a"], { require_client_certificate: true } as object)),
+				listener("shallow", socket(["a"], { validation: { ...trusted, max_verify_depth: 1 } })),
+				listener("deep", socket(["a"], { validation: { ...trusted, max_verify_depth: 2 } })),
+				listener("grouped", socket(["a"], { common: { tls_params: { cipher_suites: [cipherGroup] } } })),
+				listener("resumed", socket(["a"], { session_ticket_keys: { keys: [{ inline_bytes: ticketKey }] } } as object)),
+				{
+					name: "http",
+					address: socketAddress(0),
+					filter_chains: [
+						{
+							filters: [managerFilter({ route_config: routesTo("rude") })],
+						},
+					],
+				},
+			],
+			clusters: [
+				cluster("one", port),
+				cluster("rude", (rude.address() as AddressInfo).port, {
+					connect_timeout: "8s",
+					transport_socket: { name: "tls", typed_config: upstreamTls },
+				}),
+			],
+		},
+	});
+	return { proxy };
+}
+
+const cipherGroup = "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]";
+const ticketKey = Buffer.alloc(80, 7).toString("base64");
+const forgiving = {
+	...trusted,
+	trust_chain_verification: "ACCEPT_UNTRUSTED",
+	match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: pki.idOf("client") } }],
+};
+
+function routesTo(cluster: string): object {
+	return {
+		name: "r",
+		virtual_hosts: [{ name: "v", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster } }] }],
+	};
+}
+
+interface Handshake {
+	/** What the server's certificate is for, and its kind of key; `refused` without one. */
+	readonly certificate: string;
+	readonly heard: string;
+}
+
+/** Shakes hands and listens for the upstream's greeting. */
+async function shake(world: World, listener: string, options: ConnectionOptions = {}): Promise<Handshake> {
+	const port = await world.proxy.port(listener);
+	const { promise, resolve } = Promise.withResolvers<Handshake>();
+	let heard = "";
+	let certificate = "refused";
+	const secured: TLSSocket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ...options }, () => {
+		const peer = secured.getPeerX509Certificate();
+		certificate = `${peer?.subjectAltName} ${peer?.publicKey.asymmetricKeyType}`;
+	});
+	secured.on("data", (bytes) => {
+		heard += bytes.toString();
+		if (heard.endsWith("\n")) secured.destroy();
+	});
+	secured.on("error", () => secured.destroy());
+	secured.on("close", () => resolve({ certificate, heard }));
+	return await promise;
+}
+
+const present = ({ certificateChainPem, privateKeyPem }: TestCertificate): ConnectionOptions => ({
+	cert: certificateChainPem,
+	key: privateKeyPem,
+});
+const rsaOnly: ConnectionOptions = { maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" };
+const served = { heard: "hello one\n" };
+
+compareWithEnvoy("TLS", {
+	start,
+	cases: {
+		"a certificate by its name": {
+			want: ["DNS:a.test, DNS:*.wild.test ec", "DNS:b.test ec", "DNS:a.test, DNS:*.wild.test ec"],
+			see: async (world) => {
+				const seen: string[] = [];
+				for (const servername of [
+					"a.test",
+					"b.test",
+					"x.wild.test",
+					"x.y.wild.test",
+					"wild.test",
+					"other",
+					"B.TEST",
+					"",
+				]) {
+					seen.push((await shake(world, "names", { servername })).certificate);
+				}
+				return seen;
+			},
+		},
+		"of two certificates for one name the client's kind": {
+			want: { both: "DNS:a.test, DNS:*.wild.test ec", rsa: "DNS:a.test, DNS:r.test rsa" },
+			async see(world) {
+				const both = await shake(world, "kinds", { servername: "a.test" });
+				const old = await shake(world, "kinds", { servername: "a.test", ...rsaOnly });
+				const nameless = await shake(world, "kinds", {});
+				const namelessOld = await shake(world, "kinds", rsaOnly);
+				const elsewhere = await shake(world, "kinds", { servername: "b.test", ...rsaOnly });
+				return {
+					both: both.certificate,
+					rsa: old.certificate,
+					nameless: nameless.certificate,
+					namelessOld: namelessOld.certificate,
+					elsewhere: elsewhere.certificate,
+				};
+			},
+		},
+		"a name that no certificate has": {
+			want: "DNS:b.test ec",
+			see: async (world) => (await shake(world, "scanned", { servername: "other" })).certificate,
+		},
+		"a certificate that is not pinned": {
+			want: { heard: "", count: 1 },
+			async see(world) {
+				const { heard } = await shake(world, "pinned", { ...present(client) });
+				return { heard, count: await world.proxy.stat("listener.pinned.ssl.fail_verify_cert_hash") };
+			},
+		},
+		"certificates that are taken whatever they are": {
+			want: { other: served, none: served },
+			async see(world) {
+				const result = {
+					other: await shake(world, "forgiving", present(other)),
+					none: await shake(world, "forgiving"),
+				};
+				return { ...result, ...(await world.proxy.stats("^listener\\.forgiving\\.ssl\\.fail_")) };
+			},
+		},
+		"a certificate is not required where nobody could have signed it": {
+			want: served,
+			see: (world) => shake(world, "nobody"),
+		},
+		"a chain of more authorities than are allowed": {
+			want: { shallow: { heard: "" }, deep: served },
+			see: async (world) => ({
+				shallow: await shake(world, "shallow", present(client)),
+				deep: await shake(world, "deep", present(client)),
+			}),
+		},
+		"ciphers of a group": {
+			want: served,
+			see: (world) => shake(world, "grouped", { maxVersion: "TLSv1.2" }),
+		},
+		"keys of session tickets from the configuration": {
+			want: { heard: "hello one\n" },
+			see: (world) => shake(world, "resumed"),
+		},
+		"an upstream that closes within the handshake": {
+			want: { status: 503 },
+			async see({ proxy }) {
+				const { status, body } = await sendRequest({ port: await proxy.port("http"), path: "/" });
+				return { status, body };
+			},
+		},
+		"a client that never says hello keeps nobody waiting": {
+			want: served,
+			async see(world) {
+				const silent = openTcp(await world.proxy.port("kinds"), "127.0.0.1");
+				await once(silent, "connect");
+				const seen = await shake(world, "kinds");
+				silent.destroy();
+				return seen;
+			},
+		},
+	},
+});
