@@ -58,9 +58,10 @@ function readTokens(text: string): CST.Token[] | { readonly offset: number; read
 		if (++count > limits.tokens) return { offset, problem: `more than ${limits.tokens} tokens: split the document` };
 		if (lexeme === "[" || lexeme === "{") flowDepth++;
 		else if (lexeme === "]" || lexeme === "}") flowDepth = Math.max(0, flowDepth - 1);
-		else if (lexeme === "\n" || lexeme === "\r\n") {
+		else if (lexeme.includes("\n")) {
+			// A line's end, or a text of several lines such as a certificate.
 			lineDepth = 0;
-			lineStart = offset + lexeme.length;
+			lineStart = offset + lexeme.lastIndexOf("\n") + 1;
 		} else if (flowDepth === 0 && (lexeme === "-" || lexeme === "?" || lexeme === ":")) {
 			lineDepth++;
 			if (lineDepth > limits.depth || offset - lineStart > maxIndent) return { offset, problem: tooDeep };
