@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import { buildMesh, type ConfigObject, type LocatedProblem } from "../config/index.ts";
+import { createPatchedSource } from "../control/envoy-filter/index.ts";
 import { createProvenance, type Provenance } from "../control/provenance/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
 import { hostOf, type MeshIndex } from "../control/translate/index.ts";
@@ -63,6 +64,7 @@ export function createOfflineWorld(
 			: { ...declared.mesh, instances: [...assumeInstances(declared.mesh), ...declared.mesh.instances] };
 	const store = createSnapshotStore();
 	store.apply(mesh);
+	const patched = createPatchedSource(store, () => store.index());
 	const translated = store
 		.problems()
 		.map(({ source, ...problem }): LocatedProblem => ({ severity: "error", ...source, ...problem }));
@@ -70,7 +72,8 @@ export function createOfflineWorld(
 		index: store.index()!,
 		objects,
 		problems: [...(options.problems ?? []), ...declared.problems, ...translated],
-		snapshot: (node) => store.get(node),
+		// With what Telemetry objects and EnvoyFilters change, as proxies get it.
+		snapshot: (node) => patched.get(node),
 		...(options.hasSidecar !== undefined && { hasSidecar: options.hasSidecar }),
 		...(options.findNode !== undefined && { findNode: options.findNode }),
 	});

@@ -84,6 +84,8 @@ export interface ConnectionPoolSettings {
 	readonly h2UpgradePolicy?: "DEFAULT" | "DO_NOT_UPGRADE" | "UPGRADE";
 	readonly usesClientProtocol?: boolean;
 	readonly maxConcurrentStreams?: number;
+	readonly http2KeepaliveIntervalMs?: number;
+	readonly http2KeepaliveTimeoutMs?: number;
 }
 
 /** TLS towards the endpoints. */

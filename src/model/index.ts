@@ -57,8 +57,10 @@ export {
 } from "./instance.ts";
 export type { ClusterNode, EndpointSlice, Namespace, Pod, SliceEndpoint } from "./kubernetes.ts";
 export {
+	type AccessLogSettings,
 	defaultRootNamespace,
 	type ExtensionProvider,
+	type GatewayTopology,
 	type Mesh,
 	type MeshSettings,
 	type PathNormalization,
@@ -81,6 +83,7 @@ export type {
 } from "./policy.ts";
 export {
 	isGatewayParent,
+	isServiceEntryParent,
 	isServiceParent,
 	type ObjectReference,
 	type ParentReference,
@@ -94,6 +97,7 @@ export {
 } from "./registration-entry.ts";
 export type {
 	BackendRef,
+	ClaimMatch,
 	Cors,
 	Destination,
 	DirectResponse,

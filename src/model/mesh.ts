@@ -1,5 +1,5 @@
 import type { ConfigMap, Secret } from "./certificate.ts";
-import type { DestinationRule } from "./destination-rule.ts";
+import type { DestinationRule, LocalitySettings, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
 import type { EnvoyFilter } from "./envoy-filter.ts";
 import type { Gateway, GatewayClass, IstioGateway } from "./gateway.ts";
 import type { BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
@@ -7,7 +7,7 @@ import type { WorkloadInstance } from "./instance.ts";
 import type { Namespace } from "./kubernetes.ts";
 import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from "./policy.ts";
 import type { ReferenceGrant } from "./reference.ts";
-import type { VirtualService } from "./route.ts";
+import type { RouteRetry, VirtualService } from "./route.ts";
 import type { Service } from "./service.ts";
 import type { WorkloadEntry, WorkloadGroup } from "./service-entry.ts";
 import type { OutboundTrafficMode, ProxyConfig, Sidecar } from "./sidecar.ts";
@@ -86,6 +86,53 @@ export interface MeshSettings {
 	readonly defaultPolicy?: AuthorizationPolicy;
 	/** None by default. */
 	readonly extensionProviders: readonly ExtensionProvider[];
+	/** Other names of the trust domain. */
+	readonly trustDomainAliases: readonly string[];
+	/** Where and how proxies log requests; undefined is Envoy's format on standard output. */
+	readonly accessLog?: AccessLogSettings;
+	/** Nothing is traced unless a Telemetry object says so. */
+	readonly disablesTracing?: boolean;
+	/** Which endpoints are near, where neither a DestinationRule nor a Service says it. */
+	readonly localityLbSetting?: LocalitySettings;
+	/** When requests are tried again where their route does not say it. */
+	readonly defaultRetry?: { readonly retry: RouteRetry; readonly perTryTimeoutMs?: number };
+	/** Where no DestinationRule says it. */
+	readonly h2UpgradePolicy?: "DO_NOT_UPGRADE" | "UPGRADE";
+	/** Where no DestinationRule says it; 5 s when undefined. */
+	readonly connectTimeoutMs?: number;
+	/** Where no DestinationRule says it. */
+	readonly tcpKeepalive?: TcpKeepalive;
+	/** For services whose DestinationRule says neither. */
+	readonly defaultTrafficPolicy?: Pick<TrafficPolicy, "connectionPool" | "outlierDetection">;
+	/** Time between two look-ups of a host by its name; 60 s when undefined. */
+	readonly dnsRefreshRateMs?: number;
+	/** Worker threads of proxies where no ProxyConfig says it. */
+	readonly proxyConcurrency?: number;
+	/** Environment of proxies, below what ProxyConfigs say. */
+	readonly proxyEnvironment?: Readonly<Record<string, string>>;
+	readonly gatewayTopology?: GatewayTopology;
+}
+
+/** The log of requests. */
+export interface AccessLogSettings {
+	/** A path where the proxy runs; empty is none. */
+	readonly file: string;
+	readonly encoding: "TEXT" | "JSON";
+	/** With Envoy's `%…%` operators, for JSON the text of an object of them. */
+	readonly format?: string;
+}
+
+/** What stands in front of gateways. */
+export interface GatewayTopology {
+	/** How many proxies' X-Forwarded-For is believed. */
+	readonly trustedProxies: number;
+	/** What becomes of X-Forwarded-Client-Cert; SANITIZE_SET when undefined. */
+	readonly forwardClientCertDetails?:
+		| "SANITIZE"
+		| "FORWARD_ONLY"
+		| "APPEND_FORWARD"
+		| "SANITIZE_SET"
+		| "ALWAYS_FORWARD_ONLY";
 }
 
 /** Istio's steps: nothing; RFC 3986; with runs of slashes merged; with encoded slashes decoded before. */

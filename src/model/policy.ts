@@ -25,6 +25,8 @@ export interface AuthorizationSource {
 	readonly namespaces: ValueMatch;
 	/** `name` in the policy's namespace, or `namespace/name`. */
 	readonly serviceAccounts: ValueMatch;
+	/** Of the peer's SPIFFE ID. */
+	readonly trustDomains: ValueMatch;
 	/** `issuer/subject` of a JSON web token. */
 	readonly requestPrincipals: ValueMatch;
 	/** Addresses or CIDR blocks of the peer. */

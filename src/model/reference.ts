@@ -29,7 +29,12 @@ export function isServiceParent({ group, kind }: { readonly group: string; reado
 	return group === "" && kind === "Service";
 }
 
-/** Whether a reference is to a Gateway of the Gateway API. */
+/** Whether a reference is to a ServiceEntry of Istio. */
+export function isServiceEntryParent({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
+	return group === "networking.istio.io" && kind === "ServiceEntry";
+}
+
+/** Whether a reference means a Gateway of the Gateway API. */
 export function isGatewayParent({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
 	return group === "gateway.networking.k8s.io" && kind === "Gateway";
 }

@@ -22,6 +22,15 @@ export interface NamedMatch {
 	readonly isNegated?: boolean;
 }
 
+/** A condition on a claim of the request's good token: a text, or one of a list of texts. */
+export interface ClaimMatch {
+	/** Names of the claim, the outermost first. */
+	readonly path: readonly string[];
+	readonly value: StringMatch;
+	/** Holds when the condition does not, absence included. */
+	readonly isNegated?: boolean;
+}
+
 /** One match of a route rule: every condition must hold. */
 export interface RouteMatch {
 	readonly name?: string;
@@ -29,6 +38,7 @@ export interface RouteMatch {
 	readonly headers: readonly NamedMatch[];
 	readonly queryParams: readonly NamedMatch[];
 	readonly method?: string;
+	readonly claims?: readonly ClaimMatch[];
 	/** Who and where it is for; undefined is for everyone. */
 	readonly scope?: MatchScope;
 	readonly statPrefix?: string;

@@ -10,6 +10,8 @@ export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "passthrough"
 export interface Service extends ObjectName {
 	/** The full host when it is not `name.namespace.svc.<cluster domain>`, e.g. of a ServiceEntry; may be a wildcard. */
 	readonly host?: string;
+	/** Name of the ServiceEntry that it is of. */
+	readonly entry?: string;
 	readonly labels: Labels;
 	/** Selects instances by label; undefined selects none. */
 	readonly selector?: Labels;

@@ -59,7 +59,6 @@ export interface ProxyConfig extends ObjectName {
 	/** Worker threads; 0 is one a core. */
 	readonly concurrency?: number;
 	readonly environmentVariables: Readonly<Record<string, string>>;
-	readonly imageType?: string;
 	readonly createdAt: number;
 	readonly source: Source;
 }

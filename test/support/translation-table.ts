@@ -8,6 +8,8 @@ export interface TranslationCase {
 	readonly config: string;
 	/** `web -> reviews GET /a x-user=jason` to the line of {@link describeCall}. */
 	readonly calls: Readonly<Record<string, string>>;
+	/** Faults of its documents, each of which leaves something out; none by default. */
+	readonly faults?: number;
 	/** What else the client is, or has. */
 	readonly with?: Partial<Query>;
 }

@@ -300,8 +300,16 @@ export class SupervisedInstance {
 		const bootstrap = buildBootstrap({ instance: this.record, xdsAddresses, secretSocket, meshName, clusterDomain });
 		// JSON is YAML, and needs no library to write.
 		writeFileSync(path, `${JSON.stringify(bootstrap, undefined, 2)}\n`, { mode: 0o600 });
-		const { program, args } = buildSidecarCommand(this.record, programs, path, join(folder, "last-good"));
-		return { program, args, folder, env: programs.env, output: { kind: "file", path: this.#logPath() } };
+		const { concurrency, environment } = this.workload.proxy;
+		const lastGood = join(folder, "last-good");
+		const { program, args } = buildSidecarCommand(this.record, programs, path, lastGood, concurrency);
+		return {
+			program,
+			args,
+			folder,
+			env: { ...programs.env, ...environment },
+			output: { kind: "file", path: this.#logPath() },
+		};
 	}
 
 	#buildApplication(): ChildCommand {

@@ -1,4 +1,5 @@
 import { accessSync, constants } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { MeshError } from "../../core/index.ts";
 import type { WorkloadInstance } from "../../model/index.ts";
@@ -28,20 +29,23 @@ export interface Programs {
 }
 
 /** The program and arguments of an instance's sidecar.
+ *  @param concurrency worker threads, 0 is one a core
  *  @throws MeshError `ENVOY_NOT_FOUND` */
 export function buildSidecarCommand(
 	instance: WorkloadInstance,
 	programs: Programs,
 	bootstrapPath: string,
 	stateFolder: string,
+	concurrency = 1,
 ): { readonly program: string; readonly args: readonly string[] } {
+	const workers = String(concurrency === 0 ? availableParallelism() : concurrency);
 	if (instance.sidecar === "envoy") {
 		const args = [
 			"-c",
 			bootstrapPath,
 			"--disable-hot-restart",
 			"--concurrency",
-			"1",
+			workers,
 			"-l",
 			"warning",
 			"--drain-time-s",
@@ -50,6 +54,7 @@ export function buildSidecarCommand(
 		return { program: findEnvoy(programs), args };
 	}
 	const args = [programs.script, "proxy", "-c", bootstrapPath, "--state", stateFolder, "-l", "info"];
+	if (concurrency !== 1) args.push("--concurrency", workers);
 	return { program: programs.node, args };
 }
 

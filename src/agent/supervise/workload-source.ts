@@ -6,6 +6,15 @@ import type { ControlClient } from "../control-client/index.ts";
 export interface DesiredWorkload extends Workload {
 	/** SPIFFE ID. */
 	readonly identity: string;
+	/** How its sidecars are started. */
+	readonly proxy: ProxySettings;
+}
+
+/** What ProxyConfigs say for a workload. */
+export interface ProxySettings {
+	/** Worker threads, 0 is one a core; one when undefined. */
+	readonly concurrency?: number;
+	readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What should run. */

@@ -35,6 +35,7 @@ test("an AuthorizationPolicy with everything becomes the model's", () => {
 					principals: { values: ["*/ns/shop/sa/web"], notValues: [] },
 					namespaces: { values: [], notValues: ["shop"] },
 					serviceAccounts: none,
+					trustDomains: none,
 					requestPrincipals: none,
 					ipBlocks: none,
 					remoteIpBlocks: none,

@@ -40,6 +40,7 @@ test("a mesh of objects that fit has no problems and the default settings", () =
 	assert.deepEqual(mesh.settings, {
 		name: "amime",
 		trustDomain: "cluster.local",
+		trustDomainAliases: [],
 		clusterDomain: "cluster.local",
 		rootNamespace: "amime-system",
 		svidTtlMs: 86_400_000,

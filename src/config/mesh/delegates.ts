@@ -1,4 +1,5 @@
-import type { MatchScope, NamedMatch, PathMatch, RouteMatch, RouteRule } from "../../model/index.ts";
+import type { ClaimMatch, MatchScope, NamedMatch, PathMatch, RouteMatch, RouteRule } from "../../model/index.ts";
+import { defined } from "../kinds/destination-rule/connection-pool.ts";
 import type { HttpRuleDocument } from "../kinds/virtual-service/http-rule.ts";
 
 /** The rules of a delegate under the rule that delegates to it: its matches narrow those of the rule, and what it leaves out is taken
@@ -14,30 +15,20 @@ export function mergeDelegate(
 			onConflict(rule);
 			return [];
 		}
-		const { delegate: _, ...inherited } = pickInherited(root);
 		const name = joinNames(root.name, rule.name);
-		return [{ ...inherited, ...rule, ...(name !== undefined && { name }), matches }];
+		return [{ ...pickInherited(root, rule), ...rule, ...(name !== undefined && { name }), matches }];
 	});
 }
 
-/** What a delegate's rule takes from the rule above it. */
-function pickInherited(root: HttpRuleDocument): Partial<RouteRule> & { readonly delegate?: unknown } {
+/** What a delegate's rule takes from the rule above it: `headers` as a whole, and its rewrite only without one of its own. */
+function pickInherited(root: HttpRuleDocument, rule: HttpRuleDocument): Partial<RouteRule> {
 	const { rewrite, directResponse, timeoutMs, retry, backendTimeoutMs, fault, mirrors, cors } = root;
-	const { requestHeaders, responseHeaders } = root;
-	return Object.fromEntries(
-		Object.entries({
-			rewrite,
-			directResponse,
-			timeoutMs,
-			retry,
-			backendTimeoutMs,
-			fault,
-			mirrors,
-			cors,
-			requestHeaders,
-			responseHeaders,
-		}).filter(([, value]) => value !== undefined),
-	);
+	const changesHeaders = rule.requestHeaders !== undefined || rule.responseHeaders !== undefined;
+	return {
+		...defined({ rewrite, directResponse, timeoutMs, fault, mirrors, cors }),
+		...(rule.retry === undefined && defined({ retry, backendTimeoutMs })),
+		...(!changesHeaders && defined({ requestHeaders: root.requestHeaders, responseHeaders: root.responseHeaders })),
+	};
 }
 
 function joinNames(root: string | undefined, name: string | undefined): string | undefined {
@@ -63,12 +54,14 @@ function mergeMatch(root: RouteMatch, leaf: RouteMatch): RouteMatch | undefined 
 	const scope = mergeScope(root.scope ?? {}, leaf.scope ?? {});
 	if (path === undefined || headers === undefined || queryParams === undefined || scope === undefined) return undefined;
 	const name = joinNames(root.name, leaf.name);
+	const claims = mergeClaims(root.claims ?? [], leaf.claims ?? []);
 	const statPrefix = leaf.statPrefix ?? root.statPrefix;
 	return {
 		...(name !== undefined && { name }),
 		path,
 		headers,
 		queryParams,
+		...(claims.length > 0 && { claims }),
 		...(Object.keys(scope).length > 0 && { scope }),
 		...(statPrefix !== undefined && { statPrefix }),
 	};
@@ -100,6 +93,12 @@ function mergeNamed(root: readonly NamedMatch[], leaf: readonly NamedMatch[]): r
 		merged.set(keyOf(match), match);
 	}
 	return [...merged.values()];
+}
+
+/** Of two conditions on one claim that of the leaf. */
+function mergeClaims(root: readonly ClaimMatch[], leaf: readonly ClaimMatch[]): readonly ClaimMatch[] {
+	const keyOf = ({ path, isNegated = false }: ClaimMatch): string => JSON.stringify([isNegated, ...path]);
+	return [...new Map([...root, ...leaf].map((claim) => [keyOf(claim), claim])).values()];
 }
 
 function mergeScope(root: MatchScope, leaf: MatchScope): MatchScope | undefined {

@@ -63,6 +63,7 @@ function toService(entry: ServiceEntry, host: string, selected: readonly Service
 		namespace,
 		name: nameOf(host),
 		host,
+		entry: entry.name,
 		labels,
 		ports,
 		addresses,

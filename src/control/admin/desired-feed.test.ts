@@ -12,6 +12,7 @@ const mesh: Mesh = {
 		clusterDomain: "cluster.local",
 		rootNamespace: "amime-system",
 		svidTtlMs: 1,
+		trustDomainAliases: [],
 		traceSamplingPercent: 1,
 		enableAutoMtls: true,
 		extensionProviders: [],

@@ -1,11 +1,12 @@
 import type { LocatedProblem } from "../../config/index.ts";
 import type { Clock } from "../../core/index.ts";
 import { formatSpiffeId, type Mesh, type MeshSettings, type Service, type Workload } from "../../model/index.ts";
+import { type ProxySettings, resolveProxySettings } from "../proxy-settings.ts";
 import type { AdminRequest, AdminResponse, Endpoint } from "./router.ts";
 
 /** What should run on a machine: for the supervisor that starts it. */
 export interface DesiredState {
-	readonly workloads: readonly (Workload & { readonly identity: string })[];
+	readonly workloads: readonly (Workload & { readonly identity: string; readonly proxy: ProxySettings })[];
 	readonly services: readonly Service[];
 	readonly settings: MeshSettings;
 	/** What is wrong with the config. */
@@ -38,9 +39,12 @@ export function createDesiredFeed(clock: Clock, problems: () => readonly Located
 	function refresh(): void {
 		if (mesh === undefined) return;
 		const isSame =
-			known?.workloads === mesh.workloads && known.services === mesh.services && known.settings === mesh.settings;
+			known?.workloads === mesh.workloads &&
+			known.services === mesh.services &&
+			known.settings === mesh.settings &&
+			known.proxyConfigs === mesh.proxyConfigs;
 		known = mesh;
-		const next = isSame ? text : JSON.stringify([mesh.workloads, mesh.services, mesh.settings]);
+		const next = isSame ? text : JSON.stringify([mesh.workloads, mesh.services, mesh.settings, mesh.proxyConfigs]);
 		const nextProblems = JSON.stringify(problems());
 		if (next !== text || nextProblems !== problemText) revision++;
 		text = next;
@@ -55,7 +59,8 @@ export function createDesiredFeed(clock: Clock, problems: () => readonly Located
 		const body: DesiredState = {
 			workloads: workloads.map((workload) => {
 				const { namespace, serviceAccount } = workload;
-				return { ...workload, identity: formatSpiffeId({ trustDomain, namespace, serviceAccount }) };
+				const identity = formatSpiffeId({ trustDomain, namespace, serviceAccount });
+				return { ...workload, identity, proxy: resolveProxySettings(mesh!, workload) };
 			}),
 			services,
 			settings,

@@ -11,7 +11,7 @@ import {
 	type XdsSnapshot,
 } from "../../xds/server/index.ts";
 import { findInstance, readNodeName, readProxyKind } from "../snapshot/index.ts";
-import { applyTelemetry, type ResolvedTelemetry, resolveTelemetry } from "../telemetry/index.ts";
+import { applyTelemetry, hasMeshTelemetry, type ResolvedTelemetry, resolveTelemetry } from "../telemetry/index.ts";
 import type { MeshIndex } from "../translate/index.ts";
 import { applyEnvoyFilters, createPatchMemory, type PatchMemory } from "./apply.ts";
 import { type CompiledPatch, compileEnvoyFilter } from "./compile.ts";
@@ -44,7 +44,8 @@ export function createPatchedSource(source: SnapshotSource, index: () => MeshInd
 	const held = new Map<string, Map<CompiledPatch, string>>();
 	const telemetryOf = (node: Node): ResolvedTelemetry | undefined => {
 		const current = index();
-		if (current === undefined || current.mesh.telemetries.length === 0) return undefined;
+		if (current === undefined) return undefined;
+		if (current.mesh.telemetries.length === 0 && !hasMeshTelemetry(current.mesh.settings)) return undefined;
 		const facts = describeNode(current, node);
 		return facts === undefined ? undefined : resolveTelemetry(current.mesh, facts);
 	};

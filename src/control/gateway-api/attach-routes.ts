@@ -3,6 +3,7 @@ import {
 	type Gateway,
 	type HttpRoute,
 	isGatewayParent,
+	isServiceEntryParent,
 	isServiceParent,
 	type Mesh,
 	type ObjectName,
@@ -60,8 +61,13 @@ export interface Attachments {
 
 const serviceController = "amime.dev/mesh-controller";
 
-/** Attaches every route of a mesh. Pure and linear in routes times listeners of their parents. */
-export function attachRoutes(mesh: Mesh, findService: (name: ObjectName) => Service | undefined): Attachments {
+/** Attaches every route of a mesh. Pure and linear in routes times listeners of their parents.
+ *  @param findEntry the services of a ServiceEntry, one a host */
+export function attachRoutes(
+	mesh: Mesh,
+	findService: (name: ObjectName) => Service | undefined,
+	findEntry: (name: ObjectName) => readonly Service[],
+): Attachments {
 	const grants = createReferenceGrants(mesh.referenceGrants);
 	const certificates = createCertificateStore(mesh);
 	const drafts = new Map<string, GatewayDraft>();
@@ -77,7 +83,7 @@ export function attachRoutes(mesh: Mesh, findService: (name: ObjectName) => Serv
 	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes])
 		results.set(
 			route,
-			route.parents.flatMap((parent) => attachParent(route, parent, drafts, findService) ?? []),
+			route.parents.flatMap((parent) => attachParent(route, parent, drafts, findService, findEntry) ?? []),
 		);
 	return { gateways: drafts, parentsOf: (route) => results.get(route) ?? [], grants, certificates };
 }
@@ -97,9 +103,14 @@ function attachParent(
 	parent: ParentReference,
 	gateways: ReadonlyMap<string, GatewayDraft>,
 	findService: (name: ObjectName) => Service | undefined,
+	findEntry: (name: ObjectName) => readonly Service[],
 ): ParentResult | undefined {
 	if (isServiceParent(parent)) {
 		const denied = findServiceFault(parent, findService(parent));
+		return { parent, controller: serviceController, ...(denied !== undefined && { denied }) };
+	}
+	if (isServiceEntryParent(parent)) {
+		const denied = findEntryFault(parent, findEntry(parent));
 		return { parent, controller: serviceController, ...(denied !== undefined && { denied }) };
 	}
 	const gateway = isGatewayParent(parent) ? gateways.get(formatObjectName(parent)) : undefined;
@@ -108,15 +119,27 @@ function attachParent(
 	return { parent, controller: gateway.controller, ...(denied !== undefined && { denied }) };
 }
 
+function findEntryFault(parent: ParentReference, [first, ...others]: readonly Service[]): ConditionFault | undefined {
+	const reason = "NoMatchingParent";
+	if (first === undefined) return { reason, message: `there is no ServiceEntry ${formatObjectName(parent)}` };
+	return [first, ...others].some((service) => hasPort(parent, service))
+		? undefined
+		: { reason, message: `ServiceEntry ${formatObjectName(parent)} has no such port` };
+}
+
 function findServiceFault(parent: ParentReference, service: Service | undefined): ConditionFault | undefined {
 	const reason = "NoMatchingParent";
 	if (service === undefined) return { reason, message: `there is no Service ${formatObjectName(parent)}` };
-	const { port, sectionName } = parent;
-	const isThere = service.ports.some(
+	return hasPort(parent, service)
+		? undefined
+		: { reason, message: `Service ${formatObjectName(parent)} has no such port` };
+}
+
+function hasPort({ port, sectionName }: ParentReference, { ports }: Service): boolean {
+	return ports.some(
 		(candidate) =>
 			(port === undefined || candidate.port === port) && (sectionName === undefined || candidate.name === sectionName),
 	);
-	return isThere ? undefined : { reason, message: `Service ${formatObjectName(parent)} has no such port` };
 }
 
 /** How telling a reason is: a route that was nearer to be attached is told the nearer reason. */

@@ -1,6 +1,7 @@
 import {
 	formatObjectName,
 	formatServiceHost,
+	isServiceEntryParent,
 	isServiceParent,
 	type Mesh,
 	type ObjectName,
@@ -11,17 +12,20 @@ import {
 	type VirtualService,
 } from "../../model/index.ts";
 
-/** TLSRoutes and TCPRoutes of Services as VirtualServices of the mesh, which say the same: in the Service's own namespace for every
+/** TLSRoutes and TCPRoutes of Services and ServiceEntries as VirtualServices of the mesh, which say the same: in the Service's own namespace for every
  *  client, in another one for clients there (GEP-1294), and those before the others. */
 export function describeMeshStreams(
 	mesh: Mesh,
 	findService: (name: ObjectName) => Service | undefined,
+	findEntry: (name: ObjectName) => readonly Service[],
 ): VirtualService[] {
+	const servicesOf = (parent: ParentReference): readonly Service[] => {
+		if (isServiceEntryParent(parent)) return findEntry(parent);
+		const service = isServiceParent(parent) ? findService(parent) : undefined;
+		return service === undefined ? [] : [service];
+	};
 	const described = mesh.streamRoutes.flatMap((route) =>
-		route.parents.filter(isServiceParent).flatMap((parent) => {
-			const service = findService(parent);
-			return service === undefined ? [] : [describe(mesh, route, parent, service)];
-		}),
+		route.parents.flatMap((parent) => servicesOf(parent).map((service) => describe(mesh, route, parent, service))),
 	);
 	const isConsumer = ({ exportTo }: VirtualService): number => Number(exportTo !== undefined);
 	return described.sort(

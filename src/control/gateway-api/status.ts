@@ -3,6 +3,7 @@ import {
 	formatObjectName,
 	type Gateway,
 	type GatewayClass,
+	isServiceEntryParent,
 	isServiceParent,
 	type Mesh,
 	type ObjectName,
@@ -143,7 +144,7 @@ function parentStatus(route: AnyRoute, { parent, controller, denied }: ParentRes
 	const lookup = {
 		service: inputs.service,
 		serviceByHost: (host: string) => inputs.serviceByHost(host, route.namespace),
-		...(!isServiceParent(parent) && { grants }),
+		...(!isServiceParent(parent) && !isServiceEntryParent(parent) && { grants }),
 	};
 	return {
 		parentRef: { group: parent.group, kind: parent.kind, ...parent.written },

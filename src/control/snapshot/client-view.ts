@@ -209,10 +209,12 @@ function proxyRoutes(
 			const item = hosts.ofService(egress ?? { services: scope.services, virtualServices: [] }, seen, port);
 			// Routes that clients share are put under names once for clients of the service's own namespace, and once for the others.
 			const isOwn = seen.service.namespace === client.namespace;
-			const known = named.get(item.routes)?.get(isOwn);
+			const isRenamed = index.aliasesOf(seen.host).length > 0;
+			const known = isRenamed ? undefined : named.get(item.routes)?.get(isOwn);
 			if (known !== undefined) return known;
 			const translated = translateServiceRoutes(index, client, item, port);
 			const built: NamedRoutes = { translated, resource: packRoutes(translated.routeConfiguration) };
+			if (isRenamed) return built;
 			named.set(item.routes, new Map([...(named.get(item.routes) ?? []), [isOwn, built]]));
 			return built;
 		}),

@@ -5,6 +5,7 @@ import { packResource, type XdsResource } from "../../xds/server/index.ts";
 import {
 	type Client,
 	clusterKindOf,
+	completePolicy,
 	formatLocality,
 	type HostPolicy,
 	type MeshIndex,
@@ -77,7 +78,8 @@ function buildCluster(
 	memo: Memo,
 ): ClusterResources {
 	const name = outboundClusterName(host, port.port, subset?.name);
-	const merged = mergeTrafficPolicy(policy.trafficPolicy, subset?.trafficPolicy, port.port);
+	const declared = mergeTrafficPolicy(policy.trafficPolicy, subset?.trafficPolicy, port.port);
+	const merged = completePolicy(index.mesh.settings, service, port, declared);
 	const kind = clusterKindOf(service, merged, client);
 	const placement = resolvePlacement(service, merged, client);
 	// Clients with the same rules have the same cluster, and the same endpoints unless they stand elsewhere.

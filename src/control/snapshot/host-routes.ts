@@ -4,9 +4,9 @@ import {
 	type Egress,
 	findDestination,
 	findRoutes,
-	findVirtualService,
 	type HostRoutes,
 	hostOf,
+	listVirtualServices,
 	type MeshIndex,
 	type MeshProblem,
 	resolveHostPolicy,
@@ -38,7 +38,7 @@ export function createHostRouteBuilder(index: MeshIndex, client: Client, key: st
 		seen: SeenService,
 		port: ServicePort,
 		routes: readonly HttpRoute[],
-		rule: VirtualService | undefined,
+		rules: readonly VirtualService[],
 		scope: string,
 	): BuiltRoutes => {
 		const { service, host } = seen;
@@ -49,12 +49,12 @@ export function createHostRouteBuilder(index: MeshIndex, client: Client, key: st
 			port.protocol,
 			...policyInputs(index, client, host, service),
 			...routes,
-			rule,
-			...destinationInputs(index, client, routes, rule),
+			...rules,
+			...destinationInputs(index, client, routes, rules),
 		];
 		// Rules of other namespaces may say other things of the same host.
-		const rules = policyInputs(index, client, host, service).length === 0 ? "" : key;
-		return memo.get(`routes ${scope} ${rules} ${service.namespace} ${host}:${port.port}`, inputs, (): BuiltRoutes => {
+		const whose = policyInputs(index, client, host, service).length === 0 ? "" : key;
+		return memo.get(`routes ${scope} ${whose} ${service.namespace} ${host}:${port.port}`, inputs, (): BuiltRoutes => {
 			const found: MeshProblem[] = [];
 			const translated = routesOfService(index, client, egress.virtualServices, seen, port, (problem) =>
 				found.push(problem),
@@ -66,21 +66,21 @@ export function createHostRouteBuilder(index: MeshIndex, client: Client, key: st
 		ofService(egress, seen, port) {
 			const { service, host } = seen;
 			const routes = findRoutes(index, service, port, client.namespace);
-			const rule = routes.length > 0 ? undefined : findVirtualService(egress.virtualServices, host);
+			const rules = routes.length > 0 ? [] : listVirtualServices(egress.virtualServices, host);
 			// Without rules, a namespace matters only by the short name of its own services.
-			const isPlain = routes.length === 0 && rule === undefined;
+			const isPlain = routes.length === 0 && rules.length === 0;
 			const scope = isPlain ? (client.isCaptured ? "captured" : "plain") : key;
-			const build = (): BuiltRoutes => buildOfService(egress, seen, port, routes, rule, scope);
-			const rules = policyInputs(index, client, host, service);
+			const build = (): BuiltRoutes => buildOfService(egress, seen, port, routes, rules, scope);
+			const policies = policyInputs(index, client, host, service);
 			const built =
-				isPlain && rules.length === 0
+				isPlain && policies.length === 0
 					? index.remember(`routes ${scope} ${service.namespace} ${host}:${port.port}`, build)
 					: build();
 			problems.push(...built.problems);
 			return built.hostRoutes;
 		},
 		ofRule(rule, port) {
-			const inputs = [index.mesh.settings, rule, ...destinationInputs(index, client, [], rule)];
+			const inputs = [index.mesh.settings, rule, ...destinationInputs(index, client, [], [rule])];
 			return memo.get(`rule ${key} ${rule.namespace}/${rule.name} ${port}`, inputs, () =>
 				translateVirtualService(rule, { index, client, port, gateway: "mesh" }),
 			);
@@ -93,10 +93,13 @@ function destinationInputs(
 	index: MeshIndex,
 	client: Client,
 	routes: readonly HttpRoute[],
-	rule: VirtualService | undefined,
+	virtualServices: readonly VirtualService[],
 ): unknown[] {
 	const destinations = new Map<string, Exclude<Destination, { kind: "unusable" }>>();
-	const rules: readonly RouteRule[] = rule === undefined ? routes.flatMap((route) => route.rules) : rule.http;
+	const rules: readonly RouteRule[] = [
+		...routes.flatMap(({ rules: own }) => own),
+		...virtualServices.flatMap(({ http }) => http),
+	];
 	for (const { backends, mirrors = [] } of rules)
 		for (const { destination } of [...backends, ...mirrors]) {
 			if (destination.kind === "unusable") continue;

@@ -1,6 +1,12 @@
 import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import type { Workload, WorkloadInstance } from "../../model/index.ts";
+import {
+	isHttpProtocol,
+	type UpstreamListener,
+	type VirtualService,
+	type Workload,
+	type WorkloadInstance,
+} from "../../model/index.ts";
 import {
 	clusterType,
 	endpointType,
@@ -11,8 +17,10 @@ import {
 	type XdsSnapshot,
 } from "../../xds/server/index.ts";
 import {
+	type EgressScope,
 	egressSource,
 	findAuthorizationPolicies,
+	findEgress,
 	findIngressSidecar,
 	findRequestAuthentications,
 	type MeshIndex,
@@ -61,7 +69,7 @@ export function buildSnapshot(
 		`listeners ${key}`,
 		[
 			...[index.mesh.settings, spec, ingress, describeScope(view.scope), view.scope.mode, ...tokens],
-			...listenerInputs(index, instance),
+			...listenerInputs(index, instance, view),
 			...(isCaptured ? [] : forwardProxyInputs(index, view)),
 		],
 		() =>
@@ -113,14 +121,27 @@ function workloadOf(index: MeshIndex, instance: WorkloadInstance): Workload | un
 }
 
 /** What listeners are made of besides the instance. */
-function listenerInputs(index: MeshIndex, instance: WorkloadInstance): unknown[] {
+function listenerInputs(index: MeshIndex, instance: WorkloadInstance, { scope }: ClientView): unknown[] {
 	return [
 		workloadOf(index, instance),
 		...index.peerAuthenticationsIn(index.mesh.settings.rootNamespace),
 		...index.peerAuthenticationsIn(instance.namespace),
 		...findAuthorizationPolicies(index, instance),
 		...instance.upstreams.map((upstream) => index.service(upstream.service)),
+		...instance.upstreams.flatMap((upstream) => streamInputs(index, scope, upstream)),
 	];
+}
+
+/** Rules for connections to a port without HTTP, and what DestinationRules may say of where they lead. */
+function streamInputs(index: MeshIndex, scope: EgressScope, { service, port }: UpstreamListener): unknown[] {
+	const target = index.service(service)?.ports.find((candidate) => candidate.port === port);
+	if (target === undefined || isHttpProtocol(target.protocol)) return [];
+	const rules = virtualServicesAt(scope, port).filter(({ tcp, tls }) => tcp.length + tls.length > 0);
+	return [...rules, ...index.mesh.destinationRules];
+}
+
+function virtualServicesAt(scope: EgressScope, port: number): readonly VirtualService[] {
+	return findEgress(scope, port)?.virtualServices ?? [];
 }
 
 function listListeners(
@@ -134,7 +155,10 @@ function listListeners(
 	return [
 		...instance.ports.map((port) => translateInboundListener(index, instance, port, kind)),
 		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, proxy, client, scope)]),
-		...instance.upstreams.flatMap((upstream) => translateUpstreamListener(index, upstream, proxy) ?? []),
+		...instance.upstreams.flatMap(
+			(upstream) =>
+				translateUpstreamListener(index, client, virtualServicesAt(scope, upstream.port), upstream, proxy) ?? [],
+		),
 	];
 }
 

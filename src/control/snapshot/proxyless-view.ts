@@ -15,10 +15,11 @@ import {
 } from "../../xds/server/index.ts";
 import {
 	type Client,
+	completePolicy,
 	type EgressScope,
 	findEgress,
-	findVirtualService,
 	isUnusableCluster,
+	listVirtualServices,
 	type MeshIndex,
 	mergeTrafficPolicy,
 	readInboundListenerName,
@@ -142,7 +143,7 @@ function buildRoutes({ scope }: Finder, hosts: HostRouteBuilder, name: string): 
 	if (colon <= 0 || egress === undefined) return undefined;
 	const seen = egress.services.get(host);
 	const port = seen?.ports.find((own) => own.port === number);
-	const rule = seen === undefined ? findVirtualService(egress.virtualServices, host) : undefined;
+	const [rule] = seen === undefined ? listVirtualServices(egress.virtualServices, host) : [];
 	const routes =
 		seen !== undefined && port !== undefined
 			? hosts.ofService(egress, seen, port).routes
@@ -170,7 +171,8 @@ function buildCluster({ index, client, scope }: Finder, name: string) {
 				create(ClusterLoadAssignmentSchema, { clusterName: name }),
 			),
 		};
-	const merged = mergeTrafficPolicy(policy.trafficPolicy, subset?.trafficPolicy, port.port);
+	const declared = mergeTrafficPolicy(policy.trafficPolicy, subset?.trafficPolicy, port.port);
+	const merged = completePolicy(index.mesh.settings, seen.service, port, declared);
 	const { cluster, assignment } = translateProxylessCluster(index, client, seen.service, port, merged, subset);
 	return {
 		cluster: packResource(ClusterSchema, name, cluster),

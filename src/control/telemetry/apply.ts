@@ -29,6 +29,7 @@ import { type CustomTag, CustomTagSchema } from "../../api/gen/envoy/type/tracin
 import { type Percent, PercentSchema } from "../../api/gen/envoy/type/v3/percent_pb.js";
 import { typeUrlOf } from "../../api/index.ts";
 import type { AccessLogFilter, SpanTag, StatusComparison } from "../../model/index.ts";
+import { translateAccessLog } from "./access-log.ts";
 import type { ResolvedTelemetry, SideTelemetry } from "./resolve.ts";
 
 /** A listener with the settings of its side. */
@@ -120,12 +121,17 @@ function toTag(tag: string, from: SpanTag): CustomTag {
 /** The proxy's own log; what translation added for a purpose of its own has a filter already. */
 function applyToLogs(
 	logs: readonly AccessLog[],
-	{ disablesLog, logFilter }: { readonly disablesLog?: boolean; readonly logFilter?: AccessLogFilter | undefined },
+	{
+		disablesLog,
+		logFilter,
+		log: settings,
+	}: Pick<SideTelemetry, "disablesLog" | "log"> & { readonly logFilter?: AccessLogFilter | undefined },
 ): AccessLog[] {
 	return logs.flatMap((log) => {
 		if (log.name !== "envoy.access_loggers.stdout" || log.filter !== undefined) return [log];
 		if (disablesLog === true) return [];
-		return logFilter === undefined ? [log] : [create(AccessLogSchema, { ...log, filter: toFilter(logFilter) })];
+		const own = settings === undefined ? log : create(AccessLogSchema, translateAccessLog(settings));
+		return logFilter === undefined ? [own] : [create(AccessLogSchema, { ...own, filter: toFilter(logFilter) })];
 	});
 }
 

@@ -1,12 +1,17 @@
 import {
 	type AccessLogFilter,
+	type AccessLogSettings,
 	type Labels,
 	type Mesh,
+	type MeshSettings,
 	matchesLabels,
 	type SpanTag,
 	type Telemetry,
 	type TelemetryMode,
 } from "../../model/index.ts";
+
+/** Where logs go that name no file. */
+export const stdout = "/dev/stdout";
 
 /** What holds for one side of a proxy; absent settings stay as they are. */
 export interface SideTelemetry {
@@ -15,6 +20,8 @@ export interface SideTelemetry {
 	readonly customTags?: Readonly<Record<string, SpanTag>>;
 	readonly disablesLog?: boolean;
 	readonly logFilter?: AccessLogFilter;
+	/** In place of Envoy's format on standard output. */
+	readonly log?: AccessLogSettings;
 	readonly disablesMetrics?: boolean;
 }
 
@@ -24,7 +31,12 @@ export interface ResolvedTelemetry {
 	readonly server: SideTelemetry;
 }
 
-/** The settings of a proxy: of the root namespace, over them its namespace's, over them its workload's, the oldest object of each (Istio).
+/** Whether every proxy has settings, for the mesh has. */
+export function hasMeshTelemetry({ accessLog, disablesTracing }: MeshSettings): boolean {
+	return accessLog !== undefined || disablesTracing === true;
+}
+
+/** The settings of a proxy: of the mesh, over them of the root namespace, over them its namespace's, over them its workload's, the oldest object of each (Istio).
  *  Undefined without any. */
 export function resolveTelemetry(
 	{ telemetries, settings }: Pick<Mesh, "telemetries" | "settings">,
@@ -41,8 +53,8 @@ export function resolveTelemetry(
 		...oldest(node.namespace, isGeneral),
 		...oldest(node.namespace, (telemetry) => !isGeneral(telemetry) && selects(telemetry, node.labels)),
 	];
-	if (levels.length === 0) return undefined;
-	return { client: resolveSide(levels, "CLIENT"), server: resolveSide(levels, "SERVER") };
+	if (levels.length === 0 && !hasMeshTelemetry(settings)) return undefined;
+	return { client: resolveSide(settings, levels, "CLIENT"), server: resolveSide(settings, levels, "SERVER") };
 }
 
 function selects({ selector, targets }: Telemetry, labels: Labels): boolean {
@@ -51,8 +63,17 @@ function selects({ selector, targets }: Telemetry, labels: Labels): boolean {
 	return targets?.some(({ kind, name }) => kind === "Gateway" && name === gateway) ?? false;
 }
 
-function resolveSide(levels: readonly Telemetry[], side: Exclude<TelemetryMode, "CLIENT_AND_SERVER">): SideTelemetry {
-	let resolved: SideTelemetry = {};
+function resolveSide(
+	{ accessLog, disablesTracing }: MeshSettings,
+	levels: readonly Telemetry[],
+	side: Exclude<TelemetryMode, "CLIENT_AND_SERVER">,
+): SideTelemetry {
+	let resolved: SideTelemetry = {
+		...(disablesTracing === true && { disablesSpans: true }),
+		...(accessLog?.file === "" && { disablesLog: true }),
+		// Switched on by a Telemetry object, a log without a file goes to standard output.
+		...(accessLog !== undefined && { log: { ...accessLog, file: accessLog.file === "" ? stdout : accessLog.file } }),
+	};
 	const isFor = ({ mode }: { readonly mode: TelemetryMode }): boolean => mode === side || mode === "CLIENT_AND_SERVER";
 	for (const { tracing, accessLogging, metrics } of levels) {
 		for (const { samplingPercent, disablesSpans, customTags } of tracing.filter(isFor))

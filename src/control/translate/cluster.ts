@@ -87,8 +87,8 @@ export function translateOutboundCluster(
 function chooseVersion(port: ServicePort, policy: TrafficPolicy, use: MutualTlsUse): HttpVersion {
 	const { connectionPool } = policy;
 	const tlsMode = policy.tls?.mode;
-	if (port.protocol === "auto" || (isHttpProtocol(port.protocol) && connectionPool?.usesClientProtocol === true))
-		return "downstream";
+	if (isHttpProtocol(port.protocol) && connectionPool?.usesClientProtocol === true) return "downstream";
+	if (port.protocol === "auto") return connectionPool?.h2UpgradePolicy === "UPGRADE" ? "http2" : "downstream";
 	if (port.protocol !== "http") return isHttpProtocol(port.protocol) ? "http2" : "http1";
 	if (connectionPool?.h2UpgradePolicy === "UPGRADE") return "http2";
 	if (connectionPool?.maxConnections !== undefined || connectionPool?.http1MaxPendingRequests !== undefined) {
@@ -127,7 +127,7 @@ function discovery(
 	return {
 		clusterDiscoveryType: { case: "type", value: type },
 		dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
-		dnsRefreshRate: duration(60_000),
+		dnsRefreshRate: duration(index.mesh.settings.dnsRefreshRateMs ?? 60_000),
 		respectDnsTtl: true,
 		loadAssignment: translateAssignment(index, service, port, subset?.name ?? "", endpoints, placement),
 	};

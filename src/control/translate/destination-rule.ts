@@ -1,4 +1,12 @@
-import { type DestinationRule, matchesLabels, type Subset, type TrafficPolicy } from "../../model/index.ts";
+import {
+	type DestinationRule,
+	type MeshSettings,
+	matchesLabels,
+	type Service,
+	type ServicePort,
+	type Subset,
+	type TrafficPolicy,
+} from "../../model/index.ts";
 import type { Client } from "./client.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 
@@ -72,6 +80,35 @@ export function mergeTrafficPolicy(
 ): TrafficPolicy {
 	const ofHost = atPort(host, port);
 	return subset === undefined ? ofHost : atPort({ ...ofHost, ...subset }, port);
+}
+
+/** A policy with what the mesh says where it is silent. The locality settings of the mesh come after what the Service itself prefers (Istio). */
+export function completePolicy(
+	settings: MeshSettings,
+	service: Pick<Service, "trafficDistribution">,
+	{ protocol }: Pick<ServicePort, "protocol">,
+	policy: TrafficPolicy,
+): TrafficPolicy {
+	// What is told by its first bytes keeps its version: only a DestinationRule may know better.
+	const h2UpgradePolicy = protocol === "http" ? settings.h2UpgradePolicy : undefined;
+	const { localityLbSetting, connectTimeoutMs, tcpKeepalive, defaultTrafficPolicy = {} } = settings;
+	const ofMesh = {
+		...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+		...(tcpKeepalive !== undefined && { tcpKeepalive }),
+	};
+	const pool = policy.connectionPool ?? defaultTrafficPolicy.connectionPool;
+	const saysVersion = pool?.h2UpgradePolicy !== undefined && pool.h2UpgradePolicy !== "DEFAULT";
+	const own = { ...pool, ...(!saysVersion && h2UpgradePolicy !== undefined && { h2UpgradePolicy }) };
+	const takesLocality =
+		localityLbSetting !== undefined &&
+		policy.loadBalancer?.locality === undefined &&
+		service.trafficDistribution === undefined;
+	return {
+		...defaultTrafficPolicy,
+		...policy,
+		...(Object.keys({ ...ofMesh, ...own }).length > 0 && { connectionPool: { ...ofMesh, ...own } }),
+		...(takesLocality && { loadBalancer: { ...policy.loadBalancer, locality: localityLbSetting } }),
+	};
 }
 
 function atPort({ portLevel, ...policy }: TrafficPolicy, port: number): TrafficPolicy {

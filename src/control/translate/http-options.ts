@@ -6,6 +6,7 @@ import type {
 	UpstreamHttpProtocolOptionsSchema,
 } from "../../api/gen/envoy/config/core/v3/protocol_pb.js";
 import { HttpProtocolOptionsSchema } from "../../api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import type { ConnectionPoolSettings } from "../../model/index.ts";
 import { duration, packAny } from "./messages.ts";
 
 /** What a cluster speaks; `negotiated` leaves it to ALPN, HTTP/2 first; `downstream` keeps what the client speaks. */
@@ -15,19 +16,21 @@ type ClusterInit = Extract<MessageInitShape<typeof ClusterSchema>, { readonly $t
 type CommonOptions = MessageInitShape<typeof CommonOptionsSchema>;
 type UpstreamOptions = MessageInitShape<typeof UpstreamHttpProtocolOptionsSchema>;
 
+/** What a DestinationRule says of HTTP/2 connections. */
+export type Http2Settings = Pick<
+	ConnectionPoolSettings,
+	"maxConcurrentStreams" | "http2KeepaliveIntervalMs" | "http2KeepaliveTimeoutMs"
+>;
+
 /** A shared connection whose peer is silent is asked whether it is still there. */
-const http2ProtocolOptions: Extract<
-	MessageInitShape<typeof Http2ProtocolOptionsSchema>,
-	{ readonly $typeName?: undefined }
-> = {
-	connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
-};
+const keepaliveIntervalMs = 30_000;
+const keepaliveTimeoutMs = 10_000;
 
 /** The protocol options of a cluster. */
 export function httpOptions(
 	version: HttpVersion,
 	common: CommonOptions | undefined,
-	maxConcurrentStreams?: number,
+	http2: Http2Settings = {},
 	upstream?: UpstreamOptions,
 ): Pick<ClusterInit, "typedExtensionProtocolOptions"> {
 	return {
@@ -35,7 +38,7 @@ export function httpOptions(
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packAny(HttpProtocolOptionsSchema, {
 				...(common !== undefined && { commonHttpProtocolOptions: common }),
 				...(upstream !== undefined && { upstreamHttpProtocolOptions: upstream }),
-				upstreamProtocolOptions: protocolOptions(version, maxConcurrentStreams),
+				upstreamProtocolOptions: protocolOptions(version, http2),
 			}),
 		},
 	};
@@ -43,16 +46,19 @@ export function httpOptions(
 
 function protocolOptions(
 	version: HttpVersion,
-	maxConcurrentStreams: number | undefined,
+	{ maxConcurrentStreams = 0, http2KeepaliveIntervalMs, http2KeepaliveTimeoutMs }: Http2Settings,
 ): NonNullable<
 	Extract<
 		MessageInitShape<typeof HttpProtocolOptionsSchema>,
 		{ readonly $typeName?: undefined }
 	>["upstreamProtocolOptions"]
 > {
-	const http2 = {
-		...http2ProtocolOptions,
-		...(maxConcurrentStreams !== undefined && maxConcurrentStreams > 0 && { maxConcurrentStreams }),
+	const http2: MessageInitShape<typeof Http2ProtocolOptionsSchema> = {
+		connectionKeepalive: {
+			interval: duration(http2KeepaliveIntervalMs ?? keepaliveIntervalMs),
+			timeout: duration(http2KeepaliveTimeoutMs ?? keepaliveTimeoutMs),
+		},
+		...(maxConcurrentStreams > 0 && { maxConcurrentStreams }),
 	};
 	switch (version) {
 		case "http1":

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Route, RouteSchema } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import {
 	type HttpRoute,
+	isServiceEntryParent,
 	isServiceParent,
 	type ParentReference,
 	type Service,
@@ -15,7 +16,7 @@ import type { MeshIndex } from "./mesh-index.ts";
 import { duration } from "./messages.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
 import { type ReportProblem, reportFor } from "./problem.ts";
-import { translateRetry } from "./retry.ts";
+import { resolveRetry } from "./retry.ts";
 import { findConsistentHash, type RouteContext, translateRule } from "./route-action.ts";
 import { findFilterFault } from "./route-filter.ts";
 import { compareRank, findMatchFault, type RankedMatch, translateMatch } from "./route-match.ts";
@@ -38,12 +39,16 @@ export function findRoutes(
 /** Whether a parent means a port of a Service: by number, by name, or all of them. */
 function isParentPort(parent: ParentReference, service: Service, port: ServicePort): boolean {
 	return (
-		isServiceParent(parent) &&
-		parent.namespace === service.namespace &&
-		parent.name === service.name &&
+		isParentOf(parent, service) &&
 		(parent.port === undefined || parent.port === port.port) &&
 		(parent.sectionName === undefined || parent.sectionName === port.name)
 	);
+}
+
+/** Whether a parent is a Service, or the ServiceEntry that a service is of. */
+function isParentOf(parent: ParentReference, { namespace, name, entry }: Service): boolean {
+	if (parent.namespace !== namespace) return false;
+	return isServiceEntryParent(parent) ? parent.name === entry : isServiceParent(parent) && parent.name === name;
 }
 
 /** Envoy routes of one service port, first match wins. Without HTTPRoutes everything goes to the service itself. */
@@ -102,6 +107,7 @@ function defaultRoute(context: RouteContext, service: Service, port: ServicePort
 	const host = hostOf(service, index.mesh.settings);
 	const policy = resolveHostPolicy(index, host, service.namespace, context.client);
 	const hash = findConsistentHash(policy, undefined, port.port);
+	const retryPolicy = resolveRetry(index.mesh.settings, undefined, undefined, hash !== undefined);
 	return create(RouteSchema, {
 		name: "default",
 		match: { pathSpecifier: { case: "prefix", value: "/" } },
@@ -112,7 +118,7 @@ function defaultRoute(context: RouteContext, service: Service, port: ServicePort
 				clusterSpecifier: { case: "cluster", value: outboundClusterName(service.aliasOf ?? host, port.port) },
 				timeout: duration(0),
 				maxGrpcTimeout: duration(0),
-				retryPolicy: translateRetry(undefined, undefined, hash !== undefined)!,
+				...(retryPolicy !== undefined && { retryPolicy }),
 				...(hash !== undefined && { hashPolicy: [translateHashPolicy(hash)] }),
 			},
 		},

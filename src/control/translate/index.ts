@@ -9,7 +9,7 @@ export {
 export { findAuthorizationPolicies } from "./authorization/policies.ts";
 export { type Client, namespaceClient } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
-export { type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
+export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export {
@@ -33,7 +33,7 @@ export {
 } from "./local-cluster.ts";
 export { formatLocality, type Placement, resolvePlacement } from "./locality.ts";
 export { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
-export { sdsClusterName } from "./messages.ts";
+export { extension, sdsClusterName } from "./messages.ts";
 export { decideMutualTls, type MutualTlsDecision, resolveMutualTlsMode } from "./mutual-tls.ts";
 export {
 	compareAge,
@@ -81,10 +81,10 @@ export {
 export { resolveStreamTargets, type StreamTarget, streamFilters } from "./outbound/stream-filters.ts";
 export {
 	buildVirtualHosts,
-	findVirtualService,
 	type HostRouteSource,
 	type HostRoutes,
 	hostsAtPort,
+	listVirtualServices,
 	routesOfService,
 } from "./outbound/virtual-hosts.ts";
 export { configPath, isInScope, translateVirtualService } from "./outbound/virtual-service-routes.ts";

@@ -3,11 +3,13 @@ import {
 	type DestinationRule,
 	formatObjectName,
 	type HttpRoute,
+	isServiceEntryParent,
 	isServiceParent,
 	type Labels,
 	type Mesh,
 	matchesLabels,
 	type ObjectName,
+	type ParentReference,
 	type PeerAuthentication,
 	type RequestAuthentication,
 	type Service,
@@ -52,7 +54,7 @@ export interface MeshIndex {
 	/** Which routes of the Gateway API are on which listeners. */
 	readonly attachments: Attachments;
 	/** Routes with this service as a parent, older first. */
-	routesOf(service: ObjectName): readonly HttpRoute[];
+	routesOf(service: ObjectName & Pick<Service, "entry">): readonly HttpRoute[];
 	/** Rules of one namespace, older first. */
 	destinationRulesIn(namespace: string): readonly DestinationRule[];
 	/** Policies of one namespace, older first. */
@@ -72,6 +74,12 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	const workloads = sortByName(mesh.workloads);
 	const servicesByName = indexByName(services);
 	const servicesByHost = new Map<string, Service[]>();
+	const servicesByEntry = groupBy(
+		services.filter(({ entry }) => entry !== undefined),
+		({ namespace, entry }) => `${namespace}/${entry}`,
+	);
+	const findService = (name: ObjectName): Service | undefined => servicesByName.get(formatObjectName(name));
+	const findEntry = (name: ObjectName): readonly Service[] => servicesByEntry.get(formatObjectName(name)) ?? [];
 	const aliases = new Map<string, Service[]>();
 	for (const service of services) {
 		const host = hostOf(service, mesh.settings);
@@ -93,7 +101,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	const virtualServices = [
 		...[...mesh.virtualServices].sort(compareAge),
 		// VirtualServices of the same host come first: they may say more than its connections.
-		...describeMeshStreams(mesh, (name) => servicesByName.get(formatObjectName(name))),
+		...describeMeshStreams(mesh, findService, findEntry),
 	];
 	const sidecars = groupBy([...mesh.sidecars].sort(compareAge), (sidecar) => sidecar.namespace);
 	const remembered = new Map<string, unknown>();
@@ -125,12 +133,12 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	return {
 		mesh,
 		get attachments() {
-			attachments ??= attachRoutes(mesh, (name) => servicesByName.get(formatObjectName(name)));
+			attachments ??= attachRoutes(mesh, findService, findEntry);
 			return attachments;
 		},
 		services,
 		instances,
-		service: (name) => servicesByName.get(formatObjectName(name)),
+		service: findService,
 		serviceByHost: (host, clientNamespace) => chooseService(servicesByHost.get(host) ?? [], clientNamespace),
 		servicesOfHost: (host) => servicesByHost.get(host) ?? [],
 		aliasesOf: (host) => aliases.get(host) ?? [],
@@ -148,7 +156,8 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 			memberships ??= findMemberships();
 			return memberships.get(instance) ?? [];
 		},
-		routesOf: (service) => routes.get(formatObjectName(service)) ?? [],
+		routesOf: ({ namespace, name, entry }) =>
+			routes.get(entry === undefined ? `${namespace}/${name}` : entryKey({ namespace, name: entry })) ?? [],
 		destinationRulesIn: (namespace) => destinationRules.get(namespace) ?? [],
 		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],
 		requestAuthenticationsIn: (namespace) => requestAuthentications.get(namespace) ?? [],
@@ -221,9 +230,18 @@ function labelKey(namespace: string, key: string, value: string): string {
 function groupRoutes(routes: readonly HttpRoute[]): Map<string, HttpRoute[]> {
 	const groups = new Map<string, HttpRoute[]>();
 	for (const route of [...routes].sort(compareAge))
-		for (const parent of new Set(route.parents.filter(isServiceParent).map(formatObjectName)))
-			append(groups, parent, route);
+		for (const parent of new Set(route.parents.flatMap((of) => keyOfParent(of) ?? []))) append(groups, parent, route);
 	return groups;
+}
+
+function keyOfParent(parent: ParentReference): string | undefined {
+	if (isServiceEntryParent(parent)) return entryKey(parent);
+	return isServiceParent(parent) ? formatObjectName(parent) : undefined;
+}
+
+/** No Service has such a name. */
+function entryKey(name: ObjectName): string {
+	return `ServiceEntry ${formatObjectName(name)}`;
 }
 
 function sortByName<T extends ObjectName>(objects: readonly T[]): T[] {

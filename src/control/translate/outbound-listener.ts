@@ -1,20 +1,20 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
-import { isHttpProtocol, type UpstreamListener } from "../../model/index.ts";
+import { isHttpProtocol, type UpstreamListener, type VirtualService } from "../../model/index.ts";
 import type { Client } from "./client.ts";
-import { egressRequestLog, leavesMesh } from "./egress-log.ts";
+import { egressRequestLog } from "./egress-log.ts";
 import { httpConnectionManager, type OutboundProxy } from "./http-connection-manager.ts";
 import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
-import { hostOf, httpProxyName, outboundClusterName, serviceRouteName } from "./names.ts";
+import { hostOf, httpProxyName, serviceRouteName } from "./names.ts";
 import { firstByteFilters, routeConfiguredFilters } from "./outbound/captured-listeners.ts";
 import { dynamicForwardFilter } from "./outbound/dynamic-forward.ts";
 import type { EgressScope } from "./outbound/egress-scope.ts";
 import { onDemandFilters } from "./outbound/on-demand.ts";
 import { serverNameChains } from "./outbound/server-name-chains.ts";
-import { streamFilters } from "./outbound/stream-filters.ts";
+import { translateStreamChains } from "./outbound/stream-chains.ts";
 
 const loopback = "127.0.0.1";
 
@@ -39,9 +39,12 @@ export function translateHttpProxyListener(
 	);
 }
 
-/** The loopback listener of one service port; undefined for a service that does not exist (yet). */
+/** The loopback listener of one service port; undefined for a service that does not exist (yet).
+ *  @param virtualServices those that the client sees, whose rules for connections hold for ports without HTTP */
 export function translateUpstreamListener(
 	index: MeshIndex,
+	client: Client,
+	virtualServices: readonly VirtualService[],
 	upstream: UpstreamListener,
 	proxy: OutboundProxy,
 ): Listener | undefined {
@@ -49,14 +52,26 @@ export function translateUpstreamListener(
 	const port = service?.ports.find((candidate) => candidate.port === upstream.port);
 	if (service === undefined || port === undefined) return undefined;
 	const host = hostOf(service, index.mesh.settings);
-	const name = serviceRouteName(host, port.port);
-	const cluster = outboundClusterName(host, port.port);
-	const filters = isHttpProtocol(port.protocol)
-		? [outboundHttp(index, proxy, `outbound_${name}`, name, [])]
-		: streamFilters(proxy, cluster, [
-				{ cluster, weight: 1, isHashedBySource: false, ...(leavesMesh(index, host) && { outsideHost: host }) },
-			]);
-	return outboundListener(`upstream_${host}_${port.port}`, upstream.listenPort, [{ filters }]);
+	const name = `upstream_${host}_${port.port}`;
+	if (isHttpProtocol(port.protocol)) {
+		const route = serviceRouteName(host, port.port);
+		const filters = [outboundHttp(index, proxy, `outbound_${route}`, route, [])];
+		return outboundListener(name, upstream.listenPort, [{ filters }]);
+	}
+	const place = { index, client, proxy, virtualServices, port: port.port, subnets: [], isOwnListener: true };
+	const chains = translateStreamChains(place, { host, service, ports: service.ports }, port)
+		// Clients connect to loopback: what address they would have meant nobody knows.
+		.filter(({ subnets }) => subnets.length === 0)
+		.map(({ sniHosts, filters }) => ({
+			filters: [...filters],
+			...(isNamed(sniHosts) && { filterChainMatch: { serverNames: [...sniHosts] } }),
+		}));
+	const readsServerName = chains.some(({ filterChainMatch }) => filterChainMatch !== undefined);
+	return outboundListener(name, upstream.listenPort, chains, firstByteFilters(readsServerName, false));
+}
+
+function isNamed(sniHosts: readonly string[]): boolean {
+	return sniHosts.length > 0 && !sniHosts.includes("*");
 }
 
 function outboundListener(

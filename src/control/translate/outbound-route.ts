@@ -19,10 +19,10 @@ import {
 	serviceRouteName,
 } from "./names.ts";
 import type { EgressScope } from "./outbound/egress-scope.ts";
-import { listAddresses, listNames } from "./outbound/names-of-service.ts";
+import { listAddresses } from "./outbound/names-of-service.ts";
 import { onDemandTunnelRoute, onDemandVirtualHost } from "./outbound/on-demand.ts";
 import { isToldByServerName } from "./outbound/server-name-chains.ts";
-import type { HostRoutes } from "./outbound/virtual-hosts.ts";
+import { type HostRoutes, listAllNames } from "./outbound/virtual-hosts.ts";
 
 /** The routes of one service port with the names a client may call it by. */
 export interface ServiceRoutes {
@@ -46,7 +46,7 @@ export function translateServiceRoutes(
 		{ case: "route", value: connectAction(host, port, seen?.service) },
 		leavesMesh(index, host) ? { typedPerFilterConfig: markEgress("allowed") } : {},
 	);
-	const names = seen === undefined ? [host] : listNames(seen.service, index.mesh.settings, client.namespace);
+	const names = seen === undefined ? [host] : listAllNames(index, client, seen);
 	const addresses = seen === undefined ? [] : listAddresses(seen.service);
 	return {
 		host,

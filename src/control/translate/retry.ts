@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RetryPolicySchema } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "../../api/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { PreviousPrioritiesConfigSchema } from "../../api/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
-import type { RouteRetry } from "../../model/index.ts";
+import type { MeshSettings, RouteRetry } from "../../model/index.ts";
 import { unprocessedHeader } from "./local-reply.ts";
 import { duration, extension } from "./messages.ts";
 
@@ -21,6 +21,17 @@ const safe = [
 	"cancelled",
 	"retriable-headers",
 ];
+
+/** The retries of a route, those of the mesh where it does not say when. */
+export function resolveRetry(
+	{ defaultRetry }: Pick<MeshSettings, "defaultRetry">,
+	retry: RouteRetry | undefined,
+	perTryTimeoutMs: number | undefined,
+	isHashed = false,
+): RetryInit | undefined {
+	if (retry !== undefined || defaultRetry === undefined) return translateRetry(retry, perTryTimeoutMs, isHashed);
+	return translateRetry(defaultRetry.retry, perTryTimeoutMs ?? defaultRetry.perTryTimeoutMs, isHashed);
+}
 
 /** Retries that are safe for any request, on another host. A route may add status codes, or say by itself when (Istio); then the
  *  application's own answers are repeated too. Undefined never tries again.

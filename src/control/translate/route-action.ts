@@ -20,8 +20,8 @@ import { translateHashPolicy } from "./load-balancer.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, fractionalPercent } from "./messages.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
-import { translateRetry } from "./retry.ts";
-import { translateHeaders, translateRedirect, translateRewrite } from "./route-filter.ts";
+import { resolveRetry } from "./retry.ts";
+import { type RuleSemantics, translateHeaders, translateRedirect, translateRewrite } from "./route-filter.ts";
 import { perFilterConfig } from "./route-per-filter.ts";
 
 type RouteActionInit = Extract<MessageInitShape<typeof RouteActionSchema>, { readonly $typeName?: undefined }>;
@@ -36,7 +36,7 @@ export interface RouteContext {
 	/** `mesh`, or `namespace/name` of the gateway. */
 	readonly gateway: string;
 	/** Whose rules it follows where they differ: a destination that is not there is a 503 in Istio, a 500 in the Gateway API. */
-	readonly semantics: "istio" | "gateway-api";
+	readonly semantics: RuleSemantics;
 	/** The object that the rule is of, for what is said of it. */
 	readonly owner: ObjectName & { readonly kind: string };
 }
@@ -48,7 +48,10 @@ export function translateRule(context: RouteContext, rule: RouteRule, match: Rou
 	if (rule.redirect !== undefined)
 		return {
 			...common,
-			action: { case: "redirect", value: translateRedirect(rule.redirect, match.path, context.port) },
+			action: {
+				case: "redirect",
+				value: translateRedirect(rule.redirect, match.path, context.port, context.semantics),
+			},
 		};
 	if (rule.directResponse !== undefined) return { ...common, action: directResponse(rule.directResponse) };
 	const backends = rule.backends.map((backend) => resolveBackend(context, backend));
@@ -87,7 +90,7 @@ function forward(
 		timeout: duration(rule.timeoutMs ?? 0),
 		// A gRPC client's own deadline counts, up to the route's.
 		maxGrpcTimeout: duration(rule.timeoutMs ?? 0),
-		...retryPolicy(rule, hashes.length > 0),
+		...retryPolicy(context, rule, hashes.length > 0),
 		...translateRewrite(
 			{
 				...(rewrite.hostname !== undefined && { hostname: rewrite.hostname }),
@@ -100,8 +103,8 @@ function forward(
 	};
 }
 
-function retryPolicy(rule: RouteRule, isHashed: boolean): Partial<RouteActionInit> {
-	const retry = translateRetry(rule.retry, rule.backendTimeoutMs, isHashed);
+function retryPolicy({ index }: RouteContext, rule: RouteRule, isHashed: boolean): Partial<RouteActionInit> {
+	const retry = resolveRetry(index.mesh.settings, rule.retry, rule.backendTimeoutMs, isHashed);
 	return retry === undefined ? {} : { retryPolicy: retry };
 }
 

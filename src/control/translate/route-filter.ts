@@ -9,6 +9,9 @@ import { headerValue, quoteRegex } from "./messages.ts";
 import { findRegexFault } from "./regex.ts";
 import { isHeaderName, trimPrefix } from "./route-match.ts";
 
+/** Whose rules a route follows where they differ. */
+export type RuleSemantics = "istio" | "gateway-api";
+
 type RouteActionInit = Extract<MessageInitShape<typeof RouteActionSchema>, { readonly $typeName?: undefined }>;
 type RedirectInit = Extract<MessageInitShape<typeof RedirectActionSchema>, { readonly $typeName?: undefined }>;
 
@@ -83,12 +86,17 @@ function translatePathRewrite(rewrite: PathRewrite, path: PathMatch): Partial<Ro
 }
 
 /** @param servicePort the port of the service: the one that a redirect without port and scheme keeps */
-export function translateRedirect(redirect: Redirect, path: PathMatch, servicePort: number): RedirectInit {
+export function translateRedirect(
+	redirect: Redirect,
+	path: PathMatch,
+	servicePort: number,
+	semantics: RuleSemantics,
+): RedirectInit {
 	const { scheme, hostname } = redirect;
 	return {
 		...(scheme !== undefined && { schemeRewriteSpecifier: { case: "schemeRedirect", value: scheme } }),
 		...(hostname !== undefined && { hostRedirect: hostname }),
-		portRedirect: redirectPort(redirect, servicePort),
+		portRedirect: redirectPort(redirect, servicePort, semantics),
 		...(redirect.path !== undefined && { pathRewriteSpecifier: translateRedirectPath(redirect.path, path) }),
 		responseCode: responseCodes[redirect.statusCode] ?? ResponseCode.FOUND,
 	};
@@ -103,10 +111,12 @@ const responseCodes: Readonly<Record<number, ResponseCode>> = {
 };
 
 /** The port that Location must carry; 0 leaves it as it is. Without one the scheme's own is meant when a scheme is given, else the
- *  service's. A scheme's own port is not written (Gateway API, HTTPRequestRedirectFilter.port). */
-function redirectPort({ scheme, hostname, port }: Redirect, servicePort: number): number {
+ *  service's. A scheme's own port is not written (Gateway API, HTTPRequestRedirectFilter.port), in Istio not even in place of another
+ *  one that the request's host has. */
+function redirectPort({ scheme, hostname, port }: Redirect, servicePort: number, semantics: RuleSemantics): number {
 	if (port === "unchanged") return 0;
 	if (port === "request") return servicePort === (scheme === "https" ? 443 : 80) ? 0 : servicePort;
+	if (semantics === "istio") return port === (scheme === "https" ? 443 : 80) ? 0 : (port ?? 0);
 	const wanted = port ?? (scheme === "https" ? 443 : scheme === "http" ? 80 : servicePort);
 	const isDefault = wanted === (scheme === "https" ? 443 : 80);
 	// Without a hostname the request's own host is used, whose port has to be replaced when it is not the default one.

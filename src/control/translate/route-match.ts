@@ -6,6 +6,7 @@ import type {
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { assertNever } from "../../core/index.ts";
 import type { HttpRoute, NamedMatch, RouteMatch } from "../../model/index.ts";
+import { claimMetadata } from "./authorization/terms.ts";
 import { stringMatcher } from "./messages.ts";
 import { compareAge } from "./names.ts";
 import { findRegexFault } from "./regex.ts";
@@ -88,6 +89,10 @@ export function translateMatch(match: RouteMatch): RouteMatchInit {
 		...(match.path.ignoresCase === true && { caseSensitive: false }),
 		headers,
 		queryParameters: match.queryParams.map(translateQueryMatch),
+		dynamicMetadata: (match.claims ?? []).map(({ path, value, isNegated = false }) => ({
+			...claimMetadata(path, stringMatcher(value.kind, value.value)),
+			invert: isNegated,
+		})),
 	};
 }
 

@@ -33,9 +33,15 @@ export function upstreamTls(sni: string, peers: readonly StringMatcher[], alpn: 
 	});
 }
 
-/** Who may call: any workload of the mesh's trust domain, and of those that it relates to. */
-export function meshPeers({ trustDomain, federatedTrustDomains = [] }: MeshSettings): StringMatcher[] {
-	return [trustDomain, ...federatedTrustDomains].map((domain) => stringMatcher("prefix", `spiffe://${domain}/`));
+/** Who may call: any workload of the mesh's trust domain, by whatever name, and of those that it relates to. */
+export function meshPeers({
+	trustDomain,
+	trustDomainAliases,
+	federatedTrustDomains = [],
+}: MeshSettings): StringMatcher[] {
+	return [trustDomain, ...trustDomainAliases, ...federatedTrustDomains].map((domain) =>
+		stringMatcher("prefix", `spiffe://${domain}/`),
+	);
 }
 
 export function rawBuffer() {

@@ -34,7 +34,7 @@ export function translateTrafficPolicy(
 		...(connectionPool?.tcpKeepalive !== undefined && {
 			upstreamConnectionOptions: { tcpKeepalive: translateKeepalive(connectionPool.tcpKeepalive) },
 		}),
-		...(needsOptions && httpOptions(version, common, connectionPool?.maxConcurrentStreams, upstream)),
+		...(needsOptions && httpOptions(version, common, connectionPool, upstream)),
 	};
 }
 

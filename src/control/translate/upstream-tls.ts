@@ -81,14 +81,17 @@ function meshTls({ index, service, policy, version, sni }: TransportOptions): So
 
 /** Who may answer for the service: the identities behind it; while none is known, any of its namespace. */
 export function peersOf(index: MeshIndex, service: Service) {
-	const { trustDomain } = index.mesh.settings;
+	const { trustDomain, trustDomainAliases } = index.mesh.settings;
+	const trustDomains = [trustDomain, ...trustDomainAliases];
 	const accounts = index.serviceAccountsOf(service);
 	const named = (service.subjectAltNames ?? []).map((name) => stringMatcher("exact", name));
 	if (accounts.length === 0 && named.length === 0)
-		return [stringMatcher("prefix", `spiffe://${trustDomain}/ns/${service.namespace}/sa/`)];
+		return trustDomains.map((domain) => stringMatcher("prefix", `spiffe://${domain}/ns/${service.namespace}/sa/`));
 	return [
-		...accounts.map((serviceAccount) =>
-			stringMatcher("exact", `spiffe://${trustDomain}/ns/${service.namespace}/sa/${serviceAccount}`),
+		...accounts.flatMap((serviceAccount) =>
+			trustDomains.map((domain) =>
+				stringMatcher("exact", `spiffe://${domain}/ns/${service.namespace}/sa/${serviceAccount}`),
+			),
 		),
 		...named,
 	];

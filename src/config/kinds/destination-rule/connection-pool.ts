@@ -1,6 +1,6 @@
 import type { ConnectionPoolSettings, OutlierDetection } from "../../../model/index.ts";
 import { istioDuration, istioDurationOrZero } from "../../schema/durations.ts";
-import { object, optional } from "../../schema/object.ts";
+import { object, optional, refused } from "../../schema/object.ts";
 import { boolean, integer, oneOf } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 
@@ -8,7 +8,8 @@ const maxCount = 2 ** 31 - 1;
 const count = (min = 0): Schema<number> => integer({ min, max: maxCount });
 const percent = integer({ min: 0, max: 100 });
 
-const keepalive = object({
+/** `tcpKeepalive`. */
+export const keepalive = object({
 	probes: optional(count(), "Unanswered probes before a connection is dead; the system's number when absent"),
 	time: optional(istioDuration(), "Silence before the first probe; the system's when absent"),
 	interval: optional(istioDuration(), "Time between probes; the system's when absent"),
@@ -43,6 +44,16 @@ export const connectionPool: Schema<ConnectionPoolSettings> = refine(
 				),
 				useClientProtocol: optional(boolean(), "Whether requests keep the version of HTTP they came in"),
 				maxConcurrentStreams: optional(count(), "Requests at once on one HTTP/2 connection"),
+				http2KeepAlive: optional(
+					object({
+						interval: optional(istioDuration(), "Time between two PINGs; 30s when absent"),
+						timeout: optional(
+							istioDuration(),
+							"Time an answer may take before the connection is closed; 10s when absent",
+						),
+					}),
+					"PINGs on HTTP/2 connections",
+				),
 			}),
 			"Bounds of requests",
 		),
@@ -61,6 +72,8 @@ export const connectionPool: Schema<ConnectionPoolSettings> = refine(
 			h2UpgradePolicy: http?.h2UpgradePolicy,
 			usesClientProtocol: http?.useClientProtocol,
 			maxConcurrentStreams: http?.maxConcurrentStreams,
+			http2KeepaliveIntervalMs: http?.http2KeepAlive?.interval,
+			http2KeepaliveTimeoutMs: http?.http2KeepAlive?.timeout,
 		}),
 		...(tcp?.tcpKeepalive !== undefined && {
 			tcpKeepalive: defined({
@@ -95,6 +108,9 @@ export const outlierDetection: Schema<OutlierDetection> = refine(
 			"Shortest ejection, multiplied by how often it happened; 30s when absent",
 		),
 		maxEjectionPercent: optional(percent, "Share of endpoints that may be ejected; 10 when absent"),
+		outlierDetectionHttpErrorCodes: refused(
+			"proxies count 5xx answers or gateway errors only: use consecutive5xxErrors",
+		),
 		minHealthPercent: optional(percent, "Below this share of healthy endpoints nothing is ejected; 0 when absent"),
 	}),
 	(value): OutlierDetection =>

@@ -151,6 +151,7 @@ export const loadBalancer: Schema<LoadBalancer> = refine(
 		warmup: optional(warmup, "New endpoints take their share slowly"),
 		warmupDurationSecs: optional(istioDuration(), "Old form of warmup"),
 		zoneAwareLbSetting: refused("use localityLbSetting"),
+		backendUtilization: refused("proxies read no load reports of backends: use simple LEAST_REQUEST"),
 	}),
 	(value, _node, reader): LoadBalancer | undefined => {
 		const { simple, consistentHash: hash, localityLbSetting: locality } = value;

@@ -1,6 +1,6 @@
 import type { PortTrafficPolicy, TrafficPolicy, Tunnel } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
-import { defaulted, object, optional, required } from "../../schema/object.ts";
+import { defaulted, object, optional, refused, required } from "../../schema/object.ts";
 import { integer, number, oneOf, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { portNumber, portSelector } from "../istio/destination.ts";
@@ -42,6 +42,7 @@ export const trafficPolicy: Schema<TrafficPolicy> = refine(
 		retryBudget: optional(
 			object({
 				percent: defaulted(number({ min: 0, max: 100 }), 20, "Retries in flight, as a share of requests in flight"),
+				budgetInterval: refused("the budget counts what is in flight, not over a time"),
 				minRetryConcurrency: defaulted(integer({ min: 0, max: 2 ** 31 - 1 }), 3, "Retries that are always allowed"),
 			}),
 			"Bound of retries in flight; in place of connectionPool.http.maxRetries",

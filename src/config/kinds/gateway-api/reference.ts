@@ -2,6 +2,7 @@ import {
 	type BackendReference,
 	type Destination,
 	isGatewayParent,
+	isServiceEntryParent,
 	isServiceParent,
 	type ObjectReference,
 	type ParentReference,
@@ -61,7 +62,7 @@ export const weight = defaulted(
 
 const parentFields = {
 	group: optional(group(), `Group of the parent's kind; that of the Gateway API for a Gateway, empty for a Service`),
-	kind: defaulted(kindName(), "Gateway", "Kind of the parent: Gateway or Service", "Gateway"),
+	kind: defaulted(kindName(), "Gateway", "Kind of the parent: Gateway, Service, or Istio's ServiceEntry", "Gateway"),
 	name: required(objectName, "Name of the parent"),
 	namespace: optional(dnsLabel(), "Namespace of the parent; that of the route when absent"),
 	port: optional(port, "Port of the Service, or of the Gateway's listeners; all when absent"),
@@ -76,7 +77,7 @@ export const parentReference: Schema<ParentReferenceSpec> = refine(object(parent
 		group: value.group ?? (value.kind === "Service" ? "" : gatewayGroup),
 		written: writtenOf(node),
 	};
-	if (isGatewayParent(parent) || isServiceParent(parent)) return parent;
+	if (isGatewayParent(parent) || isServiceParent(parent) || isServiceEntryParent(parent)) return parent;
 	if (value.kind === "Service") return reader.field("group").refuse('a Service is in the core group, write group: ""');
 	if (value.kind === "Gateway")
 		return reader

@@ -7,6 +7,7 @@ import { boolean, integer, number, oneOf, string } from "../../schema/scalars.ts
 import { refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 import { extensionProvider } from "./extension-provider.ts";
+import { findAccessLogFault, istioFields, toIstioSettings } from "./istio-fields.ts";
 
 /** The settings a MeshConfig gives; the others keep their defaults. */
 export type MeshConfig = Partial<MeshSettings>;
@@ -14,7 +15,7 @@ export type MeshConfig = Partial<MeshSettings>;
 const maxSvidTtlMs = 24 * 3_600_000;
 const minSvidTtlMs = 60_000;
 
-const spec = object({
+const fields = {
 	trustDomain: optional(
 		string({
 			format: "a trust domain: lower case letters, digits, '.', '-' and '_'",
@@ -73,6 +74,12 @@ const spec = object({
 		}),
 		"What becomes of traffic to hosts that the mesh does not know; a Sidecar object wins. When absent, captured traffic may pass (as in Istio) and forward proxies refuse it",
 	),
+	...istioFields,
+};
+
+const spec = refine(object(fields), (value, _node, reader) => {
+	const fault = findAccessLogFault(value);
+	return fault === undefined ? value : reader.field("accessLogFormat").refuse(fault);
 });
 
 /** `amime.dev/v1alpha1` MeshConfig. */
@@ -96,7 +103,7 @@ spec:
 		clusterDomain: value.clusterDomain,
 		rootNamespace: value.rootNamespace,
 		svidTtlMs: value.certificateTtl,
-		traceSamplingPercent: value.traceSamplingPercent,
+		traceSamplingPercent: value.traceSamplingPercent ?? value.defaultConfig?.tracing?.sampling,
 		proxyHttpPort: value.proxyHttpPort,
 		proxyScope: value.proxyScope,
 		enableAutoMtls: value.enableAutoMtls,
@@ -113,6 +120,7 @@ spec:
 		}),
 		extensionProviders: value.extensionProviders,
 		outboundTrafficPolicy: value.outboundTrafficPolicy?.mode,
+		...toIstioSettings(value),
 	}),
 });
 

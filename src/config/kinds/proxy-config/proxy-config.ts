@@ -1,9 +1,10 @@
 import type { ProxyConfig } from "../../../model/index.ts";
 import { map } from "../../schema/collections.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
-import { object, optional } from "../../schema/object.ts";
+import { ignored, object, optional } from "../../schema/object.ts";
 import { integer, string } from "../../schema/scalars.ts";
 import { defineKind } from "../kind.ts";
+import { environmentVariable } from "../mesh-config/istio-fields.ts";
 import { toSelector } from "../selector.ts";
 
 const spec = object({
@@ -13,13 +14,10 @@ const spec = object({
 	),
 	concurrency: optional(integer({ min: 0, max: 1024 }), "Worker threads of the proxy; 0 is one a core"),
 	environmentVariables: optional(
-		map(string({ minLength: 0 }), { format: "the name of a variable", pattern: /^[A-Za-z_][A-Za-z0-9_]*$/ }),
+		map(string({ minLength: 0 }), environmentVariable),
 		"Environment variables of the proxy",
 	),
-	image: optional(
-		object({ imageType: optional(string({ minLength: 0, maxLength: 63 }), "Kind of image") }),
-		"Image of an injected proxy",
-	),
+	image: ignored("There is one build of the proxy, and sidecars are not injected as containers"),
 });
 
 /** `networking.istio.io/v1` ProxyConfig. */
@@ -27,7 +25,7 @@ export const proxyConfigKind = defineKind({
 	name: "ProxyConfig",
 	apiVersions: ["networking.istio.io/v1", "networking.istio.io/v1beta1"],
 	aliases: ["proxyconfigs"],
-	doc: "Settings of the proxies of some workloads, used when they start.",
+	doc: "Settings of the proxies of some workloads, used when `amime up` starts them; a change restarts them.",
 	example: `apiVersion: networking.istio.io/v1
 kind: ProxyConfig
 metadata: { name: small, namespace: shop }
@@ -44,7 +42,6 @@ spec:
 			...(selector !== undefined && { selector }),
 			...(value.concurrency !== undefined && { concurrency: value.concurrency }),
 			environmentVariables: value.environmentVariables ?? {},
-			...(value.image?.imageType !== undefined && { imageType: value.image.imageType }),
 			createdAt: context.createdAt,
 			source: context.source,
 		};

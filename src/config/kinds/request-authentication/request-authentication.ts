@@ -3,7 +3,7 @@ import { list } from "../../schema/collections.ts";
 import { istioDuration } from "../../schema/durations.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
-import { boolean, quote, string } from "../../schema/scalars.ts";
+import { boolean, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { securityVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
@@ -56,6 +56,14 @@ const rule = refine(
 		),
 		forwardOriginalToken: defaulted(boolean(), false, "Whether the application gets the token itself"),
 		timeout: defaulted(istioDuration(), 5_000, "Time the keys may take", "5s"),
+		presence: optional(
+			refine(oneOf(["OPTIONAL", "REQUIRED"]), (value, _node, reader) =>
+				value === "OPTIONAL"
+					? value
+					: reader.refuse("REQUIRED is for an AuthorizationPolicy to say: ALLOW with requestPrincipals ['*']"),
+			),
+			"`OPTIONAL`: requests without a token pass",
+		),
 		spaceDelimitedClaims: defaulted(
 			list(string(), { max: 32 }),
 			[],

@@ -61,6 +61,7 @@ export const mirrorFields = {
 	mirror: optional(destination, "Service that gets a copy of the requests; its answers are dropped"),
 	mirrorPercentage: optional(percentage, "Share that is mirrored; all when absent"),
 	mirrorPercent: optional(oldPercent, "Old form of mirrorPercentage"),
+	mirror_percent: optional(oldPercent, "Older form of mirrorPercentage"),
 	mirrors: optional(
 		list(
 			object({
@@ -78,11 +79,13 @@ export function toMirrors(value: {
 	readonly mirror: NamedDestination | undefined;
 	readonly mirrorPercentage: Percent | undefined;
 	readonly mirrorPercent: number | undefined;
+	readonly mirror_percent: number | undefined;
 	readonly mirrors:
 		| readonly { readonly destination: NamedDestination; readonly percentage: Percent | undefined }[]
 		| undefined;
 }): readonly Mirror[] {
-	const one = value.mirror === undefined ? [] : [toMirror(value.mirror, value.mirrorPercentage ?? value.mirrorPercent)];
+	const percent = value.mirrorPercentage ?? value.mirrorPercent ?? value.mirror_percent;
+	const one = value.mirror === undefined ? [] : [toMirror(value.mirror, percent)];
 	const several = (value.mirrors ?? []).map((item) => toMirror(item.destination, item.percentage));
 	return [...one, ...several].filter((mirror) => mirror.percent > 0);
 }

@@ -1,4 +1,4 @@
-import type { MatchScope, NamedMatch, PathMatch, RouteMatch, StringMatch } from "../../../model/index.ts";
+import type { ClaimMatch, MatchScope, NamedMatch, PathMatch, RouteMatch, StringMatch } from "../../../model/index.ts";
 import { list, map } from "../../schema/collections.ts";
 import { labels } from "../../schema/kubernetes.ts";
 import { object, optional } from "../../schema/object.ts";
@@ -8,8 +8,8 @@ import { portNumber } from "../istio/destination.ts";
 import { type OptionalMatch, optionalMatch, stringMatch } from "../istio/string-match.ts";
 
 const headers = map(optionalMatch, {
-	format: "an HTTP header name",
-	pattern: /^:?[A-Za-z0-9!#$%&'*+\-.^_`|~@]+$/,
+	format: "an HTTP header name, or @request.auth.claims and the name of a claim",
+	pattern: /^(:?[A-Za-z0-9!#$%&'*+\-.^_`|~]+|@.*)$/,
 });
 
 const scopeFields = {
@@ -31,7 +31,10 @@ const fields = object({
 	scheme: optional(stringMatch, "Scheme of the request"),
 	method: optional(stringMatch, "Method of the request"),
 	authority: optional(stringMatch, "Host of the request"),
-	headers: optional(headers, "Headers of the request, all of them; an empty match asks for presence"),
+	headers: optional(
+		headers,
+		"Headers of the request, all of them; an empty match asks for presence. At gateways that check tokens `@request.auth.claims[NAME]` is a claim",
+	),
 	withoutHeaders: optional(headers, "Headers that must not match"),
 	queryParams: optional(map(optionalMatch, { format: "a parameter", pattern: /^[^\0]+$/ }), "Parameters of the query"),
 	ignoreUriCase: optional(boolean(), "Compare the path without case; not for regex"),
@@ -44,13 +47,15 @@ type Spec = typeof fields extends Schema<infer T> ? T : never;
 /** One of `match` of an HTTP rule. */
 export const httpMatch: Schema<RouteMatch> = refine(fields, (value, _node, reader): RouteMatch | undefined => {
 	for (const field of ["headers", "withoutHeaders"] as const)
-		for (const name of Object.keys(value[field] ?? {}))
-			if (name.startsWith("@"))
-				return reader.field(field).field(name).refuse("matches on JWT claims are only evaluated at gateways with JWT");
+		for (const [name, { kind }] of Object.entries(value[field] ?? {})) {
+			const fault = name.startsWith("@") ? findClaimFault(name, kind) : undefined;
+			if (fault !== undefined) return reader.field(field).field(name).refuse(fault);
+		}
 	return {
 		...(value.name !== undefined && { name: value.name }),
 		path: toPath(value.uri, value.ignoreUriCase ?? false),
 		headers: toHeaders(value),
+		...toClaims(value),
 		queryParams: toNamed(value.queryParams, false),
 		...(value.statPrefix !== undefined && { statPrefix: value.statPrefix }),
 		...toScope(value),
@@ -82,6 +87,35 @@ function toPath(uri: StringMatch | undefined, ignoresCase: boolean): PathMatch {
 	return ignoresCase && path.kind !== "regex" ? { ...path, ignoresCase } : path;
 }
 
+const claimPrefix = "@request.auth.claims";
+
+/** Why a name with `@` is no claim that can be matched. */
+function findClaimFault(name: string, kind: OptionalMatch["kind"]): string | undefined {
+	if (kind === "present") return "must have exact, prefix or regex: a claim is compared, not looked for";
+	return readClaim(name) === undefined
+		? `must be ${claimPrefix}[NAME], nested claims ${claimPrefix}[OUTER][INNER], or with dots in place of brackets`
+		: undefined;
+}
+
+/** The names of a claim, the outer one first: `@request.auth.claims[a][b]` or `@request.auth.claims.a.b`. */
+function readClaim(name: string): readonly string[] | undefined {
+	if (name.slice(0, claimPrefix.length).toLowerCase() !== claimPrefix) return undefined;
+	const rest = name.slice(claimPrefix.length);
+	if (/^(\[[^[\]]+\])+$/.test(rest)) return rest.slice(1, -1).split("][");
+	return /^(\.[^.[\]]+)+$/.test(rest) ? rest.slice(1).split(".") : undefined;
+}
+
+function toClaims({ headers: wanted, withoutHeaders }: Spec): { readonly claims?: readonly ClaimMatch[] } {
+	const claims = [wanted, withoutHeaders].flatMap((matches, position) =>
+		Object.entries(matches ?? {}).flatMap(([name, value]): ClaimMatch[] => {
+			const path = name.startsWith("@") ? readClaim(name) : undefined;
+			if (path === undefined || value.kind === "present") return [];
+			return [{ path, value, ...(position === 1 && { isNegated: true }) }];
+		}),
+	);
+	return claims.length === 0 ? {} : { claims };
+}
+
 function toHeaders({ headers: wanted, withoutHeaders, method, authority, scheme }: Spec): readonly NamedMatch[] {
 	const pseudo = { ":method": method, ":authority": authority, ":scheme": scheme };
 	return [
@@ -92,7 +126,11 @@ function toHeaders({ headers: wanted, withoutHeaders, method, authority, scheme 
 }
 
 function lowerCase(headersByName: Readonly<Record<string, OptionalMatch>> | undefined): Record<string, OptionalMatch> {
-	return Object.fromEntries(Object.entries(headersByName ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+	return Object.fromEntries(
+		Object.entries(headersByName ?? {}).flatMap(([name, value]) =>
+			name.startsWith("@") ? [] : [[name.toLowerCase(), value] as const],
+		),
+	);
 }
 
 function toNamed(matches: Readonly<Record<string, OptionalMatch>> | undefined, isNegated: boolean): NamedMatch[] {

@@ -53,6 +53,12 @@ const spec: Schema<Spec> = refine(fields, (value, _node, reader) => {
 	const isMesh = gateways === undefined || gateways.length === 0 || gateways.includes("mesh");
 	if (isMesh && hosts.includes("*"))
 		reader.field("hosts").warn("'*' takes every host of the mesh, services of other teams included");
+	const byClaims = http.findIndex(({ matches }) => matches.some(({ claims }) => claims !== undefined));
+	if (isMesh && byClaims >= 0 && (gateways ?? []).every((gateway) => gateway === "mesh"))
+		reader
+			.field("http")
+			.item(byClaims)
+			.warn("matches claims of tokens, which only gateways know: sidecars never follow this match");
 	const sniFault = findSniFault(tls, hosts);
 	if (sniFault !== undefined) reader.field("tls").warn(sniFault);
 	return value;

@@ -29,7 +29,15 @@ import {
 	tokenPrincipal,
 	urlPath,
 } from "./terms.ts";
-import { matchHost, matchNamespace, matchPath, matchPrincipal, matchServiceAccount, matchText } from "./value.ts";
+import {
+	matchHost,
+	matchNamespace,
+	matchPath,
+	matchPrincipal,
+	matchServiceAccount,
+	matchText,
+	matchTrustDomain,
+} from "./value.ts";
 
 /** Where rules are enforced: at one port of a workload, or at whatever port a connection was for. */
 export type EnforcedPort =
@@ -42,7 +50,8 @@ export interface RuleContext {
 	readonly isTcp: boolean;
 	/** Values mean what they say and nothing more: no ports behind hosts, no parameters in paths (Istio). */
 	readonly isExact: boolean;
-	readonly trustDomain: string;
+	/** The mesh's own, and its aliases. */
+	readonly trustDomains: readonly string[];
 	/** Of the policy. */
 	readonly namespace: string;
 	readonly port: EnforcedPort;
@@ -110,12 +119,17 @@ function conjoin<T>(
 }
 
 function sourceAttributes(source: AuthorizationSource, context: RuleContext): Attribute<PrincipalInit>[] {
-	const { trustDomain, namespace } = context;
+	const { trustDomains, namespace } = context;
 	return [
 		{
 			...source.principals,
 			isOfRequests: false,
-			compile: (value) => matchPrincipal(value, trustDomain).map(authenticated),
+			compile: (value) => matchPrincipal(value, trustDomains).map(authenticated),
+		},
+		{
+			...source.trustDomains,
+			isOfRequests: false,
+			compile: (value) => matchTrustDomain(value, trustDomains).map(authenticated),
 		},
 		{ ...source.requestPrincipals, isOfRequests: true, compile: (value) => [tokenPrincipal(value)] },
 		{ ...source.namespaces, isOfRequests: false, compile: (value) => matchNamespace(value).map(authenticated) },
@@ -191,7 +205,7 @@ const plainConditions: ReadonlyMap<string, ConditionKind> = new Map<string, Cond
 	["source.ip", ofPeer((value) => [directRemoteIp(value)])],
 	["remote.ip", ofPeer((value) => [remoteIp(value)])],
 	["source.namespace", ofPeer((value) => matchNamespace(value).map(authenticated))],
-	["source.principal", ofPeer((value, { trustDomain }) => matchPrincipal(value, trustDomain).map(authenticated))],
+	["source.principal", ofPeer((value, { trustDomains }) => matchPrincipal(value, trustDomains).map(authenticated))],
 	["request.auth.principal", ofRequest((value) => [tokenPrincipal(value)])],
 	["request.auth.audiences", ofRequest((value) => [tokenClaim(["aud"], value)])],
 	["request.auth.presenter", ofRequest((value) => [tokenClaim(["azp"], value)])],

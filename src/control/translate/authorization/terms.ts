@@ -121,19 +121,22 @@ function tokenText(claim: string, matcher: MatchedValue): PrincipalInit {
 
 /** A claim of the token: a text, or one of a list of texts. */
 export function tokenClaim(claims: readonly string[], value: string): PrincipalInit {
-	const text = { matchPattern: { case: "stringMatch" as const, value: matchText(value) } };
+	return metadataPrincipal(claimMetadata(claims, matchText(value)));
+}
+
+/** A claim of the token where the JWT filter left it: a text, or one of a list of texts. */
+export function claimMetadata(claims: readonly string[], matcher: MatchedValue): PlainMetadata {
+	const text = { matchPattern: { case: "stringMatch" as const, value: matcher } };
 	const listed = {
 		matchPattern: { case: "listMatch" as const, value: { matchPattern: { case: "oneOf" as const, value: text } } },
 	};
-	return metadataPrincipal(
-		tokenMetadata(claims, { matchPattern: { case: "orMatch", value: { valueMatchers: [text, listed] } } }),
-	);
+	return tokenMetadata(claims, { matchPattern: { case: "orMatch", value: { valueMatchers: [text, listed] } } });
 }
 
 /** Where the JWT filter leaves the claims of a good token. */
 export const tokenPayloadKey = "payload";
 
-function tokenMetadata(claims: readonly string[], value: NonNullable<PlainMetadata["value"]>): MetadataInit {
+function tokenMetadata(claims: readonly string[], value: NonNullable<PlainMetadata["value"]>): PlainMetadata {
 	return { filter: "envoy.filters.http.jwt_authn", path: [tokenPayloadKey, ...claims].map(pathKey), value };
 }
 

@@ -11,14 +11,26 @@ export function matchText(value: string): MatchedValue {
 	return stringMatcher("exact", value);
 }
 
-/** `<trust domain>/ns/<namespace>/sa/<service account>`, compared with the peer's SPIFFE ID. `cluster.local` also means the
- *  mesh's own trust domain, whatever its name (Istio). */
-export function matchPrincipal(value: string, trustDomain: string): readonly MatchedValue[] {
-	const matchers = [matchSpiffeId(value)];
-	const pointer = "cluster.local/";
-	if (value.startsWith(pointer) && trustDomain !== "cluster.local")
-		matchers.push(matchSpiffeId(`${trustDomain}/${value.slice(pointer.length)}`));
-	return matchers;
+/** `<trust domain>/ns/<namespace>/sa/<service account>`, compared with the peer's SPIFFE ID. A trust domain of the mesh means all
+ *  of them, and so does `cluster.local`, whatever their names (Istio).
+ *  @param trustDomains the mesh's own, and its aliases */
+export function matchPrincipal(value: string, trustDomains: readonly string[]): readonly MatchedValue[] {
+	const [named = "", ...rest] = value.split("/");
+	if (rest.length === 0 || !isOwn(named, trustDomains)) return [matchSpiffeId(value)];
+	return [...new Set([named, ...trustDomains])].map((domain) => matchSpiffeId([domain, ...rest].join("/")));
+}
+
+/** The trust domain of the peer's SPIFFE ID; one of the mesh means all of them. */
+export function matchTrustDomain(value: string, trustDomains: readonly string[]): readonly MatchedValue[] {
+	if (value === "*") return [stringMatcher("prefix", "spiffe://")];
+	if (value.includes("*"))
+		return [stringMatcher("regex", `spiffe://${value.split("*").map(quoteRegex).join("[^/]*")}/.*`)];
+	const named = trustDomains.includes(value) ? trustDomains : [value];
+	return named.map((domain) => stringMatcher("prefix", `spiffe://${domain}/`));
+}
+
+function isOwn(named: string, trustDomains: readonly string[]): boolean {
+	return named === "cluster.local" || trustDomains.includes(named);
 }
 
 function matchSpiffeId(value: string): MatchedValue {

@@ -129,6 +129,7 @@ function httpChain(
 	const [server] = servers;
 	const policies = findGatewayPolicies(index, node, servers);
 	const enforced = enforceHttp(index, node.kind, policies);
+	const topology = index.mesh.settings.gatewayTopology;
 	const manager = httpConnectionManager({
 		kind: node.kind,
 		reporter: "source",
@@ -142,7 +143,8 @@ function httpChain(
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: {
 			useRemoteAddress: true,
-			forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+			...(topology !== undefined && { xffNumTrustedHops: topology.trustedProxies }),
+			forwardClientCertDetails: ForwardClientCert[topology?.forwardClientCertDetails ?? "SANITIZE_SET"],
 			...(server!.tls !== undefined && {
 				setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
 			}),

@@ -54,7 +54,7 @@ export function enforceHttp(index: MeshIndex, kind: ProxyKind, { authorizations,
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(authorizations);
 	return {
 		filters: [
-			...jwtHttpFilters(index, authentications),
+			...jwtHttpFilters(index, authentications, true),
 			...authorizationHttpFilters(index, authorizations, { port: { kind: "any" }, isTcp: false }),
 		],
 		accessLogs: isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : [],

@@ -153,7 +153,8 @@ function catchAllLast(routes: readonly Route[]): Route[] {
 }
 
 function isCatchAll({ match }: Route): boolean {
-	if (match === undefined || match.headers.length > 0 || match.queryParameters.length > 0) return false;
+	if (match === undefined || match.headers.length + match.queryParameters.length + match.dynamicMetadata.length > 0)
+		return false;
 	const path = match.pathSpecifier;
 	return (path.case === "prefix" && path.value === "/") || (path.case === "safeRegex" && path.value.regex === ".*");
 }

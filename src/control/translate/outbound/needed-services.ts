@@ -5,7 +5,7 @@ import type { MeshIndex } from "../mesh-index.ts";
 import { hostOf } from "../names.ts";
 import { findDestination } from "../route-action.ts";
 import type { Egress, EgressScope, SeenService } from "./egress-scope.ts";
-import { findVirtualService } from "./virtual-hosts.ts";
+import { listVirtualServices } from "./virtual-hosts.ts";
 
 /** Bytes of configuration, about: what one service port and one endpoint take. */
 const portBytes = 1_600;
@@ -68,7 +68,7 @@ function isGiven(index: MeshIndex, client: Client, { listener, virtualServices }
 	// Named by a Sidecar object, not covered by a pattern.
 	if (listener?.hosts.some((selector) => selector.host === host) === true) return true;
 	if (host.startsWith("*") || !canBeAskedFor(seen)) return true;
-	if (findVirtualService(virtualServices, host) !== undefined) return true;
+	if (listVirtualServices(virtualServices, host).length > 0) return true;
 	return ports.some((port) => findRoutes(index, service, port, client.namespace).length > 0);
 }
 

@@ -25,7 +25,7 @@ export interface HostRoutes {
 }
 
 /** The routes of one service port for a client: HTTPRoutes of the Service, else the VirtualService that names its host closest (of
- *  several the oldest), else straight to it. */
+ *  several the oldest that has a rule for the client), else straight to it. */
 export function routesOfService(
 	index: MeshIndex,
 	client: Client,
@@ -35,21 +35,24 @@ export function routesOfService(
 	report: ReportProblem,
 ): Route[] {
 	const routes = findRoutes(index, seen.service, port, client.namespace);
-	if (routes.length === 0) {
-		const rule = findVirtualService(virtualServices, seen.host);
-		const translated =
-			rule === undefined ? [] : translateVirtualService(rule, { index, client, port: port.port, gateway: "mesh" });
-		if (translated.length > 0) return translated;
-	}
+	if (routes.length === 0)
+		for (const rule of listVirtualServices(virtualServices, seen.host)) {
+			const translated = translateVirtualService(rule, { index, client, port: port.port, gateway: "mesh" });
+			if (translated.length > 0) return translated;
+		}
 	return translateRoutes(index, client, seen.service, port, routes, report);
 }
 
-/** The VirtualService that decides for a host. */
-export function findVirtualService(
+/** The VirtualServices that may decide for a host, the first with a rule for the client does: those that name the host itself, or of
+ *  those that cover it the closest one (Istio). */
+export function listVirtualServices(
 	virtualServices: readonly VirtualService[],
 	host: string,
-): VirtualService | undefined {
-	return findClosest(host, virtualServices, ({ hosts }) => hosts);
+): readonly VirtualService[] {
+	const named = virtualServices.filter(({ hosts }) => hosts.includes(host));
+	if (named.length > 0) return named;
+	const closest = findClosest(host, virtualServices, ({ hosts }) => hosts);
+	return closest === undefined ? [] : [closest];
 }
 
 /** Where routes of hosts come from. */
@@ -104,7 +107,7 @@ export function buildVirtualHosts(
 	const full = new Set(hosts.map(({ host }) => host));
 	const taken = new Set<string>();
 	return hosts.flatMap(({ host, port, seen, routes }) => {
-		const names = seen === undefined ? [host] : namesOf(index, client, seen, full);
+		const names = seen === undefined ? [host] : listAllNames(index, client, seen, full);
 		const addresses = seen === undefined ? [] : listAddresses(seen.service);
 		const domains = [...names, ...addresses]
 			.flatMap((name) => (withPorts ? (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`]) : [name]))
@@ -122,12 +125,13 @@ export function buildVirtualHosts(
 	});
 }
 
-/** Names of a service and of its aliases; a short one that is another's full name is the other's. */
-function namesOf(
+/** Names of a service and of its aliases; a short one that is another's full name is the other's.
+ *  @param full names of all hosts */
+export function listAllNames(
 	index: MeshIndex,
 	client: Client,
 	{ host, service }: SeenService,
-	full: ReadonlySet<string>,
+	full: ReadonlySet<string> = new Set(),
 ): string[] {
 	const aliases = index.aliasesOf(host).filter((alias) => alias.exportTo?.includes(client.namespace) ?? true);
 	return [service, ...aliases].flatMap((named) => {

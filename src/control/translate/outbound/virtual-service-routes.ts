@@ -46,11 +46,11 @@ export function isInScope(
 	);
 }
 
-function isCatchAll({ path, headers, queryParams, method }: RouteMatch): boolean {
+function isCatchAll({ path, headers, queryParams, method, claims = [] }: RouteMatch): boolean {
 	const isAnyPath =
 		((path.kind === "startsWith" || path.kind === "prefix") && path.value === "/") ||
 		(path.kind === "regex" && path.value === ".*");
-	return isAnyPath && headers.length === 0 && queryParams.length === 0 && method === undefined;
+	return isAnyPath && headers.length === 0 && queryParams.length === 0 && method === undefined && claims.length === 0;
 }
 
 /** Where an object is, as Istio writes it into metadata. */

@@ -37,11 +37,21 @@ export function findRequestAuthentications(
 		);
 }
 
-/** The filter that checks tokens: one that is there must be good, wherever it is; none is good as well. Empty without any rule. */
-export function jwtHttpFilters(index: MeshIndex, policies: readonly RequestAuthentication[]): HttpFilterInit[] {
+/** The filter that checks tokens: one that is there must be good, wherever it is; none is good as well. Empty without any rule.
+ *  @param routesByClaims routes are looked up again when the claims of a good token are known */
+export function jwtHttpFilters(
+	index: MeshIndex,
+	policies: readonly RequestAuthentication[],
+	routesByClaims = false,
+): HttpFilterInit[] {
 	const rules = policies.flatMap((policy) => policy.rules);
 	if (rules.length === 0) return [];
-	const providers = Object.fromEntries(rules.map((rule, position) => [nameOf(position), translateRule(index, rule)]));
+	const providers = Object.fromEntries(
+		rules.map((rule, position) => [
+			nameOf(position),
+			{ ...translateRule(index, rule), clearRouteCache: routesByClaims },
+		]),
+	);
 	return [
 		extension("envoy.filters.http.jwt_authn", JwtAuthenticationSchema, {
 			providers,
@@ -68,7 +78,10 @@ function requirement(count: number): MessageInitShape<typeof JwtRequirementSchem
 	return { requiresType: { case: "requiresAny", value: { requirements: [provider, missing] } } };
 }
 
-function translateRule(index: MeshIndex, rule: JwtRule): MessageInitShape<typeof JwtProviderSchema> {
+function translateRule(
+	index: MeshIndex,
+	rule: JwtRule,
+): Extract<MessageInitShape<typeof JwtProviderSchema>, { readonly $typeName?: undefined }> {
 	const { locations, outputPayloadToHeader } = rule;
 	return {
 		issuer: rule.issuer,
