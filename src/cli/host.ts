@@ -46,6 +46,9 @@ export interface AuthorityCommandOptions {
 	readonly upstreamKey?: string;
 	readonly upstreamRoots?: string;
 	readonly upstreamCommand?: readonly string[];
+	/** Agent addresses of a mesh above, and the socket of the Workload API that says who this is there. */
+	readonly upstreamServer?: readonly string[];
+	readonly upstreamSocket?: string;
 	/** Where the trust bundle is published. */
 	readonly bundleEndpoint?: string;
 	/** Files with PEM for it, and the roots that the endpoints of others are trusted by. */

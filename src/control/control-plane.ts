@@ -121,7 +121,15 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		closers.push(() => admin.close());
 		ports = { xds: discovery.port, admin: admin.port() };
 		if (agentAddress !== undefined) {
-			const agents = serveAgents({ ...options, ...parts, admin, address: agentAddress, log, clock });
+			const agents = await serveAgents({
+				...options,
+				...parts,
+				store: parts.store,
+				admin,
+				address: agentAddress,
+				log,
+				clock,
+			});
 			closers.push(() => agents.close());
 			await agents.start();
 			ports = { ...ports, agents: agents.port() };

@@ -1,8 +1,14 @@
 import type { Clock, Log } from "../core/index.ts";
 import type { Authority } from "../identity/index.ts";
-import type { IdentityRegistry } from "../registry/index.ts";
+import type { IdentityRegistry, Store } from "../registry/index.ts";
 import type { AdminServer, CertificateList } from "./admin/index.ts";
-import { type AgentServer, createAgentEndpoints, createAgentServer, createNodeAttestors } from "./agents/index.ts";
+import {
+	type AgentServer,
+	createAgentEndpoints,
+	createAgentServer,
+	createDownstreamEndpoints,
+	createNodeAttestors,
+} from "./agents/index.ts";
 import type { Holders } from "./authority/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { ControlMetrics } from "./metrics.ts";
@@ -12,6 +18,7 @@ import type { SnapshotStore } from "./snapshot/index.ts";
 export interface ServeAgentsOptions {
 	readonly address: ListenAddress;
 	readonly attestationFile?: string;
+	readonly store: Store;
 	readonly identity: IdentityRegistry;
 	readonly authority: Authority;
 	readonly holders: Holders;
@@ -26,7 +33,7 @@ export interface ServeAgentsOptions {
 const defaultSvidTtlMs = 24 * 3_600_000;
 
 /** Makes the server of agents of a control plane. */
-export function serveAgents(options: ServeAgentsOptions): AgentServer {
+export async function serveAgents(options: ServeAgentsOptions): Promise<AgentServer> {
 	const { identity, authority, holders, certificates, snapshots, admin, clock, log } = options;
 	const signedCount = options.metrics.counter("citadel_server_success_cert_issuance_count");
 	const endpoints = createAgentEndpoints({
@@ -42,10 +49,24 @@ export function serveAgents(options: ServeAgentsOptions): AgentServer {
 		clock,
 		log,
 	});
+	const downstream = await createDownstreamEndpoints({
+		store: options.store,
+		identity,
+		authority,
+		holders,
+		clock,
+		log,
+	});
 	return createAgentServer({
 		...options.address,
 		authority,
-		endpoints,
+		endpoints: {
+			routes: new Map([...endpoints.routes, ...downstream.routes]),
+			close() {
+				endpoints.close();
+				downstream.close();
+			},
+		},
 		admin,
 		isAdmin: (spiffeId) => identity.entries.list().some((entry) => entry.admin && entry.spiffeId === spiffeId),
 		clock,

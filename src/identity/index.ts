@@ -9,10 +9,12 @@ export type {
 	AuthorityCertificate,
 	AuthorityOptions,
 	AuthorityStatus,
+	DownstreamRequest,
 	FederatedBundle,
 	HolderBoard,
 	IssuedSvid,
 	JwtAuthority,
+	SignedDownstream,
 	SignRequest,
 	TokenRequest,
 	WaitedFor,
@@ -22,9 +24,12 @@ export { readPublicJwk } from "./authority/jwt-key.ts";
 export type { KeyProvider, KeyStatus } from "./authority/key-provider.ts";
 export {
 	createUpstreamFiles,
+	type DownstreamReport,
 	type SignedIssuer,
 	type UpstreamAuthority,
+	type UpstreamFeed,
 	type UpstreamFiles,
+	type UpstreamTrust,
 } from "./authority/upstream.ts";
 export { createUpstreamCommand, type UpstreamCommand } from "./authority/upstream-command.ts";
 export { findChainProblem } from "./chain.ts";
@@ -64,4 +69,5 @@ export {
 	parseSigningRequest,
 	readCertificate,
 	readCertificates,
+	readDerCertificates,
 } from "./x509/index.ts";

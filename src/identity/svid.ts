@@ -1,7 +1,14 @@
 import type { Problem, Validated } from "../core/index.ts";
 import { isSpiffeId, type SpiffeId } from "../model/index.ts";
 import type { TrustBundle } from "./trust-bundle.ts";
-import { type Certificate, type ExtensionValues, oid, readCertificates } from "./x509/index.ts";
+import {
+	type AlternativeName,
+	type Certificate,
+	type ExtensionValues,
+	findConstrainedName,
+	oid,
+	readCertificates,
+} from "./x509/index.ts";
 
 /** An X.509-SVID whose chain led to its trust bundle. */
 export interface VerifiedSvid {
@@ -77,13 +84,15 @@ function validateUsages(extensions: ExtensionValues): Problem[] {
 	return problems.concat(extensions.unknownCritical.map((id) => ({ path: id, problem: "unknown critical extension" })));
 }
 
-/** Walks from `certificate` up; `below` counts the intermediates already passed (RFC 5280 section 6.1.4, path length). */
+/** Walks from `certificate` up; `below` counts the intermediates already passed (RFC 5280 section 6.1.4, path length), `names` are those of
+ *  everything below. */
 export function findPathProblem(
 	certificate: Certificate,
 	intermediates: readonly Certificate[],
 	bundle: TrustBundle,
 	now: number,
 	below = 0,
+	names: readonly AlternativeName[] = certificate.extensions.names,
 ): Problem | undefined {
 	let nearest: Problem | undefined;
 	for (const issuer of [...bundle.authorities, ...intermediates]) {
@@ -91,7 +100,7 @@ export function findPathProblem(
 		const isAnchor = bundle.authorities.includes(issuer);
 		const problem =
 			findValidityProblem(issuer, now, "authority") ??
-			findAuthorityProblem(issuer, below) ??
+			findAuthorityProblem(issuer, below, names) ??
 			(isAnchor
 				? undefined
 				: findPathProblem(
@@ -100,6 +109,7 @@ export function findPathProblem(
 						bundle,
 						now,
 						below + 1,
+						[...names, ...issuer.extensions.names],
 					));
 		if (problem === undefined) return undefined;
 		nearest = problem;
@@ -111,14 +121,21 @@ function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
 	return certificate.x509.checkIssued(issuer.x509) && certificate.x509.verify(issuer.publicKey);
 }
 
-function findAuthorityProblem(issuer: Certificate, below: number): Problem | undefined {
-	const { isCa, keyUsages, pathLength, unknownCritical } = issuer.extensions;
+function findAuthorityProblem(
+	issuer: Certificate,
+	below: number,
+	names: readonly AlternativeName[],
+): Problem | undefined {
+	const { isCa, keyUsages, pathLength, unknownCritical, nameConstraints } = issuer.extensions;
 	if (!isCa || keyUsages?.has("keyCertSign") === false) {
 		return { path: "chain", problem: `certificate ${issuer.serial} may not sign certificates` };
 	}
 	if (below > Math.min(pathLength ?? maxPathLength, maxPathLength)) {
 		return { path: "chain", problem: `too long under the authority ${issuer.serial}` };
 	}
+	const kept = nameConstraints === undefined ? undefined : findConstrainedName(names, nameConstraints);
+	if (kept !== undefined)
+		return { path: "chain", problem: `the authority ${issuer.serial} may not vouch for the name '${kept.value}'` };
 	const unknown = unknownCritical[0];
 	return unknown === undefined ? undefined : { path: "chain", problem: `unknown critical extension ${unknown}` };
 }

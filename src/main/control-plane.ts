@@ -2,10 +2,16 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { basename, join, resolve } from "node:path";
+import { createUpstreamMesh } from "../agent/upstream-mesh/index.ts";
 import { type ControlPlaneCommandOptions, splitCommand } from "../cli/index.ts";
 import { type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
 import { type Log, type LogLevel, MeshError, systemClock, systemRandom } from "../core/index.ts";
-import { createUpstreamCommand, createUpstreamFiles, type KeyProvider } from "../identity/index.ts";
+import {
+	createUpstreamCommand,
+	createUpstreamFiles,
+	type KeyProvider,
+	type UpstreamAuthority,
+} from "../identity/index.ts";
 import { createPluginKeys } from "../identity/key-plugin/index.ts";
 import { createExplainEndpoints } from "./explain-endpoints.ts";
 import { readVersion } from "./host.ts";
@@ -21,12 +27,13 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 	const ended = waitForSignal();
 	const log = createProcessLog(options.logLevel as LogLevel);
 	const keys = openKeyPlugin(options, log);
+	const upstream = readUpstream(options, log);
 	const holder = given === undefined || given === "" ? await holdState(stateFolder) : undefined;
 	const controlPlane = createControlPlane({
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
 		...(store === undefined ? {} : { store }),
-		authority: { ...readUpstream(options), ...(keys !== undefined && { keys }) },
+		authority: { ...(upstream !== undefined && { upstream }), ...(keys !== undefined && { keys }) },
 		federation: readFederation(options),
 		...(options.tokens === undefined ? {} : { tokensFile: resolve(options.tokens) }),
 		...(options.agentAddress === undefined ? {} : { agentAddress: options.agentAddress }),
@@ -47,6 +54,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		await controlPlane.close();
 	} finally {
 		keys?.close();
+		upstream?.feed?.close();
 		holder?.release();
 	}
 	return 0;
@@ -78,17 +86,30 @@ function readPem(file: string, code: string): Buffer {
 	}
 }
 
-function readUpstream(options: ControlPlaneCommandOptions): NonNullable<ControlPlaneOptions["authority"]> {
-	const { upstreamCert, upstreamKey, upstreamRoots, upstreamCommand } = options;
+function readUpstream(options: ControlPlaneCommandOptions, log: Log): UpstreamAuthority | undefined {
+	const { upstreamCert, upstreamKey, upstreamRoots, upstreamCommand, upstreamServer, upstreamSocket } = options;
 	if ((upstreamCert === undefined) !== (upstreamKey === undefined))
 		throw new MeshError("AUTHORITY_UPSTREAM", "--upstream-cert and --upstream-key go together: give both or none");
 	const [program, ...args] = splitCommand(upstreamCommand ?? []);
-	if (program !== undefined && upstreamCert !== undefined)
-		throw new MeshError("AUTHORITY_UPSTREAM", "--upstream-cert and --upstream-command: give one of them");
-	if (program !== undefined) return { upstream: createUpstreamCommand({ program, args }) };
-	if (upstreamCert === undefined || upstreamKey === undefined) return {};
+	const ways = [upstreamCert, program, upstreamServer].filter((way) => way !== undefined);
+	if (ways.length > 1)
+		throw new MeshError(
+			"AUTHORITY_UPSTREAM",
+			"--upstream-cert, --upstream-command and --upstream-server: give one of them",
+		);
+	if (upstreamServer !== undefined) {
+		if (upstreamSocket === undefined)
+			throw new MeshError(
+				"AUTHORITY_UPSTREAM",
+				"--upstream-server needs --upstream-socket: the Workload API of an agent of that mesh on this machine",
+			);
+		const socketPath = resolve(upstreamSocket.replace(/^unix:(?:\/\/)?/, ""));
+		return createUpstreamMesh({ servers: upstreamServer, socketPath, clock: systemClock, random: systemRandom, log });
+	}
+	if (program !== undefined) return createUpstreamCommand({ program, args });
+	if (upstreamCert === undefined || upstreamKey === undefined) return undefined;
 	const roots = upstreamRoots === undefined ? {} : { roots: resolve(upstreamRoots) };
-	return { upstream: createUpstreamFiles({ certificate: resolve(upstreamCert), key: resolve(upstreamKey), ...roots }) };
+	return createUpstreamFiles({ certificate: resolve(upstreamCert), key: resolve(upstreamKey), ...roots });
 }
 
 /** The keys of a plugin: a program, or a socket of one that runs. */

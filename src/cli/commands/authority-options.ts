@@ -18,6 +18,11 @@ export function withAuthorityOptions(command: Command): Command {
 			"--upstream-command <program...>",
 			"a program that signs the mesh's issuers, in quotes with its options (docs/identity.md)",
 		)
+		.option(
+			"--upstream-server <host:port...>",
+			"agent address of a mesh of the same trust domain that signs this one's issuers (docs/identity.md)",
+		)
+		.option("--upstream-socket <path>", "Workload API that says who this control plane is in that mesh")
 		.option("--bundle-endpoint <host:port>", "publish the trust bundle there, for related trust domains")
 		.option("--bundle-endpoint-cert <file>", "certificate of the web for it (default: the mesh's own, https_spiffe)")
 		.option("--bundle-endpoint-key <file>", "its key")
@@ -36,6 +41,7 @@ export function formatAuthorityArguments(
 		["--upstream-cert", pathOf(options.upstreamCert)],
 		["--upstream-key", pathOf(options.upstreamKey)],
 		["--upstream-roots", pathOf(options.upstreamRoots)],
+		["--upstream-socket", pathOf(options.upstreamSocket?.replace(/^unix:(?:\/\/)?/, ""))],
 		["--bundle-endpoint", options.bundleEndpoint],
 		["--bundle-endpoint-cert", pathOf(options.bundleEndpointCert)],
 		["--bundle-endpoint-key", pathOf(options.bundleEndpointKey)],
@@ -43,7 +49,8 @@ export function formatAuthorityArguments(
 		["--key-plugin", options.keyPlugin && quoteWords(options.keyPlugin)],
 		["--upstream-command", options.upstreamCommand && quoteWords(splitCommand(options.upstreamCommand))],
 	];
-	return text.flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
+	const servers = (options.upstreamServer ?? []).flatMap((server) => ["--upstream-server", server]);
+	return [...servers, ...text.flatMap(([name, value]) => (value === undefined ? [] : [name, value]))];
 
 	function pathOf(path: string | undefined): string | undefined {
 		return path === undefined ? undefined : resolvePath(path);

@@ -273,13 +273,15 @@ async function challenge(request: AgentRequest, find: (payload: Payload) => Node
 	return { challenge: text };
 }
 
-function readObject(body: string): Payload {
+/** A body that must be an object. */
+export function readObject(body: string): Payload {
 	const value = parseJson(body);
 	if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Payload;
 	throw new AdminError(400, "AGENT_REQUEST_INVALID", "an object expected");
 }
 
-function readText(payload: Payload, field: string): string {
+/** A field that must be text. */
+export function readText(payload: Payload, field: string): string {
 	const value = payload[field];
 	if (typeof value === "string" && value !== "") return value;
 	throw new AdminError(400, "AGENT_REQUEST_INVALID", `'${field}' expected, as text`);

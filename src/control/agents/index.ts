@@ -3,4 +3,5 @@
 export { type AgentEndpoints, type AgentEndpointsOptions, createAgentEndpoints, holderOf } from "./agent-endpoints.ts";
 export { type AgentServer, type AgentServerOptions, createAgentServer } from "./agent-server.ts";
 export { createNodeAttestors } from "./attestation-file.ts";
+export { createDownstreamEndpoints, type DownstreamEndpointsOptions } from "./downstream-endpoints.ts";
 export type { AttestedNode, NodeAttestor } from "./node-attestor.ts";

@@ -35,7 +35,7 @@ export interface HolderReport {
 /** The holders of certificates, in the store that control planes share. */
 export interface Holders extends HolderBoard {
 	/** Writes down what was signed for a holder, before it gets it. */
-	onSigned(name: string, issued: IssuedSvid): Promise<void>;
+	onSigned(name: string, issued: Pick<IssuedSvid, "serial" | "root" | "notAfter">): Promise<void>;
 	onReport(report: HolderReport): Promise<void>;
 	/** Forgets one that is waited for no more, and everybody below it. */
 	removeBelow(name: string): Promise<void>;

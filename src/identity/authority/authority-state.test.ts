@@ -13,7 +13,7 @@ import {
 
 const day = 24 * 3_600_000;
 const timing = { jwtPublishMs: 300_000, maxTokenMs: 3_600_000 };
-const known = { isAcknowledged: () => true, isHeld: () => false };
+const known = { isAcknowledged: () => true, isOutdated: () => false, isHeld: () => false };
 
 const root = (name: string, from = 0): RootSlot => ({
 	...{ name, phase: "prepared", since: from, isOwn: true, notBefore: from, notAfter: from + 3650 * day },
@@ -56,7 +56,7 @@ test("a new root signs when every proxy has acknowledged it, and the old one goe
 	const now = 100 * day;
 	let state = putIssuer(started(), issuer("i2", "r2", now), root("r2", now));
 	const sequence = state.sequence;
-	const waiting = { now, isAcknowledged: () => false, isHeld: () => true };
+	const waiting = { now, isAcknowledged: () => false, isOutdated: () => false, isHeld: () => true };
 	assert.deepEqual(
 		planSteps(state, waiting, timing).filter(({ kind }) => kind === "activate-issuer"),
 		[],
@@ -67,7 +67,7 @@ test("a new root signs when every proxy has acknowledged it, and the old one goe
 	assert.match(phases(state), /^r1 retiring, r2 active, i1 retired, i2 active/);
 	assert.equal(state.sequence, sequence);
 	assert.ok(!planned(planSteps(state, facts, timing)).includes("drop-root r1"));
-	const free = { ...facts, isHeld: () => false };
+	const free = { ...facts, isOutdated: () => false, isHeld: () => false };
 	assert.ok(planned(planSteps(state, free, timing)).includes("drop-root r1"));
 	state = applyStep(state, { kind: "drop-root", name: "r1" }, now);
 	assert.match(phases(state), /^r2 active, i2 active/);
@@ -89,7 +89,7 @@ test("somebody who does not report keeps a root until the end of the last certif
 test("an issuer under the root in use needs no acknowledgement, and is made after three quarters of its life", () => {
 	let state = started();
 	const now = 300 * day;
-	const nobody = { now, isAcknowledged: () => false, isHeld: () => false };
+	const nobody = { now, isAcknowledged: () => false, isOutdated: () => false, isHeld: () => false };
 	assert.ok(planned(planSteps(state, nobody, timing)).includes("prepare-issuer"));
 	state = putIssuer(state, issuer("i2", "r1", now), undefined);
 	assert.ok(planned(planSteps(state, nobody, timing)).includes("activate-issuer i2"));

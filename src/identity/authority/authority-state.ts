@@ -19,6 +19,8 @@ export interface RootSlot extends Validity, KeySlot {
 	readonly phase: RootPhase;
 	/** When the phase began. */
 	readonly since: number;
+	/** Of somebody upstream: the root (`Certificate.id`) that its issuers lead to. */
+	readonly signedBy?: string;
 	/** Whether the root's key is the authority's own; without it somebody upstream signs. */
 	readonly isOwn: boolean;
 }
@@ -58,6 +60,8 @@ export interface AuthorityFacts {
 	readonly now: number;
 	/** Whether every live proxy has acknowledged the root. */
 	isAcknowledged(root: string): boolean;
+	/** Whether somebody upstream trusts or signs by other roots than those of the issuer. */
+	isOutdated(issuer: IssuerSlot): boolean;
 	/** Whether a live holder shows a certificate under the root. */
 	isHeld(root: string): boolean;
 }
@@ -110,12 +114,13 @@ function planDrops(state: AuthorityState, { now, isHeld }: AuthorityFacts): Auth
 	return steps;
 }
 
-function planRenewal(state: AuthorityState, { now }: AuthorityFacts): AuthorityStep[] {
-	if (state.issuers.some(({ phase }) => phase === "prepared")) return [];
+function planRenewal(state: AuthorityState, { now, isOutdated }: AuthorityFacts): AuthorityStep[] {
+	const prepared = state.issuers.find(({ phase }) => phase === "prepared");
+	if (prepared !== undefined) return isOutdated(prepared) ? [{ kind: "prepare-issuer" }] : [];
 	const root = state.roots.find(({ phase }) => phase === "active");
 	const issuer = state.issuers.find(({ phase }) => phase === "active");
 	if (root?.isOwn === true && isRenewalDue(root, now)) return [{ kind: "prepare-root" }];
-	return issuer === undefined || isRenewalDue(issuer, now) ? [{ kind: "prepare-issuer" }] : [];
+	return issuer === undefined || isRenewalDue(issuer, now) || isOutdated(issuer) ? [{ kind: "prepare-issuer" }] : [];
 }
 
 function planJwt({ jwtKeys }: AuthorityState, { now }: AuthorityFacts, timing: AuthorityTiming): AuthorityStep[] {

@@ -5,7 +5,7 @@ import type { AuditSink } from "./audit.ts";
 import type { IssuerSlot, JwtSlot, PublicJwk, RootSlot } from "./authority-state.ts";
 import type { AuthorityStorage } from "./authority-storage.ts";
 import type { KeyProvider, KeyStatus } from "./key-provider.ts";
-import type { SignedIssuer, UpstreamAuthority } from "./upstream.ts";
+import type { SignedIssuer, UpstreamAuthority, UpstreamTrust } from "./upstream.ts";
 
 /** Options of an authority. */
 export interface AuthorityOptions {
@@ -80,6 +80,27 @@ export interface IssuedSvid {
 	readonly root: string;
 }
 
+/** An issuer to sign for another authority of the trust domain. Whoever calls has decided that the requester may be one. */
+export interface DownstreamRequest {
+	/** DER of a PKCS #10 request. */
+	readonly csr: Uint8Array;
+	/** Who asks. */
+	readonly spiffeId: SpiffeId;
+	/** Wanted lifetime; capped at the end of whoever signs. */
+	readonly ttlMs: number;
+	/** The DNS names that may stand below it; any when there are none. */
+	readonly dnsNames: readonly string[];
+}
+
+/** A signed issuer of another authority. */
+export interface SignedDownstream extends SignedIssuer {
+	readonly serial: string;
+	/** Milliseconds since the epoch. */
+	readonly notAfter: number;
+	/** The root slot that it is under. */
+	readonly root: string;
+}
+
 /** A JWT-SVID to sign. */
 export interface TokenRequest {
 	readonly spiffeId: string;
@@ -141,6 +162,13 @@ export interface Authority {
 	/** Signs a JWT-SVID with ES256.
 	 *  @throws MeshError `CSR_REFUSED`, `SPIFFE_ID_INVALID`, `AUTHORITY_EXPIRED` */
 	signJwt(request: TokenRequest): Promise<{ readonly token: string; readonly expiresAt: number }>;
+	/** Signs an issuer of path length 0 for another authority, for names of the trust domain only.
+	 *  @throws MeshError `CSR_INVALID`, `CSR_REFUSED`, `AUTHORITY_EXPIRED`, `AUTHORITY_UPSTREAM` when its own issuer may not */
+	signDownstream(request: DownstreamRequest): Promise<SignedDownstream>;
+	/** What authorities below it need to know. */
+	trust(): UpstreamTrust;
+	/** Publishes JWT keys of authorities below it as well. */
+	setDownstreamJwtKeys(keys: readonly JwtAuthority[]): void;
 	/** The roots of the trust domain: those to come and those on their way out as well. */
 	bundle(): TrustBundle;
 	/** The public JWT keys of the trust domain, likewise. */

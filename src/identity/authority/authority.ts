@@ -7,27 +7,33 @@ import {
 	systemClock,
 	type Timer,
 } from "../../core/index.ts";
-import { parseSpiffeId, type SpiffeId } from "../../model/index.ts";
-import { trustDomainOf } from "../svid.ts";
-import { formatCertificates, readSigningRequest, type SigningRequest } from "../x509/index.ts";
+import { parseSpiffeId } from "../../model/index.ts";
+import { formatCertificates, readSigningRequest } from "../x509/index.ts";
 import type { AuditEntry } from "./audit.ts";
 import { canSign, isRenewalDue } from "./authority-slot.ts";
-import { type AuthorityState, type AuthorityStep, applyStep, planSteps } from "./authority-state.ts";
+import { type AuthorityState, type AuthorityStep, applyStep, type IssuerSlot, planSteps } from "./authority-state.ts";
 import type {
 	Authority,
 	AuthorityOptions,
 	AuthorityStatus,
+	DownstreamRequest,
 	FederatedBundle,
 	IssuedSvid,
+	JwtAuthority,
+	SignedDownstream,
 	SignRequest,
 	TokenRequest,
 } from "./authority-types.ts";
+import { checkIdentity, checkWanted, expired, refused } from "./check-request.ts";
 import { openFolderStorage } from "./folder-storage.ts";
 import { issueLeaf } from "./issue.ts";
 import { signToken } from "./jwt-key.ts";
 import { createAuthorityKeys, type KeySlot } from "./key-provider.ts";
 import { type LoadedState, loadSlots } from "./loaded-slots.ts";
+import { NeighbourAuthorities } from "./neighbour-authorities.ts";
+import { signDownstream, signingRootOf } from "./sign-downstream.ts";
 import { createSlotMaker, type SlotMaker } from "./slot-maker.ts";
+import { sentenceOf } from "./step-sentences.ts";
 import type { SignedIssuer } from "./upstream.ts";
 
 /** A retired JWT key stays published for as long as a token lives at most. */
@@ -58,6 +64,7 @@ class SlotAuthority implements Authority {
 	readonly #storage;
 	readonly #keys;
 	readonly #maker: SlotMaker;
+	readonly #neighbours: NeighbourAuthorities;
 	readonly #listeners = new Set<() => void>();
 	readonly #stops: (() => void)[] = [];
 	#loaded!: LoadedState;
@@ -77,6 +84,7 @@ class SlotAuthority implements Authority {
 		this.#log = (options.log ?? silentLog).child("identity");
 		this.#storage = typeof folder === "string" ? openFolderStorage(folder, this.#log, this.#clock) : folder;
 		this.#keys = createAuthorityKeys(this.#storage, options.keys);
+		this.#neighbours = new NeighbourAuthorities(options.upstream?.feed);
 		this.#maker = createSlotMaker({
 			trustDomain,
 			storage: this.#storage,
@@ -98,6 +106,15 @@ class SlotAuthority implements Authority {
 		this.#usableSigner(now);
 		const onSaved = (): Promise<void> => this.#exclusively(() => this.#reload()).then(() => this.advance());
 		this.#stops.push(this.#storage.onChange(() => void onSaved().catch((error) => this.#onLost(error))));
+		const feed = this.#options.upstream?.feed;
+		if (feed !== undefined)
+			this.#stops.push(
+				feed.onChange(() => {
+					this.#onNeighbours();
+					void this.advance();
+				}),
+			);
+		this.#neighbours.report(this.#loaded, this.#ownKeys());
 		if (this.#options.holders !== undefined)
 			this.#stops.push(this.#options.holders.onChange(() => void this.advance()));
 		this.#arm();
@@ -147,12 +164,33 @@ class SlotAuthority implements Authority {
 		return { token, expiresAt };
 	}
 
+	async signDownstream(request: DownstreamRequest): Promise<SignedDownstream> {
+		const now = this.#clock.wall();
+		this.#usableSigner(now);
+		const signed = await signDownstream(request, this.#loaded, this.#keys, this.trustDomain, now);
+		const { serial, notAfter: until } = signed;
+		const subject = `spiffe://${this.trustDomain}`;
+		this.#record({ kind: "issuer", subject, by: request.spiffeId, serial, until, names: request.dnsNames });
+		this.#log.info("issuer signed for another authority", { by: request.spiffeId, serial });
+		return signed;
+	}
+
+	trust() {
+		const rootIds = this.#loaded.bundle.authorities.map(({ id }) => id);
+		return { rootIds, signingRootId: signingRootOf(this.#loaded), jwtKeys: this.jwtKeys() };
+	}
+
+	setDownstreamJwtKeys(keys: readonly JwtAuthority[]): void {
+		this.#neighbours.setBelow(keys);
+		this.#onNeighbours();
+	}
+
 	bundle() {
 		return this.#loaded.bundle;
 	}
 
-	jwtKeys() {
-		return this.#loaded.state.jwtKeys.map(({ keyId, publicJwk, notAfter }) => ({ keyId, publicJwk, notAfter }));
+	jwtKeys(): readonly JwtAuthority[] {
+		return this.#neighbours.withOwn(this.#ownKeys());
 	}
 
 	sequence(): number {
@@ -285,6 +323,7 @@ class SlotAuthority implements Authority {
 		const facts = {
 			now,
 			isAcknowledged: (root: string) => root === this.#forced || (holders?.missing(idsOf(root)).length ?? 0) === 0,
+			isOutdated: (issuer: IssuerSlot) => this.#neighbours.isOutdated(issuer, this.#loaded),
 			isHeld: (root: string) => (holders?.holding(root).length ?? 0) > 0,
 		};
 		return planSteps(state, facts, timing);
@@ -357,6 +396,7 @@ class SlotAuthority implements Authority {
 		if (loaded === undefined || this.#isClosed) return;
 		const before = this.#loaded;
 		this.#loaded = loaded;
+		this.#neighbours.report(this.#loaded, this.#ownKeys());
 		const isSame =
 			before.state.sequence === loaded.state.sequence && before.signer?.slot.name === loaded.signer?.slot.name;
 		if (!isSame) this.#tell();
@@ -412,6 +452,21 @@ class SlotAuthority implements Authority {
 		);
 	}
 
+	#ownKeys(): readonly JwtAuthority[] {
+		return this.#loaded.state.jwtKeys.map(({ keyId, publicJwk, notAfter }) => ({ keyId, publicJwk, notAfter }));
+	}
+
+	/** With other keys what is published is another bundle. */
+	#onNeighbours(): void {
+		const change = this.#neighbours.takeChange();
+		if (change === "none") return;
+		const isLeader = this.#options.isLeader?.() ?? true;
+		void this.#exclusively(async () => {
+			if (change === "changed" && isLeader) await this.#save((state) => ({ ...state, sequence: state.sequence + 1 }));
+			else this.#tell();
+		}).catch((error) => this.#onLost(error));
+	}
+
 	/** What is loaded goes on serving. */
 	#onLost(error: unknown): void {
 		this.#log.warn("state of the authority not read", { trustDomain: this.trustDomain, error: describeError(error) });
@@ -432,57 +487,6 @@ class SlotAuthority implements Authority {
 	}
 }
 
-const sentenceOf: Readonly<Record<AuthorityStep["kind"], string>> = {
-	"prepare-root": "root prepared",
-	"prepare-issuer": "issuer prepared",
-	"prepare-jwt-key": "jwt key prepared",
-	"activate-issuer": "issuer in use",
-	"activate-jwt-key": "jwt key in use",
-	"drop-root": "root dropped",
-	"drop-issuer": "issuer dropped",
-	"drop-jwt-key": "jwt key dropped",
-};
-
 function slotsOf({ roots, issuers, jwtKeys }: AuthorityState): readonly KeySlot[] {
 	return [...roots, ...issuers, ...jwtKeys];
-}
-
-function checkIdentity(text: string, trustDomain: string): SpiffeId {
-	const spiffeId = parseSpiffeId(text);
-	if (trustDomainOf(spiffeId) !== trustDomain) {
-		throw refused(`'${spiffeId}' is not of the trust domain ${trustDomain}`);
-	}
-	if (!spiffeId.startsWith(`spiffe://${trustDomain}/`))
-		throw refused(`'${spiffeId}' names a trust domain, not a workload`);
-	return spiffeId;
-}
-
-function checkWanted(wanted: SigningRequest, spiffeId: SpiffeId, dnsNames: readonly string[]): void {
-	const { isCa, keyUsages, names, unknownCritical } = wanted.extensions;
-	if (isCa || keyUsages?.has("keyCertSign") || keyUsages?.has("cRLSign"))
-		throw refused("asks for a certificate authority");
-	const stranger = names.find(({ kind, value }) =>
-		kind === "dns" ? !dnsNames.includes(value) : kind !== "uri" || value !== spiffeId,
-	);
-	if (stranger !== undefined) {
-		throw refused(`asks for the ${stranger.kind} name '${stranger.value}', its identity is '${spiffeId}'`);
-	}
-	if (unknownCritical[0] !== undefined) throw refused(`asks for the critical extension ${unknownCritical[0]}`);
-}
-
-function refused(fault: string): MeshError {
-	return new MeshError("CSR_REFUSED", `certificate signing request: ${fault}`);
-}
-
-function expired(
-	trustDomain: string,
-	role: string,
-	slot: { readonly notBefore: number; readonly notAfter: number } | undefined,
-): MeshError {
-	if (slot === undefined) return new MeshError("AUTHORITY_EXPIRED", `${trustDomain} has no ${role} in use`);
-	const span = `${new Date(slot.notBefore).toISOString()} to ${new Date(slot.notAfter).toISOString()}`;
-	return new MeshError(
-		"AUTHORITY_EXPIRED",
-		`${role} of ${trustDomain} is valid from ${span} only; check the machine's clock`,
-	);
 }

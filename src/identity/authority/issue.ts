@@ -61,6 +61,7 @@ export async function issueIssuer(
 	root: Signer,
 	now: number,
 	ttlMs = issuerLifetimeMs,
+	permittedNames?: readonly AlternativeName[],
 ): Promise<Certificate> {
 	const fields = {
 		serial: createSerial(),
@@ -68,7 +69,10 @@ export async function issueIssuer(
 		publicKey,
 		notBefore: Math.max(now - backdateMs, root.certificate.notBefore),
 		notAfter: capLifetime(now + ttlMs, root.certificate),
-		extensions: authorityExtensions(trustDomain, 0, publicKey, identifierOf(root.certificate)),
+		extensions: {
+			...authorityExtensions(trustDomain, 0, publicKey, identifierOf(root.certificate)),
+			...(permittedNames !== undefined && { permittedNames }),
+		},
 	};
 	return readCertificate(await issueCertificate(fields, subjectOf(root.certificate), root.key));
 }

@@ -92,8 +92,13 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		now: number,
 	) {
 		const { chain, roots } = checkIssuer(signed, trustDomain, key, now);
-		const ids = setOf(roots);
-		const found = [...(known?.roots ?? [])].find(([, certificates]) => setOf(certificates) === ids)?.[0];
+		const [ids, last] = [setOf(roots), chain.at(-1)!];
+		const signedBy = roots.find((root) => last.x509.checkIssued(root.x509) && last.x509.verify(root.publicKey))?.id;
+		// The same roots with another one of them in use are another slot, so that what is under the old one is renewed.
+		const found = known?.state.roots.find(
+			(slot) =>
+				setOf(known.roots.get(slot.name) ?? []) === ids && (slot.signedBy === undefined || slot.signedBy === signedBy),
+		)?.name;
 		const rootName = found ?? createName("root");
 		if (found === undefined) await keep(rootName, roots);
 		await keep(keySlot.name, chain);
@@ -103,7 +108,16 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 			notAfter: Math.max(...roots.map(({ notAfter }) => notAfter)),
 		};
 		const root: RootSlot | undefined =
-			found === undefined ? { name: rootName, phase: "prepared", since: now, isOwn: false, ...validity } : undefined;
+			found === undefined
+				? {
+						name: rootName,
+						phase: "prepared",
+						since: now,
+						isOwn: false,
+						...(signedBy !== undefined && { signedBy }),
+						...validity,
+					}
+				: undefined;
 		return { issuer: issuerSlot(keySlot, rootName, chain[0]!, now), root };
 	}
 

@@ -11,6 +11,7 @@ import {
 	readSigningRequest,
 	type SigningKey,
 } from "../x509/index.ts";
+import type { JwtAuthority } from "./authority-types.ts";
 import { issueIssuer } from "./issue.ts";
 
 /** An issuer as somebody upstream signed it. */
@@ -30,6 +31,38 @@ export interface UpstreamAuthority {
 		readonly ttlMs: number;
 		readonly now: number;
 	}): Promise<SignedIssuer>;
+	/** Another issuer is asked for when this one says that its roots are others. */
+	readonly feed?: UpstreamFeed;
+}
+
+/** What an upstream authority trusts and signs by. */
+export interface UpstreamTrust {
+	/** `Certificate.id` of its roots. */
+	readonly rootIds: readonly string[];
+	/** The one that the issuers it signs lead to. */
+	readonly signingRootId: string;
+	/** Its JWT keys, and those of others below it. */
+	readonly jwtKeys: readonly JwtAuthority[];
+}
+
+/** What an upstream authority is told by one below it. */
+export interface DownstreamReport {
+	/** `Certificate.id` of the roots that every live holder below has acknowledged. */
+	readonly acknowledged: readonly string[];
+	/** The issuer in use, once nobody shows what another one signed. */
+	readonly serial?: string;
+	/** Its own JWT keys. */
+	readonly jwtKeys: readonly JwtAuthority[];
+}
+
+/** An upstream authority that tells of its changes. */
+export interface UpstreamFeed {
+	/** Undefined before it has said. */
+	current(): UpstreamTrust | undefined;
+	onChange(listener: () => void): () => void;
+	/** Tells it what is true here; the newest report counts. */
+	report(report: DownstreamReport): void;
+	close(): void;
 }
 
 /** An upstream authority as files. */

@@ -134,6 +134,13 @@ export function readCertificates(pem: string): Certificate[] {
 	return parsePem("CERTIFICATE", pem).map(readCertificate);
 }
 
+/** Reads certificates whose DER stands one after the other, as the Workload API has them.
+ *  @throws Error when one of them is no certificate */
+export function readDerCertificates(bytes: Uint8Array): Certificate[] {
+	const content = Buffer.from(bytes);
+	return decodeChildren({ tag: derTag.sequence, raw: content, content }).map(({ raw }) => readCertificate(raw));
+}
+
 /** The PEM text of certificates, in order. */
 export function formatCertificates(certificates: readonly Uint8Array[]): string {
 	return certificates.map((der) => formatPem("CERTIFICATE", der)).join("");

@@ -16,6 +16,7 @@ import {
 	encodeUnsigned,
 	expectTag,
 } from "./der.ts";
+import { decodeNameConstraints, encodeNameConstraints, type NameConstraints } from "./name-constraints.ts";
 import { type KeyUsage, keyUsages, oid } from "./oids.ts";
 
 /** A name in a subject alternative name. Other kinds are read as `other` and cannot be written. */
@@ -35,6 +36,8 @@ export interface ExtensionValues {
 	readonly names: readonly AlternativeName[];
 	/** Undefined when the extension is absent. */
 	readonly subjectKeyIdentifier?: Buffer;
+	/** Undefined when the extension is absent. */
+	readonly nameConstraints?: NameConstraints;
 	/** OIDs of critical extensions that are none of the above. */
 	readonly unknownCritical: readonly string[];
 }
@@ -48,6 +51,8 @@ export interface ExtensionOptions {
 	readonly names?: readonly AlternativeName[];
 	/** Whether the alternative names are critical: required with an empty subject (RFC 5280 section 4.2.1.6). */
 	readonly namesCritical?: boolean;
+	/** What may stand below an authority, of the kinds that are listed. */
+	readonly permittedNames?: readonly AlternativeName[];
 	readonly subjectKeyIdentifier?: Uint8Array;
 	readonly authorityKeyIdentifier?: Uint8Array;
 }
@@ -65,6 +70,9 @@ export function encodeExtensions(options: ExtensionOptions): Buffer {
 	}
 	if (options.keyUsages !== undefined) {
 		list.push(encodeExtension(oid.keyUsage, true, encodeKeyUsages(options.keyUsages)));
+	}
+	if (options.permittedNames !== undefined) {
+		list.push(encodeExtension(oid.nameConstraints, true, encodeNameConstraints(options.permittedNames)));
 	}
 	if (options.extendedKeyUsages !== undefined) {
 		const usages = encodeSequence(...options.extendedKeyUsages.map(encodeOid));
@@ -124,6 +132,8 @@ function decodeExtension(
 			return { extendedKeyUsages: decodeChildren(expectTag(value, derTag.sequence)).map(decodeOid) };
 		case oid.subjectKeyIdentifier:
 			return { subjectKeyIdentifier: expectTag(value, derTag.octetString).content };
+		case oid.nameConstraints:
+			return { nameConstraints: decodeNameConstraints(value) };
 		case oid.subjectAlternativeName:
 			return { names: decodeChildren(expectTag(value, derTag.sequence)).map(decodeName) };
 		default:

@@ -14,10 +14,12 @@ export {
 	keyIdentifierOf,
 	readCertificate,
 	readCertificates,
+	readDerCertificates,
 	type SigningKey,
 	subjectOf,
 } from "./certificate.ts";
 export type { AlternativeName, ExtensionOptions, ExtensionValues } from "./extensions.ts";
+export { findConstrainedName, type NameConstraints } from "./name-constraints.ts";
 export { type KeyUsage, oid } from "./oids.ts";
 export {
 	createSigningRequest,
