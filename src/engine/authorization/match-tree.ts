@@ -1,6 +1,9 @@
+import { getJoinedHeader } from "../../core/index.ts";
+import { type Expression, matchesExpression } from "../expression/index.ts";
 import type { StreamInfo } from "../format/index.ts";
 import {
 	type CidrRange,
+	getQueryParameter,
 	getRequestHeader,
 	isInCidr,
 	matchString,
@@ -38,7 +41,9 @@ export type MatchPredicate =
 	| { readonly kind: "not"; readonly predicate: MatchPredicate };
 
 export type MatchInput =
-	| { readonly kind: "request-header"; readonly name: string }
+	| { readonly kind: "request-header" | "response-header" | "request-query"; readonly name: string }
+	/** `true` or `false`. */
+	| { readonly kind: "expression"; readonly expression: Expression }
 	| {
 			readonly kind:
 				| "source-ip"
@@ -120,10 +125,17 @@ function holds(predicate: MatchPredicate, read: MatchInputReader): boolean {
 	}
 }
 
-function readInput(input: MatchInput, { request, connection, remote }: StreamInfo): string | undefined {
+function readInput(input: MatchInput, stream: StreamInfo): string | undefined {
+	const { request, responseHeaders, connection, remote } = stream;
 	switch (input.kind) {
 		case "request-header":
 			return request === undefined ? undefined : getRequestHeader(request, input.name);
+		case "response-header":
+			return responseHeaders === undefined ? undefined : getJoinedHeader(responseHeaders, input.name);
+		case "request-query":
+			return request === undefined ? undefined : getQueryParameter(request.path, input.name);
+		case "expression":
+			return String(matchesExpression(input.expression, stream));
 		case "source-ip":
 			return remote.ip;
 		case "source-port":

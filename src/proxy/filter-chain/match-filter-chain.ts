@@ -61,6 +61,9 @@ function readInput(input: MatchInput, connection: ConnectionProperties): string 
 				? undefined
 				: connection.applicationProtocols.map((protocol) => `'${protocol}'`).join(",");
 		case "request-header":
+		case "response-header":
+		case "request-query":
+		case "expression":
 			return undefined;
 	}
 }

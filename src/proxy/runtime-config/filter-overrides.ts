@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { FilterConfig } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
+import type { ExtensionWithMatcherPerRoute } from "../../api/gen/envoy/extensions/common/matching/v3/extension_matcher_pb.js";
 import type { CorsPolicy as CorsMessage } from "../../api/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBACPerRoute } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
@@ -9,7 +10,9 @@ import type { FilterConfigs } from "../../engine/router/index.ts";
 import { readCallOutOverride } from "./call-out-filters.ts";
 import { readFault } from "./fault.ts";
 import type { CorsPolicy, HttpFilterOverride } from "./http-filter-config.ts";
+import { readInnerFilter } from "./http-filters.ts";
 import { readLocalOverride } from "./local-filters.ts";
+import { readMatcherOfRoute } from "./matched-filter.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
@@ -19,13 +22,13 @@ import { readFraction, readRuntimeFraction } from "./values.ts";
 export function readFilterConfigs(messages: Readonly<Record<string, Any>>, scope: Scope): FilterConfigs {
 	const configs = new Map<string, HttpFilterOverride>();
 	for (const [name, any] of Object.entries(messages)) {
-		const override = readOverride(any, scope.at("typed_per_filter_config", name));
+		const override = readOverride(name, any, scope.at("typed_per_filter_config", name));
 		if (override !== undefined) configs.set(name, override);
 	}
 	return configs;
 }
 
-function readOverride(any: Any, scope: Scope, isOptional = false): HttpFilterOverride | undefined {
+function readOverride(name: string, any: Any, scope: Scope, isOptional = false): HttpFilterOverride | undefined {
 	const message = unpackAny(any);
 	if (message === undefined) {
 		if (!isOptional) scope.report(`unknown filter config type ${any.typeUrl}`);
@@ -39,12 +42,17 @@ function readOverride(any: Any, scope: Scope, isOptional = false): HttpFilterOve
 			return undefined;
 		}
 		if (config.config.typeUrl === "") return { kind: "enabled" };
-		return readOverride(config.config, scope.at("config"), config.isOptional);
+		return readOverride(name, config.config, scope.at("config"), config.isOptional);
 	}
-	return readKnownOverride(message, scope, isOptional);
+	return readKnownOverride(name, message, scope, isOptional);
 }
 
-function readKnownOverride(message: Message, scope: Scope, isOptional: boolean): HttpFilterOverride | undefined {
+function readKnownOverride(
+	name: string,
+	message: Message,
+	scope: Scope,
+	isOptional: boolean,
+): HttpFilterOverride | undefined {
 	switch (message.$typeName) {
 		case "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": {
 			const { rbac } = message as RBACPerRoute;
@@ -54,6 +62,10 @@ function readKnownOverride(message: Message, scope: Scope, isOptional: boolean):
 			return { kind: "fault", config: readFault(message as HTTPFault, scope) };
 		case "envoy.extensions.filters.http.cors.v3.CorsPolicy":
 			return { kind: "cors", config: readCors(message as CorsMessage, scope) };
+		case "envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute": {
+			const read = (inner: Message, at: Scope) => readInnerFilter(name, inner, at);
+			return { kind: "matcher", matcher: readMatcherOfRoute(message as ExtensionWithMatcherPerRoute, scope, read) };
+		}
 		default: {
 			const override = readLocalOverride(message, scope) ?? readCallOutOverride(message, scope);
 			if (override !== undefined) return override;

@@ -16,6 +16,7 @@ import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
 import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
 import type { JsonToMetadataConfig } from "./json-to-metadata.ts";
 import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
+import type { FilterMatcher, MatchedFilterConfig } from "./matched-filter.ts";
 import type { FilterStateEntry } from "./set-filter-state.ts";
 import type { SetMetadataConfig } from "./set-metadata.ts";
 import type { StatefulSessionConfig } from "./stateful-session.ts";
@@ -47,6 +48,8 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "tap"; readonly config: TapFilterConfig }
 	| { readonly kind: "dynamic-forward-proxy"; readonly cache: DnsCacheConfig }
 	| CallOutFilterConfig
+	/** A filter with a matcher around it, or one that a matcher chooses. */
+	| { readonly kind: "matched"; readonly config: MatchedFilterConfig }
 	/** Comes over ECDS, under the filter's name. */
 	| { readonly kind: "discovered"; readonly config: DiscoveredFilterConfig }
 	/** Istio's request metrics. */
@@ -78,6 +81,7 @@ export type HttpFilterOverride =
 	| { readonly kind: "enabled" }
 	/** Undefined: no RBAC on this route. */
 	| { readonly kind: "rbac"; readonly config: RbacConfig | undefined }
+	| { readonly kind: "matcher"; readonly matcher: FilterMatcher | undefined }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors"; readonly config: CorsPolicy }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }

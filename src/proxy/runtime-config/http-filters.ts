@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { ExtensionConfigSource } from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
 import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
+import type { ExtensionWithMatcher } from "../../api/gen/envoy/extensions/common/matching/v3/extension_matcher_pb.js";
 import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { Router } from "../../api/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
@@ -20,6 +21,7 @@ import type {
 	RouterFilterConfig,
 } from "./http-filter-config.ts";
 import { readLocalFilter } from "./local-filters.ts";
+import { compositeType, readMatchedFilter } from "./matched-filter.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
 
@@ -128,6 +130,17 @@ function readKnownFilter(name: string, disabled: boolean, config: Message, scope
 			return { name, disabled, kind: "fault", config: readFault(config as HTTPFault, scope) };
 		case "envoy.extensions.filters.http.cors.v3.Cors":
 			return { name, disabled, kind: "cors" };
+		case compositeType:
+			return { name, disabled, kind: "matched", config: { matcher: undefined, inner: undefined, isWrapped: false } };
+		case "envoy.extensions.common.matching.v3.ExtensionWithMatcher": {
+			const read = (inner: Message, at: Scope) => readInnerFilter(name, inner, at);
+			return {
+				name,
+				disabled,
+				kind: "matched",
+				config: readMatchedFilter(config as ExtensionWithMatcher, scope, read),
+			};
+		}
 		case "udpa.type.v1.TypedStruct":
 		case "xds.type.v3.TypedStruct": {
 			const stats = readIstioStats(config as TypedStruct, scope);
@@ -138,6 +151,14 @@ function readKnownFilter(name: string, disabled: boolean, config: Message, scope
 			return filter === undefined ? undefined : ({ name, disabled, ...filter } as HttpFilterConfig);
 		}
 	}
+}
+
+/** Translates a filter that runs inside of another one. */
+export function readInnerFilter(name: string, message: Message, scope: Scope): HttpFilterConfig | undefined {
+	const filter = readKnownFilter(name, false, message, scope);
+	if (filter === undefined) scope.report(`HTTP filter ${message.$typeName} is not supported`);
+	else if (filter.kind === "router") scope.report("a terminal filter cannot be inside of another one");
+	return filter?.kind === "router" ? undefined : filter;
 }
 
 /** Reads Istio's metrics filter of either kind; undefined when the struct is another extension's. */

@@ -107,6 +107,7 @@ export type {
 } from "./listener-config.ts";
 export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
 export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
+export type { FilterMatcher, MatchedAction, MatchedFilterConfig } from "./matched-filter.ts";
 export type {
 	OverloadActionName,
 	OverloadConfig,

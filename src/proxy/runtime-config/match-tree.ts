@@ -1,8 +1,13 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
 import { type Action, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
-import type { HttpRequestHeaderMatchInput } from "../../api/gen/envoy/type/matcher/v3/http_inputs_pb.js";
+import type {
+	HttpRequestHeaderMatchInput,
+	HttpRequestQueryParamMatchInput,
+	HttpResponseHeaderMatchInput,
+} from "../../api/gen/envoy/type/matcher/v3/http_inputs_pb.js";
 import type { TypedExtensionConfig } from "../../api/gen/xds/core/v3/extension_pb.js";
+import type { CelMatcher } from "../../api/gen/xds/type/matcher/v3/cel_pb.js";
 import type { IPMatcher } from "../../api/gen/xds/type/matcher/v3/ip_pb.js";
 import type {
 	Matcher,
@@ -16,9 +21,10 @@ import type {
 	MatchPredicate,
 	MatchTree,
 } from "../../engine/authorization/index.ts";
-import { parseCidr } from "../../engine/matcher/index.ts";
+import { parseCidr, type StringMatcher } from "../../engine/matcher/index.ts";
+import { readExpression } from "./expression.ts";
 import { readStringMatcher } from "./matchers.ts";
-import type { Scope } from "./scope.ts";
+import { type Scope, toWireText } from "./scope.ts";
 import { unpackExtension } from "./values.ts";
 
 const noInput: MatchInput = { kind: "server-name" };
@@ -27,14 +33,33 @@ const denied: MatchOutcome = { kind: "action", name: "", action: "deny" };
 /** What trees of one place may look at, and what they may say in the end. */
 interface TreeTerms {
 	readonly inputs: Readonly<Record<string, MatchInput>>;
+	/** Whether heads of requests and responses may be looked at. */
+	readonly isAboutRequests: boolean;
 	/** Undefined for a message that is no action there. */
-	readAction(config: Message): MatchAction | undefined;
+	readAction(config: Message, scope: Scope): MatchAction | undefined;
 	readonly noun: string;
 }
 
 /** Translates a tree of matchers with actions of authorization. */
 export function readMatchTree(message: Matcher, scope: Scope): MatchTree {
 	return readTree(message, scope, authorizationTerms);
+}
+
+/** Translates a tree of matchers about requests; `readAction` turns what an action says into a name, undefined for what is none. */
+export function readRequestMatcher(
+	message: Matcher,
+	scope: Scope,
+	readAction: (config: Message, scope: Scope) => string | undefined,
+): MatchTree {
+	return readTree(message, scope, {
+		inputs: authorizationInputs,
+		isAboutRequests: true,
+		readAction(config, at) {
+			const name = readAction(config, at);
+			return name === undefined ? undefined : { name, action: "allow" };
+		},
+		noun: "action for a filter",
+	});
 }
 
 /** Translates a tree of matchers whose actions are names of filter chains. */
@@ -80,6 +105,7 @@ const authorizationTerms: TreeTerms = {
 	get inputs() {
 		return authorizationInputs;
 	},
+	isAboutRequests: true,
 	readAction(config) {
 		if (config.$typeName !== "envoy.config.rbac.v3.Action") return undefined;
 		const { name, action } = config as Action;
@@ -92,6 +118,7 @@ const chainTerms: TreeTerms = {
 	get inputs() {
 		return networkInputs;
 	},
+	isAboutRequests: false,
 	readAction: (config) =>
 		config.$typeName === "google.protobuf.StringValue"
 			? { name: (config as StringValue).value, action: "allow" }
@@ -124,7 +151,7 @@ function readOutcome(message: Matcher_OnMatch | undefined, scope: Scope, terms: 
 	if (outcome?.case !== "action") return denied;
 	const at = scope.at("action").at("typed_config");
 	const config = unpackExtension(outcome.value.typedConfig, at);
-	const action = config === undefined ? undefined : terms.readAction(config);
+	const action = config === undefined ? undefined : terms.readAction(config, at);
 	if (config !== undefined && action === undefined) at.report(`${config.$typeName} is no ${terms.noun}`);
 	return action === undefined ? denied : { kind: "action", ...action };
 }
@@ -140,7 +167,7 @@ function readPredicate(
 			const at = scope.at("single_predicate");
 			const input = readInput(type.value.input, at.at("input"), terms);
 			const { matcher } = type.value;
-			if (matcher.case === "customMatch") at.at("custom_match").report("this field is not supported");
+			if (matcher.case === "customMatch") return readCustomMatch(matcher.value, at.at("custom_match"), terms);
 			const text = matcher.case === "valueMatch" ? matcher.value : undefined;
 			type StringMessage = Parameters<typeof readStringMatcher>[0];
 			return {
@@ -178,12 +205,47 @@ const networkInputs: Readonly<Record<string, MatchInput>> = {
 	[`${network}ApplicationProtocolInput`]: { kind: "application-protocol" },
 };
 
+function readHeadInput(config: Message): MatchInput | undefined {
+	switch (config.$typeName) {
+		case "envoy.type.matcher.v3.HttpRequestHeaderMatchInput":
+			return { kind: "request-header", name: (config as HttpRequestHeaderMatchInput).headerName.toLowerCase() };
+		case "envoy.type.matcher.v3.HttpResponseHeaderMatchInput":
+			return { kind: "response-header", name: (config as HttpResponseHeaderMatchInput).headerName.toLowerCase() };
+		case "envoy.type.matcher.v3.HttpRequestQueryParamMatchInput":
+			return { kind: "request-query", name: toWireText((config as HttpRequestQueryParamMatchInput).queryParam) };
+		case "xds.type.matcher.v3.HttpAttributesCelMatchInput":
+			return anyAttribute;
+		default:
+			return undefined;
+	}
+}
+
+/** What an expression looks at. */
+const anyAttribute: MatchInput = { kind: "expression", expression: { kind: "constant", value: null } };
+
+/** `xds.type.matcher.v3.CelMatcher`. */
+function readCustomMatch(message: TypedExtensionConfig, scope: Scope, terms: TreeTerms): MatchPredicate {
+	const nothing: MatchPredicate = { kind: "or", predicates: [] };
+	const at = scope.at("typed_config");
+	const config = unpackExtension(message.typedConfig, at);
+	if (config?.$typeName !== "xds.type.matcher.v3.CelMatcher" || !terms.isAboutRequests) {
+		if (config !== undefined) at.report(`${config.$typeName} is no supported matcher`);
+		return nothing;
+	}
+	const specifier = (config as CelMatcher).exprMatch?.exprSpecifier;
+	const place = at.at("expr_match").at(specifier?.case === "checkedExpr" ? "checked_expr" : "parsed_expr");
+	const expression = readExpression(specifier?.value?.expr, place.at("expr"));
+	const isTrue: StringMatcher = { kind: "exact", value: "true", ignoreCase: false };
+	return { kind: "value", input: { kind: "expression", expression }, matcher: isTrue };
+}
+
 function readInput(message: TypedExtensionConfig | undefined, scope: Scope, terms: TreeTerms): MatchInput {
 	const at = scope.at("typed_config");
 	const config = unpackExtension(message?.typedConfig, at);
 	if (config === undefined) return noInput;
-	if (config.$typeName === "envoy.type.matcher.v3.HttpRequestHeaderMatchInput" && terms === authorizationTerms) {
-		return { kind: "request-header", name: (config as HttpRequestHeaderMatchInput).headerName.toLowerCase() };
+	if (terms.isAboutRequests) {
+		const ofHead = readHeadInput(config);
+		if (ofHead !== undefined) return ofHead;
 	}
 	const input = terms.inputs[config.$typeName];
 	if (input === undefined) at.report(`${config.$typeName} is no supported input of a matcher`);

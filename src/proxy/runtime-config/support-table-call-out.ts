@@ -87,7 +87,7 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"xds.type.matcher.v3.Matcher.OnMatch": { works: "matcher action" },
 	"xds.type.matcher.v3.Matcher.MatcherList": { works: "matchers" },
 	"xds.type.matcher.v3.Matcher.MatcherList.Predicate": { works: "single_predicate or_matcher and_matcher not_matcher" },
-	"xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate": { works: "input value_match" },
+	"xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate": { works: "input value_match custom_match" },
 	"xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList": { works: "predicate" },
 	"xds.type.matcher.v3.Matcher.MatcherList.FieldMatcher": { works: "predicate on_match" },
 	"xds.type.matcher.v3.Matcher.MatcherTree": { works: "input exact_match_map prefix_match_map custom_match" },

@@ -211,3 +211,13 @@ export function createBandwidthLimitStats(scope: StatsScope) {
 		response_transfer_duration: scope.histogram("response_transfer_duration"),
 	};
 }
+
+/** Scope `http.<stat_prefix>.composite`. */
+export type CompositeStats = ReturnType<typeof createCompositeStats>;
+
+export function createCompositeStats(scope: StatsScope) {
+	return {
+		filter_delegation_success: scope.counter("filter_delegation_success"),
+		filter_delegation_error: scope.counter("filter_delegation_error"),
+	};
+}

@@ -37,11 +37,13 @@ export {
 } from "./cluster-stats.ts";
 export {
 	type BandwidthLimitStats,
+	type CompositeStats,
 	type CompressorResponseStats,
 	type CompressorStats,
 	type CorsStats,
 	type CsrfStats,
 	createBandwidthLimitStats,
+	createCompositeStats,
 	createCompressorResponseStats,
 	createCompressorStats,
 	createCorsStats,

@@ -13,6 +13,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createControlPlaneStats,
 	stats.createCompressorResponseStats,
 	stats.createCompressorStats,
+	stats.createCompositeStats,
 	stats.createCorsStats,
 	stats.createDecompressorStats,
 	stats.createCsrfStats,

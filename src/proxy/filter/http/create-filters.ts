@@ -12,6 +12,7 @@ import { createMissingFilter } from "./discovered/missing-filter.ts";
 import { createDynamicForwardProxyFilter } from "./dynamic-forward-proxy/dynamic-forward-proxy-filter.ts";
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
+import type { FilterParts } from "./filter-parts.ts";
 import { createGrpcStatsFilter } from "./grpc-stats/grpc-stats-filter.ts";
 import { createGrpcWebFilter } from "./grpc-web/grpc-web-filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
@@ -20,6 +21,7 @@ import { createHealthCheckFilter } from "./health-check/health-check-filter.ts";
 import { createIstioStatsFilter } from "./istio-stats/index.ts";
 import { createJsonToMetadataFilter } from "./json-to-metadata/json-to-metadata-filter.ts";
 import { createLocalRateLimitFilter } from "./local-rate-limit/local-rate-limit-filter.ts";
+import { createMatchedFilter } from "./matched/matched-filter.ts";
 import { createRbacFilter } from "./rbac/rbac-filter.ts";
 import { createSetFilterStateFilter } from "./set-filter-state/set-filter-state-filter.ts";
 import { createSetMetadataFilter } from "./set-metadata/set-metadata-filter.ts";
@@ -32,98 +34,68 @@ export function createHttpFilters(
 	context: DataPathContext,
 	scope: StatsScope,
 ): readonly HttpFilter[] {
-	const filters: HttpFilter[] = [];
-	configs.forEach((config, index) => {
+	return configs.flatMap((config, index) => {
 		const { name, disabled } = config;
-		switch (config.kind) {
-			case "rbac":
-				filters.push(createRbacFilter(name, disabled, index, config.config, scope));
-				break;
-			case "istio-stats": {
-				const metrics = context.istioMetrics();
-				filters.push(createIstioStatsFilter({ name, disabled, index, ...config.config, metrics }));
-				break;
-			}
-			case "cors":
-				filters.push(createCorsFilter(name, disabled, index, context, scope));
-				break;
-			case "fault":
-				filters.push(createFaultFilter(name, disabled, index, config.config, context, scope));
-				break;
-			case "buffer":
-				filters.push(createBufferFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "compressor":
-				filters.push(createCompressorFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "decompressor":
-				filters.push(
-					createDecompressorFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "dynamic-forward-proxy":
-				filters.push(createDynamicForwardProxyFilter({ name, disabled, index, context, scope, chain: configs }));
-				break;
-			case "grpc-stats":
-				filters.push(createGrpcStatsFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "grpc-web":
-				filters.push(createGrpcWebFilter({ name, disabled, index, context, scope, chain: configs }));
-				break;
-			case "csrf":
-				filters.push(createCsrfFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "header-mutation":
-				filters.push(
-					createHeaderMutationFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "header-to-metadata":
-				filters.push(
-					createHeaderToMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "json-to-metadata":
-				filters.push(
-					createJsonToMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "bandwidth-limit":
-				filters.push(
-					createBandwidthLimitFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "health-check":
-				filters.push(createHealthCheckFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "local-rate-limit":
-				filters.push(
-					createLocalRateLimitFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "set-filter-state":
-				filters.push(createSetFilterStateFilter({ name, disabled, index, context, scope, chain: configs }, config));
-				break;
-			case "set-metadata":
-				filters.push(createSetMetadataFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "stateful-session":
-				filters.push(
-					createStatefulSessionFilter({ name, disabled, index, context, scope, chain: configs }, config.config),
-				);
-				break;
-			case "tap":
-				filters.push(createTapFilter({ name, disabled, index, context, scope, chain: configs }, config.config));
-				break;
-			case "discovered":
-				filters.push(createMissingFilter({ name, disabled, index, context, scope, chain: configs }));
-				break;
-			case "on-demand":
-			case "router":
-				break;
-			default:
-				filters.push(createCallOutFilter({ name, disabled, index, context, scope, chain: configs }, config));
-		}
+		return createHttpFilter(config, { name, disabled, index, context, scope, chain: configs }) ?? [];
 	});
-	return filters;
+}
+
+/** One filter; undefined for what has no hooks of its own. */
+function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFilter | undefined {
+	const { name, disabled, index, context, scope } = parts;
+	switch (config.kind) {
+		case "rbac":
+			return createRbacFilter(name, disabled, index, config.config, scope);
+		case "istio-stats": {
+			const metrics = context.istioMetrics();
+			return createIstioStatsFilter({ name, disabled, index, ...config.config, metrics });
+		}
+		case "cors":
+			return createCorsFilter(name, disabled, index, context, scope);
+		case "fault":
+			return createFaultFilter(name, disabled, index, config.config, context, scope);
+		case "buffer":
+			return createBufferFilter(parts, config.config);
+		case "compressor":
+			return createCompressorFilter(parts, config.config);
+		case "decompressor":
+			return createDecompressorFilter(parts, config.config);
+		case "dynamic-forward-proxy":
+			return createDynamicForwardProxyFilter(parts);
+		case "grpc-stats":
+			return createGrpcStatsFilter(parts, config.config);
+		case "grpc-web":
+			return createGrpcWebFilter(parts);
+		case "csrf":
+			return createCsrfFilter(parts, config.config);
+		case "header-mutation":
+			return createHeaderMutationFilter(parts, config.config);
+		case "header-to-metadata":
+			return createHeaderToMetadataFilter(parts, config.config);
+		case "json-to-metadata":
+			return createJsonToMetadataFilter(parts, config.config);
+		case "bandwidth-limit":
+			return createBandwidthLimitFilter(parts, config.config);
+		case "health-check":
+			return createHealthCheckFilter(parts, config.config);
+		case "local-rate-limit":
+			return createLocalRateLimitFilter(parts, config.config);
+		case "set-filter-state":
+			return createSetFilterStateFilter(parts, config);
+		case "set-metadata":
+			return createSetMetadataFilter(parts, config.config);
+		case "stateful-session":
+			return createStatefulSessionFilter(parts, config.config);
+		case "tap":
+			return createTapFilter(parts, config.config);
+		case "discovered":
+			return createMissingFilter(parts);
+		case "on-demand":
+		case "router":
+			return undefined;
+		case "matched":
+			return createMatchedFilter(parts, config.config, (inner) => createHttpFilter(inner, parts));
+		default:
+			return createCallOutFilter(parts, config);
+	}
 }
