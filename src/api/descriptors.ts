@@ -13,7 +13,8 @@ import {
 	type DescService,
 	fromBinary,
 } from "@bufbuild/protobuf";
-import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { Edition, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { describePart, type FindType } from "./described-part.ts";
 
 type DescType = DescMessage | DescEnum | DescExtension | DescService;
 type Kind = DescType["kind"];
@@ -129,28 +130,51 @@ function createDescribe<T extends DescType>(kind: T["kind"]): Describe<T> {
 /** The file of parts stays open: another one may take its name while this process runs. */
 const parts: { descriptor?: number } = {};
 
+/** Parts that are used together lie together: what was read last, and from where. */
+const window: { at: number; bytes: Buffer } = { at: 0, bytes: Buffer.alloc(0) };
+const windowBytes = 16 * 1024;
+
 /** The part at an offset: a file with nothing else in it, whose dependencies are the names of the types that it needs from elsewhere. */
-function readPart(offset: number): FileDescriptorProto {
-	parts.descriptor ??= openSync(new URL("./gen/descriptors.bin", import.meta.url), "r");
-	const length = readBytes(parts.descriptor, offset, 4).readUInt32LE();
-	return fromBinary(FileDescriptorProtoSchema, readBytes(parts.descriptor, offset + 4, length));
+function readPart(offset: number): Buffer {
+	const length = readBytes(offset, 4).readUInt32LE();
+	return readBytes(offset + 4, length);
 }
 
-function readBytes(descriptor: number, position: number, length: number): Buffer {
-	const bytes = Buffer.allocUnsafeSlow(length);
-	const got = readSync(descriptor, bytes, 0, length, position);
-	if (got !== length)
-		throw new Error(`src/api/gen/descriptors.bin ends at ${position + got}: npm run generate makes it anew`);
-	return bytes;
+function readBytes(position: number, length: number): Buffer {
+	if (position < window.at || position + length > window.at + window.bytes.length) {
+		parts.descriptor ??= openSync(new URL("./gen/descriptors.bin", import.meta.url), "r");
+		// What was made of the last window refers to it.
+		const bytes = Buffer.allocUnsafeSlow(Math.max(windowBytes, length));
+		const got = readSync(parts.descriptor, bytes, 0, bytes.length, position);
+		if (got < length)
+			throw new Error(`src/api/gen/descriptors.bin ends at ${position + got}: npm run generate makes it anew`);
+		Object.assign(window, { at: position, bytes: bytes.subarray(0, got) });
+	}
+	return window.bytes.subarray(position - window.at, position - window.at + length);
 }
 
-/** Has the library make the descriptors of a part, and gives what it made to the descriptors that everybody holds. */
+/** Makes the descriptors of a part, and gives what was made to the descriptors that everybody holds. */
 function makePart(file: LazyFile, offset: number): void {
-	const proto = readPart(offset);
-	const made = createFileRegistry(proto, (typeName) => wrap(typeName, find(file, typeName)));
+	const part = readPart(offset);
+	const find = (typeName: string): DescType => {
+		const found = findType(file, typeName);
+		if (found === undefined) throw new Error(`the messages in src/api/gen do not fit together: ${typeName} is missing`);
+		return found;
+	};
+	const scope = file.proto.package === "" ? "" : `${file.proto.package}.`;
+	const made = file.edition === Edition.EDITION_PROTO3 ? describePart(part, scope, find as FindType) : undefined;
+	if (made === undefined) makeByLibrary(file, part);
+	for (const { holder, properties } of made ?? [])
+		Object.defineProperties(holder, Object.getOwnPropertyDescriptors(properties));
+}
+
+/** Has the library make them. */
+function makeByLibrary(file: LazyFile, part: Uint8Array): void {
+	const proto = fromBinary(FileDescriptorProtoSchema, part);
+	const made = createFileRegistry(proto, (typeName) => wrap(typeName, findType(file, typeName)));
 	const madeFile = made.getFile(proto.name);
 	const held = <T extends { readonly typeName: string } | undefined>(type: T): T =>
-		type === undefined ? type : ((find(file, type.typeName) as T | undefined) ?? type);
+		type === undefined ? type : ((findType(file, type.typeName) as T | undefined) ?? type);
 	for (const type of made) {
 		if (type.file !== madeFile) continue;
 		const holder = held(type);
@@ -189,14 +213,15 @@ function link(value: unknown, holder: DescType, held: Held): unknown {
 }
 
 /** A type of this file or of one that it imports: Envoy's files import what they name. */
-function find(file: LazyFile, typeName: string): DescType | undefined {
+function findType(file: LazyFile, typeName: string): DescType | undefined {
 	const own = file.types.get(typeName);
 	if (own !== undefined) return own;
 	for (const dependency of file.dependencies) {
 		const found =
 			"types" in dependency
 				? (dependency as LazyFile).types.get(typeName)
-				: [...dependency.messages, ...dependency.enums].find((type) => type.typeName === typeName);
+				: (dependency.messages.find((type) => type.typeName === typeName) ??
+					dependency.enums.find((type) => type.typeName === typeName));
 		if (found !== undefined) return found;
 	}
 	return undefined;

@@ -2,3 +2,11 @@
  *  by path, as `api/gen/envoy/config/listener/v3/listener_pb.js`; nothing in `gen/` is committed (scripts/generate-api.ts). */
 export { packAny, unpackAny } from "./any.ts";
 export { apiRegistry, typeUrlOf } from "./registry.ts";
+export {
+	type DurationRules,
+	type FieldRules,
+	isChoiceRequired,
+	type NumberRules,
+	readFieldRules,
+	type StringRules,
+} from "./validation-rules.ts";

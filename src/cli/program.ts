@@ -36,7 +36,7 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 		exitCode = code;
 	});
 	try {
-		await createProgram(context).parseAsync([...args], { from: "user" });
+		await createProgram(context, args[0]).parseAsync([...args], { from: "user" });
 		return exitCode;
 	} catch (error) {
 		if (error instanceof CommanderError) {
@@ -63,7 +63,43 @@ function listProblems(error: MeshError): string {
 	return problems.map((problem: ConfigProblem) => `  ${formatProblem(problem)}\n`).join("");
 }
 
-function createProgram(context: CliContext): Command {
+/** What is started by the hundred: no other command is described for it. */
+const longRunning: ReadonlyMap<string | undefined, (program: Command, context: CliContext) => void> = new Map([
+	["proxy", addProxyCommand],
+	["control-plane", addControlPlaneCommand],
+	["agent", addAgentCommand],
+]);
+
+const commands = [
+	addUpCommand,
+	addStatusCommand,
+	addGetCommand,
+	addAnalyzeCommand,
+	addApplyCommand,
+	addDeleteCommand,
+	addRolloutCommand,
+	addHistoryCommand,
+	addRollbackCommand,
+	addWhyCommand,
+	addRoutesCommand,
+	addEndpointsCommand,
+	addExplainCommand,
+	addVerifyCommand,
+	addDiffCommand,
+	addCertsCommand,
+	addCaCommand,
+	addFederationCommand,
+	addIdentityCommand,
+	addProxyCommand,
+	addControlPlaneCommand,
+	addAgentCommand,
+	addKeyPluginCommand,
+	addCompletionCommand,
+	addVersionCommand,
+];
+
+/** @param name the command that is asked for */
+function createProgram(context: CliContext, name: string | undefined): Command {
 	const { host } = context;
 	const program = new Command("amime")
 		.description("A complete service mesh: control plane, data plane, registry, identity and telemetry")
@@ -81,35 +117,8 @@ function createProgram(context: CliContext): Command {
 			"after",
 			"\nExamples:\n  $ amime up examples/shop      start a mesh on this machine\n  $ amime status                what every proxy has\n",
 		);
-	for (const add of [
-		addUpCommand,
-		addStatusCommand,
-		addGetCommand,
-		addAnalyzeCommand,
-		addApplyCommand,
-		addDeleteCommand,
-		addRolloutCommand,
-		addHistoryCommand,
-		addRollbackCommand,
-		addWhyCommand,
-		addRoutesCommand,
-		addEndpointsCommand,
-		addExplainCommand,
-		addVerifyCommand,
-		addDiffCommand,
-		addCertsCommand,
-		addCaCommand,
-		addFederationCommand,
-		addIdentityCommand,
-		addProxyCommand,
-		addControlPlaneCommand,
-		addAgentCommand,
-		addKeyPluginCommand,
-		addCompletionCommand,
-		addVersionCommand,
-	]) {
-		add(program, context);
-	}
+	const asked = longRunning.get(name);
+	for (const add of asked === undefined ? commands : [asked]) add(program, context);
 	return program;
 }
 

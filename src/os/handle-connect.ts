@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from "node:net";
 import { HandleSocket, listenOnce } from "./handle-socket.ts";
 import { createStreamError } from "./stream-error.ts";
 import type { HandleRequest, SocketHandle, StreamHandles } from "./stream-handles.ts";
@@ -37,13 +36,18 @@ function connectTcp(
 	{ bindIp, keepAliveSeconds }: HandleConnectOptions,
 ): number {
 	if (bindIp !== undefined) {
-		const status = isIPv4(bindIp) ? handle.bind!(bindIp, 0) : handle.bind6!(bindIp, 0, 0);
+		const status = isVersion6(bindIp) ? handle.bind6!(bindIp, 0, 0) : handle.bind!(bindIp, 0, 0);
 		if (status < 0) return status;
 	}
 	// Kept by the library until there is a descriptor; the other option needs one.
 	handle.setNoDelay!(true);
-	const status = isIPv6(ip) ? handle.connect6!(request, ip, port) : handle.connect(request, ip, port);
+	const status = isVersion6(ip) ? handle.connect6!(request, ip, port) : handle.connect(request, ip, port);
 	if (status === 0 && keepAliveSeconds !== undefined)
 		handle.setKeepAlive!(true, keepAliveSeconds, undefined, undefined);
 	return status;
+}
+
+/** Node's own look at an address takes an expression that costs a start six milliseconds. */
+function isVersion6(ip: string): boolean {
+	return ip.includes(":");
 }

@@ -7,6 +7,7 @@ export { connectTls, type TlsClientOptions, type TlsClientOutcome } from "./conn
 export { descriptorOf } from "./descriptor.ts";
 export { acceptHandles } from "./handle-accept.ts";
 export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
+export { type ListenOptions, listenAtAddress } from "./handle-listen.ts";
 export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./handle-socket.ts";
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
 export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process.ts";

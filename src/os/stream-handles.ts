@@ -48,7 +48,7 @@ export interface SocketHandle extends StreamHandle {
 	setKeepAlive?(on: boolean, idleSeconds: number, intervalSeconds: undefined, probes: undefined): Status;
 	/** Closes with a reset. */
 	reset?(onClosed: () => void): Status;
-	bind?(address: string, port: number): Status;
+	bind?(address: string, port: number, flags: number): Status;
 	bind6?(address: string, port: number, flags: number): Status;
 	connect(request: HandleRequest, address: string, port?: number): Status;
 	connect6?(request: HandleRequest, address: string, port: number): Status;
@@ -101,6 +101,8 @@ export interface StreamHandles {
 	/** Where `state` has the error of a write that made a request. */
 	readonly writeError: number;
 	createTcp(): SocketHandle;
+	/** To bind and give to a server. */
+	createTcpServer(): SocketHandle;
 	createPipe(): SocketHandle;
 	createTcpConnect(): HandleRequest;
 	createPipeConnect(): HandleRequest;
@@ -121,7 +123,7 @@ interface TlsBinding {
 }
 
 interface SocketBinding<Name extends "TCP" | "Pipe"> {
-	readonly constants: { readonly SOCKET: number };
+	readonly constants: { readonly SOCKET: number; readonly SERVER: number };
 	readonly handle: new (type: number) => SocketHandle;
 	readonly connect: new () => HandleRequest;
 	readonly name: Name;
@@ -155,6 +157,7 @@ function open(): StreamHandles | undefined {
 			readCount: stream.kReadBytesOrError,
 			writeError: stream.kLastWriteErr,
 			createTcp: () => new tcp.handle(tcp.constants.SOCKET),
+			createTcpServer: () => new tcp.handle(tcp.constants.SERVER),
 			createPipe: () => new pipe.handle(pipe.constants.SOCKET),
 			createTcpConnect: () => new tcp.connect(),
 			createPipeConnect: () => new pipe.connect(),

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type Clock, describeError, MeshError, type Timer } from "../../core/index.ts";
 import { matchString, type StringMatcher } from "../../engine/matcher/index.ts";
-import { descriptorOf } from "../../os/index.ts";
+import { descriptorOf, listenAtAddress } from "../../os/index.ts";
 import type { AccessLog } from "../../telemetry/index.ts";
 import {
 	createDownstreamHttpStats,
@@ -140,9 +140,10 @@ function listen(server: Server, address: AdminAddress, descriptor: number | unde
 			server.off("error", fail);
 			resolve();
 		};
-		if (descriptor !== undefined) server.listen({ fd: descriptor }, ready);
-		else if (address.kind === "pipe") server.listen(address.path, ready);
-		else server.listen({ host: address.address, port: address.port }, ready);
+		server.once("listening", ready);
+		if (descriptor !== undefined) server.listen({ fd: descriptor });
+		else if (address.kind === "pipe") server.listen(address.path);
+		else listenAtAddress(server, { ip: address.address, port: address.port });
 	});
 }
 

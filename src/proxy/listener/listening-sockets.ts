@@ -8,6 +8,8 @@ import {
 	descriptorOf,
 	findStreamHandles,
 	HandleSocket,
+	type ListenOptions,
+	listenAtAddress,
 	openSystemCalls,
 	type SocketHandle,
 	type SocketOption,
@@ -102,7 +104,7 @@ export class ListeningSockets {
 		}
 		const system = optionsOf(config, address, index);
 		if (system.prebind.length === 0) {
-			const options = { host: address.address, port: address.port, ipv6Only: !address.ipv4Compatible, reusePort };
+			const options = { ip: address.address, port: address.port, ipv6Only: !address.ipv4Compatible, reusePort };
 			await this.#listen(config, address, index, options);
 			return;
 		}
@@ -119,13 +121,20 @@ export class ListeningSockets {
 		await this.#listen(config, address, index, { fd: made.descriptor });
 	}
 
-	async #listen(config: ListenerConfig, address: AddressConfig, index: number, options: object): Promise<void> {
+	async #listen(
+		config: ListenerConfig,
+		address: AddressConfig,
+		index: number,
+		at: ListenOptions | { readonly path: string } | { readonly fd: number },
+	): Promise<void> {
 		const { tcpBacklog, bufferLimitBytes } = config;
 		const highWaterMark = Math.min(bufferLimitBytes, maxHighWaterMark);
 		const noDelay = address.kind === "socket";
 		const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true, highWaterMark });
 		server.on("connection", (socket) => this.#onConnection(socket, address));
-		server.listen({ ...options, ...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}) });
+		const options = { ...at, ...(tcpBacklog > 0 ? { backlog: tcpBacklog } : {}) };
+		if ("ip" in options) listenAtAddress(server, options);
+		else server.listen(options);
 		await once(server, "listening");
 		const later = optionsOf(config, address, index).later;
 		const descriptor = descriptorOf(server);
