@@ -1,9 +1,9 @@
 /** Many delta xDS clients in one process, told what to do over IPC. Each subscribes to its clusters, their endpoints and the hot
  *  service's route, acknowledges what it gets, and remembers when it saw the address that marks a change. */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type ClientDuplexStream, credentials, Client as GrpcClient } from "@grpc/grpc-js";
 import { DeltaDiscoveryRequestSchema } from "../../src/api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { clusterOf, hostOf, hotService, nodeOf, servicesOf } from "./world.ts";
+import { XdsConnection } from "./xds-connection.ts";
 
 /** What the parent asks. */
 export type ClientsRequest =
@@ -27,8 +27,6 @@ const types = {
 	route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
 };
 
-type Stream = ClientDuplexStream<Buffer, Buffer>;
-
 let bytes = 0;
 let seen: [number, number, number][] = [];
 let waiting = 0;
@@ -43,45 +41,43 @@ function connect(port: number, clients: number, services: number): void {
 }
 
 function open(port: number, client: number, services: number): void {
-	const channel = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure(), {
-		"grpc.use_local_subchannel_pool": 1,
-		"grpc.max_receive_message_length": -1,
-	});
-	const same = (value: Buffer): Buffer => value;
-	const stream: Stream = channel.makeBidiStreamRequest(
-		"/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
-		same,
-		same,
-	);
 	const names = servicesOf(client, services);
 	const missing = new Set(Object.values(types));
-	stream.on("error", (error: Error) => {
-		process.stderr.write(`client ${client}: ${error.message}\n`);
-		process.exit(1);
+	const stream = new XdsConnection(port, {
+		onFailure(reason) {
+			process.stderr.write(`client ${client}: ${reason}\n`);
+			process.exit(1);
+		},
+		onMessage(message) {
+			bytes += message.length;
+			const { typeUrl, nonce } = readResponse(message);
+			stream.send(acknowledgement(typeUrl, nonce));
+			const change = readMark(message);
+			if (change !== undefined) seen.push([change, now(), client]);
+			if (!missing.delete(typeUrl) || missing.size > 0) return;
+			waiting--;
+			if (waiting === 0) send({ kind: "connected", ms: now() - startedAt });
+		},
 	});
-	stream.on("data", (message: Buffer) => {
-		bytes += message.length;
-		const { typeUrl, nonce } = readResponse(message);
-		stream.write(request({ typeUrl, responseNonce: nonce }));
-		const change = readMark(message);
-		if (change !== undefined) seen.push([change, now(), client]);
-		if (!missing.delete(typeUrl) || missing.size > 0) return;
-		waiting--;
-		if (waiting === 0) send({ kind: "connected", ms: now() - startedAt });
-	});
-	stream.write(
+	stream.send(
 		request({
 			typeUrl: types.cluster,
 			node: { id: nodeOf(client), userAgentName: "envoy" },
 			resourceNamesSubscribe: names.map(clusterOf),
 		}),
 	);
-	stream.write(request({ typeUrl: types.endpoint, resourceNamesSubscribe: names.map(clusterOf) }));
-	stream.write(request({ typeUrl: types.route, resourceNamesSubscribe: [`${hostOf(hotService)}:80`] }));
+	stream.send(request({ typeUrl: types.endpoint, resourceNamesSubscribe: names.map(clusterOf) }));
+	stream.send(request({ typeUrl: types.route, resourceNamesSubscribe: [`${hostOf(hotService)}:80`] }));
 }
 
 function request(fields: Parameters<typeof create<typeof DeltaDiscoveryRequestSchema>>[1]): Buffer {
 	return Buffer.from(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, fields)));
+}
+
+/** A request with nothing but a type (field 2) and a nonce (field 6). */
+function acknowledgement(typeUrl: string, nonce: string): Buffer {
+	const text = `\x12${String.fromCharCode(typeUrl.length)}${typeUrl}\x32${String.fromCharCode(nonce.length)}${nonce}`;
+	return Buffer.from(text, "latin1");
 }
 
 /** The type and the nonce of a DeltaDiscoveryResponse, without decoding its resources. */

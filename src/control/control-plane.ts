@@ -112,7 +112,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		await openStateFolder(options.stateFolder);
 		const state = await openState(options, clock, closers);
 		const parts = await openParts(options, state, clock, log, closers);
-		const discovery = await listenForDiscovery([parts.xds, parts.onDemand], xdsAddress);
+		const discovery = await listenForDiscovery([parts.xds, parts.onDemand], xdsAddress, clock);
 		parts.onDemand.serveAt({ host: xdsAddress.host, port: discovery.port });
 		closers.push(() => discovery.close());
 		closers.push(() => parts.xds.close());

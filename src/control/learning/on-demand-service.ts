@@ -31,7 +31,9 @@ const findMs = 1_000;
 
 /** Answers proxies that have no route for a host: learns the host for the workload, waits until its proxies have the cluster, and names
  *  it. A host that nobody knows is answered without a name. Spec: `envoy.service.auth.v3.Authorization`. */
-export function createOnDemandService(options: OnDemandServiceOptions): { addTo(server: Server): void } {
+export function createOnDemandService(options: OnDemandServiceOptions): {
+	addTo(server: Pick<Server, "addService">): void;
+} {
 	const { snapshots, learned, xds, clock, log } = options;
 	const pause = (): Promise<void> => {
 		const { promise, resolve } = Promise.withResolvers<void>();

@@ -25,7 +25,7 @@ export type XdsServices = { readonly [Name in keyof typeof discoveryServices | "
 
 export interface XdsServer {
 	/** Registers the services; the caller owns the gRPC server, its address and its credentials. */
-	addTo(grpcServer: Server, services?: XdsServices): void;
+	addTo(grpcServer: Pick<Server, "addService">, services?: XdsServices): void;
 	/** Every connected node, by node id. */
 	statuses(): NodeStatus[];
 	/** What every connected node holds, resource by resource. */
