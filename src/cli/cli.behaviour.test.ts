@@ -249,6 +249,8 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 		flags: "UH",
 		details: "no_healthy_upstream",
 		reason: null,
+		would_deny: null,
+		audited: null,
 		duration_ms: 1,
 		remote_address: "127.0.0.1:4",
 		caller: null,
@@ -267,6 +269,9 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 		"7/failed_requests?limit=20&id=r1": [failure],
 		"7/failed_requests?limit=20": [failure],
 		"7/failed_requests?limit=20&id=r2": [],
+		"7/failed_requests?limit=20&kind=dry-run": [
+			{ ...failure, status: 200, flags: "-", details: "via_upstream", would_deny: "ns[shop]-policy[p]-rule[0]" },
+		],
 	});
 	const story = await desk.run("why", "r1");
 	assert.equal(story.code, 0);
@@ -275,6 +280,8 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 	assert.match(story.out, /not asked: shop\/old-0/);
 	assert.match((await desk.run("why")).out, /shop\/web-0 +GET reviews\/x +503 +UH +no_healthy_upstream +r1/);
 	assert.equal(JSON.parse((await desk.run("why", "r1", "-o", "json")).out)[0].proxy, "shop/web-0");
+	const tried = await desk.run("why", "--dry-run");
+	assert.match(tried.out, /POLICY[\s\S]*200 .*would have been denied by ns\[shop\]-policy\[p\]-rule\[0\] +r1/);
 	const unknown = await desk.run("why", "r2");
 	assert.equal(unknown.code, 1);
 	assert.match(unknown.out, /no proxy knows a failed request r2/);

@@ -255,6 +255,18 @@ for (const kind of ["amime", "envoy"] as const) {
 		});
 
 		await t.test(
+			"a key of the set that is too small is none",
+			{ skip: kind === "envoy" && "Envoy takes it" },
+			async () => {
+				const bySmall = of({ alg: "RS256", kid: "small" }, claims, (input) =>
+					sign("RSA-SHA256", Buffer.from(input), small.privateKey),
+				);
+				assert.equal((await ask(bySmall)).status, 401);
+				assert.deepEqual(seen.splice(0), []);
+			},
+		);
+
+		await t.test(
 			"what is critical must be understood",
 			{ skip: kind === "envoy" && "Envoy passes it over" },
 			async () => {

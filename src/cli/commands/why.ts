@@ -14,19 +14,30 @@ export function addWhyCommand(program: Command, context: CliContext): void {
 		.description("show why a request failed, proxy by proxy; without an id, the last requests that failed")
 		.argument("[request-id]", "the x-request-id of the answer or of the access log")
 		.option("--last <count>", "how many to show without an id", parseCount, 20)
-		.action(async (id: string | undefined, options: MeshOptions & { readonly last: number }) => {
-			const { failures, silent } = await askProxies(context, options, id, options.last);
+		.option(
+			"--dry-run",
+			"those that policies which are only tried would have denied, or that AUDIT policies matched",
+			false,
+		)
+		.action(async (id: string | undefined, options: WhyOptions) => {
+			const { failures, silent } = await askProxies(context, options, id);
 			const shown = id === undefined ? failures.slice(-options.last) : failures;
 			if (id !== undefined && shown.length === 0) context.setExitCode(1);
 			await print(context, options.output, shown, () => {
-				const text = id === undefined ? formatList(shown) : formatStory(id, shown, context.palette);
+				const text = id === undefined ? formatList(shown, options.dryRun) : formatStory(id, shown, context.palette);
 				return text + formatSilent(silent);
 			});
 		});
 	withExamples(withMeshOptions(command), [
 		["amime why", "the last requests that failed"],
+		["amime why --dry-run", "the last requests that a policy in dry run would have denied"],
 		["amime why 5f0c7a3e-4b1d-4f0e-9a52-0d6c1f3b7e11", "everything about one of them"],
 	]);
+}
+
+interface WhyOptions extends MeshOptions {
+	readonly last: number;
+	readonly dryRun: boolean;
 }
 
 interface Asked {
@@ -36,14 +47,11 @@ interface Asked {
 	readonly silent: readonly string[];
 }
 
-async function askProxies(
-	context: CliContext,
-	options: MeshOptions,
-	id: string | undefined,
-	limit: number,
-): Promise<Asked> {
+async function askProxies(context: CliContext, options: WhyOptions, id: string | undefined): Promise<Asked> {
 	const instances = (await openMesh(context, options).list("/v1/instances")) as InstanceStatus[];
-	const query = id === undefined ? `limit=${limit}` : `limit=${limit}&id=${encodeURIComponent(id)}`;
+	const { last: limit, dryRun } = options;
+	const kind = dryRun ? "&kind=dry-run" : "";
+	const query = id === undefined ? `limit=${limit}${kind}` : `limit=${limit}&id=${encodeURIComponent(id)}`;
 	const silent: string[] = [];
 	const told = await Promise.all(
 		instances.map(async ({ adminPort, name, namespace }): Promise<ToldFailure[]> => {
@@ -67,18 +75,21 @@ async function askProxies(
 	return { failures, silent: silent.sort() };
 }
 
-function formatList(failures: readonly ToldFailure[]): string {
-	if (failures.length === 0) return "no request has failed\n";
+function formatList(failures: readonly ToldFailure[], isDryRun: boolean): string {
+	if (failures.length === 0) return isDryRun ? "no request would have been denied\n" : "no request has failed\n";
 	const rows = failures.map((failure) => [
 		failure.time,
 		failure.proxy,
 		`${failure.method ?? "-"} ${failure.authority ?? ""}${failure.path ?? ""}`,
 		String(failure.status),
 		failure.flags ?? "-",
-		failure.details ?? "-",
+		(isDryRun ? describeTried(failure) : failure.details) ?? "-",
 		failure.request_id ?? "-",
 	]);
-	return formatTable(["TIME", "PROXY", "REQUEST", "STATUS", "FLAGS", "DETAILS", "REQUEST ID"], rows);
+	return formatTable(
+		["TIME", "PROXY", "REQUEST", "STATUS", "FLAGS", isDryRun ? "POLICY" : "DETAILS", "REQUEST ID"],
+		rows,
+	);
 }
 
 function formatStory(id: string, failures: readonly ToldFailure[], { bad, dim, strong }: Palette): string {
@@ -87,12 +98,14 @@ function formatStory(id: string, failures: readonly ToldFailure[], { bad, dim, s
 	}
 	return failures
 		.map((failure) => {
-			const head = `${strong(failure.proxy)}  ${failure.method ?? "-"} ${failure.authority ?? ""}${failure.path ?? ""}  ${bad(String(failure.status))}`;
+			const head = `${strong(failure.proxy)}  ${failure.method ?? "-"} ${failure.authority ?? ""}${failure.path ?? ""}  ${failure.status >= 400 || failure.status === 0 ? bad(String(failure.status)) : String(failure.status)}`;
 			const facts: [string, unknown][] = [
 				["time", `${failure.time}, took ${failure.duration_ms ?? "?"} ms`],
 				["caller", failure.caller ?? failure.remote_address],
 				["flags", failure.flags],
 				["details", failure.details],
+				["dry run", failure.would_deny === null ? null : `would have been denied by ${failure.would_deny}`],
+				["audited", failure.audited],
 				["lacking", failure.reason?.split(" | ").join("\n           ")],
 				["route", [failure.route, failure.route_config].filter((part) => part !== null).join("  ")],
 				["cluster", failure.upstream_cluster],
@@ -106,6 +119,10 @@ function formatStory(id: string, failures: readonly ToldFailure[], { bad, dim, s
 			return `${[head, ...lines, ...why].join("\n")}\n`;
 		})
 		.join("\n");
+}
+
+function describeTried({ would_deny: wouldDeny, audited }: ToldFailure): string | null {
+	return wouldDeny === null ? audited : `would have been denied by ${wouldDeny}`;
 }
 
 function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: host }: ToldFailure): string | null {

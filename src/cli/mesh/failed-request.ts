@@ -13,6 +13,10 @@ export interface FailedRequest {
 	readonly details: string | null;
 	/** What the nearest policies lack. */
 	readonly reason: string | null;
+	/** What policies that are only tried would have denied it for. */
+	readonly would_deny: string | null;
+	/** The AUDIT policy that it matched. */
+	readonly audited: string | null;
 	readonly duration_ms: number | null;
 	readonly local_address: string | null;
 	readonly remote_address: string | null;

@@ -90,7 +90,8 @@ function formatPolicy(
 	depth: number,
 ): void {
 	const dry = isDryRun ? " (dry run)" : "";
-	page.line(depth, "policy", `${action}${dry}: ${verdict}${policy === undefined ? "" : ` by ${policy}`}`, object);
+	const told = isDryRun && verdict === "denied" ? "would have been denied" : verdict;
+	page.line(depth, "policy", `${action}${dry}: ${told}${policy === undefined ? "" : ` by ${policy}`}`, object);
 	if (policy !== undefined) return;
 	for (const rule of rules.slice(0, maxShown))
 		page.line(depth + 1, "rule", `wants ${rule.failed.join(" and ")}`, rule.object);

@@ -6,6 +6,8 @@ import {
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { StdoutAccessLogSchema } from "../../api/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import type { LocalReplyConfigSchema } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { ValueMatcherSchema } from "../../api/gen/envoy/type/matcher/v3/value_pb.js";
+import type { AuthorizationPolicy } from "../../model/index.ts";
 import type { ProxyKind } from "./http-connection-manager.ts";
 import { extension, headerValue, stringMatcher } from "./messages.ts";
 
@@ -104,6 +106,63 @@ export function forbiddenAccessLog(kind: ProxyKind, allowPolicies: readonly stri
 /** What an external authorizer answers is its own. */
 function authorizerMapper() {
 	return { filter: allOf(statusIs(403), flagIs("UAEX")), headersToAdd: explain("mesh") };
+}
+
+/** A line for each request that policies which are only tried would have denied, or that an AUDIT policy matched: who asked for what, and
+ *  which policy. */
+export function triedAccessLogs(
+	policies: readonly Pick<AuthorizationPolicy, "action" | "isDryRun">[],
+): AccessLogInit[] {
+	const tried = (["DENY", "ALLOW"] as const).filter((wanted) =>
+		policies.some(({ action, isDryRun }) => isDryRun === true && action === wanted),
+	);
+	const isAudited = policies.some(({ action }) => action === "AUDIT");
+	return [
+		...tried.map((action) => {
+			const key = `istio_dry_run_${action.toLowerCase()}_shadow`;
+			const policy = `%DYNAMIC_METADATA(${rbacMetadata}:${key}_effective_policy_id)%`;
+			return line(`would have been denied by ${action} policies in dry run: ${policy}`, {
+				filter: rbacMetadata,
+				key: `${key}_engine_result`,
+				value: { matchPattern: { case: "stringMatch", value: stringMatcher("exact", "denied") } },
+			});
+		}),
+		...(isAudited
+			? [
+					line("matched by an AUDIT policy", {
+						filter: "envoy.common",
+						key: "access_log_hint",
+						value: { matchPattern: { case: "boolMatch", value: true } },
+					}),
+				]
+			: []),
+	];
+}
+
+const rbacMetadata = "envoy.filters.http.rbac";
+
+interface MetadataCondition {
+	readonly filter: string;
+	readonly key: string;
+	readonly value: MessageInitShape<typeof ValueMatcherSchema>;
+}
+
+function line(told: string, { filter, key, value }: MetadataCondition): AccessLogInit {
+	const text = `[%START_TIME%] "%REQ(:METHOD)% %PATH(NQ)% %PROTOCOL%" %RESPONSE_CODE% for "%DOWNSTREAM_PEER_URI_SAN%": ${told} "%REQ(X-REQUEST-ID)%"\n`;
+	return {
+		...extension("envoy.access_loggers.stdout", StdoutAccessLogSchema, {
+			accessLogFormat: { case: "logFormat", value: textBody(text) },
+		}),
+		filter: {
+			filterSpecifier: {
+				case: "metadataFilter",
+				value: {
+					matcher: { filter, path: [{ segment: { case: "key", value: key } }], value },
+					matchIfKeyNotFound: false,
+				},
+			},
+		},
+	};
 }
 
 function deniedMapper(kind: ProxyKind, allowPolicies: readonly string[]) {

@@ -20,7 +20,7 @@ export interface AdminState {
 	readonly config: AdminConfig;
 	/** The last requests that failed, and how many were too many to be kept. */
 	readonly failedRequests: {
-		list(requestId: string | undefined, limit: number): readonly string[];
+		list(requestId: string | undefined, limit: number, kind?: "failed" | "dry-run"): readonly string[];
 		readonly skipped: number;
 	};
 	runtime(): AdminRuntime;

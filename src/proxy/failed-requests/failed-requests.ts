@@ -1,22 +1,27 @@
 import { type Clock, getHeader, invariant, type Millis } from "../../core/index.ts";
 import { compileJsonFormat, type JsonFormat, type StreamInfo } from "../../engine/format/index.ts";
 
-/** The last requests of a process that failed. */
+/** The last requests of a process that failed, and beside them those that policies only tried would have denied, or that were audited. */
 export interface FailedRequests {
-	/** Looks at a request that is over; keeps it when it failed (status 400 and above, none, or a response flag). */
+	/** Looks at a request that is over; keeps it when it failed (status 400 and above, none, or a response flag) or was marked. */
 	see(stream: StreamInfo): void;
 	/** Entries of another thread. */
 	add(dump: FailedRequestsDump): void;
 	/** What was kept since this was asked last. */
 	takeNew(): FailedRequestsDump;
-	/** Entries as JSON objects, newest first: those of a request id, or the last ones. */
-	list(requestId: string | undefined, limit: number): readonly string[];
+	/** Entries as JSON objects, newest first: those of a request id whatever they are, or the last ones of a kind. */
+	list(requestId: string | undefined, limit: number, kind?: KeptKind): readonly string[];
 	/** How many were not written down because there were too many in a second. */
 	readonly skipped: number;
 }
 
+/** Why a request is kept. */
+export type KeptKind = "failed" | "dry-run";
+
 /** What travels between threads. */
-export interface FailedRequestsDump {
+export type FailedRequestsDump = Readonly<Record<KeptKind, RingDump>>;
+
+interface RingDump {
 	readonly entries: readonly FailedRequest[];
 	readonly skipped: number;
 }
@@ -46,6 +51,8 @@ const format: JsonFormat = {
 	flags_long: "%RESPONSE_FLAGS_LONG%",
 	details: "%RESPONSE_CODE_DETAILS%",
 	reason: "%DYNAMIC_METADATA(amime:denied)%",
+	would_deny: "%DYNAMIC_METADATA(amime:would_deny)%",
+	audited: "%DYNAMIC_METADATA(amime:audited)%",
 	termination_details: "%CONNECTION_TERMINATION_DETAILS%",
 	duration_ms: "%DURATION%",
 	local_address: "%DOWNSTREAM_LOCAL_ADDRESS%",
@@ -66,56 +73,90 @@ export function createFailedRequests(clock: Clock): FailedRequests {
 	const compiled = compileJsonFormat(format);
 	invariant(compiled.ok, "the format of failed requests");
 	const { value: formatter } = compiled;
-	const entries: FailedRequest[] = [];
-	/** How many of the newest entries {@link FailedRequests.takeNew} has not given away. */
-	let fresh = 0;
-	let skipped = 0;
-	let skippedTaken = 0;
-	let second: Millis = -1;
-	let inSecond = 0;
-
-	const push = (entry: FailedRequest): void => {
-		entries.push(entry);
-		fresh = Math.min(fresh + 1, maximumKept);
-		// Taking the first one from so short a list is cheap; it happens only for requests that failed.
-		if (entries.length > maximumKept) entries.shift();
+	// Each has its own room: what is only tried must not push failures out.
+	const rings: Readonly<Record<KeptKind, Ring>> = { failed: new Ring(clock), "dry-run": new Ring(clock) };
+	const write = (stream: StreamInfo): FailedRequest => {
+		const id = getHeader(stream.request?.headers ?? [], "x-request-id") ?? "";
+		return { id: id.slice(0, maximumIdLength), text: formatter.format(stream) };
 	};
-
 	return {
 		see(stream) {
-			const { responseCode } = stream;
-			if (responseCode < 400 && responseCode !== 0 && stream.responseFlags === 0) return;
-			const now = Math.floor(clock.now() / 1000);
-			if (now !== second) {
-				second = now;
-				inSecond = 0;
-			}
-			if (++inSecond > maximumPerSecond) {
-				skipped++;
-				return;
-			}
-			const id = getHeader(stream.request?.headers ?? [], "x-request-id") ?? "";
-			push({ id: id.slice(0, maximumIdLength), text: formatter.format(stream) });
+			const { responseCode, responseFlags, dynamicMetadata } = stream;
+			if (responseCode >= 400 || responseCode === 0 || responseFlags !== 0) rings.failed.keep(() => write(stream));
+			else if (isMarked(dynamicMetadata?.get("amime"))) rings["dry-run"].keep(() => write(stream));
 		},
 		add(dump) {
-			for (const entry of dump.entries) push(entry);
-			skipped += dump.skipped;
+			rings.failed.add(dump.failed);
+			rings["dry-run"].add(dump["dry-run"]);
 		},
-		takeNew() {
-			const taken = { entries: entries.slice(entries.length - fresh), skipped: skipped - skippedTaken };
-			fresh = 0;
-			skippedTaken = skipped;
-			return taken;
-		},
-		list(requestId, limit) {
-			const found = requestId === undefined ? entries : entries.filter(({ id }) => id === requestId);
-			return found
+		takeNew: () => ({ failed: rings.failed.takeNew(), "dry-run": rings["dry-run"].takeNew() }),
+		list(requestId, limit, kind = "failed") {
+			const entries =
+				requestId === undefined ? rings[kind].entries : [...rings.failed.entries, ...rings["dry-run"].entries];
+			return entries
+				.filter(({ id }) => requestId === undefined || id === requestId)
 				.slice(-limit)
 				.reverse()
 				.map(({ text }) => text);
 		},
 		get skipped() {
-			return skipped;
+			return rings.failed.skipped + rings["dry-run"].skipped;
 		},
 	};
+}
+
+function isMarked(metadata: unknown): boolean {
+	if (typeof metadata !== "object" || metadata === null) return false;
+	return "would_deny" in metadata || "audited" in metadata;
+}
+
+/** The last entries of one kind. */
+class Ring {
+	readonly entries: FailedRequest[] = [];
+	skipped = 0;
+	readonly #clock: Clock;
+	/** How many of the newest entries {@link takeNew} has not given away. */
+	#fresh = 0;
+	#skippedTaken = 0;
+	#second: Millis = -1;
+	#inSecond = 0;
+
+	constructor(clock: Clock) {
+		this.#clock = clock;
+	}
+
+	keep(write: () => FailedRequest): void {
+		const now = Math.floor(this.#clock.now() / 1000);
+		if (now !== this.#second) {
+			this.#second = now;
+			this.#inSecond = 0;
+		}
+		if (++this.#inSecond > maximumPerSecond) {
+			this.skipped++;
+			return;
+		}
+		this.#push(write());
+	}
+
+	add(dump: RingDump): void {
+		for (const entry of dump.entries) this.#push(entry);
+		this.skipped += dump.skipped;
+	}
+
+	takeNew(): RingDump {
+		const taken = {
+			entries: this.entries.slice(this.entries.length - this.#fresh),
+			skipped: this.skipped - this.#skippedTaken,
+		};
+		this.#fresh = 0;
+		this.#skippedTaken = this.skipped;
+		return taken;
+	}
+
+	#push(entry: FailedRequest): void {
+		this.entries.push(entry);
+		this.#fresh = Math.min(this.#fresh + 1, maximumKept);
+		// Taking the first one from so short a list is cheap; it happens only for requests that are kept.
+		if (this.entries.length > maximumKept) this.entries.shift();
+	}
 }

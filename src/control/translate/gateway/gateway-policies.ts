@@ -13,7 +13,7 @@ import {
 } from "../authorization/filters.ts";
 import type { ProxyKind } from "../http-connection-manager.ts";
 import { pathOptions } from "../inbound/inbound-filters.ts";
-import { forbiddenAccessLog, inboundLocalReplies } from "../local-reply.ts";
+import { forbiddenAccessLog, inboundLocalReplies, triedAccessLogs } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { jwtHttpFilters } from "../request-authentication/jwt-filter.ts";
 import { keySetClusterName } from "../request-authentication/key-set-cluster.ts";
@@ -57,7 +57,7 @@ export function enforceHttp(index: MeshIndex, kind: ProxyKind, { authorizations,
 			...jwtHttpFilters(index, authentications, true),
 			...authorizationHttpFilters(index, authorizations, { port: { kind: "any" }, isTcp: false }),
 		],
-		accessLogs: isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : [],
+		accessLogs: [...(isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : []), ...triedAccessLogs(authorizations)],
 		options: {
 			...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
 			localReplyConfig: inboundLocalReplies({

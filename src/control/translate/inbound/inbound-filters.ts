@@ -17,6 +17,7 @@ import {
 	forbiddenAccessLog,
 	inboundLocalReplies,
 	reasonHeader,
+	triedAccessLogs,
 	unprocessedHeader,
 } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
@@ -53,7 +54,7 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget, audi
 			statPrefix,
 			routeSpecifier: { case: "routeConfig", value: inboundRoutes(target) },
 			filters,
-			...(isEnforced && { accessLogs: [forbiddenAccessLog(kind, allowPolicies)] }),
+			accessLogs: [...(isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : []), ...triedAccessLogs(policies)],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: {
 				// The application decides about bodies that a client asks leave for.

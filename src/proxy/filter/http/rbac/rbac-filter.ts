@@ -34,13 +34,17 @@ export function createRbacFilter(
 			if (shadowRules !== undefined) {
 				const verdict = judge(stream, shadowRules, `${active.shadowRulesStatPrefix}shadow`);
 				(verdict.allowed ? stats.shadow_allowed : stats.shadow_denied).value++;
+				if (!verdict.allowed) noteWouldDeny(stream, shadowRules, verdict);
 				if (active.trackPerRuleStats) countPolicy(scope, config.shadowRulesStatPrefix, verdict, "shadow_");
 			}
 			if (rules === undefined) return "continue";
 			const verdict = judge(stream, rules, `${active.rulesStatPrefix}enforced`);
 			const { allowed, policy } = verdict;
-			if (rules.action === "log") stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.matched });
-			else if (rules.treeLogs === true) {
+			if (rules.action === "log") {
+				stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.matched });
+				if (verdict.matched) stream.setDynamicMetadata("amime", { audited: policy });
+			}
+			if (rules.treeLogs === true) {
 				stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.isLogged === true });
 			}
 			if (active.trackPerRuleStats) countPolicy(scope, config.rulesStatPrefix, verdict, "");
@@ -69,6 +73,17 @@ function judge(stream: FilterStream, rules: RbacRules, prefix: string): RbacVerd
 	if (verdict.matched) result[`${prefix}_effective_policy_id`] = verdict.policy;
 	stream.setDynamicMetadata(metadataNamespace, result);
 	return verdict;
+}
+
+/** For access logs and `amime why`: which policy that is only tried would have denied the request. */
+function noteWouldDeny(stream: FilterStream, rules: RbacRules, { policy }: RbacVerdict): void {
+	// Rules of external authorizers are tried to find out whether to ask.
+	if (policy.startsWith("istio-ext-authz-")) return;
+	const reason = formatDenial(explainDenial(rules, stream.record));
+	const told = `${policy}${reason === "" ? "" : ` ${reason}`}`;
+	const marked = stream.record.dynamicMetadata?.get("amime") as { readonly would_deny?: unknown } | undefined;
+	const before = marked?.would_deny;
+	stream.setDynamicMetadata("amime", { would_deny: typeof before === "string" ? `${before} | ${told}` : told });
 }
 
 function countPolicy(
