@@ -42,6 +42,7 @@ import { serveRollouts, withCandidate } from "./serve-rollouts.ts";
 import type { ServedMesh } from "./served-mesh.ts";
 import { createSnapshotStore, type OnDemandSource, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
+import { createGroupProbes, findGroup, probeWorkload } from "./workload-groups/index.ts";
 
 export interface ControlPlaneOptions {
 	/** A folder of config to serve and follow; without one, only what is applied through the admin API. */
@@ -116,7 +117,15 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		parts.onDemand.serveAt({ host: xdsAddress.host, port: discovery.port });
 		closers.push(() => discovery.close());
 		closers.push(() => parts.xds.close());
-		const admin = serveAdmin(parts, { ...options, address: adminAddress, log, clock });
+		const groups = createGroupProbes({
+			put: (instance, leaseTtlMs) => parts.instances.put(instance, leaseTtlMs),
+			findGroup: (name) => findGroup(parts.snapshots.index()?.mesh, name),
+			probe: probeWorkload,
+			clock,
+			log,
+		});
+		closers.push(() => groups.close());
+		const admin = serveAdmin({ ...parts, groups }, { ...options, address: adminAddress, log, clock });
 		await admin.start();
 		closers.push(() => admin.close());
 		ports = { xds: discovery.port, admin: admin.port() };

@@ -41,6 +41,7 @@ import type { Refusals } from "./refusals/index.ts";
 import { createRolloutEndpoints, nameObjects, type Rollouts } from "./rollout/index.ts";
 import type { ServedMesh } from "./served-mesh.ts";
 import type { SnapshotStore } from "./snapshot/index.ts";
+import { findGroup, type GroupProbes } from "./workload-groups/index.ts";
 
 /** The parts of a control plane that its admin API is about. */
 export interface AdminParts {
@@ -60,6 +61,8 @@ export interface AdminParts {
 	readonly metrics: ControlMetrics;
 	readonly desired: DesiredFeed;
 	readonly certificates: CertificateList;
+	/** The probes of workloads that register with a group. */
+	readonly groups: GroupProbes;
 }
 
 export interface ServeAdminOptions {
@@ -92,6 +95,7 @@ export function serveAdmin(
 		metrics,
 		desired,
 		certificates,
+		groups,
 	}: AdminParts,
 	options: ServeAdminOptions,
 ): AdminServer {
@@ -150,7 +154,11 @@ export function serveAdmin(
 				),
 		}),
 		...createRolloutEndpoints({ rollouts, readDocuments: (text) => readDocuments(applied, text) }),
-		...createInstanceEndpoints(instances, (name) => holders.remove(name)),
+		...createInstanceEndpoints(
+			instances,
+			{ findGroup: (name) => findGroup(index()?.mesh, name), probes: groups },
+			(name) => holders.remove(name),
+		),
 		...createEntryEndpoints({
 			...{ identity, trustDomain: authority.trustDomain, clock, log },
 			onAgentOut: (agent) => holders.removeBelow(holderOf(agent)),

@@ -125,7 +125,7 @@ export {
 	type ServiceEndpoint,
 	type ServicePort,
 } from "./service.ts";
-export type { ServiceEntry, WorkloadEndpoint, WorkloadEntry, WorkloadGroup } from "./service-entry.ts";
+export type { ServiceEntry, WorkloadEndpoint, WorkloadEntry, WorkloadGroup, WorkloadProbe } from "./service-entry.ts";
 export type {
 	HostSelector,
 	OutboundTrafficMode,

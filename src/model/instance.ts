@@ -71,4 +71,6 @@ export interface WorkloadInstance {
 	readonly registeredAt: number;
 	/** The kind of the object that declares it; undefined for instances that registered themselves. */
 	readonly declaredBy?: "Pod" | "WorkloadEntry";
+	/** Name of the WorkloadGroup of its namespace that it registered with. */
+	readonly group?: string;
 }

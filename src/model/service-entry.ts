@@ -23,10 +23,37 @@ export interface WorkloadEntry extends ObjectName, WorkloadEndpoint {
 	readonly source: Source;
 }
 
+interface ProbeTiming {
+	readonly initialDelayMs: number;
+	readonly timeoutMs: number;
+	readonly periodMs: number;
+	/** Good probes in a row that make a workload ready. */
+	readonly successThreshold: number;
+	/** Bad probes in a row that make it unready. */
+	readonly failureThreshold: number;
+	readonly port: number;
+	/** The workload's address when undefined. */
+	readonly host?: string;
+}
+
+/** `probe` of a WorkloadGroup: a connection, or a request that is answered by 200 to 399. */
+export type WorkloadProbe = ProbeTiming &
+	(
+		| { readonly kind: "tcp" }
+		| {
+				readonly kind: "http";
+				readonly path: string;
+				readonly isTls: boolean;
+				readonly headers: readonly (readonly [name: string, value: string])[];
+		  }
+	);
+
 /** `networking.istio.io/v1` WorkloadGroup: what workloads that register themselves have in common. */
 export interface WorkloadGroup extends ObjectName {
 	readonly labels: Labels;
 	readonly template: Omit<WorkloadEndpoint, "address">;
+	/** How the control plane finds out whether a workload can serve; it is believed when undefined. */
+	readonly probe?: WorkloadProbe;
 	readonly createdAt: number;
 	readonly source: Source;
 }

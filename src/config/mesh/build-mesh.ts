@@ -74,7 +74,9 @@ export function buildMesh(
 	}
 	const declaredInstances = declareInstances(cluster, [...services.values()].sort(compareServices), memory);
 	const workloadEntries = of("WorkloadEntry").map((object) => object.value);
-	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, declaredInstances, problems);
+	// Those that registered with a WorkloadGroup stand for WorkloadEntries.
+	const selectable = [...declaredInstances, ...running.filter(({ group }) => group !== undefined)];
+	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, selectable, problems);
 	const { clusterDomain } = resolvedSettings;
 	const mesh: Mesh = {
 		settings: resolvedSettings,

@@ -50,7 +50,10 @@ export const apiDescriptions: ApiDescriptions = {
 	"POST /v1/rollouts/{id}/promote": { summary: "Applies the documents of a rollout now" },
 	"POST /v1/rollouts/{id}/abort": { summary: "Takes a rollout back" },
 	"GET /v1/instances": { summary: "Running instances" },
-	"PUT /v1/instances/{namespace}/{name}": { summary: "Registers an instance for as long as its lease" },
+	"PUT /v1/instances/{namespace}/{name}": {
+		summary:
+			"Registers an instance for as long as its lease; with `group` the WorkloadGroup of that name says what the body does not",
+	},
 	"DELETE /v1/instances/{namespace}/{name}": { summary: "Takes an instance out" },
 	"POST /v1/instances/{namespace}/{name}/keepalive": { summary: "Keeps an instance alive" },
 	"POST /v1/identity/sign": { summary: "A certificate for a service account that a workload declares" },

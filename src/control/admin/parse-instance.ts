@@ -45,12 +45,13 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 		httpProxyPort: reader.has("httpProxyPort") ? reader.port("httpProxyPort") : undefined,
 		upstreams: reader.has("upstreams") ? reader.list("upstreams", parseUpstream) : [],
 		adminPort: reader.has("adminPort") ? reader.port("adminPort") : undefined,
+		group: reader.has("group") ? reader.text("group") : undefined,
 		health: reader.choice("health", healths),
 		registeredAt: reader.has("registeredAt") ? reader.integer("registeredAt", 0, Number.MAX_SAFE_INTEGER) : 0,
 	};
 	const leaseTtlMs = reader.integer("leaseTtlMs", minLeaseMs, maxLeaseMs);
 	if (problems.length > 0) return { ok: false, problems };
-	const { locality, nodeName, sidecar, httpProxyPort, adminPort, ...rest } = instance;
+	const { locality, nodeName, sidecar, httpProxyPort, adminPort, group, ...rest } = instance;
 	return {
 		ok: true,
 		value: {
@@ -61,6 +62,7 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 				...(sidecar !== undefined && { sidecar }),
 				...(httpProxyPort !== undefined && { httpProxyPort }),
 				...(adminPort !== undefined && { adminPort }),
+				...(group !== undefined && { group }),
 			},
 			leaseTtlMs,
 		},

@@ -1,12 +1,13 @@
 import type { WorkloadEntry, WorkloadGroup } from "../../../model/index.ts";
 import { map } from "../../schema/collections.ts";
 import { labels } from "../../schema/kubernetes.ts";
-import { ignored, object, optional, required } from "../../schema/object.ts";
+import { object, optional, required } from "../../schema/object.ts";
 import { string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
 import { networkingVersions } from "../istio/api-versions.ts";
 import { defineKind } from "../kind.ts";
 import { addressField, endpointFields, toEndpoint } from "./endpoint.ts";
+import { probe } from "./probe.ts";
 
 const entrySpec = refine(object({ address: addressField, ...endpointFields }), (value, _node, reader) =>
 	value.address === undefined ? reader.field("address").refuse("is required") : { ...value, address: value.address },
@@ -50,7 +51,10 @@ const groupSpec = object({
 		"What every registered workload is given",
 	),
 	template: required(object({ address: addressField, ...endpointFields }), "What the workloads have in common"),
-	probe: ignored("Health of a workload is told by its registration"),
+	probe: optional(
+		probe,
+		"How the control plane finds out whether a registered workload can serve; it is believed when absent",
+	),
 });
 
 /** `networking.istio.io/v1` WorkloadGroup. */
@@ -58,7 +62,7 @@ export const workloadGroupKind = defineKind({
 	name: "WorkloadGroup",
 	apiVersions: networkingVersions,
 	aliases: ["workloadgroups", "wg"],
-	doc: "What workloads outside the cluster that register themselves have in common.",
+	doc: "What workloads outside the cluster that register themselves (`PUT /v1/instances/NAMESPACE/NAME` with `group`) have in common.",
 	example: `apiVersion: networking.istio.io/v1
 kind: WorkloadGroup
 metadata: { name: billing, namespace: shop }
@@ -75,6 +79,7 @@ spec:
 			name: context.name,
 			labels: template.labels,
 			template,
+			...(value.probe !== undefined && { probe: value.probe }),
 			createdAt: context.createdAt,
 			source: context.source,
 		};
