@@ -42,6 +42,10 @@ compareWithEnvoy("the admin port", {
 	cases: {
 		"the list of commands": { want: { status: 200 }, see: (world) => ask(world, "/help") },
 		"an unknown path": { want: { status: 404 }, see: (world) => ask(world, "/no-such-page") },
+		"a path that is not in its normal form": {
+			want: { status: 200, body: "LIVE\n" },
+			see: (world) => ask(world, "//stats/../%72eady"),
+		},
 		"a change by GET": { want: { status: 405 }, see: (world) => ask(world, "/quitquitquit") },
 		"listeners as text": { want: { status: 200 }, see: (world) => askFor(world, "/listeners") },
 		"clusters as text": { want: { status: 200 }, see: (world) => askFor(world, "/clusters") },

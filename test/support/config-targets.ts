@@ -98,7 +98,11 @@ export const plainTranslators: Translators = {
 	secret: (message) => ok<SecretConfig>(translateSecret(message)),
 };
 
-const tlsOverSds = { certificates: [{ kind: "secret", name: "default", source: sds }], validation: { kind: "none" } };
+const tlsOverSds = {
+	certificates: [{ kind: "secret", name: "default", source: sds }],
+	validation: { kind: "none" },
+	ticketKeys: { kind: "none" },
+};
 
 function translateSecret(message: Secret): SecretConfig {
 	const bytesOf = (source: { specifier: { case: string | undefined; value?: unknown } } | undefined) => ({

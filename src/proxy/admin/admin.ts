@@ -6,13 +6,16 @@ import { descriptorOf, listenAtAddress } from "../../os/index.ts";
 import type { AccessLog } from "../../telemetry/index.ts";
 import {
 	createDownstreamHttpStats,
+	createListenerConnectionStats,
 	createListenerHttpStats,
+	createListenerWorkerStats,
 	type DownstreamHttpStats,
 	type ListenerHttpStats,
 } from "../stats/index.ts";
 import { createAdminLog } from "./admin-log.ts";
 import type { AdminAddress, AdminState } from "./admin-state.ts";
 import { createCommands, helpText } from "./commands.ts";
+import { trackConnections } from "./connections.ts";
 import { type AdminResponse, readAdminRequest, text } from "./request.ts";
 
 /** Options of {@link createAdmin}. */
@@ -50,6 +53,9 @@ export function createAdmin(options: AdminOptions): Admin {
 	const scope = state.registry.scope("http.admin");
 	const downstream = createDownstreamHttpStats(scope);
 	const perListener = createListenerHttpStats(state.registry.scope("listener.admin.http.admin"));
+	const listenerScope = state.registry.scope("listener.admin");
+	const listener = createListenerConnectionStats(listenerScope);
+	const thread = createListenerWorkerStats(listenerScope.scope("main_thread"));
 	const log = createAdminLog(options.accessLogs ?? [], clock);
 	let timer: Timer | undefined;
 
@@ -93,7 +99,7 @@ export function createAdmin(options: AdminOptions): Admin {
 		countResponse(downstream, perListener, result.status);
 	};
 	const server = createServer((message, response) => void handle(message, response));
-	trackConnections(server, downstream);
+	trackConnections(server, { http: downstream, listener, thread }, clock);
 	const scheduleFlush = (): void => {
 		if (flushIntervalMs === Number.POSITIVE_INFINITY) return;
 		timer = clock.setTimer(
@@ -231,18 +237,4 @@ function countResponse(downstream: DownstreamHttpStats, perListener: ListenerHtt
 		else if (status < 500) stats.downstream_rq_4xx.value++;
 		else stats.downstream_rq_5xx.value++;
 	}
-}
-
-function trackConnections(server: Server, downstream: DownstreamHttpStats): void {
-	server.on("connection", (socket) => {
-		downstream.downstream_cx_total.value++;
-		downstream.downstream_cx_http1_total.value++;
-		downstream.downstream_cx_active.value++;
-		downstream.downstream_cx_http1_active.value++;
-		socket.once("close", () => {
-			downstream.downstream_cx_destroy.value++;
-			downstream.downstream_cx_active.value--;
-			downstream.downstream_cx_http1_active.value--;
-		});
-	});
 }

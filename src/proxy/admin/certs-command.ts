@@ -7,8 +7,8 @@ const dayMs = 86_400_000;
 /** `/certs`: the certificates in use and the roots they are checked against. @param wall milliseconds since the Unix epoch */
 export function describeCertificates(state: AdminState, wall: number): AdminResponse {
 	const certificates = state.certificates().map(({ caCertificates, chain }) => ({
-		...(caCertificates.length === 0 ? {} : { ca_cert: caCertificates.flatMap((pem) => describePem(pem, wall)) }),
-		...(chain.length === 0 ? {} : { cert_chain: chain.flatMap((pem) => describePem(pem, wall)) }),
+		ca_cert: caCertificates.flatMap((pem) => describePem(pem, wall)),
+		cert_chain: chain.flatMap((pem) => describePem(pem, wall)),
 	}));
 	return json({ certificates });
 }

@@ -199,7 +199,6 @@ function secretsSection(config: AdminConfig): Json {
 	return section("SecretsConfigDump", {
 		static_secrets: (config.bootstrap.staticResources?.secrets ?? []).map((secret) => ({
 			name: secret.name,
-			last_updated: time(config.bootstrapUpdatedAt),
 			secret: typed(SecretSchema, toJson(SecretSchema, secret, jsonOptions)),
 		})),
 		dynamic_active_secrets: dynamicOf(config, typeUrlOf(SecretSchema)).map((resource) => ({

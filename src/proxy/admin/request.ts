@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { translateRe2 } from "../../engine/matcher/index.ts";
+import { normalizeRequestPath } from "../../engine/router/index.ts";
 
 /** One request to the admin port. */
 export interface AdminRequest {
@@ -46,7 +47,7 @@ const maxBodyBytes = 64 * 1024;
 
 /** Reads a request with the parameters of its query and its form; undefined when what was posted is too large. */
 export async function readAdminRequest(message: IncomingMessage): Promise<AdminRequest | undefined> {
-	const target = message.url ?? "/";
+	const target = normalize(message.url ?? "/");
 	const question = target.indexOf("?");
 	const query = new URLSearchParams(question === -1 ? "" : target.slice(question + 1));
 	let body = "";
@@ -62,6 +63,12 @@ export async function readAdminRequest(message: IncomingMessage): Promise<AdminR
 		message.resume();
 	}
 	return { method: message.method ?? "GET", path: question === -1 ? target : target.slice(0, question), query, body };
+}
+
+/** The admin port's paths are normalised as those of a connection manager with `normalize_path` and `merge_slashes`. */
+function normalize(target: string): string {
+	const outcome = normalizeRequestPath(target, { normalizePath: true, mergeSlashes: true, escapedSlashes: "keep" });
+	return outcome.kind === "accept" ? outcome.path : target;
 }
 
 /** A search pattern in RE2's syntax, or what RE2 says against it; undefined when the parameter is absent. */

@@ -4,7 +4,7 @@ import type { Log } from "../../core/index.ts";
 import { clusterType, endpointType, type RefusedResource, type ResourceUpdate } from "../../xds/client/index.ts";
 import type { AssignmentConfig, ClusterConfig } from "../runtime-config/index.ts";
 import type { ConfigEvents } from "./events.ts";
-import { hasInlineKey, listClusterSecrets, type Reference } from "./references.ts";
+import { hasInlineKey, listClusterSecrets, type Reference, type SecretReference } from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
 import type { AssignmentTarget, ClusterTarget, PreparedCluster } from "./targets.ts";
 import { formatProblems, type Translators, translatePacked } from "./translators.ts";
@@ -35,7 +35,7 @@ export interface Clusters {
 	assignmentReferences(): AssignmentReference[];
 	/** Whether there is one of that name, warming ones included. */
 	has(name: string): boolean;
-	secretReferences(): Reference[];
+	secretReferences(): SecretReference[];
 	/** Calls back once no cluster warms; at once when none does. */
 	whenWarm(callback: () => void): void;
 	readonly warmingNames: readonly string[];

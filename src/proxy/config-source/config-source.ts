@@ -5,7 +5,15 @@ import {
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { RuntimeSchema } from "../../api/gen/envoy/service/runtime/v3/rtds_pb.js";
-import { type Clock, type Log, MeshError, type Random, type Timer, type Validated } from "../../core/index.ts";
+import {
+	type Clock,
+	type Log,
+	MeshError,
+	type Problem,
+	type Random,
+	type Timer,
+	type Validated,
+} from "../../core/index.ts";
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import {
@@ -21,7 +29,7 @@ import {
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import type { BootstrapConfig, ConfigSourceConfig, ExtensionConfig } from "../runtime-config/index.ts";
+import type { BootstrapConfig, ConfigSourceConfig, ExtensionConfig, SecretConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { createClusters } from "./clusters.ts";
 import { createConfigEvents, type SubscriptionUse, wholeName } from "./events.ts";
@@ -292,7 +300,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		for (const resource of update.added) {
 			const { name, value } = resource;
 			const translated = translatePacked(SecretSchema, value, translators.secret);
-			const problems = translated.ok ? secrets.apply(translated.value) : translated.problems;
+			const problems = translated.ok ? applySecret(translated.value) : translated.problems;
 			if (problems.length === 0) {
 				book.accept(secretType, resource, origin, false);
 				warmups.meet("secret", name);
@@ -303,6 +311,14 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			}
 		}
 		return refused;
+	}
+
+	/** A secret of another kind than those that refer to it wait for changes nothing. */
+	function applySecret(secret: SecretConfig): readonly Problem[] {
+		const references = [...clusters.secretReferences(), ...listeners.secretReferences()];
+		const wrong = references.find(({ name, kind }) => name === secret.name && kind !== secret.kind);
+		if (wrong !== undefined) return [{ path: "", problem: `is a ${secret.kind}, a ${wrong.kind} is expected` }];
+		return secrets.apply(secret);
 	}
 
 	function applyRuntime(update: ResourceUpdate, origin: ResourceOrigin): readonly RefusedResource[] {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { extname } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import {
 	type DiscoveryResponse,
@@ -6,7 +7,8 @@ import {
 } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { describeError } from "../../core/index.ts";
 import { type ReceivedResource, type RefusedResource, unwrapResource } from "../../xds/client/index.ts";
-import { parseYaml, readJsonMessage } from "../bootstrap/index.ts";
+import { parseMessage, parseYaml, readJsonMessage } from "../bootstrap/index.ts";
+import { formatProblems } from "./translators.ts";
 
 /** What to do with fields that nobody knows. */
 export interface UnknownFields {
@@ -16,7 +18,7 @@ export interface UnknownFields {
 	onIgnored(problem: string): void;
 }
 
-/** What a file of resources holds: a `DiscoveryResponse` as YAML or JSON, or (named `.pb`) as bytes. */
+/** What a file of resources holds: a `DiscoveryResponse` as YAML, JSON, text or bytes. */
 export type ResourceFile =
 	| {
 			readonly kind: "read";
@@ -38,13 +40,25 @@ export function readResourceFile(path: string, typeUrl: string, unknown: Unknown
 		return { kind: "unreadable", problem: `${path} cannot be read: ${describeError(error)}` };
 	}
 	try {
-		const response = path.endsWith(".pb")
-			? fromBinary(DiscoveryResponseSchema, bytes)
-			: readText(bytes.toString("utf8"), unknown);
+		const response = readResponse(path, bytes, unknown);
 		return collect(response.resources, typeUrl, response.versionInfo);
 	} catch (error) {
 		return { kind: "unreadable", problem: `${path} holds no DiscoveryResponse: ${describeError(error)}` };
 	}
+}
+
+/** By the name's ending, as Envoy does: what is not called YAML, text or bytes is JSON. */
+function readResponse(path: string, bytes: Buffer, unknown: UnknownFields): DiscoveryResponse {
+	const ending = extname(path);
+	if (ending === ".pb") return fromBinary(DiscoveryResponseSchema, bytes);
+	const text = bytes.toString("utf8");
+	if (ending === ".pb_text") {
+		const read = parseMessage(DiscoveryResponseSchema, text, "text-proto");
+		if (read.ok) return read.value;
+		throw new Error(formatProblems(read.problems));
+	}
+	const isYaml = ending === ".yaml" || ending === ".yml";
+	return readJson(isYaml ? readDocument(text) : JSON.parse(text), unknown);
 }
 
 interface Packed {
@@ -52,14 +66,14 @@ interface Packed {
 	readonly value: Uint8Array;
 }
 
-function readText(text: string, unknown: UnknownFields): DiscoveryResponse {
+function readJson(json: unknown, unknown: UnknownFields): DiscoveryResponse {
 	const read = readJsonMessage(
 		DiscoveryResponseSchema,
-		readDocument(text),
+		json,
 		unknown.refuse ? undefined : ({ path, problem }) => unknown.onIgnored(`${path}: ${problem}`),
 	);
 	if (read.ok) return read.value;
-	throw new Error(read.problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`)).join("; "));
+	throw new Error(formatProblems(read.problems));
 }
 
 /** What is JSON is read as such, ten times as quickly as YAML, which it is as well. */

@@ -15,9 +15,9 @@ import {
 	listListenerSecrets,
 	listRouteReferences,
 	listScopeReferences,
-	type Reference,
 	type RouteReference,
 	type ScopeReference,
+	type SecretReference,
 } from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
 import type { ListenerTarget, ResourceProblem } from "./targets.ts";
@@ -46,7 +46,7 @@ export interface Listeners {
 	routeReferences(): RouteReference[];
 	scopeReferences(): ScopeReference[];
 	extensionReferences(): ExtensionReference[];
-	secretReferences(): Reference[];
+	secretReferences(): SecretReference[];
 	/** Resolves once no listener warms and none is being applied. */
 	whenWarm(): Promise<void>;
 	readonly warmingNames: readonly string[];

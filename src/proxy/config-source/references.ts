@@ -5,6 +5,7 @@ import type {
 	HttpConnectionManagerConfig,
 	HttpFilterConfig,
 	ListenerConfig,
+	SecretConfig,
 	UpstreamTransportSocket,
 } from "../runtime-config/index.ts";
 
@@ -12,6 +13,12 @@ import type {
 export interface Reference {
 	readonly name: string;
 	readonly source: ConfigSourceConfig;
+}
+
+/** A secret that a TLS context refers to. */
+export interface SecretReference extends Reference {
+	/** What it must be. */
+	readonly kind: SecretConfig["kind"];
 }
 
 /** A route configuration that a listener gets over RDS. */
@@ -77,12 +84,12 @@ function managersOf(listener: ListenerConfig): HttpConnectionManagerConfig[] {
 }
 
 /** The secrets that a listener gets over SDS. */
-export function listListenerSecrets(listener: ListenerConfig): Reference[] {
+export function listListenerSecrets(listener: ListenerConfig): SecretReference[] {
 	return tlsOfListener(listener).flatMap(listSecrets);
 }
 
 /** The secrets that a cluster gets over SDS. */
-export function listClusterSecrets(cluster: ClusterConfig): Reference[] {
+export function listClusterSecrets(cluster: ClusterConfig): SecretReference[] {
 	return tlsOfCluster(cluster).flatMap(listSecrets);
 }
 
@@ -118,13 +125,14 @@ function tlsOfCluster(cluster: ClusterConfig): CommonTlsConfig[] {
 	return sockets.flatMap((socket) => (socket.kind === "tls" ? [socket.tls] : []));
 }
 
-function listSecrets(tls: CommonTlsConfig): Reference[] {
-	const references: Reference[] = [];
-	for (const source of [...tls.certificates, tls.validation, tls.ticketKeys]) {
-		// Without a source the secret is one of the bootstrap, which is there already.
-		if (source.kind === "secret" && source.source !== undefined) {
-			references.push({ name: source.name, source: source.source });
-		}
-	}
-	return references;
+function listSecrets(tls: CommonTlsConfig): SecretReference[] {
+	const sources = [
+		...tls.certificates.map((source) => ({ source, kind: "tls-certificate" as const })),
+		{ source: tls.validation, kind: "validation-context" as const },
+		{ source: tls.ticketKeys, kind: "session-ticket-keys" as const },
+	];
+	// Without a source the secret is one of the bootstrap, which is there already.
+	return sources.flatMap(({ source, kind }) =>
+		source.kind === "secret" && source.source !== undefined ? [{ name: source.name, source: source.source, kind }] : [],
+	);
 }

@@ -124,6 +124,7 @@ export class FilterChain {
 
 	close(): void {
 		for (const socket of this.#waiting) socket.destroy();
+		this.#parts.tls?.close();
 		this.#parts.terminal.close();
 	}
 

@@ -38,6 +38,7 @@ const directions: Readonly<Record<number, ListenerConfig["trafficDirection"]>> =
 /** Translates a listener. */
 export function readListener(message: Listener, scope: Scope): ListenerConfig {
 	const addresses = readAddresses(message, scope);
+	checkBalance(message, scope);
 	const filterChains = message.filterChains.map((chain, index) =>
 		readFilterChain(chain, scope.at("filter_chains", index)),
 	);
@@ -76,7 +77,7 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 		enableReusePort: message.enableReusePort ?? true,
 		drainOnModifyOnly: message.drainType === Listener_DrainType.MODIFY_ONLY,
 		tcpKeepalive: readKeepalive(message.tcpKeepalive),
-		socketOptions: readSocketOptions(message.socketOptions, scope),
+		socketOptions: [...readSocketOptions(message.socketOptions, scope), ...readFastOpen(message)],
 		additionalSocketOptions: message.additionalAddresses.map(({ socketOptions }, index) =>
 			socketOptions === undefined
 				? undefined
@@ -104,6 +105,27 @@ function readKeepalive(message: KeepaliveMessage | undefined): ListenerConfig["t
 		idleSeconds: message.keepaliveTime,
 		intervalSeconds: message.keepaliveInterval,
 	};
+}
+
+const tcpLevel = 6;
+const tcpFastOpen = 23;
+
+/** How many connections may bring data before they are accepted. */
+function readFastOpen({ tcpFastOpenQueueLength: length }: Listener): SocketOptionConfig[] {
+	if (length === undefined) return [];
+	const value = Buffer.alloc(4);
+	value.writeInt32LE(length);
+	return [{ level: tcpLevel, name: tcpFastOpen, value, state: "listening" }];
+}
+
+/** What Envoy refuses of fields that change nothing here. */
+function checkBalance({ address, connectionBalanceConfig: balance, enableMptcp }: Listener, scope: Scope): void {
+	const at = scope.at("connection_balance_config");
+	if (balance !== undefined && balance.balanceType.case !== "exactBalance")
+		at.report("only exact_balance is supported");
+	if (enableMptcp && address?.address.case === "pipe") {
+		scope.at("enable_mptcp").report("is for IP addresses");
+	}
 }
 
 const optionStates = ["prebind", "bound", "listening"] as const;

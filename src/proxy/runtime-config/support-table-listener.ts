@@ -101,7 +101,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.v3.HttpStatus": { works: "code" },
 	"envoy.config.listener.v3.Listener": {
 		works:
-			"name address additional_addresses ignore_global_conn_limit stat_prefix filter_chains filter_chain_matcher default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
+			"name address additional_addresses tcp_fast_open_queue_length ignore_global_conn_limit stat_prefix filter_chains filter_chain_matcher default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
 		ignored:
 			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event bypass_overload_manager enable_mptcp",
 	},

@@ -32,7 +32,7 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 		flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
 		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
 		flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
-		accessLogFlushIntervalMs: toMs(options?.accessLogFlushInterval ?? message.accessLogFlushInterval, 0),
+		accessLogFlushIntervalMs: readFlushInterval(message, scope),
 		tunneling:
 			tunneling === undefined
 				? undefined
@@ -57,6 +57,18 @@ function readEarlyData(message: TcpProxy, scope: Scope): number {
 		scope.at("max_early_data_bytes").report("must be set when upstream_connect_mode is not IMMEDIATE");
 	}
 	return message.maxEarlyDataBytes ?? 0;
+}
+
+/** The options replace the older fields; both cannot be set. */
+function readFlushInterval(message: TcpProxy, scope: Scope): number {
+	const { accessLogFlushInterval, accessLogOptions: options, flushAccessLogOnConnected } = message;
+	if (accessLogFlushInterval !== undefined && options?.accessLogFlushInterval !== undefined) {
+		scope.at("access_log_flush_interval").report("is set in access_log_options as well");
+	}
+	if (flushAccessLogOnConnected && options?.flushAccessLogOnConnected === true) {
+		scope.at("flush_access_log_on_connected").report("is set in access_log_options as well");
+	}
+	return toMs(options?.accessLogFlushInterval ?? accessLogFlushInterval, 0);
 }
 
 function readBackoff({ backoffOptions }: TcpProxy, scope: Scope): TcpProxyConfig["backoff"] {

@@ -1,8 +1,10 @@
+import { isIPv4 } from "node:net";
 import type { Message } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import {
 	type Address,
 	type CidrRange as CidrMessage,
+	type Pipe,
 	SocketAddress_Protocol,
 } from "../../api/gen/envoy/config/core/v3/address_pb.js";
 import type {
@@ -69,16 +71,28 @@ export function readAddress(
 			if (protocol === "tcp" && !isTcp) at.at("protocol").report("only TCP is supported");
 			if (portSpecifier.case === "namedPort") at.at("named_port").report("this field is not supported");
 			const port = portSpecifier.case === "portValue" ? portSpecifier.value : 0;
+			if (ipv4Compat && isIPv4(address)) at.at("ipv4_compat").report("is for IPv6 addresses");
 			return { kind: "socket", address, port, ipv4Compatible: ipv4Compat };
 		}
 		case "pipe":
-			return { kind: "pipe", path: message.address.value.path, mode: message.address.value.mode };
+			return readPipe(message.address.value, scope.at("pipe"));
 		case undefined:
 			scope.report("an address is required");
 			return undefined;
 		default:
 			return undefined;
 	}
+}
+
+/** The longest path of a unix socket (`sockaddr_un.sun_path`, with the zero behind it). */
+const maxPipePath = 107;
+
+function readPipe({ path, mode }: Pipe, scope: Scope): AddressConfig {
+	if (Buffer.byteLength(path) > maxPipePath) {
+		scope.at("path").report(`path "${path}" exceeds the ${maxPipePath} bytes that a unix socket may have`);
+	}
+	if (mode !== 0 && path.startsWith("@")) scope.at("mode").report("cannot be set for abstract sockets");
+	return { kind: "pipe", path, mode };
 }
 
 /** Like {@link readAddress}, for places that take no names. */

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Log, Problem, Validated } from "../../core/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
 import type {
@@ -184,7 +185,8 @@ function filesOf(
 ): SecretFile[] {
 	return sources.flatMap((source) =>
 		source?.kind === "file"
-			? [{ path: source.path, watchedDirectory: source.watchedDirectory ?? watchedDirectory }]
+			? // Anything that moves into the file's folder may have changed it: Kubernetes swaps a link beside it.
+				[{ path: source.path, watchedDirectory: source.watchedDirectory ?? watchedDirectory ?? dirname(source.path) }]
 			: [],
 	);
 }

@@ -70,6 +70,10 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const stopRetired = clusters.onRetired((cluster) => {
 		upstreams.get(cluster)?.close();
 		upstreams.delete(cluster);
+		const { transportSocket, transportSocketMatches } = cluster.config;
+		for (const socket of [transportSocket, ...transportSocketMatches.map((match) => match.socket)]) {
+			tlsSides.get(socket)?.close();
+		}
 	});
 
 	const extensions = createExtensionBoard();

@@ -7,6 +7,7 @@ import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
 import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
 import { peekServerName } from "./peek-server-name.ts";
+import { countSdsUpdates } from "./sds-updates.ts";
 import { serverTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
 import { TicketThrift } from "./ticket-thrift.ts";
 import { describeTlsFault, describeVerifyFault, isTlsFault } from "./tls-faults.ts";
@@ -24,6 +25,8 @@ export interface HandshakeOutcome {
 export interface DownstreamTls {
 	/** Takes over an accepted socket and shakes hands. Bytes that were read before must have been unshifted. */
 	accept(socket: StreamSocket, outcome: HandshakeOutcome): void;
+	/** The chain is gone. */
+	close(): void;
 }
 
 /** Creates the TLS side of a filter chain; secrets are looked up at each handshake. */
@@ -48,6 +51,7 @@ export function createDownstreamTls(
 	);
 	const thrift = new TicketThrift();
 	return {
+		close: countSdsUpdates(config, secrets, stats.socketFactory.ssl_context_update_by_sds),
 		accept(socket, outcome) {
 			const material = source.get();
 			if (material === undefined || !material.hasCertificate) {

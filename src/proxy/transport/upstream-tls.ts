@@ -7,6 +7,7 @@ import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
 import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
+import { countSdsUpdates } from "./sds-updates.ts";
 import { clientTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
 import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
@@ -33,6 +34,8 @@ export interface UpstreamTls {
 	onReady(socket: StreamSocket, callback: () => void): void;
 	/** What the handshake of a ready socket agreed on. */
 	sessionOf(socket: StreamSocket): TlsSession | undefined;
+	/** The cluster is gone. */
+	close(): void;
 }
 
 /** Creates the TLS side of a cluster; secrets are looked up at each connection.
@@ -216,6 +219,7 @@ export function createUpstreamTls(
 		open: openOnHandle,
 		onReady: (socket, callback) => void ready.set(socket, callback),
 		sessionOf: (socket) => sessions.get(socket),
+		close: countSdsUpdates(config, secrets, stats.socketFactory.ssl_context_update_by_sds),
 	};
 }
 
