@@ -157,6 +157,19 @@ function askAs(t: TestContext, user: number, socketPath: string): Promise<string
 	return promise;
 }
 
+test("one user has so many connections and no more, and gets others when some end", async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ id: "web" });
+	const agent = await world.startAgent(t, { maxConnectionsPerUser: 3 });
+	await eventually(() => assert.equal(agent.session.state()?.entries.length, 1));
+	const clients = Array.from({ length: 3 }, () => open(t, agent.socketPath));
+	for (const client of clients) assert.equal((await client.ask("FetchX509SVID")).svids.length, 1);
+	await assert.rejects(open(t, agent.socketPath).ask("FetchX509SVID"), { code: status.UNAVAILABLE });
+	assert.ok(agent.lines.some((line) => line.includes("its user has too many")));
+	clients[0]!.close();
+	await eventually(async () => assert.equal((await open(t, agent.socketPath).ask("FetchX509SVID")).svids.length, 1));
+});
+
 test("without its control plane an agent goes on with what it has, and with the control plane again it follows", async (t) => {
 	const agentAddress = `127.0.0.1:${await findFreePort()}`;
 	const world = await startNodeWorld(t, { agentAddress });
@@ -186,25 +199,33 @@ test("amime agent attests and serves; a wrong start is told in one line", async 
 		(JSON.parse((await world.admin("GET", "/v1/identity/bundle")).body) as { bundle: string }).bundle,
 	);
 	const socket = join(folder, "public/api.sock");
-	const options = ["--server", `127.0.0.1:${world.plane.agentPort}`, "--trust-bundle", roots, "--socket", socket];
+	const server = ["--server", `127.0.0.1:${world.plane.agentPort}`, "--trust-bundle", roots, "--socket", socket];
+	const options = [...server, "--state", join(folder, "state")];
 	const wrong = startAgentProcess(t, options);
 	assert.equal(await wrong.exit, 1);
-	assert.match(wrong.output(), /^amime: say in one way who this node is:.*\[AGENT_OPTIONS\]\n$/);
+	assert.match(wrong.output(), /^amime: no agent has attested with .*: say who this node is by .*\[AGENT_STATE\]\n$/);
+	const both = startAgentProcess(t, [...options, "--join-token", "x", "--kubernetes-cluster", "y"]);
+	assert.equal(await both.exit, 1);
+	assert.match(both.output(), /^amime: say in one way who this node is:.*\[AGENT_OPTIONS\]\n$/);
 	const used = startAgentProcess(t, [...options, "--join-token", "unknown"]);
 	assert.equal(await used.exit, 1);
 	assert.match(used.output(), /\[ATTESTATION_REFUSED\]\n$/);
-	const agent = startAgentProcess(t, [...options, "--join-token", await world.createToken()]);
-	await eventually(
-		async () => {
-			const client = createWorkloadClient(socket);
-			const { svids } = await client.ask("FetchX509SVID").finally(() => client.close());
-			assert.equal(svids[0]!.spiffeId, web);
-		},
-		{ deadlineMs: 30_000 },
-	);
-	agent.child.kill("SIGTERM");
-	assert.equal(await agent.exit, 0, agent.output());
-	assert.doesNotMatch(agent.output(), /PRIVATE KEY/);
+	const line = [...options, "--join-token", await world.createToken()];
+	// The second start is of the same line: the token is used up, and the agent is who it was.
+	for (const given of [line, line, options]) {
+		const agent = startAgentProcess(t, given);
+		await eventually(
+			async () => {
+				const client = createWorkloadClient(socket);
+				const { svids } = await client.ask("FetchX509SVID").finally(() => client.close());
+				assert.equal(svids[0]!.spiffeId, web);
+			},
+			{ deadlineMs: 30_000 },
+		);
+		agent.child.kill("SIGTERM");
+		assert.equal(await agent.exit, 0, agent.output());
+		assert.doesNotMatch(agent.output(), /PRIVATE KEY/);
+	}
 });
 
 interface AgentProcess {

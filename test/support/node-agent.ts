@@ -29,6 +29,7 @@ export interface AgentChange {
 	readonly attestors?: readonly WorkloadAttestor[];
 	readonly socketPath?: string;
 	readonly saved?: SavedIdentity;
+	readonly maxConnectionsPerUser?: number;
 }
 
 export interface TestAgent extends NodeAgent {
@@ -71,6 +72,7 @@ export async function startNodeWorld(t: TestContext, change: Partial<ControlPlan
 				bundle,
 				evidence,
 				...(options.saved !== undefined && { saved: options.saved }),
+				...(options.maxConnectionsPerUser !== undefined && { maxConnectionsPerUser: options.maxConnectionsPerUser }),
 				attestors: options.attestors ?? [createUnixAttestor(), createContainerAttestor()],
 				socketPath: options.socketPath ?? join(makeTemporaryFolder(context), "api.sock"),
 				log: createLog({ level: "debug", format: "json", write: (line) => lines.push(line) }),

@@ -64,6 +64,8 @@ export interface NodeSession {
 	/** A signer of certificates of an entry. */
 	signerOf(entryId: string): SvidSigner;
 	signJwt(entryId: string, audiences: readonly string[]): Promise<SignedToken>;
+	/** Tells what every proxy of this node has acknowledged. */
+	reportProxies(proxies: readonly object[]): Promise<void>;
 	close(): void;
 }
 
@@ -217,6 +219,9 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 			(await client.request("POST", "/v1/agent/x509", { entryId, csr }, { signal })) as SignedSvid,
 		signJwt: async (entryId, audiences) =>
 			(await client.request("POST", "/v1/agent/jwt", { entryId, audiences })) as SignedToken,
+		async reportProxies(proxies) {
+			await client.request("POST", "/v1/agent/proxies", { proxies });
+		},
 		close() {
 			stop.abort();
 			first.resolve();

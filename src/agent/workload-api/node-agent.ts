@@ -8,6 +8,7 @@ import {
 	type SavedIdentity,
 } from "../node-identity/index.ts";
 import { createIdentities } from "./identities.ts";
+import { createProxyBoard } from "./proxy-board.ts";
 import { createWorkloadServer } from "./workload-server.ts";
 
 export interface NodeAgentOptions {
@@ -23,6 +24,8 @@ export interface NodeAgentOptions {
 	readonly attestors: readonly WorkloadAttestor[];
 	/** The socket of the Workload API and SDS. */
 	readonly socketPath: string;
+	/** See WorkloadServerOptions. */
+	readonly maxConnectionsPerUser?: number;
 	readonly log: Log;
 	readonly clock?: Clock;
 	readonly random?: Random;
@@ -53,7 +56,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 		log,
 	});
 	const identities = createIdentities({ session, clock, random, log });
-	const server = createWorkloadServer({ socketPath: options.socketPath, identities, attestors, clock, log });
+	const proxies = createProxyBoard({ tell: (reports) => session.reportProxies(reports), clock, log });
+	const server = createWorkloadServer({
+		...{ socketPath: options.socketPath, identities, attestors, proxies, clock, log },
+		...(options.maxConnectionsPerUser !== undefined && { maxConnectionsPerUser: options.maxConnectionsPerUser }),
+	});
 	return {
 		async start() {
 			await session.start();
@@ -63,6 +70,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 		socketPath: server.socketPath,
 		async close() {
 			await server.close();
+			proxies.close();
 			identities.close();
 			session.close();
 		},

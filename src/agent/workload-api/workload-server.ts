@@ -3,13 +3,14 @@ import { createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
-import { descriptorOf, openPeerProcess, openSystemCalls, type SystemCalls } from "../../os/index.ts";
-import { createXdsServer, type SnapshotSource, type XdsSnapshot } from "../../xds/server/index.ts";
+import { descriptorOf, openPeerProcess, openSystemCalls, type PeerProcess, type SystemCalls } from "../../os/index.ts";
+import { createXdsServer, type SnapshotSource } from "../../xds/server/index.ts";
 import type { WorkloadAttestor } from "../attest-workload/index.ts";
 import { prepareSocketPath, removeSocket } from "../secret-server/socket-file.ts";
 import { type Caller, createCaller } from "./caller.ts";
 import type { Identities } from "./identities.ts";
 import { PlainAuthorityConnection } from "./plain-authority.ts";
+import type { GivenSecrets, ProxyBoard } from "./proxy-board.ts";
 import { translateIdentities } from "./secrets.ts";
 import { addWorkloadService } from "./workload-service.ts";
 
@@ -18,10 +19,14 @@ export interface WorkloadServerOptions {
 	readonly socketPath: string;
 	readonly identities: Identities;
 	readonly attestors: readonly WorkloadAttestor[];
+	/** Follows what proxies have acknowledged. */
+	readonly proxies: ProxyBoard;
 	readonly clock: Clock;
 	readonly log: Log;
 	/** Connections at a time; 4,096 by default. */
 	readonly maxConnections?: number;
+	/** Of these for one user, so that nobody keeps the others out; 1,024 by default. Each connection takes 128 calls. */
+	readonly maxConnectionsPerUser?: number;
 }
 
 /** The SPIFFE Workload API and SDS on one unix socket. */
@@ -40,13 +45,29 @@ export function createWorkloadServer(options: WorkloadServerOptions): WorkloadSe
 	const socketPath = resolve(options.socketPath);
 	const log = options.log.child("workload-api");
 	const open = new Set<() => void>();
+	/** Connections by user; of processes that cannot be told, together. */
+	const users = new Map<number | undefined, number>();
+	const maxPerUser = options.maxConnectionsPerUser ?? 1_024;
 	let calls: SystemCalls | undefined;
 	const server = createServer((socket) => {
-		const close = serveConnection(socket, calls!, options, log);
+		const descriptor = descriptorOf(socket);
+		const peer = descriptor === undefined ? undefined : openPeerProcess(calls!, descriptor);
+		const count = (users.get(peer?.uid) ?? 0) + 1;
+		if (count > maxPerUser) {
+			log.warn("connection refused: its user has too many", { uid: peer?.uid, pid: peer?.pid, most: maxPerUser });
+			peer?.close();
+			socket.destroy();
+			return;
+		}
+		users.set(peer?.uid, count);
+		const close = serveConnection(socket, peer, options, log);
 		open.add(close);
 		socket.once("close", () => {
 			open.delete(close);
 			close();
+			const left = users.get(peer?.uid)! - 1;
+			if (left === 0) users.delete(peer?.uid);
+			else users.set(peer?.uid, left);
 		});
 	});
 	server.maxConnections = options.maxConnections ?? 4_096;
@@ -76,16 +97,29 @@ export function createWorkloadServer(options: WorkloadServerOptions): WorkloadSe
 }
 
 /** @returns how to end it */
-function serveConnection(socket: Socket, calls: SystemCalls, options: WorkloadServerOptions, log: Log): () => void {
+function serveConnection(
+	socket: Socket,
+	peer: PeerProcess | undefined,
+	options: WorkloadServerOptions,
+	log: Log,
+): () => void {
 	const { identities, attestors, clock } = options;
-	const descriptor = descriptorOf(socket);
-	const peer = descriptor === undefined ? undefined : openPeerProcess(calls, descriptor);
 	const caller = createCaller({ peer, attestors, identities, log });
 	const grpc = new Server({ "grpc.max_receive_message_length": 1024 * 1024, "grpc.max_concurrent_streams": 128 });
 	addWorkloadService(grpc, { caller, identities, clock, log });
 	const source = createSecretSource(caller, identities, log);
 	const xds = createXdsServer({ source, log, clock });
 	xds.addTo(grpc, { sds: true, ads: false });
+	const leave =
+		peer === undefined
+			? undefined
+			: options.proxies.add({
+					nodes: () => xds.resources(),
+					given: () => source.given(),
+					pid: peer.pid,
+					isAlive: () => peer.isSame(),
+					release: () => peer.close(),
+				});
 	const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
 	let isOpen = true;
 	socket.on("error", () => undefined);
@@ -93,21 +127,25 @@ function serveConnection(socket: Socket, calls: SystemCalls, options: WorkloadSe
 	return () => {
 		if (!isOpen) return;
 		isOpen = false;
+		leave?.();
 		xds.close();
 		source.close();
 		injector.destroy();
 		grpc.forceShutdown();
 		socket.destroy();
-		peer?.close();
 	};
 }
 
 /** What one connection gets over SDS. Envoy waits for what is not there yet; a workload that loses its identity keeps what it has, because
  *  SDS cannot take a secret back, and gets no new one. */
-function createSecretSource(caller: Caller, identities: Identities, log: Log): SnapshotSource & { close(): void } {
+function createSecretSource(
+	caller: Caller,
+	identities: Identities,
+	log: Log,
+): SnapshotSource & { given(): GivenSecrets | undefined; close(): void } {
 	const listeners = new Set<(nodes: "all") => void>();
 	const ended = new AbortController();
-	let snapshot: XdsSnapshot | undefined;
+	let given: GivenSecrets | undefined;
 	let stopFollowing: (() => void) | undefined;
 	let isStale = false;
 	let isBusy = false;
@@ -123,7 +161,8 @@ function createSecretSource(caller: Caller, identities: Identities, log: Log): S
 				const svids = await identities.svids(entries, ended.signal);
 				const own = identities.bundle();
 				if (own === undefined) continue;
-				snapshot = translateIdentities(svids, own, identities.federated(entries));
+				const snapshot = translateIdentities(svids, own, identities.federated(entries));
+				given = { snapshot, svids, bundlePem: own.pem };
 				for (const listener of [...listeners]) listener("all");
 			}
 		} catch (error) {
@@ -139,8 +178,9 @@ function createSecretSource(caller: Caller, identities: Identities, log: Log): S
 				stopFollowing = identities.onChange(() => void refresh());
 				void refresh();
 			}
-			return snapshot;
+			return given?.snapshot;
 		},
+		given: () => given,
 		onChange(listener) {
 			listeners.add(listener);
 			return () => listeners.delete(listener);

@@ -15,7 +15,7 @@ import {
 } from "../../model/index.ts";
 import type { IdentityRegistry } from "../../registry/index.ts";
 import { AdminError, parseJson } from "../admin/index.ts";
-import type { Holders } from "../authority/index.ts";
+import type { Holders, ReportedProxy } from "../authority/index.ts";
 import { createChangeBell } from "./change-bell.ts";
 import type { NodeAttestor, Payload } from "./node-attestor.ts";
 
@@ -28,7 +28,7 @@ export interface AgentEndpointsOptions {
 	readonly svidTtlMs: () => number;
 	readonly onSigned: (issued: IssuedSvid) => void;
 	/** Who holds what, and trusts which roots: a rotation waits for them. */
-	readonly holders: Pick<Holders, "onSigned" | "onReport">;
+	readonly holders: Pick<Holders, "onSigned" | "onReport" | "onProxies">;
 	readonly clock: Clock;
 	readonly log: Log;
 }
@@ -55,6 +55,9 @@ const graceMs = 60_000;
 const agentTtlMs = 24 * 3_600_000;
 const defaultJwtTtlMs = 300_000;
 const maxWaitSeconds = 60;
+const maxProxies = 4_096;
+const maxNameLength = 256;
+const maxListed = 256;
 const maxAudiences = 32;
 const maxAudienceLength = 1024;
 
@@ -246,6 +249,12 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		return gate.run(() => authority.signJwt({ spiffeId, audiences, ttlMs, holder }));
 	}
 
+	async function reportProxies(request: AgentRequest): Promise<unknown> {
+		const agent = await authenticate(request);
+		await options.holders.onProxies(holderOf(agent.spiffeId), readProxies(readObject(request.body)));
+		return {};
+	}
+
 	return {
 		routes: new Map([
 			["POST /v1/agent/challenge", (request) => challenge(request, findAttestor)],
@@ -254,6 +263,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 			["GET /v1/agent/entries", follow],
 			["POST /v1/agent/x509", signX509],
 			["POST /v1/agent/jwt", signJwt],
+			["POST /v1/agent/proxies", reportProxies],
 		]),
 		close() {
 			for (const stop of stops) stop();
@@ -298,6 +308,23 @@ function readAudiences(payload: Payload): string[] {
 		);
 	if (isGood) return audiences;
 	throw new AdminError(400, "AGENT_REQUEST_INVALID", `'audiences' expected: 1 to ${maxAudiences} texts`);
+}
+
+function readProxies({ proxies }: Payload): readonly ReportedProxy[] {
+	const isList = (value: unknown): value is string[] =>
+		Array.isArray(value) && value.length <= maxListed && value.every((item) => typeof item === "string");
+	const isProxy = (value: Partial<ReportedProxy> | null): value is ReportedProxy =>
+		typeof value?.name === "string" &&
+		value.name !== "" &&
+		value.name.length <= maxNameLength &&
+		isList(value.acknowledged) &&
+		isList(value.serials);
+	if (Array.isArray(proxies) && proxies.length <= maxProxies && proxies.every(isProxy)) return proxies;
+	throw new AdminError(
+		400,
+		"AGENT_REQUEST_INVALID",
+		`'proxies' expected: at most ${maxProxies}, each with name, acknowledged and serials`,
+	);
 }
 
 /** What an agent is called among those who hold certificates; its workloads are below it. */

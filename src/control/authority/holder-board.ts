@@ -32,11 +32,22 @@ export interface HolderReport {
 	readonly serial?: string;
 }
 
+/** A proxy behind an agent. */
+export interface ReportedProxy {
+	readonly name: string;
+	readonly acknowledged: readonly string[];
+	/** Of the certificates that it shows. */
+	readonly serials: readonly string[];
+}
+
 /** The holders of certificates, in the store that control planes share. */
 export interface Holders extends HolderBoard {
 	/** Writes down what was signed for a holder, before it gets it. */
 	onSigned(name: string, issued: Pick<IssuedSvid, "serial" | "root" | "notAfter">): Promise<void>;
 	onReport(report: HolderReport): Promise<void>;
+	/** What the proxies below a holder have acknowledged, by name; those that are left out are gone. Their certificates are those that were signed
+	 *  for holders below it. */
+	onProxies(parent: string, proxies: readonly ReportedProxy[]): Promise<void>;
 	/** Forgets one that is waited for no more, and everybody below it. */
 	removeBelow(name: string): Promise<void>;
 	/** Forgets one that has ended. */
@@ -116,6 +127,25 @@ export async function openHolders(
 				if (isSame && certificates === record.certificates) return record;
 				return { ...record, certificates, acknowledged, since: isSame ? record.since : clock.wall() };
 			}),
+		async onProxies(parent, proxies) {
+			const prefixOfProxies = `${parent}/proxy/`;
+			const below = records.list().filter(({ name }) => name.startsWith(`${parent}/`));
+			const signed = below
+				.filter(({ name }) => !name.startsWith(prefixOfProxies))
+				.flatMap((record) => record.certificates);
+			const names = new Set(proxies.map(({ name }) => prefixOfProxies + name));
+			for (const { name } of below)
+				if (name.startsWith(prefixOfProxies) && !names.has(name)) await records.remove(name);
+			for (const { name, acknowledged, serials } of proxies) {
+				const certificates = signed.filter(({ serial }) => serials.includes(serial));
+				await change(prefixOfProxies + name, (record) => {
+					const isSame = record.acknowledged.join() === acknowledged.join();
+					const kept = serials.length === 0 ? record.certificates : certificates;
+					if (isSame && JSON.stringify(kept) === JSON.stringify(record.certificates)) return record;
+					return { ...record, certificates: kept, acknowledged, since: isSame ? record.since : clock.wall() };
+				});
+			}
+		},
 		async removeBelow(name) {
 			for (const record of records.list())
 				if (record.name === name || record.name.startsWith(`${name}/`)) await records.remove(record.name);
