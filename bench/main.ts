@@ -48,7 +48,14 @@ if (command === "profile" && scenario !== undefined) {
 	const { formatIdentityBench, runIdentityBench } = await import("./identity/index.ts");
 	const { text, holds } = formatIdentityBench(await runIdentityBench());
 	process.stdout.write(text);
-	if (!holds) process.exitCode = 1;
+	const { runProxyBench } = await import("./proxy/index.ts");
+	const held = await runProxyBench({
+		only: ["new-tls-connections", "resumed-tls-connections", "policies", "jwt"],
+		peers: ["amime", "envoy"],
+		rounds: Number(values.rounds),
+		seconds: Number(values.seconds),
+	});
+	if (!holds || !held) process.exitCode = 1;
 } else if (command === "soak") {
 	const { runSoak } = await import("./soak/index.ts");
 	if (!(await runSoak(Number(values.minutes)))) process.exitCode = 1;
@@ -59,7 +66,7 @@ if (command === "profile" && scenario !== undefined) {
 			"       npm run bench -- control-plane [--only SCENARIO] [--rounds N] [--seconds N]\n" +
 			"       npm run bench -- profile SCENARIO [--out FOLDER] [--seconds N]\n" +
 			"       npm run bench -- soak [--minutes N]\n" +
-			"       npm run bench -- identity\n" +
+			"       npm run bench -- identity [--rounds N] [--seconds N]\n" +
 			"       npm run bench -- routes\n",
 	);
 	process.exitCode = 2;

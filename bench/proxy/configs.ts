@@ -14,6 +14,10 @@ export interface Hop {
 	readonly tls?: { readonly side: "downstream" | "upstream"; readonly files: PairFiles };
 	/** A hundred routes, ten header matchers, retries, statistics of a virtual cluster, trace headers. */
 	readonly rich?: boolean;
+	/** Further fields of the connection manager, for Envoy and amime. */
+	readonly manager?: object;
+	/** HTTP filters before the router, for Envoy and amime. */
+	readonly filters?: readonly object[];
 	/** Routes and endpoints from files in this folder: `rds.json`, `eds.json`. */
 	readonly dynamicFolder?: string;
 	/** Threads. */
@@ -99,8 +103,12 @@ function createFilter(hop: Hop): Json {
 			...(hop.kind === "tunnel-in"
 				? { upgrade_configs: [{ upgrade_type: "CONNECT" }], http2_protocol_options: { allow_connect: true } }
 				: {}),
-			http_filters: [{ name: "envoy.filters.http.router", typed_config: typed("filters.http.router.v3.Router") }],
+			http_filters: [
+				...(hop.filters ?? []),
+				{ name: "envoy.filters.http.router", typed_config: typed("filters.http.router.v3.Router") },
+			],
 			...(hop.rich === true ? { generate_request_id: true, tracing: createTracing() } : {}),
+			...hop.manager,
 		}),
 	};
 }

@@ -88,15 +88,18 @@ export async function runFixedLoad(
 	return { ...parseH2load(stdout), ...readLatencies(log) };
 }
 
-/** New mutual-TLS connections with full handshakes and nothing else (the generator's requests would wait for acknowledgements), by four
+/** New mutual-TLS connections with full handshakes and nothing else, or with resumed ones and a request each (the generator's requests would wait for acknowledgements), by four
  *  `openssl s_time` side by side. How many succeeded is for the server to say. */
 export async function runHandshakes(
 	core: number,
 	port: number,
 	files: { readonly clientCertificate: string; readonly clientKey: string },
 	seconds: number,
+	isResumed = false,
 ): Promise<void> {
-	const generator = ["openssl", "s_time", "-connect", `127.0.0.1:${port}`, "-new", "-time", String(seconds)];
+	// Sessions of TLS 1.3 come behind the handshake: only who reads an answer gets one.
+	const kind = isResumed ? ["-reuse", "-www", "/"] : ["-new"];
+	const generator = ["openssl", "s_time", "-connect", `127.0.0.1:${port}`, ...kind, "-time", String(seconds)];
 	const [program, args] = pin(core, [...generator, "-cert", files.clientCertificate, "-key", files.clientKey]);
 	const options = { timeout: (seconds + 30) * 1000, maxBuffer: 1 << 24 };
 	await Promise.all(Array.from({ length: 4 }, () => run(program, args, options)));

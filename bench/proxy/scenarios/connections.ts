@@ -11,13 +11,19 @@ export function runNewConnections(context: ScenarioContext): Promise<Outcome> {
 	return compareThroughput(context, variants, { connections: 32, closes: true }, { mustRatio: 1 });
 }
 
+/** The generator asks in HTTP/1.0 and waits until the connection is closed. */
+const http10 = {
+	delayed_close_timeout: "0s",
+	http_protocol_options: { accept_http_10: true, default_host_for_http_10: "bench" },
+};
+
 interface HandshakeRound {
 	readonly perSecond: number;
 	readonly cpuMicros: number;
 }
 
-/** Full mutual-TLS handshakes, counted by the server. */
-export async function runNewTlsConnections(context: ScenarioContext): Promise<Outcome> {
+/** Mutual-TLS handshakes, full ones or resumed ones, counted by the server. */
+export async function runNewTlsConnections(context: ScenarioContext, isResumed = false): Promise<Outcome> {
 	const { proxyCore, folder, files, backend } = context;
 	const peers = (["amime", "envoy"] as const).filter((peer) => context.available.includes(peer));
 	const medians = new Map<PeerName, HandshakeRound>();
@@ -27,12 +33,15 @@ export async function runNewTlsConnections(context: ScenarioContext): Promise<Ou
 			listenPort: await findFreePort(),
 			upstreamPort: backend.port,
 			tls: { side: "downstream" as const, files },
+			// As the generator asks.
+			...(isResumed && { manager: http10 }),
 		};
 		const child = await startHop(peer, proxyCore, hop, folder, `${peer}-handshakes`);
 		try {
-			await runHandshakes(context.loadCore, hop.listenPort, files, 1);
+			await runHandshakes(context.loadCore, hop.listenPort, files, 1, isResumed);
 			const rounds: HandshakeRound[] = [];
-			for (let round = 0; round < context.rounds; round++) rounds.push(await runRound(context, hop, child.pid!));
+			for (let round = 0; round < context.rounds; round++)
+				rounds.push(await runRound(context, hop, child.pid!, isResumed));
 			medians.set(peer, rounds.sort((a, b) => a.perSecond - b.perSecond)[Math.floor(rounds.length / 2)]!);
 		} finally {
 			await stopProcess(child);
@@ -44,7 +53,7 @@ export async function runNewTlsConnections(context: ScenarioContext): Promise<Ou
 			name,
 			values: { "handshakes/s": perSecond, "CPU µs each": cpuMicros },
 		})),
-		checks: [{ what: "handshakes / Envoy's", value: ratio, bound: 1, kind: "at-least" }],
+		checks: [{ what: `${isResumed ? "resumed " : ""}handshakes / Envoy's`, value: ratio, bound: 1, kind: "at-least" }],
 	};
 }
 
@@ -52,16 +61,18 @@ async function runRound(
 	{ loadCore, files, seconds }: ScenarioContext,
 	hop: { readonly adminPort: number; readonly listenPort: number },
 	pid: number,
+	isResumed: boolean,
 ): Promise<HandshakeRound> {
-	const [countBefore, cpuBefore] = [await countHandshakes(hop.adminPort), readCpuSeconds(pid)];
-	await runHandshakes(loadCore, hop.listenPort, files, seconds);
-	const count = (await countHandshakes(hop.adminPort)) - countBefore;
+	const counter = isResumed ? "session_reused" : "handshake";
+	const [countBefore, cpuBefore] = [await countHandshakes(hop.adminPort, counter), readCpuSeconds(pid)];
+	await runHandshakes(loadCore, hop.listenPort, files, seconds, isResumed);
+	const count = (await countHandshakes(hop.adminPort, counter)) - countBefore;
 	return { perSecond: count / seconds, cpuMicros: ((readCpuSeconds(pid) - cpuBefore) * 1e6) / count };
 }
 
-async function countHandshakes(adminPort: number): Promise<number> {
+async function countHandshakes(adminPort: number, counter: string): Promise<number> {
 	const answer = await fetch(
-		`http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent("^listener.*ssl.handshake$")}`,
+		`http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent(`^listener.*ssl.${counter}$`)}`,
 	);
 	return Number(/: (\d+)/.exec(await answer.text())?.[1] ?? "0");
 }

@@ -5,6 +5,7 @@ import { richHeaders, richPath } from "../rich-routes.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { runChurn } from "./churn.ts";
 import { runNewConnections, runNewTlsConnections } from "./connections.ts";
+import { runPolicies, runTokens } from "./identity.ts";
 import { runIdle } from "./idle.ts";
 import { runTail } from "./tail.ts";
 import { compareThroughput, pair, single } from "./throughput.ts";
@@ -111,7 +112,18 @@ export const scenarios: readonly Scenario[] = [
 			),
 	},
 	{ name: "new-connections", title: "new connections, one request each, plain", run: runNewConnections },
-	{ name: "new-tls-connections", title: "new connections, one request each, mutual TLS", run: runNewTlsConnections },
+	{
+		name: "new-tls-connections",
+		title: "new connections, one request each, mutual TLS",
+		run: (context) => runNewTlsConnections(context),
+	},
+	{
+		name: "resumed-tls-connections",
+		title: "connections that resume a session, one request each, mutual TLS",
+		run: (context) => runNewTlsConnections(context, true),
+	},
+	{ name: "policies", title: "sidecar pair under 1,000 policies, and under none", run: runPolicies },
+	{ name: "jwt", title: "HTTP/1.1 with a token checked, and without", run: runTokens },
 	{ name: "tail", title: "fixed load at half of Envoy's capacity", run: runTail },
 	{
 		name: "churn",
