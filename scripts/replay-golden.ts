@@ -83,9 +83,9 @@ async function replay(folder: GoldenFolder, nft: string): Promise<number> {
 		buildNetwork(places, folder.addresses, nft, scratch);
 		await serveNames(plainAddress);
 		const mesh = await startMesh(folder.world, join(scratch, "state"));
-		const { xdsPort, adminUrl, token } = mesh;
+		const { xdsTlsPort, adminUrl, token } = mesh;
 		const driver = await startDriver(folder, Number(values.threads));
-		const proxies = await startProxies(places, { dataPlane, envoy: findEnvoy(), xdsPort, adminUrl, token, scratch });
+		const proxies = await startProxies(places, { dataPlane, envoy: findEnvoy(), xdsTlsPort, adminUrl, token, scratch });
 		while ((await mesh.connected()) < places.length) {
 			if (proxies.dead().length > 0 || Date.now() - startedAt > 180_000)
 				throw new Error(

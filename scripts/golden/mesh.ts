@@ -6,7 +6,7 @@ import type { Manifest } from "./golden-folder.ts";
 
 /** The control plane of a replay. */
 export interface ReplayMesh {
-	readonly xdsPort: number;
+	readonly xdsTlsPort: number;
 	readonly adminUrl: string;
 	readonly token: string;
 	/** Puts objects in the place of those of the last call; answers with what was refused. */
@@ -46,6 +46,7 @@ export async function startMesh(world: readonly Manifest[], stateFolder: string)
 	const control = createControlPlane({
 		stateFolder,
 		xdsAddress: "127.0.0.1:0",
+		xdsTlsAddress: "127.0.0.1:0",
 		adminAddress: "127.0.0.1:0",
 		token,
 		log: createLog({ level: "warn", write: (line) => process.stderr.write(line) }),
@@ -59,7 +60,7 @@ export async function startMesh(world: readonly Manifest[], stateFolder: string)
 	for (const reason of refused) console.log(`  world: refused: ${reason}`);
 	let current: readonly Manifest[] = [];
 	return {
-		xdsPort: control.xdsPort,
+		xdsTlsPort: control.xdsTlsPort!,
 		adminUrl,
 		token,
 		async apply(manifests) {

@@ -6,7 +6,7 @@ import { createSecretServer } from "../../src/agent/secret-server/index.ts";
 import { createRemoteSigner } from "../../src/agent/svid-client/index.ts";
 import { createSvidSource } from "../../src/identity/index.ts";
 import { formatSpiffeId } from "../../src/model/index.ts";
-import { adsResources, http2Cluster } from "../../test/support/bootstraps.ts";
+import { adsResources, http2Cluster, overMutualTls } from "../../test/support/bootstraps.ts";
 import type { ProxyPlace } from "./golden-folder.ts";
 import { proxyGroup } from "./network.ts";
 
@@ -16,7 +16,8 @@ export interface ProxiesOptions {
 	readonly dataPlane: DataPlane;
 	/** The Envoy binary. */
 	readonly envoy: string | undefined;
-	readonly xdsPort: number;
+	/** Of xDS over mutual TLS: gateways get their Secrets. */
+	readonly xdsTlsPort: number;
 	readonly adminUrl: string;
 	readonly token: string;
 	readonly scratch: string;
@@ -36,7 +37,7 @@ export interface Proxies {
 /** Starts a proxy in each place, with its identity over SDS, under the control plane. */
 export async function startProxies(places: readonly ProxyPlace[], options: ProxiesOptions): Promise<Proxies> {
 	const xdsSocket = join(options.scratch, "xds.sock");
-	await relay(xdsSocket, options.xdsPort);
+	await relay(xdsSocket, options.xdsTlsPort);
 	const children = new Map<string, ChildProcess>();
 	const ended: string[] = [];
 	for (const place of places) {
@@ -129,7 +130,9 @@ function buildBootstrap(place: ProxyPlace, xdsSocket: string, secretSocket: stri
 		},
 		admin: { address: { socket_address: { address: "127.0.0.1", port_value: 15000 } } },
 		dynamic_resources: adsResources("ads"),
-		static_resources: { clusters: [http2Cluster("ads", pipe(xdsSocket)), http2Cluster("sds", pipe(secretSocket))] },
+		static_resources: {
+			clusters: [overMutualTls(http2Cluster("ads", pipe(xdsSocket))), http2Cluster("sds", pipe(secretSocket))],
+		},
 	};
 }
 

@@ -82,6 +82,8 @@ export interface ControlPlaneCommandOptions extends AuthorityCommandOptions {
 	readonly state?: string;
 	readonly adminAddress: string;
 	readonly xdsAddress: string;
+	/** Where xDS answers over mutual TLS besides. */
+	readonly xdsTlsAddress?: string;
 	readonly logLevel: string;
 	/** File with the tokens of the admin API. */
 	readonly tokens?: string;

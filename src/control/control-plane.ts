@@ -31,18 +31,20 @@ import { type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
-import { parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
+import { isLoopback, type ListenAddress, parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { listMeshProblems } from "./problems.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
 import { serveAdmin } from "./serve-admin.ts";
-import { serveAgents } from "./serve-agents.ts";
+import { isAdminIdentity, serveAgents } from "./serve-agents.ts";
 import { serveRollouts, withCandidate } from "./serve-rollouts.ts";
 import type { ServedMesh } from "./served-mesh.ts";
+import { openServerCertificate } from "./server-certificate.ts";
 import { createSnapshotStore, type OnDemandSource, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { createGroupProbes, findGroup, probeWorkload } from "./workload-groups/index.ts";
+import { createXdsGate } from "./xds-gate.ts";
 
 export interface ControlPlaneOptions {
 	/** A folder of config to serve and follow; without one, only what is applied through the admin API. */
@@ -53,8 +55,10 @@ export interface ControlPlaneOptions {
 	readonly store?: { readonly address: string; readonly tls?: EtcdTls };
 	/** Settings that a MeshConfig does not give; the trust domain of an authority that exists must be the same. */
 	readonly settings?: Partial<MeshSettings>;
-	/** `127.0.0.1:15010` by default; port 0 chooses a free one. */
+	/** `127.0.0.1:15010` by default; port 0 chooses a free one. In plain text on loopback, over mutual TLS on any other address. */
 	readonly xdsAddress?: string;
+	/** Where xDS answers over mutual TLS besides; nowhere without it. Port 0 chooses a free one. */
+	readonly xdsTlsAddress?: string;
 	/** `127.0.0.1:15014` by default; port 0 chooses a free one. */
 	readonly adminAddress?: string;
 	/** Where agents attest and have identities signed, over mutual TLS; no agents without it. Port 0 chooses a free one. */
@@ -89,6 +93,8 @@ export interface ControlPlane {
 	close(): Promise<void>;
 	/** Where it listens, once started. */
 	readonly xdsPort: number;
+	/** Of xDS over mutual TLS; undefined when it is not served. */
+	readonly xdsTlsPort: number | undefined;
 	readonly adminPort: number;
 	/** Of agents; undefined when they are not served. */
 	readonly agentPort: number | undefined;
@@ -99,22 +105,38 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 	const clock = options.clock ?? systemClock;
 	const log = options.log.child("control");
 	const closers: (() => Promise<void> | void)[] = [];
-	let ports: { readonly xds: number; readonly admin: number; readonly agents?: number } | undefined;
+	let ports:
+		| { readonly xds: number; readonly xdsTls?: number; readonly admin: number; readonly agents?: number }
+		| undefined;
 
 	async function closeAll(): Promise<void> {
 		for (const close of closers.splice(0).reverse()) await close();
 	}
 
 	async function open(): Promise<void> {
-		const xdsAddress = parseLoopbackAddress(options.xdsAddress ?? "127.0.0.1:15010", "xDS address");
+		const xdsAddresses = readXdsAddresses(options);
 		const adminAddress = parseLoopbackAddress(options.adminAddress ?? "127.0.0.1:15014", "admin address");
 		const agentAddress =
 			options.agentAddress === undefined ? undefined : parseListenAddress(options.agentAddress, "agent address");
 		await openStateFolder(options.stateFolder);
 		const state = await openState(options, clock, closers);
 		const parts = await openParts(options, state, clock, log, closers);
-		const discovery = await listenForDiscovery([parts.xds, parts.onDemand], xdsAddress, clock);
-		parts.onDemand.serveAt({ host: xdsAddress.host, port: discovery.port });
+		const { plain, tls } = xdsAddresses;
+		const certificate =
+			tls === undefined && agentAddress === undefined
+				? undefined
+				: await openServerCertificate({ authority: parts.authority, clock, log });
+		closers.push(() => certificate?.close());
+		const discovery = await listenForDiscovery(
+			[{ addTo: (server) => parts.xds.addTo(server, xdsServices) }, parts.onDemand],
+			{
+				...(plain !== undefined && { plain }),
+				...(tls !== undefined && { tls: { address: tls, certificate: certificate! } }),
+			},
+			{ clock, log },
+		);
+		// Proxies ask in plain text, where they are.
+		if (plain !== undefined) parts.onDemand.serveAt({ host: plain.host, port: discovery.port! });
 		closers.push(() => discovery.close());
 		closers.push(() => parts.xds.close());
 		const groups = createGroupProbes({
@@ -128,12 +150,17 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		const admin = serveAdmin({ ...parts, groups }, { ...options, address: adminAddress, log, clock });
 		await admin.start();
 		closers.push(() => admin.close());
-		ports = { xds: discovery.port, admin: admin.port() };
+		ports = {
+			xds: (discovery.port ?? discovery.tlsPort)!,
+			admin: admin.port(),
+			...(discovery.tlsPort !== undefined && { xdsTls: discovery.tlsPort }),
+		};
 		if (agentAddress !== undefined) {
 			const agents = await serveAgents({
 				...options,
 				...parts,
 				store: parts.store,
+				certificate: certificate!,
 				admin,
 				address: agentAddress,
 				log,
@@ -167,10 +194,31 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		get adminPort() {
 			return portOf("admin");
 		},
+		get xdsTlsPort() {
+			return ports?.xdsTls;
+		},
 		get agentPort() {
 			return ports?.agents;
 		},
 	};
+}
+
+/** What is served there: everything over one stream, or each type over its own, and what everybody holds. */
+const xdsServices = { ads: true, cds: true, eds: true, lds: true, rds: true, sds: true, csds: true };
+
+/** On loopback in plain text, elsewhere over mutual TLS. */
+function readXdsAddresses({ xdsAddress = "127.0.0.1:15010", xdsTlsAddress }: ControlPlaneOptions): {
+	readonly plain?: ListenAddress;
+	readonly tls?: ListenAddress;
+} {
+	const first = parseListenAddress(xdsAddress, "xDS address");
+	const second = xdsTlsAddress === undefined ? undefined : parseListenAddress(xdsTlsAddress, "xDS TLS address");
+	if (isLoopback(first)) return { plain: first, ...(second !== undefined && { tls: second }) };
+	if (second === undefined) return { tls: first };
+	throw new MeshError(
+		"ADDRESS_NOT_LOOPBACK",
+		`xDS address ${xdsAddress} can be reached from other machines and would be served over mutual TLS, as ${xdsTlsAddress} is: give one of them`,
+	);
 }
 
 type Closers = (() => Promise<void> | void)[];
@@ -253,8 +301,16 @@ async function openParts(
 	const patched = createPatchedSource(snapshots, () => snapshots.index());
 	const split = createSplitSource(patched);
 	const refusals = createRefusals(split, split.refuse);
+	let ownTrustDomain: string | undefined;
 	const xds = createXdsServer({
 		source: refusals,
+		gate: createXdsGate({
+			index: () => snapshots.index(),
+			trustDomain: () => ownTrustDomain,
+			isAdmin: (id) => isAdminIdentity(state.identity, id),
+			wall: () => clock.wall(),
+			log,
+		}),
 		answers: {
 			...refusals.answers,
 			refused(...refusal) {
@@ -309,6 +365,7 @@ async function openParts(
 		log: options.log,
 		closers,
 	});
+	ownTrustDomain = authority.trustDomain;
 	source.pinTrustDomain(authority.trustDomain);
 	const federation = await openFederation({
 		...options.federation,

@@ -1,12 +1,26 @@
-import type { Server } from "@grpc/grpc-js";
-import { type Clock, MeshError } from "../core/index.ts";
+import type { AddressInfo, Server as NetServer } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { type Clock, describeError, type Log, MeshError } from "../core/index.ts";
 import { createGrpcServer } from "../grpc/index.ts";
 import { formatAddress, type ListenAddress } from "./listen-address.ts";
+import type { ServerCertificate } from "./server-certificate.ts";
 
-/** The port where proxies fetch their configuration. */
+/** The ports where proxies fetch their configuration. */
 export interface DiscoveryListener {
-	readonly port: number;
+	/** In plain text. */
+	readonly port: number | undefined;
+	/** Over mutual TLS. */
+	readonly tlsPort: number | undefined;
 	close(): Promise<void>;
+}
+
+/** Where discovery is served; at least one. */
+export interface DiscoveryAddresses {
+	/** On loopback, in plain text. */
+	readonly plain?: ListenAddress;
+	/** Over TLS 1.2 or 1.3, to whom shows a certificate of the authority. */
+	readonly tls?: { readonly address: ListenAddress; readonly certificate: ServerCertificate };
 }
 
 /** What proxies call there. */
@@ -17,13 +31,39 @@ export interface DiscoveryService {
 /** Streams were ended before; a peer that does not go is left. */
 const drainMs = 500;
 
-/** Serves discovery in plain text on loopback.
+/** Serves discovery.
  *  @throws MeshError `XDS_PORT_TAKEN`, `XDS_ADDRESS_UNUSABLE` */
 export async function listenForDiscovery(
 	services: readonly DiscoveryService[],
+	{ plain, tls }: DiscoveryAddresses,
+	{ clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<DiscoveryListener> {
+	const secure = tls === undefined ? undefined : await listenSecurely(services, tls, clock, log.child("xds"));
+	try {
+		const open = plain === undefined ? undefined : await listenPlainly(services, plain, clock);
+		return {
+			port: open?.port,
+			tlsPort: secure?.port,
+			async close() {
+				await Promise.all([secure?.close(), open?.close()]);
+			},
+		};
+	} catch (error) {
+		await secure?.close();
+		throw error;
+	}
+}
+
+interface Listening {
+	readonly port: number;
+	close(): Promise<void>;
+}
+
+async function listenPlainly(
+	services: readonly DiscoveryService[],
 	address: ListenAddress,
 	clock: Clock,
-): Promise<DiscoveryListener> {
+): Promise<Listening> {
 	const server = createGrpcServer({ clock });
 	for (const service of services) service.addTo(server);
 	try {
@@ -32,6 +72,73 @@ export async function listenForDiscovery(
 	} catch (cause) {
 		throw cannotListen(address, cause as NodeJS.ErrnoException);
 	}
+}
+
+const handshakeTimeout = 10_000;
+// Envoy offers TLS 1.2 to servers unless it is told otherwise.
+const protocol = { minVersion: "TLSv1.2" } as const;
+
+/** Takes connections whose handshake showed a certificate of the authority, and hands them to a gRPC server that tells whose it is. */
+async function listenSecurely(
+	services: readonly DiscoveryService[],
+	{ address, certificate }: NonNullable<DiscoveryAddresses["tls"]>,
+	clock: Clock,
+	log: Log,
+): Promise<Listening> {
+	const grpc = new Server({
+		"grpc.keepalive_time_ms": 30_000,
+		"grpc.keepalive_timeout_ms": 10_000,
+		"grpc.max_receive_message_length": 16 * 1024 * 1024,
+	});
+	for (const service of services) service.addTo(grpc);
+	const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+	const open = new Set<TLSSocket>();
+	const server = createTlsServer({
+		...certificate.context(),
+		...protocol,
+		ALPNProtocols: ["h2"],
+		requestCert: true,
+		rejectUnauthorized: true,
+		handshakeTimeout,
+	});
+	server.on("tlsClientError", (error, socket) => {
+		log.warn("audit: refused", { what: "xds", peer: socket.remoteAddress, reason: describeError(error) });
+	});
+	server.on("secureConnection", (socket) => {
+		socket.on("error", () => socket.destroy());
+		// Whoever comes without a certificate here would count as a peer on loopback.
+		if (!socket.authorized || socket.getPeerX509Certificate() === undefined) {
+			socket.destroy();
+			return;
+		}
+		open.add(socket);
+		socket.on("close", () => open.delete(socket));
+		injector.injectConnection(socket);
+	});
+	const port = await listen(server, address);
+	const stop = certificate.onChange((context) => server.setSecureContext({ ...context, ...protocol }));
+	return {
+		port,
+		async close() {
+			stop();
+			const closed = Promise.withResolvers<void>();
+			server.close(() => closed.resolve());
+			injector.drain(drainMs);
+			const timer = clock.setTimer(drainMs, () => {
+				for (const socket of open) socket.destroy();
+			});
+			await closed.promise;
+			timer.cancel();
+			grpc.forceShutdown();
+		},
+	};
+}
+
+function listen(server: NetServer, address: ListenAddress): Promise<number> {
+	const { promise, resolve, reject } = Promise.withResolvers<number>();
+	server.on("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(address, cause)));
+	server.listen(address.port, address.host, () => resolve((server.address() as AddressInfo).port));
+	return promise;
 }
 
 function cannotListen(address: ListenAddress, cause: NodeJS.ErrnoException): MeshError {

@@ -10,9 +10,14 @@ export interface ListenAddress {
  *  @throws MeshError `ADDRESS_INVALID`, `ADDRESS_NOT_LOOPBACK`: neither API authenticates its peers by more than a token */
 export function parseLoopbackAddress(text: string, what: string): ListenAddress {
 	const address = parseListenAddress(text, what);
-	if (!address.host.startsWith("127.") && address.host !== "::1")
+	if (!isLoopback(address))
 		throw new MeshError("ADDRESS_NOT_LOOPBACK", `${what} ${text} can be reached from other machines: use 127.0.0.1`);
 	return address;
+}
+
+/** Whether nobody on another machine reaches an address. */
+export function isLoopback({ host }: ListenAddress): boolean {
+	return host.startsWith("127.") || host === "::1";
 }
 
 /** Reads `10.0.0.1:15012` or `[::]:15012`, for what authenticates its peers.

@@ -1,5 +1,6 @@
 import type { Clock, Log } from "../core/index.ts";
 import type { Authority } from "../identity/index.ts";
+import type { SpiffeId } from "../model/index.ts";
 import type { IdentityRegistry, Store } from "../registry/index.ts";
 import type { AdminServer, CertificateList } from "./admin/index.ts";
 import {
@@ -12,6 +13,7 @@ import {
 import type { Holders } from "./authority/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { ControlMetrics } from "./metrics.ts";
+import type { ServerCertificate } from "./server-certificate.ts";
 import type { SnapshotStore } from "./snapshot/index.ts";
 
 /** The parts of a control plane that agents are served from. */
@@ -21,6 +23,8 @@ export interface ServeAgentsOptions {
 	readonly store: Store;
 	readonly identity: IdentityRegistry;
 	readonly authority: Authority;
+	/** What the control plane shows to whom it serves over TLS. */
+	readonly certificate: ServerCertificate;
 	readonly holders: Holders;
 	readonly certificates: CertificateList;
 	readonly snapshots: Pick<SnapshotStore, "index">;
@@ -60,6 +64,7 @@ export async function serveAgents(options: ServeAgentsOptions): Promise<AgentSer
 	return createAgentServer({
 		...options.address,
 		authority,
+		certificate: options.certificate,
 		endpoints: {
 			routes: new Map([...endpoints.routes, ...downstream.routes]),
 			close() {
@@ -68,8 +73,13 @@ export async function serveAgents(options: ServeAgentsOptions): Promise<AgentSer
 			},
 		},
 		admin,
-		isAdmin: (spiffeId) => identity.entries.list().some((entry) => entry.admin && entry.spiffeId === spiffeId),
+		isAdmin: (spiffeId) => isAdminIdentity(identity, spiffeId),
 		clock,
 		log,
 	});
+}
+
+/** Whether an identity has an entry with `admin`. */
+export function isAdminIdentity({ entries }: Pick<IdentityRegistry, "entries">, spiffeId: SpiffeId): boolean {
+	return entries.list().some((entry) => entry.admin && entry.spiffeId === spiffeId);
 }

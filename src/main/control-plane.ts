@@ -39,6 +39,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		...(options.agentAddress === undefined ? {} : { agentAddress: options.agentAddress }),
 		...(options.attestation === undefined ? {} : { attestationFile: resolve(options.attestation) }),
 		xdsAddress: options.xdsAddress,
+		...(options.xdsTlsAddress === undefined ? {} : { xdsTlsAddress: options.xdsTlsAddress }),
 		adminAddress: options.adminAddress,
 		token: holder?.token ?? given ?? "",
 		log,

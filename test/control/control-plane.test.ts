@@ -90,7 +90,8 @@ test("a folder that cannot be read, state of another version, and addresses of o
 	const version = await failure(state);
 	assert.equal(version.code, "STATE_VERSION");
 	assert.match(version.message, /is of version "2", this amime reads version 1/);
-	assert.equal((await failure(optionsFor(t, { xdsAddress: "0.0.0.0:0" }))).code, "ADDRESS_NOT_LOOPBACK");
+	const twice = { xdsAddress: "0.0.0.0:0", xdsTlsAddress: "127.0.0.1:0" };
+	assert.equal((await failure(optionsFor(t, twice))).code, "ADDRESS_NOT_LOOPBACK");
 	assert.equal((await failure(optionsFor(t, { adminAddress: "somewhere" }))).code, "ADDRESS_INVALID");
 	writeFileSync(join(makeTemporaryFolder(t), "file"), "");
 });

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { adsResources, http2Cluster, socketAddress } from "../support/bootstraps.ts";
+import { adsResources, http2Cluster, overMutualTls, socketAddress } from "../support/bootstraps.ts";
 import { startApplication, startControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { findFreePort } from "../support/free-port.ts";
@@ -53,6 +53,11 @@ interface Ports {
 }
 
 const gateways = (ports: Ports): string => `
+apiVersion: amime.dev/v1alpha1
+kind: Workload
+metadata: {name: gw, namespace: edge, labels: {app: gw}}
+spec: {command: [none], serviceAccount: gw, pattern: none}
+---
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: ig, namespace: edge}
@@ -99,14 +104,19 @@ const configMap = JSON.stringify({
 	data: { "ca.crt": pki.bundlePem },
 });
 
-const bootstrapOf = (xdsPort: number): object => ({
+const bootstrapOf = (xdsTlsPort: number, secretSocket: string): object => ({
 	node: {
 		id: "router~127.0.0.1~gw-0.edge~edge.svc.cluster.local",
 		cluster: "gw.edge",
 		metadata: { LABELS: { app: "gw" } },
 	},
 	dynamic_resources: adsResources("xds"),
-	static_resources: { clusters: [http2Cluster("xds", socketAddress(xdsPort))] },
+	static_resources: {
+		clusters: [
+			overMutualTls(http2Cluster("xds", socketAddress(xdsTlsPort))),
+			http2Cluster("sds", { pipe: { path: secretSocket } }),
+		],
+	},
 });
 
 interface SecureAnswer {
@@ -167,10 +177,13 @@ for (const kind of ["envoy", "amime"] as const satisfies readonly ProxyKind[])
 				gateways(ports),
 				configMap,
 			].join(""),
+			{ xdsTlsAddress: "127.0.0.1:0" },
 		);
 		const first = certificateOf("web.example");
 		assert.equal((await control.admin("PUT", "/v1/config", secret("web", first))).status, 200);
-		await startProxyProcess(t, kind, makeTemporaryFolder(t), bootstrapOf(control.plane.xdsPort), { awaitReady: false });
+		const secretSocket = await control.serveSecrets(t, { namespace: "edge", serviceAccount: "gw" });
+		const bootstrap = bootstrapOf(control.plane.xdsTlsPort!, secretSocket);
+		await startProxyProcess(t, kind, makeTemporaryFolder(t), bootstrap, { awaitReady: false });
 		const plain = (path: string) => sendRequest({ port: ports.plain, path, headers: { host: "web.example" } });
 		await eventually(async () => assert.equal((await plain("/")).status, 200), { deadlineMs: 60_000 });
 

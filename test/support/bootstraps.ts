@@ -57,6 +57,36 @@ export function http2Cluster(name: string, address: Json): Json {
 	});
 }
 
+/** A cluster over mutual TLS, with the workload's certificate and the trust bundle from the SDS cluster `sds`; the server has to be `serverId`. */
+export function overMutualTls(cluster: Json, serverId = "spiffe://cluster.local/amime/server"): Json {
+	const sds_config = {
+		resource_api_version: "V3",
+		api_config_source: {
+			api_type: "GRPC",
+			transport_api_version: "V3",
+			grpc_services: [{ envoy_grpc: { cluster_name: "sds" } }],
+		},
+	};
+	return {
+		...cluster,
+		transport_socket: {
+			name: "envoy.transport_sockets.tls",
+			typed_config: typed("transport_sockets.tls.v3.UpstreamTlsContext", {
+				common_tls_context: {
+					tls_certificate_sds_secret_configs: [{ name: "default", sds_config }],
+					combined_validation_context: {
+						default_validation_context: {
+							match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: serverId } }],
+						},
+						validation_context_sds_secret_config: { name: "ROOTCA", sds_config },
+					},
+					alpn_protocols: ["h2"],
+				},
+			}),
+		},
+	};
+}
+
 /** Listeners and clusters by delta ADS from the server that cluster `name` is. */
 export function adsResources(name: string): Json {
 	const ads = { ads: {}, resource_api_version: "V3" };

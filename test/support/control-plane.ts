@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -38,6 +39,8 @@ export interface TestControlPlane {
 	items<T>(path: string): Promise<T[]>;
 	register(instance: WorkloadInstance): Promise<void>;
 	deregister(instance: WorkloadInstance): Promise<void>;
+	/** The socket of a server that has the secrets of a service account. */
+	serveSecrets(t: TestContext, account: Pick<WorkloadInstance, "namespace" | "serviceAccount">): Promise<string>;
 	/** A stock Envoy as the sidecar of a registered instance, with secrets from this control plane's authority. */
 	startSidecar(t: TestContext, instance: WorkloadInstance): Promise<RunningEnvoy>;
 	/** The same of either kind, as far as it can be called the same. */
@@ -75,17 +78,23 @@ export async function startControlPlane(
 			headers: { authorization: `Bearer ${token}` },
 			...(body !== undefined && { body }),
 		});
-	const prepareBootstrap = async (context: TestContext, instance: WorkloadInstance) => {
-		const { namespace, serviceAccount } = instance;
+	const serveSecrets = async (
+		context: TestContext,
+		{ namespace, serviceAccount }: Pick<WorkloadInstance, "namespace" | "serviceAccount">,
+	): Promise<string> => {
 		const svid = createSvidSource({
 			spiffeId: formatSpiffeId({ trustDomain: "cluster.local", namespace, serviceAccount }),
 			sign: createRemoteSigner({ adminUrl, token, namespace, serviceAccount }),
 		});
 		context.after(() => svid.close());
-		const secretSocket = join(root, `${instance.name}.sock`);
+		const secretSocket = join(root, `${randomUUID()}.sock`);
 		const secrets = createSecretServer({ socketPath: secretSocket, svid });
 		await secrets.start();
 		context.after(() => secrets.close());
+		return secretSocket;
+	};
+	const prepareBootstrap = async (context: TestContext, instance: WorkloadInstance) => {
+		const secretSocket = await serveSecrets(context, instance);
 		return buildBootstrap({
 			instance,
 			xdsAddresses: [`127.0.0.1:${plane.xdsPort}`],
@@ -109,6 +118,7 @@ export async function startControlPlane(
 		async deregister(instance) {
 			await admin("DELETE", `/v1/instances/${instance.namespace}/${instance.name}`);
 		},
+		serveSecrets,
 		startSidecar: async (context, instance) => startEnvoy(context, await prepareBootstrap(context, instance)),
 		async startProxy(context, instance, kind) {
 			const bootstrap = await prepareBootstrap(context, instance);

@@ -1,4 +1,6 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
 	type AlternativeName,
 	createCertificate,
@@ -8,6 +10,8 @@ import {
 	type KeyUsage,
 	keyIdentifierOf,
 	oid,
+	readCertificate,
+	subjectOf,
 } from "../../src/identity/x509/index.ts";
 
 /** A certificate with its key, as TLS wants them. */
@@ -83,6 +87,8 @@ export interface TestPkiOptions {
 	readonly trustDomain?: string;
 	/** Milliseconds since the epoch that lifetimes are counted from; the time of the call by default. */
 	readonly now?: number;
+	/** A control plane's state folder: signs with its authority's issuer, whatever the authority would refuse. */
+	readonly stateFolder?: string;
 }
 
 const minute = 60_000;
@@ -93,8 +99,15 @@ const day = 24 * hour;
 export function createTestPki(options: TestPkiOptions = {}): TestPki {
 	const trustDomain = options.trustDomain ?? "cluster.local";
 	const now = options.now ?? Date.now();
-	const root = createTestAuthority("test root", trustDomain, now, undefined);
-	const issuer = createTestAuthority("test issuer", trustDomain, now, root);
+	const { stateFolder } = options;
+	const root =
+		stateFolder === undefined
+			? createTestAuthority("test root", trustDomain, now, undefined)
+			: readAuthority(stateFolder, "root");
+	const issuer =
+		stateFolder === undefined
+			? createTestAuthority("test issuer", trustDomain, now, root)
+			: readAuthority(stateFolder, "issuer");
 	const bundlePem = formatCertificates([root.der]);
 	const issue = (spiffeId: string, bend: TestCertificateOptions = {}): TestCertificate => {
 		const privateKey = newKey();
@@ -185,6 +198,13 @@ function createTestAuthority(
 		signer,
 	);
 	return { der, name, privateKey };
+}
+
+/** An authority of a control plane, with its key. */
+function readAuthority(stateFolder: string, slot: "root" | "issuer"): TestAuthority {
+	const read = (suffix: string): string => readFileSync(join(stateFolder, "ca", `${slot}.${suffix}`), "utf8");
+	const certificate = readCertificate(new X509Certificate(read("pem")).raw);
+	return { der: certificate.der, name: subjectOf(certificate), privateKey: createPrivateKey(read("key")) };
 }
 
 function newKey(): KeyObject {

@@ -50,10 +50,16 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 			ca,
 			...identity,
 			checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-				certificate.subjectaltname === serverName
+				isServer(certificate.subjectaltname)
 					? undefined
 					: new Error(`the peer is '${certificate.subjectaltname ?? ""}', not '${serverName}'`),
 		});
+	}
+
+	/** Of its names one is a URI; Node puts a name that could be taken for several in quotes. */
+	function isServer(names = ""): boolean {
+		const uris = names.split(", ").filter((name) => name.startsWith("URI:"));
+		return uris.length === 1 && uris[0] === serverName;
 	}
 
 	function reconnect(): void {

@@ -12,7 +12,12 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		.description("run the control plane alone: config, registry, certificate authority, xDS, admin API")
 		.option("--config <folder>", "folder with the configuration documents; it is watched")
 		.option("--state <folder>", "where certificates and registry are kept (default: ./.amime/<name of config folder>)")
-		.option("--xds-address <host:port>", "where xDS answers", "127.0.0.1:15010")
+		.option(
+			"--xds-address <host:port>",
+			"where xDS answers: in plain text on loopback, else over mutual TLS",
+			"127.0.0.1:15010",
+		)
+		.option("--xds-tls-address <host:port>", "where xDS answers over mutual TLS besides, such as 0.0.0.0:15012")
 		.option("--admin-address <host:port>", "where the admin API answers", "127.0.0.1:15014")
 		.option("--tokens <file>", "who else may use the admin API: a list of {name, role: viewer|editor|admin, token}")
 		.option(

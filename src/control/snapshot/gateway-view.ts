@@ -3,6 +3,7 @@ import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { Labels } from "../../model/index.ts";
 import {
 	clusterType,
 	endpointType,
@@ -35,7 +36,8 @@ export interface GatewayView {
 
 /** Builds the snapshot of a gateway proxy: of the clusters of its namespace only those that its routes lead to. */
 export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo): GatewayView {
-	const key = `${node.namespace}/${node.name} ${node.kind}`;
+	// Of two that say the same name each gets what its own labels select.
+	const key = `${node.namespace}/${node.name} ${node.kind} ${formatLabels(node.labels)}`;
 	const {
 		listeners,
 		routes,
@@ -88,6 +90,10 @@ export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo
 	return { snapshot, problems };
 }
 
+function formatLabels(labels: Labels): string {
+	return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** The clusters of a list of names, of services that the proxy's namespace sees. */
 function buildNamedClusters(index: MeshIndex, { client }: GatewayNode, names: ReadonlySet<string>, memo: Memo) {
 	const hosts = new Set([...names].map((name) => name.slice(name.lastIndexOf("|") + 1)));
@@ -110,7 +116,7 @@ function encrypt(
 	const policy = findBackendTlsPolicy(index, node, cluster.name);
 	if (policy === undefined) return cluster;
 	return memo.get(
-		`gateway backend ${node.namespace}/${node.name} ${cluster.name}`,
+		`gateway backend ${node.namespace}/${node.name} ${formatLabels(node.labels)} ${cluster.name}`,
 		[cluster, index],
 		() => {
 			const message = encryptBackend(index, fromBinary(ClusterSchema, cluster.value), policy, clientCertificate);

@@ -86,7 +86,8 @@ export function readProxylessInstance(index: MeshIndex, node: Node): WorkloadIns
 	};
 }
 
-function readLabels({ metadata }: Node): Labels | undefined {
+/** The labels that a node says of itself; undefined when it says none. */
+export function readLabels({ metadata }: Node): Labels | undefined {
 	const labels = metadata?.["LABELS"];
 	if (labels === null || typeof labels !== "object" || Array.isArray(labels)) return undefined;
 	return Object.fromEntries(Object.entries(labels).filter(([, value]) => typeof value === "string")) as Labels;

@@ -37,7 +37,7 @@ export function resolveXdsTarget(
 	return {
 		addresses,
 		authority: authority === "" ? name : authority,
-		tls: resolveTls(cluster.transportSocket, secrets),
+		tls: resolveTls(name, cluster.transportSocket, secrets),
 		metadata,
 		keepaliveMs: cluster.http.http2.keepalive?.intervalMs ?? 0,
 	};
@@ -52,13 +52,18 @@ function formatAddress(address: AddressConfig): string {
 	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }
 
-/** The material is looked up for each connection, so that a rotated secret is for the next one. */
-function resolveTls(socket: UpstreamTransportSocket, secrets: SecretSource): XdsTarget["tls"] {
+/** The material is looked up for each connection, so that a rotated secret is for the next one; a connection whose secrets have not come yet
+ *  fails, and is tried again. */
+function resolveTls(cluster: string, socket: UpstreamTransportSocket, secrets: SecretSource): XdsTarget["tls"] {
 	if (socket.kind === "raw-buffer") return undefined;
 	const { tls } = socket;
 	return (): XdsTls => {
-		const certificate = tls.certificates[0] === undefined ? undefined : secrets.certificate(tls.certificates[0]);
+		const [wanted] = tls.certificates;
+		const certificate = wanted === undefined ? undefined : secrets.certificate(wanted);
 		const validation = secrets.validation(tls.validation);
+		// Without the roots nobody would be verified.
+		if (validation === undefined || (wanted !== undefined && certificate === undefined))
+			throw new MeshError("XDS_SECRETS_MISSING", `management server ${cluster}: its TLS secrets have not come yet`);
 		const rules = validation === "none" ? undefined : validation;
 		return {
 			ca: rules?.ca,

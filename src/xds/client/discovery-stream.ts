@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { ChannelCredentials, ClientDuplexStream, Client as GrpcClient } from "@grpc/grpc-js";
 import {
 	clusterType,
@@ -94,7 +95,7 @@ export async function openDiscoveryStream(
 		"grpc.default_authority": target.authority,
 		"grpc.enable_retries": 0,
 		"grpc.service_config_disable_resolution": 1,
-		...(tls === undefined || tls.serverName === "" ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
+		...(tls === undefined ? {} : nameServer(tls, address)),
 		...(target.keepaliveMs === 0 ? {} : { "grpc.keepalive_time_ms": target.keepaliveMs }),
 	});
 	const metadata = new grpc.Metadata();
@@ -116,6 +117,15 @@ export async function openDiscoveryStream(
 			client.close();
 		},
 	};
+}
+
+/** The SNI. The library knows no way to send none and takes the address instead, which TLS forbids for anything but a DNS name; whose certificate
+ *  it is does not depend on it (`verify`). */
+function nameServer({ serverName }: XdsTls, address: string): Readonly<Record<string, string>> {
+	const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+	const isName = isIP(host) === 0 && !address.startsWith("unix:");
+	if (serverName === "" && isName) return {};
+	return { "grpc.ssl_target_name_override": serverName === "" ? "xds.invalid" : serverName };
 }
 
 function createCredentials(grpc: typeof import("@grpc/grpc-js"), tls: XdsTls | undefined): ChannelCredentials {

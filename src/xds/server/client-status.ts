@@ -7,6 +7,7 @@ import type {
 	sendUnaryData,
 	UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { ClientResourceStatus } from "../../api/gen/envoy/admin/v3/config_dump_shared_pb.js";
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
@@ -17,6 +18,7 @@ import {
 	ClientStatusResponseSchema,
 	ConfigStatus,
 } from "../../api/gen/envoy/service/status/v3/csds_pb.js";
+import { secretType } from "../resource/type-urls.ts";
 import type { ResourceStatus } from "./status.ts";
 
 /** What a node holds, from all its streams. */
@@ -25,9 +27,17 @@ export interface NodeResources {
 	readonly resources: readonly ResourceStatus[];
 }
 
-/** The client status discovery service, as `Server.addService` takes it: which node holds which resource at which version.
- *  Matchers of the request are not looked at: every node is told. */
-export function defineClientStatusService(list: () => readonly NodeResources[]): {
+type StatusCall =
+	| ServerUnaryCall<ClientStatusRequest, ClientStatusResponse>
+	| ServerDuplexStream<ClientStatusRequest, ClientStatusResponse>;
+
+/** The client status discovery service, as `Server.addService` takes it: which node holds which resource at which version; of Secrets only that.
+ *  Matchers of the request are not looked at: every node is told.
+ *  @param refuse why a caller may not see it */
+export function defineClientStatusService(
+	list: () => readonly NodeResources[],
+	refuse: (call: StatusCall) => string | undefined,
+): {
 	readonly definition: ServiceDefinition;
 	readonly implementation: UntypedServiceImplementation;
 } {
@@ -45,10 +55,19 @@ export function defineClientStatusService(list: () => readonly NodeResources[]):
 		},
 		implementation: {
 			fetch: (
-				_call: ServerUnaryCall<ClientStatusRequest, ClientStatusResponse>,
+				call: ServerUnaryCall<ClientStatusRequest, ClientStatusResponse>,
 				answer: sendUnaryData<ClientStatusResponse>,
-			) => answer(null, describeNodes(list())),
+			) => {
+				const details = refuse(call);
+				if (details !== undefined) answer({ code: status.PERMISSION_DENIED, details });
+				else answer(null, describeNodes(list()));
+			},
 			stream: (call: ServerDuplexStream<ClientStatusRequest, ClientStatusResponse>) => {
+				const details = refuse(call);
+				if (details !== undefined) {
+					call.emit("error", Object.assign(new Error(details), { code: status.PERMISSION_DENIED, details }));
+					return;
+				}
 				call.on("data", () => call.write(describeNodes(list())));
 				call.on("end", () => call.end());
 			},
@@ -85,7 +104,7 @@ function describeResource(resource: ResourceStatus): MessageInitShape<typeof Cli
 		clientStatus: clientStates[state],
 		configStatus: configStates[state],
 		lastUpdated: timestampFromMs(updatedAt),
-		...(value === undefined ? {} : { xdsConfig: { typeUrl, value } }),
+		...(value === undefined || typeUrl === secretType ? {} : { xdsConfig: { typeUrl, value } }),
 		...(reason === undefined ? {} : { errorState: { details: reason, versionInfo: version } }),
 	};
 }

@@ -6,7 +6,7 @@ export { hashBytes, packResource, type XdsResource } from "../resource/resource.
 export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
 export type { NodeResources } from "./client-status.ts";
 export type { XdsCounter, XdsMetrics } from "./events.ts";
-export type { AnswerListener, SnapshotSource, XdsSnapshot } from "./snapshot.ts";
+export type { AnswerListener, SnapshotSource, StreamGate, StreamPeer, XdsSnapshot } from "./snapshot.ts";
 export type { NodeStatus, SyncState, TypeStatus } from "./status.ts";
 export type { RefusedResource } from "./stream.ts";
 export { createXdsServer, type XdsServer, type XdsServerOptions, type XdsServices } from "./xds-server.ts";

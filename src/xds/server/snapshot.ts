@@ -35,3 +35,19 @@ export interface SnapshotSource {
 	/** Calls `listener` when snapshots changed, with the node ids concerned; returns the way to stop. */
 	onChange(listener: (nodeIds: ReadonlySet<string> | "all") => void): () => void;
 }
+
+/** Who is at the other end of a stream. */
+export interface StreamPeer {
+	/** The certificate (DER) that it showed, when its chain was checked; undefined on a connection without. */
+	readonly certificate: Uint8Array | undefined;
+}
+
+/** Who may be which node, and what of a node's state a peer may have. */
+export interface StreamGate {
+	/** Why a peer may not be a node; undefined when it may. Asked again with every push, since what is known of nodes changes. */
+	refuse(peer: StreamPeer, node: Node): string | undefined;
+	/** What of a snapshot goes to the peer; the same object while nothing is left out. */
+	limit(peer: StreamPeer, node: Node, snapshot: XdsSnapshot): XdsSnapshot;
+	/** Why a peer may not see the state of all nodes (CSDS). */
+	refuseStatus(peer: StreamPeer): string | undefined;
+}

@@ -5,7 +5,7 @@ import type { XdsServerEvents } from "./events.ts";
 import { onBlocked, onSnapshot, onWake, onWritable } from "./push.ts";
 import { onRequest, type StreamRequest } from "./requests.ts";
 import type { DiscoveryCall } from "./services.ts";
-import type { AnswerListener, XdsSnapshot } from "./snapshot.ts";
+import type { AnswerListener, StreamGate, StreamPeer, XdsSnapshot } from "./snapshot.ts";
 import { describeResources, describeTypes, hasAccepted, type ResourceStatus, type TypeStatus } from "./status.ts";
 import { createStream, type StreamEffect, type StreamResponse, type Variant, type VersionOf } from "./stream.ts";
 
@@ -30,6 +30,8 @@ export interface StreamShellDeps {
 	readonly versionOf: VersionOf;
 	readonly answers: AnswerListener | undefined;
 	readonly getSnapshot: (node: Node) => XdsSnapshot | undefined;
+	/** Everybody may be anybody without it. */
+	readonly gate: StreamGate | undefined;
 	readonly onClose: (shell: StreamShell) => void;
 }
 
@@ -44,6 +46,7 @@ export function openStreamShell(
 	const state = createStream(variant, deps.versionOf);
 	const connectedAt = clock.wall();
 	const peer = call.getPeer();
+	const caller = peerOf(call);
 	let wake: Timer | undefined;
 	let closed = false;
 	const nodeId = (): string => state.node?.id ?? "";
@@ -56,8 +59,16 @@ export function openStreamShell(
 		},
 		connectedAt,
 		push() {
-			if (state.node === undefined || closed) return;
-			run(onSnapshot(state, deps.getSnapshot(state.node), clock.now()));
+			const { node } = state;
+			if (node === undefined || closed) return;
+			const refusal = deps.gate?.refuse(caller, node);
+			if (refusal !== undefined) {
+				end("PERMISSION_DENIED", refusal);
+				return;
+			}
+			const snapshot = deps.getSnapshot(node);
+			const given = snapshot === undefined ? undefined : deps.gate?.limit(caller, node, snapshot);
+			run(onSnapshot(state, given ?? snapshot, clock.now()));
 		},
 		hasAccepted: (typeUrl, name) => hasAccepted(state, typeUrl, name),
 		describe: () => describeTypes(state, toWall),
@@ -132,7 +143,7 @@ export function openStreamShell(
 		});
 	}
 
-	function end(code: "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED", message: string): void {
+	function end(code: "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED" | "PERMISSION_DENIED", message: string): void {
 		events.ended(peer, message);
 		onGone();
 		call.emit("error", Object.assign(new Error(message), { code: status[code], details: message }));
@@ -152,4 +163,9 @@ export function openStreamShell(
 	call.on("close", onGone);
 	call.on("error", onGone);
 	return shell;
+}
+
+/** Who calls, as far as TLS has checked it. A server in plain text has nothing to tell. */
+export function peerOf(call: Partial<Pick<DiscoveryCall, "getAuthContext">>): StreamPeer {
+	return { certificate: call.getAuthContext?.().sslPeerCertificate?.raw };
 }

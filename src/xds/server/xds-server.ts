@@ -5,15 +5,17 @@ import { defineClientStatusService, type NodeResources } from "./client-status.t
 import { createXdsServerEvents, type XdsMetrics } from "./events.ts";
 import { type DiscoveryCall, defineService, discoveryServices } from "./services.ts";
 import { createSetVersions } from "./set-version.ts";
-import type { AnswerListener, SnapshotSource } from "./snapshot.ts";
+import type { AnswerListener, SnapshotSource, StreamGate } from "./snapshot.ts";
 import type { NodeStatus, ResourceStatus, TypeStatus } from "./status.ts";
 import type { Variant } from "./stream.ts";
-import { openStreamShell, type StreamShell } from "./stream-shell.ts";
+import { openStreamShell, peerOf, type StreamShell } from "./stream-shell.ts";
 
 export interface XdsServerOptions {
 	readonly source: SnapshotSource;
 	readonly log: Log;
 	readonly clock: Clock;
+	/** Everybody may be every node by default. */
+	readonly gate?: StreamGate;
 	/** Nobody by default. */
 	readonly answers?: AnswerListener;
 	/** Nothing is counted without it. */
@@ -87,6 +89,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 			versionOf,
 			answers: options.answers,
 			getSnapshot: (node) => source.get(node),
+			gate: options.gate,
 			onClose: (gone) => {
 				streams.delete(gone);
 				dirty.delete(gone);
@@ -103,7 +106,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 				grpcServer.addService(definition, implementation);
 			}
 			if (services.csds !== true) return;
-			const { definition, implementation } = defineClientStatusService(() => mergeResources(streams));
+			const { definition, implementation } = defineClientStatusService(
+				() => mergeResources(streams),
+				(call) => options.gate?.refuseStatus(peerOf(call)),
+			);
 			grpcServer.addService(definition, implementation);
 		},
 		statuses: () => mergeStatuses(streams),
