@@ -58,11 +58,19 @@ export function readApiConfigSource(message: ApiConfigSource, scope: Scope): Api
 		scope.at("api_type").report("only GRPC and DELTA_GRPC are supported");
 		return undefined;
 	}
-	const services = message.grpcServices.flatMap(
-		(service, index) => readGrpcService(service, scope.at("grpc_services", index)) ?? [],
-	);
+	const services = message.grpcServices.flatMap((service, index) => {
+		const at = scope.at("grpc_services", index);
+		checkCluster(service, at);
+		return readGrpcService(service, at) ?? [];
+	});
 	if (message.grpcServices.length === 0) scope.at("grpc_services").report("needs at least 1 item(s)");
 	return { delta: isDelta, services, setNodeOnFirstMessageOnly: message.setNodeOnFirstMessageOnly };
+}
+
+/** Where configuration comes from has to be there from the start; the clusters of other services are looked up at each call. */
+function checkCluster({ targetSpecifier: target }: GrpcService, scope: Scope): void {
+	if (target.case !== "envoyGrpc" || scope.options.hasCluster?.(target.value.clusterName) !== false) return;
+	scope.at("envoy_grpc").at("cluster_name").report(`unknown cluster '${target.value.clusterName}'`);
 }
 
 /** Translates the gRPC service of a call-out, which is one of our clusters. */
@@ -77,7 +85,7 @@ export function readCalledService(message: GrpcService | undefined, scope: Scope
 
 /** Translates the gRPC service of a config source. */
 export function readGrpcService(message: GrpcService, scope: Scope): GrpcServiceConfig | undefined {
-	const target = readTarget(message, scope);
+	const target = readTarget(message);
 	if (target === undefined) return undefined;
 	const { targetSpecifier } = message;
 	const envoy = targetSpecifier.case === "envoyGrpc" ? targetSpecifier.value : undefined;
@@ -93,15 +101,11 @@ export function readGrpcService(message: GrpcService, scope: Scope): GrpcService
 	};
 }
 
-function readTarget(message: GrpcService, scope: Scope): GrpcServiceConfig["target"] | undefined {
+function readTarget(message: GrpcService): GrpcServiceConfig["target"] | undefined {
 	const specifier = message.targetSpecifier;
 	switch (specifier.case) {
 		case "envoyGrpc": {
 			const { clusterName, authority } = specifier.value;
-			const { hasCluster } = scope.options;
-			if (hasCluster !== undefined && !hasCluster(clusterName)) {
-				scope.at("envoy_grpc").at("cluster_name").report(`unknown cluster '${clusterName}'`);
-			}
 			return { kind: "cluster", name: clusterName, authority: authority || clusterName };
 		}
 		case "googleGrpc":
