@@ -116,7 +116,9 @@ export type OriginalIpDetection =
 	| {
 			readonly kind: "xff";
 			readonly numTrustedHops: number;
+			/** Whether the address of the peer is not put behind x-forwarded-for when this detection found one. */
 			readonly skipXffAppend: boolean;
+			/** The last address behind these proxies is the client's, if the peer is one of them; instead of counting hops. */
 			readonly trustedRanges: readonly CidrRange[] | undefined;
 	  };
 

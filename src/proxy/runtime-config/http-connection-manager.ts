@@ -268,14 +268,7 @@ function readOriginalIpDetection(message: HttpConnectionManager, scope: Scope): 
 				];
 			}
 			case "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig":
-				return [
-					{
-						kind: "xff",
-						numTrustedHops: (config as XffConfig).xffNumTrustedHops,
-						skipXffAppend: true,
-						trustedRanges: undefined,
-					},
-				];
+				return [readForwardedDetection(config as XffConfig, at)];
 			case undefined:
 				return [];
 			default:
@@ -283,6 +276,21 @@ function readOriginalIpDetection(message: HttpConnectionManager, scope: Scope): 
 				return [];
 		}
 	});
+}
+
+function readForwardedDetection(config: XffConfig, scope: Scope): OriginalIpDetection {
+	const trusted = config.xffTrustedCidrs;
+	if (trusted !== undefined && config.xffNumTrustedHops > 0)
+		scope.at("xff_trusted_cidrs").report("cannot be set together with xff_num_trusted_hops");
+	return {
+		kind: "xff",
+		numTrustedHops: config.xffNumTrustedHops,
+		skipXffAppend: config.skipXffAppend ?? true,
+		trustedRanges:
+			trusted === undefined || trusted.cidrs.length === 0
+				? undefined
+				: readCidrs(trusted.cidrs, scope.at("xff_trusted_cidrs"), "cidrs"),
+	};
 }
 
 function readPaths(

@@ -133,7 +133,10 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper": {
 		works: "filter status_code body body_format_override headers_to_add",
 	},
-	"envoy.extensions.http.original_ip_detection.xff.v3.XffConfig": { works: "xff_num_trusted_hops" },
+	"envoy.extensions.http.original_ip_detection.xff.v3.XffConfig": {
+		works: "xff_num_trusted_hops xff_trusted_cidrs skip_xff_append",
+	},
+	"envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs": { works: "cidrs" },
 	"envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig": {
 		works: "header_name allow_extension_to_set_address_as_trusted reject_with_status",
 	},

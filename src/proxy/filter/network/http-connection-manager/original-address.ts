@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { getHeader } from "../../../../core/index.ts";
 import type { SocketAddress } from "../../../../engine/format/index.ts";
-import { isInAnyCidr } from "../../../../engine/matcher/index.ts";
+import { type CidrRange, isInAnyCidr } from "../../../../engine/matcher/index.ts";
 import type { InternalAddressConfig, OriginalIpDetection } from "../../../runtime-config/index.ts";
 import type { HttpStream } from "./http-stream.ts";
 
@@ -11,6 +11,8 @@ export interface DetectedAddress {
 	readonly address: SocketAddress | undefined;
 	/** Whether the address may count as internal: the only one, or said to be trusted. */
 	readonly isSingle: boolean;
+	/** Whether the peer is put behind x-forwarded-for. */
+	readonly appendsPeer: boolean;
 	/** Not 0: the request is refused with this status. */
 	readonly rejectStatus: number;
 }
@@ -22,25 +24,41 @@ export function detectClientAddress(stream: HttpStream): DetectedAddress {
 	if (config.useRemoteAddress) {
 		const hops = config.xffNumTrustedHops;
 		const address = hops > 0 ? findForwarded(forwarded, hops - 1).address : undefined;
-		return { address: address ?? stream.connection.remote, isSingle: forwarded === undefined, rejectStatus: 0 };
+		const isSingle = forwarded === undefined;
+		return {
+			address: address ?? stream.connection.remote,
+			isSingle,
+			appendsPeer: !config.skipXffAppend,
+			rejectStatus: 0,
+		};
 	}
 	if (config.originalIpDetection.length === 0) {
-		return { ...findForwarded(forwarded, config.xffNumTrustedHops), rejectStatus: 0 };
+		return { ...findForwarded(forwarded, config.xffNumTrustedHops), appendsPeer: false, rejectStatus: 0 };
 	}
+	let found: DetectedAddress | undefined;
 	for (const detection of config.originalIpDetection) {
-		const found = detect(detection, stream, forwarded);
-		if (found.rejectStatus !== 0 || found.address !== undefined) return found;
+		found = detect(detection, stream, forwarded);
+		if (found.rejectStatus !== 0 || found.address !== undefined) break;
 	}
-	return { address: undefined, isSingle: false, rejectStatus: 0 };
+	return found!;
 }
 
 function detect(detection: OriginalIpDetection, stream: HttpStream, forwarded: string | undefined): DetectedAddress {
-	if (detection.kind === "xff") return { ...findForwarded(forwarded, detection.numTrustedHops), rejectStatus: 0 };
+	if (detection.kind === "xff") {
+		const { numTrustedHops, trustedRanges, skipXffAppend } = detection;
+		const found =
+			trustedRanges === undefined
+				? findForwarded(forwarded, numTrustedHops)
+				: findBehindTrusted(forwarded, stream.connection.remote, trustedRanges);
+		const isTrusted = trustedRanges === undefined || isInAnyCidr(trustedRanges, stream.connection.remote.ip);
+		return { ...found, appendsPeer: !skipXffAppend || !isTrusted, rejectStatus: 0 };
+	}
 	const text = getHeader(stream.request.headers, detection.header);
 	const address = text === undefined ? undefined : parseAddress(text);
 	return {
 		address,
 		isSingle: detection.trusted,
+		appendsPeer: false,
 		rejectStatus: address === undefined ? detection.rejectStatus : 0,
 	};
 }
@@ -55,6 +73,22 @@ function findForwarded(
 	const text = parts[parts.length - 1 - skip]?.trim();
 	const address = text === undefined ? undefined : parseAddress(text);
 	return { address, isSingle: address !== undefined && skip === 0 && parts.length === 1 };
+}
+
+/** The last address of x-forwarded-for that is none of `trusted`, or the first when all are; none unless the peer is trusted. */
+function findBehindTrusted(
+	forwarded: string | undefined,
+	peer: SocketAddress,
+	trusted: readonly CidrRange[],
+): { readonly address: SocketAddress | undefined; readonly isSingle: boolean } {
+	if (forwarded === undefined || !isInAnyCidr(trusted, peer.ip)) return { address: undefined, isSingle: false };
+	const parts = forwarded.split(",");
+	let address: SocketAddress | undefined;
+	for (let index = parts.length - 1; index >= 0; index--) {
+		address = parseAddress(parts[index]!.trim());
+		if (address === undefined || !isInAnyCidr(trusted, address.ip)) break;
+	}
+	return { address, isSingle: address !== undefined && parts.length === 1 };
 }
 
 function parseAddress(text: string): SocketAddress | undefined {

@@ -76,6 +76,7 @@ function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | un
 	const detected = detectClientAddress(stream);
 	if (detected.rejectStatus !== 0) return { rejectStatus: detected.rejectStatus };
 	const isTls = manager.isTls;
+	if (detected.appendsPeer && stream.connection.remote.port !== 0) appendPeer(stream, headers);
 	if (config.useRemoteAddress) applyRemoteAddress(stream, headers);
 	if (getHeader(headers, "x-forwarded-proto") === undefined)
 		headers.push("x-forwarded-proto", isTls ? "https" : "http");
@@ -133,14 +134,16 @@ function joinDuplicates(headers: HeaderList): void {
 	}
 }
 
+function appendPeer(stream: HttpStream, headers: HeaderList): void {
+	const { remote } = stream.connection;
+	const own = isLoopback(remote) ? stream.manager.context.localAddress : remote.ip;
+	const before = getHeader(headers, "x-forwarded-for");
+	setHeader(headers, "x-forwarded-for", before === undefined ? own : `${before},${own}`);
+}
+
 function applyRemoteAddress(stream: HttpStream, headers: HeaderList): void {
-	const { config, context } = stream.manager;
-	const { remote, local } = stream.connection;
-	if (!config.skipXffAppend && remote.port !== 0) {
-		const own = isLoopback(remote) ? context.localAddress : remote.ip;
-		const before = getHeader(headers, "x-forwarded-for");
-		setHeader(headers, "x-forwarded-for", before === undefined ? own : `${before},${own}`);
-	}
+	const { config } = stream.manager;
+	const { local } = stream.connection;
 	const trusts = config.xffNumTrustedHops > 0;
 	if (!trusts || getHeader(headers, "x-forwarded-proto") === undefined) {
 		setHeader(headers, "x-forwarded-proto", stream.manager.isTls ? "https" : "http");
