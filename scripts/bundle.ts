@@ -2,7 +2,9 @@
  *  With --optional a failure is only told: amime runs from its sources without a bundle. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -25,27 +27,42 @@ if (check.status !== 0 || check.stdout !== "") {
 	}
 }
 
-/** Starts what starts often. Each keeps what it compiled before it says where it answers. */
+/** Starts what starts often, and has a request go through the proxy. Each keeps what it compiled when it ends. */
 async function warm(): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), "amime-bundle-"));
+	const upstream = createServer((_, response) => response.end("warm")).listen(0, "127.0.0.1");
 	try {
+		await once(upstream, "listening");
 		const [bootstrap, address, state] = ["bootstrap.json", "admin", "state"].map((name) => join(folder, name)) as [
 			string,
 			string,
 			string,
 		];
-		writeFileSync(bootstrap, JSON.stringify(createBootstrap()));
-		await runUntil(address, ["proxy", "-c", bootstrap, "--admin-address-path", address, "--disable-hot-restart"]);
+		writeFileSync(bootstrap, JSON.stringify(createBootstrap((upstream.address() as AddressInfo).port)));
+		const proxy = ["proxy", "-c", bootstrap, "--admin-address-path", address, "--disable-hot-restart"];
+		await runUntil(address, proxy, () => request(readFileSync(address, "utf8")));
 		const anywhere = ["--admin-address", "127.0.0.1:0", "--xds-address", "127.0.0.1:0"];
 		await runUntil(join(state, "control.json"), ["control-plane", "--state", state, ...anywhere]);
 	} finally {
+		upstream.close();
+		upstream.closeAllConnections();
 		rmSync(folder, { recursive: true, force: true });
 	}
 }
 
+/** Asks the proxy with this admin port whether it is ready, and for something of its upstream. */
+async function request(admin: string): Promise<void> {
+	await fetch(`http://${admin}/ready`);
+	const listeners = await (await fetch(`http://${admin}/listeners`)).text();
+	const [, address] = /^warm::(.*)$/m.exec(listeners) ?? [];
+	await fetch(`http://${address}/`);
+}
+
 /** @throws Error when the file does not come within a minute */
-async function runUntil(file: string, args: readonly string[]): Promise<void> {
-	const child = spawn(process.execPath, [launcher, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+async function runUntil(file: string, args: readonly string[], use?: () => Promise<void>): Promise<void> {
+	const preload = join(import.meta.dirname, "keep-compiled.cjs");
+	const command = ["--require", preload, launcher, ...args];
+	const child = spawn(process.execPath, command, { stdio: ["ignore", "ignore", "pipe"] });
 	let said = "";
 	child.stderr.setEncoding("utf8").on("data", (text: string) => {
 		said += text;
@@ -54,13 +71,14 @@ async function runUntil(file: string, args: readonly string[]): Promise<void> {
 	const end = Date.now() + 60_000;
 	while (!existsSync(file) && child.exitCode === null && Date.now() < end) await setTimeout(20);
 	const isThere = existsSync(file);
+	if (isThere) await use?.();
 	child.kill("SIGTERM");
 	await ended;
 	if (!isThere) throw new Error(`the bundle does not start amime ${args[0]}: ${said}`);
 }
 
 /** A sidecar's usual parts. */
-function createBootstrap(): object {
+function createBootstrap(upstreamPort: number): object {
 	const extension = (name: string, fields: object = {}): object => ({
 		name,
 		typed_config: { "@type": `type.googleapis.com/envoy.extensions.${name}`, ...fields },
@@ -72,7 +90,8 @@ function createBootstrap(): object {
 	const http_filters = [extension("filters.http.router.v3.Router")];
 	const manager = { stat_prefix: "warm", route_config, http_filters };
 	const filters = [extension("filters.network.http_connection_manager.v3.HttpConnectionManager", manager)];
-	const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+	const upstream = { socket_address: { address: "127.0.0.1", port_value: upstreamPort } };
+	const endpoints = [{ lb_endpoints: [{ endpoint: { address: upstream } }] }];
 	const cluster = { name: "one", type: "STATIC", load_assignment: { cluster_name: "one", endpoints } };
 	return {
 		admin: { address },

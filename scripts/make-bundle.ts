@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import {
 	copyFileSync,
+	existsSync,
 	mkdirSync,
 	readFileSync,
 	realpathSync,
@@ -11,6 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { type Plugin, rolldown } from "rolldown";
+import { makeLibraryTypesLazy } from "./lazy-library-types.ts";
 
 /** What is bundled. */
 export interface BundleOptions {
@@ -63,7 +65,7 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 				Object.entries(latePackages).map(([name, path]) => [name, join(root, "node_modules", path)]),
 			),
 		},
-		plugins: [nameThreads(options.entries), recordModules(modules), askNameFirst()],
+		plugins: [nameThreads(options.entries), recordModules(modules), askNameFirst(), loadTypesLate(root)],
 		onLog(level, log) {
 			throw new Error(`${level}: ${log.message}`);
 		},
@@ -154,6 +156,15 @@ function askNameFirst(): Plugin {
 				throw new Error(`${id}: isWrapperDesc is another: see whether askNameFirst is still needed`);
 			return code.replace(before, `if (!isWrapperTypeName(messageDesc.typeName)) return false; ${before}`);
 		},
+	};
+}
+
+/** See scripts/lazy-library-types.ts. A project without such descriptors keeps the library as it is. */
+function loadTypesLate(root: string): Plugin {
+	const lazyModule = join(root, "src/api/lazy-descriptors.ts");
+	return {
+		name: "library-types",
+		transform: (code, id) => (existsSync(lazyModule) ? makeLibraryTypesLazy(code, id, lazyModule) : null),
 	};
 }
 

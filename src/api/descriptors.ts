@@ -1,131 +1,14 @@
-/** Descriptors of the generated messages, made when they are first looked into: there are thousands of fields, and a process uses few.
+/** Makes descriptors of the generated messages when they are first looked into: there are thousands of fields, and a process uses few.
  *  The parts of all files (a message with all in it, an enum, a service, the extensions of a file) lie one behind another in
  *  `gen/descriptors.bin`, each behind its length; the generated modules name the offsets. */
 import { openSync, readSync } from "node:fs";
-import {
-	createFileRegistry,
-	type DescEnum,
-	type DescExtension,
-	type DescField,
-	type DescFile,
-	type DescMessage,
-	type DescMethod,
-	type DescService,
-	fromBinary,
-} from "@bufbuild/protobuf";
-import { Edition, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { describePart, type FindType } from "./described-part.ts";
+import { createFileRegistry, type DescField, type DescFile, type DescMethod, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import type { FindType } from "./described-field.ts";
+import { describeType } from "./described-part.ts";
+import { type DescType, type LazyFile, maker, type PartPlace, propertiesOf } from "./lazy-descriptors.ts";
 
-type DescType = DescMessage | DescEnum | DescExtension | DescService;
-type Kind = DescType["kind"];
-type Describe<T extends DescType> = (file: LazyFile, typeName: string, offset: number) => T;
-
-/** A file whose types are known by name before anything in them is looked into. */
-export interface LazyFile extends DescFile {
-	/** The types of the file, nested ones too, by full name. */
-	readonly types: ReadonlyMap<string, DescType>;
-}
-
-/** What a descriptor of each kind has besides its name, its kind and its file. */
-const propertiesOf: Readonly<Record<Kind, readonly string[]>> = {
-	message: [
-		...["proto", "deprecated", "parent", "name", "fields", "field", "oneofs", "members"],
-		...["nestedEnums", "nestedMessages", "nestedExtensions"],
-	],
-	enum: ["proto", "deprecated", "parent", "name", "open", "value", "values", "sharedPrefix"],
-	extension: [
-		...[
-			"proto",
-			"deprecated",
-			"parent",
-			"name",
-			"oneof",
-			"jsonName",
-			"number",
-			"extendee",
-			"presence",
-			"utf8Validation",
-		],
-		...["fieldKind", "scalar", "message", "enum", "listKind", "mapKind", "mapKey", "delimitedEncoding", "packed"],
-		...["longAsString", "getDefaultValue"],
-	],
-	service: ["proto", "deprecated", "name", "methods", "method"],
-};
-
-/** Describes a file; `dependencies` are those whose types it names. */
-export function fileDesc(path: string, packageName: string, edition: number, dependencies: DescFile[]): LazyFile {
-	const types = new Map<string, DescType>();
-	const list = (kind: Kind): DescType[] =>
-		[...types.values()].filter((type) => type.kind === kind && (type as DescMessage).parent === undefined);
-	const file: unknown = {
-		kind: "file",
-		name: path.replace(/\.proto$/, ""),
-		proto: { name: path, package: packageName },
-		deprecated: false,
-		edition,
-		dependencies,
-		types,
-		get messages() {
-			return list("message");
-		},
-		get enums() {
-			return list("enum");
-		},
-		get extensions() {
-			return list("extension");
-		},
-		get services() {
-			return list("service");
-		},
-		toString: () => `file ${path}`,
-	};
-	return file as LazyFile;
-}
-
-/** Describes a message. */
-export const messageDesc = createDescribe<DescMessage>("message");
-/** Describes an enum. */
-export const enumDesc = createDescribe<DescEnum>("enum");
-/** Describes an extension. */
-export const extDesc = createDescribe<DescExtension>("extension");
-/** Describes a service. */
-export const serviceDesc = createDescribe<DescService>("service");
-
-function createDescribe<T extends DescType>(kind: T["kind"]): Describe<T> {
-	class LazyDescriptor {
-		readonly kind = kind;
-		readonly typeName: string;
-		readonly file: LazyFile;
-		readonly offset: number;
-		constructor(file: LazyFile, typeName: string, offset: number) {
-			this.typeName = typeName;
-			this.file = file;
-			this.offset = offset;
-		}
-		toString(): string {
-			return `${kind} ${this.typeName}`;
-		}
-	}
-	const getters: PropertyDescriptorMap = {};
-	for (const name of propertiesOf[kind]) {
-		getters[name] = {
-			enumerable: true,
-			configurable: true,
-			get(this: LazyDescriptor & Record<string, unknown>) {
-				makePart(this.file, this.offset);
-				return this[name];
-			},
-		};
-	}
-	// The library copies extensions, and a copy takes only what is a descriptor's own.
-	if (kind !== "extension") Object.defineProperties(LazyDescriptor.prototype, getters);
-	return (file, typeName, offset) => {
-		const lazy: unknown = new LazyDescriptor(file, typeName, offset);
-		if (kind === "extension") Object.defineProperties(lazy, getters);
-		(file.types as Map<string, DescType>).set(typeName, lazy as T);
-		return lazy as T;
-	};
-}
+export { enumDesc, extDesc, fileDesc, type LazyFile, messageDesc, serviceDesc } from "./lazy-descriptors.ts";
 
 /** The file of parts stays open: another one may take its name while this process runs. */
 const parts: { descriptor?: number } = {};
@@ -153,22 +36,31 @@ function readBytes(position: number, length: number): Buffer {
 	return window.bytes.subarray(position - window.at, position - window.at + length);
 }
 
-/** Makes the descriptors of a part, and gives what was made to the descriptors that everybody holds. */
-function makePart(file: LazyFile, offset: number): void {
-	const part = readPart(offset);
+/** Gives a descriptor that everybody holds what it has. */
+function make(type: DescType, file: LazyFile, place: PartPlace): void {
+	const part = typeof place === "string" ? Buffer.from(place, "base64") : readPart(place);
 	const find = (typeName: string): DescType => {
 		const found = findType(file, typeName);
 		if (found === undefined) throw new Error(`the messages in src/api/gen do not fit together: ${typeName} is missing`);
 		return found;
 	};
 	const scope = file.proto.package === "" ? "" : `${file.proto.package}.`;
-	const made = file.edition === Edition.EDITION_PROTO3 ? describePart(part, scope, find as FindType) : undefined;
+	const isProto2 = file.edition === proto2;
+	const made =
+		file.edition === proto3 || isProto2
+			? describeType(part, type, { scope, isProto2, find: find as FindType })
+			: undefined;
 	if (made === undefined) makeByLibrary(file, part);
-	for (const { holder, properties } of made ?? [])
-		Object.defineProperties(holder, Object.getOwnPropertyDescriptors(properties));
+	else Object.defineProperties(type, Object.getOwnPropertyDescriptors(made));
 }
 
-/** Has the library make them. */
+maker.make = make;
+
+/** `EDITION_PROTO2` and `EDITION_PROTO3`. */
+const proto2 = 998;
+const proto3 = 999;
+
+/** Has the library make the descriptors of a part. */
 function makeByLibrary(file: LazyFile, part: Uint8Array): void {
 	const proto = fromBinary(FileDescriptorProtoSchema, part);
 	const made = createFileRegistry(proto, (typeName) => wrap(typeName, findType(file, typeName)));

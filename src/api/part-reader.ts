@@ -75,10 +75,9 @@ export class PartReader {
 	string(): string {
 		const length = this.varint();
 		this.#at += length;
+		const { buffer, byteOffset } = this.#bytes;
 		// Names in descriptors are ASCII.
-		let text = "";
-		for (let at = this.#at - length; at < this.#at; at++) text += String.fromCharCode(this.#bytes[at]!);
-		return text;
+		return Buffer.from(buffer, byteOffset + this.#at - length, length).latin1Slice(0, length);
 	}
 
 	skip(): void {

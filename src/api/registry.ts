@@ -1,7 +1,7 @@
 import type { DescExtension, DescMessage, Registry } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
-import type { LazyFile } from "./descriptors.ts";
 import { files } from "./gen/files.js";
+import type { LazyFile } from "./lazy-descriptors.ts";
 
 type DescType = NonNullable<ReturnType<Registry["get"]>>;
 
