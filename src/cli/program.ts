@@ -16,6 +16,7 @@ import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addIdentityCommand } from "./commands/identity.ts";
 import { addKeyPluginCommand } from "./commands/key-plugin.ts";
+import { addLimitsCommand } from "./commands/limits.ts";
 import { addProxyCommand } from "./commands/proxy.ts";
 import { addRolloutCommand } from "./commands/rollout.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
@@ -83,6 +84,7 @@ const commands = [
 	addWhyCommand,
 	addRoutesCommand,
 	addEndpointsCommand,
+	addLimitsCommand,
 	addExplainCommand,
 	addVerifyCommand,
 	addDiffCommand,

@@ -34,6 +34,7 @@ import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./
 import { isLoopback, type ListenAddress, parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { listMeshProblems } from "./problems.ts";
+import { openQuota, type QuotaService, type QuotaTimes } from "./quota/index.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
 import { serveAdmin } from "./serve-admin.ts";
@@ -73,6 +74,8 @@ export interface ControlPlaneOptions {
 	readonly authority?: Pick<AuthorityOptions, "upstream" | "keys">;
 	/** How its trust domain meets others. */
 	readonly federation?: FederationOptions;
+	/** How long leases of quotas last, and how often they are looked at. */
+	readonly quota?: QuotaTimes;
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
@@ -128,7 +131,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 				: await openServerCertificate({ authority: parts.authority, clock, log });
 		closers.push(() => certificate?.close());
 		const discovery = await listenForDiscovery(
-			[{ addTo: (server) => parts.xds.addTo(server, xdsServices) }, parts.onDemand],
+			[{ addTo: (server) => parts.xds.addTo(server, xdsServices) }, parts.onDemand, parts.quota],
 			{
 				...(plain !== undefined && { plain }),
 				...(tls !== undefined && { tls: { address: tls, certificate: certificate! } }),
@@ -257,6 +260,7 @@ interface Parts extends State {
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
 	readonly onDemand: OnDemandPart;
+	readonly quota: QuotaService;
 	readonly authority: Authority;
 	readonly holders: Holders;
 	readonly federation: Awaited<ReturnType<typeof openFederation>>;
@@ -338,6 +342,7 @@ async function openParts(
 			xdsServer = address;
 		},
 	};
+	const quota = await openQuota({ ...options.quota, store: state.store, clock, log, metrics, closers });
 	const convergence = createConvergence({
 		clock,
 		statuses: () => xds.statuses(),
@@ -348,7 +353,7 @@ async function openParts(
 	closers.push(() => desired.close());
 	const settings: Partial<MeshSettings> = { ...options.settings };
 	const apply = (mesh: Mesh): void =>
-		applyMesh(mesh, { snapshots, statuses, metrics, convergence, desired, log, clock });
+		applyMesh(mesh, { snapshots, statuses, quota, metrics, convergence, desired, log, clock });
 	const source = createMeshSource({ ...state, settings: () => settings, clock, onMesh: apply });
 	closers.push(() => source.close());
 	const folder = await openFolder(options, source, clock);
@@ -389,6 +394,7 @@ async function openParts(
 		statuses,
 		xds,
 		onDemand,
+		quota,
 		authority,
 		holders,
 		federation,
@@ -417,6 +423,7 @@ async function openFolder(
 interface ApplyOptions {
 	readonly snapshots: SnapshotStore;
 	readonly statuses: StatusBoard;
+	readonly quota: QuotaService;
 	readonly metrics: ControlMetrics;
 	readonly convergence: Convergence;
 	readonly desired: DesiredFeed;
@@ -424,7 +431,8 @@ interface ApplyOptions {
 	readonly clock: Clock;
 }
 
-function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desired, log, clock }: ApplyOptions): void {
+function applyMesh(mesh: Mesh, options: ApplyOptions): void {
+	const { snapshots, statuses, quota, metrics, convergence, desired, log, clock } = options;
 	const startedAt = clock.now();
 	try {
 		snapshots.apply(mesh);
@@ -438,6 +446,7 @@ function applyMesh(mesh: Mesh, { snapshots, statuses, metrics, convergence, desi
 		return;
 	}
 	statuses.update(computeStatuses(snapshots.index()!), clock.wall());
+	quota.apply(mesh.rateLimitPolicies);
 	convergence.changed();
 	desired.publish(mesh);
 	metrics.gauge("pilot_services").value = mesh.services.length;

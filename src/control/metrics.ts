@@ -28,6 +28,14 @@ const help: Readonly<Record<string, string>> = {
 	pilot_services: "Number of services in the mesh.",
 	pilot_proxy_convergence_time: "Time from a change until a proxy acknowledged all of it, in seconds.",
 	amime_learned_hosts_total: "Number of hosts that proxies asked for and were given.",
+	amime_quota_reports_total: "Number of usage reports of quota buckets that proxies sent.",
+	amime_quota_refused_reports_total:
+		"Number of those that were not taken: an unknown limit, or more than there is room for.",
+	amime_quota_leases_total: "Number of times a proxy was told a lease, or that a bucket is forgotten.",
+	amime_quota_buckets: "Number of quota buckets that are remembered.",
+	amime_quota_streams: "Number of proxies that report usage of quotas.",
+	amime_rate_limit_requests_total:
+		"Number of requests that proxies reported for a limit that all share, by limit and whether they passed.",
 	citadel_server_csr_count: "Number of signing requests.",
 	citadel_server_success_cert_issuance_count: "Number of certificates signed.",
 };

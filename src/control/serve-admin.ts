@@ -37,6 +37,7 @@ import type { ListenAddress } from "./listen-address.ts";
 import type { ControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
+import { listLimits, type QuotaService } from "./quota/index.ts";
 import type { Refusals } from "./refusals/index.ts";
 import { createRolloutEndpoints, nameObjects, type Rollouts } from "./rollout/index.ts";
 import type { ServedMesh } from "./served-mesh.ts";
@@ -55,6 +56,7 @@ export interface AdminParts {
 	readonly rollouts: Rollouts;
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
+	readonly quota: Pick<QuotaService, "status">;
 	readonly authority: Authority;
 	readonly holders: Holders;
 	readonly federation: Awaited<ReturnType<typeof openFederation>>;
@@ -89,6 +91,7 @@ export function serveAdmin(
 		rollouts,
 		statuses,
 		xds,
+		quota,
 		authority,
 		holders,
 		federation,
@@ -143,6 +146,11 @@ export function serveAdmin(
 			snapshot: (node) => snapshots.get(node),
 			nodes: () => xds.statuses().map(({ node }) => node),
 		}) ?? []),
+		{
+			method: "GET",
+			path: "/v1/limits",
+			answer: () => ({ body: { items: listLimits(index()?.mesh.rateLimitPolicies ?? [], quota.status(), 100) } }),
+		},
 		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
 		...createConfigEndpoints({
 			...applied,

@@ -108,7 +108,7 @@ export class GrpcConnection implements Http2Sink<ServerCall>, TurnEndHolder {
 		}
 		const timeoutText = getHeader(fields, "grpc-timeout");
 		const timeoutMs = timeoutText === undefined ? undefined : parseGrpcTimeout(timeoutText);
-		const call = new ServerCall(this, stream, method, timeoutMs);
+		const call = new ServerCall(this, stream, method, fields, timeoutMs);
 		stream.owner = call;
 		call.start();
 		if (endStream) call.onEnd();

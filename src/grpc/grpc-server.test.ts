@@ -92,6 +92,7 @@ test("a message that cannot be read, or is too large, ends its call alone", asyn
 test("a stream carries messages both ways until either side ends it", async (t) => {
 	const talk = (call: ServerCall): void => {
 		assert.match(call.getPeer(), /^127\.0\.0\.1:\d+$/);
+		assert.deepEqual([call.metadata.get("te"), call.metadata.get("x-none")], [["trailers"], []]);
 		call.on("data", (message: Buffer) => call.write(Buffer.from(`${message}!`)));
 		call.on("end", () => call.end());
 	};

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { status as grpcStatus, type MethodDefinition } from "@grpc/grpc-js";
-import { describeError, type HeaderList, type Timer } from "../core/index.ts";
+import { describeError, getHeader, type HeaderList, type Timer } from "../core/index.ts";
 import { encodeStatusMessage, frameMessage, MessageReader } from "../wire/grpc/index.ts";
 import { Http2ErrorCode, type Http2Stream } from "../wire/http2/index.ts";
 import type { GrpcConnection } from "./grpc-connection.ts";
@@ -28,6 +28,8 @@ export const responseFields: HeaderList = [
 /** One call, in the words of `ServerDuplexStream` and `ServerUnaryCall`: "data", "end", "cancelled", "close" and "drain" are told; an "error" that
  *  is emitted ends the call with its status. */
 export class ServerCall extends EventEmitter {
+	/** What the client says besides: the first value of a name in lower case. */
+	readonly metadata: { get(name: string): string[] };
 	/** Of a unary call. */
 	request: unknown;
 	readonly #connection: GrpcConnection;
@@ -49,9 +51,16 @@ export class ServerCall extends EventEmitter {
 		connection: GrpcConnection,
 		stream: Http2Stream<ServerCall>,
 		method: Method,
+		fields: HeaderList,
 		timeoutMs: number | undefined,
 	) {
 		super();
+		this.metadata = {
+			get(name) {
+				const value = getHeader(fields, name);
+				return value === undefined ? [] : [value];
+			},
+		};
 		this.#connection = connection;
 		this.#stream = stream;
 		this.#method = method;

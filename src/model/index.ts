@@ -82,6 +82,14 @@ export type {
 	ValueMatch,
 } from "./policy.ts";
 export {
+	formatLimitName,
+	type RateLimit,
+	type RateLimitKey,
+	type RateLimitMatch,
+	type RateLimitPolicy,
+	type RateLimitTarget,
+} from "./rate-limit.ts";
+export {
 	isGatewayParent,
 	isServiceEntryParent,
 	isServiceParent,

@@ -6,6 +6,7 @@ import type { BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.t
 import type { WorkloadInstance } from "./instance.ts";
 import type { Namespace } from "./kubernetes.ts";
 import type { AuthorizationPolicy, PeerAuthentication, RequestAuthentication } from "./policy.ts";
+import type { RateLimitPolicy } from "./rate-limit.ts";
 import type { ReferenceGrant } from "./reference.ts";
 import type { RouteRetry, VirtualService } from "./route.ts";
 import type { Service } from "./service.ts";
@@ -34,6 +35,7 @@ export interface Mesh {
 	readonly peerAuthentications: readonly PeerAuthentication[];
 	readonly authorizationPolicies: readonly AuthorizationPolicy[];
 	readonly requestAuthentications: readonly RequestAuthentication[];
+	readonly rateLimitPolicies: readonly RateLimitPolicy[];
 	readonly destinationRules: readonly DestinationRule[];
 	readonly namespaces: readonly Namespace[];
 	/** Instances that objects declare: Pods. */

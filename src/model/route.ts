@@ -153,6 +153,9 @@ export interface Cors {
 /** One rule of an HTTPRoute, a GRPCRoute or the `http` of a VirtualService. */
 export interface RouteRule {
 	readonly name?: string;
+	/** Limits that policies attach to it, `namespace/policy/limit`, and `…/keys` and `…/cap` for the filters beside that of one that all proxies
+	 *  share. */
+	readonly rateLimits?: readonly string[];
 	/** At least one; a rule without matches in the document has the match of prefix `/`. */
 	readonly matches: readonly RouteMatch[];
 	readonly backends: readonly BackendRef[];

@@ -8,6 +8,7 @@ import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
 import type { OverloadState } from "./overload/index.ts";
+import type { QuotaClients } from "./quota/index.ts";
 import type { AccessLogConfig, HttpFilterConfig } from "./runtime-config/index.ts";
 import type { TapBoard } from "./tap/index.ts";
 import type { Tracers } from "./tracing/index.ts";
@@ -52,6 +53,8 @@ export interface DataPathContext extends UpstreamContext {
 	readonly failedRequests: FailedRequests;
 	/** Calls to gRPC services behind our clusters. */
 	readonly grpc: GrpcClients;
+	/** Leases of budgets that proxies share. */
+	readonly quotas: QuotaClients;
 	/** Filters that record when they are asked to. */
 	readonly taps: TapBoard;
 	/** Tracers of connection managers. */

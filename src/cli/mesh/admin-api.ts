@@ -73,6 +73,34 @@ export interface EndpointStatus {
 	readonly tls: boolean;
 }
 
+/** A limit as `/v1/limits` lists it, with its budgets, those of a global one. */
+export interface LimitStatus {
+	readonly namespace: string;
+	readonly policy: string;
+	readonly limit: string;
+	readonly scope: string;
+	readonly isDryRun: boolean;
+	readonly requests: number;
+	readonly unitSeconds: number;
+	readonly keys: readonly string[];
+	readonly budgets: readonly {
+		readonly values: readonly string[];
+		readonly demand: number;
+		readonly allowed: number;
+		readonly limited: number;
+		readonly wouldLimit: number;
+		readonly available: number;
+		readonly leases: readonly {
+			readonly proxy: string;
+			readonly demand: number;
+			readonly rate?: number;
+			readonly burst?: number;
+			readonly isConnected: boolean;
+		}[];
+	}[];
+	readonly more: number;
+}
+
 export interface CertificateStatus {
 	readonly spiffeId: string;
 	readonly serial: string;

@@ -18,6 +18,7 @@ import { nodeKind } from "./node/node.ts";
 import { peerAuthenticationKind } from "./peer-authentication/peer-authentication.ts";
 import { podKind } from "./pod/pod.ts";
 import { proxyConfigKind } from "./proxy-config/proxy-config.ts";
+import { rateLimitPolicyKind } from "./rate-limit-policy/rate-limit-policy.ts";
 import { requestAuthenticationKind } from "./request-authentication/request-authentication.ts";
 import { secretKind } from "./secret/secret.ts";
 import { serviceKind } from "./service/service.ts";
@@ -56,6 +57,7 @@ export const kinds = [
 	peerAuthenticationKind,
 	authorizationPolicyKind,
 	requestAuthenticationKind,
+	rateLimitPolicyKind,
 	namespaceKind,
 	nodeKind,
 	podKind,

@@ -15,6 +15,7 @@ import { declareInstances } from "./declared-instances.ts";
 import { createMeshMemory, type MeshMemory } from "./mesh-memory.ts";
 import { type BuildRecord, patchEndpoints } from "./patch-endpoints.ts";
 import { describeAt } from "./problem-at.ts";
+import { limitRoutes } from "./route-limits.ts";
 import { resolveServiceEntries, withWorkloadEntries } from "./service-entries.ts";
 import { resolveService } from "./services.ts";
 import { resolveMeshSettings } from "./settings.ts";
@@ -78,6 +79,7 @@ export function buildMesh(
 	const selectable = [...declaredInstances, ...running.filter(({ group }) => group !== undefined)];
 	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, selectable, problems);
 	const { clusterDomain } = resolvedSettings;
+	const rateLimitPolicies = valuesOf("RateLimitPolicy");
 	const mesh: Mesh = {
 		settings: resolvedSettings,
 		workloads,
@@ -85,7 +87,10 @@ export function buildMesh(
 			...[...services.values()].map((service) => withWorkloadEntries(service, workloadEntries)),
 			...externalServices,
 		],
-		httpRoutes: [...valuesOf("HTTPRoute"), ...valuesOf("GRPCRoute")],
+		httpRoutes: [
+			...limitRoutes("HTTPRoute", valuesOf("HTTPRoute"), rateLimitPolicies),
+			...limitRoutes("GRPCRoute", valuesOf("GRPCRoute"), rateLimitPolicies),
+		],
 		streamRoutes: [...valuesOf("TLSRoute"), ...valuesOf("TCPRoute")],
 		gatewayClasses: valuesOf("GatewayClass"),
 		gateways: valuesOf("Gateway"),
@@ -100,6 +105,7 @@ export function buildMesh(
 			...(resolvedSettings.defaultPolicy === undefined ? [] : [resolvedSettings.defaultPolicy]),
 		],
 		requestAuthentications: of("RequestAuthentication").map((object) => object.value),
+		rateLimitPolicies,
 		destinationRules: of("DestinationRule").map((object) => ({
 			...object.value,
 			host: qualifyHost(object.value.host, object.namespace, services, clusterDomain),

@@ -2,6 +2,7 @@ import { assertNever, suggestNearest } from "../../core/index.ts";
 import { formatObjectName, type Labels, type Mesh, matchesLabels, type Service } from "../../model/index.ts";
 import type { ConfigObject, ConfigObjectOf } from "../config-object.ts";
 import type { LocatedProblem } from "../located-problem.ts";
+import { checkRateLimitTargets } from "./check-rate-limits.ts";
 import { checkRoute } from "./check-routes.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
 import { describeAt } from "./problem-at.ts";
@@ -29,6 +30,8 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "AuthorizationPolicy":
 		case "RequestAuthentication":
 			return checkSelector(object, view);
+		case "RateLimitPolicy":
+			return [...checkSelector(object, view), ...checkRateLimitTargets(object, view.mesh)];
 		case "VirtualService":
 			return checkVirtualService(object, view);
 		case "Workload":
@@ -124,7 +127,7 @@ function checkService(object: ConfigObjectOf<"Service">, view: View): LocatedPro
 }
 
 function checkSelector(
-	object: ConfigObjectOf<"PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication">,
+	object: ConfigObjectOf<"PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication" | "RateLimitPolicy">,
 	view: View,
 ): LocatedProblem[] {
 	const { selector } = object.value;

@@ -22,6 +22,7 @@ export const apiDescriptions: ApiDescriptions = {
 		summary: "Endpoints with health and transport",
 		query: { service: "Name of a service", namespace: "Its namespace" },
 	},
+	"GET /v1/limits": { summary: "Rate limits; global ones with their budgets and who holds which lease" },
 	"GET /v1/problems": { summary: "Everything that is wrong with the config, by file, line, object and field" },
 	"GET /v1/analysis": { summary: "The problems, and what is legal and most likely not meant" },
 	"POST /v1/explain": {

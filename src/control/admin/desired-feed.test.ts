@@ -32,6 +32,7 @@ const mesh: Mesh = {
 	peerAuthentications: [],
 	authorizationPolicies: [],
 	requestAuthentications: [],
+	rateLimitPolicies: [],
 	destinationRules: [],
 	virtualServices: [],
 	sidecars: [],

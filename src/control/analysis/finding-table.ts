@@ -44,6 +44,10 @@ export const findingTable = {
 		"Correct the labels, or start the workload",
 	),
 	SELECTS_NOTHING: warning("A selector selects no workload", "Correct the labels or the namespace"),
+	TARGET_UNKNOWN: warning(
+		"What a policy is attached to does not exist, or has no such section: the policy has no effect there",
+		"Correct the name, or create it in the policy's namespace",
+	),
 	WEIGHTS_ZERO: warning("Every weight of a rule is zero, so its requests go nowhere", "Give one destination a weight"),
 	HOST_MATCHES_LITERALLY: warning(
 		"A host of a VirtualService is a short name with a dot: it only matches requests that say exactly this",

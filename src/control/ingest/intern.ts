@@ -20,6 +20,7 @@ export function keepUnchanged(before: Mesh | undefined, after: Mesh): Mesh {
 		peerAuthentications: keepObjects(before.peerAuthentications, after.peerAuthentications),
 		authorizationPolicies: keepObjects(before.authorizationPolicies, after.authorizationPolicies),
 		requestAuthentications: keepObjects(before.requestAuthentications, after.requestAuthentications),
+		rateLimitPolicies: keepObjects(before.rateLimitPolicies, after.rateLimitPolicies),
 		destinationRules: keepObjects(before.destinationRules, after.destinationRules),
 		virtualServices: keepObjects(before.virtualServices, after.virtualServices),
 		sidecars: keepObjects(before.sidecars, after.sidecars),

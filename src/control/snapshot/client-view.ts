@@ -14,6 +14,7 @@ import {
 	type MeshProblem,
 	type OutboundProxy,
 	planListeners,
+	policiesOnServices,
 	resolveEgressScope,
 	translateAnyHostCluster,
 	translateBlackHoleCluster,
@@ -101,6 +102,7 @@ export function buildCapturedListeners(
 		scope.mode,
 		scope.egressProxy,
 		describeScope(scope),
+		...policiesOnServices(index, services),
 		...services.map(({ service }) => shapeOf(service)),
 		// Headless services are listened for at the addresses of their endpoints.
 		...streams.flatMap(({ service }) => (service.isHeadless === true ? [service] : [])),

@@ -21,12 +21,14 @@ import {
 	type GatewayResources,
 	type MeshIndex,
 	type MeshProblem,
+	type QuotaServer,
 	resolveEgressScope,
 	translateGateway,
 } from "../translate/index.ts";
 import { memoMap } from "./client-view.ts";
 import { buildServiceClusters, isSameResource } from "./cluster-resources.ts";
 import type { Memo } from "./memo.ts";
+import { quotaClusters } from "./quota-cluster.ts";
 
 /** A gateway proxy's snapshot, and what is wrong with the Gateways that it serves. */
 export interface GatewayView {
@@ -35,7 +37,7 @@ export interface GatewayView {
 }
 
 /** Builds the snapshot of a gateway proxy: of the clusters of its namespace only those that its routes lead to. */
-export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo): GatewayView {
+export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo, server?: QuotaServer): GatewayView {
 	// Of two that say the same name each gets what its own labels select.
 	const key = `${node.namespace}/${node.name} ${node.kind} ${formatLabels(node.labels)}`;
 	const {
@@ -46,6 +48,7 @@ export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo
 		clusterNames,
 		passedOnNames,
 		clientCertificate,
+		takesLeases,
 		problems,
 	} = memo.get(`gateway ${key}`, [index], () => translateGateway(index, node));
 	const pack = <D extends DescMessage>(schema: D, messages: readonly (MessageShape<D> & { readonly name: string })[]) =>
@@ -65,6 +68,7 @@ export function buildGatewayView(index: MeshIndex, node: GatewayNode, memo: Memo
 			passedOnNames.has(cluster.name) ? cluster : encrypt(index, node, cluster, clientCertificate, memo),
 		),
 		...pack(ClusterSchema, ownClusters),
+		...(takesLeases ? quotaClusters(server, memo) : []),
 	]);
 	const assignments = memoMap(
 		memo,

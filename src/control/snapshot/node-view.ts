@@ -17,15 +17,20 @@ import {
 	type XdsSnapshot,
 } from "../../xds/server/index.ts";
 import {
+	countEnforcing,
 	type EgressScope,
 	egressSource,
 	findAuthorizationPolicies,
 	findEgress,
+	findEveryInboundLimit,
 	findIngressSidecar,
 	findRequestAuthentications,
+	hasGlobalLimit,
 	type MeshIndex,
 	type OutboundProxy,
 	type ProxyKind,
+	policiesOnServices,
+	type QuotaServer,
 	resolveHostPolicy,
 	translateCapturedInboundClusters,
 	translateConnectCluster,
@@ -41,6 +46,7 @@ import { isSameResource } from "./cluster-resources.ts";
 import { shapeOf } from "./host-routes.ts";
 import type { Memo } from "./memo.ts";
 import { OnDemandMap } from "./on-demand-map.ts";
+import { quotaClusters } from "./quota-cluster.ts";
 
 /** The whole snapshot of one sidecar: the view of its namespace, with its own listeners and local clusters. */
 export function buildSnapshot(
@@ -49,6 +55,7 @@ export function buildSnapshot(
 	kind: ProxyKind,
 	view: ClientView,
 	memo: Memo,
+	server?: QuotaServer,
 ): XdsSnapshot {
 	const { isCaptured } = view.client;
 	const key = `${instance.namespace}/${instance.name} ${kind}${isCaptured ? " captured" : ""}`;
@@ -65,11 +72,17 @@ export function buildSnapshot(
 			]),
 		areSameResources,
 	);
+	const routeLimits = policiesOnServices(index, view.scope.services.values());
+	const inboundLimits = findEveryInboundLimit(index, instance);
+	const quota = hasGlobalLimit([...inboundLimits, ...routeLimits]) ? quotaClusters(server, memo) : [];
 	const listeners = memo.get(
 		`listeners ${key}`,
 		[
 			...[index.mesh.settings, spec, ingress, describeScope(view.scope), view.scope.mode, ...tokens],
 			...listenerInputs(index, instance, view),
+			...routeLimits,
+			...inboundLimits,
+			...inboundLimits.map((policy) => countEnforcing(index, policy)),
 			...(isCaptured ? [] : forwardProxyInputs(index, view)),
 		],
 		() =>
@@ -78,10 +91,10 @@ export function buildSnapshot(
 			),
 		areSameResources,
 	);
-	const clusters = memo.get(`clusters ${key}`, [view.clusters, ...local], (): ResourceMap => {
-		if (view.clusters instanceof OnDemandMap) return view.clusters.with(local);
+	const clusters = memo.get(`clusters ${key}`, [view.clusters, ...local, ...quota], (): ResourceMap => {
+		if (view.clusters instanceof OnDemandMap) return view.clusters.with([...local, ...quota]);
 		const all = new Map(view.clusters);
-		for (const cluster of local) all.set(cluster.name, cluster);
+		for (const cluster of [...local, ...quota]) all.set(cluster.name, cluster);
 		return all;
 	});
 	const outbound = isCaptured ? buildCapturedListeners(index, view, outboundProxyOf(index, instance, kind), memo) : [];
@@ -157,7 +170,7 @@ function listListeners(
 		...(httpProxyPort === undefined ? [] : [translateHttpProxyListener(index, httpProxyPort, proxy, client, scope)]),
 		...instance.upstreams.flatMap(
 			(upstream) =>
-				translateUpstreamListener(index, client, virtualServicesAt(scope, upstream.port), upstream, proxy) ?? [],
+				translateUpstreamListener(index, client, virtualServicesAt(scope, upstream.port), upstream, proxy, scope) ?? [],
 		),
 	];
 }

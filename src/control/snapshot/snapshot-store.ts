@@ -84,7 +84,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 		if (instance === undefined) return undefined;
 		const key = known.keyOf(finder.of(instance, isCaptured(node)), instance);
 		const view = known.get(key)!;
-		const snapshot = buildSnapshot(meshIndex, instance, readProxyKind(node), view, memo);
+		const snapshot = buildSnapshot(meshIndex, instance, readProxyKind(node), view, memo, onDemand?.server);
 		built.set(node, { key, snapshot, clusters: view.clusters, assignments: view.assignments });
 		const workload = formatObjectName({ namespace: instance.namespace, name: instance.workload });
 		nodes.set(workload, (nodes.get(workload) ?? new Set()).add(node.id));
@@ -126,7 +126,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 			if (kept !== undefined) return kept;
 			const gateway = index === undefined ? undefined : readGatewayNode(index, node);
 			if (index !== undefined && gateway !== undefined) {
-				const gatewayView = buildGatewayView(index, gateway, memo);
+				const gatewayView = buildGatewayView(index, gateway, memo, onDemand?.server);
 				gatewayProblems.set(node.id, gatewayView.problems);
 				return gatewayView.snapshot;
 			}

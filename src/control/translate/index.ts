@@ -102,6 +102,11 @@ export {
 	translateServerListener,
 	translateUnusableCluster,
 } from "./proxyless/index.ts";
+export { hasGlobalLimit } from "./rate-limit/filters.ts";
+export { countEnforcing, findEveryInboundLimit, policiesFor, policiesOnServices } from "./rate-limit/find.ts";
+export { quotaDomain, quotaNodeHeader, readLimitFilterName } from "./rate-limit/names.ts";
+export { type QuotaServer, translateQuotaCluster } from "./rate-limit/quota-cluster.ts";
+export { fillOf } from "./rate-limit/token-bucket.ts";
 export { findRequestAuthentications, jwtHttpFilters } from "./request-authentication/jwt-filter.ts";
 export { translateKeySetClusters } from "./request-authentication/key-set-cluster.ts";
 export { findDestination, type RouteContext, translateRule } from "./route-action.ts";

@@ -76,7 +76,8 @@ export function outboundLocalReplies(): LocalReplyInit {
 
 function explain(audience: Audience, why = "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%") {
 	const id = headerValue("x-request-id", "%REQ(X-REQUEST-ID)%", "set", true);
-	return audience === "mesh" ? [headerValue(reasonHeader, why, "set", true), id] : [id];
+	// A filter that limits requests has said why already.
+	return audience === "mesh" ? [headerValue(reasonHeader, why, "add-if-absent", true), id] : [id];
 }
 
 function textBody(text: string) {

@@ -11,6 +11,7 @@ import {
 	type ObjectName,
 	type ParentReference,
 	type PeerAuthentication,
+	type RateLimitPolicy,
 	type RequestAuthentication,
 	type Service,
 	type Sidecar,
@@ -63,6 +64,8 @@ export interface MeshIndex {
 	authorizationPoliciesIn(namespace: string): readonly AuthorizationPolicy[];
 	/** Older first. */
 	requestAuthenticationsIn(namespace: string): readonly RequestAuthentication[];
+	/** Older first. */
+	rateLimitPoliciesIn(namespace: string): readonly RateLimitPolicy[];
 	/** Service accounts of the workloads that the service selects, declared or running. */
 	serviceAccountsOf(service: Service): readonly string[];
 }
@@ -97,6 +100,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		[...mesh.requestAuthentications].sort(compareAge),
 		(policy) => policy.namespace,
 	);
+	const rateLimitPolicies = groupBy([...mesh.rateLimitPolicies].sort(compareAge), (policy) => policy.namespace);
 	const authorizationPolicies = groupBy(sortByName(mesh.authorizationPolicies), (policy) => policy.namespace);
 	const virtualServices = [
 		...[...mesh.virtualServices].sort(compareAge),
@@ -162,6 +166,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],
 		requestAuthenticationsIn: (namespace) => requestAuthentications.get(namespace) ?? [],
 		authorizationPoliciesIn: (namespace) => authorizationPolicies.get(namespace) ?? [],
+		rateLimitPoliciesIn: (namespace) => rateLimitPolicies.get(namespace) ?? [],
 		workloadsOf: (service) => select(workloadsByLabel, service),
 		serviceAccountsOf(service) {
 			const declared = select(workloadsByLabel, service).map((workload) => workload.serviceAccount);

@@ -95,16 +95,22 @@ export function stringMatcher(kind: StringMatchKind, value: string, ignoreCase =
 	});
 }
 
-/** A header to set (replacing) or to add (appending). Percent signs of a value that is no format are doubled. */
+const appendActions = {
+	set: AppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+	add: AppendAction.APPEND_IF_EXISTS_OR_ADD,
+	"add-if-absent": AppendAction.ADD_IF_ABSENT,
+};
+
+/** A header to set (replacing), to add (appending), or to add where there is none. Percent signs of a value that is no format are doubled. */
 export function headerValue(
 	name: string,
 	value: string,
-	action: "set" | "add",
+	action: keyof typeof appendActions,
 	isFormat: boolean | undefined = false,
 ): HeaderValueOption {
 	return create(HeaderValueOptionSchema, {
 		header: { key: name.toLowerCase(), value: isFormat ? value : value.replaceAll("%", "%%") },
-		appendAction: action === "set" ? AppendAction.OVERWRITE_IF_EXISTS_OR_ADD : AppendAction.APPEND_IF_EXISTS_OR_ADD,
+		appendAction: appendActions[action],
 	});
 }
 

@@ -9,7 +9,7 @@ import { outboundLocalReplies } from "./local-reply.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, socketAddress } from "./messages.ts";
 import { hostOf, httpProxyName, serviceRouteName } from "./names.ts";
-import { firstByteFilters, routeConfiguredFilters } from "./outbound/captured-listeners.ts";
+import { firstByteFilters, outboundRouteFilters } from "./outbound/captured-listeners.ts";
 import { dynamicForwardFilter } from "./outbound/dynamic-forward.ts";
 import type { EgressScope } from "./outbound/egress-scope.ts";
 import { onDemandFilters } from "./outbound/on-demand.ts";
@@ -30,7 +30,7 @@ export function translateHttpProxyListener(
 ): Listener {
 	const chains = serverNameChains(index, client, scope, proxy);
 	const upgrades = [{ upgradeType: "CONNECT" }];
-	const http = [outboundHttp(index, proxy, httpProxyName, httpProxyName, upgrades, scope)];
+	const http = [outboundHttp(index, proxy, httpProxyName, httpProxyName, upgrades, scope, true)];
 	return outboundListener(
 		httpProxyName,
 		port,
@@ -47,6 +47,7 @@ export function translateUpstreamListener(
 	virtualServices: readonly VirtualService[],
 	upstream: UpstreamListener,
 	proxy: OutboundProxy,
+	scope: EgressScope,
 ): Listener | undefined {
 	const service = index.service(upstream.service);
 	const port = service?.ports.find((candidate) => candidate.port === upstream.port);
@@ -55,7 +56,7 @@ export function translateUpstreamListener(
 	const name = `upstream_${host}_${port.port}`;
 	if (isHttpProtocol(port.protocol)) {
 		const route = serviceRouteName(host, port.port);
-		const filters = [outboundHttp(index, proxy, `outbound_${route}`, route, [])];
+		const filters = [outboundHttp(index, proxy, `outbound_${route}`, route, [], scope, false)];
 		return outboundListener(name, upstream.listenPort, [{ filters }]);
 	}
 	const place = { index, client, proxy, virtualServices, port: port.port, subnets: [], isOwnListener: true };
@@ -95,7 +96,8 @@ function outboundHttp(
 	statPrefix: string,
 	routeConfigName: string,
 	upgrades: readonly { readonly upgradeType: string }[],
-	scope?: EgressScope,
+	scope: EgressScope,
+	asksOnDemand: boolean,
 ) {
 	return httpConnectionManager({
 		kind: proxy.kind,
@@ -103,8 +105,8 @@ function outboundHttp(
 		statPrefix,
 		routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
 		filters: [
-			...(scope === undefined ? [] : onDemandFilters(scope)),
-			...routeConfiguredFilters(),
+			...(asksOnDemand ? onDemandFilters(scope) : []),
+			...outboundRouteFilters(index, scope.services, proxy),
 			dynamicForwardFilter(),
 		],
 		accessLogs: [egressRequestLog(proxy.identity)],

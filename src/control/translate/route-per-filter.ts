@@ -4,6 +4,7 @@ import { CorsPolicySchema } from "../../api/gen/envoy/extensions/filters/http/co
 import { HTTPFaultSchema } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { Cors, Fault, RouteRule } from "../../model/index.ts";
 import { duration, fractionalPercent, packAny, stringMatcher } from "./messages.ts";
+import { limitRouteConfig } from "./rate-limit/filters.ts";
 
 /** Names of the HTTP filters that routes configure: every outbound and gateway listener has them. */
 export const faultFilterName = "envoy.filters.http.fault";
@@ -12,11 +13,12 @@ export const corsFilterName = "envoy.filters.http.cors";
 type RouteInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>;
 
 /** What a rule says to filters before the router. */
-export function perFilterConfig({ fault, cors }: RouteRule): Pick<RouteInit, "typedPerFilterConfig"> {
+export function perFilterConfig({ fault, cors, rateLimits = [] }: RouteRule): Pick<RouteInit, "typedPerFilterConfig"> {
 	return {
 		typedPerFilterConfig: {
 			...(fault !== undefined && { [faultFilterName]: translateFault(fault) }),
 			...(cors !== undefined && { [corsFilterName]: translateCors(cors) }),
+			...limitRouteConfig(rateLimits),
 		},
 	};
 }

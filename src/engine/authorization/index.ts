@@ -9,5 +9,5 @@ export type {
 	MatchPredicate,
 	MatchTree,
 } from "./match-tree.ts";
-export { evaluateTree, evaluateTreeBy, hasLogAction } from "./match-tree.ts";
+export { evaluateTree, evaluateTreeBy, hasLogAction, readMatchInput } from "./match-tree.ts";
 export type { Permission, Principal, RbacConfig, RbacPolicy, RbacRules } from "./types.ts";

@@ -42,6 +42,7 @@ export type MatchPredicate =
 
 export type MatchInput =
 	| { readonly kind: "request-header" | "response-header" | "request-query"; readonly name: string }
+	| { readonly kind: "filter-state"; readonly key: string }
 	/** `true` or `false`. */
 	| { readonly kind: "expression"; readonly expression: Expression }
 	| {
@@ -62,7 +63,7 @@ export type MatchInputReader = (input: MatchInput) => string | undefined;
 
 /** The action of a tree for a stream; undefined when nothing matches. */
 export function evaluateTree(tree: MatchTree, stream: StreamInfo): MatchAction | undefined {
-	return evaluateTreeBy(tree, (input) => readInput(input, stream));
+	return evaluateTreeBy(tree, (input) => readMatchInput(input, stream));
 }
 
 /** The action of a tree; undefined when nothing matches. */
@@ -125,8 +126,9 @@ function holds(predicate: MatchPredicate, read: MatchInputReader): boolean {
 	}
 }
 
-function readInput(input: MatchInput, stream: StreamInfo): string | undefined {
-	const { request, responseHeaders, connection, remote } = stream;
+/** What an input is for a stream; undefined when it is not there. */
+export function readMatchInput(input: MatchInput, stream: StreamInfo): string | undefined {
+	const { request, responseHeaders, connection, remote, filterState } = stream;
 	switch (input.kind) {
 		case "request-header":
 			return request === undefined ? undefined : getRequestHeader(request, input.name);
@@ -134,6 +136,10 @@ function readInput(input: MatchInput, stream: StreamInfo): string | undefined {
 			return responseHeaders === undefined ? undefined : getJoinedHeader(responseHeaders, input.name);
 		case "request-query":
 			return request === undefined ? undefined : getQueryParameter(request.path, input.name);
+		case "filter-state": {
+			const value = filterState?.get(input.key);
+			return typeof value === "string" ? value : undefined;
+		}
 		case "expression":
 			return String(matchesExpression(input.expression, stream));
 		case "source-ip":

@@ -63,6 +63,7 @@ function readInput(input: MatchInput, connection: ConnectionProperties): string 
 		case "request-header":
 		case "response-header":
 		case "request-query":
+		case "filter-state":
 		case "expression":
 			return undefined;
 	}

@@ -11,6 +11,7 @@ import type {
 	JwtAuthentication,
 	PerRouteConfig,
 } from "../../api/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
+import type { RateLimitQuotaFilterConfig } from "../../api/gen/envoy/extensions/filters/http/rate_limit_quota/v3/rate_limit_quota_pb.js";
 import type {
 	RateLimit,
 	RateLimitPerRoute,
@@ -21,6 +22,7 @@ import { readExtProc, readExtProcRoute } from "./ext-proc.ts";
 import { readJwtAuthn } from "./jwt-authn.ts";
 import { readJwtRoute } from "./jwt-authn-route.ts";
 import { readRateLimitFilter, readRateLimitRoute } from "./rate-limit-filter.ts";
+import { readRateLimitQuota } from "./rate-limit-quota.ts";
 import type { Scope } from "./scope.ts";
 
 /** Translates a filter that asks somebody else; undefined when it is another one. */
@@ -35,6 +37,10 @@ export function readCallOutFilter(config: Message, scope: Scope): CallOutFilterC
 		case "envoy.extensions.filters.http.ratelimit.v3.RateLimit": {
 			const limit = readRateLimitFilter(config as RateLimit, scope);
 			return limit === undefined ? undefined : { kind: "rate-limit", config: limit };
+		}
+		case "envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaFilterConfig": {
+			const quota = readRateLimitQuota(config as RateLimitQuotaFilterConfig, scope);
+			return quota === undefined ? undefined : { kind: "rate-limit-quota", config: quota };
 		}
 		case "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor": {
 			const processor = readExtProc(config as ExternalProcessor, scope);

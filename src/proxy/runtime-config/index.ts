@@ -117,6 +117,7 @@ export type {
 	ScaledTimerKind,
 } from "./overload-config.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";
+export { type QuotaBucketSettings, type RateLimitQuotaConfig, readQuotaStrategy } from "./rate-limit-quota.ts";
 export type { RouteScopeConfig, ScopedRoutesConfig } from "./route-scopes.ts";
 export type { TranslateOptions } from "./scope.ts";
 export type { FilterStateEntry } from "./set-filter-state.ts";

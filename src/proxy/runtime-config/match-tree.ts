@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
 import { type Action, RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
+import type { FilterStateInput } from "../../api/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js";
 import type {
 	HttpRequestHeaderMatchInput,
 	HttpRequestQueryParamMatchInput,
@@ -213,6 +214,8 @@ function readHeadInput(config: Message): MatchInput | undefined {
 			return { kind: "response-header", name: (config as HttpResponseHeaderMatchInput).headerName.toLowerCase() };
 		case "envoy.type.matcher.v3.HttpRequestQueryParamMatchInput":
 			return { kind: "request-query", name: toWireText((config as HttpRequestQueryParamMatchInput).queryParam) };
+		case "envoy.extensions.matching.common_inputs.network.v3.FilterStateInput":
+			return { kind: "filter-state", key: (config as FilterStateInput).key };
 		case "xds.type.matcher.v3.HttpAttributesCelMatchInput":
 			return anyAttribute;
 		default:
@@ -242,7 +245,15 @@ function readCustomMatch(message: TypedExtensionConfig, scope: Scope, terms: Tre
 function readInput(message: TypedExtensionConfig | undefined, scope: Scope, terms: TreeTerms): MatchInput {
 	const at = scope.at("typed_config");
 	const config = unpackExtension(message?.typedConfig, at);
-	if (config === undefined) return noInput;
+	return config === undefined ? noInput : readKnownInput(config, at, terms);
+}
+
+/** Translates one input about requests. */
+export function readRequestInput(config: Message, scope: Scope): MatchInput {
+	return readKnownInput(config, scope, authorizationTerms);
+}
+
+function readKnownInput(config: Message, at: Scope, terms: TreeTerms): MatchInput {
 	if (terms.isAboutRequests) {
 		const ofHead = readHeadInput(config);
 		if (ofHead !== undefined) return ofHead;

@@ -63,6 +63,34 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute": {
 		works: "vh_rate_limits override_option rate_limits domain",
 	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaFilterConfig": {
+		works: "rlqs_server domain bucket_matchers",
+		ignored: "filter_enabled filter_enforced request_headers_to_add_when_not_enforced",
+	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings": {
+		works:
+			"bucket_id_builder reporting_interval deny_response_settings no_assignment_behavior expired_assignment_behavior",
+	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.NoAssignmentBehavior": {
+		works: "fallback_rate_limit",
+	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.ExpiredAssignmentBehavior": {
+		works: "expired_assignment_behavior_timeout fallback_rate_limit reuse_last_assignment",
+	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.ExpiredAssignmentBehavior.ReuseLastAssignment":
+		{ works: "" },
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.DenyResponseSettings": {
+		works: "http_status http_body grpc_status response_headers_to_add",
+	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.BucketIdBuilder": {
+		works: "bucket_id_builder",
+	},
+	"envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.BucketIdBuilder.ValueBuilder": {
+		works: "string_value custom_value",
+	},
+	"envoy.type.v3.RateLimitStrategy": { works: "blanket_rule token_bucket" },
+	"google.rpc.Status": { works: "code message" },
+	"envoy.extensions.matching.common_inputs.network.v3.FilterStateInput": { works: "key" },
 	"envoy.config.ratelimit.v3.RateLimitServiceConfig": { works: "grpc_service transport_api_version" },
 	"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor": {
 		works:

@@ -12,6 +12,7 @@ import { createFailedRequests } from "../failed-requests/index.ts";
 import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
 import { RouteStatistics } from "../filter/http/router/route-statistics.ts";
 import { createGrpcClients } from "../grpc-client/index.ts";
+import { createQuotaClients } from "../quota/index.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
@@ -118,6 +119,9 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		get routeScopes() {
 			return routeScopes;
 		},
+		get quotas() {
+			return quotas;
+		},
 		get grpc() {
 			return grpc;
 		},
@@ -144,6 +148,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 
 	const routeScopes = createRouteScopeBoard(context);
 	const grpc = createGrpcClients(context);
+	const quotas = createQuotaClients(context);
 	const tracers = createTracers({ context, stats, serviceName: parts.node.cluster });
 	const logServices = createAccessLogServices({ context, stats, node: parts.node });
 
@@ -173,6 +178,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		close() {
 			stopRetired();
 			istio?.close();
+			quotas.close();
 			grpc.close();
 			for (const upstream of upstreams.values()) upstream.close();
 			upstreams.clear();

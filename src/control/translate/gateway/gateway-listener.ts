@@ -128,7 +128,7 @@ function httpChain(
 ): Omit<NamedChain, "serverNames"> {
 	const [server] = servers;
 	const policies = findGatewayPolicies(index, node, servers);
-	const enforced = enforceHttp(index, node.kind, policies);
+	const enforced = enforceHttp(index, node, policies);
 	const topology = index.mesh.settings.gatewayTopology;
 	const manager = httpConnectionManager({
 		kind: node.kind,

@@ -1,8 +1,10 @@
 import {
 	type AuthorizationPolicy,
+	formatObjectName,
 	matchesLabels,
 	type ObjectName,
 	type PolicyTarget,
+	type RateLimitPolicy,
 	type RequestAuthentication,
 } from "../../../model/index.ts";
 import { providerClusterName } from "../authorization/custom.ts";
@@ -11,10 +13,11 @@ import {
 	authorizationNetworkFilters,
 	summarizeAuthorization,
 } from "../authorization/filters.ts";
-import type { ProxyKind } from "../http-connection-manager.ts";
 import { pathOptions } from "../inbound/inbound-filters.ts";
 import { forbiddenAccessLog, inboundLocalReplies, triedAccessLogs } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
+import { distinctByName, limitHttpFilters, limitsComparePaths } from "../rate-limit/filters.ts";
+import { assumedRouters, policiesFor, policiesOnRoutes } from "../rate-limit/find.ts";
 import { jwtHttpFilters } from "../request-authentication/jwt-filter.ts";
 import { keySetClusterName } from "../request-authentication/key-set-cluster.ts";
 import type { GatewayNode } from "./gateway-node.ts";
@@ -24,6 +27,9 @@ import type { Server } from "./server.ts";
 export interface GatewayPolicies {
 	readonly authorizations: readonly AuthorizationPolicy[];
 	readonly authentications: readonly RequestAuthentication[];
+	readonly limits: readonly RateLimitPolicy[];
+	/** For some of the routes. */
+	readonly routeLimits: readonly RateLimitPolicy[];
 }
 
 export function findGatewayPolicies(index: MeshIndex, node: GatewayNode, servers: readonly Server[]): GatewayPolicies {
@@ -35,6 +41,25 @@ export function findGatewayPolicies(index: MeshIndex, node: GatewayNode, servers
 	return {
 		authorizations: namespaces.flatMap((namespace) => index.authorizationPoliciesIn(namespace)).filter(covers),
 		authentications: namespaces.flatMap((namespace) => index.requestAuthenticationsIn(namespace)).filter(covers),
+		routeLimits: policiesOnRoutes(
+			index,
+			servers.flatMap(({ attached }) => (attached?.httpRoutes ?? []).map(({ route }) => route)),
+		),
+		limits: policiesFor(index, node.namespace).filter(({ namespace, selector, targets }) =>
+			targets === undefined
+				? selector === undefined || matchesLabels(selector, node.labels)
+				: targets.some(
+						({ kind, name, sectionName }) =>
+							kind === "Gateway" &&
+							servers.some(
+								({ owner, section }) =>
+									owner.kind === "Gateway" &&
+									owner.name === name &&
+									owner.namespace === namespace &&
+									(sectionName === undefined || sectionName === section),
+							),
+					),
+		),
 	};
 }
 
@@ -50,16 +75,35 @@ function isTarget(
 }
 
 /** What policies add to an HTTP connection manager. */
-export function enforceHttp(index: MeshIndex, kind: ProxyKind, { authorizations, authentications }: GatewayPolicies) {
+export function enforceHttp(
+	index: MeshIndex,
+	node: GatewayNode,
+	{ authorizations, authentications, limits, routeLimits }: GatewayPolicies,
+) {
+	const { kind } = node;
+	const place = {
+		kind,
+		audience: "outside" as const,
+		node: `gateway ${formatObjectName(node)}`,
+		proxiesOf: () => assumedRouters,
+	};
+
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(authorizations);
 	return {
 		filters: [
 			...jwtHttpFilters(index, authentications, true),
 			...authorizationHttpFilters(index, authorizations, { port: { kind: "any" }, isTcp: false }),
+			...distinctByName([
+				...limitHttpFilters(index, limits, place),
+				...limitHttpFilters(index, routeLimits, { ...place, onRoutes: true }),
+			]),
 		],
 		accessLogs: [...(isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : []), ...triedAccessLogs(authorizations)],
 		options: {
-			...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
+			...pathOptions(
+				index.mesh.settings.pathNormalization,
+				comparesPaths || limitsComparePaths([...limits, ...routeLimits]),
+			),
 			localReplyConfig: inboundLocalReplies({
 				kind,
 				audience: "outside",

@@ -6,6 +6,7 @@ import { formatObjectName } from "../../../model/index.ts";
 import { isFault, type KeyPair } from "../../gateway-api/index.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import type { MeshProblem } from "../problem.ts";
+import { hasGlobalLimit } from "../rate-limit/filters.ts";
 import { translateKeySetClusters } from "../request-authentication/key-set-cluster.ts";
 import { clusterNamesOf } from "./cluster-names.ts";
 import { collectServers } from "./collect-servers.ts";
@@ -30,6 +31,8 @@ export interface GatewayResources {
 	readonly clusterNames: ReadonlySet<string>;
 	/** Those among them that only get TLS as clients send it. */
 	readonly passedOnNames: ReadonlySet<string>;
+	/** Whether it enforces limits that all proxies share. */
+	readonly takesLeases: boolean;
 	readonly problems: readonly MeshProblem[];
 }
 
@@ -61,12 +64,14 @@ export function translateGateway(index: MeshIndex, node: GatewayNode): GatewayRe
 	if (clientCertificate !== undefined)
 		for (const secret of secretsOf({ kind: "terminate", keyPairs: [clientCertificate], cipherSuites: [] }))
 			secrets.set(secret.name, secret);
+	const policies = findGatewayPolicies(index, node, servers);
 	return {
 		...(clientCertificate !== undefined && { clientCertificate }),
 		listeners: listeners.map(({ listener }) => listener),
 		routes,
 		secrets: [...secrets.values()],
-		clusters: translateKeySetClusters(index, findGatewayPolicies(index, node, servers).authentications),
+		clusters: translateKeySetClusters(index, policies.authentications),
+		takesLeases: hasGlobalLimit([...policies.limits, ...policies.routeLimits]),
 		clusterNames: new Set([...listeners.flatMap(({ clusterNames }) => clusterNames), ...routed]),
 		passedOnNames: new Set(listeners.flatMap(({ passedOnNames }) => passedOnNames).filter((name) => !routed.has(name))),
 		problems,

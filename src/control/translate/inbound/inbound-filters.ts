@@ -2,7 +2,7 @@ import {
 	HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
 	HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
 } from "../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import type { PathNormalization, WorkloadInstance } from "../../../model/index.ts";
+import { formatObjectName, type PathNormalization, type WorkloadInstance } from "../../../model/index.ts";
 import {
 	allowsNothing,
 	authorizationHttpFilters,
@@ -23,6 +23,8 @@ import {
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration } from "../messages.ts";
 import { blackHoleClusterName } from "../names.ts";
+import { limitHttpFilters, limitsComparePaths } from "../rate-limit/filters.ts";
+import { countEnforcing, findInboundLimits } from "../rate-limit/find.ts";
 import { findRequestAuthentications, jwtHttpFilters } from "../request-authentication/jwt-filter.ts";
 
 /** Where an inbound filter chain leads, and what is enforced on the way. */
@@ -43,9 +45,16 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget, audi
 	const { instance, kind, statPrefix, marksUnprocessed } = target;
 	const policies = findAuthorizationPolicies(index, instance);
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(policies);
+	const limits = findInboundLimits(index, instance, target.port.kind === "one" ? target.port.port.appPort : undefined);
 	const filters = [
 		...jwtHttpFilters(index, findRequestAuthentications(index, instance)),
 		...authorizationHttpFilters(index, policies, { port: target.port, isTcp: false }),
+		...limitHttpFilters(index, limits, {
+			kind,
+			audience,
+			node: formatObjectName(instance),
+			proxiesOf: (policy) => countEnforcing(index, policy),
+		}),
 	];
 	return [
 		httpConnectionManager({
@@ -61,8 +70,10 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget, audi
 				proxy100Continue: true,
 				forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
 				setCurrentClientCertDetails: { subject: true, uri: true },
-				...pathOptions(index.mesh.settings.pathNormalization, comparesPaths),
-				localReplyConfig: inboundLocalReplies({ kind, audience, allowPolicies, isEnforced, marksUnprocessed }),
+				...pathOptions(index.mesh.settings.pathNormalization, comparesPaths || limitsComparePaths(limits)),
+				localReplyConfig: inboundLocalReplies({
+					...{ kind, audience, allowPolicies, isEnforced, marksUnprocessed },
+				}),
 			},
 		}),
 	];

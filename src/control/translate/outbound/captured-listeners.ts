@@ -6,7 +6,7 @@ import { HTTPFaultSchema } from "../../../api/gen/envoy/extensions/filters/http/
 import { HttpInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { type EgressVerdict, egressFilter, egressRequestLog } from "../egress-log.ts";
-import { httpConnectionManager, type OutboundProxy } from "../http-connection-manager.ts";
+import { type HttpFilterInit, httpConnectionManager, type OutboundProxy } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, duration, extension, socketAddress } from "../messages.ts";
 import {
@@ -16,6 +16,8 @@ import {
 	passthroughClusterName,
 	virtualOutboundPort,
 } from "../names.ts";
+import { limitHttpFilters } from "../rate-limit/filters.ts";
+import { assumedRouters, policiesOnServices } from "../rate-limit/find.ts";
 import { corsFilterName, faultFilterName } from "../route-per-filter.ts";
 import type { EgressScope } from "./egress-scope.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
@@ -26,8 +28,21 @@ import { streamFilters } from "./stream-filters.ts";
 type ListenerInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $typeName?: undefined }>;
 
 /** Filters that routes configure, before the router of every outbound listener. */
-export function routeConfiguredFilters() {
+export function routeConfiguredFilters(): HttpFilterInit[] {
 	return [egressFilter(), extension(faultFilterName, HTTPFaultSchema, {}), extension(corsFilterName, CorsSchema, {})];
+}
+
+/** The same, with the limits of routes that sidecars enforce on what they send. */
+export function outboundRouteFilters(
+	index: MeshIndex,
+	services: EgressScope["services"],
+	{ kind, identity }: OutboundProxy,
+): HttpFilterInit[] {
+	const limits = limitHttpFilters(index, policiesOnServices(index, services.values()), {
+		...{ kind, caller: identity, audience: "mesh", onRoutes: true },
+		proxiesOf: () => assumedRouters,
+	});
+	return [...routeConfiguredFilters(), ...limits];
 }
 
 /** HTTP of an outbound listener, by a route configuration. */
@@ -44,7 +59,7 @@ export function outboundHttpFilters(
 			reporter: "source",
 			statPrefix,
 			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-			filters: [...onDemandFilters(scope), ...routeConfiguredFilters()],
+			filters: [...onDemandFilters(scope), ...outboundRouteFilters(index, scope.services, proxy)],
 			accessLogs: [egressRequestLog(proxy.identity)],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: { normalizePath: true, proxy100Continue: true },

@@ -177,7 +177,8 @@ export function translateOnDemandClusters({ server, streams }: OnDemand): Cluste
 	];
 }
 
-function loopbackCluster(name: string, host: string, port: number, version: "http1" | "http2"): Cluster {
+/** A cluster of one address on this machine. */
+export function loopbackCluster(name: string, host: string, port: number, version: "http1" | "http2"): Cluster {
 	return create(ClusterSchema, {
 		name,
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },

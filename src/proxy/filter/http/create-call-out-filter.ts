@@ -6,6 +6,7 @@ import type { HttpFilter } from "./filter.ts";
 import type { FilterParts } from "./filter-parts.ts";
 import { createJwtAuthnFilter } from "./jwt-authn/jwt-authn-filter.ts";
 import { createRateLimitFilter } from "./rate-limit/rate-limit-filter.ts";
+import { createRateLimitQuotaFilter } from "./rate-limit-quota/rate-limit-quota-filter.ts";
 
 /** Creates a filter that asks somebody else. */
 export function createCallOutFilter(parts: FilterParts, config: CallOutFilterConfig): HttpFilter {
@@ -18,6 +19,8 @@ export function createCallOutFilter(parts: FilterParts, config: CallOutFilterCon
 			return createJwtAuthnFilter(parts, config.config);
 		case "rate-limit":
 			return createRateLimitFilter(parts, config.config);
+		case "rate-limit-quota":
+			return createRateLimitQuotaFilter(parts, config.config);
 		default:
 			return assertNever(config);
 	}

@@ -15,6 +15,7 @@ import type { LocalRateLimitConfig } from "../../../runtime-config/index.ts";
 import { createLocalRateLimitStats, type LocalRateLimitStats } from "../../../stats/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { describeLimit } from "../limit-name.ts";
 import { routeConfigOf } from "../route-configs.ts";
 
 const resourceExhausted = 8;
@@ -85,6 +86,7 @@ export function createLocalRateLimitFilter(parts: FilterParts, config: LocalRate
 				return "continue";
 			}
 			stats.enforced.value++;
+			stream.setDynamicMetadata("amime", { denied: describeLimit(name) });
 			const headers: HeaderList = [];
 			if (used.sendsRetryAfter && verdict.bucket !== undefined) {
 				headers.push("retry-after", resetSeconds(verdict.bucket, stream.now()));
