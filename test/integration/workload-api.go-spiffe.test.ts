@@ -53,6 +53,40 @@ test("go-spiffe fetches certificates, bundles and tokens, and follows changes", 
 	await eventually(() => assert.deepEqual(newest(), [web]), { deadlineMs: 30_000 });
 });
 
+test("go-spiffe follows the roots and the JWT keys through a rotation, and its tokens stay good", {
+	skip,
+}, async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ id: "web", hint: "internal" });
+	const { socketPath } = await world.startAgent(t);
+	const watching = client!.open(t, socketPath, "watch-x509");
+	await eventually(() => assert.equal(watching.lines.length, 1), { deadlineMs: 60_000 });
+	const [token] = (await client!.ask(socketPath, "jwt", "reviews"))["svids"] as Svid[];
+	assert.equal(token!.hint, "internal");
+	const rotate = async (what: string): Promise<void> => {
+		const answer = await world.admin("POST", "/v1/identity/authority/rotate", JSON.stringify({ what }));
+		assert.equal(answer.status, 200, answer.body);
+	};
+	await rotate("root");
+	// Each answer is checked by go-spiffe under its own bundles.
+	await eventually(() => assert.ok(watching.lines.length >= 2), { deadlineMs: 30_000 });
+	assert.ok(
+		watching.lines.every((line) => !("error" in line)),
+		JSON.stringify(watching.lines),
+	);
+	await eventually(
+		async () => assert.deepEqual((await client!.ask(socketPath, "x509-bundles"))["bundles"], { "cluster.local": 2 }),
+		{ deadlineMs: 30_000 },
+	);
+	await rotate("jwt");
+	await eventually(
+		async () => assert.deepEqual((await client!.ask(socketPath, "jwt-bundles"))["bundles"], { "cluster.local": 2 }),
+		{ deadlineMs: 30_000 },
+	);
+	for (const command of ["validate", "validate-here"])
+		assert.equal((await client!.ask(socketPath, command, "reviews", token!.token))["id"], web, command);
+});
+
 test("without an entry go-spiffe is refused, and the log names the selectors that were seen", { skip }, async (t) => {
 	const world = await startNodeWorld(t);
 	await world.createEntry({ selectors: ["unix:uid:4294967294"] });

@@ -77,8 +77,13 @@ test("a bundle is written and read in the SPIFFE format; keys of other uses are 
 		read.jwks.map(({ keyId }) => keyId),
 		authority.jwtKeys().map(({ keyId }) => keyId),
 	);
-	const odd = { ...document, keys: [...document.keys, { use: "wit-svid" }, { kty: "EC" }], spiffe_sequence: "no" };
+	const odd = {
+		...document,
+		keys: [...document.keys, { use: "wit-svid" }, { kty: "EC" }, { use: "jwt-svid", kid: "new", kty: "AKP" }],
+		spiffe_sequence: "no",
+	};
 	assert.equal(parseSpiffeBundle("there.example", JSON.stringify(odd)).sequence, undefined);
+	assert.equal(parseSpiffeBundle("there.example", JSON.stringify(odd)).jwks.length, read.jwks.length);
 	const broken = (change: object) => JSON.stringify({ keys: [{ ...document.keys[0], ...change }] });
 	const leaf = pki.issue(pki.idOf("web")).certificatePem.replace(/-----.*-----|\n/g, "");
 	for (const bad of [

@@ -21,6 +21,8 @@ export interface ReadBundle extends FederatedBundle {
 }
 
 const maxKeys = 256;
+/** Those that JWT-SVIDs are signed with; others are passed over (RFC 7517 section 5). */
+const knownKeyTypes: ReadonlySet<unknown> = new Set(["EC", "RSA"]);
 
 /** A bundle in the SPIFFE format: a JWKS (RFC 7517) with `spiffe_sequence` and `spiffe_refresh_hint` (SPIFFE Trust Domain and Bundle,
  *  section 4). */
@@ -56,9 +58,9 @@ export function parseSpiffeBundle(trustDomain: string, text: string): ReadBundle
 	const jwks: JwtAuthority[] = [];
 	for (const [position, key] of keys.entries()) {
 		try {
-			const { use } = key as Record<string, unknown>;
+			const { use, kty } = key as Record<string, unknown>;
 			if (use === "x509-svid") roots.push(readRoot(key as Record<string, unknown>));
-			else if (use === "jwt-svid") jwks.push(readJwtKey(key as Record<string, unknown>));
+			else if (use === "jwt-svid" && knownKeyTypes.has(kty)) jwks.push(readJwtKey(key as Record<string, unknown>));
 		} catch (error) {
 			throw invalid(`keys[${position}] cannot be read`, error);
 		}
