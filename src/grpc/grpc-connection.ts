@@ -56,6 +56,7 @@ export class GrpcConnection implements Http2Sink<ServerCall>, TurnEndHolder {
 
 	/** Asks the peer for a sign of life; one that gave none since the last time is gone. */
 	checkAlive(): void {
+		if (this.#isGone) return;
 		if (this.#awaitsPing) {
 			this.destroy();
 			return;

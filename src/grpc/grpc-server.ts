@@ -26,6 +26,9 @@ export interface GrpcServer {
 	close(drainMs: number): Promise<void>;
 }
 
+/** In so many steps every connection is asked once. */
+const stepsOfRound = 64;
+
 /** Unsent bytes of one connection from which its calls are asked to wait. */
 const highWaterMark = 64 * 1024;
 
@@ -47,9 +50,18 @@ export function createGrpcServer({
 	const accept = (socket: StreamSocket): void => {
 		connections.add(new GrpcConnection(context, socket));
 	};
+	/** Those of the round that were not asked yet: asked all at once, thousands would keep changes waiting. */
+	let unasked: GrpcConnection[] = [];
+	let portion = 0;
+	let step = 0;
 	const keepAlives = (): void => {
-		for (const connection of connections) connection.checkAlive();
-		keepAlive = clock.setTimer(keepAliveMs, keepAlives, { unref: true });
+		if (step++ % stepsOfRound === 0) {
+			for (const connection of unasked) connection.checkAlive();
+			unasked = [...connections];
+			portion = Math.ceil(unasked.length / stepsOfRound);
+		}
+		for (const connection of unasked.splice(0, portion)) connection.checkAlive();
+		keepAlive = clock.setTimer(keepAliveMs / stepsOfRound, keepAlives, { unref: true });
 	};
 	return {
 		addService(definition, implementation) {

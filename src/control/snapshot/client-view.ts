@@ -2,7 +2,7 @@ import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { mayBeHttp } from "../../model/index.ts";
-import { packResource, type XdsResource } from "../../xds/server/index.ts";
+import { packResource, packResourceLate, type XdsResource } from "../../xds/server/index.ts";
 import {
 	type Client,
 	type EgressScope,
@@ -222,11 +222,11 @@ function proxyRoutes(
 		}),
 	);
 	const services = built.map(({ translated }) => translated);
+	// It has every host of the mesh, and few clients use the forward proxy.
 	const httpProxy = memo.get(
 		`route configuration ${key} ${httpProxyName}`,
 		[describeScope(scope), scope.mode, ...services],
-		() => packRoutes(translateHttpProxyRoutes(services, scope)),
-		isSameResource,
+		() => packResourceLate(RouteConfigurationSchema, httpProxyName, () => translateHttpProxyRoutes(services, scope)),
 	);
 	return [httpProxy, ...built.map(({ resource }) => resource)];
 }

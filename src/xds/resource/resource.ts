@@ -23,6 +23,29 @@ export function packResource<Desc extends DescMessage>(
 	return { name, version: hashBytes(value), typeUrl: typeUrlOf(schema), value };
 }
 
+/** Packs a message when somebody asks for its version or its bytes: of some resources nobody does. */
+export function packResourceLate<Desc extends DescMessage>(
+	schema: Desc,
+	name: string,
+	create: () => MessageShape<Desc>,
+): XdsResource {
+	let packed: XdsResource | undefined;
+	const pack = (): XdsResource => {
+		packed ??= packResource(schema, name, create());
+		return packed;
+	};
+	return {
+		name,
+		typeUrl: typeUrlOf(schema),
+		get version() {
+			return pack().version;
+		},
+		get value() {
+			return pack().value;
+		},
+	};
+}
+
 /** Sixteen hexadecimal digits of a content hash. */
 export function hashBytes(bytes: Uint8Array | string): string {
 	return createHash("sha256").update(bytes).digest("hex").slice(0, 16);

@@ -2,7 +2,7 @@
  *  Knows versions, nonces, ACK and NACK, and the order of types; does not know what a service is.
  *  Spec: xDS transport protocol v3, state of the world and delta. */
 
-export { hashBytes, packResource, type XdsResource } from "../resource/resource.ts";
+export { hashBytes, packResource, packResourceLate, type XdsResource } from "../resource/resource.ts";
 export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
 export type { NodeResources } from "./client-status.ts";
 export type { XdsCounter, XdsMetrics } from "./events.ts";
