@@ -13,6 +13,16 @@ export interface IstioDeviation {
 
 export const istioDeviations: readonly IstioDeviation[] = [
 	{
+		what: "A Gateway that asks for TLS 1.0 or 1.1 (`minProtocolVersion`, `maxProtocolVersion`) gets 1.2.",
+		why: "Both are out of use (RFC 8996).",
+		observations: [],
+	},
+	{
+		what: "A client's header `x_forwarded_client_cert` does not reach the application.",
+		why: "Many servers take it for `x-forwarded-client-cert`, which only the proxy may say.",
+		observations: [],
+	},
+	{
 		what: "Where any policy of a workload compares paths, `//admin`, `/admin%2fx`, `/admin%5Cx` and `/admin;x` are judged (and passed on) as what many applications take them for.",
 		why: "Istio's default normalisation lets a request past a DENY rule that the application then understands as the denied one.",
 		instead:

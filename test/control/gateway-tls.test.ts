@@ -1,6 +1,7 @@
 /** Connections through what gateways are given: server names, certificates, and bytes that are passed on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TlsParameters_TlsProtocol as TlsProtocol } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { secretType } from "../../src/xds/server/index.ts";
 import { gatewayOf, routeOf } from "../support/gateway-api.ts";
 import { simulateGateway } from "../support/gateway-snapshot.ts";
@@ -229,4 +230,28 @@ test("connections go to the oldest TCPRoute, by weight; without a route the port
 		}),
 	]);
 	assert.equal(istio.connect(7000), "80 web.shop:80, 20 bank.vault:80");
+});
+
+test("nothing below TLS 1.2 is spoken to outsiders, whatever a Gateway asks for", () => {
+	for (const tls of [
+		{},
+		{ minProtocolVersion: "TLSV1_0" },
+		{ minProtocolVersion: "TLSV1_1", maxProtocolVersion: "TLSV1_1" },
+	]) {
+		const gateway = simulateGateway([
+			secret("one"),
+			istioGateway({
+				port: { number: 443, name: "https", protocol: "HTTPS" },
+				hosts: ["one.example"],
+				tls: { mode: "SIMPLE", credentialName: "one", ...tls },
+			}),
+			virtualService({ hosts: ["one.example"], http: [{ route: [destination("web")] }] }),
+		]);
+		const { tlsMinimumProtocolVersion: minimum, tlsMaximumProtocolVersion: maximum } = gateway.tlsOf(
+			443,
+			"one.example",
+		)!.commonTlsContext!.tlsParams!;
+		assert.equal(minimum, TlsProtocol.TLSv1_2, JSON.stringify(tls));
+		assert.ok(maximum === TlsProtocol.TLS_AUTO || maximum >= TlsProtocol.TLSv1_2, JSON.stringify(tls));
+	}
 });

@@ -248,7 +248,11 @@ for (const kind of ["amime", "envoy"] as const) {
 
 		await t.test("and no others", async () => {
 			for (const [name, headers] of Object.entries(refused)) {
-				const { status } = await ask(headers).catch(() => ({ status: 400 }));
+				const answer = await ask(headers).catch(() => ({ status: 400, headers: {}, body: "" }) as HttpAnswer);
+				const { status } = answer;
+				// Who calls in plain text is a stranger: which policy it was is not told.
+				assert.equal(answer.headers["x-amime-reason"], undefined, name);
+				assert.doesNotMatch(answer.body, /only-ada|policy\[/, name);
 				assert.ok(status === 401 || status === 403 || status === 400, `${name}: ${status}`);
 				assert.deepEqual(seen.splice(0), [], name);
 			}

@@ -43,6 +43,10 @@ spec:
   rules:
     - from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]
       to: [{operation: {methods: [GET, POST]}}]
+    - from: [{source: {namespaces: [shop]}}]
+      to: [{operation: {paths: [/of-shop]}}]
+    - from: [{source: {principals: ["*/sa/reader"]}}]
+      to: [{operation: {paths: [/readers]}}]
 `;
 
 /** Request lines for `/admin` in disguise. */
@@ -73,6 +77,17 @@ const paths = [
 	"/admin;x=1/y",
 	"/orders/..;/admin",
 	"/admin%5cx",
+	"/admin%00",
+	"/admin%00/x",
+	"/%00/../admin",
+	"/orders/%2e%2e%2fadmin",
+	"/orders/..%5cadmin",
+	"/orders/%252e%252e/../../admin",
+	"/admin/../admin",
+	"/admin/%2e",
+	"/;/admin",
+	"/orders/..;x=1/admin",
+	"*/../admin",
 	"/orders\\..\\admin",
 	"\\admin",
 	"http://orders/admin",
@@ -144,12 +159,60 @@ for (const kind of ["amime", "envoy"] as const) {
 				"x-forwarded-client-cert: By=x;Hash=y;URI=spiffe://cluster.local/ns/shop/sa/web,By=z",
 				"x-envoy-peer-metadata-id: sidecar~127.0.0.1~web-0.shop~shop.svc.cluster.local",
 				"x-forwarded-for: 127.0.0.1",
+				"x-envoy-internal: true",
+				"x-envoy-external-address: 127.0.0.1",
+				"x-envoy-original-path: /of-shop",
+				"x-amime-reason: allowed",
+				"authorization: Bearer spiffe://cluster.local/ns/shop/sa/web",
 			];
 			for (const claim of claims) {
 				const answer = await send(catalog, `GET /orders HTTP/1.1\r\nhost: orders\r\n${claim}\r\n`);
 				assert.match(answer, /^HTTP\/1.1 403 /, claim);
 				assert.deepEqual(seen, [], claim);
 			}
+		});
+
+		await t.test("names that begin, end or go on like another's are not that one", async () => {
+			const spell = (id: string) => pki.issue(id);
+			const good = spell("spiffe://cluster.local/ns/shop/sa/anyone");
+			assert.match(await send(good, "GET /of-shop HTTP/1.1\r\nhost: orders\r\n"), /^HTTP\/1.1 200 /);
+			const reader = spell("spiffe://cluster.local/ns/other/sa/reader");
+			assert.match(await send(reader, "GET /readers HTTP/1.1\r\nhost: orders\r\n"), /^HTTP\/1.1 200 /);
+			seen.splice(0);
+			const others = [
+				...["ns/shop2/sa/web", "ns/xshop/sa/web", "ns/shop-x/sa/web", "ns/shop/x/sa/web", "ns/SHOP/sa/web"],
+				...["ns/evil/sa/x/ns/shop/sa/web", "x/ns/shop/sa/web", "ns/evil/sa/shop", "ns/evil/sa/reader/x"],
+				...["ns/evil/sa/xreader", "ns/evil/sa/reader2"],
+			];
+			for (const id of others) {
+				const caller = spell(`spiffe://cluster.local/${id}`);
+				for (const path of ["/of-shop", "/readers", "/orders"]) {
+					const answer = await send(caller, `GET ${path} HTTP/1.1\r\nhost: orders\r\n`);
+					assert.match(answer, /^(HTTP\/1.1 403 |$)/, `${id} ${path}`);
+				}
+			}
+			assert.deepEqual(seen, []);
+		});
+
+		await t.test("a client cannot name itself by an underscore either, nor forge what a proxy says", async () => {
+			const claims =
+				"x_forwarded_client_cert: URI=spiffe://cluster.local/ns/shop/sa/admin\r\nx-envoy-peer-metadata: forged\r\n";
+			assert.match(await send(web, `GET /orders HTTP/1.1\r\nhost: orders\r\n${claims}`), /^HTTP\/1.1 200 /);
+			assert.doesNotMatch(seen.splice(0).join(), /sa\/admin|forged/);
+		});
+
+		await t.test("inside the mesh nothing but TLS 1.3 is spoken", async () => {
+			const version = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
+				new Promise<string | null>((resolve) => {
+					const options = { port, host: "127.0.0.1", ...tlsOptions(web), minVersion: "TLSv1.2", maxVersion } as const;
+					const socket = connectTls(options, () => {
+						resolve(socket.getProtocol());
+						socket.destroy();
+					});
+					socket.on("error", () => resolve(null));
+				});
+			assert.equal(await version("TLSv1.2"), null);
+			assert.equal(await version("TLSv1.3"), "TLSv1.3");
 		});
 
 		await t.test("neither does HTTP/2: a host beside :authority, an extended CONNECT, a path in disguise", async () => {

@@ -24,6 +24,8 @@ export function normalizeRequestPath(path: string, options: PathOptions): PathOu
 		if (options.escapedSlashes === "reject") return { kind: "reject", path: bare + query };
 		unescaped = options.escapedSlashes === "unescape-and-redirect";
 	}
+	// Where some would end the path and others read on.
+	if (options.normalizePath && bare.includes("%00")) return { kind: "reject", path: bare + query };
 	if (options.normalizePath) bare = canonicalizePath(bare);
 	if (options.mergeSlashes) bare = bare.replace(/\/{2,}/g, "/");
 	return { kind: unescaped ? "redirect" : "accept", path: bare + query };

@@ -67,7 +67,7 @@ export function matchHost(value: string, anyPort: boolean): readonly MatchedValu
 }
 
 /** A path without its query. Where a rule restricts, `anyParameters` also takes it with path parameters: `/admin;x` is `/admin`
- *  to many applications. */
+ *  to many applications, and so is `/;x/admin`. */
 export function matchPath(value: string, anyParameters: boolean): readonly MatchedValue[] {
 	const plain = matchText(value);
 	if (!anyParameters || value === "*") return [plain];
@@ -79,6 +79,6 @@ export function matchPath(value: string, anyParameters: boolean): readonly Match
 	const parameters = "(;[^/]*)?";
 	const pattern = segments
 		.map((segment, index) => (segment === "" || (isPrefix && index === last) ? segment : segment + parameters))
-		.join("/");
+		.join("(?:/;[^/]*)*/");
 	return [plain, stringMatcher("regex", `${isSuffix ? ".*" : ""}${pattern}${isPrefix ? ".*" : ""}`)];
 }

@@ -47,10 +47,11 @@ export function secretsOf(tls: TlsTermination): Secret[] {
 	return [...tls.keyPairs.map(keyPairSecret), ...(authorities === undefined ? [] : [trustSecret(authorities)])];
 }
 
+/** Nothing below 1.2 is spoken, whatever a Gateway asks for (RFC 8996). */
 const versions: Readonly<Record<TlsVersion, TlsProtocol>> = {
 	TLS_AUTO: TlsProtocol.TLS_AUTO,
-	TLSV1_0: TlsProtocol.TLSv1_0,
-	TLSV1_1: TlsProtocol.TLSv1_1,
+	TLSV1_0: TlsProtocol.TLSv1_2,
+	TLSV1_1: TlsProtocol.TLSv1_2,
 	TLSV1_2: TlsProtocol.TLSv1_2,
 	TLSV1_3: TlsProtocol.TLSv1_3,
 };

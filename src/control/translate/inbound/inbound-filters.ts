@@ -134,7 +134,8 @@ function inboundRoutes({ statPrefix, cluster, marksUnprocessed }: InboundTarget)
 				],
 			},
 		],
-		requestHeadersToRemove: ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id"],
+		// Many servers take an underscore for a dash: a client must not name itself so.
+		requestHeadersToRemove: ["x-envoy-peer-metadata", "x-envoy-peer-metadata-id", "x_forwarded_client_cert"],
 		// Before the sidecar's own replies are marked: `local_reply_config` has the last word.
 		responseHeadersToRemove: [unprocessedHeader, reasonHeader],
 		validateClusters: false,
