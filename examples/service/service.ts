@@ -1,13 +1,21 @@
 /** The one program behind the small examples; it knows nothing about the mesh. It answers who it is and what it was asked, and with
- *  `/call?to=URL` calls another service as an application would: by its plain name. */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+ *  `/call?to=URL` calls another service as an application would: by its plain name. With TLS_CERT and TLS_KEY, two files, it speaks TLS. */
+import { readFileSync } from "node:fs";
+import {
+	createServer,
+	type IncomingHttpHeaders,
+	type IncomingMessage,
+	type RequestListener,
+	type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
 
 const service = process.env["SERVICE"] ?? "service";
 const version = process.env["VERSION"] ?? "v1";
 const extraMs = Number(process.env["DELAY_MS"] ?? 0);
 let seen = 0;
 
-createServer((request, response) => {
+const answer: RequestListener = (request, response) => {
 	const url = new URL(request.url ?? "/", "http://localhost");
 	if (url.pathname === "/healthz") return reply(response, 200, "ready\n");
 	if (url.pathname === "/seen") return reply(response, 200, `${seen}\n`);
@@ -16,7 +24,14 @@ createServer((request, response) => {
 	seen++;
 	const delayMs = Number(url.searchParams.get("ms") ?? extraMs);
 	setTimeout(() => reply(response, 200, `${describe(request)}\n`), delayMs);
-}).listen(Number(process.env["PORT"]), "127.0.0.1");
+};
+
+const { TLS_CERT: cert, TLS_KEY: key } = process.env;
+const server =
+	cert === undefined || key === undefined
+		? createServer(answer)
+		: createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, answer);
+server.listen(Number(process.env["PORT"]), "127.0.0.1");
 
 function describe({ method, url, headers }: IncomingMessage): string {
 	const own = Object.entries(headers).filter(([name]) => name.startsWith("x-shop-") || name === "host");

@@ -11,6 +11,8 @@ export interface HostSelector {
 	/** `~` is none. */
 	readonly namespace: string;
 	readonly host: string;
+	/** Takes hosts out of what other selectors let in. */
+	readonly isExcluded?: boolean;
 }
 
 /** One listener that a Sidecar declares. */

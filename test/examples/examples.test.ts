@@ -67,6 +67,12 @@ const checks: Readonly<Record<string, Check>> = {
 		assert.equal((await running.call(example, "http://api.partner.example/private")).status, 403);
 		assert.equal((await running.call(example, "http://elsewhere.example/")).status, 502);
 	},
+	async "tls-origination"(running, _, example) {
+		await answers(running, example, "http://secure.partner.example/orders", /"partner".*GET \/orders/);
+		// The same endpoint by a name that its certificate is not for.
+		const wrong = await running.call(example, "http://other.partner.example/");
+		assert.equal(wrong.status, 503, wrong.body);
+	},
 	async jwt(running, _, example) {
 		const bearer = (name: string): ExampleCall => ({ headers: { authorization: `Bearer ${readToken(name)}` } });
 		await answers(running, example, "http://orders/", /orders/, bearer("ada"));

@@ -77,6 +77,8 @@ export async function startControlPlane(
 			path,
 			headers: { authorization: `Bearer ${token}` },
 			...(body !== undefined && { body }),
+			// Programs that start at the same time may take a busy machine for long.
+			timeoutMs: 60_000,
 		});
 	const serveSecrets = async (
 		context: TestContext,

@@ -19,6 +19,9 @@ export function listSmallExamples(): string[] {
 		.map(({ name }) => name);
 }
 
+/** Ports of programs outside the mesh, which rules name. */
+const outsidePorts = ["7186", "7187"];
+
 /** Several examples under one control plane. */
 export interface RunningExamples {
 	readonly control: TestControlPlane;
@@ -45,7 +48,8 @@ export async function startExamples(
 	isProtected: (example: string) => boolean,
 ): Promise<RunningExamples> {
 	const names = listSmallExamples();
-	const partnerPort = await findFreePort();
+	const outside = new Map<string, string>();
+	for (const port of outsidePorts) outside.set(port, String(await findFreePort()));
 	const texts = new Map(
 		names.map((name) => [
 			name,
@@ -53,7 +57,7 @@ export async function startExamples(
 				.filter((file) => file.endsWith(".yaml"))
 				.map((file) => readFileSync(join(examples, name, file), "utf8"))
 				.join("\n---\n")
-				.replaceAll("7186", String(partnerPort)),
+				.replace(new RegExp(outsidePorts.join("|"), "g"), (port) => outside.get(port)!),
 		]),
 	);
 	const control = await startControlPlane(t, "");
@@ -66,7 +70,8 @@ export async function startExamples(
 	const start = async (workload: Workload): Promise<void> => {
 		const { namespace, name } = workload;
 		const hasSidecar = name === "web" || isProtected(namespace);
-		const appPort = name === "partner" ? partnerPort : await findFreePort();
+		const declared = String(workload.ports[0]?.port);
+		const appPort = [...outside.values()].includes(declared) ? Number(declared) : await findFreePort();
 		const httpProxyPort = hasSidecar ? await findFreePort() : undefined;
 		startProgram(t, workload, appPort, httpProxyPort);
 		const { name: portName, protocol } = workload.ports[0]!;

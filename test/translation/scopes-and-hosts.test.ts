@@ -33,6 +33,16 @@ export const cases: readonly TranslationCase[] = [
 		},
 	},
 	{
+		name: "Sidecar: hosts are taken out of what others let in",
+		config: `${sidecar("egress: [{hosts: ['shop/*', '~./ratings.shop.svc.cluster.local', '~*/*.bank.svc.cluster.local', '*/*']}]")}
+---${istio("VirtualService", "v", "{hosts: [ratings, reviews], http: [{directResponse: {status: 201}}]}")}`,
+		calls: {
+			"web -> ratings": "unroutable 502",
+			"web -> bank.bank": "unroutable 502",
+			"web -> reviews": "answered 201 by VirtualService v spec.http[0]",
+		},
+	},
+	{
 		name: "Sidecar: one that selects workloads is over that of the namespace",
 		config: `${sidecar("egress: [{hosts: ['./*']}]")}
 ---${sidecar("workloadSelector: {labels: {app: web}}, egress: [{hosts: ['bank/*']}]", "shop/web")}`,

@@ -8,7 +8,8 @@ export function resolveSidecar(sidecar: Sidecar, clusterDomain: string): Sidecar
 		...sidecar,
 		egress: sidecar.egress.map((listener) => ({
 			...listener,
-			hosts: listener.hosts.map(({ namespace, host }) => ({
+			hosts: listener.hosts.map(({ namespace, host, ...more }) => ({
+				...more,
 				namespace: namespace === "." ? sidecar.namespace : namespace,
 				host:
 					host === "*" ? host : completeHost(host, namespace === "*" ? sidecar.namespace : namespace, clusterDomain),

@@ -96,10 +96,13 @@ function buildCluster(
 		index.serviceAccountsOf(service).join(),
 		mutualTlsUseOf(index, service, port),
 		...policy.rules,
+		...(merged.tls?.credentialName === undefined ? [] : index.mesh.secrets),
 		...(isListed ? endpointInputs : []),
 	];
+	// A Secret may be the client's own.
+	const secrets = merged.tls?.credentialName === undefined ? "" : client.namespace;
 	const cluster = memo.get(
-		`cluster ${service.namespace} ${rules} ${kind} ${isListed ? place : ""} ${name}`,
+		`cluster ${service.namespace} ${secrets} ${rules} ${kind} ${isListed ? place : ""} ${name}`,
 		inputs,
 		() => packResource(ClusterSchema, name, translateOutboundCluster(index, client, service, port, merged, subset)),
 		isSameResource,

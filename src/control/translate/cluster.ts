@@ -73,6 +73,7 @@ export function translateOutboundCluster(
 		...discovery(kind, index, client, service, port, policy, subset),
 		...transportSockets({
 			index,
+			clientNamespace: client.namespace,
 			service,
 			policy,
 			use,

@@ -13,7 +13,7 @@ import type { ClientTls, Service, TrafficPolicy } from "../../model/index.ts";
 import type { MutualTlsUse } from "./cluster.ts";
 import type { HttpVersion } from "./http-options.ts";
 import type { MeshIndex } from "./mesh-index.ts";
-import { adsSource, extension, stringMatcher } from "./messages.ts";
+import { extension, stringMatcher } from "./messages.ts";
 import { rawBuffer, upstreamTls } from "./tls.ts";
 import type { ClusterInit } from "./traffic-policy.ts";
 
@@ -23,6 +23,7 @@ type Socket = ReturnType<typeof rawBuffer>;
 /** What the transport of a cluster follows from. */
 export interface TransportOptions {
 	readonly index: MeshIndex;
+	readonly clientNamespace: string;
 	readonly service: Service;
 	readonly policy: TrafficPolicy;
 	readonly use: MutualTlsUse;
@@ -98,7 +99,8 @@ export function peersOf(index: MeshIndex, service: Service) {
 }
 
 /** TLS to endpoints outside the mesh. */
-function originatedTls(tls: ClientTls, { service, version }: TransportOptions): Socket {
+function originatedTls(tls: ClientTls, options: TransportOptions): Socket {
+	const { service, version } = options;
 	const names = tls.subjectAltNames.length > 0 ? tls.subjectAltNames : (service.subjectAltNames ?? []);
 	return extension("envoy.transport_sockets.tls", UpstreamTlsContextSchema, {
 		commonTlsContext: {
@@ -107,7 +109,7 @@ function originatedTls(tls: ClientTls, { service, version }: TransportOptions): 
 				tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 			},
 			...certificates(tls),
-			...validation(tls, names),
+			...validation(tls, names, options),
 			alpnProtocols: version === "http2" ? ["h2"] : [],
 		},
 		sni: tls.sni ?? "",
@@ -116,8 +118,6 @@ function originatedTls(tls: ClientTls, { service, version }: TransportOptions): 
 
 function certificates(tls: ClientTls): Partial<CommonTlsInit> {
 	if (tls.mode !== "MUTUAL") return {};
-	if (tls.credentialName !== undefined)
-		return { tlsCertificateSdsSecretConfigs: [{ name: secretName(tls.credentialName), sdsConfig: adsSource() }] };
 	return {
 		tlsCertificates: [
 			{
@@ -128,7 +128,7 @@ function certificates(tls: ClientTls): Partial<CommonTlsInit> {
 	};
 }
 
-function validation(tls: ClientTls, names: readonly string[]): Partial<CommonTlsInit> {
+function validation(tls: ClientTls, names: readonly string[], options: TransportOptions): Partial<CommonTlsInit> {
 	if (tls.isInsecure) return {};
 	const matchers = names.flatMap((name) =>
 		[SubjectAltNameMatcher_SanType.DNS, SubjectAltNameMatcher_SanType.URI].map((sanType) => ({
@@ -137,19 +137,23 @@ function validation(tls: ClientTls, names: readonly string[]): Partial<CommonTls
 		})),
 	);
 	const crl = tls.caCrl === undefined ? {} : { crl: { specifier: { case: "filename" as const, value: tls.caCrl } } };
-	if (tls.credentialName !== undefined)
+	if (tls.credentialName !== undefined) {
+		const authorities = findAuthorities(tls.credentialName, options);
 		return {
 			validationContextType: {
-				case: "combinedValidationContext",
+				case: "validationContext",
 				value: {
-					defaultValidationContext: { matchTypedSubjectAltNames: matchers, ...crl },
-					validationContextSdsSecretConfig: {
-						name: `${secretName(tls.credentialName)}-cacert`,
-						sdsConfig: adsSource(),
-					},
+					...(authorities === undefined
+						? { systemRootCerts: {}, matchTypedSubjectAltNames: nobody }
+						: {
+								trustedCa: { specifier: { case: "inlineString", value: authorities } },
+								matchTypedSubjectAltNames: matchers,
+							}),
+					...crl,
 				},
 			},
 		};
+	}
 	const isSystem = tls.caCertificates === undefined || tls.caCertificates === "" || tls.caCertificates === "system";
 	return {
 		validationContextType: {
@@ -165,9 +169,24 @@ function validation(tls: ClientTls, names: readonly string[]): Partial<CommonTls
 	};
 }
 
-/** The name under which a Secret is served, as Istio spells it. */
-function secretName(credential: string): string {
-	return credential.includes("://") ? credential : `kubernetes://${credential}`;
+/** Without the Secret no certificate is good: connections fail, and the proxy does not wait for what may never come. */
+const nobody = [
+	{ sanType: SubjectAltNameMatcher_SanType.DNS, matcher: stringMatcher("exact", "the-secret-is-missing.invalid") },
+];
+
+/** The authorities in a Secret of the client's namespace, else of the service's. They are no secret, so the cluster carries them. */
+function findAuthorities(
+	credential: string,
+	{ index, clientNamespace, service }: TransportOptions,
+): string | undefined {
+	const { certificates } = index.attachments;
+	const name = credential.replace(/^kubernetes:\/\//, "");
+	for (const namespace of new Set([clientNamespace, service.namespace]))
+		for (const candidate of [`${name}-cacert`, name]) {
+			const found = certificates.clientAuthorities(namespace, candidate);
+			if (found !== undefined) return found.certificates;
+		}
+	return undefined;
 }
 
 function withProxyProtocol(socket: Socket, version: 1 | 2 | undefined): Socket {

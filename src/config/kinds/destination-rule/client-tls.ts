@@ -20,7 +20,10 @@ export const clientTls: Schema<ClientTls> = refine(
 		privateKey: optional(file, "File with its key"),
 		caCertificates: optional(file, "File with the authorities; `system` for those of the system"),
 		caCrl: optional(file, "File with revoked certificates"),
-		credentialName: optional(string({ maxLength: 253 }), "Secret with certificate, key and authorities"),
+		credentialName: optional(
+			string({ maxLength: 253 }),
+			"Secret of the clients' namespace whose `ca.crt` signs the endpoints' certificates, or one of that name and `-cacert`; with SIMPLE",
+		),
 		insecureSkipVerify: optional(boolean(), "Whether any certificate is taken"),
 	}),
 	(value, _node, reader): ClientTls | undefined => {
@@ -29,9 +32,13 @@ export const clientTls: Schema<ClientTls> = refine(
 		);
 		if (value.mode === "ISTIO_MUTUAL" && files.length > 0)
 			return reader.field(files[0]!).refuse("must be absent with ISTIO_MUTUAL: the mesh's certificates are used");
-		if (value.mode === "MUTUAL" && value.credentialName === undefined)
+		if (value.mode === "MUTUAL" && value.credentialName !== undefined)
+			return reader
+				.field("credentialName")
+				.refuse("keys of clients are not sent to their proxies: give clientCertificate, privateKey and caCertificates");
+		if (value.mode === "MUTUAL")
 			for (const name of ["clientCertificate", "privateKey"] as const)
-				if ((value[name] ?? "") === "") return reader.field(name).refuse("is required with MUTUAL, or credentialName");
+				if ((value[name] ?? "") === "") return reader.field(name).refuse("is required with MUTUAL");
 		if (value.credentialName !== undefined && files.some((name) => name !== "caCrl"))
 			return reader.field(files[0]!).refuse("must be absent with credentialName");
 		return {

@@ -105,7 +105,7 @@ function narrow(
 	const services = new Map<string, SeenService>();
 	for (const [host, seen] of all) {
 		const { service } = seen;
-		const isListed = isSelected(hosts, service.namespace, (name) => coversHost(name, host), clientNamespace);
+		const isListed = isSelected(hosts, service.namespace, [host], coversHost, clientNamespace);
 		// Another service of that host may be the one that is listed.
 		const chosen = isListed ? service : findListed(index, hosts, host, clientNamespace);
 		if (chosen === undefined) continue;
@@ -116,7 +116,8 @@ function narrow(
 		isSelected(
 			hosts,
 			rule.namespace,
-			(name) => rule.hosts.some((host) => coversHost(name, host) || coversHost(host, name)),
+			rule.hosts,
+			(name, host) => coversHost(name, host) || coversHost(host, name),
 			clientNamespace,
 		),
 	);
@@ -135,22 +136,28 @@ function findListed(
 			(service) =>
 				service.aliasOf === undefined &&
 				isVisible(service.exportTo, clientNamespace) &&
-				isSelected(hosts, service.namespace, (name) => coversHost(name, host), clientNamespace),
+				isSelected(hosts, service.namespace, [host], coversHost, clientNamespace),
 		);
 }
 
+/** Whether one of the hosts of an object is let in, and is not taken out again. */
 function isSelected(
-	hosts: readonly HostSelector[],
+	selectors: readonly HostSelector[],
 	namespace: string,
-	covers: (host: string) => boolean,
+	hosts: readonly string[],
+	covers: (selected: string, host: string) => boolean,
 	clientNamespace: string,
 ): boolean {
-	return hosts.some(
+	const about = selectors.filter(
 		(selector) =>
-			(selector.namespace === "*" ||
-				selector.namespace === namespace ||
-				(selector.namespace === "." && namespace === clientNamespace)) &&
-			covers(selector.host),
+			selector.namespace === "*" ||
+			selector.namespace === namespace ||
+			(selector.namespace === "." && namespace === clientNamespace),
+	);
+	return hosts.some(
+		(host) =>
+			about.some((selector) => selector.isExcluded !== true && covers(selector.host, host)) &&
+			!about.some((selector) => selector.isExcluded === true && coversHost(selector.host, host)),
 	);
 }
 

@@ -66,7 +66,7 @@ export function narrowToNeeded(
 function isGiven(index: MeshIndex, client: Client, { listener, virtualServices }: Egress, seen: SeenService): boolean {
 	const { host, service, ports } = seen;
 	// Named by a Sidecar object, not covered by a pattern.
-	if (listener?.hosts.some((selector) => selector.host === host) === true) return true;
+	if (listener?.hosts.some((selector) => selector.host === host && selector.isExcluded !== true) === true) return true;
 	if (host.startsWith("*") || !canBeAskedFor(seen)) return true;
 	if (listVirtualServices(virtualServices, host).length > 0) return true;
 	return ports.some((port) => findRoutes(index, service, port, client.namespace).length > 0);
