@@ -17,6 +17,7 @@ import { unpackAny } from "../../api/index.ts";
 import type { CircuitBreakersConfig, CircuitBreakerThresholds } from "../../engine/circuit-breaker/index.ts";
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
+import type { HashPolicy } from "../../engine/router/index.ts";
 import type {
 	AssignmentConfig,
 	ClusterConfig,
@@ -41,7 +42,7 @@ import { readMetadata, toMs, unpackExtension } from "./values.ts";
 /** Translates a cluster; undefined when it cannot be told how its hosts are found. */
 export function readCluster(message: Cluster, scope: Scope): ClusterConfig | undefined {
 	const discovery = readDiscovery(message, scope);
-	const { balancer, common, subsets, overrides } = readBalancing(message, scope);
+	const { balancer, common, subsets, overrides, hashPolicies } = readBalancing(message, scope);
 	if (discovery?.kind === "original-dst" && balancer.kind !== "cluster-provided") {
 		scope.at("lb_policy").report("clusters of type ORIGINAL_DST need lb_policy CLUSTER_PROVIDED");
 	}
@@ -55,7 +56,7 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 	) {
 		scope.at("lb_policy").report("CLUSTER_PROVIDED is for clusters that bring a balancer");
 	}
-	const rest = readRest(message, scope);
+	const rest = readRest(message, hashPolicies, scope);
 	checkHealthCheckNames(message.healthChecks, scope);
 	const socket = readUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
 	if (discovery === undefined) return undefined;
@@ -74,6 +75,7 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 
 function readRest(
 	message: Cluster,
+	hashPolicies: readonly HashPolicy[],
 	scope: Scope,
 ): Omit<
 	ClusterConfig,
@@ -99,7 +101,7 @@ function readRest(
 				scope.at("transport_socket_matches", index).at("transport_socket"),
 			),
 		})),
-		http: readUpstreamHttp(message, scope),
+		http: readUpstreamHttp(message, hashPolicies, scope),
 		tcpKeepalive:
 			keepalive === undefined
 				? undefined
@@ -357,7 +359,7 @@ function readOutlierDetection(message: OutlierDetection, scope: Scope): OutlierD
 
 const httpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-function readUpstreamHttp(message: Cluster, scope: Scope): UpstreamHttpConfig {
+function readUpstreamHttp(message: Cluster, hashPolicies: readonly HashPolicy[], scope: Scope): UpstreamHttpConfig {
 	const options = readHttpOptions(message, scope);
 	const sni = options?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
 	const common = readCommonHttp(options?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions);
@@ -370,8 +372,17 @@ function readUpstreamHttp(message: Cluster, scope: Scope): UpstreamHttpConfig {
 		autoSni: sni?.autoSni ?? false,
 		autoSanValidation: sni?.autoSanValidation ?? false,
 		overrideAutoSniHeader: (sni?.overrideAutoSniHeader ?? "").toLowerCase(),
-		policies: options === undefined ? undefined : readPolicies(options, scope),
+		policies: withHashPolicies(options === undefined ? undefined : readPolicies(options, scope), hashPolicies),
 	};
+}
+
+/** Those of the balancer go before those of the protocol options. */
+function withHashPolicies(
+	policies: ClusterPolicies | undefined,
+	hashPolicies: readonly HashPolicy[],
+): ClusterPolicies | undefined {
+	if (hashPolicies.length === 0) return policies;
+	return { retryPolicy: undefined, mirrorPolicies: [], ...policies, hashPolicies };
 }
 
 function readPolicies(options: HttpProtocolOptions, scope: Scope): ClusterPolicies | undefined {

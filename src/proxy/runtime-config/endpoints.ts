@@ -1,6 +1,9 @@
 import { HealthStatus } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
 import type { LbEndpoint, LocalityLbEndpoints } from "../../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
-import type { ClusterLoadAssignment } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import type {
+	ClusterLoadAssignment,
+	ClusterLoadAssignment_Policy_DropOverload,
+} from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { computeShare, emptyRuntime } from "../../engine/runtime/index.ts";
 import type { AssignmentConfig, EndpointConfig, LocalityConfig } from "./cluster-config.ts";
 import type { Scope } from "./scope.ts";
@@ -26,6 +29,7 @@ export function readAssignment(
 		readLocality(locality, scope.at("endpoints", index), names),
 	);
 	checkPriorities(localities, scope);
+	checkDrops(policy?.dropOverloads ?? [], scope.at("policy"));
 	return {
 		clusterName: message.clusterName,
 		localities,
@@ -37,6 +41,19 @@ export function readAssignment(
 		})),
 		staleAfterMs: toMs(policy?.endpointStaleAfter, 0),
 	};
+}
+
+/** Envoy takes one category. */
+function checkDrops(drops: readonly ClusterLoadAssignment_Policy_DropOverload[], scope: Scope): void {
+	if (drops.length > 1) {
+		scope
+			.at("drop_overloads")
+			.report(`Cluster drop_overloads config has ${drops.length} categories. Envoy only support one.`);
+	}
+	for (const [index, { dropPercentage }] of drops.entries()) {
+		if (computeShare(readFraction(dropPercentage), emptyRuntime) <= 1) continue;
+		scope.at("drop_overloads", index).at("drop_percentage").report("must be at most 100 %");
+	}
 }
 
 function checkPriorities(localities: readonly LocalityConfig[], scope: Scope): void {

@@ -2,7 +2,10 @@ import type { Message } from "@bufbuild/protobuf";
 import type { PeakEwma } from "../../api/gen/amime/load_balancing_policies/peak_ewma/v1/peak_ewma_pb.js";
 import type { LoadBalancingPolicy } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { ClientSideWeightedRoundRobin } from "../../api/gen/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js";
-import type { LocalityLbConfig } from "../../api/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
+import type {
+	ConsistentHashingLbConfig,
+	LocalityLbConfig,
+} from "../../api/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
 import {
 	type LeastRequest,
 	LeastRequest_SelectionMethod,
@@ -23,6 +26,7 @@ import type {
 	OverrideHostSource,
 	SubsetConfig,
 } from "../../engine/load-balancer/index.ts";
+import type { HashPolicy } from "../../engine/router/index.ts";
 import {
 	maxRingSize,
 	readConsistentHashing,
@@ -31,6 +35,7 @@ import {
 	readSlowStart,
 	readZoneAware,
 } from "./balancer-parts.ts";
+import { readHashPolicy } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
 import { readSubsets } from "./subsets.ts";
 import { toMs, unpackExtension } from "./values.ts";
@@ -41,9 +46,11 @@ export interface PolicyConfig {
 	readonly common: Partial<CommonBalancerConfig>;
 	readonly subsets: SubsetConfig | undefined;
 	readonly overrides: readonly OverrideHostSource[] | undefined;
+	/** Go before those of routes. */
+	readonly hashPolicies: readonly HashPolicy[];
 }
 
-const none = { subsets: undefined, overrides: undefined };
+const none = { subsets: undefined, overrides: undefined, hashPolicies: [] };
 
 /** The first policy of the list that is supported. */
 export function readPolicy(message: LoadBalancingPolicy, scope: Scope): PolicyConfig | undefined {
@@ -92,6 +99,7 @@ function readKnownPolicy(config: Message, scope: Scope): PolicyConfig | undefine
 			return {
 				...none,
 				balancer: readMaglev(tableSize, readConsistentHashing(consistentHashingLbConfig), scope),
+				hashPolicies: readHashPolicies(consistentHashingLbConfig, scope),
 				common: localityWeightedLbConfig === undefined ? {} : { localityWeighted: true },
 			};
 		}
@@ -170,8 +178,14 @@ function readRingPolicy(ring: RingHash, scope: Scope): PolicyConfig {
 			readConsistentHashing(hashing),
 			scope,
 		),
+		hashPolicies: readHashPolicies(ring.consistentHashingLbConfig, scope),
 		common: ring.localityWeightedLbConfig === undefined ? {} : { localityWeighted: true },
 	};
+}
+
+function readHashPolicies(message: ConsistentHashingLbConfig | undefined, scope: Scope): HashPolicy[] {
+	const at = scope.at("consistent_hashing_lb_config");
+	return (message?.hashPolicy ?? []).map((policy, index) => readHashPolicy(policy, at.at("hash_policy", index)));
 }
 
 function readLocality(message: LocalityLbConfig | undefined): Partial<CommonBalancerConfig> {

@@ -11,6 +11,7 @@ import type {
 	OverrideHostSource,
 	SubsetConfig,
 } from "../../engine/load-balancer/index.ts";
+import type { HashPolicy } from "../../engine/router/index.ts";
 import {
 	maxRingSize,
 	readConsistentHashing,
@@ -30,6 +31,8 @@ export interface BalancingConfig {
 	readonly common: CommonBalancerConfig;
 	readonly subsets: SubsetConfig | undefined;
 	readonly overrides: readonly OverrideHostSource[] | undefined;
+	/** Go before those of routes. */
+	readonly hashPolicies: readonly HashPolicy[];
 }
 
 /** Translates `lb_policy` with its config, or `load_balancing_policy`, which wins. */
@@ -43,15 +46,15 @@ export function readBalancing(message: Cluster, scope: Scope): BalancingConfig {
 		}
 		const policy = readPolicy(message.loadBalancingPolicy, at);
 		if (policy !== undefined) {
-			const { balancer, subsets, overrides } = policy;
-			return { balancer, subsets, overrides, common: { ...common, ...policy.common } };
+			const { balancer, subsets, overrides, hashPolicies } = policy;
+			return { balancer, subsets, overrides, hashPolicies, common: { ...common, ...policy.common } };
 		}
 	}
 	const subsets =
 		message.lbSubsetConfig === undefined
 			? undefined
 			: readSubsets({ allowRedundantKeys: false, ...message.lbSubsetConfig }, scope.at("lb_subset_config"));
-	return { balancer: readBalancer(message, scope), common, subsets, overrides: undefined };
+	return { balancer: readBalancer(message, scope), common, subsets, overrides: undefined, hashPolicies: [] };
 }
 
 function checkHostnameHashing(message: Cluster, scope: Scope): void {

@@ -132,7 +132,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing",
 	},
 	"envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig": {
-		works: "use_hostname_for_hashing hash_balance_factor",
+		works: "use_hostname_for_hashing hash_balance_factor hash_policy",
 	},
 	"envoy.config.cluster.v3.CircuitBreakers": { works: "thresholds per_host_thresholds" },
 	"envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
