@@ -65,6 +65,35 @@ compareWithEnvoy("corners of filters", {
 					}),
 				],
 			},
+			hostless: {
+				filters: [
+					filter("hm", "header_mutation.v3.HeaderMutation", { mutations: { request_mutations: [{ remove: "host" }] } }),
+				],
+			},
+			statusless: {
+				filters: [
+					filter("hm", "header_mutation.v3.HeaderMutation", {
+						mutations: { response_mutations: [{ remove_on_match: { key_matcher: { prefix: ":" } } }] },
+					}),
+				],
+			},
+			limited: {
+				filters: [
+					filter("limit", "local_ratelimit.v3.LocalRateLimit", {
+						stat_prefix: "limit",
+						filter_enabled: always,
+						filter_enforced: always,
+						token_bucket: { max_tokens: 100, tokens_per_fill: 100, fill_interval: "60s" },
+						descriptors: [
+							{
+								entries: [{ key: "k", value: "%REQ(x-id)%" }],
+								token_bucket: { max_tokens: 1, tokens_per_fill: 1, fill_interval: "60s" },
+							},
+						],
+						rate_limits: [{ actions: [{ generic_key: { descriptor_key: "k", descriptor_value: "%REQ(x-id)%" } }] }],
+					}),
+				],
+			},
 			state: {
 				filters: [
 					filter("fs", "set_filter_state.v3.Config", {
@@ -124,6 +153,34 @@ compareWithEnvoy("corners of filters", {
 		"trailers are changed": {
 			want: { trailers: { "x-added": "200", "x-kept": "1" } },
 			see: (world) => see(world, "trailers", { headers: { "x-trailer-x-gone": "1", "x-trailer-x-kept": "1" } }),
+		},
+		"a host that was removed is not sent, which the server minds": {
+			want: { status: 400 },
+			see: async (world) => {
+				const { status, body } = await see(world, "hostless", {});
+				return { status, body };
+			},
+		},
+		"an answer whose status was removed is none": {
+			want: { status: 502, body: "missing required header: :status" },
+			see: (world) => see(world, "statusless", {}),
+		},
+		"values of the local limit's own descriptors are texts as they stand": {
+			want: [200, 429],
+			see: async (world) => [
+				(await see(world, "limited", { headers: { "x-id": "7" } })).status,
+				(await see(world, "limited", { headers: { "x-id": "8" } })).status,
+			],
+		},
+		"an origin without a host is another one": {
+			want: { status: 403, counts: { "http.csrf.csrf.request_invalid": 1 } },
+			see: async (world) => {
+				const { status } = await see(world, "csrf", {
+					method: "POST",
+					headers: { host: "here.test", origin: "http://" },
+				});
+				return { status, counts: await count(world, "csrf.csrf") };
+			},
 		},
 		"a missing part of a filter state's text is a dash": {
 			want: { echo: { headers: { "x-state": "<->" } } },

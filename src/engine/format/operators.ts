@@ -408,7 +408,8 @@ function readGrpcStatus(stream: StreamInfo): number | undefined {
 	if (type === undefined || !/^application\/grpc($|\+)/.test(type)) return undefined;
 	if (stream.grpcStatus >= 0) return stream.grpcStatus;
 	const found = readHeader(stream.responseTrailers, "grpc-status") ?? readHeader(stream.responseHeaders, "grpc-status");
-	if (found !== undefined && /^\d+$/.test(found)) return Number(found);
+	// What is no number is -1, as Envoy shows it.
+	if (found !== undefined && found !== "") return /^\d+$/.test(found) ? Number(found) : -1;
 	return stream.responseCode === 0 ? undefined : grpcStatusOfHttp(stream.responseCode);
 }
 

@@ -18,8 +18,8 @@ export function formatRequest(
 ): RequestText {
 	const isConnect = request.upgrade === "CONNECT";
 	const target = isConnect ? request.authority : request.path;
-	const host = properCase ? "Host" : "host";
-	let text = `${request.method} ${target} HTTP/1.1\r\n${host}: ${request.authority}\r\n${request.format(properCase)}`;
+	const host = request.isHostRemoved === true ? "" : `${properCase ? "Host" : "host"}: ${request.authority}\r\n`;
+	let text = `${request.method} ${target} HTTP/1.1\r\n${host}${request.format(properCase)}`;
 	let chunked = false;
 	if (!hasLength && request.upgrade === undefined) {
 		if (!endStream) {

@@ -9,6 +9,8 @@ export interface OutgoingRequest {
 	readonly method: string;
 	readonly path: string;
 	readonly authority: string;
+	/** The upstream gets no host at all. */
+	readonly isHostRemoved?: boolean;
 	readonly scheme: string;
 	/** What the client wants the connection to become, `CONNECT` for tunnels. */
 	readonly upgrade: string | undefined;

@@ -69,7 +69,7 @@ export function readLocalRateLimit(message: LocalRateLimit, scope: Scope, onRout
 		sendsRetryAfter: message.enableRetryAfterHeader,
 		virtualHostPolicies: virtualHostOptions[message.vhRateLimits] ?? "override",
 		limitedAsResourceExhausted: message.rateLimitedAsResourceExhausted,
-		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: false }),
+		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: false, formatsValues: false }),
 	};
 }
 

@@ -83,7 +83,7 @@ export function readRateLimitFilter(message: RateLimit, scope: Scope): RateLimit
 		statPrefix: message.statPrefix,
 		enabled: readRuntimeFraction(message.filterEnabled),
 		enforced: readRuntimeFraction(message.filterEnforced),
-		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: true }),
+		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: true, formatsValues: true }),
 		metadataNamespace: message.metadataNamespace || "envoy.filters.http.ratelimit",
 	};
 }
@@ -92,7 +92,7 @@ export function readRateLimitFilter(message: RateLimit, scope: Scope): RateLimit
 export function readRateLimitRoute(message: RateLimitPerRoute, scope: Scope): RateLimitRouteConfig {
 	return {
 		virtualHostPolicies: readVirtualHostPolicies(message),
-		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: true }),
+		policies: readRateLimits(message.rateLimits, scope, { allowsLimit: true, formatsValues: true }),
 		domain: message.domain,
 	};
 }

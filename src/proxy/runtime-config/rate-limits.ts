@@ -16,12 +16,12 @@ import { readFormat } from "./values.ts";
 export function readRateLimits(
 	messages: readonly RateLimitMessage[],
 	scope: Scope,
-	inFilter?: { readonly allowsLimit: boolean },
+	inFilter?: { readonly allowsLimit: boolean; readonly formatsValues: boolean },
 ): RateLimitPolicy[] {
 	return messages.map((message, index) => {
 		const at = scope.at("rate_limits", index);
 		if (inFilter !== undefined) checkInFilter(message, at, inFilter.allowsLimit);
-		return readRateLimit(message, at, inFilter !== undefined);
+		return readRateLimit(message, at, inFilter !== undefined, inFilter?.formatsValues ?? false);
 	});
 }
 
@@ -36,13 +36,20 @@ const headerOptions: Readonly<Record<number, RateLimitPolicy["headers"]>> = {
 	[RateLimit_XRateLimitOption.DRAFT_VERSION_03]: "on",
 };
 
-/** On routes values are texts as they stand, and every request counts one, as in Envoy. */
-function readRateLimit(message: RateLimitMessage, scope: Scope, inFilter: boolean): RateLimitPolicy {
+/** On routes and in the local filter values are texts as they stand, and on routes every request counts one, as in Envoy. */
+function readRateLimit(
+	message: RateLimitMessage,
+	scope: Scope,
+	inFilter: boolean,
+	formatsValues: boolean,
+): RateLimitPolicy {
 	const override = message.limit?.overrideSpecifier;
 	return {
 		stage: message.stage ?? 0,
 		disableKey: message.disableKey,
-		actions: message.actions.flatMap((action, index) => readAction(action, scope.at("actions", index), inFilter) ?? []),
+		actions: message.actions.flatMap(
+			(action, index) => readAction(action, scope.at("actions", index), formatsValues) ?? [],
+		),
 		limit: override?.case === "dynamicMetadata" ? readMetadataPath(override.value.metadataKey) : undefined,
 		hits: inFilter ? readHits(message, scope.at("hits_addend")) : undefined,
 		onStreamDone: message.applyOnStreamDone,
@@ -65,7 +72,7 @@ export function readMetadataPath(message: MetadataKey | undefined): MetadataPath
 	};
 }
 
-function readAction(message: RateLimit_Action, scope: Scope, inFilter: boolean): RateLimitAction | undefined {
+function readAction(message: RateLimit_Action, scope: Scope, isFormat: boolean): RateLimitAction | undefined {
 	const action = message.actionSpecifier;
 	switch (action.case) {
 		case "sourceCluster":
@@ -87,18 +94,18 @@ function readAction(message: RateLimit_Action, scope: Scope, inFilter: boolean):
 			return { kind: "query", key, name: toWireText(queryParameterName), skipIfAbsent };
 		}
 		case "genericKey":
-			return { kind: "generic", ...readValue(action.value, "generic_key", scope.at("generic_key"), inFilter) };
+			return { kind: "generic", ...readValue(action.value, "generic_key", scope.at("generic_key"), isFormat) };
 		case "headerValueMatch": {
 			const at = scope.at("header_value_match");
 			const headers = readHeaderMatchers(action.value.headers, at, "headers");
 			const expectMatch = action.value.expectMatch ?? true;
-			return { kind: "header-match", ...readValue(action.value, "header_match", at, inFilter), expectMatch, headers };
+			return { kind: "header-match", ...readValue(action.value, "header_match", at, isFormat), expectMatch, headers };
 		}
 		case "queryParameterValueMatch": {
 			const at = scope.at("query_parameter_value_match");
 			const parameters = readQueryMatchers(action.value.queryParameters, at, "query_parameters");
 			const expectMatch = action.value.expectMatch ?? true;
-			return { kind: "query-match", ...readValue(action.value, "query_match", at, inFilter), expectMatch, parameters };
+			return { kind: "query-match", ...readValue(action.value, "query_match", at, isFormat), expectMatch, parameters };
 		}
 		case "metadata": {
 			const { descriptorKey: key, metadataKey, defaultValue, source, skipIfAbsent } = action.value;

@@ -102,6 +102,8 @@ export class PassRequestHead extends PassHead implements RequestHead {
 	authority: string;
 	scheme: string;
 	upgrade: string | undefined;
+	/** A filter took the host away: upstreams get none, not an empty one. */
+	isHostRemoved = false;
 
 	constructor(
 		source: HeaderBlock | HeaderList,

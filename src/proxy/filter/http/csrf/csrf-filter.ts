@@ -57,5 +57,5 @@ function targetOrigin({ authority, scheme }: PassRequestHead): string {
 function hostAndPort(url: string | undefined): string {
 	if (url === undefined || url === "") return "";
 	const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
-	return authority === undefined ? url : authority.slice(authority.lastIndexOf("@") + 1);
+	return authority === undefined || authority === "" ? url : authority.slice(authority.lastIndexOf("@") + 1);
 }

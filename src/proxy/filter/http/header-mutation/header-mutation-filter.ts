@@ -54,6 +54,14 @@ export function createHeaderMutationFilter(
 			for (const { response: steps } of levelsOf(stream)) {
 				if (steps.length > 0) mutateHeaders(steps, head.headers, stream.record, responsePseudoHeaders(head));
 			}
+			if (head.status !== 0) return "continue";
+			stream.sendLocalReply({
+				status: 502,
+				body: "missing required header: :status",
+				details: "filter_removed_required_response_headers{missing required header: :status}",
+				flags: 0,
+			});
+			return "stop";
 		},
 	};
 }

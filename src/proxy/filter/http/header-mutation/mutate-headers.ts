@@ -1,8 +1,8 @@
 import { getHeader, type HeaderList, removeHeader, setHeader, truncate } from "../../../../core/index.ts";
-import type { RequestHead, StreamInfo } from "../../../../engine/format/index.ts";
+import type { StreamInfo } from "../../../../engine/format/index.ts";
 import { appendHeader, matchString } from "../../../../engine/matcher/index.ts";
 import type { HeaderMutationStep } from "../../../../engine/router/index.ts";
-import type { PassResponseHead } from "../pass-head.ts";
+import type { PassRequestHead, PassResponseHead } from "../pass-head.ts";
 
 /** Pseudo headers of a message, by their names with colon; `host` is `:authority`. */
 export interface PseudoHeaders {
@@ -75,25 +75,28 @@ const requestFields: Readonly<Record<string, "method" | "path" | "authority" | "
 };
 
 /** The pseudo headers of a request. */
-export function requestPseudoHeaders(request: RequestHead): PseudoHeaders {
+export function requestPseudoHeaders(request: PassRequestHead): PseudoHeaders {
 	return {
 		names: [":method", ":path", ":authority", ":scheme"],
 		has: (name) => requestFields[name] !== undefined,
 		get: (name) => request[requestFields[name]!],
 		set: (name, value) => {
-			request[requestFields[name]!] = value;
+			const field = requestFields[name]!;
+			request[field] = value;
+			if (field === "authority") request.isHostRemoved = value === "";
 		},
 	};
 }
 
-/** The pseudo header of an answer. */
+/** The pseudo header of an answer; without one its status is 0. */
 export function responsePseudoHeaders(head: PassResponseHead): PseudoHeaders {
 	return {
-		names: [],
+		names: [":status"],
 		has: (name) => name === ":status",
 		get: () => String(head.status),
 		set: (_, value) => {
-			if (/^[1-9]\d\d$/.test(value)) head.status = Number(value);
+			if (value === "") head.status = 0;
+			else if (/^[1-9]\d\d$/.test(value)) head.status = Number(value);
 		},
 	};
 }
