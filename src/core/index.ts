@@ -4,6 +4,7 @@ export { type BackoffConfig, computeBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";
 export { type DeadlineHolder, DeadlineQueue } from "./deadline-queue.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
+export { type ParsedExpression, parseExpressionText } from "./expression-text.ts";
 export { grpcStatusNames } from "./grpc-status-names.ts";
 export {
 	addHeader,

@@ -153,11 +153,9 @@ export {
 	type WorkloadIdentity,
 } from "./spiffe-id.ts";
 export type {
-	AccessLogFilter,
 	AccessLoggingSettings,
 	MetricsSettings,
 	SpanTag,
-	StatusComparison,
 	Telemetry,
 	TelemetryMode,
 	TracingSettings,

@@ -19,23 +19,12 @@ export interface TracingSettings {
 	readonly customTags: Readonly<Record<string, SpanTag>>;
 }
 
-/** A comparison of the status of the answer. */
-export interface StatusComparison {
-	readonly operator: ">=" | "==" | "!=" | "<=";
-	readonly status: number;
-}
-
-/** Which requests are logged: those of which any, or all, comparisons hold. */
-export interface AccessLogFilter {
-	readonly combine: "all" | "any";
-	readonly comparisons: readonly StatusComparison[];
-}
-
 /** One of `accessLogging`; what it leaves out, wider objects say. */
 export interface AccessLoggingSettings {
 	readonly mode: TelemetryMode;
 	readonly isDisabled?: boolean;
-	readonly filter?: AccessLogFilter;
+	/** An expression (Common Expression Language) that is true of the requests that are logged. */
+	readonly filter?: string;
 }
 
 /** One override of `metrics` that is for all metrics. */

@@ -5,7 +5,6 @@ import {
 	AccessLogFilterSchema,
 	AccessLogSchema,
 	type AccessLogFilter as LogFilter,
-	ComparisonFilter_Op as Operator,
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { TrafficDirection } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
@@ -15,6 +14,7 @@ import {
 	FilterSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { ExpressionFilterSchema } from "../../api/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import {
 	type HttpConnectionManager,
 	type HttpConnectionManager_Tracing,
@@ -28,7 +28,8 @@ import {
 import { type CustomTag, CustomTagSchema } from "../../api/gen/envoy/type/tracing/v3/custom_tag_pb.js";
 import { type Percent, PercentSchema } from "../../api/gen/envoy/type/v3/percent_pb.js";
 import { typeUrlOf } from "../../api/index.ts";
-import type { AccessLogFilter, SpanTag, StatusComparison } from "../../model/index.ts";
+import type { SpanTag } from "../../model/index.ts";
+import { extension } from "../translate/index.ts";
 import { translateAccessLog } from "./access-log.ts";
 import type { ResolvedTelemetry, SideTelemetry } from "./resolve.ts";
 
@@ -125,7 +126,7 @@ function applyToLogs(
 		disablesLog,
 		logFilter,
 		log: settings,
-	}: Pick<SideTelemetry, "disablesLog" | "log"> & { readonly logFilter?: AccessLogFilter | undefined },
+	}: Pick<SideTelemetry, "disablesLog" | "log"> & { readonly logFilter?: string | undefined },
 ): AccessLog[] {
 	return logs.flatMap((log) => {
 		if (log.name !== "envoy.access_loggers.stdout" || log.filter !== undefined) return [log];
@@ -135,20 +136,7 @@ function applyToLogs(
 	});
 }
 
-function toFilter({ combine, comparisons }: AccessLogFilter): LogFilter {
-	const filters = comparisons.map(toStatusFilter);
-	const [first, ...others] = filters;
-	if (first !== undefined && others.length === 0) return first;
-	return create(AccessLogFilterSchema, {
-		filterSpecifier: { case: combine === "all" ? "andFilter" : "orFilter", value: { filters } },
-	});
-}
-
-const operators = { ">=": Operator.GE, "==": Operator.EQ, "!=": Operator.NE, "<=": Operator.LE } as const;
-
-function toStatusFilter({ operator, status }: StatusComparison): LogFilter {
-	const value = { defaultValue: status, runtimeKey: "amime.access_log.status" };
-	return create(AccessLogFilterSchema, {
-		filterSpecifier: { case: "statusCodeFilter", value: { comparison: { op: operators[operator], value } } },
-	});
+function toFilter(expression: string): LogFilter {
+	const value = extension("envoy.access_loggers.extension_filters.cel", ExpressionFilterSchema, { expression });
+	return create(AccessLogFilterSchema, { filterSpecifier: { case: "extensionFilter", value } });
 }

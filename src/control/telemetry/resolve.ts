@@ -1,5 +1,4 @@
 import {
-	type AccessLogFilter,
 	type AccessLogSettings,
 	type Labels,
 	type Mesh,
@@ -19,7 +18,7 @@ export interface SideTelemetry {
 	readonly disablesSpans?: boolean;
 	readonly customTags?: Readonly<Record<string, SpanTag>>;
 	readonly disablesLog?: boolean;
-	readonly logFilter?: AccessLogFilter;
+	readonly logFilter?: string;
 	/** In place of Envoy's format on standard output. */
 	readonly log?: AccessLogSettings;
 	readonly disablesMetrics?: boolean;

@@ -1,4 +1,5 @@
 import { assertNever, getHeader, type Random } from "../../core/index.ts";
+import { matchesExpression } from "../expression/index.ts";
 import { accessLogTypeOf, grpcStatusOfHttp, type StreamInfo } from "../format/index.ts";
 import { matchMetadata, matchRequestHeader } from "../matcher/index.ts";
 import { computeShare, getRuntimeNumber, type Runtime } from "../runtime/index.ts";
@@ -41,6 +42,8 @@ export function compileAccessLogFilter(filter: AccessLogFilter | undefined, runt
 				hasMetadata(stream, filter.matcher.namespace, filter.matcher.path)
 					? matchMetadata(filter.matcher, stream.dynamicMetadata)
 					: filter.matchIfKeyNotFound;
+		case "expression":
+			return (stream) => matchesExpression(filter.expression, stream);
 		case "log-type":
 			return (stream) => filter.types.includes(accessLogTypeOf(stream)) !== filter.exclude;
 		default:

@@ -1,3 +1,4 @@
+import type { Expression } from "../expression/index.ts";
 import type { HeaderMatcher, MetadataMatcher } from "../matcher/types.ts";
 
 /** `envoy.config.accesslog.v3.AccessLogFilter`: which streams are logged (and which local replies a mapper takes). */
@@ -21,6 +22,8 @@ export type AccessLogFilter =
 	| { readonly kind: "response-flag"; readonly flags: number }
 	| { readonly kind: "grpc-status"; readonly statuses: readonly number[]; readonly exclude: boolean }
 	| { readonly kind: "metadata"; readonly matcher: MetadataMatcher; readonly matchIfKeyNotFound: boolean }
+	/** Streams of which it is true; where it fails it is not. */
+	| { readonly kind: "expression"; readonly expression: Expression }
 	| { readonly kind: "log-type"; readonly types: readonly string[]; readonly exclude: boolean };
 
 export interface Comparison {

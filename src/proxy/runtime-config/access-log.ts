@@ -3,11 +3,13 @@ import {
 	type AccessLog,
 	type ComparisonFilter,
 	ComparisonFilter_Op,
+	type ExtensionFilter,
 	type AccessLogFilter as FilterMessage,
 } from "../../api/gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import type { SubstitutionFormatString } from "../../api/gen/envoy/config/core/v3/substitution_format_string_pb.js";
 import { AccessLogType } from "../../api/gen/envoy/data/accesslog/v3/accesslog_pb.js";
 import type { FileAccessLog } from "../../api/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import type { ExpressionFilter } from "../../api/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import type {
 	HttpGrpcAccessLogConfig,
 	TcpGrpcAccessLogConfig,
@@ -27,6 +29,7 @@ import {
 } from "../../engine/format/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import { readGrpcAccessLog, readOpenTelemetryAccessLog } from "./access-log-services.ts";
+import { readExpressionText } from "./expression.ts";
 import { readHeaderMatcher, readMetadataMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
 import { readDataSourceNow, readFormat, readFraction, unpackExtension } from "./values.ts";
@@ -175,6 +178,8 @@ export function readAccessLogFilter(message: FilterMessage, scope: Scope): Acces
 				matchIfKeyNotFound: matchIfKeyNotFound ?? true,
 			};
 		}
+		case "extensionFilter":
+			return readExtensionFilter(specifier.value, scope.at("extension_filter"));
 		case "logTypeFilter":
 			return {
 				kind: "log-type",
@@ -184,6 +189,17 @@ export function readAccessLogFilter(message: FilterMessage, scope: Scope): Acces
 		default:
 			return { kind: "and", filters: [] };
 	}
+}
+
+function readExtensionFilter(message: ExtensionFilter, scope: Scope): AccessLogFilter {
+	const at = scope.at("typed_config");
+	const config = unpackExtension(message.configType.value, at);
+	if (config?.$typeName === "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter") {
+		const { expression } = config as ExpressionFilter;
+		return { kind: "expression", expression: readExpressionText(expression, at.at("expression")) };
+	}
+	if (config !== undefined) at.report(`access log filter ${config.$typeName} is not supported`);
+	return { kind: "or", filters: [] };
 }
 
 function readFlags(flags: readonly string[], scope: Scope): number {

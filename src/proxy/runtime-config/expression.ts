@@ -1,4 +1,5 @@
 import type { Constant, Expr } from "../../api/gen/google/api/expr/v1alpha1/syntax_pb.js";
+import { parseExpressionText } from "../../core/index.ts";
 import {
 	compilePattern,
 	type Expression,
@@ -43,6 +44,14 @@ export function readExpression(message: Expr | undefined, scope: Scope): Express
 			scope.report("an expression must be of some kind");
 			return nothing;
 	}
+}
+
+/** Translates the text of an expression, in the Common Expression Language. */
+export function readExpressionText(text: string, scope: Scope): Expression {
+	const parsed = parseExpressionText(text);
+	if (parsed.ok) return readExpression(parsed.expression as Expr | undefined, scope);
+	scope.report(`${JSON.stringify(text)} is no expression: ${parsed.problem}`);
+	return nothing;
 }
 
 type Kind<Case extends string> = Extract<Expr["exprKind"], { case: Case }>["value"];

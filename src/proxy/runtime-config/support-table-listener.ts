@@ -158,8 +158,10 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.accesslog.v3.AccessLog": { works: "name filter typed_config" },
 	"envoy.config.accesslog.v3.AccessLogFilter": {
 		works:
-			"status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter",
+			"status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter extension_filter",
 	},
+	"envoy.config.accesslog.v3.ExtensionFilter": { works: "name typed_config" },
+	"envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter": { works: "expression" },
 	"envoy.config.accesslog.v3.StatusCodeFilter": { works: "comparison" },
 	"envoy.config.accesslog.v3.DurationFilter": { works: "comparison" },
 	"envoy.config.accesslog.v3.ComparisonFilter": { works: "op value" },

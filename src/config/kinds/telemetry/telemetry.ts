@@ -1,3 +1,4 @@
+import { parseExpressionText } from "../../../core/index.ts";
 import type {
 	AccessLoggingSettings,
 	MetricsSettings,
@@ -14,7 +15,6 @@ import { refine, type Schema } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
-import { parseLogFilter } from "./log-filter.ts";
 
 const mode = defaulted(
 	oneOf(["CLIENT_AND_SERVER", "CLIENT", "SERVER"]),
@@ -91,13 +91,17 @@ const accessLogging: Schema<AccessLoggingSettings> = refine(
 		disabled: optional(boolean(), "No access log"),
 		filter: optional(
 			refine(
-				object({ expression: required(text(), "`response.code >= 400`; several by `&&` or `||`") }),
+				object({
+					expression: required(
+						text(),
+						"An expression (CEL) over the attributes of Envoy, such as `response.code >= 400`",
+					),
+				}),
 				({ expression }, _node, reader) => {
-					const parsed = parseLogFilter(expression);
-					if (parsed !== undefined) return parsed;
-					return reader
-						.field("expression")
-						.refuse(`${quote(expression)}: only comparisons of response.code, joined by && or by ||, are supported`);
+					const parsed = parseExpressionText(expression);
+					return parsed.ok
+						? expression
+						: reader.field("expression").refuse(`${quote(expression)} is no expression: ${parsed.problem}`);
 				},
 			),
 			"Which requests are logged; all when absent",
