@@ -1,6 +1,7 @@
 /** The admin port: texts, statuses and what commands change. */
 import { managerFilter, socketAddress, staticCluster } from "../support/bootstraps.ts";
 import { compareWithEnvoy } from "../support/differential.ts";
+import { sendRequest } from "../support/http-call.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
 
 type World = { readonly proxy: ProxyProcess };
@@ -94,6 +95,21 @@ compareWithEnvoy("the admin port", {
 				const failed = await ask(world, "/ready");
 				await ask(world, "/healthcheck/ok", "POST");
 				return { failed, mended: await ask(world, "/ready") };
+			},
+		},
+		"a drain that is told to stop nothing": {
+			want: { status: 200, listeners: 200 },
+			async see(world) {
+				const { status } = await ask(world, "/drain_listeners?skip_exit", "POST");
+				const answer = await sendRequest({
+					port: await world.proxy.port("l"),
+					path: "/nowhere",
+					method: "OPTIONS",
+				}).then(
+					() => 200,
+					() => 0,
+				);
+				return { status, listeners: answer };
 			},
 		},
 		"counters set back": {

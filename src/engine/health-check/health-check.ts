@@ -18,9 +18,9 @@ export interface HealthCheckTerms {
 export type CheckResult =
 	| { readonly kind: "passed"; readonly degraded: boolean }
 	/** The host says that it is not well: counts at once. */
-	| { readonly kind: "refused" }
+	| { readonly kind: "refused"; readonly httpStatus?: number }
 	/** A failure that may pass: counts when it came often enough in a row. */
-	| { readonly kind: "retriable" }
+	| { readonly kind: "retriable"; readonly httpStatus?: number }
 	| { readonly kind: "network" }
 	| { readonly kind: "timeout" };
 

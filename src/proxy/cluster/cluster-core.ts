@@ -7,6 +7,7 @@ import type { SecretSource } from "../secret/index.ts";
 import { type ClusterStats, createClusterStats, createRemainingStats } from "../stats/index.ts";
 import type { Cluster, ClusterResources, Host, LocalFailure } from "./cluster.ts";
 import type { DnsResolver } from "./dns/dns-resolver.ts";
+import type { EventLog } from "./event-log.ts";
 import { OutlierMonitor } from "./outlier-monitor.ts";
 
 /** What clusters need of the proxy. */
@@ -28,6 +29,10 @@ export interface ClusterDeps {
 	readonly leader?: ClusterLeader;
 	/** Set where workers follow: what is decided is told. */
 	readonly followers?: ClusterFollowers;
+	/** A file for the events of health checks; without it they are not written down. */
+	openEventLog?(path: string): EventLog;
+	/** The file for ejections of hosts, where there is one. */
+	openOutlierLog?(): EventLog;
 	/** The proxies' own cluster and this proxy's locality in it, for zone-aware balancing. */
 	readonly localCluster?: { readonly name: string; readonly locality: LocalityName };
 }
@@ -101,6 +106,7 @@ export abstract class ClusterCore {
 				random: deps.random,
 				log: deps.log,
 				stats: stats.scope,
+				eventLog: deps.openOutlierLog?.(),
 				onHealthChanged: onOutlierChanged,
 			});
 		}

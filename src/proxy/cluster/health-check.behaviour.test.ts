@@ -38,6 +38,7 @@ const http: HttpCheck = {
 
 function healthCheck(options: Partial<HealthCheckConfig> = {}): HealthCheckConfig {
 	return {
+		events: { paths: [], everyFailure: false, everySuccess: false },
 		timeoutMs: 500,
 		intervalMs: 1000,
 		initialJitterMs: 0,

@@ -10,6 +10,7 @@ import type { Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import { createOutlierDetectionStats, type OutlierDetectionStats } from "../stats/index.ts";
 import { HealthFlag, type Host, type LocalFailure } from "./cluster.ts";
+import { type EventLog, OutlierEvents } from "./event-log.ts";
 import { setHealthFlag } from "./host.ts";
 
 /** What the monitor needs of its cluster. */
@@ -23,6 +24,8 @@ export interface OutlierMonitorOptions {
 	readonly log: Log;
 	/** `cluster.<name>`. */
 	readonly stats: StatsScope;
+	/** Where ejections are written down. */
+	readonly eventLog: EventLog | undefined;
 	onHealthChanged(host: Host): void;
 }
 
@@ -34,17 +37,26 @@ export class OutlierMonitor {
 	#timer: Timer;
 	#config: OutlierDetectionConfig;
 	#seen: number | undefined = -1;
+	readonly #events: OutlierEvents | undefined;
 
 	constructor(options: OutlierMonitorOptions) {
 		this.#options = options;
 		this.#config = options.config;
+		const { clock, clusterName, eventLog } = options;
+		this.#events = eventLog === undefined ? undefined : new OutlierEvents(eventLog, clusterName, clock);
 		this.#stats = createOutlierDetectionStats(options.stats.scope("outlier_detection"));
 		this.#detector = new OutlierDetector<Host>(options.config, options.random, {
 			onDetected: (_host, cause) => this.#countDetected(cause),
 			onEjected: (host, cause) => this.#eject(host, cause),
-			onUnejected: (host) => this.#setEjected(host, false),
+			onUnejected: (host) => {
+				this.#events?.unejected(host);
+				this.#setEjected(host, false);
+			},
 			onOverflow: () => void this.#stats.ejections_overflow.value++,
-			onSpared: (_host, cause) => this.#countTotal(cause),
+			onSpared: (host, cause) => {
+				this.#events?.ejected(host, cause, false, this.#ratesOf(cause));
+				this.#countTotal(cause);
+			},
 		});
 		this.#refresh();
 		this.#timer = this.#arm();
@@ -111,7 +123,12 @@ export class OutlierMonitor {
 		this.#timer = this.#arm();
 	}
 
+	#ratesOf(cause: EjectionCause): Readonly<SuccessRateThreshold> {
+		return cause.startsWith("local_origin") ? this.#detector.local : this.#detector.external;
+	}
+
 	#eject(host: Host, cause: EjectionCause): void {
+		this.#events?.ejected(host, cause, true, this.#ratesOf(cause));
 		this.#countTotal(cause);
 		this.#stats.ejections_enforced_total.value++;
 		this.#stats[`ejections_enforced_${cause}`].value++;

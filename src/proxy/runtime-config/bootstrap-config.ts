@@ -29,6 +29,8 @@ export interface BootstrapConfig {
 		| undefined;
 	/** Empty for none. */
 	readonly localClusterName: string;
+	/** The file that ejections of hosts are written down in; empty for none. */
+	readonly outlierEventLogPath: string;
 	/** Static and admin layers in order; the last one wins. */
 	readonly runtimeLayers: readonly RuntimeLayer[];
 	/** Undefined where none is configured. */

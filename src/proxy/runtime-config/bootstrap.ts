@@ -56,6 +56,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
 		admin: readAdmin(message, scope.at("admin")),
 		localClusterName: readLocalCluster(message, clusterNames, scope),
+		outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? "",
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
 		runtimeLayers: readLayers(message, scope.at("layered_runtime")),
 		...readStats(message.statsConfig, scope.at("stats_config")),

@@ -162,7 +162,16 @@ export interface ClusterPolicies {
 }
 
 /** `envoy.config.core.v3.HealthCheck`. */
+/** Where the events of a health check are written down. */
+export interface HealthEventLogConfig {
+	readonly paths: readonly string[];
+	/** Every failure, not only those that change something. */
+	readonly everyFailure: boolean;
+	readonly everySuccess: boolean;
+}
+
 export interface HealthCheckConfig {
+	readonly events: HealthEventLogConfig;
 	/** Of one check among several; its statistics have it in their names. */
 	readonly name: string;
 	readonly timeoutMs: number;

@@ -4,12 +4,13 @@ import type {
 	HealthCheck_HttpHealthCheck,
 	HealthCheck_Payload,
 } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
+import type { HealthCheckEventFileSink } from "../../api/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.js";
 import { CodecClientType } from "../../api/gen/envoy/type/v3/http_pb.js";
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { HealthCheckConfig } from "./cluster-config.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { type Scope, toWireText } from "./scope.ts";
-import { readHeaderNames, toMs } from "./values.ts";
+import { readHeaderNames, toMs, unpackExtension } from "./values.ts";
 
 /** Translates an active health check. */
 export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheckConfig | undefined {
@@ -20,6 +21,11 @@ export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheck
 	const noTrafficIntervalMs = toMs(message.noTrafficInterval, 60_000);
 	return {
 		name: message.name,
+		events: {
+			paths: readEventPaths(message, scope),
+			everyFailure: message.alwaysLogHealthCheckFailures,
+			everySuccess: message.alwaysLogHealthCheckSuccess,
+		},
 		timeoutMs: toMs(message.timeout, 0),
 		intervalMs,
 		initialJitterMs: toMs(message.initialJitter, 0),
@@ -37,6 +43,18 @@ export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheck
 		alpnProtocols: message.tlsOptions?.alpnProtocols ?? [],
 		checker,
 	};
+}
+
+function readEventPaths(message: HealthCheck, scope: Scope): string[] {
+	const paths = message.eventLogPath === "" ? [] : [message.eventLogPath];
+	for (const [index, { typedConfig }] of message.eventLogger.entries()) {
+		const at = scope.at("event_logger", index).at("typed_config");
+		const sink = unpackExtension(typedConfig, at);
+		if (sink?.$typeName === "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink") {
+			paths.push((sink as HealthCheckEventFileSink).eventLogPath);
+		} else if (sink !== undefined) at.report(`health check event sink ${sink.$typeName} is not supported`);
+	}
+	return paths;
 }
 
 function readChecker(message: HealthCheck, scope: Scope): HealthCheckConfig["checker"] | undefined {

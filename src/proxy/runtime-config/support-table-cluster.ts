@@ -145,10 +145,10 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.core.v3.HealthCheck": {
 		works:
-			"name timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval tls_options transport_socket_match_criteria",
-		ignored:
-			"alt_port event_log_path event_logger event_service always_log_health_check_failures always_log_health_check_success",
+			"name timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval tls_options transport_socket_match_criteria event_log_path event_logger always_log_health_check_failures always_log_health_check_success",
+		ignored: "alt_port event_service",
 	},
+	"envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink": { works: "event_log_path" },
 	"envoy.config.core.v3.HealthCheck.HttpHealthCheck": {
 		works:
 			"host path receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher method",

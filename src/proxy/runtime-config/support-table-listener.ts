@@ -11,8 +11,12 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.Bootstrap.StaticResources": { works: "listeners clusters secrets" },
 	"envoy.config.bootstrap.v3.Bootstrap.DynamicResources": { works: "lds_config cds_config ads_config" },
 	"envoy.config.bootstrap.v3.ClusterManager": {
-		works: "local_cluster_name",
-		ignored: "outlier_detection load_stats_config enable_deferred_cluster_creation",
+		works: "local_cluster_name outlier_detection",
+		ignored: "load_stats_config enable_deferred_cluster_creation",
+	},
+	"envoy.config.bootstrap.v3.ClusterManager.OutlierDetection": {
+		works: "event_log_path",
+		ignored: "event_service",
 	},
 	"envoy.config.metrics.v3.StatsSink": { works: "name typed_config" },
 	"envoy.config.metrics.v3.StatsdSink": { works: "address prefix" },

@@ -85,6 +85,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 		},
 		drainListeners({ graceful, inboundOnly, skipExit }) {
 			if (!graceful) {
+				if (skipExit) return;
 				listeners.stopAccepting(inboundOnly);
 				return;
 			}

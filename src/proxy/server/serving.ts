@@ -83,7 +83,16 @@ export function createServing(options: ServingOptions): Serving {
 		},
 	});
 	const secrets = createSecretStore({ files, log, environment });
-	const clusterParts = { clock, random, log, stats, secrets, runtime, ...readLocalCluster(config) };
+	const clusterParts = {
+		clock,
+		random,
+		log,
+		stats,
+		secrets,
+		runtime,
+		...readLocalCluster(config),
+		...readEventLogs(config, accessLogs),
+	};
 	const clusters = createClusterManager({ ...clusterParts, ...options.clusters });
 	const localHealth = { isFailing: false };
 	const { node } = config;
@@ -157,6 +166,17 @@ export function createServing(options: ServingOptions): Serving {
 }
 
 /** Where this proxy stands among its like, for zone-aware balancing. */
+/** Only who decides about hosts writes: workers open nothing. */
+function readEventLogs(
+	{ outlierEventLogPath: path }: BootstrapConfig,
+	accessLogs: AccessLogs,
+): Pick<ClusterDeps, "openEventLog" | "openOutlierLog"> {
+	return {
+		openEventLog: (file) => accessLogs.openLines(file),
+		...(path === "" ? {} : { openOutlierLog: () => accessLogs.openLines(path) }),
+	};
+}
+
 function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
 	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
 	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };

@@ -34,6 +34,9 @@ export interface AccessLogs {
 	/** Opens the file when it is not open yet (created with mode 0640, appended to).
 	 *  @throws MeshError ACCESS_LOG_UNWRITABLE */
 	create(spec: AccessLogSpec): AccessLog;
+	/** A file of lines of another kind, opened as those of access logs are.
+	 *  @throws MeshError ACCESS_LOG_UNWRITABLE */
+	openLines(path: string): { write(line: string): void };
 	/** Opens every file anew by its name, after rotation; a file that cannot be opened stays as it is. */
 	reopen(): void;
 	/** Writes everything that is kept. */
@@ -107,6 +110,10 @@ export function createAccessLogs(options: AccessLogsOptions): AccessLogs {
 					if (takes(stream, options.random)) sink.write(formatter.format(stream));
 				},
 			};
+		},
+		openLines(path) {
+			const sink = fileSink(path);
+			return { write: (line) => sink.write(line) };
 		},
 		reopen() {
 			for (const file of files.values()) void reopenFile(file, options.stats);

@@ -7,6 +7,7 @@ import type { SecretSource } from "../../secret/index.ts";
 import { createHealthCheckStats, createTlsStats, type HealthCheckStats } from "../../stats/index.ts";
 import { createUpstreamTls, type UpstreamTls } from "../../transport/index.ts";
 import { type Count, HealthFlag, type Host } from "../cluster.ts";
+import { type EventLog, formatHealthEvent, type HealthEvent, type HealthFailure } from "../event-log.ts";
 import { selectSocketByLabels, setHealthFlag, setHealthFlags } from "../host.ts";
 import { createHttpProbe } from "./http-probe.ts";
 import { createGrpcProbe, createHttp2Probe } from "./http2-probe.ts";
@@ -27,6 +28,7 @@ export interface HealthCheckerOptions {
 	readonly connections: Count;
 	/** The checks of the cluster, this one among them. */
 	readonly all: readonly HealthChecker[];
+	openEventLog?(path: string): EventLog;
 	/** After each result of a check; `isChanged` says whether the host's health is another one. */
 	onChecked(host: Host, isChanged: boolean, passed: boolean): void;
 }
@@ -37,12 +39,22 @@ export class HealthChecker {
 	readonly stats: HealthCheckStats;
 	readonly #sessions = new Map<Host, CheckSession>();
 	readonly #tls = new Map<UpstreamTransportSocket, UpstreamTls>();
+	readonly #logs: readonly EventLog[];
 
 	constructor(options: HealthCheckerOptions) {
 		this.options = options;
 		const { config, cluster } = options;
+		this.#logs = config.events.paths.flatMap((path) => options.openEventLog?.(path) ?? []);
 		const scope = options.stats.scope("health_check");
 		this.stats = createHealthCheckStats(cluster.healthChecks.length > 1 ? scope.scope(`name.${config.name}`) : scope);
+	}
+
+	/** Writes an event down, where events are. */
+	tell(host: Host, event: HealthEvent): void {
+		if (this.#logs.length === 0) return;
+		const { clock, cluster, config } = this.options;
+		const line = formatHealthEvent(config.checker.kind, cluster.name, host, event, clock.wall());
+		for (const log of this.#logs) log.write(line);
 	}
 
 	/** Begins to check a host, which counts as failed until a check passed. */
@@ -174,7 +186,9 @@ class CheckSession {
 		const state = this.state;
 		const wasFailed = state.isFailed;
 		const wasDegraded = state.isDegraded;
+		const { isFirst } = state;
 		const transition = state.onResult(result, options.config);
+		this.#tellEvents(result, { isFirst, wasFailed, wasDegraded });
 		const passed = result.kind === "passed";
 		if (passed) stats.success.value++;
 		else stats.failure.value++;
@@ -194,6 +208,28 @@ class CheckSession {
 		options.onChecked(this.#host, this.#showHealth(), passed);
 	}
 
+	/** In Envoy's order: what changed, then the result itself. */
+	#tellEvents(
+		result: CheckResult,
+		before: { readonly isFirst: boolean; readonly wasFailed: boolean; readonly wasDegraded: boolean },
+	): void {
+		const { isFirst, wasFailed, wasDegraded } = before;
+		const { isFailed, isDegraded } = this.state;
+		const { everyFailure, everySuccess } = this.#checker.options.config.events;
+		const tell = (event: HealthEvent): void => this.#checker.tell(this.#host, event);
+		const failure_type = failureTypes[result.kind];
+		const http_status_code = "httpStatus" in result ? (result.httpStatus ?? 0) : 0;
+		if (wasFailed && !isFailed) tell({ add_healthy_event: { first_check: isFirst } });
+		if (!wasDegraded && isDegraded) tell({ degraded_healthy_host: {} });
+		if (wasDegraded && !isDegraded) tell({ no_longer_degraded_host: {} });
+		if (!wasFailed && isFailed) tell({ eject_unhealthy_event: { failure_type, http_status_code } });
+		if (result.kind === "passed") {
+			if (everySuccess) tell({ successful_health_check_event: {} });
+		} else if (isFirst || everyFailure) {
+			tell({ health_check_failure_event: { failure_type, first_check: isFirst, http_status_code } });
+		}
+	}
+
 	/** A host is well when every check of it says so. */
 	#showHealth(): boolean {
 		const { isFailed, isDegraded, isTimedOut, isFirst } = this.#checker.findingsOf(this.#host);
@@ -211,6 +247,14 @@ class CheckSession {
 		);
 	}
 }
+
+const failureTypes: Readonly<Record<CheckResult["kind"], HealthFailure>> = {
+	passed: "ACTIVE",
+	refused: "ACTIVE",
+	retriable: "ACTIVE",
+	network: "NETWORK",
+	timeout: "NETWORK_TIMEOUT",
+};
 
 function createProbe(checker: HealthChecker, host: Host): Probe {
 	const { cluster, config } = checker.options;

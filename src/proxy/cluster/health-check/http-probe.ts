@@ -73,11 +73,12 @@ export function judgeAnswer(options: HttpProbeOptions, answer: CheckedAnswer): C
 	const isGood =
 		isInRanges(answer.status, check.expectedStatuses) &&
 		(check.receive.length === 0 || containsInOrder(answer.body, check.receive));
-	if (!isGood) return { kind: isInRanges(answer.status, check.retriableStatuses) ? "retriable" : "refused" };
+	const httpStatus = answer.status;
+	if (!isGood) return { kind: isInRanges(httpStatus, check.retriableStatuses) ? "retriable" : "refused", httpStatus };
 	if (check.serviceName !== undefined) {
 		options.onVerifyCluster();
 		const name = answer.header("x-envoy-upstream-healthchecked-cluster") ?? "";
-		if (!matchString(check.serviceName, name)) return { kind: "refused" };
+		if (!matchString(check.serviceName, name)) return { kind: "refused", httpStatus };
 	}
 	return { kind: "passed", degraded: answer.header("x-envoy-degraded") !== undefined };
 }
