@@ -46,6 +46,7 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 			version: "1.2.3",
 			readStdin: async () => "kind: Service",
 			pause: () => Promise.resolve(),
+			findContext: () => undefined,
 			connect: (control) => {
 				connected.push(control);
 				return {

@@ -10,6 +10,8 @@ import { createChoiceOption } from "./parse-arguments.ts";
 export interface CliContext {
 	readonly host: CliHost;
 	readonly palette: Palette;
+	/** Name of the mesh in the file of contexts, as `--context` gives it to the command that runs. */
+	contextName?: string | undefined;
 	/** Sets the exit code the process ends with. */
 	setExitCode(code: number): void;
 }
@@ -33,7 +35,9 @@ export function withMeshOptions(command: Command): Command {
 
 /** Adds `--state`. */
 export function withState(command: Command): Command {
-	return command.option("--state <folder>", "state folder of the mesh (default: the only live one in ./.amime)");
+	return command
+		.option("--state <folder>", "state folder of the mesh (default: the only live one in ./.amime)")
+		.option("--context <name>", "a mesh of the file of contexts, on this or another machine (docs/admin-api.md)");
 }
 
 /** Adds examples to a command's help. */
@@ -48,7 +52,10 @@ export function withExamples(
 
 /** Connects to the mesh a command is about. */
 export function openMesh(context: CliContext, options: { readonly state?: string }): AdminApi {
-	return context.host.connect(findMesh(context.host.folder, options.state));
+	const { host, contextName } = context;
+	// A state folder that is named is meant; else a mesh that the environment or the file of contexts names.
+	const remote = options.state === undefined || contextName !== undefined ? host.findContext(contextName) : undefined;
+	return host.connect(remote ?? findMesh(host.folder, options.state));
 }
 
 /** Prints `value` as the user asked. */

@@ -23,6 +23,7 @@ function createDesk(t: TestContext, stdin = "") {
 			version: "1.2.3",
 			readStdin: async () => stdin,
 			pause: () => Promise.resolve(),
+			findContext: () => undefined,
 			connect: () => assert.fail("no mesh runs"),
 			analyzeFolder: unused,
 			askProxy: unused,

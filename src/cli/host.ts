@@ -21,6 +21,9 @@ export interface CliHost {
 	/** Resolves after some time. */
 	pause(ms: number): Promise<void>;
 	connect(control: ControlFile): AdminApi;
+	/** Where a mesh answers that the environment or the file of contexts names; undefined when neither does.
+	 *  @throws MeshError `CONTEXT_INVALID` */
+	findContext(name: string | undefined): ControlFile | undefined;
 	/** What `GET /v1/analysis` answers, of a folder that no mesh serves. */
 	analyzeFolder(folder: string): Promise<readonly unknown[]>;
 	/** A page of the admin port of a proxy on this machine; undefined when there is none. */
@@ -87,6 +90,12 @@ export interface ControlPlaneCommandOptions extends AuthorityCommandOptions {
 	readonly logLevel: string;
 	/** File with the tokens of the admin API. */
 	readonly tokens?: string;
+	/** The admin API over TLS: with the mesh's own authority, or with these files of PEM. */
+	readonly adminTls?: boolean;
+	readonly adminTlsCert?: string;
+	readonly adminTlsKey?: string;
+	readonly adminClientCa?: string;
+	readonly adminAllowPlaintext?: boolean;
 	/** Address of an etcd. */
 	readonly store?: string;
 	/** Files with PEM for TLS towards it. */

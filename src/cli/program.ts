@@ -110,6 +110,9 @@ function createProgram(context: CliContext, name: string | undefined): Command {
 		.helpOption("-h, --help", "show this")
 		.showSuggestionAfterError(true)
 		.exitOverride()
+		.hook("preAction", (_program, command) => {
+			context.contextName = command.opts<{ readonly context?: string }>().context;
+		})
 		.configureOutput({
 			writeOut: (text) => host.out.write(text),
 			writeErr: (text) => host.err.write(text),

@@ -50,6 +50,7 @@ function createDesk(t: TestContext, states: readonly (RolloutStatus | MeshError)
 			version: "1.2.3",
 			readStdin: async () => "kind: Service",
 			pause: () => Promise.resolve(),
+			findContext: () => undefined,
 			connect: () => ({
 				list: async () => states.filter((state): state is RolloutStatus => !(state instanceof MeshError)),
 				async request(method, path) {

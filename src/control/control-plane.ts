@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createLastGoodFiles, type FolderSource, watchFolder } from "../config/index.ts";
 import { type Clock, describeError, type Log, MeshError, systemClock, systemRandom } from "../core/index.ts";
 import type { Authority, AuthorityOptions } from "../identity/index.ts";
-import type { Mesh, MeshSettings } from "../model/index.ts";
+import { type Mesh, type MeshSettings, parseSpiffeId } from "../model/index.ts";
 import {
 	type ConfigStore,
 	createConfigStore,
@@ -37,11 +37,11 @@ import { listMeshProblems } from "./problems.ts";
 import { openQuota, type QuotaService, type QuotaTimes } from "./quota/index.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
-import { serveAdmin } from "./serve-admin.ts";
+import { type ServeAdminOptions, serveAdmin } from "./serve-admin.ts";
 import { isAdminIdentity, serveAgents } from "./serve-agents.ts";
 import { serveRollouts, withCandidate } from "./serve-rollouts.ts";
 import type { ServedMesh } from "./served-mesh.ts";
-import { openServerCertificate } from "./server-certificate.ts";
+import { openServerCertificate, type ServerCertificate } from "./server-certificate.ts";
 import { createSnapshotStore, type OnDemandSource, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { createGroupProbes, findGroup, probeWorkload } from "./workload-groups/index.ts";
@@ -60,8 +60,12 @@ export interface ControlPlaneOptions {
 	readonly xdsAddress?: string;
 	/** Where xDS answers over mutual TLS besides; nowhere without it. Port 0 chooses a free one. */
 	readonly xdsTlsAddress?: string;
-	/** `127.0.0.1:15014` by default; port 0 chooses a free one. */
+	/** `127.0.0.1:15014` by default; port 0 chooses a free one. Other machines may only reach it with `adminTls`. */
 	readonly adminAddress?: string;
+	/** The admin API over TLS 1.2 or 1.3, with client certificates as well as tokens: of the mesh's own authority, or these in PEM. */
+	readonly adminTls?: "mesh" | { readonly cert: string; readonly key: string; readonly clientCa?: string };
+	/** Lets other machines reach the admin API in plain text: something in front of it has to encrypt. */
+	readonly allowsPlainAdmin?: boolean;
 	/** Where agents attest and have identities signed, over mutual TLS; no agents without it. Port 0 chooses a free one. */
 	readonly agentAddress?: string;
 	/** How nodes may attest besides by join tokens, see `createNodeAttestors`. */
@@ -99,6 +103,8 @@ export interface ControlPlane {
 	/** Of xDS over mutual TLS; undefined when it is not served. */
 	readonly xdsTlsPort: number | undefined;
 	readonly adminPort: number;
+	/** What the admin API's certificate leads to, in PEM; undefined without TLS. */
+	readonly adminRoots: string | undefined;
 	/** Of agents; undefined when they are not served. */
 	readonly agentPort: number | undefined;
 }
@@ -108,6 +114,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 	const clock = options.clock ?? systemClock;
 	const log = options.log.child("control");
 	const closers: (() => Promise<void> | void)[] = [];
+	let adminRoots: string | undefined;
 	let ports:
 		| { readonly xds: number; readonly xdsTls?: number; readonly admin: number; readonly agents?: number }
 		| undefined;
@@ -118,7 +125,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
 	async function open(): Promise<void> {
 		const xdsAddresses = readXdsAddresses(options);
-		const adminAddress = parseLoopbackAddress(options.adminAddress ?? "127.0.0.1:15014", "admin address");
+		const readAdminAddress =
+			options.adminTls === undefined && options.allowsPlainAdmin !== true ? parseLoopbackAddress : parseListenAddress;
+		const adminAddress = readAdminAddress(options.adminAddress ?? "127.0.0.1:15014", "admin address");
 		const agentAddress =
 			options.agentAddress === undefined ? undefined : parseListenAddress(options.agentAddress, "agent address");
 		await openStateFolder(options.stateFolder);
@@ -126,7 +135,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		const parts = await openParts(options, state, clock, log, closers);
 		const { plain, tls } = xdsAddresses;
 		const certificate =
-			tls === undefined && agentAddress === undefined
+			tls === undefined && agentAddress === undefined && options.adminTls !== "mesh"
 				? undefined
 				: await openServerCertificate({ authority: parts.authority, clock, log });
 		closers.push(() => certificate?.close());
@@ -150,7 +159,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 			log,
 		});
 		closers.push(() => groups.close());
-		const admin = serveAdmin({ ...parts, groups }, { ...options, address: adminAddress, log, clock });
+		const adminTls = readAdminTls(options.adminTls, certificate, parts.identity);
+		adminRoots = options.adminTls === "mesh" ? parts.authority.bundle().pem : options.adminTls?.cert;
+		const admin = serveAdmin(
+			{ ...parts, groups },
+			{ ...options, address: adminAddress, ...(adminTls !== undefined && { tls: adminTls }), log, clock },
+		);
 		await admin.start();
 		closers.push(() => admin.close());
 		ports = {
@@ -200,6 +214,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 		get xdsTlsPort() {
 			return ports?.xdsTls;
 		},
+		get adminRoots() {
+			return adminRoots;
+		},
 		get agentPort() {
 			return ports?.agents;
 		},
@@ -208,6 +225,24 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
 /** What is served there: everything over one stream, or each type over its own, and what everybody holds. */
 const xdsServices = { ads: true, cds: true, eds: true, lds: true, rds: true, sds: true, csds: true };
+
+/** What the admin API shows, and whom it trusts: with the mesh's own authority identities with the admin flag too. */
+function readAdminTls(
+	adminTls: ControlPlaneOptions["adminTls"],
+	certificate: ServerCertificate | undefined,
+	identity: IdentityRegistry,
+): ServeAdminOptions["tls"] {
+	if (adminTls === undefined) return undefined;
+	if (adminTls === "mesh")
+		return {
+			context: () => certificate!.context(),
+			onChange: (listener) => certificate!.onChange(listener),
+			isAdmin: (id) => isAdminIdentity(identity, parseSpiffeId(id)),
+		};
+	const { cert, key, clientCa } = adminTls;
+	const context = { cert, key, ...(clientCa !== undefined && { ca: clientCa }) };
+	return { context: () => context, onChange: () => () => undefined, isAdmin: () => false };
+}
 
 /** On loopback in plain text, elsewhere over mutual TLS. */
 function readXdsAddresses({ xdsAddress = "127.0.0.1:15010", xdsTlsAddress }: ControlPlaneOptions): {

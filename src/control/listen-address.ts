@@ -11,7 +11,10 @@ export interface ListenAddress {
 export function parseLoopbackAddress(text: string, what: string): ListenAddress {
 	const address = parseListenAddress(text, what);
 	if (!isLoopback(address))
-		throw new MeshError("ADDRESS_NOT_LOOPBACK", `${what} ${text} can be reached from other machines: use 127.0.0.1`);
+		throw new MeshError(
+			"ADDRESS_NOT_LOOPBACK",
+			`${what} ${text} can be reached from other machines: use 127.0.0.1, or TLS`,
+		);
 	return address;
 }
 

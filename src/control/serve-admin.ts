@@ -7,6 +7,7 @@ import {
 	type AccessToken,
 	AdminError,
 	type AdminServer,
+	type AdminTls,
 	apiDescriptions,
 	type CertificateList,
 	createAdminServer,
@@ -72,6 +73,8 @@ export interface ServeAdminOptions {
 	/** Of whoever runs the control plane. */
 	readonly token: string;
 	readonly tokensFile?: string;
+	/** In plain text without it. */
+	readonly tls?: Pick<AdminTls, "context" | "onChange" | "isAdmin">;
 	/** Endpoints that others bring along. */
 	readonly endpoints?: (served: ServedMesh) => readonly Endpoint[];
 	readonly log: Log;
@@ -189,8 +192,12 @@ export function serveAdmin(
 		answer: () => ({ body: describeApi(endpoints, apiDescriptions) }),
 	});
 	const owner: AccessToken = { name: "owner", role: "admin", token: options.token };
-	const others = options.tokensFile === undefined ? [] : readTokensFile(options.tokensFile);
-	return createAdminServer({ ...options.address, tokens: [owner, ...others], endpoints, log: log.child("admin") });
+	const others = options.tokensFile === undefined ? { tokens: [], holders: [] } : readTokensFile(options.tokensFile);
+	const { address, tls } = options;
+	return createAdminServer({
+		...{ ...address, tokens: [owner, ...others.tokens], endpoints, log: log.child("admin") },
+		...(tls !== undefined && { tls: { ...tls, holders: others.holders } }),
+	});
 }
 
 /** @throws AdminError 409 when a rollout is about one of the objects; about any with none given */

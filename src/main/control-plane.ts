@@ -4,7 +4,7 @@ import { flushCompileCache } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { createUpstreamMesh } from "../agent/upstream-mesh/index.ts";
 import { type ControlPlaneCommandOptions, splitCommand } from "../cli/index.ts";
-import { type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
+import { type ControlPlane, type ControlPlaneOptions, createControlPlane } from "../control/index.ts";
 import { type Log, type LogLevel, MeshError, systemClock, systemRandom } from "../core/index.ts";
 import {
 	createUpstreamCommand,
@@ -29,6 +29,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 	const keys = openKeyPlugin(options, log);
 	const upstream = readUpstream(options, log);
 	const holder = given === undefined || given === "" ? await holdState(stateFolder) : undefined;
+	const adminTls = readAdminTls(options);
 	const controlPlane = createControlPlane({
 		...(options.config === undefined ? {} : { configFolder: resolve(options.config) }),
 		stateFolder,
@@ -41,6 +42,8 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		xdsAddress: options.xdsAddress,
 		...(options.xdsTlsAddress === undefined ? {} : { xdsTlsAddress: options.xdsTlsAddress }),
 		adminAddress: options.adminAddress,
+		...(adminTls === undefined ? {} : { adminTls }),
+		...(options.adminAllowPlaintext === true && { allowsPlainAdmin: true }),
 		token: holder?.token ?? given ?? "",
 		log,
 		version: readVersion(),
@@ -50,7 +53,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		await controlPlane.start();
 		// What it has compiled serves the sidecars, which start next and share much of it.
 		flushCompileCache();
-		holder?.publish(controlPlane.adminPort, controlPlane.xdsPort);
+		holder?.publish(controlPlane, options.adminAddress);
 		await ended;
 		await controlPlane.close();
 	} finally {
@@ -59,6 +62,22 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		holder?.release();
 	}
 	return 0;
+}
+
+function readAdminTls(options: ControlPlaneCommandOptions): ControlPlaneOptions["adminTls"] {
+	const { adminTls, adminTlsCert, adminTlsKey, adminClientCa } = options;
+	if ((adminTlsCert === undefined) !== (adminTlsKey === undefined))
+		throw new MeshError("ADMIN_TLS", "--admin-tls-cert and --admin-tls-key go together: give both or none");
+	if (adminTlsCert === undefined || adminTlsKey === undefined) {
+		if (adminClientCa !== undefined)
+			throw new MeshError("ADMIN_TLS", "--admin-client-ca is for TLS: give --admin-tls-cert and --admin-tls-key too");
+		return adminTls === true ? "mesh" : undefined;
+	}
+	const read = (file: string): string => readPem(resolve(file), "ADMIN_TLS").toString("utf8");
+	return {
+		...{ cert: read(adminTlsCert), key: read(adminTlsKey) },
+		...(adminClientCa !== undefined && { clientCa: read(adminClientCa) }),
+	};
 }
 
 /** The etcd of the command line, or of `AMIME_STORE`, which other users of the machine do not see. */
@@ -148,9 +167,12 @@ async function holdState(folder: string) {
 	const token = randomBytes(32).toString("base64url");
 	return {
 		token,
-		publish(adminPort: number, xdsPort: number): void {
-			const adminUrl = `http://127.0.0.1:${adminPort}`;
-			state.writeControlFile({ pid: process.pid, adminUrl, xdsAddress: `127.0.0.1:${xdsPort}`, token });
+		publish({ adminPort, adminRoots, xdsPort }: ControlPlane, adminAddress: string): void {
+			const given = adminAddress.slice(0, adminAddress.lastIndexOf(":"));
+			const host = given === "0.0.0.0" || given === "[::]" ? "127.0.0.1" : given;
+			const adminUrl = `${adminRoots === undefined ? "http" : "https"}://${host}:${adminPort}`;
+			const tls = adminRoots === undefined ? {} : { tls: { ca: adminRoots, isPinned: true } };
+			state.writeControlFile({ pid: process.pid, adminUrl, xdsAddress: `127.0.0.1:${xdsPort}`, token, ...tls });
 		},
 		release(): void {
 			state.removeControlFile();

@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { createControlClient } from "../agent/control-client/index.ts";
 import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
 import { askProxy } from "./ask-proxy.ts";
+import { findContext } from "./contexts.ts";
 import { allowsColour } from "./process.ts";
 
 /** The process as the command line sees it; each long-running command is loaded only when it is asked for. */
@@ -17,6 +18,7 @@ export function createHost(): CliHost {
 		readStdin,
 		pause: (ms) => setTimeout(ms),
 		connect: createControlClient,
+		findContext,
 		analyzeFolder: async (folder) => (await import("./analyze.ts")).runAnalysis(folder),
 		askProxy,
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),

@@ -216,6 +216,7 @@ async function openDesk(t: TestContext) {
 			version: "1",
 			readStdin: async () => "",
 			pause: () => Promise.resolve(),
+			findContext: () => undefined,
 			connect: (found) => {
 				const client = createControlClient(found);
 				t.after(() => client.close());

@@ -1,7 +1,12 @@
 /** Following the applied objects by revision. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { createWatchEndpoint } from "../../src/control/admin/index.ts";
+import { systemClock } from "../../src/core/index.ts";
+import { createConfigStore, openSqliteStore } from "../../src/registry/index.ts";
 import { startControlPlane } from "../support/control-plane.ts";
+import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const service = (name: string, port: number): string => `
 apiVersion: v1
@@ -62,4 +67,38 @@ test("a revision that is no number, or from the future, is told so or waited for
 	const control = await startControlPlane(t, "");
 	for (const query of ["?after=x", "?after=-1", "?after=1.5", "?after="])
 		assert.equal((await control.admin("GET", `/v1/watch${query}`)).status, 400, query);
+});
+
+test("a revision whose changes are no longer kept is 410, and reading anew goes on from there", async (t) => {
+	const store = openSqliteStore(join(makeTemporaryFolder(t), "store.db"));
+	t.after(() => store.close());
+	const config = await createConfigStore(store);
+	t.after(() => config.close());
+	const put = (name: string) =>
+		config.put([{ kind: "Service", namespace: "shop", name, document: { kind: "Service", metadata: { name } } }]);
+	const endpoint = createWatchEndpoint(config, systemClock);
+	const ask = async (query: string): Promise<Answer> => {
+		const principal = { name: "ann", role: "viewer" } as const;
+		const answer = await endpoint.answer({ params: {}, query: new URLSearchParams(query), body: "", principal });
+		return answer.body as Answer;
+	};
+	await put("one");
+	const { revision } = await ask("");
+	for (const name of ["two", "three"]) await put(name);
+	const newest = (await config.read()).revision;
+	await store.compact(newest);
+	for (const wait of ["", "&wait=20"])
+		await assert.rejects(ask(`after=${revision}${wait}`), {
+			status: 410,
+			code: "REVISION_COMPACTED",
+			message: /read \/v1\/watch without 'after'/,
+		});
+	const anew = await ask("");
+	assert.deepEqual(anew.items?.map(({ name }) => name).sort(), ["one", "three", "two"]);
+	await put("four");
+	const { events } = await ask(`after=${anew.revision}&wait=10`);
+	assert.deepEqual(
+		events?.map(({ name }) => name),
+		["four"],
+	);
 });

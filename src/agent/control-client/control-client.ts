@@ -1,4 +1,5 @@
 import { Agent, request as openRequest } from "node:http";
+import { request as openTlsRequest, Agent as TlsAgent } from "node:https";
 import { exchangeHttp, type HttpExchange, MeshError } from "../../core/index.ts";
 
 export type RequestMethod = "GET" | "PUT" | "POST" | "DELETE";
@@ -6,9 +7,23 @@ export type RequestMethod = "GET" | "PUT" | "POST" | "DELETE";
 /** Where a control plane answers, and the token it wants. */
 export interface ControlClientOptions {
 	readonly adminUrl: string;
+	/** Empty for somebody who is known by a certificate. */
 	readonly token: string;
+	/** Of an `https://` address. */
+	readonly tls?: ControlTls;
 	/** Longest wait for an answer; 10 s by default. */
 	readonly timeoutMs?: number;
+}
+
+/** TLS towards a control plane; PEM. */
+export interface ControlTls {
+	/** Roots of its certificate, or the certificate itself; the system's without it. */
+	readonly ca?: string;
+	/** What is shown to it, and its key. */
+	readonly cert?: string;
+	readonly key?: string;
+	/** The certificate is known whole: what name it is for does not matter. */
+	readonly isPinned?: boolean;
 }
 
 /** Asks a control plane. Every call rejects with a MeshError: `CONTROL_PLANE_UNREACHABLE`, or the code of its refusal. */
@@ -28,7 +43,9 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 /** Creates a client; it connects when it is asked something. */
 export function createControlClient(options: ControlClientOptions): ControlClient {
 	// An agent of its own: the global one would follow HTTP_PROXY of the environment.
-	const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+	const limits = { keepAlive: true, maxSockets: 8 };
+	const isTls = options.adminUrl.startsWith("https:");
+	const agent = isTls ? new TlsAgent({ ...limits, ...readTls(options.tls) }) : new Agent(limits);
 	const timeoutMs = options.timeoutMs ?? 10_000;
 
 	async function request(method: RequestMethod, path: string, body?: unknown): Promise<unknown> {
@@ -40,12 +57,14 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 
 	async function exchange(method: RequestMethod, path: string, body: unknown): Promise<HttpExchange> {
 		const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
-		const headers: Record<string, string | number> = { authorization: `Bearer ${options.token}` };
+		const headers: Record<string, string | number> =
+			options.token === "" ? {} : { authorization: `Bearer ${options.token}` };
 		if (text !== undefined) {
 			headers["content-type"] = typeof body === "string" ? "application/yaml" : "application/json";
 			headers["content-length"] = Buffer.byteLength(text);
 		}
-		const call = openRequest(new URL(path, options.adminUrl), { method, agent, headers, timeout: timeoutMs });
+		const open = isTls ? openTlsRequest : openRequest;
+		const call = open(new URL(path, options.adminUrl), { method, agent, headers, timeout: timeoutMs });
 		try {
 			return await exchangeHttp(call, { body: text, maxAnswerBytes });
 		} catch (cause) {
@@ -71,6 +90,16 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 			}
 		},
 		close: () => agent.destroy(),
+	};
+}
+
+function readTls({ ca, cert, key, isPinned = false }: ControlTls = {}): object {
+	return {
+		minVersion: "TLSv1.2",
+		...(ca !== undefined && { ca, allowPartialTrustChain: true }),
+		...(cert !== undefined && { cert }),
+		...(key !== undefined && { key }),
+		...(isPinned && { checkServerIdentity: () => undefined }),
 	};
 }
 

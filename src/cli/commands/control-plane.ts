@@ -19,7 +19,18 @@ export function addControlPlaneCommand(program: Command, context: CliContext): v
 		)
 		.option("--xds-tls-address <host:port>", "where xDS answers over mutual TLS besides, such as 0.0.0.0:15012")
 		.option("--admin-address <host:port>", "where the admin API answers", "127.0.0.1:15014")
-		.option("--tokens <file>", "who else may use the admin API: a list of {name, role: viewer|editor|admin, token}")
+		.option("--admin-tls", "serve the admin API over TLS, with the mesh's own authority for it and its clients")
+		.option("--admin-tls-cert <file>", "serve the admin API over TLS with this certificate")
+		.option("--admin-tls-key <file>", "its key")
+		.option("--admin-client-ca <file>", "roots of client certificates, whose roles --tokens gives")
+		.option(
+			"--admin-allow-plaintext",
+			"let other machines reach the admin API without TLS: something in front encrypts",
+		)
+		.option(
+			"--tokens <file>",
+			"who else may use the admin API: a list of {name, role: viewer|editor|admin} with token, identity (SPIFFE ID) or subject",
+		)
 		.option(
 			"--store <address>",
 			"etcd://[user[:password]@]host[:port][,…][/prefix], etcds:// for TLS (default: a file in the state folder)",

@@ -6,7 +6,15 @@ export interface ControlFile {
 	readonly pid: number;
 	readonly adminUrl: string;
 	readonly xdsAddress: string;
+	/** Empty where a certificate says who asks. */
 	readonly token: string;
+	/** Of an `https://` address; PEM. */
+	readonly tls?: {
+		readonly ca?: string;
+		readonly cert?: string;
+		readonly key?: string;
+		readonly isPinned?: boolean;
+	};
 }
 
 /** The admin API of the control plane. Both reject with a MeshError when it cannot be reached or refuses. */

@@ -53,9 +53,9 @@ function readControlFile(state: string): ControlFile | undefined {
 function parseControlFile(text: string, path: string): ControlFile {
 	try {
 		const value = JSON.parse(text) as Partial<ControlFile>;
-		const { pid, adminUrl, xdsAddress, token } = value;
+		const { pid, adminUrl, xdsAddress, token, tls } = value;
 		if (typeof pid === "number" && typeof adminUrl === "string" && typeof token === "string") {
-			return { pid, adminUrl, xdsAddress: xdsAddress ?? "", token };
+			return { pid, adminUrl, xdsAddress: xdsAddress ?? "", token, ...(tls !== undefined && { tls }) };
 		}
 	} catch (cause) {
 		throw new MeshError("STATE_UNREADABLE", `${path} is no JSON`, { cause });

@@ -14,6 +14,10 @@ export interface AccessToken {
 	readonly token: string;
 }
 
+/** Who shows a client certificate, by the one SPIFFE ID in it or by its subject (`CN=ann, O=ops`, in the certificate's order). */
+export type CertificateHolder = Pick<AccessToken, "name" | "role"> &
+	({ readonly identity: string } | { readonly subject: string });
+
 /** Who asks. */
 export type Principal = Pick<AccessToken, "name" | "role">;
 

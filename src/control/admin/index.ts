@@ -1,7 +1,7 @@
 /** The admin API of the control plane: JSON over HTTP on loopback, a status page, Prometheus metrics. Knows how to ask and answer; what
  *  is asked about belongs to the rooms behind it. */
 export type { AccessToken, Role } from "./access.ts";
-export { type AdminServer, createAdminServer } from "./admin-server.ts";
+export { type AdminServer, type AdminTls, createAdminServer } from "./admin-server.ts";
 export { apiDescriptions } from "./api-descriptions.ts";
 export { createAuthorityEndpoints } from "./authority-endpoints.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
