@@ -65,6 +65,13 @@ test("a rotation waits for the proxy behind an agent that hangs, by name, and go
 		);
 	}, patient);
 
+	// What is under the old root is renewed at once: soon only certificates that workloads may have kept hold it.
+	await eventually(async () => {
+		const { roots } = await status();
+		const holders = roots.find(({ phase }) => phase === "retiring")?.heldBy.map(({ name }) => name.split("/").at(-1));
+		assert.deepEqual(holders, ["web"], JSON.stringify(roots));
+	}, patient);
+
 	// A proxy that has ended is nobody to wait for.
 	await hanging.stop("SIGKILL");
 	await eventually(async () => assert.equal((await status()).live, 3), patient);

@@ -8,6 +8,7 @@ export {
 	type NodeSession,
 	type NodeSessionOptions,
 	type NodeState,
+	renewUnderActive,
 	type SignedToken,
 } from "./node-session.ts";
 export { openSavedIdentity, type SavedIdentity } from "./saved-identity.ts";

@@ -29,6 +29,9 @@ export interface DomainBundle {
 
 /** What a node may give out, as last heard. */
 export interface NodeState {
+	/** The root slot that signs: certificates under another one are renewed, at random times within `renewWithinMs`. */
+	readonly activeRoot: string;
+	readonly renewWithinMs: number;
 	readonly entries: readonly RegistrationEntry[];
 	readonly bundle: DomainBundle;
 	readonly federated: readonly DomainBundle[];
@@ -128,17 +131,19 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 	function begin(identity: NodeIdentity): void {
 		client.useSvid(identity);
 		own?.close();
-		own = createSvidSource({
+		const source = createSvidSource({
 			spiffeId: identity.spiffeId,
 			sign: async (csr, signal) => (await client.request("POST", "/v1/agent/renew", { csr }, { signal })) as SignedSvid,
 			clock,
 			random,
 			log,
 		});
-		own.onUpdate((svid) => {
+		own = source;
+		source.onUpdate((svid) => {
 			// Before it is shown: a certificate that was replaced is good for no other start.
 			options.saved?.save(svid);
 			client.useSvid(svid);
+			renewUnderActive(source, state);
 		});
 	}
 
@@ -169,7 +174,9 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 				if (answer.revision === revision) continue;
 				revision = answer.revision;
 				client.useBundle(answer.bundle.pem);
-				publish({ entries: answer.entries, bundle: answer.bundle, federated: answer.federated });
+				const { entries, bundle, federated, activeRoot, renewWithinMs } = answer;
+				publish({ entries, bundle, federated, activeRoot, renewWithinMs });
+				if (own !== undefined) renewUnderActive(own, state);
 				log.info("entries received", { entries: answer.entries.length });
 			} catch (error) {
 				if (stop.signal.aborted) return;
@@ -230,6 +237,13 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 			listeners.clear();
 		},
 	};
+}
+
+/** Renews a certificate that is under another root than the one that signs by now: that one is on its way out. */
+export function renewUnderActive(source: SvidSource, state: NodeState | undefined): void {
+	const root = source.current()?.root;
+	if (state === undefined || root === undefined || root === state.activeRoot) return;
+	source.renewWithin(state.renewWithinMs);
 }
 
 const awayCodes: readonly string[] = ["CONTROL_PLANE_UNREACHABLE", "ATTESTATION_UNAVAILABLE"];

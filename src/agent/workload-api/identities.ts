@@ -1,7 +1,7 @@
 import { type Clock, describeError, type Log, MeshError, type Random } from "../../core/index.ts";
 import { createSvidSource, type SvidSource, type X509Svid } from "../../identity/index.ts";
 import { matchesSelectors, type RegistrationEntry } from "../../model/index.ts";
-import type { DomainBundle, NodeSession, SignedToken } from "../node-identity/index.ts";
+import { type DomainBundle, type NodeSession, renewUnderActive, type SignedToken } from "../node-identity/index.ts";
 
 /** One identity of a workload, with its certificate. */
 export interface WorkloadSvid {
@@ -75,7 +75,10 @@ export function createIdentities(options: IdentitiesOptions): Identities {
 			random,
 			log,
 		});
-		source.onUpdate(tell);
+		source.onUpdate(() => {
+			renewUnderActive(source, session.state());
+			tell();
+		});
 		sources.set(entry.id, { fields, source });
 		return source;
 	}
@@ -92,6 +95,7 @@ export function createIdentities(options: IdentitiesOptions): Identities {
 
 	const stop = session.onChange(() => {
 		dropOldSources();
+		for (const { source } of sources.values()) renewUnderActive(source, session.state());
 		tell();
 	});
 

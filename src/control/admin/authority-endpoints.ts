@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Clock, MeshError } from "../../core/index.ts";
 import type { Authority } from "../../identity/index.ts";
-import type { Holders } from "../authority/index.ts";
+import { type Holders, renewWithin } from "../authority/index.ts";
 import { parseJson } from "./parse-json.ts";
 import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
 
@@ -14,9 +14,6 @@ export interface AuthorityEndpointsOptions {
 const maxBytes = 1024 * 1024;
 const maxWaitSeconds = 60;
 const maxWaiting = 10_000;
-/** When certificates under a root on its way out are renewed: a minute for a thousand holders. */
-const renewMsPerHolder = 60;
-const renewBounds = { minMs: 250, maxMs: 900_000 };
 
 /** The authority's slots, its bundle for agents that wait for the next one, and what agents say of their proxies. */
 export function createAuthorityEndpoints(options: AuthorityEndpointsOptions): Endpoint[] {
@@ -109,8 +106,7 @@ function createBundleFeed({ authority, holders, clock }: AuthorityEndpointsOptio
 			federated: authority.federatedBundles(),
 		};
 		const revision = createHash("sha256").update(JSON.stringify(feed)).digest("base64url").slice(0, 22);
-		const renewMs = holders.count() * renewMsPerHolder;
-		return { ...feed, revision, renewWithinMs: Math.min(Math.max(renewMs, renewBounds.minMs), renewBounds.maxMs) };
+		return { ...feed, revision, renewWithinMs: renewWithin(holders.count()) };
 	}
 
 	return async ({ query }) => {

@@ -15,7 +15,7 @@ import {
 } from "../../model/index.ts";
 import type { IdentityRegistry } from "../../registry/index.ts";
 import { AdminError, parseJson } from "../admin/index.ts";
-import type { Holders, ReportedProxy } from "../authority/index.ts";
+import { type Holders, type ReportedProxy, renewWithin } from "../authority/index.ts";
 import { createChangeBell } from "./change-bell.ts";
 import type { NodeAttestor, Payload } from "./node-attestor.ts";
 
@@ -28,7 +28,7 @@ export interface AgentEndpointsOptions {
 	readonly svidTtlMs: () => number;
 	readonly onSigned: (issued: IssuedSvid) => void;
 	/** Who holds what, and trusts which roots: a rotation waits for them. */
-	readonly holders: Pick<Holders, "onSigned" | "onReport" | "onProxies">;
+	readonly holders: Pick<Holders, "onSigned" | "onShown" | "onReport" | "onProxies" | "count">;
 	readonly clock: Clock;
 	readonly log: Log;
 }
@@ -167,6 +167,8 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const { nextSerial: _, ...rest } = agent;
 		const shown = { ...rest, serial, previous: { serial: agent.serial, until: now + graceMs } };
 		await identity.agents.put(agent.spiffeId, shown);
+		// The older one is shown no more.
+		await options.holders.onShown(holderOf(agent.spiffeId), serial);
 		return shown;
 	}
 
@@ -179,11 +181,13 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 			nextSerial: issued.serial,
 			expiresAt: issued.notAfter,
 		});
-		return { chain: issued.chain, bundle: authority.bundle().pem };
+		return { chain: issued.chain, bundle: authority.bundle().pem, root: issued.root };
 	}
 
 	function describe(agent: AttestedAgent): Record<string, unknown> {
 		return {
+			/** Certificates under another root are to be renewed. */
+			activeRoot: authority.status().roots.find(({ phase }) => phase === "active")?.name ?? "",
 			entries: findAgentEntries(identity.entries.list(), agent, serverId),
 			bundle: {
 				trustDomain: authority.trustDomain,
@@ -209,7 +213,8 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 			const revision = bell.revisionOf(content);
 			if (revision === query.get("after")) await acknowledge(agent.spiffeId);
 			const left = deadline - clock.now();
-			if (revision !== query.get("after") || left <= 0) return { revision, ...content };
+			if (revision !== query.get("after") || left <= 0)
+				return { revision, renewWithinMs: renewWithin(options.holders.count()), ...content };
 			await bell.wait(left);
 		}
 	}
@@ -236,7 +241,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		});
 		// With the certificate the agent gets the bundle of now.
 		await holdFor(agent.spiffeId, holder);
-		return { chain: issued.chain, bundle: authority.bundle().pem };
+		return { chain: issued.chain, bundle: authority.bundle().pem, root: issued.root };
 	}
 
 	async function signJwt(request: AgentRequest): Promise<unknown> {

@@ -45,6 +45,8 @@ export interface Holders extends HolderBoard {
 	/** Writes down what was signed for a holder, before it gets it. */
 	onSigned(name: string, issued: Pick<IssuedSvid, "serial" | "root" | "notAfter">): Promise<void>;
 	onReport(report: HolderReport): Promise<void>;
+	/** A holder has shown the certificate: those before it are shown no more. */
+	onShown(name: string, serial: string): Promise<void>;
 	/** What the proxies below a holder have acknowledged, by name; those that are left out are gone. Their certificates are those that were signed
 	 *  for holders below it. */
 	onProxies(parent: string, proxies: readonly ReportedProxy[]): Promise<void>;
@@ -59,6 +61,13 @@ const prefix = "/amime/authority/holders/";
 /** A proxy shows one; the others are on their way. */
 const maxCertificates = 8;
 const maxHolders = 100_000;
+const renewMsPerHolder = 60;
+const renewBounds = { minMs: 250, maxMs: 900_000 };
+
+/** Within how many milliseconds certificates under a root on its way out are renewed: a minute for a thousand holders. */
+export function renewWithin(holders: number): number {
+	return Math.min(Math.max(holders * renewMsPerHolder, renewBounds.minMs), renewBounds.maxMs);
+}
 
 /** Opens the holders of a store. Live are the instances of the registry that have a sidecar, and whoever holds a certificate that is good. */
 export async function openHolders(
@@ -126,6 +135,11 @@ export async function openHolders(
 				const isSame = record.acknowledged.join() === acknowledged.join();
 				if (isSame && certificates === record.certificates) return record;
 				return { ...record, certificates, acknowledged, since: isSame ? record.since : clock.wall() };
+			}),
+		onShown: (name, serial) =>
+			change(name, (record) => {
+				const shown = record.certificates.findIndex((held) => held.serial === serial);
+				return shown > 0 ? { ...record, certificates: record.certificates.slice(shown) } : record;
 			}),
 		async onProxies(parent, proxies) {
 			const prefixOfProxies = `${parent}/proxy/`;
