@@ -41,7 +41,7 @@ export async function fetchOwnSvid(socketPath: string): Promise<OwnSvid> {
 	} catch (error) {
 		throw new MeshError(
 			"AUTHORITY_UPSTREAM",
-			`upstream authority: the Workload API at ${socketPath} does not say who this control plane is: ${describeError(error)}`,
+			`upstream authority: the Workload API at ${socketPath} does not say who this control plane is: ${describeError(error).replace(/\.? Resolution note:\s*$/, "")}`,
 		);
 	} finally {
 		client.close();

@@ -120,6 +120,7 @@ export function createUpstreamMesh(options: UpstreamMeshOptions): UpstreamMesh {
 			const answer = await using((client) =>
 				client.request("POST", "/v1/downstream/issuer", { csr: formatSigningRequest(csr) }),
 			).catch((cause: unknown) => {
+				if (cause instanceof MeshError && cause.code === "AUTHORITY_UPSTREAM") throw cause;
 				throw new MeshError("AUTHORITY_UPSTREAM", "upstream authority: it signs no issuer", { cause });
 			});
 			const { chain, roots, trust: next } = answer as SignedIssuer & { readonly trust: UpstreamTrust };
