@@ -30,6 +30,9 @@ export async function stopProcess(child: ChildProcess): Promise<void> {
 	clearTimeout(timer);
 }
 
+/** A start takes some 50 ms: looks at it must be closer together. */
+const pollMs = 5;
+
 /** Waits until `GET path` answers 200 on a loopback port.
  *  @throws Error when that takes longer than `deadlineMs` or the process ends */
 export async function waitForHttp(port: number, path: string, child: ChildProcess, deadlineMs = 15_000): Promise<void> {
@@ -38,7 +41,7 @@ export async function waitForHttp(port: number, path: string, child: ChildProces
 		if (child.exitCode !== null) throw new Error(`${child.spawnargs.join(" ")} ended with ${child.exitCode}`);
 		if ((await fetchStatus(port, path)) === 200) return;
 		if (performance.now() > end) throw new Error(`${child.spawnargs.join(" ")} is not ready on port ${port}`);
-		await new Promise((resolve) => setTimeout(resolve, 50));
+		await new Promise((resolve) => setTimeout(resolve, pollMs));
 	}
 }
 
