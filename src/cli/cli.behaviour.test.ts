@@ -287,3 +287,26 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 	assert.equal(unknown.code, 1);
 	assert.match(unknown.out, /no proxy knows a failed request r2/);
 });
+
+test("limits shows budgets, and who holds which lease; a policy that is not there is answered with the nearest one", async (t) => {
+	const shared = { namespace: "shop", policy: "orders", unitSeconds: 1, requests: 100, isDryRun: false, more: 2 };
+	const lease = { proxy: "shop/orders-0", demand: 120, rate: 95.5, burst: 19, isConnected: true };
+	const budget = { values: ["a"], demand: 120, allowed: 5, limited: 7, wouldLimit: 0, available: 3, leases: [lease] };
+	const limits = [
+		{ ...shared, limit: "all", scope: "global", keys: ["header x-user"], budgets: [budget] },
+		{ ...shared, limit: "own", scope: "local", keys: ["principal"], budgets: [], more: 0 },
+	];
+	const { run } = createDesk(t, ["shop"], { "/v1/limits": limits });
+	const { code, out } = await run("limits", "shop/orders");
+	assert.equal(code, 0);
+	const rows = out.split("\n").map((line) => line.trim().split(/ {2,}/));
+	assert.deepEqual(rows[1], ["shop/orders/all", "global", "100/s", "a", "120", "5", "7", "3", "1"]);
+	assert.deepEqual(rows[2], ["shop/orders/all", "global", "100/s", "and 2 more"]);
+	assert.deepEqual(rows[3], ["shop/orders/own", "local", "100/s", "principal"]);
+	const leases = await run("limits", "--leases");
+	assert.match(leases.out, /shop\/orders\/all +a +shop\/orders-0 +120 +95\.5 +19 +open/);
+	assert.deepEqual(JSON.parse((await run("limits", "-o", "json")).out), limits);
+	const wrong = await run("limits", "order");
+	assert.equal(wrong.code, 1);
+	assert.match(wrong.err, /no RateLimitPolicy order.*orders.*OBJECT_NOT_FOUND/);
+});

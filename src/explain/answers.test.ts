@@ -75,3 +75,28 @@ test("a diff leaves objects alone that are not among the documents, unless they 
 		["removed Workload reviews", "removed Service reviews"],
 	);
 });
+
+test("limits that count a call are named with their place, and those that do not are not", () => {
+	const policy = `
+apiVersion: amime.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: {name: reviews, namespace: shop}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  limits:
+    - {name: by-caller, keys: [{type: Principal}], requests: 5, unit: Minute, burst: 7}
+    - {name: writes, match: {methods: [POST]}, requests: 1, unit: Second}
+    - {name: of-web, match: {principals: [cluster.local/ns/shop/sa/web]}, requests: 9, unit: Hour, scope: Global}
+    - {name: of-batch, match: {principals: [cluster.local/ns/shop/sa/batch]}, requests: 9, unit: Hour, scope: Global}
+`;
+	const served = serve(application("web"), application("reviews"), policy);
+	const [destination] = ask(served, { from: "web", to: "reviews" }).destinations;
+	const inbound = destination?.workloads[0]?.inbound;
+	assert.deepEqual(
+		inbound?.notes.map((note) => note.replace(/ \([^)]*\)/, " (FILE)")),
+		[
+			"counted by RateLimitPolicy shop/reviews, limit by-caller (FILE): 5 in 60 s, 7 at once, for each proxy",
+			"counted by RateLimitPolicy shop/reviews, limit of-web (FILE): a budget that all proxies share",
+		],
+	);
+});

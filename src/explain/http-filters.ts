@@ -8,6 +8,7 @@ import type { ExtAuthzConfig, HttpFilterConfig, HttpFilterOverride } from "../pr
 import { explainRbac } from "./authorization.ts";
 import type { Ending, PolicyExplanation, TokenExplanation } from "./explanation.ts";
 import type { PreparedRequest } from "./http-request.ts";
+import { explainLimit } from "./limits.ts";
 import type { ProxyView } from "./proxy-view.ts";
 import { judgeTokens } from "./token.ts";
 
@@ -85,6 +86,11 @@ export function runFilters(
 				if (override?.kind === "cors") answerPreflight(override.config, { request, stream }, result);
 				break;
 			case "local-rate-limit":
+			case "rate-limit-quota": {
+				const told = explainLimit(filter, { request, stream }, context.provenance);
+				if (told !== undefined) result.notes.push(told);
+				break;
+			}
 			case "rate-limit":
 				result.notes.push(`requests may be limited (filter ${filter.name})`);
 				break;

@@ -15,7 +15,7 @@ for (const kind of ["amime", "envoy"] as const)
 	test(`the small examples do what they say, on ${kind}`, {
 		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
 	}, async (t) => {
-		const running = await startExamples(t, kind, (example) => ["authorization", "jwt"].includes(example));
+		const running = await startExamples(t, kind, (example) => ["authorization", "jwt", "rate-limit"].includes(example));
 		for (const [example, check] of Object.entries(checks)) {
 			await t.test(example, (sub) => check(running, sub, example));
 		}
@@ -55,6 +55,17 @@ const checks: Readonly<Record<string, Check>> = {
 	async "request-timeouts"(running, _, example) {
 		await answers(running, example, "http://catalog/", /catalog/);
 		assert.equal((await running.call(example, "http://catalog/?ms=30000")).status, 504);
+	},
+	async "rate-limit"(running, _, example) {
+		await answers(running, example, "http://catalog/", /catalog/);
+		const search = async (user: string): Promise<number> =>
+			(await running.call(example, "http://catalog/search", { headers: { "x-user": user } })).status;
+		for (const user of ["ada", "bob"])
+			assert.deepEqual([await search(user), await search(user), await search(user)], [200, 200, 429]);
+		// Leases come a moment after the first request.
+		await eventually(async () => {
+			assert.equal((await running.call(example, "http://catalog/", { method: "POST" })).status, 429);
+		});
 	},
 	async "circuit-breaking"(running, _, example) {
 		await answers(running, example, "http://orders/", /orders/);
