@@ -47,9 +47,12 @@ export async function joinQuotaMembers(options: QuotaMembersOptions): Promise<Qu
 	let isClosed = false;
 	let running: Promise<void> = Promise.resolve();
 
+	let isRead = false;
 	const mirror = await openMirror({
 		...{ store, prefix, clock, log, random: options.random },
 		onChange(keys) {
+			// What is there already is told while the mirror is being opened.
+			if (!isRead) return;
 			for (const changed of keys) {
 				const item = mirror.items.get(changed);
 				if (item === undefined) parsed.delete(changed);
@@ -57,6 +60,7 @@ export async function joinQuotaMembers(options: QuotaMembersOptions): Promise<Qu
 			}
 		},
 	});
+	isRead = true;
 	for (const [known, { value }] of mirror.items) parsed.set(known, readDemands(value));
 
 	async function write(): Promise<void> {
