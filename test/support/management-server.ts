@@ -2,9 +2,11 @@ import type { TestContext } from "node:test";
 import { type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { TypedExtensionConfigSchema } from "../../src/api/gen/envoy/config/core/v3/extension_pb.js";
 import { ClusterLoadAssignmentSchema } from "../../src/api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { SecretSchema } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { apiRegistry } from "../../src/api/index.ts";
 import { type Log, silentLog, systemClock } from "../../src/core/index.ts";
@@ -12,9 +14,11 @@ import {
 	clusterType,
 	createXdsServer,
 	endpointType,
+	extensionType,
 	listenerType,
 	packResource,
 	routeType,
+	scopedRouteType,
 	secretType,
 	type TypeStatus,
 	type XdsResource,
@@ -29,6 +33,8 @@ export interface ManagedResources {
 	readonly listeners?: readonly NamedJson[];
 	readonly routes?: readonly NamedJson[];
 	readonly secrets?: readonly NamedJson[];
+	readonly extensions?: readonly NamedJson[];
+	readonly scopes?: readonly NamedJson[];
 }
 
 export type NamedJson = { readonly name: string } & Record<string, JsonValue>;
@@ -109,12 +115,14 @@ export async function startManagementServer(
 }
 
 function packAll(resources: ManagedResources): [string, ReadonlyMap<string, XdsResource>][] {
-	const { assignments, clusters, listeners, routes, secrets } = resources;
+	const { assignments, clusters, extensions, listeners, routes, scopes, secrets } = resources;
 	const packed: [string, ReadonlyMap<string, XdsResource>][] = [];
 	if (clusters !== undefined) packed.push([clusterType, packType(ClusterSchema, clusters)]);
 	if (assignments !== undefined) packed.push([endpointType, packType(ClusterLoadAssignmentSchema, assignments)]);
 	if (listeners !== undefined) packed.push([listenerType, packType(ListenerSchema, listeners)]);
 	if (routes !== undefined) packed.push([routeType, packType(RouteConfigurationSchema, routes)]);
+	if (extensions !== undefined) packed.push([extensionType, packType(TypedExtensionConfigSchema, extensions)]);
+	if (scopes !== undefined) packed.push([scopedRouteType, packType(ScopedRouteConfigurationSchema, scopes)]);
 	if (secrets !== undefined) packed.push([secretType, packType(SecretSchema, secrets)]);
 	return packed;
 }

@@ -3,7 +3,15 @@
  *  Spec: xDS transport protocol v3, state of the world and delta. */
 
 export { hashBytes, packResource, packResourceLate, type XdsResource } from "../resource/resource.ts";
-export { clusterType, endpointType, listenerType, routeType, secretType } from "../resource/type-urls.ts";
+export {
+	clusterType,
+	endpointType,
+	extensionType,
+	listenerType,
+	routeType,
+	scopedRouteType,
+	secretType,
+} from "../resource/type-urls.ts";
 export type { NodeResources } from "./client-status.ts";
 export type { XdsCounter, XdsMetrics } from "./events.ts";
 export type { AnswerListener, SnapshotSource, StreamGate, StreamPeer, XdsSnapshot } from "./snapshot.ts";
