@@ -17,6 +17,19 @@ async function askFor(world: World, path: string, method = "GET") {
 	return { ...answer, body: answer.body.replace(/127\.0\.0\.1:\d+/g, "127.0.0.1:port") };
 }
 
+/** One endpoint for each thing that discovery may say. */
+const states = {
+	cluster_name: "states",
+	endpoints: [
+		{
+			lb_endpoints: ["HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"].map((health_status, index) => ({
+				endpoint: { address: socketAddress(81 + index) },
+				health_status,
+			})),
+		},
+	],
+};
+
 compareWithEnvoy("the admin port", {
 	async start(side): Promise<World> {
 		const proxy = await side.proxy({
@@ -35,7 +48,7 @@ compareWithEnvoy("the admin port", {
 						filter_chains: [{ filters: [managerFilter()] }],
 					},
 				],
-				clusters: [staticCluster("c1")],
+				clusters: [staticCluster("c1"), staticCluster("states", { load_assignment: states })],
 			},
 		});
 		return { proxy };
@@ -49,7 +62,7 @@ compareWithEnvoy("the admin port", {
 		},
 		"a change by GET": { want: { status: 405 }, see: (world) => ask(world, "/quitquitquit") },
 		"listeners as text": { want: { status: 200 }, see: (world) => askFor(world, "/listeners") },
-		"clusters as text": { want: { status: 200 }, see: (world) => askFor(world, "/clusters") },
+		"clusters as text": { want: { status: 200 }, see: (world) => askFor(world, "/clusters?filter=c1") },
 		"loggers' levels": {
 			want: { one: { status: 200 }, broken: { status: 400 } },
 			async see(world) {
@@ -111,6 +124,10 @@ compareWithEnvoy("the admin port", {
 				);
 				return { status, listeners: answer };
 			},
+		},
+		"endpoints by their health": {
+			want: { status: 200 },
+			see: (world) => ask(world, "/config_dump?include_eds&resource=static_endpoint_configs&name_regex=states"),
 		},
 		"counters set back": {
 			want: { status: 200, body: "OK\n" },

@@ -6,7 +6,7 @@ import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { apiRegistry, typeUrlOf } from "../../api/index.ts";
-import type { AdminCluster, AdminConfig, AdminResource, AdminState } from "./admin-state.ts";
+import type { AdminCluster, AdminConfig, AdminHost, AdminResource, AdminState } from "./admin-state.ts";
 import { addressJson } from "./clusters-command.ts";
 import { describeRouteScopes, extensionSections } from "./config-dump-discovered.ts";
 import { applyMask } from "./field-mask.ts";
@@ -274,12 +274,18 @@ function groupByLocality(cluster: AdminCluster): Json[] {
 				health_check_config: {},
 				...(host.hostname === "" ? {} : { hostname: host.hostname }),
 			},
-			health_status: host.edsHealth,
+			health_status: coarseHealthOf(host),
 			...(Object.keys(host.metadata).length === 0 ? {} : { metadata: { filter_metadata: host.metadata } }),
 			load_balancing_weight: host.weight,
 		});
 	}
 	return [...groups.values()];
+}
+
+/** Whether the endpoint is used, whatever decided that; Envoy's coarse health. */
+function coarseHealthOf({ healthFlags }: Pick<AdminHost, "healthFlags">): string {
+	if (healthFlags.some((flag) => /^(failed_|eds_status_draining)/.test(flag))) return "UNHEALTHY";
+	return healthFlags.some((flag) => flag.startsWith("degraded_")) ? "DEGRADED" : "HEALTHY";
 }
 
 function dynamicOf(config: AdminConfig, typeUrl: string): AdminResource[] {
