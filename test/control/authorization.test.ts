@@ -1,7 +1,8 @@
 /** AuthorizationPolicies, tested by sending simulated requests through the RBAC filters that proxies are given. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { application, parseObjects, simulateMesh } from "../support/control-mesh.ts";
+import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
+import { application, createTestMesh, parseObjects, simulateMesh } from "../support/control-mesh.ts";
 import { judge, type SimulatedRequest } from "../support/simulate-request.ts";
 
 function policy(name: string, spec: string, namespace = "shop"): string {
@@ -150,4 +151,31 @@ test("on a TCP port, HTTP conditions close an ALLOW rule and are left out of a D
 		ask([policy("http", "{action: DENY, rules: [{to: [{operation: {methods: [PUT]}}]}]}")], tcp)("web GET - /"),
 		/^denied/,
 	);
+});
+
+test("a CUSTOM policy on a TCP port asks by a stock Envoy, and closes connections at an amime proxy", () => {
+	const documents = `
+apiVersion: amime.dev/v1alpha1
+kind: MeshConfig
+metadata: {name: test}
+spec: {extensionProviders: [{name: grpc, envoyExtAuthzGrpc: {service: authz.example, port: 9000}}]}
+---
+apiVersion: amime.dev/v1alpha1
+kind: Workload
+metadata: {name: ledger, namespace: shop}
+spec: {command: ["true"], ports: [{name: tcp, port: 5000, protocol: tcp}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: asked, namespace: shop}
+spec: {action: CUSTOM, provider: {name: grpc}, rules: [{}]}
+`;
+	const index = createMeshIndex(createTestMesh(parseObjects(documents)));
+	const instance = index.instance({ namespace: "shop", name: "ledger-0" })!;
+	const filtersOf = (kind: "amime" | "envoy"): string[] =>
+		translateInboundListener(index, instance, instance.ports[0]!, kind)
+			.filterChains.flatMap(({ filters }) => filters.map(({ name }) => name))
+			.filter((name) => /rbac|ext_authz/.test(name));
+	assert.ok(filtersOf("envoy").includes("envoy.filters.network.ext_authz"));
+	assert.deepEqual([...new Set(filtersOf("amime"))], ["envoy.filters.network.rbac"]);
 });
