@@ -27,6 +27,7 @@ test("nothing that a mesh says holds a secret", async (t) => {
 		["a cookie", "planted-cookie-9f01c2"],
 		["a token in a query", "planted-query-3c44aa"],
 		["a password in a broken object", "planted-password-77e1f0"],
+		["a header of the application", "planted-api-key-4e2a90"],
 	]);
 	const secret = {
 		apiVersion: "v1",
@@ -52,6 +53,9 @@ test("nothing that a mesh says holds a secret", async (t) => {
 	const headers = {
 		authorization: `Bearer ${planted.get("a header's token")}`,
 		cookie: `session=${planted.get("a cookie")}`,
+		"x-api-key": planted.get("a header of the application")!,
+		"proxy-authorization": `Basic ${planted.get("a header of the application")}`,
+		"x-goog-iap-jwt-assertion": planted.get("a header's token")!,
 	};
 	for (const url of ["http://orders/orders", "http://reviews/reviews", "http://nobody/x"]) {
 		const query = `?access_token=${planted.get("a token in a query")}`;
@@ -84,6 +88,9 @@ test("nothing that a mesh says holds a secret", async (t) => {
 			assert.ok(!all.includes(text), `${what} is in ${from}`);
 		}
 	for (const [from, all] of said) assert.doesNotMatch(all, /BEGIN [A-Z ]*PRIVATE KEY/, `a private key is in ${from}`);
+	// Keys are left out where they would stand, not only where a test looks.
+	const dumps = said.filter(([from]) => from.endsWith("/config_dump"));
+	assert.ok(dumps.length > 0 && dumps.every(([, text]) => /\[redacted\]|W3JlZGFjdGVkXQ==/.test(text)));
 	assert.ok(said.length > 100, `only ${said.length} texts were looked at`);
 
 	for (const path of listFiles(mesh.stateFolder)) {
