@@ -41,11 +41,36 @@ const service = (name: string, spec: string, namespace = "shop"): string =>
 	`apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: ${spec}\n---\n`;
 const httpRoute = (name: string, rules: string): string =>
 	`apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: ${name}, namespace: shop }\nspec: { parentRefs: [{ group: "", kind: Service, name: web, port: 80 }], rules: ${rules} }\n---\n`;
+const rateLimits = (name: string, spec: string): string =>
+	`apiVersion: amime.dev/v1alpha1\nkind: RateLimitPolicy\nmetadata: { name: ${name}, namespace: shop }\nspec: ${spec}\n---\n`;
 const to = "route: [{ destination: { host: web } }]";
 
 /** Config, and the findings that it must have. */
 const cases: readonly (readonly [name: string, text: string, expected: readonly string[]])[] = [
 	["a good mesh", "", []],
+	[
+		"rate limits: targets that are not there, a limit beside a stricter one, a claim that nobody checks",
+		rateLimits(
+			"a",
+			`{ targetRefs: [{ kind: Service, name: wbe }, { group: gateway.networking.k8s.io, kind: HTTPRoute, name: none }, { kind: Service, name: web, sectionName: grpc }], limits: [{ name: l, requests: 1, unit: Second }] }`,
+		) +
+			rateLimits(
+				"b",
+				"{ selector: { matchLabels: { app: none } }, limits: [{ name: l, requests: 1, unit: Second }] }",
+			) +
+			rateLimits(
+				"c",
+				"{ limits: [{ name: loose, requests: 90, unit: Minute }, { name: tight, requests: 1, unit: Second }, { name: claim, requests: 1, unit: Second, keys: [{ type: Claim, name: sub }] }] }",
+			),
+		[
+			"SERVICE_UNKNOWN spec.targetRefs[0].name",
+			"TARGET_UNKNOWN spec.targetRefs[1].name",
+			"PORT_UNKNOWN spec.targetRefs[2].sectionName",
+			"SELECTS_NOTHING spec.selector.matchLabels",
+			"LIMIT_WITHOUT_EFFECT spec.limits[0]",
+			"LIMIT_KEY_ABSENT spec.limits[2].keys",
+		],
+	],
 	[
 		"a rule behind one that takes everything",
 		virtualService("a", `{ hosts: [web], http: [{ ${to} }, { match: [{ uri: { prefix: /a } }], ${to} }] }`),

@@ -6,6 +6,7 @@ import { type Finding, type FindingCode, findingTable } from "./finding-table.ts
 import { checkGateways } from "./gateways.ts";
 import { findHostConflicts } from "./hosts.ts";
 import { checkPolicies } from "./policies.ts";
+import { checkRateLimits } from "./rate-limits.ts";
 import { checkServices } from "./services.ts";
 import { findShadowedRoutes } from "./shadowed-routes.ts";
 import { findUnreferenced } from "./unreferenced.ts";
@@ -28,6 +29,7 @@ const checks: readonly Check[] = [
 	checkVirtualServices,
 	checkDestinationRules,
 	checkPolicies,
+	checkRateLimits,
 	checkGateways,
 	checkCertificates,
 	checkServices,

@@ -146,6 +146,14 @@ export const findingTable = {
 		"Add retryOn: 5xx or gateway-error",
 	),
 	FAULT_OFF: warning("A fault without a percentage never happens, as in Istio", "Add percentage: { value: 100 }"),
+	LIMIT_WITHOUT_EFFECT: warning(
+		"A rate limit counts the same requests as a stricter one, so it never refuses any",
+		"Remove it, or give it another match, key or target",
+	),
+	LIMIT_KEY_ABSENT: warning(
+		"A rate limit is counted by something that no request has, so all requests share one budget",
+		"Add what provides it, or count by another key",
+	),
 	OBJECT_UNREFERENCED: info("Nothing refers to the object", "Remove it if it is not needed any more"),
 } satisfies Record<ProblemCode, FindingKind> & Record<string, FindingKind>;
 
