@@ -4,6 +4,7 @@ import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
+import type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
@@ -30,6 +31,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "cors" }
 	/** Routes are here before requests are: there is nothing to wait for. */
 	| { readonly kind: "on-demand" }
+	| { readonly kind: "basic-auth"; readonly config: BasicAuthConfig }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
 	| { readonly kind: "grpc-stats"; readonly config: GrpcStatsConfig }
 	| { readonly kind: "grpc-web" }
@@ -84,6 +86,7 @@ export type HttpFilterOverride =
 	| { readonly kind: "matcher"; readonly matcher: FilterMatcher | undefined }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors"; readonly config: CorsPolicy }
+	| { readonly kind: "basic-auth"; readonly users: BasicAuthUsers }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
 	/** Undefined: no buffering on this route. */
 	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }

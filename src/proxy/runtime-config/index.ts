@@ -10,6 +10,7 @@ export type {
 	OtlpTemplate,
 } from "./access-log-config.ts";
 export type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
+export type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 export type { BufferConfig } from "./buffer.ts";
 export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";

@@ -1,5 +1,9 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { BandwidthLimit } from "../../api/gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
+import type {
+	BasicAuth,
+	BasicAuthPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb.js";
 import type { Buffer, BufferPerRoute } from "../../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
 import type {
 	Compressor,
@@ -28,6 +32,7 @@ import type {
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import type { Tap } from "../../api/gen/envoy/extensions/filters/http/tap/v3/tap_pb.js";
 import { readBandwidthLimit } from "./bandwidth-limit.ts";
+import { readBasicAuth, readUsers } from "./basic-auth.ts";
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCsrf } from "./csrf.ts";
@@ -69,6 +74,8 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "grpc-web" };
 		case "on_demand.v3.OnDemand":
 			return { kind: "on-demand" };
+		case "basic_auth.v3.BasicAuth":
+			return { kind: "basic-auth", config: readBasicAuth(message as BasicAuth, scope) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":
@@ -110,6 +117,8 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 			return { kind: "compressor", config: readCompressorPerRoute(message as CompressorPerRoute, scope) };
 		case "on_demand.v3.PerRouteConfig":
 			return { kind: "on-demand" };
+		case "basic_auth.v3.BasicAuthPerRoute":
+			return { kind: "basic-auth", users: readUsers((message as BasicAuthPerRoute).users, scope.at("users")) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutationPerRoute": {

@@ -60,6 +60,8 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	[`${filters}grpc_web.v3.GrpcWeb`]: { works: "" },
 	[`${filters}on_demand.v3.OnDemand`]: { works: "" },
 	[`${filters}on_demand.v3.PerRouteConfig`]: { works: "" },
+	[`${filters}basic_auth.v3.BasicAuth`]: { works: "users forward_username_header authentication_header" },
+	[`${filters}basic_auth.v3.BasicAuthPerRoute`]: { works: "users" },
 	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
 	[`${filters}header_mutation.v3.HeaderMutation`]: { works: "mutations most_specific_header_mutations_wins" },
 	[`${filters}header_mutation.v3.HeaderMutationPerRoute`]: { works: "mutations" },

@@ -56,6 +56,13 @@ export function createCorsStats(scope: StatsScope) {
 	};
 }
 
+/** Scope `http.<stat_prefix>.basic_auth`. */
+export type BasicAuthStats = ReturnType<typeof createBasicAuthStats>;
+
+export function createBasicAuthStats(scope: StatsScope) {
+	return { allowed: scope.counter("allowed"), denied: scope.counter("denied") };
+}
+
 /** Scope `http.<stat_prefix>.csrf`. */
 export type CsrfStats = ReturnType<typeof createCsrfStats>;
 

@@ -43,6 +43,7 @@ export {
 	type CorsStats,
 	type CsrfStats,
 	createBandwidthLimitStats,
+	createBasicAuthStats,
 	createCompositeStats,
 	createCompressorResponseStats,
 	createCompressorStats,

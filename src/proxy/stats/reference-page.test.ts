@@ -16,6 +16,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createCompositeStats,
 	stats.createCorsStats,
 	stats.createDecompressorStats,
+	stats.createBasicAuthStats,
 	stats.createCsrfStats,
 	stats.createDnsStats,
 	stats.createDownstreamHttpStats,

@@ -2,6 +2,7 @@ import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
 import { createBandwidthLimitFilter } from "./bandwidth-limit/bandwidth-limit-filter.ts";
+import { createBasicAuthFilter } from "./basic-auth/basic-auth-filter.ts";
 import { createBufferFilter } from "./buffer/buffer-filter.ts";
 import { createCompressorFilter } from "./compressor/compressor-filter.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
@@ -66,6 +67,8 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			return createGrpcStatsFilter(parts, config.config);
 		case "grpc-web":
 			return createGrpcWebFilter(parts);
+		case "basic-auth":
+			return createBasicAuthFilter(parts, config.config);
 		case "csrf":
 			return createCsrfFilter(parts, config.config);
 		case "header-mutation":
