@@ -65,7 +65,6 @@ export interface WrittenField {
 	isDeprecated: boolean;
 	/** Undefined where nothing is said. */
 	isPacked: boolean | undefined;
-	options: Uint8Array | undefined;
 	/** It has something that is not described here. */
 	isUnusual: boolean;
 }
@@ -75,7 +74,7 @@ export function readField(bytes: Uint8Array): WrittenField {
 	const read: WrittenField = {
 		bytes,
 		...{ name: "", number: 0, label: 0, type: 0, typeName: "", oneofIndex: -1, jsonName: "" },
-		...{ isOptional: false, isDeprecated: false, isPacked: undefined, options: undefined, isUnusual: false },
+		...{ isOptional: false, isDeprecated: false, isPacked: undefined, isUnusual: false },
 		defaultValue: undefined,
 	};
 	const reader = new PartReader(bytes);
@@ -100,8 +99,7 @@ export function readField(bytes: Uint8Array): WrittenField {
 				read.defaultValue = reader.string();
 				break;
 			case 8:
-				read.options = reader.bytes();
-				readFieldOptions(read, read.options);
+				readFieldOptions(read, reader.bytes());
 				break;
 			case 9:
 				read.oneofIndex = reader.varint();
@@ -157,7 +155,7 @@ export class Field {
 	readonly localName: string;
 	readonly jsonName: string;
 	fieldKind: "message" | "enum" | "scalar" | "list" | "map" = "scalar";
-	readonly #written: WrittenField;
+	readonly #bytes: Uint8Array;
 
 	constructor(written: WrittenField, parent: DescMessage, oneof: Oneof | undefined, isProto2: boolean) {
 		const { name, number, type, label, isOptional } = written;
@@ -175,15 +173,15 @@ export class Field {
 		const camelCase = toCamelCase(name);
 		this.localName = oneof === undefined ? escapeProperty(camelCase) : camelCase;
 		this.jsonName = written.jsonName;
-		this.#written = written;
+		this.#bytes = written.bytes;
 	}
 
 	get optionBytes(): Uint8Array | undefined {
-		return this.#written.options;
+		return listParts(this.#bytes, 8)[0];
 	}
 
 	get proto() {
-		return fromBinary(FieldDescriptorProtoSchema, this.#written.bytes);
+		return fromBinary(FieldDescriptorProtoSchema, this.#bytes);
 	}
 
 	toString(): string {

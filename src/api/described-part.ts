@@ -26,8 +26,10 @@ export function describeType(
 ): object | undefined {
 	if (kind !== "message" && kind !== "enum") return undefined;
 	const path = typeName.slice(context.scope.length).split(".");
-	const bytes = locate(part, path, kind);
-	if (bytes === undefined) return undefined;
+	const found = locate(part, path, kind);
+	if (found === undefined) return undefined;
+	// Its descriptor keeps the bytes of a type, not what lies around them.
+	const bytes = Uint8Array.from(found);
 	const parentName = path.length === 1 ? undefined : typeName.slice(0, typeName.lastIndexOf("."));
 	const parent = parentName === undefined ? undefined : (context.find(parentName) as DescMessage);
 	const holder = context.find(typeName);
@@ -109,6 +111,8 @@ function describeMessage(
 	const read = readMessage(bytes);
 	if (read.hasExtensions) return undefined;
 	const { typeName } = holder;
+	// What the getters below keep.
+	const { nested, enums } = read;
 	const fields: DescField[] = [];
 	const byName: Record<string, DescField> = {};
 	const members: (DescField | DescOneof)[] = [];
@@ -116,7 +120,7 @@ function describeMessage(
 	const findEntry = (name: string): Uint8Array | undefined => {
 		if (!name.startsWith(`.${typeName}.`)) return undefined;
 		const own = name.slice(typeName.length + 2);
-		const entry = read.nested.find((inner) => readName(inner) === own);
+		const entry = nested.find((inner) => readName(inner) === own);
 		return entry !== undefined && isMapEntry(entry) ? entry : undefined;
 	};
 	for (const inner of read.fields) {
@@ -135,10 +139,10 @@ function describeMessage(
 		...{ deprecated: false, parent, name: read.name, fields, field: byName, members },
 		oneofs: oneofs.filter((oneof) => oneof.fields.length > 0) as unknown as DescOneof[],
 		get nestedEnums() {
-			return read.enums.map((inner) => find(`${typeName}.${readName(inner)}`) as DescEnum);
+			return enums.map((inner) => find(`${typeName}.${readName(inner)}`) as DescEnum);
 		},
 		get nestedMessages() {
-			const messages = read.nested.filter((inner) => !isMapEntry(inner));
+			const messages = nested.filter((inner) => !isMapEntry(inner));
 			return messages.map((inner) => find(`${typeName}.${readName(inner)}`) as DescMessage);
 		},
 		nestedExtensions: [],

@@ -14,24 +14,25 @@ export { enumDesc, extDesc, fileDesc, type LazyFile, messageDesc, serviceDesc } 
 const parts: { descriptor?: number } = {};
 
 /** Parts that are used together lie together: what was read last, and from where. */
-const window: { at: number; bytes: Buffer } = { at: 0, bytes: Buffer.alloc(0) };
-const windowBytes = 16 * 1024;
+const window = { at: 0, bytes: Buffer.allocUnsafeSlow(16 * 1024), length: 0 };
 
-/** The part at an offset: a file with nothing else in it, whose dependencies are the names of the types that it needs from elsewhere. */
+/** The part at an offset: a file with nothing else in it, whose dependencies are the names of the types that it needs from elsewhere. Valid
+ *  until the next one is read. */
 function readPart(offset: number): Buffer {
 	const length = readBytes(offset, 4).readUInt32LE();
 	return readBytes(offset + 4, length);
 }
 
 function readBytes(position: number, length: number): Buffer {
-	if (position < window.at || position + length > window.at + window.bytes.length) {
+	if (position < window.at || position + length > window.at + window.length) {
 		parts.descriptor ??= openSync(new URL("./gen/descriptors.bin", import.meta.url), "r");
-		// What was made of the last window refers to it.
-		const bytes = Buffer.allocUnsafeSlow(Math.max(windowBytes, length));
-		const got = readSync(parts.descriptor, bytes, 0, bytes.length, position);
-		if (got < length)
-			throw new Error(`src/api/gen/descriptors.bin ends at ${position + got}: npm run generate makes it anew`);
-		Object.assign(window, { at: position, bytes: bytes.subarray(0, got) });
+		if (length > window.bytes.length) window.bytes = Buffer.allocUnsafeSlow(length);
+		window.at = position;
+		window.length = readSync(parts.descriptor, window.bytes, 0, window.bytes.length, position);
+		if (window.length < length)
+			throw new Error(
+				`src/api/gen/descriptors.bin ends at ${position + window.length}: npm run generate makes it anew`,
+			);
 	}
 	return window.bytes.subarray(position - window.at, position - window.at + length);
 }
@@ -50,7 +51,7 @@ function make(type: DescType, file: LazyFile, place: PartPlace): void {
 		file.edition === proto3 || isProto2
 			? describeType(part, type, { scope, isProto2, find: find as FindType })
 			: undefined;
-	if (made === undefined) makeByLibrary(file, part);
+	if (made === undefined) makeByLibrary(file, Uint8Array.from(part));
 	else Object.defineProperties(type, Object.getOwnPropertyDescriptors(made));
 }
 
