@@ -36,6 +36,7 @@ function workload(name: string, part: Partial<Workload> = {}) {
 		serviceAccount: name,
 		pattern: "sidecar",
 		sidecar: "amime",
+		proxy: { environment: {} },
 		readiness: { port: "http", path: "/", intervalMs: 100, timeoutMs: 1000 },
 		source: { file: "mesh.yaml", line: 1 },
 		identity: `spiffe://cluster.local/ns/shop/sa/${name}`,
