@@ -102,6 +102,7 @@ export {
 } from "./layer4-stats.ts";
 export {
 	createListenerConnectionStats,
+	createListenerExtensionStats,
 	createListenerStats,
 	createListenerWorkerStats,
 	createTlsInspectorStats,

@@ -4,6 +4,7 @@ import type { StatsScope } from "../../telemetry/index.ts";
 export interface ListenerStats {
 	readonly scope: StatsScope;
 	readonly connections: ListenerConnectionStats;
+	readonly extensions: ListenerExtensionStats;
 	/** `listener.<address>.worker_0.*`: the part of each worker. */
 	readonly worker: ListenerWorkerStats;
 }
@@ -14,6 +15,7 @@ export function createListenerStats(stats: StatsScope, name: string, worker = 0)
 	return {
 		scope,
 		connections: createListenerConnectionStats(scope),
+		extensions: createListenerExtensionStats(scope),
 		worker: createListenerWorkerStats(scope.scope(`worker_${worker}`)),
 	};
 }
@@ -32,13 +34,21 @@ export function createListenerConnectionStats(scope: StatsScope) {
 		downstream_listener_filter_error: scope.counter("downstream_listener_filter_error"),
 		downstream_listener_filter_remote_close: scope.counter("downstream_listener_filter_remote_close"),
 		downstream_pre_cx_timeout: scope.counter("downstream_pre_cx_timeout"),
-		extension_config_missing: scope.counter("extension_config_missing"),
-		network_extension_config_missing: scope.counter("network_extension_config_missing"),
 		no_filter_chain_match: scope.counter("no_filter_chain_match"),
 		downstream_cx_active: scope.gauge("downstream_cx_active"),
 		downstream_pre_cx_active: scope.gauge("downstream_pre_cx_active"),
 		connections_accepted_per_socket_event: scope.histogram("connections_accepted_per_socket_event"),
 		downstream_cx_length_ms: scope.histogram("downstream_cx_length_ms"),
+	};
+}
+
+/** `listener.<address>.*` of listeners that configuration makes: all but the admin port. */
+export type ListenerExtensionStats = ReturnType<typeof createListenerExtensionStats>;
+
+export function createListenerExtensionStats(scope: StatsScope) {
+	return {
+		extension_config_missing: scope.counter("extension_config_missing"),
+		network_extension_config_missing: scope.counter("network_extension_config_missing"),
 	};
 }
 

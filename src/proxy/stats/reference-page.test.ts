@@ -40,6 +40,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createHttp1CodecStats,
 	stats.createHttp2CodecStats,
 	stats.createListenerConnectionStats,
+	stats.createListenerExtensionStats,
 	stats.createListenerHttpStats,
 	stats.createListenerManagerStats,
 	stats.createListenerWorkerStats,
