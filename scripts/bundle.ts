@@ -16,7 +16,11 @@ const check = spawnSync(process.execPath, [launcher, "--check-bundle"], { encodi
 if (check.status !== 0 || check.stdout !== "") {
 	try {
 		const files = await makeBundle(bundleOf(root));
-		await warm();
+		await warm().catch((error: unknown) => {
+			process.stderr.write(
+				`the bundle's first start will compile it: ${error instanceof Error ? error.message : error}\n`,
+			);
+		});
 		const bytes = [...files.values()].reduce((sum, size) => sum + size, 0);
 		process.stdout.write(`bundled ${files.size} files into dist (${(bytes / 1024).toFixed(0)} KiB)\n`);
 	} catch (error) {

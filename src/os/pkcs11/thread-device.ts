@@ -35,27 +35,33 @@ export function openTokenDevice(options: TokenOptions): TokenDevice {
 	const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 	const thread = new Worker(new URL("./pkcs11-thread.ts", import.meta.url), {
 		workerData: options,
-		execArgv: ["--experimental-ffi"],
 		// Nobody wants to read that the interface is experimental.
-		stderr: true,
+		execArgv: ["--experimental-ffi", "--disable-warning=ExperimentalWarning"],
 	});
 	let calls = 0;
+	let ended: string | undefined;
 	const endAll = (reason: string): void => {
+		ended ??= reason;
 		for (const { reject } of waiting.values()) reject(unavailable(reason));
 		waiting.clear();
 	};
 	thread.on("message", (answer: TokenAnswer) => {
 		const call = waiting.get(answer.id);
 		waiting.delete(answer.id);
+		if (waiting.size === 0) thread.unref();
 		if ("value" in answer) call?.resolve(answer.value);
 		else if (answer.kind === "refused") call?.reject(new MeshError("PKCS11_REFUSED", answer.message));
 		else call?.reject(unavailable(answer.message));
 	});
 	thread.on("error", (error) => endAll(describeError(error)));
 	thread.on("exit", () => endAll("the thread of the module has ended"));
+	// Only calls that wait for an answer keep the process going.
+	thread.unref();
 	const ask = (method: TokenCall["method"], name = "", digest?: Uint8Array): Promise<unknown> => {
 		const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+		if (ended !== undefined) return Promise.reject(unavailable(ended));
 		const id = ++calls;
+		if (waiting.size === 0) thread.ref();
 		waiting.set(id, { resolve, reject });
 		thread.postMessage({ id, method, name, ...(digest !== undefined && { digest }) } satisfies TokenCall);
 		return promise;
