@@ -63,7 +63,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		this.#mergeWindow = new MergeWindow(
 			config.commonBalancer.updateMergeWindowMs,
 			deps.clock,
-			createClusterManagerStats(deps.stats.scope("cluster_manager")),
+			() => createClusterManagerStats(deps.stats.scope("cluster_manager")),
 			(priority) => this.#balancer.markChanged(priority),
 		);
 		this.#isChecked = config.healthChecks.length > 0;

@@ -13,7 +13,12 @@ function setUp(windowMs = 1000) {
 	] as const;
 	const counts = Object.fromEntries(names.map((name) => [name, { value: 0 }]));
 	const delivered: number[] = [];
-	const window = new MergeWindow(windowMs, clock, counts as never, (priority) => delivered.push(priority));
+	const window = new MergeWindow(
+		windowMs,
+		clock,
+		() => counts as never,
+		(priority) => delivered.push(priority),
+	);
 	return { clock, window, delivered, count: () => names.map((name) => counts[name]!.value) };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock, Millis, Timer } from "../../core/index.ts";
-import type { createClusterManagerStats } from "../stats/index.ts";
+import type { ClusterManagerStats } from "../stats/index.ts";
 
 /** Holds back changes of health that come within `windowMs` of the last change of their priority, so that many of them make
  *  balancing look at the hosts once (`envoy.config.cluster.v3.Cluster.CommonLbConfig.update_merge_window`). The first one after a
@@ -7,23 +7,30 @@ import type { createClusterManagerStats } from "../stats/index.ts";
 export class MergeWindow {
 	readonly #windowMs: number;
 	readonly #clock: Clock;
-	readonly #stats: ReturnType<typeof createClusterManagerStats>;
+	readonly #openStats: () => ClusterManagerStats;
+	#opened: ClusterManagerStats | undefined;
 	readonly #deliver: (priority: number) => void;
 	/** By priority; a cluster has at most 128. */
 	readonly #changedAt: Millis[] = [];
 	readonly #timers: (Timer | undefined)[] = [];
 
-	/** `deliver` makes balancing look at a priority; `windowMs` of 0 holds nothing back. */
+	/** `deliver` makes balancing look at a priority; `windowMs` of 0 holds nothing back. `openStats` is called with the first change:
+	 *  most clusters of a large mesh never see one. */
 	constructor(
 		windowMs: number,
 		clock: Clock,
-		stats: ReturnType<typeof createClusterManagerStats>,
+		openStats: () => ClusterManagerStats,
 		deliver: (priority: number) => void,
 	) {
 		this.#windowMs = windowMs;
 		this.#clock = clock;
-		this.#stats = stats;
+		this.#openStats = openStats;
 		this.#deliver = deliver;
+	}
+
+	get #stats(): ClusterManagerStats {
+		this.#opened ??= this.#openStats();
+		return this.#opened;
 	}
 
 	/** The health of a host of this priority changed. */

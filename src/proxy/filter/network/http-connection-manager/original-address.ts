@@ -46,12 +46,12 @@ export function detectClientAddress(stream: HttpStream): DetectedAddress {
 function detect(detection: OriginalIpDetection, stream: HttpStream, forwarded: string | undefined): DetectedAddress {
 	if (detection.kind === "xff") {
 		const { numTrustedHops, trustedRanges, skipXffAppend } = detection;
-		const found =
-			trustedRanges === undefined
-				? findForwarded(forwarded, numTrustedHops)
-				: findBehindTrusted(forwarded, stream.connection.remote, trustedRanges);
-		const isTrusted = trustedRanges === undefined || isInAnyCidr(trustedRanges, stream.connection.remote.ip);
-		return { ...found, appendsPeer: !skipXffAppend || !isTrusted, rejectStatus: 0 };
+		const appendsPeer = !skipXffAppend;
+		if (trustedRanges === undefined)
+			return { ...findForwarded(forwarded, numTrustedHops), appendsPeer, rejectStatus: 0 };
+		if (!isInAnyCidr(trustedRanges, stream.connection.remote.ip))
+			return { address: undefined, isSingle: false, appendsPeer: true, rejectStatus: 0 };
+		return { ...findBehindTrusted(forwarded, trustedRanges), appendsPeer, rejectStatus: 0 };
 	}
 	const text = getHeader(stream.request.headers, detection.header);
 	const address = text === undefined ? undefined : parseAddress(text);
@@ -75,13 +75,12 @@ function findForwarded(
 	return { address, isSingle: address !== undefined && skip === 0 && parts.length === 1 };
 }
 
-/** The last address of x-forwarded-for that is none of `trusted`, or the first when all are; none unless the peer is trusted. */
+/** The last address of x-forwarded-for that is none of `trusted`, or the first when all are. */
 function findBehindTrusted(
 	forwarded: string | undefined,
-	peer: SocketAddress,
 	trusted: readonly CidrRange[],
 ): { readonly address: SocketAddress | undefined; readonly isSingle: boolean } {
-	if (forwarded === undefined || !isInAnyCidr(trusted, peer.ip)) return { address: undefined, isSingle: false };
+	if (forwarded === undefined) return { address: undefined, isSingle: false };
 	const parts = forwarded.split(",");
 	let address: SocketAddress | undefined;
 	for (let index = parts.length - 1; index >= 0; index--) {
