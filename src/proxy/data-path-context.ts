@@ -33,6 +33,7 @@ export interface DataPathContext extends UpstreamContext {
 	readonly overload: OverloadState;
 	readonly nodeId: string;
 	readonly nodeCluster: string;
+	readonly nodeMetadata: Readonly<Record<string, unknown>>;
 	/** Of the node's locality. */
 	readonly zone: string;
 	/** The cluster of that name as it is at the moment. */

@@ -3,6 +3,7 @@ import type { ConnectionFacts, StreamInfo } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
 import type { DrainDecision } from "../drain/index.ts";
 import type {
+	ConnectionGates,
 	DownstreamConnection,
 	GateRefusal,
 	NetworkGate,
@@ -11,6 +12,8 @@ import type {
 import type { ScaledTimeouts } from "../overload/index.ts";
 import type { FilterChainConfig } from "../runtime-config/index.ts";
 import type { DownstreamTls } from "../transport/index.ts";
+import { type Admission, admitConnection } from "./admit-connection.ts";
+import { ByteGates } from "./byte-gates.ts";
 
 /** What builds the parts of a chain. */
 export interface FilterChainParts {
@@ -18,8 +21,9 @@ export interface FilterChainParts {
 	readonly tls: DownstreamTls | undefined;
 	readonly gates: readonly NetworkGate[];
 	readonly terminal: TerminalFilter;
-	/** Whether network filters write filter state of connections. */
+	/** Whether network filters write filter state, or dynamic metadata, of connections. */
 	readonly writesFilterState?: boolean;
+	readonly writesMetadata?: boolean;
 	/** Timers of handshakes, which may get shorter. */
 	readonly timeouts: ScaledTimeouts;
 }
@@ -38,12 +42,15 @@ export class FilterChain {
 	/** Connections in their handshake, and such that wait for the end a gate gave them. */
 	readonly #waiting = new Set<StreamSocket>();
 	readonly #opensEarly: boolean;
+	/** Whether somebody is asked about new connections. */
+	readonly #asksFirst: boolean;
 
 	constructor(config: FilterChainConfig, parts: FilterChainParts, clock: Clock) {
 		this.config = config;
 		this.#parts = parts;
 		this.#clock = clock;
-		this.#opensEarly = parts.terminal.open !== undefined || parts.gates.some((gate) => gate.open !== undefined);
+		this.#asksFirst = parts.gates.some(({ admit }) => admit !== undefined);
+		this.#opensEarly = this.#asksFirst || parts.terminal.open !== undefined || parts.gates.some(({ open }) => open);
 	}
 
 	/** Whether what clients send reaches a filter. */
@@ -62,21 +69,43 @@ export class FilterChain {
 		record: StreamInfo | undefined,
 		outcome: TransportOutcome,
 	): void {
-		const { tls, terminal, writesFilterState } = this.#parts;
-		const facts =
-			writesFilterState === true && given.filterState === undefined
-				? { ...given, filterState: new Map<string, unknown>() }
-				: given;
-		let opened: unknown;
-		if (this.#opensEarly) {
-			const refusal = this.#open(socket, facts);
-			if (refusal !== undefined) {
-				this.#refuse({ socket, facts, record }, refusal);
+		const { gates, terminal } = this.#parts;
+		const facts = this.#complete(given);
+		if (!this.#opensEarly) {
+			this.#shakeHands(socket, facts, record, undefined, outcome);
+			return;
+		}
+		if (this.#asksFirst) this.#waiting.add(socket);
+		admitConnection(gates, socket, facts, (admission) => {
+			if (this.#asksFirst) this.#waiting.delete(socket);
+			if (admission !== "admitted") {
+				this.#turnAway({ socket, facts, record }, admission);
 				return;
 			}
-			opened = terminal.open?.(socket, facts, record);
-			if (socket.destroyed) return;
-		}
+			const opened = terminal.open?.(socket, facts, record);
+			if (!socket.destroyed) this.#shakeHands(socket, facts, record, opened, outcome);
+		});
+	}
+
+	/** Adds what network filters write into. */
+	#complete(given: ConnectionFacts): ConnectionFacts {
+		const { writesFilterState, writesMetadata } = this.#parts;
+		if (writesFilterState !== true && writesMetadata !== true) return given;
+		return {
+			...given,
+			...(writesFilterState === true ? { filterState: given.filterState ?? new Map<string, unknown>() } : {}),
+			...(writesMetadata === true ? { dynamicMetadata: given.dynamicMetadata ?? new Map<string, unknown>() } : {}),
+		};
+	}
+
+	#shakeHands(
+		socket: StreamSocket,
+		facts: ConnectionFacts,
+		record: StreamInfo | undefined,
+		opened: unknown,
+		outcome: TransportOutcome,
+	): void {
+		const { tls, terminal } = this.#parts;
 		if (tls === undefined) {
 			this.#pass({ socket, facts, record, opened });
 			return;
@@ -128,61 +157,76 @@ export class FilterChain {
 		this.#parts.terminal.close();
 	}
 
-	#open(socket: StreamSocket, facts: ConnectionFacts): GateRefusal | undefined {
-		for (const gate of this.#parts.gates) {
-			const refusal = gate.open?.(socket, facts);
-			if (refusal !== undefined) return refusal;
+	#turnAway(connection: DownstreamConnection, admission: Exclude<Admission, "admitted">): void {
+		if (admission !== "gone") {
+			this.#refuse(connection, admission);
+			return;
 		}
-		return undefined;
+		connection.socket.destroy();
+		this.#parts.terminal.onRefused(connection);
 	}
 
 	#pass(connection: DownstreamConnection): void {
-		const { gates, terminal } = this.#parts;
-		const denial = this.#judge(connection);
-		const onFirstByte = gates.some((gate) => gate.onFirstByte !== undefined)
-			? createByteWatch(gates, connection)
-			: undefined;
-		if (terminal.acceptsDenied === true) {
-			terminal.accept(gates.length === 0 ? connection : { ...connection, denial, onFirstByte });
-		} else if (denial === undefined) {
+		const { gates: all, terminal } = this.#parts;
+		const gates = all.length === 0 ? undefined : new ByteGates(all, connection);
+		if (gates === undefined || !gates.isListening) {
+			connection.socket.resume();
+			terminal.accept(connection);
+		} else if (terminal.acceptsDenied === true) {
+			terminal.accept({ ...connection, gates });
+		} else if (gates.denial === undefined && (!gates.asks || terminal.ignoresBytes === true)) {
 			// Where the client speaks first, its first byte is not far.
-			onFirstByte?.();
+			gates.onBytes(() => undefined);
 			connection.socket.resume();
 			terminal.accept(connection);
 		} else {
-			this.#refuseAtFirstByte(connection, denial, onFirstByte);
+			this.#holdToFirstByte(connection, gates);
 		}
 	}
 
-	#judge(connection: DownstreamConnection): GateRefusal | undefined {
-		for (const gate of this.#parts.gates) {
-			const refusal = gate.judge?.(connection);
-			if (refusal !== undefined) return refusal;
-		}
-		return undefined;
-	}
-
-	#refuseAtFirstByte(
-		connection: DownstreamConnection,
-		denial: GateRefusal,
-		onFirstByte: (() => boolean) | undefined,
-	): void {
+	/** Waits for the first byte, and for what somebody who is asked says of it, before the terminal filter or the end. */
+	#holdToFirstByte(connection: DownstreamConnection, gates: ConnectionGates): void {
 		const { socket } = connection;
+		const { terminal } = this.#parts;
+		let first: Buffer | undefined;
 		this.#waiting.add(socket);
-		const refuse = (): void => {
-			if (!this.#waiting.delete(socket)) return;
-			onFirstByte?.();
-			this.#refuse(connection, denial);
+		const onGone = (): void => {
+			gates.close();
+			if (this.#waiting.delete(socket)) terminal.onRefused(connection);
 		};
+		const settle = (): void => {
+			if (!this.#waiting.delete(socket)) return;
+			socket.off("close", onGone);
+			if (gates.denial !== undefined) {
+				this.#refuse(connection, gates.denial);
+				return;
+			}
+			if (first === undefined) {
+				socket.destroy();
+				terminal.onRefused(connection);
+				return;
+			}
+			socket.unshift(first);
+			socket.resume();
+			terminal.accept(connection);
+		};
+		const onBytes = (bytes?: Buffer): void => {
+			socket.off("data", onBytes);
+			socket.off("end", onEnd);
+			socket.pause();
+			first = bytes;
+			if (gates.onBytes(settle) !== "wait") settle();
+		};
+		const onEnd = (): void => onBytes();
 		socket.on("error", () => socket.destroy());
-		socket.once("data", refuse);
-		socket.once("end", refuse);
-		socket.once("close", () => this.#waiting.delete(socket));
+		socket.on("data", onBytes);
+		socket.on("end", onEnd);
+		socket.on("close", onGone);
 		socket.resume();
 	}
 
 	#refuse(connection: DownstreamConnection, refusal: GateRefusal): void {
-		const { terminationDetails, delayMs, flags, closeReason: localCloseReason } = refusal;
+		const { terminationDetails, delayMs, flags, codeDetails, closeReason: localCloseReason } = refusal;
 		const { socket, facts, record } = connection;
 		const refused = {
 			...facts,
@@ -194,12 +238,13 @@ export class FilterChain {
 			record.connectionTerminationDetails = terminationDetails;
 			record.responseFlags |= flags ?? 0;
 			if (localCloseReason !== undefined) record.downstreamLocalCloseReason = localCloseReason;
+			if (codeDetails !== undefined) record.responseCodeDetails = codeDetails;
 		}
 		this.#parts.terminal.onRefused({ socket, facts: refused, record }, flags);
 		if (delayMs === 0) {
 			// What the client said meanwhile is read, so that it sees an end and no reset.
 			socket.resume();
-			setImmediate(() => socket.destroy());
+			setImmediate(() => setImmediate(() => socket.destroy()));
 			return;
 		}
 		socket.pause();
@@ -210,16 +255,6 @@ export class FilterChain {
 			this.#waiting.delete(socket);
 		});
 	}
-}
-
-/** Tells gates of the first byte, and those that want to know of all others. */
-function createByteWatch(gates: readonly NetworkGate[], connection: DownstreamConnection): () => boolean {
-	let told = gates;
-	return () => {
-		for (const gate of told) gate.onFirstByte?.(connection);
-		told = told.filter(({ watchesBytes }) => watchesBytes === true);
-		return told.length > 0;
-	};
 }
 
 /** A client that never finishes its handshake must not hold a socket for ever, whatever the configuration says. */

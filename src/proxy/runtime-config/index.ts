@@ -109,6 +109,7 @@ export type {
 export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
 export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 export type { FilterMatcher, MatchedAction, MatchedFilterConfig } from "./matched-filter.ts";
+export type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-call-outs.ts";
 export type {
 	OverloadActionName,
 	OverloadConfig,

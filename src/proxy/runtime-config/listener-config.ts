@@ -5,6 +5,7 @@ import type { AccessLogConfig } from "./access-log-config.ts";
 import type { TcpKeepalive } from "./cluster-config.ts";
 import type { HttpConnectionManagerConfig } from "./http-connection-manager-config.ts";
 import type { IstioStatsConfig } from "./http-filter-config.ts";
+import type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-call-outs.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import type { DownstreamTransportSocket } from "./tls-config.ts";
 
@@ -155,6 +156,8 @@ export type NetworkFilterConfig =
 	| { readonly kind: "http-connection-manager"; readonly name: string; readonly config: HttpConnectionManagerConfig }
 	| { readonly kind: "tcp-proxy"; readonly name: string; readonly config: TcpProxyConfig }
 	| { readonly kind: "rbac"; readonly name: string; readonly config: NetworkRbacConfig }
+	| { readonly kind: "ext-authz"; readonly name: string; readonly config: NetworkExtAuthzConfig }
+	| { readonly kind: "rate-limit"; readonly name: string; readonly config: NetworkRateLimitConfig }
 	| { readonly kind: "direct-response"; readonly name: string; readonly response: Buffer }
 	| { readonly kind: "echo"; readonly name: string }
 	| { readonly kind: "sni-cluster"; readonly name: string }

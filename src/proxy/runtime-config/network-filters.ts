@@ -2,8 +2,10 @@ import type { Filter } from "../../api/gen/envoy/config/listener/v3/listener_com
 import type { FilterStateValue } from "../../api/gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.js";
 import type { ConnectionLimit } from "../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import type { Config as DirectResponse } from "../../api/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js";
+import type { ExtAuthz } from "../../api/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js";
 import type { HttpConnectionManager } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
+import type { RateLimit } from "../../api/gen/envoy/extensions/filters/network/ratelimit/v3/rate_limit_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { Config as SetFilterState } from "../../api/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.js";
 import type { FilterConfig as SniForward } from "../../api/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js";
@@ -14,6 +16,7 @@ import { readHttpConnectionManager } from "./http-connection-manager.ts";
 import { readIstioStats } from "./http-filters.ts";
 import type { FilterStateValueConfig, NetworkFilterConfig } from "./listener-config.ts";
 import { readRuntimeFlag, readTokenBucket } from "./listener-filters.ts";
+import { readNetworkExtAuthz, readNetworkRateLimit } from "./network-call-outs.ts";
 import { readNetworkRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
 import { readTcpProxy } from "./tcp-proxy.ts";
@@ -56,6 +59,14 @@ function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig |
 			return { kind: "tcp-proxy", name, config: readTcpProxy(config as TcpProxy, at) };
 		case "envoy.extensions.filters.network.rbac.v3.RBAC":
 			return { kind: "rbac", name, config: readNetworkRbac(config as RBAC, at) };
+		case "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz": {
+			const authz = readNetworkExtAuthz(config as ExtAuthz, at);
+			return authz === undefined ? undefined : { kind: "ext-authz", name, config: authz };
+		}
+		case "envoy.extensions.filters.network.ratelimit.v3.RateLimit": {
+			const limit = readNetworkRateLimit(config as RateLimit, at);
+			return limit === undefined ? undefined : { kind: "rate-limit", name, config: limit };
+		}
 		case "envoy.extensions.filters.network.direct_response.v3.Config": {
 			const text = readDataSourceNow((config as DirectResponse).response, at.at("response"));
 			return { kind: "direct-response", name, response: Buffer.from(text ?? []) };

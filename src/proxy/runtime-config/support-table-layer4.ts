@@ -27,6 +27,18 @@ export const layer4Support: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.TlvEntry": { works: "type value format_string" },
 	"envoy.extensions.filters.network.direct_response.v3.Config": { works: "response" },
 	"envoy.extensions.filters.network.echo.v3.Echo": { works: "" },
+	"envoy.extensions.filters.network.ext_authz.v3.ExtAuthz": {
+		works:
+			"stat_prefix grpc_service failure_mode_allow include_peer_certificate transport_api_version filter_enabled_metadata bootstrap_metadata_labels_key include_tls_session metadata_context_namespaces",
+	},
+	"envoy.extensions.filters.network.ratelimit.v3.RateLimit": {
+		works: "stat_prefix domain descriptors timeout failure_mode_deny rate_limit_service",
+	},
+	"envoy.extensions.common.ratelimit.v3.RateLimitDescriptor": {
+		works: "entries",
+		// The network filter, which alone takes the message, leaves both out.
+		ignored: "limit hits_addend",
+	},
 	"envoy.extensions.filters.network.sni_cluster.v3.SniCluster": { works: "" },
 	"envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig": {
 		works: "dns_cache_config port_value",

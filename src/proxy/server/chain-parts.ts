@@ -4,6 +4,7 @@ import type { StatsScope } from "../../telemetry/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import { ConnectionBucket } from "../filter/connection-bucket.ts";
 import { createIstioTcpConnection } from "../filter/http/istio-stats/index.ts";
+import { createNetworkExtAuthz, createNetworkRateLimit } from "../filter/network/call-outs/index.ts";
 import {
 	createConnectionLimit,
 	createConnectionRateLimit,
@@ -27,6 +28,8 @@ import type { SecretSource } from "../secret/index.ts";
 import {
 	createConnectionLimitStats,
 	createConnectionRateLimitStats,
+	createNetworkExtAuthzStats,
+	createNetworkRateLimitStats,
 	createRbacStats,
 	createTcpProxyStats,
 	createTlsStats,
@@ -52,9 +55,38 @@ export function createChainParts(
 	const observers: ((stream: StreamInfo) => TcpObservation)[] = [];
 	let terminal: TerminalFilter = closeAtOnce;
 	let writesFilterState = false;
+	let writesMetadata = false;
 	for (const filter of chain.filters) {
 		switch (filter.kind) {
+			case "ext-authz": {
+				writesMetadata = true;
+				const { config } = filter;
+				gates.push(
+					createNetworkExtAuthz(config, {
+						client: context.grpc.client(config.service),
+						stats: createNetworkExtAuthzStats(context.stats.scope(`ext_authz.${config.statPrefix}`)),
+						clock: context.clock,
+						nodeMetadata: context.nodeMetadata,
+					}),
+				);
+				break;
+			}
+			case "rate-limit": {
+				writesMetadata = true;
+				const { config } = filter;
+				gates.push(
+					createNetworkRateLimit(config, {
+						client: context.grpc.client(config.service),
+						stats: createNetworkRateLimitStats(context.stats.scope(`ratelimit.${config.statPrefix}`)),
+						clock: context.clock,
+						random: context.random,
+						runtime: context.runtime,
+					}),
+				);
+				break;
+			}
 			case "rbac":
+				writesMetadata = writesMetadata || filter.config.shadowRules !== undefined;
 				gates.push(createNetworkRbac(filter.config, createRbacCounters(filter.config, context.stats), context.clock));
 				break;
 			case "local-ratelimit": {
@@ -117,7 +149,7 @@ export function createChainParts(
 				assertNever(filter);
 		}
 	}
-	return { tls, gates, terminal, writesFilterState, timeouts: context.overload.timeouts };
+	return { tls, gates, terminal, writesFilterState, writesMetadata, timeouts: context.overload.timeouts };
 }
 
 /** The counters of a network RBAC filter, those of shadow rules below their own prefix. */

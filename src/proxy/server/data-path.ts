@@ -39,6 +39,8 @@ export interface DataPathParts {
 	readonly overload: DataPathContext["overload"];
 	/** Connection ids are `first`, `first + step`, …. */
 	readonly connectionIds: { readonly first: number; readonly step: number };
+	/** Local addresses of connections whose cluster names none. */
+	readonly bindAddresses: readonly string[];
 }
 
 /** The data path's context with the route tables it looks up. */
@@ -95,6 +97,8 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		taps: createTapBoard(),
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,
+		bindAddresses: parts.bindAddresses,
+		nodeMetadata: parts.node.metadata ?? {},
 		zone: parts.node.locality?.zone ?? "",
 		get tracers() {
 			return tracers;

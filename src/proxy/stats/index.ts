@@ -96,8 +96,12 @@ export {
 	createConnectionLimitStats,
 	createConnectionRateLimitStats,
 	createHttpInspectorStats,
+	createNetworkExtAuthzStats,
+	createNetworkRateLimitStats,
 	createProxyProtocolStats,
 	type HttpInspectorStats,
+	type NetworkExtAuthzStats,
+	type NetworkRateLimitStats,
 	type ProxyProtocolStats,
 } from "./layer4-stats.ts";
 export {

@@ -59,3 +59,34 @@ export function createConnectionLimitStats(scope: StatsScope) {
 		active_connections: scope.gauge("active_connections"),
 	};
 }
+
+/** Scope `ext_authz.<stat_prefix>`, of the network filter. */
+export type NetworkExtAuthzStats = ReturnType<typeof createNetworkExtAuthzStats>;
+
+export function createNetworkExtAuthzStats(scope: StatsScope) {
+	return {
+		active: scope.gauge("active"),
+		cx_closed: scope.counter("cx_closed"),
+		denied: scope.counter("denied"),
+		disabled: scope.counter("disabled"),
+		error: scope.counter("error"),
+		failure_mode_allowed: scope.counter("failure_mode_allowed"),
+		ok: scope.counter("ok"),
+		total: scope.counter("total"),
+	};
+}
+
+/** Scope `ratelimit.<stat_prefix>`, of the network filter. */
+export type NetworkRateLimitStats = ReturnType<typeof createNetworkRateLimitStats>;
+
+export function createNetworkRateLimitStats(scope: StatsScope) {
+	return {
+		active: scope.gauge("active"),
+		cx_closed: scope.counter("cx_closed"),
+		error: scope.counter("error"),
+		failure_mode_allowed: scope.counter("failure_mode_allowed"),
+		ok: scope.counter("ok"),
+		over_limit: scope.counter("over_limit"),
+		total: scope.counter("total"),
+	};
+}

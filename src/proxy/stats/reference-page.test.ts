@@ -65,6 +65,8 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createHttpInspectorStats,
 	stats.createConnectionRateLimitStats,
 	stats.createConnectionLimitStats,
+	stats.createNetworkExtAuthzStats,
+	stats.createNetworkRateLimitStats,
 	stats.createTracingStats,
 	stats.createUpstreamStats,
 	stats.createVirtualClusterStats,

@@ -10,10 +10,30 @@ export interface DownstreamConnection {
 	readonly record?: StreamInfo | undefined;
 	/** What {@link TerminalFilter.open} made of the connection. */
 	readonly opened?: unknown;
-	/** A gate turns the connection away with its first byte; until then nothing is sent to it. */
-	readonly denial?: GateRefusal | undefined;
-	/** To be called with the first byte or the end: some gates count then. Answers whether they want to know of all further bytes. */
-	readonly onFirstByte?: (() => boolean) | undefined;
+	/** How the chain's gates stand to it; absent where no gate waits for its bytes. */
+	readonly gates?: ConnectionGates | undefined;
+}
+
+/** What becomes of bytes that a client has sent. `wait`: somebody is asked, and nothing goes on before the answer. `watch`: they go on,
+ *  and the gates want to hear of the next ones too. `pass`: they go on, and the gates have heard enough. */
+export type ByteVerdict = "pass" | "watch" | "wait" | "deny";
+
+/** How the gates of a chain stand to a connection whose handshake is done. */
+export interface ConnectionGates {
+	/** Why they turn it away. When it is there before the first byte, the connection ends with that byte, and nothing is sent to it
+	 *  until then. */
+	readonly denial: GateRefusal | undefined;
+	/** To be called when the client has sent bytes or its end, until the answer is `pass`.
+	 *  @param onSettled called once behind a `wait`: look at `denial` then */
+	onBytes(onSettled: () => void): ByteVerdict;
+	/** The connection is over: nobody waits for an answer any more. */
+	close(): void;
+}
+
+/** Somebody is asked about a connection. */
+export interface GateQuestion {
+	/** Takes it back: no answer comes any more. */
+	cancel(): void;
 }
 
 /** Why a gate turned a connection away. */
@@ -26,10 +46,18 @@ export interface GateRefusal {
 	readonly delayMs: number;
 	/** Response flags for the access log. */
 	readonly flags?: number;
+	/** For `%RESPONSE_CODE_DETAILS%`. */
+	readonly codeDetails?: string;
 }
 
 /** A network filter that lets connections pass or not. */
 export interface NetworkGate {
+	/** Asks somebody about a connection that has come, behind `open`; gates behind it see the connection after the answer. `done` is called
+	 *  once, never before `admit` has returned. Undefined lets it pass. */
+	admit?(facts: ConnectionFacts, done: (refusal: GateRefusal | undefined) => void): GateQuestion | undefined;
+	/** Asks somebody about a connection whose first byte or end has come; nothing that the client sends goes on, and gates behind it do not
+	 *  see the connection, before the answer. `done` is called once, never before `ask` has returned. Undefined lets it pass. */
+	ask?(connection: DownstreamConnection, done: (refusal: GateRefusal | undefined) => void): GateQuestion | undefined;
 	/** Asked when a connection has come, before its handshake. Undefined lets it pass. */
 	open?(socket: StreamSocket, facts: ConnectionFacts): GateRefusal | undefined;
 	/** Asked once the handshake is done; a denied connection is closed with its first byte. Undefined lets it pass. */

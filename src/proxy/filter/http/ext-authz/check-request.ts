@@ -1,13 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import {
-	type AttributeContext_Peer,
-	AttributeContext_PeerSchema,
-} from "../../../../api/gen/envoy/service/auth/v3/attribute_context_pb.js";
 import { type CheckRequest, CheckRequestSchema } from "../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js";
-import type { SocketAddress, TlsCertificate } from "../../../../engine/format/index.ts";
 import { type Metadata, matchString } from "../../../../engine/matcher/index.ts";
 import type { ExtAuthzConfig } from "../../../runtime-config/index.ts";
+import { createAuthorizationPeer, pickMetadata } from "../../authorization-context.ts";
 import { listRequestFields } from "../request-fields.ts";
 import { type AuthorizationQuestion, partialBodyHeader } from "./authorization.ts";
 
@@ -16,19 +12,19 @@ export function createCheckRequest(question: AuthorizationQuestion, config: ExtA
 	const { stream, contextExtensions } = question;
 	const { connection, record, route } = stream;
 	const { tls } = connection;
-	const source = createPeer(connection.remote, tls?.peer);
+	const source = createAuthorizationPeer(connection.remote, tls?.peer);
 	source.service = stream.request.get("x-envoy-downstream-service-cluster") ?? "";
 	if (config.includesPeerCertificate && tls?.peer !== undefined) source.certificate = encodeURIComponent(tls.peer.pem);
 	const dynamic = record.dynamicMetadata ?? new Map<string, unknown>();
 	const message = create(CheckRequestSchema, {
 		attributes: {
 			source,
-			destination: createPeer(connection.local, tls?.local),
+			destination: createAuthorizationPeer(connection.local, tls?.local),
 			request: { time: timestampFromMs(record.startWallMs), http: createHttp(question, config) },
 			contextExtensions: { ...contextExtensions },
-			metadataContext: { filterMetadata: pick(config.metadataNamespaces, (name) => dynamic.get(name)) },
+			metadataContext: { filterMetadata: pickMetadata(config.metadataNamespaces, (name) => dynamic.get(name)) },
 			routeMetadataContext: {
-				filterMetadata: pick(config.routeMetadataNamespaces, (name) => (route?.metadata as Metadata)?.[name]),
+				filterMetadata: pickMetadata(config.routeMetadataNamespaces, (name) => (route?.metadata as Metadata)?.[name]),
 			},
 		},
 	});
@@ -39,33 +35,6 @@ export function createCheckRequest(question: AuthorizationQuestion, config: ExtA
 		};
 	}
 	return message;
-}
-
-type Struct = Record<string, never>;
-
-function pick(names: readonly string[], read: (name: string) => unknown): Record<string, Struct> {
-	const picked: Record<string, Struct> = {};
-	for (const name of names) {
-		const value = read(name);
-		if (value !== undefined) picked[name] = value as Struct;
-	}
-	return picked;
-}
-
-function createPeer(address: SocketAddress, certificate: TlsCertificate | undefined): AttributeContext_Peer {
-	return create(AttributeContext_PeerSchema, {
-		address:
-			address.port === 0 && address.ip.startsWith("/")
-				? { address: { case: "pipe", value: { path: address.ip } } }
-				: {
-						address: {
-							case: "socketAddress",
-							value: { address: address.ip, portSpecifier: { case: "portValue", value: address.port } },
-						},
-					},
-		principal:
-			certificate === undefined ? "" : (certificate.uriSans[0] ?? certificate.dnsSans[0] ?? certificate.subject),
-	});
 }
 
 function createHttp({ stream, body }: AuthorizationQuestion, config: ExtAuthzConfig) {

@@ -5,6 +5,8 @@ import type { NetworkRbacConfig } from "../../../runtime-config/index.ts";
 import type { RbacStats } from "../../../stats/index.ts";
 import type { DownstreamConnection, NetworkGate } from "../network-filter.ts";
 
+const metadataNamespace = "envoy.filters.network.rbac";
+
 /** Judges connections once their handshake is done, and closes those that are denied with their first byte, as Envoy does. Unlike
  *  Envoy a denied peer that waits for the server's greeting gets none. */
 export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, clock: Clock): NetworkGate {
@@ -25,8 +27,13 @@ export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, c
 		},
 		onFirstByte(connection) {
 			if (config.shadowRules !== undefined) {
-				const isAllowed = judge(config.shadowRules, connection).allowed;
-				(isAllowed ? stats.shadow_allowed : stats.shadow_denied).value++;
+				const { allowed, matched, policy } = judge(config.shadowRules, connection);
+				(allowed ? stats.shadow_allowed : stats.shadow_denied).value++;
+				connection.facts.dynamicMetadata?.set(metadataNamespace, {
+					...(connection.facts.dynamicMetadata.get(metadataNamespace) as object | undefined),
+					[`${config.shadowRulesStatPrefix}shadow_engine_result`]: allowed ? "allowed" : "denied",
+					...(matched ? { [`${config.shadowRulesStatPrefix}shadow_effective_policy_id`]: policy } : {}),
+				});
 			}
 			if (config.rules === undefined) return;
 			(judge(config.rules, connection).allowed ? stats.allowed : stats.denied).value++;

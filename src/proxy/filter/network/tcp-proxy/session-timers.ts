@@ -1,4 +1,5 @@
-import type { Clock, Millis, Timer } from "../../../../core/index.ts";
+import type { Clock, Millis, Random, Timer } from "../../../../core/index.ts";
+import type { TcpProxyConfig } from "../../../runtime-config/index.ts";
 
 /** The timers of one session: idle, duration, periodic log and report. */
 export class SessionTimers {
@@ -43,4 +44,23 @@ export class SessionTimers {
 	cancel(): void {
 		for (const timer of this.#timers) timer.cancel();
 	}
+}
+
+/** Begins to watch a new session's limits.
+ *  @param statedIdleMs in place of the configured idle time where it is over 0 */
+export function armSessionTimers(
+	timers: SessionTimers,
+	config: TcpProxyConfig,
+	statedIdleMs: Millis,
+	random: Random,
+	on: { onIdle(): void; onTooOld(): void; onLogDue(): void },
+): void {
+	const { idleTimeoutMs, maxDownstreamConnectionDurationMs: durationMs, durationJitterPercent } = config;
+	const idleMs = statedIdleMs > 0 ? statedIdleMs : idleTimeoutMs;
+	if (idleMs > 0) timers.watchIdle(idleMs, on.onIdle);
+	if (durationMs > 0) {
+		const jitterMs = durationMs * (durationJitterPercent / 100) * (durationJitterPercent > 0 ? random.next() : 0);
+		timers.after(durationMs + jitterMs, on.onTooOld);
+	}
+	if (config.accessLogFlushIntervalMs > 0) timers.every(config.accessLogFlushIntervalMs, on.onLogDue);
 }

@@ -8,6 +8,10 @@ import type { TcpProxyStats } from "../../../stats/index.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import { TcpSession } from "./tcp-session.ts";
 
+const clusterKey = "envoy.tcp_proxy.cluster";
+
+type Criteria = TcpProxyConfig["metadataMatch"];
+
 /** What the filter needs from the proxy around it. */
 export interface TcpProxyDependencies {
 	readonly clock: Clock;
@@ -73,8 +77,17 @@ export class TcpProxy implements TerminalFilter {
 		for (const session of this.sessions.list()) session.destroy();
 	}
 
-	/** The cluster of a new session, by weight. */
-	chooseCluster(): TcpProxyConfig["clusters"][number] | undefined {
+	/** The cluster of a new session, and which of its hosts: as filters before said, else by weight. */
+	chooseCluster({ filterState }: StreamInfo): { readonly name: string; readonly metadataMatch: Criteria } | undefined {
+		const { metadataMatch } = this.config;
+		const forced = filterState?.get(clusterKey);
+		if (typeof forced === "string" && forced !== "") return { name: forced, metadataMatch };
+		const drawn = this.#drawCluster();
+		if (drawn?.metadataMatch === undefined) return drawn && { name: drawn.name, metadataMatch };
+		return { name: drawn.name, metadataMatch: { ...metadataMatch, ...drawn.metadataMatch } };
+	}
+
+	#drawCluster(): TcpProxyConfig["clusters"][number] | undefined {
 		const { clusters, totalWeight } = this.config;
 		if (clusters.length === 1) return clusters[0];
 		let draw = this.deps.random.next() * totalWeight;

@@ -10,10 +10,12 @@ import { HandleSocket, type StreamSocket, sharedReadBuffer } from "../../../../o
 import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import { TurnWriter } from "../../../transport/index.ts";
-import type { DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import type { ByteVerdict, ConnectionGates, DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
+import { describeFailure } from "./session-failure.ts";
 import { hashOf } from "./session-hash.ts";
-import { SessionTimers } from "./session-timers.ts";
+import { armSessionTimers, SessionTimers } from "./session-timers.ts";
 import type { TcpObservation, TcpProxy } from "./tcp-proxy.ts";
 import { openTcpTunnel } from "./tcp-tunnel.ts";
 
@@ -21,7 +23,6 @@ const reportIntervalMs = 5_000;
 /** So many bytes may be on their way to a client that reads slowly, at least the sockets' high-water mark. */
 const maxUnsentBytes = 64 * 1024;
 const isNever = (): boolean => false;
-const clusterKey = "envoy.tcp_proxy.cluster";
 const idleTimeoutKey = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
 /** One connection and the one it is forwarded to. */
@@ -49,16 +50,16 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	#isConnecting = false;
 	#isFull = false;
 	/** Bytes of either side that the other one is not there for yet. */
-	#early: Buffer[] = [];
-	#greeting: Buffer[] = [];
-	#greetingBytes = 0;
-	#earlyBytes = 0;
+	readonly #early = new HeldBytes();
+	readonly #greeting = new HeldBytes();
 	#downstreamEnded = false;
 	#upstreamEnded = false;
 	/** The upstream said its end after the client said its own. */
 	#upstreamEndedLast = false;
-	#denial: GateRefusal | undefined;
-	#onFirstByte: (() => boolean) | undefined;
+	/** Undefined when they let everything pass from here on. */
+	#gates: ConnectionGates | undefined;
+	/** Somebody is asked whether the client's bytes may go on. */
+	#isAsked = false;
 	#observations: readonly TcpObservation[] = [];
 	#ended = false;
 
@@ -94,10 +95,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	}
 
 	/** The client's handshake is done. */
-	attach({ socket, facts, denial, onFirstByte }: DownstreamConnection): void {
+	attach({ socket, facts, gates }: DownstreamConnection): void {
 		this.#record.connection = facts;
-		this.#denial = denial;
-		this.#onFirstByte = onFirstByte;
+		this.#gates = gates;
 		this.#downstream = socket;
 		const isTls = socket !== this.#transport;
 		this.#out = new TurnWriter(socket, this.#proxy.deps.turns, maxUnsentBytes, isTls);
@@ -116,7 +116,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (connectMode === "downstream-tls-handshake") this.#connect();
 		if (this.#isReady) this.#join();
 		// Nothing is read before there is somebody to send it to, unless the first byte is what is waited for.
-		else if (waitsForData || denial !== undefined) socket.resume();
+		else if (waitsForData || gates?.denial !== undefined) socket.resume();
 		else socket.pause();
 	}
 
@@ -143,6 +143,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (this.#ended) return;
 		this.#ended = true;
 		this.#timers.cancel();
+		this.#gates?.close();
 		if (closesClient) {
 			this.#out?.flush();
 			this.#downstream?.destroy();
@@ -152,18 +153,19 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const wasReady = this.#isReady;
 		this.#stream?.close(this.#upstreamEndedLast);
 		if (wasReady) this.#countEnd();
-		this.#finish();
+		this.#proxy.sessions.delete(this);
+		for (const observation of this.#observations) observation.end();
+		this.#writeLog(undefined);
 	}
 
 	// --- the upstream
 
 	onRawReady(stream: RawStream): void {
-		const { clock } = this.#proxy.deps;
 		const record = this.#record;
 		this.#leavePending();
 		this.#isConnecting = false;
 		this.#isReady = true;
-		record.upstreamConnectedAt = clock.now();
+		record.upstreamConnectedAt = this.#proxy.deps.clock.now();
 		record.upstreamTls = stream.tlsSession;
 		record.upstreamLocal = stream.localAddress;
 		record.upstreamRemote = stream.remoteAddress;
@@ -202,9 +204,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#timers.touch();
 		this.#record.upstreamWireBytesReceived += view.length;
 		if (downstream === undefined) {
-			this.#greeting.push(Buffer.from(view));
-			this.#greetingBytes += view.length;
-			if (this.#greetingBytes >= this.#proxy.deps.bufferLimitBytes) this.#stream?.pause();
+			this.#greeting.keep(view);
+			if (this.#greeting.size >= this.#proxy.deps.bufferLimitBytes) this.#stream?.pause();
 			return;
 		}
 		this.#record.bytesSent += view.length;
@@ -216,7 +217,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	onRawEnd(): void {
 		this.#upstreamEnded = true;
 		this.#upstreamEndedLast = this.#downstreamEnded;
-		if (this.#denial !== undefined) return;
+		if (this.#gates?.denial !== undefined) return;
 		this.#out?.flush();
 		this.#downstream?.end();
 	}
@@ -229,7 +230,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const downstream = this.#downstream;
 		// What was read goes on to the client before its connection ends.
 		if (downstream === undefined || downstream.destroyed) this.destroy();
-		else if (this.#denial === undefined) {
+		else if (this.#gates?.denial === undefined) {
 			this.#out?.flush();
 			downstream.destroySoon();
 		}
@@ -256,18 +257,18 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record.bytesReceived += view.length;
 		deps.stats.downstream_cx_rx_bytes_total.value += view.length;
 		this.#timers.touch();
-		this.#tellFirstByte();
-		if (this.#denial !== undefined) {
-			this.#deny(this.#denial);
-			return;
-		}
+		if (this.#gates !== undefined && this.#hearGates() === "deny") return;
 		this.#record.downstreamWireBytesReceived += view.length;
 		const stream = this.#stream;
+		if (this.#isAsked) {
+			this.#early.keep(view);
+			this.#downstream?.pause();
+			return;
+		}
 		if (!this.#isReady || stream === undefined) {
-			this.#early.push(Buffer.from(view));
-			this.#earlyBytes += view.length;
+			this.#early.keep(view);
 			deps.stats.early_data_received_count_total.value++;
-			if (this.#earlyBytes >= Math.max(1, config.maxEarlyDataBytes)) this.#downstream?.pause();
+			if (this.#early.size >= Math.max(1, config.maxEarlyDataBytes)) this.#downstream?.pause();
 			if (!this.#isConnecting && this.#upstream === undefined) this.#connect();
 			return;
 		}
@@ -280,19 +281,40 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 
 	#onEnd(): void {
 		this.#downstreamEnded = true;
-		this.#tellFirstByte();
-		if (this.#denial !== undefined) this.#deny(this.#denial);
-		else if (this.#isReady && this.#upstreamEnded) this.#stream?.close();
+		if (this.#gates !== undefined && this.#hearGates() === "deny") return;
+		if (!this.#isAsked) this.#endUpstream();
+	}
+
+	#endUpstream(): void {
+		if (this.#isReady && this.#upstreamEnded) this.#stream?.close();
 		else if (this.#isReady) this.#stream?.end();
 		else if (this.#upstream === undefined) this.destroy();
 	}
 
-	#tellFirstByte(): void {
-		if (this.#onFirstByte !== undefined && !this.#onFirstByte()) this.#onFirstByte = undefined;
+	/** Has the chain's gates hear of the client's bytes, and ends the session when they deny them. */
+	#hearGates(): ByteVerdict {
+		const gates = this.#gates!;
+		const verdict = gates.onBytes(() => this.#onSettled(gates));
+		this.#isAsked = verdict === "wait";
+		if (verdict === "deny") this.#deny(gates.denial!);
+		else if (verdict === "pass") this.#gates = undefined;
+		return verdict;
 	}
 
-	#deny({ terminationDetails, closeReason, delayMs }: GateRefusal): void {
+	/** Whoever was asked has answered. */
+	#onSettled({ denial }: ConnectionGates): void {
+		this.#isAsked = false;
+		if (this.#ended) return;
+		if (denial !== undefined) this.#deny(denial);
+		else if (this.#isReady) this.#sendEarly();
+		else if (!this.#isConnecting && this.#upstream === undefined) this.#connect();
+		if (this.#downstreamEnded && !this.#ended) this.#endUpstream();
+	}
+
+	#deny({ terminationDetails, closeReason, delayMs, flags = 0, codeDetails }: GateRefusal): void {
 		this.#record.connectionTerminationDetails = terminationDetails;
+		this.#record.responseFlags |= flags;
+		if (codeDetails !== undefined) this.#record.responseCodeDetails = codeDetails;
 		if (closeReason !== undefined) this.#noteCloseReason(closeReason);
 		if (delayMs === 0) {
 			this.destroy();
@@ -306,48 +328,50 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	#join(): void {
 		const stream = this.#stream;
 		const downstream = this.#downstream!;
-		if (this.#denial !== undefined) stream?.pause();
-		if (stream === undefined || this.#denial !== undefined) return;
-		const { stats } = this.#proxy.deps;
-		for (const bytes of this.#early.splice(0)) {
+		const isDenied = this.#gates?.denial !== undefined;
+		if (isDenied) stream?.pause();
+		if (stream === undefined || isDenied) return;
+		this.#countGreeting();
+		const greeting = this.#greeting.take();
+		for (const bytes of greeting) downstream.write(bytes);
+		if (greeting.length > 0) stream.resume();
+		if (this.#upstreamEnded) downstream.end();
+		if (this.#observations.length > 0) {
+			const report = (): void => {
+				for (const observation of this.#observations) observation.report();
+			};
+			report();
+			this.#timers.every(reportIntervalMs, report);
+		}
+		if (this.#isAsked) return;
+		this.#sendEarly();
+		if (this.#downstreamEnded) stream.end();
+	}
+
+	/** Sends what the client said before, and reads on. */
+	#sendEarly(): void {
+		const stream = this.#stream!;
+		for (const bytes of this.#early.take()) {
 			this.#record.upstreamWireBytesSent += bytes.length;
 			if (!stream.write(bytes)) this.#isFull = true;
 		}
-		const greeting = this.#greeting.splice(0);
-		for (const bytes of greeting) downstream.write(bytes);
-		this.#countGreeting();
-		if (greeting.length > 0) stream.resume();
-		if (this.#downstreamEnded) stream.end();
-		if (this.#upstreamEnded) downstream.end();
-		if (this.#observations.length > 0) {
-			this.#report();
-			this.#timers.every(reportIntervalMs, () => this.#report());
-		}
-		if (this.#isFull) stats.downstream_flow_control_paused_reading_total.value++;
-		else downstream.resume();
+		if (this.#isFull) this.#proxy.deps.stats.downstream_flow_control_paused_reading_total.value++;
+		else this.#downstream?.resume();
 	}
 
 	#countGreeting(): void {
-		this.#record.bytesSent += this.#greetingBytes;
-		this.#record.downstreamWireBytesSent += this.#greetingBytes;
-		this.#proxy.deps.stats.downstream_cx_tx_bytes_total.value += this.#greetingBytes;
-		this.#greetingBytes = 0;
-	}
-
-	#report(): void {
-		for (const observation of this.#observations) observation.report();
+		const { size } = this.#greeting;
+		this.#record.bytesSent += size;
+		this.#record.downstreamWireBytesSent += size;
+		this.#proxy.deps.stats.downstream_cx_tx_bytes_total.value += size;
 	}
 
 	// --- connecting
 
 	#connect(): void {
-		const { config, deps } = this.#proxy;
+		const { deps } = this.#proxy;
 		const record = this.#record;
-		const forced = record.filterState?.get(clusterKey);
-		const choice =
-			typeof forced === "string" && forced !== ""
-				? { name: forced, metadataMatch: undefined }
-				: this.#proxy.chooseCluster();
+		const choice = this.#proxy.chooseCluster(record);
 		const upstream = choice === undefined ? undefined : deps.getCluster(choice.name);
 		if (choice === undefined || upstream === undefined) {
 			deps.stats.downstream_cx_no_route.value++;
@@ -359,8 +383,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		record.upstreamClusterName = upstream.shownName;
 		record.upstreamClusterRawName = cluster.name;
 		record.upstreamClusterMetadata = cluster.config.metadata;
-		this.metadataMatch =
-			choice.metadataMatch === undefined ? config.metadataMatch : { ...config.metadataMatch, ...choice.metadataMatch };
+		this.metadataMatch = choice.metadataMatch;
 		lookUpNamedHost(cluster, record, () => this.#attempt());
 	}
 
@@ -436,27 +459,18 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 
 	#armTimers(): void {
 		const { config, deps } = this.#proxy;
-		const { idleTimeoutMs, maxDownstreamConnectionDurationMs: durationMs, durationJitterPercent } = config;
-		const stated = Number(this.#record.filterState?.get(idleTimeoutKey));
-		const idleMs = stated > 0 ? stated : idleTimeoutMs;
-		if (idleMs > 0) {
-			this.#timers.watchIdle(idleMs, () => {
+		armSessionTimers(this.#timers, config, Number(this.#record.filterState?.get(idleTimeoutKey)), deps.random, {
+			onIdle: () => {
 				deps.stats.idle_timeout.value++;
 				this.#noteCloseReason("tcp_session_idle_timeout");
 				this.destroy();
-			});
-		}
-		if (durationMs > 0) {
-			const jitterMs =
-				durationMs * (durationJitterPercent / 100) * (durationJitterPercent > 0 ? deps.random.next() : 0);
-			this.#timers.after(durationMs + jitterMs, () => {
+			},
+			onTooOld: () => {
 				deps.stats.max_downstream_connection_duration.value++;
 				this.#fail(ResponseFlag.durationTimeout);
-			});
-		}
-		if (config.accessLogFlushIntervalMs > 0) {
-			this.#timers.every(config.accessLogFlushIntervalMs, () => this.#writeLog("TcpPeriodic"));
-		}
+			},
+			onLogDue: () => this.#writeLog("TcpPeriodic"),
+		});
 	}
 
 	/** We end both sides. */
@@ -468,16 +482,10 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	#fail(flags: number): void {
 		this.#record.responseFlags |= flags;
 		if (flags === ResponseFlag.durationTimeout) this.#noteCloseReason("max_connection_duration_reached");
-		else this.#record.downstreamLocalCloseReason = `tcp_initializion_failure:${failureNumbers.get(flags) ?? 0}`;
+		else this.#record.downstreamLocalCloseReason = describeFailure(flags);
 		// Bytes that were looked at and put back count as unread, and the client is told so.
 		if (this.#downstream === undefined && this.#transport.readableLength > 0) this.#transport.resetAndDestroy();
 		this.destroy();
-	}
-
-	#finish(): void {
-		this.#proxy.sessions.delete(this);
-		for (const observation of this.#observations) observation.end();
-		this.#writeLog(undefined);
 	}
 
 	#writeLog(type: string | undefined): void {
@@ -489,10 +497,3 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		for (const log of accessLogs) log.log(record);
 	}
 }
-
-/** Envoy's numbers (and its spelling) of what kept a session from its upstream. */
-const failureNumbers: ReadonlyMap<number, number> = new Map([
-	[ResponseFlag.noHealthyUpstream, 1],
-	[ResponseFlag.upstreamOverflow, 2],
-	[ResponseFlag.noClusterFound, 3],
-]);

@@ -1,0 +1,12 @@
+import { ResponseFlag } from "../../../../engine/format/index.ts";
+
+/** Why a session did not get to its upstream, in Envoy's words (and its spelling), for `%DOWNSTREAM_LOCAL_CLOSE_REASON%`. */
+export function describeFailure(flag: number): string {
+	return `tcp_initializion_failure:${failureNumbers.get(flag) ?? 0}`;
+}
+
+const failureNumbers: ReadonlyMap<number, number> = new Map([
+	[ResponseFlag.noHealthyUpstream, 1],
+	[ResponseFlag.upstreamOverflow, 2],
+	[ResponseFlag.noClusterFound, 3],
+]);
