@@ -85,7 +85,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 			policies: undefined,
 		},
 		tcpKeepalive: undefined,
-		bindAddress: undefined,
+		bindAddresses: [],
 		metadata: {},
 		closeConnectionsOnHostHealthFailure: false,
 		ignoreHealthOnHostRemoval: false,

@@ -57,7 +57,9 @@ export interface Count {
 
 /** How an endpoint is checked actively; it has its address otherwise. */
 export interface HostHealthCheck {
-	/** 0 for the endpoint's own. */
+	/** Undefined for the endpoint's own. */
+	address: AddressConfig | undefined;
+	/** In place of the address's; 0 for that. */
 	port: number;
 	hostname: string;
 	disabled: boolean;

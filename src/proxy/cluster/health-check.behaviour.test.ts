@@ -31,10 +31,15 @@ const http: HttpCheck = {
 	expectedStatuses: [{ start: 200, end: 201 }],
 	retriableStatuses: [],
 	headersToAdd: [],
+	send: new Uint8Array(0),
 	headersToRemove: [],
 	serviceName: undefined,
 	receive: [],
 };
+
+function addition(name: string, text: string): HttpCheck["headersToAdd"][number] {
+	return { name, value: { literal: text, format: () => text }, action: "append", keepEmptyValue: false };
+}
 
 function healthCheck(options: Partial<HealthCheckConfig> = {}): HealthCheckConfig {
 	return {
@@ -151,7 +156,7 @@ test("what an answer says decides: expected and retriable statuses, payload, deg
 			["failed_active_hc"],
 		],
 		[
-			{ host: "probe.test", method: "HEAD", headersToAdd: [{ name: "x-check", value: "1" }] },
+			{ host: "probe.test", method: "HEAD", headersToAdd: [addition("x-check", "1")] },
 			(request, response) => {
 				const { host, "x-check": check } = request.headers;
 				response.writeHead(host === "probe.test" && check === "1" && request.method === "HEAD" ? 200 : 500).end();
@@ -221,7 +226,12 @@ test("a TCP check connects, or sends and looks for bytes in order", async (t) =>
 		["ping", ["thanks", "ping"], "unhealthy"],
 	];
 	for (const [send, receive, health] of table) {
-		const checker = { kind: "tcp", send: Buffer.from(send), receive: receive.map((one) => Buffer.from(one)) } as const;
+		const checker = {
+			kind: "tcp",
+			proxyHeader: undefined,
+			send: Buffer.from(send),
+			receive: receive.map((one) => Buffer.from(one)),
+		} as const;
 		const { cluster, update, clock, counter } = start(t, healthCheck({ checker }));
 		update(createEndpoint(port));
 		if (health === "healthy") await warm(cluster);
@@ -253,8 +263,8 @@ test("checks go over HTTP/2 and gRPC as well", async (t) => {
 	const table: [HealthCheckConfig["checker"], string][] = [
 		[{ ...http, http2: true }, "healthy"],
 		[{ ...http, http2: true, host: "other" }, "unhealthy"],
-		[{ kind: "grpc", serviceName: "reviews", authority: "" }, "healthy"],
-		[{ kind: "grpc", serviceName: "ratings", authority: "" }, "unhealthy"],
+		[{ kind: "grpc", serviceName: "reviews", authority: "", headersToAdd: [] }, "healthy"],
+		[{ kind: "grpc", serviceName: "ratings", authority: "", headersToAdd: [] }, "unhealthy"],
 	];
 	for (const [checker, health] of table) {
 		const { cluster, update } = start(t, healthCheck({ checker }));

@@ -50,7 +50,7 @@ export function createHost(
 		healthFlags: 0,
 		activeConnections: 0,
 		edsHealth: "unknown",
-		healthCheck: { port: 0, hostname: "", disabled: false },
+		healthCheck: { address: undefined, port: 0, hostname: "", disabled: false },
 		outlier: undefined,
 	};
 }
@@ -77,6 +77,7 @@ export function updateHost(
 		cluster.balancer.useHostnameForHashing;
 	host.hashKey = typeof hashKey === "string" && hashKey !== "" ? hashKey : usesHostname ? host.hostname : host.address;
 	host.transportSocket = selectTransportSocket(cluster, endpoint, locality);
+	host.healthCheck.address = endpoint.healthCheckAddress;
 	host.healthCheck.port = endpoint.healthCheckPort;
 	host.healthCheck.hostname = endpoint.healthCheckHostname;
 	host.healthCheck.disabled = endpoint.healthCheckDisabled;

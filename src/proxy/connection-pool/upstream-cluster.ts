@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { getHeader } from "../../core/index.ts";
 import type { ConnectionFacts, RequestHead } from "../../engine/format/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
@@ -24,6 +25,8 @@ import type { UpstreamSocketOptions } from "./upstream-socket.ts";
 export interface UpstreamContext extends PoolContext {
 	/** The TLS side of connections to a host; undefined for plain text. */
 	upstreamTlsOf(cluster: Cluster, host: Host): UpstreamTls | undefined;
+	/** Local addresses of connections whose cluster names none. */
+	readonly bindAddresses?: readonly string[];
 	/** The cluster of that name as it is at the moment. */
 	getCluster?(name: string): UpstreamCluster | undefined;
 }
@@ -156,7 +159,10 @@ export class UpstreamCluster implements NegotiatedPools {
 		return {
 			tls: this.#context.upstreamTlsOf(this.cluster, host),
 			serverName: serverName ?? hostServerName(host),
-			bindAddress: config.bindAddress,
+			bindAddress: chooseBindAddress(
+				config.bindAddresses.length > 0 ? config.bindAddresses : this.#context.bindAddresses,
+				host,
+			),
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
 			alpnFallback,
@@ -208,6 +214,12 @@ function dropOldestPool(pools: Map<string, UpstreamPool>): void {
 function hostServerName({ transportSocket, hostname }: Host): string | undefined {
 	const asks = transportSocket.kind === "tls" && transportSocket.tls.autoHostSni;
 	return asks && hostname !== "" ? hostname : undefined;
+}
+
+/** Where a connection to a host comes from: the first address of its family, else the first. */
+function chooseBindAddress(addresses: readonly string[] | undefined, { endpoint }: Host): string | undefined {
+	if (addresses === undefined || endpoint.kind === "pipe") return undefined;
+	return addresses.find((address) => isIP(address) === isIP(endpoint.address)) ?? addresses[0];
 }
 
 /** Ends the pools of a host that stays: its next request gets a new one. */

@@ -31,6 +31,8 @@ export interface BootstrapConfig {
 	readonly localClusterName: string;
 	/** The file that ejections of hosts are written down in; empty for none. */
 	readonly outlierEventLogPath: string;
+	/** Local addresses of connections whose cluster names none. */
+	readonly bindAddresses: readonly string[];
 	/** Static and admin layers in order; the last one wins. */
 	readonly runtimeLayers: readonly RuntimeLayer[];
 	/** Undefined where none is configured. */

@@ -17,7 +17,7 @@ import { readOverload } from "./overload.ts";
 import { Scope } from "./scope.ts";
 import { readStatsSinks } from "./stats-sinks.ts";
 import { readSecret } from "./tls.ts";
-import { readFormat, readIpAddress, toMs } from "./values.ts";
+import { readBindAddresses, readFormat, readIpAddress, toMs } from "./values.ts";
 
 /** Translates a bootstrap message. Inline routes are checked against the static clusters. */
 export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig {
@@ -56,6 +56,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
 		admin: readAdmin(message, scope.at("admin")),
 		localClusterName: readLocalCluster(message, clusterNames, scope),
+		bindAddresses: readBindAddresses(message.clusterManager?.upstreamBindConfig),
 		outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? "",
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
 		runtimeLayers: readLayers(message, scope.at("layered_runtime")),

@@ -8,7 +8,7 @@ import type {
 import type { Metadata, MetadataCriteria, StringMatcher } from "../../engine/matcher/index.ts";
 import type { OutlierDetectionConfig } from "../../engine/outlier-detection/index.ts";
 import type { RetryPolicy } from "../../engine/retry/index.ts";
-import type { HashPolicy, MirrorPolicy } from "../../engine/router/index.ts";
+import type { HashPolicy, HeaderAddition, MirrorPolicy } from "../../engine/router/index.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { DnsCacheConfig } from "./dynamic-forward-proxy.ts";
 import type { CommonHttpConfig } from "./http-connection-manager-config.ts";
@@ -38,8 +38,8 @@ export interface ClusterConfig {
 	readonly transportSocketMatches: readonly TransportSocketMatch[];
 	readonly http: UpstreamHttpConfig;
 	readonly tcpKeepalive: TcpKeepalive | undefined;
-	/** Local address of upstream connections. */
-	readonly bindAddress: string | undefined;
+	/** Local addresses of upstream connections: the first of the host's family, else the first. Empty: those of the bootstrap. */
+	readonly bindAddresses: readonly string[];
 	readonly metadata: Metadata;
 	readonly closeConnectionsOnHostHealthFailure: boolean;
 	readonly ignoreHealthOnHostRemoval: boolean;
@@ -121,6 +121,8 @@ export interface EndpointConfig {
 	readonly weight: number;
 	/** 0 for the endpoint's own port. */
 	readonly healthCheckPort: number;
+	/** Where it is checked in place of its address; undefined: there. */
+	readonly healthCheckAddress?: AddressConfig | undefined;
 	readonly healthCheckHostname: string;
 	readonly healthCheckDisabled: boolean;
 }
@@ -200,13 +202,26 @@ export interface HealthCheckConfig {
 				readonly http2: boolean;
 				readonly expectedStatuses: readonly StatusRange[];
 				readonly retriableStatuses: readonly StatusRange[];
-				readonly headersToAdd: readonly { readonly name: string; readonly value: string }[];
+				readonly headersToAdd: readonly HeaderAddition[];
 				readonly headersToRemove: readonly string[];
+				/** The body of requests; empty for none. */
+				readonly send: Uint8Array;
 				readonly serviceName: StringMatcher | undefined;
 				readonly receive: readonly Uint8Array[];
 		  }
-		| { readonly kind: "tcp"; readonly send: Uint8Array; readonly receive: readonly Uint8Array[] }
-		| { readonly kind: "grpc"; readonly serviceName: string; readonly authority: string };
+		| {
+				readonly kind: "tcp";
+				readonly send: Uint8Array;
+				readonly receive: readonly Uint8Array[];
+				/** Version of the PROXY header that connections begin with; undefined for none. */
+				readonly proxyHeader: 1 | 2 | undefined;
+		  }
+		| {
+				readonly kind: "grpc";
+				readonly serviceName: string;
+				readonly authority: string;
+				readonly headersToAdd: readonly HeaderAddition[];
+		  };
 }
 
 /** Inclusive start, exclusive end. */

@@ -37,7 +37,7 @@ import { readRetryPolicy } from "./retry.ts";
 import { readHashPolicy, readMirrorPolicies } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
 import { readUpstreamSocket } from "./tls.ts";
-import { readMetadata, toMs, unpackExtension } from "./values.ts";
+import { readBindAddresses, readMetadata, toMs, unpackExtension } from "./values.ts";
 
 /** Translates a cluster; undefined when it cannot be told how its hosts are found. */
 export function readCluster(message: Cluster, scope: Scope): ClusterConfig | undefined {
@@ -110,7 +110,7 @@ function readRest(
 						idleSeconds: keepalive.keepaliveTime,
 						intervalSeconds: keepalive.keepaliveInterval,
 					},
-		bindAddress: message.upstreamBindConfig?.sourceAddress?.address || undefined,
+		bindAddresses: readBindAddresses(message.upstreamBindConfig),
 		metadata: readMetadata(message.metadata),
 		closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
 		ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,

@@ -106,6 +106,14 @@ function readEndpoint(message: LbEndpoint, scope: Scope, names: "ip-only" | "hos
 		metadata: readMetadata(message.metadata),
 		weight: message.loadBalancingWeight ?? 1,
 		healthCheckPort: check?.portValue ?? 0,
+		...(check?.address === undefined
+			? {}
+			: {
+					healthCheckAddress: readIpAddress(
+						check.address,
+						scope.at("endpoint").at("health_check_config").at("address"),
+					),
+				}),
 		healthCheckHostname: check?.hostname ?? "",
 		healthCheckDisabled: check?.disableActiveHealthCheck ?? false,
 	};

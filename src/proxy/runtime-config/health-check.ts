@@ -4,13 +4,17 @@ import type {
 	HealthCheck_HttpHealthCheck,
 	HealthCheck_Payload,
 } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
+import {
+	type ProxyProtocolConfig,
+	ProxyProtocolConfig_Version,
+} from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
 import type { HealthCheckEventFileSink } from "../../api/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.js";
 import { CodecClientType } from "../../api/gen/envoy/type/v3/http_pb.js";
 import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { HealthCheckConfig } from "./cluster-config.ts";
 import { readStringMatcher } from "./matchers.ts";
 import { type Scope, toWireText } from "./scope.ts";
-import { readHeaderNames, toMs, unpackExtension } from "./values.ts";
+import { readHeaderAdditions, readHeaderNames, toMs, unpackExtension } from "./values.ts";
 
 /** Translates an active health check. */
 export function readHealthCheck(message: HealthCheck, scope: Scope): HealthCheckConfig | undefined {
@@ -69,10 +73,19 @@ function readChecker(message: HealthCheck, scope: Scope): HealthCheckConfig["che
 				kind: "tcp",
 				send: readPayload(send, at.at("send")),
 				receive: receive.map((one, index) => readPayload(one, at.at("receive", index))),
+				proxyHeader: readHeaderVersion(healthChecker.value.proxyProtocolConfig),
 			};
 		}
-		case "grpcHealthCheck":
-			return { kind: "grpc", serviceName: healthChecker.value.serviceName, authority: healthChecker.value.authority };
+		case "grpcHealthCheck": {
+			const { authority, initialMetadata, serviceName } = healthChecker.value;
+			const at = scope.at("grpc_health_check");
+			return {
+				kind: "grpc",
+				serviceName,
+				authority,
+				headersToAdd: readHeaderAdditions(initialMetadata, at, "initial_metadata"),
+			};
+		}
 		default:
 			return undefined;
 	}
@@ -94,17 +107,20 @@ function readHttpCheck(message: HealthCheck_HttpHealthCheck, scope: Scope): Heal
 		http2: message.codecClientType === CodecClientType.HTTP2,
 		expectedStatuses: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
 		retriableStatuses: message.retriableStatuses.map(toRange),
-		headersToAdd: message.requestHeadersToAdd.map(({ header }) => ({
-			name: header?.key.toLowerCase() ?? "",
-			value: toWireText(header?.value ?? ""),
-		})),
+		headersToAdd: readHeaderAdditions(message.requestHeadersToAdd, scope, "request_headers_to_add"),
 		headersToRemove: readHeaderNames(message.requestHeadersToRemove, scope, "request_headers_to_remove"),
+		send: readPayload(message.send, scope.at("send")),
 		serviceName:
 			message.serviceNameMatcher === undefined
 				? undefined
 				: readStringMatcher(message.serviceNameMatcher, scope.at("service_name_matcher")),
 		receive: message.receive.map((one, index) => readPayload(one, scope.at("receive", index))),
 	};
+}
+
+function readHeaderVersion(message: ProxyProtocolConfig | undefined): 1 | 2 | undefined {
+	if (message === undefined) return undefined;
+	return message.version === ProxyProtocolConfig_Version.V1 ? 1 : 2;
 }
 
 function readPayload(message: HealthCheck_Payload | undefined, scope: Scope): Uint8Array {

@@ -79,7 +79,11 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "set_local_interface_name_on_upstream_connections happy_eyeballs_config",
 	},
 	"envoy.config.core.v3.TcpKeepalive": { works: "keepalive_time", ignored: "keepalive_probes keepalive_interval" },
-	"envoy.config.core.v3.BindConfig": { works: "source_address", ignored: "freebind socket_options" },
+	"envoy.config.core.v3.BindConfig": {
+		works: "source_address extra_source_addresses additional_source_addresses",
+		ignored: "freebind socket_options",
+	},
+	"envoy.config.core.v3.ExtraSourceAddress": { works: "address", ignored: "socket_options" },
 	"envoy.config.core.v3.UpstreamHttpProtocolOptions": {
 		works: "auto_sni override_auto_sni_header auto_san_validation",
 	},
@@ -151,11 +155,11 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink": { works: "event_log_path" },
 	"envoy.config.core.v3.HealthCheck.HttpHealthCheck": {
 		works:
-			"host path receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher method",
+			"host path send receive request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher method",
 		ignored: "response_buffer_size",
 	},
-	"envoy.config.core.v3.HealthCheck.TcpHealthCheck": { works: "send receive" },
-	"envoy.config.core.v3.HealthCheck.GrpcHealthCheck": { works: "service_name authority" },
+	"envoy.config.core.v3.HealthCheck.TcpHealthCheck": { works: "send receive proxy_protocol_config" },
+	"envoy.config.core.v3.HealthCheck.GrpcHealthCheck": { works: "service_name authority initial_metadata" },
 	"envoy.config.core.v3.HealthCheck.Payload": { works: "text binary" },
 	"envoy.config.core.v3.HealthCheck.TlsOptions": { works: "alpn_protocols" },
 	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -188,5 +192,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "additional_addresses",
 	},
 	"envoy.config.endpoint.v3.Endpoint.AdditionalAddress": { works: "address" },
-	"envoy.config.endpoint.v3.Endpoint.HealthCheckConfig": { works: "port_value hostname disable_active_health_check" },
+	"envoy.config.endpoint.v3.Endpoint.HealthCheckConfig": {
+		works: "address port_value hostname disable_active_health_check",
+	},
 };

@@ -3,6 +3,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import {
 	type Address,
+	type BindConfig,
 	type CidrRange as CidrMessage,
 	type Pipe,
 	SocketAddress_Protocol,
@@ -82,6 +83,14 @@ export function readAddress(
 		default:
 			return undefined;
 	}
+}
+
+/** The local addresses that connections may come from. */
+export function readBindAddresses(message: BindConfig | undefined): string[] {
+	if (message === undefined) return [];
+	const { sourceAddress, extraSourceAddresses, additionalSourceAddresses } = message;
+	const more = [...extraSourceAddresses.map(({ address }) => address), ...additionalSourceAddresses];
+	return [sourceAddress, ...more].flatMap((one) => one?.address || []);
 }
 
 /** The longest path of a unix socket (`sockaddr_un.sun_path`, with the zero behind it). */

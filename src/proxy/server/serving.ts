@@ -120,7 +120,11 @@ export function createServing(options: ServingOptions): Serving {
 		registry,
 		node,
 	};
-	const dataPath = createDataPath({ ...parts, connectionIds: options.connectionIds ?? { first: 1, step: 1 } });
+	const dataPath = createDataPath({
+		...parts,
+		connectionIds: options.connectionIds ?? { first: 1, step: 1 },
+		bindAddresses: config.bindAddresses,
+	});
 	const { context } = dataPath;
 	const listeners = createListenerManager({
 		clock,

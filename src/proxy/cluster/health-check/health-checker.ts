@@ -265,7 +265,7 @@ function createProbe(checker: HealthChecker, host: Host): Probe {
 			: selectSocketByLabels(cluster, config.transportSocketMatchCriteria);
 	const connect = connectTo(host, checker.tlsOf(socket));
 	const authorityOr = (name: string): string => host.healthCheck.hostname || name || cluster.name;
-	const common = { isSecure: socket.kind === "tls", reuseConnection: config.reuseConnection, connect };
+	const common = { isSecure: socket.kind === "tls", reuseConnection: config.reuseConnection, host, connect };
 	switch (check.kind) {
 		case "tcp":
 			return createTcpProbe(check, connect);
@@ -275,18 +275,19 @@ function createProbe(checker: HealthChecker, host: Host): Probe {
 			return check.http2 ? createHttp2Probe(options) : createHttpProbe(options);
 		}
 		case "grpc":
-			return createGrpcProbe({ ...common, serviceName: check.serviceName, authority: authorityOr(check.authority) });
+			return createGrpcProbe({ ...common, ...check, authority: authorityOr(check.authority) });
 	}
 }
 
-/** Connects to the address to be checked, which may have another port than the host's. */
+/** Connects to the address to be checked, which may be another one than the host's. */
 function connectTo(host: Host, tls: UpstreamTls | undefined): ConnectForCheck {
 	return (ready): Socket => {
-		const { endpoint } = host;
+		const { address, port } = host.healthCheck;
+		const checked = address ?? host.endpoint;
 		const target =
-			endpoint.kind === "pipe"
-				? { path: endpoint.path }
-				: { host: endpoint.address, port: host.healthCheck.port || endpoint.port, noDelay: true };
+			checked.kind === "pipe"
+				? { path: checked.path }
+				: { host: checked.address, port: port || checked.port, noDelay: true };
 		const socket = tls === undefined ? connectPlain(target) : tls.connect(target, host.hostname || undefined);
 		// A socket without a listener for errors would end the process; whoever checks looks at the close as well.
 		socket.on("error", () => socket.destroy());

@@ -1,8 +1,11 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import type { Duplex } from "node:stream";
+import type { HeaderList } from "../../../core/index.ts";
 import type { CheckResult } from "../../../engine/health-check/index.ts";
 import { matchString } from "../../../engine/matcher/index.ts";
 import type { HealthCheckConfig, StatusRange } from "../../runtime-config/index.ts";
+import type { Host } from "../cluster.ts";
+import { createCheckHeaders, groupHeaders } from "./check-headers.ts";
 import { containsInOrder } from "./payload.ts";
 import type { ConnectForCheck, Probe } from "./probe.ts";
 
@@ -15,6 +18,7 @@ export interface HttpProbeOptions {
 	readonly authority: string;
 	readonly isSecure: boolean;
 	readonly reuseConnection: boolean;
+	readonly host: Host;
 	readonly connect: ConnectForCheck;
 	/** Called when the answer's cluster name is compared (`verify_cluster`). */
 	onVerifyCluster(): void;
@@ -39,9 +43,9 @@ export function createHttpProbe(options: HttpProbeOptions): Probe {
 				isOver = true;
 				if (result !== undefined) done(result);
 			};
-			const headers = formatHeaders(options);
+			const headers = groupHeaders(formatHeaders(options));
 			// Node would add the first and leave the second out.
-			if (!bodiless.has(check.method)) headers["content-length"] = "0";
+			if (check.send.length > 0 || !bodiless.has(check.method)) headers["content-length"] = String(check.send.length);
 			const outgoing = request({ agent, method: check.method, path: check.path, headers });
 			outgoing.removeHeader("connection");
 			outgoing.on("error", () => end({ kind: "network" }));
@@ -57,7 +61,7 @@ export function createHttpProbe(options: HttpProbeOptions): Probe {
 				);
 				answer.on("close", () => end({ kind: "network" }));
 			});
-			outgoing.end();
+			outgoing.end(check.send);
 			return () => {
 				end(undefined);
 				outgoing.destroy();
@@ -84,11 +88,9 @@ export function judgeAnswer(options: HttpProbeOptions, answer: CheckedAnswer): C
 }
 
 /** The headers of a check, pseudo headers aside. */
-export function formatHeaders({ check, authority }: HttpProbeOptions): Record<string, string> {
-	const headers: Record<string, string> = { host: authority, "user-agent": "Envoy/HC" };
-	for (const name of check.headersToRemove) delete headers[name];
-	for (const { name, value } of check.headersToAdd) headers[name] = value;
-	return headers;
+export function formatHeaders({ check, authority, host }: HttpProbeOptions): HeaderList {
+	const changes = { add: check.headersToAdd, remove: check.headersToRemove };
+	return createCheckHeaders(["host", authority, "user-agent", "Envoy/HC"], changes, host);
 }
 
 /** Methods whose requests say nothing of a body when they have none. */

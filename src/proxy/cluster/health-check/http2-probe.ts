@@ -1,5 +1,9 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
+import type { HeaderList } from "../../../core/index.ts";
 import type { CheckResult } from "../../../engine/health-check/index.ts";
+import type { HeaderAddition } from "../../../engine/router/index.ts";
+import type { Host } from "../cluster.ts";
+import { createCheckHeaders, groupHeaders } from "./check-headers.ts";
 import { formatHeaders, type HttpProbeOptions, judgeAnswer } from "./http-probe.ts";
 import type { ConnectForCheck, Probe } from "./probe.ts";
 
@@ -13,16 +17,18 @@ interface Exchange {
 
 /** Requests the path over HTTP/2. */
 export function createHttp2Probe(options: HttpProbeOptions): Probe {
-	const { host, ...headers } = formatHeaders(options);
+	const { check } = options;
+	const { host, ...headers } = joinHeaders(formatHeaders(options));
 	return createExchangeProbe(options.connect, options.reuseConnection, {
 		headers: {
-			":method": options.check.method,
-			":path": options.check.path,
+			":method": check.method,
+			":path": check.path,
 			":authority": host ?? options.authority,
 			":scheme": options.isSecure ? "https" : "http",
 			...headers,
+			...(check.send.length > 0 ? { "content-length": String(check.send.length) } : {}),
 		},
-		body: undefined,
+		body: check.send.length > 0 ? Buffer.from(check.send) : undefined,
 		judge: (answer, body) =>
 			judgeAnswer(options, {
 				status: Number(answer[":status"] ?? 0),
@@ -37,8 +43,10 @@ export interface GrpcProbeOptions {
 	/** Empty for the server as a whole. */
 	readonly serviceName: string;
 	readonly authority: string;
+	readonly headersToAdd: readonly HeaderAddition[];
 	readonly isSecure: boolean;
 	readonly reuseConnection: boolean;
+	readonly host: Host;
 	readonly connect: ConnectForCheck;
 }
 
@@ -50,9 +58,13 @@ export function createGrpcProbe(options: GrpcProbeOptions): Probe {
 			":path": "/grpc.health.v1.Health/Check",
 			":authority": options.authority,
 			":scheme": options.isSecure ? "https" : "http",
-			"content-type": "application/grpc",
-			te: "trailers",
-			"user-agent": "Envoy/HC",
+			...joinHeaders(
+				createCheckHeaders(
+					["content-type", "application/grpc", "te", "trailers", "user-agent", "Envoy/HC"],
+					{ add: options.headersToAdd, remove: [] },
+					options.host,
+				),
+			),
 		},
 		body: encodeRequest(options.serviceName),
 		judge(headers, body, trailers) {
@@ -61,6 +73,12 @@ export function createGrpcProbe(options: GrpcProbeOptions): Probe {
 			return isServing ? { kind: "passed", degraded: false } : { kind: "refused" };
 		},
 	});
+}
+
+/** Node takes one value of each name. */
+function joinHeaders(headers: HeaderList): Record<string, string> {
+	const grouped = Object.entries(groupHeaders(headers));
+	return Object.fromEntries(grouped.map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : value]));
 }
 
 function createExchangeProbe(open: ConnectForCheck, reuseConnection: boolean, exchange: Exchange): Probe {

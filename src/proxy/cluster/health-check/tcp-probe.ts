@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import { formatProxyHeader } from "../../../wire/proxy-protocol/index.ts";
 import type { HealthCheckConfig } from "../../runtime-config/index.ts";
 import { containsInOrder } from "./payload.ts";
 import type { ConnectForCheck, Probe } from "./probe.ts";
@@ -17,6 +19,7 @@ export function createTcpProbe(check: TcpCheck, connect: ConnectForCheck): Probe
 				report?.();
 			};
 			const socket = connect(() => {
+				if (check.proxyHeader !== undefined) socket.write(createProxyHeader(check.proxyHeader, socket));
 				if (check.send.length > 0) socket.write(check.send);
 				if (check.receive.length === 0) end(() => done({ kind: "passed", degraded: false }));
 			});
@@ -31,6 +34,17 @@ export function createTcpProbe(check: TcpCheck, connect: ConnectForCheck): Probe
 		},
 		close: () => undefined,
 	};
+}
+
+/** The proxy speaks for itself: version 2 has a command for that, version 1 names the connection's own ends. */
+function createProxyHeader(version: 1 | 2, { localAddress, localPort, remoteAddress, remotePort }: Socket): Buffer {
+	const addresses = {
+		sourceIp: localAddress ?? "",
+		sourcePort: localPort ?? 0,
+		destinationIp: remoteAddress ?? "",
+		destinationPort: remotePort ?? 0,
+	};
+	return formatProxyHeader({ version, addresses: version === 1 ? addresses : undefined, tlvs: [] });
 }
 
 const maxReceivedBytes = 64 * 1024;

@@ -1,0 +1,45 @@
+import type { HeaderList } from "../../../core/index.ts";
+import { type ConnectionFacts, createStreamInfo, type SocketAddress } from "../../../engine/format/index.ts";
+import { createHeaderOperations, type HeaderAddition } from "../../../engine/router/index.ts";
+import type { Host } from "../cluster.ts";
+
+/** Makes the headers of one check: its own, less those to remove, and those to add, whose formats are about the host. */
+export function createCheckHeaders(
+	own: HeaderList,
+	changes: { readonly add: readonly HeaderAddition[]; readonly remove: readonly string[] },
+	host: Host,
+): HeaderList {
+	const headers = [...own];
+	const stream = createStreamInfo(noConnection, 0, 0);
+	stream.upstreamHost = host;
+	createHeaderOperations([changes]).apply(headers, stream);
+	return headers;
+}
+
+/** The headers as Node takes them: several of one name as a list. */
+export function groupHeaders(headers: HeaderList): Record<string, string | string[]> {
+	const grouped: Record<string, string | string[]> = {};
+	for (let index = 0; index + 1 < headers.length; index += 2) {
+		const name = headers[index]!;
+		const value = headers[index + 1]!;
+		const before = grouped[name];
+		grouped[name] = before === undefined ? value : [before, value].flat();
+	}
+	return grouped;
+}
+
+const nowhere: SocketAddress = { ip: "", port: 0, text: "" };
+/** A check is on behalf of no client. */
+const noConnection: ConnectionFacts = {
+	id: 0,
+	remote: nowhere,
+	directRemote: nowhere,
+	local: nowhere,
+	directLocal: nowhere,
+	serverName: "",
+	tls: undefined,
+	transportFailureReason: "",
+	terminationDetails: "",
+	filterChainName: "",
+	listenerMetadata: {},
+};
