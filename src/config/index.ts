@@ -10,6 +10,7 @@ export { createLastGoodFiles, type LastGoodFiles } from "./folder/last-good-file
 export { type FolderSource, readFolder, type WatchFolderOptions, watchFolder } from "./folder/watch-folder.ts";
 export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
 export { compareProblems, formatProblem, type LocatedProblem, type ProblemCode } from "./located-problem.ts";
+export { assumePods } from "./mesh/assume-pods.ts";
 export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
 export { createMeshMemory, type MeshMemory } from "./mesh/mesh-memory.ts";
 export { resolveMeshSettings } from "./mesh/settings.ts";

@@ -1,5 +1,6 @@
-/** Stable names of what is found between objects; a document's own faults have none. */
+/** Stable names of what is found between objects, and of documents that are nobody's here; a document's own faults have none. */
 export type ProblemCode =
+	| "KIND_FOREIGN"
 	| "OBJECT_DUPLICATE"
 	| "SERVICE_UNKNOWN"
 	| "PORT_UNKNOWN"

@@ -184,3 +184,39 @@ test("markers with content, directives, byte order marks and Windows line ends a
 		assert.deepEqual([objects.length, problems], [1, []], JSON.stringify(text));
 	}
 });
+
+test("documents of Kubernetes and other programs are passed over; what configures a mesh is not", () => {
+	const document = (apiVersion: string, kind: string): string =>
+		`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a }\nspec: {}\n`;
+	const foreign = [
+		["v1", "ServiceAccount"],
+		["apps/v1", "ReplicaSet"],
+		["batch/v1", "CronJob"],
+		["networking.k8s.io/v1", "Ingress"],
+		["serving.knative.dev/v1", "Service"],
+		["monitoring.coreos.com/v1", "ServiceMonitor"],
+	] as const;
+	for (const [apiVersion, kind] of foreign) {
+		const { objects, problems } = parseDocuments(`${document(apiVersion, kind)}---\n${good}`, "mesh.yaml");
+		assert.equal(objects.length, 1, "its neighbour is there");
+		assert.deepEqual(
+			problems.map(({ severity, code, kind: of, line }) => [severity, code, of, line]),
+			[["warning", "KIND_FOREIGN", kind, 1]],
+		);
+	}
+	const meant = [
+		["v1", "Servcie", /unknown kind 'Servcie' \(did you mean 'Service'\?\)/],
+		["networking.istio.oi/v1", "VirtualService", /VirtualService has no version 'networking\.istio\.oi\/v1'/],
+		["extensions.istio.io/v1alpha1", "WasmPlugin", /WasmPlugin is not supported: proxies run no WebAssembly/],
+		["rbac.istio.io/v1alpha1", "ServiceRole", /write an AuthorizationPolicy/],
+		["gateway.networking.k8s.io/v1", "HTTPRuote", /did you mean 'HTTPRoute'/],
+		["networking.istio.io/v1", "Nothing", /unknown kind 'Nothing': known are/],
+	] as const;
+	for (const [apiVersion, kind, says] of meant) {
+		const errors = parseDocuments(document(apiVersion, kind), "mesh.yaml").problems.filter(
+			({ severity }) => severity === "error",
+		);
+		assert.equal(errors.length, 1, kind);
+		assert.match(errors[0]!.problem, says);
+	}
+});

@@ -6,7 +6,7 @@ import { createLineIndex, type LineIndex } from "./document/line-index.ts";
 import { findOffset, type MapNode, type Node, toJson } from "./document/node.ts";
 import { readDocument } from "./document/read-document.ts";
 import { type DocumentText, splitDocuments } from "./document/split-documents.ts";
-import { findDocumentKinds, type kinds, listKindNames } from "./kinds/index.ts";
+import { describeAbsent, describeForeign, findDocumentKinds, type kinds, listKindNames } from "./kinds/index.ts";
 import type { ObjectContext } from "./kinds/kind.ts";
 import { compareProblems, type LocatedProblem } from "./located-problem.ts";
 import { type Metadata, metadata } from "./schema/kubernetes.ts";
@@ -127,6 +127,19 @@ const documentSchema = object({
 });
 
 function parseObject(root: Node, path: string, context: FileContext): ConfigObject | undefined {
+	const foreign = findForeign(root);
+	if (foreign !== undefined) {
+		const place = context.lines.locate(root.offset);
+		context.problems.push({
+			severity: "warning",
+			file: context.file,
+			...place,
+			path,
+			code: "KIND_FOREIGN",
+			...foreign,
+		});
+		return undefined;
+	}
 	const faults: Fault[] = [];
 	const take = (fault: Fault): void => {
 		if (faults.length < limits.problems) faults.push(fault);
@@ -151,6 +164,15 @@ function parseObject(root: Node, path: string, context: FileContext): ConfigObje
 	}
 	if (object === undefined) return undefined;
 	return hasErrors() ? { ...object, isPartial: true, leftOut } : object;
+}
+
+/** A document of Kubernetes, or of another program on it, that is no business of the mesh. */
+function findForeign(root: Node): Pick<LocatedProblem, "kind" | "namespace" | "name" | "problem"> | undefined {
+	if (root.kind !== "map") return undefined;
+	const [apiVersion, kind] = [textOf(root, "apiVersion"), textOf(root, "kind")];
+	if (apiVersion === undefined || kind === undefined) return undefined;
+	const problem = describeForeign(apiVersion, kind);
+	return problem === undefined ? undefined : { ...namesOf(root), kind, problem };
 }
 
 /** What can be told of an object before it is checked, for the problems of a broken one. */
@@ -250,10 +272,15 @@ function readKind(root: MapNode, reader: Reader): (typeof kinds)[number] | undef
 	const kind =
 		named.find(({ apiVersions }) => (apiVersions as readonly string[]).includes(apiVersion ?? "")) ?? named[0];
 	if (kind === undefined || kind.documentKind !== name) {
+		const instead = describeAbsent(name);
 		const hint = kind === undefined ? suggestNearest(name, listKindNames()) : ` (did you mean '${kind.documentKind}'?)`;
 		return reader
 			.field("kind")
-			.refuse(`unknown kind ${quote(name)}${hint || `: known are ${listKindNames().join(", ")}`}`);
+			.refuse(
+				instead === undefined
+					? `unknown kind ${quote(name)}${hint || `: known are ${listKindNames().join(", ")}`}`
+					: `${name} is not supported: ${instead}`,
+			);
 	}
 	if (apiVersion === undefined || (kind.apiVersions as readonly string[]).includes(apiVersion)) return kind;
 	const known = named.map(({ apiVersions }) => apiVersions[0]).join(" or ");

@@ -1,4 +1,4 @@
-import { buildMesh, type FolderSnapshot } from "../config/index.ts";
+import { assumePods, buildMesh, type FolderSnapshot } from "../config/index.ts";
 import { systemClock } from "../core/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
 import { createPatchedSource } from "./envoy-filter/index.ts";
@@ -9,7 +9,7 @@ import { createSnapshotStore } from "./snapshot/index.ts";
 /** Everything worth telling of a folder of config that no control plane serves.
  *  @param now milliseconds since the epoch */
 export function analyzeFolder({ objects, problems }: FolderSnapshot, now: number = systemClock.wall()): Finding[] {
-	const built = buildMesh(objects, []);
+	const built = buildMesh(assumePods(objects), []);
 	const snapshots = createSnapshotStore();
 	snapshots.apply(built.mesh);
 	const index = snapshots.index()!;

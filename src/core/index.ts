@@ -23,6 +23,7 @@ export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, lo
 export { type ListMember, MemberList } from "./member-list.ts";
 export { findNearest, suggestNearest } from "./nearest.ts";
 export { NumberMap } from "./number-map.ts";
+export { createNumbering } from "./numbering.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
 export { SharedCount, SharedCounts } from "./shared-counts.ts";
 export { createTurnClock } from "./turn-clock.ts";

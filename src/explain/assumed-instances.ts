@@ -1,24 +1,32 @@
+import { createNumbering } from "../core/index.ts";
 import type { Mesh, WorkloadInstance } from "../model/index.ts";
 
-/** Copies of every Workload as they would run on one machine, ready, with ports of their own: what is not running can be asked about. */
+/** Copies of every Workload as they would run on one machine, ready, with ports of their own: what is not running can be asked about. A port
+ *  goes by the name of what it is for, so that another Workload or Service makes no other ports. */
 export function assumeInstances(mesh: Mesh): WorkloadInstance[] {
-	let port = 20_000;
-	const nextPort = (): number => port++;
+	const ownPort = createNumbering(20_000, 10_000);
 	return mesh.workloads.flatMap((workload) =>
 		Array.from({ length: workload.replicas }, (_, ordinal): WorkloadInstance => {
 			const hasSidecar = workload.pattern === "sidecar";
+			const name = `${workload.name}-${ordinal}`;
+			const upstreamPort = createNumbering(30_000, 35_000);
+			const portFor = (what: string): number => ownPort(`${workload.namespace}/${name} ${what}`);
 			return {
-				name: `${workload.name}-${ordinal}`,
+				name,
 				namespace: workload.namespace,
 				workload: workload.name,
 				labels: workload.labels,
 				serviceAccount: workload.serviceAccount,
 				address: "127.0.0.1",
 				pattern: workload.pattern,
-				...(hasSidecar && { sidecar: workload.sidecar, httpProxyPort: nextPort(), adminPort: nextPort() }),
-				ports: workload.ports.map(({ name, protocol, port: declared }) => {
-					const appPort = declared ?? nextPort();
-					return { name, protocol, appPort, meshPort: hasSidecar ? nextPort() : appPort };
+				...(hasSidecar && {
+					sidecar: workload.sidecar,
+					httpProxyPort: portFor("proxy"),
+					adminPort: portFor("admin"),
+				}),
+				ports: workload.ports.map(({ name: port, protocol, port: declared }) => {
+					const appPort = declared ?? portFor(`application ${port}`);
+					return { name: port, protocol, appPort, meshPort: hasSidecar ? portFor(`mesh ${port}`) : appPort };
 				}),
 				upstreams: hasSidecar
 					? mesh.services.flatMap((service) =>
@@ -27,7 +35,7 @@ export function assumeInstances(mesh: Mesh): WorkloadInstance[] {
 								: service.ports.map((servicePort) => ({
 										service: { namespace: service.namespace, name: service.name },
 										port: servicePort.port,
-										listenPort: nextPort(),
+										listenPort: upstreamPort(`${service.namespace}/${service.name}:${servicePort.port}`),
 									})),
 						)
 					: [],

@@ -251,17 +251,27 @@ function noListener(world: World, source: Source, { host, port }: Destination): 
 	const who = source.kind === "gateway" ? `gateway ${source.gateway.namespace}/${source.gateway.name}` : "the proxy";
 	const nearest = suggestHost(world, host);
 	const isGateway = source.kind === "gateway";
+	const ports = isGateway ? listPorts(source.proxy) : [];
 	return {
 		outcome: "unroutable",
 		status: 0,
 		summary: isGateway ? `${who} does not listen on port ${port}` : `${who} has no listener for ${host}:${port}`,
 		fix: isGateway
-			? `add a listener for port ${port} to the Gateway`
+			? ports.length === 0
+				? `add a listener for port ${port} to the Gateway`
+				: `it listens on ${ports.join(", ")}: name that port, or add a listener for port ${port} to the Gateway`
 			: nearest === undefined
 				? `add a Service for ${host}`
 				: `did you mean '${nearest}'?`,
 		because: [],
 	};
+}
+
+function listPorts(proxy: ProxyView): number[] {
+	const ports = proxy
+		.listeners()
+		.flatMap(({ addresses }) => addresses.flatMap((one) => (one.kind === "socket" ? one.port : [])));
+	return [...new Set(ports)].sort((a, b) => a - b);
 }
 
 /** The Gateway through which a host is reached from outside: the first whose proxy has a route for it. */

@@ -91,12 +91,12 @@ class Reader {
 	}
 
 	read(root: unknown): void {
-		const list = isMap(root) ? root.get("expectations", true) : undefined;
-		if (!isMap(root) || !isSeq(list)) {
+		const list = isMap(root) ? root.get("expectations", true) : root;
+		if (!isSeq(list)) {
 			this.#report(this.#lineOf(root), "expectations", "must be a list of expectations");
 			return;
 		}
-		for (const { key } of root.items)
+		for (const { key } of isMap(root) ? root.items : [])
 			if (String(key) !== "expectations")
 				this.#report(
 					this.#lineOf(key),

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Node, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
-import { buildMesh, type ConfigObject, type LocatedProblem } from "../config/index.ts";
+import { assumePods, buildMesh, type ConfigObject, type LocatedProblem } from "../config/index.ts";
 import { createPatchedSource } from "../control/envoy-filter/index.ts";
 import { createProvenance, type Provenance } from "../control/provenance/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
@@ -47,16 +47,17 @@ export interface WorldOptions {
 	hasSidecar?(instance: WorkloadInstance): boolean;
 }
 
-/** A world of objects alone: every replica of every Workload is taken to run and to be ready, and every proxy to have what it may ask for.
+/** A world of objects alone: every replica of every Workload and every Pod of a Deployment is taken to run and to be ready, and every proxy to have what it may ask for.
  *  @param instances that are known to run, in place of assumed ones */
 export function createOfflineWorld(
-	objects: readonly ConfigObject[],
+	given: readonly ConfigObject[],
 	options: Pick<WorldOptions, "hasSidecar" | "findNode"> & {
 		readonly problems?: readonly LocatedProblem[];
 		readonly settings?: Partial<MeshSettings>;
 		readonly instances?: readonly WorkloadInstance[];
 	} = {},
 ): World {
+	const objects = options.instances === undefined ? assumePods(given) : given;
 	const declared = buildMesh(objects, options.instances ?? [], options.settings);
 	const mesh =
 		options.instances !== undefined

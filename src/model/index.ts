@@ -55,7 +55,7 @@ export {
 	type UpstreamListener,
 	type WorkloadInstance,
 } from "./instance.ts";
-export type { ClusterNode, EndpointSlice, Namespace, Pod, SliceEndpoint } from "./kubernetes.ts";
+export type { ClusterNode, EndpointSlice, Namespace, Pod, PodTemplate, SliceEndpoint } from "./kubernetes.ts";
 export {
 	type AccessLogSettings,
 	defaultRootNamespace,

@@ -30,6 +30,19 @@ export interface Pod extends ObjectName {
 	readonly source: Source;
 }
 
+/** What makes Pods: a Deployment, StatefulSet or DaemonSet. Nothing of a mesh that runs; what only looks at documents takes its Pods to be there. */
+export interface PodTemplate extends ObjectName {
+	/** How many Pods there are to be; one for a DaemonSet. */
+	readonly replicas: number;
+	/** Of its Pods. */
+	readonly labels: Labels;
+	readonly annotations: Readonly<Record<string, string>>;
+	readonly serviceAccount: string;
+	readonly ports: Pod["ports"];
+	readonly createdAt: number;
+	readonly source: Source;
+}
+
 /** A `discovery.k8s.io/v1` EndpointSlice of one Service. */
 export interface EndpointSlice extends ObjectName {
 	/** Name of the Service in the same namespace; undefined for a slice of nobody. */

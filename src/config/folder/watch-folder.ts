@@ -1,11 +1,12 @@
 import { type FSWatcher, watch } from "node:fs";
+import { stat } from "node:fs/promises";
 import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../../core/index.ts";
 import type { ConfigObject } from "../config-object.ts";
 import { parseDocuments } from "../parse-documents.ts";
 import { createFolderContents, type FolderSnapshot } from "./folder-contents.ts";
 import type { LastGoodFiles } from "./last-good-files.ts";
 import { type ReadConfigFile, readConfigFile } from "./read-config-file.ts";
-import { checkFolder, type FolderScan, scanFolder } from "./scan-folder.ts";
+import { checkFolder, type FolderScan, scanFolder, toSignature } from "./scan-folder.ts";
 import { createSettling } from "./settle.ts";
 
 /** Options of `watchFolder`. */
@@ -155,11 +156,18 @@ function formatServed(objects: readonly ConfigObject[]): string {
 	return text;
 }
 
-/** Reads a folder once.
+/** Reads a folder once, or one file.
  *  @throws MeshError `CONFIG_FOLDER_UNREADABLE` */
 export async function readFolder(root: string): Promise<FolderSnapshot> {
-	await checkFolder(root);
 	const contents = createFolderContents();
+	const stats = await stat(root, { bigint: true }).catch(() => undefined);
+	if (stats?.isFile() === true) {
+		const read = await readConfigFile(root, toSignature(stats));
+		// A file that is named is meant, whatever it looks like.
+		if (read !== undefined) contents.apply(root, { ...read.parsed, isForeign: false });
+		return contents.snapshot();
+	}
+	await checkFolder(root);
 	const scan = await scanFolder(root);
 	contents.setUnreadable(scan.unreadable);
 	for (const [path, signature] of scan.files) {

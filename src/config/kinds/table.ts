@@ -17,6 +17,7 @@ import { namespaceKind } from "./namespace/namespace.ts";
 import { nodeKind } from "./node/node.ts";
 import { peerAuthenticationKind } from "./peer-authentication/peer-authentication.ts";
 import { podKind } from "./pod/pod.ts";
+import { daemonSetKind, deploymentKind, statefulSetKind } from "./pod/pod-template.ts";
 import { proxyConfigKind } from "./proxy-config/proxy-config.ts";
 import { rateLimitPolicyKind } from "./rate-limit-policy/rate-limit-policy.ts";
 import { requestAuthenticationKind } from "./request-authentication/request-authentication.ts";
@@ -62,6 +63,9 @@ export const kinds = [
 	nodeKind,
 	podKind,
 	endpointSliceKind,
+	deploymentKind,
+	statefulSetKind,
+	daemonSetKind,
 ] as const;
 
 /** The noun of the model that each kind becomes. */

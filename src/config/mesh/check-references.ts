@@ -46,6 +46,9 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "Namespace":
 		case "Node":
 		case "Pod":
+		case "Deployment":
+		case "StatefulSet":
+		case "DaemonSet":
 		case "EndpointSlice":
 		case "GatewayClass":
 		case "Gateway":

@@ -80,9 +80,12 @@ export function localityOf(
 	};
 }
 
-/** Whether a Pod takes mutual TLS, as injection marks it. */
+/** How injection marks a Pod that takes mutual TLS. */
+export const mutualTlsLabel = { "security.istio.io/tlsMode": "istio" } as const;
+
+/** Whether a Pod takes mutual TLS. */
 export function takesMutualTls({ labels }: Pod): boolean {
-	return labels["security.istio.io/tlsMode"] === "istio";
+	return matchesLabels(mutualTlsLabel, labels);
 }
 
 /** Every address once; with several ports of one name, the first slice says it. */

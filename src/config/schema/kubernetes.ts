@@ -1,6 +1,6 @@
 import type { Labels } from "../../model/index.ts";
 import { map } from "./collections.ts";
-import { ignored, type ObjectOf, object, optional, required } from "./object.ts";
+import { emptiable, ignored, type ObjectOf, object, optional, required } from "./object.ts";
 import { quote, string } from "./scalars.ts";
 import { refine, type Schema } from "./schema.ts";
 
@@ -39,7 +39,7 @@ export function labels(): Schema<Labels> {
 }
 
 /** Annotations: keys as labels have them, any text as value. */
-function annotations(): Schema<Readonly<Record<string, string>>> {
+export function annotations(): Schema<Readonly<Record<string, string>>> {
 	return map(string({ minLength: 0, maxLength: 262_144 }), labelKey);
 }
 
@@ -48,8 +48,8 @@ const written = "Written by Kubernetes; accepted, without effect";
 const metadataFields = {
 	name: required(dnsSubdomain(), "Name of the object, unique among those of its kind in the namespace"),
 	namespace: optional(dnsLabel(), "Namespace of the object; `default` when absent"),
-	labels: optional(labels(), "Labels of the object"),
-	annotations: optional(annotations(), "Notes; those of other tools are accepted, without effect"),
+	labels: emptiable(optional(labels(), "Labels of the object")),
+	annotations: emptiable(optional(annotations(), "Notes; those of other tools are accepted, without effect")),
 	creationTimestamp: ignored("When the object was made (RFC 3339); older routes and rules win ties"),
 	uid: ignored(written),
 	resourceVersion: ignored(written),

@@ -15,6 +15,8 @@ export interface Field<T> {
 	readonly warning?: string;
 	/** What to write, said when a required field is absent. */
 	readonly fix?: string;
+	/** Without a value it is as if it were absent. */
+	readonly mayBeEmpty?: true;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -31,6 +33,11 @@ export function required<T>(schema: Schema<T>, doc: string, fix?: string): Field
 /** A field that may be absent. */
 export function optional<T>(schema: Schema<T>, doc: string): Field<T | undefined> {
 	return { schema, support: "optional", doc, fallback: undefined };
+}
+
+/** A field that templates leave without a value: it is absent then, as for Kubernetes. */
+export function emptiable<T>(field: Field<T>): Field<T> {
+	return { ...field, mayBeEmpty: true };
 }
 
 /** A field with a default. `shownDefault` is how documents write it. */
@@ -121,6 +128,7 @@ function readField(field: Field<unknown>, entry: MapEntry | undefined, at: Reade
 		return invalid;
 	}
 	if (entry.value.kind === "scalar" && entry.value.value === null) {
+		if (field.mayBeEmpty === true) return field.fallback;
 		at.refuse("has no value: give it one or remove the field");
 		return invalid;
 	}

@@ -238,9 +238,50 @@ const cases: readonly (readonly [name: string, text: string, expected: readonly 
 		["SERVER_SPEAKS_FIRST spec.ports[0].port"],
 	],
 	[
-		"a Secret that nothing names",
-		"apiVersion: v1\nkind: Secret\nmetadata: { name: s, namespace: shop }\nstringData: { a: b }\n---\n",
+		"a Secret of proxies that nothing names, and one of an application",
+		["{ ca.crt: b }", "{ password: b }"]
+			.map(
+				(values, at) =>
+					`apiVersion: v1\nkind: Secret\nmetadata: { name: s${at}, namespace: shop }\nstringData: ${values}\n---\n`,
+			)
+			.join(""),
 		["OBJECT_UNREFERENCED metadata.name"],
+	],
+	[
+		"a route without a parent",
+		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r, namespace: shop }\nspec: { rules: [{ backendRefs: [{ name: web, port: 80 }] }] }\n---\n",
+		["ROUTE_WITHOUT_PARENT spec"],
+	],
+	[
+		"documents of Kubernetes: passed over, or taken to run",
+		`apiVersion: v1
+kind: ServiceAccount
+metadata: { name: api, namespace: shop, annotations: }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: api-v1, namespace: shop }
+spec:
+  template:
+    metadata: { labels: { app: api, version: v1 }, annotations: }
+    spec: { serviceAccountName: "", containers: [{ name: c, ports: [{ containerPort: 8080 }] }] }
+---
+${service("api", "{ selector: { app: api }, ports: [{ name: http, port: 80, targetPort: 8080 }] }")}${destinationRule("api", "{ host: api, subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }] }")}${virtualService("api", "{ hosts: [api], http: [{ route: [{ destination: { host: api, subset: v1 } }] }] }")}`,
+		["KIND_FOREIGN ", "SUBSET_UNUSED spec.subsets[1].name", "SUBSET_WITHOUT_ENDPOINTS spec.subsets[1].labels"],
+	],
+	[
+		"an EnvoyFilter whose match has empty text",
+		`apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: f, namespace: shop }
+spec:
+  configPatches:
+    - applyTo: VIRTUAL_HOST
+      match: { context: ANY, routeConfiguration: { vhost: { name: "", route: { action: ANY } } } }
+      patch: { operation: MERGE, value: { request_headers_to_remove: [x-a] } }
+---
+`,
+		[],
 	],
 	["a broken document", virtualService("a", "{ hosts: [web], htp: [] }"), ["DOCUMENT_INVALID spec.htp"]],
 ];

@@ -74,5 +74,6 @@ function placeOf({ file, line, kind, namespace, name, path }: Finding): string {
 
 function toFinding({ code, ...problem }: LocatedProblem): Finding {
 	const known = code !== undefined && Object.hasOwn(findingTable, code) ? (code as FindingCode) : undefined;
-	return { ...problem, code: known ?? (problem.severity === "error" ? "DOCUMENT_INVALID" : "DOCUMENT_DOUBTFUL") };
+	const own = known ?? (problem.severity === "error" ? "DOCUMENT_INVALID" : "DOCUMENT_DOUBTFUL");
+	return { ...problem, code: own, severity: findingTable[own].severity };
 }

@@ -23,6 +23,10 @@ export const findingTable = {
 		"The sentence names the field and what it takes",
 	),
 	DOCUMENT_DOUBTFUL: warning("A field is used and most likely does not do what was meant", "See the sentence"),
+	KIND_FOREIGN: info(
+		"A document is of Kubernetes or another program, not of the mesh, and is passed over",
+		"Nothing, or what the sentence says",
+	),
 	OBJECT_DUPLICATE: error("The same object is there twice; the first file and line is served", "Rename or remove one"),
 	FIELD_REFUSED: error(
 		"A part of an object would make proxies refuse a whole resource, so it is left out alone",
@@ -55,6 +59,10 @@ export const findingTable = {
 	),
 	DELEGATE_BROKEN: warning("A rule delegates to what cannot stand in its place", "See the sentence"),
 	DELEGATE_UNUSED: info("A VirtualService without hosts that nothing delegates to", "Delegate to it, or remove it"),
+	ROUTE_WITHOUT_PARENT: warning(
+		"A route of the Gateway API names no Gateway and no Service, so it has no effect",
+		"Add parentRefs",
+	),
 	ROUTE_SHADOWED: warning(
 		"A match can never be the one that decides: another that is tried before it takes all its requests",
 		"Move it before the other, or narrow the other",

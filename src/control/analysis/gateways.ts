@@ -38,6 +38,9 @@ export function checkGateways(world: World, report: ReportFinding): void {
 			report("SELECTS_NOTHING", at, "spec.selector", "no workload has these labels: no proxy serves this Gateway");
 		checkCredentials(world, gateway, report);
 	}
+	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes])
+		if (route.parents.length === 0)
+			report("ROUTE_WITHOUT_PARENT", route, "spec", "names no parent in parentRefs: no request is routed by it");
 	for (const { gateway, listeners } of world.index.attachments.gateways.values())
 		for (const { listener, httpRoutes, streamRoutes } of listeners)
 			if (httpRoutes.length + streamRoutes.length === 0)

@@ -1,11 +1,18 @@
-import { formatObjectName, type ObjectReference } from "../../model/index.ts";
+import { formatObjectName, type ObjectReference, type Secret } from "../../model/index.ts";
 import { objectsOf, type ReportFinding, type World } from "./world.ts";
+
+/** Whether a Secret holds what gateways and DestinationRules take; those of applications are nobody's business here. */
+function isForProxies({ type, data }: Secret): boolean {
+	return (
+		type === "kubernetes.io/tls" || ["tls.crt", "cert", "ca.crt", "cacert"].some((key) => Object.hasOwn(data, key))
+	);
+}
 
 /** Objects that only have an effect by what refers to them, and that nothing refers to. */
 export function findUnreferenced(world: World, report: ReportFinding): void {
 	const used = listUsed(world);
 	for (const secret of objectsOf(world, "Secret"))
-		if (!isReferenced(used, secret.namespace, secret.name))
+		if (isForProxies(secret.value) && !isReferenced(used, secret.namespace, secret.name))
 			report(
 				"OBJECT_UNREFERENCED",
 				secret,

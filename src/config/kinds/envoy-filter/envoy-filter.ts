@@ -9,7 +9,8 @@ import { defineKind } from "../kind.ts";
 import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
 
-const text = () => string({ maxLength: 1024 });
+/** Empty text says nothing, as in Istio. */
+const text = () => string({ minLength: 0, maxLength: 1024 });
 const port = () => integer({ min: 0, max: 65_535 });
 
 const json: Schema<unknown> = {
@@ -137,7 +138,7 @@ const patch: Schema<EnvoyPatch> = refine(
 			return at.field("operation").refuse(`REPLACE is for filters, not for ${applyTo}: use MERGE`);
 		if (applyTo === "ROUTE_CONFIGURATION" && operation !== "MERGE")
 			return at.field("operation").refuse("route configurations can only be merged with: use MERGE");
-		const version = match?.proxy?.proxyVersion;
+		const version = match?.proxy?.proxyVersion || undefined;
 		if (version !== undefined && !isRegex(version))
 			return reader.field("match").field("proxy").field("proxyVersion").refuse("is no regular expression");
 		return {
@@ -145,17 +146,26 @@ const patch: Schema<EnvoyPatch> = refine(
 			context: match?.context ?? "ANY",
 			...(version !== undefined && { proxyVersion: version }),
 			proxyMetadata: match?.proxy?.metadata ?? {},
-			...(match?.listener !== undefined && { listener: match.listener as EnvoyPatch["listener"] & object }),
-			...(match?.routeConfiguration !== undefined && {
-				routeConfiguration: match.routeConfiguration as EnvoyPatch["routeConfiguration"] & object,
+			...dropEmpty({
+				...(match?.listener !== undefined && { listener: match.listener as EnvoyPatch["listener"] & object }),
+				...(match?.routeConfiguration !== undefined && {
+					routeConfiguration: match.routeConfiguration as EnvoyPatch["routeConfiguration"] & object,
+				}),
+				...(match?.cluster !== undefined && { cluster: match.cluster as EnvoyPatch["cluster"] & object }),
 			}),
-			...(match?.cluster !== undefined && { cluster: match.cluster as EnvoyPatch["cluster"] & object }),
 			operation,
 			...(operation !== "REMOVE" && { value }),
 			path: reader.path,
 		};
 	},
 );
+
+/** Without fields that are empty text, at any depth. */
+function dropEmpty<T extends object>(fields: T): T {
+	const kept = Object.entries(fields).filter(([, value]) => value !== "");
+	const isMap = (value: unknown): value is object => typeof value === "object" && value !== null;
+	return Object.fromEntries(kept.map(([name, value]) => [name, isMap(value) ? dropEmpty(value) : value])) as T;
+}
 
 function isRegex(source: string): boolean {
 	try {

@@ -8,7 +8,7 @@ import { headerMatches } from "../http-route/match.ts";
 import { readPattern } from "../http-route/path.ts";
 import { backends, listReferences, toCommonRule } from "../http-route/rule.ts";
 import { defineKind } from "../kind.ts";
-import { gatewayGroup, hostname, parentReference, sectionName, toParent } from "./reference.ts";
+import { gatewayGroup, hostname, parentReferences, sectionName, toParent } from "./reference.ts";
 
 const methodFields = {
 	type: defaulted(
@@ -64,10 +64,7 @@ const rule = refine(
 );
 
 const spec = object({
-	parentRefs: required(
-		list(parentReference, { min: 1, max: 32 }),
-		"Gateways whose listeners the route is for, and Services whose clients it is for",
-	),
+	parentRefs: parentReferences,
 	hostnames: optional(list(hostname(), { max: 16 }), "Hosts of a Gateway's listeners; all of them when absent"),
 	useDefaultGateways: ignored("There are no default Gateways: name one in parentRefs"),
 	rules: required(

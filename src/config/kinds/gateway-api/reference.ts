@@ -8,6 +8,7 @@ import {
 	type ParentReference,
 } from "../../../model/index.ts";
 import type { Node } from "../../document/node.ts";
+import { list } from "../../schema/collections.ts";
 import { dnsLabel } from "../../schema/kubernetes.ts";
 import { defaulted, type ObjectOf, object, optional, required } from "../../schema/object.ts";
 import { integer, string } from "../../schema/scalars.ts";
@@ -70,7 +71,7 @@ const parentFields = {
 };
 
 /** One of `parentRefs` of a route. */
-export const parentReference: Schema<ParentReferenceSpec> = refine(object(parentFields), (value, node, reader) => {
+const parentReference: Schema<ParentReferenceSpec> = refine(object(parentFields), (value, node, reader) => {
 	const parent = {
 		...value,
 		// A Service without a group can only be meant to be one.
@@ -93,6 +94,13 @@ export type ParentReferenceSpec = Omit<ObjectOf<typeof parentFields>, "group"> &
 	/** The reference as the document has it. */
 	readonly written: Readonly<Record<string, string | number>>;
 };
+
+/** `parentRefs` of a route. */
+export const parentReferences = defaulted(
+	list(parentReference, { max: 32 }),
+	[],
+	"Gateways whose listeners the route is for, and Services whose clients it is for; a route without any has no effect",
+);
 
 function writtenOf(node: Node): Record<string, string | number> {
 	if (node.kind !== "map") return {};

@@ -8,7 +8,7 @@ import {
 	checkBackend,
 	gatewayGroup,
 	hostname,
-	parentReference,
+	parentReferences,
 	sectionName,
 	toBackendReference,
 	toDestination,
@@ -30,7 +30,7 @@ const rule = refine(
 );
 
 const commonFields = {
-	parentRefs: required(list(parentReference, { max: 32 }), "Gateways or Services that the route attaches to"),
+	parentRefs: parentReferences,
 	useDefaultGateways: ignored("There are no default Gateways: name one in parentRefs"),
 	rules: required(list(rule, { min: 1, max: 16 }), "Where connections go; the first rule serves"),
 };

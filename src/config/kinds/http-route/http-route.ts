@@ -1,15 +1,12 @@
 import type { HttpRoute } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { ignored, object, optional, required } from "../../schema/object.ts";
-import { gatewayGroup, hostname, parentReference, toParent } from "../gateway-api/reference.ts";
+import { gatewayGroup, hostname, parentReferences, toParent } from "../gateway-api/reference.ts";
 import { defineKind } from "../kind.ts";
 import { listReferences, routeRule, toRouteRule } from "./rule.ts";
 
 const spec = object({
-	parentRefs: required(
-		list(parentReference, { min: 1, max: 32 }),
-		"Gateways whose listeners the route is for, and Services whose clients it is for",
-	),
+	parentRefs: parentReferences,
 	hostnames: optional(
 		list(hostname(), { max: 16 }),
 		"Hosts of a Gateway's listeners that the route is for, all of them when absent; without effect with a Service (GEP-1426)",

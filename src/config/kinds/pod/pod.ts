@@ -1,8 +1,9 @@
 import type { Pod } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { dnsSubdomain } from "../../schema/kubernetes.ts";
-import { defaulted, object, openObject, optional, required } from "../../schema/object.ts";
+import { defaulted, emptiable, object, openObject, optional, required } from "../../schema/object.ts";
 import { integer, string } from "../../schema/scalars.ts";
+import { refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 
 const container = openObject({
@@ -24,9 +25,25 @@ const container = openObject({
 	),
 });
 
-const spec = openObject({
+/** Templates write an empty name for the namespace's own account. */
+const accountName = refine(
+	string({
+		format: "an RFC 1123 subdomain, or nothing",
+		pattern: /^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$/,
+		minLength: 0,
+		maxLength: 253,
+	}),
+	(name) => (name === "" ? "default" : name),
+);
+
+interface Container {
+	readonly ports: readonly { readonly name: string; readonly containerPort: number; readonly protocol: string }[];
+}
+
+/** `spec` of a Pod, and of the template of Pods. */
+export const podSpec = openObject({
 	nodeName: optional(dnsSubdomain(), "Node it runs on, for its locality"),
-	serviceAccountName: defaulted(dnsSubdomain(), "default", "Account in its identity", "default"),
+	serviceAccountName: emptiable(defaulted(accountName, "default", "Account in its identity", "default")),
 	containers: defaulted(list(container, { max: 100 }), [], "Its containers, for their ports"),
 });
 
@@ -46,6 +63,14 @@ const status = openObject({
 	),
 });
 
+/** The ports that its containers declare. */
+export function portsOf({ containers }: { readonly containers: readonly Container[] }): Pod["ports"] {
+	return containers
+		.flatMap(({ ports }) => ports)
+		.filter(({ protocol }) => protocol === "TCP")
+		.map(({ name, containerPort }) => ({ name, port: containerPort }));
+}
+
 /** `v1` Pod. */
 export const podKind = defineKind({
 	name: "Pod",
@@ -63,7 +88,7 @@ status:
 	naming: "subdomain",
 	body: "document",
 	spec: object({
-		spec: required(spec, "What runs, and where"),
+		spec: required(podSpec, "What runs, and where"),
 		status: optional(status, "Written by Kubernetes: where it is reached, and whether it is ready"),
 	}),
 	toModel: ({ spec: wanted, status: found }, context): Pod => ({
@@ -76,10 +101,7 @@ status:
 		address: found?.podIP === "" ? undefined : found?.podIP,
 		isReady: found?.conditions.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
 		hasEnded: found?.phase === "Succeeded" || found?.phase === "Failed",
-		ports: wanted.containers
-			.flatMap((item) => item.ports)
-			.filter(({ protocol }) => protocol === "TCP")
-			.map(({ name, containerPort }) => ({ name, port: containerPort })),
+		ports: portsOf(wanted),
 		createdAt: context.createdAt,
 		source: context.source,
 	}),
