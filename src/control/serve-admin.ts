@@ -108,6 +108,8 @@ export function serveAdmin(
 	const { log, clock } = options;
 	const problems = (): LocatedProblem[] =>
 		listMeshProblems(source, snapshots, statuses, refusals.list(), patched.problems());
+	/** Without documents that are nobody's here, which only an analysis tells of. */
+	const faults = (): LocatedProblem[] => problems().filter(({ code }) => code !== "KIND_FOREIGN");
 	const findings = (): readonly Finding[] => {
 		const known = snapshots.index();
 		if (known === undefined) return [];
@@ -129,10 +131,7 @@ export function serveAdmin(
 		{
 			method: "GET",
 			path: "/",
-			answer: () => ({
-				body: formatStatusPage(index(), nodeStatuses(), problems()),
-				contentType: "text/html; charset=utf-8",
-			}),
+			answer: () => formatStatusPage(index(), nodeStatuses(), faults(), clock.wall()),
 		},
 		desired.endpoint,
 		...createStatusEndpoints({
@@ -157,7 +156,7 @@ export function serveAdmin(
 		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
 		...createConfigEndpoints({
 			...applied,
-			problems,
+			problems: faults,
 			statusOf: (key, found) =>
 				describeStatus(
 					statuses.get(key),

@@ -58,7 +58,7 @@ export function send(response: ServerResponse, result: AdminResponse): void {
 		"content-length": Buffer.byteLength(payload),
 		"cache-control": "no-store",
 		"x-content-type-options": "nosniff",
-		"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+		"content-security-policy": result.contentSecurityPolicy ?? "default-src 'none'; frame-ancestors 'none'",
 		...(status === 401 && { "www-authenticate": "Bearer" }),
 		// What is left of a refused body must not be taken for the next request.
 		...(status === 413 && { connection: "close" }),

@@ -21,6 +21,8 @@ export interface AdminResponse {
 	readonly body?: unknown;
 	/** `application/json` by default. */
 	readonly contentType?: string;
+	/** Of a page; nothing may be loaded or run by default. */
+	readonly contentSecurityPolicy?: string;
 }
 
 export interface Endpoint {

@@ -64,6 +64,11 @@ export function listProxies(statuses: readonly NodeStatus[]): ListedProxy[] {
 export function listWorkloads(index: MeshIndex | undefined) {
 	if (index === undefined) return [];
 	const { trustDomain } = index.mesh.settings;
+	const ready = new Map<string, number>();
+	for (const { namespace, workload, health } of index.instances) {
+		const key = `${namespace}/${workload}`;
+		if (health === "ready") ready.set(key, (ready.get(key) ?? 0) + 1);
+	}
 	return [...index.mesh.workloads]
 		.sort((a, b) => (formatObjectName(a) < formatObjectName(b) ? -1 : 1))
 		.map(({ namespace, name, pattern, sidecar, serviceAccount, replicas, ports, source }) => ({
@@ -72,9 +77,7 @@ export function listWorkloads(index: MeshIndex | undefined) {
 			pattern,
 			...(pattern === "sidecar" && { sidecar, identity: formatSpiffeId({ trustDomain, namespace, serviceAccount }) }),
 			replicas,
-			ready: index.instances.filter(
-				(instance) => instance.namespace === namespace && instance.workload === name && instance.health === "ready",
-			).length,
+			ready: ready.get(`${namespace}/${name}`) ?? 0,
 			ports,
 			source,
 		}));
