@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { FolderSnapshot } from "../config/index.ts";
 import { MeshError } from "../core/index.ts";
 import { type CliHost, type ControlFile, runCli } from "./index.ts";
 
@@ -19,7 +21,12 @@ interface Asked {
 }
 
 /** A folder with live meshes of these names, and a host whose admin API answers from `answers`. */
-function createDesk(t: TestContext, meshes: readonly string[], answers: Record<string, readonly unknown[]> = {}) {
+function createDesk(
+	t: TestContext,
+	meshes: readonly string[],
+	answers: Record<string, readonly unknown[]> = {},
+	onAnalysis: (config: FolderSnapshot) => unknown = () => undefined,
+) {
 	const folder = mkdtempSync(join(tmpdir(), "amime-cli-"));
 	t.after(() => rmSync(folder, { recursive: true }));
 	for (const name of meshes) {
@@ -35,6 +42,9 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 	const asked: Asked[] = [];
 	const connected: ControlFile[] = [];
 	let refusal: readonly unknown[] | undefined;
+	let answer: unknown = { items: [{ kind: "Service", namespace: "shop", name: "web", result: "created" }] };
+	let input = "kind: Service";
+	let remote: ControlFile | undefined;
 	async function run(...args: string[]): Promise<Run> {
 		const out: string[] = [];
 		const err: string[] = [];
@@ -44,9 +54,9 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 			allowsColour: true,
 			folder,
 			version: "1.2.3",
-			readStdin: async () => "kind: Service",
+			readStdin: async () => input,
 			pause: () => Promise.resolve(),
-			findContext: () => undefined,
+			findContext: () => remote,
 			connect: (control) => {
 				connected.push(control);
 				return {
@@ -59,11 +69,14 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 						if (refusal !== undefined) {
 							throw Object.assign(new MeshError("CONFIG_INVALID", "nothing was applied"), { problems: refusal });
 						}
-						return { items: [{ kind: "Service", namespace: "shop", name: "web", result: "created" }] };
+						return answer;
 					},
 				};
 			},
-			analyzeFolder: async () => answers["folder"] ?? [],
+			analyze: async (config) => {
+				onAnalysis(config);
+				return answers["folder"] ?? [];
+			},
 			askProxy: async (port, path) => answers[`${port}${path}`]?.map((line) => `${JSON.stringify(line)}\n`).join(""),
 			runUp: async () => 0,
 			runProxy: async () => 7,
@@ -76,7 +89,16 @@ function createDesk(t: TestContext, meshes: readonly string[], answers: Record<s
 	const refuseNext = (problems: readonly unknown[]): void => {
 		refusal = problems;
 	};
-	return { run, asked, connected, folder, refuseNext };
+	const answerNext = (value: unknown): void => {
+		answer = value;
+	};
+	const sayNext = (text: string): void => {
+		input = text;
+	};
+	const useContext = (control: ControlFile): void => {
+		remote = control;
+	};
+	return { run, asked, connected, folder, refuseNext, answerNext, sayNext, useContext };
 }
 
 test("a mistyped command, option, kind or choice is answered with the nearest one, in one line", async (t) => {
@@ -177,6 +199,95 @@ test("a service that is not there is answered with the nearest one; one without 
 	}
 });
 
+test("an object that is not there is answered with the nearest name, its namespaces, or how to list them", async (t) => {
+	const named = (kind: string, name: string, namespace: string) => ({
+		...{ apiVersion: "v1", kind },
+		metadata: { name, namespace },
+	});
+	const desk = createDesk(t, ["shop"], { "/v1/config?kind=Service": [named("Service", "reviews", "shop")] });
+	const cases: readonly (readonly [args: string[], code: number, says: RegExp])[] = [
+		[["get", "svc", "revews"], 1, /no Service revews \(did you mean 'reviews'\?\)/],
+		[["delete", "svc", "revews"], 1, /no Service revews \(did you mean 'reviews'\?\)/],
+		[["get", "svc", "other/reviews"], 1, /no Service reviews in namespace other: it is in shop/],
+		[["get", "svc", "nothing-like-it"], 1, /no Service nothing-like-it; 'amime get svc' lists them/],
+		[["get", "dr", "x"], 1, /no DestinationRule x: the mesh has none/],
+		[["get", "all", "x"], 1, /no object x; 'amime get' lists them/],
+		[["get", "svc", "a/b/c"], 2, /'a\/b\/c' is no name: write name or namespace\/name \[NAME_INVALID\]/],
+		[["routes", "/reviews"], 2, /NAME_INVALID/],
+		[["get", "svc", "shop/reviews", "-n", "other"], 2, /'shop\/reviews' is not in the namespace other of -n/],
+		[["endpoints", "", "-n", "shop"], 2, /NAME_INVALID/],
+	];
+	for (const [args, code, says] of cases) {
+		const ran = await desk.run(...args);
+		assert.equal(ran.code, code, args.join(" "));
+		assert.match(ran.err, says);
+		assert.equal(ran.err.split("\n").length, 2, "one line");
+	}
+});
+
+test("the history of one revision shows what changed in each object", async (t) => {
+	const desk = createDesk(t, ["shop"]);
+	const document = (port: number) => ({ kind: "Service", metadata: { name: "web" }, spec: { ports: [{ port }] } });
+	desk.answerNext({
+		...{ revision: 7, at: "2026-01-02T03:04:05.000Z", author: "ann", action: "apply" },
+		changes: [
+			{
+				kind: "Service",
+				namespace: "shop",
+				name: "web",
+				result: "configured",
+				before: document(80),
+				after: document(81),
+			},
+			{ kind: "Secret", namespace: "shop", name: "key", result: "created" },
+		],
+	});
+	const { out } = await desk.run("history", "7");
+	assert.equal(desk.asked.at(-1)!.path, "/v1/history/7");
+	assert.match(
+		out,
+		/^revision 7, 2026-01-02T03:04:05\.000Z by ann: apply\n\nService shop\/web configured\n {2}kind: Service\n/,
+	);
+	assert.match(out, /\n- +- port: 80\n\+ +- port: 81\n\nSecret shop\/key created\n$/);
+	assert.equal((await desk.run("history", "seven")).code, 2);
+});
+
+test("completion knows the parts of a command and their options", async (t) => {
+	const { run } = createDesk(t, []);
+	const { out: script } = await run("completion", "bash");
+	const complete = (...words: string[]): string[] => {
+		const line = words.map((word) => `'${word}'`).join(" ");
+		const program = `${script}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _amime; printf '%s\\n' "\${COMPREPLY[@]}"`;
+		return execFileSync("bash", ["-c", program], { encoding: "utf8" }).trim().split("\n");
+	};
+	assert.ok(complete("amime", "sta").includes("status"));
+	assert.ok(complete("amime", "ca", "").includes("rotate"));
+	assert.deepEqual(complete("amime", "ca", "rotate", "--is"), ["--issuer"]);
+	assert.ok(complete("amime", "get", "virtual").includes("virtualservice"));
+	assert.ok(!complete("amime", "status", "--r").includes("--root"));
+	const { out: fish } = await run("completion", "fish");
+	assert.match(fish, /__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from rotate' -l root\n/);
+	assert.doesNotMatch(fish, /-l status\n/, "a part of a command is no option");
+});
+
+test("analyze takes a folder, a file or standard input, and a folder without config is a mistake", async (t) => {
+	const seen: unknown[] = [];
+	const desk = createDesk(t, [], {}, (config) =>
+		seen.push(config.objects.map(({ kind, name, source }) => [kind, name, source.file])),
+	);
+	const service = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n";
+	mkdirSync(join(desk.folder, "empty"));
+	const none = await desk.run("analyze", "-f", "empty");
+	assert.deepEqual([none.code, seen.length], [1, 0]);
+	assert.match(none.err, /empty has no YAML or JSON files \[CONFIG_FOLDER_UNREADABLE\]/);
+	assert.match((await desk.run("analyze", "-f", "nowhere")).err, /nowhere does not exist.*CONFIG_FOLDER_UNREADABLE/);
+	writeFileSync(join(desk.folder, "web.txt"), service);
+	assert.equal((await desk.run("analyze", "-f", "web.txt")).code, 0);
+	desk.sayNext(service);
+	assert.equal((await desk.run("analyze", "-f", "-")).code, 0);
+	assert.deepEqual(seen, [[["Service", "web", "web.txt"]], [["Service", "web", "standard input"]]]);
+});
+
 test("documents that are refused are told by the file they came from, each problem once", async (t) => {
 	const problem = (line: number) => ({ severity: "error", file: "api", line, column: 1, problem: `fault ${line}` });
 	const desk = createDesk(t, ["shop"]);
@@ -226,7 +337,7 @@ test("analyze prints findings with their codes, and its exit code is for CI", as
 		kind: "HTTPRoute",
 		problem: "x",
 	};
-	const { run, asked } = createDesk(t, ["shop"], {
+	const { run, asked, folder } = createDesk(t, ["shop"], {
 		"/v1/analysis": [finding],
 		folder: [{ ...finding, severity: "error" }],
 	});
@@ -234,6 +345,7 @@ test("analyze prints findings with their codes, and its exit code is for CI", as
 	assert.deepEqual([online.code, asked.map(({ path }) => path)], [0, ["/v1/analysis"]]);
 	assert.match(online.out, /^warning ROUTE_SHADOWED a\.yaml:3: HTTPRoute: x\n0 errors, 1 warning, 0 info\n$/);
 	assert.equal((await run("analyze", "--fail-on", "warning")).code, 1);
+	writeFileSync(join(folder, "a.yaml"), "kind: Service");
 	assert.equal((await run("analyze", "-f", ".")).code, 1);
 	assert.equal((await run("analyze", "-f", ".", "--fail-on", "never")).code, 0);
 	assert.deepEqual(JSON.parse((await run("analyze", "-o", "json")).out), [finding]);
@@ -283,6 +395,13 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 	assert.equal(JSON.parse((await desk.run("why", "r1", "-o", "json")).out)[0].proxy, "shop/web-0");
 	const tried = await desk.run("why", "--dry-run");
 	assert.match(tried.out, /POLICY[\s\S]*200 .*would have been denied by ns\[shop\]-policy\[p\]-rule\[0\] +r1/);
+	const away = createDesk(t, [], { "/v1/instances": [instance], "7/failed_requests?limit=20": [failure] });
+	away.useContext({ pid: 0, adminUrl: "https://mesh.example:15014", xdsAddress: "", token: "t" });
+	assert.match(
+		(await away.run("why")).out,
+		/no request has failed\n\nnot asked: shop\/web-0/,
+		"a port here is another's",
+	);
 	const unknown = await desk.run("why", "r2");
 	assert.equal(unknown.code, 1);
 	assert.match(unknown.out, /no proxy knows a failed request r2/);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CliHost } from "./host.ts";
-import type { AdminApi } from "./mesh/admin-api.ts";
+import type { AdminApi, ControlFile } from "./mesh/admin-api.ts";
 import { findMesh } from "./mesh/find-mesh.ts";
 import { createPalette, type Palette } from "./output/colour.ts";
 import { type OutputFormat, outputFormats, render } from "./output/render.ts";
@@ -52,10 +52,14 @@ export function withExamples(
 
 /** Connects to the mesh a command is about. */
 export function openMesh(context: CliContext, options: { readonly state?: string }): AdminApi {
-	const { host, contextName } = context;
+	return context.host.connect(locateMesh(context, options));
+}
+
+/** Where the mesh answers that a command is about. */
+export function locateMesh({ host, contextName }: CliContext, options: { readonly state?: string }): ControlFile {
 	// A state folder that is named is meant; else a mesh that the environment or the file of contexts names.
 	const remote = options.state === undefined || contextName !== undefined ? host.findContext(contextName) : undefined;
-	return host.connect(remote ?? findMesh(host.folder, options.state));
+	return remote ?? findMesh(host.folder, options.state);
 }
 
 /** Prints `value` as the user asked. */

@@ -25,7 +25,7 @@ function createDesk(t: TestContext, stdin = "") {
 			pause: () => Promise.resolve(),
 			findContext: () => undefined,
 			connect: () => assert.fail("no mesh runs"),
-			analyzeFolder: unused,
+			analyze: unused,
 			askProxy: unused,
 			runUp: unused,
 			runProxy: unused,

@@ -1,3 +1,4 @@
+import type { FolderSnapshot } from "../config/index.ts";
 import type { AdminApi, ControlFile } from "./mesh/admin-api.ts";
 
 /** Where text goes. */
@@ -24,8 +25,8 @@ export interface CliHost {
 	/** Where a mesh answers that the environment or the file of contexts names; undefined when neither does.
 	 *  @throws MeshError `CONTEXT_INVALID` */
 	findContext(name: string | undefined): ControlFile | undefined;
-	/** What `GET /v1/analysis` answers, of a folder that no mesh serves. */
-	analyzeFolder(folder: string): Promise<readonly unknown[]>;
+	/** What `GET /v1/analysis` answers, of documents that no mesh serves. */
+	analyze(config: FolderSnapshot): Promise<readonly unknown[]>;
 	/** A page of the admin port of a proxy on this machine; undefined when there is none. */
 	askProxy(port: number, path: string): Promise<string | undefined>;
 	/** Each runs until it is told to stop, and answers with the exit code. */

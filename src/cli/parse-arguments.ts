@@ -3,17 +3,25 @@ import { suggestNearest } from "../core/index.ts";
 
 /** A port: 1 to 65535, or 0 for any free one. */
 export function parsePort(text: string): number {
-	const port = Number(text);
-	if (!Number.isInteger(port) || port < 0 || port > 65_535)
-		throw new InvalidArgumentError("a port is a number from 0 to 65535");
+	const port = readDigits(text);
+	if (port === undefined || port > 65_535) throw new InvalidArgumentError("a port is a number from 0 to 65535");
 	return port;
 }
 
 /** A count of seconds or of anything else that is not negative. */
 export function parseCount(text: string): number {
-	const count = Number(text);
-	if (!Number.isInteger(count) || count < 0) throw new InvalidArgumentError("must be a whole number, 0 or more");
+	const count = readDigits(text);
+	if (count === undefined) throw new InvalidArgumentError("must be a whole number, 0 or more");
 	return count;
+}
+
+function readDigits(text: string): number | undefined {
+	return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Values of an option that may be given several times. */
+export function collectText(text: string, before: readonly string[]): readonly string[] {
+	return [...before, text];
 }
 
 const seconds: Readonly<Record<string, number>> = { "": 1, ms: 0.001, s: 1, m: 60, h: 3_600, d: 86_400 };
@@ -23,6 +31,13 @@ export function parseSeconds(text: string): number {
 	const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
 	if (digits === undefined) throw new InvalidArgumentError("a length of time is written as 90s, 5m or 1h");
 	return Number(digits) * seconds[unit!]!;
+}
+
+/** A length of time for something to live: whole seconds, at least one. */
+export function parseLifetime(text: string): number {
+	const lifetime = parseSeconds(text);
+	if (Number.isInteger(lifetime) && lifetime > 0) return lifetime;
+	throw new InvalidArgumentError("it must be whole seconds, at least one: write 90s, 15m, 8h or 2d");
 }
 
 /** A share such as `10%` or `10`, in percent. */

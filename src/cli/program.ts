@@ -48,9 +48,12 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 		if (!(error instanceof MeshError)) throw error;
 		host.err.write(formatFailure(error));
 		host.err.write(listProblems(error));
-		return error.code === "KIND_UNKNOWN" ? 2 : 1;
+		return usageCodes.has(error.code) ? 2 : 1;
 	}
 }
+
+/** What is wrong with the words of a command line, though they can be read. */
+const usageCodes: ReadonlySet<string> = new Set(["KIND_UNKNOWN", "NAME_INVALID"]);
 
 /** One line for a user's, a peer's or the network's mistake. */
 export function formatFailure(error: MeshError): string {

@@ -65,7 +65,7 @@ function createDesk(t: TestContext, states: readonly (RolloutStatus | MeshError)
 					return next;
 				},
 			}),
-			analyzeFolder: async () => [],
+			analyze: async () => [],
 			askProxy: async () => undefined,
 			...{ runUp: unused, runProxy: unused, runControlPlane: unused, runAgent: unused, runPkcs11Plugin: unused },
 		};

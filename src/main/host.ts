@@ -19,7 +19,7 @@ export function createHost(): CliHost {
 		pause: (ms) => setTimeout(ms),
 		connect: createControlClient,
 		findContext,
-		analyzeFolder: async (folder) => (await import("./analyze.ts")).runAnalysis(folder),
+		analyze: async (config) => (await import("../control/index.ts")).analyzeFolder(config),
 		askProxy,
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),

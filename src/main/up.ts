@@ -83,7 +83,7 @@ async function serve(
 	await supervisor.stop();
 }
 
-/** Calls `first` for the first signal that asks to end, and `second` for another one. */
+/** Calls `first` for the first signal that asks to end, or when nobody reads the output any more, and `second` for another one. */
 function hookSignals(first: () => void, second: () => void): () => void {
 	let since: number | undefined;
 	const onSignal = (): void => {
@@ -94,10 +94,16 @@ function hookSignals(first: () => void, second: () => void): () => void {
 			second();
 		}
 	};
+	// Whoever read what it prints is gone, as with `| head`.
+	const onUnwritable = (error: NodeJS.ErrnoException): void => {
+		if (error.code === "EPIPE" && since === undefined) onSignal();
+	};
 	const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 	for (const signal of signals) process.on(signal, onSignal);
+	process.stdout.on("error", onUnwritable);
 	return () => {
 		for (const signal of signals) process.off(signal, onSignal);
+		process.stdout.off("error", onUnwritable);
 	};
 }
 

@@ -222,7 +222,7 @@ async function openDesk(t: TestContext) {
 				t.after(() => client.close());
 				return client;
 			},
-			analyzeFolder: async () => [],
+			analyze: async () => [],
 			askProxy: async () => undefined,
 			runUp: async () => 0,
 			runProxy: async () => 0,

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { logLevels } from "../../core/index.ts";
 import { type CliContext, withExamples } from "../context.ts";
 import type { AgentCommandOptions } from "../host.ts";
-import { createChoiceOption } from "../parse-arguments.ts";
+import { collectText, createChoiceOption } from "../parse-arguments.ts";
 import { addAgentsCommand, addBanCommand, addEvictCommand } from "./agents.ts";
 
 /** `amime agent`: the node agent, with the SPIFFE Workload API and SDS on one unix socket. */
@@ -10,7 +10,7 @@ export function addAgentCommand(program: Command, context: CliContext): void {
 	const command: Command = program
 		.command("agent")
 		.description("run the agent of a node: it attests, and gives workloads their identities (SPIFFE Workload API, SDS)")
-		.option("--server <host:port>", "agent address of a control plane; may be given several times", collect, [])
+		.option("--server <host:port>", "agent address of a control plane; may be given several times", collectText, [])
 		.option("--trust-bundle <file>", "roots that the control plane is known by, from 'amime identity bundle'")
 		.option("--trust-domain <name>", "trust domain (default: the one that the roots name)")
 		.option("--socket <path>", "the unix socket that workloads connect to", "/tmp/amime-agent/public/api.sock")
@@ -55,8 +55,4 @@ export function addAgentCommand(program: Command, context: CliContext): void {
 			"with a certificate of the machine",
 		],
 	]);
-}
-
-function collect(value: string, previous: readonly string[]): string[] {
-	return [...previous, value];
 }

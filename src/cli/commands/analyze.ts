@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
 import type { FindingStatus } from "../mesh/admin-api.ts";
+import { readConfig } from "../mesh/evaluator.ts";
 import type { Palette } from "../output/colour.ts";
 import { formatProblem } from "../output/problems.ts";
 import { createChoiceOption } from "../parse-arguments.ts";
@@ -19,7 +19,10 @@ export function addAnalyzeCommand(program: Command, context: CliContext): void {
 	const command = program
 		.command("analyze")
 		.description("find what is wrong with the config, and what is legal and most likely not meant")
-		.option("-f, --file <folder>", "a folder of config, without a running mesh (default: the running mesh)")
+		.option(
+			"-f, --file <path>",
+			"a folder of config, a file, or - for standard input, without a running mesh (default: the running mesh)",
+		)
 		.addOption(
 			createChoiceOption("--fail-on <severity>", "least severity to exit with 1 for", Object.keys(ranks), "error"),
 		)
@@ -27,7 +30,7 @@ export function addAnalyzeCommand(program: Command, context: CliContext): void {
 			const findings = (
 				options.file === undefined
 					? await openMesh(context, options).list("/v1/analysis")
-					: await host.analyzeFolder(resolve(host.folder, options.file))
+					: await host.analyze(await readConfig(context, options.file))
 			) as readonly FindingStatus[];
 			await print(context, options.output, findings, () => formatFindings(findings, context.palette));
 			if (findings.some(({ severity }) => ranks[severity] <= ranks[options.failOn])) context.setExitCode(1);
@@ -35,6 +38,7 @@ export function addAnalyzeCommand(program: Command, context: CliContext): void {
 	withExamples(withMeshOptions(command), [
 		["amime analyze", "of the running mesh"],
 		["amime analyze -f config/ --fail-on warning", "of a folder, for CI"],
+		["kubectl get vs,dr,gateways,svc,deploy -A -o yaml | amime analyze -f -", "what a cluster has, before moving"],
 		["amime analyze -f config/ -o json", "the same for a program"],
 	]);
 }

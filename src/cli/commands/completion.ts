@@ -3,8 +3,16 @@ import { type CliContext, withExamples } from "../context.ts";
 import { listKinds } from "../kinds.ts";
 import { createChoiceArgument } from "../parse-arguments.ts";
 
+interface CommandWords {
+	readonly name: string;
+	readonly summary: string;
+	/** Long options. */
+	readonly options: readonly string[];
+	readonly parts: readonly CommandWords[];
+}
+
 interface Words {
-	readonly commands: readonly { readonly name: string; readonly summary: string; readonly words: readonly string[] }[];
+	readonly commands: readonly CommandWords[];
 	readonly kinds: readonly string[];
 }
 
@@ -27,30 +35,39 @@ export function addCompletionCommand(program: Command, context: CliContext): voi
 }
 
 async function collectWords(program: Command): Promise<Words> {
-	const commands = program.commands.map((command) => ({
+	return { commands: program.commands.map(describeCommand), kinds: await listKinds() };
+}
+
+function describeCommand(command: Command): CommandWords {
+	const options = command.options.filter((option) => !option.hidden).flatMap(({ long }) => long ?? []);
+	return {
 		name: command.name(),
 		summary: command.description(),
-		words: [
-			"--help",
-			...command.commands.map((part) => part.name()),
-			...command.options.filter((option) => !option.hidden).map((option) => option.long ?? option.short ?? ""),
-		],
-	}));
-	return { commands, kinds: await listKinds() };
+		options: ["--help", ...options],
+		parts: command.commands.map(describeCommand),
+	};
+}
+
+/** The words of a command line up to each command, and what may follow. */
+function listCases({ commands, kinds }: Words): readonly (readonly [place: string, words: readonly string[]])[] {
+	const visit = (command: CommandWords, before: string): (readonly [string, readonly string[]])[] => {
+		const place = `${before}${command.name}`;
+		const more = place === "get" || place === "delete" ? kinds : [];
+		const own = [...command.parts.map(({ name }) => name), ...command.options, ...more];
+		// Its parts come first: the first case that fits is taken.
+		return [...command.parts.flatMap((part) => visit(part, `${place} `)), [place, own] as const];
+	};
+	return commands.flatMap((command) => visit(command, ""));
 }
 
 function formatBash(words: Words): string {
-	const cases = words.commands.map(({ name, words: options }) => {
-		const more = name === "get" || name === "delete" ? ` ${words.kinds.join(" ")}` : "";
-		return `\t\t${name}) words="${options.join(" ")}${more}" ;;`;
-	});
+	const cases = listCases(words).map(([place, own]) => `\t\t"${place} "*) words="${own.join(" ")}" ;;`);
 	return `_amime() {
 	local current="\${COMP_WORDS[COMP_CWORD]}" words
-	case "\${COMP_WORDS[1]}" in
+	case "\${COMP_WORDS[*]:1:COMP_CWORD-1} " in
 ${cases.join("\n")}
 		*) words="${words.commands.map(({ name }) => name).join(" ")}" ;;
 	esac
-	[ "$COMP_CWORD" -eq 1 ] && words="${words.commands.map(({ name }) => name).join(" ")}"
 	COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _amime amime
@@ -61,10 +78,7 @@ function formatZsh(words: Words): string {
 	const commands = words.commands.map(
 		({ name, summary }) => `\t\t'${name}:${summary.replaceAll("'", "").replaceAll(":", " -")}'`,
 	);
-	const cases = words.commands.map(({ name, words: options }) => {
-		const more = name === "get" || name === "delete" ? ` ${words.kinds.join(" ")}` : "";
-		return `\t\t${name}) compadd -- ${options.join(" ")}${more}; _files ;;`;
-	});
+	const cases = listCases(words).map(([place, own]) => `\t\t"${place} "*) compadd -- ${own.join(" ")}; _files ;;`);
 	return `#compdef amime
 _amime() {
 	local -a commands
@@ -72,7 +86,7 @@ _amime() {
 ${commands.join("\n")}
 	)
 	if (( CURRENT == 2 )); then _describe command commands; return; fi
-	case "$words[2]" in
+	case "\${words[2,CURRENT-1]} " in
 ${cases.join("\n")}
 	esac
 }
@@ -80,13 +94,16 @@ compdef _amime amime
 `;
 }
 
-function formatFish(words: Words): string {
-	const lines = words.commands.flatMap(({ name, summary, words: options }) => [
-		`complete -c amime -n __fish_use_subcommand -f -a ${name} -d '${summary.replaceAll("'", "")}'`,
-		...options.map(
-			(option) => `complete -c amime -n '__fish_seen_subcommand_from ${name}' -l ${option.replace(/^--?/, "")}`,
-		),
-	]);
-	const kinds = `complete -c amime -n '__fish_seen_subcommand_from get delete' -f -a '${words.kinds.join(" ")}'`;
-	return `${[...lines, kinds].join("\n")}\n`;
+function formatFish({ commands, kinds }: Words): string {
+	const visit = ({ name, summary, options, parts }: CommandWords, when: string): string[] => {
+		const inside = `${when === "__fish_use_subcommand" ? "" : `${when.replace(/; and not .*$/, "")}; and `}__fish_seen_subcommand_from ${name}`;
+		const names = parts.map((part) => part.name).join(" ");
+		return [
+			`complete -c amime -n '${when}' -f -a ${name} -d '${summary.replaceAll("'", "")}'`,
+			...options.map((option) => `complete -c amime -n '${inside}' -l ${option.slice(2)}`),
+			...parts.flatMap((part) => visit(part, `${inside}; and not __fish_seen_subcommand_from ${names}`)),
+		];
+	};
+	const lines = commands.flatMap((command) => visit(command, "__fish_use_subcommand"));
+	return `${[...lines, `complete -c amime -n '__fish_seen_subcommand_from get delete' -f -a '${kinds.join(" ")}'`].join("\n")}\n`;
 }

@@ -3,7 +3,7 @@ import { MeshError } from "../../core/index.ts";
 import { type CliContext, openMesh, withExamples, withState } from "../context.ts";
 import { resolveKind } from "../kinds.ts";
 import type { AdminApi, ConfigDocument } from "../mesh/admin-api.ts";
-import { splitName } from "./get.ts";
+import { listNames, missingObject, splitName } from "../mesh/named-object.ts";
 
 /** `amime delete KIND NAME`: takes an object out of the running mesh. */
 export function addDeleteCommand(program: Command, context: CliContext): void {
@@ -32,11 +32,13 @@ async function findObject(
 	given: string,
 	option: string | undefined,
 ): Promise<ConfigDocument> {
-	const { namespace, name } = splitName(given, option);
-	const query = new URLSearchParams({ kind, name: name ?? "", ...(namespace === undefined ? {} : { namespace }) });
+	const words = splitName(given, option);
+	const { namespace, name = "" } = words;
+	const query = new URLSearchParams({ kind, name, ...(namespace === undefined ? {} : { namespace }) });
 	const found = (await mesh.list(`/v1/config?${query}`)) as ConfigDocument[];
 	if (found.length === 1) return found[0]!;
-	if (found.length === 0) throw new MeshError("OBJECT_NOT_FOUND", `there is no ${kind} ${given}`);
+	if (found.length === 0)
+		throw missingObject(await listNames(mesh, kind), kind, words, `amime get ${kind.toLowerCase()}`);
 	const namespaces = found.map((object) => object.metadata.namespace).join(", ");
 	throw new MeshError(
 		"OBJECT_AMBIGUOUS",

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { MeshDiff } from "../../explain/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
-import { readConfig } from "../mesh/evaluator.ts";
+import { type ReadConfig, readConfig, standardInput } from "../mesh/evaluator.ts";
+import { readText } from "../mesh/read-text.ts";
 import { formatDiff } from "../output/diff.ts";
 
 interface DiffOptions extends MeshOptions {
@@ -13,13 +13,16 @@ interface DiffOptions extends MeshOptions {
 	readonly exitCode?: boolean;
 }
 
-/** `amime diff -f FOLDER`: what a change would do to what proxies are given, and to whom; nothing is applied. */
+/** `amime diff -f PATH`: what a change would do to what proxies are given, and to whom; nothing is applied. */
 export function addDiffCommand(program: Command, context: CliContext): void {
 	const command = program
 		.command("diff")
 		.description("show what a folder of config would change for which proxies; nothing is applied")
-		.requiredOption("-f, --file <folder>", "the config as it is to be")
-		.option("--against <folder>", "the config as it is, without a running mesh (default: the running mesh)")
+		.requiredOption("-f, --file <path>", "the config as it is to be: a folder, a file, or - for standard input")
+		.option(
+			"--against <path>",
+			"the config as it is, a folder or a file, without a running mesh (default: the running mesh)",
+		)
 		.option("--prune", "objects of the running mesh that are not in the folder go; always so with --against")
 		.option("--exit-code", "exit with 3 when something changes")
 		.action(async (options: DiffOptions) => {
@@ -37,12 +40,7 @@ export function addDiffCommand(program: Command, context: CliContext): void {
 async function computeDiff(context: CliContext, { file, against, prune, state }: DiffOptions): Promise<MeshDiff> {
 	const after = await readConfig(context, file);
 	if (against === undefined) {
-		const paths = [
-			...new Set([...after.objects.map(({ source }) => source.file), ...after.problems.map((problem) => problem.file)]),
-		];
-		const files = await Promise.all(
-			paths.map(async (path) => ({ path, text: await readFile(resolve(context.host.folder, path), "utf8") })),
-		);
+		const files = await readFiles(context, after);
 		const mesh = openMesh(context, state === undefined ? {} : { state });
 		return (await mesh.request("POST", "/v1/diff", { files, prune: prune === true })) as MeshDiff;
 	}
@@ -52,5 +50,17 @@ async function computeDiff(context: CliContext, { file, against, prune, state }:
 		{ world: createOfflineWorld(before.objects, before), objects: before.objects },
 		{ world: createOfflineWorld(after.objects, after), objects: after.objects },
 		(objects) => createOfflineWorld(objects),
+	);
+}
+
+/** The documents as text, for the control plane to read. */
+async function readFiles(
+	{ host }: CliContext,
+	{ objects, problems, text }: ReadConfig,
+): Promise<readonly { readonly path: string; readonly text: string }[]> {
+	if (text !== undefined) return [{ path: standardInput, text }];
+	const paths = new Set([...objects.map(({ source }) => source.file), ...problems.map(({ file }) => file)]);
+	return Promise.all(
+		[...paths].map(async (path) => ({ path, text: await readText(resolve(host.folder, path), path) })),
 	);
 }

@@ -57,8 +57,8 @@ export function addExplainCommand(program: Command, context: CliContext): void {
 			),
 		)
 		.option(
-			"-f, --file <folder>",
-			"a folder of config, without a running mesh: every workload is taken to run (default: the running mesh)",
+			"-f, --file <path>",
+			"a folder of config, a file, or - for standard input, without a running mesh: every workload is taken to run (default: the running mesh)",
 		)
 		.addHelpText(
 			"after",

@@ -3,6 +3,7 @@ import { MeshError } from "../../core/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
 import { resolveKind } from "../kinds.ts";
 import type { ConfigDocument } from "../mesh/admin-api.ts";
+import { listNames, missingObject, type ObjectWords, splitName } from "../mesh/named-object.ts";
 import { formatTable } from "../output/table.ts";
 
 interface GetOptions extends MeshOptions {
@@ -18,13 +19,13 @@ export function addGetCommand(program: Command, context: CliContext): void {
 		.argument("[name]", "one object's name, or namespace/name")
 		.option("-n, --namespace <namespace>", "only of this namespace")
 		.action(async (kindWord: string, given: string | undefined, options: GetOptions) => {
-			const query = await buildQuery(kindWord, given, options.namespace);
-			const objects = (await openMesh(context, options).list(`/v1/config${query}`)) as ConfigDocument[];
+			const kind = kindWord === "all" ? undefined : await resolveKind(kindWord);
+			const words = splitName(given, options.namespace);
+			const mesh = openMesh(context, options);
+			const objects = (await mesh.list(`/v1/config${buildQuery(kind, words)}`)) as ConfigDocument[];
 			if (given !== undefined && objects.length === 0) {
-				throw new MeshError(
-					"OBJECT_NOT_FOUND",
-					`there is no ${await resolveKind(kindWord)} ${given}; 'amime get ${kindWord}' lists them`,
-				);
+				if (kind !== undefined) throw missingObject(await listNames(mesh, kind), kind, words, `amime get ${kindWord}`);
+				throw new MeshError("OBJECT_NOT_FOUND", `there is no object ${given}; 'amime get' lists them`);
 			}
 			const documents = objects.map(toDocument);
 			const one = given !== undefined && objects.length === 1;
@@ -36,27 +37,12 @@ export function addGetCommand(program: Command, context: CliContext): void {
 	]);
 }
 
-async function buildQuery(
-	kindWord: string,
-	given: string | undefined,
-	namespaceOption: string | undefined,
-): Promise<string> {
+function buildQuery(kind: string | undefined, { namespace, name }: ObjectWords): string {
 	const query = new URLSearchParams();
-	if (kindWord !== "all") query.set("kind", await resolveKind(kindWord));
-	const { namespace, name } = splitName(given, namespaceOption);
+	if (kind !== undefined) query.set("kind", kind);
 	if (namespace !== undefined) query.set("namespace", namespace);
 	if (name !== undefined) query.set("name", name);
 	return query.size === 0 ? "" : `?${query}`;
-}
-
-/** Takes `name` and `namespace/name`. */
-export function splitName(
-	given: string | undefined,
-	namespace: string | undefined,
-): { readonly namespace?: string; readonly name?: string } {
-	const [first, second] = (given ?? "").split("/");
-	if (second !== undefined) return { namespace: first!, name: second };
-	return { ...(namespace === undefined ? {} : { namespace }), ...(given === undefined ? {} : { name: given }) };
 }
 
 /** The object as it can be applied again: where it is from becomes an annotation. */

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { MeshError, systemClock } from "../../core/index.ts";
 import {
 	type CliContext,
@@ -11,6 +11,7 @@ import {
 } from "../context.ts";
 import type { EntryStatus } from "../mesh/admin-api.ts";
 import { formatTable } from "../output/table.ts";
+import { collectText, parseLifetime } from "../parse-arguments.ts";
 import { addAgentsCommand, addEvictCommand } from "./agents.ts";
 
 /** `amime identity …`: who gets which identity, and which nodes may give it out. */
@@ -58,16 +59,21 @@ function addCreateCommand(parent: Command, context: CliContext): void {
 		.description("make an entry: workloads with these selectors get this SPIFFE ID from agents below the parent")
 		.requiredOption("--spiffe-id <id>", "the identity, spiffe://… or a path of the mesh's trust domain")
 		.requiredOption("--parent <id>", "the agent, or the ID of a group of agents, that gives it out")
-		.requiredOption("--selector <type:value>", "such as unix:uid:1000; all that are given must match", collect, [])
+		.requiredOption("--selector <type:value>", "such as unix:uid:1000; all that are given must match", collectText, [])
 		.option("--id <id>", "name of the entry (default: a random one)")
-		.option("--ttl <duration>", "life of its certificates, such as 1h (default: the mesh's)", parseSeconds)
-		.option("--jwt-ttl <duration>", "life of its tokens (default: 5m)", parseSeconds)
-		.option("--dns <name>", "name besides the ID in its certificate; may be given several times", collect, [])
+		.option("--ttl <duration>", "life of its certificates, such as 1h (default: the mesh's)", parseLifetime)
+		.option("--jwt-ttl <duration>", "life of its tokens (default: 5m)", parseLifetime)
+		.option("--dns <name>", "name besides the ID in its certificate; may be given several times", collectText, [])
 		.option("--hint <text>", "tells identities of one workload apart")
-		.option("--federates-with <domain>", "trust domain whose bundle it gets; may be given several times", collect, [])
+		.option(
+			"--federates-with <domain>",
+			"trust domain whose bundle it gets; may be given several times",
+			collectText,
+			[],
+		)
 		.option("--admin", "its holders may use the admin API")
 		.option("--downstream", "its holders are authorities of the trust domain")
-		.option("--expires-in <duration>", "the entry ends by itself after this time", parseSeconds)
+		.option("--expires-in <duration>", "the entry ends by itself after this time", parseLifetime)
 		.option("--expires-at <time>", "the entry ends by itself at this time, such as 2027-01-31T12:00:00Z")
 		.action(async (options: CreateOptions) => {
 			const mesh = openMesh(context, options);
@@ -122,7 +128,7 @@ function addListCommand(parent: Command, context: CliContext): void {
 		.description("list registration entries")
 		.option("--spiffe-id <id>", "only those of this identity")
 		.option("--parent <id>", "only those below this agent or group")
-		.option("--selector <type:value>", "only those with this selector; may be given several times", collect, [])
+		.option("--selector <type:value>", "only those with this selector; may be given several times", collectText, [])
 		.action(async (options: ListOptions) => {
 			const query = new URLSearchParams(options.selector.map((selector) => ["selector", selector]));
 			if (options.spiffeId !== undefined) query.set("spiffeId", options.spiffeId);
@@ -174,7 +180,7 @@ function addTokenCommand(parent: Command, context: CliContext): void {
 		.command("token")
 		.description("make a join token: one agent can show it once to become a node of the mesh")
 		.option("--spiffe-id <id>", "an ID that the agent gets besides its own, for entries to have as their parent")
-		.option("--ttl <duration>", "how long it is good (default: 10m)", parseSeconds)
+		.option("--ttl <duration>", "how long it is good (default: 10m)", parseLifetime)
 		.action(async (options: MeshOptions & { readonly spiffeId?: string; readonly ttl?: number }) => {
 			const answer = (await openMesh(context, options).request("POST", "/v1/identity/join-tokens", {
 				...(options.spiffeId === undefined ? {} : { spiffeId: options.spiffeId }),
@@ -210,18 +216,4 @@ function formatEntry(entry: EntryStatus): string {
 		Array.isArray(value) ? value.join(" ") : `${value}`,
 	]);
 	return formatTable(["FIELD", "VALUE"], rows);
-}
-
-function collect(value: string, previous: readonly string[]): string[] {
-	return [...previous, value];
-}
-
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-/** `90`, `90s`, `15m`, `8h` or `2d` in seconds. */
-function parseSeconds(text: string): number {
-	const match = /^(\d{1,9})([smhd]?)$/.exec(text);
-	const seconds = match === null ? 0 : Number(match[1]) * units[match[2] === "" ? "s" : match[2]!]!;
-	if (seconds === 0) throw new InvalidArgumentError("a duration is a number with s, m, h or d, such as 90s, 15m or 8h");
-	return seconds;
 }

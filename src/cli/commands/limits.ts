@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { MeshError, suggestNearest } from "../../core/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
 import type { LimitStatus } from "../mesh/admin-api.ts";
+import { missingObject, splitName } from "../mesh/named-object.ts";
 import { formatLimits } from "../output/limits.ts";
 
 interface LimitsOptions extends MeshOptions {
@@ -20,13 +20,16 @@ export function addLimitsCommand(program: Command, context: CliContext): void {
 		.action(async (given: string | undefined, options: LimitsOptions) => {
 			const mesh = openMesh(context, options);
 			const all = (await mesh.list("/v1/limits")) as LimitStatus[];
-			const [name, namespace] = (given ?? "").split("/").reverse();
-			const within = namespace ?? options.namespace;
+			const words = splitName(given, options.namespace);
 			const limits = all.filter(
-				(limit) =>
-					(given === undefined || limit.policy === name) && (within === undefined || limit.namespace === within),
+				({ namespace, policy }) =>
+					(words.name === undefined || policy === words.name) &&
+					(words.namespace === undefined || namespace === words.namespace),
 			);
-			if (limits.length === 0 && given !== undefined) throw unknownPolicy(given, all);
+			if (limits.length === 0 && given !== undefined) {
+				const known = all.map(({ namespace, policy }) => ({ namespace, name: policy }));
+				throw missingObject(known, "RateLimitPolicy", words, "amime limits");
+			}
 			await print(context, options.output, limits, () =>
 				formatLimits(limits, context.palette, options.leases === true),
 			);
@@ -35,11 +38,4 @@ export function addLimitsCommand(program: Command, context: CliContext): void {
 		["amime limits", "every limit, and the budgets of global ones"],
 		["amime limits shop/orders --leases", "which proxy may let through how much"],
 	]);
-}
-
-function unknownPolicy(given: string, all: readonly LimitStatus[]): MeshError {
-	const known = [...new Set(all.map(({ namespace, policy }) => `${namespace}/${policy}`))];
-	const names = given.includes("/") ? known : known.map((name) => name.split("/")[1]!);
-	const hint = suggestNearest(given, names) || (known.length === 0 ? ": the mesh has none" : "");
-	return new MeshError("OBJECT_NOT_FOUND", `no RateLimitPolicy ${given}${hint}`);
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { MeshError } from "../../core/index.ts";
 import { type CliContext, withExamples } from "../context.ts";
 import type { ProxyCommandOptions } from "../host.ts";
-import { createChoiceOption, parseCount } from "../parse-arguments.ts";
+import { collectText, createChoiceOption, parseCount } from "../parse-arguments.ts";
 
 /** Envoy's names of log levels. */
 const levels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"];
@@ -119,10 +119,6 @@ const harmlessFlags = [
 	"--socket-mode <mode>",
 	"--disable-extensions <names>",
 ];
-
-function collectText(text: string, before: readonly string[]): readonly string[] {
-	return [...before, text];
-}
 
 function toOptions(flags: Flags): ProxyCommandOptions {
 	const { configPath, configYaml, concurrency, serviceCluster, serviceNode, serviceZone, state } = flags;

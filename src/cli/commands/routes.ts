@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import { MeshError, suggestNearest } from "../../core/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
-import type { AdminApi, ConfigDocument, RouteStatus } from "../mesh/admin-api.ts";
+import type { AdminApi, RouteStatus } from "../mesh/admin-api.ts";
+import { listNames, missingObject, splitName } from "../mesh/named-object.ts";
 import { formatTable } from "../output/table.ts";
-import { splitName } from "./get.ts";
 
 /** `amime routes [service]`: where requests for a service go, rule by rule. */
 export function addRoutesCommand(program: Command, context: CliContext): void {
@@ -38,20 +37,13 @@ export async function requireService(
 	given: string | undefined,
 	namespaceOption: string | undefined,
 ): Promise<void> {
-	const { namespace, name } = splitName(given, namespaceOption);
-	if (name === undefined) return;
-	const services = (await mesh.list("/v1/config?kind=Service")) as ConfigDocument[];
-	const there = services.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
-	if (there.some(({ metadata }) => metadata.name === name)) return;
-	const hint = suggestNearest(
-		name,
-		there.map(({ metadata }) => metadata.name),
+	const words = splitName(given, namespaceOption);
+	if (words.name === undefined) return;
+	const services = await listNames(mesh, "Service");
+	const isThere = services.some(
+		({ name, namespace }) => name === words.name && (words.namespace === undefined || namespace === words.namespace),
 	);
-	const place = namespace === undefined ? "" : ` in namespace ${namespace}`;
-	throw new MeshError(
-		"OBJECT_NOT_FOUND",
-		`there is no Service ${name}${place}${hint || "; 'amime get service' lists them"}`,
-	);
+	if (!isThere) throw missingObject(services, "Service", words, "amime get service");
 }
 
 function formatRoutes(routes: readonly RouteStatus[]): string {

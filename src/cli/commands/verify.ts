@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { MeshError } from "../../core/index.ts";
 import type { JudgedExpectation } from "../../explain/index.ts";
 import { type CliContext, withExamples, withState } from "../context.ts";
 import { openEvaluator } from "../mesh/evaluator.ts";
+import { readText } from "../mesh/read-text.ts";
 import { formatProblem } from "../output/problems.ts";
 import { formatVerification, type VerificationFormat, verificationFormats } from "../output/verification.ts";
 import { createChoiceOption } from "../parse-arguments.ts";
@@ -25,7 +25,10 @@ export function addVerifyCommand(program: Command, context: CliContext): void {
 			"check a file of expectations (allow, deny, routes-to, answer) against a folder of config or the running mesh",
 		)
 		.requiredOption("-f, --file <file>", "the expectations, YAML; - reads standard input")
-		.option("-d, --directory <folder>", "a folder of config, without a running mesh (default: the running mesh)")
+		.option(
+			"-d, --directory <path>",
+			"a folder of config, or a file, without a running mesh (default: the running mesh)",
+		)
 		.addOption(createChoiceOption("-o, --output <format>", "how to print", verificationFormats, "table"))
 		.addHelpText("after", "\nExit codes: 0 all hold, 1 one does not, or the file has problems; 2 usage\n")
 		.action(async ({ file, directory, state, output }: VerifyOptions) => {
@@ -60,12 +63,4 @@ export function addVerifyCommand(program: Command, context: CliContext): void {
 		["amime verify -f expectations.yaml -d config/ -o junit > verify.xml", "for a CI server's report"],
 		["amime verify -f expectations.yaml", "against the running mesh"],
 	]);
-}
-
-async function readText(path: string, given: string): Promise<string> {
-	try {
-		return await readFile(path, "utf8");
-	} catch (cause) {
-		throw new MeshError("FILE_UNREADABLE", `cannot read ${given}`, { cause });
-	}
 }

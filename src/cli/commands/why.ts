@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
+import { type CliContext, locateMesh, type MeshOptions, print, withExamples, withMeshOptions } from "../context.ts";
 import type { InstanceStatus } from "../mesh/admin-api.ts";
 import { parseFailedRequest, type ToldFailure } from "../mesh/failed-request.ts";
 import type { Palette } from "../output/colour.ts";
@@ -35,6 +35,8 @@ export function addWhyCommand(program: Command, context: CliContext): void {
 	]);
 }
 
+const loopback = /^(?:127\.|\[::1\]$|localhost$)/;
+
 interface WhyOptions extends MeshOptions {
 	readonly last: number;
 	readonly dryRun: boolean;
@@ -48,7 +50,9 @@ interface Asked {
 }
 
 async function askProxies(context: CliContext, options: WhyOptions, id: string | undefined): Promise<Asked> {
-	const instances = (await openMesh(context, options).list("/v1/instances")) as InstanceStatus[];
+	const control = locateMesh(context, options);
+	const isHere = loopback.test(new URL(control.adminUrl).hostname);
+	const instances = (await context.host.connect(control).list("/v1/instances")) as InstanceStatus[];
 	const { last: limit, dryRun } = options;
 	const kind = dryRun ? "&kind=dry-run" : "";
 	const query = id === undefined ? `limit=${limit}${kind}` : `limit=${limit}&id=${encodeURIComponent(id)}`;
@@ -57,7 +61,8 @@ async function askProxies(context: CliContext, options: WhyOptions, id: string |
 		instances.map(async ({ adminPort, name, namespace }): Promise<ToldFailure[]> => {
 			if (adminPort === undefined) return [];
 			const proxy = `${namespace}/${name}`;
-			const text = await context.host.askProxy(adminPort, `/failed_requests?${query}`);
+			// Admin ports are on loopback: of another machine's mesh, the same port here is somebody else's.
+			const text = isHere ? await context.host.askProxy(adminPort, `/failed_requests?${query}`) : undefined;
 			if (text === undefined) {
 				silent.push(proxy);
 				return [];
@@ -133,5 +138,5 @@ function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: 
 
 function formatSilent(silent: readonly string[]): string {
 	if (silent.length === 0) return "";
-	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no such list, or the proxy is not there: see its log in the state folder)\n`;
+	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no such list; the proxy is not there, see its log in the state folder; or it is on another machine, ask there)\n`;
 }

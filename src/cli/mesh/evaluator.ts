@@ -35,12 +35,22 @@ export async function openEvaluator(
 	return { explain: async (queries) => queries.map((query) => evaluate(world, query, nowSeconds)) };
 }
 
-/** Reads a folder of config, with the paths of its files as the user would write them.
+/** Documents as a command line names them. */
+export interface ReadConfig extends FolderSnapshot {
+	/** What standard input said, when the documents are from there. */
+	readonly text?: string;
+}
+
+/** Reads a folder of config, one file, or standard input for `-`, with the paths of files as the user would write them.
  *  @throws MeshError `CONFIG_FOLDER_UNREADABLE` when there is nothing to read */
-export async function readConfig({ host }: CliContext, folder: string): Promise<FolderSnapshot> {
-	const { readFolder } = await import("../../config/index.ts");
-	const { objects, problems, files } = await readFolder(resolve(host.folder, folder));
-	if (files === 0) throw new MeshError("CONFIG_FOLDER_UNREADABLE", `${folder} has no YAML or JSON files`);
+export async function readConfig({ host }: CliContext, given: string): Promise<ReadConfig> {
+	const { parseDocuments, readFolder } = await import("../../config/index.ts");
+	if (given === "-") {
+		const text = await host.readStdin();
+		return { ...parseDocuments(text, standardInput, { folder: host.folder }), files: 1, text };
+	}
+	const { objects, problems, files } = await readFolder(resolve(host.folder, given));
+	if (files === 0) throw new MeshError("CONFIG_FOLDER_UNREADABLE", `${given} has no YAML or JSON files`);
 	const shorten = (file: string): string => {
 		const short = relative(host.folder, file);
 		return short.startsWith("..") ? file : short;
@@ -51,3 +61,6 @@ export async function readConfig({ host }: CliContext, folder: string): Promise<
 		problems: problems.map((problem) => ({ ...problem, file: shorten(problem.file) })),
 	};
 }
+
+/** What documents of standard input are told by. */
+export const standardInput = "standard input";
