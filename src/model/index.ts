@@ -110,6 +110,7 @@ export type {
 	Destination,
 	DirectResponse,
 	Fault,
+	FilterActions,
 	HeaderFilter,
 	MatchScope,
 	Mirror,

@@ -107,7 +107,12 @@ export interface BackendRef {
 	readonly responseHeaders?: HeaderFilter;
 	/** Host that this backend sees. */
 	readonly hostname?: string;
+	/** What becomes of its share of the requests beside changes of headers: in place of what the rule says, mirrors beside the rule's. */
+	readonly filters?: FilterActions;
 }
+
+/** What filters do beside changing headers. */
+export type FilterActions = Pick<RouteRule, "redirect" | "rewrite" | "cors" | "mirrors" | "directResponse">;
 
 export interface RouteRetry {
 	readonly codes: readonly number[];

@@ -97,6 +97,26 @@ export const cases: readonly TranslationCase[] = [
 		},
 	},
 	{
+		name: "Gateway API: filters of a backend are for its share of the requests",
+		config: `${plain}
+---${route(
+			"r",
+			`rules: [
+				{matches: [{path: {value: /full}}], backendRefs: [{name: reviews, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: own.example, path: {type: ReplaceFullPath, replaceFullPath: /one}}}]}]},
+				{matches: [{path: {value: /prefix}}], backendRefs: [{name: reviews, port: 80, filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /two}}}]}]},
+				{matches: [{path: {value: /away}}], backendRefs: [{name: reviews, port: 80, filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}}}]}]},
+				{matches: [{path: {value: /copy}}], backendRefs: [{name: reviews, port: 80, filters: [{type: RequestMirror, requestMirror: {backendRef: {name: ratings, port: 80}}}]}]},
+				{matches: [{path: {value: /none}}], backendRefs: [{name: reviews, port: 80, filters: [{type: ExtensionRef, extensionRef: {group: x.example, kind: Foo, name: f}}]}]}]`,
+		)}`,
+		calls: {
+			"kgw -> a.example /full/a": "reviews.shop:80; path /one; host own.example by HTTPRoute r spec.rules[0]",
+			"kgw -> a.example /prefix/a?b=c": "reviews.shop:80; path /two/a?b=c by HTTPRoute r spec.rules[1]",
+			"kgw -> a.example /away/a": "answered 302 http://a.example/new/a by HTTPRoute r spec.rules[2]",
+			"kgw -> a.example /copy": "reviews.shop:80; mirror ratings.shop:80 100 by HTTPRoute r spec.rules[3]",
+			"kgw -> a.example /none": "unroutable 500 by HTTPRoute r spec.rules[4]",
+		},
+	},
+	{
 		name: "Istio: TLS that is passed on goes by its server name",
 		config: `${gateway("{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.example'], tls: {mode: PASSTHROUGH}}")}
 ---${istio(

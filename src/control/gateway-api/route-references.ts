@@ -55,7 +55,13 @@ export function permitRules<R extends RouteRule | StreamRule>(
 	grants: ReferenceGrants,
 ): readonly R[] {
 	const from = { group: routeGroup, kind: route.kind, namespace: route.namespace };
-	const permit = <B extends Pick<BackendRef, "destination">>(backend: B): B => {
+	const permit = <B extends Pick<BackendRef, "destination" | "filters">>(backend: B): B => {
+		const mirrors = backend.filters?.mirrors?.map(permitDestination);
+		return permitDestination(
+			mirrors === undefined ? backend : { ...backend, filters: { ...backend.filters, mirrors } },
+		);
+	};
+	const permitDestination = <B extends Pick<BackendRef, "destination">>(backend: B): B => {
 		const { destination } = backend;
 		if (destination.kind !== "service") return backend;
 		const { namespace, name } = destination.service;

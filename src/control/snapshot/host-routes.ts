@@ -6,6 +6,7 @@ import {
 	findRoutes,
 	type HostRoutes,
 	hostOf,
+	listDestinations,
 	listVirtualServices,
 	type MeshIndex,
 	type MeshProblem,
@@ -100,13 +101,12 @@ function destinationInputs(
 		...routes.flatMap(({ rules: own }) => own),
 		...virtualServices.flatMap(({ http }) => http),
 	];
-	for (const { backends, mirrors = [] } of rules)
-		for (const { destination } of [...backends, ...mirrors]) {
-			if (destination.kind === "unusable") continue;
-			const name =
-				destination.kind === "host" ? destination.host : `${destination.service.namespace}/${destination.service.name}`;
-			destinations.set(name, destination);
-		}
+	for (const destination of rules.flatMap(listDestinations)) {
+		if (destination.kind === "unusable") continue;
+		const name =
+			destination.kind === "host" ? destination.host : `${destination.service.namespace}/${destination.service.name}`;
+		destinations.set(name, destination);
+	}
 	return [...destinations.values()].flatMap((destination) => {
 		const service = findDestination(index, client, destination);
 		if (service === undefined) return [undefined];

@@ -8,6 +8,7 @@ import {
 	type Service,
 	type ServicePort,
 } from "../../model/index.ts";
+import { splitByBackend } from "./backend-shares.ts";
 import type { Client } from "./client.ts";
 import { resolveHostPolicy } from "./destination-rule.ts";
 import { markEgress } from "./egress-log.ts";
@@ -69,11 +70,16 @@ export function translateRoutes(
 		owner,
 	});
 	if (routes.length === 0) return [defaultRoute(contextOf({ ...service, kind: "Service" }), service, port)];
-	return rankMatches(routes, report).map(({ route, ruleIndex, matchIndex, match }) =>
+	return rankMatches(routes, report).flatMap((ranked) => translateRanked(ranked, contextOf(ranked.route)));
+}
+
+/** The Envoy routes of one match of an HTTPRoute or GRPCRoute. */
+export function translateRanked({ route, ruleIndex, matchIndex, match }: RankedMatch, context: RouteContext): Route[] {
+	return splitByBackend(route.rules[ruleIndex]!).map((share) =>
 		create(RouteSchema, {
 			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
-			match: translateMatch(match),
-			...translateRule(contextOf(route), route.rules[ruleIndex]!, match),
+			match: { ...translateMatch(match), ...share.match },
+			...translateRule(context, share.rule, match),
 		}),
 	);
 }

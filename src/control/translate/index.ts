@@ -7,6 +7,7 @@ export {
 	summarizeAuthorization,
 } from "./authorization/filters.ts";
 export { findAuthorizationPolicies } from "./authorization/policies.ts";
+export { listDestinations } from "./backend-shares.ts";
 export { type Client, namespaceClient } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
 export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";

@@ -4,7 +4,7 @@ import {
 	RedirectAction_RedirectResponseCode as ResponseCode,
 	type RouteActionSchema,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
-import type { HeaderFilter, PathMatch, PathRewrite, Redirect, RouteRule } from "../../model/index.ts";
+import type { FilterActions, HeaderFilter, PathMatch, PathRewrite, Redirect, RouteRule } from "../../model/index.ts";
 import { headerValue, quoteRegex } from "./messages.ts";
 import { findRegexFault } from "./regex.ts";
 import { isHeaderName, trimPrefix } from "./route-match.ts";
@@ -38,9 +38,23 @@ export function findFilterFault(rule: RouteRule): { readonly path: string; reado
 		for (const [name, value] of [...(filter?.set ?? []), ...(filter?.add ?? [])])
 			if (/[\0\r\n]/.test(value)) return { path, problem: `value of '${name}' contains a line break` };
 	}
-	const rewrite = rule.redirect?.path ?? rule.rewrite?.path;
+	for (const [place, actions] of [
+		["", rule] as const,
+		...rule.backends.map(({ filters }, position) => [`backendRefs[${position}].`, filters] as const),
+	]) {
+		const fault = actions === undefined ? undefined : findRewriteFault(actions, rule);
+		if (fault !== undefined) return { ...fault, path: place + fault.path };
+	}
+	return undefined;
+}
+
+function findRewriteFault(
+	{ redirect, rewrite: changed }: FilterActions,
+	rule: RouteRule,
+): { readonly path: string; readonly problem: string } | undefined {
+	const rewrite = redirect?.path ?? changed?.path;
 	if (rewrite === undefined) return undefined;
-	const path = `filters.${rule.redirect !== undefined ? "requestRedirect" : "urlRewrite"}.path`;
+	const path = `filters.${redirect !== undefined ? "requestRedirect" : "urlRewrite"}.path`;
 	if (rewrite.kind === "prefix" && rule.matches.some((match) => match.path.kind !== "prefix"))
 		return { path, problem: "ReplacePrefixMatch needs a PathPrefix match in every match of the rule" };
 	if (rewrite.kind === "regex") {

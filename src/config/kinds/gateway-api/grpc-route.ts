@@ -6,7 +6,7 @@ import { type Reader, refine } from "../../schema/schema.ts";
 import { grpcFilters } from "../http-route/filter.ts";
 import { headerMatches } from "../http-route/match.ts";
 import { readPattern } from "../http-route/path.ts";
-import { backends, listReferences, toCommonRule } from "../http-route/rule.ts";
+import { grpcBackends, listReferences, toCommonRule } from "../http-route/rule.ts";
 import { defineKind } from "../kind.ts";
 import { gatewayGroup, hostname, parentReferences, sectionName, toParent } from "./reference.ts";
 
@@ -57,7 +57,7 @@ const rule = refine(
 		name: optional(sectionName(), "Name of the rule, for explanations"),
 		matches: optional(list(match, { max: 64 }), "Calls it is for, any of them; all when absent"),
 		filters: optional(grpcFilters, "Changes to metadata, and mirrors"),
-		backendRefs: backends,
+		backendRefs: grpcBackends,
 		sessionPersistence: refused("calls are balanced one by one"),
 	}),
 	(value, _node, reader) => ({ ...value, path: reader.path }),

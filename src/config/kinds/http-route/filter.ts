@@ -155,26 +155,23 @@ function joinFilters(values: readonly FilterValue[]): Filters {
 	return joined;
 }
 
+const notForCalls = {
+	RequestRedirect: "gRPC has no redirects",
+	URLRewrite: "gRPC names services and methods by path",
+	CORS: "it is for browsers and belongs to an HTTPRoute",
+};
+
 /** `filters` of a rule. */
 export const ruleFilters: Schema<Filters> = filterList(ruleTypes, {});
 
 /** `filters` of a rule of a GRPCRoute. */
-export const grpcFilters: Schema<Filters> = filterList(grpcTypes, {
-	RequestRedirect: "gRPC has no redirects",
-	URLRewrite: "gRPC names services and methods by path",
-	CORS: "it is for browsers and belongs to an HTTPRoute",
-});
+export const grpcFilters: Schema<Filters> = filterList(grpcTypes, notForCalls);
 
-const ofRule = "it belongs to the rule";
+/** `filters` of a backend: for the requests that would be sent to it. */
+export const backendFilters: Schema<Filters> = filterList(ruleTypes, {});
 
-/** `filters` of a backend. */
-export const backendFilters: Schema<Filters> = filterList(headerTypes, {
-	RequestRedirect: ofRule,
-	URLRewrite: ofRule,
-	RequestMirror: ofRule,
-	CORS: ofRule,
-	ExtensionRef: ofRule,
-});
+/** `filters` of a backend of a GRPCRoute. */
+export const grpcBackendFilters: Schema<Filters> = filterList(grpcTypes, notForCalls);
 
 /** Checks what the filters of a rule need of the rest of it; false after a refusal. */
 export function checkRuleFilters(

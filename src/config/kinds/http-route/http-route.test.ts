@@ -256,9 +256,19 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 		[/replaceFullPath: is required/, /replacePrefixMatch: must not be set/],
 	],
 	[
-		"a rewrite in a backend",
-		{ backendRefs: [{ ...backend, filters: [{ type: "URLRewrite", urlRewrite: {} }] }] },
-		[/'URLRewrite' is not supported: it belongs to the rule/, /urlRewrite: is not supported: it belongs to the rule/],
+		"a prefix replaced in a backend of two matches",
+		{
+			matches: [{}, {}],
+			backendRefs: [
+				{
+					...backend,
+					filters: [
+						{ type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } } },
+					],
+				},
+			],
+		},
+		[/backendRefs\[0\]\.filters: ReplacePrefixMatch needs exactly one match/],
 	],
 	["a backend without port", { backendRefs: [{ name: "x" }] }, [/backendRefs\[0\]\.port: is required/]],
 	["a duration of another form", { timeouts: { request: "1.5s" } }, [/timeouts\.request: '1\.5s' is not a duration/]],

@@ -1,4 +1,11 @@
-import type { BackendRef, BackendReference, Mirror, RouteRetry, RouteRule } from "../../../model/index.ts";
+import type {
+	BackendRef,
+	BackendReference,
+	FilterActions,
+	Mirror,
+	RouteRetry,
+	RouteRule,
+} from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { gatewayDuration } from "../../schema/durations.ts";
 import { type Field, object, optional, refused } from "../../schema/object.ts";
@@ -12,26 +19,28 @@ import {
 	toDestination,
 	weight,
 } from "../gateway-api/reference.ts";
-import { backendFilters, checkRuleFilters, type Filters, ruleFilters } from "./filter.ts";
+import { backendFilters, checkRuleFilters, type Filters, grpcBackendFilters, ruleFilters } from "./filter.ts";
 import { anyRequest, routeMatch } from "./match.ts";
 
-const backend = refine(
-	object({
-		...backendFields,
-		weight,
-		filters: optional(backendFilters, "Header filters for requests to this backend"),
-	}),
-	(value, _node, reader) => {
-		const checked = checkBackend(value, reader);
-		return checked === undefined ? undefined : { ...checked, path: reader.path };
-	},
-);
+const backendsWith = (filters: Schema<Filters>) =>
+	optional(
+		list(
+			refine(
+				object({ ...backendFields, weight, filters: optional(filters, "Filters for requests to this backend") }),
+				(value, _node, reader) => {
+					const checked = checkBackend(value, reader);
+					return checked === undefined ? undefined : { ...checked, path: reader.path };
+				},
+			),
+			{ max: 128 },
+		),
+		"Services that get the requests, by weight; without one (and without a redirect) the answer is 500",
+	);
 
-/** `backendRefs` of a rule. */
-export const backends = optional(
-	list(backend, { max: 128 }),
-	"Services that get the requests, by weight; without one (and without a redirect) the answer is 500",
-);
+const backends = backendsWith(backendFilters);
+
+/** `backendRefs` of a rule of a GRPCRoute. */
+export const grpcBackends: typeof backends = backendsWith(grpcBackendFilters);
 
 const timeouts = refine(
 	object({
@@ -77,16 +86,16 @@ type RuleSpec = typeof fields extends Schema<infer T> ? T : never;
 /** One of `rules`. */
 export const routeRule: Schema<RuleSpec & { readonly path: string }> = refine(fields, (value, _node, reader) => {
 	const [match, ...others] = value.matches ?? [];
-	const isGood = checkRuleFilters(
-		{
-			filters: value.filters,
-			backends: value.backendRefs?.length ?? 0,
-			// A match without a path has the prefix '/' by default.
-			hasOnePrefix: others.length === 0 && (match === undefined || match.path.kind === "prefix"),
-		},
-		reader,
-	);
-	return isGood ? { ...value, path: reader.path } : undefined;
+	// A match without a path has the prefix '/' by default.
+	const hasOnePrefix = others.length === 0 && (match === undefined || match.path.kind === "prefix");
+	const backendRefs = value.backendRefs ?? [];
+	const faulty = [
+		checkRuleFilters({ filters: value.filters, backends: backendRefs.length, hasOnePrefix }, reader),
+		...backendRefs.map(({ filters }, position) =>
+			checkRuleFilters({ filters, backends: 0, hasOnePrefix }, reader.field("backendRefs").item(position)),
+		),
+	].includes(false);
+	return faulty ? undefined : { ...value, path: reader.path };
 });
 
 /** What rules of HTTPRoutes and GRPCRoutes have in common. */
@@ -100,13 +109,6 @@ interface CommonRule {
 /** The part of a rule that HTTPRoutes and GRPCRoutes have alike. `namespace` is that of the route. */
 export function toCommonRule(value: CommonRule, namespace: string): Omit<RouteRule, "matches"> {
 	const { filters } = value;
-	const mirrors = (filters?.mirrors ?? []).map(
-		({ backend: reference, percent }): Mirror => ({
-			destination: toDestination(reference, namespace),
-			...(reference.port !== undefined && { port: reference.port }),
-			percent,
-		}),
-	);
 	return {
 		...(value.name !== undefined && { name: value.name }),
 		backends: (value.backendRefs ?? []).map(
@@ -116,27 +118,48 @@ export function toCommonRule(value: CommonRule, namespace: string): Omit<RouteRu
 				weight: reference.weight,
 				...(reference.filters?.requestHeaders !== undefined && { requestHeaders: reference.filters.requestHeaders }),
 				...(reference.filters?.responseHeaders !== undefined && { responseHeaders: reference.filters.responseHeaders }),
+				...ownFilters(reference.filters, namespace),
 			}),
 		),
 		...(filters?.requestHeaders !== undefined && { requestHeaders: filters.requestHeaders }),
 		...(filters?.responseHeaders !== undefined && { responseHeaders: filters.responseHeaders }),
-		...(mirrors.length > 0 && { mirrors }),
-		// A filter that cannot be applied must not be skipped (Gateway API, HTTPRouteFilter.extensionRef).
-		...((filters?.extensions ?? []).length > 0 && { directResponse: { status: 500 } }),
+		...toActions(filters, namespace),
 		path: value.path,
 	};
+}
+
+/** What filters do beside changing headers. */
+function toActions(filters: Filters | undefined, namespace: string): FilterActions {
+	if (filters === undefined) return {};
+	const { redirect, rewrite, cors, extensions } = filters;
+	const mirrors = filters.mirrors.map(
+		({ backend: reference, percent }): Mirror => ({
+			destination: toDestination(reference, namespace),
+			...(reference.port !== undefined && { port: reference.port }),
+			percent,
+		}),
+	);
+	return {
+		...(redirect !== undefined && { redirect }),
+		...(rewrite !== undefined && { rewrite }),
+		...(cors !== undefined && { cors }),
+		...(mirrors.length > 0 && { mirrors }),
+		// A filter that cannot be applied must not be skipped (Gateway API, HTTPRouteFilter.extensionRef).
+		...(extensions.length > 0 && { directResponse: { status: 500 } }),
+	};
+}
+
+function ownFilters(filters: Filters | undefined, namespace: string): Pick<BackendRef, "filters"> {
+	const actions = toActions(filters, namespace);
+	return Object.keys(actions).length === 0 ? {} : { filters: actions };
 }
 
 /** A rule as the model has it. `namespace` is that of the route. */
 export function toRouteRule(value: RuleSpec & { readonly path: string }, namespace: string): RouteRule {
 	const matches = value.matches ?? [];
-	const { redirect, rewrite, cors } = value.filters ?? {};
 	return {
 		...toCommonRule(value, namespace),
 		matches: matches.length === 0 ? [anyRequest] : matches,
-		...(redirect !== undefined && { redirect }),
-		...(rewrite !== undefined && { rewrite }),
-		...(cors !== undefined && { cors }),
 		...(value.timeouts?.request !== undefined && { timeoutMs: value.timeouts.request }),
 		...(value.timeouts?.backendRequest !== undefined && { backendTimeoutMs: value.timeouts.backendRequest }),
 		...(value.retry !== undefined && { retry: value.retry }),
@@ -145,10 +168,15 @@ export function toRouteRule(value: RuleSpec & { readonly path: string }, namespa
 
 /** Everything that a rule refers to. */
 export function listReferences(value: CommonRule, namespace: string): BackendReference[] {
-	const { mirrors = [], extensions = [] } = value.filters ?? {};
+	const backendRefs = value.backendRefs ?? [];
+	const filters = [value.filters, ...backendRefs.map((reference) => reference.filters)].filter(
+		(some) => some !== undefined,
+	);
 	return [
-		...(value.backendRefs ?? []).map((reference) => toBackendReference(reference, namespace)),
-		...mirrors.map(({ backend: reference }) => toBackendReference(reference, namespace)),
-		...extensions.map((extension) => ({ ...extension, namespace })),
+		...backendRefs.map((reference) => toBackendReference(reference, namespace)),
+		...filters.flatMap(({ mirrors, extensions }) => [
+			...mirrors.map(({ backend: reference }) => toBackendReference(reference, namespace)),
+			...extensions.map((extension) => ({ ...extension, namespace })),
+		]),
 	];
 }

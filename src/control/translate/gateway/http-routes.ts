@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import {
 	type Route,
-	RouteSchema,
 	type VirtualHost,
 	VirtualHost_TlsRequirementType,
 	VirtualHostSchema,
@@ -9,13 +8,11 @@ import {
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { HttpRoute } from "../../../model/index.ts";
 import { compareSpecificity, intersectHosts, permitRules } from "../../gateway-api/index.ts";
-import { rankMatches } from "../http-route.ts";
+import { rankMatches, translateRanked } from "../http-route.ts";
 import { reasonHeader, unprocessedHeader } from "../local-reply.ts";
 import { isVisible, type MeshIndex } from "../mesh-index.ts";
 import { translateVirtualService } from "../outbound/virtual-service-routes.ts";
 import type { ReportProblem } from "../problem.ts";
-import { translateRule } from "../route-action.ts";
-import { translateMatch } from "../route-match.ts";
 import type { GatewayNode } from "./gateway-node.ts";
 import { gatewayNameOf, hostsFor, type Server } from "./server.ts";
 
@@ -127,22 +124,14 @@ function routesOfApi(index: MeshIndex, node: GatewayNode, { bound }: HostDraft, 
 	const { grants } = index.attachments;
 	const permitted = bound.map(({ route }): HttpRoute => ({ ...route, rules: permitRules(route, route.rules, grants) }));
 	const portOf = new Map(permitted.map((route, position) => [route, bound[position]!.port]));
-	return rankMatches(permitted, report).map(({ route, ruleIndex, matchIndex, match }) =>
-		create(RouteSchema, {
-			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
-			match: translateMatch(match),
-			...translateRule(
-				{
-					index,
-					client: node.client,
-					port: portOf.get(route)!,
-					gateway: "",
-					semantics: "gateway-api",
-					owner: route,
-				},
-				route.rules[ruleIndex]!,
-				match,
-			),
+	return rankMatches(permitted, report).flatMap((ranked) =>
+		translateRanked(ranked, {
+			index,
+			client: node.client,
+			port: portOf.get(ranked.route)!,
+			gateway: "",
+			semantics: "gateway-api",
+			owner: ranked.route,
 		}),
 	);
 }

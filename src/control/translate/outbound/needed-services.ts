@@ -1,4 +1,5 @@
 import { isHttpProtocol } from "../../../model/index.ts";
+import { listDestinations } from "../backend-shares.ts";
 import type { Client } from "../client.ts";
 import { findRoutes } from "../http-route.ts";
 import type { MeshIndex } from "../mesh-index.ts";
@@ -83,9 +84,8 @@ function withDestinations(index: MeshIndex, client: Client, _egress: Egress, see
 	const hosts = new Set([seen.host]);
 	for (const port of seen.ports)
 		for (const { rules } of findRoutes(index, seen.service, port, client.namespace))
-			for (const { backends, mirrors = [] } of rules)
-				for (const { destination } of [...backends, ...mirrors])
-					if (destination.kind !== "unusable") addHost(index, client, destination, hosts);
+			for (const destination of rules.flatMap(listDestinations))
+				if (destination.kind !== "unusable") addHost(index, client, destination, hosts);
 	return hosts;
 }
 
