@@ -15,7 +15,7 @@ metadata:
 spec:
   ports:
     - port: "80"
-      protocol: UDP
+      protocol: UPD
     - port: 70000
 ---
 ${good}---
@@ -38,7 +38,7 @@ spec: {}
 		"mesh.yaml:4:3: Service default/Reviews: metadata.name: 'Reviews' is not an RFC 1123 subdomain: lower case letters, digits, '-' and '.'",
 		"mesh.yaml:5:3: Service default/Reviews: metadata.labls: unknown field (did you mean 'labels'?)",
 		"mesh.yaml:8:7: Service default/Reviews: spec.ports[0].port: must be a whole number from 1 to 65535, not a string: remove the quotes",
-		"mesh.yaml:9:7: Service default/Reviews: spec.ports[0].protocol: 'UDP' is not supported: the mesh carries TCP",
+		"mesh.yaml:9:7: Service default/Reviews: spec.ports[0].protocol: must be TCP, UDP or SCTP, not 'UPD' (did you mean 'UDP'?)",
 		"mesh.yaml:10:7: Service default/Reviews: spec.ports[1].port: must be a whole number from 1 to 65535, not 70000",
 		"mesh.yaml:24:51: HTTPRoute shop/reviews: spec.rules[0].backendRefs[0].weigth: unknown field (did you mean 'weight'?); this rule is left out, the other rules are served",
 		"mesh.yaml:28:1: Servcie default/x: kind: unknown kind 'Servcie' (did you mean 'Service'?)",

@@ -67,11 +67,27 @@ test("a Service refuses what cannot work", () => {
 	assert.match(of({ ports: [] }), /must have at least 1 item/);
 	assert.match(of({ ports: [{ port: 80, targetPort: "Http" }] }), /is not a port name/);
 	assert.match(of({ ports, type: "ExternalName" }), /externalName: is required for type ExternalName/);
-	assert.match(of({ ports, sessionAffinity: "ClientIP" }), /balance by a DestinationRule/);
 	assert.match(of({ ports, selectors: { a: "b" } }), /did you mean 'selector'/);
 	assert.match(of({ ports }, { name: "a.b" }), /metadata\.name: 'a\.b' must be an RFC 1123 label/);
 	assert.match(of({ ports }, { name: "x".repeat(64) }), /must be an RFC 1123 label/);
 	assert.match(of({ ports }, { namespace: "A" }), /is not an RFC 1123 label/);
+});
+
+test("what of a Service is for Kubernetes alone does not keep its other ports out of the mesh", () => {
+	const { value, problems } = readSpec("Service", {
+		ports: [
+			{ port: 53, name: "dns", protocol: "UDP" },
+			{ port: 53, name: "dns-tcp" },
+			{ port: 80, name: "sctp", protocol: "SCTP" },
+		],
+		sessionAffinity: "ClientIP",
+		sessionAffinityConfig: { clientIP: { timeoutSeconds: 10 } },
+	});
+	assert.deepEqual(
+		value?.ports.map(({ name, port }) => [name, port]),
+		[["dns-tcp", 53]],
+	);
+	assert.match(problems.join(), /^[^,]*sessionAffinity: has no effect in the mesh: [^,]*useSourceIp\)$/);
 });
 
 test("a Workload has its defaults", () => {

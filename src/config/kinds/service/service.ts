@@ -1,7 +1,7 @@
 import type { PortProtocol, Service, ServicePort } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { dnsLabel, dnsSubdomain, labels } from "../../schema/kubernetes.ts";
-import { defaulted, ignored, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
+import { defaulted, ignored, type ObjectOf, object, optional, required } from "../../schema/object.ts";
 import { boolean, integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { resolveExportTo } from "../istio/names.ts";
@@ -48,9 +48,9 @@ const portFields = {
 	port: required(integer({ min: 1, max: 65_535 }), "Port that clients use"),
 	targetPort: optional(targetPort(), "Port of the workload, by number or by name; the same as `port` when absent"),
 	protocol: defaulted(
-		oneOf(["TCP"], { UDP: "the mesh carries TCP", SCTP: "the mesh carries TCP" }),
+		oneOf(["TCP", "UDP", "SCTP"]),
 		"TCP",
-		"Transport",
+		"Transport; the mesh carries TCP, other ports are left as they are",
 	),
 	appProtocol: optional(
 		string({ maxLength: 63 }),
@@ -84,11 +84,11 @@ const spec = refine(
 		),
 		externalName: optional(dnsSubdomain(), "The name that a service of type ExternalName stands for"),
 		sessionAffinity: defaulted(
-			oneOf(["None"], { ClientIP: "balance by a DestinationRule instead" }),
+			oneOf(["None", "ClientIP"]),
 			"None",
-			"Kubernetes' stickiness by client address",
+			"Kubernetes' stickiness by client address; without effect in the mesh (as in Istio), where a DestinationRule's `consistentHash` says it",
 		),
-		sessionAffinityConfig: refused("balance by a DestinationRule instead"),
+		sessionAffinityConfig: ignored("How long Kubernetes' stickiness holds; without effect in the mesh"),
 		publishNotReadyAddresses: defaulted(boolean(), false, "Endpoints that are not ready get traffic too"),
 		clusterIP: optional(
 			string({ minLength: 0, maxLength: 64 }),
@@ -116,7 +116,7 @@ const spec = refine(
 	}),
 	(value, node, reader) => {
 		const names = new Map<string, number>();
-		const numbers = new Map<number, number>();
+		const numbers = new Map<string, number>();
 		let isGood = true;
 		const isExternal = value.type === "ExternalName";
 		if (isExternal && value.externalName === undefined) {
@@ -129,24 +129,29 @@ const spec = refine(
 				.refuse(node.kind === "map" && node.entries.has("ports") ? "must have at least 1 item" : "is required");
 			isGood = false;
 		}
-		for (const [index, { name, port: number }] of value.ports.entries()) {
+		if (value.sessionAffinity === "ClientIP")
+			reader
+				.field("sessionAffinity")
+				.warn("has no effect in the mesh: balance by a DestinationRule (consistentHash with useSourceIp)");
+		for (const [index, { name, port: number, protocol }] of value.ports.entries()) {
 			const at = reader.field("ports").item(index);
 			if (name === undefined && value.ports.length > 1) {
 				at.field("name").refuse("is required when a service has several ports");
 				isGood = false;
 			}
-			if (numbers.has(number)) {
-				at.field("port").refuse(`port ${number} is there twice, first as ports[${numbers.get(number)}]`);
+			const address = `${number}/${protocol}`;
+			if (numbers.has(address)) {
+				at.field("port").refuse(`port ${number} is there twice, first as ports[${numbers.get(address)}]`);
 				isGood = false;
 			}
 			if (name !== undefined && names.has(name)) {
 				at.field("name").refuse(`${quote(name)} is there twice, first as ports[${names.get(name)}]`);
 				isGood = false;
 			}
-			numbers.set(number, index);
+			numbers.set(address, index);
 			if (name !== undefined) names.set(name, index);
 		}
-		return isGood ? value : undefined;
+		return isGood ? { ...value, ports: value.ports.filter(({ protocol }) => protocol === "TCP") } : undefined;
 	},
 );
 
