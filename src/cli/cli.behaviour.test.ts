@@ -407,6 +407,31 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 	assert.match(unknown.out, /no proxy knows a failed request r2/);
 });
 
+test("load shows clusters by locality, or who calls them, and names the nearest host", async (t) => {
+	const figures = {
+		priority: 0,
+		rate: 12.5,
+		errorRate: 0.5,
+		inProgress: 2,
+		requests: 100,
+		errors: 4,
+		drops: { "": 1, lb: 3 },
+	};
+	const cluster = "outbound|80||reviews.shop.svc.cluster.local";
+	const summed = [{ cluster, locality: "north/a", clients: 2, ...figures }];
+	const own = [{ client: "sidecar~10.0.0.1~web-0.shop~x", cluster, locality: "north/a", clients: 1, ...figures }];
+	const { run } = createDesk(t, ["shop"], { "/v1/load": summed, "/v1/load?by=client": own });
+	const rows = (text: string) => text.split("\n").map((line) => line.trim().split(/ {2,}/));
+	const { out } = await run("load", "reviews.shop");
+	assert.deepEqual(rows(out)[1], [cluster, "2", "north/a", "12.5", "0.5", "2", "100", "4", "1, 3 lb"]);
+	assert.equal(rows((await run("load", "--clients")).out)[1]![1], "web-0.shop");
+	assert.equal((await run("load", "--from", "web-0.shop")).code, 0);
+	assert.deepEqual(JSON.parse((await run("load", "-o", "json")).out), summed);
+	const wrong = await run("load", "review.shop.svc.cluster.local");
+	assert.equal(wrong.code, 1);
+	assert.match(wrong.err, /nobody reports load of review.*reviews\.shop\.svc.*NO_LOAD/);
+});
+
 test("limits shows budgets, and who holds which lease; a policy that is not there is answered with the nearest one", async (t) => {
 	const shared = { namespace: "shop", policy: "orders", unitSeconds: 1, requests: 100, isDryRun: false, more: 2 };
 	const lease = { proxy: "shop/orders-0", demand: 120, rate: 95.5, burst: 19, isConnected: true };

@@ -17,6 +17,7 @@ import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addIdentityCommand } from "./commands/identity.ts";
 import { addKeyPluginCommand } from "./commands/key-plugin.ts";
 import { addLimitsCommand } from "./commands/limits.ts";
+import { addLoadCommand } from "./commands/load.ts";
 import { addProxyCommand } from "./commands/proxy.ts";
 import { addRolloutCommand } from "./commands/rollout.ts";
 import { addRoutesCommand } from "./commands/routes.ts";
@@ -88,6 +89,7 @@ const commands = [
 	addRoutesCommand,
 	addEndpointsCommand,
 	addLimitsCommand,
+	addLoadCommand,
 	addExplainCommand,
 	addVerifyCommand,
 	addDiffCommand,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createLastGoodFiles, type FolderSource, watchFolder } from "../config/index.ts";
 import { type Clock, describeError, type Log, MeshError, systemClock, systemRandom } from "../core/index.ts";
 import type { Authority, AuthorityOptions } from "../identity/index.ts";
-import { type Mesh, type MeshSettings, parseSpiffeId } from "../model/index.ts";
+import type { Mesh, MeshSettings } from "../model/index.ts";
 import {
 	type ConfigStore,
 	createConfigStore,
@@ -15,7 +15,7 @@ import {
 	openSqliteStore,
 	type Store,
 } from "../registry/index.ts";
-import { createXdsServer, type XdsServer } from "../xds/server/index.ts";
+import { clusterType, createXdsServer, type XdsServer } from "../xds/server/index.ts";
 import {
 	type CertificateList,
 	createCertificateList,
@@ -23,6 +23,7 @@ import {
 	type DesiredFeed,
 	type Endpoint,
 } from "./admin/index.ts";
+import { readAdminTls } from "./admin-tls.ts";
 import { type Holders, openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
@@ -31,17 +32,19 @@ import { type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
-import { isLoopback, type ListenAddress, parseListenAddress, parseLoopbackAddress } from "./listen-address.ts";
+import { type ListenAddress, parseListenAddress, parseLoopbackAddress, readXdsAddresses } from "./listen-address.ts";
+import { createLoadService, type LoadService, type LoadTimes } from "./load/index.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { listMeshProblems } from "./problems.ts";
 import { openQuota, type QuotaService, type QuotaTimes } from "./quota/index.ts";
 import { createRefusals, type Refusals } from "./refusals/index.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
-import { type ServeAdminOptions, serveAdmin } from "./serve-admin.ts";
+import { createSecureReach } from "./secure-reach.ts";
+import { serveAdmin } from "./serve-admin.ts";
 import { isAdminIdentity, serveAgents } from "./serve-agents.ts";
 import { serveRollouts, withCandidate } from "./serve-rollouts.ts";
 import type { ServedMesh } from "./served-mesh.ts";
-import { openServerCertificate, type ServerCertificate } from "./server-certificate.ts";
+import { openServerCertificate } from "./server-certificate.ts";
 import { createSnapshotStore, type OnDemandSource, type SnapshotStore } from "./snapshot/index.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { createGroupProbes, findGroup, probeWorkload } from "./workload-groups/index.ts";
@@ -80,6 +83,8 @@ export interface ControlPlaneOptions {
 	readonly federation?: FederationOptions;
 	/** How long leases of quotas last, and how often they are looked at. */
 	readonly quota?: QuotaTimes;
+	/** How often clients report their load. */
+	readonly load?: LoadTimes;
 	readonly log: Log;
 	/** The machine's clock by default. */
 	readonly clock?: Clock;
@@ -140,15 +145,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 				: await openServerCertificate({ authority: parts.authority, clock, log });
 		closers.push(() => certificate?.close());
 		const discovery = await listenForDiscovery(
-			[{ addTo: (server) => parts.xds.addTo(server, xdsServices) }, parts.onDemand, parts.quota],
+			[{ addTo: (server) => parts.xds.addTo(server, xdsServices) }, parts.onDemand, parts.quota, parts.load],
 			{
+				arrivals: parts.arrivals,
 				...(plain !== undefined && { plain }),
 				...(tls !== undefined && { tls: { address: tls, certificate: certificate! } }),
 			},
 			{ clock, log },
 		);
-		// Proxies ask in plain text, where they are.
-		if (plain !== undefined) parts.onDemand.serveAt({ host: plain.host, port: discovery.port! });
+		// Proxies ask in plain text, where they are; who came over mutual TLS is told where it came to.
+		parts.onDemand.serveAt({ host: (plain ?? tls)!.host, port: (discovery.port ?? discovery.tlsPort)! });
 		closers.push(() => discovery.close());
 		closers.push(() => parts.xds.close());
 		const groups = createGroupProbes({
@@ -226,39 +232,6 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 /** What is served there: everything over one stream, or each type over its own, and what everybody holds. */
 const xdsServices = { ads: true, cds: true, eds: true, lds: true, rds: true, sds: true, csds: true };
 
-/** What the admin API shows, and whom it trusts: with the mesh's own authority identities with the admin flag too. */
-function readAdminTls(
-	adminTls: ControlPlaneOptions["adminTls"],
-	certificate: ServerCertificate | undefined,
-	identity: IdentityRegistry,
-): ServeAdminOptions["tls"] {
-	if (adminTls === undefined) return undefined;
-	if (adminTls === "mesh")
-		return {
-			context: () => certificate!.context(),
-			onChange: (listener) => certificate!.onChange(listener),
-			isAdmin: (id) => isAdminIdentity(identity, parseSpiffeId(id)),
-		};
-	const { cert, key, clientCa } = adminTls;
-	const context = { cert, key, ...(clientCa !== undefined && { ca: clientCa }) };
-	return { context: () => context, onChange: () => () => undefined, isAdmin: () => false };
-}
-
-/** On loopback in plain text, elsewhere over mutual TLS. */
-function readXdsAddresses({ xdsAddress = "127.0.0.1:15010", xdsTlsAddress }: ControlPlaneOptions): {
-	readonly plain?: ListenAddress;
-	readonly tls?: ListenAddress;
-} {
-	const first = parseListenAddress(xdsAddress, "xDS address");
-	const second = xdsTlsAddress === undefined ? undefined : parseListenAddress(xdsTlsAddress, "xDS TLS address");
-	if (isLoopback(first)) return { plain: first, ...(second !== undefined && { tls: second }) };
-	if (second === undefined) return { tls: first };
-	throw new MeshError(
-		"ADDRESS_NOT_LOOPBACK",
-		`xDS address ${xdsAddress} can be reached from other machines and would be served over mutual TLS, as ${xdsTlsAddress} is: give one of them`,
-	);
-}
-
 type Closers = (() => Promise<void> | void)[];
 
 interface State {
@@ -296,6 +269,9 @@ interface Parts extends State {
 	readonly xds: XdsServer;
 	readonly onDemand: OnDemandPart;
 	readonly quota: QuotaService;
+	readonly load: LoadService;
+	/** Where peers over TLS came to. */
+	readonly arrivals: Map<string, ListenAddress>;
 	readonly authority: Authority;
 	readonly holders: Holders;
 	readonly federation: Awaited<ReturnType<typeof openFederation>>;
@@ -341,15 +317,19 @@ async function openParts(
 	const split = createSplitSource(patched);
 	const refusals = createRefusals(split, split.refuse);
 	let ownTrustDomain: string | undefined;
+	const arrivals = new Map<string, ListenAddress>();
+	const gate = createXdsGate({
+		index: () => snapshots.index(),
+		trustDomain: () => ownTrustDomain,
+		isAdmin: (id) => isAdminIdentity(state.identity, id),
+		reach: createSecureReach(() => ownTrustDomain),
+		arrivalOf: (peer) => arrivals.get(peer),
+		wall: () => clock.wall(),
+		log,
+	});
 	const xds = createXdsServer({
 		source: refusals,
-		gate: createXdsGate({
-			index: () => snapshots.index(),
-			trustDomain: () => ownTrustDomain,
-			isAdmin: (id) => isAdminIdentity(state.identity, id),
-			wall: () => clock.wall(),
-			log,
-		}),
+		gate,
 		answers: {
 			...refusals.answers,
 			refused(...refusal) {
@@ -369,6 +349,7 @@ async function openParts(
 	const learnedCount = metrics.counter("amime_learned_hosts_total");
 	const onDemandService = createOnDemandService({
 		...{ snapshots: withCandidate(snapshots, () => rollouts?.candidate()?.snapshots), learned, xds, clock, log },
+		refuse: (peer, workload) => gate.refuseWorkload(peer, workload),
 		onLearned: () => learnedCount.value++,
 	});
 	const onDemand: OnDemandPart = {
@@ -377,7 +358,12 @@ async function openParts(
 			xdsServer = address;
 		},
 	};
-	const quota = await openQuota({ ...options.quota, store: state.store, clock, log, metrics, closers });
+	const quota = await openQuota({ ...options.quota, store: state.store, gate, clock, log, metrics, closers });
+	const load = createLoadService({
+		...{ ...options.load, gate, clock, log, metrics },
+		clustersOf: (node) => [...(refusals.get(node)?.resources.get(clusterType)?.keys() ?? [])],
+	});
+	closers.push(() => load.close());
 	const convergence = createConvergence({
 		clock,
 		statuses: () => xds.statuses(),
@@ -430,6 +416,8 @@ async function openParts(
 		xds,
 		onDemand,
 		quota,
+		load,
+		arrivals,
 		authority,
 		holders,
 		federation,

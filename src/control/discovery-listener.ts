@@ -21,6 +21,8 @@ export interface DiscoveryAddresses {
 	readonly plain?: ListenAddress;
 	/** Over TLS 1.2 or 1.3, to whom shows a certificate of the authority. */
 	readonly tls?: { readonly address: ListenAddress; readonly certificate: ServerCertificate };
+	/** Filled with the address that each peer over TLS came to, by its own as gRPC says it. */
+	readonly arrivals: Map<string, ListenAddress>;
 }
 
 /** What proxies call there. */
@@ -35,10 +37,11 @@ const drainMs = 500;
  *  @throws MeshError `XDS_PORT_TAKEN`, `XDS_ADDRESS_UNUSABLE` */
 export async function listenForDiscovery(
 	services: readonly DiscoveryService[],
-	{ plain, tls }: DiscoveryAddresses,
+	{ plain, tls, arrivals }: DiscoveryAddresses,
 	{ clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<DiscoveryListener> {
-	const secure = tls === undefined ? undefined : await listenSecurely(services, tls, clock, log.child("xds"));
+	const secure =
+		tls === undefined ? undefined : await listenSecurely(services, { ...tls, arrivals }, clock, log.child("xds"));
 	try {
 		const open = plain === undefined ? undefined : await listenPlainly(services, plain, clock);
 		return {
@@ -81,7 +84,7 @@ const protocol = { minVersion: "TLSv1.2" } as const;
 /** Takes connections whose handshake showed a certificate of the authority, and hands them to a gRPC server that tells whose it is. */
 async function listenSecurely(
 	services: readonly DiscoveryService[],
-	{ address, certificate }: NonNullable<DiscoveryAddresses["tls"]>,
+	{ address, certificate, arrivals }: NonNullable<DiscoveryAddresses["tls"]> & Pick<DiscoveryAddresses, "arrivals">,
 	clock: Clock,
 	log: Log,
 ): Promise<Listening> {
@@ -112,7 +115,13 @@ async function listenSecurely(
 			return;
 		}
 		open.add(socket);
-		socket.on("close", () => open.delete(socket));
+		const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+		const { localAddress: host, localPort: arrivedAt } = socket;
+		if (host !== undefined && arrivedAt !== undefined) arrivals.set(peer, { host: unmap(host), port: arrivedAt });
+		socket.on("close", () => {
+			open.delete(socket);
+			arrivals.delete(peer);
+		});
 		injector.injectConnection(socket);
 	});
 	const port = await listen(server, address);
@@ -132,6 +141,11 @@ async function listenSecurely(
 			grpc.forceShutdown();
 		},
 	};
+}
+
+/** An IPv4 address as such, which a socket for both families shows mapped into IPv6. */
+function unmap(host: string): string {
+	return host.startsWith("::ffff:") && host.includes(".") ? host.slice("::ffff:".length) : host;
 }
 
 function listen(server: NetServer, address: ListenAddress): Promise<number> {

@@ -40,3 +40,25 @@ export function parseListenAddress(text: string, what: string): ListenAddress {
 export function formatAddress({ host, port }: ListenAddress): string {
 	return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** Where discovery is served: on loopback in plain text, elsewhere over mutual TLS.
+ *  @throws MeshError `ADDRESS_INVALID`, `ADDRESS_NOT_LOOPBACK` */
+export function readXdsAddresses({
+	xdsAddress = "127.0.0.1:15010",
+	xdsTlsAddress,
+}: {
+	readonly xdsAddress?: string;
+	readonly xdsTlsAddress?: string;
+}): {
+	readonly plain?: ListenAddress;
+	readonly tls?: ListenAddress;
+} {
+	const first = parseListenAddress(xdsAddress, "xDS address");
+	const second = xdsTlsAddress === undefined ? undefined : parseListenAddress(xdsTlsAddress, "xDS TLS address");
+	if (isLoopback(first)) return { plain: first, ...(second !== undefined && { tls: second }) };
+	if (second === undefined) return { tls: first };
+	throw new MeshError(
+		"ADDRESS_NOT_LOOPBACK",
+		`xDS address ${xdsAddress} can be reached from other machines and would be served over mutual TLS, as ${xdsTlsAddress} is: give one of them`,
+	);
+}

@@ -36,6 +36,10 @@ const help: Readonly<Record<string, string>> = {
 	amime_quota_streams: "Number of proxies that report usage of quotas.",
 	amime_rate_limit_requests_total:
 		"Number of requests that proxies reported for a limit that all share, by limit and whether they passed.",
+	amime_load_reports_total: "Number of load reports that clients sent.",
+	amime_load_streams: "Number of clients that report their load.",
+	amime_load_rows: "Number of localities and drop categories that clients told of.",
+	amime_load_refused_rows_total: "Number of those that there was no room for.",
 	citadel_server_csr_count: "Number of signing requests.",
 	citadel_server_success_cert_issuance_count: "Number of certificates signed.",
 };

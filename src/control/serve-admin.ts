@@ -1,4 +1,4 @@
-import type { LocatedProblem } from "../config/index.ts";
+import { formatObjectKey, type LocatedProblem } from "../config/index.ts";
 import type { Clock, Log } from "../core/index.ts";
 import type { Authority } from "../identity/index.ts";
 import type { ConfigStore, IdentityRegistry, InstanceRegistry, StoredObjectName } from "../registry/index.ts";
@@ -22,6 +22,7 @@ import {
 	createWatchEndpoint,
 	type DesiredFeed,
 	describeApi,
+	describeAsWritten,
 	type Endpoint,
 	formatStatusPage,
 	readDocuments,
@@ -30,11 +31,13 @@ import {
 import { holderOf } from "./agents/index.ts";
 import { analyze, type Finding } from "./analysis/index.ts";
 import type { Holders } from "./authority/index.ts";
+import { createDebugEndpoints } from "./debug/index.ts";
 import type { PatchedSource } from "./envoy-filter/index.ts";
 import type { openFederation } from "./federation/index.ts";
 import type { StatusBoard } from "./gateway-api/index.ts";
 import type { MeshSource } from "./ingest/index.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { type LoadService, listLoad, readLoadSelection } from "./load/index.ts";
 import type { ControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
@@ -58,6 +61,7 @@ export interface AdminParts {
 	readonly statuses: StatusBoard;
 	readonly xds: XdsServer;
 	readonly quota: Pick<QuotaService, "status">;
+	readonly load: Pick<LoadService, "board">;
 	readonly authority: Authority;
 	readonly holders: Holders;
 	readonly federation: Awaited<ReturnType<typeof openFederation>>;
@@ -95,6 +99,7 @@ export function serveAdmin(
 		statuses,
 		xds,
 		quota,
+		load,
 		authority,
 		holders,
 		federation,
@@ -153,6 +158,20 @@ export function serveAdmin(
 			path: "/v1/limits",
 			answer: () => ({ body: { items: listLimits(index()?.mesh.rateLimitPolicies ?? [], quota.status(), 100) } }),
 		},
+		{
+			method: "GET",
+			path: "/v1/load",
+			answer: ({ query }) => ({ body: { items: listLoad(load.board, readLoadSelection(query)) } }),
+		},
+		...createDebugEndpoints({
+			index,
+			statuses: nodeStatuses,
+			connections: () => xds.connections(),
+			resources: () => xds.resources(),
+			snapshot: (node) => refusals.get(node),
+			objects: () => source.objects(),
+			describeObject: (object) => describeAsWritten(object, statuses.get(formatObjectKey(object))),
+		}),
 		{ method: "GET", path: "/v1/analysis", answer: () => ({ body: { items: findings() } }) },
 		...createConfigEndpoints({
 			...applied,

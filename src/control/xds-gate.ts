@@ -14,7 +14,9 @@ import {
 	type XdsResource,
 	type XdsSnapshot,
 } from "../xds/server/index.ts";
+import type { ListenAddress } from "./listen-address.ts";
 import { readIdentity } from "./peer-identity.ts";
+import type { SecureReach } from "./secure-reach.ts";
 import { findInstance, isProxyless, readLabels, readNodeName, readProxylessInstance } from "./snapshot/index.ts";
 import type { MeshIndex } from "./translate/index.ts";
 
@@ -25,13 +27,23 @@ export interface XdsGateOptions {
 	readonly trustDomain: () => string | undefined;
 	/** Whether an identity may see everything, see `amime identity create --admin`. */
 	readonly isAdmin: (id: SpiffeId) => boolean;
+	readonly reach: SecureReach;
+	/** The address that a peer over TLS came to, by its own. */
+	readonly arrivalOf: (peer: string) => ListenAddress | undefined;
 	readonly wall: () => number;
 	readonly log: Log;
 }
 
+/** Who may do what of what proxies do, over streams and beside them. */
+export interface XdsGate extends StreamGate {
+	/** Why a peer may not ask for the proxies of a workload, `namespace/name`; undefined when it may. */
+	refuseWorkload(peer: StreamPeer, workload: string): string | undefined;
+}
+
 /** Who may be which node (docs/adr/0009). Without a certificate, which only loopback allows, anybody may be any node, and no private key goes out.
  *  With one, the node must be a proxy of the identity in it; a gateway's Secrets go to proxies with the labels of a workload of that identity. */
-export function createXdsGate({ index, trustDomain, isAdmin, wall, log }: XdsGateOptions): StreamGate {
+export function createXdsGate(options: XdsGateOptions): XdsGate {
+	const { index, trustDomain, isAdmin, wall, log } = options;
 	const told = new WeakSet<Node>();
 	const identityOf = ({ certificate }: StreamPeer): SpiffeId | undefined => {
 		const own = trustDomain();
@@ -58,7 +70,9 @@ export function createXdsGate({ index, trustDomain, isAdmin, wall, log }: XdsGat
 			log.warn("audit: refused", { who: id, node: node.id, what: "xds", reason: refusal });
 			return refusal;
 		},
-		limit(peer, node, snapshot) {
+		limit(peer, node, given) {
+			const arrival = peer.certificate === undefined ? undefined : options.arrivalOf(peer.address);
+			const snapshot = arrival === undefined ? given : options.reach(given, arrival);
 			if ((snapshot.resources.get(secretType)?.size ?? 0) === 0) return snapshot;
 			const id = knownIdentityOf(peer);
 			const identity = id && splitSpiffeId(id);
@@ -67,6 +81,14 @@ export function createXdsGate({ index, trustDomain, isAdmin, wall, log }: XdsGat
 			if (!told.has(node)) log.warn("secrets withheld from a proxy", { node: node.id, who: id, reason: problem });
 			told.add(node);
 			return withoutSecrets(snapshot);
+		},
+		refuseWorkload(peer, workload) {
+			if (peer.certificate === undefined) return undefined;
+			const id = knownIdentityOf(peer);
+			const namespace = workload.slice(0, workload.indexOf("/"));
+			return id !== undefined && splitSpiffeId(id)?.namespace === namespace
+				? undefined
+				: `${id ?? "the certificate"} may not ask for proxies of ${workload}`;
 		},
 		refuseStatus(peer) {
 			if (peer.certificate === undefined) return undefined;

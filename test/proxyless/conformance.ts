@@ -73,12 +73,23 @@ export function testProxyless(language: ProxylessLanguage): void {
 	test(`gRPC for ${language} is a client and a server of the mesh without a proxy`, {
 		skip: skipWithout(`gRPC for ${language}`, command?.program),
 	}, async (t) => {
-		const control = await startControlPlane(t, world);
+		const control = await startControlPlane(t, world, { load: { intervalMs: 500 } });
 		const web = instanceOf("web", 0, { pattern: "proxyless", locality: near });
 		await control.register(web);
 		const peer = await startProxylessPeer(t, command!, control, web);
 		await testRouting(t, control, peer);
 		await testEndpoints(t, control, peer, language);
+		await t.test("it tells what load it put on which locality", async () => {
+			const cluster = "outbound|80||reviews.shop.svc.cluster.local";
+			await eventually(async () => {
+				const listed = await control.items<{ cluster: string; requests: number; clients: number }>(
+					"/v1/load?client=web-0.shop",
+				);
+				const own = listed.filter((row) => row.cluster === cluster);
+				assert.ok(own.length > 0 && own.every(({ clients }) => clients === 1), JSON.stringify(listed));
+				assert.ok(own.reduce((sum, { requests }) => sum + requests, 0) > 0, JSON.stringify(listed));
+			});
+		});
 		const ratings = instanceOf("ratings", await findFreePort(), { pattern: "proxyless" });
 		await control.register(ratings);
 		const server = await startProxylessPeer(t, command!, control, ratings);

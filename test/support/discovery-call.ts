@@ -79,3 +79,56 @@ export async function fetchStatus(port: number, channel: ChannelCredentials): Pr
 	client.close();
 	return result;
 }
+
+/** An aggregated stream that is held open until the test ends, and answers as a client does. */
+export interface HeldStream {
+	/** Asks for a type, acknowledges or refuses what comes of it, and resolves with the first answer's count of resources. */
+	subscribe(typeUrl: string, names?: readonly string[], options?: { readonly refusing?: string }): Promise<number>;
+	/** Leaves what comes without an answer from now on. */
+	stall(): void;
+}
+
+/** Opens an aggregated stream, state of the world. */
+export function holdStream(
+	t: { after(close: () => void): void },
+	options: Pick<DiscoveryCallOptions, "port" | "credentials" | "node">,
+): HeldStream {
+	const client = new Client(`127.0.0.1:${options.port}`, options.credentials, {
+		"grpc.ssl_target_name_override": "localhost",
+	});
+	const call = client.makeBidiStreamRequest<DiscoveryRequest, DiscoveryResponse>(
+		"/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+		(request) => Buffer.from(toBinary(DiscoveryRequestSchema, request)),
+		(bytes) => fromBinary(DiscoveryResponseSchema, bytes),
+	);
+	t.after(() => {
+		call.cancel();
+		client.close();
+	});
+	const subscriptions = new Map<string, { names: string[]; refusing?: string; done: (count: number) => void }>();
+	let isStalled = false;
+	call.on("error", () => undefined);
+	call.on("data", ({ typeUrl, nonce, versionInfo, resources }: DiscoveryResponse) => {
+		const subscription = subscriptions.get(typeUrl);
+		if (subscription === undefined || isStalled) return;
+		const { names: resourceNames, refusing, done } = subscription;
+		const base = { typeUrl, responseNonce: nonce, resourceNames };
+		const errorDetail = { code: 3, message: refusing ?? "" };
+		call.write(
+			create(DiscoveryRequestSchema, refusing === undefined ? { ...base, versionInfo } : { ...base, errorDetail }),
+		);
+		done(resources.length);
+	});
+	const node = create(NodeSchema, { userAgentName: "envoy", ...options.node });
+	return {
+		subscribe(typeUrl, names = [], { refusing } = {}) {
+			const { promise, resolve } = Promise.withResolvers<number>();
+			subscriptions.set(typeUrl, { names: [...names], ...(refusing !== undefined && { refusing }), done: resolve });
+			call.write(create(DiscoveryRequestSchema, { node, typeUrl, resourceNames: [...names] }));
+			return promise;
+		},
+		stall() {
+			isStalled = true;
+		},
+	};
+}

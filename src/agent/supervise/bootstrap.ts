@@ -44,6 +44,7 @@ export function nodeMetadata(instance: WorkloadInstance, meshName: string): Reco
 export function buildBootstrap(options: BootstrapOptions): Record<string, unknown> {
 	const { instance } = options;
 	const ads = { ads: {}, resource_api_version: "V3" };
+	const grpcServices = [{ envoy_grpc: { cluster_name: "ads" } }];
 	return {
 		node: {
 			id: formatNodeId(instance, options.clusterDomain),
@@ -56,10 +57,13 @@ export function buildBootstrap(options: BootstrapOptions): Record<string, unknow
 				api_type: "DELTA_GRPC",
 				transport_api_version: "V3",
 				set_node_on_first_message_only: true,
-				grpc_services: [{ envoy_grpc: { cluster_name: "ads" } }],
+				grpc_services: grpcServices,
 			},
 			lds_config: ads,
 			cds_config: ads,
+		},
+		cluster_manager: {
+			load_stats_config: { api_type: "GRPC", transport_api_version: "V3", grpc_services: grpcServices },
 		},
 		static_resources: {
 			clusters: [

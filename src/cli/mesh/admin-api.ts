@@ -109,6 +109,23 @@ export interface LimitStatus {
 	readonly more: number;
 }
 
+/** What is reported of one locality of a cluster, by all clients or by one. */
+export interface LoadStatus {
+	/** A node id; absent where clients are summed up. */
+	readonly client?: string;
+	readonly cluster: string;
+	readonly locality: string;
+	readonly priority: number;
+	readonly clients: number;
+	readonly rate: number;
+	readonly errorRate: number;
+	readonly inProgress: number;
+	readonly requests: number;
+	readonly errors: number;
+	/** Requests that were not sent, a second, by category. */
+	readonly drops: Readonly<Record<string, number>>;
+}
+
 export interface CertificateStatus {
 	readonly spiffeId: string;
 	readonly serial: string;

@@ -1,13 +1,46 @@
 import type { ApiDescriptions } from "./open-api.ts";
 import { rolloutParameters } from "./rollout-parameters.ts";
 
+const pretty = { pretty: "Indented" } as const;
+
 /** What the paths of the admin API do, for its OpenAPI document; a test compares with those that are served. */
 export const apiDescriptions: ApiDescriptions = {
 	"GET /": { summary: "A status page" },
 	"GET /ready": { summary: "200 when the control plane serves" },
 	"GET /metrics": { summary: "Numbers of the control plane in Prometheus' text format" },
 	"GET /openapi.json": { summary: "This document" },
-	"GET /debug/syncz": { summary: "What each proxy was sent and has acknowledged, as Istio's" },
+	"GET /debug/adsz": {
+		summary: "Connected proxies with what they say of themselves and watch, as Istio's",
+		query: { proxyID: "Only this one", ...pretty },
+	},
+	"GET /debug/config_dump": {
+		summary:
+			"What a proxy was given and said to it, in the form of Envoy's config_dump, as Istio's; no keys of Secrets",
+		query: {
+			proxyID: "`<instance>.<namespace>`, a node id, or a part of these",
+			types: "Only these types, without a frame: `cds,eds,lds,rds,sds,ecds` or type URLs",
+			include_eds: "With endpoints",
+			...pretty,
+		},
+	},
+	"GET /debug/configz": { summary: "Every object in force, as Istio's; no contents of Secrets", query: pretty },
+	"GET /debug/connections": { summary: "Open streams of proxies, as Istio's", query: pretty },
+	"GET /debug/ecdsz": {
+		summary: "The filter configurations that a proxy was given, as Istio's",
+		query: { proxyID: "As of config_dump", ...pretty },
+	},
+	"GET /debug/edsz": {
+		summary: "The endpoints that a proxy was given, as Istio's",
+		query: { proxyID: "As of config_dump", ...pretty },
+	},
+	"GET /debug/endpointShardz": { summary: "Endpoints by host and namespace, as Istio's", query: pretty },
+	"GET /debug/endpointz": { summary: "The same under its older name", query: pretty },
+	"GET /debug/list": { summary: "The debug paths there are, as Istio's", query: pretty },
+	"GET /debug/registryz": { summary: "Every service as it is understood, as Istio's", query: pretty },
+	"GET /debug/syncz": {
+		summary: "What each proxy was sent and has acknowledged, as Istio's with versions in place of nonces",
+		query: { namespace: "Only proxies of this namespace", ...pretty },
+	},
 	"GET /v1/desired": {
 		summary: "What should run on this machine, for the supervisor that starts it",
 		query: { after: "Revision of the answer before", wait: "Seconds to wait for another one" },
@@ -23,6 +56,14 @@ export const apiDescriptions: ApiDescriptions = {
 		query: { service: "Name of a service", namespace: "Its namespace" },
 	},
 	"GET /v1/limits": { summary: "Rate limits; global ones with their budgets and who holds which lease" },
+	"GET /v1/load": {
+		summary: "What proxies and gRPC clients report of the load of each cluster and locality (LRS), the busiest first",
+		query: {
+			cluster: "Name of a cluster, or the host in it",
+			client: "A node id, or its `<instance>.<namespace>`",
+			by: "`client` for each client's own figures",
+		},
+	},
 	"GET /v1/problems": { summary: "Everything that is wrong with the config, by file, line, object and field" },
 	"GET /v1/analysis": { summary: "The problems, and what is legal and most likely not meant" },
 	"POST /v1/explain": {

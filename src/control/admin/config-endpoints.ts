@@ -74,16 +74,21 @@ function listObjects({ source, statusOf, problems }: ConfigEndpointsOptions, { q
 	return { body: { items } };
 }
 
-/** The document as written, with its namespace filled in, its status and where it is from; what a Secret holds stays here. */
-function describeObject(
-	{ kind, document, namespace, source }: ConfigObject,
+/** The document as written, with its namespace filled in, its status and where it is from. */
+function describeObject(object: ConfigObject, status: object | undefined): Record<string, unknown> {
+	return { ...describeAsWritten(object, status), source: object.source };
+}
+
+/** The document as written, with its namespace filled in and its status; what a Secret holds stays here. */
+export function describeAsWritten(
+	{ kind, document, namespace }: ConfigObject,
 	status: object | undefined,
 ): Record<string, unknown> {
 	const fields = document as Record<string, unknown>;
 	const shown =
 		kind === "Secret" ? { ...fields, ...hideValues(fields, "data"), ...hideValues(fields, "stringData") } : fields;
 	const metadata = { ...(fields["metadata"] as object), namespace };
-	return { ...shown, metadata, ...(status !== undefined && { status }), source };
+	return { ...shown, metadata, ...(status !== undefined && { status }) };
 }
 
 /** The keys of a field without its values. */

@@ -5,7 +5,7 @@ export { type AdminServer, type AdminTls, createAdminServer } from "./admin-serv
 export { apiDescriptions } from "./api-descriptions.ts";
 export { createAuthorityEndpoints } from "./authority-endpoints.ts";
 export { type CertificateList, createCertificateList } from "./certificate-list.ts";
-export { type AppliedDocuments, createConfigEndpoints, readDocuments } from "./config-endpoints.ts";
+export { type AppliedDocuments, createConfigEndpoints, describeAsWritten, readDocuments } from "./config-endpoints.ts";
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
 export { createEntryEndpoints } from "./entry-endpoints.ts";
 export { createFederationEndpoints } from "./federation-endpoints.ts";

@@ -39,7 +39,6 @@ export function createStatusEndpoints({ index, statuses, isChanging }: StatusEnd
 			path: "/v1/endpoints",
 			answer: (request) => withIndex(index, (found) => listEndpoints(found, selectService(request))),
 		},
-		{ method: "GET", path: "/debug/syncz", answer: () => ({ body: statuses().map(formatSyncz) }) },
 	];
 }
 
@@ -111,24 +110,3 @@ function listEndpoints(index: MeshIndex, select: (service: Service) => boolean) 
 		),
 	);
 }
-
-/** As Istio's `/debug/syncz`, which `istioctl proxy-status` and dashboards read. */
-function formatSyncz({ nodeId, types }: NodeStatus) {
-	const name = readNodeName(nodeId);
-	const entries = types.flatMap(({ typeUrl, sentVersion, ackedVersion }) => {
-		const key = synczKeys[typeUrl.slice(typeUrl.lastIndexOf(".") + 1)];
-		return key === undefined ? [] : [[`${key}_sent`, sentVersion] as const, [`${key}_acked`, ackedVersion] as const];
-	});
-	return {
-		cluster_id: "amime",
-		proxy: name === undefined ? nodeId : `${name.name}.${name.namespace}`,
-		...Object.fromEntries(entries),
-	};
-}
-
-const synczKeys: Readonly<Record<string, string>> = {
-	Cluster: "cluster",
-	Listener: "listener",
-	RouteConfiguration: "route",
-	ClusterLoadAssignment: "endpoint",
-};

@@ -8,7 +8,7 @@ import {
 	CheckResponseSchema,
 } from "../../api/gen/envoy/service/auth/v3/external_auth_pb.js";
 import { type Clock, describeError, type Log } from "../../core/index.ts";
-import { clusterType, endpointType, type XdsServer } from "../../xds/server/index.ts";
+import { clusterType, endpointType, type StreamPeer, streamPeerOf, type XdsServer } from "../../xds/server/index.ts";
 import type { SnapshotStore } from "../snapshot/index.ts";
 import { connectClusterName, onDemandContext, onDemandEgressHeader, onDemandHeader } from "../translate/index.ts";
 import type { LearnedHosts } from "./learned-hosts.ts";
@@ -17,6 +17,8 @@ export interface OnDemandServiceOptions {
 	readonly snapshots: Pick<SnapshotStore, "findOnDemandClient" | "nodesOf">;
 	readonly learned: Pick<LearnedHosts, "of" | "learn">;
 	readonly xds: Pick<XdsServer, "hasAccepted">;
+	/** Why a peer may not ask for the proxies of a workload. */
+	readonly refuse: (peer: StreamPeer, workload: string) => string | undefined;
 	readonly clock: Clock;
 	readonly log: Log;
 	/** A host was learned. */
@@ -44,7 +46,7 @@ export function createOnDemandService(options: OnDemandServiceOptions): {
 		const end = clock.now() + limitMs;
 		while (!isSo() && clock.now() < end) await pause();
 	};
-	const answer = async ({ attributes }: CheckRequest): Promise<Destination | undefined> => {
+	const answer = async ({ attributes }: CheckRequest, peer: StreamPeer): Promise<Destination | undefined> => {
 		const context = attributes?.contextExtensions ?? {};
 		const http = attributes?.request?.http;
 		const key = context[onDemandContext.key];
@@ -55,6 +57,11 @@ export function createOnDemandService(options: OnDemandServiceOptions): {
 		const resolved = client?.resolve(http.host, port === undefined ? undefined : Number(port));
 		if (client === undefined || resolved === undefined) return undefined;
 		const { workload } = client;
+		const refusal = options.refuse(peer, workload);
+		if (refusal !== undefined) {
+			log.warn("audit: refused", { what: "on-demand", workload, host: http.host, reason: refusal });
+			return undefined;
+		}
 		const { host, cluster, isHttp, isOutside } = resolved;
 		if (!learned.of(workload).has(host)) {
 			await learned.learn(workload, host);
@@ -67,8 +74,8 @@ export function createOnDemandService(options: OnDemandServiceOptions): {
 		const isTunnel = http.method === "CONNECT" && isHttp && isForwardProxy(context);
 		return { cluster: isTunnel ? connectClusterName : cluster, isOutside };
 	};
-	const check: handleUnaryCall<CheckRequest, CheckResponse> = ({ request }, done) => {
-		answer(request).then(
+	const check: handleUnaryCall<CheckRequest, CheckResponse> = (call, done) => {
+		answer(call.request, streamPeerOf(call)).then(
 			(destination) => done(null, toResponse(destination)),
 			(error: unknown) => {
 				log.warn("a proxy's question cannot be answered", { problem: describeError(error) });

@@ -1,5 +1,6 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Server, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
 	type RateLimitQuotaResponse,
 	RateLimitQuotaResponseSchema,
@@ -8,6 +9,7 @@ import {
 } from "../../api/gen/envoy/service/rate_limit_quota/v3/rlqs_pb.js";
 import type { Clock, Log, Timer } from "../../core/index.ts";
 import { formatLimitName, type RateLimitPolicy } from "../../model/index.ts";
+import { type StreamGate, streamPeerOf } from "../../xds/server/index.ts";
 import type { ControlMetrics } from "../metrics.ts";
 import { quotaDomain, quotaNodeHeader } from "../translate/index.ts";
 import type { Budget } from "./lease.ts";
@@ -24,6 +26,8 @@ export interface QuotaTimes {
 }
 
 export interface QuotaServiceOptions extends QuotaTimes {
+	/** Who may be which node; without it everybody any. */
+	readonly gate?: Pick<StreamGate, "refuse">;
 	readonly clock: Clock;
 	readonly log: Log;
 	readonly metrics: Pick<ControlMetrics, "counter" | "gauge">;
@@ -31,7 +35,7 @@ export interface QuotaServiceOptions extends QuotaTimes {
 
 /** The quota authority of a control plane: proxies report over it what they let through, and are told what they may. */
 export interface QuotaService {
-	addTo(server: Server): void;
+	addTo(server: Pick<Server, "addService">): void;
 	/** The limits in force. */
 	apply(policies: readonly RateLimitPolicy[]): void;
 	/** The other control planes of the store. */
@@ -43,7 +47,7 @@ export interface QuotaService {
 
 type Call = Pick<
 	ServerDuplexStream<RateLimitQuotaUsageReports, RateLimitQuotaResponse>,
-	"metadata" | "getPeer" | "write" | "end" | "on"
+	"metadata" | "getPeer" | "getAuthContext" | "write" | "end" | "on" | "emit"
 >;
 
 /** A proxy's stream; one that does not read what it is told is told no more until it does. */
@@ -90,6 +94,13 @@ export function createQuotaService(options: QuotaServiceOptions): QuotaService {
 	function open(call: Call): void {
 		const [named] = call.metadata.get(quotaNodeHeader);
 		const holder = named === undefined || named === "" ? `${call.getPeer()} #${++sequence}` : String(named);
+		// Who speaks for another proxy would take its lease away.
+		const refusal = options.gate?.refuse(streamPeerOf(call), create(NodeSchema, { id: String(named ?? "") }));
+		if (refusal !== undefined) {
+			const failure = { code: status.PERMISSION_DENIED, details: refusal };
+			call.emit("error", Object.assign(new Error(refusal), failure));
+			return;
+		}
 		// A proxy that connects anew goes on under its name; its old stream is over, whatever it thinks.
 		calls.get(holder)?.call.end();
 		const stream = { call, isBlocked: false };

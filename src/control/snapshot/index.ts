@@ -10,5 +10,6 @@ export {
 	readProxyKind,
 	readProxylessInstance,
 } from "./node.ts";
+export { OnDemandMap } from "./on-demand-map.ts";
 export type { OnDemandClient, OnDemandSource } from "./scoping.ts";
 export { createSnapshotStore, type SnapshotStore } from "./snapshot-store.ts";

@@ -10,6 +10,7 @@ export { findAuthorizationPolicies } from "./authorization/policies.ts";
 export { listDestinations } from "./backend-shares.ts";
 export { type Client, namespaceClient } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
+export { controlClusterNames, translateSecureControlCluster } from "./control-cluster.ts";
 export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";

@@ -63,6 +63,8 @@ export abstract class ClusterCore {
 	readonly #maintenanceKey: string;
 	isWarm = false;
 	dropShare = 0;
+	dropCategory = "";
+	readonly overloadDrops = { value: 0 };
 	healthVersion = 0;
 	protected readonly outlierMonitor: OutlierMonitor | undefined;
 	protected isClosed = false;

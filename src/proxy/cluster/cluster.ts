@@ -144,6 +144,10 @@ export interface Cluster {
 	failHealthAtOnce(host: Host): void;
 	/** Share of requests to refuse (drop_overload), in [0, 1]. */
 	readonly dropShare: number;
+	/** What the assignment calls these refusals; empty while it wants none. */
+	readonly dropCategory: string;
+	/** Requests that were refused for it. */
+	readonly overloadDrops: Count;
 	/** Stops timers and lookups; hosts stay for requests in flight. */
 	close(): void;
 }

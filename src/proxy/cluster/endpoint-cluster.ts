@@ -111,6 +111,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 		this.assignment = assignment;
 		this.deps.followers?.assigned(this, assignment);
 		this.dropShare = 1 - assignment.dropOverloads.reduce((kept, { fraction }) => kept * (1 - fraction), 1);
+		this.dropCategory = assignment.dropOverloads[0]?.category ?? "";
 		this.#watchAge(assignment);
 		const { added, removed, isChanged, changedPriorities } = this.#table.apply(
 			assignment,

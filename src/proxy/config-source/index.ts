@@ -8,6 +8,7 @@ export {
 	createConfigSource,
 } from "./config-source.ts";
 export type { AcceptedResource, RefusedVersion, ResourceOrigin } from "./resource-book.ts";
+export { describeNode } from "./sources.ts";
 export type {
 	AssignmentTarget,
 	ClusterTarget,

@@ -192,8 +192,8 @@ export function createSources(deps: SourcesDeps): Sources {
 	};
 }
 
-/** The node of the bootstrap, with what a proxy says of itself. */
-function describeNode(node: Node, version: string): Node {
+/** The node of a bootstrap, with what a proxy says of itself. */
+export function describeNode(node: Node, version: string): Node {
 	return create(NodeSchema, {
 		...node,
 		userAgentName: "amime",

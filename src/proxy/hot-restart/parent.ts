@@ -85,7 +85,7 @@ function readCounts({ connections = 0, stats = noStats }: Answer): ParentCounts 
 	return { delta: stats, connections };
 }
 
-const noStats: StatsDelta = { counters: [], gauges: [], histograms: [], gone: [], hosts: [] };
+const noStats: StatsDelta = { counters: [], gauges: [], histograms: [], gone: [], hosts: [], drops: [] };
 
 function open(path: string): Promise<Socket | undefined> {
 	return new Promise((resolve) => {

@@ -2,7 +2,7 @@ import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { JsonObject, StringMatcher } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
-import type { ApiConfigSourceConfig, ConfigSourceConfig } from "./config-source-config.ts";
+import type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
 import type { AddressConfig, ListenerConfig } from "./listener-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
 import type { StatsdSinkConfig } from "./stats-sinks.ts";
@@ -29,6 +29,8 @@ export interface BootstrapConfig {
 		| undefined;
 	/** Empty for none. */
 	readonly localClusterName: string;
+	/** Whom the load of clusters is told to; undefined for nobody. */
+	readonly loadStats: GrpcServiceConfig | undefined;
 	/** The file that ejections of hosts are written down in; empty for none. */
 	readonly outlierEventLogPath: string;
 	/** Local addresses of connections whose cluster names none. */

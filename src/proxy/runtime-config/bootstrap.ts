@@ -10,6 +10,7 @@ import { readAccessLogs } from "./access-log.ts";
 import type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 import { readCluster } from "./cluster.ts";
 import { readApiConfigSource, readConfigSource } from "./config-source.ts";
+import type { GrpcServiceConfig } from "./config-source-config.ts";
 import { readListener } from "./listener.ts";
 import type { ListenerConfig } from "./listener-config.ts";
 import { readStringMatcher } from "./matchers.ts";
@@ -57,6 +58,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 		admin: readAdmin(message, scope.at("admin")),
 		localClusterName: readLocalCluster(message, clusterNames, scope),
 		bindAddresses: readBindAddresses(message.clusterManager?.upstreamBindConfig),
+		loadStats: readLoadStats(message, new Scope(scope.at("cluster_manager").path, scope.problems, checked.options)),
 		outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? "",
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
 		runtimeLayers: readLayers(message, scope.at("layered_runtime")),
@@ -114,6 +116,11 @@ function readLocalCluster(message: Bootstrap, clusters: ReadonlySet<string>, sco
 		scope.at("cluster_manager").at("local_cluster_name").report(`local cluster '${name}' must be defined`);
 	}
 	return name;
+}
+
+function readLoadStats({ clusterManager }: Bootstrap, scope: Scope): GrpcServiceConfig | undefined {
+	const source = clusterManager?.loadStatsConfig;
+	return source && readApiConfigSource(source, scope.at("load_stats_config"))?.services[0];
 }
 
 function readLayers(message: Bootstrap, scope: Scope): RuntimeLayer[] {

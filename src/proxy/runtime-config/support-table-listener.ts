@@ -11,8 +11,8 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.bootstrap.v3.Bootstrap.StaticResources": { works: "listeners clusters secrets" },
 	"envoy.config.bootstrap.v3.Bootstrap.DynamicResources": { works: "lds_config cds_config ads_config" },
 	"envoy.config.bootstrap.v3.ClusterManager": {
-		works: "local_cluster_name outlier_detection upstream_bind_config",
-		ignored: "load_stats_config enable_deferred_cluster_creation",
+		works: "local_cluster_name outlier_detection load_stats_config upstream_bind_config",
+		ignored: "enable_deferred_cluster_creation",
 	},
 	"envoy.config.bootstrap.v3.ClusterManager.OutlierDetection": {
 		works: "event_log_path",

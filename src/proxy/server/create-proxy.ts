@@ -5,13 +5,15 @@ import type { FormatEnvironment } from "../../engine/format/index.ts";
 import { findStreamHandles } from "../../os/index.ts";
 import { createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
-import { createConfigSource, type Translators } from "../config-source/index.ts";
+import { createConfigSource, describeNode, type Translators } from "../config-source/index.ts";
 import { drainAtOnce } from "../drain/index.ts";
 import type { Parent, RestartHooks } from "../hot-restart/index.ts";
 import { formatAddress } from "../listener/index.ts";
+import { createLoadReporter, type LoadReporter } from "../load-report/index.ts";
 import {
 	type BootstrapConfig,
 	checkPackedRules,
+	type GrpcServiceConfig,
 	translateAssignment,
 	translateBootstrap,
 	translateCluster,
@@ -203,6 +205,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 	});
 	let admin: Admin | undefined;
 	let adminAddress: AdminAddress | undefined;
+	let loads: LoadReporter | undefined;
 
 	return {
 		get adminAddress() {
@@ -237,6 +240,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 			sending.start({ registry, tagsOf }, refresh);
 			await pool?.start();
 			await source.start();
+			if (config.loadStats !== undefined) loads = reportLoad(config.loadStats);
 			serverStats.live.value = 1;
 			serverStats.initialization_time_ms.record(clock.wall() - startedAt);
 			state.setLive();
@@ -262,6 +266,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 			} while (clock.now() < deadline);
 		},
 		async close() {
+			loads?.close();
 			source.close();
 			await pool?.close();
 			await admin?.close();
@@ -269,6 +274,16 @@ export function createProxy(options: ProxyOptions): Proxy {
 			await serving.close();
 		},
 	};
+
+	/** Workers count for themselves; main alone tells. */
+	function reportLoad(service: GrpcServiceConfig): LoadReporter {
+		return createLoadReporter({
+			...{ clusters, clock, random, log, stats },
+			service: dataPath.context.grpc.client(service),
+			node: describeNode(config.node, options.version),
+			refresh: async () => void (await pool?.collect()),
+		});
+	}
 
 	/** Brings gauges up to date that nobody keeps. */
 	async function refresh(): Promise<void> {

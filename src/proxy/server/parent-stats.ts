@@ -27,7 +27,7 @@ export function createParentStats(
 		end() {
 			serverStats.parent_connections.value = 0;
 			const back = [...gauges].map(([name, value]): [string, number] => [name, -value]);
-			merge.apply(0, { counters: [], gauges: back, histograms: [], gone: [], hosts: [] });
+			merge.apply(0, { counters: [], gauges: back, histograms: [], gone: [], hosts: [], drops: [] });
 		},
 	};
 }

@@ -133,6 +133,7 @@ export {
 	createDnsStats,
 	createFilesystemStats,
 	createListenerManagerStats,
+	createLoadReporterStats,
 	createRuntimeStats,
 	createServerStats,
 	createWatchdogStats,

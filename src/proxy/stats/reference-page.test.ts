@@ -44,6 +44,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createListenerHttpStats,
 	stats.createListenerManagerStats,
 	stats.createListenerWorkerStats,
+	stats.createLoadReporterStats,
 	stats.createLocalRateLimitStats,
 	stats.createOutlierDetectionStats,
 	stats.createOverloadActionStats,

@@ -88,6 +88,16 @@ export function createClusterManagerStats(scope: StatsScope) {
 	};
 }
 
+/** What is told of load, and what is asked: scope `load_reporter`. */
+export function createLoadReporterStats(scope: StatsScope) {
+	return {
+		errors: scope.counter("errors"),
+		requests: scope.counter("requests"),
+		responses: scope.counter("responses"),
+		retries: scope.counter("retries"),
+	};
+}
+
 /** The discovery stream: scope `control_plane`, or that of a source of its own, e.g. `cluster.<name>.control_plane`. */
 export type ControlPlaneStats = ReturnType<typeof createControlPlaneStats>;
 

@@ -20,6 +20,8 @@ export interface StatsDelta {
 		host: string,
 		changes: Readonly<Partial<Record<keyof HostStats, number>>>,
 	])[];
+	/** Further requests that assignments had refused, by cluster. */
+	readonly drops: readonly (readonly [cluster: string, change: number])[];
 }
 
 /** Tells what changed from one call to the next. */
@@ -30,6 +32,7 @@ export interface StatsReporter {
 export function createStatsReporter(registry: MetricsRegistry, clusters: ClusterManager): StatsReporter {
 	let numbers = new Map<string, number>();
 	let bins = new Map<string, ReadonlyMap<number, number>>();
+	const dropCounts = new WeakMap<object, number>();
 	const hostCounts = new WeakMap<object, Partial<Record<keyof HostStats, number>>>();
 
 	function diffNumbers(
@@ -84,6 +87,15 @@ export function createStatsReporter(registry: MetricsRegistry, clusters: Cluster
 		return changes;
 	}
 
+	function diffDrops(): [string, number][] {
+		return clusters.clusters().flatMap((cluster): [string, number][] => {
+			const { value } = cluster.overloadDrops;
+			const change = value - (dropCounts.get(cluster) ?? 0);
+			dropCounts.set(cluster, value);
+			return change === 0 ? [] : [[cluster.name, change]];
+		});
+	}
+
 	return {
 		collect() {
 			const next = new Map<string, number>();
@@ -98,7 +110,7 @@ export function createStatsReporter(registry: MetricsRegistry, clusters: Cluster
 			for (const name of bins.keys()) if (!nextBins.has(name)) gone.push(name);
 			numbers = next;
 			bins = nextBins;
-			return { counters, gauges, histograms, gone, hosts: diffHosts() };
+			return { counters, gauges, histograms, gone, hosts: diffHosts(), drops: diffDrops() };
 		},
 	};
 }

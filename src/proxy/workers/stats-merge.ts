@@ -55,7 +55,7 @@ export function createStatsMerge(
 	// Main has a listener manager that never starts.
 	if (from === "workers") registry.root.gauge("listener_manager.workers_started").value = 0;
 	return {
-		apply(worker, { counters, gauges, gone, histograms, hosts }) {
+		apply(worker, { counters, gauges, gone, histograms, hosts, drops }) {
 			for (const [name, change] of counters) {
 				const metric = find("counter", name, worker) as Counter | undefined;
 				if (metric !== undefined) metric.value += change;
@@ -73,6 +73,10 @@ export function createStatsMerge(
 				const host = clusters.get(cluster)?.hosts.find((one) => one.address === address);
 				if (host === undefined) continue;
 				for (const [key, change] of Object.entries(changes)) host.stats[key as keyof HostStats].value += change;
+			}
+			for (const [name, change] of drops) {
+				const cluster = clusters.get(name);
+				if (cluster !== undefined) cluster.overloadDrops.value += change;
 			}
 		},
 	};

@@ -19,6 +19,7 @@ import {
 	ConfigStatus,
 } from "../../api/gen/envoy/service/status/v3/csds_pb.js";
 import { secretType } from "../resource/type-urls.ts";
+import { matchesNode, UnusableMatcher } from "./node-matcher.ts";
 import type { ResourceStatus } from "./status.ts";
 
 /** What a node holds, from all its streams. */
@@ -31,8 +32,8 @@ type StatusCall =
 	| ServerUnaryCall<ClientStatusRequest, ClientStatusResponse>
 	| ServerDuplexStream<ClientStatusRequest, ClientStatusResponse>;
 
-/** The client status discovery service, as `Server.addService` takes it: which node holds which resource at which version; of Secrets only that.
- *  Matchers of the request are not looked at: every node is told.
+/** The client status discovery service, as `Server.addService` takes it: which node holds which resource at which version, and how far that is from
+ *  what it should have; of Secrets only that.
  *  @param refuse why a caller may not see it */
 export function defineClientStatusService(
 	list: () => readonly NodeResources[],
@@ -41,6 +42,10 @@ export function defineClientStatusService(
 	readonly definition: ServiceDefinition;
 	readonly implementation: UntypedServiceImplementation;
 } {
+	const describe = (call: StatusCall, request: ClientStatusRequest): ClientStatusResponse | Refusal => {
+		const details = refuse(call);
+		return details === undefined ? describeNodes(list(), request) : { code: status.PERMISSION_DENIED, details };
+	};
 	const path = "/envoy.service.status.v3.ClientStatusDiscoveryService";
 	const codec = {
 		requestSerialize: (request: ClientStatusRequest) => Buffer.from(toBinary(ClientStatusRequestSchema, request)),
@@ -58,27 +63,44 @@ export function defineClientStatusService(
 				call: ServerUnaryCall<ClientStatusRequest, ClientStatusResponse>,
 				answer: sendUnaryData<ClientStatusResponse>,
 			) => {
-				const details = refuse(call);
-				if (details !== undefined) answer({ code: status.PERMISSION_DENIED, details });
-				else answer(null, describeNodes(list()));
+				const described = describe(call, call.request);
+				if ("code" in described) answer(described);
+				else answer(null, described);
 			},
 			stream: (call: ServerDuplexStream<ClientStatusRequest, ClientStatusResponse>) => {
-				const details = refuse(call);
-				if (details !== undefined) {
-					call.emit("error", Object.assign(new Error(details), { code: status.PERMISSION_DENIED, details }));
-					return;
-				}
-				call.on("data", () => call.write(describeNodes(list())));
+				call.on("data", (request: ClientStatusRequest) => {
+					const described = describe(call, request);
+					if ("code" in described) call.emit("error", Object.assign(new Error(described.details), described));
+					else call.write(described);
+				});
 				call.on("end", () => call.end());
 			},
 		},
 	};
 }
 
-function describeNodes(nodes: readonly NodeResources[]): ClientStatusResponse {
-	return create(ClientStatusResponseSchema, {
-		config: nodes.map(({ node, resources }) => ({ node, genericXdsConfigs: resources.map(describeResource) })),
-	});
+interface Refusal {
+	readonly code: status;
+	readonly details: string;
+}
+
+function describeNodes(
+	nodes: readonly NodeResources[],
+	{ nodeMatchers, excludeResourceContents }: ClientStatusRequest,
+): ClientStatusResponse | Refusal {
+	try {
+		return create(ClientStatusResponseSchema, {
+			config: nodes
+				.filter(({ node }) => matchesNode(node, nodeMatchers))
+				.map(({ node, resources }) => ({
+					node,
+					genericXdsConfigs: resources.map((resource) => describeResource(resource, excludeResourceContents)),
+				})),
+		});
+	} catch (error) {
+		if (!(error instanceof UnusableMatcher)) throw error;
+		return { code: status.INVALID_ARGUMENT, details: error.message };
+	}
 }
 
 const clientStates = {
@@ -89,22 +111,28 @@ const clientStates = {
 } as const;
 
 const configStates = {
-	REQUESTED: ConfigStatus.STALE,
-	DOES_NOT_EXIST: ConfigStatus.NOT_SENT,
-	ACKED: ConfigStatus.SYNCED,
-	NACKED: ConfigStatus.STALE,
+	NOT_SENT: ConfigStatus.NOT_SENT,
+	STALE: ConfigStatus.STALE,
+	SYNCED: ConfigStatus.SYNCED,
+	ERROR: ConfigStatus.ERROR,
 } as const;
 
-function describeResource(resource: ResourceStatus): MessageInitShape<typeof ClientConfig_GenericXdsConfigSchema> {
-	const { name, reason, state, typeUrl, updatedAt, value, version } = resource;
+function describeResource(
+	resource: ResourceStatus,
+	isWithoutContents: boolean,
+): MessageInitShape<typeof ClientConfig_GenericXdsConfigSchema> {
+	const { name, reason, state, sync, typeUrl, updatedAt, value, version } = resource;
+	const isHidden = isWithoutContents || typeUrl === secretType;
 	return {
 		typeUrl,
 		name,
 		versionInfo: version,
 		clientStatus: clientStates[state],
-		configStatus: configStates[state],
+		configStatus: configStates[sync],
 		lastUpdated: timestampFromMs(updatedAt),
-		...(value === undefined || typeUrl === secretType ? {} : { xdsConfig: { typeUrl, value } }),
-		...(reason === undefined ? {} : { errorState: { details: reason, versionInfo: version } }),
+		...(value === undefined || isHidden ? {} : { xdsConfig: { typeUrl, value } }),
+		...(reason === undefined
+			? {}
+			: { errorState: { details: reason, versionInfo: version, lastUpdateAttempt: timestampFromMs(updatedAt) } }),
 	};
 }

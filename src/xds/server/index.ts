@@ -15,6 +15,7 @@ export {
 export type { NodeResources } from "./client-status.ts";
 export type { XdsCounter, XdsMetrics } from "./events.ts";
 export type { AnswerListener, SnapshotSource, StreamGate, StreamPeer, XdsSnapshot } from "./snapshot.ts";
-export type { NodeStatus, SyncState, TypeStatus } from "./status.ts";
+export type { ConnectionStatus, NodeStatus, SyncState, TypeStatus } from "./status.ts";
 export type { RefusedResource } from "./stream.ts";
+export { streamPeerOf } from "./stream-shell.ts";
 export { createXdsServer, type XdsServer, type XdsServerOptions, type XdsServices } from "./xds-server.ts";

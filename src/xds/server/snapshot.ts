@@ -40,6 +40,8 @@ export interface SnapshotSource {
 export interface StreamPeer {
 	/** The certificate (DER) that it showed, when its chain was checked; undefined on a connection without. */
 	readonly certificate: Uint8Array | undefined;
+	/** `address:port` that it calls from, as the transport says it. */
+	readonly address: string;
 }
 
 /** Who may be which node, and what of a node's state a peer may have. */

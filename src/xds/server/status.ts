@@ -31,6 +31,17 @@ export interface NodeStatus {
 	readonly types: readonly TypeStatus[];
 }
 
+/** One open stream. */
+export interface ConnectionStatus {
+	readonly node: Node;
+	/** `address:port` that it comes from, as the transport says it. */
+	readonly peer: string;
+	/** Milliseconds since the epoch. */
+	readonly connectedAt: number;
+	/** The names that are asked for, by type; none where all are. */
+	readonly watches: ReadonlyMap<string, readonly string[]>;
+}
+
 /** How far a stream's types are; `toWall` turns its monotonic times into dates. */
 export function describeTypes(state: StreamState, toWall: (time: Millis) => number): TypeStatus[] {
 	return [...state.types.values()].map((type) => ({
@@ -66,27 +77,50 @@ export interface ResourceStatus {
 	/** The packed message; undefined when the node brought it along from an earlier stream. */
 	readonly value: Uint8Array | undefined;
 	readonly state: "REQUESTED" | "ACKED" | "NACKED" | "DOES_NOT_EXIST";
+	/** Against what the node should have: `SYNCED` when that is what it acknowledged, `ERROR` when it refused it, `STALE` when it has
+	 *  another or owes an answer, `NOT_SENT` when it has none. Spec: `envoy.service.status.v3.ConfigStatus`. */
+	readonly sync: "SYNCED" | "ERROR" | "STALE" | "NOT_SENT";
 	/** The node's words, when it refused. */
 	readonly reason?: string;
 	/** Milliseconds since the epoch of the type's newest response or answer. */
 	readonly updatedAt: number;
 }
 
-/** Every resource that a stream's client holds or asked for. */
+/** Every resource that a stream's client holds, asked for, or is to be sent. */
 export function describeResources(state: StreamState, toWall: (time: Millis) => number): ResourceStatus[] {
 	return [...state.types.values()].flatMap((type) => {
+		const newest = state.snapshot?.resources.get(type.typeUrl);
 		const base = { typeUrl: type.typeUrl, updatedAt: toWall(type.updatedAt) };
 		const unanswered = new Set(type.outstanding);
-		const held = [...type.known].map(([name, { value, version }]): ResourceStatus => {
-			if (type.rejected.has(name)) return { ...base, name, version, value, state: "NACKED", reason: type.reason };
-			return { ...base, name, version, value, state: unanswered.has(name) ? "REQUESTED" : "ACKED" };
+		const held = [...type.known].map(
+			([name, { value, version }]): ResourceStatus => ({
+				...{ ...base, name, version, value },
+				...describeHeld(type, name, unanswered, newest !== undefined && newest.get(name)?.version !== version),
+			}),
+		);
+		const missing = [...type.names].filter((name) => !type.known.has(name));
+		const waiting =
+			type.wildcard && newest !== undefined
+				? [...newest.keys()].filter((name) => !type.known.has(name) && !type.names.has(name))
+				: [];
+		const unsent = [...missing, ...waiting].map((name): ResourceStatus => {
+			const isAnswered = type.sentNonce !== "" && !type.due.has(name) && newest?.has(name) !== true;
+			const told = isAnswered ? "DOES_NOT_EXIST" : "REQUESTED";
+			return { ...base, name, version: "", value: undefined, state: told, sync: "NOT_SENT" };
 		});
-		const missing = [...type.names]
-			.filter((name) => !type.known.has(name))
-			.map((name): ResourceStatus => {
-				const isAnswered = type.sentNonce !== "" && !type.due.has(name);
-				return { ...base, name, version: "", value: undefined, state: isAnswered ? "DOES_NOT_EXIST" : "REQUESTED" };
-			});
-		return [...held, ...missing];
+		return [...held, ...unsent];
 	});
+}
+
+function describeHeld(
+	type: TypeState,
+	name: string,
+	unanswered: ReadonlySet<string>,
+	isOutdated: boolean,
+): Pick<ResourceStatus, "state" | "sync" | "reason"> {
+	// A refusal that names nothing is of all.
+	if (type.rejected.has(name) || (type.reason !== "" && type.rejected.size === 0))
+		return { state: "NACKED", sync: "ERROR", reason: type.reason };
+	if (unanswered.has(name)) return { state: "REQUESTED", sync: "STALE" };
+	return { state: "ACKED", sync: isOutdated ? "STALE" : "SYNCED" };
 }

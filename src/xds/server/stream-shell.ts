@@ -15,12 +15,16 @@ export interface StreamShell {
 	readonly node: Node | undefined;
 	/** Milliseconds since the epoch. */
 	readonly connectedAt: number;
+	/** `address:port` that it comes from, as the transport says it. */
+	readonly peer: string;
 	/** Fetches the node's snapshot and sends what changed. */
 	push(): void;
 	/** Whether the client has accepted a resource; undefined on a stream without its type. */
 	hasAccepted(typeUrl: string, name: string): boolean | undefined;
 	describe(): TypeStatus[];
 	describeResources(): ResourceStatus[];
+	/** The names that are asked for, by type; none where all are. */
+	watches(): ReadonlyMap<string, readonly string[]>;
 	close(): void;
 }
 
@@ -46,7 +50,7 @@ export function openStreamShell(
 	const state = createStream(variant, deps.versionOf);
 	const connectedAt = clock.wall();
 	const peer = call.getPeer();
-	const caller = peerOf(call);
+	const caller = streamPeerOf(call);
 	let wake: Timer | undefined;
 	let closed = false;
 	const nodeId = (): string => state.node?.id ?? "";
@@ -58,6 +62,7 @@ export function openStreamShell(
 			return state.node;
 		},
 		connectedAt,
+		peer,
 		push() {
 			const { node } = state;
 			if (node === undefined || closed) return;
@@ -73,6 +78,7 @@ export function openStreamShell(
 		hasAccepted: (typeUrl, name) => hasAccepted(state, typeUrl, name),
 		describe: () => describeTypes(state, toWall),
 		describeResources: () => describeResources(state, toWall),
+		watches: () => new Map([...state.types.values()].map(({ typeUrl, names }) => [typeUrl, [...names]])),
 		close() {
 			if (closed) return;
 			onGone();
@@ -166,6 +172,8 @@ export function openStreamShell(
 }
 
 /** Who calls, as far as TLS has checked it. A server in plain text has nothing to tell. */
-export function peerOf(call: Partial<Pick<DiscoveryCall, "getAuthContext">>): StreamPeer {
-	return { certificate: call.getAuthContext?.().sslPeerCertificate?.raw };
+export function streamPeerOf(
+	call: Pick<DiscoveryCall, "getPeer"> & Partial<Pick<DiscoveryCall, "getAuthContext">>,
+): StreamPeer {
+	return { certificate: call.getAuthContext?.().sslPeerCertificate?.raw, address: call.getPeer() };
 }

@@ -6,9 +6,9 @@ import { createXdsServerEvents, type XdsMetrics } from "./events.ts";
 import { type DiscoveryCall, defineService, discoveryServices } from "./services.ts";
 import { createSetVersions } from "./set-version.ts";
 import type { AnswerListener, SnapshotSource, StreamGate } from "./snapshot.ts";
-import type { NodeStatus, ResourceStatus, TypeStatus } from "./status.ts";
+import type { ConnectionStatus, NodeStatus, ResourceStatus, TypeStatus } from "./status.ts";
 import type { Variant } from "./stream.ts";
-import { openStreamShell, peerOf, type StreamShell } from "./stream-shell.ts";
+import { openStreamShell, type StreamShell, streamPeerOf } from "./stream-shell.ts";
 
 export interface XdsServerOptions {
 	readonly source: SnapshotSource;
@@ -30,6 +30,8 @@ export interface XdsServer {
 	addTo(grpcServer: Pick<Server, "addService">, services?: XdsServices): void;
 	/** Every connected node, by node id. */
 	statuses(): NodeStatus[];
+	/** Every stream of a node that has said which it is. */
+	connections(): readonly ConnectionStatus[];
 	/** What every connected node holds, resource by resource. */
 	resources(): readonly NodeResources[];
 	/** Whether every connected one of some nodes has accepted the newest version of a resource. */
@@ -108,11 +110,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 			if (services.csds !== true) return;
 			const { definition, implementation } = defineClientStatusService(
 				() => mergeResources(streams),
-				(call) => options.gate?.refuseStatus(peerOf(call)),
+				(call) => options.gate?.refuseStatus(streamPeerOf(call)),
 			);
 			grpcServer.addService(definition, implementation);
 		},
 		statuses: () => mergeStatuses(streams),
+		connections: () => [...streams].flatMap(describeConnection),
 		resources: () => mergeResources(streams),
 		hasAccepted(nodeIds, typeUrl, name) {
 			for (const stream of streams)
@@ -127,6 +130,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 			for (const stream of [...streams]) stream.close();
 		},
 	};
+}
+
+function describeConnection({ node, peer, connectedAt, watches }: StreamShell): ConnectionStatus[] {
+	return node === undefined ? [] : [{ node, peer, connectedAt, watches: watches() }];
 }
 
 /** One entry a node: the newest stream decides where several carry one type. */

@@ -60,6 +60,7 @@ export function translateProxylessCluster(
 			}),
 		...(policy.outlierDetection !== undefined && { outlierDetection: translateOutlier(policy.outlierDetection) }),
 		...(security.socket !== undefined && { transportSocket: security.socket }),
+		...loadReports,
 	};
 	if (isNamed && (named !== undefined || endpoints.length === 0))
 		return { cluster: dnsCluster(common, named?.address ?? host, named?.port ?? port.port) };
@@ -75,6 +76,9 @@ export function translateProxylessCluster(
 export function translateUnusableCluster(name: string): Cluster {
 	return create(ClusterSchema, { name, ...balancer(undefined), ...endpointDiscovery(name) });
 }
+
+/** Load is told to the server that the cluster came from (gRFC A27). */
+const loadReports: Partial<ClusterInit> = { lrsServer: { configSourceSpecifier: { case: "self", value: {} } } };
 
 function endpointDiscovery(name: string): Partial<ClusterInit> {
 	return {

@@ -82,6 +82,7 @@ export class HostSelection implements BalancerContext<Host> {
 		}
 		const { dropShare } = cluster;
 		if (dropShare > 0 && drawDrop !== undefined && drawDrop.next() < dropShare) {
+			cluster.overloadDrops.value++;
 			accounting.count(503, undefined);
 			return dropShare >= 1 ? dropAll : dropSome;
 		}
