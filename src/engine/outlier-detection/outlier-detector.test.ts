@@ -68,17 +68,17 @@ test("an enforcing percentage spares the others, at random", () => {
 
 test("local failures count as 503 and 504 unless they are split", () => {
 	const together = create({ consecutive5xx: 3 }, 2);
-	together.detector.reportLocal(together.hosts[0]!, "connect-failure", 0);
+	together.detector.reportLocal(together.hosts[0]!, "failure", 0);
 	together.detector.reportLocal(together.hosts[0]!, "timeout", 0);
-	together.detector.reportLocal(together.hosts[0]!, "connect-success", 0);
+	together.detector.reportLocal(together.hosts[0]!, "connected", 0);
 	together.respond(together.hosts[0]!, 500);
 	assert.deepEqual(together.take(), ["detected h0 consecutive_5xx", "ejected h0 consecutive_5xx"]);
 
 	const split = create({ splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailure: 3 }, 2);
 	const host = split.hosts[0]!;
 	split.respond(host, 500, 4);
-	for (let time = 0; time < 2; time++) split.detector.reportLocal(host, "connect-failure", 0);
-	split.detector.reportLocal(host, "connect-success", 0);
+	for (let time = 0; time < 2; time++) split.detector.reportLocal(host, "failure", 0);
+	split.detector.reportLocal(host, "connected", 0);
 	for (let time = 0; time < 2; time++) split.detector.reportLocal(host, "timeout", 0);
 	assert.deepEqual(split.take(), []);
 	split.detector.reportLocal(host, "timeout", 0);
@@ -236,8 +236,7 @@ test("rates of local results are kept apart", () => {
 	);
 	for (const host of hosts) {
 		respond(host, 200, 100);
-		for (let time = 0; time < 100; time++)
-			detector.reportLocal(host, host === hosts[2] ? "connect-failure" : "connect-success", 0);
+		for (let time = 0; time < 100; time++) detector.reportLocal(host, host === hosts[2] ? "failure" : "connected", 0);
 	}
 	detector.endInterval(10_000);
 	assert.deepEqual(take(), [

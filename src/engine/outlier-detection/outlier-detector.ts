@@ -31,8 +31,8 @@ export interface SuccessRateThreshold {
 	threshold: number;
 }
 
-/** An attempt that ended without an answer, or with a connection that did not stand long enough for one. */
-export type LocalOutcome = "connect-success" | "connect-failure" | "timeout";
+/** What happened on this side: there is a connection, for a request or as all that was asked for; or there is no answer. */
+export type LocalOutcome = "connected" | "served" | "failure" | "timeout";
 
 /** Outlier detection over the hosts of one cluster: fed with results, asked once an interval to look at rates and to take hosts
  *  back. */
@@ -100,12 +100,12 @@ export class OutlierDetector<H extends { outlier: OutlierHost | undefined }> {
 		const state = host.outlier;
 		if (state === undefined) return;
 		if (!this.#config.splitExternalLocalOriginErrors) {
-			if (outcome === "connect-failure") this.reportResponse(host, 503, now);
-			else if (outcome === "timeout") this.reportResponse(host, 504, now);
+			const status = statusOf[outcome];
+			if (status !== undefined) this.reportResponse(host, status, now);
 			return;
 		}
 		state.local.total++;
-		if (outcome === "connect-success") {
+		if (outcome === "connected" || outcome === "served") {
 			state.local.successes++;
 			state.consecutiveLocalFailures = 0;
 			return;
@@ -221,6 +221,14 @@ export function computeSuccessRateThreshold(rates: readonly number[], stdevFacto
 	const variance = rates.reduce((sum, rate) => sum + (rate - average) ** 2, 0) / rates.length;
 	return { average, threshold: average - stdevFactor * Math.sqrt(variance) };
 }
+
+/** The answers that local outcomes stand for where errors are not split; a connection for a request is none. */
+const statusOf: Readonly<Record<LocalOutcome, number | undefined>> = {
+	connected: undefined,
+	served: 200,
+	failure: 503,
+	timeout: 504,
+};
 
 function enforcingPercentOf(config: OutlierDetectionConfig, cause: EjectionCause): number {
 	switch (cause) {

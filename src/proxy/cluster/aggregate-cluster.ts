@@ -6,7 +6,7 @@ import {
 } from "../../engine/load-balancer/index.ts";
 import type { MetadataCriteria } from "../../engine/matcher/index.ts";
 import type { ClusterConfig } from "../runtime-config/index.ts";
-import type { Cluster, Host, LocalFailure } from "./cluster.ts";
+import type { Cluster, Host, LocalOutcome } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 
 /** One priority of one member; their order is that of the aggregate's own priorities. */
@@ -70,8 +70,8 @@ export class AggregateCluster extends ClusterCore implements Cluster {
 		this.#owners.get(host)?.reportResponse(host, status);
 	}
 
-	override reportFailure(host: Host, failure: LocalFailure): void {
-		this.#owners.get(host)?.reportFailure(host, failure);
+	override reportLocal(host: Host, outcome: LocalOutcome): void {
+		this.#owners.get(host)?.reportLocal(host, outcome);
 	}
 
 	override failHealthAtOnce(host: Host): void {

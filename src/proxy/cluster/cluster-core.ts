@@ -5,7 +5,7 @@ import type { StatsScope } from "../../telemetry/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityName } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import { type ClusterStats, createClusterStats, createRemainingStats } from "../stats/index.ts";
-import type { Cluster, ClusterResources, Host, LocalFailure } from "./cluster.ts";
+import type { Cluster, ClusterResources, Host, LocalOutcome } from "./cluster.ts";
 import type { DnsResolver } from "./dns/dns-resolver.ts";
 import type { EventLog } from "./event-log.ts";
 import { OutlierMonitor } from "./outlier-monitor.ts";
@@ -40,7 +40,7 @@ export interface ClusterDeps {
 /** Who decides about hosts, as a worker sees it. */
 export interface ClusterLeader {
 	/** The status that a host answered with, or how it failed. */
-	report(cluster: string, host: string, result: number | LocalFailure): void;
+	report(cluster: string, host: string, result: number | LocalOutcome): void;
 }
 
 /** Who follows what is decided about hosts. */
@@ -147,9 +147,10 @@ export abstract class ClusterCore {
 		else if (this.#tells) this.deps.leader?.report(this.name, host.address, status);
 	}
 
-	reportFailure(host: Host, failure: LocalFailure): void {
-		if (this.outlierMonitor !== undefined) this.outlierMonitor.reportFailure(host, failure);
-		else if (this.#tells) this.deps.leader?.report(this.name, host.address, failure);
+	reportLocal(host: Host, outcome: LocalOutcome): void {
+		if (outcome === "connected" && this.config.outlierDetection?.splitExternalLocalOriginErrors !== true) return;
+		if (this.outlierMonitor !== undefined) this.outlierMonitor.reportLocal(host, outcome);
+		else if (this.#tells) this.deps.leader?.report(this.name, host.address, outcome);
 	}
 
 	/** Whether the runtime says that a request is not to be served (`upstream.maintenance_mode.<cluster>`). */

@@ -78,8 +78,9 @@ export interface HostStats {
 	readonly rq_total: Count;
 }
 
-/** How an attempt on a host failed without an answer, for outlier detection. */
-export type LocalFailure = "connect-failure" | "connect-timeout" | "request-timeout" | "reset";
+/** What became of an attempt on a host on this side, for outlier detection. `connected`: the request goes out on a connection; `served`:
+ *  there is a connection, and nothing more is asked of the host; the others are failures without an answer. */
+export type LocalOutcome = "connected" | "served" | "connect-failure" | "connect-timeout" | "request-timeout" | "reset";
 
 /** The limits of one priority and what is in use. Acquire before use; false means overflow (count it, answer UO). */
 export interface ClusterResources {
@@ -139,7 +140,7 @@ export interface Cluster {
 	readonly healthVersion: number;
 	/** The status an attempt was answered with; gRPC statuses mapped to HTTP by the caller. */
 	reportResponse(host: Host, status: number): void;
-	reportFailure(host: Host, failure: LocalFailure): void;
+	reportLocal(host: Host, outcome: LocalOutcome): void;
 	/** The host answered that it is not well (`x-envoy-immediate-health-check-fail`): it fails until its next active check. */
 	failHealthAtOnce(host: Host): void;
 	/** Share of requests to refuse (drop_overload), in [0, 1]. */

@@ -8,7 +8,7 @@ export {
 	type Host,
 	type HostHealthCheck,
 	type HostStats,
-	type LocalFailure,
+	type LocalOutcome,
 	type OutlierSummary,
 } from "./cluster.ts";
 export type { ClusterDeps, ClusterFollowers, ClusterLeader } from "./cluster-core.ts";

@@ -9,7 +9,7 @@ import {
 import type { Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import { createOutlierDetectionStats, type OutlierDetectionStats } from "../stats/index.ts";
-import { HealthFlag, type Host, type LocalFailure } from "./cluster.ts";
+import { HealthFlag, type Host, type LocalOutcome } from "./cluster.ts";
 import { type EventLog, OutlierEvents } from "./event-log.ts";
 import { setHealthFlag } from "./host.ts";
 
@@ -81,16 +81,12 @@ export class OutlierMonitor {
 
 	reportResponse(host: Host, status: number): void {
 		this.#refresh();
-		const now = this.#options.clock.now();
-		if (this.#options.config.splitExternalLocalOriginErrors) this.#detector.reportLocal(host, "connect-success", now);
-		this.#detector.reportResponse(host, status, now);
+		this.#detector.reportResponse(host, status, this.#options.clock.now());
 	}
 
-	reportFailure(host: Host, failure: LocalFailure): void {
+	reportLocal(host: Host, outcome: LocalOutcome): void {
 		this.#refresh();
-		const now = this.#options.clock.now();
-		const isTimeout = failure === "connect-timeout" || failure === "request-timeout";
-		this.#detector.reportLocal(host, isTimeout ? "timeout" : "connect-failure", now);
+		this.#detector.reportLocal(host, detectorOutcomes[outcome], this.#options.clock.now());
 	}
 
 	/** An active check of the host passed. */
@@ -154,3 +150,12 @@ export class OutlierMonitor {
 		if (cause === "consecutive_5xx" || cause === "success_rate") this.#stats.ejections_total.value++;
 	}
 }
+
+const detectorOutcomes = {
+	connected: "connected",
+	served: "served",
+	"connect-failure": "failure",
+	reset: "failure",
+	"connect-timeout": "timeout",
+	"request-timeout": "timeout",
+} as const;

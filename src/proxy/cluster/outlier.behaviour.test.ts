@@ -54,10 +54,10 @@ test("a host that answers with errors gets no requests until its time is over", 
 test("connect failures, timeouts and resets count like answers", () => {
 	const { cluster } = create();
 	const host = cluster.hosts[0]!;
-	cluster.reportFailure(host, "connect-failure");
-	cluster.reportFailure(host, "request-timeout");
+	cluster.reportLocal(host, "connect-failure");
+	cluster.reportLocal(host, "request-timeout");
 	assert.equal(host.health, "healthy");
-	cluster.reportFailure(host, "reset");
+	cluster.reportLocal(host, "reset");
 	assert.equal(host.health, "unhealthy");
 	cluster.close();
 });

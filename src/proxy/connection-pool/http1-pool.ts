@@ -104,5 +104,6 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 			if (!connection.isIdle) continue;
 			this.#attach(this.takeWaiter(), connection);
 		}
+		if (this.pending.length > 0) this.connectIfNeeded();
 	}
 }

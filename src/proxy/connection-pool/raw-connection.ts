@@ -115,6 +115,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		if (this.#isClosed) return;
 		this.#isReady = true;
 		this.#context.deadlines.cancel(this);
+		this.#cluster.reportLocal(this.#host, "served");
 		this.#owner.onRawReady(this);
 	}
 
@@ -141,7 +142,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 			return;
 		}
 		this.#countFailure();
-		this.#cluster.reportFailure(this.#host, "connect-failure");
+		this.#cluster.reportLocal(this.#host, "connect-failure");
 		this.#owner.onRawFailed(this, describeConnectFailure(error));
 	}
 
@@ -155,7 +156,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		this.#countFailure();
 		this.#leave(true);
 		this.#socket.destroy();
-		this.#cluster.reportFailure(this.#host, "connect-timeout");
+		this.#cluster.reportLocal(this.#host, "connect-timeout");
 		this.#owner.onRawFailed(this, "connection timeout");
 		return never;
 	}

@@ -124,6 +124,7 @@ export class GrpcExchange implements GrpcStream, GrpcCall, SessionWaiter, Deadli
 
 	onSessionReady(session: ClientHttp2Session): void {
 		if (this.#isOver) return;
+		this.#grant?.cluster.reportLocal(this.#grant.host, "connected");
 		const { headers, timeoutMs } = this.#options;
 		const outgoing: OutgoingHttpHeaders = {};
 		for (let index = 0; index < headers.length; index += 2) addOutgoing(outgoing, headers[index]!, headers[index + 1]!);
@@ -170,7 +171,7 @@ export class GrpcExchange implements GrpcStream, GrpcCall, SessionWaiter, Deadli
 			grant.host.stats.rq_timeout.value++;
 			grant.cluster.responses.all.count(504);
 			grant.cluster.responses.internal.count(504);
-			if (this.#stream !== undefined) grant.cluster.reportFailure(grant.host, "request-timeout");
+			if (this.#stream !== undefined) grant.cluster.reportLocal(grant.host, "request-timeout");
 		}
 		this.#fail({ code: deadlineExceeded, message: "upstream request timeout", metadata: [] });
 		return never;
@@ -235,7 +236,7 @@ export class GrpcExchange implements GrpcStream, GrpcCall, SessionWaiter, Deadli
 			cluster.stats.upstream_rq_rx_reset.value++;
 			cluster.responses.all.count(503);
 			cluster.responses.internal.count(503);
-			cluster.reportFailure(host, "reset");
+			cluster.reportLocal(host, "reset");
 			const message = "upstream connect error or disconnect/reset before headers. reset reason: remote reset";
 			return { code: unavailable, message, metadata: [] };
 		}

@@ -204,7 +204,7 @@ export class HostSession implements DeadlineHolder {
 			stats.upstream_cx_connect_fail.value++;
 			this.#host.stats.cx_connect_fail.value++;
 			stats.upstream_rq_pending_failure_eject.value += waiters.length;
-			this.#cluster.reportFailure(this.#host, this.#timedOut ? "connect-timeout" : "connect-failure");
+			this.#cluster.reportLocal(this.#host, this.#timedOut ? "connect-timeout" : "connect-failure");
 		}
 		const detail = this.#timedOut ? "connection timeout" : describeConnectFailure(this.#failure);
 		for (const waiter of waiters) waiter.onSessionFailed(detail);

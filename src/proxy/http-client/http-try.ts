@@ -98,6 +98,7 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 	onPoolReady(exchange: UpstreamExchange): void {
 		const { stats } = this.#upstream.cluster;
 		const host = this.#host!;
+		this.#upstream.cluster.reportLocal(host, "connected");
 		this.#exchange = exchange;
 		this.#sentAt = this.#clock.now();
 		stats.upstream_rq_total.value++;
@@ -112,7 +113,7 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 	}
 
 	onPoolFailure(failure: PoolFailure): void {
-		if (failure !== "overflow") this.#upstream.cluster.reportFailure(this.#host!, "connect-failure");
+		if (failure !== "overflow") this.#upstream.cluster.reportLocal(this.#host!, "connect-failure");
 		this.#fail("connect");
 	}
 

@@ -91,12 +91,22 @@ function readChecker(message: HealthCheck, scope: Scope): HealthCheckConfig["che
 	}
 }
 
+const methodsWithBody: ReadonlySet<RequestMethod> = new Set([
+	RequestMethod.POST,
+	RequestMethod.PUT,
+	RequestMethod.PATCH,
+	RequestMethod.OPTIONS,
+]);
+
 function readHttpCheck(message: HealthCheck_HttpHealthCheck, scope: Scope): HealthCheckConfig["checker"] {
 	const toRange = ({ start, end }: { start: bigint; end: bigint }) => ({ start: Number(start), end: Number(end) });
 	const expected = message.expectedStatuses.map(toRange);
 	for (const [index, { start, end }] of expected.entries()) {
 		if (start >= end || start < 100 || end > 600)
 			scope.at("expected_statuses", index).report(`invalid range [${start}, ${end})`);
+	}
+	if (message.send !== undefined && !methodsWithBody.has(message.method)) {
+		scope.at("send").report("a payload needs a method that has a body: POST, PUT, PATCH, OPTIONS");
 	}
 	const method = message.method === RequestMethod.METHOD_UNSPECIFIED ? "GET" : (RequestMethod[message.method] ?? "GET");
 	return {

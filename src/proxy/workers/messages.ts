@@ -1,4 +1,4 @@
-import type { LocalFailure } from "../cluster/index.ts";
+import type { LocalOutcome } from "../cluster/index.ts";
 import type { FailedRequestsDump } from "../failed-requests/index.ts";
 import type { AddressConfig, AssignmentConfig, EndpointConfig } from "../runtime-config/index.ts";
 import type { StatsDelta } from "./stats-delta.ts";
@@ -110,6 +110,6 @@ export type FromWorker =
 export interface HostResult {
 	readonly cluster: string;
 	readonly host: string;
-	readonly result: number | LocalFailure;
+	readonly result: number | LocalOutcome;
 	readonly times: number;
 }

@@ -1,4 +1,4 @@
-import type { LocalFailure } from "../cluster/index.ts";
+import type { LocalOutcome } from "../cluster/index.ts";
 import type { HostResult } from "./messages.ts";
 
 /** Results on their way to who ejects hosts. Successes are counted and told now and then; a failure takes all that came before it
@@ -14,7 +14,7 @@ export class ResultQueue {
 		this.#send = send;
 	}
 
-	report(cluster: string, host: string, result: number | LocalFailure): void {
+	report(cluster: string, host: string, result: number | LocalOutcome): void {
 		if (typeof result === "number" && result < 500) {
 			const key = `${cluster} ${host}`;
 			const known = this.#successes.get(key);

@@ -128,7 +128,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 			if (cluster === undefined || host === undefined) continue;
 			for (let time = 0; time < times; time++) {
 				if (typeof result === "number") cluster.reportResponse(host, result);
-				else cluster.reportFailure(host, result);
+				else cluster.reportLocal(host, result);
 			}
 		}
 		// What was decided is to be known before the next request comes.

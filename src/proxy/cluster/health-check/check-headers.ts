@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../../core/index.ts";
+import type { Clock, HeaderList } from "../../../core/index.ts";
 import { type ConnectionFacts, createStreamInfo, type SocketAddress } from "../../../engine/format/index.ts";
 import { createHeaderOperations, type HeaderAddition } from "../../../engine/router/index.ts";
 import type { Host } from "../cluster.ts";
@@ -7,11 +7,12 @@ import type { Host } from "../cluster.ts";
 export function createCheckHeaders(
 	own: HeaderList,
 	changes: { readonly add: readonly HeaderAddition[]; readonly remove: readonly string[] },
-	host: Host,
+	about: { readonly host: Host; readonly protocol: string; readonly clock: Clock },
 ): HeaderList {
 	const headers = [...own];
-	const stream = createStreamInfo(noConnection, 0, 0);
-	stream.upstreamHost = host;
+	const stream = createStreamInfo(noConnection, about.clock.now(), about.clock.wall());
+	stream.upstreamHost = about.host;
+	stream.protocol = about.protocol;
 	createHeaderOperations([changes]).apply(headers, stream);
 	return headers;
 }
@@ -23,7 +24,9 @@ export function groupHeaders(headers: HeaderList): Record<string, string | strin
 		const name = headers[index]!;
 		const value = headers[index + 1]!;
 		const before = grouped[name];
-		grouped[name] = before === undefined ? value : [before, value].flat();
+		if (before === undefined) grouped[name] = value;
+		// Envoy keeps one field of this name, and appends to it.
+		else grouped[name] = name === "user-agent" ? `${String(before)},${value}` : [before, value].flat();
 	}
 	return grouped;
 }

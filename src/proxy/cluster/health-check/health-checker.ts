@@ -265,7 +265,8 @@ function createProbe(checker: HealthChecker, host: Host): Probe {
 			: selectSocketByLabels(cluster, config.transportSocketMatchCriteria);
 	const connect = connectTo(host, checker.tlsOf(socket));
 	const authorityOr = (name: string): string => host.healthCheck.hostname || name || cluster.name;
-	const common = { isSecure: socket.kind === "tls", reuseConnection: config.reuseConnection, host, connect };
+	const { clock } = checker.options;
+	const common = { isSecure: socket.kind === "tls", reuseConnection: config.reuseConnection, host, clock, connect };
 	switch (check.kind) {
 		case "tcp":
 			return createTcpProbe(check, connect);

@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import type { Duplex } from "node:stream";
-import type { HeaderList } from "../../../core/index.ts";
+import type { Clock, HeaderList } from "../../../core/index.ts";
 import type { CheckResult } from "../../../engine/health-check/index.ts";
 import { matchString } from "../../../engine/matcher/index.ts";
 import type { HealthCheckConfig, StatusRange } from "../../runtime-config/index.ts";
@@ -19,6 +19,7 @@ export interface HttpProbeOptions {
 	readonly isSecure: boolean;
 	readonly reuseConnection: boolean;
 	readonly host: Host;
+	readonly clock: Clock;
 	readonly connect: ConnectForCheck;
 	/** Called when the answer's cluster name is compared (`verify_cluster`). */
 	onVerifyCluster(): void;
@@ -88,9 +89,10 @@ export function judgeAnswer(options: HttpProbeOptions, answer: CheckedAnswer): C
 }
 
 /** The headers of a check, pseudo headers aside. */
-export function formatHeaders({ check, authority, host }: HttpProbeOptions): HeaderList {
+export function formatHeaders({ check, authority, host, clock }: HttpProbeOptions): HeaderList {
+	const protocol = check.http2 ? "HTTP/2" : "HTTP/1.1";
 	const changes = { add: check.headersToAdd, remove: check.headersToRemove };
-	return createCheckHeaders(["host", authority, "user-agent", "Envoy/HC"], changes, host);
+	return createCheckHeaders(["host", authority, "user-agent", "Envoy/HC"], changes, { host, protocol, clock });
 }
 
 /** Methods whose requests say nothing of a body when they have none. */

@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
-import type { HeaderList } from "../../../core/index.ts";
+import type { Clock, HeaderList } from "../../../core/index.ts";
 import type { CheckResult } from "../../../engine/health-check/index.ts";
 import type { HeaderAddition } from "../../../engine/router/index.ts";
 import type { Host } from "../cluster.ts";
@@ -47,6 +47,7 @@ export interface GrpcProbeOptions {
 	readonly isSecure: boolean;
 	readonly reuseConnection: boolean;
 	readonly host: Host;
+	readonly clock: Clock;
 	readonly connect: ConnectForCheck;
 }
 
@@ -62,7 +63,7 @@ export function createGrpcProbe(options: GrpcProbeOptions): Probe {
 				createCheckHeaders(
 					["content-type", "application/grpc", "te", "trailers", "user-agent", "Envoy/HC"],
 					{ add: options.headersToAdd, remove: [] },
-					options.host,
+					{ ...options, protocol: "HTTP/2" },
 				),
 			),
 		},

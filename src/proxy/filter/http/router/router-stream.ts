@@ -465,7 +465,7 @@ export class RouterStream {
 	#failTry(attempt: Attempt, details: string, flag: number): void {
 		attempt.tryEndsAt = attempt.tryIdleAt = never;
 		if (!this.stream.responseStarted && this.#canRetry() && this.#retries!.retriesTimeout()) {
-			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
+			this.#upstream!.cluster.reportLocal(attempt.host, "request-timeout");
 			attempt.host.stats.rq_timeout.value++;
 			this.#hedges?.keep(attempt);
 			this.#retry(attempt, undefined);
@@ -476,7 +476,7 @@ export class RouterStream {
 
 	#failTimeout(attempt: Attempt | undefined, details: string, flag: number, status: number): void {
 		if (attempt !== undefined && !attempt.responded) {
-			this.#upstream!.cluster.reportFailure(attempt.host, "request-timeout");
+			this.#upstream!.cluster.reportLocal(attempt.host, "request-timeout");
 			attempt.host.stats.rq_timeout.value++;
 			attempt.host.stats.rq_error.value++;
 		}

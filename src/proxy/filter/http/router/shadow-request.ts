@@ -116,6 +116,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		const { upstream, request, hasLength, endStream } = this.#options;
 		const { stats } = upstream.cluster;
 		const host = this.#host!;
+		upstream.cluster.reportLocal(host, "connected");
 		this.#connection = connection;
 		this.#isCounted = true;
 		stats.upstream_rq_total.value++;
@@ -136,7 +137,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 	}
 
 	onPoolFailure(failure: PoolFailure): void {
-		if (failure !== "overflow") this.#options.upstream.cluster.reportFailure(this.#host!, "connect-failure");
+		if (failure !== "overflow") this.#options.upstream.cluster.reportLocal(this.#host!, "connect-failure");
 		this.#end(503);
 	}
 

@@ -49,7 +49,9 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.#waiting = false;
 		this.connection = connection;
 		this.#counted = true;
-		const { stats } = this.pool.cluster;
+		const { cluster } = this.pool;
+		const { stats } = cluster;
+		cluster.reportLocal(this.host, "connected");
 		stats.upstream_rq_total.value++;
 		stats.upstream_rq_active.value++;
 		this.host.stats.rq_total.value++;

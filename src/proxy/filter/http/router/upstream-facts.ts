@@ -35,8 +35,8 @@ export function reportReset(cluster: Cluster, host: Host, reason: AttemptFailure
 	if (reason === "overflow") return;
 	host.stats.rq_error.value++;
 	if (reason === "maximum duration") return;
-	if (reason === "connection timeout") cluster.reportFailure(host, "connect-timeout");
-	else cluster.reportFailure(host, reason.endsWith("connection failure") ? "connect-failure" : "reset");
+	if (reason === "connection timeout") cluster.reportLocal(host, "connect-timeout");
+	else cluster.reportLocal(host, reason.endsWith("connection failure") ? "connect-failure" : "reset");
 }
 
 /** Gives the host's own report of its load, where the answer has one, to the balancer that goes by it. */
