@@ -11,3 +11,23 @@ export function computeBackoff(config: BackoffConfig, attempt: number, random: R
 	const ceiling = Math.min(config.maxMs, config.baseMs * 2 ** Math.min(attempt, 30));
 	return Math.floor(random.next() * ceiling);
 }
+
+/** The delays between the attempts of one thing. */
+export interface Backoff {
+	/** The delay before the next attempt, in milliseconds: each failure in a row makes it longer. */
+	next(): number;
+	/** An attempt went well: the next failure is the first again. */
+	reset(): void;
+}
+
+/** Counts failures in a row.
+ *  @param floorMs added to every delay: full jitter alone may try again at once */
+export function createBackoff(config: BackoffConfig, random: Random, floorMs = 0): Backoff {
+	let failures = 0;
+	return {
+		next: () => floorMs + computeBackoff(config, failures++, random),
+		reset() {
+			failures = 0;
+		},
+	};
+}

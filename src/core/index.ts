@@ -1,6 +1,6 @@
 /** Tools without a subject: clock, random, back-off, header lists, log, errors, nearest words, invariants.
  *  Knows nothing about meshes, and imports no other room. */
-export { type BackoffConfig, computeBackoff } from "./backoff.ts";
+export { type Backoff, type BackoffConfig, computeBackoff, createBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";
 export { type DeadlineHolder, DeadlineQueue } from "./deadline-queue.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
@@ -25,6 +25,7 @@ export { findNearest, suggestNearest } from "./nearest.ts";
 export { NumberMap } from "./number-map.ts";
 export { createNumbering } from "./numbering.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
+export { pause, type RepeatOptions, repeatUntilStopped } from "./repeat.ts";
 export { SharedCount, SharedCounts } from "./shared-counts.ts";
 export { createTurnClock } from "./turn-clock.ts";
 export { type TurnEndHolder, TurnQueue } from "./turn-queue.ts";

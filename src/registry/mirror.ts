@@ -1,7 +1,7 @@
 import {
 	type BackoffConfig,
 	type Clock,
-	computeBackoff,
+	createBackoff,
 	describeError,
 	type Log,
 	MeshError,
@@ -43,7 +43,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 	let isOpen = true;
 	let watch: Watch | undefined;
 	let timer: Timer | undefined;
-	let attempts = 0;
+	const backoff = createBackoff(retry, random);
 
 	const advance = (to: number, keys: readonly string[]): void => {
 		revision = Math.max(revision, to);
@@ -65,14 +65,14 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 		advance(batch.revision, keys);
 	};
 	const follow = (): void => {
-		attempts = 0;
+		backoff.reset();
 		const onError = (error: Error): void => {
 			watch = undefined;
 			// A compacted watch only lost its place; anything else is a store in trouble.
 			const isLost = error instanceof MeshError && error.code === "STORE_COMPACTED";
 			if (!isLost)
 				log.warn("watch of the store ended, last known state stays", { prefix, reason: describeError(error) });
-			schedule(isLost ? 0 : computeBackoff(retry, attempts++, random));
+			schedule(isLost ? 0 : backoff.next());
 		};
 		watch = store.watch({ prefix }, { onBatch: apply, onError }, { fromRevision: revision + 1 });
 	};
@@ -88,7 +88,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 		const again = (): void => {
 			read().catch((error: unknown) => {
 				log.warn("store cannot be read, last known state stays", { prefix, reason: describeError(error) });
-				schedule(computeBackoff(retry, attempts++, random));
+				schedule(backoff.next());
 			});
 		};
 		timer = clock.setTimer(delayMs, again, { unref: true });

@@ -1,11 +1,13 @@
 import {
 	type BackoffConfig,
 	type Clock,
-	computeBackoff,
+	createBackoff,
 	describeError,
 	type Log,
 	MeshError,
+	pause,
 	type Random,
+	repeatUntilStopped,
 } from "../../core/index.ts";
 import {
 	createSvidSource,
@@ -148,7 +150,8 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 	}
 
 	async function attestUntilAnswered(): Promise<void> {
-		for (let failures = 0; !stop.signal.aborted; failures++) {
+		const backoff = createBackoff(retry, random);
+		while (!stop.signal.aborted) {
 			try {
 				if (!(await resume())) await attest();
 				return;
@@ -156,36 +159,35 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 				const isAway = error instanceof MeshError && awayCodes.includes(error.code);
 				if (!isAway) throw error;
 				log.warn("the control plane cannot be asked, trying again", { reason: describeError(error) });
-				await pause(computeBackoff(retry, failures, random));
+				await pause(clock, backoff.next(), stop.signal);
 			}
 		}
 	}
 
 	async function follow(): Promise<void> {
 		let revision = "";
-		for (let failures = 0; !stop.signal.aborted; ) {
-			try {
+		await repeatUntilStopped({
+			...{ clock, signal: stop.signal, backoff: createBackoff(retry, random) },
+			async step() {
 				const path = `/v1/agent/entries?after=${encodeURIComponent(revision)}&wait=${waitSeconds}`;
 				const call = { timeoutMs: (waitSeconds + 10) * 1000, signal: stop.signal };
 				const answer = (await client.request("GET", path, undefined, call)) as NodeState & {
 					readonly revision: string;
 				};
-				failures = 0;
-				if (answer.revision === revision) continue;
+				if (answer.revision === revision) return;
 				revision = answer.revision;
 				client.useBundle(answer.bundle.pem);
 				const { entries, bundle, federated, activeRoot, renewWithinMs } = answer;
 				publish({ entries, bundle, federated, activeRoot, renewWithinMs });
 				if (own !== undefined) renewUnderActive(own, state);
 				log.info("entries received", { entries: answer.entries.length });
-			} catch (error) {
-				if (stop.signal.aborted) return;
+			},
+			async onFailure(error) {
 				if (error instanceof MeshError && lostCodes.includes(error.code)) await rejoin(error);
 				else log.warn("entries cannot be followed, the last known stay", { reason: describeError(error) });
 				revision = "";
-				await pause(computeBackoff(retry, failures++, random));
-			}
-		}
+			},
+		});
 	}
 
 	/** Gives nothing out any more, and attests again, if that is possible with the same evidence. */
@@ -195,16 +197,6 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 		await attest().catch((error: unknown) =>
 			log.error("node not attested again", { by: evidence?.kind, reason: describeError(error) }),
 		);
-	}
-
-	function pause(ms: number): Promise<void> {
-		const { promise, resolve } = Promise.withResolvers<void>();
-		const timer = clock.setTimer(ms, resolve, { unref: true });
-		stop.signal.addEventListener("abort", () => {
-			timer.cancel();
-			resolve();
-		});
-		return promise;
 	}
 
 	return {

@@ -1,7 +1,7 @@
 import {
 	type BackoffConfig,
 	type Clock,
-	computeBackoff,
+	createBackoff,
 	describeError,
 	type Log,
 	MeshError,
@@ -37,7 +37,8 @@ const leaseTtlMs = 15_000;
 const keepAliveMs = 5_000;
 /** A control plane that does not answer must not hold up a stop. */
 const removeMs = 1_500;
-const backoff: BackoffConfig = { baseMs: 200, maxMs: 3_000 };
+const retry: BackoffConfig = { baseMs: 200, maxMs: 3_000 };
+const minRetryMs = 50;
 
 /** Registers an instance and keeps its lease alive. */
 export function createRegistration(options: RegistrationOptions): Registration {
@@ -49,7 +50,9 @@ export function createRegistration(options: RegistrationOptions): Registration {
 	let isBusy = false;
 	let isClosed = false;
 	let hasRegistered = false;
-	let failures = 0;
+	const backoff = createBackoff(retry, random, minRetryMs);
+	/** How long to wait after a failure; undefined after what went well. */
+	let retryMs: number | undefined;
 	let timer: Timer | undefined;
 
 	function arm(delayMs: number): void {
@@ -63,9 +66,14 @@ export function createRegistration(options: RegistrationOptions): Registration {
 		// `exchange` takes every failure; what it throws is a mistake of ours.
 		void exchange().finally(() => {
 			isBusy = false;
-			if (isDirty && failures === 0) kick();
-			else arm(failures === 0 ? keepAliveMs : computeBackoff(backoff, failures - 1, random) + 50);
+			if (isDirty && retryMs === undefined) kick();
+			else arm(retryMs ?? keepAliveMs);
 		});
+	}
+
+	function forgetFailures(): void {
+		retryMs = undefined;
+		backoff.reset();
 	}
 
 	async function exchange(): Promise<void> {
@@ -74,17 +82,17 @@ export function createRegistration(options: RegistrationOptions): Registration {
 		try {
 			if (wasDirty) await client.request("PUT", path, { ...record, leaseTtlMs });
 			else await client.request("POST", `${path}/keepalive`);
-			failures = 0;
+			forgetFailures();
 			if (!wasDirty || hasRegistered) return;
 			hasRegistered = true;
 			options.onRegistered();
 		} catch (error) {
 			if (!(error instanceof MeshError)) throw error;
-			failures++;
 			// A lease that ended is taken anew with the whole record.
 			isDirty = true;
-			if (failures === 1)
+			if (retryMs === undefined)
 				log.debug("the registry did not take an instance", { instance: name, error: describeError(error) });
+			retryMs = backoff.next();
 		}
 	}
 
@@ -93,12 +101,12 @@ export function createRegistration(options: RegistrationOptions): Registration {
 		update(next) {
 			record = next;
 			isDirty = true;
-			failures = 0;
+			forgetFailures();
 			kick();
 		},
 		repeat() {
 			isDirty = true;
-			failures = 0;
+			forgetFailures();
 			kick();
 		},
 		async remove() {

@@ -1,12 +1,12 @@
 import {
 	type BackoffConfig,
 	type Clock,
-	computeBackoff,
+	createBackoff,
 	describeError,
 	type Log,
 	MeshError,
 	type Random,
-	type Timer,
+	repeatUntilStopped,
 } from "../../core/index.ts";
 import {
 	type DownstreamReport,
@@ -35,6 +35,7 @@ export interface UpstreamMesh extends UpstreamAuthority {
 }
 
 const retry: BackoffConfig = { baseMs: 1000, maxMs: 30_000 };
+const minRetryMs = 1000;
 const waitSeconds = 30;
 /** A control plane above that lost its store hears everything again. */
 const repeatMs = 300_000;
@@ -45,7 +46,6 @@ export function createUpstreamMesh(options: UpstreamMeshOptions): UpstreamMesh {
 	const log = options.log.child("upstream");
 	const listeners = new Set<() => void>();
 	const stop = new AbortController();
-	const timers = new Set<Timer>();
 	let trust: UpstreamTrust | undefined;
 	let wanted: string | undefined;
 	let told: { readonly text: string; readonly at: number } | undefined;
@@ -70,32 +70,23 @@ export function createUpstreamMesh(options: UpstreamMeshOptions): UpstreamMesh {
 		if (isNew) for (const listener of [...listeners]) listener();
 	}
 
-	function pause(ms: number): Promise<void> {
-		const { promise, resolve } = Promise.withResolvers<void>();
-		const timer = clock.setTimer(ms, resolve, { unref: true });
-		timers.add(timer);
-		return promise.finally(() => timers.delete(timer));
-	}
-
 	async function follow(): Promise<void> {
 		let revision = "";
-		for (let failures = 0; !stop.signal.aborted; ) {
-			try {
+		await repeatUntilStopped({
+			...{ clock, signal: stop.signal, backoff: createBackoff(retry, random, minRetryMs) },
+			async step() {
 				const path = `/v1/downstream/trust?after=${encodeURIComponent(revision)}&wait=${waitSeconds}`;
 				const call = { timeoutMs: (waitSeconds + 10) * 1000, signal: stop.signal };
 				const answer = await using((client) => client.request("GET", path, undefined, call));
 				const next = answer as { readonly revision: string; readonly trust: UpstreamTrust };
 				revision = next.revision;
-				failures = 0;
 				take(next.trust);
 				if (told !== undefined && clock.now() - told.at > repeatMs) told = undefined;
 				void sendReport();
-			} catch (error) {
-				if (stop.signal.aborted) return;
-				log.warn("the authority above is not followed, the last roots stay", { reason: describeError(error) });
-				await pause(1000 + computeBackoff(retry, failures++, random));
-			}
-		}
+			},
+			onFailure: (error) =>
+				log.warn("the authority above is not followed, the last roots stay", { reason: describeError(error) }),
+		});
 	}
 
 	async function sendReport(): Promise<void> {
@@ -143,7 +134,6 @@ export function createUpstreamMesh(options: UpstreamMeshOptions): UpstreamMesh {
 			},
 			close() {
 				stop.abort();
-				for (const timer of timers) timer.cancel();
 				listeners.clear();
 			},
 		},

@@ -1,6 +1,7 @@
 import {
+	type Backoff,
 	type Clock,
-	computeBackoff,
+	createBackoff,
 	describeError,
 	type Log,
 	MeshError,
@@ -39,7 +40,8 @@ const retry = { baseMs: 1_000, maxMs: 60_000 };
 export function createBundleRefresh(options: BundleRefreshOptions): BundleRefresh {
 	const { relations, clock, random, log } = options;
 	const timers = new Map<string, { readonly timer: Timer; readonly relation: string }>();
-	const failures = new Map<string, number>();
+	/** Of relations whose last attempt failed. */
+	const backoffs = new Map<string, Backoff>();
 	const stop = new AbortController();
 
 	async function refresh(trustDomain: string): Promise<number> {
@@ -70,7 +72,7 @@ export function createBundleRefresh(options: BundleRefreshOptions): BundleRefres
 			await relations.keep({ trustDomain, text, fetchedAt: now });
 			if (text !== known?.text)
 				log.info("bundle of a related trust domain is new", { trustDomain, sequence: next.sequence });
-			failures.delete(trustDomain);
+			backoffs.delete(trustDomain);
 			return next.refreshHintSeconds ?? defaultHintSeconds;
 		} catch (error) {
 			const text = describeError(error);
@@ -103,9 +105,9 @@ export function createBundleRefresh(options: BundleRefreshOptions): BundleRefres
 			}
 		} catch (error) {
 			if (!(error instanceof MeshError)) throw error;
-			const count = failures.get(trustDomain) ?? 0;
-			failures.set(trustDomain, count + 1);
-			delayMs = retry.baseMs + computeBackoff(retry, count, random);
+			const backoff = backoffs.get(trustDomain) ?? createBackoff(retry, random, retry.baseMs);
+			backoffs.set(trustDomain, backoff);
+			delayMs = backoff.next();
 			const fields = { trustDomain, error: describeError(error), retryInMs: delayMs };
 			if (!stop.signal.aborted) log.warn("bundle of a related trust domain not refreshed", fields);
 		}
@@ -119,7 +121,7 @@ export function createBundleRefresh(options: BundleRefreshOptions): BundleRefres
 			if (wanted.get(trustDomain)?.endpoint !== undefined) continue;
 			timer.cancel();
 			timers.delete(trustDomain);
-			failures.delete(trustDomain);
+			backoffs.delete(trustDomain);
 		}
 		for (const [trustDomain, relation] of wanted)
 			if (relation.endpoint !== undefined && timers.get(trustDomain)?.relation !== JSON.stringify(relation))

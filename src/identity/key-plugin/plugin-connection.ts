@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import {
 	type BackoffConfig,
 	type Clock,
-	computeBackoff,
+	createBackoff,
 	describeError,
 	type Log,
 	MeshError,
@@ -52,7 +52,7 @@ interface Session {
 const defaultTimeoutMs = 10_000;
 /** Devices sign one after the other; more than these would only wait. */
 const maxCalls = 256;
-const backoff: BackoffConfig = { baseMs: 500, maxMs: 30_000 };
+const retry: BackoffConfig = { baseMs: 500, maxMs: 30_000 };
 /** The floor keeps full jitter from starting programs one after the other. */
 const minRetryMs = 250;
 const maxQuotedLetters = 300;
@@ -63,14 +63,14 @@ export function createPluginConnection(options: PluginConnectionOptions): Plugin
 	const name = place.kind === "command" ? place.program : place.path;
 	let session: Session | undefined;
 	let away: { readonly until: number; readonly reason: string } | undefined;
-	let failures = 0;
+	const backoff = createBackoff(retry, random, minRetryMs);
 	let count = 0;
 	let isClosed = false;
 
 	function onLost(lost: Session, reason: string): void {
 		if (session !== lost) return;
 		session = undefined;
-		const delayMs = minRetryMs + computeBackoff(backoff, failures++, random);
+		const delayMs = backoff.next();
 		away = { until: clock.now() + delayMs, reason };
 		lost.end();
 		if (!isClosed) log.error("key plugin is away", { plugin: name, problem: reason, retryInMs: delayMs });
@@ -102,8 +102,9 @@ export function createPluginConnection(options: PluginConnectionOptions): Plugin
 			call.reject(code === "unavailable" ? unavailable(name, words) : refused(name, words));
 			return;
 		}
-		if (failures > 0) log.info("key plugin is back", { plugin: name });
-		failures = 0;
+		if (away !== undefined) log.info("key plugin is back", { plugin: name });
+		away = undefined;
+		backoff.reset();
 		call.resolve(answer.result);
 	}
 
