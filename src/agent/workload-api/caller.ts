@@ -12,6 +12,8 @@ export interface Caller {
 	/** The same, refused when there is none: the log says which selectors were seen.
 	 *  @throws MeshError `IDENTITY_NONE`, `WORKLOAD_GONE` */
 	requireEntries(): Promise<readonly RegistrationEntry[]>;
+	/** Whether the process that connected is there still. A connection outlives it in whatever process has inherited it. */
+	isHere(): boolean;
 }
 
 export interface CallerOptions {
@@ -19,18 +21,25 @@ export interface CallerOptions {
 	readonly attestors: readonly WorkloadAttestor[];
 	readonly identities: Identities;
 	readonly log: Log;
+	/** Told, as often as it is asked for, that the process that connected is gone: nothing more is for whoever has its connection. */
+	readonly onGone: () => void;
 }
 
 /** Follows one connection. A process is looked at anew for each call: it may have started another program. */
-export function createCaller({ peer, attestors, identities, log }: CallerOptions): Caller {
+export function createCaller({ peer, attestors, identities, log, onGone }: CallerOptions): Caller {
+	const isHere = (): boolean => peer?.isSame() === true;
+
 	async function find(): Promise<{ entries: readonly RegistrationEntry[]; selectors: ReadonlySet<string> }> {
 		if (peer === undefined)
 			throw new MeshError("WORKLOAD_GONE", "the process that connected is gone, or in a PID namespace of its own");
-		const selectors = await attestProcess(peer, attestors, identities.isWanted, log);
+		const selectors = await attestProcess(peer, attestors, identities.isWanted, log).finally(() => {
+			if (!isHere()) onGone();
+		});
 		return { entries: identities.match(selectors), selectors };
 	}
 
 	return {
+		isHere,
 		entries: async () => (await find()).entries,
 		async requireEntries() {
 			const { entries, selectors } = await find();

@@ -2,7 +2,7 @@ import { chmodSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
+import { type Clock, describeError, type Log, MeshError, type Timer } from "../../core/index.ts";
 import { descriptorOf, openPeerProcess, openSystemCalls, type PeerProcess, type SystemCalls } from "../../os/index.ts";
 import { createXdsServer, type SnapshotSource } from "../../xds/server/index.ts";
 import type { WorkloadAttestor } from "../attest-workload/index.ts";
@@ -96,6 +96,9 @@ export function createWorkloadServer(options: WorkloadServerOptions): WorkloadSe
 	};
 }
 
+/** Until a connection whose process is gone is ended: whoever asked on it learns that first. */
+const goneMs = 1_000;
+
 /** @returns how to end it */
 function serveConnection(
 	socket: Socket,
@@ -104,7 +107,14 @@ function serveConnection(
 	log: Log,
 ): () => void {
 	const { identities, attestors, clock } = options;
-	const caller = createCaller({ peer, attestors, identities, log });
+	let isOpen = true;
+	let ending: Timer | undefined;
+	const onGone = (): void => {
+		if (!isOpen || ending !== undefined) return;
+		log.warn("connection ended: the process that made it is gone", { pid: peer?.pid, uid: peer?.uid });
+		ending = clock.setTimer(goneMs, close, { unref: true });
+	};
+	const caller = createCaller({ peer, attestors, identities, log, onGone });
 	const grpc = new Server({ "grpc.max_receive_message_length": 1024 * 1024, "grpc.max_concurrent_streams": 128 });
 	addWorkloadService(grpc, { caller, identities, clock, log });
 	const source = createSecretSource(caller, identities, log);
@@ -121,19 +131,21 @@ function serveConnection(
 					release: () => peer.close(),
 				});
 	const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-	let isOpen = true;
 	socket.on("error", () => undefined);
 	injector.injectConnection(new PlainAuthorityConnection(socket).on("error", () => undefined));
-	return () => {
+	return close;
+
+	function close(): void {
 		if (!isOpen) return;
 		isOpen = false;
+		ending?.cancel();
 		leave?.();
 		xds.close();
 		source.close();
 		injector.destroy();
 		grpc.forceShutdown();
 		socket.destroy();
-	};
+	}
 }
 
 /** What one connection gets over SDS. Envoy waits for what is not there yet; a workload that loses its identity keeps what it has, because
@@ -178,7 +190,10 @@ function createSecretSource(
 				stopFollowing = identities.onChange(() => void refresh());
 				void refresh();
 			}
-			return given?.snapshot;
+			if (caller.isHere()) return given?.snapshot;
+			// Another process has the connection by now: what was given to its maker is not for that one.
+			void refresh();
+			return undefined;
 		},
 		given: () => given,
 		onChange(listener) {
