@@ -1,13 +1,15 @@
 /** The Workload API as the Python package spiffe and as java-spiffe see it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { eventually } from "../support/eventually.ts";
 import { startNodeWorld } from "../support/node-agent.ts";
 import { skipWithout } from "../support/peers.ts";
-import { findJavaClient, findPythonClient } from "../support/spiffe-clients.ts";
+import { findJavaClient, findPythonClient, type OpenClient } from "../support/spiffe-clients.ts";
 
 const web = "spiffe://cluster.local/ns/shop/sa/web";
 
+const patient = { deadlineMs: 60_000 };
 const python = findPythonClient();
 const java = findJavaClient();
 
@@ -34,12 +36,12 @@ test("java-spiffe fetches certificates, bundles and tokens, has them checked, an
 	const world = await startNodeWorld(t);
 	const agent = await world.startAgent(t);
 	assert.match(String((await java!.ask(agent.socketPath, "jwt", "reviews"))["error"]), /no identity issued/);
-	await world.createEntry({ id: "web" });
+	await world.createEntry({ id: "web", hint: "internal" });
 	await eventually(() => assert.equal(agent.session.state()?.entries.length, 1));
 	const answers = (await java!.ask(agent.socketPath, "tour", "reviews", "ratings", web)) as unknown as unknown[];
 	const refusal = answers.pop() as { error: string };
 	const bundles = { bundles: { "cluster.local": 1 } };
-	assert.deepEqual(answers, [{ svids: [{ id: web }] }, bundles, bundles, { id: web }]);
+	assert.deepEqual(answers, [{ svids: [{ id: web, hint: "internal" }] }, bundles, bundles, { id: web }]);
 	assert.match(refusal.error, /another audience/);
 });
 
@@ -50,8 +52,41 @@ test("Python's spiffe follows changes", {
 	await world.createEntry({ id: "web" });
 	const { socketPath } = await world.startAgent(t);
 	const watching = python!.open(t, socketPath, "watch-x509");
-	await eventually(() => assert.deepEqual(watching.lines.at(-1), { svids: [{ id: web }] }), { deadlineMs: 60_000 });
+	const newest = () => watching.lines.at(-1)?.["svids"];
+	await eventually(() => assert.deepEqual(newest(), [{ id: web }]), patient);
 	await world.createEntry({ id: "second", spiffeId: "/ns/shop/sa/second" });
-	const both = { svids: [{ id: web }, { id: "spiffe://cluster.local/ns/shop/sa/second" }] };
-	await eventually(() => assert.deepEqual(watching.lines.at(-1), both));
+	const both = [{ id: web }, { id: "spiffe://cluster.local/ns/shop/sa/second" }];
+	await eventually(() => assert.deepEqual(newest(), both), patient);
 });
+
+for (const [name, client, tokens] of [
+	["Python's spiffe", python, "watch-jwt-bundles"],
+	["java-spiffe", java, undefined],
+] as const)
+	test(`${name} sees the new roots of a rotation and a renewed certificate, on streams that stay`, {
+		skip: skipWithout(`${name} client`, client === undefined ? undefined : "client"),
+	}, async (t) => {
+		const world = await startNodeWorld(t);
+		await world.createEntry({ id: "web", hint: "internal" });
+		const { socketPath } = await world.startAgent(t);
+		const watching = client!.open(t, socketPath, "watch-x509");
+		const keys = tokens === undefined ? undefined : client!.open(t, socketPath, tokens);
+		const rotate = async (what: string): Promise<void> => {
+			const answer = await world.admin("POST", "/v1/identity/authority/rotate", JSON.stringify({ what }));
+			assert.equal(answer.status, 200, answer.body);
+		};
+		const has = (client: OpenClient, count: number): boolean =>
+			client.lines.some((line) => isDeepStrictEqual(line["bundles"], { "cluster.local": count }));
+		await eventually(() => assert.ok(has(watching, 1) && (keys === undefined || has(keys, 1))), patient);
+		const first = watching.lines[0]!["serials"];
+		await rotate("root");
+		await eventually(() => {
+			assert.ok(has(watching, 2), JSON.stringify(watching.lines));
+			assert.notDeepEqual(watching.lines.at(-1)!["serials"], first);
+		}, patient);
+		if (keys !== undefined) {
+			await rotate("jwt");
+			await eventually(() => assert.ok(has(keys, 2), JSON.stringify(keys.lines)), patient);
+		}
+		for (const line of [...watching.lines, ...(keys?.lines ?? [])]) assert.ok(!("error" in line), JSON.stringify(line));
+	});

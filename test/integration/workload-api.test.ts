@@ -1,12 +1,13 @@
 /** The agent's socket: who gets what, attacks, outages, and `amime agent` as users start it. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { readCertificates } from "../../src/identity/index.ts";
+import { awaitIdentities, startAgentProcess } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { findFreePort } from "../support/free-port.ts";
 import { startNodeWorld } from "../support/node-agent.ts";
@@ -14,7 +15,6 @@ import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 import { createWorkloadClient, type WorkloadClient, workloadMethods } from "../support/workload-client.ts";
 
 const web = "spiffe://cluster.local/ns/shop/sa/web";
-const program = resolve(import.meta.dirname, "../../src/main/amime.ts");
 
 async function setUp(t: TestContext, change: Record<string, unknown> = {}) {
 	const world = await startNodeWorld(t);
@@ -214,31 +214,9 @@ test("amime agent attests and serves; a wrong start is told in one line", async 
 	// The second start is of the same line: the token is used up, and the agent is who it was.
 	for (const given of [line, line, options]) {
 		const agent = startAgentProcess(t, given);
-		await eventually(
-			async () => {
-				const client = createWorkloadClient(socket);
-				const { svids } = await client.ask("FetchX509SVID").finally(() => client.close());
-				assert.equal(svids[0]!.spiffeId, web);
-			},
-			{ deadlineMs: 30_000 },
-		);
+		await awaitIdentities(socket, [web], agent);
 		agent.child.kill("SIGTERM");
 		assert.equal(await agent.exit, 0, agent.output());
 		assert.doesNotMatch(agent.output(), /PRIVATE KEY/);
 	}
 });
-
-interface AgentProcess {
-	readonly child: ChildProcess;
-	readonly exit: Promise<number | null>;
-	output(): string;
-}
-
-function startAgentProcess(t: TestContext, args: readonly string[]): AgentProcess {
-	const child = spawn(process.execPath, [program, "agent", ...args], { stdio: ["ignore", "pipe", "pipe"] });
-	t.after(() => child.kill("SIGKILL"));
-	let text = "";
-	for (const stream of [child.stdout, child.stderr])
-		stream.setEncoding("utf8").on("data", (part: string) => (text += part));
-	return { child, exit: new Promise((done) => child.on("close", done)), output: () => text };
-}
