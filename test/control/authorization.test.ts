@@ -116,12 +116,16 @@ test("a port in the host and path parameters get nobody past a DENY rule", () =>
 	for (const line of [
 		"web GET admin.shop /",
 		"web GET ADMIN.shop:8080 /",
+		"web GET admin.shop. /",
+		"web GET admin.shop.:8080 /",
+		"web GET admin.shop: /",
 		"web GET orders /admin",
 		"web GET orders /admin;x=1",
 	])
 		assert.match(verdict(line), /^denied/, line);
 	assert.equal(verdict("web GET admin.shopping /"), "allowed");
 	assert.equal(verdict("web GET orders /administrator"), "allowed");
+	assert.equal(verdict("web GET admin.shop.. /"), "allowed", "two dots are no host");
 });
 
 test("a rule for another port leaves no trace; its own port may be the declared one", () => {

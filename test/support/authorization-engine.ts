@@ -1,21 +1,36 @@
 import type { Listener } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
 import { authorize } from "../../src/engine/authorization/index.ts";
 import { createStreamInfo, type StreamInfo } from "../../src/engine/format/index.ts";
+import { matchMetadata } from "../../src/engine/matcher/index.ts";
 import { translateListener } from "../../src/proxy/runtime-config/index.ts";
 import type { TableCaller, TableRequest } from "./authorization-table.ts";
 import { makeTls } from "./streams.ts";
 
-/** Whether the RBAC filters of a listener let a request through, as the proxy's engine judges them. */
-export function judgeListener(listener: Listener, stream: StreamInfo): boolean {
+/** Tells whether the policies of a listener let a request through, as the proxy's engine judges them; who is asked by CUSTOM refuses. */
+export function createJudge(listener: Listener): (stream: StreamInfo) => boolean {
 	const translated = translateListener(listener);
 	if (!translated.ok) throw new Error(translated.problems.map(({ path, problem }) => `${path}: ${problem}`).join("\n"));
 	const [chain] = translated.value.filterChains;
 	const manager = chain!.filters.find((filter) => filter.kind === "http-connection-manager")!;
 	if (manager.kind !== "http-connection-manager") throw new Error("the listener carries no HTTP");
-	return manager.config.filters.every(
-		(filter) =>
-			filter.kind !== "rbac" || filter.config.rules === undefined || authorize(filter.config.rules, stream).allowed,
-	);
+	const { filters } = manager.config;
+	return (stream) =>
+		filters.every((filter) => {
+			if (filter.kind === "rbac") {
+				const { rules, shadowRules, shadowRulesStatPrefix } = filter.config;
+				if (shadowRules !== undefined) {
+					const { matched, policy } = authorize(shadowRules, stream);
+					const key = `${shadowRulesStatPrefix}shadow_effective_policy_id`;
+					stream.dynamicMetadata ??= new Map();
+					stream.dynamicMetadata.set("envoy.filters.http.rbac", matched ? { [key]: policy } : {});
+				}
+				return rules === undefined || authorize(rules, stream).allowed;
+			}
+			// Who is asked refuses.
+			if (filter.kind !== "ext-authz") return true;
+			const { enabledMetadata } = filter.config;
+			return enabledMetadata !== undefined && !matchMetadata(enabledMetadata, stream.dynamicMetadata);
+		});
 }
 
 /** A request as it is known when policies are judged: token checked, addresses found. */

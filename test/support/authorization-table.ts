@@ -63,7 +63,7 @@ export interface Part {
 	readonly spec: object | undefined;
 	readonly callers: readonly CallerName[];
 	readonly requests: readonly RequestName[];
-	/** What it matches besides where the rule restricts (DENY): other spellings of the same. */
+	/** What it matches besides where the rule restricts (every action but ALLOW): other spellings of the same. */
 	readonly restrictedRequests?: readonly RequestName[];
 }
 
@@ -88,6 +88,9 @@ export const sources: readonly Part[] = [
 	from("principals any", { principals: ["*"] }, ["web", "admin"]),
 	from("principals with scheme", { principals: ["spiffe://cluster.local/ns/shop/sa/web"] }, []),
 	from("notPrincipals", { notPrincipals: ["*/sa/admin"] }, ["web", "plain", "token", "forwarded"]),
+	from("trustDomains", { trustDomains: ["cluster.local"] }, ["web", "admin"]),
+	from("trustDomains of others", { trustDomains: ["partner.example"] }, []),
+	from("notTrustDomains", { notTrustDomains: ["cluster.*"] }, ["plain", "token", "forwarded"]),
 	from("namespaces", { namespaces: ["shop", "x*"] }, ["web"]),
 	from("namespaces prefix", { namespaces: ["o*"] }, ["admin"]),
 	from("notNamespaces", { notNamespaces: ["shop"] }, ["admin", "plain", "token", "forwarded"]),
@@ -110,6 +113,7 @@ export const operations: readonly Part[] = [
 	to("anything", undefined, everyRequest),
 	to("methods", { methods: ["GET"] }, ["order", "orders", "parameters"]),
 	to("methods prefix", { methods: ["P*", "DELETE"] }, ["post", "users"]),
+	to("methods suffix", { methods: ["*T"] }, ["order", "orders", "post", "parameters"]),
 	to("notMethods", { notMethods: ["GET"] }, ["post", "users"]),
 	to("paths", { paths: ["/orders", "/admin"] }, ["orders", "post"], ["parameters"]),
 	to("paths prefix", { paths: ["/orders/*"] }, ["order"]),
@@ -119,6 +123,8 @@ export const operations: readonly Part[] = [
 	to("path template of a segment", { paths: ["/orders/{*}"] }, ["order"]),
 	to("path template of several", { paths: ["/admin/{**}"] }, ["users"]),
 	to("path template within", { paths: ["/admin/users/{*}/roles"] }, ["users"]),
+	to("path template of a segment with parameters", { paths: ["/{*}/users/{*}/roles"] }, ["users"]),
+	to("hosts any", { hosts: ["*"] }, everyRequest),
 	to("hosts", { hosts: ["orders.shop"] }, ["order", "post"], ["orders"]),
 	to("hosts with a port", { hosts: ["orders.shop:8080"] }, ["orders"]),
 	to("hosts suffix", { hosts: ["*.shop"] }, ["order", "post", "users", "parameters"], ["orders"]),
@@ -155,38 +161,57 @@ export const conditions: readonly Part[] = [
 	when("destination.port", { values: ["8080"] }, everyCaller),
 	when("destination.port", { notValues: ["8080"] }, []),
 	when("connection.sni", { values: ["*.orders.shop"] }, ["web"]),
+	when("source.ip", { notValues: ["127.0.0.2/31"] }, ["web", "admin", "forwarded"]),
+	when("remote.ip", { notValues: ["192.0.2.7"] }, ["web", "admin", "plain", "token"]),
+	when("source.namespace", { notValues: ["ops"] }, ["web", "plain", "token", "forwarded"]),
+	when("request.auth.principal", { notValues: ["*"] }, ["web", "admin", "plain", "forwarded"]),
+	when("request.auth.audiences", { notValues: ["api"] }, ["web", "admin", "plain", "forwarded"]),
+	when("request.auth.presenter", { notValues: ["cli"] }, ["web", "admin", "plain", "forwarded"]),
+	when("destination.ip", { notValues: ["127.0.0.0/8"] }, []),
+	when("request.headers[x-tier]", { values: ["gold*"], notValues: ["golden"] }, everyCaller, ["order"]),
+	when("experimental.envoy.filters.network.mysql_proxy[shop.orders]", { values: ["[select]"] }, []),
+	when("experimental.envoy.filters.network.mysql_proxy[shop.orders]", { notValues: ["select"] }, everyCaller),
 	when("connection.sni", { notValues: ["other.example"] }, ["web", "plain", "token", "forwarded"]),
 ];
 
+export const actions = ["ALLOW", "DENY", "CUSTOM", "AUDIT"] as const;
+export type TableAction = (typeof actions)[number];
+
 export interface TableRule {
 	readonly name: string;
-	readonly action: "ALLOW" | "DENY";
+	readonly action: TableAction;
 	readonly spec: object;
+	/** Whether it is about a call. */
+	matches(caller: CallerName, request: RequestName): boolean;
+	/** Whether the call passes; who is asked by CUSTOM refuses everything. */
 	isAllowed(caller: CallerName, request: RequestName): boolean;
 }
 
-/** Each part alone under both actions, and mixed with others. */
+/** Each part alone under every action, and mixed with others. */
 export function listRules(): TableRule[] {
 	const [anyone, anything, always] = [sources[0]!, operations[0]!, conditions[0]!];
 	const alone = [
 		...sources.map((source): Parts => [source, anything, always]),
 		...operations.map((operation): Parts => [anyone, operation, always]),
 		...conditions.map((condition): Parts => [anyone, anything, condition]),
-	].flatMap((parts) => [toRule(parts, "ALLOW"), toRule(parts, "DENY")]);
+	].flatMap((parts) => actions.map((action) => toRule(parts, action)));
 	const mixed = sources.map((source, position) => {
 		const operation = operations[(position * 5 + 1) % operations.length]!;
 		const condition = conditions[(position * 2 + 1) % conditions.length]!;
-		return toRule([source, operation, condition], position % 2 === 0 ? "ALLOW" : "DENY");
+		return toRule([source, operation, condition], actions[position % actions.length]!);
 	});
 	return [...alone, ...mixed];
 }
 
 type Parts = readonly [source: Part, operation: Part, condition: Part];
 
-function toRule([source, operation, condition]: Parts, action: "ALLOW" | "DENY"): TableRule {
-	const matches = (part: Part, caller: CallerName, request: RequestName): boolean =>
+function toRule(parts: Parts, action: TableAction): TableRule {
+	const [source, operation, condition] = parts;
+	const isOf = (part: Part, caller: CallerName, request: RequestName): boolean =>
 		part.callers.includes(caller) &&
-		(part.requests.includes(request) || (action === "DENY" && part.restrictedRequests?.includes(request) === true));
+		(part.requests.includes(request) || (action !== "ALLOW" && part.restrictedRequests?.includes(request) === true));
+	const matches = (caller: CallerName, request: RequestName): boolean =>
+		parts.every((part) => isOf(part, caller, request));
 	return {
 		name: `${action} ${source.name}, ${operation.name}, ${condition.name}`,
 		action,
@@ -195,7 +220,7 @@ function toRule([source, operation, condition]: Parts, action: "ALLOW" | "DENY")
 			...(operation.spec !== undefined && { to: [{ operation: operation.spec }] }),
 			...(condition.spec !== undefined && { when: [condition.spec] }),
 		},
-		isAllowed: (caller, request) =>
-			(action === "ALLOW") === [source, operation, condition].every((part) => matches(part, caller, request)),
+		matches,
+		isAllowed: (caller, request) => action === "AUDIT" || (action === "ALLOW") === matches(caller, request),
 	};
 }

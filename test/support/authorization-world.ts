@@ -6,6 +6,13 @@ import { createMeshIndex, translateInboundListener } from "../../src/control/tra
 import { issuer, listRules, type TableRule } from "./authorization-table.ts";
 import { createTestMesh, parseObjects } from "./control-mesh.ts";
 
+/** Who is asked by CUSTOM policies, and the cluster that it is reached by. */
+export const authorizer = {
+	name: "refuses",
+	place: { service: "authz.example", port: 9000 },
+	cluster: "outbound|9000||authz.example",
+};
+
 /** One rule of the table, translated for a workload of its own. */
 export interface TranslatedRule {
 	readonly rule: TableRule;
@@ -39,7 +46,12 @@ export function translateTable(): TranslatedRule[] {
 				apiVersion: "security.istio.io/v1",
 				kind: "AuthorizationPolicy",
 				metadata: { name: `rule-${number}`, namespace: "shop" },
-				spec: { selector: { matchLabels: { app: `rule-${number}` } }, action: rule.action, rules: [rule.spec] },
+				spec: {
+					selector: { matchLabels: { app: `rule-${number}` } },
+					action: rule.action,
+					...(rule.action === "CUSTOM" && { provider: { name: authorizer.name } }),
+					rules: [rule.spec],
+				},
 			},
 		]
 			.map((document) => JSON.stringify(document))
@@ -51,7 +63,14 @@ export function translateTable(): TranslatedRule[] {
 		metadata: { name: "tokens", namespace: "shop" },
 		spec: { jwtRules: [{ issuer, jwks: keySet }] },
 	};
-	const index = createMeshIndex(createTestMesh(parseObjects(...documents, JSON.stringify(tokens))));
+	const settings = {
+		apiVersion: "amime.dev/v1alpha1",
+		kind: "MeshConfig",
+		metadata: { name: "test" },
+		spec: { extensionProviders: [{ name: authorizer.name, envoyExtAuthzHttp: authorizer.place }] },
+	};
+	const texts = [...documents, JSON.stringify(tokens), JSON.stringify(settings)];
+	const index = createMeshIndex(createTestMesh(parseObjects(...texts)));
 	return rules.map((rule, number) => {
 		const instance = index.instance({ namespace: "shop", name: `rule-${number}-0` })!;
 		const listener = translateInboundListener(index, instance, instance.ports[0]!, "envoy");

@@ -193,7 +193,7 @@ export function lookupMetadata(
 	let value = lookUp(metadata, namespace);
 	for (const key of path) {
 		value =
-			typeof value === "object" && value !== null && !Array.isArray(value)
+			typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, key)
 				? (value as Record<string, JsonValue>)[key]
 				: undefined;
 	}

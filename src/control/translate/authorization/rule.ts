@@ -35,6 +35,7 @@ import {
 	matchPath,
 	matchPrincipal,
 	matchServiceAccount,
+	matchTemplateWithParameters,
 	matchText,
 	matchTrustDomain,
 } from "./value.ts";
@@ -155,7 +156,9 @@ function operationAttributes(operation: AuthorizationOperation, context: RuleCon
 			...operation.paths,
 			isOfRequests: true,
 			compile: (value, anyForm) =>
-				/\{\*\*?\}/.test(value) ? [pathTemplate(value)] : matchPath(value, anyForm).map(urlPath),
+				/\{\*\*?\}/.test(value)
+					? [pathTemplate(value), ...(anyForm ? [urlPath(matchTemplateWithParameters(value))] : [])]
+					: matchPath(value, anyForm).map(urlPath),
 		},
 		{ ...operation.ports, isOfRequests: false, compile: (value) => comparePort(value, context.port) },
 	];

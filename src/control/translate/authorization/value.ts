@@ -52,19 +52,22 @@ export function matchServiceAccount(value: string, policyNamespace: string): rea
 	return [stringMatcher("regex", `spiffe://[^/]+/ns/${quoteRegex(namespace)}/sa/${quoteRegex(name)}`)];
 }
 
-/** A host in any case. Where a rule restricts, `anyPort` also takes it with a port: adding `:80` must not get past it. */
-export function matchHost(value: string, anyPort: boolean): readonly MatchedValue[] {
+/** A host in any case. Where a rule restricts, `anyForm` also takes it with a port and with the dot of the root: adding `:80` or `.` must
+ *  not get past it. */
+export function matchHost(value: string, anyForm: boolean): readonly MatchedValue[] {
 	if (value === "*") return [stringMatcher("regex", ".+")];
 	if (value.endsWith("*")) return [stringMatcher("prefix", value.slice(0, -1), true)];
-	const isOpen = anyPort && !/:\d+$/.test(value);
+	const isOpen = anyForm && !/:\d+$/.test(value);
 	if (value.startsWith("*")) {
 		const suffix = value.slice(1);
 		const plain = stringMatcher("suffix", suffix, true);
-		return isOpen ? [plain, stringMatcher("regex", `(?i).*${quoteRegex(suffix)}:[0-9]+`)] : [plain];
+		return isOpen ? [plain, stringMatcher("regex", `(?i).*${quoteRegex(suffix)}${rootAndPort}`)] : [plain];
 	}
 	const plain = stringMatcher("exact", value, true);
-	return isOpen ? [plain, stringMatcher("regex", `(?i)${quoteRegex(value)}:[0-9]+`)] : [plain];
+	return isOpen ? [plain, stringMatcher("regex", `(?i)${quoteRegex(value)}${rootAndPort}`)] : [plain];
 }
+
+const rootAndPort = "\\.?(:[0-9]*)?";
 
 /** A path without its query. Where a rule restricts, `anyParameters` also takes it with path parameters: `/admin;x` is `/admin`
  *  to many applications, and so is `/;x/admin`. */
@@ -76,9 +79,30 @@ export function matchPath(value: string, anyParameters: boolean): readonly Match
 	const text = isSuffix ? value.slice(1) : isPrefix ? value.slice(0, -1) : value;
 	const segments = text.split("/").map(quoteRegex);
 	const last = segments.length - 1;
-	const parameters = "(;[^/]*)?";
 	const pattern = segments
 		.map((segment, index) => (segment === "" || (isPrefix && index === last) ? segment : segment + parameters))
-		.join("(?:/;[^/]*)*/");
+		.join(betweenSegments);
 	return [plain, stringMatcher("regex", `${isSuffix ? ".*" : ""}${pattern}${isPrefix ? ".*" : ""}`)];
 }
+
+/** What a path template takes, with path parameters: where a rule restricts, Envoy's own template would let `/admin;x/users/1` past
+ *  `/admin/users/{*}`. */
+export function matchTemplateWithParameters(template: string): MatchedValue {
+	const pattern = template
+		.split("/")
+		.map((segment) =>
+			segment === "" || segment.includes("{") ? quoteTemplate(segment) : quoteRegex(segment) + parameters,
+		)
+		.join(betweenSegments);
+	return stringMatcher("regex", pattern);
+}
+
+function quoteTemplate(segment: string): string {
+	return segment
+		.split(/(\{\*\*?\})/)
+		.map((part) => (part === "{*}" ? "[^/]+" : part === "{**}" ? ".*" : quoteRegex(part)))
+		.join("");
+}
+
+const parameters = "(;[^/]*)?";
+const betweenSegments = "(?:/;[^/]*)*/";
