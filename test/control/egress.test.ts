@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { createRunningInstance, startApplication, startControlPlane } from "../support/control-plane.ts";
+import { readEgressLog } from "../support/egress-log.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
@@ -179,6 +180,20 @@ for (const kind of ["amime", "envoy"] as const)
 			assert.deepEqual(seen, []);
 		});
 
+		await t.test("a name that nobody described is refused also where it has the address of one that is", async () => {
+			const { tls } = outside;
+			seen.splice(0);
+			// Every name below localhost is this machine, where the described hosts are as well.
+			for (const host of [`denied.localhost:${http}`, `a.wild.localhost.:${tls}`, `xwild.localhost:${http}`])
+				assert.equal((await get(host)).status, 502, host);
+			await told("refused", `denied.localhost:${http}`);
+			assert.equal(await tunnel(`denied.localhost:${tls}`, "secure.example"), "");
+			await told("refused", `denied.localhost:${tls}`);
+			assert.equal(await tunnel(`secure.example:443`, "denied.localhost"), "");
+			await told("refused", "denied.localhost");
+			assert.deepEqual(seen, []);
+		});
+
 		await t.test("the target decides, not what is written beside it", async () => {
 			const heads = [
 				"GET http://elsewhere.example/ HTTP/1.1\r\nhost: api.partner.example\r\n",
@@ -256,27 +271,6 @@ for (const kind of ["amime", "envoy"] as const)
 			await told("allowed", `x.localhost:${outside.tls}`);
 		});
 	});
-
-interface EgressLine {
-	readonly event: string;
-	readonly source: string;
-	readonly verdict: string;
-	readonly destination: string | null;
-}
-
-/** The lines of JSON that tell what left the mesh. */
-function readEgressLog(output: string): EgressLine[] {
-	return output.split("\n").flatMap((line) => {
-		if (!line.startsWith("{")) return [];
-		try {
-			const value = JSON.parse(line) as Partial<EgressLine>;
-			return value.event === "egress" ? [value as EgressLine] : [];
-		} catch {
-			// The last line is not whole yet.
-			return [];
-		}
-	});
-}
 
 /** The body of an answer over TLS inside a tunnel; empty when there is none. */
 async function openTunnel(port: number, target: string, serverName: string): Promise<string> {

@@ -1,37 +1,17 @@
 /** Connections that the kernel redirects, as in a Pod: the filter original_dst, listeners that hand connections over, and clusters that
  *  go where a connection wanted to. Runs itself again in a network namespace of its own, where a firewall may be set up. */
-import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer } from "node:net";
-import { test } from "node:test";
 import { managerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { eventually } from "../support/eventually.ts";
-import { findEnvoy, findNft, findProgram, skipWithout } from "../support/peers.ts";
-
-/** Set where the namespace is there already. */
-const inside = "AMIME_TEST_NAMESPACE";
+import { addAddresses, isInNamespace, redirect, testInNamespace } from "../support/network-namespace.ts";
 
 /** Where each side's client comes from: its connections are redirected to its proxy. */
 const clientOf = { envoy: "10.8.0.1", amime: "10.8.0.2" } as const;
 /** What the clients call; nothing else would lead there. */
 const service = "10.9.0.1";
 const other = "10.9.0.2";
-
-function run(program: string, ...args: string[]): void {
-	execFileSync(program, args, { stdio: ["ignore", "ignore", "inherit"] });
-}
-
-function redirect(client: string, port: number): void {
-	const nft = findNft();
-	assert.ok(nft !== undefined);
-	const rule = `ip saddr ${client} ip daddr { ${service}, ${other} } tcp dport 1-1000 redirect to :${port}`;
-	run(
-		nft,
-		`add table ip test; add chain ip test output { type nat hook output priority -100; }; add rule ip test output ${rule}`,
-	);
-}
 
 /** What a server says to a connection from a client, and where it was reached. */
 async function call(side: Side, host: string, port: number, text: string): Promise<string> {
@@ -147,14 +127,13 @@ async function start(side: Side) {
 			],
 		},
 	});
-	redirect(clientOf[side.kind], await proxy.port("captured"));
+	const destination = `ip daddr { ${service}, ${other} } tcp dport 1-1000`;
+	redirect(clientOf[side.kind], destination, await proxy.port("captured"));
 	return { proxy };
 }
 
-if (process.env[inside] === "1") {
-	for (const address of [...Object.values(clientOf), service, other])
-		run("ip", "addr", "add", `${address}/32`, "dev", "lo");
-	run("ip", "link", "set", "lo", "up");
+if (isInNamespace) {
+	addAddresses([...Object.values(clientOf), service, other]);
 	compareWithEnvoy("connections that the kernel redirects", {
 		start,
 		cases: {
@@ -200,30 +179,4 @@ if (process.env[inside] === "1") {
 			},
 		},
 	});
-} else {
-	const unshare = findProgram("unshare");
-	const skip =
-		skipWithout("envoy", findEnvoy()) ||
-		skipWithout("nft", findNft()) ||
-		skipWithout("unshare", unshare) ||
-		cannotUnshare();
-	test("connections that the kernel redirects, in a network namespace", { skip }, () => {
-		const { NODE_TEST_CONTEXT: _context, ...environment } = process.env;
-		const { status, stdout, stderr } = spawnSync(
-			"unshare",
-			[...namespaces(), process.execPath, ...process.execArgv, import.meta.filename],
-			{ encoding: "utf8", env: { ...environment, [inside]: "1" } },
-		);
-		assert.equal(status, 0, `${stdout}\n${stderr}`);
-	});
-}
-
-/** Root has namespaces of its own; everybody else becomes root in one. */
-function namespaces(): string[] {
-	return process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
-}
-
-function cannotUnshare(): string | false {
-	const { status } = spawnSync("unshare", [...namespaces(), "true"]);
-	return status === 0 ? false : "this machine gives no network namespaces";
-}
+} else testInNamespace("connections that the kernel redirects, in a network namespace", import.meta.filename);
