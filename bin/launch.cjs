@@ -6,6 +6,8 @@ const { enableCompileCache } = require("node:module");
 const { join } = require("node:path");
 
 const leastNode = 24;
+/** Whose library below `fs` is known. */
+const testedNode = 26;
 const root = join(__dirname, "..");
 let hashes;
 
@@ -19,21 +21,39 @@ function findProblem() {
 }
 
 function compare(manifest) {
+	const look = createLook();
 	for (const [path, size] of manifest.outputs) {
-		if (statOf(join(root, "dist", path))?.size !== size) return `dist/${path} of the bundle is damaged`;
+		// A thousand times: path.join would cost as much again as the look at the file.
+		if (!look(`${root}/dist/${path}`) || look.size !== size) return `dist/${path} of the bundle is damaged`;
 	}
 	for (const [path, size, modified] of manifest.inputs) {
-		// A thousand times: path.join would cost as much again as the look at the file.
-		const stat = statOf(`${root}/${path}`);
-		if (stat === undefined) return `${path} is gone since the bundle was made`;
-		if (stat.size === size && stat.mtimeMs === modified) continue;
-		if (stat.size !== size || !isSame(path)) return `${path} changed since the bundle was made`;
+		if (!look(`${root}/${path}`)) return `${path} is gone since the bundle was made`;
+		if (look.size === size && look.modified === modified) continue;
+		if (look.size !== size || !isSame(path)) return `${path} changed since the bundle was made`;
 	}
 	return undefined;
 }
 
-function statOf(path) {
-	return statSync(path, { throwIfNoEntry: false });
+/** Looks at a file, whether it is there; its size and time are left in `size` and `modified`. What fs.statSync makes around the system's answer
+ *  takes twice as long as the answer, a tenth of a start: the library below answers with its numbers, where this Node gives it. */
+function createLook() {
+	const { binding, versions } = process;
+	const stat = Number.parseInt(versions.node, 10) === testedNode ? binding?.("fs").stat : undefined;
+	const look = (path) => {
+		if (stat === undefined) {
+			const found = statSync(path, { throwIfNoEntry: false });
+			if (found !== undefined) keep(found.size, found.mtimeMs);
+			return found !== undefined;
+		}
+		const numbers = stat(path, false, undefined, false);
+		if (numbers !== undefined) keep(numbers[8], numbers[12] * 1000 + numbers[13] / 1e6);
+		return numbers !== undefined;
+	};
+	const keep = (size, modified) => {
+		look.size = size;
+		look.modified = modified;
+	};
+	return look;
 }
 
 /** Files that were copied or checked out anew have other times and the same content. */

@@ -11,7 +11,8 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { type Plugin, rolldown } from "rolldown";
+import { type CodeSplittingGroup, type Plugin, rolldown } from "rolldown";
+import { type LateParts, lateParts } from "./late-parts.ts";
 import { makeLibraryTypesLazy } from "./lazy-library-types.ts";
 
 /** What is bundled. */
@@ -24,6 +25,8 @@ export interface BundleOptions {
 	readonly assets: Readonly<Record<string, string>>;
 	/** Files of the project that stand for folders of generated code: those are made as a whole. */
 	readonly stamps: Readonly<Record<string, string>>;
+	/** Parts of the project that are loaded when something of them is used. */
+	readonly late: LateParts;
 }
 
 /** This project's bundle. */
@@ -38,11 +41,24 @@ export function bundleOf(root: string): BundleOptions {
 		},
 		assets: { "gen/descriptors.bin": "src/api/gen/descriptors.bin" },
 		stamps: { "src/api/gen": "src/api/gen/descriptors.bin" },
+		late: lateParts,
 	};
 }
 
 /** Modules of Node that are loaded when something of them is used: each costs memory, and many processes never use them. */
-const lateModules = ["node:child_process", "node:crypto", "node:dns/promises", "node:http2", "node:tls", "node:zlib"];
+const lateModules = [
+	...[
+		"node:child_process",
+		"node:crypto",
+		"node:dns/promises",
+		"node:http2",
+		"node:https",
+		"node:timers/promises",
+		"node:tls",
+		"node:v8",
+	],
+	...["node:vm", "node:worker_threads", "node:zlib"],
+];
 
 /** Packages that are loaded when something of them is used; their modules must be ES modules, for others are run where they are imported. */
 const latePackages: Readonly<Record<string, string>> = { yaml: "yaml/browser/dist/index.js" };
@@ -60,12 +76,13 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 		cwd: root,
 		input: Object.fromEntries(Object.entries(options.entries).map(([name, path]) => [name, join(root, path)])),
 		platform: "node",
+		preserveEntrySignatures: "allow-extension",
 		resolve: {
 			alias: Object.fromEntries(
 				Object.entries(latePackages).map(([name, path]) => [name, join(root, "node_modules", path)]),
 			),
 		},
-		plugins: [nameThreads(options.entries), recordModules(modules), askNameFirst(), loadTypesLate(root)],
+		plugins: [nameThreads(options.entries), recordModules(modules), convertLate(), loadTypesLate(root)],
 		onLog(level, log) {
 			throw new Error(`${level}: ${log.message}`);
 		},
@@ -74,9 +91,7 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 		dir: join(staging, "main"),
 		format: "cjs",
 		minify: true,
-		codeSplitting: {
-			groups: Object.keys(latePackages).map((name) => ({ name: `late-${name}`, test: `/node_modules/${name}/` })),
-		},
+		codeSplitting: { groups: listLateGroups(options) },
 		entryFileNames: "[name].cjs",
 		chunkFileNames: "[name]-[hash].cjs",
 		plugins: [loadLate(), escapeText()],
@@ -101,6 +116,30 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 	rmSync(folder, { recursive: true, force: true });
 	renameSync(staging, folder);
 	return new Map(outputs);
+}
+
+function listLateGroups({ root, late }: BundleOptions): CodeSplittingGroup[] {
+	const packages = Object.keys(latePackages).map((name) => ({ name: `late-${name}`, test: `/node_modules/${name}/` }));
+	// Small parts that every process needs: in one chunk, for each costs half a millisecond of a start.
+	const base: CodeSplittingGroup = {
+		name: "base",
+		test: /\/src\/(?:core|os\/(?!pkcs11|call-thread)|main\/process|wire\/http2\/(?:frames|config|error-codes))/,
+	};
+	const parts: CodeSplittingGroup = {
+		debugName: "late parts",
+		name: (id) => (id.startsWith(`${root}/`) ? nameLatePart(id.slice(root.length + 1), late) : null),
+		// What they use is there already when they are loaded.
+		includeDependenciesRecursively: false,
+	};
+	return [...packages, parts, base];
+}
+
+function nameLatePart(path: string, late: LateParts): string | null {
+	for (const [pattern, name] of late) {
+		const found = pattern.exec(path);
+		if (found !== null) return `late-${name.replace("$1", found[1] ?? "")}`;
+	}
+	return null;
 }
 
 /** The files whose change makes the bundle old; a package is known by its package.json. */
@@ -144,17 +183,28 @@ function recordModules(modules: Set<string>): Plugin {
 	};
 }
 
-/** The library looks into a message's fields before it asks whether it is a wrapper at all, and so has every type that a message names
- *  made with it (src/api/descriptors.ts): this turns the order round. */
-function askNameFirst(): Plugin {
-	const before = "const f = messageDesc.fields[0];";
+/** To make a message, the library looks into the types of all its fields, to convert what they may be given and for the first value of enums,
+ *  and so has every type that a message names made with it (src/api/descriptors.ts): this looks into the type of a field that is given
+ *  something, and knows that proto3's enums begin with 0. */
+function convertLate(): Plugin {
+	const changes = [
+		[
+			"function compileConvertMessage(field) {",
+			`function compileConvertMessage(field) {
+	let convert;
+	return (value) => (convert ??= describeConversion(field) ?? ((value) => value))(value);
+}
+function describeConversion(field) {`,
+		],
+		[": field.enum.values[0].number;", ": field.presence == IMPLICIT ? 0 : field.enum.values[0].number;"],
+	] as const;
 	return {
-		name: "wrappers",
+		name: "conversions",
 		transform(code, id) {
-			if (!id.endsWith("/@bufbuild/protobuf/dist/esm/wkt/wrappers.js")) return null;
-			if (!code.includes(before))
-				throw new Error(`${id}: isWrapperDesc is another: see whether askNameFirst is still needed`);
-			return code.replace(before, `if (!isWrapperTypeName(messageDesc.typeName)) return false; ${before}`);
+			if (!id.endsWith("/@bufbuild/protobuf/dist/esm/create.js")) return null;
+			if (!changes.every(([before]) => code.includes(before)))
+				throw new Error(`${id}: messages are made another way: see whether convertLate is still needed`);
+			return changes.reduce((text, [before, after]) => text.replace(before, after), code);
 		},
 	};
 }
@@ -175,13 +225,14 @@ function loadLate(): Plugin {
 		renderChunk(code) {
 			let text = code;
 			for (const name of lateModules) {
-				const keys = Object.keys(process.getBuiltinModule(name) ?? {}).filter((key) => key !== "default");
+				const isUsed = (key: string): boolean => key !== "default" && code.includes(`.${key}`);
+				const keys = Object.keys(process.getBuiltinModule(name) ?? {}).filter(isUsed);
 				const getters = keys.map((key) => `get ${key}(){return process.getBuiltinModule("${name}").${key}}`);
 				text = text.replaceAll(`require("${name}")`, `{${getters.join(",")}}`);
 			}
 			return text.replace(
 				/require\("(\.\/late-[^"]+)"\)/g,
-				(_, path: string) => `new Proxy({},{get:(_,name)=>require("${path}")[name]})`,
+				(_, path: string) => `(part=>new Proxy({},{get:(_,name)=>(part??=require("${path}"))[name]}))()`,
 			);
 		},
 	};

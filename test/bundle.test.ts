@@ -1,7 +1,17 @@
 /** The bundle and its launcher: what runs is never older than the sources, and a bundle that is not whole is passed over. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+	cpSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	utimesSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -11,9 +21,11 @@ const project = resolve(import.meta.dirname, "..");
 
 /** What a project needs to be bundled and launched: the real launcher, and programs of a few lines. */
 const files: Readonly<Record<string, string>> = {
-	"src/main/run.ts": `import { word } from "./word.ts"; import { part } from "part"; import { hash } from "node:crypto";
-		export function run(): void { console.log(word, part, import.meta.filename.endsWith(".cjs") ? "bundle" : "sources", hash("md5", "").slice(0, 4)); }`,
+	"src/main/run.ts": `import { word } from "./word.ts"; import { part } from "part"; import { hash } from "node:crypto"; import { seldom } from "./seldom.ts";
+		export function run(): void { Object.assign(globalThis, { isRunning: true }); if (process.argv.includes("--seldom")) seldom(); console.log(word, part, import.meta.filename.endsWith(".cjs") ? "bundle" : "sources", hash("md5", "").slice(0, 4)); }`,
 	"src/main/word.ts": `import { made } from "./gen/made.ts"; import { empty } from "./gone.ts"; export const word: string = "one…" + made + empty;`,
+	"src/main/seldom.ts": `import { word } from "./word.ts"; const loaded = "isRunning" in globalThis ? "late" : "at once";
+		export function seldom(): void { console.log(word, "loaded", loaded); }`,
 	"src/main/amime.ts": `import { run } from "./run.ts"; run();`,
 	"src/main/thread.ts": `console.log("thread");`,
 	"src/main/gone.ts": `export const unused = 1; export const empty = "";`,
@@ -36,6 +48,7 @@ async function createProject(t: TestContext): Promise<string> {
 		entries: { run: "src/main/run.ts", thread: "src/main/thread.ts" },
 		assets: { "stamp.bin": "src/main/gen/stamp.bin" },
 		stamps: { "src/main/gen": "src/main/gen/stamp.bin" },
+		late: [[/^src\/main\/(seldom)\.ts$/, "$1"]],
 	});
 	return root;
 }
@@ -45,8 +58,8 @@ function write(root: string, path: string, text: string): void {
 	writeFileSync(join(root, path), text);
 }
 
-function launch(root: string): { readonly out: string; readonly error: string } {
-	const { stdout, stderr } = spawnSync(process.execPath, [join(root, "bin/launch.cjs")], { encoding: "utf8" });
+function launch(root: string, ...args: string[]): { readonly out: string; readonly error: string } {
+	const { stdout, stderr } = spawnSync(process.execPath, [join(root, "bin/launch.cjs"), ...args], { encoding: "utf8" });
 	return { out: stdout.trim(), error: stderr };
 }
 
@@ -57,6 +70,13 @@ test("a bundle as new as its sources runs, and nothing is said", async (t) => {
 	assert.deepEqual(launch(root), { out: "one… part bundle d41d", error: "" });
 	const chunk = readFileSync(join(root, "dist/main/run.cjs"), "latin1");
 	assert.match(chunk, /\\u2026/, "the text of a chunk is ASCII, which takes half the memory");
+});
+
+test("a late part of the bundle is loaded when something of it is used", async (t) => {
+	const root = await createProject(t);
+	assert.ok(readdirSync(join(root, "dist/main")).some((name) => name.startsWith("late-seldom")));
+	assert.equal(launch(root).out, "one… part bundle d41d");
+	assert.equal(launch(root, "--seldom").out, "one… loaded late\none… part bundle d41d");
 });
 
 test("a changed source runs in place of the bundle, and one line says which", async (t) => {
@@ -123,7 +143,7 @@ test("a thread that is no entry of the bundle is a mistake that bundling names",
 	const root = await createProject(t);
 	write(root, "src/main/run.ts", `export function run() { new Worker(new URL("./other.ts", import.meta.url)); }`);
 	await assert.rejects(
-		makeBundle({ root, entries: { run: "src/main/run.ts" }, assets: {}, stamps: {} }),
+		makeBundle({ root, entries: { run: "src/main/run.ts" }, assets: {}, stamps: {}, late: [] }),
 		/starts other\.ts, which is no entry of the bundle/,
 	);
 });

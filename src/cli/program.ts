@@ -75,7 +75,8 @@ const longRunning: ReadonlyMap<string | undefined, (program: Command, context: C
 	["agent", addAgentCommand],
 ]);
 
-const commands = [
+/** A function, for in the bundle the commands are loaded when one of them is asked for. */
+const listCommands = (): readonly ((program: Command, context: CliContext) => void)[] => [
 	addUpCommand,
 	addStatusCommand,
 	addGetCommand,
@@ -128,7 +129,7 @@ function createProgram(context: CliContext, name: string | undefined): Command {
 			"\nExamples:\n  $ amime up examples/shop      start a mesh on this machine\n  $ amime status                what every proxy has\n",
 		);
 	const asked = longRunning.get(name);
-	for (const add of asked === undefined ? commands : [asked]) add(program, context);
+	for (const add of asked === undefined ? listCommands() : [asked]) add(program, context);
 	return program;
 }
 

@@ -1,6 +1,6 @@
 import { isIPv4, type Server } from "node:net";
 import { createStreamError } from "./stream-error.ts";
-import { findStreamHandles } from "./stream-handles.ts";
+import { findStreamHandles, type SocketHandle } from "./stream-handles.ts";
 
 /** Where a server listens. */
 export interface ListenOptions {
@@ -33,9 +33,26 @@ export function listenAtAddress(server: Server, options: ListenOptions): void {
 	const flags = (reusePort ? reusePortFlag : 0) | (ipv6Only && !isVersion4 ? ipv6OnlyFlag : 0);
 	const status = isVersion4 ? handle.bind!(ip, port, flags) : handle.bind6!(ip, port, flags);
 	if (status === 0) {
-		server.listen(handle, backlog);
+		listenOnHandle(server, handle, backlog);
 		return;
 	}
 	handle.close(() => undefined);
 	process.nextTick(() => server.emit("error", createStreamError(status, "listen", `${ip}:${port}`)));
+}
+
+/** What `server.listen` does below, without its question whether this process is one of a cluster: for that Node would load the modules of
+ *  clusters, child processes and datagrams, six of a hundred parts of a start. */
+function listenOnHandle(server: Server, handle: SocketHandle, backlog: number | undefined): void {
+	const inner = server as unknown as InnerServer;
+	if (typeof inner._listen2 !== "function") {
+		server.listen(handle, backlog);
+		return;
+	}
+	inner._handle = handle;
+	inner._listen2(null, -1, -1, backlog, undefined);
+}
+
+interface InnerServer {
+	_handle: SocketHandle;
+	_listen2?(address: null, port: -1, addressType: -1, backlog: number | undefined, descriptor: undefined): void;
 }

@@ -1,9 +1,12 @@
 import { randomFillSync } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 
 const textBytes = 36;
 const randomBytes = 16;
 /** Identifiers made in one go. */
 const batch = 64;
+/** Those of the first requests: they need not wait until Node's cryptography is loaded, which many sidecars use for nothing else. */
+const firstBatch = 16;
 const hexDigits = Buffer.from("0123456789abcdef", "latin1");
 /** Octets of a UUID behind which a dash goes. */
 const dashesBehind: ReadonlySet<number> = new Set([3, 5, 7, 9]);
@@ -12,6 +15,7 @@ const dashesBehind: ReadonlySet<number> = new Set([3, 5, 7, 9]);
  *  is a part. */
 export class RequestIds {
 	#text = "";
+	#isFirst = true;
 	#at = 0;
 
 	next(): string {
@@ -22,8 +26,11 @@ export class RequestIds {
 	}
 
 	#refill(): void {
-		const random = randomFillSync(Buffer.allocUnsafe(batch * randomBytes));
-		const target = Buffer.allocUnsafe(batch * textBytes);
+		const random = this.#isFirst
+			? readSystemRandom(firstBatch)
+			: randomFillSync(Buffer.allocUnsafe(batch * randomBytes));
+		this.#isFirst = false;
+		const target = Buffer.allocUnsafe((random.length / randomBytes) * textBytes);
 		let at = 0;
 		for (let index = 0; index < random.length; index++) {
 			const place = index % randomBytes;
@@ -37,4 +44,20 @@ export class RequestIds {
 		this.#text = target.toString("latin1");
 		this.#at = 0;
 	}
+}
+
+/** Random octets for `count` identifiers from the system itself. */
+function readSystemRandom(count: number): Buffer {
+	const random = Buffer.alloc(count * randomBytes);
+	try {
+		const file = openSync("/dev/urandom", "r");
+		try {
+			if (readSync(file, random) === random.length) return random;
+		} finally {
+			closeSync(file);
+		}
+	} catch {
+		// No such file in a closed-off root folder, or on another system.
+	}
+	return randomFillSync(random);
 }
