@@ -19,6 +19,33 @@ test("a client on a handle shakes hands, sends what was written before, and ends
 	assert.deepEqual(client.handshake(), { alpn: "h2", serverName: "server.test", version: "TLSv1.3", reused: false });
 });
 
+test("writes of one turn and of later ones leave in order, drain and done behind them, our end last", async (t) => {
+	const received: string[] = [];
+	const ended = Promise.withResolvers<void>();
+	const server = createServer({ cert: identity.certificateChainPem, key: identity.privateKeyPem }, (socket) => {
+		socket.on("data", (bytes) => received.push(String(bytes)));
+		socket.on("end", () => ended.resolve());
+		socket.on("error", () => undefined);
+	});
+	const { socket } = open(await listen(t, server), {});
+	await new Promise<void>((resolve) => socket.once("connect", resolve));
+	const big = "x".repeat(300_000);
+	for (const text of ["a", "b", "c"]) socket.write(text, "latin1");
+	await new Promise((resolve) => setImmediate(resolve));
+	socket.write("d", "latin1");
+	await new Promise<void>((resolve) => socket.write(Buffer.from("e"), resolve));
+	await new Promise<void>((resolve) => {
+		socket.once("drain", resolve);
+		assert.equal(socket.write(Buffer.from("f")), true, "what has left does not count");
+		assert.equal(socket.write(Buffer.from(big)), false);
+	});
+	socket.write("g", "latin1");
+	socket.end();
+	await ended.promise;
+	assert.equal(received.join(""), `abcdef${big}g`);
+	socket.destroy();
+});
+
 test("a session is resumed", async (t) => {
 	const port = await startServer(t, {});
 	const sessions: Buffer[] = [];

@@ -1,4 +1,5 @@
-import { HandleSocket, listenOnce } from "./handle-socket.ts";
+import { listenOnce } from "./handle-request.ts";
+import { HandleSocket } from "./handle-socket.ts";
 import { createStreamError } from "./stream-error.ts";
 import type { HandleRequest, SocketHandle, StreamHandles } from "./stream-handles.ts";
 

@@ -1,3 +1,4 @@
+import { isOver, listenOnce } from "./handle-request.ts";
 import { type SocketEvent, SocketEvents } from "./socket-events.ts";
 import { createStreamError, endOfStream } from "./stream-error.ts";
 import type { HandleAddress, HandleRequest, SocketHandle, StreamHandle, StreamHandles } from "./stream-handles.ts";
@@ -46,6 +47,8 @@ export class HandleSocket implements StreamSocket {
 	#request: HandleRequest | undefined;
 	#requestBytes = 0;
 	#requestDone: (() => void)[] | undefined;
+	/** TLS: a write that has left, which the library calls over in its next turn only and takes no other before; nobody listens unless one waits. */
+	#leaving: HandleRequest | undefined;
 	/** What waits behind it, or for the connection. */
 	#queue: Chunk[] = [];
 	#queueBytes = 0;
@@ -112,6 +115,11 @@ export class HandleSocket implements StreamSocket {
 
 	get bytesWritten(): number {
 		return this.destroyed ? this.#lastBytesWritten : this.#handle.bytesWritten + this.#queueBytes;
+	}
+
+	/** Whether everything that was written is with the system; for a TLS handle above, whose encrypted bytes this does not count. */
+	get hasSentAll(): boolean {
+		return this.#handle.writeQueueSize === 0;
 	}
 
 	get writableLength(): number {
@@ -262,7 +270,7 @@ export class HandleSocket implements StreamSocket {
 			return false;
 		}
 		const done = typeof how === "function" ? how : undefined;
-		if (this.#request !== undefined || this.#corked > 0 || this.#isConnecting) {
+		if (this.#isWriting() || this.#corked > 0 || this.#isConnecting) {
 			this.#queue.push(data);
 			this.#queueBytes += data.length;
 			if (done !== undefined) {
@@ -287,6 +295,17 @@ export class HandleSocket implements StreamSocket {
 		this.writableEnded = true;
 		this.#finishWhenEmpty();
 		return this;
+	}
+
+	/** Whether the library takes no write now; then {@link #onWritten} follows. */
+	#isWriting(): boolean {
+		const leaving = this.#leaving;
+		if (leaving === undefined) return this.#request !== undefined;
+		this.#leaving = undefined;
+		if (isOver(leaving)) return false;
+		this.#request = leaving;
+		listenOnce(leaving, (status) => this.#onWritten(status));
+		return true;
 	}
 
 	#hasRoom(): boolean {
@@ -314,13 +333,17 @@ export class HandleSocket implements StreamSocket {
 			this.destroy(createStreamError(failure, "write"));
 			return false;
 		}
+		const isOverAlready = isOver(result);
+		if (done === undefined && !isOverAlready && this.#below?.hasSentAll === true) {
+			this.#leaving = result;
+			return true;
+		}
 		result.data = data;
 		this.#request = result;
 		this.#requestBytes = bytes;
 		this.#requestDone = done;
-		const early = result.writeStatus;
 		listenOnce(result, (status) => this.#onWritten(status));
-		if (early !== undefined && early !== null) process.nextTick(() => this.#onWritten(early));
+		if (isOverAlready) process.nextTick(() => this.#onWritten(result.writeStatus!));
 		return this.#hasRoom();
 	}
 
@@ -343,7 +366,7 @@ export class HandleSocket implements StreamSocket {
 	}
 
 	#flushQueue(): void {
-		if (this.destroyed || this.#request !== undefined || this.#corked > 0 || this.#isConnecting) return;
+		if (this.destroyed || this.#isWriting() || this.#corked > 0 || this.#isConnecting) return;
 		const queue = this.#queue;
 		if (queue.length > 0) {
 			const bytes = this.#queueBytes;
@@ -370,7 +393,7 @@ export class HandleSocket implements StreamSocket {
 
 	/** Sends our end once nothing is left to be written. */
 	#finishWhenEmpty(): void {
-		if (this.destroyed || this.#isConnecting || this.writableLength > 0 || this.#request !== undefined) return;
+		if (this.destroyed || this.#isConnecting || this.writableLength > 0 || this.#isWriting()) return;
 		const request = this.#handles.createShutdown();
 		listenOnce(request, () => this.#finish());
 		this.#request = request;
@@ -465,21 +488,6 @@ export class HandleSocket implements StreamSocket {
 
 function onRead(this: OwnedHandle): void {
 	this[ownerKey]!.onRead();
-}
-
-/** Calls back once when `request` is over. */
-export function listenOnce(request: HandleRequest, onComplete: (status: number) => void): void {
-	request.onComplete = onComplete;
-	request.oncomplete = complete;
-}
-
-/** The library keeps what it calls until the next full collection, long after it called: that must not be a closure, which would keep its
- *  connection. */
-function complete(this: HandleRequest, status: number): void {
-	const { onComplete } = this;
-	this.onComplete = undefined;
-	this.data = undefined;
-	onComplete?.(status);
 }
 
 function ignore(): void {

@@ -20,6 +20,8 @@ export interface StreamHandle {
 	readonly fd: number;
 	readonly bytesRead: number;
 	readonly bytesWritten: number;
+	/** Bytes that wait in the library for the system to take them; TLS handles lack it. */
+	readonly writeQueueSize?: number;
 	readStart(): Status;
 	readStop(): Status;
 	/** Every read goes into this buffer. */
