@@ -1,6 +1,7 @@
 import { assertNever } from "../../core/index.ts";
 import type { LocalCluster } from "../../engine/load-balancer/index.ts";
 import type { ClusterConfig } from "../runtime-config/index.ts";
+import { createDnsStats } from "../stats/index.ts";
 import { AggregateCluster } from "./aggregate-cluster.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterDeps } from "./cluster-core.ts";
@@ -33,7 +34,7 @@ export function createCluster(
 		case "strict-dns":
 		case "logical-dns": {
 			const cluster = new EndpointCluster(config, deps, local);
-			const resolver = deps.resolver ?? createDnsResolver();
+			const resolver = deps.resolver ?? createDnsResolver(createDnsStats(deps.stats.scope("dns.cares")));
 			const Discovery = discovery.kind === "strict-dns" ? StrictDnsDiscovery : LogicalDnsDiscovery;
 			const running = new Discovery(cluster, discovery.assignment, discovery.dns, resolver);
 			cluster.own(() => running.close());

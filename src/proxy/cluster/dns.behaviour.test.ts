@@ -7,7 +7,9 @@ import {
 	createLocality,
 } from "../../../test/support/cluster-config.ts";
 import { addressesOf, createClusterDeps, reach } from "../../../test/support/cluster-deps.ts";
+import { createMetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterConfig, DnsConfig } from "../runtime-config/index.ts";
+import { createDnsStats } from "../stats/index.ts";
 import { createCluster, createDnsResolver, type DnsAnswer, type DnsResolver } from "./index.ts";
 
 const dns: DnsConfig = {
@@ -157,6 +159,6 @@ test("a logical DNS cluster without an answer is warm and has no host", async ()
 });
 
 test("the machine's resolver knows localhost", async () => {
-	const resolver = createDnsResolver();
+	const resolver = createDnsResolver(createDnsStats(createMetricsRegistry().root));
 	assert.deepEqual((await resolver.resolve("localhost", "v4-only", false)).addresses, ["127.0.0.1"]);
 });

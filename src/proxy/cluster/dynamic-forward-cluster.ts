@@ -1,7 +1,7 @@
 import type { Timer } from "../../core/index.ts";
 import type { BalancerContext } from "../../engine/load-balancer/index.ts";
 import type { ClusterConfig, DnsCacheConfig, EndpointConfig, LocalityConfig } from "../runtime-config/index.ts";
-import { createDnsCacheStats, type DnsCacheStats } from "../stats/index.ts";
+import { createDnsCacheStats, createDnsStats, type DnsCacheStats } from "../stats/index.ts";
 import type { Cluster, Host } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
 import { createDnsResolver, type DnsResolver } from "./dns/dns-resolver.ts";
@@ -35,7 +35,7 @@ export class DynamicForwardCluster extends ClusterCore implements Cluster {
 	constructor(config: ClusterConfig, cache: DnsCacheConfig, deps: ClusterDeps) {
 		super(config, deps, () => this.showMembership(this.hosts));
 		this.#cache = cache;
-		this.#resolver = deps.resolver ?? createDnsResolver();
+		this.#resolver = deps.resolver ?? createDnsResolver(createDnsStats(deps.stats.scope("dns.cares")));
 		this.#cacheStats = createDnsCacheStats(deps.stats.scope(`dns_cache.${cache.name}`), cache.maxPendingRequests);
 		this.#sweep = this.#armSweep();
 		for (const { address, port } of cache.preresolve) this.prepare(`${address}:${port}`, () => undefined);

@@ -1,5 +1,6 @@
 import { lookup, Resolver } from "node:dns/promises";
 import type { DnsConfig } from "../../runtime-config/index.ts";
+import type { DnsStats } from "../../stats/index.ts";
 
 /** The addresses of a name. */
 export interface DnsAnswer {
@@ -17,15 +18,29 @@ export interface DnsResolver {
 }
 
 /** The machine's resolver: its hosts file and name services; name servers alone when the time to live matters. */
-export function createDnsResolver(): DnsResolver {
+export function createDnsResolver(stats: DnsStats): DnsResolver {
+	async function ask(name: string, family: Family, withTtl: boolean, servers: readonly string[]): Promise<DnsAnswer> {
+		stats.resolve_total.value++;
+		stats.pending_resolutions.value++;
+		try {
+			const asksServers = withTtl || servers.length > 0;
+			const answer = await (asksServers ? askNameServers(name, family, servers) : askSystem(name, family));
+			if (answer.addresses.length === 0) stats.not_found.value++;
+			return answer;
+		} catch (error) {
+			const isTimeout = (error as NodeJS.ErrnoException).code === "ETIMEOUT";
+			(isTimeout ? stats.timeouts : stats.get_addr_failure).value++;
+			throw error;
+		} finally {
+			stats.pending_resolutions.value--;
+		}
+	}
 	return {
 		async resolve(name, family, withTtl, servers = []) {
 			const [first, second] = familiesOf(family);
-			const ask = (of: Family) =>
-				withTtl || servers.length > 0 ? askNameServers(name, of, servers) : askSystem(name, of);
-			const answer = await ask(first);
+			const answer = await ask(name, first, withTtl, servers);
 			if (second === undefined || (answer.addresses.length > 0 && family !== "all")) return answer;
-			const other = await ask(second);
+			const other = await ask(name, second, withTtl, servers);
 			const times = [answer.ttlMs, other.ttlMs].filter((ttlMs) => ttlMs !== undefined);
 			return {
 				addresses: [...answer.addresses, ...other.addresses],

@@ -33,14 +33,16 @@ export class NameWatch {
 
 	/** Begins; an address in place of a name is answered at once and for good. */
 	start(): void {
-		const { name, stats, onAnswer } = this.#options;
-		if (isIP(name) === 0) {
+		const { name, dns, stats, onAnswer } = this.#options;
+		const version = isIP(name);
+		if (version === 0) {
 			void this.#resolve();
 			return;
 		}
 		stats.update_attempt.value++;
-		stats.update_success.value++;
-		onAnswer([name]);
+		const isOther = (dns.family === "v4-only" && version === 6) || (dns.family === "v6-only" && version === 4);
+		(isOther ? stats.update_failure : stats.update_success).value++;
+		onAnswer(isOther ? undefined : [name]);
 	}
 
 	close(): void {

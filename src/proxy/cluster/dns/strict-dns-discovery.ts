@@ -53,6 +53,8 @@ export class StrictDnsDiscovery {
 			stats,
 			onAnswer: (addresses) => {
 				if (isFirst) this.#waiting--;
+				// A first answer without addresses changes nothing.
+				if (addresses?.length === 0 && this.#cluster.assignment === undefined) stats.update_no_rebuild.value++;
 				const changed = addresses !== undefined || isFirst;
 				isFirst = false;
 				if (addresses !== undefined) target.addresses = addresses;
