@@ -109,6 +109,8 @@ test("a mistyped command, option, kind or choice is answered with the nearest on
 		[["get", "servce"], "service"],
 		[["get", "-o", "jsn"], "json"],
 		[["completion", "fis"], "fish"],
+		[["help", "statsu"], "status"],
+		[["ca", "stauts"], "status"],
 	];
 	for (const [args, nearest] of cases) {
 		const { code, err } = await run(...args);
@@ -147,8 +149,14 @@ test("a state folder whose process has ended counts as no running mesh", async (
 	const desk = createDesk(t, ["shop"]);
 	const control = { pid: 2 ** 22 + 1, adminUrl: "http://127.0.0.1/", xdsAddress: "", token: "secret" };
 	writeFileSync(join(desk.folder, ".amime/shop/control.json"), JSON.stringify(control));
-	assert.match((await desk.run("get")).err, /MESH_NOT_RUNNING/);
-	assert.match((await desk.run("get", "--state", ".amime/shop")).err, /process \d+ has ended/);
+	assert.match(
+		(await desk.run("get")).err,
+		/no mesh runs here: process \d+ of \.amime\/shop was killed.*MESH_NOT_RUNNING/,
+	);
+	assert.match(
+		(await desk.run("get", "--state", ".amime/shop")).err,
+		/process \d+ of \.amime\/shop was killed, .*'amime up' with the same folder takes over/,
+	);
 });
 
 test("status shows each proxy by type and says why one refused", async (t) => {
@@ -314,6 +322,10 @@ test("get, apply and delete speak to the admin API and never print the token", a
 	assert.match((await desk.run("get", "svc", "wbe")).err, /there is no Service wbe.*\[OBJECT_NOT_FOUND\]/);
 	assert.equal((await desk.run("apply", "-f", "-")).out, "Service shop/web created\n");
 	assert.deepEqual(desk.asked.at(-1), { method: "PUT", path: "/v1/config", body: "kind: Service" });
+	mkdirSync(join(desk.folder, "config"));
+	for (const name of ["a", "b"]) writeFileSync(join(desk.folder, "config", `${name}.yaml`), `kind: ${name}`);
+	assert.equal((await desk.run("apply", "-f", "config")).code, 0);
+	assert.equal(desk.asked.at(-1)!.body, "kind: a\n---\nkind: b");
 	assert.match((await desk.run("apply", "-f", "none.yaml")).err, /cannot read none\.yaml.*\[FILE_UNREADABLE\]/);
 	assert.equal((await desk.run("delete", "service", "web")).out, "Service shop/web deleted\n");
 	assert.equal(desk.asked.at(-1)!.path, "/v1/config/Service/shop/web");
@@ -348,6 +360,28 @@ test("analyze prints findings with their codes, and its exit code is for CI", as
 	writeFileSync(join(folder, "a.yaml"), "kind: Service");
 	assert.equal((await run("analyze", "-f", ".")).code, 1);
 	assert.equal((await run("analyze", "-f", ".", "--fail-on", "never")).code, 0);
+	const foreign = (kind: string, problem: string) => ({
+		...finding,
+		code: "KIND_FOREIGN",
+		severity: "info",
+		kind,
+		problem,
+	});
+	const passed = "v1 ServiceAccount is none of the mesh's kinds and is passed over";
+	const many = createDesk(t, ["shop"], {
+		"/v1/analysis": [
+			...[foreign("ServiceAccount", passed), foreign("ServiceAccount", passed)],
+			foreign(
+				"Ingress",
+				"networking.k8s.io/v1 Ingress is none of the mesh's kinds and is passed over: write a Gateway",
+			),
+		],
+	});
+	assert.equal(
+		(await many.run("analyze")).out,
+		"info    KIND_FOREIGN a.yaml:3: Ingress: networking.k8s.io/v1 Ingress is none of the mesh's kinds and is passed over: write a Gateway\n" +
+			"info    KIND_FOREIGN documents that are none of the mesh's are passed over: ServiceAccount 2\n0 errors, 0 warnings, 3 info\n",
+	);
 	assert.deepEqual(JSON.parse((await run("analyze", "-o", "json")).out), [finding]);
 });
 

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { describeError, MeshError } from "../core/index.ts";
+import { describeError, MeshError, suggestNearest } from "../core/index.ts";
 import { addAgentCommand } from "./commands/agent.ts";
 import { addAnalyzeCommand } from "./commands/analyze.ts";
 import { addApplyCommand } from "./commands/apply.ts";
@@ -38,7 +38,9 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 		exitCode = code;
 	});
 	try {
-		await createProgram(context, args[0]).parseAsync([...args], { from: "user" });
+		const program = createProgram(context, args[0]);
+		if (args[0] === "help") requireCommand(program, args[1]);
+		await program.parseAsync([...args], { from: "user" });
 		return exitCode;
 	} catch (error) {
 		if (error instanceof CommanderError) {
@@ -51,6 +53,13 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 		host.err.write(listProblems(error));
 		return usageCodes.has(error.code) ? 2 : 1;
 	}
+}
+
+/** Commander answers `help` of a command that is not there with the whole list. */
+function requireCommand(program: Command, name: string | undefined): void {
+	const names = program.commands.map((command) => command.name());
+	if (name === undefined || name === "help" || names.includes(name)) return;
+	program.error(`error: unknown command '${name}'${suggestNearest(name, names)}`);
 }
 
 /** What is wrong with the words of a command line, though they can be read. */

@@ -21,7 +21,7 @@ import {
 	resolveDestination,
 	resolveSource,
 	type Source,
-	suggestHost,
+	suggestCorrection,
 } from "./parties.ts";
 import type { ProxyView } from "./proxy-view.ts";
 import type { Transport } from "./transport.ts";
@@ -119,15 +119,15 @@ function finish(
 	proxy: ProxyView,
 ): Finished {
 	if (end !== undefined) {
-		const nearest =
+		const correction =
 			end.outcome === "unroutable" && end.fix?.startsWith("give a route") === true
-				? suggestHost(context.world, destination.host)
+				? suggestCorrection(context.world, destination)
 				: undefined;
 		return {
 			outbound: hop,
 			destinations: [],
 			...end,
-			...(nearest !== undefined && { fix: `did you mean '${nearest}'?` }),
+			...(correction !== undefined && { fix: correction }),
 		};
 	}
 	const destinations = targets.map((target) => explainDestination(proxy, target, context));
@@ -247,9 +247,9 @@ function findGatewayListener(
 	return undefined;
 }
 
-function noListener(world: World, source: Source, { host, port }: Destination): Ending {
+function noListener(world: World, source: Source, destination: Destination): Ending {
+	const { host, port } = destination;
 	const who = source.kind === "gateway" ? `gateway ${source.gateway.namespace}/${source.gateway.name}` : "the proxy";
-	const nearest = suggestHost(world, host);
 	const isGateway = source.kind === "gateway";
 	const ports = isGateway ? listPorts(source.proxy) : [];
 	return {
@@ -260,9 +260,7 @@ function noListener(world: World, source: Source, { host, port }: Destination): 
 			? ports.length === 0
 				? `add a listener for port ${port} to the Gateway`
 				: `it listens on ${ports.join(", ")}: name that port, or add a listener for port ${port} to the Gateway`
-			: nearest === undefined
-				? `add a Service for ${host}`
-				: `did you mean '${nearest}'?`,
+			: (suggestCorrection(world, destination) ?? `add a Service for ${host}`),
 		because: [],
 	};
 }
@@ -331,7 +329,6 @@ function explainDirect(
 			workloads.push(explainArrival(instance, arrival, transport, target, context, clusterName));
 	}
 	const objects = world.provenance.ofCluster(clusterName);
-	const nearest = suggestHost(world, host);
 	const none: Ending = {
 		outcome: "unroutable",
 		status: 0,
@@ -339,10 +336,7 @@ function explainDirect(
 			service === undefined
 				? `the mesh has no Service ${host}, and no Gateway listens for it`
 				: `${host} has no ready endpoint on port ${port}`,
-		fix:
-			nearest !== undefined && service === undefined
-				? `did you mean '${nearest}'?`
-				: "start an instance, or correct the port",
+		fix: suggestCorrection(world, destination) ?? "start an instance, or correct the port",
 		because: objects,
 	};
 	const worst: Ending = workloads.find(({ outcome }) => outcome !== "reached") ?? workloads[0] ?? none;

@@ -1,6 +1,6 @@
 import { hostOf } from "../control/translate/index.ts";
 import { findNearest, MeshError, suggestNearest } from "../core/index.ts";
-import { formatSpiffeId, mayBeHttp, type Service, type WorkloadInstance } from "../model/index.ts";
+import { formatObjectName, formatSpiffeId, mayBeHttp, type Service, type WorkloadInstance } from "../model/index.ts";
 import type { PartyExplanation, Query, TargetExplanation } from "./explanation.ts";
 import type { ProxyView } from "./proxy-view.ts";
 import { findGateways, type GatewayName, type World } from "./world.ts";
@@ -176,12 +176,17 @@ function addressOf({ index }: World, service: Service | undefined, port: number)
 	return undefined;
 }
 
-/** The likely meant host, for a call that leads to none. */
-export function suggestHost({ index }: World, host: string): string | undefined {
+/** What to write in place of a host that leads nowhere: the name with its namespace, the nearest name, or a port that its Service has. */
+export function suggestCorrection({ index }: World, { host, port, service }: Destination): string | undefined {
+	if (service !== undefined) {
+		const ports = service.ports.map((one) => one.port);
+		return ports.includes(port)
+			? undefined
+			: `${formatObjectName(service)} has no port ${port}: it has ${ports.join(", ")}`;
+	}
 	const { settings } = index.mesh;
-	const full = index.services.map((service) => hostOf(service, settings));
-	return findNearest(host, [
-		...index.services.flatMap(({ name, namespace }) => [name, `${name}.${namespace}`]),
-		...full,
-	]);
+	const [same] = index.services.filter(({ name }) => name === host);
+	const names = index.services.flatMap((one) => [one.name, `${one.name}.${one.namespace}`, hostOf(one, settings)]);
+	const nearest = same === undefined ? findNearest(host, names) : `${same.name}.${same.namespace}`;
+	return nearest === undefined ? undefined : `did you mean '${nearest}'?`;
 }

@@ -72,5 +72,5 @@ test("what cannot be used is told, and no token is sent in plain text", (t) => {
 	);
 	const none = prepare(t);
 	none({});
-	assert.throws(() => findContext("prod"), /cannot be read/);
+	assert.throws(() => findContext("prod"), /there is no file of contexts/);
 });

@@ -46,7 +46,12 @@ function readFile(file: string, isWanted: boolean): ContextsFile {
 	try {
 		return JSON.parse(readFileSync(file, "utf8")) as ContextsFile;
 	} catch (cause) {
-		if (!isWanted && (cause as NodeJS.ErrnoException).code === "ENOENT") return {};
+		const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+		if (!isWanted && isMissing) return {};
+		if (isMissing)
+			throw invalid(
+				`there is no file of contexts ${file}: docs/admin-api.md shows one, and AMIME_CONTEXTS names another`,
+			);
 		// The parser's message quotes the text, which may hold a token.
 		throw invalid(cause instanceof SyntaxError ? `${file} is no JSON` : `${file} cannot be read`);
 	}

@@ -46,14 +46,29 @@ export function addAnalyzeCommand(program: Command, context: CliContext): void {
 function formatFindings(findings: readonly FindingStatus[], palette: Palette): string {
 	if (findings.length === 0) return "nothing found\n";
 	const paints = { error: palette.bad, warning: palette.warn, info: palette.dim };
-	const lines = findings.map((finding) => {
-		const { severity, code } = finding;
-		const place = formatProblem({ ...finding, severity: "error" });
-		return `${paints[severity](severity.padEnd(7))} ${code} ${place}\n`;
-	});
+	const foreign = findings.filter(isPlainlyForeign);
+	const lines = findings
+		.filter((finding) => !foreign.includes(finding))
+		.map((finding) => {
+			const { severity, code } = finding;
+			const place = formatProblem({ ...finding, severity: "error" });
+			return `${paints[severity](severity.padEnd(7))} ${code} ${place}\n`;
+		});
 	const counts = (["error", "warning", "info"] as const).map((severity) => {
 		const count = findings.filter((finding) => finding.severity === severity).length;
 		return `${count} ${severity}${count === 1 || severity === "info" ? "" : "s"}`;
 	});
-	return `${lines.join("")}${counts.join(", ")}\n`;
+	return `${lines.join("")}${formatForeign(foreign, palette)}${counts.join(", ")}\n`;
+}
+
+/** Documents of other programs about which there is nothing to say but that they are passed over. */
+function isPlainlyForeign({ code, problem }: FindingStatus): boolean {
+	return code === "KIND_FOREIGN" && problem.endsWith("is passed over");
+}
+
+/** One line for all of them; JSON has each with its place. */
+function formatForeign(findings: readonly FindingStatus[], palette: Palette): string {
+	if (findings.length === 0) return "";
+	const kinds = [...Map.groupBy(findings, ({ kind }) => kind ?? "")].map(([kind, { length }]) => `${kind} ${length}`);
+	return `${palette.dim("info   ")} KIND_FOREIGN documents that are none of the mesh's are passed over: ${kinds.join(", ")}\n`;
 }

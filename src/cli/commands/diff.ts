@@ -1,9 +1,7 @@
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { MeshDiff } from "../../explain/index.ts";
 import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
-import { type ReadConfig, readConfig, standardInput } from "../mesh/evaluator.ts";
-import { readText } from "../mesh/read-text.ts";
+import { readConfig, readTexts } from "../mesh/evaluator.ts";
 import { formatDiff } from "../output/diff.ts";
 
 interface DiffOptions extends MeshOptions {
@@ -40,7 +38,7 @@ export function addDiffCommand(program: Command, context: CliContext): void {
 async function computeDiff(context: CliContext, { file, against, prune, state }: DiffOptions): Promise<MeshDiff> {
 	const after = await readConfig(context, file);
 	if (against === undefined) {
-		const files = await readFiles(context, after);
+		const files = await readTexts(context, after);
 		const mesh = openMesh(context, state === undefined ? {} : { state });
 		return (await mesh.request("POST", "/v1/diff", { files, prune: prune === true })) as MeshDiff;
 	}
@@ -50,17 +48,5 @@ async function computeDiff(context: CliContext, { file, against, prune, state }:
 		{ world: createOfflineWorld(before.objects, before), objects: before.objects },
 		{ world: createOfflineWorld(after.objects, after), objects: after.objects },
 		(objects) => createOfflineWorld(objects),
-	);
-}
-
-/** The documents as text, for the control plane to read. */
-async function readFiles(
-	{ host }: CliContext,
-	{ objects, problems, text }: ReadConfig,
-): Promise<readonly { readonly path: string; readonly text: string }[]> {
-	if (text !== undefined) return [{ path: standardInput, text }];
-	const paths = new Set([...objects.map(({ source }) => source.file), ...problems.map(({ file }) => file)]);
-	return Promise.all(
-		[...paths].map(async (path) => ({ path, text: await readText(resolve(host.folder, path), path) })),
 	);
 }

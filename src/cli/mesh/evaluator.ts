@@ -3,6 +3,8 @@ import type { FolderSnapshot } from "../../config/index.ts";
 import { MeshError, systemClock } from "../../core/index.ts";
 import type { Explanation, Query } from "../../explain/index.ts";
 import { type CliContext, openMesh } from "../context.ts";
+import type { NamedText } from "./join-files.ts";
+import { readText } from "./read-text.ts";
 
 /** Says what becomes of calls: of a folder, or of a running mesh. */
 export interface Evaluator {
@@ -63,4 +65,16 @@ export async function readConfig({ host }: CliContext, given: string): Promise<R
 }
 
 /** What documents of standard input are told by. */
-export const standardInput = "standard input";
+const standardInput = "standard input";
+
+/** The texts that documents were read from, for the control plane to read. */
+export async function readTexts(
+	{ host }: CliContext,
+	{ objects, problems, text }: ReadConfig,
+): Promise<readonly NamedText[]> {
+	if (text !== undefined) return [{ path: standardInput, text }];
+	const paths = new Set([...objects.map(({ source }) => source.file), ...problems.map(({ file }) => file)]);
+	return Promise.all(
+		[...paths].sort().map(async (path) => ({ path, text: await readText(resolve(host.folder, path), path) })),
+	);
+}

@@ -8,20 +8,30 @@ import type { ControlFile } from "./admin-api.ts";
 export function findMesh(folder: string, state: string | undefined): ControlFile {
 	if (state !== undefined) return findIn(resolve(folder, state), state);
 	const base = join(folder, ".amime");
-	const live = listFolders(base)
-		.map((name) => ({ state: relative(folder, join(base, name)), control: readControlFile(join(base, name)) }))
-		.filter((found) => found.control !== undefined && isAlive(found.control.pid));
+	const found = listFolders(base).flatMap((name) => {
+		const control = readControlFile(join(base, name));
+		return control === undefined ? [] : { state: relative(folder, join(base, name)), control };
+	});
+	const live = found.filter(({ control }) => isAlive(control.pid));
 	if (live.length === 0) {
+		const [cut] = found;
 		throw new MeshError(
 			"MESH_NOT_RUNNING",
-			"no mesh runs here: start one with 'amime up DIR', or name its state folder with --state",
+			cut === undefined
+				? "no mesh runs here: start one with 'amime up DIR', or name its state folder with --state"
+				: `no mesh runs here: ${describeCut(cut.state, cut.control)}`,
 		);
 	}
 	if (live.length > 1) {
 		const names = live.map((found) => found.state).join(", ");
 		throw new MeshError("MESH_AMBIGUOUS", `several meshes run here: choose one with --state (${names})`);
 	}
-	return live[0]!.control!;
+	return live[0]!.control;
+}
+
+/** A control file is removed in the end; one that is left is of a process that was killed. */
+function describeCut(state: string, { pid }: ControlFile): string {
+	return `process ${pid} of ${state} was killed, and what it started may go on without it; 'amime up' with the same folder takes over`;
 }
 
 function findIn(path: string, given: string): ControlFile {
@@ -32,7 +42,7 @@ function findIn(path: string, given: string): ControlFile {
 	if (!isAlive(control.pid)) {
 		throw new MeshError(
 			"MESH_NOT_RUNNING",
-			`no mesh runs on the state folder ${given}: process ${control.pid} has ended`,
+			`no mesh runs on the state folder ${given}: ${describeCut(given, control)}`,
 		);
 	}
 	return control;

@@ -6,6 +6,10 @@ export function isOver({ state }: RolloutStatus): boolean {
 	return ["completed", "taken-back", "aborted", "held"].includes(state);
 }
 
+function isTakenBack({ state }: RolloutStatus): boolean {
+	return state === "taken-back" || state === "aborted";
+}
+
 /** One line about where a rollout is. */
 export function formatProgress(rollout: RolloutStatus): string {
 	const { state, step, touched, reason, figures } = rollout;
@@ -39,7 +43,10 @@ export function formatRollout(rollout: RolloutStatus): string {
 		["what", nameObjects(rollout)],
 		["state", reason === undefined ? state : `${state}: ${reason}`],
 		...(step === undefined ? [] : [["step", `${step.number} of ${step.of}, ${step.percent}%`]]),
-		["proxies", `${served} of ${touched} have it${canaries.length === 0 ? "" : `: ${canaries.join(", ")}`}`],
+		[
+			"proxies",
+			`${served} of ${touched} ${isTakenBack(rollout) ? "had" : "have"} it${canaries.length === 0 ? "" : `: ${canaries.join(", ")}`}`,
+		],
 	];
 	const head = lines.map(([name, text]) => `${`${name}:`.padEnd(9)}${text}\n`).join("");
 	if (figures.length === 0) return head;

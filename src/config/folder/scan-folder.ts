@@ -76,8 +76,8 @@ export async function checkFolder(root: string): Promise<void> {
 	} catch (error) {
 		if (error instanceof MeshError) throw error;
 		const code = error instanceof Error && "code" in error ? error.code : undefined;
-		if (code === "ENOENT") refuse("does not exist", error);
-		if (code === "EACCES" || code === "EPERM") refuse("may not be read by this user: check its permissions", error);
+		if (code === "ENOENT") refuse("does not exist");
+		if (code === "EACCES" || code === "EPERM") refuse("may not be read by this user: check its permissions");
 		refuse("cannot be read", error);
 	}
 }

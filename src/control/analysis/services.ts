@@ -54,7 +54,7 @@ function checkPort(
 			"PORT_PROTOCOL_TOLD_BY_BYTES",
 			owner,
 			`${path}.name`,
-			`'${name}' says no protocol, so the port is taken for ${protocol}: name it ${protocol === "auto" ? "http" : protocol}-${name || "x"} or give appProtocol`,
+			`'${name}' says no protocol, so ${protocol === "auto" ? "the first bytes of each connection do" : `the port is taken for ${protocol}`}: name it ${protocol === "auto" ? "http" : protocol}-${name || "x"} or give appProtocol`,
 		);
 	else if (port === 443 && protocol === "http")
 		report(
