@@ -13,6 +13,13 @@ export interface HttpExchangeOptions {
 	readonly maxAnswerBytes: number;
 }
 
+/** The answer is longer than asked for. */
+export class AnswerTooLong extends Error {
+	constructor(maxAnswerBytes: number) {
+		super(`an answer of more than ${maxAnswerBytes} bytes`);
+	}
+}
+
 /** Sends a request that was just made, with its `body`, and reads the answer whole. Its timeout, if it has one, ends it.
  *  @throws the error of the socket, of the timeout or of an answer that is too long */
 export function exchangeHttp(
@@ -27,7 +34,7 @@ export function exchangeHttp(
 		let size = 0;
 		response.on("data", (chunk: Buffer) => {
 			size += chunk.length;
-			if (size > maxAnswerBytes) response.destroy(new Error(`an answer of more than ${maxAnswerBytes} bytes`));
+			if (size > maxAnswerBytes) response.destroy(new AnswerTooLong(maxAnswerBytes));
 			else chunks.push(chunk);
 		});
 		response.on("error", reject);

@@ -16,7 +16,7 @@ export {
 	truncate,
 } from "./headers.ts";
 export { createHexId } from "./hex-id.ts";
-export { exchangeHttp, type HttpExchange, type HttpExchangeOptions } from "./http-exchange.ts";
+export { AnswerTooLong, exchangeHttp, type HttpExchange, type HttpExchangeOptions } from "./http-exchange.ts";
 export { assertNever, invariant } from "./invariant.ts";
 export { requestJoinedHeaders, responseJoinedHeaders } from "./joined-headers.ts";
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels, silentLog } from "./log.ts";

@@ -1,4 +1,6 @@
-import { type Clock, MeshError, systemClock } from "../../core/index.ts";
+import { request as openRequest } from "node:http";
+import { request as openTlsRequest } from "node:https";
+import { AnswerTooLong, type Clock, exchangeHttp, MeshError, systemClock } from "../../core/index.ts";
 import type { SignedSvid, SigningGate, SvidSigner } from "../../identity/index.ts";
 
 /** Options of a signer. */
@@ -40,38 +42,33 @@ export function createRemoteSigner(options: RemoteSignerOptions): SvidSigner {
 		let status: number;
 		let text: string;
 		try {
-			const response = await fetch(url, {
+			// Not by fetch, which refuses some ports and follows a proxy of the environment.
+			const open = url.protocol === "https:" ? openTlsRequest : openRequest;
+			const call = open(url, {
 				method: "POST",
 				headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-				body: JSON.stringify({ namespace, serviceAccount, csr, holder: options.holder }),
-				redirect: "error",
+				agent: false,
 				signal: AbortSignal.any([signal, late.signal]),
 			});
-			status = response.status;
-			text = await readBounded(response);
+			const body = JSON.stringify({ namespace, serviceAccount, csr, holder: options.holder });
+			({ status, text } = await exchangeHttp(call, { body, maxAnswerBytes }));
 		} catch (error) {
-			if (error instanceof MeshError) throw error;
+			if (error instanceof AnswerTooLong) throw answerInvalid(error.message);
 			throw new MeshError("SIGNING_UNREACHABLE", `${subject}: control plane at ${url.origin}`, { cause: error });
 		} finally {
 			timer.cancel();
 		}
 		if (status === 200) return parseAnswer(text, subject);
 		const fault = `${subject}: control plane at ${url.origin} answered ${status}${quote(text, token)}`;
-		throw new MeshError(status >= 500 ? "SIGNING_UNREACHABLE" : "SIGNING_REFUSED", `${fault}${hint(status)}`);
+		// One that sends elsewhere is not the control plane.
+		const isElsewhere = status < 400;
+		throw new MeshError(
+			status >= 500 || isElsewhere ? "SIGNING_UNREACHABLE" : "SIGNING_REFUSED",
+			`${fault}${hint(status)}`,
+		);
 	};
 	if (gate === undefined) return ask;
 	return (csr, signal) => gate.run(() => ask(csr, signal));
-}
-
-async function readBounded(response: Response): Promise<string> {
-	const parts: Uint8Array[] = [];
-	let size = 0;
-	for await (const part of response.body ?? []) {
-		size += part.length;
-		if (size > maxAnswerBytes) throw answerInvalid(`longer than ${maxAnswerBytes} bytes`);
-		parts.push(part);
-	}
-	return Buffer.concat(parts).toString("utf8");
 }
 
 function parseAnswer(text: string, subject: string): SignedSvid {
