@@ -358,7 +358,10 @@ async function openParts(
 			xdsServer = address;
 		},
 	};
-	const quota = await openQuota({ ...options.quota, store: state.store, gate, clock, log, metrics, closers });
+	const quota = await openQuota({
+		...{ ...options.quota, store: state.store, clock, log, metrics, closers },
+		refuse: (peer, name) => gate.refuseInstance(peer, name),
+	});
 	const load = createLoadService({
 		...{ ...options.load, gate, clock, log, metrics },
 		clustersOf: (node) => [...(refusals.get(node)?.resources.get(clusterType)?.keys() ?? [])],

@@ -2,6 +2,7 @@ import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Log } from "../core/index.ts";
 import {
 	type Labels,
+	type ObjectName,
 	type SpiffeId,
 	splitSpiffeId,
 	type WorkloadIdentity,
@@ -38,6 +39,8 @@ export interface XdsGateOptions {
 export interface XdsGate extends StreamGate {
 	/** Why a peer may not ask for the proxies of a workload, `namespace/name`; undefined when it may. */
 	refuseWorkload(peer: StreamPeer, workload: string): string | undefined;
+	/** Why a peer may not speak for the proxy of an instance, `namespace/name`, or for none that has a name; undefined when it may. */
+	refuseInstance(peer: StreamPeer, name: string | undefined): string | undefined;
 }
 
 /** Who may be which node (docs/adr/0009). Without a certificate, which only loopback allows, anybody may be any node, and no private key goes out.
@@ -85,10 +88,21 @@ export function createXdsGate(options: XdsGateOptions): XdsGate {
 		refuseWorkload(peer, workload) {
 			if (peer.certificate === undefined) return undefined;
 			const id = knownIdentityOf(peer);
-			const namespace = workload.slice(0, workload.indexOf("/"));
-			return id !== undefined && splitSpiffeId(id)?.namespace === namespace
+			return id !== undefined && splitSpiffeId(id)?.namespace === parseName(workload).namespace
 				? undefined
 				: `${id ?? "the certificate"} may not ask for proxies of ${workload}`;
+		},
+		refuseInstance(peer, name) {
+			if (peer.certificate === undefined) return undefined;
+			const id = knownIdentityOf(peer);
+			const identity = id && splitSpiffeId(id);
+			if (identity === undefined) return `${id ?? "the certificate"} is no identity of a workload`;
+			if (name === undefined) return undefined;
+			const { namespace, serviceAccount = identity.serviceAccount } =
+				index()?.instance(parseName(name)) ?? parseName(name);
+			return namespace === identity.namespace && serviceAccount === identity.serviceAccount
+				? undefined
+				: `${id} may not speak for ${name}`;
 		},
 		refuseStatus(peer) {
 			if (peer.certificate === undefined) return undefined;
@@ -98,6 +112,12 @@ export function createXdsGate(options: XdsGateOptions): XdsGate {
 				: `${id ?? "the certificate"} may not see the state of all proxies`;
 		},
 	};
+}
+
+/** Reads `namespace/name`. */
+function parseName(text: string): ObjectName & { readonly serviceAccount?: string } {
+	const slash = text.indexOf("/");
+	return { namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
 }
 
 /** Why an identity is not that of a node. */

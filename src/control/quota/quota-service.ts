@@ -1,6 +1,5 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Server, type ServerDuplexStream, status } from "@grpc/grpc-js";
-import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
 	type RateLimitQuotaResponse,
 	RateLimitQuotaResponseSchema,
@@ -9,7 +8,7 @@ import {
 } from "../../api/gen/envoy/service/rate_limit_quota/v3/rlqs_pb.js";
 import type { Clock, Log, Timer } from "../../core/index.ts";
 import { formatLimitName, type RateLimitPolicy } from "../../model/index.ts";
-import { type StreamGate, streamPeerOf } from "../../xds/server/index.ts";
+import { type StreamPeer, streamPeerOf } from "../../xds/server/index.ts";
 import type { ControlMetrics } from "../metrics.ts";
 import { quotaDomain, quotaNodeHeader } from "../translate/index.ts";
 import type { Budget } from "./lease.ts";
@@ -26,8 +25,8 @@ export interface QuotaTimes {
 }
 
 export interface QuotaServiceOptions extends QuotaTimes {
-	/** Who may be which node; without it everybody any. */
-	readonly gate?: Pick<StreamGate, "refuse">;
+	/** Why a peer may not speak for the proxy of an instance, `namespace/name`, or for one without a name; without it everybody may. */
+	readonly refuse?: (peer: StreamPeer, name: string | undefined) => string | undefined;
 	readonly clock: Clock;
 	readonly log: Log;
 	readonly metrics: Pick<ControlMetrics, "counter" | "gauge">;
@@ -95,7 +94,7 @@ export function createQuotaService(options: QuotaServiceOptions): QuotaService {
 		const [named] = call.metadata.get(quotaNodeHeader);
 		const holder = named === undefined || named === "" ? `${call.getPeer()} #${++sequence}` : String(named);
 		// Who speaks for another proxy would take its lease away.
-		const refusal = options.gate?.refuse(streamPeerOf(call), create(NodeSchema, { id: String(named ?? "") }));
+		const refusal = options.refuse?.(streamPeerOf(call), named === undefined ? undefined : String(named));
 		if (refusal !== undefined) {
 			const failure = { code: status.PERMISSION_DENIED, details: refusal };
 			call.emit("error", Object.assign(new Error(refusal), failure));
