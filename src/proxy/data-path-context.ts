@@ -10,6 +10,7 @@ import type { GrpcClients } from "./grpc-client/index.ts";
 import type { OverloadState } from "./overload/index.ts";
 import type { QuotaClients } from "./quota/index.ts";
 import type { AccessLogConfig, HttpFilterConfig } from "./runtime-config/index.ts";
+import type { SecretSource } from "./secret/index.ts";
 import type { TapBoard } from "./tap/index.ts";
 import type { Tracers } from "./tracing/index.ts";
 
@@ -56,6 +57,8 @@ export interface DataPathContext extends UpstreamContext {
 	readonly grpc: GrpcClients;
 	/** Leases of budgets that proxies share. */
 	readonly quotas: QuotaClients;
+	/** Secrets by their names. */
+	readonly secrets: Pick<SecretSource, "get">;
 	/** Filters that record when they are asked to. */
 	readonly taps: TapBoard;
 	/** Tracers of connection managers. */

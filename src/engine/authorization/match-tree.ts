@@ -55,7 +55,12 @@ export type MatchInput =
 				| "server-name"
 				| "source-type"
 				| "transport-protocol"
-				| "application-protocol";
+				| "application-protocol"
+				| "response-status"
+				/** `1xx` to `5xx`. */
+				| "response-status-class"
+				/** `true` when no upstream sent the response. */
+				| "response-is-local";
 	  };
 
 /** Says what an input is; undefined while it is not known. */
@@ -134,6 +139,12 @@ export function readMatchInput(input: MatchInput, stream: StreamInfo): string | 
 			return request === undefined ? undefined : getRequestHeader(request, input.name);
 		case "response-header":
 			return responseHeaders === undefined ? undefined : getJoinedHeader(responseHeaders, input.name);
+		case "response-status":
+			return stream.responseCode === 0 ? undefined : String(stream.responseCode);
+		case "response-status-class":
+			return stream.responseCode === 0 ? undefined : `${Math.floor(stream.responseCode / 100)}xx`;
+		case "response-is-local":
+			return stream.responseCode === 0 ? undefined : String(stream.responseCodeDetails !== "via_upstream");
 		case "request-query":
 			return request === undefined ? undefined : getQueryParameter(request.path, input.name);
 		case "filter-state": {

@@ -3,6 +3,7 @@ import type { Formatter, RequestHead, StreamInfo } from "../format/index.ts";
 import {
 	getQueryParameter,
 	getRequestHeader,
+	isInCidr,
 	matchQueryParameter,
 	matchRequestHeaders,
 	parseAddress,
@@ -74,6 +75,12 @@ function createEntry(action: RateLimitAction, context: DescriptorContext): Descr
 		case "masked-remote-address": {
 			const value = maskAddress(stream.remote.ip, action.v4Length, action.v6Length);
 			return value === undefined ? "none" : { key: "masked_remote_address", value };
+		}
+		case "address-match": {
+			const address = parseAddress(stream.remote.ip);
+			if (address === undefined) return "none";
+			const isInside = action.ranges.some((range) => isInCidr(range, address));
+			return isInside !== action.isInverted ? formatEntry(action, stream) : "none";
 		}
 		case "header": {
 			const value = firstHeader(request, action.name);

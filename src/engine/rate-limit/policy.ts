@@ -1,5 +1,5 @@
 import type { Formatter } from "../format/index.ts";
-import type { HeaderMatcher, QueryParameterMatcher } from "../matcher/index.ts";
+import type { CidrRange, HeaderMatcher, QueryParameterMatcher } from "../matcher/index.ts";
 
 /** `envoy.config.route.v3.RateLimit`: makes at most one descriptor of a request. */
 export interface RateLimitPolicy {
@@ -35,6 +35,15 @@ export type RateLimitAction =
 	| { readonly kind: "header"; readonly key: string; readonly name: string; readonly skipIfAbsent: boolean }
 	| { readonly kind: "query"; readonly key: string; readonly name: string; readonly skipIfAbsent: boolean }
 	| { readonly kind: "generic"; readonly key: string; readonly value: Formatter; readonly defaultValue: string }
+	| {
+			readonly kind: "address-match";
+			readonly key: string;
+			readonly value: Formatter;
+			readonly defaultValue: string;
+			readonly ranges: readonly CidrRange[];
+			/** Whether addresses outside of the ranges match. */
+			readonly isInverted: boolean;
+	  }
 	| {
 			readonly kind: "header-match";
 			readonly key: string;

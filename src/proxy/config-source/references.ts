@@ -67,14 +67,18 @@ export function listScopeReferences(listener: ListenerConfig): ScopeReference[] 
 
 /** The configurations of filters that a listener gets over ECDS. */
 export function listExtensionReferences(listener: ListenerConfig): ExtensionReference[] {
-	return managersOf(listener).flatMap(({ filters, upgrades, statPrefix }) => {
-		const all: readonly HttpFilterConfig[] = [...filters, ...upgrades.flatMap((upgrade) => upgrade.filters ?? [])];
-		return all.flatMap((filter): ExtensionReference[] => {
+	return managersOf(listener).flatMap((manager) => {
+		const { statPrefix } = manager;
+		return filtersOf(manager).flatMap((filter): ExtensionReference[] => {
 			if (filter.kind !== "discovered") return [];
 			const { source, isAwaited, types } = filter.config;
 			return [{ name: filter.name, source, isAwaited, types, statPrefix }];
 		});
 	});
+}
+
+function filtersOf({ filters, upgrades }: HttpConnectionManagerConfig): readonly HttpFilterConfig[] {
+	return [...filters, ...upgrades.flatMap((upgrade) => upgrade.filters ?? [])];
 }
 
 function managersOf(listener: ListenerConfig): HttpConnectionManagerConfig[] {
@@ -85,7 +89,17 @@ function managersOf(listener: ListenerConfig): HttpConnectionManagerConfig[] {
 
 /** The secrets that a listener gets over SDS. */
 export function listListenerSecrets(listener: ListenerConfig): SecretReference[] {
-	return tlsOfListener(listener).flatMap(listSecrets);
+	return [...tlsOfListener(listener).flatMap(listSecrets), ...listCredentials(listener)];
+}
+
+/** Secrets that filters put into requests. */
+function listCredentials(listener: ListenerConfig): SecretReference[] {
+	return managersOf(listener).flatMap((manager) =>
+		filtersOf(manager).flatMap((filter): SecretReference[] => {
+			if (filter.kind !== "credential-injector" || filter.config.source === undefined) return [];
+			return [{ name: filter.config.secret, source: filter.config.source, kind: "generic" }];
+		}),
+	);
 }
 
 /** The secrets that a cluster gets over SDS. */

@@ -62,6 +62,9 @@ function readInput(input: MatchInput, connection: ConnectionProperties): string 
 				: connection.applicationProtocols.map((protocol) => `'${protocol}'`).join(",");
 		case "request-header":
 		case "response-header":
+		case "response-status":
+		case "response-status-class":
+		case "response-is-local":
 		case "request-query":
 		case "filter-state":
 		case "expression":

@@ -3,13 +3,17 @@ import type { FaultConfig } from "../../engine/fault/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { AdmissionControlConfig } from "./admission-control.ts";
+import type { ApiKeyAuthConfig, ApiKeyAuthRouteConfig } from "./api-key-auth.ts";
 import type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
 import type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
+import type { CredentialInjectorConfig } from "./credential-injector.ts";
 import type { CsrfConfig } from "./csrf.ts";
+import type { CustomResponseConfig } from "./custom-response.ts";
 import type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
@@ -31,7 +35,11 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "cors" }
 	/** Routes are here before requests are: there is nothing to wait for. */
 	| { readonly kind: "on-demand" }
+	| { readonly kind: "admission-control"; readonly config: AdmissionControlConfig }
+	| { readonly kind: "api-key-auth"; readonly config: ApiKeyAuthConfig }
 	| { readonly kind: "basic-auth"; readonly config: BasicAuthConfig }
+	| { readonly kind: "credential-injector"; readonly config: CredentialInjectorConfig }
+	| { readonly kind: "custom-response"; readonly config: CustomResponseConfig }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
 	| { readonly kind: "grpc-stats"; readonly config: GrpcStatsConfig }
 	| { readonly kind: "grpc-web" }
@@ -86,7 +94,9 @@ export type HttpFilterOverride =
 	| { readonly kind: "matcher"; readonly matcher: FilterMatcher | undefined }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors"; readonly config: CorsPolicy }
+	| { readonly kind: "api-key-auth"; readonly config: ApiKeyAuthRouteConfig }
 	| { readonly kind: "basic-auth"; readonly users: BasicAuthUsers }
+	| { readonly kind: "custom-response"; readonly config: CustomResponseConfig }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
 	/** Undefined: no buffering on this route. */
 	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }

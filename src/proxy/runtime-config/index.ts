@@ -9,6 +9,8 @@ export type {
 	OtlpExporter,
 	OtlpTemplate,
 } from "./access-log-config.ts";
+export type { AdmissionControlConfig, RuntimeNumber } from "./admission-control.ts";
+export type { ApiKeyAuthConfig, ApiKeySource } from "./api-key-auth.ts";
 export type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
 export type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
@@ -38,7 +40,9 @@ export type {
 	FeatureFlag,
 } from "./compression.ts";
 export type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
+export type { CredentialInjectorConfig } from "./credential-injector.ts";
 export type { CsrfConfig } from "./csrf.ts";
+export type { CustomResponseConfig, ResponsePolicy } from "./custom-response.ts";
 export type { CustomTagConfig } from "./custom-tags.ts";
 export type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 export type {

@@ -1,4 +1,9 @@
 import type { Message } from "@bufbuild/protobuf";
+import type { AdmissionControl } from "../../api/gen/envoy/extensions/filters/http/admission_control/v3/admission_control_pb.js";
+import type {
+	ApiKeyAuth,
+	ApiKeyAuthPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/api_key_auth/v3/api_key_auth_pb.js";
 import type { BandwidthLimit } from "../../api/gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
 import type {
 	BasicAuth,
@@ -9,7 +14,9 @@ import type {
 	Compressor,
 	CompressorPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.js";
+import type { CredentialInjector } from "../../api/gen/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.js";
 import type { CsrfPolicy } from "../../api/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.js";
+import type { CustomResponse } from "../../api/gen/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
 import type { Decompressor } from "../../api/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.js";
 import type {
 	FilterConfig as DynamicForward,
@@ -31,11 +38,15 @@ import type {
 	StatefulSessionPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import type { Tap } from "../../api/gen/envoy/extensions/filters/http/tap/v3/tap_pb.js";
+import { readAdmissionControl } from "./admission-control.ts";
+import { readApiKeyAuth, readApiKeyAuthRoute } from "./api-key-auth.ts";
 import { readBandwidthLimit } from "./bandwidth-limit.ts";
 import { readBasicAuth, readUsers } from "./basic-auth.ts";
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
+import { readCredentialInjector } from "./credential-injector.ts";
 import { readCsrf } from "./csrf.ts";
+import { readCustomResponse } from "./custom-response.ts";
 import { readDnsCache, readDynamicForwardRoute } from "./dynamic-forward-proxy.ts";
 import { readGrpcStats } from "./grpc-stats.ts";
 import { readHeaderMutation, readMutations } from "./header-mutation.ts";
@@ -74,6 +85,14 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "grpc-web" };
 		case "on_demand.v3.OnDemand":
 			return { kind: "on-demand" };
+		case "admission_control.v3.AdmissionControl":
+			return { kind: "admission-control", config: readAdmissionControl(message as AdmissionControl, scope) };
+		case "api_key_auth.v3.ApiKeyAuth":
+			return { kind: "api-key-auth", config: readApiKeyAuth(message as ApiKeyAuth, scope) };
+		case "credential_injector.v3.CredentialInjector":
+			return { kind: "credential-injector", config: readCredentialInjector(message as CredentialInjector, scope) };
+		case "custom_response.v3.CustomResponse":
+			return { kind: "custom-response", config: readCustomResponse(message as CustomResponse, scope) };
 		case "basic_auth.v3.BasicAuth":
 			return { kind: "basic-auth", config: readBasicAuth(message as BasicAuth, scope) };
 		case "csrf.v3.CsrfPolicy":
@@ -117,6 +136,10 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 			return { kind: "compressor", config: readCompressorPerRoute(message as CompressorPerRoute, scope) };
 		case "on_demand.v3.PerRouteConfig":
 			return { kind: "on-demand" };
+		case "api_key_auth.v3.ApiKeyAuthPerRoute":
+			return { kind: "api-key-auth", config: readApiKeyAuthRoute(message as ApiKeyAuthPerRoute, scope) };
+		case "custom_response.v3.CustomResponse":
+			return { kind: "custom-response", config: readCustomResponse(message as CustomResponse, scope) };
 		case "basic_auth.v3.BasicAuthPerRoute":
 			return { kind: "basic-auth", users: readUsers((message as BasicAuthPerRoute).users, scope.at("users")) };
 		case "csrf.v3.CsrfPolicy":

@@ -212,6 +212,12 @@ function readHeadInput(config: Message): MatchInput | undefined {
 			return { kind: "request-header", name: (config as HttpRequestHeaderMatchInput).headerName.toLowerCase() };
 		case "envoy.type.matcher.v3.HttpResponseHeaderMatchInput":
 			return { kind: "response-header", name: (config as HttpResponseHeaderMatchInput).headerName.toLowerCase() };
+		case "envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput":
+			return { kind: "response-status" };
+		case "envoy.type.matcher.v3.HttpResponseStatusCodeClassMatchInput":
+			return { kind: "response-status-class" };
+		case "envoy.type.matcher.v3.HttpResponseLocalReplyMatchInput":
+			return { kind: "response-is-local" };
 		case "envoy.type.matcher.v3.HttpRequestQueryParamMatchInput":
 			return { kind: "request-query", name: toWireText((config as HttpRequestQueryParamMatchInput).queryParam) };
 		case "envoy.extensions.matching.common_inputs.network.v3.FilterStateInput":

@@ -7,6 +7,7 @@ import {
 	RateLimit_XRateLimitOption,
 } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import type { MetadataKey } from "../../api/gen/envoy/type/metadata/v3/metadata_pb.js";
+import { parseCidr } from "../../engine/matcher/index.ts";
 import type { MetadataPath, RateLimitAction, RateLimitPolicy } from "../../engine/rate-limit/index.ts";
 import { readHeaderMatchers, readQueryMatchers } from "./matchers.ts";
 import { type Scope, toWireText } from "./scope.ts";
@@ -84,6 +85,21 @@ function readAction(message: RateLimit_Action, scope: Scope, isFormat: boolean):
 		case "maskedRemoteAddress": {
 			const { v4PrefixMaskLen: v4Length = 32, v6PrefixMaskLen: v6Length = 128 } = action.value;
 			return { kind: "masked-remote-address", v4Length, v6Length };
+		}
+		case "remoteAddressMatch": {
+			const at = scope.at("remote_address_match");
+			const { addressMatcher } = action.value;
+			return {
+				kind: "address-match",
+				...readValue(action.value, "remote_address_match", at, true),
+				ranges: (addressMatcher?.ranges ?? []).flatMap((range, index) => {
+					const cidr = parseCidr(range.addressPrefix, range.prefixLen ?? 0);
+					const place = at.at("address_matcher").at("ranges", index);
+					if (cidr === undefined) place.report(`${range.addressPrefix} is no address`);
+					return cidr ?? [];
+				}),
+				isInverted: addressMatcher?.invertMatch ?? false,
+			};
 		}
 		case "requestHeaders": {
 			const { headerName, descriptorKey: key, skipIfAbsent } = action.value;

@@ -60,6 +60,29 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	[`${filters}grpc_web.v3.GrpcWeb`]: { works: "" },
 	[`${filters}on_demand.v3.OnDemand`]: { works: "" },
 	[`${filters}on_demand.v3.PerRouteConfig`]: { works: "" },
+	[`${filters}admission_control.v3.AdmissionControl`]: {
+		works: "enabled success_criteria sampling_window aggression sr_threshold rps_threshold max_rejection_probability",
+	},
+	[`${filters}admission_control.v3.AdmissionControl.SuccessCriteria`]: { works: "http_criteria grpc_criteria" },
+	[`${filters}admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria`]: { works: "http_success_status" },
+	[`${filters}admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria`]: { works: "grpc_success_status" },
+	"envoy.config.core.v3.RuntimePercent": { works: "default_value runtime_key" },
+	[`${filters}api_key_auth.v3.ApiKeyAuth`]: { works: "credentials key_sources forwarding" },
+	[`${filters}api_key_auth.v3.ApiKeyAuthPerRoute`]: { works: "credentials key_sources allowed_clients forwarding" },
+	[`${filters}api_key_auth.v3.Credential`]: { works: "key client" },
+	[`${filters}api_key_auth.v3.KeySource`]: { works: "header query cookie" },
+	[`${filters}api_key_auth.v3.Forwarding`]: { works: "header hide_credentials" },
+	[`${filters}credential_injector.v3.CredentialInjector`]: {
+		works: "overwrite allow_request_without_credential credential",
+	},
+	"envoy.extensions.http.injected_credentials.generic.v3.Generic": { works: "credential header header_value_prefix" },
+	[`${filters}custom_response.v3.CustomResponse`]: { works: "custom_response_matcher" },
+	"envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy": {
+		works: "body body_format status_code response_headers_to_add preserve_response_code_details response_code_details",
+	},
+	"envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput": { works: "" },
+	"envoy.type.matcher.v3.HttpResponseStatusCodeClassMatchInput": { works: "" },
+	"envoy.type.matcher.v3.HttpResponseLocalReplyMatchInput": { works: "" },
 	[`${filters}basic_auth.v3.BasicAuth`]: { works: "users forward_username_header authentication_header" },
 	[`${filters}basic_auth.v3.BasicAuthPerRoute`]: { works: "users" },
 	[`${filters}csrf.v3.CsrfPolicy`]: { works: "filter_enabled shadow_enabled additional_origins" },
@@ -110,7 +133,7 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.route.v3.RateLimit.Action": {
 		works:
-			"source_cluster destination_cluster request_headers query_parameters remote_address generic_key header_value_match metadata masked_remote_address query_parameter_value_match",
+			"source_cluster destination_cluster request_headers query_parameters remote_address generic_key header_value_match metadata masked_remote_address query_parameter_value_match remote_address_match",
 	},
 	"envoy.config.route.v3.RateLimit.Action.SourceCluster": { works: "" },
 	"envoy.config.route.v3.RateLimit.Action.DestinationCluster": { works: "" },
@@ -120,6 +143,10 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.route.v3.RateLimit.Action.RemoteAddress": { works: "" },
 	"envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress": { works: "v4_prefix_mask_len v6_prefix_mask_len" },
+	"envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch": {
+		works: "descriptor_value descriptor_key default_value address_matcher",
+	},
+	"envoy.type.matcher.v3.AddressMatcher": { works: "ranges invert_match" },
 	"envoy.config.route.v3.RateLimit.Action.GenericKey": { works: "descriptor_value default_value descriptor_key" },
 	"envoy.config.route.v3.RateLimit.Action.HeaderValueMatch": {
 		works: "descriptor_value default_value descriptor_key expect_match headers",

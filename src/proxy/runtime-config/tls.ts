@@ -192,7 +192,8 @@ function readAlpnProtocols(protocols: readonly string[], scope: Scope): readonly
 	return protocols;
 }
 
-function readSecretSource(message: SdsSecretConfig, scope: Scope): ConfigSourceConfig | undefined {
+/** Where a secret comes from; undefined: it is one of the bootstrap. */
+export function readSecretSource(message: SdsSecretConfig, scope: Scope): ConfigSourceConfig | undefined {
 	if (message.sdsConfig !== undefined) return readConfigSource(message.sdsConfig, scope.at("sds_config"));
 	if (scope.options.hasSecret?.(message.name) === false)
 		scope.at("name").report(`unknown static secret '${message.name}'`);

@@ -94,6 +94,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		localHealth: parts.localHealth,
 		overload: parts.overload,
 		failedRequests: createFailedRequests(clock),
+		secrets: parts.secrets,
 		taps: createTapBoard(),
 		nodeId: parts.node.id,
 		nodeCluster: parts.node.cluster,

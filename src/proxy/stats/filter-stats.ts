@@ -63,6 +63,39 @@ export function createBasicAuthStats(scope: StatsScope) {
 	return { allowed: scope.counter("allowed"), denied: scope.counter("denied") };
 }
 
+/** Scope `http.<stat_prefix>.api_key_auth`. */
+export type ApiKeyAuthStats = ReturnType<typeof createApiKeyAuthStats>;
+
+export function createApiKeyAuthStats(scope: StatsScope) {
+	return {
+		allowed: scope.counter("allowed"),
+		forbidden: scope.counter("forbidden"),
+		unauthorized: scope.counter("unauthorized"),
+	};
+}
+
+/** Scope `http.<stat_prefix>.credential_injector`. */
+export type CredentialInjectorStats = ReturnType<typeof createCredentialInjectorStats>;
+
+export function createCredentialInjectorStats(scope: StatsScope) {
+	return {
+		already_exists: scope.counter("already_exists"),
+		failed: scope.counter("failed"),
+		injected: scope.counter("injected"),
+	};
+}
+
+/** Scope `http.<stat_prefix>.admission_control`. */
+export type AdmissionControlStats = ReturnType<typeof createAdmissionControlStats>;
+
+export function createAdmissionControlStats(scope: StatsScope) {
+	return {
+		rq_failure: scope.counter("rq_failure"),
+		rq_rejected: scope.counter("rq_rejected"),
+		rq_success: scope.counter("rq_success"),
+	};
+}
+
 /** Scope `http.<stat_prefix>.csrf`. */
 export type CsrfStats = ReturnType<typeof createCsrfStats>;
 

@@ -1,13 +1,17 @@
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { DataPathContext } from "../../data-path-context.ts";
 import type { HttpFilterConfig } from "../../runtime-config/index.ts";
+import { createAdmissionControlFilter } from "./admission-control/admission-control-filter.ts";
+import { createApiKeyAuthFilter } from "./api-key-auth/api-key-auth-filter.ts";
 import { createBandwidthLimitFilter } from "./bandwidth-limit/bandwidth-limit-filter.ts";
 import { createBasicAuthFilter } from "./basic-auth/basic-auth-filter.ts";
 import { createBufferFilter } from "./buffer/buffer-filter.ts";
 import { createCompressorFilter } from "./compressor/compressor-filter.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
 import { createCallOutFilter } from "./create-call-out-filter.ts";
+import { createCredentialInjectorFilter } from "./credential-injector/credential-injector-filter.ts";
 import { createCsrfFilter } from "./csrf/csrf-filter.ts";
+import { createCustomResponseFilter } from "./custom-response/custom-response-filter.ts";
 import { createDecompressorFilter } from "./decompressor/decompressor-filter.ts";
 import { createMissingFilter } from "./discovered/missing-filter.ts";
 import { createDynamicForwardProxyFilter } from "./dynamic-forward-proxy/dynamic-forward-proxy-filter.ts";
@@ -67,6 +71,14 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			return createGrpcStatsFilter(parts, config.config);
 		case "grpc-web":
 			return createGrpcWebFilter(parts);
+		case "admission-control":
+			return createAdmissionControlFilter(parts, config.config);
+		case "api-key-auth":
+			return createApiKeyAuthFilter(parts, config.config);
+		case "credential-injector":
+			return createCredentialInjectorFilter(parts, config.config);
+		case "custom-response":
+			return createCustomResponseFilter(parts, config.config);
 		case "basic-auth":
 			return createBasicAuthFilter(parts, config.config);
 		case "csrf":

@@ -2,6 +2,7 @@ import { getJoinedHeader, type HeaderList } from "../../../../core/index.ts";
 import { getCookie } from "../../../../engine/router/index.ts";
 import type { JwtProvider } from "../../../runtime-config/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
+import { parseQuery, removeParameter } from "../query-parameters.ts";
 
 /** A token of a request, and where it was found. */
 export interface FoundToken {
@@ -100,38 +101,4 @@ function cutToken(value: string, prefix: string): string | undefined {
 	const rest = value.slice(start + prefix.length);
 	const begin = rest.search(/[A-Za-z0-9_.-]/);
 	return begin === -1 ? value : rest.slice(begin);
-}
-
-interface QueryParameter {
-	readonly name: string;
-	readonly value: string;
-	/** As it came. */
-	readonly text: string;
-}
-
-function parseQuery(query: string): QueryParameter[] {
-	const end = query.indexOf("#");
-	return (end === -1 ? query : query.slice(0, end))
-		.split("&")
-		.filter((text) => text !== "")
-		.map((text) => {
-			const equals = text.indexOf("=");
-			const name = equals === -1 ? text : text.slice(0, equals);
-			return { name: decode(name), value: equals === -1 ? "" : decode(text.slice(equals + 1)), text };
-		});
-}
-
-function decode(text: string): string {
-	return text.replace(/%[0-9a-fA-F]{2}/g, (octet) => String.fromCharCode(Number.parseInt(octet.slice(1), 16)));
-}
-
-function removeParameter(request: PassRequestHead, name: string): void {
-	const query = request.path.indexOf("?");
-	const kept = parseQuery(request.path.slice(query + 1)).filter((parameter) => parameter.name !== name);
-	// As Envoy writes it again, sorted by name; what is not a URI character stays escaped, which Envoy does not do.
-	kept.sort((left, right) => (left.name < right.name ? -1 : left.name > right.name ? 1 : 0));
-	const text = kept
-		.map((parameter) => (parameter.text.includes("=") ? parameter.text : `${parameter.text}=`))
-		.join("&");
-	request.path = request.path.slice(0, query) + (text === "" ? "" : `?${text}`);
 }

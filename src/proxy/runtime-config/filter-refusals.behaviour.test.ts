@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type BootstrapParts, problemsOf, routerFilter, typed } from "../../../test/support/bootstraps.ts";
+
+type Fields = Record<string, unknown>;
+
+const filter = (type: string, fields: Fields): BootstrapParts => ({
+	manager: { http_filters: [{ name: "f", typed_config: typed(`filters.http.${type}`, fields) }, routerFilter] },
+});
+const keys = (fields: Fields) => filter("api_key_auth.v3.ApiKeyAuth", fields);
+const admission = (fields: Fields) =>
+	filter("admission_control.v3.AdmissionControl", { success_criteria: {}, ...fields });
+const at = "hcm.http_filters[0].typed_config";
+
+/** What Envoy 1.40 refuses as well. */
+const refused: readonly [what: string, parts: BootstrapParts, path: string][] = [
+	[
+		"one key of two clients",
+		keys({
+			credentials: [
+				{ key: "a", client: "x" },
+				{ key: "a", client: "y" },
+			],
+		}),
+		`${at}.credentials[1].key`,
+	],
+	["a key without a client", keys({ credentials: [{ key: "a" }] }), `${at}.credentials[0].client`],
+	["a key that is nowhere", keys({ key_sources: [{}] }), `${at}.key_sources[0]`],
+	[
+		"a range of statuses that ends before it begins",
+		admission({ success_criteria: { http_criteria: { http_success_status: [{ start: 300, end: 200 }] } } }),
+		`${at}.success_criteria.http_criteria.http_success_status[0]`,
+	],
+	[
+		"a gRPC status that does not exist",
+		admission({ success_criteria: { grpc_criteria: { grpc_success_status: [17] } } }),
+		`${at}.success_criteria.grpc_criteria.grpc_success_status[0]`,
+	],
+	["a threshold of nothing", admission({ sr_threshold: { default_value: { value: 0 } } }), `${at}.sr_threshold`],
+	[
+		"a credential of an unknown kind",
+		filter("credential_injector.v3.CredentialInjector", {
+			credential: { name: "c", typed_config: typed("filters.http.cors.v3.Cors") },
+		}),
+		`${at}.credential.typed_config`,
+	],
+	[
+		"a range of ports that ends before it begins",
+		filter("rbac.v3.RBAC", {
+			rules: {
+				policies: {
+					p: { permissions: [{ destination_port_range: { start: 9, end: 3 } }], principals: [{ any: true }] },
+				},
+			},
+		}),
+		`${at}.rules.policies["p"].permissions[0].destination_port_range`,
+	],
+	[
+		"an extension of formats that is none",
+		{
+			manager: {
+				access_log: [
+					{
+						name: "l",
+						typed_config: typed("access_loggers.stream.v3.StdoutAccessLog", {
+							log_format: {
+								text_format_source: { inline_string: "x" },
+								formatters: [{ name: "f", typed_config: typed("filters.http.cors.v3.Cors") }],
+							},
+						}),
+					},
+				],
+			},
+		},
+		"hcm.access_log[0].typed_config.log_format.formatters[0].typed_config",
+	],
+	[
+		"an expression that is none",
+		{
+			manager: {
+				access_log: [
+					{
+						name: "l",
+						typed_config: typed("access_loggers.stream.v3.StdoutAccessLog", {
+							log_format: { text_format_source: { inline_string: "%CEL(1 +)%" } },
+						}),
+					},
+				],
+			},
+		},
+		"hcm.access_log[0].typed_config.log_format.text_format_source",
+	],
+];
+
+for (const [what, parts, path] of refused) {
+	test(`a filter or a format is refused with its path: ${what}`, () => {
+		assert.deepEqual(
+			problemsOf(parts).map((problem) => problem.replace(/: .*/s, "")),
+			[path],
+		);
+	});
+}
