@@ -1,5 +1,5 @@
 import { getJoinedHeader, type HeaderList } from "../../core/index.ts";
-import type { SocketAddress, StreamInfo, TlsSession, UpstreamHostFacts } from "../format/index.ts";
+import type { RequestHead, SocketAddress, StreamInfo, TlsSession, UpstreamHostFacts } from "../format/index.ts";
 import { getRequestHeader } from "../matcher/index.ts";
 import { fromJson, Instant, lazyMap, Span, Unsigned, type Value, type ValueMap } from "./values.ts";
 
@@ -57,7 +57,10 @@ function readRequest(key: string, stream: StreamInfo): Value | undefined {
 	const { request } = stream;
 	switch (key) {
 		case "headers":
-			return lazyMap((name) => (request === undefined ? undefined : getRequestHeader(request, name.toLowerCase())));
+			return lazyMap(
+				(name) => (request === undefined ? undefined : getRequestHeader(request, name.toLowerCase())),
+				() => (request === undefined ? [] : [...pseudoFieldsOf(request), ...fieldsOf(request.headers)]),
+			);
 		case "time":
 			return new Instant(BigInt(Math.round(stream.startWallMs * 1000)) * 1000n);
 		case "size":
@@ -238,7 +241,25 @@ function metadataMessage(namespaces: Readonly<Record<string, unknown>>): ValueMa
 }
 
 function headersOf(headers: HeaderList | undefined): ValueMap {
-	return lazyMap((name) => (headers === undefined ? undefined : getJoinedHeader(headers, name.toLowerCase())));
+	return lazyMap(
+		(name) => (headers === undefined ? undefined : getJoinedHeader(headers, name.toLowerCase())),
+		() => fieldsOf(headers ?? []),
+	);
+}
+
+function pseudoFieldsOf({ authority, method, path, scheme }: RequestHead): [string, string][] {
+	return [
+		[":authority", authority],
+		[":method", method],
+		[":path", path],
+		[":scheme", scheme],
+	];
+}
+
+function fieldsOf(headers: HeaderList): [string, string][] {
+	const fields: [string, string][] = [];
+	for (let index = 0; index < headers.length; index += 2) fields.push([headers[index]!, headers[index + 1]!]);
+	return fields;
 }
 
 function orNothing(text: string): string | undefined {

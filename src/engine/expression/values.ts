@@ -74,8 +74,11 @@ export function isList(value: Value): value is readonly Value[] {
 }
 
 /** A map of texts that are looked up when they are asked for. */
-export function lazyMap(get: (key: string) => Value | undefined): ValueMap {
-	return { get: (key) => (typeof key === "string" ? get(key) : undefined), size: undefined, entries: () => [] };
+export function lazyMap(
+	get: (key: string) => Value | undefined,
+	entries: () => Iterable<[Value, Value]> = () => [],
+): ValueMap {
+	return { get: (key) => (typeof key === "string" ? get(key) : undefined), size: undefined, entries };
 }
 
 /** A JSON value as expressions see it: its numbers are doubles. */

@@ -23,6 +23,10 @@ export interface FormatEnvironment {
 	readonly hostname: string;
 	/** `%ENVIRONMENT(X)%`. */
 	environment(name: string): string | undefined;
+	/** `%CEL(X)%`; absent where formats have no expressions. */
+	compileExpression?(
+		text: string,
+	): { readonly ok: true; readonly value: Operator } | { readonly ok: false; readonly problem: string };
 }
 
 /** An environment that knows nothing. */

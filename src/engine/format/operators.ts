@@ -8,7 +8,7 @@ import type { FormatEnvironment, Operator } from "./formatter.ts";
 import { grpcStatusOfHttp, grpcStatusText } from "./grpc-status.ts";
 import { filterStateOperator, metadataOf, metadataOperator } from "./metadata-operators.ts";
 import { numeric, ok, type Read, text, wrong } from "./operator-kinds.ts";
-import { formatLongResponseFlags, formatResponseFlags, ResponseFlag } from "./response-flags.ts";
+import { formatLongResponseFlags, formatResponseFlags } from "./response-flags.ts";
 import type { RequestHead, StreamInfo, TlsCertificate } from "./stream-info.ts";
 import { compileTimeFormat, formatIsoTime } from "./time-format.ts";
 
@@ -35,7 +35,7 @@ export function createOperator(
 
 /** Operators whose values may be cut to a length. */
 const cuttable: ReadonlySet<string> = new Set(
-	"REQ RESP TRAILER REQUEST_HEADER RESPONSE_HEADER RESPONSE_TRAILER STREAM_INFO_REQ REQ_WITHOUT_QUERY QUERY_PARAM QUERY_PARAMS PATH ENVIRONMENT DYNAMIC_METADATA CLUSTER_METADATA UPSTREAM_METADATA METADATA FILTER_STATE UPSTREAM_FILTER_STATE COALESCE".split(
+	"REQ RESP TRAILER REQUEST_HEADER RESPONSE_HEADER RESPONSE_TRAILER STREAM_INFO_REQ REQ_WITHOUT_QUERY QUERY_PARAM QUERY_PARAMS PATH ENVIRONMENT DYNAMIC_METADATA CLUSTER_METADATA UPSTREAM_METADATA METADATA FILTER_STATE UPSTREAM_FILTER_STATE COALESCE CEL TYPED_CEL".split(
 		" ",
 	),
 );
@@ -47,11 +47,8 @@ const since = (from: number, to: number): number | undefined =>
 const textOperators: Readonly<Record<string, Read<string>>> = {
 	PROTOCOL: (stream) => known(stream.protocol),
 	UPSTREAM_PROTOCOL: (stream) => known(stream.upstreamProtocol),
-	// A filter without a configuration answers with details that are empty.
-	RESPONSE_CODE_DETAILS: (stream) =>
-		(stream.responseFlags & ResponseFlag.noFilterConfigFound) !== 0
-			? stream.responseCodeDetails
-			: known(stream.responseCodeDetails),
+	// Who answers may say nothing of it, which is not the same as an answer that nobody gave.
+	RESPONSE_CODE_DETAILS: (stream) => (stream.hasEmptyDetails === true ? "" : known(stream.responseCodeDetails)),
 	// These two are never unknown: no flag is a dash, also where unknown values are left out.
 	RESPONSE_FLAGS: (stream) => formatResponseFlags(stream.responseFlags, stream.earlyResponseFlags) || "-",
 	RESPONSE_FLAGS_LONG: (stream) => formatLongResponseFlags(stream.responseFlags, stream.earlyResponseFlags) || "-",
@@ -142,6 +139,8 @@ const parameterisedOperators: Readonly<Record<string, Parameterised>> = {
 	TRAILER: (argument, maxLength) => headerOperator("TRAILER", argument, maxLength, readResponseTrailer),
 	RESPONSE_TRAILER: (argument, maxLength) =>
 		headerOperator("RESPONSE_TRAILER", argument, maxLength, readResponseTrailer),
+	CEL: (argument, maxLength, environment) => expressionOperator(argument, maxLength, environment, false),
+	TYPED_CEL: (argument, maxLength, environment) => expressionOperator(argument, maxLength, environment, true),
 	COALESCE: coalesceOperator,
 	QUERY_PARAMS: (argument, maxLength) => {
 		if (argument !== undefined && argument !== "" && argument !== "ORIG" && argument !== "DECODED") {
@@ -205,6 +204,20 @@ function certificateTimeOperators(): Record<string, Parameterised> {
 			timeOperator(argument, undefined, "utc", (stream) => read(stream)?.validToMs);
 	}
 	return operators;
+}
+
+/** `CEL(request.path)`: what an expression says of the stream. Only a typed one keeps its type in JSON. */
+function expressionOperator(
+	argument: string | undefined,
+	maxLength: number | undefined,
+	environment: FormatEnvironment,
+	isTyped: boolean,
+): CompiledFormat<Operator> {
+	if (environment.compileExpression === undefined) return wrong("expressions are not supported in this format");
+	const compiled = environment.compileExpression(argument ?? "");
+	if (!compiled.ok) return compiled;
+	const operator = text(compiled.value.text, maxLength);
+	return ok(isTyped ? { text: operator.text, json: compiled.value.json } : operator);
 }
 
 /** `COALESCE({"operators": ["REQUEST_HEADER(x)", …]})`: the first that has a value. */

@@ -137,6 +137,8 @@ export interface StreamInfo {
 	/** 0 while there is none. */
 	responseCode: number;
 	responseCodeDetails: string;
+	/** Whether who answered gave details that are empty. */
+	hasEmptyDetails?: boolean;
 	/** Bits of {@link ResponseFlag}. */
 	responseFlags: number;
 	/** Those of {@link responseFlags} that were set on the way, before the outcome was known (retries spent, an injected delay). */

@@ -30,6 +30,7 @@ import {
 import type { AccessLogConfig } from "./access-log-config.ts";
 import { readGrpcAccessLog, readOpenTelemetryAccessLog } from "./access-log-services.ts";
 import { readExpressionText } from "./expression.ts";
+import { formatEnvironmentOf } from "./format-environment.ts";
 import { readHeaderMatcher, readMetadataMatcher } from "./matchers.ts";
 import type { Scope } from "./scope.ts";
 import { readDataSourceNow, readFormat, readFraction, unpackExtension } from "./values.ts";
@@ -101,6 +102,7 @@ function readStreamFormat(message: StdoutAccessLog | StderrAccessLog, scope: Sco
 /** Translates a `SubstitutionFormatString` of an access log or a local reply: JSON ends its line, as in Envoy. */
 export function readSubstitutionFormat(message: SubstitutionFormatString, scope: Scope): Formatter {
 	const { format, omitEmptyValues } = message;
+	checkFormatters(message.formatters, scope);
 	const missing = omitEmptyValues ? "" : "-";
 	switch (format.case) {
 		case "textFormat":
@@ -117,8 +119,27 @@ export function readSubstitutionFormat(message: SubstitutionFormatString, scope:
 	}
 }
 
+/** Formats know every operator anyway; what is listed must be one of their extensions. */
+const formatterTypes: ReadonlySet<string> = new Set([
+	"envoy.extensions.formatter.cel.v3.Cel",
+	"envoy.extensions.formatter.metadata.v3.Metadata",
+	"envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery",
+]);
+
+function checkFormatters(messages: SubstitutionFormatString["formatters"], scope: Scope): void {
+	for (const [index, { typedConfig }] of messages.entries()) {
+		const at = scope.at("formatters", index).at("typed_config");
+		const config = unpackExtension(typedConfig, at);
+		if (config === undefined || formatterTypes.has(config.$typeName)) continue;
+		at.report(`formatter ${config.$typeName} is not supported`);
+	}
+}
+
 function readJsonFormat(format: JsonFormat, scope: Scope, omitEmpty: boolean): Formatter {
-	const compiled = compileJsonFormat(format, { missing: omitEmpty ? "" : "-", environment: scope.environment });
+	const compiled = compileJsonFormat(format, {
+		missing: omitEmpty ? "" : "-",
+		environment: formatEnvironmentOf(scope),
+	});
 	if (compiled.ok) return compiled.value;
 	scope.report(compiled.problem);
 	return { literal: "", format: () => "" };

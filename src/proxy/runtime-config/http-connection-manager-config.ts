@@ -1,6 +1,6 @@
 import type { LocalReplyConfig } from "../../engine/local-reply/index.ts";
 import type { CidrRange } from "../../engine/matcher/index.ts";
-import type { HeaderAddition, RouteTableConfig } from "../../engine/router/index.ts";
+import type { HeaderMutationStep, RouteTableConfig } from "../../engine/router/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { HttpFilterConfig } from "./http-filter-config.ts";
@@ -80,7 +80,8 @@ export interface HttpConnectionManagerConfig {
 	readonly stripTrailingHostDot: boolean;
 	readonly streamErrorOnInvalidMessage: boolean;
 	readonly localReply: LocalReplyConfig | undefined;
-	readonly earlyHeaderMutations: readonly HeaderAddition[];
+	/** Run before anything is read from a head. */
+	readonly earlyHeaderMutations: readonly HeaderMutationStep[];
 	readonly appendLocalOverload: boolean;
 	readonly tracing: TracingConfig | undefined;
 }

@@ -1,3 +1,4 @@
+import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import {
 	type HttpConnectionManager,
 	HttpConnectionManager_CodecType,
@@ -7,6 +8,7 @@ import {
 	type LocalReplyConfig as LocalReplyMessage,
 	type ResponseMapper,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { HeaderMutation } from "../../api/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js";
 import type { CustomHeaderConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js";
 import type { XffConfig } from "../../api/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
 import {
@@ -16,9 +18,11 @@ import {
 import { unpackAny } from "../../api/index.ts";
 import type { LocalReplyConfig, LocalReplyMapper } from "../../engine/local-reply/index.ts";
 import { parseCidr } from "../../engine/matcher/index.ts";
+import type { HeaderMutationStep } from "../../engine/router/index.ts";
 import { readAccessLogFilter, readAccessLogs } from "./access-log.ts";
 import { readBodyFormat } from "./body-format.ts";
 import { readConfigSource } from "./config-source.ts";
+import { readSteps } from "./header-mutation.ts";
 import type {
 	HttpConnectionManagerConfig,
 	OriginalIpDetection,
@@ -89,9 +93,21 @@ export function readHttpConnectionManager(
 		...readPaths(message),
 		upgrades: readUpgrades(message, scope),
 		localReply: readLocalReply(message.localReplyConfig, scope.at("local_reply_config")),
-		earlyHeaderMutations: [],
+		earlyHeaderMutations: readEarlyMutations(message.earlyHeaderMutationExtensions, scope),
 		tracing: readTracing(message.tracing, scope.at("tracing")),
 	};
+}
+
+function readEarlyMutations(messages: readonly TypedExtensionConfig[], scope: Scope): HeaderMutationStep[] {
+	return messages.flatMap((message, index) => {
+		const at = scope.at("early_header_mutation_extensions", index).at("typed_config");
+		const config = unpackExtension(message.typedConfig, at);
+		if (config === undefined) return [];
+		if (config.$typeName === "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation")
+			return readSteps((config as HeaderMutation).mutations, at, "mutations");
+		at.report(`early header mutation ${config.$typeName} is not supported`);
+		return [];
+	});
 }
 
 function readRoutes(message: HttpConnectionManager, scope: Scope): HttpConnectionManagerConfig["routes"] | undefined {
@@ -133,7 +149,7 @@ function readProtocolPart(
 		serverName: message.serverName === "" ? "envoy" : toWireText(message.serverName),
 		serverHeader: serverHeaders[message.serverHeaderTransformation] ?? "overwrite",
 		schemeOverwrite: overwrite === "http" || overwrite === "https" ? overwrite : undefined,
-		schemeMatchUpstream: scheme?.matchUpstream ?? false,
+		schemeMatchUpstream: overwrite === undefined && scheme?.matchUpstream === true,
 		addUserAgent: message.addUserAgent ?? false,
 		maxRequestHeadersBytes: (message.maxRequestHeadersKb ?? 60) * 1024,
 		common: readCommonHttp(message.commonHttpProtocolOptions),

@@ -25,7 +25,7 @@ import { compositeType, readMatchedFilter } from "./matched-filter.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
 
-/** Translates a chain of HTTP filters: the router must be its last one and only there. */
+/** Translates a chain of HTTP filters: the router must be its last one and only there. A chain of none answers nothing, as in Envoy. */
 export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, field: string): HttpFilterConfig[] {
 	const filters: HttpFilterConfig[] = [];
 	for (const [index, message] of messages.entries()) {
@@ -39,7 +39,6 @@ export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, f
 		if (filter.kind !== "router" && isLast) at.report(`the last filter must be the router, not ${message.name}`);
 		filters.push(filter);
 	}
-	if (messages.length === 0) scope.at(field).report("needs at least the router filter");
 	return filters;
 }
 

@@ -143,6 +143,9 @@ function readPermission(message: PermissionMessage, scope: Scope): Permission {
 		case "destinationPort":
 			return { kind: "destination-port", start: rule.value, end: rule.value + 1 };
 		case "destinationPortRange":
+			if (rule.value.start >= rule.value.end) {
+				scope.at("destination_port_range").report(`invalid range: [${rule.value.start}, ${rule.value.end})`);
+			}
 			return { kind: "destination-port", start: rule.value.start, end: rule.value.end };
 		case "metadata":
 			return { kind: "metadata", matcher: readMetadataMatcher(rule.value, scope.at("metadata")) };

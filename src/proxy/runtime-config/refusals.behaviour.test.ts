@@ -101,7 +101,6 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 		},
 		[`${oneRoute}.request_headers_to_add[0].header.value: not supported field in a format: NOPE`],
 	],
-	["no router", { manager: { http_filters: [] } }, ["hcm.http_filters: needs at least the router filter"]],
 	[
 		"a router that is not the last filter",
 		{ manager: { http_filters: [routerFilter, { name: "rbac", typed_config: typed("filters.http.rbac.v3.RBAC") }] } },
@@ -222,4 +221,8 @@ test("clusters of inline routes need not exist when the routes say so", () => {
 		},
 	};
 	assert.deepEqual(problemsOf({ manager }), []);
+});
+
+test("a chain of no filters is taken: its requests get no answer, as in Envoy", () => {
+	assert.deepEqual(problemsOf({ manager: { http_filters: [] } }), []);
 });

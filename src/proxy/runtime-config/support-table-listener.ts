@@ -182,8 +182,11 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": { works: "log_format" },
 	"envoy.extensions.access_loggers.stream.v3.StderrAccessLog": { works: "log_format" },
+	"envoy.extensions.formatter.cel.v3.Cel": { works: "" },
+	"envoy.extensions.formatter.metadata.v3.Metadata": { works: "" },
+	"envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery": { works: "" },
 	"envoy.config.core.v3.SubstitutionFormatString": {
-		works: "text_format json_format text_format_source omit_empty_values content_type",
+		works: "text_format json_format text_format_source omit_empty_values content_type formatters",
 		ignored: "json_format_options",
 	},
 };

@@ -101,9 +101,11 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.matcher.v3.FilterStateMatcher": { works: "key string_match" },
 	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": {
 		works:
-			"codec_type stat_prefix rds route_config scoped_routes http_filters add_user_agent common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops original_ip_detection_extensions internal_address_config skip_xff_append access_log_options access_log_flush_interval flush_access_log_on_new_request via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details proxy_100_continue upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action request_id_extension local_reply_config strip_matching_host_port strip_any_host_port strip_trailing_host_dot append_x_forwarded_port tracing",
+			"codec_type stat_prefix rds route_config scoped_routes http_filters early_header_mutation_extensions stream_error_on_invalid_http_message scheme_header_transformation add_user_agent common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log use_remote_address xff_num_trusted_hops original_ip_detection_extensions internal_address_config skip_xff_append access_log_options access_log_flush_interval flush_access_log_on_new_request via generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details set_current_client_cert_details proxy_100_continue upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action request_id_extension local_reply_config strip_matching_host_port strip_any_host_port strip_trailing_host_dot append_x_forwarded_port tracing",
 		ignored: "http3_protocol_options add_proxy_protocol_connection_state append_local_overload",
 	},
+	"envoy.config.core.v3.SchemeHeaderTransformation": { works: "scheme_to_overwrite match_upstream" },
+	"envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation": { works: "mutations" },
 	"envoy.extensions.filters.network.http_connection_manager.v3.Rds": { works: "config_source route_config_name" },
 	"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
 		works: "name typed_config config_discovery is_optional disabled",
@@ -146,7 +148,7 @@ export const routeSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.core.v3.Http1ProtocolOptions": {
 		works:
-			"allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers allow_chunked_length",
+			"allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers allow_chunked_length override_stream_error_on_invalid_http_message",
 		ignored: "use_balsa_parser",
 	},
 	"envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat": { works: "proper_case_words stateful_formatter" },

@@ -28,6 +28,7 @@ import {
 } from "../../engine/matcher/index.ts";
 import type { HeaderAddition, HeaderMutations } from "../../engine/router/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
+import { formatEnvironmentOf } from "./format-environment.ts";
 import type { AddressConfig } from "./listener-config.ts";
 import { type Scope, toWireText } from "./scope.ts";
 import type { DataSourceConfig } from "./tls-config.ts";
@@ -182,7 +183,7 @@ export function readDataSource(message: DataSource | undefined): DataSourceConfi
 
 /** Compiles a text format; a broken one is reported and prints nothing. */
 export function readFormat(format: string, scope: Scope, missing: "-" | "" = "-"): Formatter {
-	const compiled = compileTextFormat(toWireText(format), { missing, environment: scope.environment });
+	const compiled = compileTextFormat(toWireText(format), { missing, environment: formatEnvironmentOf(scope) });
 	if (compiled.ok) return compiled.value;
 	scope.report(compiled.problem);
 	return { literal: "", format: () => "" };

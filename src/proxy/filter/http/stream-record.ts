@@ -57,6 +57,7 @@ export class StreamRecord implements StreamInfo {
 	responseTrailers: HeaderList | undefined = undefined;
 	responseCode = 0;
 	responseCodeDetails = "";
+	hasEmptyDetails = false;
 	responseFlags = 0;
 	earlyResponseFlags = 0;
 	connectionTerminationDetails = "";

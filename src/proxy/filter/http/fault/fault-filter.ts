@@ -136,10 +136,11 @@ class FaultInjector {
 		const { delay, runtimeKeys } = config;
 		if (delay === undefined) return undefined;
 		const percentHeader = delay.fixedMs === undefined ? "x-envoy-fault-delay-request-percentage" : undefined;
-		if (!this.#hits(stream, delay.fraction, percentHeader)) return undefined;
+		const own = keysOfSource(stream);
+		if (!this.#hits(stream, withKey(delay.fraction, own?.delayShare), percentHeader)) return undefined;
 		const wanted = delay.fixedMs ?? readNumber(stream, "x-envoy-fault-delay-request");
 		if (wanted === undefined) return undefined;
-		const delayMs = getRuntimeNumber(this.#context.runtime, runtimeKeys.delayDuration, wanted);
+		const delayMs = this.#readRuntime([runtimeKeys.delayDuration, own?.delayDuration], wanted);
 		return delayMs > 0 ? delayMs : undefined;
 	}
 
@@ -179,17 +180,18 @@ class FaultInjector {
 		const { abort, runtimeKeys } = config;
 		if (abort === undefined) return undefined;
 		const isByHeader = abort.status.kind === "header";
-		if (!this.#hits(stream, abort.fraction, isByHeader ? "x-envoy-fault-abort-request-percentage" : undefined)) {
+		const own = keysOfSource(stream);
+		const fraction = withKey(abort.fraction, own?.abortShare);
+		if (!this.#hits(stream, fraction, isByHeader ? "x-envoy-fault-abort-request-percentage" : undefined)) {
 			return undefined;
 		}
-		const { runtime } = this.#context;
 		// Clients that are not gRPC get 200, as from Envoy.
 		const fromGrpc = (status: number) => ({ status: 200, grpcStatus: status });
 		switch (abort.status.kind) {
 			case "http":
-				return { status: getRuntimeNumber(runtime, runtimeKeys.abortHttpStatus, abort.status.status) };
+				return { status: this.#readRuntime([runtimeKeys.abortHttpStatus, own?.abortHttpStatus], abort.status.status) };
 			case "grpc":
-				return fromGrpc(getRuntimeNumber(runtime, runtimeKeys.abortGrpcStatus, abort.status.status));
+				return fromGrpc(this.#readRuntime([runtimeKeys.abortGrpcStatus, own?.abortGrpcStatus], abort.status.status));
 			default: {
 				const status = readNumber(stream, "x-envoy-fault-abort-request");
 				if (status !== undefined) return status >= 200 && status < 600 ? { status } : undefined;
@@ -197,6 +199,12 @@ class FaultInjector {
 				return grpcStatus === undefined ? undefined : fromGrpc(grpcStatus);
 			}
 		}
+	}
+
+	/** A number, by the last key that the runtime knows. */
+	#readRuntime(keys: readonly (string | undefined)[], otherwise: number): number {
+		const { runtime } = this.#context;
+		return keys.reduce((value, key) => getRuntimeNumber(runtime, key ?? "", value), otherwise);
 	}
 
 	/** A header may lower the share of faults that headers ask for. */
@@ -225,6 +233,32 @@ class FaultInjector {
 		stream.setState(this.#index, { timer: undefined, throttle: undefined } satisfies ActiveFault);
 		return true;
 	}
+}
+
+/** Runtime keys for the cluster that a request came from, which take the place of those for all in shares. */
+interface SourceKeys {
+	readonly delayShare: string;
+	readonly delayDuration: string;
+	readonly abortShare: string;
+	readonly abortHttpStatus: string;
+	readonly abortGrpcStatus: string;
+}
+
+function keysOfSource({ request }: FilterStream): SourceKeys | undefined {
+	const source = getHeader(request.headers, "x-envoy-downstream-service-cluster") ?? "";
+	if (source === "") return undefined;
+	const prefix = `fault.http.${source}`;
+	return {
+		delayShare: `${prefix}.delay.fixed_delay_percent`,
+		delayDuration: `${prefix}.delay.fixed_duration_ms`,
+		abortShare: `${prefix}.abort.abort_percent`,
+		abortHttpStatus: `${prefix}.abort.http_status`,
+		abortGrpcStatus: `${prefix}.abort.grpc_status`,
+	};
+}
+
+function withKey(fraction: RuntimeFraction, runtimeKey: string | undefined): RuntimeFraction {
+	return runtimeKey === undefined ? fraction : { ...fraction, runtimeKey };
 }
 
 function readNumber({ request }: FilterStream, name: string): number | undefined {

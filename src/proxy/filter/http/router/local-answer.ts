@@ -9,6 +9,10 @@ import type { RouterFilter } from "./router-filter.ts";
 export function answerLocally(stream: HttpStream, filter: RouterFilter): ForwardAction | undefined {
 	const { route } = stream;
 	const { stats } = filter;
+	if (!filter.isInChain) {
+		stream.noteCluster();
+		return undefined;
+	}
 	stats.rq_total.value++;
 	switch (route?.action.kind) {
 		case "forward":

@@ -9,12 +9,16 @@ import { ResponseAccounting } from "./response-accounting.ts";
 /** What all router streams of a chain share. */
 export class RouterFilter {
 	readonly context: DataPathContext;
+	/** False: the chain has no router, and nobody answers, as in Envoy. */
+	readonly isInChain: boolean;
 	readonly stats: RouterStats;
 	/** Whether `x-envoy-*` headers go to upstream and downstream. */
 	readonly sendsEnvoyHeaders: boolean;
 	readonly respectsExpectedTimeout: boolean;
 	/** Whether answers are counted by code and timed. */
 	readonly countsResponses: boolean;
+	/** Whether a request's scheme becomes that of its upstream. */
+	readonly matchesScheme: boolean;
 	readonly bufferLimitBytes: number;
 	/** Headers that must make sense. */
 	readonly strictHeaders: readonly string[];
@@ -25,11 +29,14 @@ export class RouterFilter {
 			readonly context: DataPathContext;
 			readonly routerStats: RouterStats;
 			readonly bufferLimitBytes: number;
+			readonly config: { readonly schemeMatchUpstream: boolean };
 		},
 	) {
 		this.context = manager.context;
+		this.isInChain = config !== undefined;
 		this.stats = manager.routerStats;
 		this.bufferLimitBytes = manager.bufferLimitBytes;
+		this.matchesScheme = manager.config.schemeMatchUpstream;
 		this.sendsEnvoyHeaders = config?.suppressEnvoyHeaders !== true;
 		this.countsResponses = config?.dynamicStats !== false;
 		this.strictHeaders = config?.strictCheckHeaders ?? [];

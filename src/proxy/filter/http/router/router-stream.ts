@@ -343,7 +343,7 @@ export class RouterStream {
 		this.#hasLength = request.hasContentLength;
 		const host = this.#chooseHost(context.random);
 		if (host === undefined) return;
-		if (route.changesRequest) prepareForHost(stream, action, host, this.filter.sendsEnvoyHeaders);
+		prepareForHost(stream, action, host, this.filter);
 		this.#begin(host);
 		if (action.mirrorPolicies.length > 0) {
 			const terms = {

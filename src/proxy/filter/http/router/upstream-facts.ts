@@ -7,6 +7,7 @@ import type { HttpStream } from "../../network/http-connection-manager/http-stre
 import type { PassResponseHead } from "../pass-head.ts";
 import type { StreamRecord } from "../stream-record.ts";
 import type { AttemptFailure } from "./response-details.ts";
+import type { RouterFilter } from "./router-filter.ts";
 
 /** Puts the chosen cluster into a request's record. */
 export function noteCluster(record: StreamRecord, upstream: UpstreamCluster): void {
@@ -21,9 +22,19 @@ export function prepareForHost(
 	stream: HttpStream,
 	action: ForwardAction,
 	host: Host,
+	{ sendsEnvoyHeaders, matchesScheme }: Pick<RouterFilter, "sendsEnvoyHeaders" | "matchesScheme">,
+): void {
+	const { request, route } = stream;
+	if (route!.changesRequest) rewriteRequest(stream, action, host, sendsEnvoyHeaders);
+	if (matchesScheme) request.scheme = host.transportSocket.kind === "tls" ? "https" : "http";
+}
+
+function rewriteRequest(
+	{ record, request, route }: HttpStream,
+	action: ForwardAction,
+	host: Host,
 	sendsEnvoyHeaders: boolean,
 ): void {
-	const { record, request, route } = stream;
 	const options = { insertOriginalPath: sendsEnvoyHeaders };
 	record.upstreamHost = host;
 	prepareRequest(route!, request, record, options);

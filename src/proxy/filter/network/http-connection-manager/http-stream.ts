@@ -255,11 +255,9 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	#refuseLargeRequest(): void {
 		this.#size = "fits";
+		this.manager.stats.downstream_rq_too_large.value++;
 		// Whatever came of it in the same read: the answer goes out before the request was taken.
 		this.isRequestComplete = false;
-		this.manager.stats.downstream_rq_too_large.value++;
-		// As in Envoy, whose HTTP/1 codec tells the end of a request behind the last piece of its body.
-		if (this.downstream.protocol !== "HTTP/2") this.isRequestComplete = false;
 		this.sendLocalReply(largeRequestReply);
 	}
 
@@ -272,7 +270,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		if (this.isOver) return;
 		const { record } = this;
 		record.responseFlags |= reply.flags;
-		record.responseCodeDetails = reply.details.includes(" ") ? reply.details.replaceAll(" ", "_") : reply.details;
+		record.responseCodeDetails = /\s/.test(reply.details) ? reply.details.replace(/\s/g, "_") : reply.details;
 		if (this.#isHeadWritten) {
 			this.abort();
 			return;
@@ -480,6 +478,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 
 	#endResponse(): void {
 		const requestComplete = this.isRequestComplete;
+		if (!requestComplete && this.downstream.protocol !== "HTTP/2") this.manager.stats.downstream_rq_rx_reset.value++;
 		this.#finish();
 		this.downstream.onStreamEnd(requestComplete);
 	}

@@ -1,5 +1,6 @@
-import { addHeader, getHeader, type HeaderList, setHeader } from "../../../../core/index.ts";
+import { getHeader, type HeaderList, setHeader } from "../../../../core/index.ts";
 import { grpcStatusOfHttp } from "../../../../engine/format/index.ts";
+import type { HttpConnectionManagerConfig } from "../../../runtime-config/index.ts";
 import type { LocalReply } from "../../http/filter.ts";
 import { PassResponseHead } from "../../http/pass-head.ts";
 import type { HttpStream } from "./http-stream.ts";
@@ -14,6 +15,9 @@ export function createLocalReplyHead(
 	const headers: HeaderList = [];
 	const head = new PassResponseHead(headers, reply.status, -1);
 	record.localReplyBody = reply.body;
+	record.hasEmptyDetails = reply.details === "";
+	// Whoever sent it did not speak HTTP well: what follows on the connection is not to be trusted.
+	if (reply.status === 400 && !keepsConnection(manager.config)) stream.downstream.closeAfterResponse();
 	record.responseHead = head;
 	if (reply.headers !== undefined) headers.push(...reply.headers);
 	if (reply.byRouter === true) applyRouteOperations(stream, head);
@@ -34,10 +38,17 @@ export function createLocalReplyHead(
 	}
 	if (body !== "") {
 		setHeader(headers, "content-length", String(Buffer.byteLength(body)));
-		if (getHeader(headers, "content-type") === undefined) addHeader(headers, "content-type", contentType);
+		// As in Envoy, what another body is says who wrote it.
+		if (body !== reply.body || getHeader(headers, "content-type") === undefined) {
+			setHeader(headers, "content-type", contentType);
+		}
 		head.contentLength = Buffer.byteLength(body);
 	}
 	return { head, body: isHead ? "" : body };
+}
+
+function keepsConnection({ http1, streamErrorOnInvalidMessage }: HttpConnectionManagerConfig): boolean {
+	return http1.overrideStreamErrorOnInvalidMessage ?? streamErrorOnInvalidMessage;
 }
 
 /** What the route does to answers. As in Envoy it comes before the answer has a code, and before `local_reply_config`, whose fields

@@ -45,6 +45,10 @@ export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 	}
 	if (config.stripPort !== "keep" || config.stripTrailingHostDot) request.authority = trimHost(stream);
 	const detected = mutateRequestHead(stream);
+	if (config.schemeOverwrite !== undefined) {
+		request.scheme = config.schemeOverwrite;
+		request.set("x-forwarded-proto", config.schemeOverwrite);
+	}
 	if (detected !== undefined) return refuse(stream, detected.rejectStatus, "rejecting_because_detection_failed");
 	if (manager.trace !== undefined) startTrace(stream, manager.trace, manager.tracingStats);
 	else if (manager.sampling !== undefined) traceRequest(stream, manager.sampling, manager.tracingStats);
@@ -63,7 +67,6 @@ export function isUpgradeAllowed(
 }
 
 function refuse(stream: HttpStream, status: number, details: string): false {
-	if (status === 400) stream.downstream.closeAfterResponse();
 	stream.sendLocalReply({ status, body: "", details, flags: 0 });
 	return false;
 }

@@ -7,6 +7,7 @@ import {
 	truncate,
 } from "../../../../core/index.ts";
 import type { SocketAddress } from "../../../../engine/format/index.ts";
+import { mutateHeaders, requestPseudoHeaders } from "../../http/header-mutation/mutate-headers.ts";
 import type { PassRequestHead } from "../../http/pass-head.ts";
 import { applyClientCertificateHeader } from "./client-certificate-header.ts";
 import type { HttpStream } from "./http-stream.ts";
@@ -68,6 +69,10 @@ export function mutateRequestHead(stream: HttpStream): { readonly rejectStatus: 
 function mutateFully(stream: HttpStream): { readonly rejectStatus: number } | undefined {
 	const { request, manager, record } = stream;
 	const { config } = manager;
+	const { earlyHeaderMutations } = config;
+	if (earlyHeaderMutations.length > 0) {
+		mutateHeaders(earlyHeaderMutations, request.headers, record, requestPseudoHeaders(request));
+	}
 	const { headers } = request;
 	joinDuplicates(headers);
 	const referer = getHeader(headers, "referer");

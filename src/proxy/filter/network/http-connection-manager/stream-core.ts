@@ -96,7 +96,7 @@ export abstract class StreamCore {
 	}
 
 	/** Answers of filters are logged with the cluster that the request would have gone to. */
-	protected noteCluster(): void {
+	noteCluster(): void {
 		const action = this.route?.action;
 		if (action?.kind !== "forward" || action.cluster.kind !== "name") return;
 		const upstream = this.manager.context.getCluster(action.cluster.name);
