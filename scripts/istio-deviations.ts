@@ -13,12 +13,6 @@ export interface IstioDeviation {
 
 export const istioDeviations: readonly IstioDeviation[] = [
 	{
-		what: "On a port that carries no HTTP, amime's own proxies close the connections that a CUSTOM policy with a gRPC provider is for.",
-		why: "They do not ask about connections; what may not be asked is not allowed.",
-		instead: "a stock Envoy as the sidecar asks the provider.",
-		observations: [],
-	},
-	{
 		what: "A Gateway that asks for TLS 1.0 or 1.1 (`minProtocolVersion`, `maxProtocolVersion`) gets 1.2.",
 		why: "Both are out of use (RFC 8996).",
 		observations: [],

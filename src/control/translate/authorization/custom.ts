@@ -6,7 +6,7 @@ import { RBACSchema as HttpRbacSchema } from "../../../api/gen/envoy/extensions/
 import { ExtAuthzSchema as NetworkExtAuthzSchema } from "../../../api/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js";
 import { RBACSchema as NetworkRbacSchema } from "../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { AuthorizationPolicy, ExtensionProvider } from "../../../model/index.ts";
-import type { HttpFilterInit, ProxyKind } from "../http-connection-manager.ts";
+import type { HttpFilterInit } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration, extension, stringMatcher } from "../messages.ts";
 import { outboundClusterName } from "../names.ts";
@@ -22,13 +22,12 @@ export function customHttpFilters(
 	point: EnforcementPoint,
 ): HttpFilterInit[] {
 	return groupByProvider(index, policies).flatMap(({ name, provider, enforced, tried }) => {
-		const denied = enforced.length === 0 ? [] : [...enforced];
 		if (provider === undefined) {
-			if (denied.length === 0) return [];
-			const rules = compilePolicies(index, denied, "CUSTOM", point, (rule) => `${ruleName(name, rule)}${badSuffix}`);
+			if (enforced.length === 0) return [];
+			const rules = compilePolicies(index, enforced, "CUSTOM", point, (rule) => `${ruleName(name, rule)}${badSuffix}`);
 			return [extension("envoy.filters.http.rbac", HttpRbacSchema, { rules })];
 		}
-		const shadowRules = compilePolicies(index, denied, "CUSTOM", point, (rule) => ruleName(name, rule));
+		const shadowRules = compilePolicies(index, enforced, "CUSTOM", point, (rule) => ruleName(name, rule));
 		const dryRun =
 			tried.length === 0
 				? []
@@ -38,7 +37,7 @@ export function customHttpFilters(
 							shadowRulesStatPrefix: "istio_dry_run_custom_",
 						}),
 					];
-		if (denied.length === 0) return dryRun;
+		if (enforced.length === 0) return dryRun;
 		return [
 			...dryRun,
 			extension("envoy.filters.http.rbac", HttpRbacSchema, { shadowRules, shadowRulesStatPrefix: shadowPrefix }),
@@ -47,18 +46,16 @@ export function customHttpFilters(
 	});
 }
 
-/** The same for connections. A provider that is asked over HTTP has nothing to say of them (Istio). amime's own proxies ask nobody about
- *  connections: they close those that a provider would be asked about. */
+/** The same for connections. A provider that is asked over HTTP has nothing to say of them (Istio). */
 export function customNetworkFilters(
 	index: MeshIndex,
 	policies: readonly AuthorizationPolicy[],
 	point: EnforcementPoint,
 	statPrefix: string,
-	kind: ProxyKind,
 ) {
 	return groupByProvider(index, policies).flatMap(({ name, provider, enforced }) => {
 		if (enforced.length === 0 || provider?.protocol === "http") return [];
-		if (provider === undefined || kind === "amime") {
+		if (provider === undefined) {
 			const rules = compilePolicies(index, enforced, "CUSTOM", point, (rule) => `${ruleName(name, rule)}${badSuffix}`);
 			return [extension("envoy.filters.network.rbac", NetworkRbacSchema, { statPrefix, rules })];
 		}

@@ -2,7 +2,7 @@ import type { RBAC } from "../../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import { RBACSchema as HttpRbacSchema } from "../../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RBACSchema as NetworkRbacSchema } from "../../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { AuthorizationPolicy } from "../../../model/index.ts";
-import type { HttpFilterInit, ProxyKind } from "../http-connection-manager.ts";
+import type { HttpFilterInit } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { extension } from "../messages.ts";
 import { customHttpFilters, customNetworkFilters } from "./custom.ts";
@@ -56,10 +56,9 @@ export function authorizationNetworkFilters(
 	policies: readonly AuthorizationPolicy[],
 	point: EnforcementPoint,
 	statPrefix: string,
-	kind: ProxyKind,
 ) {
 	return [
-		...customNetworkFilters(index, ofAction(policies, "CUSTOM"), point, statPrefix, kind),
+		...customNetworkFilters(index, ofAction(policies, "CUSTOM"), point, statPrefix),
 		...compileActions(index, policies, point).map(({ rules, shadowRules, shadowRulesStatPrefix }) =>
 			extension("envoy.filters.network.rbac", NetworkRbacSchema, {
 				statPrefix,

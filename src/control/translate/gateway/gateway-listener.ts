@@ -93,7 +93,7 @@ function streamChain(index: MeshIndex, node: GatewayNode, server: Server, stream
 		chain: {
 			...socketOf(index, server, []),
 			filters: [
-				...enforceStream(index, node.kind, policies, statPrefix),
+				...enforceStream(index, policies, statPrefix),
 				...streamFilters(outboundProxyOf(index, node), statPrefix, targets),
 			],
 		},

@@ -13,7 +13,6 @@ import {
 	authorizationNetworkFilters,
 	summarizeAuthorization,
 } from "../authorization/filters.ts";
-import type { ProxyKind } from "../http-connection-manager.ts";
 import { pathOptions } from "../inbound/inbound-filters.ts";
 import { forbiddenAccessLog, inboundLocalReplies, triedAccessLogs } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
@@ -117,13 +116,8 @@ export function enforceHttp(
 }
 
 /** The network filters of policies before bytes are passed on. */
-export function enforceStream(
-	index: MeshIndex,
-	kind: ProxyKind,
-	{ authorizations }: GatewayPolicies,
-	statPrefix: string,
-) {
-	return authorizationNetworkFilters(index, authorizations, { port: { kind: "any" }, isTcp: true }, statPrefix, kind);
+export function enforceStream(index: MeshIndex, { authorizations }: GatewayPolicies, statPrefix: string) {
+	return authorizationNetworkFilters(index, authorizations, { port: { kind: "any" }, isTcp: true }, statPrefix);
 }
 
 /** The clusters that policies ask: external authorizers, and services that keys come from. */

@@ -88,7 +88,7 @@ export function inboundTcpFilters(index: MeshIndex, target: InboundTarget) {
 	// there is no reason to connect.
 	const reached = allowsNothing(index, policies, point) ? blackHoleClusterName : cluster;
 	return [
-		...authorizationNetworkFilters(index, policies, point, `${statPrefix}.`, kind),
+		...authorizationNetworkFilters(index, policies, point, `${statPrefix}.`),
 		...tcpFilters(kind, "destination", statPrefix, reached),
 	];
 }
