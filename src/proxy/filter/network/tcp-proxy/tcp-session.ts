@@ -114,10 +114,10 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const { connectMode } = this.#proxy.config;
 		const waitsForData = connectMode === "downstream-data";
 		if (connectMode === "downstream-tls-handshake") this.#connect();
-		if (this.#isReady) this.#join();
 		// Nothing is read before there is somebody to send it to, unless the first byte is what is waited for.
-		else if (waitsForData || gates?.denial !== undefined) socket.resume();
+		if (this.#isReady) this.#join();
 		else socket.pause();
+		if (waitsForData || gates?.denial !== undefined) socket.resume();
 	}
 
 	/** The client was turned away: writes the access log. */
