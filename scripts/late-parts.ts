@@ -9,7 +9,7 @@ export type LateParts = readonly (readonly [pattern: RegExp, name: string])[];
 export const lateParts: LateParts = [
 	[/^src\/cli\/(?:commands\/(?!proxy|control-plane|agent\.|authority-options)|mesh\/|output\/(?!colour))/, "cli"],
 	[/^src\/proxy\/filter\/http\/(?!router\/|istio-stats\/)([\w-]+)\//, "filter-$1"],
-	[/^src\/proxy\/filter\/network\/(gates|rbac|simple|tcp-proxy)\//, "network-$1"],
+	[/^src\/proxy\/filter\/network\/(call-outs|gates|rbac|simple|tcp-proxy)\//, "network-$1"],
 	[
 		/^src\/proxy\/filter\/listener\/(proxy-protocol|tls-inspector|http-inspector|original-destination)\.ts$/,
 		"listener-filters",

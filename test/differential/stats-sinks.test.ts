@@ -1,6 +1,8 @@
-/** Statistics that are sent: statsd and DogStatsD datagrams. */
+/** Statistics that are sent: statsd over UDP and TCP, and DogStatsD datagrams. */
 import { createSocket } from "node:dgram";
+import { type AddressInfo, createServer } from "node:net";
 import { managerFilter, socketAddress } from "../support/bootstraps.ts";
+import { plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
@@ -15,6 +17,24 @@ async function receive(side: Side): Promise<{ readonly port: number; readonly da
 	return { port: socket.address().port, datagrams };
 }
 
+/** What came over TCP, line by line. */
+async function receiveStream(side: Side): Promise<{ readonly port: number; readonly datagrams: string[] }> {
+	const datagrams: string[] = [];
+	const server = createServer((socket) => {
+		let rest = "";
+		socket.setEncoding("latin1").on("data", (text: string) => {
+			const lines = (rest + text).split("\n");
+			rest = lines.pop()!;
+			datagrams.push(...lines);
+		});
+		socket.on("error", () => socket.destroy());
+		side.after(() => void socket.destroy());
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	side.after(() => void server.close());
+	return { port: (server.address() as AddressInfo).port, datagrams };
+}
+
 const udp = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port, protocol: "UDP" } });
 const metrics = "type.googleapis.com/envoy.config.metrics.v3.";
 
@@ -22,6 +42,7 @@ async function start(side: Side) {
 	const plain = await receive(side);
 	const tagged = await receive(side);
 	const packed = await receive(side);
+	const stream = await receiveStream(side);
 	const manager = managerFilter({
 		route_config: {
 			name: "r",
@@ -35,19 +56,25 @@ async function start(side: Side) {
 		typed_config: { "@type": metrics + type, address: udp(port), ...more },
 	});
 	const proxy = await side.proxy({
+		node: { id: "n", cluster: "c" },
 		stats_flush_interval: "0.3s",
 		stats_sinks: [
 			sink("envoy.stat_sinks.statsd", "StatsdSink", plain.port, { prefix: "mesh" }),
 			sink("envoy.stat_sinks.dog_statsd", "DogStatsdSink", tagged.port),
 			sink("envoy.stat_sinks.dog_statsd", "DogStatsdSink", packed.port, { max_bytes_per_datagram: 512 }),
+			{
+				name: "envoy.stat_sinks.statsd",
+				typed_config: { "@type": `${metrics}StatsdSink`, tcp_cluster_name: "statsd", prefix: "tcp" },
+			},
 		],
 		static_resources: {
+			clusters: [plainCluster("statsd", stream.port)],
 			listeners: [{ name: "l", address: socketAddress(0), filter_chains: [{ filters: [manager] }] }],
 		},
 	});
 	const port = await proxy.port("l");
 	for (let request = 0; request < 3; request++) await sendRequest({ port, path: "/" });
-	return { plain, tagged, packed, port };
+	return { plain, tagged, packed, stream, port };
 }
 
 type World = Awaited<ReturnType<typeof start>>;
@@ -78,6 +105,15 @@ compareWithEnvoy("sinks of statistics", {
 		"counters are sent by what they grew": {
 			want: 3,
 			see: ({ plain }: World) => sum(plain.datagrams, "mesh.http.in.downstream_rq_2xx", 3),
+		},
+		"a cluster takes lines over TCP": {
+			want: { sum: 3, forms: ["tcp.server.live:n|g", "tcp.http.in.downstream_rq_time:n|ms"] },
+			async see({ stream: { datagrams } }: World) {
+				return {
+					sum: await sum(datagrams, "tcp.http.in.downstream_rq_2xx", 3),
+					forms: [await form(datagrams, "tcp.server.live"), await form(datagrams, "tcp.http.in.downstream_rq_time")],
+				};
+			},
 		},
 		"and go on": {
 			want: 4,

@@ -1,4 +1,5 @@
 /** The choice of a host: balancing policies, priorities, panic, localities, subsets. Spec: Envoy "load balancing". */
+export { anyHost } from "./any-host.ts";
 export { createLoadBalancer, type LoadBalancerOptions } from "./create-load-balancer.ts";
 export { HostLoad, type LoadReport, parseLoadReport } from "./load-report.ts";
 export { PeakLatency } from "./peak-latency.ts";

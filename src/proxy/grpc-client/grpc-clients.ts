@@ -1,6 +1,6 @@
 import { type HeaderList, setHeader } from "../../core/index.ts";
 import type { StreamInfo } from "../../engine/format/index.ts";
-import type { BalancerContext } from "../../engine/load-balancer/index.ts";
+import { anyHost } from "../../engine/load-balancer/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import type { UpstreamCluster, UpstreamContext } from "../connection-pool/index.ts";
 import type { GrpcServiceConfig } from "../runtime-config/index.ts";
@@ -172,14 +172,6 @@ export function createGrpcClients(context: GrpcContext): GrpcClients {
 }
 
 const defaultMaxMessageBytes = 4 * 1024 * 1024;
-
-const anyHost: BalancerContext<Host> = {
-	hash: undefined,
-	metadataMatch: undefined,
-	shouldSelectAnotherHost: () => false,
-	hostSelectionMaxAttempts: 0,
-	attemptedPriorities: undefined,
-};
 
 function clusterNameOf({ target }: GrpcServiceConfig): string {
 	return target.kind === "cluster" ? target.name : target.uri;

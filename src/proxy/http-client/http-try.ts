@@ -1,5 +1,5 @@
 import { type Clock, type HeaderList, setHeader } from "../../core/index.ts";
-import type { BalancerContext } from "../../engine/load-balancer/index.ts";
+import { anyHost } from "../../engine/load-balancer/index.ts";
 import type { Host } from "../cluster/index.ts";
 import type {
 	PoolFailure,
@@ -20,14 +20,6 @@ export interface TryOutcome {
 	readonly body: Buffer;
 	readonly failure: "no-host" | "connect" | "reset" | "too-large" | undefined;
 }
-
-const anyHost: BalancerContext<Host> = {
-	hash: undefined,
-	metadataMatch: undefined,
-	shouldSelectAnotherHost: () => false,
-	hostSelectionMaxAttempts: 0,
-	attemptedPriorities: undefined,
-};
 
 /** One try of a call: one request on one connection. */
 export class HttpTry implements PoolWaiter, ResponseReceiver {

@@ -63,7 +63,7 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),
 		runtimeLayers: readLayers(message, scope.at("layered_runtime")),
 		...readStats(message.statsConfig, scope.at("stats_config")),
-		statsSinks: readStatsSinks(message.statsSinks, scope),
+		statsSinks: readStatsSinks(message.statsSinks, new Scope(scope.path, scope.problems, checked.options)),
 		statsFlushIntervalMs: readFlushInterval(message, scope),
 		headerPrefix: message.headerPrefix === "" ? "x-envoy" : message.headerPrefix,
 	};

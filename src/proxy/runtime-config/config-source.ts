@@ -12,11 +12,7 @@ import { readFormat, toMs } from "./values.ts";
 export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSourceConfig | undefined {
 	const initialFetchTimeoutMs = toMs(message.initialFetchTimeout, 15_000);
 	const specifier = message.configSourceSpecifier;
-	if (scope.options.isNodeNamed === false) {
-		scope.report(
-			"node 'id' and 'cluster' are required; set them in 'node' or with --service-node and --service-cluster",
-		);
-	}
+	checkNode(scope);
 	switch (specifier.case) {
 		case "ads":
 			return { kind: "ads", initialFetchTimeoutMs };
@@ -43,6 +39,12 @@ export function readConfigSource(message: ConfigSource, scope: Scope): ConfigSou
 		default:
 			return undefined;
 	}
+}
+
+/** Whoever is told about the node must get to know its name. */
+export function checkNode(scope: Scope): void {
+	if (scope.options.isNodeNamed !== false) return;
+	scope.report("node 'id' and 'cluster' are required; set them in 'node' or with --service-node and --service-cluster");
 }
 
 function checkPath(path: string, scope: Scope): void {

@@ -1,11 +1,15 @@
 import type { DogStatsdSink, StatsdSink, StatsSink } from "../../api/gen/envoy/config/metrics/v3/stats_pb.js";
+import { checkNode } from "./config-source.ts";
 import type { AddressConfig } from "./listener-config.ts";
 import type { Scope } from "./scope.ts";
 import { readIpAddress, unpackExtension } from "./values.ts";
 
-/** `envoy.config.metrics.v3.StatsdSink` and `DogStatsdSink` over UDP. */
+/** `envoy.config.metrics.v3.StatsdSink` and `DogStatsdSink`. */
 export interface StatsdSinkConfig {
-	readonly address: Extract<AddressConfig, { readonly kind: "socket" }>;
+	/** An address that takes datagrams, or a cluster that takes lines over TCP. */
+	readonly target:
+		| { readonly kind: "datagrams"; readonly address: SocketAddressConfig }
+		| { readonly kind: "cluster"; readonly name: string };
 	/** What names begin with, the dot not included; `envoy` by default. */
 	readonly prefix: string;
 	/** Whether tags stand behind the values, as DogStatsD has them, instead of in the names. */
@@ -13,6 +17,8 @@ export interface StatsdSinkConfig {
 	/** Lines go together up to this size; 0 for a datagram each. */
 	readonly maxDatagramBytes: number;
 }
+
+type SocketAddressConfig = Extract<AddressConfig, { readonly kind: "socket" }>;
 
 export function readStatsSinks(messages: readonly StatsSink[], scope: Scope): StatsdSinkConfig[] {
 	return messages.flatMap((message, index) => {
@@ -23,6 +29,7 @@ export function readStatsSinks(messages: readonly StatsSink[], scope: Scope): St
 				return [];
 			case "envoy.config.metrics.v3.StatsdSink": {
 				const { prefix, statsdSpecifier } = config as StatsdSink;
+				if (statsdSpecifier.case === "tcpClusterName") return readTcpSink(prefix, statsdSpecifier.value, at);
 				return statsdSpecifier.case === "address" ? readSink(prefix, false, 0, statsdSpecifier.value, at) : [];
 			}
 			case "envoy.config.metrics.v3.DogStatsdSink": {
@@ -52,5 +59,16 @@ function readSink(
 		scope.at("address").report("statistics go to addresses of UDP only, not to paths");
 		return [];
 	}
-	return [{ address, prefix: prefix === "" ? "envoy" : prefix, hasTags, maxDatagramBytes }];
+	return [{ target: { kind: "datagrams", address }, prefix: prefix || defaultPrefix, hasTags, maxDatagramBytes }];
 }
+
+function readTcpSink(prefix: string, name: string, scope: Scope): StatsdSinkConfig[] {
+	checkNode(scope);
+	if (scope.options.hasCluster?.(name) === false) {
+		scope.at("tcp_cluster_name").report(`unknown cluster '${name}'`);
+		return [];
+	}
+	return [{ target: { kind: "cluster", name }, prefix: prefix || defaultPrefix, hasTags: false, maxDatagramBytes: 0 }];
+}
+
+const defaultPrefix = "envoy";

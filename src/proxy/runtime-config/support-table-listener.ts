@@ -19,7 +19,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "event_service",
 	},
 	"envoy.config.metrics.v3.StatsSink": { works: "name typed_config" },
-	"envoy.config.metrics.v3.StatsdSink": { works: "address prefix" },
+	"envoy.config.metrics.v3.StatsdSink": { works: "address tcp_cluster_name prefix" },
 	"envoy.config.metrics.v3.DogStatsdSink": { works: "address prefix max_bytes_per_datagram" },
 	"envoy.config.overload.v3.OverloadManager": { works: "refresh_interval resource_monitors actions" },
 	"envoy.config.overload.v3.ResourceMonitor": { works: "name typed_config" },

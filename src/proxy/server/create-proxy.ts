@@ -237,7 +237,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 				});
 				adminAddress = await admin.start();
 			}
-			sending.start({ registry, tagsOf }, refresh);
+			sending.start({ registry, tagsOf }, refresh, (name) => dataPath.context.getCluster(name));
 			await pool?.start();
 			await source.start();
 			if (config.loadStats !== undefined) loads = reportLoad(config.loadStats);

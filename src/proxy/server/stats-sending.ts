@@ -1,19 +1,26 @@
 import type { Clock, Log, Timer } from "../../core/index.ts";
+import type { UpstreamCluster } from "../connection-pool/index.ts";
 import type { BootstrapConfig } from "../runtime-config/index.ts";
 import {
 	createStatsdSink,
+	openClusterSender,
 	openUdpSender,
+	type SinkSender,
 	type StatsdSource,
 	type StatsSink,
-	type UdpSender,
 } from "../stats-sinks/index.ts";
 
 /** The sinks of a proxy, which are flushed every `stats_flush_interval`, or when the admin port is asked for statistics. */
 export interface StatsSending {
 	/** For the registry; undefined without sinks, so that recording costs nothing. */
 	readonly onRecord: ((name: string, value: number) => void) | undefined;
-	/** @param refresh brings gauges up to date that nobody keeps */
-	start(source: StatsdSource, refresh: () => Promise<void>): void;
+	/** @param refresh brings gauges up to date that nobody keeps
+	 *  @param getCluster of sinks that are clusters */
+	start(
+		source: StatsdSource,
+		refresh: () => Promise<void>,
+		getCluster: (name: string) => UpstreamCluster | undefined,
+	): void;
 	/** Sends everything now. */
 	flush(): void;
 	/** Sends what is left. */
@@ -25,7 +32,7 @@ export function createStatsSending(
 	clock: Clock,
 	log: Log,
 ): StatsSending {
-	const senders: UdpSender[] = [];
+	const senders: SinkSender[] = [];
 	let sinks: readonly StatsSink[] = [];
 	let timer: Timer | undefined;
 	let isClosed = false;
@@ -40,9 +47,13 @@ export function createStatsSending(
 						if (hidesStatistic?.(name) === true) return;
 						for (const sink of sinks) sink.record(name, value);
 					},
-		start(source, refresh) {
+		start(source, refresh, getCluster) {
 			sinks = statsSinks.map((config) => {
-				const sender = openUdpSender(config.address, log);
+				const { target } = config;
+				const sender =
+					target.kind === "cluster"
+						? openClusterSender(() => getCluster(target.name))
+						: openUdpSender(target.address, log);
 				senders.push(sender);
 				return createStatsdSink(config, source, sender.send);
 			});

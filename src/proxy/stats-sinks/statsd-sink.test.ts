@@ -8,7 +8,7 @@ function makeSink(more: Partial<StatsdSinkConfig> = {}) {
 	const registry = createMetricsRegistry();
 	const sent: string[] = [];
 	const config: StatsdSinkConfig = {
-		address: { kind: "socket", address: "127.0.0.1", port: 1, ipv4Compatible: false },
+		target: { kind: "datagrams", address: { kind: "socket", address: "127.0.0.1", port: 1, ipv4Compatible: false } },
 		prefix: "p",
 		hasTags: false,
 		maxDatagramBytes: 0,

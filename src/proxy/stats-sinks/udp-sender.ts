@@ -4,10 +4,10 @@ import { describeError, type Log } from "../../core/index.ts";
 import type { StatsdSinkConfig } from "../runtime-config/index.ts";
 import type { SendDatagram } from "./statsd-sink.ts";
 
-/** A socket that sends datagrams to one address. */
-export interface UdpSender {
+/** What takes the lines of a sink. */
+export interface SinkSender {
 	readonly send: SendDatagram;
-	/** Resolves when what was sent has left. */
+	/** Resolves when what was sent has left, or cannot. */
 	close(): Promise<void>;
 }
 
@@ -15,7 +15,10 @@ export interface UdpSender {
 const maxWaiting = 16_384;
 
 /** Opens a socket; it does not keep the process running. */
-export function openUdpSender({ address, port }: StatsdSinkConfig["address"], log: Log): UdpSender {
+export function openUdpSender(
+	{ address, port }: Extract<StatsdSinkConfig["target"], { kind: "datagrams" }>["address"],
+	log: Log,
+): SinkSender {
 	const socket = createSocket(isIPv6(address) ? "udp6" : "udp4").unref();
 	let waiting = 0;
 	let onIdle: (() => void) | undefined;

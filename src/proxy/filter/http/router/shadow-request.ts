@@ -1,5 +1,5 @@
 import type { HeaderList, Timer } from "../../../../core/index.ts";
-import type { BalancerContext } from "../../../../engine/load-balancer/index.ts";
+import { anyHost } from "../../../../engine/load-balancer/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type {
 	PoolFailure,
@@ -31,14 +31,6 @@ export interface ShadowOptions {
 	/** Bytes kept for a connection that is not there yet, or does not take more. */
 	readonly bufferLimitBytes: number;
 }
-
-const anyHost: BalancerContext<Host> = {
-	hash: undefined,
-	metadataMatch: undefined,
-	shouldSelectAnotherHost: () => false,
-	hostSelectionMaxAttempts: 0,
-	attemptedPriorities: undefined,
-};
 
 /** A copy of a request on its way to another cluster. Its answer is counted and thrown away; its failure is nobody's. */
 export class ShadowRequest implements PoolWaiter, ResponseReceiver {
