@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Programs, type Supervisor, type SupervisorEvent, startSupervisor } from "../agent/supervise/index.ts";
 import {
 	formatAuthorityArguments,
@@ -184,8 +184,17 @@ function buildReport(supervisor: Supervisor, state: string): UpReport {
 		urls: { pages, controlPlane: `${supervisor.adminUrl}/`, metrics: `${supervisor.adminUrl}/metrics` },
 		state: formatPath(resolve(state)),
 		command: isCheckout() ? "npx amime" : "amime",
-		stateOption: isDefaultState ? "" : ` --state ${state}`,
+		stateOption: isDefaultState && isAlone(state) ? "" : ` --state ${state}`,
 	};
+}
+
+/** Whether no other mesh below the same folder has to be told apart from this one. */
+function isAlone(state: string): boolean {
+	const own = resolve(state);
+	return readdirSync(dirname(own)).every((name) => {
+		const other = join(dirname(own), name);
+		return other === own || !existsSync(join(other, "control.json"));
+	});
 }
 
 /** As short as it can be typed here. */

@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+	closeSync,
 	cpSync,
 	existsSync,
 	mkdirSync,
 	mkdtempSync,
+	openSync,
 	readdirSync,
 	readFileSync,
 	rmSync,
@@ -291,8 +293,33 @@ test("what cannot be is refused in one sentence with a code, and not with succes
 	assert.equal(await second.ended, 1);
 	assert.match(second.err(), /a mesh runs on the state folder .*already \(process \d+\).*\[STATE_IN_USE\]/);
 	const third = run("up", "copy");
-	assert.match(await printed(third), /Try next/, "another state folder is no obstacle");
+	assert.match(
+		await printed(third),
+		/npx amime status --state \.amime\/copy|amime status --state \.amime\/copy/,
+		"two meshes: told apart",
+	);
 	const ambiguous = run("status");
 	assert.equal(await ambiguous.ended, 1);
 	assert.match(ambiguous.err(), /several meshes run here.*\.amime\/copy.*\[MESH_AMBIGUOUS\]/);
+});
+
+test("when nobody reads what it prints any more, it ends in order; a full disk is told in one line", async (t) => {
+	const { run } = createDesk(t);
+	const up = run("up", "mesh");
+	await printed(up);
+	const children = descendants(up.child.pid!);
+	up.child.stdout!.destroy();
+	const application = Number(/pid (\d+)/.exec(up.out())?.[1]);
+	process.kill(application, "SIGKILL");
+	assert.equal(await up.ended, 0);
+	assert.deepEqual(children.filter(isRunning), []);
+	assert.doesNotMatch(up.err(), /EPIPE/);
+	const full = openSync("/dev/full", "w");
+	t.after(() => closeSync(full));
+	const child = spawn(process.execPath, [script, "completion", "bash"], { stdio: ["ignore", full, "pipe"] });
+	const said: string[] = [];
+	child.stderr!.on("data", (chunk) => said.push(String(chunk)));
+	const [code] = await once(child, "close");
+	assert.equal(code, 1);
+	assert.match(said.join(""), /amime: cannot write to standard output: ENOSPC.* \[OUTPUT_UNWRITABLE\]\n$/);
 });

@@ -259,9 +259,18 @@ function buildControlPlaneCommand(
 	};
 }
 
+/** Node never takes anything out of its cache: one of a checkout that is worked on costs more to copy than to compile anew. */
+const maxSeedBytes = 32 * 1024 * 1024;
+
 /** Gives a new mesh a copy of what was compiled at installation. */
 function seedCompileCache(from: string, to: string): void {
-	if (existsSync(from) && readdirSync(to).length === 0) cpSync(from, to, { recursive: true });
+	if (!existsSync(from) || readdirSync(to).length > 0) return;
+	let bytes = 0;
+	for (const name of readdirSync(from, { recursive: true, encoding: "utf8" })) {
+		bytes += statSync(join(from, name), { throwIfNoEntry: false })?.size ?? 0;
+		if (bytes > maxSeedBytes) return;
+	}
+	cpSync(from, to, { recursive: true });
 }
 
 /** Instances of a run that was cut off must not stay: their ports may belong to others by now. */

@@ -18,7 +18,10 @@ async function look() {
 		const page = new DOMParser().parseFromString(await answer.text(), "text/html");
 		for (const id of ["mesh", "at"]) {
 			const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
-			if (old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes);
+			if (old.innerHTML === fresh.innerHTML) continue;
+			const held = old.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+			old.replaceChildren(...fresh.childNodes);
+			if (held) old.querySelector('[aria-label="' + held + '"]')?.focus({ preventScroll: true });
 		}
 		document.title = page.title;
 		note.textContent = "";
@@ -86,23 +89,23 @@ ${formatTable(
 <h2>Workloads</h2>
 ${formatTable(
 	"Workloads",
-	["Workload", "Pattern", "Identity", "State"],
+	["Workload", "State", "Pattern", "Identity"],
 	workloads.map(({ namespace, name: own, pattern, replicas, ready, ...workload }) => [
 		`${namespace}/${own}`,
+		{ text: `${ready}/${replicas} ready`, isBad: ready < replicas },
 		pattern === "sidecar" ? `sidecar (${workload.sidecar})` : pattern,
 		workload.identity ?? "",
-		{ text: `${ready}/${replicas} ready`, isBad: ready < replicas },
 	]),
 	describeNoWorkloads(index),
 )}
 <h2>Proxies</h2>
 ${formatTable(
 	"Proxies",
-	["Proxy", "Program", "Resources"],
+	["Proxy", "State", "Program"],
 	proxies.map((proxy) => [
 		proxy.instance ?? proxy.nodeId,
+		{ text: describeTypes(proxy), isBad: rankOf(proxy) === 2 },
 		proxy.userAgent,
-		{ text: proxy.types.map(describeType).join("\n"), isBad: rankOf(proxy) === 2 },
 	]),
 	"No proxy is connected.",
 )}
@@ -120,9 +123,18 @@ function rankOf({ types }: ListedProxy): number {
 	return Math.max(0, ...types.map(({ state }) => (state === "NACKED" ? 2 : state === "STALE" ? 1 : 0)));
 }
 
-function describeType({ typeUrl, state, reason, resources }: ListedProxy["types"][number]): string {
-	const why = reason === undefined ? "" : ` (${reason})`;
-	return `${typeUrl.slice(typeUrl.lastIndexOf(".") + 1)}: ${state}${why}, ${count(resources, "resource")}`;
+/** What is not in sync, type by type, then how much is. */
+function describeTypes({ types }: ListedProxy): string {
+	const others = types
+		.filter(({ state }) => state !== "SYNCED")
+		.map(
+			({ typeUrl, state, reason }) =>
+				`${typeUrl.slice(typeUrl.lastIndexOf(".") + 1)}: ${state}${reason === undefined ? "" : ` (${reason})`}`,
+		);
+	const synced = types.filter(({ state }) => state === "SYNCED");
+	const resources = synced.reduce((sum, type) => sum + type.resources, 0);
+	const rest = `${count(resources, "resource")} in sync`;
+	return [...others, ...(synced.length === 0 && others.length > 0 ? [] : [rest])].join("\n");
 }
 
 function describeNoWorkloads(index: MeshIndex | undefined): string {
