@@ -15,7 +15,8 @@ export interface Convergence {
 	close(): void;
 }
 
-const pollMs = 100;
+/** Long after most have answered: looking costs them time, and when each did is known anyway. */
+const pollMs = 500;
 /** Looking at thousands of proxies takes at most this share of the time. */
 const pollShare = 0.02;
 /** A proxy that takes longer (it refuses, or hangs) is not waited for. */

@@ -95,11 +95,12 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 		const running = instances.list();
 		if (mesh === undefined || isConfigNew) {
 			const all = objects();
+			const stored = config.list();
 			const built = buildMesh(all, running, options.settings(), memory);
 			meshProblems = [
 				...built.problems,
-				...listUnreadable(config.list().map(parseStored)),
-				...listHidden(config.list(), folderObjects),
+				...listUnreadable(stored.map(parseStored)),
+				...listHidden(stored, folderObjects),
 				...listForeignTrustDomain(all, built.mesh, pinnedTrustDomain),
 			];
 			mesh = keepUnchanged(mesh, withTrustDomains(built.mesh, pinnedTrustDomain, federated));
@@ -212,6 +213,7 @@ function listUnreadable(stored: readonly ParsedDocuments[]): LocatedProblem[] {
 
 /** Applied objects that an object of the folder hides. */
 function listHidden(stored: readonly StoredObject[], folder: readonly ConfigObject[]): LocatedProblem[] {
+	if (folder.length === 0) return [];
 	const byKey = new Map(folder.map((object) => [formatObjectKey(object), object]));
 	return stored.flatMap(({ kind, namespace, name }) => {
 		const object = byKey.get(formatObjectKey({ kind, namespace, name }));

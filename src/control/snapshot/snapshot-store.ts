@@ -56,7 +56,7 @@ export function createSnapshotStore(onDemand?: OnDemandSource): SnapshotStore {
 	const applyEndpoints = (before: MeshIndex, mesh: Mesh): boolean => {
 		const changes = findEndpointChanges(before, mesh);
 		if (changes === undefined) return false;
-		const newIndex = createMeshIndex(mesh);
+		const newIndex = createMeshIndex(mesh, before);
 		if (views?.patch(newIndex, changes) === false) return false;
 		index = newIndex;
 		clients = createClientFinder(newIndex);

@@ -25,6 +25,8 @@ import { compareAge, compareText, hostOf } from "./names.ts";
 /** A mesh with the look-ups translation needs; every list is in an order that does not depend on the order of objects. */
 export interface MeshIndex {
 	readonly mesh: Mesh;
+	/** What of it does not depend on services, for the index after it. */
+	readonly lists: ReturnType<typeof indexLists>;
 	/** By host: `reviews.shop.svc.cluster.local`. */
 	readonly services: readonly Service[];
 	readonly instances: readonly WorkloadInstance[];
@@ -70,11 +72,13 @@ export interface MeshIndex {
 	serviceAccountsOf(service: Service): readonly string[];
 }
 
-/** Indexes a mesh: linear in its objects. */
-export function createMeshIndex(mesh: Mesh): MeshIndex {
-	const services = [...mesh.services].sort((a, b) => compareText(hostOf(a, mesh.settings), hostOf(b, mesh.settings)));
-	const instances = sortByName(mesh.instances);
-	const workloads = sortByName(mesh.workloads);
+/** Indexes a mesh: linear in its objects.
+ *  @param before the index of a mesh that is the same but for endpoints of services, which stand at the same places */
+export function createMeshIndex(mesh: Mesh, before?: MeshIndex): MeshIndex {
+	const services =
+		before === undefined ? sortServices(mesh) : replaceServices(before.services, before.mesh.services, mesh.services);
+	const lists = before?.lists ?? indexLists(mesh);
+	const { instances, instancesByLabel, instancesByAddress, workloadsByLabel } = lists;
 	const servicesByName = indexByName(services);
 	const servicesByHost = new Map<string, Service[]>();
 	const servicesByEntry = groupBy(
@@ -89,25 +93,11 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		append(servicesByHost, host, service);
 		if (service.aliasOf !== undefined) append(aliases, service.aliasOf, service);
 	}
-	const workloadsByName = indexByName(workloads);
-	const instancesByName = indexByName(instances);
-	const instancesByLabel = groupByLabel(instances);
-	const workloadsByLabel = groupByLabel(workloads);
-	const routes = groupRoutes(mesh.httpRoutes);
-	const destinationRules = groupBy([...mesh.destinationRules].sort(compareAge), (rule) => rule.namespace);
-	const peerAuthentications = groupBy([...mesh.peerAuthentications].sort(compareAge), (policy) => policy.namespace);
-	const requestAuthentications = groupBy(
-		[...mesh.requestAuthentications].sort(compareAge),
-		(policy) => policy.namespace,
-	);
-	const rateLimitPolicies = groupBy([...mesh.rateLimitPolicies].sort(compareAge), (policy) => policy.namespace);
-	const authorizationPolicies = groupBy(sortByName(mesh.authorizationPolicies), (policy) => policy.namespace);
 	const virtualServices = [
 		...[...mesh.virtualServices].sort(compareAge),
 		// VirtualServices of the same host come first: they may say more than its connections.
 		...describeMeshStreams(mesh, findService, findEntry),
 	];
-	const sidecars = groupBy([...mesh.sidecars].sort(compareAge), (sidecar) => sidecar.namespace);
 	const remembered = new Map<string, unknown>();
 	const members = new Map<Service, readonly WorkloadInstance[]>();
 	const instancesOf = (service: Service): readonly WorkloadInstance[] => {
@@ -118,7 +108,6 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 		}
 		return selected;
 	};
-	const instancesByAddress = new Map(mesh.declaredInstances.map((instance) => [instance.address, instance]));
 	const instancesListedBy = ({ endpoints = [] }: Service): WorkloadInstance[] =>
 		endpoints.flatMap(({ address }) => instancesByAddress.get(address) ?? []);
 	let memberships: Map<WorkloadInstance, Service[]> | undefined;
@@ -136,6 +125,7 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 	let attachments: Attachments | undefined;
 	return {
 		mesh,
+		lists,
 		get attachments() {
 			attachments ??= attachRoutes(mesh, findService, findEntry);
 			return attachments;
@@ -151,9 +141,9 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 			return remembered.get(key) as T;
 		},
 		virtualServices,
-		sidecarsIn: (namespace) => sidecars.get(namespace) ?? [],
-		workload: (name) => workloadsByName.get(formatObjectName(name)),
-		instance: (name) => instancesByName.get(formatObjectName(name)),
+		sidecarsIn: (namespace) => lists.sidecars.get(namespace) ?? [],
+		workload: (name) => lists.workloadsByName.get(formatObjectName(name)),
+		instance: (name) => lists.instancesByName.get(formatObjectName(name)),
 		instanceAt: (address) => instancesByAddress.get(address),
 		instancesOf,
 		servicesOf(instance) {
@@ -161,12 +151,12 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 			return memberships.get(instance) ?? [];
 		},
 		routesOf: ({ namespace, name, entry }) =>
-			routes.get(entry === undefined ? `${namespace}/${name}` : entryKey({ namespace, name: entry })) ?? [],
-		destinationRulesIn: (namespace) => destinationRules.get(namespace) ?? [],
-		peerAuthenticationsIn: (namespace) => peerAuthentications.get(namespace) ?? [],
-		requestAuthenticationsIn: (namespace) => requestAuthentications.get(namespace) ?? [],
-		authorizationPoliciesIn: (namespace) => authorizationPolicies.get(namespace) ?? [],
-		rateLimitPoliciesIn: (namespace) => rateLimitPolicies.get(namespace) ?? [],
+			lists.routes.get(entry === undefined ? `${namespace}/${name}` : entryKey({ namespace, name: entry })) ?? [],
+		destinationRulesIn: (namespace) => lists.destinationRules.get(namespace) ?? [],
+		peerAuthenticationsIn: (namespace) => lists.peerAuthentications.get(namespace) ?? [],
+		requestAuthenticationsIn: (namespace) => lists.requestAuthentications.get(namespace) ?? [],
+		authorizationPoliciesIn: (namespace) => lists.authorizationPolicies.get(namespace) ?? [],
+		rateLimitPoliciesIn: (namespace) => lists.rateLimitPolicies.get(namespace) ?? [],
 		workloadsOf: (service) => select(workloadsByLabel, service),
 		serviceAccountsOf(service) {
 			const declared = select(workloadsByLabel, service).map((workload) => workload.serviceAccount);
@@ -177,6 +167,48 @@ export function createMeshIndex(mesh: Mesh): MeshIndex {
 			return [...new Set([...declared, ...running, ...listed])].sort(compareText);
 		},
 	};
+}
+
+/** What of an index does not depend on services. */
+function indexLists(mesh: Mesh) {
+	const instances = sortByName(mesh.instances);
+	const workloads = sortByName(mesh.workloads);
+	const byNamespace = ({ namespace }: ObjectName): string => namespace;
+	return {
+		instances,
+		instancesByName: indexByName(instances),
+		instancesByLabel: groupByLabel(instances),
+		instancesByAddress: new Map(mesh.declaredInstances.map((instance) => [instance.address, instance])),
+		workloadsByName: indexByName(workloads),
+		workloadsByLabel: groupByLabel(workloads),
+		routes: groupRoutes(mesh.httpRoutes),
+		destinationRules: groupBy([...mesh.destinationRules].sort(compareAge), byNamespace),
+		peerAuthentications: groupBy([...mesh.peerAuthentications].sort(compareAge), byNamespace),
+		requestAuthentications: groupBy([...mesh.requestAuthentications].sort(compareAge), byNamespace),
+		rateLimitPolicies: groupBy([...mesh.rateLimitPolicies].sort(compareAge), byNamespace),
+		authorizationPolicies: groupBy(sortByName(mesh.authorizationPolicies), byNamespace),
+		sidecars: groupBy([...mesh.sidecars].sort(compareAge), byNamespace),
+	};
+}
+
+/** By host; each host is made once. */
+function sortServices({ services, settings }: Mesh): readonly Service[] {
+	const named = services.map((service) => ({ service, host: hostOf(service, settings) }));
+	return named.sort((a, b) => compareText(a.host, b.host)).map(({ service }) => service);
+}
+
+/** The sorted services with those that changed in the places of what they were. */
+function replaceServices(
+	sorted: readonly Service[],
+	before: readonly Service[],
+	after: readonly Service[],
+): readonly Service[] {
+	const changed = new Map<Service, Service>();
+	for (const [position, service] of after.entries()) {
+		const known = before[position]!;
+		if (known !== service) changed.set(known, service);
+	}
+	return sorted.map((service) => changed.get(service) ?? service);
 }
 
 /** Of services with one host, the one that clients of a namespace mean. */

@@ -33,9 +33,21 @@ const istioTypes: Readonly<Record<string, string>> = {
 
 export function createXdsServerEvents(log: Log, metrics: XdsMetrics | undefined): XdsServerEvents {
 	const connections = metrics?.gauge("pilot_xds");
-	const count = (name: string, typeUrl: string): void => {
-		const type = shortTypeName(typeUrl);
-		const counter = metrics?.counter(name, { type: istioTypes[type] ?? type });
+	const counterOf = (name: string): ((typeUrl: string) => XdsCounter | undefined) => {
+		const known = new Map<string, XdsCounter>();
+		return (typeUrl) => {
+			const found = known.get(typeUrl);
+			if (found !== undefined || metrics === undefined) return found;
+			const type = shortTypeName(typeUrl);
+			const counter = metrics.counter(name, { type: istioTypes[type] ?? type });
+			// What clients make up is not remembered here as well.
+			if (istioTypes[type] !== undefined) known.set(typeUrl, counter);
+			return counter;
+		};
+	};
+	const pushes = counterOf("pilot_xds_pushes");
+	const rejects = counterOf("pilot_total_xds_rejects");
+	const count = (counter: XdsCounter | undefined): void => {
 		if (counter !== undefined) counter.value++;
 	};
 	return {
@@ -48,14 +60,14 @@ export function createXdsServerEvents(log: Log, metrics: XdsMetrics | undefined)
 			log.info("proxy disconnected", { node: nodeId, peer });
 		},
 		pushed(nodeId, typeUrl, version, resources, removed) {
-			count("pilot_xds_pushes", typeUrl);
+			count(pushes(typeUrl));
 			log.debug("resources sent", { node: nodeId, type: shortTypeName(typeUrl), version, resources, removed });
 		},
 		acknowledged(nodeId, typeUrl, version) {
 			log.debug("resources acknowledged", { node: nodeId, type: shortTypeName(typeUrl), version });
 		},
 		refused(nodeId, typeUrl, version, reason) {
-			count("pilot_total_xds_rejects", typeUrl);
+			count(rejects(typeUrl));
 			log.warn("resources refused", { node: nodeId, type: shortTypeName(typeUrl), version, reason });
 		},
 		ignoredStale(nodeId, typeUrl, nonce) {

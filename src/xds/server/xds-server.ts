@@ -42,8 +42,10 @@ export interface XdsServer {
 	close(): void;
 }
 
-/** How many streams are brought up to date before other work of the process gets its turn. */
-const pushBatch = 16;
+/** How long and how many streams are brought up to date before other work of the process gets its turn. Long enough that a change is out before the
+ *  answers to it are read. */
+const pushTurnMs = 10;
+const pushBatch = 256;
 
 /** Creates the server side of discovery; it serves once it was added to a gRPC server. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
@@ -59,10 +61,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 	function pushBatchOfStreams(): void {
 		scheduled = false;
 		let count = 0;
+		const end = clock.now() + pushTurnMs;
 		for (const stream of dirty) {
 			dirty.delete(stream);
 			stream.push();
-			if (++count === pushBatch) break;
+			if (++count === pushBatch || clock.now() >= end) break;
 		}
 		schedule();
 	}
