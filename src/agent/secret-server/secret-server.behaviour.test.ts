@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	chownSync,
+	existsSync,
+	lstatSync,
+	mkdirSync,
+	renameSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -23,6 +33,7 @@ import {
 } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { createLog } from "../../core/index.ts";
 import { createSecretServer } from "./index.ts";
+import { prepareSocketPath } from "./socket-file.ts";
 
 const node = { id: "sidecar~127.0.0.1~web-0.shop~shop.svc.cluster.local" };
 
@@ -198,6 +209,36 @@ test("a path that is too long, or not a socket, or in a file is refused with wha
 	await tightened.start();
 	assert.equal((statSync(join(folder, "open")).mode & 0o777).toString(8), "700");
 	await tightened.close();
+});
+
+test("a link in the place of the socket is refused, and so is a folder that others may change", async (t) => {
+	const { source, folder } = await setUp(t);
+	const refuse = (path: string, code: string, message: RegExp, users: "owner" | "everyone" = "owner") =>
+		assert.rejects(prepareSocketPath(join(folder, path), users), { code, message });
+	const server = createSecretServer({ socketPath: join(folder, "real.sock"), svid: source });
+	await server.start();
+	symlinkSync(join(folder, "real.sock"), join(folder, "link.sock"));
+	await refuse("link.sock", "SOCKET_PATH_TAKEN", /something that is no socket is there/);
+	symlinkSync(join(folder, "nowhere.sock"), join(folder, "dangling.sock"));
+	await refuse("dangling.sock", "SOCKET_PATH_TAKEN", /something that is no socket is there/);
+	await server.close();
+	assert.equal(lstatSync(join(folder, "link.sock")).isSymbolicLink(), true, "it is somebody's");
+	mkdirSync(join(folder, "open/public"), { recursive: true });
+	chmodSync(join(folder, "open"), 0o777);
+	await refuse(
+		"open/public/api.sock",
+		"SOCKET_FOLDER",
+		/every user may change the folder .*open and could put/,
+		"everyone",
+	);
+	symlinkSync(join(folder, "open/public"), join(folder, "way"));
+	await refuse("way/api.sock", "SOCKET_FOLDER", /every user may change the folder/, "everyone");
+	chmodSync(join(folder, "open"), 0o1777);
+	await prepareSocketPath(join(folder, "open/public/api.sock"), "everyone");
+	if (process.getuid?.() !== 0) return;
+	chownSync(join(folder, "open/public"), 65_533, 65_533);
+	await refuse("open/public/api.sock", "SOCKET_FOLDER", /user 65533 owns the folder/, "everyone");
+	await refuse("open/public/sds.sock", "SOCKET_FOLDER", /user 65533 owns the folder/);
 });
 
 test("no key is in the log", async (t) => {

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync, type Stats } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, type Stats } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { MeshError } from "../../core/index.ts";
@@ -24,6 +24,7 @@ export async function prepareSocketPath(path: string, users: "owner" | "everyone
 	} catch (error) {
 		throw new MeshError("SOCKET_FOLDER", `unix socket ${path}: its folder cannot be made private`, { cause: error });
 	}
+	checkFolder(path, realpathSync(folder), trustedOwners());
 	const stat = statOf(path);
 	if (stat === undefined) return;
 	if (!stat.isSocket()) {
@@ -36,6 +37,30 @@ export async function prepareSocketPath(path: string, users: "owner" | "everyone
 		);
 	}
 	rmSync(path, { force: true });
+}
+
+/** Whoever may change a folder on the way to a socket may put another socket in its place, and give identities in this one's name.
+ *  @throws MeshError `SOCKET_FOLDER` */
+function checkFolder(path: string, folder: string, trusted: readonly (number | undefined)[]): void {
+	const { mode, uid } = lstatSync(folder);
+	const isForeign = !trusted.includes(uid);
+	// In a folder with the sticky bit everybody changes only what is theirs (inode(7)).
+	const isOpen = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
+	if (isForeign || isOpen)
+		throw new MeshError(
+			"SOCKET_FOLDER",
+			`unix socket ${path}: ${isForeign ? `user ${uid} owns` : "every user may change"} the folder ${folder} and could put another socket there; choose a folder of your own`,
+		);
+	const parent = dirname(folder);
+	if (parent !== folder) checkFolder(path, parent, trusted);
+}
+
+/** Root, the own user, and in a user namespace whoever has no name there (user_namespaces(7)): the machine's root is one of them. */
+function trustedOwners(): readonly (number | undefined)[] {
+	const owners = [0, process.getuid?.()];
+	const map = "/proc/self/uid_map";
+	const isWhole = !existsSync(map) || /^\s*0\s+0\s+4294967295/.test(readFileSync(map, "utf8"));
+	return isWhole ? owners : [...owners, 65_534];
 }
 
 /** Only the own user may connect from here on. */
