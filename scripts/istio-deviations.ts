@@ -30,8 +30,8 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: [2, 7, 8, 9, 11].map((number) => `authz-path-normalization/${number}`),
 	},
 	{
-		what: "A host that a rule restricts (`hosts` of DENY, `notHosts` of ALLOW) is restricted with any port and with a dot behind it; a host that a rule allows is allowed without them only, as in Istio.",
-		why: "An added `:8080` or `.` must not get a request past a rule.",
+		what: "A host that a rule restricts (`hosts` of DENY, `notHosts` of ALLOW) is restricted with any port and dot behind it and any name before it (`me@`); a host that a rule allows is allowed without them only, as in Istio.",
+		why: "An added `:8080`, `.` or `me@` must not get a request past a rule.",
 		instead: "any `pathNormalization` in the MeshConfig makes hosts exact as well.",
 		observations: [],
 	},

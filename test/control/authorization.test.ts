@@ -119,6 +119,7 @@ test("a port in the host and path parameters get nobody past a DENY rule", () =>
 		"web GET admin.shop. /",
 		"web GET admin.shop.:8080 /",
 		"web GET admin.shop: /",
+		"web GET me@admin.shop /",
 		"web GET orders /admin",
 		"web GET orders /admin;x=1",
 	])

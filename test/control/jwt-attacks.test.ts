@@ -15,6 +15,7 @@ import { type HttpAnswer, sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 import { createTestPki } from "../support/pki.ts";
 import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
+import { talk } from "../support/tcp-talk.ts";
 import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -230,13 +231,14 @@ function describeMesh(): string {
 interface World {
 	/** What reached the application. */
 	readonly seen: string[];
+	readonly port: number;
 	ask(headers: Readonly<Record<string, string>>, path?: string): Promise<HttpAnswer>;
 }
 
 for (const kind of ["amime", "envoy"] as const) {
 	const skip = kind === "envoy" ? skipWithout("envoy", findEnvoy()) : false;
 	test(`tokens are believed for what they prove, on ${kind}`, { skip }, async (t) => {
-		const { ask, seen } = await startWorld(t, kind);
+		const { ask, port, seen } = await startWorld(t, kind);
 
 		await t.test("good ones of every algorithm", async () => {
 			for (const [name, headers] of Object.entries(accepted)) {
@@ -300,6 +302,47 @@ for (const kind of ["amime", "envoy"] as const) {
 			seen.splice(0);
 		});
 
+		await t.test("a header that is there twice is one that holds two, which no token is", async () => {
+			const bad = token(head, { ...claims, sub: "root" }, hmac("x"));
+			for (const [first, second] of [
+				[good, bad],
+				[bad, good],
+				[good, good],
+			]) {
+				const { heard } = await talk({
+					port,
+					send: [
+						{
+							bytes: `GET / HTTP/1.1\r\nhost: orders\r\nauthorization: Bearer ${first}\r\nauthorization: Bearer ${second}\r\nconnection: close\r\n\r\n`,
+						},
+					],
+				});
+				assert.match(heard, /^HTTP\/1.1 (400|401|403) /);
+				assert.deepEqual(seen.splice(0), []);
+			}
+		});
+
+		await t.test("claims by names that every object has are claims, and no others appear", async () => {
+			const odd = `{"iss":"${issuer}","sub":"ada","aud":"shop","exp":${now + 3600},"__proto__":{"sub":"root","iss":"x"},"constructor":{"prototype":{"sub":"root"}},"toString":1,"length":0}`;
+			assert.equal((await ask(of(head, odd))).status, 200);
+			assert.deepEqual(seen.splice(0), ["ada"]);
+			for (const payload of [
+				`{"__proto__":{"iss":"${issuer}","sub":"ada","aud":"shop","exp":${now + 3600}}}`,
+				`{"iss":"${issuer}","aud":"shop","exp":${now + 3600},"__proto__":{"sub":"ada"}}`,
+			])
+				assert.ok((await ask(of(head, payload))).status >= 401, payload);
+			assert.deepEqual(seen.splice(0), []);
+		});
+
+		await t.test("as many claims as a head holds are read", async () => {
+			const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, number) => [`c${number}`, number]));
+			assert.equal((await ask(of(head, { ...claims, ...many }))).status, 200);
+			const long = { ...claims, groups: Array.from({ length: 4_000 }, (_, number) => `g${number}`) };
+			assert.equal((await ask(of(head, long))).status, 200);
+			assert.equal((await ask(of(head, { ...claims, scope: "a ".repeat(10_000) }))).status, 200);
+			assert.deepEqual(seen.splice(0), ["ada", "ada", "ada"]);
+		});
+
 		await t.test("a client's own claim headers do not arrive", async () => {
 			assert.equal((await ask({ ...bearer(good), "x-sub": "root" })).status, 200);
 			assert.deepEqual(seen.splice(0), ["ada"]);
@@ -356,5 +399,9 @@ async function startWorld(t: TestContext, kind: ProxyKind): Promise<World> {
 		},
 	});
 	const port = await proxy.port("orders");
-	return { seen, ask: (headers, path = "/") => sendRequest({ port, path, headers: { host: "orders", ...headers } }) };
+	return {
+		seen,
+		port,
+		ask: (headers, path = "/") => sendRequest({ port, path, headers: { host: "orders", ...headers } }),
+	};
 }

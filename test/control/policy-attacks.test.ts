@@ -11,9 +11,12 @@ import { createMeshIndex, translateInboundListener } from "../../src/control/tra
 import { toBootstrapListener } from "../support/authorization-world.ts";
 import { socketAddress, staticCluster } from "../support/bootstraps.ts";
 import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { eventually } from "../support/eventually.ts";
+import { block, frame } from "../support/http2-recorder.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 import { createTestPki, type TestCertificate, type TestPki } from "../support/pki.ts";
 import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
+import { openRawHttp2 } from "../support/raw-http2.ts";
 import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const documents = `
@@ -33,7 +36,7 @@ metadata: {name: closed, namespace: shop}
 spec:
   action: DENY
   rules:
-    - to: [{operation: {paths: [/admin, /admin/*]}}]
+    - to: [{operation: {paths: [/admin, /admin/*, "/users/{*}/keys"]}}]
     - to: [{operation: {hosts: [internal.shop]}}]
 ---
 apiVersion: security.istio.io/v1
@@ -93,11 +96,30 @@ const paths = [
 	"http://orders/admin",
 	"http://orders//admin",
 	"http://orders/orders/../admin",
+	"/users/1/keys",
+	"/users;x/1/keys",
+	"/users/1;x/keys",
+	"/users/1/keys;x=1",
+	"/users/1/%6beys",
+	"/users%2f1/keys",
+	"//users///1//keys",
+	"/orders/../users/1/keys",
 ];
 
 /** Whole heads, beside those of a method of its own. */
 const heads: readonly (readonly [name: string, head: string])[] = [
 	["a host in capitals", "GET / HTTP/1.1\r\nhost: INTERNAL.shop\r\n"],
+	["a host with a dot", "GET / HTTP/1.1\r\nhost: internal.shop.\r\n"],
+	["a host with a dot and a port", "GET / HTTP/1.1\r\nhost: Internal.shop.:443\r\n"],
+	["a host with a port that is empty", "GET / HTTP/1.1\r\nhost: internal.shop:\r\n"],
+	["a host with a name before it", "GET / HTTP/1.1\r\nhost: orders@internal.shop\r\n"],
+	["an absolute target with a name before its host", "GET http://orders@internal.shop/ HTTP/1.1\r\nhost: orders\r\n"],
+	["white space before the colon", "GET /admin HTTP/1.1\r\nhost : orders\r\n"],
+	["a path over two lines", "GET /orders\r\n /admin HTTP/1.1\r\nhost: orders\r\n"],
+	["a tab in the request line", "GET\t/admin\tHTTP/1.1\r\nhost: orders\r\n"],
+	["a version to come", "GET /admin HTTP/9.9\r\nhost: orders\r\n"],
+	["no version", "GET /admin\r\n"],
+	["a target that is a star", "OPTIONS * HTTP/1.1\r\nhost: internal.shop\r\n"],
 	["a host with a port", "GET / HTTP/1.1\r\nhost: internal.shop:8080\r\n"],
 	["an absolute target beside another host", "GET http://internal.shop/ HTTP/1.1\r\nhost: orders\r\n"],
 	["an upgrade", "GET /admin HTTP/1.1\r\nhost: orders\r\nconnection: upgrade\r\nupgrade: websocket\r\n"],
@@ -146,6 +168,19 @@ for (const kind of ["amime", "envoy"] as const) {
 				assert.doesNotMatch(answer, /^HTTP\/1.1 [12]/, name);
 				assert.deepEqual(seen, [], name);
 			}
+		});
+
+		await t.test("an escape of an escape stays one: what arrives is denied to nobody who reads it once", async () => {
+			for (const path of ["/%2561dmin", "/orders/%252e%252e/admin", "/admin%252fx", "/%252fadmin"]) {
+				await send(web, `GET ${path} HTTP/1.1\r\nhost: orders\r\n`);
+				for (const request of seen.splice(0))
+					assert.doesNotMatch(decodeURIComponent(request.split(" ")[1]!), /^\/admin(\/|$)/, path);
+			}
+		});
+
+		await t.test("case makes another path, as in RFC 3986 and in Istio", async () => {
+			assert.match(await send(web, "GET /ADMIN HTTP/1.1\r\nhost: orders\r\n"), /^HTTP\/1.1 200 /);
+			assert.match(seen.splice(0)[0]!, /^GET \/ADMIN /);
 		});
 
 		await t.test("two hosts are one that no application serves, as Envoy joins them", async () => {
@@ -256,8 +291,115 @@ for (const kind of ["amime", "envoy"] as const) {
 			}
 			session.destroy();
 		});
+
+		await t.test("no frames of HTTP/2 say something else than they mean", async (context) => {
+			const { certificateChainPem: cert, privateKeyPem: key } = web;
+			const send = async ([name, fields]: readonly [string, Fields]): Promise<void> => {
+				const client = await openRawHttp2(context, port, { cert, key, servername: "orders" });
+				client.send(frame(1, 5, 1, block(...fields)));
+				await eventually(() => {
+					const { streams, closed, goAways } = client.see();
+					const isAnswered = streams["1"]?.some((event) => /END|RST/.test(event)) === true;
+					assert.ok(isAnswered || closed || goAways.length > 0, name);
+				});
+				client.socket.destroy();
+			};
+			await Promise.all(Object.entries(frames).map(send));
+			for (const request of seen.splice(0)) {
+				assert.match(request, /^GET \/orders /);
+				assert.match(request, /"host":"orders"/);
+				assert.doesNotMatch(request, /sa\/admin|"x-forwarded-client-cert":"URI=spiffe:\/\/x/);
+			}
+		});
 	});
 }
+
+/** What a real Istio was seen to do with a DENY rule for `/admin` and `/admin/*` by its default normalisation. */
+const observed: Readonly<Record<string, number>> = {
+	"/admin": 403,
+	"/ADMIN": 200,
+	"//admin": 200,
+	"/x/../admin": 403,
+	"/./admin": 403,
+	"/admin/": 403,
+	"/%61dmin": 403,
+	"/admin%2fx": 200,
+	"/admin%2Fx": 200,
+	"/admin%5Cx": 200,
+	"\\admin": 400,
+	"/admin;x": 200,
+	"/x/%2e%2e/admin": 403,
+	"/admin?x": 403,
+	"/admin/..;/x": 200,
+	"/%2561dmin": 200,
+};
+
+for (const kind of ["amime", "envoy"] as const)
+	test(`with Istio's own normalisation paths are what Istio takes them for, on ${kind}`, {
+		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
+	}, async (t) => {
+		const base = `
+apiVersion: amime.dev/v1alpha1
+kind: MeshConfig
+metadata: {name: test}
+spec: {pathNormalization: {normalization: BASE}}
+---${documents.replace(', "/users/{*}/keys"', "")}`;
+		const { send, pki } = await startWorld(t, kind, base);
+		const web = pki.issue("spiffe://cluster.local/ns/shop/sa/web");
+		for (const [path, status] of Object.entries(observed))
+			assert.match(
+				await send(web, `GET ${path} HTTP/1.1\r\nhost: orders\r\n`),
+				new RegExp(`^HTTP/1.1 ${status} `),
+				path,
+			);
+		// Hosts are exact as well then.
+		const withPort = await send(web, "GET / HTTP/1.1\r\nhost: internal.shop:8080\r\n");
+		assert.match(withPort, /^HTTP\/1.1 200 /);
+	});
+
+/** Fields of a request as HTTP/2 has them on the wire, where they may be there twice, late, or what they must not be. */
+type Fields = readonly (readonly [string, string])[];
+const fieldsOf = (path: string, more: Fields = []): Fields => [
+	[":method", "GET"],
+	[":scheme", "https"],
+	[":path", path],
+	[":authority", "orders"],
+	...more,
+];
+const frames: Readonly<Record<string, Fields>> = {
+	"two paths": fieldsOf("/orders", [[":path", "/admin"]]),
+	"two paths, the denied one first": [[":path", "/admin"], ...fieldsOf("/orders")],
+	"two methods": fieldsOf("/orders", [[":method", "DELETE"]]),
+	"two authorities": fieldsOf("/", [[":authority", "internal.shop"]]),
+	"a path behind the fields": fieldsOf("/orders", [
+		["x-a", "b"],
+		[":path", "/admin"],
+	]),
+	"a field in capitals": fieldsOf("/orders", [
+		["X-Forwarded-Client-Cert", "URI=spiffe://cluster.local/ns/shop/sa/admin"],
+	]),
+	"a pseudo field of answers": fieldsOf("/orders", [[":status", "200"]]),
+	"a pseudo field that nobody knows": fieldsOf("/orders", [[":admin", "yes"]]),
+	"a line end in a field": fieldsOf("/orders", [["x-a", "b\r\nx-forwarded-client-cert: URI=spiffe://x"]]),
+	"a line end in the path": fieldsOf("/orders HTTP/1.1\r\nhost: internal.shop\r\n\r\nGET /admin"),
+	"a line end in the method": [[":method", "GET /admin HTTP/1.1\r\nx: "], ...fieldsOf("/orders").slice(1)],
+	"a space in the path": fieldsOf("/orders /admin"),
+	"no path": [...fieldsOf("").slice(0, 2), [":authority", "orders"]],
+	"an empty path": fieldsOf(""),
+	"a path that is no path": fieldsOf("admin"),
+	"a whole address for a path": fieldsOf("http://orders/admin"),
+	"fields of a connection": fieldsOf("/orders", [
+		["connection", "upgrade"],
+		["upgrade", "h2c"],
+	]),
+	"another transfer": fieldsOf("/orders", [["transfer-encoding", "chunked"]]),
+	"a denied authority behind a host that is allowed": [
+		...fieldsOf("/").slice(0, 3),
+		[":authority", "internal.shop."],
+		["host", "orders"],
+	],
+	"a host in place of the authority": [...fieldsOf("/").slice(0, 3), ["host", "internal.shop"]],
+};
 
 function tlsOptions({ certificateChainPem, privateKeyPem }: TestCertificate) {
 	return { cert: certificateChainPem, key: privateKeyPem, rejectUnauthorized: false, servername: "orders" };
@@ -273,7 +415,7 @@ interface World {
 }
 
 /** One workload behind the listener that the control plane makes of the policies. */
-async function startWorld(t: TestContext, kind: ProxyKind): Promise<World> {
+async function startWorld(t: TestContext, kind: ProxyKind, texts = documents): Promise<World> {
 	const pki = createTestPki();
 	const seen: string[] = [];
 	const application = createServer((request, response) => {
@@ -292,7 +434,7 @@ async function startWorld(t: TestContext, kind: ProxyKind): Promise<World> {
 	await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
 	t.after(() => application.close().closeAllConnections());
 
-	const index = createMeshIndex(createTestMesh(parseObjects(documents)));
+	const index = createMeshIndex(createTestMesh(parseObjects(texts)));
 	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
 	const listener = create(ListenerSchema, {
 		...translateInboundListener(index, instance, instance.ports[0]!, kind),

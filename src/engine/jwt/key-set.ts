@@ -15,6 +15,9 @@ export interface JwkKey {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** A set with more keys is none: each one is tried for a token that names no key. */
+const maxKeys = 1000;
+
 /** Reads a JSON web key set, or an object of PEM certificates by key id. Keys that are wrong are left out unless all are. */
 export function parseKeySet(text: string): readonly JwkKey[] | KeyProblem {
 	let set: unknown;
@@ -27,6 +30,7 @@ export function parseKeySet(text: string): readonly JwkKey[] | KeyProblem {
 	const { keys } = set as { keys?: unknown };
 	if (keys === undefined) return readCertificates(set as Fields);
 	if (!Array.isArray(keys)) return "[keys] in Jwks is not an array";
+	if (keys.length > maxKeys) return "[keys] in Jwks are more than 1000";
 	const good: JwkKey[] = [];
 	let problem: KeyProblem | undefined;
 	for (const jwk of keys) {
@@ -40,6 +44,7 @@ export function parseKeySet(text: string): readonly JwkKey[] | KeyProblem {
 
 function readCertificates(set: Fields): readonly JwkKey[] | KeyProblem {
 	const entries = Object.entries(set);
+	if (entries.length > maxKeys) return "[keys] in Jwks are more than 1000";
 	if (entries.length === 0 || entries.some(([id, pem]) => id === "" || typeof pem !== "string" || pem === "")) {
 		return "Jwks does not have [keys] field";
 	}

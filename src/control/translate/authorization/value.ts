@@ -52,8 +52,8 @@ export function matchServiceAccount(value: string, policyNamespace: string): rea
 	return [stringMatcher("regex", `spiffe://[^/]+/ns/${quoteRegex(namespace)}/sa/${quoteRegex(name)}`)];
 }
 
-/** A host in any case. Where a rule restricts, `anyForm` also takes it with a port and with the dot of the root: adding `:80` or `.` must
- *  not get past it. */
+/** A host in any case. Where a rule restricts, `anyForm` also takes it with a port, the dot of the root and a name before it: adding `:80`,
+ *  `.` or `me@` must not get past it. */
 export function matchHost(value: string, anyForm: boolean): readonly MatchedValue[] {
 	if (value === "*") return [stringMatcher("regex", ".+")];
 	if (value.endsWith("*")) return [stringMatcher("prefix", value.slice(0, -1), true)];
@@ -64,7 +64,7 @@ export function matchHost(value: string, anyForm: boolean): readonly MatchedValu
 		return isOpen ? [plain, stringMatcher("regex", `(?i).*${quoteRegex(suffix)}${rootAndPort}`)] : [plain];
 	}
 	const plain = stringMatcher("exact", value, true);
-	return isOpen ? [plain, stringMatcher("regex", `(?i)${quoteRegex(value)}${rootAndPort}`)] : [plain];
+	return isOpen ? [plain, stringMatcher("regex", `(?i)(?:.*@)?${quoteRegex(value)}${rootAndPort}`)] : [plain];
 }
 
 const rootAndPort = "\\.?(:[0-9]*)?";
