@@ -15,6 +15,8 @@ import { createUpPrinter } from "./up-printer.ts";
 
 /** Time after which the table is printed though not everything is ready. */
 const patienceMs = 12_000;
+/** How long those that are late are looked at before it is asked whether it is all over. */
+const lateLookMs = 1_000;
 /** npm hands a Ctrl-C on that the terminal has sent already: what comes this soon is the same one. */
 const sameSignalMs = 700;
 
@@ -57,7 +59,7 @@ export async function runUp(options: UpCommandOptions, palette: Palette): Promis
 		await serve(supervisor, asked.promise, now.promise, (isReady) => {
 			const report = buildReport(supervisor, state);
 			if (isJson) printer.tellReady(report, isReady);
-			else process.stdout.write(`\n${formatUpReport(report, palette)}\n`);
+			else process.stdout.write(`\n${formatUpReport(report, isReady, palette)}\n`);
 		});
 		return 0;
 	} finally {
@@ -77,10 +79,24 @@ async function serve(
 	});
 	const isReady = await Promise.race([supervisor.settled(patienceMs), ended.then(() => false)]);
 	if (!isAsked) report(isReady);
+	if (!isReady) void reportLater(supervisor, () => isAsked, report);
 	await ended;
 	// `stop` is over as soon as `kill` has nothing left for it to wait for.
 	void now.then(() => supervisor.kill());
 	await supervisor.stop();
+}
+
+/** Reports again when those that were late are there as well. */
+async function reportLater(
+	supervisor: Supervisor,
+	isOver: () => boolean,
+	report: (isReady: boolean) => void,
+): Promise<void> {
+	while (!isOver()) {
+		if (!(await supervisor.settled(lateLookMs))) continue;
+		if (!isOver()) report(true);
+		return;
+	}
 }
 
 /** Calls `first` for the first signal that asks to end, or when nobody reads the output any more, and `second` for another one. */

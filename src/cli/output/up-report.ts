@@ -30,9 +30,18 @@ export interface UpUrls {
 	readonly metrics: string;
 }
 
-/** The table of workloads, the addresses, and what to try. */
-export function formatUpReport(report: UpReport, palette: Palette): string {
-	return [formatWorkloads(report, palette), formatUrls(report, palette), formatHints(report, palette)].join("\n");
+/** The table of workloads, the addresses, and what to try, once there is something to try it on. */
+export function formatUpReport(report: UpReport, isReady: boolean, palette: Palette): string {
+	const last = isReady ? formatHints(report, palette) : formatWaiting(report, palette);
+	return [formatWorkloads(report, palette), formatUrls(report, palette), last].join("\n");
+}
+
+/** Which replicas are not there yet. */
+function formatWaiting({ workloads }: UpReport, palette: Palette): string {
+	const late = workloads.flatMap(({ instances }) => instances.filter(({ health }) => health !== "ready"));
+	const names = late.map(({ name, health }) => `${name} (${paintHealth(health, palette)})`);
+	const what = names.length === 0 ? "the proxies have not taken everything yet" : `not ready: ${names.join(", ")}`;
+	return `Still starting, ${what}. Ctrl-C stops the mesh.\n`;
 }
 
 function formatWorkloads(report: UpReport, palette: Palette): string {
