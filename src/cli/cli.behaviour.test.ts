@@ -4,15 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createTestHost } from "../../test/support/cli-host.ts";
 import type { FolderSnapshot } from "../config/index.ts";
 import { MeshError } from "../core/index.ts";
-import { type CliHost, type ControlFile, runCli } from "./index.ts";
-
-interface Run {
-	readonly code: number;
-	readonly out: string;
-	readonly err: string;
-}
+import type { ControlFile } from "./index.ts";
 
 interface Asked {
 	readonly method: string;
@@ -45,47 +40,33 @@ function createDesk(
 	let answer: unknown = { items: [{ kind: "Service", namespace: "shop", name: "web", result: "created" }] };
 	let input = "kind: Service";
 	let remote: ControlFile | undefined;
-	async function run(...args: string[]): Promise<Run> {
-		const out: string[] = [];
-		const err: string[] = [];
-		const host: CliHost = {
-			out: { write: (text) => out.push(text), isTerminal: false },
-			err: { write: (text) => err.push(text), isTerminal: false },
-			allowsColour: true,
-			folder,
-			version: "1.2.3",
-			readStdin: async () => input,
-			pause: () => Promise.resolve(),
-			findContext: () => remote,
-			connect: (control) => {
-				connected.push(control);
-				return {
-					list: async (path) => {
-						asked.push({ method: "GET", path });
-						return answers[path] ?? [];
-					},
-					request: async (method, path, body) => {
-						asked.push({ method, path, body });
-						if (refusal !== undefined) {
-							throw Object.assign(new MeshError("CONFIG_INVALID", "nothing was applied"), { problems: refusal });
-						}
-						return answer;
-					},
-				};
-			},
-			analyze: async (config) => {
-				onAnalysis(config);
-				return answers["folder"] ?? [];
-			},
-			askProxy: async (port, path) => answers[`${port}${path}`]?.map((line) => `${JSON.stringify(line)}\n`).join(""),
-			runUp: async () => 0,
-			runProxy: async () => 7,
-			runControlPlane: async () => 0,
-			runAgent: async () => 0,
-			runPkcs11Plugin: async () => 0,
-		};
-		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
-	}
+	const { run } = createTestHost({
+		folder,
+		readStdin: async () => input,
+		findContext: () => remote,
+		runProxy: async () => 7,
+		connect: (control) => {
+			connected.push(control);
+			return {
+				list: async (path) => {
+					asked.push({ method: "GET", path });
+					return answers[path] ?? [];
+				},
+				request: async (method, path, body) => {
+					asked.push({ method, path, body });
+					if (refusal !== undefined) {
+						throw Object.assign(new MeshError("CONFIG_INVALID", "nothing was applied"), { problems: refusal });
+					}
+					return answer;
+				},
+			};
+		},
+		analyze: async (config) => {
+			onAnalysis(config);
+			return answers["folder"] ?? [];
+		},
+		askProxy: async (port, path) => answers[`${port}${path}`]?.map((line) => `${JSON.stringify(line)}\n`).join(""),
+	});
 	const refuseNext = (problems: readonly unknown[]): void => {
 		refusal = problems;
 	};

@@ -2,39 +2,16 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createTestHost } from "../../test/support/cli-host.ts";
 import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import type { Explanation, MeshDiff } from "../explain/index.ts";
-import { type CliHost, runCli } from "./index.ts";
 
 const shop = resolve(import.meta.dirname, "../../examples/shop");
 
 /** Runs command lines in a folder, without a mesh. */
 function createDesk(t: TestContext, stdin = "") {
 	const folder = makeTemporaryFolder(t);
-	const run = async (...args: string[]) => {
-		const out: string[] = [];
-		const err: string[] = [];
-		const unused = async (): Promise<never> => assert.fail("not part of these commands");
-		const host: CliHost = {
-			out: { write: (text) => out.push(text), isTerminal: false },
-			err: { write: (text) => err.push(text), isTerminal: false },
-			allowsColour: false,
-			folder,
-			version: "1.2.3",
-			readStdin: async () => stdin,
-			pause: () => Promise.resolve(),
-			findContext: () => undefined,
-			connect: () => assert.fail("no mesh runs"),
-			analyze: unused,
-			askProxy: unused,
-			runUp: unused,
-			runProxy: unused,
-			runControlPlane: unused,
-			runAgent: unused,
-			runPkcs11Plugin: unused,
-		};
-		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
-	};
+	const { run } = createTestHost({ folder, allowsColour: false, readStdin: async () => stdin });
 	return { folder, run };
 }
 

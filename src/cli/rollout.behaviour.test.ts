@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createTestHost } from "../../test/support/cli-host.ts";
 import { makeTemporaryFolder } from "../../test/support/temporary-folder.ts";
 import { MeshError } from "../core/index.ts";
-import { type CliHost, runCli } from "./index.ts";
 import type { RolloutStatus } from "./mesh/admin-api.ts";
 
 const rollout = (change: Partial<RolloutStatus>): RolloutStatus => ({
@@ -39,38 +39,24 @@ function createDesk(t: TestContext, states: readonly (RolloutStatus | MeshError)
 	writeFileSync(join(folder, ".amime/shop/control.json"), JSON.stringify(control));
 	const asked: string[] = [];
 	const left = [...states];
-	const run = async (...args: string[]) => {
-		const [out, err]: [string[], string[]] = [[], []];
-		const unused = async (): Promise<number> => 0;
-		const host: CliHost = {
-			out: { write: (text) => out.push(text), isTerminal: false },
-			err: { write: (text) => err.push(text), isTerminal: false },
-			allowsColour: false,
-			folder,
-			version: "1.2.3",
-			readStdin: async () => "kind: Service",
-			pause: () => Promise.resolve(),
-			findContext: () => undefined,
-			connect: () => ({
-				list: async () => states.filter((state): state is RolloutStatus => !(state instanceof MeshError)),
-				async request(method, path) {
-					asked.push(`${method} ${path}`);
-					if (path.startsWith("/v1/rollouts?"))
-						return {
-							items: [{ kind: "Service", namespace: "shop", name: "web", result: "configured" }],
-							rollout: rollout({}),
-						};
-					const next = left.length > 1 ? left.shift() : left[0];
-					if (next instanceof MeshError) throw next;
-					return next;
-				},
-			}),
-			analyze: async () => [],
-			askProxy: async () => undefined,
-			...{ runUp: unused, runProxy: unused, runControlPlane: unused, runAgent: unused, runPkcs11Plugin: unused },
-		};
-		return { code: await runCli(args, host), out: out.join(""), err: err.join("") };
-	};
+	const { run } = createTestHost({
+		folder,
+		readStdin: async () => "kind: Service",
+		connect: () => ({
+			list: async () => states.filter((state): state is RolloutStatus => !(state instanceof MeshError)),
+			async request(method, path) {
+				asked.push(`${method} ${path}`);
+				if (path.startsWith("/v1/rollouts?"))
+					return {
+						items: [{ kind: "Service", namespace: "shop", name: "web", result: "configured" }],
+						rollout: rollout({}),
+					};
+				const next = left.length > 1 ? left.shift() : left[0];
+				if (next instanceof MeshError) throw next;
+				return next;
+			},
+		}),
+	});
 	return { run, asked };
 }
 

@@ -4,9 +4,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createControlClient } from "../../src/agent/control-client/index.ts";
-import { runCli } from "../../src/cli/index.ts";
 import { findAgentEntries, parseSpiffeId, type RegistrationEntry } from "../../src/model/index.ts";
 import { createIdentityRegistry, openEtcdStore, openSqliteStore } from "../../src/registry/index.ts";
+import { createTestHost } from "../support/cli-host.ts";
 import { startControlPlane } from "../support/control-plane.ts";
 import { startEtcd, untilEtcdAnswers } from "../support/etcd.ts";
 import { eventually } from "../support/eventually.ts";
@@ -205,31 +205,13 @@ async function openDesk(t: TestContext) {
 	mkdirSync(join(folder, ".amime/mesh"), { recursive: true });
 	const control = { pid: process.pid, adminUrl, xdsAddress: "", token: "test-token" };
 	writeFileSync(join(folder, ".amime/mesh/control.json"), JSON.stringify(control));
-	return async (...args: string[]) => {
-		const out: string[] = [];
-		const err: string[] = [];
-		const code = await runCli(args, {
-			out: { write: (text) => out.push(text), isTerminal: false },
-			err: { write: (text) => err.push(text), isTerminal: false },
-			allowsColour: false,
-			folder,
-			version: "1",
-			readStdin: async () => "",
-			pause: () => Promise.resolve(),
-			findContext: () => undefined,
-			connect: (found) => {
-				const client = createControlClient(found);
-				t.after(() => client.close());
-				return client;
-			},
-			analyze: async () => [],
-			askProxy: async () => undefined,
-			runUp: async () => 0,
-			runProxy: async () => 0,
-			runControlPlane: async () => 0,
-			runAgent: async () => 0,
-			runPkcs11Plugin: async () => 0,
-		});
-		return { code, out: out.join(""), err: err.join("") };
-	};
+	const { run } = createTestHost({
+		folder,
+		connect: (found) => {
+			const client = createControlClient(found);
+			t.after(() => client.close());
+			return client;
+		},
+	});
+	return run;
 }
