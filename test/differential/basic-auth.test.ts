@@ -1,5 +1,5 @@
 /** Users and passwords: who gets in, what the others are told, and which lists of users are refused. */
-import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
@@ -42,30 +42,21 @@ function bootstrap(users: string) {
 			},
 			routerFilter,
 		],
-		route_config: {
-			name: "r",
-			virtual_hosts: [
-				{
-					name: "v",
-					domains: ["*"],
-					routes: [
-						{
-							match: { prefix: "/open" },
-							...perRoute({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", disabled: true }),
-						},
-						{
-							match: { prefix: "/other" },
-							...perRoute(
-								typed("filters.http.basic_auth.v3.BasicAuthPerRoute", {
-									users: { inline_string: "admin:{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=" },
-								}),
-							),
-						},
-						{ match: { prefix: "/" }, direct_response: answer },
-					],
-				},
-			],
-		},
+		route_config: oneHost([
+			{
+				match: { prefix: "/open" },
+				...perRoute({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", disabled: true }),
+			},
+			{
+				match: { prefix: "/other" },
+				...perRoute(
+					typed("filters.http.basic_auth.v3.BasicAuthPerRoute", {
+						users: { inline_string: "admin:{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=" },
+					}),
+				),
+			},
+			{ match: { prefix: "/" }, direct_response: answer },
+		]),
 	});
 	const listener = { name: "l", address: socketAddress(0), filter_chains: [{ filters: [manager] }] };
 	return { static_resources: { listeners: [listener] } };

@@ -1,5 +1,5 @@
 /** Whose address a request comes from, told by x-forwarded-for and trusted proxies, and what is put behind it. */
-import { managerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, socketAddress, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
@@ -33,21 +33,12 @@ function listener(name: string, detection: Record<string, unknown>) {
 		original_ip_detection_extensions: [
 			{ name: "x", typed_config: typed("http.original_ip_detection.xff.v3.XffConfig", detection) },
 		],
-		route_config: {
-			name: "r",
-			virtual_hosts: [
-				{
-					name: "v",
-					domains: ["*"],
-					routes: [
-						{
-							match: { prefix: "/" },
-							direct_response: { status: 200, body_format: { text_format_source: { inline_string: shown } } },
-						},
-					],
-				},
-			],
-		},
+		route_config: oneHost([
+			{
+				match: { prefix: "/" },
+				direct_response: { status: 200, body_format: { text_format_source: { inline_string: shown } } },
+			},
+		]),
 	});
 	return { name, address: socketAddress(0), filter_chains: [{ filters: [manager] }] };
 }

@@ -5,7 +5,7 @@ import {
 	ProcessingRequestSchema,
 	ProcessingResponseSchema,
 } from "../../src/api/gen/envoy/service/ext_proc/v3/external_processor_pb.js";
-import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { type GrpcService, startGrpcService } from "../support/grpc-service.ts";
@@ -181,30 +181,21 @@ async function start(side: Side, fields: object): Promise<World> {
 				}),
 			},
 		],
-		route_config: {
-			name: "r",
-			virtual_hosts: [
-				{
-					name: "v",
-					domains: ["*"],
-					routes: [
-						{
-							match: { prefix: "/", headers: [{ name: "x-to", string_match: { exact: "moved" } }] },
-							direct_response: { status: 202, body: { inline_string: "moved" } },
-						},
-						{ match: { path: "/off" }, route: { cluster: "c" }, ...perRoute({ disabled: true }) },
-						{
-							match: { path: "/skip" },
-							route: { cluster: "c" },
-							...perRoute({
-								overrides: { processing_mode: { request_header_mode: "SKIP", response_header_mode: "SEND" } },
-							}),
-						},
-						{ match: { prefix: "/" }, route: { cluster: "c" } },
-					],
-				},
-			],
-		},
+		route_config: oneHost([
+			{
+				match: { prefix: "/", headers: [{ name: "x-to", string_match: { exact: "moved" } }] },
+				direct_response: { status: 202, body: { inline_string: "moved" } },
+			},
+			{ match: { path: "/off" }, route: { cluster: "c" }, ...perRoute({ disabled: true }) },
+			{
+				match: { path: "/skip" },
+				route: { cluster: "c" },
+				...perRoute({
+					overrides: { processing_mode: { request_header_mode: "SKIP", response_header_mode: "SEND" } },
+				}),
+			},
+			{ match: { prefix: "/" }, route: { cluster: "c" } },
+		]),
 	});
 	const proxy = await side.proxy({
 		static_resources: {

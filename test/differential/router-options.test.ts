@@ -1,7 +1,7 @@
 /** Limits of clusters on requests and connections, and what the router is strict about. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy } from "../support/differential.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
@@ -53,29 +53,20 @@ compareWithEnvoy("limits of clusters, strict headers", {
 					}),
 				},
 			],
-			route_config: {
-				name: "r",
-				virtual_hosts: [
-					{
-						name: "v",
-						domains: ["*"],
-						routes: [
-							{ match: { prefix: "/again" }, route: { cluster: "short", retry_policy } },
-							{
-								match: { prefix: "/copied" },
-								route: {
-									cluster: "few",
-									request_mirror_policies: [
-										{ cluster: "short", request_headers_mutations, host_rewrite_literal: "copy.test" },
-									],
-								},
-							},
-							{ match: { prefix: "/slow" }, route: { cluster: "short" } },
-							{ match: { prefix: "/" }, route: { cluster: "few" } },
+			route_config: oneHost([
+				{ match: { prefix: "/again" }, route: { cluster: "short", retry_policy } },
+				{
+					match: { prefix: "/copied" },
+					route: {
+						cluster: "few",
+						request_mirror_policies: [
+							{ cluster: "short", request_headers_mutations, host_rewrite_literal: "copy.test" },
 						],
 					},
-				],
-			},
+				},
+				{ match: { prefix: "/slow" }, route: { cluster: "short" } },
+				{ match: { prefix: "/" }, route: { cluster: "few" } },
+			]),
 		});
 		const proxy = await side.proxy({
 			static_resources: {

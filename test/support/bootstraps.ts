@@ -25,14 +25,18 @@ export function typed(type: string, fields: Json = {}): Json {
 	return { "@type": extensions + type, ...fields };
 }
 
+/** A route configuration whose one virtual host is for every host. */
+export function oneHost(routes: readonly Json[]): Json {
+	return { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes }] };
+}
+
 /** A connection manager filter; `fields` replace its defaults. */
 export function managerFilter(fields: Json = {}): Json {
-	const routes = [{ match: { prefix: "/" }, route: { cluster: "c1" } }];
 	return {
 		name: "hcm",
 		typed_config: typed("filters.network.http_connection_manager.v3.HttpConnectionManager", {
 			stat_prefix: "in",
-			route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
+			route_config: oneHost([{ match: { prefix: "/" }, route: { cluster: "c1" } }]),
 			http_filters: [routerFilter],
 			...fields,
 		}),
