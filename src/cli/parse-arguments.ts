@@ -29,7 +29,8 @@ const seconds: Readonly<Record<string, number>> = { "": 1, ms: 0.001, s: 1, m: 6
 /** A length of time such as `90s`, `5m` or `90`, in seconds. */
 export function parseSeconds(text: string): number {
 	const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text) ?? [];
-	if (digits === undefined) throw new InvalidArgumentError("a length of time is written as 90s, 5m or 1h");
+	if (digits === undefined)
+		throw new InvalidArgumentError("a length of time is a number with its unit, such as 90s, 15m or 8h");
 	return Number(digits) * seconds[unit!]!;
 }
 
@@ -37,7 +38,7 @@ export function parseSeconds(text: string): number {
 export function parseLifetime(text: string): number {
 	const lifetime = parseSeconds(text);
 	if (Number.isInteger(lifetime) && lifetime > 0) return lifetime;
-	throw new InvalidArgumentError("it must be whole seconds, at least one: write 90s, 15m, 8h or 2d");
+	throw new InvalidArgumentError("it must be whole seconds, at least one, such as 90s, 15m or 8h");
 }
 
 /** A share such as `10%` or `10`, in percent. */
