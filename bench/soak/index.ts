@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { findFreePort } from "../../test/support/free-port.ts";
 import { countDescriptors, readPrivateBytes } from "../../test/support/memory.ts";
 import { createPairFiles } from "../support/certificates.ts";
+import { medianOf } from "../support/median.ts";
 import { startPinned, stopProcess, waitForHttp } from "../support/process.ts";
 import { startSoakBackends } from "./backends.ts";
 import { createSoakBootstrap } from "./config.ts";
@@ -74,17 +75,19 @@ function judge(samples: readonly Sample[], counts: Readonly<Record<string, numbe
 	if (exitCode !== null) problems.push(`the proxy ended with ${exitCode}`);
 	for (const [kind, count] of Object.entries(counts)) if (count === 0) problems.push(`no ${kind} was answered`);
 	if (third > 0) {
-		const [before, after] = [median(middle, "privateBytes"), median(last, "privateBytes")];
+		const [before, after] = [middle, last].map((part) => medianOf(part, (sample) => sample.privateBytes)) as [
+			number,
+			number,
+		];
 		if (after > before + Math.max(slackBytes, before / 10))
 			problems.push(`private memory grew from ${(before / mib).toFixed(1)} to ${(after / mib).toFixed(1)} MiB`);
-		const [open, openLater] = [median(middle, "descriptors"), median(last, "descriptors")];
+		const [open, openLater] = [middle, last].map((part) => medianOf(part, (sample) => sample.descriptors)) as [
+			number,
+			number,
+		];
 		if (openLater > open + Math.max(slackDescriptors, open / 10))
 			problems.push(`descriptors grew from ${open} to ${openLater}`);
 	}
 	process.stdout.write(problems.length === 0 ? "no growth\n" : `${problems.join("\n")}\n`);
 	return problems.length === 0;
-}
-
-function median(samples: readonly Sample[], key: keyof Sample): number {
-	return samples.map((sample) => sample[key]).sort((a, b) => a - b)[Math.floor(samples.length / 2)]!;
 }

@@ -1,5 +1,7 @@
+import type { ChildProcess } from "node:child_process";
 import { findFreePort } from "../../../test/support/free-port.ts";
 import { runHandshakes } from "../../support/load.ts";
+import { medianOf } from "../../support/median.ts";
 import { readCpuSeconds, stopProcess } from "../../support/process.ts";
 import { type PeerName, startHop } from "../peers.ts";
 import { divide, type Outcome, type ScenarioContext } from "../scenario.ts";
@@ -22,36 +24,47 @@ interface HandshakeRound {
 	readonly cpuMicros: number;
 }
 
+/** A proxy that is up, its figures round by round. */
+interface Player {
+	readonly peer: PeerName;
+	readonly hop: { readonly adminPort: number; readonly listenPort: number };
+	readonly child: ChildProcess;
+	readonly rounds: HandshakeRound[];
+}
+
 /** Mutual-TLS handshakes, full ones or resumed ones, counted by the server. */
 export async function runNewTlsConnections(context: ScenarioContext, isResumed = false): Promise<Outcome> {
 	const { proxyCore, folder, files, backend } = context;
 	const peers = (["amime", "envoy"] as const).filter((peer) => context.available.includes(peer));
-	const medians = new Map<PeerName, HandshakeRound>();
-	for (const peer of peers) {
-		const hop = {
-			adminPort: await findFreePort(),
-			listenPort: await findFreePort(),
-			upstreamPort: backend.port,
-			tls: { side: "downstream" as const, files },
-			// As the generator asks.
-			...(isResumed && { manager: http10 }),
-		};
-		const child = await startHop(peer, proxyCore, hop, folder, `${peer}-handshakes`);
-		try {
+	const players: Player[] = [];
+	try {
+		for (const peer of peers) {
+			const hop = {
+				adminPort: await findFreePort(),
+				listenPort: await findFreePort(),
+				upstreamPort: backend.port,
+				tls: { side: "downstream" as const, files },
+				// As the generator asks.
+				...(isResumed && { manager: http10 }),
+			};
+			const child = await startHop(peer, proxyCore, hop, folder, `${peer}-handshakes`);
+			players.push({ peer, hop, child, rounds: [] });
 			await runHandshakes(context.loadCore, hop.listenPort, files, 1, isResumed);
-			const rounds: HandshakeRound[] = [];
-			for (let round = 0; round < context.rounds; round++)
-				rounds.push(await runRound(context, hop, child.pid!, isResumed));
-			medians.set(peer, rounds.sort((a, b) => a.perSecond - b.perSecond)[Math.floor(rounds.length / 2)]!);
-		} finally {
-			await stopProcess(child);
 		}
+		for (let round = 0; round < context.rounds; round++)
+			for (const { hop, child, rounds } of players) rounds.push(await runRound(context, hop, child.pid!, isResumed));
+	} finally {
+		for (const { child } of players) await stopProcess(child);
 	}
-	const ratio = divide(medians.get("amime")?.perSecond, medians.get("envoy")?.perSecond);
+	const rateOf = (name: PeerName): number | undefined => {
+		const player = players.find(({ peer }) => peer === name);
+		return player && medianOf(player.rounds, ({ perSecond }) => perSecond);
+	};
+	const ratio = divide(rateOf("amime"), rateOf("envoy"));
 	return {
-		rows: [...medians].map(([name, { perSecond, cpuMicros }]) => ({
-			name,
-			values: { "handshakes/s": perSecond, "CPU µs each": cpuMicros },
+		rows: players.map(({ peer, rounds }) => ({
+			name: peer,
+			values: { "handshakes/s": rateOf(peer)!, "CPU µs each": medianOf(rounds, ({ cpuMicros }) => cpuMicros) },
 		})),
 		checks: [{ what: `${isResumed ? "resumed " : ""}handshakes / Envoy's`, value: ratio, bound: 1, kind: "at-least" }],
 	};

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { findFreePort } from "../../../test/support/free-port.ts";
+import { medianOf } from "../../support/median.ts";
 import { readCpuSeconds, stopProcess, waitForHttp } from "../../support/process.ts";
 import type { Hop } from "../configs.ts";
 import { type PeerName, startHop } from "../peers.ts";
@@ -28,11 +29,7 @@ export async function runIdle(context: ScenarioContext): Promise<Outcome> {
 		} finally {
 			await stopProcess(neighbour);
 		}
-		const median = (key: keyof IdleResult): number =>
-			starts
-				.map((one) => one[key])
-				.filter((value) => !Number.isNaN(value))
-				.sort((a, b) => a - b)[Math.floor(starts.filter((one) => !Number.isNaN(one[key])).length / 2)]!;
+		const median = (key: keyof IdleResult): number => medianOf(starts, (one) => one[key]);
 		results.set(peer, {
 			startMs: median("startMs"),
 			startCpuMs: median("startCpuMs"),

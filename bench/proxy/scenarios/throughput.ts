@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { findFreePort } from "../../../test/support/free-port.ts";
 import { type Load, type LoadResult, runLoad } from "../../support/load.ts";
+import { medianOf } from "../../support/median.ts";
 import { readCpuSeconds, stopProcess } from "../../support/process.ts";
 import type { Hop } from "../configs.ts";
 import { type PeerName, startHop } from "../peers.ts";
@@ -95,12 +96,10 @@ function sumCpuSeconds({ children }: StartedPeer): number {
 
 /** Of each figure the median of the rounds: one round in which the machine was busy elsewhere spoils none of them. Errors are all errors. */
 export function takeMedian(rounds: readonly LoadResult[]): LoadResult {
-	const median = (figure: (round: LoadResult) => number): number =>
-		rounds.map(figure).sort((a, b) => a - b)[Math.floor(rounds.length / 2)]!;
 	return {
-		rps: median(({ rps }) => rps),
-		p50Ms: median(({ p50Ms }) => p50Ms),
-		p99Ms: median(({ p99Ms }) => p99Ms),
+		rps: medianOf(rounds, ({ rps }) => rps),
+		p50Ms: medianOf(rounds, ({ p50Ms }) => p50Ms),
+		p99Ms: medianOf(rounds, ({ p99Ms }) => p99Ms),
 		errors: rounds.reduce((sum, { errors }) => sum + errors, 0),
 	};
 }
