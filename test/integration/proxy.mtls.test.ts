@@ -185,3 +185,40 @@ test("a session does not outlive the certificate it was made with", async (t) =>
 	await assert.rejects(again.response());
 	assert.match(await inbound.admin("/stats?filter=fail_verify_error"), /fail_verify_error: 1$/m);
 });
+
+test("short connections, many of them, are secured and judged as the first ones are", async (t) => {
+	const { inbound } = await startPair(t, pki.issue(webId));
+	const own = pki.issue(webId);
+	const shown = { cert: own.certificateChainPem, key: own.privateKeyPem };
+	const visit = async (options: object): Promise<Buffer | undefined> => {
+		const client = await openClient(t, inbound.port(), options);
+		let session: Buffer | undefined;
+		client.socket.on("session", (ticket: Buffer) => {
+			session = ticket;
+		});
+		client.send("GET / HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n\r\n");
+		assert.equal((await client.response()).status, 200);
+		await client.closed();
+		return session;
+	};
+	for (let count = 0; count < 70; count++) await visit(shown);
+	const session = await visit(shown);
+	await visit({ ...shown, session });
+	assert.match(await inbound.admin("/stats?filter=ssl.session_reused"), /session_reused: 1$/m);
+	const stranger = pki.foreign(webId);
+	const refused = await openClient(t, inbound.port(), {
+		cert: stranger.certificateChainPem,
+		key: stranger.privateKeyPem,
+	});
+	refused.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+	await assert.rejects(refused.response());
+	const nameless = await openClient(t, inbound.port(), {}).catch(() => undefined);
+	await assert.rejects(async () => {
+		nameless?.send("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n");
+		if (nameless === undefined) throw new Error("refused");
+		await nameless.response();
+	});
+	const stats = await inbound.admin("/stats?filter=ssl");
+	assert.match(stats, /fail_verify_error: 1$/m);
+	assert.match(stats, /fail_verify_no_cert: 1$/m);
+});
