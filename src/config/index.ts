@@ -12,6 +12,7 @@ export { findKind, type KindName, listKindNames } from "./kinds/index.ts";
 export { compareProblems, formatProblem, type LocatedProblem, type ProblemCode } from "./located-problem.ts";
 export { assumePods } from "./mesh/assume-pods.ts";
 export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
+export { findRateLimitTargetFault, type RateLimitTargetFault } from "./mesh/check-rate-limits.ts";
 export { createMeshMemory, type MeshMemory } from "./mesh/mesh-memory.ts";
 export { resolveMeshSettings } from "./mesh/settings.ts";
 export { type ParsedDocuments, type ParseOptions, parseDocuments } from "./parse-documents.ts";

@@ -363,3 +363,24 @@ test("a GatewayClass of this controller is accepted; of another one nothing is s
 	const parametersRef = { group: "", kind: "ConfigMap", name: "x" };
 	assert.deepEqual(of("amime.dev/gateway-controller", { parametersRef }), ["!Accepted=InvalidParameters"]);
 });
+
+test("a RateLimitPolicy says of each target whether it is there", () => {
+	const policy = (name: string, spec: object): string =>
+		JSON.stringify({
+			...{ apiVersion: "amime.dev/v1alpha1", kind: "RateLimitPolicy", metadata: { name, namespace: "shop" } },
+			spec: { ...spec, limits: [{ name: "l", requests: 1, unit: "Second" }] },
+		});
+	const target = (name: string, sectionName?: string): object => ({
+		...{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name },
+		...(sectionName !== undefined && { sectionName }),
+	});
+	const shown = showStatuses(
+		gatewayOf(http),
+		routeOf("HTTPRoute", "r", { rules: [{ name: "first" }] }),
+		policy("attached", { targetRefs: [target("r"), target("gone"), target("r", "second")] }),
+		policy("selecting", { selector: { matchLabels: { app: "web" } } }),
+	);
+	const missing = "!Accepted=TargetNotFound";
+	assert.deepEqual(shown["RateLimitPolicy/shop/attached"], ["good", missing, missing]);
+	assert.deepEqual(shown["RateLimitPolicy/shop/selecting"], ["good"]);
+});

@@ -1,10 +1,13 @@
 import type { GatewayClass } from "../../model/index.ts";
 
+/** Who looks after what is amime's own. */
+export const controllerName = "amime.dev/gateway-controller";
+
 /** Controllers whose Gateways are looked after here. */
-const controllers: ReadonlySet<string> = new Set(["amime.dev/gateway-controller", "istio.io/gateway-controller"]);
+const controllers: ReadonlySet<string> = new Set([controllerName, "istio.io/gateway-controller"]);
 
 const builtIn: Readonly<Record<string, string>> = {
-	amime: "amime.dev/gateway-controller",
+	amime: controllerName,
 	istio: "istio.io/gateway-controller",
 };
 

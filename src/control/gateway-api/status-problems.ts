@@ -37,8 +37,9 @@ function describe(
 	conditions: readonly Condition[],
 ): { readonly path: string; readonly problem: string }[] {
 	return conditions.flatMap(({ type, status, reason, message }) => {
-		// That a Service does not exist is told with the field that names it.
-		if (status === "True" || type === "Conflicted" || reason === "BackendNotFound") return [];
+		// That what is named does not exist is told with the field that names it.
+		const isTold = reason === "BackendNotFound" || reason === "TargetNotFound";
+		if (status === "True" || type === "Conflicted" || isTold) return [];
 		const isRepeated = type === "Programmed" && (reason === "Invalid" || reason.endsWith("Conflict"));
 		return isRepeated ? [] : [{ path, problem: `${type} is false (${reason}): ${message}` }];
 	});

@@ -15,6 +15,7 @@ import { isFault } from "./certificates.ts";
 import { findController } from "./classes.ts";
 import { type Condition, type ConditionFault, conditionOf } from "./condition.ts";
 import { resolveAddresses } from "./gateway-address.ts";
+import { rateLimitStatus } from "./rate-limit-status.ts";
 import { findReferenceFault } from "./route-references.ts";
 
 /** What statuses are made of. */
@@ -27,7 +28,7 @@ export interface StatusInputs {
 	readonly instances: readonly WorkloadInstance[];
 }
 
-/** The status of each object of the Gateway API that is looked after here, by `Kind/namespace/name`. */
+/** The status of each object of the Gateway API that is looked after here, and of policies that attach to them, by `Kind/namespace/name`. */
 export function computeStatuses(inputs: StatusInputs): ReadonlyMap<string, object> {
 	const { mesh, attachments } = inputs;
 	const statuses = new Map<string, object>();
@@ -38,6 +39,7 @@ export function computeStatuses(inputs: StatusInputs): ReadonlyMap<string, objec
 	for (const attached of attachments.gateways.values())
 		keep("Gateway", attached.gateway, gatewayStatus(attached, inputs));
 	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes]) keep(route.kind, route, routeStatus(route, inputs));
+	for (const policy of mesh.rateLimitPolicies) keep("RateLimitPolicy", policy, rateLimitStatus(policy, mesh));
 	for (const policy of mesh.backendTlsPolicies) keep("BackendTLSPolicy", policy, policyStatus(policy, inputs));
 	return statuses;
 }
