@@ -57,7 +57,10 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 				: readApiConfigSource(dynamic.adsConfig, dynamicScope.at("ads_config")),
 		admin: readAdmin(message, scope.at("admin")),
 		localClusterName: readLocalCluster(message, clusterNames, scope),
-		bindAddresses: readBindAddresses(message.clusterManager?.upstreamBindConfig),
+		bindAddresses: readBindAddresses(
+			message.clusterManager?.upstreamBindConfig,
+			scope.at("cluster_manager").at("upstream_bind_config"),
+		),
 		loadStats: readLoadStats(message, new Scope(scope.at("cluster_manager").path, scope.problems, checked.options)),
 		outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? "",
 		overload: readOverload(message.overloadManager, scope.at("overload_manager")),

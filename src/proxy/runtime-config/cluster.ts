@@ -85,7 +85,7 @@ function readRest(
 	return {
 		connectTimeoutMs: toMs(message.connectTimeout, 5000),
 		bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
-		circuitBreakers: readCircuitBreakers(message.circuitBreakers),
+		circuitBreakers: readCircuitBreakers(message.circuitBreakers, scope.at("circuit_breakers")),
 		outlierDetection:
 			message.outlierDetection === undefined
 				? undefined
@@ -110,7 +110,7 @@ function readRest(
 						idleSeconds: keepalive.keepaliveTime,
 						intervalSeconds: keepalive.keepaliveInterval,
 					},
-		bindAddresses: readBindAddresses(message.upstreamBindConfig),
+		bindAddresses: readBindAddresses(message.upstreamBindConfig, scope.at("upstream_bind_config")),
 		metadata: readMetadata(message.metadata),
 		closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
 		ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
@@ -293,7 +293,12 @@ const defaultThresholds: CircuitBreakerThresholds = {
 	maxConnectionPools: -1,
 };
 
-function readCircuitBreakers(message: CircuitBreakers | undefined): CircuitBreakersConfig {
+function readCircuitBreakers(message: CircuitBreakers | undefined, scope: Scope): CircuitBreakersConfig {
+	for (const [index, one] of (message?.perHostThresholds ?? []).entries()) {
+		const others = [one.maxPendingRequests, one.maxRequests, one.maxRetries, one.maxConnectionPools, one.retryBudget];
+		if (others.every((value) => value === undefined)) continue;
+		scope.at("per_host_thresholds", index).report("only max_connections counts for single hosts");
+	}
 	const find = (priority: RoutingPriority): CircuitBreakerThresholds => {
 		const thresholds = message?.thresholds.find((one) => one.priority === priority);
 		return thresholds === undefined ? defaultThresholds : readThresholds(thresholds);

@@ -125,7 +125,7 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet": { works: "rules" },
 	"envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": {
-		works: "common_tls_context sni max_session_keys auto_host_sni",
+		works: "common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation",
 		ignored: "enforce_rsa_key_usage allow_renegotiation",
 	},
 	"envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": {

@@ -99,6 +99,8 @@ export interface UpstreamTlsConfig extends CommonTlsConfig {
 	/** Empty for none. */
 	readonly sni: string;
 	readonly autoHostSni: boolean;
+	/** Whether the server's certificate has to be for the server name that was sent. */
+	readonly certifiesServerName: boolean;
 	readonly autoSniSanValidation: boolean;
 	readonly allowRenegotiation: boolean;
 	readonly maxSessionKeys: number;

@@ -137,12 +137,16 @@ function readUpstreamTls(message: UpstreamTlsContext, scope: Scope): UpstreamTra
 	if ((common?.tlsCertificates.length ?? 0) + (common?.tlsCertificateSdsSecretConfigs.length ?? 0) > 1) {
 		scope.at("common_tls_context").report("multiple TLS certificates are not supported for client contexts");
 	}
+	if (message.autoSniSanValidation && common?.validationContextType.case === undefined) {
+		scope.at("auto_sni_san_validation").report("needs a validation context with authorities to trust");
+	}
 	return {
 		kind: "tls",
 		tls: {
 			...readCommon(message.commonTlsContext, scope.at("common_tls_context")),
 			sni: message.sni,
 			autoHostSni: message.autoHostSni,
+			certifiesServerName: message.autoSniSanValidation,
 			autoSniSanValidation: message.autoSniSanValidation,
 			allowRenegotiation: message.allowRenegotiation,
 			maxSessionKeys: message.maxSessionKeys ?? 1,

@@ -1,4 +1,4 @@
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import type { Message } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import {
@@ -86,12 +86,24 @@ export function readAddress(
 	}
 }
 
-/** The local addresses that connections may come from. */
-export function readBindAddresses(message: BindConfig | undefined): string[] {
+/** The local addresses that connections may come from: one, or one of each IP version. */
+export function readBindAddresses(message: BindConfig | undefined, scope: Scope): string[] {
 	if (message === undefined) return [];
 	const { sourceAddress, extraSourceAddresses, additionalSourceAddresses } = message;
 	const more = [...extraSourceAddresses.map(({ address }) => address), ...additionalSourceAddresses];
-	return [sourceAddress, ...more].flatMap((one) => one?.address || []);
+	const addresses = [sourceAddress, ...more].flatMap((one) => one?.address || []);
+	if (more.length > 0 && sourceAddress === undefined) {
+		scope.at("source_address").report("is required beside further source addresses");
+	} else if (extraSourceAddresses.length > 0 && additionalSourceAddresses.length > 0) {
+		scope.report("cannot have both extra_source_addresses and additional_source_addresses");
+	} else if (more.length > 1) {
+		scope.report("one further source address is allowed, of the other IP version");
+	} else if (addresses.some((address) => isIP(address) === 0)) {
+		scope.report("source addresses are IP addresses");
+	} else if (addresses.length === 2 && isIP(addresses[0]!) === isIP(addresses[1]!)) {
+		scope.report("the further source address has to be of the other IP version");
+	}
+	return addresses;
 }
 
 /** The longest path of a unix socket (`sockaddr_un.sun_path`, with the zero behind it). */

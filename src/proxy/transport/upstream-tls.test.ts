@@ -25,6 +25,7 @@ const upstreamConfig: UpstreamTlsConfig = {
 	...common,
 	sni: "server.shop",
 	autoHostSni: false,
+	certifiesServerName: false,
 	autoSniSanValidation: false,
 	allowRenegotiation: false,
 	maxSessionKeys: 1,
@@ -120,10 +121,15 @@ function call(tls: UpstreamTls, port: number): Promise<Call> {
 	});
 }
 
-function createClient(pki: TestPki, expectedPeer: string, certifiesServerName = false): UpstreamTls {
+function createClient(
+	pki: TestPki,
+	expectedPeer: string,
+	certifiesServerName = false,
+	config = upstreamConfig,
+): UpstreamTls {
 	const secrets = createSecrets(pki.issue(pki.idOf("web")), expectedPeer);
 	const stats = createTlsStats(createMetricsRegistry().root, "client");
-	return createUpstreamTls(upstreamConfig, secrets, stats, certifiesServerName);
+	return createUpstreamTls(config, secrets, stats, certifiesServerName);
 }
 
 test("a resumed session keeps the identity of the peer it was made with, on both sides", async (t) => {
@@ -143,7 +149,22 @@ test("a certificate that is not for the server name is refused where that is ask
 	const port = await startServer(t, pki.issue(server), pki.idOf("web"));
 	const { peer, error } = await call(createClient(pki, server, true), port);
 	assert.equal(peer, undefined);
-	assert.match(error, /SAN matcher: server\.shop/);
+	assert.match(error, /verify SAN list/);
+});
+
+test("the server name takes the place of the names of the rules where that is asked", async (t) => {
+	const pki = createTestPki();
+	const config = { ...upstreamConfig, certifiesServerName: true };
+	const named = pki.issue(pki.idOf("server"), { dnsNames: [upstreamConfig.sni] });
+	const accepted = await call(
+		createClient(pki, pki.idOf("nobody"), false, config),
+		await startServer(t, named, pki.idOf("web")),
+	);
+	assert.equal(accepted.peer, pki.idOf("server"));
+	const other = await startServer(t, pki.issue(pki.idOf("server")), pki.idOf("web"));
+	const { peer, error } = await call(createClient(pki, pki.idOf("server"), false, config), other);
+	assert.equal(peer, undefined);
+	assert.match(error, /SAN matcher, certificate SANs are \[/);
 });
 
 test("a peer of another identity, another authority or another time is refused with the reason", async (t) => {

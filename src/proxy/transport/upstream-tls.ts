@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } f
 import type { TlsSession } from "../../engine/format/index.ts";
 import { connectTls, type HandleConnectOptions, type StreamHandles, type StreamSocket } from "../../os/index.ts";
 import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
-import type { SecretSource } from "../secret/index.ts";
+import type { SecretSource, ValidationSecret } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
 import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
 import { countSdsUpdates } from "./sds-updates.ts";
@@ -115,7 +115,8 @@ export function createUpstreamTls(
 			const isReused = facts.isSessionReused();
 			// A resumed handshake carries no certificate: the peer is the one that the ticket was got from.
 			this.#peer = isReused ? ticket?.peer : facts.getPeerX509Certificate();
-			const verdict = verifyHandshake(facts, this.#peer, material.validation, material.validation !== undefined);
+			const validation = config.certifiesServerName ? requireName(material.validation, name) : material.validation;
+			const verdict = verifyHandshake(facts, this.#peer, validation, validation !== undefined);
 			if (verdict.kind === "refused") {
 				countPeerFault(stats, verdict.cause);
 				tickets.delete(ticketKey);
@@ -124,7 +125,7 @@ export function createUpstreamTls(
 			if (certifiesServerName && material.validation !== undefined && !isFor(this.#peer, name)) {
 				stats.ssl.fail_verify_san.value++;
 				tickets.delete(ticketKey);
-				return new Error(describeVerifyFault(`verify cert failed: SAN matcher: ${name}`));
+				return new Error(describeVerifyFault("verify SAN list"));
 			}
 			if (verdict.kind === "unverified" && verdict.forgiven !== undefined) countPeerFault(stats, verdict.forgiven);
 			this.#isSecure = true;
@@ -235,6 +236,13 @@ interface Preparation {
 }
 
 /** Whether a certificate is for a host, by its subject alternative names alone. */
+/** The rules with the server name in place of their names; without a server name they stay. */
+function requireName(validation: ValidationSecret | undefined, name: string): ValidationSecret | undefined {
+	if (validation === undefined || name === "") return validation;
+	const matcher = { kind: "exact", value: name, ignoreCase: true } as const;
+	return { ...validation, subjectAltNames: [{ type: "dns", matcher }] };
+}
+
 function isFor(peer: X509Certificate | undefined, host: string): boolean {
 	if (peer === undefined || host === "") return false;
 	return isIP(host) === 0 ? peer.checkHost(host, { subject: "never" }) !== undefined : peer.checkIP(host) !== undefined;

@@ -19,9 +19,13 @@ export function createTcpProbe(check: TcpCheck, connect: ConnectForCheck): Probe
 				report?.();
 			};
 			const socket = connect(() => {
+				// Where nothing is expected, a connection is enough.
+				if (check.receive.length === 0) {
+					end(() => done({ kind: "passed", degraded: false }));
+					return;
+				}
 				if (check.proxyHeader !== undefined) socket.write(createProxyHeader(check.proxyHeader, socket));
 				if (check.send.length > 0) socket.write(check.send);
-				if (check.receive.length === 0) end(() => done({ kind: "passed", degraded: false }));
 			});
 			socket.on("data", (bytes: Buffer) => {
 				received = Buffer.concat([received, bytes]);
