@@ -8,6 +8,7 @@ import {
 import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
+import { eventually } from "../support/eventually.ts";
 import { type GrpcService, startGrpcService } from "../support/grpc-service.ts";
 import { type HttpCall, sendRequest } from "../support/http-call.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
@@ -127,6 +128,10 @@ const scripts: Readonly<Record<string, Script>> = {
 		requestHeaders: () =>
 			({ ...headers("request", {}), modeOverride: { responseHeaderMode: 2, requestBodyMode: 2 } }) as Answer,
 	},
+	"/mode-allowed": {
+		requestHeaders: () =>
+			({ ...headers("request", {}), modeOverride: { requestBodyMode: 1, responseHeaderMode: 1 } }) as Answer,
+	},
 	"/metadata": {
 		requestHeaders: () =>
 			({ ...headers("request", {}), dynamicMetadata: { mine: { who: "me" }, other: { who: "not" } } }) as Answer,
@@ -210,7 +215,7 @@ const ignored =
 	/^(x-request-id|:authority|host|connection|date|x-envoy-upstream-service-time|keep-alive|x-forwarded-proto)$/;
 
 /** The answer, and what the service was told, without what differs from run to run. */
-async function ask({ port, service, proxy }: World, call: Omit<HttpCall, "port">) {
+async function ask({ port, service, proxy }: World, call: Omit<HttpCall, "port">, messages = 0) {
 	const before = service.calls.length;
 	const name = `c${before}`;
 	const {
@@ -222,15 +227,22 @@ async function ask({ port, service, proxy }: World, call: Omit<HttpCall, "port">
 		...call,
 		headers: { ...call.headers, "x-case": name },
 	});
+	// Who only observes is told while the answer is on its way.
+	await eventually(() => {
+		const count = service.calls.slice(before).reduce((sum, one) => sum + one.messages.length, 0);
+		if (count < messages) throw new Error(`${count} messages of ${messages}`);
+	});
 	const told = service.calls.slice(before).flatMap(({ messages }) =>
 		messages.map((message) => {
-			const { request, protocolConfig } = fromBinary(ProcessingRequestSchema, message);
+			const { request, protocolConfig, attributes, observabilityMode } = fromBinary(ProcessingRequestSchema, message);
 			const value = request.value as unknown as Record<string, unknown>;
 			const map = (value["headers"] ?? value["trailers"]) as
 				| { headers: { key: string; value: string; rawValue: Uint8Array }[] }
 				| undefined;
 			return {
 				kind: request.case,
+				attributes,
+				observes: observabilityMode,
 				protocol:
 					protocolConfig === undefined ? undefined : [protocolConfig.requestBodyMode, protocolConfig.responseBodyMode],
 				fields: map?.headers
@@ -260,6 +272,10 @@ const simple = (path: string, want: object, call: Partial<HttpCall> = {}) => ({
 	},
 });
 
+/** How streams end is left to each proxy. */
+const counted =
+	"ext_proc\\.(streams_started|streams_failed|stream_msgs|spurious|message_timeouts|immediate|override|rejected|clear|failure)";
+
 const post: Partial<HttpCall> = { method: "POST", body: "some body" };
 
 compareWithEnvoy("ext_proc with headers", {
@@ -288,7 +304,7 @@ compareWithEnvoy("ext_proc with headers", {
 		"dynamic metadata": simple("/metadata", { status: 200 }),
 		"a route without it": simple("/off", { status: 200 }),
 		"a route with another mode": simple("/skip", { status: 200 }),
-		counters: { want: {}, see: ({ proxy }) => proxy.stats("ext_proc\\.(?!server_half|streams_closed)") },
+		counters: { want: { "http.in.ext_proc.streams_failed": 2 }, see: ({ proxy }) => proxy.stats(counted) },
 	},
 });
 
@@ -310,7 +326,7 @@ compareWithEnvoy("ext_proc with whole bodies", {
 		"a service that fails": simple("/fail", { status: 200 }, post),
 		"a service that fails later": simple("/fail-late", { status: 200 }),
 		"a service that is silent": simple("/silent", { status: 200 }),
-		counters: { want: {}, see: ({ proxy }) => proxy.stats("ext_proc\\.(?!server_half|streams_closed)") },
+		counters: { want: { "http.in.ext_proc.streams_failed": 2 }, see: ({ proxy }) => proxy.stats(counted) },
 	},
 });
 
@@ -345,5 +361,78 @@ compareWithEnvoy("ext_proc with as much of bodies as may be held", {
 		"other bodies": simple("/body", { status: 200 }, post),
 		"no body": simple("/plain", { status: 200 }),
 		"headers with the body": simple("/late-headers", { status: 200 }, post),
+	},
+});
+
+compareWithEnvoy("ext_proc with attributes, and modes that the service may ask for", {
+	start: (side) =>
+		start(side, {
+			request_attributes: [
+				"request.path",
+				"request.method",
+				"request.size",
+				"source.address == ''",
+				"nothing",
+				"xds.route_name",
+			],
+			response_attributes: ["response.code", "response.code_details", "request.path", "connection.mtls"],
+			processing_mode: { request_body_mode: "BUFFERED" },
+			allow_mode_override: true,
+			allowed_override_modes: [{ request_body_mode: "STREAMED", response_header_mode: "SEND" }],
+		}),
+	cases: {
+		"without a body": simple("/plain", { status: 200 }),
+		"with a body": simple("/plain", { status: 200 }, post),
+		"a mode that is not allowed": simple("/mode", { status: 200 }, post),
+		"a mode that is allowed": simple("/mode-allowed", { status: 200 }, post),
+	},
+});
+
+compareWithEnvoy("ext_proc that only observes", {
+	start: (side) =>
+		start(side, {
+			observability_mode: true,
+			deferred_close_timeout: "2s",
+			request_attributes: ["request.path"],
+			processing_mode: {
+				request_body_mode: "STREAMED",
+				response_body_mode: "BUFFERED",
+				request_trailer_mode: "SEND",
+				response_trailer_mode: "SEND",
+			},
+		}),
+	cases: {
+		"nothing changes": {
+			want: { status: 200 },
+			see: async (world) => {
+				const { log: _log, ...seen } = await ask(world, { path: "/headers" }, 2);
+				return seen;
+			},
+		},
+		"bodies are told by the piece": {
+			want: { status: 200 },
+			see: async (world) => {
+				const { told, status, body: text } = await ask(world, { path: "/body", ...post }, 3);
+				const pieces = told as { readonly kind: string; readonly body?: string; readonly ends?: boolean }[];
+				// How many pieces a body comes in is left to each proxy.
+				return {
+					status,
+					text,
+					first: pieces[0]?.kind,
+					whole: pieces.map((piece) => (piece.kind === "requestBody" ? piece.body : "")).join(""),
+				};
+			},
+		},
+		"an answer at once is none": {
+			want: { status: 200 },
+			see: async (world) => {
+				const { log: _log, ...seen } = await ask(world, { path: "/immediate" }, 2);
+				return seen;
+			},
+		},
+		counters: {
+			want: { "http.in.ext_proc.streams_started": 3 },
+			see: ({ proxy }) => proxy.stats("ext_proc\\.(streams_started|streams_failed|failure|immediate)"),
+		},
 	},
 });

@@ -9,10 +9,12 @@ import {
 	ProcessingMode_HeaderSendMode as Headers,
 	type ProcessingMode as ProcessingModeMessage,
 } from "../../api/gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.js";
+import type { Expression } from "../../engine/expression/index.ts";
 import type { HeaderRules } from "../../engine/header-rules/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import { readCalledService } from "./config-source.ts";
 import type { GrpcServiceConfig } from "./config-source-config.ts";
+import { readExpressionText } from "./expression.ts";
 import { readHeaderRules, readNameMatchers } from "./header-rules.ts";
 import type { Scope } from "./scope.ts";
 import { toMs } from "./values.ts";
@@ -36,8 +38,25 @@ export interface ExtProcConfig {
 	readonly metadata: ProcessorMetadata;
 	readonly routeCache: "default" | "clear" | "retain";
 	readonly statusOnError: number;
+	/** Expressions whose values go to the service with the first message of a direction. */
+	readonly attributes: {
+		readonly request: readonly ProcessorAttribute[];
+		readonly response: readonly ProcessorAttribute[];
+	};
+	/** What the service may ask for instead of `mode`; empty: anything. */
+	readonly allowedModes: readonly ProcessingMode[];
+	/** The service is only told: nothing waits for its answers. */
+	readonly observes: boolean;
+	/** How long the service may read after the request is over, when it only observes. */
+	readonly deferredCloseMs: number;
 	/** Bodies keep their length header although the service may change them. */
 	readonly keepsContentLength: boolean;
+}
+
+/** An attribute by the text that asks for it. */
+export interface ProcessorAttribute {
+	readonly name: string;
+	readonly expression: Expression;
 }
 
 /** Which parts of a message go to the service. */
@@ -73,6 +92,7 @@ export type ExtProcRouteConfig =
 	  };
 
 const defaultTimeoutMs = 200;
+const defaultDeferredCloseMs = 5000;
 const bodyModes: Readonly<Record<number, DirectionMode["body"]>> = {
 	[Body.STREAMED]: "streamed",
 	[Body.BUFFERED]: "buffered",
@@ -106,8 +126,21 @@ export function readExtProc(message: ExternalProcessor, scope: Scope): ExtProcCo
 		metadata: readMetadataOptions(message.metadataOptions),
 		routeCache: message.disableClearRouteCache ? "retain" : (routeCacheActions[message.routeCacheAction] ?? "default"),
 		statusOnError: message.statusOnError?.code || 500,
+		attributes: {
+			request: readAttributes(message.requestAttributes, scope, "request_attributes"),
+			response: readAttributes(message.responseAttributes, scope, "response_attributes"),
+		},
+		allowedModes: message.allowedOverrideModes.map((mode, index) =>
+			readMode(mode, scope.at("allowed_override_modes", index)),
+		),
+		observes: message.observabilityMode,
+		deferredCloseMs: toMs(message.deferredCloseTimeout, defaultDeferredCloseMs),
 		keepsContentLength: message.allowContentLengthHeader,
 	};
+}
+
+function readAttributes(names: readonly string[], scope: Scope, field: string): ProcessorAttribute[] {
+	return names.map((name, index) => ({ name, expression: readExpressionText(name, scope.at(field, index)) }));
 }
 
 const routeCacheActions: Readonly<Record<number, ExtProcConfig["routeCache"]>> = {

@@ -57,6 +57,7 @@ export {
 	type ExtProcConfig,
 	type ExtProcRouteConfig,
 	type ProcessingMode,
+	type ProcessorAttribute,
 	type ProcessorMetadata,
 	readMode,
 } from "./ext-proc.ts";

@@ -94,8 +94,8 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.ratelimit.v3.RateLimitServiceConfig": { works: "grpc_service transport_api_version" },
 	"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor": {
 		works:
-			"grpc_service failure_mode_allow processing_mode message_timeout stat_prefix mutation_rules max_message_timeout forward_rules allow_mode_override disable_immediate_response metadata_options disable_clear_route_cache route_cache_action status_on_error allow_content_length_header",
-		ignored: "filter_metadata emit_client_span deferred_close_timeout",
+			"grpc_service failure_mode_allow processing_mode message_timeout stat_prefix mutation_rules max_message_timeout forward_rules allow_mode_override disable_immediate_response metadata_options disable_clear_route_cache route_cache_action status_on_error allow_content_length_header request_attributes response_attributes allowed_override_modes observability_mode deferred_close_timeout",
+		ignored: "filter_metadata emit_client_span",
 	},
 	"envoy.extensions.filters.http.ext_proc.v3.ProcessingMode": {
 		works:
@@ -109,7 +109,8 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute": { works: "disabled overrides" },
 	"envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides": {
 		works: "processing_mode grpc_service metadata_options grpc_initial_metadata failure_mode_allow",
-		ignored: "emit_client_span",
+		// Envoy does nothing with these two lists on routes.
+		ignored: "emit_client_span request_attributes response_attributes",
 	},
 	"xds.type.matcher.v3.Matcher": { works: "matcher_list matcher_tree on_no_match" },
 	"xds.type.matcher.v3.Matcher.OnMatch": { works: "matcher action" },

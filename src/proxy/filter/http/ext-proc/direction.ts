@@ -12,6 +12,8 @@ import { applyBodyMutation, type MutableHeaders } from "./mutations.ts";
 export interface DirectionOwner {
 	/** Whether the service has nothing to say any more. */
 	readonly isOver: boolean;
+	/** Whether the service is only told. */
+	readonly observes: boolean;
 	sendHeaders(direction: Direction, endStream: boolean): void;
 	sendBody(direction: Direction, bytes: Buffer, last: boolean): void;
 	sendTrailers(direction: Direction, trailers: HeaderList): void;
@@ -66,14 +68,20 @@ export class Direction {
 	onHead(endStream: boolean): HeadVerdict {
 		if (endStream) this.#isWhole = true;
 		if (!this.mode.sendsHeaders) return "continue";
+		if (this.#owner.observes) {
+			this.#owner.sendHeaders(this, endStream);
+			return "continue";
+		}
 		this.#holdsHead = true;
 		this.waitsFor = "headers";
 		this.#headEnds = endStream;
+		this.#modeOfHead = this.mode.body;
 		this.#owner.sendHeaders(this, endStream);
 		return "stop-head";
 	}
 
 	#headEnds = false;
+	#modeOfHead: DirectionMode["body"] = "none";
 
 	onBody(chunk: BodyChunk, last: boolean): BodyVerdict {
 		if (last) this.#isWhole = true;
@@ -82,6 +90,11 @@ export class Direction {
 			return last ? "continue" : "taken";
 		}
 		if (this.#isDone || this.#owner.isOver) return "continue";
+		if (this.#owner.observes) {
+			// As in Envoy, bodies in other modes are not sent.
+			if (this.mode.body === "streamed") this.#owner.sendBody(this, chunk.bytes, last);
+			return "continue";
+		}
 		if (this.waitsFor === "headers") return "wait";
 		switch (this.mode.body) {
 			case "none":
@@ -109,6 +122,10 @@ export class Direction {
 	onTrailers(trailers: HeaderList): TrailersVerdict {
 		this.#isWhole = true;
 		if (this.#isDone || this.#owner.isOver) return "continue";
+		if (this.#owner.observes) {
+			if (this.mode.sendsTrailers) this.#owner.sendTrailers(this, trailers);
+			return "continue";
+		}
 		this.#trailers = trailers;
 		if (this.waitsFor !== "nothing") return "stop";
 		const held = this.#path.held(this.parts.index);
@@ -134,7 +151,8 @@ export class Direction {
 			this.#replace(response);
 			return undefined;
 		}
-		if (!this.#headEnds && (this.mode.body === "streamed" || this.mode.body === "buffered-partial")) {
+		// By the mode that the head was sent in: the service may have asked for another one with its answer.
+		if (!this.#headEnds && (this.#modeOfHead === "streamed" || this.#modeOfHead === "buffered-partial")) {
 			this.parts.removeContentLength();
 		}
 		this.#afterHeaders();

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type JsonObject, toBinary } from "@bufbuild/protobuf";
 import { ProcessingMode_BodySendMode } from "../../../../api/gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.js";
 import {
 	type CommonResponse,
@@ -15,6 +15,7 @@ import type { GrpcClient, GrpcStatus, GrpcStream } from "../../../grpc-client/in
 import {
 	type DirectionMode,
 	type ExtProcConfig,
+	type ProcessingMode,
 	type ProcessorMetadata,
 	readMode,
 } from "../../../runtime-config/index.ts";
@@ -23,6 +24,7 @@ import type { FilterStream } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import type { PassResponseHead } from "../pass-head.ts";
 import { changeFields } from "../request-fields.ts";
+import { readAttributes } from "./attributes.ts";
 import type { Direction, DirectionOwner } from "./direction.ts";
 import { applyHeaderMutation, type MutableHeaders, mutableList, pairsOf, toHeaderMap } from "./mutations.ts";
 
@@ -64,6 +66,7 @@ export class Processor implements DirectionOwner {
 	#wasExtended = false;
 	readonly #modes: () => { readonly request: DirectionMode; readonly response: DirectionMode };
 	#overrideResponse: DirectionMode | undefined;
+	readonly #described = new Set<Direction>();
 
 	constructor(
 		options: ProcessorOptions,
@@ -71,6 +74,10 @@ export class Processor implements DirectionOwner {
 	) {
 		this.#options = options;
 		this.#modes = modes;
+	}
+
+	get observes(): boolean {
+		return this.#options.config.observes;
 	}
 
 	/** What the service asked for instead of the configured mode of responses. */
@@ -109,8 +116,10 @@ export class Processor implements DirectionOwner {
 		const modes = this.#modes();
 		const message = create(ProcessingRequestSchema, {
 			request: request as never,
+			observabilityMode: this.observes,
+			attributes: this.#describe(direction),
 			...(Object.keys(filterMetadata).length > 0 ? { metadataContext: { filterMetadata } } : {}),
-			...(isFirst
+			...(isFirst && !this.observes
 				? {
 						protocolConfig: {
 							requestBodyMode: bodyModes[modes.request.body],
@@ -120,8 +129,17 @@ export class Processor implements DirectionOwner {
 				: {}),
 		});
 		stats.stream_msgs_sent.value++;
-		this.#arm(direction, config.messageTimeoutMs);
+		if (!this.observes) this.#arm(direction, config.messageTimeoutMs);
 		call.send(toBinary(ProcessingRequestSchema, message));
+	}
+
+	/** The attributes that the service wants, once a direction. */
+	#describe(direction: Direction): Record<string, JsonObject> {
+		const { config, stream } = this.#options;
+		const wanted = config.attributes[direction.parts.kind];
+		if (wanted.length === 0 || this.#described.has(direction)) return {};
+		this.#described.add(direction);
+		return { "envoy.filters.http.ext_proc": readAttributes(wanted, stream.record) as JsonObject };
 	}
 
 	#open(): GrpcStream {
@@ -143,7 +161,7 @@ export class Processor implements DirectionOwner {
 
 	#onMessage(bytes: Buffer): void {
 		const { stats } = this.#options;
-		if (this.isOver) return;
+		if (this.isOver || this.observes) return;
 		let response: ProcessingResponse;
 		try {
 			response = fromBinary(ProcessingResponseSchema, bytes);
@@ -174,12 +192,12 @@ export class Processor implements DirectionOwner {
 		}
 		this.#disarm(direction);
 		if (kind === "headers") this.#overrideModes(response);
+		stats.stream_msgs_received.value++;
 		const wrong = this.#judge(direction, answer);
 		if (wrong !== undefined) {
 			this.#refuse(wrong);
 			return;
 		}
-		stats.stream_msgs_received.value++;
 		if (direction.waitsFor === "pieces") this.#arm(direction, this.#options.config.messageTimeoutMs);
 	}
 
@@ -258,6 +276,8 @@ export class Processor implements DirectionOwner {
 	#overrideModes({ modeOverride }: ProcessingResponse): void {
 		if (modeOverride === undefined || !this.#options.config.allowsModeOverride) return;
 		const modes = readMode(modeOverride, undefined);
+		const { allowedModes } = this.#options.config;
+		if (allowedModes.length > 0 && !allowedModes.some((mode) => isSameOverride(mode, modes))) return;
 		if (this.request !== undefined) {
 			this.request.mode = { ...modes.request, sendsHeaders: this.request.mode.sendsHeaders };
 		}
@@ -304,6 +324,11 @@ export class Processor implements DirectionOwner {
 			return;
 		}
 		stats.streams_failed.value++;
+		if (this.#options.allowsFailure) {
+			// As Envoy counts it, which closes its own side of the stream then, too.
+			stats.server_half_closed.value++;
+			stats.streams_closed.value++;
+		}
 		this.#fail(`${errorPrefix}_gRPC_error_${code}{${message}}`, config.statusOnError);
 	}
 
@@ -390,6 +415,24 @@ export class Processor implements DirectionOwner {
 
 	/** The stream is over. */
 	end(): void {
-		if (!this.isOver) this.#close();
+		if (this.isOver) return;
+		if (!this.observes || this.#call === undefined) {
+			this.#close();
+			return;
+		}
+		const { config, parts } = this.#options;
+		this.#timer = parts.context.clock.setTimer(config.deferredCloseMs, () => this.#close());
 	}
+}
+
+/** What the service may ask for; whether request headers are sent has been decided when it does. */
+function isSameOverride(left: ProcessingMode, right: ProcessingMode): boolean {
+	const { request, response } = left;
+	return (
+		request.body === right.request.body &&
+		request.sendsTrailers === right.request.sendsTrailers &&
+		response.sendsHeaders === right.response.sendsHeaders &&
+		response.body === right.response.body &&
+		response.sendsTrailers === right.response.sendsTrailers
+	);
 }
