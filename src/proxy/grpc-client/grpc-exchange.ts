@@ -157,8 +157,10 @@ export class GrpcExchange implements GrpcStream, GrpcCall, SessionWaiter, Deadli
 	onSessionFailed(detail: string): void {
 		this.#grant?.cluster.responses.all.count(503);
 		this.#grant?.cluster.responses.internal.count(503);
-		const reason = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
-		const message = detail === "" ? reason : `${reason}, transport failure reason: ${detail}`;
+		const cause = `remote connection failure${detail === "" ? "" : `|${detail}`}`;
+		const details = `upstream_reset_before_response_started{${cause.replaceAll(" ", "_")}}`;
+		// As Envoy words it: the answer that a client of it would have got, and its details.
+		const message = `upstream connect error or disconnect/reset before headers. reset reason: remote connection failure{${details}}`;
 		this.#finish({ code: unavailable, message, metadata: [] });
 	}
 

@@ -1,8 +1,10 @@
-import type {
-	BufferSettings,
-	ExtAuthz,
-	ExtAuthzPerRoute,
-	HttpService,
+import { create } from "@bufbuild/protobuf";
+import {
+	type BufferSettings,
+	CheckSettingsSchema,
+	type ExtAuthz,
+	type ExtAuthzPerRoute,
+	type HttpService,
 } from "../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { readCalledService } from "./config-source.ts";
 import { readCoreRetryPolicy } from "./core-retry.ts";
@@ -69,8 +71,8 @@ export function readExtAuthz(message: ExtAuthz, scope: Scope): ExtAuthzConfig | 
 
 /** What a route says of the filter. */
 export function readExtAuthzRoute(message: ExtAuthzPerRoute, scope: Scope): ExtAuthzRouteConfig {
-	if (message.override.case !== "checkSettings") return { kind: "off" };
-	const settings = message.override.value;
+	if (message.override.case === "disabled" && message.override.value) return { kind: "off" };
+	const settings = message.override.case === "checkSettings" ? message.override.value : create(CheckSettingsSchema);
 	const at = scope.at("check_settings");
 	if (settings.disableRequestBodyBuffering && settings.withRequestBody !== undefined) {
 		at.at("with_request_body").report("cannot be set together with disable_request_body_buffering");

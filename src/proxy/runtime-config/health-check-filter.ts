@@ -21,9 +21,6 @@ export function readHealthCheckFilter(message: HealthCheck, scope: Scope): Healt
 	const cacheMs = toMs(message.cacheTime, 0);
 	if (!passThrough && cacheMs > 0) scope.at("cache_time").report("must not be set when pass_through_mode is off");
 	const percents = Object.entries(message.clusterMinHealthyPercentages);
-	if (passThrough && percents.length > 0) {
-		scope.at("cluster_min_healthy_percentages").report("must not be set when pass_through_mode is on");
-	}
 	return {
 		passThrough,
 		cacheMs,

@@ -74,7 +74,8 @@ function applyRules(
 }
 
 function extract({ source, removes }: HeaderRule, headers: HeaderList): string | undefined {
-	if (source.kind === "cookie") return findCookie(headers, source.name);
+	// As in Envoy, a cookie without a value is none.
+	if (source.kind === "cookie") return findCookie(headers, source.name) || undefined;
 	let found: string | undefined;
 	for (let index = 0; index < headers.length; index += 2) {
 		if (headers[index] === source.name)
