@@ -268,10 +268,10 @@ export const brokenDocuments: readonly BrokenDocument[] = [
 	}),
 	// Gateway API.
 	broken(
-		"an HTTPRoute without parents",
-		document("HTTPRoute", "gateway.networking.k8s.io/v1", "{ rules: [{}] }"),
+		"an HTTPRoute whose parent has no name",
+		document("HTTPRoute", "gateway.networking.k8s.io/v1", "{ parentRefs: [{ kind: Gateway }], rules: [{}] }"),
 		/is required/,
-		{ path: "spec.parentRefs" },
+		{ path: "spec.parentRefs[0].name" },
 	),
 	broken(
 		"an HTTPRoute without rules",
