@@ -227,8 +227,9 @@ function loadLate(): Plugin {
 			for (const name of lateModules) {
 				const isUsed = (key: string): boolean => key !== "default" && code.includes(`.${key}`);
 				const keys = Object.keys(process.getBuiltinModule(name) ?? {}).filter(isUsed);
-				const getters = keys.map((key) => `get ${key}(){return process.getBuiltinModule("${name}").${key}}`);
-				text = text.replaceAll(`require("${name}")`, `{${getters.join(",")}}`);
+				const getters = keys.map((key) => `get ${key}(){return(late??=process.getBuiltinModule("${name}")).${key}}`);
+				// Found once: to find a module takes as long as a request.
+				text = text.replaceAll(`require("${name}")`, `(late=>({${getters.join(",")}}))()`);
 			}
 			return text.replace(
 				/require\("(\.\/late-[^"]+)"\)/g,
