@@ -3,10 +3,11 @@ import { test } from "node:test";
 import { createControlPlane } from "../../src/control/index.ts";
 import { silentLog } from "../../src/core/index.ts";
 import { createRunningInstance, startApplication, startControlPlane, testToken } from "../support/control-plane.ts";
+import { startEtcd } from "../support/etcd.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { ask, limitedServices, limitPolicy, startLoad, startOrders } from "../support/limited-mesh.ts";
-import { findEnvoy, skipWithout } from "../support/peers.ts";
+import { findEnvoy, findEtcd, skipWithout } from "../support/peers.ts";
 
 const kinds = (["amime", "envoy"] as const).map((kind) => ({
 	kind,
@@ -144,6 +145,43 @@ test("three proxies, a stock Envoy among them, keep one budget under uneven load
 		load.counts().every(({ limited, passed }, position) => passed > 0 && (position === 1 || limited > 0)),
 		JSON.stringify(load.counts()),
 	);
+});
+
+test("two control planes on one etcd give out one budget; when one ends, the other gives out all of it", {
+	skip: skipWithout("etcd", findEtcd()),
+}, async (t) => {
+	const etcd = await startEtcd(t);
+	const store = { address: `etcd://${etcd.address}` };
+	const startPlane = () => startControlPlane(t, limitedServices + shared, { store });
+	const planes = [await startPlane(), await startPlane()] as const;
+	const appPort = await startApplication(t, (_request, response) => response.end("ok"));
+	const orders = [];
+	for (const [position, plane] of planes.entries()) {
+		const instance = { ...(await createRunningInstance("orders", appPort)), name: `orders-${position}` };
+		await plane.register(instance);
+		await plane.startProxy(t, instance, "amime");
+		orders.push(instance);
+	}
+	for (const instance of orders)
+		await eventually(async () => assert.equal((await ask(instance, "/free")).status, 200), { deadlineMs: 30_000 });
+	const load = startLoad(
+		t,
+		orders.map((instance, position) => ({ instance, perSecond: [150, 20][position]! })),
+	);
+	// Within 15 % of the budget; the one that is asked for little gets it, of another control plane.
+	await eventually(
+		async () => {
+			const rates = await load.measure(2_000);
+			assert.ok(sum(rates) > 85 && sum(rates) < 115 && rates[1]! > 15, `${rates}`);
+		},
+		{ deadlineMs: 60_000 },
+	);
+	await planes[1].plane.close();
+	const shareOf = async (): Promise<number> => {
+		const [limit] = await planes[0].items<{ budgets: { share: number }[] }>("/v1/limits");
+		return limit!.budgets[0]!.share;
+	};
+	await eventually(async () => assert.equal(await shareOf(), 1), { deadlineMs: 60_000 });
 });
 
 test("when leases have ended each proxy goes by its share, and by leases again when the control plane is back", async (t) => {
