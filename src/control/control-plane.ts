@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createLastGoodFiles, type FolderSource, watchFolder } from "../config/index.ts";
 import { type Clock, describeError, type Log, MeshError, systemClock, systemRandom } from "../core/index.ts";
-import type { Authority, AuthorityOptions } from "../identity/index.ts";
+import type { AuthorityOptions } from "../identity/index.ts";
 import type { Mesh, MeshSettings } from "../model/index.ts";
 import {
 	type ConfigStore,
@@ -15,19 +15,13 @@ import {
 	openSqliteStore,
 	type Store,
 } from "../registry/index.ts";
-import { clusterType, createXdsServer, type XdsServer } from "../xds/server/index.ts";
-import {
-	type CertificateList,
-	createCertificateList,
-	createDesiredFeed,
-	type DesiredFeed,
-	type Endpoint,
-} from "./admin/index.ts";
+import { clusterType, createXdsServer } from "../xds/server/index.ts";
+import { createCertificateList, createDesiredFeed, type DesiredFeed, type Endpoint } from "./admin/index.ts";
 import { readAdminTls } from "./admin-tls.ts";
-import { type Holders, openAuthority } from "./authority/index.ts";
+import { openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
-import { createPatchedSource, type PatchedSource } from "./envoy-filter/index.ts";
+import { createPatchedSource } from "./envoy-filter/index.ts";
 import { type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
@@ -37,10 +31,10 @@ import { createLoadService, type LoadService, type LoadTimes } from "./load/inde
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { listMeshProblems } from "./problems.ts";
 import { openQuota, type QuotaService, type QuotaTimes } from "./quota/index.ts";
-import { createRefusals, type Refusals } from "./refusals/index.ts";
+import { createRefusals } from "./refusals/index.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
 import { createSecureReach } from "./secure-reach.ts";
-import { serveAdmin } from "./serve-admin.ts";
+import { type AdminParts, serveAdmin } from "./serve-admin.ts";
 import { isAdminIdentity, serveAgents } from "./serve-agents.ts";
 import { serveRollouts, withCandidate } from "./serve-rollouts.ts";
 import type { ServedMesh } from "./served-mesh.ts";
@@ -259,25 +253,12 @@ function openStore({ store, stateFolder }: ControlPlaneOptions, clock: Clock, lo
 	return openEtcdStore(store.address, { log, ...(store.tls === undefined ? {} : { tls: store.tls }) });
 }
 
-interface Parts extends State {
-	readonly source: MeshSource;
-	readonly snapshots: SnapshotStore;
-	readonly patched: PatchedSource;
-	readonly refusals: Refusals;
-	readonly rollouts: Rollouts;
-	readonly statuses: StatusBoard;
-	readonly xds: XdsServer;
+interface Parts extends State, Omit<AdminParts, "groups"> {
 	readonly onDemand: OnDemandPart;
 	readonly quota: QuotaService;
 	readonly load: LoadService;
 	/** Where peers over TLS came to. */
 	readonly arrivals: Map<string, ListenAddress>;
-	readonly authority: Authority;
-	readonly holders: Holders;
-	readonly federation: Awaited<ReturnType<typeof openFederation>>;
-	readonly metrics: ControlMetrics;
-	readonly desired: DesiredFeed;
-	readonly certificates: CertificateList;
 }
 
 /** What answers proxies that ask for more, and is told where it does. */
