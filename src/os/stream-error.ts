@@ -1,11 +1,20 @@
-import { getSystemErrorMap, getSystemErrorName } from "node:util";
+import { getSystemErrorMap } from "node:util";
 
 /** The end of a stream, as the library says it. */
 export const endOfStream = -4095;
 
+/** Made at first use: Node makes a new one for each question. */
+let names: ReturnType<typeof getSystemErrorMap> | undefined;
+
 /** An error of a system call as Node's own sockets have it: `code` is its name. */
 export function createStreamError(status: number, call: string, target = ""): NodeJS.ErrnoException {
-	const code = getSystemErrorMap().has(status) ? getSystemErrorName(status) : `UNKNOWN_${-status}`;
+	names ??= getSystemErrorMap();
+	const code = names.get(status)?.[0] ?? `UNKNOWN_${-status}`;
 	const text = target === "" ? `${call} ${code}` : `${call} ${code} ${target}`;
-	return Object.assign(new Error(text), { code, errno: status, syscall: call });
+	// The stack would be that of the event loop: nobody learns anything from it, and taking it costs more than all else here.
+	const { stackTraceLimit } = Error;
+	Error.stackTraceLimit = 0;
+	const error = new Error(text);
+	Error.stackTraceLimit = stackTraceLimit;
+	return Object.assign(error, { code, errno: status, syscall: call });
 }

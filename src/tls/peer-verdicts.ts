@@ -8,6 +8,8 @@ import { contentType } from "./record.ts";
 export interface Peer {
 	readonly certificate: X509Certificate;
 	readonly key: KeyObject;
+	/** Of the key, by Node's name. */
+	readonly curve: string | undefined;
 	/** Null: a chain to one of the authorities, valid now. */
 	readonly error: (Error & { readonly code?: string }) | null;
 }
@@ -50,7 +52,7 @@ export class PeerVerdicts {
 			return;
 		}
 		judgeByLibrary(this.#context, chain, (error, certificate = read.leaf) => {
-			const peer: Peer = { certificate, key: read.key, error };
+			const peer: Peer = { certificate, key: read.key, curve: read.curve, error };
 			if (error === null) this.#keep(key, { peer, until: Math.min(this.#clock.wall() + lifetimeMs, read.validToMs) });
 			done(peer);
 		});
@@ -68,13 +70,15 @@ export class PeerVerdicts {
 /** @returns when the first of the chain's certificates ends, beside the leaf */
 function readChain(
 	chain: readonly Buffer[],
-): { readonly leaf: X509Certificate; readonly key: KeyObject; readonly validToMs: Millis } | undefined {
+): (Pick<Peer, "key" | "curve"> & { readonly leaf: X509Certificate; readonly validToMs: Millis }) | undefined {
 	try {
 		const certificates = chain.map((der) => new X509Certificate(der));
 		const leaf = certificates[0]!;
+		const key = leaf.publicKey;
 		return {
 			leaf,
-			key: leaf.publicKey,
+			key,
+			curve: key.asymmetricKeyDetails?.namedCurve,
 			validToMs: Math.min(...certificates.map(({ validToDate }) => validToDate.getTime())),
 		};
 	} catch {

@@ -188,8 +188,8 @@ export class ServerHandshake {
 		if (signed === undefined) throw new TlsFault("LENGTH_MISMATCH", alerts.decodeError);
 		const transcript = this.#digest();
 		this.#add(message);
-		return this.#judge(judged, ({ key }) => {
-			if (!verifyTranscript(signed.scheme, key, transcript, signed.signature))
+		return this.#judge(judged, (peer) => {
+			if (!verifyTranscript(signed.scheme, peer, transcript, signed.signature))
 				return new TlsFault("BAD_SIGNATURE", alerts.decryptError);
 			this.#phase = "finished";
 			return undefined;

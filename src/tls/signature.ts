@@ -50,10 +50,15 @@ export function signTranscript(scheme: number, key: KeyObject, transcript: Buffe
 }
 
 /** Whether a client's signature is one of its key, by a scheme that goes with that key. */
-export function verifyTranscript(scheme: number, key: KeyObject, transcript: Buffer, signature: Buffer): boolean {
+export function verifyTranscript(
+	scheme: number,
+	{ key, curve }: { readonly key: KeyObject; readonly curve: string | undefined },
+	transcript: Buffer,
+	signature: Buffer,
+): boolean {
 	const known = schemes.get(scheme);
 	if (known === undefined || key.asymmetricKeyType !== known.keyType) return false;
-	if (known.curve !== undefined && key.asymmetricKeyDetails?.namedCurve !== known.curve) return false;
+	if (known.curve !== undefined && curve !== known.curve) return false;
 	const isPss = known.keyType === "rsa" || known.keyType === "rsa-pss";
 	const content = Buffer.concat([roles.client, transcript]);
 	try {
