@@ -12,6 +12,7 @@ import { addDiffCommand } from "./commands/diff.ts";
 import { addEndpointsCommand } from "./commands/endpoints.ts";
 import { addExplainCommand } from "./commands/explain.ts";
 import { addFederationCommand } from "./commands/federation.ts";
+import { addGatewaysCommand } from "./commands/gateways.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addHistoryCommand, addRollbackCommand } from "./commands/history.ts";
 import { addIdentityCommand } from "./commands/identity.ts";
@@ -98,6 +99,7 @@ const listCommands = (): readonly ((program: Command, context: CliContext) => vo
 	addWhyCommand,
 	addRoutesCommand,
 	addEndpointsCommand,
+	addGatewaysCommand,
 	addLimitsCommand,
 	addLoadCommand,
 	addExplainCommand,

@@ -15,6 +15,7 @@ import {
 	createConfigEndpoints,
 	createEntryEndpoints,
 	createFederationEndpoints,
+	createGatewayEndpoint,
 	createHistoryEndpoints,
 	createIdentityEndpoints,
 	createInstanceEndpoints,
@@ -144,6 +145,7 @@ export function serveAdmin(
 			statuses: nodeStatuses,
 			isChanging: () => source.isPending() || xds.isPushing(),
 		}),
+		createGatewayEndpoint(index),
 		...createHistoryEndpoints(config, () => checkFree([])),
 		createWatchEndpoint(config, clock),
 		...(options.endpoints?.({

@@ -1,11 +1,28 @@
 import { createNumbering } from "../core/index.ts";
 import type { Mesh, WorkloadInstance } from "../model/index.ts";
 
-/** Copies of every Workload as they would run on one machine, ready, with ports of their own: what is not running can be asked about. A port
- *  goes by the name of what it is for, so that another Workload or Service makes no other ports. */
+/** Copies of every Workload, and the proxies of Gateways, as they would run on one machine, ready, with ports of their own: what is not running
+ *  can be asked about. A port goes by the name of what it is for, so that another Workload or Service makes no other ports. */
 export function assumeInstances(mesh: Mesh): WorkloadInstance[] {
 	const ownPort = createNumbering(20_000, 10_000);
-	return mesh.workloads.flatMap((workload) =>
+	const gateways = mesh.gatewayProxies.map(
+		(proxy): WorkloadInstance => ({
+			name: `${proxy.name}-0`,
+			namespace: proxy.namespace,
+			workload: proxy.name,
+			labels: proxy.labels,
+			serviceAccount: proxy.serviceAccount,
+			address: "127.0.0.1",
+			pattern: "gateway",
+			sidecar: proxy.sidecar,
+			ports: [],
+			upstreams: [],
+			gatewayPorts: proxy.gatewayPorts.map((declared) => ({ port: declared, listenPort: declared })),
+			health: "ready",
+			registeredAt: 0,
+		}),
+	);
+	const workloads = mesh.workloads.flatMap((workload) =>
 		Array.from({ length: workload.replicas }, (_, ordinal): WorkloadInstance => {
 			const hasSidecar = workload.pattern === "sidecar";
 			const name = `${workload.name}-${ordinal}`;
@@ -44,4 +61,5 @@ export function assumeInstances(mesh: Mesh): WorkloadInstance[] {
 			};
 		}),
 	);
+	return [...workloads, ...gateways];
 }

@@ -220,7 +220,7 @@ function findListener(
 	);
 }
 
-/** A gateway listens where the Service in front of it leads to. */
+/** A gateway listens where the Service in front of it leads to, or where the machine that runs it has put it. */
 function findGatewayListener(
 	{ index }: World,
 	{ instance }: Extract<Source, { readonly kind: "gateway" }>,
@@ -236,7 +236,8 @@ function findGatewayListener(
 				: (instance?.ports.find(({ name }) => name === targetPort)?.appPort ?? []);
 		}),
 	);
-	for (const candidate of [...behind, port])
+	const moved = instance?.gatewayPorts?.find((one) => one.port === port)?.listenPort;
+	for (const candidate of [...(moved === undefined ? [] : [moved]), ...behind, port])
 		for (const config of proxy.listeners())
 			if (config.addresses.some((one) => one.kind === "socket" && one.port === candidate)) {
 				const endsTls =

@@ -5,7 +5,7 @@ import { createPatchedSource } from "../control/envoy-filter/index.ts";
 import { createProvenance, type Provenance } from "../control/provenance/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
 import { hostOf, type MeshIndex } from "../control/translate/index.ts";
-import type { Labels, MeshSettings, WorkloadInstance } from "../model/index.ts";
+import { gatewayNameLabel, type Labels, type MeshSettings, type WorkloadInstance } from "../model/index.ts";
 import type { XdsSnapshot } from "../xds/server/index.ts";
 import { assumeInstances } from "./assumed-instances.ts";
 import { ProxyView } from "./proxy-view.ts";
@@ -133,8 +133,6 @@ function gatewayNode({ namespace, name, address, labels }: GatewayName): Node {
 		metadata: { LABELS: labels },
 	});
 }
-
-const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name";
 
 /** The proxies of every Gateway of both kinds: its Pods, or one that is made up where none is declared. */
 export function listGateways(index: MeshIndex): GatewayName[] {

@@ -73,7 +73,7 @@ function describe(event: Exclude<SupervisorEvent, { readonly kind: "output" }>, 
 		case "cleaned":
 			return palette.warn(`ended ${event.processes} processes that an earlier run had left behind`);
 		case "workload":
-			return `workload ${event.workload} ${event.change}`;
+			return `${event.pattern === "gateway" ? "gateway" : "workload"} ${event.workload} ${event.change}`;
 		case "problems":
 			if (event.problems.length === 0) return palette.good("the config has no problems any more");
 			return event.problems
@@ -88,5 +88,6 @@ function describe(event: Exclude<SupervisorEvent, { readonly kind: "output" }>, 
 
 function nameProcess(event: Extract<SupervisorEvent, { readonly kind: "exited" | "overdue" }>): string {
 	if (event.instance === undefined) return "the control plane";
-	return event.process === "sidecar" ? `the sidecar of ${event.instance.name}` : event.instance.name;
+	const hasApplication = event.instance.pattern !== "gateway";
+	return event.process === "sidecar" && hasApplication ? `the sidecar of ${event.instance.name}` : event.instance.name;
 }

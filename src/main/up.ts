@@ -181,7 +181,7 @@ function buildReport(supervisor: Supervisor, state: string): UpReport {
 		name: workload.name,
 		pattern: workload.pattern,
 		sidecar: workload.sidecar,
-		identity: workload.pattern === "sidecar" ? workload.identity : "-",
+		identity: workload.pattern === "sidecar" || workload.pattern === "gateway" ? workload.identity : "-",
 		instances: instances.filter(
 			(instance) => instance.namespace === workload.namespace && instance.workload === workload.name,
 		),

@@ -1,6 +1,7 @@
 import type { Labels, ObjectName } from "./names.ts";
 import type { ObjectReference } from "./reference.ts";
 import type { Source } from "./source.ts";
+import type { Workload } from "./workload.ts";
 
 /** `gateway.networking.k8s.io` GatewayClass: which controller looks after Gateways of a class. It has no namespace. */
 export interface GatewayClass extends ObjectName {
@@ -66,11 +67,25 @@ export interface ClientValidation {
 	readonly mode: "AllowValidOnly" | "AllowInsecureFallback";
 }
 
+/** Which namespaces objects may be of that attach. */
+export type AllowedNamespaces = Pick<AllowedRoutes, "from" | "selector">;
+
+/** `gateway.networking.k8s.io` ListenerSet (GEP-1713): listeners that are added to a Gateway. */
+export interface ListenerSet extends ObjectName {
+	/** The Gateway. */
+	readonly parent: ObjectName;
+	readonly listeners: readonly GatewayListener[];
+	readonly createdAt: number;
+	readonly source: Source;
+}
+
 /** `gateway.networking.k8s.io` Gateway. */
 export interface Gateway extends ObjectName {
 	readonly className: string;
 	readonly listeners: readonly GatewayListener[];
 	readonly addresses: readonly GatewayAddress[];
+	/** Namespaces of the ListenerSets that may add to it. */
+	readonly allowedListeners: AllowedNamespaces;
 	/** Of `tls.frontend.default`. */
 	readonly clientValidation?: ClientValidation;
 	/** Of `tls.frontend.perPort`; a port that is listed without validation has none. */
@@ -78,6 +93,8 @@ export interface Gateway extends ObjectName {
 	/** What its proxies show to backends that ask for a certificate. */
 	readonly clientCertificateRef?: ObjectReference;
 	readonly parametersRef?: ObjectReference;
+	/** Labels and annotations of what is made for it: of the proxy that `amime up` starts. */
+	readonly infrastructure: { readonly labels: Labels; readonly annotations: Readonly<Record<string, string>> };
 	readonly labels: Labels;
 	readonly annotations: Readonly<Record<string, string>>;
 	readonly createdAt: number;
@@ -134,6 +151,14 @@ export interface IstioGateway extends ObjectName {
 	/** Labels of the proxies it configures, in any namespace; empty selects every gateway proxy. */
 	readonly selector: Labels;
 	readonly servers: readonly GatewayServer[];
+	readonly annotations: Readonly<Record<string, string>>;
 	readonly createdAt: number;
 	readonly source: Source;
+}
+
+/** A gateway proxy that a machine starts for Gateways which no proxy of the config serves. */
+export interface GatewayProxy extends Workload {
+	/** Ports of its Gateways, ascending. */
+	readonly gatewayPorts: readonly number[];
+	readonly gateways: readonly (ObjectName & { readonly kind: "Gateway" | "IstioGateway" })[];
 }

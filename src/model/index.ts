@@ -28,23 +28,34 @@ export type {
 	RoutePatchMatch,
 } from "./envoy-filter.ts";
 export type {
+	AllowedNamespaces,
 	AllowedRoutes,
 	ClientValidation,
 	Gateway,
 	GatewayAddress,
 	GatewayClass,
 	GatewayListener,
+	GatewayProxy,
 	GatewayServer,
 	IstioGateway,
 	LabelExpression,
 	LabelSelector,
+	ListenerSet,
 	ListenerTls,
 	ServerTls,
 	ServerTlsMode,
 	TlsVersion,
 } from "./gateway.ts";
+export {
+	controllerName,
+	findController,
+	gatewayNameLabel,
+	isFoundByLabel,
+	listGatewayHosts,
+} from "./gateway-controller.ts";
 export type { BackendReference, BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 export {
+	type GatewayPort,
 	type InstanceHealth,
 	type InstancePort,
 	isHttpProtocol,
@@ -91,6 +102,7 @@ export {
 } from "./rate-limit.ts";
 export {
 	isGatewayParent,
+	isListenerSetParent,
 	isServiceEntryParent,
 	isServiceParent,
 	type ObjectReference,
@@ -122,6 +134,7 @@ export type {
 	RouteMatch,
 	RouteRetry,
 	RouteRule,
+	SessionPersistence,
 	StreamMatch,
 	StreamRule,
 	StringMatch,

@@ -1,7 +1,8 @@
 import type { Labels, ObjectName } from "./names.ts";
 
-/** The data-plane pattern of a workload: a proxy beside it, its own gRPC library configured over xDS, or nothing. */
-export type Pattern = "sidecar" | "proxyless" | "none";
+/** The data-plane pattern of a workload: a proxy beside it, its own gRPC library configured over xDS, nothing, or a proxy alone that serves
+ *  Gateways. */
+export type Pattern = "sidecar" | "proxyless" | "none" | "gateway";
 
 /** What a port speaks, from `appProtocol` or the prefix of the port's name (`http-`, `grpc-`, `tcp-`). */
 export type PortProtocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "auto";
@@ -45,6 +46,12 @@ export interface UpstreamListener {
 	readonly listenPort: number;
 }
 
+/** A port of Gateways, and where their proxy listens for it on loopback. */
+export interface GatewayPort {
+	readonly port: number;
+	readonly listenPort: number;
+}
+
 /** One running copy of a workload, as the registry knows it. */
 export interface WorkloadInstance {
 	/** `<workload>-<ordinal>`, unique in its namespace. */
@@ -58,13 +65,15 @@ export interface WorkloadInstance {
 	readonly pattern: Pattern;
 	readonly locality?: Locality;
 	readonly nodeName?: string;
-	/** Which proxy is its sidecar; undefined without one. */
+	/** Which program its proxy is; undefined without one. */
 	readonly sidecar?: "amime" | "envoy";
 	readonly ports: readonly InstancePort[];
 	/** Where its sidecar is an HTTP forward proxy; undefined without a sidecar. */
 	readonly httpProxyPort?: number;
 	readonly upstreams: readonly UpstreamListener[];
-	/** The sidecar's admin port; undefined without a sidecar. */
+	/** With pattern `gateway`: every port that it may serve. */
+	readonly gatewayPorts?: readonly GatewayPort[];
+	/** The proxy's admin port; undefined without a proxy. */
 	readonly adminPort?: number;
 	readonly health: InstanceHealth;
 	/** Milliseconds since the epoch. */

@@ -1,7 +1,7 @@
 import type { ConfigMap, Secret } from "./certificate.ts";
 import type { DestinationRule, LocalitySettings, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
 import type { EnvoyFilter } from "./envoy-filter.ts";
-import type { Gateway, GatewayClass, IstioGateway } from "./gateway.ts";
+import type { Gateway, GatewayClass, GatewayProxy, IstioGateway, ListenerSet } from "./gateway.ts";
 import type { BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 import type { WorkloadInstance } from "./instance.ts";
 import type { Namespace } from "./kubernetes.ts";
@@ -27,7 +27,10 @@ export interface Mesh {
 	readonly streamRoutes: readonly StreamRoute[];
 	readonly gatewayClasses: readonly GatewayClass[];
 	readonly gateways: readonly Gateway[];
+	readonly listenerSets: readonly ListenerSet[];
 	readonly istioGateways: readonly IstioGateway[];
+	/** What a machine starts for Gateways that nothing of the config serves. */
+	readonly gatewayProxies: readonly GatewayProxy[];
 	readonly referenceGrants: readonly ReferenceGrant[];
 	readonly backendTlsPolicies: readonly BackendTlsPolicy[];
 	readonly secrets: readonly Secret[];

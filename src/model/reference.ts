@@ -34,6 +34,14 @@ export function isServiceEntryParent({ group, kind }: { readonly group: string; 
 	return group === "networking.istio.io" && kind === "ServiceEntry";
 }
 
+/** Whether a reference means a ListenerSet, by its own name or by that of its experimental version. */
+export function isListenerSetParent({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
+	return (
+		(group === "gateway.networking.k8s.io" && kind === "ListenerSet") ||
+		(group === "gateway.networking.x-k8s.io" && kind === "XListenerSet")
+	);
+}
+
 /** Whether a reference means a Gateway of the Gateway API. */
 export function isGatewayParent({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
 	return group === "gateway.networking.k8s.io" && kind === "Gateway";

@@ -155,6 +155,17 @@ export interface Cors {
 	readonly forwardsUnmatchedPreflights?: boolean;
 }
 
+/** How a client stays with the backend that it had (Gateway API, GEP-1619): by a cookie or a header that names it. */
+export type SessionPersistence =
+	| {
+			readonly kind: "cookie";
+			/** One made of the route and the rule when undefined. */
+			readonly name?: string;
+			/** How long clients keep it; as long as they run when undefined. */
+			readonly ttlMs?: number;
+	  }
+	| { readonly kind: "header"; readonly name?: string };
+
 /** One rule of an HTTPRoute, a GRPCRoute or the `http` of a VirtualService. */
 export interface RouteRule {
 	readonly name?: string;
@@ -177,6 +188,7 @@ export interface RouteRule {
 	readonly mirrors?: readonly Mirror[];
 	readonly fault?: Fault;
 	readonly cors?: Cors;
+	readonly sessionPersistence?: SessionPersistence;
 	/** Field path of the rule in its document, for explanations. */
 	readonly path: string;
 }

@@ -2,11 +2,11 @@
  *  on by server name, encrypted backends, and what happens when a Secret changes. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { request as requestTls } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { askTls } from "../support/ask-tls.ts";
 import { adsResources, http2Cluster, overMutualTls, socketAddress } from "../support/bootstraps.ts";
 import { startApplication, startControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
@@ -119,39 +119,8 @@ const bootstrapOf = (xdsTlsPort: number, secretSocket: string): object => ({
 	},
 });
 
-interface SecureAnswer {
-	readonly status: number;
-	readonly body: string;
-	/** Serial of the certificate that the server showed. */
-	readonly serial: string;
-}
-
-function ask(port: number, host: string, path: string, client?: TestCertificate): Promise<SecureAnswer> {
-	const { promise, resolve, reject } = Promise.withResolvers<SecureAnswer>();
-	const call = requestTls(
-		{
-			port,
-			host: "127.0.0.1",
-			path,
-			servername: host,
-			ca: pki.bundlePem,
-			agent: false,
-			headers: { host },
-			...(client !== undefined && { cert: client.certificateChainPem, key: client.privateKeyPem }),
-		},
-		(response) => {
-			const { serialNumber } = (response.socket as ReturnType<typeof connectTls>).getPeerCertificate();
-			let body = "";
-			response.setEncoding("utf8").on("data", (text: string) => {
-				body += text;
-			});
-			response.on("end", () => resolve({ status: response.statusCode!, body, serial: serialNumber }));
-		},
-	);
-	call.on("error", reject);
-	call.end();
-	return promise;
-}
+const ask = (port: number, host: string, path: string, client?: TestCertificate) =>
+	askTls({ port, host, path, ca: pki.bundlePem, ...(client !== undefined && { client }) });
 
 for (const kind of ["envoy", "amime"] as const satisfies readonly ProxyKind[])
 	test(`a gateway with traffic on ${kind}`, {

@@ -99,7 +99,12 @@ export async function startControlPlane(
 		const secretSocket = await serveSecrets(context, instance);
 		return buildBootstrap({
 			instance,
-			xdsAddresses: [`127.0.0.1:${plane.xdsPort}`],
+			...(instance.pattern === "gateway"
+				? {
+						xdsAddresses: [`127.0.0.1:${plane.xdsTlsPort}`],
+						xdsServerId: "spiffe://cluster.local/amime/server",
+					}
+				: { xdsAddresses: [`127.0.0.1:${plane.xdsPort}`] }),
 			secretSocket,
 			meshName: "test",
 			clusterDomain: "cluster.local",

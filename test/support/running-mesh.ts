@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { promisify } from "node:util";
@@ -49,12 +49,18 @@ export interface CallOptions {
 	readonly body?: string;
 }
 
-/** Starts a mesh on a copy of `source` and waits until every instance is ready; ended with the test. `edit` may change the copy first. */
-export async function startMesh(t: TestContext, source: string, edit?: (folder: string) => void): Promise<RunningMesh> {
+/** Starts a mesh on a copy of `source` (on an empty folder without one) and waits until every instance is ready; ended with the test. `edit`
+ *  may change the copy first. */
+export async function startMesh(
+	t: TestContext,
+	source: string | undefined,
+	edit?: (folder: string) => void,
+): Promise<RunningMesh> {
 	const root = mkdtempSync("/tmp/amime-mesh-");
 	const folder = join(root, "mesh");
 	const stateFolder = join(root, "state");
-	cpSync(join(project, source), folder, { recursive: true, filter: (path) => !path.includes("/.amime") });
+	if (source === undefined) mkdirSync(folder);
+	else cpSync(join(project, source), folder, { recursive: true, filter: (path) => !path.includes("/.amime") });
 	edit?.(folder);
 	// Ports of its own: meshes of other tests want the default ones at the same time.
 	const ports = ["--admin-port", "0", "--xds-port", "0"];

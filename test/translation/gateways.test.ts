@@ -17,6 +17,16 @@ const open = "allowedRoutes: {namespaces: {from: All}}";
 const plain = listeners(`{name: http, port: 80, protocol: HTTP, ${open}}`);
 const route = (name: string, spec: string, kind = "HTTPRoute"): string =>
 	gatewayApi(kind, name, `{parentRefs: [{name: kgw, namespace: edge}], ${spec}}`);
+const taking = (namespaces: string): string =>
+	gatewayApi(
+		"Gateway",
+		"edge/kgw",
+		`{gatewayClassName: istio, addresses: [{type: Hostname, value: ingress.edge.svc.cluster.local}], allowedListeners: {namespaces: {${namespaces}}}, listeners: [{name: http, port: 80, protocol: HTTP, ${open}}]}`,
+	);
+const set = (name: string, spec: string): string =>
+	gatewayApi("ListenerSet", name, `{parentRef: {name: kgw, namespace: edge}, listeners: [${spec}]}`);
+const ofSet = (name: string, spec: string): string =>
+	gatewayApi("HTTPRoute", name, `{parentRefs: [{kind: ListenerSet, name: extra}], ${spec}}`);
 const to = (name: string, port = 80): string => `backendRefs: [{name: ${name}, port: ${port}}]`;
 const grant = (from: string, of: string): string =>
 	gatewayApi(
@@ -443,6 +453,56 @@ export const cases: readonly TranslationCase[] = [
 			"kgw -> x OPTIONS / origin=https://evil access-control-request-method=PUT":
 				"answered 200 by HTTPRoute r spec.rules[0]",
 			"kgw -> x GET / origin=https://evil": "reviews.shop:80 by HTTPRoute r spec.rules[0]",
+		},
+	},
+	{
+		name: "Gateway API: a proxy that is started for a Gateway serves it, and one for Istio's selector that nothing has",
+		config: `${gatewayApi("Gateway", "edge/own", "{gatewayClassName: amime, listeners: [{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]}")}
+---${gatewayApi("HTTPRoute", "r", `{parentRefs: [{name: own, namespace: edge}], rules: [{${to("reviews")}}]}`)}
+---${istio("Gateway", "edge/lone", `{selector: {istio: lone}, servers: [${http("'*'")}]}`)}
+---${istio("VirtualService", "v", "{hosts: [a.example], gateways: [edge/lone], http: [{directResponse: {status: 201}}]}")}`,
+		calls: {
+			"edge/own -> x": "reviews.shop:80 by HTTPRoute r spec.rules[0]",
+			"edge/lone -> a.example": "answered 201 by VirtualService v spec.http[0]",
+		},
+	},
+	{
+		name: "Gateway API: a ListenerSet adds listeners, and its routes are not those of its Gateway",
+		config: `${taking("from: All")}
+---${set("shop/extra", "{name: http, port: 8080, protocol: HTTP}, {name: named, port: 80, protocol: HTTP, hostname: a.example}")}
+---${route("own", `rules: [{${to("reviews")}}]`)}
+---${ofSet("added", `rules: [{${to("ratings")}}]`)}`,
+		calls: {
+			"kgw -> x": "reviews.shop:80 by HTTPRoute own spec.rules[0]",
+			"kgw -> a.example": "ratings.shop:80 by HTTPRoute added spec.rules[0]",
+			"kgw -> x:8080": "ratings.shop:80 by HTTPRoute added spec.rules[0]",
+		},
+	},
+	{
+		name: "Gateway API: a ListenerSet adds nothing to a Gateway that does not take it, and a listener that is there already wins",
+		config: `${taking("from: Selector, selector: {matchLabels: {team: b}}")}
+---${set("shop/extra", "{name: http, port: 8080, protocol: HTTP}")}
+---${ofSet("added", `rules: [{${to("ratings")}}]`)}`,
+		calls: { "kgw -> x:8080": "unroutable 0", "kgw -> x": "unroutable 404 NR" },
+	},
+	{
+		name: "Gateway API: of two listeners of one port and host that of the Gateway wins over that of a ListenerSet",
+		config: `${taking("from: All")}
+---${set("shop/extra", "{name: again, port: 80, protocol: HTTP}")}
+---${route("own", `rules: [{${to("reviews")}}]`)}
+---${ofSet("added", `rules: [{matches: [{path: {value: /a}}], ${to("ratings")}}]`)}`,
+		calls: { "kgw -> x /a": "reviews.shop:80 by HTTPRoute own spec.rules[0]" },
+	},
+	{
+		name: "Gateway API: with sessionPersistence the cookie of a backend leads there, and only answers without one set it",
+		config: `${plain}
+---${route("r", `rules: [{sessionPersistence: {sessionName: s}, backendRefs: [{name: reviews, port: 80, weight: 3}, {name: ratings, port: 80}]}]`)}`,
+		calls: {
+			"kgw -> x":
+				"reviews.shop:80 75, ratings.shop:80 25; answer set set-cookie: s-split=01d4a2a8a6c4; Path=/; HttpOnly by HTTPRoute r spec.rules[0]",
+			"kgw -> x GET / cookie=a;s-split=01d4a2a8a6c4;b": "reviews.shop:80 by HTTPRoute r spec.rules[0]",
+			"kgw -> x GET / cookie=as-split=01d4a2a8a6c4":
+				"reviews.shop:80 75, ratings.shop:80 25; answer set set-cookie: s-split=01d4a2a8a6c4; Path=/; HttpOnly by HTTPRoute r spec.rules[0]",
 		},
 	},
 ];

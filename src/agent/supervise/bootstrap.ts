@@ -5,6 +5,8 @@ export interface BootstrapOptions {
 	readonly instance: WorkloadInstance;
 	/** `host:port` of the xDS servers of the control planes, at least one; a sidecar moves on when its one goes away. */
 	readonly xdsAddresses: readonly string[];
+	/** SPIFFE ID of the control planes where they answer over mutual TLS; in plain text without it. */
+	readonly xdsServerId?: string;
 	/** Absolute path of the unix socket that serves its secrets. */
 	readonly secretSocket: string;
 	readonly meshName: string;
@@ -23,8 +25,8 @@ const http2 = {
 
 /** The node id of an instance, in Istio's form. */
 export function formatNodeId(instance: WorkloadInstance, clusterDomain: string): string {
-	const { namespace, name, address } = instance;
-	return `sidecar~${address}~${name}.${namespace}~${namespace}.svc.${clusterDomain}`;
+	const { namespace, name, address, pattern } = instance;
+	return `${pattern === "gateway" ? "router" : "sidecar"}~${address}~${name}.${namespace}~${namespace}.svc.${clusterDomain}`;
 }
 
 /** What a node says of its workload, as Istio's proxies do. */
@@ -67,9 +69,40 @@ export function buildBootstrap(options: BootstrapOptions): Record<string, unknow
 		},
 		static_resources: {
 			clusters: [
-				buildCluster("ads", options.xdsAddresses.map(toSocketAddress)),
+				{
+					...buildCluster("ads", options.xdsAddresses.map(toSocketAddress)),
+					...(options.xdsServerId !== undefined && { transport_socket: buildMutualTls(options.xdsServerId) }),
+				},
 				buildCluster("sds", [{ pipe: { path: options.secretSocket } }]),
 			],
+		},
+	};
+}
+
+/** With the proxy's own certificate, and the trust bundle, of the SDS cluster. */
+function buildMutualTls(serverId: string): Record<string, unknown> {
+	const sds_config = {
+		resource_api_version: "V3",
+		api_config_source: {
+			api_type: "GRPC",
+			transport_api_version: "V3",
+			grpc_services: [{ envoy_grpc: { cluster_name: "sds" } }],
+		},
+	};
+	return {
+		name: "envoy.transport_sockets.tls",
+		typed_config: {
+			"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+			common_tls_context: {
+				alpn_protocols: ["h2"],
+				tls_certificate_sds_secret_configs: [{ name: "default", sds_config }],
+				combined_validation_context: {
+					default_validation_context: {
+						match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: serverId } }],
+					},
+					validation_context_sds_secret_config: { name: "ROOTCA", sds_config },
+				},
+			},
 		},
 	};
 }

@@ -1,4 +1,4 @@
-import type { InstanceHealth, WorkloadInstance } from "../../model/index.ts";
+import type { InstanceHealth, Pattern, WorkloadInstance } from "../../model/index.ts";
 import type { ConfigFault } from "./workload-source.ts";
 
 /** A process of the mesh, for people. */
@@ -27,6 +27,7 @@ export type SupervisorEvent =
 	| {
 			readonly kind: "workload";
 			readonly workload: string;
+			readonly pattern: Pattern;
 			readonly change: "added" | "changed" | "removed" | "scaled";
 	  }
 	/** The problems of the config have changed. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { MeshError } from "../../core/index.ts";
-import { formatObjectName, type WorkloadInstance } from "../../model/index.ts";
+import { formatObjectName, type GatewayPort, type WorkloadInstance } from "../../model/index.ts";
 import { type InstanceDeps, SupervisedInstance } from "./instance.ts";
-import { instanceKey, planInstance } from "./plan-instance.ts";
+import { instanceKey, planInstance, wantedGatewayPort } from "./plan-instance.ts";
 import type { PortAllocator } from "./ports.ts";
 import type { DesiredMesh, DesiredWorkload } from "./workload-source.ts";
 
@@ -143,6 +143,7 @@ export class InstanceSet {
 			const what = `${record.name} port ${port.name}`;
 			this.#deps.listener({ kind: "port-moved", what, from: port.port, to: appPort });
 		}
+		this.#tellGatewayPorts(record, []);
 		const { services, meshName, clusterDomain } = desired;
 		const fileName = this.#nameFiles(key, record);
 		const instance = new SupervisedInstance(
@@ -157,8 +158,19 @@ export class InstanceSet {
 	async #update(running: SupervisedInstance, workload: DesiredWorkload, ordinal: number, desired: DesiredMesh) {
 		running.workload = workload;
 		const record = await planInstance(workload, ordinal, desired.services, this.#ports, running.record.registeredAt);
-		if (!isDeepStrictEqual(record.upstreams, running.record.upstreams))
+		const { upstreams, gatewayPorts } = running.record;
+		this.#tellGatewayPorts(record, gatewayPorts ?? []);
+		if (!isDeepStrictEqual([record.upstreams, record.gatewayPorts], [upstreams, gatewayPorts]))
 			running.updateServices(record, desired.services);
+	}
+
+	/** Says which ports of Gateways could not be where they were wanted. */
+	#tellGatewayPorts({ name, gatewayPorts = [] }: WorkloadInstance, known: readonly GatewayPort[]): void {
+		for (const { port, listenPort } of gatewayPorts) {
+			const from = wantedGatewayPort(port);
+			if (listenPort === from || known.some((one) => one.port === port)) continue;
+			this.#deps.listener({ kind: "port-moved", what: `${name} port ${port}`, from, to: listenPort });
+		}
 	}
 
 	async #remove(key: string): Promise<void> {
@@ -196,9 +208,11 @@ export class InstanceSet {
 			const old = before.get(name);
 			before.delete(name);
 			const change = compare(old, workload);
-			if (change !== undefined) this.#deps.listener({ kind: "workload", workload: name, change });
+			if (change !== undefined)
+				this.#deps.listener({ kind: "workload", workload: name, pattern: workload.pattern, change });
 		}
-		for (const name of before.keys()) this.#deps.listener({ kind: "workload", workload: name, change: "removed" });
+		for (const [name, { pattern }] of before)
+			this.#deps.listener({ kind: "workload", workload: name, pattern, change: "removed" });
 	}
 }
 
@@ -216,6 +230,6 @@ function needsRestart(old: DesiredWorkload, workload: DesiredWorkload): boolean 
 	return !isDeepStrictEqual(essence(old), essence(workload));
 }
 
-function essence({ replicas, readiness, source, openPath, ...rest }: DesiredWorkload): object {
+function essence({ replicas, readiness, source, openPath, gatewayPorts, gateways, ...rest }: DesiredWorkload): object {
 	return rest;
 }

@@ -16,9 +16,9 @@ const config: InstanceConfig = {
 };
 
 /** Plays events and writes down what is done. */
-function createStage(hasSidecar = true) {
+function createStage(hasSidecar = true, hasApplication = true) {
 	const random = createSeededRandom(1);
-	let state = createInstanceState({ hasSidecar });
+	let state = createInstanceState({ hasSidecar, hasApplication });
 	let now = 0;
 	return {
 		play(event: InstanceEvent): string[] {
@@ -152,6 +152,19 @@ test("back-off grows with failures in a row, and starts over after a sound run",
 	now += 30_000;
 	play({ kind: "exited", role: "application" });
 	assert.deepEqual(delays, [1000, 2000, 4000, 8000, 8000, 1000]);
+});
+
+test("a gateway has no application: it is ready with its proxy, which drains and ends alone", () => {
+	const stage = createStage(true, false);
+	assert.deepEqual(stage.play({ kind: "prepared" }), ["spawn sidecar"]);
+	assert.equal(stage.health(), "starting");
+	assert.deepEqual(stage.play({ kind: "ready", role: "sidecar" }), ["report ready"]);
+	assert.deepEqual(stage.play({ kind: "exited", role: "sidecar" }), ["report unready", "retry sidecar"]);
+	assert.deepEqual(stage.play({ kind: "retry", role: "sidecar" }), ["spawn sidecar"]);
+	stage.play({ kind: "ready", role: "sidecar" });
+	assert.deepEqual(stage.play({ kind: "stop" }), ["report draining", "drain"]);
+	assert.deepEqual(stage.play({ kind: "drained" }), ["SIGTERM sidecar", "overdue sidecar"]);
+	assert.deepEqual(stage.play({ kind: "exited", role: "sidecar" }), ["ended"]);
 });
 
 test("a probe's answer that comes after the process has gone counts for nothing", () => {

@@ -10,7 +10,8 @@ export type Role = "sidecar" | "application";
 export interface InstanceState {
 	/** Undefined without a sidecar. */
 	readonly sidecar: ProcessState | undefined;
-	readonly application: ProcessState;
+	/** Undefined for a gateway: its proxy, in the role of the sidecar, is all there is. */
+	readonly application: ProcessState | undefined;
 	readonly isSidecarReady: boolean;
 	readonly isApplicationReady: boolean;
 	/** Registered, and secrets served. */
@@ -45,7 +46,8 @@ export type InstanceEffect =
 
 export interface InstanceConfig {
 	readonly process: ProcessConfig;
-	/** How long other proxies have to learn that it drains before its application is told to stop. */
+	/** How long other proxies have to learn that it drains before its application is told to stop; a gateway takes longer as long as
+	 *  requests are in flight. */
 	readonly drainMs: number;
 }
 
@@ -54,12 +56,17 @@ export interface InstanceStep {
 	readonly effects: readonly InstanceEffect[];
 }
 
-export function createInstanceState(options: { readonly hasSidecar: boolean }): InstanceState {
+export function createInstanceState(options: {
+	readonly hasSidecar: boolean;
+	/** True by default. */
+	readonly hasApplication?: boolean;
+}): InstanceState {
+	const { hasSidecar, hasApplication = true } = options;
 	return {
-		sidecar: options.hasSidecar ? { kind: "idle" } : undefined,
-		application: { kind: "idle" },
-		isSidecarReady: !options.hasSidecar,
-		isApplicationReady: false,
+		sidecar: hasSidecar ? { kind: "idle" } : undefined,
+		application: hasApplication ? { kind: "idle" } : undefined,
+		isSidecarReady: !hasSidecar,
+		isApplicationReady: !hasApplication,
 		isPrepared: false,
 		hasBeenReady: false,
 		goal: "run",
@@ -123,7 +130,7 @@ function take(draft: Draft, event: InstanceEvent): void {
 			return;
 		case "stop":
 			if (draft.state.goal !== "run") return;
-			if (draft.state.hasBeenReady && isAlive(draft.state.application)) {
+			if (draft.state.hasBeenReady && isServing(draft.state)) {
 				draft.effects.push({ kind: "arm-drain", delayMs: draft.config.drainMs });
 				change(draft, { goal: "drain" });
 				return;
@@ -148,7 +155,7 @@ function advance(draft: Draft): void {
 	const { state } = draft;
 	if (state.goal === "stop") {
 		drive(draft, "application", { kind: "stop" });
-		if (!isAlive(draft.state.application)) drive(draft, "sidecar", { kind: "stop" });
+		if (!hasLiving(draft.state.application)) drive(draft, "sidecar", { kind: "stop" });
 		return;
 	}
 	if (state.goal !== "run") return;
@@ -173,11 +180,20 @@ function setReady(draft: Draft, role: Role, isReady: boolean): void {
 }
 
 function hasProcess(state: InstanceState, role: Role): boolean {
-	return role === "application" || state.sidecar !== undefined;
+	return (role === "application" ? state.application : state.sidecar) !== undefined;
+}
+
+/** Whether what answers requests runs. */
+function isServing({ application, sidecar }: InstanceState): boolean {
+	return hasLiving(application ?? sidecar);
 }
 
 function hasEnded(state: InstanceState): boolean {
-	return !isAlive(state.application) && (state.sidecar === undefined || !isAlive(state.sidecar));
+	return !hasLiving(state.application) && !hasLiving(state.sidecar);
+}
+
+function hasLiving(process: ProcessState | undefined): boolean {
+	return process !== undefined && isAlive(process);
 }
 
 function change(draft: Draft, part: Partial<InstanceState>): void {

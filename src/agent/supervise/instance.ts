@@ -7,6 +7,7 @@ import {
 	type InstanceHealth,
 	parseSpiffeId,
 	type Service,
+	splitSpiffeId,
 	type WorkloadInstance,
 } from "../../model/index.ts";
 import type { ControlClient } from "../control-client/index.ts";
@@ -29,7 +30,7 @@ import {
 } from "./instance-state.ts";
 import { readLastLines } from "./last-lines.ts";
 import { buildEnvironment } from "./plan-instance.ts";
-import { probeHttp, probeTcp } from "./probe.ts";
+import { hasRequests, postDrain, probeHttp, probeTcp } from "./probe.ts";
 import type { ProcessLedger } from "./process-ledger.ts";
 import { createRegistration, type Registration } from "./registration.ts";
 import { buildSidecarCommand, type Programs } from "./sidecar-command.ts";
@@ -43,6 +44,8 @@ export interface InstanceDeps {
 	readonly client: ControlClient;
 	readonly adminUrl: string;
 	readonly xdsAddress: string;
+	/** Where the control plane answers over mutual TLS, as gateways need it for their Secrets. */
+	readonly xdsTlsAddress: string;
 	readonly token: string;
 	readonly programs: Programs;
 	readonly clock: Clock;
@@ -94,7 +97,11 @@ export class SupervisedInstance {
 		this.workload = options.workload;
 		this.record = options.record;
 		this.#services = options.services;
-		this.#state = createInstanceState({ hasSidecar: options.record.pattern === "sidecar" });
+		const { pattern } = options.record;
+		this.#state = createInstanceState({
+			hasSidecar: pattern === "sidecar" || pattern === "gateway",
+			hasApplication: pattern !== "gateway",
+		});
 	}
 
 	get health(): InstanceHealth {
@@ -146,7 +153,7 @@ export class SupervisedInstance {
 		this.#registration?.repeat();
 	}
 
-	/** Takes the listeners of a changed list of services; the application learns of them when it starts again. */
+	/** Takes the listeners of a changed list of services, or of Gateways; the application learns of them when it starts again. */
 	updateServices(record: WorkloadInstance, services: readonly Service[]): void {
 		this.record = { ...record, health: this.record.health, registeredAt: this.record.registeredAt };
 		this.#services = services;
@@ -235,7 +242,8 @@ export class SupervisedInstance {
 				this.#arm(effect.delayMs, { kind: effect.event, role: effect.role });
 				break;
 			case "arm-drain":
-				this.#arm(effect.delayMs, { kind: "drained" });
+				if (this.record.pattern === "gateway") void this.#drainGateway(effect.delayMs);
+				else this.#arm(effect.delayMs, { kind: "drained" });
 				break;
 			case "report":
 				this.record = { ...this.record, health: effect.health };
@@ -246,6 +254,16 @@ export class SupervisedInstance {
 				this.#ended.resolve();
 				break;
 		}
+	}
+
+	/** A gateway takes no new connections, and goes when the requests in flight have their answers. */
+	async #drainGateway(drainMs: number): Promise<void> {
+		const { clock, config } = this.#deps;
+		const { adminPort = 0 } = this.record;
+		const deadline = clock.now() + Math.max(drainMs, config.process.stopDeadlineMs);
+		await postDrain(adminPort);
+		while (clock.now() < deadline && (await hasRequests(adminPort))) await this.#wait(impatientProbeMs);
+		this.#take({ kind: "drained" });
 	}
 
 	#arm(delayMs: number, event: InstanceEvent): void {
@@ -291,13 +309,18 @@ export class SupervisedInstance {
 	}
 
 	#buildSidecar(): ChildCommand {
-		const { state, programs, xdsAddress } = this.#deps;
+		const { state, programs, xdsAddress, xdsTlsAddress } = this.#deps;
 		const { fileName, meshName, clusterDomain } = this.#options;
 		const folder = state.proxyFolder(fileName);
 		const path = join(folder, "bootstrap.yaml");
 		const secretSocket = state.runFile(`sds-${fileName}.sock`);
-		const xdsAddresses = [xdsAddress];
-		const bootstrap = buildBootstrap({ instance: this.record, xdsAddresses, secretSocket, meshName, clusterDomain });
+		const isGateway = this.record.pattern === "gateway";
+		const { trustDomain } = splitSpiffeId(parseSpiffeId(this.workload.identity))!;
+		const bootstrap = buildBootstrap({
+			...{ instance: this.record, secretSocket, meshName, clusterDomain },
+			xdsAddresses: [isGateway ? xdsTlsAddress : xdsAddress],
+			...(isGateway && { xdsServerId: `spiffe://${trustDomain}/amime/server` }),
+		});
 		// JSON is YAML, and needs no library to write.
 		writeFileSync(path, `${JSON.stringify(bootstrap, undefined, 2)}\n`, { mode: 0o600 });
 		const { concurrency, environment } = this.workload.proxy;

@@ -54,6 +54,35 @@ test("every listener of an instance has a port of its own, the same when it is p
 	assert.ok(!all.includes(second.adminPort!));
 });
 
+test("a gateway listens where its Gateways say, 8000 higher where only the superuser may, elsewhere when that is taken", async () => {
+	const gateway = {
+		...workload,
+		name: "public-amime",
+		ports: [],
+		pattern: "gateway" as const,
+		gatewayPorts: [80, 443, 9000],
+	};
+	const ports = createPortAllocator(createSeededRandom(1), async (port) => port !== 9000);
+	const planned = await planInstance(gateway, 0, services, ports, 1);
+	assert.deepEqual(planned.gatewayPorts?.slice(0, 2), [
+		{ port: 80, listenPort: 8080 },
+		{ port: 443, listenPort: 8443 },
+	]);
+	assert.ok(![9000, undefined].includes(planned.gatewayPorts?.[2]?.listenPort));
+	assert.deepEqual([planned.upstreams, planned.ports, planned.httpProxyPort], [[], [], undefined]);
+	assert.deepEqual(await planInstance(gateway, 0, services, ports, 1), planned);
+	const bootstrap = buildBootstrap({
+		instance: planned,
+		xdsAddresses: ["127.0.0.1:15012"],
+		xdsServerId: "spiffe://cluster.local/amime/server",
+		secretSocket: "/run/sds.sock",
+		meshName: "m",
+		clusterDomain: "cluster.local",
+	});
+	assert.equal((bootstrap["node"] as { id: string }).id, "router~127.0.0.1~public-amime-0.shop~shop.svc.cluster.local");
+	assert.match(JSON.stringify(bootstrap), /"exact":"spiffe:\/\/cluster.local\/amime\/server"/);
+});
+
 test("a port that is taken is passed over, and a wanted one is had when it is free", async () => {
 	const ports = createPortAllocator(createSeededRandom(1), async (port) => port % 2 === 0);
 	assert.equal((await ports.take("any")) % 2, 0);

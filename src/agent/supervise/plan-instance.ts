@@ -1,9 +1,18 @@
-import type { Labels, PortProtocol, Service, UpstreamListener, Workload, WorkloadInstance } from "../../model/index.ts";
+import type {
+	GatewayPort,
+	Labels,
+	PortProtocol,
+	Service,
+	UpstreamListener,
+	Workload,
+	WorkloadInstance,
+} from "../../model/index.ts";
 import type { PortAllocator } from "./ports.ts";
+import type { DesiredWorkload } from "./workload-source.ts";
 
 /** The record of one copy of a workload, with every port it needs; the same ports whenever it is planned again. */
 export async function planInstance(
-	workload: Workload,
+	workload: Workload & Pick<DesiredWorkload, "gatewayPorts">,
 	ordinal: number,
 	services: readonly Service[],
 	ports: PortAllocator,
@@ -12,6 +21,7 @@ export async function planInstance(
 	const name = `${workload.name}-${ordinal}`;
 	const key = `${instanceKey(workload.namespace, name)}/`;
 	const hasSidecar = workload.pattern === "sidecar";
+	const isGateway = workload.pattern === "gateway";
 	const instancePorts = [];
 	for (const port of workload.ports) {
 		const appPort = await ports.takePreferred(`${key}app/${port.name}`, port.port ?? 0);
@@ -25,6 +35,12 @@ export async function planInstance(
 			upstreams.push({ service: { namespace: service.namespace, name: service.name }, port, listenPort });
 		}
 	}
+	const gatewayPorts: GatewayPort[] = [];
+	for (const port of workload.gatewayPorts ?? [])
+		gatewayPorts.push({
+			port,
+			listenPort: await ports.takePreferred(`${key}gateway/${port}`, wantedGatewayPort(port)),
+		});
 	return {
 		name,
 		namespace: workload.namespace,
@@ -33,15 +49,22 @@ export async function planInstance(
 		serviceAccount: workload.serviceAccount,
 		address: "127.0.0.1",
 		pattern: workload.pattern,
-		...(hasSidecar ? { sidecar: workload.sidecar } : {}),
+		...(hasSidecar || isGateway ? { sidecar: workload.sidecar } : {}),
 		ports: instancePorts,
-		...(hasSidecar
-			? { httpProxyPort: await ports.take(`${key}proxy`), adminPort: await ports.take(`${key}admin`) }
-			: {}),
+		...(hasSidecar ? { httpProxyPort: await ports.take(`${key}proxy`) } : {}),
+		...(hasSidecar || isGateway ? { adminPort: await ports.take(`${key}admin`) } : {}),
 		upstreams,
+		...(isGateway ? { gatewayPorts } : {}),
 		health: "starting",
 		registeredAt,
 	};
+}
+
+const privilegedPorts = 1024;
+
+/** Where a port of a Gateway is listened for when nobody else does: ports that only the superuser may open are 8000 higher (80 is 8080). */
+export function wantedGatewayPort(port: number): number {
+	return port < privilegedPorts ? port + 8000 : port;
 }
 
 /** The key of an instance among all of a mesh. */

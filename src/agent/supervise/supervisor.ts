@@ -38,6 +38,8 @@ export interface SupervisorOptions {
 	readonly adminPort?: number;
 	/** Wanted port of the xDS server; 15010 by default, 0 for any. A taken one is replaced. */
 	readonly xdsPort?: number;
+	/** Wanted port of the xDS server over mutual TLS, for gateways; 15012 by default, any where `xdsPort` is 0. A taken one is replaced. */
+	readonly xdsTlsPort?: number;
 	/** Further arguments of the control plane. */
 	readonly controlPlaneArguments?: readonly string[];
 	/** How long other proxies have to learn that an instance drains; 1 s by default. */
@@ -70,7 +72,7 @@ export interface Supervisor {
 	kill(): Promise<void>;
 }
 
-const defaultPorts = { admin: 15_014, xds: 15_010 };
+const defaultPorts = { admin: 15_014, xds: 15_010, xdsTls: 15_012 };
 
 /** Starts the mesh of a folder; resolves when its control plane is ready.
  *  @throws MeshError `FOLDER_UNREADABLE`, `STATE_…`, `CONTROL_PLANE_FAILED` */
@@ -123,6 +125,8 @@ async function launch(
 	};
 	const adminUrl = `http://127.0.0.1:${await choose("admin API", options.adminPort ?? defaultPorts.admin)}`;
 	const xdsAddress = `127.0.0.1:${await choose("xDS", options.xdsPort ?? defaultPorts.xds)}`;
+	const wantedTlsPort = options.xdsTlsPort ?? (options.xdsPort === 0 ? 0 : defaultPorts.xdsTls);
+	const xdsTlsAddress = `127.0.0.1:${await choose("xDS over TLS", wantedTlsPort)}`;
 	const token = randomBytes(32).toString("base64url");
 	const client = createControlClient({ adminUrl, token });
 	// With more patience than the other: the control plane holds its answers.
@@ -130,14 +134,14 @@ async function launch(
 	const trust = createTrustClient({ client: patient, clock, random, log });
 	const process = createProcessConfig(options);
 	const deps: InstanceDeps = {
-		...{ state, ledger, client, adminUrl, xdsAddress, token, programs, clock, random, log, listener },
+		...{ state, ledger, client, adminUrl, xdsAddress, xdsTlsAddress, token, programs, clock, random, log, listener },
 		config: { process, drainMs: options.drainMs ?? 1000 },
 		trust,
 		gate: createSigningGate(),
 	};
 	const instances = new InstanceSet(deps, ports);
 	const controlPlane = new ControlPlaneProcess({
-		command: buildControlPlaneCommand(options, folder, state.path, adminUrl, xdsAddress, token),
+		command: buildControlPlaneCommand(options, folder, state.path, { adminUrl, xdsAddress, xdsTlsAddress }, token),
 		...{ client, ledger, clock, random, config: process, listener },
 		onReady: (isRestart) => {
 			if (isRestart) instances.repeatRegistrations();
@@ -234,11 +238,12 @@ function buildControlPlaneCommand(
 	{ programs, controlPlaneArguments = [] }: SupervisorOptions,
 	folder: string,
 	state: string,
-	adminUrl: string,
-	xdsAddress: string,
+	places: { readonly adminUrl: string; readonly xdsAddress: string; readonly xdsTlsAddress: string },
 	token: string,
 ) {
+	const { adminUrl, xdsAddress, xdsTlsAddress } = places;
 	const addresses = ["--admin-address", new URL(adminUrl).host, "--xds-address", xdsAddress];
+	addresses.push("--xds-tls-address", xdsTlsAddress);
 	return {
 		program: programs.node,
 		args: [

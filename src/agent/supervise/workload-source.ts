@@ -1,13 +1,17 @@
 import { type Clock, describeError, type Log, MeshError, type Problem, type Timer } from "../../core/index.ts";
-import type { MeshSettings, Service, Workload } from "../../model/index.ts";
+import type { MeshSettings, ObjectName, Service, Workload } from "../../model/index.ts";
 import type { ControlClient } from "../control-client/index.ts";
 
 /** A Workload, and the identity its instances have. */
 export interface DesiredWorkload extends Workload {
 	/** SPIFFE ID. */
 	readonly identity: string;
-	/** How its sidecars are started. */
+	/** How its proxies are started. */
 	readonly proxy: ProxySettings;
+	/** With pattern `gateway`: the ports of the Gateways that it serves. */
+	readonly gatewayPorts?: readonly number[];
+	/** With pattern `gateway`: the Gateways that it serves. */
+	readonly gateways?: readonly ObjectName[];
 }
 
 /** What ProxyConfigs say for a workload. */
@@ -48,6 +52,15 @@ const retryMs = 1000;
 /** The control plane holds an answer for as long as nothing changed, but not longer than this. */
 const holdSeconds = 20;
 
+/** Whether a problem is only that a Gateway has no proxy yet, whose proxy is started here. */
+function isAboutStart({ kind, namespace, name, problem }: ConfigFault, workloads: readonly DesiredWorkload[]): boolean {
+	return (
+		kind === "Gateway" &&
+		problem.includes("(AddressNotAssigned)") &&
+		workloads.some(({ gateways = [] }) => gateways.some((one) => one.name === name && one.namespace === namespace))
+	);
+}
+
 /** Calls `onChange` with what should run, at once and after every change. A control plane that is away changes nothing. */
 export function followWorkloads(
 	client: ControlClient,
@@ -76,7 +89,7 @@ export function followWorkloads(
 			services: answer.services,
 			meshName: answer.settings.name,
 			clusterDomain: answer.settings.clusterDomain,
-			problems: answer.problems ?? [],
+			problems: (answer.problems ?? []).filter((problem) => !isAboutStart(problem, answer.workloads)),
 		};
 		const text = JSON.stringify(mesh);
 		if (!isClosed && text !== last) onChange(mesh);

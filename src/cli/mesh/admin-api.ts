@@ -60,6 +60,29 @@ export interface WorkloadStatus {
 
 export type InstanceStatus = WorkloadInstance;
 
+/** A Gateway of either kind with its listeners, and the proxies that serve it. */
+export interface GatewayStatus {
+	readonly kind: string;
+	readonly namespace: string;
+	readonly name: string;
+	readonly listeners: readonly {
+		readonly name: string;
+		readonly port: number;
+		readonly protocol: string;
+		readonly hosts: readonly string[];
+		/** Undefined for Istio's kind, whose VirtualServices come by host. */
+		readonly routes?: number;
+	}[];
+	readonly proxies: readonly {
+		readonly instance: string;
+		readonly program?: string;
+		readonly health: string;
+		readonly address: string;
+		/** Where it listens, by the port of the Gateway; those that are not listed are as declared. */
+		readonly ports: readonly { readonly port: number; readonly listenPort: number }[];
+	}[];
+}
+
 /** One rule of the routing of one service port. */
 export interface RouteStatus {
 	readonly namespace: string;

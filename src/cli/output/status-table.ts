@@ -1,5 +1,6 @@
 import type {
 	ConfigProblem,
+	GatewayStatus,
 	InstanceStatus,
 	ProxyStatus,
 	SyncState,
@@ -7,6 +8,7 @@ import type {
 	WorkloadStatus,
 } from "../mesh/admin-api.ts";
 import type { Paint, Palette } from "./colour.ts";
+import { formatGateways } from "./gateway-table.ts";
 import { formatProblem } from "./problems.ts";
 import { formatTable } from "./table.ts";
 
@@ -14,6 +16,7 @@ import { formatTable } from "./table.ts";
 export interface MeshStatus {
 	readonly proxies: readonly ProxyStatus[];
 	readonly workloads: readonly WorkloadStatus[];
+	readonly gateways: readonly GatewayStatus[];
 	readonly instances: readonly InstanceStatus[];
 	readonly problems: readonly ConfigProblem[];
 }
@@ -29,6 +32,7 @@ const columns = [
 /** Tables of workloads and of proxies by type, then every reason for a NACK and every problem of the configuration. */
 export function formatStatus(status: MeshStatus, palette: Palette): string {
 	const parts = [formatWorkloads(status, palette), formatProxies(status.proxies, palette)];
+	if (status.gateways.length > 0) parts.push(formatGateways(status.gateways, palette));
 	const reasons = status.proxies.flatMap((proxy) => listReasons(proxy));
 	if (reasons.length > 0) parts.push(reasons.map((reason) => `${palette.bad("NACKED")} ${reason}\n`).join(""));
 	if (status.problems.length > 0) {

@@ -47,7 +47,8 @@ function formatWaiting({ workloads }: UpReport, palette: Palette): string {
 function formatWorkloads(report: UpReport, palette: Palette): string {
 	if (report.workloads.length === 0) return "no Workload in the folder: nothing runs beside the control plane\n";
 	const rows = report.workloads.flatMap((workload) => {
-		const pattern = workload.pattern === "sidecar" ? `sidecar (${workload.sidecar})` : workload.pattern;
+		const hasProxy = workload.pattern === "sidecar" || workload.pattern === "gateway";
+		const pattern = hasProxy ? `${workload.pattern} (${workload.sidecar})` : workload.pattern;
 		const head = [`${workload.namespace}/${workload.name}`, pattern, workload.identity];
 		if (workload.instances.length === 0) return [[...head, "-", palette.dim("no replicas")]];
 		return workload.instances.map((instance, index) => [
@@ -63,6 +64,8 @@ function formatPorts(instance: WorkloadInstance): string {
 	const ports = instance.ports.map(({ name, appPort, meshPort }) =>
 		appPort === meshPort ? `${name} ${appPort}` : `${name} ${appPort}, mesh ${meshPort}`,
 	);
+	for (const { port, listenPort } of instance.gatewayPorts ?? [])
+		ports.push(port === listenPort ? String(port) : `${port} on ${listenPort}`);
 	if (instance.adminPort !== undefined) ports.push(`admin ${instance.adminPort}`);
 	return ports.length === 0 ? "-" : ports.join(", ");
 }
@@ -84,6 +87,7 @@ function formatHints(report: UpReport, palette: Palette): string {
 	const hints = [
 		page === undefined ? own.replace("%", "get") : `curl ${page.url}`,
 		own.replace("%", "status"),
+		...(report.workloads.some(({ pattern }) => pattern === "gateway") ? [own.replace("%", "gateways")] : []),
 		own.replace("%", "routes"),
 	];
 	return `Try next (Ctrl-C stops the mesh):\n${hints.map((hint) => `  ${palette.good(hint)}\n`).join("")}`;

@@ -7,6 +7,7 @@ import { backendTlsPolicyKind } from "./gateway-api/backend-tls-policy.ts";
 import { gatewayKind } from "./gateway-api/gateway.ts";
 import { gatewayClassKind } from "./gateway-api/gateway-class.ts";
 import { grpcRouteKind } from "./gateway-api/grpc-route.ts";
+import { listenerSetKind } from "./gateway-api/listener-set.ts";
 import { referenceGrantKind } from "./gateway-api/reference-grant.ts";
 import { tcpRouteKind, tlsRouteKind } from "./gateway-api/stream-route.ts";
 import { httpRouteKind } from "./http-route/http-route.ts";
@@ -37,6 +38,7 @@ export const kinds = [
 	serviceKind,
 	gatewayClassKind,
 	gatewayKind,
+	listenerSetKind,
 	httpRouteKind,
 	grpcRouteKind,
 	tlsRouteKind,

@@ -12,6 +12,7 @@ import { describeDuplicate } from "../parse-documents.ts";
 import { checkReferences } from "./check-references.ts";
 import { indexCluster } from "./cluster-services.ts";
 import { declareInstances } from "./declared-instances.ts";
+import { listGatewayProxies } from "./gateway-proxies.ts";
 import { createMeshMemory, type MeshMemory } from "./mesh-memory.ts";
 import { type BuildRecord, patchEndpoints } from "./patch-endpoints.ts";
 import { describeAt } from "./problem-at.ts";
@@ -80,7 +81,7 @@ export function buildMesh(
 	const externalServices = resolveServiceEntries(of("ServiceEntry"), workloadEntries, selectable, problems);
 	const { clusterDomain } = resolvedSettings;
 	const rateLimitPolicies = valuesOf("RateLimitPolicy");
-	const mesh: Mesh = {
+	const meshWithoutProxies: Omit<Mesh, "gatewayProxies"> = {
 		settings: resolvedSettings,
 		workloads,
 		services: [
@@ -94,6 +95,7 @@ export function buildMesh(
 		streamRoutes: [...valuesOf("TLSRoute"), ...valuesOf("TCPRoute")],
 		gatewayClasses: valuesOf("GatewayClass"),
 		gateways: valuesOf("Gateway"),
+		listenerSets: valuesOf("ListenerSet"),
 		istioGateways: valuesOf("IstioGateway"),
 		referenceGrants: valuesOf("ReferenceGrant"),
 		backendTlsPolicies: valuesOf("BackendTLSPolicy"),
@@ -123,6 +125,7 @@ export function buildMesh(
 			compareText(formatObjectName(left), formatObjectName(right)),
 		),
 	};
+	const mesh: Mesh = { ...meshWithoutProxies, gatewayProxies: listGatewayProxies(meshWithoutProxies) };
 	problems.push(...checkReferences(kept, mesh));
 	problems.sort(compareProblems);
 	memory.last = {

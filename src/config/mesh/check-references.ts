@@ -52,6 +52,7 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "EndpointSlice":
 		case "GatewayClass":
 		case "Gateway":
+		case "ListenerSet":
 		case "IstioGateway":
 		case "ReferenceGrant":
 		case "BackendTLSPolicy":
@@ -78,7 +79,7 @@ function createView(mesh: Mesh): View {
 		mesh,
 		services: new Map(mesh.services.map((service) => [formatObjectName(service), service])),
 		hosts: new Map(mesh.destinationRules.map((rule) => [formatObjectName(rule), rule.host])),
-		selectable: [...mesh.workloads, ...mesh.instances],
+		selectable: [...mesh.workloads, ...mesh.gatewayProxies, ...mesh.instances],
 	};
 }
 

@@ -46,6 +46,7 @@ export const apiDescriptions: ApiDescriptions = {
 		query: { after: "Revision of the answer before", wait: "Seconds to wait for another one" },
 	},
 	"GET /v1/proxies": { summary: "Connected proxies, and how far they are with each type of resource" },
+	"GET /v1/gateways": { summary: "Gateways of both kinds with their listeners, and the proxies that serve them" },
 	"GET /v1/workloads": { summary: "Declared workloads with their identities" },
 	"GET /v1/routes": {
 		summary: "Rules in the order in which they are tried",

@@ -24,6 +24,8 @@ const mesh: Mesh = {
 	streamRoutes: [],
 	gatewayClasses: [],
 	gateways: [],
+	listenerSets: [],
+	gatewayProxies: [],
 	istioGateways: [],
 	referenceGrants: [],
 	backendTlsPolicies: [],

@@ -1,12 +1,23 @@
 import type { LocatedProblem } from "../../config/index.ts";
 import type { Clock } from "../../core/index.ts";
-import { formatSpiffeId, type Mesh, type MeshSettings, type Service, type Workload } from "../../model/index.ts";
+import {
+	formatSpiffeId,
+	type GatewayProxy,
+	type Mesh,
+	type MeshSettings,
+	type Service,
+	type Workload,
+} from "../../model/index.ts";
 import { type ProxySettings, resolveProxySettings } from "../proxy-settings.ts";
 import type { AdminRequest, AdminResponse, Endpoint } from "./router.ts";
 
 /** What should run on a machine: for the supervisor that starts it. */
 export interface DesiredState {
-	readonly workloads: readonly (Workload & { readonly identity: string; readonly proxy: ProxySettings })[];
+	/** Workloads, and the proxies of Gateways that none of them serves. */
+	readonly workloads: readonly ((Workload | GatewayProxy) & {
+		readonly identity: string;
+		readonly proxy: ProxySettings;
+	})[];
 	readonly services: readonly Service[];
 	readonly settings: MeshSettings;
 	/** What is wrong with the config. */
@@ -26,6 +37,9 @@ export interface DesiredFeed {
 
 const maxWaitSeconds = 30;
 
+/** What the answer is made of. */
+const parts = ["workloads", "gatewayProxies", "services", "settings", "proxyConfigs"] as const;
+
 /** `GET /v1/desired[?after=REVISION&wait=SECONDS]`: at once, or when the revision is above `after`, or when the time is over. */
 export function createDesiredFeed(clock: Clock, problems: () => readonly LocatedProblem[]): DesiredFeed {
 	let mesh: Mesh | undefined;
@@ -38,13 +52,10 @@ export function createDesiredFeed(clock: Clock, problems: () => readonly Located
 	/** Most changes of a mesh are changes of instances: they are none here. */
 	function refresh(): void {
 		if (mesh === undefined) return;
-		const isSame =
-			known?.workloads === mesh.workloads &&
-			known.services === mesh.services &&
-			known.settings === mesh.settings &&
-			known.proxyConfigs === mesh.proxyConfigs;
+		const [before, now] = [known, mesh];
 		known = mesh;
-		const next = isSame ? text : JSON.stringify([mesh.workloads, mesh.services, mesh.settings, mesh.proxyConfigs]);
+		const isSame = parts.every((part) => before?.[part] === now[part]);
+		const next = isSame ? text : JSON.stringify(parts.map((part) => now[part]));
 		const nextProblems = JSON.stringify(problems());
 		if (next !== text || nextProblems !== problemText) revision++;
 		text = next;
@@ -54,10 +65,10 @@ export function createDesiredFeed(clock: Clock, problems: () => readonly Located
 	function describe(): AdminResponse {
 		if (mesh === undefined)
 			return { status: 503, body: { error: { code: "STARTING", message: "no mesh is loaded yet" } } };
-		const { workloads, services, settings } = mesh;
+		const { workloads, gatewayProxies, services, settings } = mesh;
 		const { trustDomain } = settings;
 		const body: DesiredState = {
-			workloads: workloads.map((workload) => {
+			workloads: [...workloads, ...gatewayProxies].map((workload) => {
 				const { namespace, serviceAccount } = workload;
 				const identity = formatSpiffeId({ trustDomain, namespace, serviceAccount });
 				return { ...workload, identity, proxy: resolveProxySettings(mesh!, workload) };

@@ -26,7 +26,7 @@ export interface IdentityEndpointsOptions {
 const maxSignBytes = 65_536;
 const maxHolderLetters = 512;
 
-/** Certificates for the service accounts of declared workloads and Pods, and for no one else. */
+/** Certificates for the service accounts of declared workloads, Pods and proxies of Gateways, and for no one else. */
 export function createIdentityEndpoints(options: IdentityEndpointsOptions): Endpoint[] {
 	const { certificates } = options;
 	const gate = createSigningGate();
@@ -46,7 +46,7 @@ async function sign(options: IdentityEndpointsOptions, gate: SigningGate, body: 
 	options.onRequest();
 	const { namespace, serviceAccount, csr, holder } = parseRequest(body);
 	const mesh = options.mesh();
-	const declared = mesh === undefined ? [] : [...mesh.workloads, ...mesh.declaredInstances];
+	const declared = mesh === undefined ? [] : [...mesh.workloads, ...mesh.declaredInstances, ...mesh.gatewayProxies];
 	const isDeclared = declared.some(
 		(workload) => workload.namespace === namespace && workload.serviceAccount === serviceAccount,
 	);
@@ -55,7 +55,7 @@ async function sign(options: IdentityEndpointsOptions, gate: SigningGate, body: 
 		throw new AdminError(
 			403,
 			"SERVICE_ACCOUNT_UNKNOWN",
-			`no Workload and no Pod has the service account ${namespace}/${serviceAccount}`,
+			`no Workload, no Pod and no Gateway's proxy has the service account ${namespace}/${serviceAccount}`,
 		);
 	}
 	const { trustDomain } = authority;

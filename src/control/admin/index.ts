@@ -9,6 +9,7 @@ export { type AppliedDocuments, createConfigEndpoints, describeAsWritten, readDo
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
 export { createEntryEndpoints } from "./entry-endpoints.ts";
 export { createFederationEndpoints } from "./federation-endpoints.ts";
+export { createGatewayEndpoint } from "./gateway-list.ts";
 export { createHistoryEndpoints } from "./history-endpoints.ts";
 export { readBody, send, toRefusal } from "./http-answer.ts";
 export { createIdentityEndpoints } from "./identity-endpoints.ts";

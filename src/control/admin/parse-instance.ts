@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { Problem, Validated } from "../../core/index.ts";
 import type {
+	GatewayPort,
 	InstanceHealth,
 	InstancePort,
 	Locality,
@@ -22,7 +23,7 @@ const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const maxListLength = 10_000;
 
 const healths: readonly InstanceHealth[] = ["starting", "ready", "unready", "draining"];
-const patterns: readonly Pattern[] = ["sidecar", "proxyless", "none"];
+const patterns: readonly Pattern[] = ["sidecar", "proxyless", "none", "gateway"];
 const protocols: readonly PortProtocol[] = ["http", "http2", "grpc", "tcp"];
 const sidecars = ["amime", "envoy"] as const;
 
@@ -44,6 +45,7 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 		ports: reader.list("ports", parsePort),
 		httpProxyPort: reader.has("httpProxyPort") ? reader.port("httpProxyPort") : undefined,
 		upstreams: reader.has("upstreams") ? reader.list("upstreams", parseUpstream) : [],
+		gatewayPorts: reader.has("gatewayPorts") ? reader.list("gatewayPorts", parseGatewayPort) : undefined,
 		adminPort: reader.has("adminPort") ? reader.port("adminPort") : undefined,
 		group: reader.has("group") ? reader.text("group") : undefined,
 		health: reader.choice("health", healths),
@@ -51,7 +53,7 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 	};
 	const leaseTtlMs = reader.integer("leaseTtlMs", minLeaseMs, maxLeaseMs);
 	if (problems.length > 0) return { ok: false, problems };
-	const { locality, nodeName, sidecar, httpProxyPort, adminPort, group, ...rest } = instance;
+	const { locality, nodeName, sidecar, httpProxyPort, gatewayPorts, adminPort, group, ...rest } = instance;
 	return {
 		ok: true,
 		value: {
@@ -61,6 +63,7 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 				...(nodeName !== undefined && { nodeName }),
 				...(sidecar !== undefined && { sidecar }),
 				...(httpProxyPort !== undefined && { httpProxyPort }),
+				...(gatewayPorts !== undefined && { gatewayPorts }),
 				...(adminPort !== undefined && { adminPort }),
 				...(group !== undefined && { group }),
 			},
@@ -94,6 +97,10 @@ function parseUpstream(reader: FieldReader): UpstreamListener {
 		port: reader.port("port"),
 		listenPort: reader.port("listenPort"),
 	};
+}
+
+function parseGatewayPort(reader: FieldReader): GatewayPort {
+	return { port: reader.port("port"), listenPort: reader.port("listenPort") };
 }
 
 /** Reads fields of one object; a wrong one is reported and read as something harmless. */

@@ -41,15 +41,10 @@ export function checkGateways(world: World, report: ReportFinding): void {
 	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes])
 		if (route.parents.length === 0)
 			report("ROUTE_WITHOUT_PARENT", route, "spec", "names no parent in parentRefs: no request is routed by it");
-	for (const { gateway, listeners } of world.index.attachments.gateways.values())
-		for (const { listener, httpRoutes, streamRoutes } of listeners)
+	for (const { listeners } of world.index.attachments.gateways.values())
+		for (const { listener, owner, httpRoutes, streamRoutes } of listeners)
 			if (httpRoutes.length + streamRoutes.length === 0)
-				report(
-					"GATEWAY_UNUSED",
-					{ ...gateway, kind: "Gateway" },
-					listener.path,
-					`no route is attached to listener '${listener.name}'`,
-				);
+				report("GATEWAY_UNUSED", owner, listener.path, `no route is attached to listener '${listener.name}'`);
 }
 
 /** Whether a server of the Gateway is for a host of the VirtualService. */

@@ -60,7 +60,7 @@ function isReferenced({ full, names }: Used, namespace: string, name: string): b
 }
 
 function listUsed({ index }: World): Used {
-	const { gateways, istioGateways, destinationRules, backendTlsPolicies } = index.mesh;
+	const { gateways, listenerSets, istioGateways, destinationRules, backendTlsPolicies } = index.mesh;
 	const references: ObjectReference[] = [
 		...gateways.flatMap(({ listeners, clientValidation, clientValidationByPort, clientCertificateRef }) => [
 			...listeners.flatMap(({ tls }) => tls?.certificateRefs ?? []),
@@ -70,6 +70,7 @@ function listUsed({ index }: World): Used {
 			),
 			...(clientCertificateRef === undefined ? [] : [clientCertificateRef]),
 		]),
+		...listenerSets.flatMap(({ listeners }) => listeners.flatMap(({ tls }) => tls?.certificateRefs ?? [])),
 		...backendTlsPolicies.flatMap(({ caCertificateRefs }) => caCertificateRefs),
 	];
 	const credentials = [

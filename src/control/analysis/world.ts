@@ -39,7 +39,7 @@ export function nameAt(world: World, kind: KindName, object: ObjectName): string
 
 /** Whether a workload or an instance has these labels; in any namespace without one. */
 export function selectsSomething({ index }: World, namespace: string | undefined, labels: Labels): boolean {
-	return [...index.mesh.workloads, ...index.instances].some(
+	return [...index.mesh.workloads, ...index.mesh.gatewayProxies, ...index.instances].some(
 		(item) => (namespace === undefined || item.namespace === namespace) && matchesLabels(labels, item.labels),
 	);
 }

@@ -170,7 +170,7 @@ export async function openHolders(
 }
 
 function hasProxy({ pattern, sidecar, declaredBy }: WorkloadInstance): boolean {
-	return pattern === "sidecar" && sidecar !== undefined && declaredBy === undefined;
+	return (pattern === "sidecar" || pattern === "gateway") && sidecar !== undefined && declaredBy === undefined;
 }
 
 function parseRecord(value: unknown): HolderRecord | undefined {

@@ -1,10 +1,13 @@
 import {
+	findController,
 	formatObjectName,
 	type Gateway,
 	type HttpRoute,
 	isGatewayParent,
+	isListenerSetParent,
 	isServiceEntryParent,
 	isServiceParent,
+	type ListenerSet,
 	type Mesh,
 	type ObjectName,
 	type ParentReference,
@@ -12,10 +15,9 @@ import {
 	type StreamRoute,
 } from "../../model/index.ts";
 import { type CertificateStore, createCertificateStore } from "./certificates.ts";
-import { findController } from "./classes.ts";
 import type { ConditionFault } from "./condition.ts";
 import { coversHost, intersectHosts } from "./hostname.ts";
-import { type ListenerState, resolveListeners } from "./listeners.ts";
+import { allowsNamespace, type ListenerState, resolveListeners } from "./listeners.ts";
 import { createReferenceGrants, type ReferenceGrants } from "./reference-grants.ts";
 
 /** A route of any kind. */
@@ -38,7 +40,10 @@ export interface AttachedListener extends ListenerState {
 export interface AttachedGateway {
 	readonly gateway: Gateway;
 	readonly controller: string;
+	/** Its own, then those of ListenerSets. */
 	readonly listeners: readonly AttachedListener[];
+	/** The ListenerSets that add to it. */
+	readonly listenerSets: readonly ListenerSet[];
 }
 
 /** What became of one parent reference of a route. */
@@ -74,16 +79,23 @@ export function attachRoutes(
 	for (const gateway of mesh.gateways) {
 		const controller = findController(gateway.className, mesh.gatewayClasses);
 		if (controller === undefined) continue;
-		const listeners = resolveListeners(gateway, mesh, certificates, grants).map(
+		const listenerSets = findListenerSets(gateway, mesh);
+		const listeners = resolveListeners(gateway, listenerSets, mesh, certificates, grants).map(
 			(state): ListenerDraft => ({ ...state, httpRoutes: [], streamRoutes: [] }),
 		);
-		drafts.set(formatObjectName(gateway), { gateway, controller, listeners });
+		drafts.set(formatObjectName(gateway), { gateway, controller, listeners, listenerSets });
 	}
+	const parents: KnownParents = {
+		gateways: drafts,
+		listenerSets: new Map(mesh.listenerSets.map((set) => [formatObjectName(set), set])),
+		findService,
+		findEntry,
+	};
 	const results = new Map<AnyRoute, ParentResult[]>();
 	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes])
 		results.set(
 			route,
-			route.parents.flatMap((parent) => attachParent(route, parent, drafts, findService, findEntry) ?? []),
+			route.parents.flatMap((parent) => attachParent(route, parent, parents) ?? []),
 		);
 	return { gateways: drafts, parentsOf: (route) => results.get(route) ?? [], grants, certificates };
 }
@@ -97,13 +109,27 @@ interface GatewayDraft extends AttachedGateway {
 	readonly listeners: readonly ListenerDraft[];
 }
 
+interface KnownParents {
+	/** By `namespace/name`, as the next. */
+	readonly gateways: ReadonlyMap<string, GatewayDraft>;
+	readonly listenerSets: ReadonlyMap<string, ListenerSet>;
+	findService(name: ObjectName): Service | undefined;
+	findEntry(name: ObjectName): readonly Service[];
+}
+
+/** The ListenerSets that a Gateway takes, those first that win over others. */
+function findListenerSets(gateway: Gateway, mesh: Mesh): readonly ListenerSet[] {
+	return mesh.listenerSets
+		.filter(({ parent }) => parent.namespace === gateway.namespace && parent.name === gateway.name)
+		.filter(({ namespace }) => allowsNamespace(gateway, gateway.allowedListeners, namespace, mesh))
+		.sort((a, b) => a.createdAt - b.createdAt || (formatObjectName(a) < formatObjectName(b) ? -1 : 1));
+}
+
 /** Undefined for a parent that is somebody else's. */
 function attachParent(
 	route: AnyRoute,
 	parent: ParentReference,
-	gateways: ReadonlyMap<string, GatewayDraft>,
-	findService: (name: ObjectName) => Service | undefined,
-	findEntry: (name: ObjectName) => readonly Service[],
+	{ gateways, listenerSets, findService, findEntry }: KnownParents,
 ): ParentResult | undefined {
 	if (isServiceParent(parent)) {
 		const denied = findServiceFault(parent, findService(parent));
@@ -113,9 +139,17 @@ function attachParent(
 		const denied = findEntryFault(parent, findEntry(parent));
 		return { parent, controller: serviceController, ...(denied !== undefined && { denied }) };
 	}
-	const gateway = isGatewayParent(parent) ? gateways.get(formatObjectName(parent)) : undefined;
+	const set = isListenerSetParent(parent) ? listenerSets.get(formatObjectName(parent)) : undefined;
+	const name = set?.parent ?? (isGatewayParent(parent) ? parent : undefined);
+	const gateway = name && gateways.get(formatObjectName(name));
 	if (gateway === undefined) return undefined;
-	const denied = attachToGateway(route, parent, gateway);
+	const denied =
+		set !== undefined && !gateway.listenerSets.includes(set)
+			? {
+					reason: "NoMatchingParent",
+					message: `Gateway ${formatObjectName(gateway.gateway)} does not take the ListenerSet`,
+				}
+			: attachToGateway(route, parent, gateway);
 	return { parent, controller: gateway.controller, ...(denied !== undefined && { denied }) };
 }
 
@@ -150,7 +184,7 @@ function attachToGateway(route: AnyRoute, parent: ParentReference, gateway: Gate
 	const denials: ConditionFault[] = [];
 	let isAttached = false;
 	for (const listener of gateway.listeners) {
-		if (listener.conflict !== undefined) continue;
+		if (listener.conflict !== undefined || !isOfParent(listener, parent)) continue;
 		const denied = findDenial(route, parent, listener);
 		if (denied !== undefined) {
 			denials.push(denied);
@@ -162,6 +196,12 @@ function attachToGateway(route: AnyRoute, parent: ParentReference, gateway: Gate
 	if (isAttached) return undefined;
 	denials.sort((a, b) => telling.indexOf(a.reason) - telling.indexOf(b.reason));
 	return denials[0] ?? { reason: "NoMatchingParent", message: "no listener of the Gateway can serve" };
+}
+
+/** Routes attach to the listeners of the object that they name: those of a ListenerSet are not its Gateway's (GEP-1713). */
+function isOfParent({ owner }: ListenerState, parent: ParentReference): boolean {
+	if (!isListenerSetParent(parent)) return owner.kind === "Gateway";
+	return owner.kind === "ListenerSet" && formatObjectName(owner) === formatObjectName(parent);
 }
 
 function findDenial(route: AnyRoute, parent: ParentReference, state: ListenerState): ConditionFault | undefined {

@@ -1,9 +1,14 @@
-import { formatServiceHost, type Gateway, type Mesh, type Service, type WorkloadInstance } from "../../model/index.ts";
+import {
+	type Gateway,
+	gatewayNameLabel,
+	isFoundByLabel,
+	listGatewayHosts,
+	type Mesh,
+	type Service,
+	type WorkloadInstance,
+} from "../../model/index.ts";
 import type { ConditionFault } from "./condition.ts";
 import type { ListenerState } from "./listeners.ts";
-
-/** The label of proxies that serve a Gateway without addresses. */
-export const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name";
 
 /** Where a Gateway is reached. */
 export interface GatewayAddresses {
@@ -22,20 +27,6 @@ interface AddressInputs {
 	serviceByHost(host: string, clientNamespace: string): Service | undefined;
 	instancesOf(service: Service): readonly WorkloadInstance[];
 	readonly instances: readonly WorkloadInstance[];
-}
-
-/** The full hosts of the Services that a Gateway names. */
-export function listGatewayHosts(gateway: Gateway, clusterDomain: string): string[] {
-	return gateway.addresses
-		.filter(({ type }) => type === "Hostname")
-		.map(({ value }) =>
-			value.includes(".") ? value : formatServiceHost({ name: value, namespace: gateway.namespace }, clusterDomain),
-		);
-}
-
-/** Whether the proxies of a Gateway are found by its label. */
-export function isFoundByLabel({ addresses }: Gateway): boolean {
-	return addresses.length === 0 || (addresses.length === 1 && addresses[0]!.type === "IPAddress");
 }
 
 export function resolveAddresses(
@@ -102,6 +93,15 @@ function resolveHost(gateway: Gateway, host: string, ports: readonly number[], i
 	};
 }
 
+/** Ports that are not where they are declared. */
+function describePorts(proxies: readonly WorkloadInstance[]): string {
+	const moved = proxies.flatMap(({ gatewayPorts = [] }) =>
+		gatewayPorts.filter(({ port, listenPort }) => port !== listenPort),
+	);
+	if (moved.length === 0) return "";
+	return `, ${moved.map(({ port, listenPort }) => `port ${port} on ${listenPort}`).join(", ")}`;
+}
+
 function resolveByLabel(gateway: Gateway, { instances }: AddressInputs): GatewayAddresses {
 	const proxies = instances.filter(
 		({ namespace, labels }) => namespace === gateway.namespace && labels[gatewayNameLabel] === gateway.name,
@@ -113,6 +113,6 @@ function resolveByLabel(gateway: Gateway, { instances }: AddressInputs): Gateway
 	const values = [...new Set(proxies.map(({ address }) => address))].sort();
 	return {
 		shown: values.map((value) => ({ type: "IPAddress", value })),
-		message: `served at ${values.join(", ")}`,
+		message: `served at ${values.join(", ")}${describePorts(proxies)}`,
 	};
 }

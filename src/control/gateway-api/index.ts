@@ -12,7 +12,6 @@ export {
 export type { CertificateStore, KeyPair, TrustBundle } from "./certificates.ts";
 export { isFault } from "./certificates.ts";
 export type { Condition } from "./condition.ts";
-export { gatewayNameLabel, isFoundByLabel, listGatewayHosts } from "./gateway-address.ts";
 export { compareSpecificity, coversHost, intersectHosts } from "./hostname.ts";
 export type { ClientCertificates, TlsTermination } from "./listener-tls.ts";
 export { describeMeshStreams } from "./mesh-streams.ts";

@@ -1,4 +1,4 @@
-import type { ClientValidation, Gateway, GatewayListener, TlsVersion } from "../../model/index.ts";
+import type { ClientValidation, Gateway, GatewayListener, ObjectName, TlsVersion } from "../../model/index.ts";
 import { type CertificateStore, isFault, type KeyPair, type TrustBundle } from "./certificates.ts";
 import type { ConditionFault } from "./condition.ts";
 import type { ReferenceGrants } from "./reference-grants.ts";
@@ -38,6 +38,7 @@ const gatewayKind = { group: "gateway.networking.k8s.io", kind: "Gateway" };
 /** The TLS settings of a listener, or what is wrong with them; undefined for a listener without TLS. */
 export function resolveListenerTls(
 	gateway: Gateway,
+	owner: ObjectName & { readonly kind: string },
 	{ tls, port }: GatewayListener,
 	certificates: CertificateStore,
 	grants: ReferenceGrants,
@@ -49,7 +50,7 @@ export function resolveListenerTls(
 	const keyPairs: KeyPair[] = [];
 	let firstFault: ConditionFault | undefined;
 	for (const reference of tls.certificateRefs) {
-		const isAllowed = grants.allows({ ...gatewayKind, namespace: gateway.namespace }, reference);
+		const isAllowed = grants.allows({ ...gatewayKind, kind: owner.kind, namespace: owner.namespace }, reference);
 		// Told before the Secret is looked at: a stranger must not learn whether it exists.
 		const found = isAllowed ? certificates.keyPair(reference) : notPermitted("certificateRef", reference);
 		if (isFault(found)) firstFault ??= found;
@@ -57,7 +58,16 @@ export function resolveListenerTls(
 	}
 	if (keyPairs.length === 0)
 		return firstFault ?? { reason: "InvalidCertificateRef", message: "there is no certificateRef" };
-	const clients = resolveClients(gateway, port, mode, keyPairs, tls.certificateRefs[0]!.name, certificates, grants);
+	const clients = resolveClients(
+		gateway,
+		owner.namespace,
+		port,
+		mode,
+		keyPairs,
+		tls.certificateRefs[0]!.name,
+		certificates,
+		grants,
+	);
 	if (clients !== undefined && isFault(clients)) return clients;
 	return {
 		kind: "terminate",
@@ -72,6 +82,8 @@ export function resolveListenerTls(
 
 function resolveClients(
 	gateway: Gateway,
+	/** Of the listener. */
+	namespace: string,
 	port: number,
 	mode: string | undefined,
 	keyPairs: readonly KeyPair[],
@@ -95,8 +107,8 @@ function resolveClients(
 	}
 	if (mode !== "MUTUAL" && mode !== "OPTIONAL_MUTUAL") return undefined;
 	const authorities =
-		certificates.clientAuthorities(gateway.namespace, secretName) ??
-		certificates.clientAuthorities(gateway.namespace, `${secretName}-cacert`);
+		certificates.clientAuthorities(namespace, secretName) ??
+		certificates.clientAuthorities(namespace, `${secretName}-cacert`);
 	if (authorities === undefined)
 		return {
 			reason: "InvalidCertificateRef",

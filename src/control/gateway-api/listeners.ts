@@ -1,4 +1,14 @@
-import { type Gateway, type GatewayListener, type LabelSelector, type Mesh, matchesLabels } from "../../model/index.ts";
+import {
+	type AllowedNamespaces,
+	type Gateway,
+	type GatewayListener,
+	type LabelSelector,
+	type ListenerSet,
+	type Mesh,
+	matchesLabels,
+	type ObjectName,
+	type Source,
+} from "../../model/index.ts";
 import type { CertificateStore } from "./certificates.ts";
 import { isFault } from "./certificates.ts";
 import type { ConditionFault } from "./condition.ts";
@@ -14,6 +24,8 @@ export interface RouteKind {
 /** A listener of a Gateway as it stands. */
 export interface ListenerState {
 	readonly listener: GatewayListener;
+	/** The object that it is of: the Gateway, or a ListenerSet that adds to it. */
+	readonly owner: ListenerOwner;
 	/** Kinds of routes that it takes. */
 	readonly supportedKinds: readonly RouteKind[];
 	/** Whether it allows a kind that its protocol does not carry. */
@@ -30,32 +42,44 @@ export interface ListenerState {
 	allowsNamespace(namespace: string): boolean;
 }
 
+/** What has listeners. */
+export type ListenerOwner = ObjectName & { readonly kind: "Gateway" | "ListenerSet"; readonly source: Source };
+
 const routeGroup = "gateway.networking.k8s.io";
 
-/** The listeners of a Gateway, each with what keeps it from serving. */
+/** The listeners of a Gateway and of ListenerSets that add to it, in this order, each with what keeps it from serving. */
 export function resolveListeners(
 	gateway: Gateway,
+	sets: readonly ListenerSet[],
 	mesh: Pick<Mesh, "namespaces">,
 	certificates: CertificateStore,
 	grants: ReferenceGrants,
 ): ListenerState[] {
 	const accepted: GatewayListener[] = [];
-	return gateway.listeners.map((listener): ListenerState => {
+	const ownerOf = (kind: ListenerOwner["kind"], { namespace, name, source }: Gateway | ListenerSet): ListenerOwner => ({
+		...{ kind, namespace, name, source },
+	});
+	const all = [
+		{ owner: ownerOf("Gateway", gateway), listeners: gateway.listeners },
+		...sets.map((set) => ({ owner: ownerOf("ListenerSet", set), listeners: set.listeners })),
+	].flatMap(({ owner, listeners }) => listeners.map((listener) => ({ owner, listener })));
+	return all.map(({ owner, listener }): ListenerState => {
 		const prior = accepted.find((candidate) => !areDistinct(listener, candidate));
 		if (prior === undefined) accepted.push(listener);
 		const kinds = listKinds(listener);
-		const tls = resolveListenerTls(gateway, listener, certificates, grants);
+		const tls = resolveListenerTls(gateway, owner, listener, certificates, grants);
 		const protocolFault = findProtocolFault(listener);
 		const tlsFault = tls !== undefined && isFault(tls) ? tls : undefined;
 		return {
 			listener,
+			owner,
 			...kinds,
 			...(prior !== undefined && { conflict: describeConflict(listener, prior) }),
 			...(protocolFault !== undefined && { protocolFault }),
 			...(tlsFault !== undefined && { tlsFault }),
 			...(tls !== undefined && !isFault(tls) && { tls }),
 			isValid: prior === undefined && protocolFault === undefined && tlsFault === undefined,
-			allowsNamespace: (namespace) => allowsNamespace(gateway, listener, namespace, mesh),
+			allowsNamespace: (namespace) => allowsNamespace(owner, listener.allowedRoutes, namespace, mesh),
 		};
 	});
 }
@@ -106,23 +130,24 @@ function describeConflict(a: GatewayListener, b: GatewayListener): "HostnameConf
 	return isStream || a.protocol !== b.protocol ? "ProtocolConflict" : "HostnameConflict";
 }
 
-function allowsNamespace(
-	gateway: Gateway,
-	{ allowedRoutes }: GatewayListener,
+/** Whether an object of a namespace may attach to one of `owner`. */
+export function allowsNamespace(
+	owner: ObjectName,
+	allowed: AllowedNamespaces,
 	namespace: string,
 	{ namespaces }: Pick<Mesh, "namespaces">,
 ): boolean {
-	switch (allowedRoutes.from) {
+	switch (allowed.from) {
 		case "All":
 			return true;
 		case "None":
 			return false;
 		case "Same":
-			return namespace === gateway.namespace;
+			return namespace === owner.namespace;
 		default: {
 			const labels = namespaces.find(({ name }) => name === namespace)?.labels;
 			const known = labels ?? { "kubernetes.io/metadata.name": namespace };
-			return allowedRoutes.selector !== undefined && matchesSelector(allowedRoutes.selector, known);
+			return allowed.selector !== undefined && matchesSelector(allowed.selector, known);
 		}
 	}
 }

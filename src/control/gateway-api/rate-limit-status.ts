@@ -1,6 +1,5 @@
 import { findRateLimitTargetFault } from "../../config/index.ts";
-import type { Mesh, RateLimitPolicy, RateLimitTarget } from "../../model/index.ts";
-import { controllerName } from "./classes.ts";
+import { controllerName, type Mesh, type RateLimitPolicy, type RateLimitTarget } from "../../model/index.ts";
 import { conditionOf } from "./condition.ts";
 
 /** The status of a RateLimitPolicy: `Accepted` for each object it is attached to (GEP-713), or for itself where it selects workloads. */

@@ -1,10 +1,12 @@
 import {
 	type BackendTlsPolicy,
+	findController,
 	formatObjectName,
 	type Gateway,
 	type GatewayClass,
 	isServiceEntryParent,
 	isServiceParent,
+	type ListenerSet,
 	type Mesh,
 	type ObjectName,
 	type Service,
@@ -12,7 +14,6 @@ import {
 } from "../../model/index.ts";
 import type { AnyRoute, AttachedGateway, Attachments, ParentResult } from "./attach-routes.ts";
 import { isFault } from "./certificates.ts";
-import { findController } from "./classes.ts";
 import { type Condition, type ConditionFault, conditionOf } from "./condition.ts";
 import { resolveAddresses } from "./gateway-address.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
@@ -38,6 +39,10 @@ export function computeStatuses(inputs: StatusInputs): ReadonlyMap<string, objec
 	for (const gatewayClass of mesh.gatewayClasses) keep("GatewayClass", gatewayClass, classStatus(gatewayClass));
 	for (const attached of attachments.gateways.values())
 		keep("Gateway", attached.gateway, gatewayStatus(attached, inputs));
+	for (const set of mesh.listenerSets) {
+		const attached = attachments.gateways.get(formatObjectName(set.parent));
+		if (attached !== undefined) keep("ListenerSet", set, listenerSetStatus(set, attached, inputs));
+	}
 	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes]) keep(route.kind, route, routeStatus(route, inputs));
 	for (const policy of mesh.rateLimitPolicies) keep("RateLimitPolicy", policy, rateLimitStatus(policy, mesh));
 	for (const policy of mesh.backendTlsPolicies) keep("BackendTLSPolicy", policy, policyStatus(policy, inputs));
@@ -53,7 +58,8 @@ function classStatus(gatewayClass: GatewayClass): object | undefined {
 	return { conditions: [conditionOf("Accepted", fault, { reason: "Accepted", message: "the class is served" })] };
 }
 
-function gatewayStatus({ gateway, listeners }: AttachedGateway, inputs: StatusInputs): object {
+function gatewayStatus({ gateway, listeners: all, listenerSets }: AttachedGateway, inputs: StatusInputs): object {
+	const listeners = all.filter(({ owner }) => owner.kind === "Gateway");
 	const valid = listeners.filter(({ isValid }) => isValid).length;
 	const addresses = resolveAddresses(gateway, listeners, inputs);
 	const settingsFault = addresses.settingsFault ?? findParametersFault(gateway, inputs.mesh);
@@ -69,12 +75,54 @@ function gatewayStatus({ gateway, listeners }: AttachedGateway, inputs: StatusIn
 			conditionOf("Programmed", addresses.fault, { reason: "Programmed", message: addresses.message }),
 			conditionOf("ResolvedRefs", findClientCertificateFault(gateway, inputs)),
 		],
-		listeners: listeners.map((state) => ({
-			name: state.listener.name,
-			supportedKinds: state.supportedKinds,
-			attachedRoutes: state.httpRoutes.length + state.streamRoutes.length,
-			conditions: listenerConditions(state),
-		})),
+		...(gateway.allowedListeners.from !== "None" && { attachedListenerSets: listenerSets.length }),
+		listeners: listeners.map(listenerStatus),
+	};
+}
+
+/** As GEP-1713 has it: a ListenerSet stands or falls with its Gateway, and with at least one listener of its own. */
+function listenerSetStatus(
+	set: ListenerSet,
+	{ gateway, listeners, listenerSets }: AttachedGateway,
+	inputs: StatusInputs,
+) {
+	const parent = formatObjectName(gateway);
+	if (!listenerSets.includes(set)) {
+		const fault = { reason: "NotAllowed", message: `allowedListeners of Gateway ${parent} does not take it` };
+		return { conditions: [conditionOf("Accepted", fault), conditionOf("Programmed", fault)], listeners: [] };
+	}
+	const own = listeners.filter(
+		({ owner }) => owner.kind === "ListenerSet" && formatObjectName(owner) === formatObjectName(set),
+	);
+	const valid = own.filter(({ isValid }) => isValid).length;
+	const settingsFault = findParametersFault(gateway, inputs.mesh);
+	const refused =
+		settingsFault === undefined
+			? listenerFault(valid)
+			: { reason: "ParentNotAccepted", message: `Gateway ${parent} is not accepted: ${settingsFault.message}` };
+	const unserved = resolveAddresses(gateway, listeners, inputs).fault;
+	const programmed =
+		refused ??
+		(unserved && { reason: "ParentNotProgrammed", message: `Gateway ${parent} is not served: ${unserved.message}` });
+	const isPartial = valid < own.length;
+	return {
+		conditions: [
+			conditionOf("Accepted", refused, {
+				reason: isPartial ? "ListenersNotValid" : "Accepted",
+				message: isPartial ? "one or more of the listeners are invalid" : "",
+			}),
+			conditionOf("Programmed", programmed),
+		],
+		listeners: own.map(listenerStatus),
+	};
+}
+
+function listenerStatus(state: AttachedGateway["listeners"][number]): object {
+	return {
+		name: state.listener.name,
+		supportedKinds: state.supportedKinds,
+		attachedRoutes: state.httpRoutes.length + state.streamRoutes.length,
+		conditions: listenerConditions(state),
 	};
 }
 

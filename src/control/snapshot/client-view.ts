@@ -29,6 +29,7 @@ import {
 	translateServiceRoutes,
 	translateSinglePortRoutes,
 	translateVirtualOutbound,
+	usesSessions,
 } from "../translate/index.ts";
 import { formatClient } from "./client.ts";
 import { buildServiceClusters, isSameResource } from "./cluster-resources.ts";
@@ -102,6 +103,7 @@ export function buildCapturedListeners(
 		scope.mode,
 		scope.egressProxy,
 		describeScope(scope),
+		usesSessions(index),
 		...policiesOnServices(index, services),
 		...services.map(({ service }) => shapeOf(service)),
 		// Headless services are listened for at the addresses of their endpoints.

@@ -40,6 +40,7 @@ import {
 	translateKeySetClusters,
 	translateUpstreamListener,
 	translateVirtualInbound,
+	usesSessions,
 } from "../translate/index.ts";
 import { buildCapturedListeners, type ClientView, describeScope, memoMap, type ResourceMap } from "./client-view.ts";
 import { isSameResource } from "./cluster-resources.ts";
@@ -79,6 +80,7 @@ export function buildSnapshot(
 		`listeners ${key}`,
 		[
 			...[index.mesh.settings, spec, ingress, describeScope(view.scope), view.scope.mode, ...tokens],
+			usesSessions(index),
 			...listenerInputs(index, instance, view),
 			...routeLimits,
 			...inboundLimits,

@@ -23,7 +23,8 @@ export function findInstance(index: MeshIndex, nodeId: string): WorkloadInstance
 	const name = readNodeName(nodeId);
 	if (name === undefined) return undefined;
 	const named = index.instance(name);
-	if (named !== undefined && (name.type === "sidecar" || named.declaredBy !== undefined)) return named;
+	const isOwn = name.type === "sidecar" || named?.declaredBy !== undefined || named?.pattern === "gateway";
+	if (named !== undefined && isOwn) return named;
 	const found = index.instanceAt(name.address);
 	return found?.declaredBy !== undefined && found.namespace === name.namespace ? found : undefined;
 }

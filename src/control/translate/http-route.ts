@@ -18,9 +18,10 @@ import { duration } from "./messages.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
 import { type ReportProblem, reportFor } from "./problem.ts";
 import { resolveRetry } from "./retry.ts";
-import { findConsistentHash, type RouteContext, translateRule } from "./route-action.ts";
+import { findConsistentHash, type RouteContext } from "./route-action.ts";
 import { findFilterFault } from "./route-filter.ts";
 import { compareRank, findMatchFault, type RankedMatch, translateMatch } from "./route-match.ts";
+import { translateRuleRoutes } from "./rule-routes.ts";
 
 /** The HTTPRoutes that decide for clients of one namespace on one service port: those of the client's own namespace when there are
  *  any (consumer routes), else those of the service's namespace (producer routes). */
@@ -75,12 +76,9 @@ export function translateRoutes(
 
 /** The Envoy routes of one match of an HTTPRoute or GRPCRoute. */
 export function translateRanked({ route, ruleIndex, matchIndex, match }: RankedMatch, context: RouteContext): Route[] {
-	return splitByBackend(route.rules[ruleIndex]!).map((share) =>
-		create(RouteSchema, {
-			name: `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`,
-			match: { ...translateMatch(match), ...share.match },
-			...translateRule(context, share.rule, match),
-		}),
+	const name = `${route.namespace}/${route.name}/${ruleIndex}/${matchIndex}`;
+	return splitByBackend(route.rules[ruleIndex]!).flatMap((share) =>
+		translateRuleRoutes(context, share.rule, match, { name, match: { ...translateMatch(match), ...share.match } }),
 	);
 }
 

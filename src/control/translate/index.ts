@@ -113,3 +113,4 @@ export { findRequestAuthentications, jwtHttpFilters } from "./request-authentica
 export { translateKeySetClusters } from "./request-authentication/key-set-cluster.ts";
 export { findDestination, type RouteContext, translateRule } from "./route-action.ts";
 export type { RankedMatch } from "./route-match.ts";
+export { usesSessions } from "./session-persistence.ts";

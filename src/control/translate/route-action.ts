@@ -23,6 +23,7 @@ import { hostOf, outboundClusterName } from "./names.ts";
 import { resolveRetry } from "./retry.ts";
 import { type RuleSemantics, translateHeaders, translateRedirect, translateRewrite } from "./route-filter.ts";
 import { perFilterConfig } from "./route-per-filter.ts";
+import { sessionConfig, splitCookie } from "./session-persistence.ts";
 
 type RouteActionInit = Extract<MessageInitShape<typeof RouteActionSchema>, { readonly $typeName?: undefined }>;
 type RouteInit = Extract<MessageInitShape<typeof RouteSchema>, { readonly $typeName?: undefined }>;
@@ -44,7 +45,11 @@ export interface RouteContext {
 /** What becomes of a request that matched: everything of a route but its match. */
 export function translateRule(context: RouteContext, rule: RouteRule, match: RouteMatch): Partial<RouteInit> {
 	const headers = translateHeaders(rule.requestHeaders, rule.responseHeaders);
-	const common = { ...headers, ...perFilterConfig(rule) };
+	const { typedPerFilterConfig } = perFilterConfig(rule);
+	const common = {
+		...headers,
+		typedPerFilterConfig: { ...typedPerFilterConfig, ...sessionConfig(context.owner, rule, match) },
+	};
 	if (rule.redirect !== undefined)
 		return {
 			...common,
@@ -84,7 +89,7 @@ function forward(
 	const single = backends.length === 1 ? backends[0]!.backend : undefined;
 	const rewrite = { hostname: single?.hostname, ...rule.rewrite };
 	return {
-		clusterSpecifier: clusterSpecifier(backends),
+		clusterSpecifier: clusterSpecifier(backends, (cluster) => splitCookie(context.owner, rule, match, cluster)),
 		// A share of a backend that does not exist is answered with 500 (Gateway API) or 503 (Istio).
 		...(context.semantics === "gateway-api" && { clusterNotFoundResponseCode: NotFoundCode.INTERNAL_SERVER_ERROR }),
 		timeout: duration(rule.timeoutMs ?? 0),
@@ -182,7 +187,11 @@ export function findConsistentHash(policy: HostPolicy | undefined, subset: strin
 	);
 }
 
-function clusterSpecifier(backends: readonly ResolvedBackend[]): RouteActionInit["clusterSpecifier"] {
+/** @param cookieOf what an answer of one of several backends sets */
+function clusterSpecifier(
+	backends: readonly ResolvedBackend[],
+	cookieOf: (cluster: string) => string | undefined,
+): RouteActionInit["clusterSpecifier"] {
 	if (backends.length === 1) return { case: "cluster", value: backends[0]!.cluster };
 	return {
 		case: "weightedClusters",
@@ -190,13 +199,19 @@ function clusterSpecifier(backends: readonly ResolvedBackend[]): RouteActionInit
 			clusters: backends.map(({ backend, cluster }) => ({
 				name: cluster === "" ? unusableCluster : cluster,
 				weight: backend.weight,
-				...translateHeaders(backend.requestHeaders, backend.responseHeaders),
+				...withCookie(translateHeaders(backend.requestHeaders, backend.responseHeaders), cookieOf(cluster)),
 				...(backend.hostname !== undefined && {
 					hostRewriteSpecifier: { case: "hostRewriteLiteral" as const, value: backend.hostname },
 				}),
 			})),
 		},
 	};
+}
+
+function withCookie(headers: ReturnType<typeof translateHeaders>, cookie: string | undefined) {
+	if (cookie === undefined) return headers;
+	const { responseHeadersToAdd } = translateHeaders(undefined, { set: [], add: [["set-cookie", cookie]], remove: [] });
+	return { ...headers, responseHeadersToAdd: [...headers.responseHeadersToAdd, ...responseHeadersToAdd] };
 }
 
 /** Stands for a backend that may not be used: there is never such a cluster. */

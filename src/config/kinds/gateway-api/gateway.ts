@@ -1,10 +1,10 @@
 import type { ClientValidation, Gateway } from "../../../model/index.ts";
 import { list, map } from "../../schema/collections.ts";
-import { defaulted, ignored, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
+import { defaulted, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
 import { oneOf, string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
-import { listener, toListener } from "./listener.ts";
+import { allowedNamespaces, areNamesUnique, listener, toListener } from "./listener.ts";
 import { gatewayGroup, group, kindName, objectReference, port, toReference } from "./reference.ts";
 
 const address = object({
@@ -62,8 +62,8 @@ const spec = refine(
 		),
 		infrastructure: optional(
 			object({
-				labels: optional(metadataText, "Labels for what a Gateway is made of; nothing is made here"),
-				annotations: optional(metadataText, "Annotations for what a Gateway is made of; nothing is made here"),
+				labels: optional(metadataText, "Labels of the proxy that `amime up` starts for it"),
+				annotations: optional(metadataText, "Annotations of it: `amime.dev/proxy: envoy` makes it a stock Envoy"),
 				parametersRef: optional(
 					object({
 						group: required(group(), "Group of the kind"),
@@ -90,17 +90,18 @@ const spec = refine(
 			}),
 			"TLS of all listeners",
 		),
-		allowedListeners: ignored("Which ListenerSets may attach; there are none"),
+		allowedListeners: optional(
+			object({
+				namespaces: optional(
+					allowedNamespaces("None", "Namespaces of ListenerSets"),
+					"Namespaces that they may come from",
+				),
+			}),
+			"Which ListenerSets may add listeners; none when absent",
+		),
 		defaultScope: refused("name the Gateway in parentRefs of the routes"),
 	}),
-	(value, _node, reader) => {
-		const names = value.listeners.map((item) => item.name);
-		const double = names.findIndex((name, index) => names.indexOf(name) !== index);
-		if (double === -1) return value;
-		return reader
-			.field("listeners")
-			.refuse(`the name '${names[double]}' is there twice: names of listeners are unique`);
-	},
+	(value, _node, reader) => (areNamesUnique(value.listeners, reader) ? value : undefined),
 );
 
 /** `gateway.networking.k8s.io/v1` Gateway. */
@@ -108,7 +109,7 @@ export const gatewayKind = defineKind({
 	name: "Gateway",
 	apiVersions: [`${gatewayGroup}/v1`, `${gatewayGroup}/v1beta1`],
 	aliases: ["gateways", "gtw"],
-	doc: "Ports, hosts and protocols that gateway proxies serve; routes attach to its listeners.",
+	doc: "Ports, hosts and protocols that gateway proxies serve; routes attach to its listeners. `amime up` starts a proxy for a Gateway that no Workload serves; the annotation `amime.dev/proxy: envoy` makes it a stock Envoy.",
 	example: `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: { name: public, namespace: edge }
@@ -136,6 +137,7 @@ spec:
 			className: value.gatewayClassName,
 			listeners: value.listeners.map((item) => toListener(item, namespace)),
 			addresses: value.addresses ?? [],
+			allowedListeners: value.allowedListeners?.namespaces ?? { from: "None" },
 			...(defaultValidation !== undefined && { clientValidation: defaultValidation }),
 			clientValidationByPort: Object.fromEntries(
 				(frontendTls?.perPort ?? []).map((item) => [
@@ -145,6 +147,10 @@ spec:
 			),
 			...(clientCertificate !== undefined && { clientCertificateRef: toReference(clientCertificate, namespace) }),
 			...(parameters !== undefined && { parametersRef: { ...parameters, namespace } }),
+			infrastructure: {
+				labels: value.infrastructure?.labels ?? {},
+				annotations: value.infrastructure?.annotations ?? {},
+			},
 			labels: context.labels,
 			annotations: context.annotations,
 			createdAt: context.createdAt,

@@ -1,6 +1,6 @@
 import type { HttpRoute, NamedMatch, PathMatch, RouteMatch } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
-import { defaulted, ignored, type ObjectOf, object, optional, refused, required } from "../../schema/object.ts";
+import { defaulted, ignored, type ObjectOf, object, optional, required } from "../../schema/object.ts";
 import { oneOf, string } from "../../schema/scalars.ts";
 import { type Reader, refine } from "../../schema/schema.ts";
 import { grpcFilters } from "../http-route/filter.ts";
@@ -9,6 +9,7 @@ import { readPattern } from "../http-route/path.ts";
 import { grpcBackends, listReferences, toCommonRule } from "../http-route/rule.ts";
 import { defineKind } from "../kind.ts";
 import { gatewayGroup, hostname, parentReferences, sectionName, toParent } from "./reference.ts";
+import { checkSession, sessionPersistence } from "./session-persistence.ts";
 
 const methodFields = {
 	type: defaulted(
@@ -58,9 +59,9 @@ const rule = refine(
 		matches: optional(list(match, { max: 64 }), "Calls it is for, any of them; all when absent"),
 		filters: optional(grpcFilters, "Changes to metadata, and mirrors"),
 		backendRefs: grpcBackends,
-		sessionPersistence: refused("calls are balanced one by one"),
+		sessionPersistence: optional(sessionPersistence, "Keeps a client at the backend that it had"),
 	}),
-	(value, _node, reader) => ({ ...value, path: reader.path }),
+	(value, _node, reader) => (checkSession(value, reader) ? { ...value, path: reader.path } : undefined),
 );
 
 const spec = object({

@@ -1,8 +1,8 @@
-import type { AllowedRoutes, GatewayListener, ListenerTls } from "../../../model/index.ts";
+import type { AllowedNamespaces, AllowedRoutes, GatewayListener, ListenerTls } from "../../../model/index.ts";
 import { list, map } from "../../schema/collections.ts";
 import { defaulted, type ObjectOf, object, optional, required } from "../../schema/object.ts";
 import { oneOf, string } from "../../schema/scalars.ts";
-import { type Reader, refine } from "../../schema/schema.ts";
+import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 import { labelSelector } from "./label-selector.ts";
 import {
 	gatewayGroup,
@@ -37,16 +37,19 @@ const tlsFields = {
 	),
 };
 
-const namespaces = refine(
-	object({
-		from: defaulted(oneOf(["All", "Same", "Selector", "None"]), "Same", "Namespaces of routes", "Same"),
-		selector: optional(labelSelector, "Which namespaces, with from: Selector"),
-	}),
-	(value, _node, reader) => {
-		if (value.from !== "Selector" || value.selector !== undefined) return value;
-		return reader.field("selector").refuse("is required with from: Selector");
-	},
-);
+/** Which namespaces objects may be of that attach. */
+export const allowedNamespaces = (fallback: "Same" | "None", doc: string): Schema<AllowedNamespaces> =>
+	refine(
+		object({
+			from: defaulted(oneOf(["All", "Same", "Selector", "None"]), fallback, doc, fallback),
+			selector: optional(labelSelector, "Which namespaces, with from: Selector"),
+		}),
+		({ from, selector }, _node, reader): AllowedNamespaces | undefined => {
+			if (from === "Selector" && selector === undefined)
+				return reader.field("selector").refuse("is required with from: Selector");
+			return { from, ...(selector !== undefined && { selector }) };
+		},
+	);
 
 const listenerFields = {
 	name: required(sectionName(), "Name of the listener, unique in the Gateway"),
@@ -56,7 +59,10 @@ const listenerFields = {
 	tls: optional(object(tlsFields), "How TLS is ended"),
 	allowedRoutes: optional(
 		object({
-			namespaces: optional(namespaces, "Namespaces that routes may come from; the Gateway's own when absent"),
+			namespaces: optional(
+				allowedNamespaces("Same", "Namespaces of routes"),
+				"Namespaces that routes may come from; the Gateway's own when absent",
+			),
 			kinds: optional(
 				list(
 					object({
@@ -97,6 +103,15 @@ function checkListener({ protocol, hostname: host, tls }: ListenerSpec, reader: 
 	return problems.length === 0;
 }
 
+/** Refuses listeners of one name. */
+export function areNamesUnique(listeners: readonly { readonly name: string }[], reader: Reader): boolean {
+	const names = listeners.map(({ name }) => name);
+	const double = names.find((name, index) => names.indexOf(name) !== index);
+	if (double === undefined) return true;
+	reader.field("listeners").refuse(`the name '${double}' is there twice: names of listeners are unique`);
+	return false;
+}
+
 /** A listener as the model has it. `namespace` is that of the Gateway. */
 export function toListener(value: ListenerSpec & { readonly path: string }, namespace: string): GatewayListener {
 	return {
@@ -119,10 +134,8 @@ function toTls(value: ObjectOf<typeof tlsFields>, namespace: string): ListenerTl
 }
 
 function toAllowedRoutes(value: ListenerSpec["allowedRoutes"]): AllowedRoutes {
-	const selector = value?.namespaces?.selector;
 	return {
-		from: value?.namespaces?.from ?? "Same",
-		...(selector !== undefined && { selector }),
+		...(value?.namespaces ?? { from: "Same" as const }),
 		kinds: value?.kinds ?? [],
 	};
 }

@@ -2,6 +2,7 @@ import {
 	type BackendReference,
 	type Destination,
 	isGatewayParent,
+	isListenerSetParent,
 	isServiceEntryParent,
 	isServiceParent,
 	type ObjectReference,
@@ -62,8 +63,16 @@ export const weight = defaulted(
 );
 
 const parentFields = {
-	group: optional(group(), `Group of the parent's kind; that of the Gateway API for a Gateway, empty for a Service`),
-	kind: defaulted(kindName(), "Gateway", "Kind of the parent: Gateway, Service, or Istio's ServiceEntry", "Gateway"),
+	group: optional(
+		group(),
+		`Group of the parent's kind; that of the Gateway API for a Gateway or a ListenerSet, empty for a Service`,
+	),
+	kind: defaulted(
+		kindName(),
+		"Gateway",
+		"Kind of the parent: Gateway, ListenerSet, Service, or Istio's ServiceEntry",
+		"Gateway",
+	),
 	name: required(objectName, "Name of the parent"),
 	namespace: optional(dnsLabel(), "Namespace of the parent; that of the route when absent"),
 	port: optional(port, "Port of the Service, or of the Gateway's listeners; all when absent"),
@@ -78,7 +87,8 @@ const parentReference: Schema<ParentReferenceSpec> = refine(object(parentFields)
 		group: value.group ?? (value.kind === "Service" ? "" : gatewayGroup),
 		written: writtenOf(node),
 	};
-	if (isGatewayParent(parent) || isServiceParent(parent) || isServiceEntryParent(parent)) return parent;
+	if (isGatewayParent(parent) || isListenerSetParent(parent) || isServiceParent(parent) || isServiceEntryParent(parent))
+		return parent;
 	if (value.kind === "Service") return reader.field("group").refuse('a Service is in the core group, write group: ""');
 	if (value.kind === "Gateway")
 		return reader

@@ -5,10 +5,11 @@ import type {
 	Mirror,
 	RouteRetry,
 	RouteRule,
+	SessionPersistence,
 } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { gatewayDuration } from "../../schema/durations.ts";
-import { type Field, object, optional, refused } from "../../schema/object.ts";
+import { type Field, object, optional } from "../../schema/object.ts";
 import { integer } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import {
@@ -19,6 +20,7 @@ import {
 	toDestination,
 	weight,
 } from "../gateway-api/reference.ts";
+import { checkSession, sessionPersistence } from "../gateway-api/session-persistence.ts";
 import { backendFilters, checkRuleFilters, type Filters, grpcBackendFilters, ruleFilters } from "./filter.ts";
 import { anyRequest, routeMatch } from "./match.ts";
 
@@ -78,7 +80,7 @@ const fields = object({
 	backendRefs: backends,
 	timeouts: optional(timeouts, "How long a request may take"),
 	retry: optional(retry, "When a request is tried again"),
-	sessionPersistence: refused("requests are balanced one by one"),
+	sessionPersistence: optional(sessionPersistence, "Keeps a client at the backend that it had"),
 });
 
 type RuleSpec = typeof fields extends Schema<infer T> ? T : never;
@@ -90,6 +92,7 @@ export const routeRule: Schema<RuleSpec & { readonly path: string }> = refine(fi
 	const hasOnePrefix = others.length === 0 && (match === undefined || match.path.kind === "prefix");
 	const backendRefs = value.backendRefs ?? [];
 	const faulty = [
+		checkSession(value, reader),
 		checkRuleFilters({ filters: value.filters, backends: backendRefs.length, hasOnePrefix }, reader),
 		...backendRefs.map(({ filters }, position) =>
 			checkRuleFilters({ filters, backends: 0, hasOnePrefix }, reader.field("backendRefs").item(position)),
@@ -103,6 +106,7 @@ interface CommonRule {
 	readonly name: string | undefined;
 	readonly filters: Filters | undefined;
 	readonly backendRefs: typeof backends extends Field<infer T> ? T : never;
+	readonly sessionPersistence: SessionPersistence | undefined;
 	readonly path: string;
 }
 
@@ -124,6 +128,7 @@ export function toCommonRule(value: CommonRule, namespace: string): Omit<RouteRu
 		...(filters?.requestHeaders !== undefined && { requestHeaders: filters.requestHeaders }),
 		...(filters?.responseHeaders !== undefined && { responseHeaders: filters.responseHeaders }),
 		...toActions(filters, namespace),
+		...(value.sessionPersistence !== undefined && { sessionPersistence: value.sessionPersistence }),
 		path: value.path,
 	};
 }

@@ -127,7 +127,7 @@ export const istioGatewayKind = defineKind({
 	documentKind: "Gateway",
 	apiVersions: networkingVersions,
 	aliases: ["istiogateways", "gateways.networking.istio.io", "gateway.networking.istio.io"],
-	doc: "Istio's Gateway: ports, hosts and TLS settings of gateway proxies; VirtualServices are bound to it. Written as `kind: Gateway`.",
+	doc: "Istio's Gateway: ports, hosts and TLS settings of gateway proxies; VirtualServices are bound to it. Written as `kind: Gateway`. `amime up` starts a proxy for selectors that no Workload has; the annotation `amime.dev/proxy: envoy` makes it a stock Envoy.",
 	example: `apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: public, namespace: edge }
@@ -139,11 +139,12 @@ spec:
 `,
 	naming: "subdomain",
 	spec,
-	toModel: (value, { namespace, name, createdAt, source }): IstioGateway => ({
+	toModel: (value, { namespace, name, annotations, createdAt, source }): IstioGateway => ({
 		namespace,
 		name,
 		selector: value.selector ?? {},
 		servers: value.servers.map(toServer),
+		annotations,
 		createdAt,
 		source,
 	}),

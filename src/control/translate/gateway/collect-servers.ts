@@ -1,9 +1,16 @@
-import { type GatewayServer, type IstioGateway, matchesLabels } from "../../../model/index.ts";
-import { type AttachedGateway, gatewayNameLabel, isFoundByLabel, listGatewayHosts } from "../../gateway-api/index.ts";
+import {
+	type GatewayServer,
+	gatewayNameLabel,
+	type IstioGateway,
+	isFoundByLabel,
+	listGatewayHosts,
+	matchesLabels,
+} from "../../../model/index.ts";
+import type { AttachedGateway } from "../../gateway-api/index.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { compareAge, hostOf } from "../names.ts";
 import type { ReportProblem } from "../problem.ts";
-import { findBindPort, type GatewayNode, servicesInFront } from "./gateway-node.ts";
+import { findBindPort, type GatewayNode, listenPortOf, servicesInFront } from "./gateway-node.ts";
 import { resolveServerTls } from "./istio-tls.ts";
 import { anyAddress, type Server, type ServerHost } from "./server.ts";
 
@@ -25,11 +32,12 @@ function serversOfGateway(index: MeshIndex, node: GatewayNode, { gateway, listen
 	if (ports === undefined) return [];
 	return listeners.flatMap((state): Server[] => {
 		const { listener, tls } = state;
-		const bindPort = ports(listener.port);
-		if (!state.isValid || bindPort === undefined) return [];
+		const bindPort = listenPortOf(node, listener.port) ?? ports(listener.port);
+		if (!state.isValid || bindPort === undefined || bindPort === "none") return [];
 		return [
 			{
-				owner: { kind: "Gateway", namespace: gateway.namespace, name: gateway.name, source: gateway.source },
+				owner: state.owner,
+				gateway,
 				path: listener.path,
 				section: listener.name,
 				port: listener.port,
@@ -90,15 +98,18 @@ function serversOfIstioGateway(
 			return [];
 		}
 		const { number } = server.port;
-		const bindPort = services.map((service) => findBindPort(service, number, node)).find((port) => port !== undefined);
+		const listenPort = listenPortOf(node, number);
+		if (listenPort === "none") return [];
+		const translated = services.map((service) => findBindPort(service, number, node));
 		return [
 			{
 				owner: { kind: "IstioGateway", namespace, name, source },
 				path: server.path,
 				section: server.port.name,
 				port: number,
-				bindPort: bindPort ?? number,
-				bind: server.bind ?? anyAddress,
+				bindPort: listenPort ?? translated.find((port) => port !== undefined) ?? number,
+				// A machine's own gateway stays on loopback, whatever address a cluster would have.
+				bind: listenPort === undefined ? (server.bind ?? anyAddress) : anyAddress,
 				carries: carriesHttp(server) ? "http" : "stream",
 				hosts: server.hosts.map((host) => readHost(host, namespace)),
 				...(found.tls !== undefined && { tls: found.tls }),

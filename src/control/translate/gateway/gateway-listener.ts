@@ -41,7 +41,7 @@ export function translateGatewayListener(
 	if (distinct.length === 0) return undefined;
 	const listener = create(ListenerSchema, {
 		name,
-		address: socketAddress(plan.bind, plan.port),
+		address: socketAddress(node.instance?.gatewayPorts === undefined ? plan.bind : "127.0.0.1", plan.port),
 		trafficDirection: TrafficDirection.OUTBOUND,
 		...(plan.isTls && {
 			listenerFilters: [extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {})],
@@ -138,7 +138,7 @@ function httpChain(
 			case: "rds",
 			value: { configSource: adsSource(), routeConfigName: routeNameOf(server!) },
 		},
-		filters: [...enforced.filters, ...routeConfiguredFilters()],
+		filters: [...enforced.filters, ...routeConfiguredFilters(index)],
 		accessLogs: [...enforced.accessLogs, egressRequestLog(outboundProxyOf(index, node).identity)],
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: {

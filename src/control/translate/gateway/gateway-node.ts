@@ -30,6 +30,13 @@ export function servicesInFront(index: MeshIndex, { instance, namespace, labels 
 	);
 }
 
+/** Where a proxy that a machine started for Gateways listens for a port of theirs: not at all for one that has no place yet. Undefined for
+ *  any other proxy. */
+export function listenPortOf({ instance }: GatewayNode, port: number): number | "none" | undefined {
+	if (instance?.gatewayPorts === undefined) return undefined;
+	return instance.gatewayPorts.find((candidate) => candidate.port === port)?.listenPort ?? "none";
+}
+
 /** Where a proxy listens for the clients of a port of a Service in front of it. */
 export function findBindPort(service: Service, number: number, { instance }: GatewayNode): number | undefined {
 	const port = service.ports.find((candidate) => candidate.port === number);

@@ -2,7 +2,6 @@ import {
 	type AuthorizationPolicy,
 	formatObjectName,
 	matchesLabels,
-	type ObjectName,
 	type PolicyTarget,
 	type RateLimitPolicy,
 	type RequestAuthentication,
@@ -37,7 +36,7 @@ export function findGatewayPolicies(index: MeshIndex, node: GatewayNode, servers
 	const covers = (policy: Covering): boolean =>
 		policy.targets === undefined
 			? policy.selector === undefined || matchesLabels(policy.selector, node.labels)
-			: policy.targets.some((target) => servers.some(({ owner }) => isTarget(target, policy, owner)));
+			: policy.targets.some((target) => servers.some((server) => isTarget(target, policy, server)));
 	return {
 		authorizations: namespaces.flatMap((namespace) => index.authorizationPoliciesIn(namespace)).filter(covers),
 		authentications: namespaces.flatMap((namespace) => index.requestAuthenticationsIn(namespace)).filter(covers),
@@ -52,11 +51,10 @@ export function findGatewayPolicies(index: MeshIndex, node: GatewayNode, servers
 						({ kind, name, sectionName }) =>
 							kind === "Gateway" &&
 							servers.some(
-								({ owner, section }) =>
-									owner.kind === "Gateway" &&
-									owner.name === name &&
-									owner.namespace === namespace &&
-									(sectionName === undefined || sectionName === section),
+								({ gateway, owner, section }) =>
+									gateway?.name === name &&
+									gateway.namespace === namespace &&
+									(sectionName === undefined || (sectionName === section && owner.kind === "Gateway")),
 							),
 					),
 		),
@@ -65,13 +63,9 @@ export function findGatewayPolicies(index: MeshIndex, node: GatewayNode, servers
 
 type Covering = Pick<AuthorizationPolicy, "namespace" | "selector" | "targets">;
 
-function isTarget(
-	{ group, kind, name }: PolicyTarget,
-	policy: Covering,
-	owner: ObjectName & { readonly kind: string },
-): boolean {
-	const isGateway = group === "gateway.networking.k8s.io" && kind === "Gateway" && owner.kind === "Gateway";
-	return isGateway && name === owner.name && policy.namespace === owner.namespace;
+function isTarget({ group, kind, name }: PolicyTarget, policy: Covering, { gateway }: Server): boolean {
+	const isGateway = group === "gateway.networking.k8s.io" && kind === "Gateway";
+	return isGateway && name === gateway?.name && policy.namespace === gateway.namespace;
 }
 
 /** What policies add to an HTTP connection manager. */

@@ -2,7 +2,6 @@ import type { Cluster } from "../../../api/gen/envoy/config/cluster/v3/cluster_p
 import type { Listener } from "../../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import type { RouteConfiguration } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { Secret } from "../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
-import { formatObjectName } from "../../../model/index.ts";
 import { isFault, type KeyPair } from "../../gateway-api/index.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import type { MeshProblem } from "../problem.ts";
@@ -80,9 +79,8 @@ export function translateGateway(index: MeshIndex, node: GatewayNode): GatewayRe
 
 /** Of the oldest Gateway that has one. */
 function findClientCertificate(index: MeshIndex, servers: readonly Server[]): KeyPair | undefined {
-	const { gateways, certificates, grants } = index.attachments;
-	for (const { owner } of servers) {
-		const gateway = owner.kind === "Gateway" ? gateways.get(formatObjectName(owner))?.gateway : undefined;
+	const { certificates, grants } = index.attachments;
+	for (const { gateway } of servers) {
 		const reference = gateway?.clientCertificateRef;
 		if (gateway === undefined || reference === undefined) continue;
 		const from = { group: "gateway.networking.k8s.io", kind: "Gateway", namespace: gateway.namespace };

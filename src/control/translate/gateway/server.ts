@@ -1,10 +1,12 @@
-import type { ObjectName, Source } from "../../../model/index.ts";
+import type { Gateway, ObjectName, Source } from "../../../model/index.ts";
 import type { AttachedListener, TlsTermination } from "../../gateway-api/index.ts";
 
 /** One server of Istio's Gateway or listener of a Gateway, as one proxy serves it. */
 export interface Server {
 	/** The object it is of, for what is said of it. */
-	readonly owner: ObjectName & { readonly kind: "Gateway" | "IstioGateway"; readonly source: Source };
+	readonly owner: ObjectName & { readonly kind: "Gateway" | "IstioGateway" | "ListenerSet"; readonly source: Source };
+	/** The Gateway of the Gateway API that it is of; the owner itself, or what a ListenerSet adds to. Undefined for Istio's. */
+	readonly gateway?: Gateway;
 	/** Field path of the server or listener. */
 	readonly path: string;
 	/** Name of the port or listener. */
@@ -46,7 +48,8 @@ export function hostsFor({ hosts }: Server, namespace: string): string[] {
 export function routeNameOf(server: Server): string {
 	const bind = server.bind === anyAddress ? "" : `.${server.bind}`;
 	if (server.tls === undefined) return `http.${server.bindPort}${bind}`;
-	return `https.${server.bindPort}.${server.section}.${server.owner.name}.${server.owner.namespace}${bind}`;
+	const section = server.owner.kind === "ListenerSet" ? `${server.section}.set` : server.section;
+	return `https.${server.bindPort}.${section}.${server.owner.name}.${server.owner.namespace}${bind}`;
 }
 
 export const anyAddress = "0.0.0.0";

@@ -19,6 +19,7 @@ import {
 import { limitHttpFilters } from "../rate-limit/filters.ts";
 import { assumedRouters, policiesOnServices } from "../rate-limit/find.ts";
 import { corsFilterName, faultFilterName } from "../route-per-filter.ts";
+import { sessionFilters } from "../session-persistence.ts";
 import type { EgressScope } from "./egress-scope.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 import { onDemandChains, onDemandFilters } from "./on-demand.ts";
@@ -28,8 +29,13 @@ import { streamFilters } from "./stream-filters.ts";
 type ListenerInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $typeName?: undefined }>;
 
 /** Filters that routes configure, before the router of every outbound listener. */
-export function routeConfiguredFilters(): HttpFilterInit[] {
-	return [egressFilter(), extension(faultFilterName, HTTPFaultSchema, {}), extension(corsFilterName, CorsSchema, {})];
+export function routeConfiguredFilters(index: MeshIndex): HttpFilterInit[] {
+	return [
+		egressFilter(),
+		extension(faultFilterName, HTTPFaultSchema, {}),
+		extension(corsFilterName, CorsSchema, {}),
+		...sessionFilters(index),
+	];
 }
 
 /** The same, with the limits of routes that sidecars enforce on what they send. */
@@ -42,7 +48,7 @@ export function outboundRouteFilters(
 		...{ kind, caller: identity, audience: "mesh", onRoutes: true },
 		proxiesOf: () => assumedRouters,
 	});
-	return [...routeConfiguredFilters(), ...limits];
+	return [...routeConfiguredFilters(index), ...limits];
 }
 
 /** HTTP of an outbound listener, by a route configuration. */
