@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
+import { askTls } from "../support/ask-tls.ts";
 import { eventually } from "../support/eventually.ts";
 import { callH2, openH2 } from "../support/h2-echo.ts";
+import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 import { type ExampleCall, type RunningExamples, startExamples } from "../support/running-examples.ts";
 import { talk } from "../support/tcp-talk.ts";
@@ -121,6 +123,58 @@ const checks: Readonly<Record<string, Check>> = {
 		await answers(running, example, "http://store/", /"store"/);
 		await answers(running, example, "http://store/lent", /"lent"/);
 	},
+	async "gateway-tls"(running, _, example) {
+		const port = running.gatewayPort(example, 443);
+		const ask = (host: string) => askTls({ port, host, path: "/shoes", ca: readExample(example, "shop.pem") });
+		await eventually(async () => assert.match((await ask("shop.example")).body, /"catalog".*GET \/shoes/), patient);
+		await assert.rejects(ask("other.example"));
+	},
+	async "gateway-passthrough"(running, _, example) {
+		const port = running.gatewayPort(example, 443);
+		const ask = (host: string) => askTls({ port, host, path: "/", ca: readExample(example, "vault.pem") });
+		await eventually(async () => assert.match((await ask("vault.example")).body, /"vault"/), patient);
+		await assert.rejects(ask("other.example"));
+	},
+	async "gateway-jwt"(running, _, example) {
+		const ask = (headers: Readonly<Record<string, string>> = {}) =>
+			sendRequest({
+				port: running.gatewayPort(example, 80),
+				path: "/",
+				headers: { host: "orders.example", ...headers },
+			});
+		const bearer = (name: string) => ({ authorization: `Bearer ${readToken(name)}` });
+		await eventually(async () => assert.match((await ask(bearer("ada"))).body, /"orders"/), patient);
+		assert.equal((await ask(bearer("bob"))).status, 403);
+		assert.equal((await ask()).status, 403);
+		assert.equal((await ask({ authorization: `Bearer ${readToken("ada").slice(0, -8)}AAAAAAAA` })).status, 401);
+	},
+	async "gateway-routing"(running, _, example) {
+		const ask = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
+			const port = running.gatewayPort(example, 443);
+			const ca = readExample(example, "shop.pem");
+			return (await askTls({ port, host: "shop.example", path, ca, headers })).body;
+		};
+		await eventually(async () => assert.match(await ask("/shoes"), /"v1"/), patient);
+		await eventually(async () => assert.match(await ask("/new/shoes"), /"v2"/), patient);
+		assert.match(await ask("/shoes", tester.headers), /"v2"/);
+		const plain = await sendRequest({
+			...{ port: running.gatewayPort(example, 80), path: "/shoes", headers: { host: "shop.example" } },
+		});
+		assert.deepEqual([plain.status, plain.headers["location"]], [301, "https://shop.example/shoes"]);
+	},
+	async "gateway-limits"(running, _, example) {
+		const ask = async (path: string, key = "") => {
+			const headers = { host: "shop.example", "x-api-key": key };
+			return (await sendRequest({ port: running.gatewayPort(example, 80), path, headers })).status;
+		};
+		await eventually(async () => assert.equal(await ask("/shoes"), 200), patient);
+		assert.equal(await ask("/internal/users"), 403);
+		for (const key of ["ada", "bob"])
+			assert.deepEqual(
+				[await ask("/search", key), await ask("/search", key), await ask("/search", key)],
+				[200, 200, 429],
+			);
+	},
 	async "grpc-and-tcp"(running, t, example) {
 		const session = openH2(t, running.upstreamPort(example, "books", 9090));
 		const call = async (method: string): Promise<string> => {
@@ -160,5 +214,9 @@ async function countVersions(running: RunningExamples, example: string, url: str
 }
 
 function readToken(name: string): string {
-	return readFileSync(join(resolve(import.meta.dirname, "../../examples/jwt"), `${name}.token`), "utf8").trim();
+	return readExample("jwt", `${name}.token`).trim();
+}
+
+function readExample(example: string, file: string): string {
+	return readFileSync(join(resolve(import.meta.dirname, "../../examples"), example, file), "utf8");
 }

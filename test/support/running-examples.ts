@@ -29,6 +29,8 @@ export interface RunningExamples {
 	call(example: string, url: string, options?: ExampleCall): Promise<HttpAnswer>;
 	/** Where a program itself listens. */
 	applicationPort(example: string, workload: string): number;
+	/** Where the gateway of an example listens for a port. */
+	gatewayPort(example: string, port: number): number;
 	/** Where a sidecar listens for one service port. */
 	upstreamPort(example: string, service: string, port: number): number;
 }
@@ -60,7 +62,7 @@ export async function startExamples(
 				.replace(new RegExp(outsidePorts.join("|"), "g"), (port) => outside.get(port)!),
 		]),
 	);
-	const control = await startControlPlane(t, "");
+	const control = await startControlPlane(t, "", { xdsTlsAddress: "127.0.0.1:0" });
 	for (const [name, text] of texts) {
 		mkdirSync(join(control.folder, name));
 		writeFileSync(join(control.folder, name, "all.yaml"), text);
@@ -101,9 +103,23 @@ export async function startExamples(
 		instances.set(`${namespace}/${name}`, instance);
 		await control.register(instance);
 	};
+	/** The folder of an example is told from the namespace of its Gateway: the proxy of Istio's own is elsewhere. */
+	const gateways = new Map<string, WorkloadInstance>();
+	for (const proxy of mesh.gatewayProxies) {
+		const { namespace, name, labels, serviceAccount, gatewayPorts, gateways: served } = proxy;
+		const places = [];
+		for (const port of gatewayPorts) places.push({ port, listenPort: await findFreePort() });
+		const instance: WorkloadInstance = {
+			...{ name: `${name}-0`, namespace, workload: name, labels, serviceAccount },
+			...{ address: "127.0.0.1", pattern: "gateway", sidecar: kind, ports: [], upstreams: [] },
+			...{ gatewayPorts: places, adminPort: await findFreePort(), health: "ready", registeredAt: 0 },
+		};
+		for (const { namespace: example } of served) gateways.set(example, instance);
+		await control.register(instance);
+	}
 	await Promise.all(mesh.workloads.map(start));
 	// Not all at once: each must be ready in bounded time on a busy machine.
-	const waiting = [...instances.values()].filter(({ pattern }) => pattern === "sidecar");
+	const waiting = [...[...instances.values()].filter(({ pattern }) => pattern === "sidecar"), ...gateways.values()];
 	const startNext = async (): Promise<void> => {
 		for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await control.startProxy(t, next, kind);
 	};
@@ -120,6 +136,8 @@ export async function startExamples(
 			});
 		},
 		applicationPort: (example, workload) => instances.get(`${example}/${workload}`)!.ports[0]!.appPort,
+		gatewayPort: (example, port) =>
+			gateways.get(example)!.gatewayPorts!.find((candidate) => candidate.port === port)!.listenPort,
 		upstreamPort(example, service, port) {
 			const { upstreams } = instances.get(`${example}/web`)!;
 			return upstreams.find((upstream) => upstream.service.name === service && upstream.port === port)!.listenPort;
