@@ -278,7 +278,37 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 		[/must be at most the request timeout/],
 	],
 	["a retry of success", { retry: { codes: [200] } }, [/from 400 to 599, not 200/]],
-	["session persistence", { sessionPersistence: {} }, [/sessionPersistence: is not supported/]],
+	[
+		"a session that ends when it is idle",
+		{ sessionPersistence: { idleTimeout: "5m" } },
+		[/sessionPersistence.idleTimeout: is not supported/],
+	],
+	[
+		"a permanent cookie without an end",
+		{ sessionPersistence: { cookieConfig: { lifetimeType: "Permanent" } } },
+		[/sessionPersistence.absoluteTimeout: is required with lifetimeType Permanent/],
+	],
+	[
+		"a session cookie with an end",
+		{ sessionPersistence: { absoluteTimeout: "5m" } },
+		[/sessionPersistence.absoluteTimeout: is for Permanent cookies/],
+	],
+	[
+		"a cookie of a header",
+		{ sessionPersistence: { type: "Header", cookieConfig: {} } },
+		[/sessionPersistence.cookieConfig: must not be set with type Header/],
+	],
+	[
+		"a header over several backends",
+		{
+			sessionPersistence: { type: "Header" },
+			backendRefs: [
+				{ name: "a", port: 80 },
+				{ name: "b", port: 80 },
+			],
+		},
+		[/sessionPersistence.type: a session of several backends needs a cookie/],
+	],
 ];
 
 for (const [what, rule, expected] of bad) {
