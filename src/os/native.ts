@@ -14,9 +14,16 @@ export interface NativeCalls {
 /** What `node:ffi` exports. */
 export type Ffi = typeof import("node:ffi");
 
-/** Node's foreign function interface; undefined unless the process was started with `--experimental-ffi`. */
+/** Node's foreign function interface; undefined where this Node lacks it or wants `--experimental-ffi` for it. */
 export function findFfi(): Ffi | undefined {
-	return process.getBuiltinModule("node:ffi");
+	const { emitWarning } = process;
+	// That it is experimental is told with its first load, in the log of a proxy and beside the answer of a command: nobody there can use it.
+	process.emitWarning = () => undefined;
+	try {
+		return process.getBuiltinModule("node:ffi");
+	} finally {
+		process.emitWarning = emitWarning;
+	}
 }
 
 /** Opens the C library. @throws Error when there is none of that name */

@@ -76,3 +76,13 @@ test("addresses survive the system's form", () => {
 		assert.deepEqual(decodeSocketAddress(Buffer.from(encodeSocketAddress(ip, port))), { ip, port });
 	}
 });
+
+test("opening them says nothing to whoever reads a log", linuxOnly, async () => {
+	const door = new URL("./index.ts", import.meta.url).href;
+	const program = `const { openSystemCalls } = await import(${JSON.stringify(door)}); process.exitCode = openSystemCalls().ok ? 0 : 1;`;
+	const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "pipe"] });
+	const said: string[] = [];
+	for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => said.push(String(chunk)));
+	const [code] = await once(child, "close");
+	assert.deepEqual([code, said.join("")], [0, ""]);
+});
