@@ -5,7 +5,7 @@ import { AdminError } from "../control/admin/index.ts";
 import type { ServedMesh } from "../control/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
 import { answerDiff, answerExplain } from "./answers.ts";
-import type { Explanation, MeshDiff } from "./index.ts";
+import { createOfflineWorld, type Explanation, evaluate, type MeshDiff, type Query } from "./index.ts";
 
 const narrow = `
 apiVersion: amime.dev/v1alpha1
@@ -39,6 +39,7 @@ test("a host that the proxy asks for with the first request is explained as it w
 		"the proxy asks the control plane for this host with the first request",
 	]);
 	assert.equal(ask(served, { from: "web", to: "nobody" }).outcome, "unroutable");
+	assert.match(ask(served, { from: "web", to: "reviews", port: 81 }).fix ?? "", /reviews has no port 81: it has 80$/);
 });
 
 test("a call that cannot be read is refused with every problem of it", () => {
@@ -99,4 +100,47 @@ spec:
 			"counted by RateLimitPolicy shop/reviews, limit of-web (FILE): a budget that all proxies share",
 		],
 	);
+});
+
+test("documents of a cluster are enough: Pods that Deployments would make, and a Gateway that nothing serves", () => {
+	const manifests = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: reviews-v2, namespace: shop }
+spec:
+  template:
+    metadata: { labels: { app: reviews, version: v2 } }
+    spec: { serviceAccountName: reviews, containers: [{ name: c, ports: [{ containerPort: 9080 }] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: reviews, namespace: shop }
+spec: { selector: { app: reviews }, ports: [{ name: http, port: 80, targetPort: 9080 }] }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: strict, namespace: shop }
+spec: { mtls: { mode: STRICT } }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: shop }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 8080, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews, namespace: shop }
+spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: reviews } }] }] }
+`;
+	const world = createOfflineWorld(parseObjects(manifests));
+	const ask = (query: Query): Explanation => evaluate(world, { headers: [], ...query }, 0);
+	const through = ask({ from: "shop/edge", to: "shop.example", port: 8080 });
+	assert.equal(through.outcome, "reached", through.summary);
+	assert.equal(through.destinations[0]!.endpoints[0]!.instance, "shop/reviews-v2-0");
+	const closed = ask({ from: "shop/edge", to: "shop.example" });
+	assert.deepEqual(
+		[closed.outcome, closed.fix],
+		["unroutable", "it listens on 8080: name that port, or add a listener for port 80 to the Gateway"],
+	);
+	assert.equal(ask({ from: "outside", to: "reviews" }).fix, "did you mean 'reviews.shop'?");
 });

@@ -83,11 +83,11 @@ export function describeSource(world: World, source: Source, query: Query): Part
 	const { instance } = source;
 	const who = source.kind === "workload" ? source.instance : source.gateway;
 	const hasProxy = source.kind === "gateway" || source.proxy !== undefined;
+	// A Gateway that nothing serves is looked at as if it ran, with an account of its own name.
+	const serviceAccount = instance?.serviceAccount ?? who.name;
 	const identity =
 		query.identity ??
-		(instance === undefined || !hasProxy
-			? undefined
-			: formatSpiffeId({ trustDomain, namespace: instance.namespace, serviceAccount: instance.serviceAccount }));
+		(hasProxy ? formatSpiffeId({ trustDomain, namespace: who.namespace, serviceAccount }) : undefined);
 	const name = instance === undefined ? undefined : { namespace: instance.namespace, name: instance.workload };
 	const object =
 		name === undefined ? undefined : (world.provenance.of("Workload", name) ?? world.provenance.of("Pod", instance!));
