@@ -225,6 +225,19 @@ compareWithEnvoy("configuration from files", {
 				return world.proxy.stats("^cluster_manager\\.(cds\\.update_rejected|cluster_(added|modified|removed)|active)");
 			},
 		},
+		"a changed cluster asks for its endpoints anew": {
+			want: true,
+			async see(world, side) {
+				const name = `cluster.${world.cluster.name}.update_success`;
+				const before = (await world.proxy.stats(`^${name}$`))[name]!;
+				put(side, "cds", [{ ...world.cluster, connect_timeout: "4s" }]);
+				return eventually(async () => {
+					const after = (await world.proxy.stats(`^${name}$`))[name]!;
+					if (after === before) throw new Error("not yet");
+					return after === before + 1;
+				});
+			},
+		},
 		"a listener changes in place": {
 			want: { "listener_manager.listener_in_place_updated": 1 },
 			async see(world, side) {

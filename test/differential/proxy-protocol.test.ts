@@ -78,7 +78,7 @@ async function start(side: Side): Promise<World> {
 		route_config: {
 			name: "r",
 			virtual_hosts: [
-				{ name: "v", domains: ["end.test:80"], routes: [connectRoute] },
+				{ name: "v", domains: ["end.test:80", "-:80"], routes: [connectRoute] },
 				{ name: "x", domains: ["*"], routes: [{ match: { prefix: "/" }, direct_response: { status: 403 } }] },
 			],
 		},
@@ -122,6 +122,7 @@ async function start(side: Side): Promise<World> {
 				listener("original", [tcp(path, { cluster: "original" })], { listener_filters: [header()] }),
 				listener("tunnel1", [tcp(path, { cluster: "end1", ...tunnel("end.test:80") })]),
 				listener("tunnel2", [tcp(path, { cluster: "end2", ...tunnel("end.test:80") })]),
+				listener("nameless", [tcp(path, { cluster: "end1", ...tunnel("%REQUESTED_SERVER_NAME%:80") })]),
 				listener("refused", [tcp(path, { cluster: "end2", ...tunnel("other.test:80") })]),
 			],
 			clusters: [
@@ -238,6 +239,14 @@ compareWithEnvoy("PROXY protocol and tunnels", {
 			want: { ...greeted, end: "fin" },
 			see: async ({ proxy }) =>
 				talk({ port: await proxy.port("tunnel2"), send: [{ after: "hello one\n", bytes: "abc" }], half: true }),
+		},
+		"what a format of the host does not know is a dash": {
+			want: { heard: "hello one\necho:abc" },
+			see: (world) => ask(world, "nameless", [{ after: "hello one\n", bytes: "abc" }], "echo:abc"),
+		},
+		"tunnels have the counters of a router": {
+			want: { "tcp.t.tcpproxy_tunneling.rq_total": 0 },
+			see: ({ proxy }) => proxy.stats("tcpproxy_tunneling"),
 		},
 		"a tunnel that is refused": { want: { heard: "" }, see: (world) => ask(world, "refused", []) },
 		"what the client said is logged": {

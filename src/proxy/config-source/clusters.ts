@@ -74,6 +74,10 @@ export function createClusters(deps: ClustersDeps): Clusters {
 			.map((reference) => needOf("secret", reference));
 		const service = edsReference(config);
 		if (service !== undefined && !assignments.has(service.name)) needs.push(needOf("assignment", service));
+		// A cluster that takes another one's place asks for its endpoints anew.
+		else if (service?.source.kind === "path" && active.has(config.name)) {
+			deps.events.fileReused(`cluster.${service.statName}`);
+		}
 		entry.stopWaiting = warmups.begin(needs, (timedOut) => {
 			for (const need of timedOut) {
 				log.warn("cluster stops waiting", { cluster: config.name, for: `${need.kind} ${need.name}` });

@@ -58,6 +58,8 @@ export interface ConfigEvents {
 	subscribed(typeUrl: string, fromServer: boolean): void;
 	/** A file was read; `name` is undefined for files of all resources of the type. */
 	fileRead(typeUrl: string, name: string | undefined, outcome: FileOutcome): void;
+	/** Somebody new took what a file said before, as if it was read again. */
+	fileReused(scope: string): void;
 	/** An update of a server was put to use, but for `refused`. */
 	updated(update: ResourceUpdate, refused: readonly RefusedResource[], result: UpdateResult): void;
 	/** The first state of a type did not come in time. */
@@ -172,6 +174,12 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 		fileRead(typeUrl, name, outcome) {
 			const stats = name === undefined ? [whole.get(typeUrl), ...statsOf(typeUrl, wholeName)] : statsOf(typeUrl, name);
 			for (const one of stats) if (one !== undefined) countFile(one, outcome);
+		},
+		fileReused(scope) {
+			const stats = named.get(scope)?.stats;
+			if (stats === undefined) return;
+			stats.update_attempt.value++;
+			stats.update_success.value++;
 		},
 		timedOut(typeUrl) {
 			const stats = whole.get(typeUrl);

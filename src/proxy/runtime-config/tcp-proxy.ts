@@ -37,7 +37,7 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 			tunneling === undefined
 				? undefined
 				: {
-						hostname: readFormat(tunneling.hostname, at.at("hostname"), ""),
+						hostname: readFormat(tunneling.hostname, at.at("hostname")),
 						usePost: tunneling.usePost,
 						postPath: tunneling.postPath === "" ? "/" : tunneling.postPath,
 						headers: readHeaderAdditions(tunneling.headersToAdd, at, "headers_to_add"),

@@ -124,7 +124,7 @@ export function createChainParts(
 					clock: context.clock,
 					turns: context.turns,
 					random: context.random,
-					stats: createTcpProxyStats(context.stats, filter.config.statPrefix),
+					stats: createTcpProxyStats(context.stats, filter.config.statPrefix, filter.config.tunneling !== undefined),
 					accessLogs: filter.config.accessLogs.map((log) => context.createAccessLog(log)),
 					bufferLimitBytes: listener.bufferLimitBytes,
 					observers,

@@ -1,11 +1,15 @@
 import type { StatsScope } from "../../telemetry/index.ts";
+import { createRouterStats } from "./http-connection-manager-stats.ts";
 
 /** `stats` is the root. */
 export function createTcpProxyStats(
 	stats: StatsScope,
 	statPrefix: string,
+	hasTunnels = false,
 ): TcpProxyStats & { readonly scope: StatsScope } {
 	const scope = stats.scope(`tcp.${statPrefix}`);
+	// A router's counters, which are there for tunnels and never move.
+	if (hasTunnels) createRouterStats(scope.scope("tcpproxy_tunneling"));
 	return { ...createTcpProxyCounters(scope), scope };
 }
 

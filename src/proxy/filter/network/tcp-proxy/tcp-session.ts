@@ -185,10 +185,8 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const record = this.#record;
 		if (config.tunneling === undefined) {
 			this.#upstream!.cluster.stats.upstream_rq_pending_failure_eject.value++;
-			record.upstreamTransportFailureReason = detail;
-		} else if (detail.startsWith("tunnel_response:")) {
-			record.upstreamTransportFailureReason = detail;
 		}
+		record.upstreamTransportFailureReason = detail;
 		record.responseFlags |= ResponseFlag.upstreamConnectionFailure;
 		if (config.backoff === undefined || record.attemptCount >= config.maxConnectAttempts) {
 			this.#attempt();
