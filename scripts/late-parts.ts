@@ -28,12 +28,12 @@ export const lateParts: LateParts = [
 		"admin",
 	],
 	[
-		/^src\/proxy\/runtime-config\/(ext-authz|ext-proc|jwt-authn|rate-limit-filter|rate-limit-quota|bandwidth-limit|basic-auth|compression|csrf|fault|grpc-stats|header-mutation|header-to-metadata|json-to-metadata|local-rate-limit|stateful-session|tap)/,
+		/^src\/proxy\/runtime-config\/(admission-control|api-key-auth|credential-injector|custom-response|ext-authz|ext-proc|jwt-authn|rate-limit-filter|rate-limit-quota|bandwidth-limit|basic-auth|compression|csrf|fault|grpc-stats|header-mutation|header-to-metadata|json-to-metadata|local-rate-limit|stateful-session|tap)/,
 		"filter-$1",
 	],
 	[/^src\/proxy\/runtime-config\/(?:match-tree|matched-filter|expression)\.ts$/, "matching"],
 	[
-		/^src\/proxy\/runtime-config\/(?:overload|access-log-services|stats-sinks|rbac|load-balancing-policy|subsets|core-retry|http-uri|tcp-proxy|route-scopes|name-servers|dynamic-forward-proxy|custom-tags)\.ts$/,
+		/^src\/proxy\/runtime-config\/(?:access-log-services|rbac|load-balancing-policy|subsets|core-retry|http-uri|tcp-proxy|route-scopes|name-servers|dynamic-forward-proxy|custom-tags)\.ts$/,
 		"rare-config",
 	],
 	[/^src\/tls\//, "tls"],

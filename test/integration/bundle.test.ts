@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { connect } from "node:tls";
@@ -69,4 +70,27 @@ test("two workers from the bundle serve plain, compressed and encrypted, with so
 	assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
 	assert.ok(text.endsWith(body), text);
 	assert.equal(await proxy.stop(), 0);
+});
+
+test("a plain sidecar starts without the parts that many never use (scripts/late-parts.ts)", async (t) => {
+	execFileSync(process.execPath, [join(project, "scripts/bundle.ts")]);
+	const folder = makeTemporaryFolder(t);
+	const [preload, list] = [join(folder, "preload.cjs"), join(folder, "loaded")];
+	const tell = `require("node:fs").writeFileSync(${JSON.stringify(list)}, Object.keys(require.cache).join("\\n"))`;
+	writeFileSync(preload, `process.on("exit", () => ${tell});`);
+	const route = { match: { prefix: "/" }, direct_response: { status: 200 } };
+	const manager = managerFilter({
+		route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes: [route] }] },
+		http_filters: [routerFilter],
+	});
+	const listener = { name: "plain", address: socketAddress(0), filter_chains: [{ filters: [manager] }] };
+	const bootstrap = { static_resources: { listeners: [listener] } };
+	const environment = { NODE_OPTIONS: `--require ${preload}` };
+	const proxy = await startProxyProcess(t, "amime", folder, bootstrap, { bundled: true, environment });
+	assert.equal((await sendRequest({ port: await proxy.port("plain"), path: "/" })).status, 200);
+	assert.equal(await proxy.stop(), 0);
+	const loaded = readFileSync(list, "utf8").split("\n");
+	assert.ok(loaded.some((file) => file.includes("/dist/main/run.cjs")));
+	const late = loaded.filter((file) => /\/dist\/main\/late-(?!yaml|admin)/.test(file));
+	assert.deepEqual(late, [], "a reader or filter that every start calls is no late part");
 });

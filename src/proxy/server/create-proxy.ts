@@ -29,6 +29,7 @@ import { createTapControl } from "../tap/index.ts";
 import {
 	createStatsReporter,
 	createWorkerPool,
+	type StatsReporter,
 	type WorkerPool,
 	type WorkerStart,
 	type WorkerThread,
@@ -319,9 +320,10 @@ export function createProxy(options: ProxyOptions): Proxy {
 	}
 
 	function createRestartHooks(onDrained: () => void): RestartHooks {
-		const reporter = createStatsReporter(registry, clusters);
+		let reporter: StatsReporter | undefined;
 		const readStats: RestartHooks["readStats"] = async () => {
 			await pool?.collect();
+			reporter ??= createStatsReporter(registry, clusters);
 			return { delta: reporter.collect(), connections: countConnections() };
 		};
 		return {
