@@ -15,5 +15,5 @@ export { type BuiltMesh, buildMesh } from "./mesh/build-mesh.ts";
 export { findRateLimitTargetFault, type RateLimitTargetFault } from "./mesh/check-rate-limits.ts";
 export { createMeshMemory, type MeshMemory } from "./mesh/mesh-memory.ts";
 export { resolveMeshSettings } from "./mesh/settings.ts";
-export { type ParsedDocuments, type ParseOptions, parseDocuments } from "./parse-documents.ts";
+export { type ParsedDocuments, type ParseOptions, parseDocuments, parseValue } from "./parse-documents.ts";
 export type { FieldDescription, TypeDescription } from "./schema/schema.ts";

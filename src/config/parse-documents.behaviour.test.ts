@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Json } from "./document/node.ts";
 import { formatProblem } from "./located-problem.ts";
-import { parseDocuments } from "./parse-documents.ts";
+import { parseDocuments, parseValue } from "./parse-documents.ts";
 
 const lines = (text: string): string[] => parseDocuments(text, "mesh.yaml").problems.map(formatProblem);
 const good = "apiVersion: v1\nkind: Service\nmetadata: { name: good }\nspec: { ports: [{ port: 80 }] }\n";
@@ -219,4 +220,35 @@ test("documents of Kubernetes and other programs are passed over; what configure
 		assert.equal(errors.length, 1, kind);
 		assert.match(errors[0]!.problem, says);
 	}
+});
+
+test("a document that is there as a value is read as its text is", () => {
+	const good = {
+		apiVersion: "v1",
+		kind: "Service",
+		metadata: { name: "web", namespace: "shop", labels: { "a.b/c": "1" } },
+		spec: { selector: { app: "web" }, ports: [{ name: "http", port: 80 }] },
+	};
+	const broken = { ...good, spec: { ports: [{ name: "http", port: "eighty" }, 5, null] } };
+	const list = { apiVersion: "v1", kind: "List", items: [good, broken, good] };
+	const documents: readonly Json[] = [good, broken, list, {}, [], "text", null, { apiVersion: 1, kind: [] }];
+	for (const document of documents) {
+		const options = { createdAt: 7 };
+		const [ofValue, ofText] = [
+			parseValue(document, "api", options),
+			parseDocuments(JSON.stringify(document), "api", options),
+		];
+		const plain = ({ objects, problems, isForeign }: typeof ofText) => ({
+			isForeign,
+			objects: objects.map(({ locate: _, ...rest }) => JSON.parse(JSON.stringify(rest)) as unknown),
+			// Only texts have places.
+			problems: problems
+				.map(({ column: _, ...rest }) => rest)
+				.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+		});
+		assert.deepEqual(plain(ofValue), plain(ofText), JSON.stringify(document));
+	}
+	let deep: Json = 1;
+	for (let depth = 0; depth < 10_000; depth++) deep = [deep];
+	assert.match(parseValue(deep, "api").problems[0]!.problem, /nested deeper/);
 });

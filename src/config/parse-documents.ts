@@ -3,8 +3,9 @@ import { suggestNearest } from "../core/index.ts";
 import { type ConfigObject, formatObjectKey } from "./config-object.ts";
 import { limits } from "./document/limits.ts";
 import { createLineIndex, type LineIndex } from "./document/line-index.ts";
-import { findOffset, type MapNode, type Node, toJson } from "./document/node.ts";
-import { readDocument } from "./document/read-document.ts";
+import { findOffset, type Json, type MapNode, type Node, toJson } from "./document/node.ts";
+import { type ReadDocument, readDocument } from "./document/read-document.ts";
+import { readValue } from "./document/read-value.ts";
 import { type DocumentText, splitDocuments } from "./document/split-documents.ts";
 import { describeAbsent, describeForeign, findDocumentKinds, type kinds, listKindNames } from "./kinds/index.ts";
 import type { ObjectContext } from "./kinds/kind.ts";
@@ -47,16 +48,36 @@ export function parseDocuments(text: string, file: string, options: ParseOptions
 	const documents = splitDocuments(text, limits.documents + 1);
 	if (documents.length > limits.documents)
 		return whole(`the file has more than ${limits.documents} documents: split it`);
+	return readAll(readEach(documents), { file, lines, options, problems });
+}
+
+/** Reads a document that is there as a value, such as one of the store: what `parseDocuments` reads of its JSON, without places. */
+export function parseValue(document: Json, file: string, options: ParseOptions = {}): ParsedDocuments {
+	return readAll([readValue(document)], { file, lines: createLineIndex(""), options, problems: [] });
+}
+
+function* readEach(documents: readonly DocumentText[]): Iterable<ReadDocument> {
+	for (const document of documents) yield readDocument(document);
+}
+
+/** One after the other: a large file's trees are not all there at a time. */
+function readAll(documents: Iterable<ReadDocument>, context: FileContext): ParsedDocuments {
 	const objects = new Map<string, ConfigObject>();
-	const context: FileContext = { file, lines, options, problems };
-	let isForeign = documents.length > 0;
+	const { problems } = context;
+	let count = 0;
+	let isForeign = true;
 	for (const document of documents) {
-		const root = readRoot(document, context);
+		count++;
+		const root = takeRoot(document, context);
 		isForeign &&= root?.kind === "map" && !root.entries.has("apiVersion") && !root.entries.has("kind");
 		if (root === undefined) continue;
 		for (const object of parseRoot(root, context)) addObject(object, objects, problems);
 	}
-	return { objects: [...objects.values()], problems: problems.sort(compareProblems), isForeign };
+	return {
+		objects: [...objects.values()],
+		problems: problems.sort(compareProblems),
+		isForeign: isForeign && count > 0,
+	};
 }
 
 interface FileContext {
@@ -92,8 +113,7 @@ export function describeDuplicate(second: ConfigObject, first: ConfigObject): Lo
 }
 
 /** The tree of a document, or undefined after its faults were reported. */
-function readRoot(document: DocumentText, context: FileContext): Node | undefined {
-	const { root, faults } = readDocument(document);
+function takeRoot({ root, faults }: ReadDocument, context: FileContext): Node | undefined {
 	for (const { offset, path, problem } of faults) {
 		context.problems.push({ severity: "error", file: context.file, ...context.lines.locate(offset), path, problem });
 	}

@@ -1,6 +1,6 @@
 import type { ConfigObject } from "../config-object.ts";
 import type { Json } from "../document/node.ts";
-import { parseDocuments } from "../parse-documents.ts";
+import { parseValue } from "../parse-documents.ts";
 
 /** What serves of an object. */
 export interface RepairedObject {
@@ -35,7 +35,7 @@ export function repairObject(current: ConfigObject, last: ConfigObject): Repaire
 /** The object that a document of plain JSON makes in the place of another; undefined when anything is wrong with it. */
 function readAgain(document: Json, like: ConfigObject): ConfigObject | undefined {
 	const { createdAt = 0 } = like.value as { readonly createdAt?: number };
-	const { objects, problems } = parseDocuments(JSON.stringify(document), like.source.file, { createdAt });
+	const { objects, problems } = parseValue(document, like.source.file, { createdAt });
 	const [object] = objects;
 	if (object === undefined || problems.some(({ severity }) => severity === "error")) return undefined;
 	const { source, locate } = like;

@@ -4,9 +4,10 @@ import {
 	compareProblems,
 	createMeshMemory,
 	formatObjectKey,
+	type Json,
 	type LocatedProblem,
 	type ParsedDocuments,
-	parseDocuments,
+	parseValue,
 } from "../../config/index.ts";
 import type { Clock } from "../../core/index.ts";
 import type { Mesh, MeshSettings, WorkloadInstance } from "../../model/index.ts";
@@ -76,7 +77,7 @@ export function createMeshSource(options: MeshSourceOptions): MeshSource {
 		const known = byRevision.get(key);
 		const same = known !== undefined && known.revision === stored.revision ? known : stored;
 		if (!parsed.has(same)) {
-			parsed.set(same, parseDocuments(JSON.stringify(same.document), "api", { createdAt: same.createdAt }));
+			parsed.set(same, parseValue(same.document as Json, "api", { createdAt: same.createdAt }));
 			byRevision.set(key, same);
 		}
 		const document = parsed.get(same)!;
