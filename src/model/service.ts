@@ -2,9 +2,9 @@ import type { Locality, PortProtocol } from "./instance.ts";
 import type { Labels, ObjectName } from "./names.ts";
 import type { Source } from "./source.ts";
 
-/** How the endpoints of a service are found: known to the mesh, by DNS (every address, or one at a time), or wherever the client was
- *  going. */
-export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "passthrough";
+/** How the endpoints of a service are found: known to the mesh, by DNS (every address, or one at a time; of a wildcard that of the name
+ *  that a request asks for), or wherever the client was going. */
+export type Resolution = "endpoints" | "dns" | "dns-round-robin" | "dynamic-dns" | "passthrough";
 
 /** A host with ports: a `v1/Service`, or one host of a ServiceEntry. */
 export interface Service extends ObjectName {

@@ -127,6 +127,11 @@ export const cases: readonly TranslationCase[] = [
 		},
 	},
 	{
+		name: "ServiceEntry: DYNAMIC_DNS goes to the name that the request asks for",
+		config: entry("dd", `hosts: ['*.example'], ${web80}, resolution: DYNAMIC_DNS`),
+		calls: { "web -> x.example": "*.example:80 by Service *.example", "web -> example": "unroutable 502" },
+	},
+	{
 		name: "ServiceEntry: WorkloadEntries that it selects, by subsets too",
 		config: `${entry("vm", `hosts: [vm.example], ${web80}, resolution: STATIC, location: MESH_INTERNAL, workloadSelector: {labels: {app: vm}}`)}
 ---${istio("WorkloadEntry", "one", "{address: 203.0.113.1, labels: {app: vm, version: v1}}")}

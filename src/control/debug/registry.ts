@@ -11,7 +11,7 @@ const protocols: Readonly<Record<PortProtocol, string>> = {
 };
 
 /** Istio's numbers of `Resolution`. */
-const resolutions = { endpoints: 0, dns: 1, passthrough: 2, "dns-round-robin": 3 } as const;
+const resolutions = { endpoints: 0, dns: 1, passthrough: 2, "dns-round-robin": 3, "dynamic-dns": 5 } as const;
 const aliasResolution = 4;
 const trafficDistributions = { PreferSameZone: 1, PreferSameNode: 2 } as const;
 const cluster = "amime";

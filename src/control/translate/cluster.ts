@@ -30,6 +30,8 @@ export function clusterKindOf(service: Service, policy: TrafficPolicy, client: C
 			return "strict-dns";
 		case "dns-round-robin":
 			return "logical-dns";
+		case "dynamic-dns":
+			return "dynamic-forward";
 		case "passthrough":
 			if (client.isCaptured) return "original-destination";
 			return service.host?.startsWith("*") === true ? "dynamic-forward" : "strict-dns";

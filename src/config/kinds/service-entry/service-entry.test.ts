@@ -45,6 +45,16 @@ const bad: readonly (readonly [what: string, spec: object, problem: RegExp])[] =
 		/endpoints: must be absent with resolution NONE/,
 	],
 	["a wildcard in DNS", { hosts: ["*.example"], resolution: "DNS" }, /has no address in DNS/],
+	[
+		"one host in names that come later",
+		{ hosts: ["a.example"], resolution: "DYNAMIC_DNS" },
+		/hosts\[0\]: must be a wildcard/,
+	],
+	[
+		"addresses beside names that come later",
+		{ hosts: ["*.example"], addresses: ["1.1.1.1"], resolution: "DYNAMIC_DNS" },
+		/addresses: must be absent with resolution DYNAMIC_DNS/,
+	],
 	["a name where addresses are", { resolution: "STATIC", endpoints: [{ address: "a.example" }] }, /is no address/],
 	["one port twice", { ports: [...ports, { number: 80, name: "b" }] }, /ports\[1\]\.number: '80' is there twice/],
 	["no host", { hosts: [] }, /hosts: must have at least 1 item/],

@@ -29,11 +29,14 @@ const endpoint = refine(object({ address: addressField, ...endpointFields }), (v
 	value.address === undefined ? reader.field("address").refuse("is required") : { ...value, address: value.address },
 );
 
-const resolutions: Readonly<Record<"NONE" | "STATIC" | "DNS" | "DNS_ROUND_ROBIN", Resolution>> = {
+const resolutionNames = ["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"] as const;
+
+const resolutions: Readonly<Record<(typeof resolutionNames)[number], Resolution>> = {
 	NONE: "passthrough",
 	STATIC: "endpoints",
 	DNS: "dns",
 	DNS_ROUND_ROBIN: "dns-round-robin",
+	DYNAMIC_DNS: "dynamic-dns",
 };
 
 const fields = object({
@@ -52,11 +55,9 @@ const fields = object({
 		"MESH_EXTERNAL",
 	),
 	resolution: defaulted(
-		oneOf(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"], {
-			DYNAMIC_DNS: "write DNS with one host, or NONE",
-		}),
+		oneOf(resolutionNames),
 		"NONE",
-		"How endpoints are found: `NONE` goes where the client was going, `STATIC` takes `endpoints`, `DNS` asks for their names, or for the host itself",
+		"How endpoints are found: `NONE` goes where the client was going, `STATIC` takes `endpoints`, `DNS` asks for their names, or for the host itself, `DYNAMIC_DNS` for the name under a wildcard that a request (or the server name of TLS) asks for",
 		"NONE",
 	),
 	endpoints: optional(
@@ -100,6 +101,16 @@ function isPossible(value: Spec, reader: Reader): boolean {
 			refuse(reader.field("hosts"), `${quote(wildcard)} has no address in DNS: give endpoints, or resolution NONE`);
 		if (resolution === "DNS_ROUND_ROBIN" && endpoints.length > 1)
 			refuse(reader.field("endpoints"), "must be one at most with resolution DNS_ROUND_ROBIN");
+	}
+	if (resolution === "DYNAMIC_DNS") {
+		const exact = hosts.findIndex((host) => !host.startsWith("*"));
+		if (exact >= 0) refuse(reader.field("hosts").item(exact), "must be a wildcard with resolution DYNAMIC_DNS");
+		for (const field of ["addresses", "endpoints"] as const)
+			if ((value[field] ?? []).length > 0)
+				refuse(
+					reader.field(field),
+					"must be absent with resolution DYNAMIC_DNS, which asks for the names under its hosts",
+				);
 	}
 	if (resolution === "STATIC")
 		for (const [index, { address }] of endpoints.entries())

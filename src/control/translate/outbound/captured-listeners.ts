@@ -20,6 +20,7 @@ import { limitHttpFilters } from "../rate-limit/filters.ts";
 import { assumedRouters, policiesOnServices } from "../rate-limit/find.ts";
 import { corsFilterName, faultFilterName } from "../route-per-filter.ts";
 import { sessionFilters } from "../session-persistence.ts";
+import { dynamicForwardFilter } from "./dynamic-forward.ts";
 import type { EgressScope } from "./egress-scope.ts";
 import type { ListenerPlan } from "./listener-plan.ts";
 import { onDemandChains, onDemandFilters } from "./on-demand.ts";
@@ -65,12 +66,21 @@ export function outboundHttpFilters(
 			reporter: "source",
 			statPrefix,
 			routeSpecifier: { case: "rds", value: { configSource: adsSource(), routeConfigName } },
-			filters: [...onDemandFilters(scope), ...outboundRouteFilters(index, scope.services, proxy)],
+			filters: [
+				...onDemandFilters(scope),
+				...outboundRouteFilters(index, scope.services, proxy),
+				...(findsNames(scope) ? [dynamicForwardFilter()] : []),
+			],
 			accessLogs: [egressRequestLog(proxy.identity)],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: { normalizePath: true, proxy100Continue: true },
 		}),
 	];
+}
+
+/** Whether requests may go to clusters that find the host that a request names. */
+function findsNames({ services }: EgressScope): boolean {
+	return [...services.values()].some(({ service }) => service.resolution === "dynamic-dns");
 }
 
 /** The listener that captured connections come to: handed on to the listener of their address and port, else to where they were
