@@ -127,6 +127,12 @@ export const cases: readonly TranslationCase[] = [
 		},
 	},
 	{
+		name: "Gateway API: a host that is set as a header is the one that the backend sees",
+		config: `${plain}
+---${route("r", "rules: [{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: own.example}, {name: x, value: y}]}}], backendRefs: [{name: reviews, port: 80}]}]")}`,
+		calls: { "kgw -> a.example": "reviews.shop:80; host own.example; set x: y by HTTPRoute r spec.rules[0]" },
+	},
+	{
 		name: "Istio: TLS that is passed on goes by its server name",
 		config: `${gateway("{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.example'], tls: {mode: PASSTHROUGH}}")}
 ---${istio(

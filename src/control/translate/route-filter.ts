@@ -32,8 +32,6 @@ export function findFilterFault(rule: RouteRule): { readonly path: string; reado
 				: [...filter.set.map(([name]) => name), ...filter.add.map(([name]) => name), ...filter.remove];
 		for (const name of names) {
 			if (!isHeaderName(name)) return { path, problem: `'${name}' is no header name` };
-			if (name.toLowerCase() === "host")
-				return { path, problem: "the host is changed by a URLRewrite filter (hostname), not as a header" };
 		}
 		for (const [name, value] of [...(filter?.set ?? []), ...(filter?.add ?? [])])
 			if (/[\0\r\n]/.test(value)) return { path, problem: `value of '${name}' contains a line break` };

@@ -6,7 +6,7 @@ import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 import { group, kindName } from "../gateway-api/reference.ts";
 import { cors } from "./cors.ts";
-import { headerFilter } from "./header-filter.ts";
+import { headerFilter, splitHost } from "./header-filter.ts";
 import { type MirrorSpec, mirror } from "./mirror.ts";
 import { pathModifier } from "./path.ts";
 
@@ -144,14 +144,22 @@ function joinFilters(values: readonly FilterValue[]): Filters {
 		mirrors: values.flatMap((value) => value.requestMirror ?? []),
 		extensions: values.flatMap((value) => value.extensionRef ?? []),
 	};
+	let host: string | undefined;
 	for (const value of values) {
-		if (value.requestHeaderModifier !== undefined) joined.requestHeaders = value.requestHeaderModifier;
-		if (value.responseHeaderModifier !== undefined) joined.responseHeaders = value.responseHeaderModifier;
+		if (value.requestHeaderModifier !== undefined) {
+			const { headers, hostname } = splitHost(value.requestHeaderModifier);
+			joined.requestHeaders = headers;
+			host = hostname;
+		}
+		if (value.responseHeaderModifier !== undefined)
+			joined.responseHeaders = splitHost(value.responseHeaderModifier).headers;
 		if (value.cors !== undefined) joined.cors = value.cors;
 		if (value.urlRewrite !== undefined) joined.rewrite = value.urlRewrite as NonNullable<Filters["rewrite"]>;
 		if (value.requestRedirect !== undefined)
 			joined.redirect = { ...value.requestRedirect, statusCode: value.requestRedirect.statusCode ?? 302 };
 	}
+	if (host !== undefined && joined.redirect === undefined && joined.rewrite?.hostname === undefined)
+		joined.rewrite = { ...joined.rewrite, hostname: host };
 	return joined;
 }
 

@@ -30,7 +30,6 @@ const fields = object({
 
 /** Headers that carry the message or its routing: a filter on them would break it. */
 const untouchable: ReadonlySet<string> = new Set([
-	"host",
 	"connection",
 	"transfer-encoding",
 	"content-length",
@@ -40,7 +39,7 @@ const untouchable: ReadonlySet<string> = new Set([
 	"trailer",
 ]);
 
-/** A RequestHeaderModifier or ResponseHeaderModifier. */
+/** A RequestHeaderModifier or ResponseHeaderModifier. A `host` that is set is that which the backend sees. */
 export const headerFilter: Schema<HeaderFilter> = refine(fields, (value, _node, reader) => {
 	const toPairs = (headers: readonly { name: string; value: string }[] | undefined) =>
 		(headers ?? []).map((item) => [item.name, item.value] as const);
@@ -59,17 +58,26 @@ export const headerFilter: Schema<HeaderFilter> = refine(fields, (value, _node, 
 	return parts.every((isGood) => isGood) ? filter : undefined;
 });
 
+/** Takes the host out of a filter's headers: it is no field that a proxy adds or removes, but one that it rewrites. */
+export function splitHost(filter: HeaderFilter): { readonly headers: HeaderFilter; readonly hostname?: string } {
+	const isHost = ([name]: readonly [string, string]): boolean => name === "host";
+	const hostname = (filter.set.find(isHost) ?? filter.add.find(isHost))?.[1];
+	const headers = {
+		...filter,
+		set: filter.set.filter((pair) => !isHost(pair)),
+		add: filter.add.filter((pair) => !isHost(pair)),
+		remove: filter.remove.filter((name) => name !== "host"),
+	};
+	return { headers, ...(hostname !== undefined && { hostname }) };
+}
+
 function check(names: readonly string[], at: (index: number) => Reader): boolean {
 	let isGood = true;
 	const seen = new Set<string>();
 	for (const [index, name] of names.entries()) {
 		if (untouchable.has(name)) {
 			isGood = false;
-			at(index).refuse(
-				name === "host"
-					? "'host' cannot be changed here: use the filter URLRewrite"
-					: `${quote(name)} belongs to the connection and cannot be changed`,
-			);
+			at(index).refuse(`${quote(name)} belongs to the connection and cannot be changed`);
 		} else if (seen.has(name)) {
 			isGood = false;
 			at(index).refuse(`${quote(name)} is there twice: names are compared without case`);

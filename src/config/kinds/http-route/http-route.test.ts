@@ -176,11 +176,6 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 		[/not a header value/],
 	],
 	[
-		"a filter on host",
-		{ filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: { set: [{ name: "Host", value: "x" }] } }] },
-		[/use the filter URLRewrite/],
-	],
-	[
 		"a filter without settings",
 		{ filters: [{ type: "URLRewrite" }] },
 		[/filters\[0\]\.urlRewrite: is required with type URLRewrite/],
