@@ -58,7 +58,8 @@ export const cases: readonly TranslationCase[] = [
 		config: `${sidecar("egress: [{hosts: ['./*']}]", "amime-system/default")}
 ---${sidecar("egress: [{hosts: ['*/*']}]", "bank/default")}`,
 		calls: {
-			"web -> reviews": "unroutable 502",
+			// The own namespace is the client's.
+			"web -> reviews": "reviews.shop:80 by Service reviews",
 			"web -> bank.bank": "unroutable 502",
 			"bank -> reviews.shop": "reviews.shop:80 by Service reviews",
 		},

@@ -1,7 +1,7 @@
 import type { Sidecar } from "../../model/index.ts";
 import { completeHost } from "./hosts.ts";
 
-/** A Sidecar with full names and namespaces. */
+/** A Sidecar with full names. A namespace `.` stays: of one in the root namespace it is that of each client (Istio). */
 export function resolveSidecar(sidecar: Sidecar, clusterDomain: string): Sidecar {
 	const policy = sidecar.outboundTrafficPolicy;
 	return {
@@ -10,9 +10,11 @@ export function resolveSidecar(sidecar: Sidecar, clusterDomain: string): Sidecar
 			...listener,
 			hosts: listener.hosts.map(({ namespace, host, ...more }) => ({
 				...more,
-				namespace: namespace === "." ? sidecar.namespace : namespace,
+				namespace,
 				host:
-					host === "*" ? host : completeHost(host, namespace === "*" ? sidecar.namespace : namespace, clusterDomain),
+					host === "*"
+						? host
+						: completeHost(host, namespace === "*" || namespace === "." ? sidecar.namespace : namespace, clusterDomain),
 			})),
 		})),
 		...(policy?.egressProxy !== undefined && {
