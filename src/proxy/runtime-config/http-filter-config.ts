@@ -15,6 +15,7 @@ import type { CredentialInjectorConfig } from "./credential-injector.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { CustomResponseConfig } from "./custom-response.ts";
 import type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
+import type { GrpcHttp1BridgeConfig, GrpcReverseBridgeConfig } from "./grpc-bridge.ts";
 import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
@@ -41,6 +42,8 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "credential-injector"; readonly config: CredentialInjectorConfig }
 	| { readonly kind: "custom-response"; readonly config: CustomResponseConfig }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "grpc-http1-bridge"; readonly config: GrpcHttp1BridgeConfig }
+	| { readonly kind: "grpc-reverse-bridge"; readonly config: GrpcReverseBridgeConfig }
 	| { readonly kind: "grpc-stats"; readonly config: GrpcStatsConfig }
 	| { readonly kind: "grpc-web" }
 	| { readonly kind: "compressor"; readonly config: CompressorConfig }
@@ -98,6 +101,7 @@ export type HttpFilterOverride =
 	| { readonly kind: "basic-auth"; readonly users: BasicAuthUsers }
 	| { readonly kind: "custom-response"; readonly config: CustomResponseConfig }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
+	| { readonly kind: "grpc-reverse-bridge"; readonly isOff: boolean }
 	/** Undefined: no buffering on this route. */
 	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }
 	| { readonly kind: "compressor"; readonly config: CompressorOverride }

@@ -61,6 +61,7 @@ export {
 	type ProcessorMetadata,
 	readMode,
 } from "./ext-proc.ts";
+export type { GrpcHttp1BridgeConfig, GrpcReverseBridgeConfig } from "./grpc-bridge.ts";
 export type { GrpcStatsConfig } from "./grpc-stats.ts";
 export type {
 	HeaderMutationConfig,

@@ -22,6 +22,11 @@ import type {
 	FilterConfig as DynamicForward,
 	PerRouteConfig as DynamicForwardPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
+import type { Config as GrpcHttp1Bridge } from "../../api/gen/envoy/extensions/filters/http/grpc_http1_bridge/v3/config_pb.js";
+import type {
+	FilterConfig as GrpcReverseBridge,
+	FilterConfigPerRoute as GrpcReverseBridgePerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/grpc_http1_reverse_bridge/v3/config_pb.js";
 import type { FilterConfig as GrpcStats } from "../../api/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js";
 import type {
 	HeaderMutation,
@@ -48,6 +53,7 @@ import { readCredentialInjector } from "./credential-injector.ts";
 import { readCsrf } from "./csrf.ts";
 import { readCustomResponse } from "./custom-response.ts";
 import { readDnsCache, readDynamicForwardRoute } from "./dynamic-forward-proxy.ts";
+import { readGrpcHttp1Bridge, readGrpcReverseBridge } from "./grpc-bridge.ts";
 import { readGrpcStats } from "./grpc-stats.ts";
 import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
@@ -79,6 +85,10 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "decompressor", config: readDecompressor(message as Decompressor, scope) };
 		case "dynamic_forward_proxy.v3.FilterConfig":
 			return readDynamicForward(message as DynamicForward, scope);
+		case "grpc_http1_bridge.v3.Config":
+			return { kind: "grpc-http1-bridge", config: readGrpcHttp1Bridge(message as GrpcHttp1Bridge) };
+		case "grpc_http1_reverse_bridge.v3.FilterConfig":
+			return { kind: "grpc-reverse-bridge", config: readGrpcReverseBridge(message as GrpcReverseBridge) };
 		case "grpc_stats.v3.FilterConfig":
 			return { kind: "grpc-stats", config: readGrpcStats(message as GrpcStats) };
 		case "grpc_web.v3.GrpcWeb":
@@ -130,6 +140,8 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 	switch (message.$typeName.slice(extensions.length)) {
 		case "dynamic_forward_proxy.v3.PerRouteConfig":
 			return { kind: "dynamic-forward-proxy", config: readDynamicForwardRoute(message as DynamicForwardPerRoute) };
+		case "grpc_http1_reverse_bridge.v3.FilterConfigPerRoute":
+			return { kind: "grpc-reverse-bridge", isOff: (message as GrpcReverseBridgePerRoute).disabled };
 		case "buffer.v3.BufferPerRoute":
 			return { kind: "buffer", config: readBufferPerRoute(message as BufferPerRoute) };
 		case "compressor.v3.CompressorPerRoute":

@@ -51,6 +51,11 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "chunk_size disable_ring_buffer_reallocation",
 	},
 	"envoy.extensions.compression.zstd.decompressor.v3.Zstd": { works: "", ignored: "chunk_size" },
+	[`${filters}grpc_http1_bridge.v3.Config`]: { works: "upgrade_protobuf_to_grpc ignore_query_parameters" },
+	[`${filters}grpc_http1_reverse_bridge.v3.FilterConfig`]: {
+		works: "content_type withhold_grpc_frames response_size_header",
+	},
+	[`${filters}grpc_http1_reverse_bridge.v3.FilterConfigPerRoute`]: { works: "disabled" },
 	[`${filters}grpc_stats.v3.FilterConfig`]: {
 		works:
 			"emit_filter_state individual_method_stats_allowlist stats_for_all_methods enable_upstream_stats replace_dots_in_grpc_service_name",

@@ -18,6 +18,8 @@ import { createDynamicForwardProxyFilter } from "./dynamic-forward-proxy/dynamic
 import { createFaultFilter } from "./fault/fault-filter.ts";
 import type { HttpFilter } from "./filter.ts";
 import type { FilterParts } from "./filter-parts.ts";
+import { createGrpcHttp1BridgeFilter } from "./grpc-bridge/grpc-http1-bridge-filter.ts";
+import { createGrpcReverseBridgeFilter } from "./grpc-bridge/grpc-http1-reverse-bridge-filter.ts";
 import { createGrpcStatsFilter } from "./grpc-stats/grpc-stats-filter.ts";
 import { createGrpcWebFilter } from "./grpc-web/grpc-web-filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
@@ -67,6 +69,10 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			return createDecompressorFilter(parts, config.config);
 		case "dynamic-forward-proxy":
 			return createDynamicForwardProxyFilter(parts);
+		case "grpc-http1-bridge":
+			return createGrpcHttp1BridgeFilter(parts, config.config);
+		case "grpc-reverse-bridge":
+			return createGrpcReverseBridgeFilter(parts, config.config);
 		case "grpc-stats":
 			return createGrpcStatsFilter(parts, config.config);
 		case "grpc-web":

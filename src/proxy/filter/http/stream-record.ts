@@ -93,8 +93,8 @@ export class StreamRecord implements StreamInfo {
 	traceId = "";
 	spanId = "";
 	traceSampled = false;
-	/** Whether the client speaks gRPC-Web: it takes the proxy's own answers as any other. */
-	isGrpcWeb = false;
+	/** Whether the proxy's own answers have gRPC's form; undefined: as the request's content type says. For filters that change it. */
+	takesGrpcReplies: boolean | undefined = undefined;
 	/** The spans of the request; undefined when it has none. */
 	trace: RequestTrace | undefined = undefined;
 	/** The host that a filter wants the request to go to. */

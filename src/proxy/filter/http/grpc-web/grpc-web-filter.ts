@@ -59,7 +59,7 @@ export function createGrpcWebFilter(parts: FilterParts): HttpFilter {
 				foreign: undefined,
 				gathered: noBytes,
 			} satisfies WebExchange);
-			stream.record.isGrpcWeb = true;
+			stream.record.takesGrpcReplies = false;
 			removeHeader(headers, "content-length");
 			setHeader(headers, "content-type", "application/grpc");
 			setHeader(headers, "te", "trailers");

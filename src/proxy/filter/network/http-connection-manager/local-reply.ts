@@ -31,7 +31,7 @@ export function createLocalReplyHead(
 	}
 	// Formats of the answer know its body, those of logs do not.
 	record.localReplyBody = "";
-	if (stream.request.isGrpc && !record.isGrpcWeb) {
+	if (record.takesGrpcReplies ?? stream.request.isGrpc) {
 		// The line end of a JSON format is none of the message.
 		const message = contentType === "application/json" ? body.trimEnd() : body;
 		return { head: toGrpc(stream, head, reply, message), body: "" };
