@@ -1,11 +1,17 @@
 /** Planted keys, tokens and passwords appear in no log, dump, metric, page or error of a running mesh. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
+import { createLog } from "../../src/core/index.ts";
+import { createRunningInstance, startApplication, startControlPlane, testToken } from "../support/control-plane.ts";
+import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
+import { ask, limitedServices, limitPolicy } from "../support/limited-mesh.ts";
 import { createTestPki } from "../support/pki.ts";
 import { startMesh } from "../support/running-mesh.ts";
+import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const pages = [
 	...["/v1/config", "/v1/proxies", "/v1/problems", "/v1/instances", "/v1/certificates", "/v1/routes", "/v1/endpoints"],
@@ -97,6 +103,87 @@ test("nothing that a mesh says holds a secret", async (t) => {
 		assert.equal(statSync(path).mode & 0o077, 0, `${path} can be read by others`);
 	}
 });
+
+test("limits by key, roles by token, tokens of nodes: none of them is said, at any path there is", async (t) => {
+	const secrets = {
+		"an API key that limits count by": "planted-limit-key-31ac09",
+		"a client's token": "planted-client-token-77aa12",
+		"a token of the API": "planted-editor-token-5f0b1c",
+		"a wrong token of the API": "planted-wrong-token-90d4e2",
+		"a password in a Secret of a rollout": "planted-rollout-password-1b2c3d",
+		"what a signer was asked with": "planted-signing-request-44dd55",
+	};
+	const tokensFile = join(makeTemporaryFolder(t), "tokens.yaml");
+	const tokens = [{ name: "ed", role: "editor", token: secrets["a token of the API"] }];
+	writeFileSync(tokensFile, JSON.stringify(tokens), { mode: 0o600 });
+	const lines: string[] = [];
+	const limit = "{name: by-key, keys: [{type: Header, name: x-api-key}], requests: 1000, unit: Minute, scope: Global}";
+	const control = await startControlPlane(
+		t,
+		`${limitedServices}${limitPolicy("{kind: Service, name: orders}", limit)}`,
+		{
+			...{ tokensFile, agentAddress: "127.0.0.1:0" },
+			log: createLog({ level: "debug", format: "json", write: (line) => lines.push(line) }),
+		},
+	);
+	const instance = {
+		...(await createRunningInstance("orders", await startApplication(t, answerAll))),
+		name: "orders-0",
+	};
+	await control.register(instance);
+	const sidecar = await control.startProxy(t, instance, "amime");
+	const headers = {
+		"x-api-key": secrets["an API key that limits count by"],
+		authorization: `Bearer ${secrets["a client's token"]}`,
+	};
+	await eventually(async () => assert.equal((await ask(instance, "/limited", headers)).status, 200), {
+		deadlineMs: 60_000,
+	});
+	const said: (readonly [from: string, text: string])[] = [];
+	const hear = async (from: string, answer: Promise<{ readonly body: string }>): Promise<string> => {
+		const { body } = await answer;
+		said.push([from, body]);
+		return body;
+	};
+	const call = (token: string, method: string, path: string, body?: string) =>
+		sendRequest({
+			...{ port: control.plane.adminPort, method, path, headers: { authorization: `Bearer ${token}` } },
+			...(body !== undefined && { body }),
+		});
+	const editor = secrets["a token of the API"];
+	const secret = (name: string) =>
+		`{apiVersion: v1, kind: Secret, metadata: {name: ${name}, namespace: shop}, type: Opaque, stringData: {password: ${secrets["a password in a Secret of a rollout"]}}}`;
+	await hear("a rollout", call(editor, "POST", "/v1/rollouts?steps=10", secret("rolled")));
+	await hear("PUT", call(editor, "PUT", "/v1/config", secret("put")));
+	await hear("diff", call(editor, "POST", "/v1/diff", secret("diffed")));
+	await hear("a wrong token", call(secrets["a wrong token of the API"], "GET", "/v1/config"));
+	const made = JSON.parse((await control.admin("POST", "/v1/identity/join-tokens", "{}")).body) as { token: string };
+	const signing = { namespace: "shop", serviceAccount: "orders", csr: secrets["what a signer was asked with"] };
+	await hear("a bad signing request", control.admin("POST", "/v1/identity/sign", JSON.stringify(signing)));
+	// The budget is kept by key, so that the control plane has heard of it.
+	await eventually(async () => assert.match((await control.admin("GET", "/v1/limits")).body, /"sha256:[0-9a-f]{12}"/), {
+		deadlineMs: 60_000,
+	});
+
+	const { paths } = JSON.parse((await control.admin("GET", "/openapi.json")).body) as {
+		paths: Record<string, Record<string, unknown>>;
+	};
+	const readable = Object.keys(paths).filter((path) => "get" in paths[path]! && !path.includes("{"));
+	assert.ok(readable.length > 25, `only ${readable.length} paths`);
+	for (const path of readable) {
+		const query = path === "/debug/config_dump" ? "?proxyID=orders-0.shop" : "";
+		await hear(path, control.admin("GET", `${path}${query}`));
+	}
+	for (const path of proxyPages) await hear(`orders-0${path}`, sendRequest({ port: sidecar.adminPort, path }));
+	said.push(["the control plane's log", lines.join("")], ["the sidecar's log", sidecar.output()]);
+	for (const [what, text] of Object.entries({ ...secrets, "a join token": made.token, "the first token": testToken }))
+		for (const [from, all] of said) assert.ok(!all.includes(text), `${what} is in ${from}`);
+	for (const [from, all] of said) assert.doesNotMatch(all, /BEGIN [A-Z ]*PRIVATE KEY/, `a private key is in ${from}`);
+});
+
+function answerAll(_request: IncomingMessage, response: ServerResponse): void {
+	response.end("ok");
+}
 
 function adminPort(mesh: { readonly stateFolder: string }): number {
 	const { adminUrl } = JSON.parse(readFileSync(join(mesh.stateFolder, "control.json"), "utf8")) as { adminUrl: string };

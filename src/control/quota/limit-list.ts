@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { formatLimitName, type RateLimit, type RateLimitKey, type RateLimitPolicy } from "../../model/index.ts";
 import type { BucketStatus } from "./ledger.ts";
 
@@ -23,7 +24,7 @@ export interface ListedLimit {
 
 /** One budget as this control plane gives it out. */
 export interface ListedBudget {
-	/** In the order of `keys`. */
+	/** In the order of `keys`; of headers that hold credentials the beginning of their SHA-256. */
 	readonly values: readonly string[];
 	/** Requests a second that proxies report. */
 	readonly demand: number;
@@ -76,7 +77,7 @@ export function listLimits(
 
 function listBudget(status: BucketStatus, { keys }: RateLimit): ListedBudget {
 	return {
-		values: keys.map((_, position) => status.bucket[String(position)] ?? ""),
+		values: keys.map((key, position) => describeValue(key, status.bucket[String(position)] ?? "")),
 		demand: round(status.demand),
 		allowed: status.allowed,
 		limited: status.denied,
@@ -91,6 +92,16 @@ function listBudget(status: BucketStatus, { keys }: RateLimit): ListedBudget {
 			isConnected,
 		})),
 	};
+}
+
+/** Headers whose values let whoever reads them in somewhere. */
+const credentialPattern = /auth|cookie|credential|jwt|key|passw|secret|session|token/i;
+
+/** What is counted by credentials is told apart without telling them. */
+function describeValue(key: RateLimitKey, value: string): string {
+	// Requests without the header.
+	if (key.kind !== "header" || value === "-" || !credentialPattern.test(key.name)) return value;
+	return `sha256:${createHash("sha256").update(value).digest("hex").slice(0, 12)}`;
 }
 
 /** Three digits say enough. */
