@@ -34,6 +34,47 @@ test("a join token makes one node, once and in time", async (t) => {
 	assert.equal((await world.items("/v1/identity/agents")).length, 1);
 });
 
+test("join tokens are not guessed: near ones are refused, however many, and the right one is good still", async (t) => {
+	const world = await startNodeWorld(t);
+	const tokens = await Promise.all(Array.from({ length: 20 }, () => world.createToken()));
+	assert.equal(new Set(tokens).size, tokens.length);
+	for (const token of tokens) assert.ok(Buffer.from(token, "base64url").length >= 16, "128 bits and more");
+	const [right] = tokens as [string];
+	const guesses = [
+		...Array.from({ length: 40 }, (_, position) => {
+			const at = position % right.length;
+			return `${right.slice(0, at)}${right[at] === "A" ? "B" : "A"}${right.slice(at + 1)}`;
+		}),
+		...[
+			"",
+			" ",
+			`${right} `,
+			` ${right}`,
+			right.toLowerCase() + right,
+			"*",
+			"%",
+			"' OR 1=1 --",
+			"../join-token",
+			"__proto__",
+		],
+	].filter((guess) => guess !== right);
+	const outcomes = new Set<unknown>();
+	for (const token of guesses) {
+		const agent = await world.createAgent(t, { kind: "join_token", token });
+		const outcome = await agent.start().then(
+			() => "taken",
+			(error: { readonly code?: string }) => error.code,
+		);
+		outcomes.add(outcome);
+	}
+	assert.deepEqual([...outcomes], ["ATTESTATION_REFUSED"]);
+	assert.deepEqual(await world.items("/v1/identity/agents"), []);
+	const node = await world.createAgent(t, { kind: "join_token", token: right });
+	await node.start();
+	assert.equal((await world.items("/v1/identity/agents")).length, 1);
+	await node.close();
+});
+
 test("a node with a certificate of the machine attests again and again; what is wrong with it is told", async (t) => {
 	const pki = createTestPki({ trustDomain: "machines" });
 	const folder = makeTemporaryFolder(t);
