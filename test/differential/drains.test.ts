@@ -93,6 +93,14 @@ for (const [path, stopped] of Object.entries(ways)) {
 				want: { "listener_manager.listener_stopped": stopped.length },
 				see: ({ proxy }) => proxy.stats("^listener_manager.listener_stopped|^server.live$"),
 			},
+			"who has stopped does not stop again": {
+				want: { stopped: names.length },
+				async see(world) {
+					await world.proxy.admin("/drain_listeners", "POST");
+					await connectAll(world, names);
+					return { stopped: await world.proxy.stat("listener_manager.listener_stopped") };
+				},
+			},
 		},
 	});
 }

@@ -26,9 +26,16 @@ compareWithEnvoy("keys of the runtime", {
 			match: { prefix: "/retried" },
 			route: { cluster: "limited", prefix_rewrite: "/healthz", priority: "HIGH", retry_policy },
 		};
+		const shared = {
+			match: { path: "/shared", runtime_fraction: { default_value: { numerator: 100 }, runtime_key: "some.share" } },
+			direct_response: { status: 204 },
+		};
 		const broken = { match: { path: "/outlier/broken" }, route: { cluster: "outlier", prefix_rewrite: "/healthz" } };
 		const manager = managerFilter({
-			route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes: [broken, retried, ...routes] }] },
+			route_config: {
+				name: "r",
+				virtual_hosts: [{ name: "v", domains: ["*"], routes: [shared, broken, retried, ...routes] }],
+			},
 		});
 		const proxy = await side.proxy({
 			static_resources: {
@@ -77,6 +84,15 @@ compareWithEnvoy("keys of the runtime", {
 				await modify("upstream.maintenance_mode.resting=0");
 				await until(async () => (await get("/resting")).status === 200);
 				return get("/resting");
+			},
+		},
+		"a fraction may be modified as an object": {
+			want: { before: 204, after: 404 },
+			async see({ get, modify }) {
+				const before = (await get("/shared")).status;
+				await modify(`some.share=${encodeURIComponent('{"numerator":0,"denominator":"MILLION"}')}`);
+				await until(async () => (await get("/shared")).status === 404);
+				return { before, after: (await get("/shared")).status };
 			},
 		},
 		"limits are those of the runtime": {

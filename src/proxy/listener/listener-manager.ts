@@ -36,6 +36,8 @@ export interface ListenerManager extends ListenerTarget {
 export function createListenerManager(deps: ListenerDependencies): ListenerManager {
 	const listeners = new Map<string, Listener>();
 	const leaving = new Set<Listener>();
+	/** Those that accept nothing more. */
+	const stopped = new WeakSet<Listener>();
 	const stats = createListenerManagerStats(deps.stats.scope("listener_manager"));
 	stats.workers_started.value = 1;
 	const countActive = (): void => {
@@ -139,6 +141,8 @@ export function createListenerManager(deps: ListenerDependencies): ListenerManag
 		},
 		stopAccepting(inboundOnly) {
 			for (const listener of select(inboundOnly)) {
+				if (stopped.has(listener)) continue;
+				stopped.add(listener);
 				listener.stopAccepting();
 				stats.listener_stopped.value++;
 			}

@@ -2,6 +2,7 @@ import type { JsonObject } from "../../engine/matcher/index.ts";
 import { flattenRuntimeLayer, type Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import type { AdminRuntime } from "../admin/index.ts";
+import { parseYaml } from "../bootstrap/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
 import type { RuntimeLayer } from "../runtime-config/index.ts";
 import { createRuntimeStats } from "../stats/index.ts";
@@ -116,7 +117,14 @@ function readDiskLayers(
 
 function parseValue(text: string): unknown {
 	if (text === "true" || text === "false") return text === "true";
-	return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+	if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+	return text.includes("numerator") ? parseFraction(text) : text;
+}
+
+/** A `FractionalPercent` as YAML or JSON; any other text stays one. */
+function parseFraction(text: string): unknown {
+	const parsed = parseYaml(text);
+	return parsed.ok && typeof parsed.value === "object" && parsed.value !== null ? parsed.value : text;
 }
 
 function formatValue(value: unknown): string {
