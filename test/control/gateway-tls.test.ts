@@ -98,6 +98,7 @@ test("certificates of clients are asked for as the modes say", () => {
 			server("MUTUAL", 1002, { subjectAltNames: ["spiffe://a/b"] }),
 			server("OPTIONAL_MUTUAL", 1003),
 			server("ISTIO_MUTUAL", 1004),
+			server("OPTIONAL_MUTUAL", 1005, { insecureSkipVerify: true }),
 		),
 	]);
 	const of = (port: number) => {
@@ -115,6 +116,8 @@ test("certificates of clients are asked for as the modes say", () => {
 	assert.deepEqual(of(1002), [true, trust]);
 	assert.deepEqual(of(1003), [false, trust]);
 	assert.deepEqual(of(1004), [true, "ROOTCA"]);
+	assert.deepEqual(of(1005), [false, undefined], "any certificate, or none");
+	assert.equal(gateway.tlsOf(1005, "h.example")!.commonTlsContext!.validationContextType.case, "validationContext");
 	const context = gateway.tlsOf(1002, "h.example")!.commonTlsContext!.validationContextType;
 	assert.ok(context.case === "combinedValidationContext");
 	assert.ok(context.value.defaultValidationContext!.matchTypedSubjectAltNames.length > 0);

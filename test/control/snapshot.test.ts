@@ -1,11 +1,14 @@
 /** What a change costs, and what it leaves alone. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { NodeSchema } from "../../src/api/gen/envoy/config/core/v3/base_pb.js";
 import type { ConfigObject } from "../../src/config/index.ts";
 import { createSnapshotStore, type SnapshotStore } from "../../src/control/snapshot/index.ts";
 import { createSeededRandom } from "../../src/core/index.ts";
 import type { Mesh } from "../../src/model/index.ts";
-import type { XdsSnapshot } from "../../src/xds/server/index.ts";
+import { clusterType, type XdsSnapshot } from "../../src/xds/server/index.ts";
 import { application, createTestMesh, getSnapshot, parseObjects, readObjects } from "../support/control-mesh.ts";
 
 /** `type name` to version, of the snapshots of every instance. */
@@ -55,6 +58,42 @@ kind: HTTPRoute
 metadata: {name: also, namespace: shop}
 spec: {parentRefs: [{group: "", kind: Service, name: reviews}], rules: [{matches: [{path: {type: PathPrefix, value: /x}}], backendRefs: [{name: ratings, port: 80}]}]}
 `;
+
+test("a Sidecar bounds what comes in to the application, of one listener or of all, live", () => {
+	const sidecar = (spec: string): string =>
+		`\n---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: bounds, namespace: shop}\nspec: ${spec}\n`;
+	const limitOf = (store: SnapshotStore, mesh: Mesh, isCaptured: boolean): number[] => {
+		const instance = mesh.instances.find(({ namespace }) => namespace === "shop")!;
+		const metadata = { INTERCEPTION_MODE: isCaptured ? "REDIRECT" : "NONE" };
+		const node = create(NodeSchema, {
+			id: `sidecar~${instance.address}~${instance.name}.shop~shop.svc.cluster.local`,
+			metadata,
+		});
+		const clusters = [...store.get(node)!.resources.get(clusterType)!.values()].map(({ value }) =>
+			fromBinary(ClusterSchema, value),
+		);
+		return clusters
+			.filter(({ name }) => name.startsWith("inbound|"))
+			.map(({ circuitBreakers }) => circuitBreakers!.thresholds[0]!.maxConnections!);
+	};
+	const meshOf = (more: string): Mesh => createTestMesh(parseObjects(application("web") + more));
+	const store = storeOf(meshOf(""));
+	for (const isCaptured of [false, true]) {
+		store.apply(meshOf(""));
+		assert.deepEqual(limitOf(store, meshOf(""), isCaptured), [4294967295]);
+		const all = meshOf(sidecar("{inboundConnectionPool: {tcp: {maxConnections: 7}}}"));
+		store.apply(all);
+		assert.deepEqual(limitOf(store, all, isCaptured), [7]);
+	}
+	const port = "{number: 8080, protocol: HTTP, name: http}";
+	const one = meshOf(
+		sidecar(
+			`{inboundConnectionPool: {tcp: {maxConnections: 7}}, ingress: [{port: ${port}, connectionPool: {tcp: {maxConnections: 3}}}]}`,
+		),
+	);
+	store.apply(one);
+	assert.deepEqual(limitOf(store, one, true), [3]);
+});
 
 test("any order of the same objects and instances gives the same versions", () => {
 	const objects = [...readObjects("examples/shop"), ...parseObjects(extra)];

@@ -62,10 +62,11 @@ export function buildSnapshot(
 	const key = `${instance.namespace}/${instance.name} ${kind}${isCaptured ? " captured" : ""}`;
 	const spec = specOf(instance);
 	const tokens = findRequestAuthentications(index, instance);
-	const ingress = isCaptured ? findIngressSidecar(index, instance) : undefined;
+	const sidecar = findIngressSidecar(index, instance);
+	const ingress = isCaptured ? sidecar : undefined;
 	const local = memo.get(
 		`local clusters ${key}`,
-		[index.mesh.settings, spec, workloadOf(index, instance), ingress, ...tokens, ...index.servicesOf(instance)],
+		[index.mesh.settings, spec, workloadOf(index, instance), sidecar, ...tokens, ...index.servicesOf(instance)],
 		() =>
 			packClusters([
 				...(isCaptured ? translateCapturedInboundClusters(index, instance) : listLocalClusters(index, instance)),

@@ -10,6 +10,7 @@ import { MetadataSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type InstancePort, isHttpProtocol, type PortProtocol, type WorkloadInstance } from "../../model/index.ts";
 import { passthroughConnectTimeoutMs } from "./cluster.ts";
 import { type HttpVersion, httpOptions } from "./http-options.ts";
+import { findIngressSidecar } from "./inbound/inbound-port.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, socketAddress } from "./messages.ts";
 import {
@@ -20,7 +21,7 @@ import {
 	serviceMetadata,
 } from "./names.ts";
 import { findTargetPort } from "./port.ts";
-import { unlimitedCircuitBreakers } from "./traffic-policy.ts";
+import { circuitBreakersOf, unlimitedCircuitBreakers } from "./traffic-policy.ts";
 
 const loopback = "127.0.0.1";
 /** Below the 5 s after which Node's and other servers close an idle connection, so that a request never meets that close. */
@@ -34,6 +35,8 @@ export function translateInboundCluster(index: MeshIndex, instance: WorkloadInst
 		.servicesOf(instance)
 		.filter((service) => service.ports.some((servicePort) => findTargetPort(servicePort, instance, workload) === port));
 	if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
+	const pool = findIngressSidecar(index, instance)?.inboundConnectionPool;
+	if (pool !== undefined) cluster.circuitBreakers = circuitBreakersOf(pool);
 	return cluster;
 }
 

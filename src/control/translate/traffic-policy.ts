@@ -1,5 +1,8 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { CircuitBreakersSchema } from "../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+	type CircuitBreakers,
+	CircuitBreakersSchema,
+} from "../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "../../api/gen/envoy/config/cluster/v3/outlier_detection_pb.js";
 import type { ConnectionPoolSettings, OutlierDetection, TcpKeepalive, TrafficPolicy } from "../../model/index.ts";
@@ -69,6 +72,11 @@ function translateKeepalive({ probes, timeMs, intervalMs }: TcpKeepalive) {
 /** Limits so high that they never count. */
 export function unlimitedCircuitBreakers(): MessageInitShape<typeof CircuitBreakersSchema> {
 	return translateConnectionPool(undefined, undefined);
+}
+
+/** The limits of a pool, as a message of its own. */
+export function circuitBreakersOf(pool: ConnectionPoolSettings | undefined): CircuitBreakers {
+	return create(CircuitBreakersSchema, translateConnectionPool(pool, undefined));
 }
 
 /** A limit of 0 is none, as Istio has it. */

@@ -75,7 +75,7 @@ const spec = object({
 		"Services whose backends speak TLS",
 	),
 	validation: required(validation, "How the certificate of a backend is checked"),
-	options: ignored("Settings of other implementations"),
+	options: ignored("Settings of other implementations", "is without effect: there are no options here"),
 });
 
 /** `gateway.networking.k8s.io/v1` BackendTLSPolicy. */

@@ -67,7 +67,10 @@ const rule = refine(
 const spec = object({
 	parentRefs: parentReferences,
 	hostnames: optional(list(hostname(), { max: 16 }), "Hosts of a Gateway's listeners; all of them when absent"),
-	useDefaultGateways: ignored("There are no default Gateways: name one in parentRefs"),
+	useDefaultGateways: ignored(
+		"There are no default Gateways: name one in parentRefs",
+		"is without effect: there are no default Gateways, name one in parentRefs",
+	),
 	rules: required(
 		list(rule, { min: 1, max: 1000, salvage: "this rule is left out, the other rules are served" }),
 		"What happens to which calls. The most specific match of all rules wins, then the older route, then its name",

@@ -31,7 +31,10 @@ const rule = refine(
 
 const commonFields = {
 	parentRefs: parentReferences,
-	useDefaultGateways: ignored("There are no default Gateways: name one in parentRefs"),
+	useDefaultGateways: ignored(
+		"There are no default Gateways: name one in parentRefs",
+		"is without effect: there are no default Gateways, name one in parentRefs",
+	),
 	rules: required(list(rule, { min: 1, max: 16 }), "Where connections go; the first rule serves"),
 };
 

@@ -11,7 +11,10 @@ const spec = object({
 		list(hostname(), { max: 16 }),
 		"Hosts of a Gateway's listeners that the route is for, all of them when absent; without effect with a Service (GEP-1426)",
 	),
-	useDefaultGateways: ignored("There are no default Gateways: name one in parentRefs"),
+	useDefaultGateways: ignored(
+		"There are no default Gateways: name one in parentRefs",
+		"is without effect: there are no default Gateways, name one in parentRefs",
+	),
 	rules: required(
 		list(routeRule, { min: 1, max: 1000, salvage: "this rule is left out, the other rules are served" }),
 		"What happens to which requests. The most specific match of all rules wins, then the older route, then its name",

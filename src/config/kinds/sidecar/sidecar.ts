@@ -76,7 +76,10 @@ const ingress = object({
 		"Where the application listens",
 	),
 	connectionPool: optional(connectionPool, "Bounds of connections to the application"),
-	tls: ignored("Certificates of the mesh are used"),
+	tls: ignored(
+		"Certificates of the mesh are used",
+		"is without effect: what comes in is encrypted with the certificates of the mesh; end other TLS at a Gateway",
+	),
 });
 
 const spec = refine(

@@ -57,6 +57,9 @@ function ofSecrets(index: MeshIndex, node: GatewayNode, tls: ServerTls, path: st
 		keyPairs.push(pair);
 	}
 	if (!asksClients(tls)) return { tls: { kind: "terminate", keyPairs, ...parametersOf(tls) } };
+	// Any certificate of a client is taken, and none as well.
+	if (tls.insecureSkipVerify && tls.mode === "OPTIONAL_MUTUAL")
+		return { tls: { kind: "terminate", keyPairs, clients: clientsOf(tls), ...parametersOf(tls) } };
 	const first = readCredential(tls.credentialNames[0]!, node.namespace).name;
 	const authorities =
 		tls.caCertificateCredentialName === undefined

@@ -12,8 +12,8 @@ import { applicationCluster } from "../local-cluster.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration } from "../messages.ts";
 import { serviceMetadata } from "../names.ts";
-import { unlimitedCircuitBreakers } from "../traffic-policy.ts";
-import { listInboundPorts } from "./inbound-port.ts";
+import { circuitBreakersOf, unlimitedCircuitBreakers } from "../traffic-policy.ts";
+import { findIngressSidecar, listInboundPorts } from "./inbound-port.ts";
 
 /** Where connections to ports end that no Service leads to: wherever the client wanted. */
 export const inboundPassthroughClusterName = "InboundPassthroughCluster";
@@ -21,7 +21,8 @@ export const inboundPassthroughClusterName = "InboundPassthroughCluster";
 /** The clusters behind `virtualInbound`. */
 export function translateCapturedInboundClusters(index: MeshIndex, instance: WorkloadInstance): Cluster[] {
 	const services = index.servicesOf(instance);
-	const clusters = listInboundPorts(index, instance).map(({ appPort, protocol, endpoint }) => {
+	const whole = findIngressSidecar(index, instance)?.inboundConnectionPool;
+	const clusters = listInboundPorts(index, instance).map(({ appPort, protocol, endpoint, connectionPool = whole }) => {
 		const cluster = applicationCluster(appPort, protocol, endpoint.address, endpoint.port);
 		const leading = services.filter(({ endpoints = [], ports }) =>
 			endpoints.length === 0
@@ -31,6 +32,7 @@ export function translateCapturedInboundClusters(index: MeshIndex, instance: Wor
 					),
 		);
 		if (leading.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(leading, index.mesh.settings));
+		if (connectionPool !== undefined) cluster.circuitBreakers = circuitBreakersOf(connectionPool);
 		return cluster;
 	});
 	return [...clusters, passthroughCluster()];

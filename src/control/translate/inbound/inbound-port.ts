@@ -1,4 +1,5 @@
 import {
+	type ConnectionPoolSettings,
 	type InstancePort,
 	matchesLabels,
 	type Sidecar,
@@ -12,6 +13,8 @@ import { compareAge } from "../names.ts";
 export interface InboundPort extends InstancePort {
 	/** Where the application is reached: the address the client wanted, or what a Sidecar says. */
 	readonly endpoint: { readonly address: string; readonly port: number };
+	/** Of the listener of a Sidecar; that of the whole Sidecar when undefined. */
+	readonly connectionPool?: ConnectionPoolSettings;
 }
 
 /** The ports of a workload in their order: those that Services lead to, or those that the ingress of its Sidecar lists. */
@@ -33,7 +36,10 @@ export function findIngressSidecar(index: MeshIndex, instance: WorkloadInstance)
 	);
 }
 
-function toPort({ port, defaultEndpoint }: SidecarIngress, instance: WorkloadInstance): InboundPort | undefined {
+function toPort(
+	{ port, defaultEndpoint, connectionPool }: SidecarIngress,
+	instance: WorkloadInstance,
+): InboundPort | undefined {
 	if (port === undefined || port.protocol === "http-proxy") return undefined;
 	const { number, name, protocol } = port;
 	const colon = defaultEndpoint?.lastIndexOf(":") ?? -1;
@@ -42,6 +48,7 @@ function toPort({ port, defaultEndpoint }: SidecarIngress, instance: WorkloadIns
 	return {
 		name,
 		protocol,
+		...(connectionPool !== undefined && { connectionPool }),
 		appPort: number,
 		meshPort: number,
 		// A unix socket is given whole; every address of the workload is its own.
