@@ -1,7 +1,9 @@
 /** Agents: how nodes show who they are, what they are refused, and what a node can have signed. */
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AgentClient, createAgentClient } from "../../src/agent/node-identity/index.ts";
@@ -72,7 +74,6 @@ test("join tokens are not guessed: near ones are refused, however many, and the 
 	const node = await world.createAgent(t, { kind: "join_token", token: right });
 	await node.start();
 	assert.equal((await world.items("/v1/identity/agents")).length, 1);
-	await node.close();
 });
 
 test("a node with a certificate of the machine attests again and again; what is wrong with it is told", async (t) => {
@@ -209,6 +210,16 @@ test("without an agent's certificate nothing is told, and a workload's own is no
 	const forged = createTestPki().issue(`${domain}/amime/agent/join_token/x`);
 	stranger.useSvid({ ...forged, bundlePem: bundle });
 	await assert.rejects(stranger.request("GET", "/v1/agent/entries"), { code: "AGENT_UNAUTHENTICATED" });
+});
+
+test("a control plane ends at once, also while somebody has connected and says nothing", async (t) => {
+	const world = await startNodeWorld(t, { adminTls: "mesh" });
+	const { agentPort, adminPort } = world.plane;
+	const silent = [agentPort!, adminPort].map((port) => connect(port, "127.0.0.1").on("error", () => undefined));
+	await Promise.all(silent.map((socket) => once(socket, "connect")));
+	const ended = silent.map((socket) => once(socket, "close"));
+	await world.plane.close();
+	await Promise.all(ended);
 });
 
 test("an agent trusts only the control plane of its trust domain", async (t) => {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
+import { followConnections } from "../follow-connections.ts";
 import {
 	type AccessToken,
 	authenticate,
@@ -77,17 +78,14 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
 	});
 	const stop = tls?.onChange(() => secure?.setSecureContext({ ...tls.context(), ...protocol }));
 	const server: Server = secure ?? createServer(limits, onRequest);
+	const end = followConnections(server);
 	return {
 		start: () => listen(server, options.host, options.port),
 		port: () => (server.address() as AddressInfo).port,
 		answerFor: (request, principal) => answerAs(request, options, () => principal),
 		close() {
 			stop?.();
-			if (!server.listening) return Promise.resolve();
-			const { promise, resolve } = Promise.withResolvers<void>();
-			server.close(() => resolve());
-			server.closeAllConnections();
-			return promise;
+			return end();
 		},
 	};
 }

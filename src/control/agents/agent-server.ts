@@ -6,6 +6,7 @@ import { type Clock, describeError, type Log, MeshError } from "../../core/index
 import type { Authority } from "../../identity/index.ts";
 import type { SpiffeId } from "../../model/index.ts";
 import { AdminError, type AdminResponse, type AdminServer, readBody, send, toRefusal } from "../admin/index.ts";
+import { followConnections } from "../follow-connections.ts";
 import { peerOf } from "../peer-identity.ts";
 import type { ServerCertificate } from "../server-certificate.ts";
 import type { AgentEndpoints } from "./agent-endpoints.ts";
@@ -42,6 +43,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 	const { authority, certificate, clock, endpoints } = options;
 	const log = options.log.child("agents");
 	let server: Server | undefined;
+	let end: (() => Promise<void>) | undefined;
 	let stopFollowing: (() => void) | undefined;
 
 	async function answer(request: IncomingMessage): Promise<AdminResponse> {
@@ -80,6 +82,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 						});
 				},
 			);
+			end = followConnections(server);
 			await listen(server, options.host, options.port);
 			stopFollowing = certificate.onChange((context) => server?.setSecureContext({ ...context, ...protocol }));
 			log.info("agents served", { port: (server.address() as AddressInfo).port });
@@ -88,11 +91,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 		close() {
 			stopFollowing?.();
 			endpoints.close();
-			if (server?.listening !== true) return Promise.resolve();
-			const { promise, resolve } = Promise.withResolvers<void>();
-			server.close(() => resolve());
-			server.closeAllConnections();
-			return promise;
+			return end?.() ?? Promise.resolve();
 		},
 	};
 }

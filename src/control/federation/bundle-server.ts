@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { type Clock, type Log, MeshError } from "../../core/index.ts";
 import { type Authority, createSvidSource, formatSpiffeBundle, parseSigningRequest } from "../../identity/index.ts";
 import { parseSpiffeId } from "../../model/index.ts";
+import { followConnections } from "../follow-connections.ts";
 
 export interface BundleServerOptions {
 	readonly authority: Authority;
@@ -55,6 +56,7 @@ export async function startBundleServer(options: BundleServerOptions): Promise<B
 				.end(text);
 		},
 	);
+	const end = followConnections(server);
 	server.maxConnections = maxConnections;
 	server.requestTimeout = 10_000;
 	const source = web === undefined ? createSource(server, authority, clock, log) : undefined;
@@ -71,8 +73,7 @@ export async function startBundleServer(options: BundleServerOptions): Promise<B
 		port,
 		close() {
 			source?.close();
-			server.closeAllConnections();
-			return new Promise((resolve) => server.close(() => resolve()));
+			return end();
 		},
 	};
 }
