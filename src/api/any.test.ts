@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
-import { apiRegistry, packAny, unpackAny } from "./index.ts";
+import { TypedStructSchema } from "./gen/xds/type/v3/typed_struct_pb.js";
+import { apiRegistry, findStructProblem, packAny, unpackAny } from "./index.ts";
 
 const message = create(RouterSchema, { suppressEnvoyHeaders: true, strictCheckHeaders: ["x-envoy-max-retries"] });
 
@@ -24,4 +25,19 @@ test("what was packed here is unpacked without its bytes, what came as bytes by 
 	assert.notEqual(copy, message);
 	assert.deepEqual(copy, message);
 	assert.equal(unpackAny(create(AnySchema, { typeUrl: "type.googleapis.com/no.such.Type" })), undefined);
+});
+
+test("a struct with a type is the message that it describes, where that is known and can be read", () => {
+	const typeUrl = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+	const struct = (value: Record<string, boolean | string[]>, url = typeUrl) =>
+		packAny(TypedStructSchema, create(TypedStructSchema, { typeUrl: url, value }));
+	const good = struct({ suppress_envoy_headers: true, strictCheckHeaders: ["x-envoy-max-retries"] });
+	assert.deepEqual(unpackAny(good), message);
+	assert.equal(findStructProblem(good), undefined);
+	const unknown = struct({ any: true }, "type.googleapis.com/stats.PluginConfig");
+	assert.equal(unpackAny(unknown)?.$typeName, "xds.type.v3.TypedStruct");
+	assert.equal(findStructProblem(unknown), undefined);
+	const broken = struct({ no_such_field: true });
+	assert.equal(unpackAny(broken)?.$typeName, "xds.type.v3.TypedStruct");
+	assert.match(findStructProblem(broken) ?? "", /no_such_field/);
 });

@@ -204,3 +204,48 @@ compareWithEnvoy<ProxyProcess>("limits by address ranges", {
 		},
 	},
 });
+
+/** A filter, or what a route says of it, as a struct that names its type; `udpa` is what Istio writes. */
+const asStruct = (struct: string, type: string, value: Fields) => ({
+	"@type": `type.googleapis.com/${struct}`,
+	type_url: `type.googleapis.com/envoy.extensions.filters.http.${type}`,
+	value,
+});
+const abort = (httpStatus: number) => ({ abort: { httpStatus, percentage: { numerator: 100 } } });
+const structRoutes = [
+	{
+		match: { prefix: "/route" },
+		direct_response: { status: 200 },
+		typed_per_filter_config: { fault: asStruct("xds.type.v3.TypedStruct", "fault.v3.HTTPFault", abort(418)) },
+	},
+	{ match: { prefix: "/" }, direct_response: { status: 200 } },
+];
+
+compareWithEnvoy<ProxyProcess>("extensions as structs", {
+	start: (side) =>
+		start(side, {
+			l: {
+				route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes: structRoutes }] },
+				http_filters: [
+					{
+						name: "fault",
+						typed_config: asStruct("udpa.type.v1.TypedStruct", "fault.v3.HTTPFault", {
+							...abort(503),
+							max_active_faults: 9,
+						}),
+					},
+					routerFilter,
+				],
+			},
+		}),
+	cases: {
+		"the filter and a route's own": {
+			want: [503, 418],
+			async see(proxy) {
+				const port = await proxy.port("l");
+				const one = await sendRequest({ port, path: "/a", headers });
+				return [one.status, (await sendRequest({ port, path: "/route", headers })).status];
+			},
+		},
+	},
+});
