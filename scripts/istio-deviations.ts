@@ -91,6 +91,21 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: ["traffic-distribution/2"],
 	},
 	{
+		what: "A Service with `publishNotReadyAddresses` gets to endpoints that an EndpointSlice calls not ready.",
+		why: "That is what the field asks for. Istio goes by the EndpointSlice alone, which Kubernetes writes to fit.",
+		observations: [],
+	},
+	{
+		what: "A ServiceEntry for the host of a Service of Kubernetes adds no endpoints to it.",
+		why: "The Service is the owner of its name; in Istio calls are spread over the endpoints of both.",
+		observations: [],
+	},
+	{
+		what: "A GRPCRoute whose backend is not there says which one in `grpc-message`.",
+		why: "The caller's log has the reason. Istio answers without a word.",
+		observations: [],
+	},
+	{
 		what: "A DestinationRule may name a Service as `reviews.shop`.",
 		why: "Istio takes it for a host of that name, and the rule has no effect.",
 		observations: [],
