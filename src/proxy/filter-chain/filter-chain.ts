@@ -159,7 +159,7 @@ export class FilterChain {
 
 	#turnAway(connection: DownstreamConnection, admission: Exclude<Admission, "admitted">): void {
 		if (admission !== "gone") {
-			this.#refuse(connection, admission);
+			this.#refuse(connection, admission, this.#asksFirst);
 			return;
 		}
 		connection.socket.destroy();
@@ -225,7 +225,8 @@ export class FilterChain {
 		socket.resume();
 	}
 
-	#refuse(connection: DownstreamConnection, refusal: GateRefusal): void {
+	/** @param waited whether the client had time to speak before the refusal */
+	#refuse(connection: DownstreamConnection, refusal: GateRefusal, waited = false): void {
 		const { terminationDetails, delayMs, flags, codeDetails, closeReason: localCloseReason } = refusal;
 		const { socket, facts, record } = connection;
 		const refused = {
@@ -244,7 +245,8 @@ export class FilterChain {
 		if (delayMs === 0) {
 			// What the client said meanwhile is read, so that it sees an end and no reset.
 			socket.resume();
-			setImmediate(() => setImmediate(() => socket.destroy()));
+			const end = (): void => void socket.destroy();
+			setImmediate(waited ? () => setImmediate(end) : end);
 			return;
 		}
 		socket.pause();

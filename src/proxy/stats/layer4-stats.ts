@@ -9,6 +9,7 @@ export function createHttpInspectorStats(scope: StatsScope) {
 		http11_found: scope.counter("http11_found"),
 		http2_found: scope.counter("http2_found"),
 		http_not_found: scope.counter("http_not_found"),
+		read_error: scope.counter("read_error"),
 	};
 }
 
