@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createControlPlane } from "../../src/control/index.ts";
 import { silentLog } from "../../src/core/index.ts";
 import { createRunningInstance, startApplication, startControlPlane, testToken } from "../support/control-plane.ts";
-import { startEtcd } from "../support/etcd.ts";
+import { startEtcd, untilEtcdAnswers } from "../support/etcd.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { ask, limitedServices, limitPolicy, startLoad, startOrders } from "../support/limited-mesh.ts";
@@ -151,6 +151,7 @@ test("two control planes on one etcd give out one budget; when one ends, the oth
 	skip: skipWithout("etcd", findEtcd()),
 }, async (t) => {
 	const etcd = await startEtcd(t);
+	await untilEtcdAnswers(etcd.address);
 	const store = { address: `etcd://${etcd.address}` };
 	const startPlane = () => startControlPlane(t, limitedServices + shared, { store });
 	const planes = [await startPlane(), await startPlane()] as const;
