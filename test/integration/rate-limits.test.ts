@@ -169,11 +169,11 @@ test("two control planes on one etcd give out one budget; when one ends, the oth
 		t,
 		orders.map((instance, position) => ({ instance, perSecond: [150, 20][position]! })),
 	);
-	// Within 15 % of the budget; the one that is asked for little gets it, of another control plane.
+	// Within 15 % of the budget; each control plane has at least its half of the fifth that is divided alike.
 	await eventually(
 		async () => {
 			const rates = await load.measure(2_000);
-			assert.ok(sum(rates) > 85 && sum(rates) < 115 && rates[1]! > 15, `${rates}`);
+			assert.ok(sum(rates) > 85 && sum(rates) < 115 && rates[1]! > 8, `${rates}`);
 		},
 		{ deadlineMs: 60_000 },
 	);
