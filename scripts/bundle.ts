@@ -75,9 +75,12 @@ async function runUntil(file: string, args: readonly string[], use?: () => Promi
 	const end = Date.now() + 60_000;
 	while (!existsSync(file) && child.exitCode === null && Date.now() < end) await setTimeout(20);
 	const isThere = existsSync(file);
-	if (isThere) await use?.();
-	child.kill("SIGTERM");
-	await ended;
+	try {
+		if (isThere) await use?.();
+	} finally {
+		child.kill("SIGTERM");
+		await ended;
+	}
 	if (!isThere) throw new Error(`the bundle does not start amime ${args[0]}: ${said}`);
 }
 
