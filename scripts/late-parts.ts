@@ -36,7 +36,6 @@ export const lateParts: LateParts = [
 		/^src\/proxy\/runtime-config\/(?:access-log-services|rbac|load-balancing-policy|subsets|core-retry|http-uri|tcp-proxy|route-scopes|name-servers|dynamic-forward-proxy|custom-tags)\.ts$/,
 		"rare-config",
 	],
-	[/^src\/tls\//, "tls"],
 	[/^src\/proxy\/(?:transport\/(?!turn-writer|copied-writes|index)|runtime-config\/check-tls)/, "tls"],
 	[/^src\/wire\/(?:http2\/(?!frames|config|error-codes)|hpack\/|grpc\/)/, "http2"],
 	[/^src\/proxy\/connection-pool\/(?:http2-|negotiating|http-tunnel|raw-)/, "http2"],

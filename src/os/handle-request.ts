@@ -16,6 +16,6 @@ export function listenOnce(request: HandleRequest, onComplete: (status: number) 
 function complete(this: HandleRequest, status: number): void {
 	const { onComplete } = this;
 	this.onComplete = undefined;
-	this.data = this.kept = undefined;
+	this.data = undefined;
 	onComplete?.(status);
 }

@@ -12,13 +12,7 @@ export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./hand
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
 export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process.ts";
 export { toSystemPath } from "./pipe-path.ts";
-export {
-	findStreamHandles,
-	type HandleRequest,
-	type SocketHandle,
-	type StreamHandle,
-	type StreamHandles,
-} from "./stream-handles.ts";
+export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
 export type { StreamSocket } from "./stream-socket.ts";
 export {
 	type OriginalDestination,

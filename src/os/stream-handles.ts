@@ -11,8 +11,6 @@ export interface HandleRequest {
 	writeStatus?: Status | null;
 	/** Keeps what is being written alive. */
 	data?: unknown;
-	/** The same, of a stream above that writes something else. */
-	kept?: unknown;
 }
 
 /** What every stream of Node's library can do: TCP, pipes, and TLS above one of them. */

@@ -111,13 +111,8 @@ const prefixes: Readonly<Record<string, SubjectAltName["type"]>> = {
 	"IP Address": "ip",
 };
 
-/** A certificate does not change, and clients show theirs again and again. */
-const knownNames = new WeakMap<X509Certificate, readonly SubjectAltName[]>();
-
 /** The subject alternative names of a certificate, in order. Node prints unusual values as JSON strings. */
 export function readSubjectAltNames(certificate: X509Certificate): readonly SubjectAltName[] {
-	const known = knownNames.get(certificate);
-	if (known !== undefined) return known;
 	const names: SubjectAltName[] = [];
 	for (const [, prefix = "", quoted, plain] of (certificate.subjectAltName ?? "").matchAll(
 		/([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/g,
@@ -126,6 +121,5 @@ export function readSubjectAltNames(certificate: X509Certificate): readonly Subj
 		if (type === undefined) continue;
 		names.push({ type, value: quoted === undefined ? (plain ?? "") : String(JSON.parse(quoted)) });
 	}
-	knownNames.set(certificate, names);
 	return names;
 }

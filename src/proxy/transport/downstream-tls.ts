@@ -1,18 +1,10 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { TlsSession } from "../../engine/format/index.ts";
-import {
-	acceptTls as acceptByLibrary,
-	findStreamHandles,
-	HandleSocket,
-	type StreamHandles,
-	type StreamSocket,
-} from "../../os/index.ts";
-import { type AcceptOutcome, acceptTls } from "../../tls/index.ts";
+import { acceptTls, findStreamHandles, HandleSocket, type StreamHandles, type StreamSocket } from "../../os/index.ts";
 import type { DownstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
-import { HandshakeChoice } from "./handshake-choice.ts";
 import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
 import { peekServerName } from "./peek-server-name.ts";
 import { countSdsUpdates } from "./sds-updates.ts";
@@ -57,7 +49,7 @@ export function createDownstreamTls(
 		},
 		secrets,
 	);
-	const manners: Manners = { thrift: new TicketThrift(), choice: new HandshakeChoice() };
+	const thrift = new TicketThrift();
 	return {
 		close: countSdsUpdates(config, secrets, stats.socketFactory.ssl_context_update_by_sds),
 		accept(socket, outcome) {
@@ -70,22 +62,16 @@ export function createDownstreamTls(
 			}
 			const { contextFor } = material;
 			if (!material.mixesKeys || contextFor === undefined) {
-				new Handshake(config, material, stats, manners, outcome).run(socket);
+				new Handshake(config, material, stats, thrift, outcome).run(socket);
 				return;
 			}
 			// In its callback for server names the library takes one certificate of a context: here it must have two kinds to choose from.
 			peekServerName(socket, (serverName) => {
 				const chosen = { ...material, context: contextFor(serverName), contextFor: undefined };
-				new Handshake(config, chosen, stats, manners, outcome).run(socket);
+				new Handshake(config, chosen, stats, thrift, outcome).run(socket);
 			});
 		},
 	};
-}
-
-/** What a chain learns of its clients. */
-interface Manners {
-	readonly thrift: TicketThrift;
-	readonly choice: HandshakeChoice;
 }
 
 /** One client's handshake. */
@@ -93,32 +79,31 @@ class Handshake {
 	readonly #config: DownstreamTlsConfig;
 	readonly #material: TlsMaterial;
 	readonly #stats: TlsStats;
-	readonly #manners: Manners;
+	readonly #thrift: TicketThrift;
 	readonly #outcome: HandshakeOutcome;
 	readonly #wantsCertificate: boolean;
 	readonly #needsCertificate: boolean;
 	readonly #context: SecureContext;
-	readonly #givesTickets: boolean;
 	#settled = false;
 
 	constructor(
 		config: DownstreamTlsConfig,
 		material: TlsMaterial,
 		stats: TlsStats,
-		manners: Manners,
+		thrift: TicketThrift,
 		outcome: HandshakeOutcome,
 	) {
 		this.#config = config;
 		this.#material = material;
 		this.#stats = stats;
-		this.#manners = manners;
+		this.#thrift = thrift;
 		this.#outcome = outcome;
 		const { validation } = material;
 		const { asks, needs } = demandsOfClient(validation, config.requireClientCertificate);
 		this.#wantsCertificate = asks;
 		this.#needsCertificate = needs;
-		this.#givesTickets = material.mixesKeys || config.disableStatelessResumption || manners.thrift.givesTickets();
-		this.#context = this.#givesTickets ? material.context : material.withoutTickets();
+		const gives = material.mixesKeys || config.disableStatelessResumption || thrift.givesTickets();
+		this.#context = gives ? material.context : material.withoutTickets();
 	}
 
 	run(socket: StreamSocket): void {
@@ -128,10 +113,6 @@ class Handshake {
 	}
 
 	#runOnHandle(handles: StreamHandles, below: HandleSocket): void {
-		const { choice } = this.#manners;
-		below.once("close", () => choice.onClosed(below.bytesRead + below.bytesWritten));
-		const isOurs = choice.isOwn && this.#chooseContext === undefined;
-		const server = isOurs ? this.#material.serverMaterial() : undefined;
 		const options = {
 			context: this.#context,
 			requestsCertificate: this.#wantsCertificate,
@@ -139,13 +120,11 @@ class Handshake {
 			chooseProtocol: this.#chooseProtocol,
 			chooseContext: this.#chooseContext,
 		};
-		const outcome: AcceptOutcome = {
+		acceptTls(handles, below, options, {
 			onSecure: (socket, facts) => this.#judge(socket, facts),
 			onFault: (error) => this.#onFault(error, below),
 			onGone: () => this.#refuse("", below),
-		};
-		if (server === undefined) acceptByLibrary(handles, below, options, outcome);
-		else acceptTls(handles, below, options, server, this.#givesTickets, outcome);
+		});
 	}
 
 	/** By Node's own TLS. */
@@ -230,7 +209,7 @@ class Handshake {
 		ssl.handshake.value++;
 		if (facts.isSessionReused()) {
 			ssl.session_reused.value++;
-			this.#manners.thrift.onReuse();
+			this.#thrift.onReuse();
 		}
 		if (peer === undefined) ssl.no_certificate.value++;
 		this.#stats.recordHandshake({ cipher: session.cipher, version: session.version });

@@ -1,7 +1,5 @@
 import { constants, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import { systemClock } from "../../core/index.ts";
-import { createServerMaterial, type ServerMaterial } from "../../tls/index.ts";
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, TicketKeysSecret, ValidationSecret } from "../secret/index.ts";
 import { type CertificateGroup, createCertificateChoice } from "./certificate-choice.ts";
@@ -21,8 +19,6 @@ export interface TlsMaterial {
 	readonly localOf: (() => X509Certificate | undefined) | undefined;
 	/** Undefined: the peer is not verified. */
 	readonly validation: ValidationSecret | undefined;
-	/** For a server of our own, where the library is not needed. */
-	serverMaterial(): ServerMaterial | undefined;
 }
 
 export interface ContextRules {
@@ -114,7 +110,6 @@ export class TlsMaterialSource {
 		const [first] = certificates;
 		let bare: SecureContext | undefined;
 		let local: X509Certificate | undefined;
-		let server: ServerMaterial | "none" | undefined;
 		return {
 			context: contextFor(""),
 			hasCertificate: first !== undefined,
@@ -129,12 +124,6 @@ export class TlsMaterialSource {
 				});
 				return bare;
 			},
-			serverMaterial: () => {
-				server ??=
-					this.#createServer(certificates, validation, { ...shared, ...groupOptions(certificates, validation) }) ??
-					"none";
-				return server === "none" ? undefined : server;
-			},
 			localOf:
 				certificates.length !== 1 || first?.cert === undefined
 					? undefined
@@ -143,32 +132,6 @@ export class TlsMaterialSource {
 							return local;
 						},
 		};
-	}
-
-	/** Undefined for what only the library does: several certificates, PKCS#12, given tickets, curves and algorithms, roots of the system. */
-	#createServer(
-		certificates: readonly CertificateSecret[],
-		validation: ValidationSecret | undefined,
-		library: SecureContextOptions,
-	): ServerMaterial | undefined {
-		const [first] = certificates;
-		const { maximumVersion, ecdhCurves, signatureAlgorithms } = this.#config;
-		const { defaultMaximum, tls13Ciphers, preferServerCiphers, disablesTickets, sessionTimeoutSeconds } = this.#rules;
-		if (certificates.length !== 1 || first?.cert === undefined || first.key === undefined) return undefined;
-		if ((maximumVersion ?? defaultMaximum) !== "TLSv1.3" || signatureAlgorithms.length > 0) return undefined;
-		if ((ecdhCurves.length > 0 ? ecdhCurves : defaultCurves)[0] !== "X25519") return undefined;
-		if (this.#ticketKeys !== "none" || validation?.systemRoots === true) return undefined;
-		return createServerMaterial({
-			cert: addIssuer(first.cert, validation?.ca),
-			key: first.key,
-			passphrase: first.passphrase,
-			library,
-			authorities: validation?.ca,
-			suites: tls13Ciphers,
-			prefersServer: preferServerCiphers,
-			sessionSeconds: disablesTickets ? undefined : (sessionTimeoutSeconds ?? defaultSessionSeconds),
-			clock: systemClock,
-		});
 	}
 
 	#sharedOptions(first: CertificateSecret | undefined, validation: ValidationSecret | undefined): SecureContextOptions {
@@ -197,9 +160,6 @@ export class TlsMaterialSource {
 		};
 	}
 }
-
-/** As Node has it. */
-const defaultSessionSeconds = 300;
 
 /** Envoy's default list. */
 const defaultCiphers = [

@@ -1,5 +1,3 @@
 /** The first bytes of a connection: TLS or not, and what a ClientHello asks for. Reads only; terminates nothing.
  *  Spec: RFC 8446 (ClientHello, record layer), RFC 6066 (server name), RFC 7301 (ALPN). */
 export { type FirstBytes, maxClientHelloBytes, parseFirstBytes } from "./client-hello.ts";
-export { type ClientOffer, type OfferedSession, readClientOffer } from "./client-offer.ts";
-export { Reader } from "./reader.ts";
