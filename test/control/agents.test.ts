@@ -269,14 +269,17 @@ test("a rotation waits for an agent's workloads, and no more when the agent is b
 	assert.equal((await world.admin("POST", `/v1/identity/agents/ban?${query}`)).status, 200);
 	await assert.rejects(node.request("POST", "/v1/agent/x509", { entryId: "web", csr }), { code: "AGENT_BANNED" });
 	await assert.rejects(node.request("POST", "/v1/agent/renew", { csr }), { code: "AGENT_BANNED" });
+	// Nobody else holds a certificate: the new root signs, and the old one is gone.
+	const [before] = (JSON.parse(rotated.body) as { roots: { name: string }[] }).roots;
 	await eventually(async () => {
 		const status = (await world.admin("GET", "/v1/identity/authority")).body;
-		const { roots } = JSON.parse(status) as { roots: { phase: string; isOwn: boolean }[] };
+		const { roots } = JSON.parse(status) as { roots: { name: string; phase: string }[] };
 		assert.deepEqual(
 			roots.map(({ phase }) => phase),
-			["retiring", "active"],
+			["active"],
 			status,
 		);
+		assert.notEqual(roots[0]?.name, before?.name);
 	});
 });
 
