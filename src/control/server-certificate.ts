@@ -27,8 +27,6 @@ export interface ServerCertificateOptions {
 
 const ttlMs = 24 * 3_600_000;
 const retryMs = 60_000;
-/** It keeps no root: with every change of the authority there is another certificate. */
-const holder = "amime/server";
 /** For clients that check host names, such as gRPC's and curl. */
 const dnsNames = ["localhost"];
 
@@ -44,7 +42,7 @@ export async function openServerCertificate(options: ServerCertificateOptions): 
 	async function sign(): Promise<ServerContext> {
 		const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 		const csr = createSigningRequest(privateKey, { names: [{ kind: "uri", value: spiffeId }] });
-		const { chain, notAfter } = await authority.sign({ csr, spiffeId, ttlMs, dnsNames, holder });
+		const { chain, notAfter } = await authority.sign({ csr, spiffeId, ttlMs, dnsNames, followsAuthority: true });
 		schedule((notAfter - clock.wall()) / 2);
 		const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 		return { cert: chain, key, ca: authority.bundle().pem };

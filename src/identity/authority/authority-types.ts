@@ -61,6 +61,8 @@ export interface SignRequest {
 	readonly dnsNames?: readonly string[];
 	/** Who will hold it, `<namespace>/<instance>`, when it is one that reports what it trusts and shows. */
 	readonly holder?: string;
+	/** Whoever asks takes another certificate with each change of the authority: no root has to wait for this one's end. */
+	readonly followsAuthority?: boolean;
 }
 
 /** A signed X.509-SVID. */

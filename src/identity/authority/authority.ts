@@ -131,8 +131,8 @@ class SlotAuthority implements Authority {
 		const signer = this.#usableSigner(now);
 		const issued = await issueLeaf(signer, { wanted, spiffeId, dnsNames, ttlMs: request.ttlMs }, now);
 		const { serial, notBefore, notAfter } = issued;
-		if (request.holder === undefined && notAfter > signer.slot.neededUntil)
-			await this.#need(signer.slot.name, notAfter);
+		const isWaitedFor = request.holder === undefined && request.followsAuthority !== true;
+		if (isWaitedFor && notAfter > signer.slot.neededUntil) await this.#need(signer.slot.name, notAfter);
 		this.#log.info("svid signed", { spiffeId, serial, notAfter: new Date(notAfter).toISOString() });
 		const by = request.holder ?? spiffeId;
 		this.#record({ kind: "x509-svid", subject: spiffeId, by, serial, until: notAfter, names: dnsNames });
