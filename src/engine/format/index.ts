@@ -19,6 +19,7 @@ export {
 } from "./response-flags.ts";
 export {
 	type ConnectionFacts,
+	createConnectionFacts,
 	createStreamInfo,
 	type RequestHead,
 	type SocketAddress,

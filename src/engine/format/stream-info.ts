@@ -215,6 +215,23 @@ export interface UpstreamHostFacts {
 
 const noMetadata: Metadata = Object.freeze({});
 
+/** A connection about which only its addresses are known. */
+export function createConnectionFacts(remote: SocketAddress, local: SocketAddress): ConnectionFacts {
+	return {
+		id: 0,
+		remote,
+		directRemote: remote,
+		local,
+		directLocal: local,
+		serverName: "",
+		tls: undefined,
+		transportFailureReason: "",
+		terminationDetails: "",
+		filterChainName: "",
+		listenerMetadata: {},
+	};
+}
+
 /** A stream about which only its connection is known. */
 export function createStreamInfo(connection: ConnectionFacts, startedAt: number, startWallMs: number): StreamInfo {
 	return {

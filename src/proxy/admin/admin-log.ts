@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../core/index.ts";
 import {
 	type ConnectionFacts,
+	createConnectionFacts,
 	createStreamInfo,
 	type SocketAddress,
 	type StreamInfo,
@@ -55,19 +56,7 @@ function describeRequest(record: StreamInfo, message: IncomingMessage): void {
 function describeConnection(socket: Socket): ConnectionFacts {
 	const remote = describeAddress(socket.remoteAddress, socket.remotePort);
 	const local = describeAddress(socket.localAddress, socket.localPort);
-	return {
-		id: 0,
-		remote,
-		directRemote: remote,
-		local,
-		directLocal: local,
-		serverName: "",
-		tls: undefined,
-		transportFailureReason: "",
-		terminationDetails: "",
-		filterChainName: "",
-		listenerMetadata: {},
-	};
+	return createConnectionFacts(remote, local);
 }
 
 function describeAddress(ip = "", port = 0): SocketAddress {

@@ -1,5 +1,5 @@
 import type { Clock, HeaderList } from "../../../core/index.ts";
-import { type ConnectionFacts, createStreamInfo, type SocketAddress } from "../../../engine/format/index.ts";
+import { createConnectionFacts, createStreamInfo, type SocketAddress } from "../../../engine/format/index.ts";
 import { createHeaderOperations, type HeaderAddition } from "../../../engine/router/index.ts";
 import type { Host } from "../cluster.ts";
 
@@ -33,16 +33,4 @@ export function groupHeaders(headers: HeaderList): Record<string, string | strin
 
 const nowhere: SocketAddress = { ip: "", port: 0, text: "" };
 /** A check is on behalf of no client. */
-const noConnection: ConnectionFacts = {
-	id: 0,
-	remote: nowhere,
-	directRemote: nowhere,
-	local: nowhere,
-	directLocal: nowhere,
-	serverName: "",
-	tls: undefined,
-	transportFailureReason: "",
-	terminationDetails: "",
-	filterChainName: "",
-	listenerMetadata: {},
-};
+const noConnection = createConnectionFacts(nowhere, nowhere);
