@@ -15,6 +15,7 @@ import {
 	sources,
 } from "../support/authorization-table.ts";
 import { authorizer, signToken, toBootstrapListener, translateTable } from "../support/authorization-world.ts";
+import { ownSecrets } from "../support/bootstraps.ts";
 import { startApplication } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { startFixedBackend } from "../support/fixed-backend.ts";
@@ -113,16 +114,7 @@ async function startWorld(t: TestContext, kind: ProxyKind) {
 				...clusters.map((name) => staticCluster(name, backend.port)),
 				staticCluster(authorizer.cluster, refusing),
 			],
-			secrets: [
-				{
-					name: "default",
-					tls_certificate: {
-						certificate_chain: { inline_string: secret.certificateChainPem },
-						private_key: { inline_string: secret.privateKeyPem },
-					},
-				},
-				{ name: "ROOTCA", validation_context: { trusted_ca: { inline_string: pki.bundlePem } } },
-			],
+			secrets: ownSecrets(secret),
 		},
 	});
 	const statuses = JSON.parse((await proxy.admin("/listeners?format=json")).body) as {

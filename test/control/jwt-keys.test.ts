@@ -9,6 +9,7 @@ import { create } from "@bufbuild/protobuf";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
 import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
 import { toBootstrapListener } from "../support/authorization-world.ts";
+import { ownSecrets } from "../support/bootstraps.ts";
 import { plainCluster } from "../support/call-out-clusters.ts";
 import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
 import { startApplication } from "../support/control-plane.ts";
@@ -79,16 +80,7 @@ async function startWorld(t: TestContext) {
 				plainCluster(`inbound|${instance.ports[0]!.appPort}||`, application),
 				plainCluster(`jwks|${keyPort}||127.0.0.1`, keyPort),
 			],
-			secrets: [
-				{
-					name: "default",
-					tls_certificate: {
-						certificate_chain: { inline_string: secret.certificateChainPem },
-						private_key: { inline_string: secret.privateKeyPem },
-					},
-				},
-				{ name: "ROOTCA", validation_context: { trusted_ca: { inline_string: pki.bundlePem } } },
-			],
+			secrets: ownSecrets(secret),
 		},
 	});
 	const port = await proxy.port("orders");

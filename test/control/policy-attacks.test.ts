@@ -9,7 +9,7 @@ import { create } from "@bufbuild/protobuf";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
 import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
 import { toBootstrapListener } from "../support/authorization-world.ts";
-import { socketAddress, staticCluster } from "../support/bootstraps.ts";
+import { ownSecrets, socketAddress, staticCluster } from "../support/bootstraps.ts";
 import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
 import { eventually } from "../support/eventually.ts";
 import { block, frame } from "../support/http2-recorder.ts";
@@ -451,16 +451,7 @@ async function startWorld(t: TestContext, kind: ProxyKind, texts = documents): P
 					load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
 				}),
 			],
-			secrets: [
-				{
-					name: "default",
-					tls_certificate: {
-						certificate_chain: { inline_string: secret.certificateChainPem },
-						private_key: { inline_string: secret.privateKeyPem },
-					},
-				},
-				{ name: "ROOTCA", validation_context: { trusted_ca: { inline_string: pki.bundlePem } } },
-			],
+			secrets: ownSecrets(secret),
 		},
 	});
 	const port = await proxy.port("orders");

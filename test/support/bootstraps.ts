@@ -9,6 +9,8 @@ import {
 	translateBootstrap,
 } from "../../src/proxy/runtime-config/index.ts";
 
+import type { TestCertificate } from "./pki.ts";
+
 type Json = Record<string, unknown>;
 
 const extensions = "type.googleapis.com/envoy.extensions.";
@@ -46,6 +48,20 @@ export function managerFilter(fields: Json = {}): Json {
 export function staticCluster(name: string, fields: Json = {}): Json {
 	const lb_endpoints = [{ endpoint: { address: socketAddress(80) } }];
 	return { name, load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] }, ...fields };
+}
+
+/** What SDS would give a sidecar, as static secrets: its certificate, and the roots it trusts. */
+export function ownSecrets({ certificateChainPem, privateKeyPem, bundlePem }: TestCertificate): readonly Json[] {
+	return [
+		{
+			name: "default",
+			tls_certificate: {
+				certificate_chain: { inline_string: certificateChainPem },
+				private_key: { inline_string: privateKeyPem },
+			},
+		},
+		{ name: "ROOTCA", validation_context: { trusted_ca: { inline_string: bundlePem } } },
+	];
 }
 
 /** A cluster of one HTTP/2 server, as control planes are. */
