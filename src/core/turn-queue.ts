@@ -9,12 +9,21 @@ export interface TurnEndHolder {
 /** Calls back at the end of the current turn of the event loop, when everything that was readable has been read: what is written then
  *  leaves together. */
 export class TurnQueue {
+	readonly #most: number;
 	#waiting: TurnEndHolder[] = [];
 	#spare: TurnEndHolder[] = [];
 	#isArmed = false;
+	#isRunning = false;
+
+	/** @param most so many wait at most; when one more comes they are called at once, itself excepted. Where thousands are given work in one turn
+	 *  each holds a buffer meanwhile. No bound by default */
+	constructor(most = Number.POSITIVE_INFINITY) {
+		this.#most = most;
+	}
 
 	/** The caller adds itself once a turn. */
 	add(holder: TurnEndHolder): void {
+		if (this.#waiting.length >= this.#most && !this.#isRunning) this.#callAll();
 		this.#waiting.push(holder);
 		if (this.#isArmed) return;
 		this.#isArmed = true;
@@ -23,10 +32,16 @@ export class TurnQueue {
 
 	readonly #run = (): void => {
 		this.#isArmed = false;
+		this.#callAll();
+	};
+
+	#callAll(): void {
+		this.#isRunning = true;
 		const due = this.#waiting;
 		this.#waiting = this.#spare;
 		this.#spare = due;
 		for (let index = 0; index < due.length; index++) due[index]!.onTurnEnd();
 		truncate(due, 0);
-	};
+		this.#isRunning = false;
+	}
 }

@@ -26,6 +26,10 @@ export interface GrpcServer {
 	close(drainMs: number): Promise<void>;
 }
 
+/** Connections with output that wait for the end of the turn, each with a buffer of the largest size: fewer than are kept for the next ones. What is
+ *  made for each of thousands is memory that a collection of the whole heap has to find again, in the middle of a push. */
+const maxWaiting = 32;
+
 /** In so many steps every connection is asked once. */
 const stepsOfRound = 64;
 
@@ -41,7 +45,7 @@ export function createGrpcServer({
 	const connections = new Set<GrpcConnection>();
 	const context: GrpcConnectionContext = {
 		...{ methods, clock, maxMessageBytes },
-		turns: new TurnQueue(),
+		turns: new TurnQueue(maxWaiting),
 		shared: createHttp2Shared(),
 		onGone: (connection) => connections.delete(connection),
 	};
