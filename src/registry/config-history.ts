@@ -34,6 +34,8 @@ const prefix = "/amime/history/";
 /** How many entries are kept, and how much text they are; the newest one always is. */
 const maxEntries = 200;
 const maxLength = 16 * 1024 * 1024;
+/** Operations of one transaction: etcd takes 128, unless it was told otherwise. */
+export const maxOperations = 100;
 
 /** The operation that writes a record, in the transaction of the change itself. */
 export function recordOperation(record: HistoryRecord, id: string): Operation {
@@ -56,8 +58,10 @@ export async function pruneHistory(store: Store): Promise<void> {
 			length += value.length;
 			return position > 0 && (position >= maxEntries || length > maxLength);
 		});
-	const success = beyond.slice(0, maxEntries).map(({ key }): Operation => ({ kind: "delete", key }));
-	if (success.length > 0) await store.txn({ success: success.slice(0, 100) });
+	for (let from = 0; from < beyond.length; from += maxOperations)
+		await store.txn({
+			success: beyond.slice(from, from + maxOperations).map(({ key }): Operation => ({ kind: "delete", key })),
+		});
 }
 
 /** The changes that make everything as it was behind `revision`: what was changed since, back again.

@@ -1,9 +1,20 @@
 import { randomUUID } from "node:crypto";
-import { type Clock, type Log, MeshError, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
+import {
+	type Clock,
+	describeError,
+	type Log,
+	MeshError,
+	type Random,
+	silentLog,
+	systemClock,
+	systemRandom,
+	type Timer,
+} from "../core/index.ts";
 import {
 	type ConfigChange,
 	type HistoryAction,
 	type HistoryEntry,
+	maxOperations,
 	planRollback,
 	pruneHistory,
 	readHistory,
@@ -119,7 +130,20 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 		for (const listener of listeners) listener(read());
 	};
 	const mirror = await openMirror({ store, prefix, clock, random, log, onChange });
-	let writes = 0;
+	let pruning: Timer | undefined;
+	/** Behind the change, which must not wait for it. */
+	const pruneSoon = (): void => {
+		pruning ??= clock.setTimer(
+			pruneDelayMs,
+			() => {
+				pruning = undefined;
+				pruneHistory(store).catch((error: unknown) => {
+					log.warn("history could not be shortened, the next change tries again", { reason: describeError(error) });
+				});
+			},
+			{ unref: true },
+		);
+	};
 
 	/** Writes one portion with its record; tries again when another control plane was quicker. Returns what it changed. */
 	const writePortion = async (targets: readonly Target[], entry: Deed) => {
@@ -150,7 +174,7 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 	const write = async (targets: readonly Target[], entry: Deed) => {
 		const changes: ConfigChange[] = [];
 		for (const portion of divide(targets)) changes.push(...(await writePortion(portion, entry)));
-		if (changes.length > 0 && writes++ % pruneEvery === 0) await pruneHistory(store);
+		if (changes.length > 0) pruneSoon();
 		return changes;
 	};
 	return {
@@ -198,6 +222,7 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 			return () => listeners.delete(listener);
 		},
 		close() {
+			pruning?.cancel();
 			mirror.close();
 			listeners.clear();
 		},
@@ -213,11 +238,10 @@ function toWatched(event: WatchEvent, log: Log): WatchedChange | undefined {
 	return { kind: "delete", object: { kind, namespace, name, revision: event.modRevision } };
 }
 
-/** etcd takes 128 operations and 1.5 MiB a transaction, unless it was told otherwise; a record holds what was and what is. */
-const maxOperations = 100;
+/** etcd takes 1.5 MiB a transaction, unless it was told otherwise; a record holds what was and what is. */
 const maxLength = 400_000;
-/** Writes between two looks at the length of the history. */
-const pruneEvery = 10;
+/** From a change to the look at the length of the history, which is read for it. */
+const pruneDelayMs = 5_000;
 const maxTries = 5;
 
 /** What an entry of the history says besides the changes. */
