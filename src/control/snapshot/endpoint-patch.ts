@@ -1,4 +1,5 @@
 import { formatObjectName, type Mesh, type Service, type WorkloadInstance } from "../../model/index.ts";
+import type { XdsResource } from "../../xds/server/index.ts";
 import { hostOf, type MeshIndex, type SeenService } from "../translate/index.ts";
 import type { ClientView, ResourceMap } from "./client-view.ts";
 import { buildServiceClusters, type ClusterResources } from "./cluster-resources.ts";
@@ -52,7 +53,7 @@ export function patchView(
 	memo: Memo,
 ): ClientView | undefined {
 	const replaced = new Map<string, SeenService>();
-	const assignments = new Map(view.assignments);
+	const replacedAssignments: XdsResource[] = [];
 	for (const { before, after } of changes) {
 		const host = hostOf(after, index.mesh.settings);
 		const seen = view.scope.services.get(host);
@@ -60,11 +61,13 @@ export function patchView(
 		const next = withService(seen, after);
 		for (const { cluster, assignment } of buildServiceClusters(index, view.client, next, memo)) {
 			if (!isKept(view.clusters, cluster)) return undefined;
-			if (assignment !== undefined) assignments.set(assignment.name, assignment);
+			if (assignment !== undefined) replacedAssignments.push(assignment);
 		}
 		replaced.set(host, next);
 	}
 	if (replaced.size === 0) return view;
+	const assignments = new Map(view.assignments);
+	for (const assignment of replacedAssignments) assignments.set(assignment.name, assignment);
 	const services = replaceIn(view.scope.services, replaced);
 	const egresses = view.scope.egresses.map((egress) => ({
 		...egress,

@@ -4,6 +4,7 @@ import {
 	DiscoveryRequestSchema,
 	DiscoveryResponseSchema,
 } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { readDeltaAnswer } from "./delta-answer.ts";
 import { encodeDeltaResponse } from "./delta-response.ts";
 import type { StreamRequest } from "./requests.ts";
 import type { StreamResponse, Variant } from "./stream.ts";
@@ -40,6 +41,8 @@ export const codecs: Record<Variant, StreamCodec> = {
 	},
 	delta: {
 		decodeRequest(bytes) {
+			const answer = readDeltaAnswer(bytes);
+			if (answer !== undefined) return answer;
 			const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
 			return {
 				kind: "delta",

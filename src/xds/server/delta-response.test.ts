@@ -34,3 +34,23 @@ test("a delta response reads back as it was written, whatever the length of its 
 		}
 	}
 });
+
+test("one resource that goes to many reads back with the nonce and the version of each", () => {
+	const value = new Uint8Array(300).fill(7);
+	const resources = [{ name: "a", version: "1", typeUrl: clusterType, value }];
+	for (const [nonce, version] of [
+		["1", "v"],
+		["2", "v"],
+		["12345", "w"],
+		["3", ""],
+		["n".repeat(200), "v"],
+	] as const) {
+		const bytes = encodeDeltaResponse({ typeUrl: clusterType, nonce, version, resources, removed: [] });
+		const message = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+		assert.deepEqual([message.nonce, message.systemVersionInfo, message.typeUrl], [nonce, version, clusterType]);
+		assert.deepEqual(
+			message.resources.map(({ name, resource }) => [name, Uint8Array.from(resource!.value)]),
+			[["a", value]],
+		);
+	}
+});

@@ -1,16 +1,35 @@
 import type { XdsResource } from "../resource/resource.ts";
 import type { StreamResponse } from "./stream.ts";
 
-/** A `DeltaDiscoveryResponse` in bytes. A change goes to thousands of streams: what of it is the same for all, each resource in its
- *  `Resource` message, is encoded once (protobuf encoding, wire types 0 and 2). */
-export function encodeDeltaResponse({ version, typeUrl, nonce, resources, removed }: StreamResponse): Buffer {
-	const parts: Buffer[] = [];
-	if (version !== "") parts.push(field(1, Buffer.from(version)));
-	for (const resource of resources) parts.push(encodeResource(resource));
-	parts.push(field(4, Buffer.from(typeUrl)));
-	if (nonce !== "") parts.push(field(5, Buffer.from(nonce)));
-	for (const name of removed) parts.push(field(6, Buffer.from(name)));
-	return Buffer.concat(parts);
+/** A `DeltaDiscoveryResponse` in bytes (protobuf encoding, wire types 0 and 2). A change goes to thousands of streams: what is the same for all,
+ *  each resource in its `Resource` message and a response with one of them but for its nonce, is encoded once. */
+export function encodeDeltaResponse(response: StreamResponse): Buffer {
+	const { nonce, resources, removed } = response;
+	const [single, second] = resources;
+	if (single === undefined || second !== undefined || removed.length > 0 || nonce.length >= longLength)
+		return Buffer.concat([
+			...encodeHead(response),
+			encodeText(5, nonce),
+			...removed.map((name) => encodeText(6, name)),
+		]);
+	let head = heads.get(single);
+	if (head?.version !== response.version) {
+		head = { version: response.version, bytes: Buffer.concat(encodeHead(response)) };
+		heads.set(single, head);
+	}
+	const { bytes } = head;
+	const answer = Buffer.allocUnsafe(bytes.length + 2 + nonce.length);
+	answer.set(bytes);
+	answer[bytes.length] = fieldTag(5);
+	answer[bytes.length + 1] = answer.write(nonce, bytes.length + 2, "latin1");
+	return answer;
+}
+
+/** Responses with one resource, up to their nonce. */
+const heads = new WeakMap<XdsResource, { readonly version: string; readonly bytes: Buffer }>();
+
+function encodeHead({ version, typeUrl, resources }: StreamResponse): Buffer[] {
+	return [encodeText(1, version), ...resources.map(encodeResource), encodeText(4, typeUrl)];
 }
 
 const encoded = new WeakMap<XdsResource, Buffer>();
@@ -20,26 +39,40 @@ function encodeResource(resource: XdsResource): Buffer {
 	let bytes = encoded.get(resource);
 	if (bytes === undefined) {
 		const { name, version, typeUrl, value } = resource;
-		const any = Buffer.concat([field(1, Buffer.from(typeUrl)), ...(value.length === 0 ? [] : [field(2, value)])]);
-		bytes = field(2, Buffer.concat([field(1, Buffer.from(version)), field(2, any), field(3, Buffer.from(name))]));
+		const any = Buffer.concat([encodeText(1, typeUrl), ...(value.length === 0 ? [] : [encodeField(2, value)])]);
+		bytes = encodeField(2, Buffer.concat([encodeText(1, version), encodeField(2, any), encodeText(3, name)]));
 		encoded.set(resource, bytes);
 	}
 	return bytes;
 }
 
+/** A field with text; an empty one is left out. */
+function encodeText(number: number, text: string): Buffer {
+	return text === "" ? nothing : encodeField(number, Buffer.from(text));
+}
+
+const nothing = Buffer.alloc(0);
+
 /** One length-delimited field. */
-function field(number: number, value: Uint8Array): Buffer {
+function encodeField(number: number, value: Uint8Array): Buffer {
 	const length: number[] = [];
 	let rest = value.length;
-	while (rest >= 128) {
+	while (rest >= longLength) {
 		length.push((rest & 127) | 128);
 		rest = Math.floor(rest / 128);
 	}
 	length.push(rest);
 	const head = 1 + length.length;
 	const bytes = Buffer.allocUnsafe(head + value.length);
-	bytes[0] = number * 8 + 2;
+	bytes[0] = fieldTag(number);
 	bytes.set(length, 1);
 	bytes.set(value, head);
 	return bytes;
+}
+
+/** A length from here on has more than one byte. */
+const longLength = 128;
+
+function fieldTag(number: number): number {
+	return number * 8 + 2;
 }

@@ -1,6 +1,6 @@
 import type { Millis } from "../../core/index.ts";
 import type { XdsResource } from "../resource/resource.ts";
-import { clusterType, endpointType, isFullSetType, listenerType, routeType, sendRank } from "../resource/type-urls.ts";
+import { clusterType, endpointType, isFullSetType, listenerType, routeType } from "../resource/type-urls.ts";
 import { readAssignmentName } from "./assignment-name.ts";
 import { isGiven, type XdsSnapshot } from "./snapshot.ts";
 import { forget, type StreamEffect, type StreamResponse, type StreamState, type TypeState } from "./stream.ts";
@@ -52,8 +52,8 @@ interface Plan {
 export function advance(state: StreamState, now: Millis): StreamEffect[] {
 	if (state.node === undefined || state.snapshot === undefined || state.blocked) return [];
 	const snapshot = state.snapshot;
-	const types = [...state.types.values()].sort((one, other) => sendRank(one.typeUrl) - sendRank(other.typeUrl));
-	const plans = types.map((type) => computePlan(state, type, snapshot));
+	if (isAllSent(state, snapshot)) return [];
+	const plans = state.ranked.map((type) => computePlan(state, type, snapshot));
 	const settled = plans.every((plan) => !refersToClusters(plan.type) || isSettled(plan));
 	const effects: StreamEffect[] = [];
 	let wakeAt: Millis | undefined;
@@ -85,21 +85,22 @@ export function advance(state: StreamState, now: Millis): StreamEffect[] {
 	return wakeAt === undefined ? effects : [...effects, { kind: "wake", at: wakeAt }];
 }
 
+/** Whether every type is as after a look at it that found nothing: so it is after most acknowledgements, of which there are thousands at once. */
+function isAllSent({ ranked }: StreamState, snapshot: XdsSnapshot): boolean {
+	for (const type of ranked) {
+		const resources = snapshot.resources.get(type.typeUrl) ?? noResources;
+		if (type.matched !== resources || type.due.size > 0 || type.answerDue || type.claimedVersion !== "") return false;
+	}
+	for (const type of ranked) type.pending = false;
+	return true;
+}
+
 function computePlan(state: StreamState, type: TypeState, snapshot: XdsSnapshot): Plan {
 	const resources = snapshot.resources.get(type.typeUrl) ?? noResources;
 	if (type.claimedVersion !== "") acceptClaim(state, type, resources);
 	const changed: XdsResource[] = [];
 	const removed: string[] = [];
-	if (type.matched !== resources) {
-		const compare = (resource: XdsResource | undefined): void => {
-			if (resource === undefined || type.due.has(resource.name)) return;
-			if (type.known.get(resource.name)?.version !== resource.version) changed.push(resource);
-		};
-		if (type.wildcard) for (const resource of resources.values()) compare(resource);
-		for (const name of type.names) if (!type.wildcard || !isGiven(resources, name)) compare(resources.get(name));
-		for (const name of type.known.keys())
-			if (type.names.has(name) ? !resources.has(name) : !isGiven(resources, name)) removed.push(name);
-	}
+	if (type.matched !== resources) compare(type, resources, changed, removed);
 	const missing: string[] = [];
 	for (const name of type.due) {
 		const resource = resources.get(name);
@@ -116,6 +117,30 @@ function computePlan(state: StreamState, type: TypeState, snapshot: XdsSnapshot)
 
 const noResources: ReadonlyMap<string, XdsResource> = new Map();
 
+/** What is other than what the client has, and what is gone; names that are due are looked at apart. */
+function compare(
+	type: TypeState,
+	resources: ReadonlyMap<string, XdsResource>,
+	changed: XdsResource[],
+	removed: string[],
+): void {
+	const { names, known, due } = type;
+	const compareOne = (resource: XdsResource | undefined, name: string): void => {
+		const held = known.get(name);
+		if (held === resource) return;
+		if (resource === undefined) removed.push(name);
+		else if (held?.version !== resource.version && !due.has(name)) changed.push(resource);
+	};
+	if (!type.wildcard) {
+		// Nothing else is known then.
+		for (const name of names) compareOne(resources.get(name), name);
+		return;
+	}
+	for (const [name, resource] of resources) compareOne(resource, name);
+	for (const name of names) if (!isGiven(resources, name)) compareOne(resources.get(name), name);
+	for (const name of known.keys()) if (!names.has(name) && !isGiven(resources, name)) removed.push(name);
+}
+
 /** A client that reconnects (state of the world) with the version of the very set it would get has it already. */
 function acceptClaim(state: StreamState, type: TypeState, resources: ReadonlyMap<string, XdsResource>): void {
 	const claimed = type.claimedVersion;
@@ -130,6 +155,7 @@ function acceptClaim(state: StreamState, type: TypeState, resources: ReadonlyMap
 
 /** The endpoints of a cluster just sent became due after the plan was made. */
 function refreshDue(state: StreamState, plan: Plan): Plan {
+	if (plan.type.due.size === 0) return plan;
 	const changed = new Set(plan.changed);
 	const missing = new Set(plan.missing);
 	for (const name of plan.type.due) {

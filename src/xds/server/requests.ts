@@ -3,7 +3,7 @@ import type { Millis } from "../../core/index.ts";
 import { isFullSetType, routeType } from "../resource/type-urls.ts";
 import { advance } from "./push.ts";
 import {
-	createType,
+	addType,
 	forget,
 	type RefusedResource,
 	type StreamEffect,
@@ -58,10 +58,7 @@ export function onRequest(state: StreamState, request: StreamRequest, now: Milli
 	if (request.typeUrl === "") return [end("INVALID_ARGUMENT", "a request must carry a type_url")];
 	let type = state.types.get(request.typeUrl);
 	const first = type === undefined;
-	if (type === undefined) {
-		type = createType(request.typeUrl, now);
-		state.types.set(request.typeUrl, type);
-	}
+	type ??= addType(state, request.typeUrl, now);
 	const stale = !first && request.nonce !== "" && request.nonce !== type.sentNonce;
 	if (stale) {
 		// It answers nothing, and gets no answer: a newer response is under way. But what it subscribes to holds, as requests keep

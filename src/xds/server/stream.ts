@@ -1,6 +1,7 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Millis } from "../../core/index.ts";
 import type { XdsResource } from "../resource/resource.ts";
+import { sendRank } from "../resource/type-urls.ts";
 import type { XdsSnapshot } from "./snapshot.ts";
 
 /** The two forms of the protocol: full or partial lists, or changes only. */
@@ -54,6 +55,8 @@ export interface StreamState {
 	node: Node | undefined;
 	snapshot: XdsSnapshot | undefined;
 	readonly types: Map<string, TypeState>;
+	/** The types in the order in which they are sent. */
+	readonly ranked: TypeState[];
 	lastNonce: number;
 	/** Whether the transport's buffer is full. */
 	blocked: boolean;
@@ -106,13 +109,23 @@ export function createStream(variant: Variant, versionOf: VersionOf): StreamStat
 		node: undefined,
 		snapshot: undefined,
 		types: new Map(),
+		ranked: [],
 		lastNonce: 0,
 		blocked: false,
 		warmUntil: 0,
 	};
 }
 
-export function createType(typeUrl: string, now: Millis): TypeState {
+/** Adds a type that the client asks for from now on. */
+export function addType(state: StreamState, typeUrl: string, now: Millis): TypeState {
+	const type = createType(typeUrl, now);
+	state.types.set(typeUrl, type);
+	state.ranked.push(type);
+	state.ranked.sort((one, other) => sendRank(one.typeUrl) - sendRank(other.typeUrl));
+	return type;
+}
+
+function createType(typeUrl: string, now: Millis): TypeState {
 	return {
 		typeUrl,
 		wildcard: false,
