@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describeError, MeshError } from "../../../core/index.ts";
+import { mostLogPages } from "./checkpoints.ts";
 
 /** Version of the tables below; another one in a file is refused. */
 const schemaVersion = 1;
@@ -40,6 +41,7 @@ export function openDatabase(file: string, busyTimeoutMs: number): DatabaseSync 
 		chmodSync(file, 0o600);
 		database = new DatabaseSync(file, { timeout: busyTimeoutMs });
 		database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;");
+		database.exec(`PRAGMA wal_autocheckpoint = ${mostLogPages}`);
 		prepareTables(database, file);
 		return database;
 	} catch (error) {

@@ -1,5 +1,6 @@
 import { type Clock, MeshError, systemClock, type Timer } from "../../../core/index.ts";
-import type { Lease, LeaseId, Store, TxnResult } from "../../store.ts";
+import type { Lease, LeaseId, Operation, Store, TxnResult } from "../../store.ts";
+import { createCheckpoints } from "./checkpoints.ts";
 import { createLeaseDeadlines } from "./lease-deadlines.ts";
 import { isBusy, openDatabase } from "./schema.ts";
 import { createTables, type Tables } from "./tables.ts";
@@ -28,13 +29,15 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 	const database = openDatabase(file, options.busyTimeoutMs ?? 2000);
 	const tables = createTables(database);
 	const watchers = createWatchers(tables);
+	const checkpoints = createCheckpoints(file);
 	const deadlines = createLeaseDeadlines(Math.max(1000, 4 * pollMs));
 	let isOpen = true;
 	let timer: Timer | undefined;
 	let dataVersion = tables.readDataVersion();
 
-	/** Runs `write` in a transaction that no other process interleaves, then tells the watchers. */
-	const change = <T>(write: (tables: Tables) => T): T => {
+	/** Runs `write` in a transaction that no other process interleaves, then tells the watchers.
+	 *  @param bytes what it puts, about */
+	const change = <T>(write: (tables: Tables) => T, bytes = 0): T => {
 		const result = attempt(file, isOpen, () => {
 			database.exec("BEGIN IMMEDIATE");
 			try {
@@ -48,6 +51,7 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 			}
 		});
 		watchers.wake();
+		checkpoints.onWritten(bytes);
 		return result;
 	};
 
@@ -85,7 +89,7 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 			});
 		},
 		async txn({ compare = [], success, failure = [] }): Promise<TxnResult> {
-			return change(() => runTransaction(tables, compare, success, failure));
+			return change(() => runTransaction(tables, compare, success, failure), sizeOf(success));
 		},
 		watch(selector, listener, { fromRevision } = {}) {
 			return attempt(file, isOpen, () => watchers.add(selector, listener, fromRevision));
@@ -114,9 +118,18 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 			isOpen = false;
 			timer?.cancel();
 			watchers.close();
+			await checkpoints.close();
 			database.close();
 		},
 	};
+}
+
+/** Characters of what is put. */
+function sizeOf(operations: readonly Operation[]): number {
+	let size = 0;
+	for (const operation of operations)
+		if (operation.kind === "put") size += operation.key.length + operation.value.length;
+	return size;
 }
 
 function revokeLease(tables: Tables, lease: LeaseId): void {
