@@ -37,6 +37,16 @@ export function keepUnchanged(before: Mesh | undefined, after: Mesh): Mesh {
 	};
 }
 
+/** Old objects by equal new ones that they stand for. Who makes a mesh gives the same new ones again and again. */
+const stoodFor = new WeakMap<object, object>();
+
+function saysTheSame(old: object, object: object): boolean {
+	if (stoodFor.get(object) === old) return true;
+	if (!isDeepStrictEqual(old, object)) return false;
+	stoodFor.set(object, old);
+	return true;
+}
+
 function keepEqual<T>(before: readonly T[], after: readonly T[]): readonly T[] {
 	return isDeepStrictEqual(before, after) ? before : after;
 }
@@ -55,7 +65,7 @@ function keepObjects<T extends ObjectName>(
 		if (object === before[position]) return object;
 		known ??= new Map(before.map((item) => [keyOf(item), item]));
 		const old = known.get(keyOf(object));
-		return old !== undefined && (old === object || isDeepStrictEqual(old, object)) ? old : object;
+		return old !== undefined && (old === object || saysTheSame(old, object)) ? old : object;
 	});
 	const isSame = kept.length === before.length && kept.every((object, position) => object === before[position]);
 	return isSame ? before : kept;
