@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { bundleOf, makeBundle } from "./make-bundle.ts";
+import { createWarmBootstrap } from "./warm-bootstrap.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const launcher = join(root, "bin/launch.cjs");
@@ -42,7 +43,7 @@ async function warm(): Promise<void> {
 			string,
 			string,
 		];
-		writeFileSync(bootstrap, JSON.stringify(createBootstrap((upstream.address() as AddressInfo).port)));
+		writeFileSync(bootstrap, JSON.stringify(createWarmBootstrap(0, (upstream.address() as AddressInfo).port, true)));
 		const proxy = ["proxy", "-c", bootstrap, "--admin-address-path", address, "--disable-hot-restart"];
 		await runUntil(address, proxy, () => request(readFileSync(address, "utf8")));
 		const anywhere = ["--admin-address", "127.0.0.1:0", "--xds-address", "127.0.0.1:0"];
@@ -82,26 +83,4 @@ async function runUntil(file: string, args: readonly string[], use?: () => Promi
 		await ended;
 	}
 	if (!isThere) throw new Error(`the bundle does not start amime ${args[0]}: ${said}`);
-}
-
-/** A sidecar's usual parts. */
-function createBootstrap(upstreamPort: number): object {
-	const extension = (name: string, fields: object = {}): object => ({
-		name,
-		typed_config: { "@type": `type.googleapis.com/envoy.extensions.${name}`, ...fields },
-	});
-	const address = { socket_address: { address: "127.0.0.1", port_value: 0 } };
-	const route_config = {
-		virtual_hosts: [{ name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "one" } }] }],
-	};
-	const http_filters = [extension("filters.http.router.v3.Router")];
-	const manager = { stat_prefix: "warm", route_config, http_filters };
-	const filters = [extension("filters.network.http_connection_manager.v3.HttpConnectionManager", manager)];
-	const upstream = { socket_address: { address: "127.0.0.1", port_value: upstreamPort } };
-	const endpoints = [{ lb_endpoints: [{ endpoint: { address: upstream } }] }];
-	const cluster = { name: "one", type: "STATIC", load_assignment: { cluster_name: "one", endpoints } };
-	return {
-		admin: { address },
-		static_resources: { listeners: [{ name: "warm", address, filter_chains: [{ filters }] }], clusters: [cluster] },
-	};
 }

@@ -8,12 +8,14 @@ import {
 	renameSync,
 	rmSync,
 	statSync,
+	utimesSync,
 	writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { type CodeSplittingGroup, type Plugin, rolldown } from "rolldown";
 import { type LateParts, lateParts } from "./late-parts.ts";
 import { makeLibraryTypesLazy } from "./lazy-library-types.ts";
+import { makeSnapshot, type SnapshotOptions } from "./make-snapshot.ts";
 
 /** What is bundled. */
 export interface BundleOptions {
@@ -27,6 +29,8 @@ export interface BundleOptions {
 	readonly stamps: Readonly<Record<string, string>>;
 	/** Parts of the project that are loaded when something of them is used. */
 	readonly late: LateParts;
+	/** The snapshot that is made of an entry; none by default. */
+	readonly snapshot?: SnapshotOptions;
 }
 
 /** This project's bundle. */
@@ -35,6 +39,7 @@ export function bundleOf(root: string): BundleOptions {
 		root,
 		entries: {
 			run: "src/main/run.ts",
+			snapshot: "src/main/snapshot.ts",
 			"proxy-worker": "src/main/proxy-worker.ts",
 			"call-thread": "src/os/call-thread.ts",
 			"pkcs11-thread": "src/os/pkcs11/pkcs11-thread.ts",
@@ -42,6 +47,7 @@ export function bundleOf(root: string): BundleOptions {
 		assets: { "gen/descriptors.bin": "src/api/gen/descriptors.bin" },
 		stamps: { "src/api/gen": "src/api/gen/descriptors.bin" },
 		late: lateParts,
+		snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"] },
 	};
 }
 
@@ -104,6 +110,12 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 	const names = [...output.map(({ fileName }) => fileName), ...Object.keys(options.assets)].map(
 		(name) => `main/${name}`,
 	);
+	const snapshot = options.snapshot && makeSnapshot(root, staging, options.snapshot);
+	for (const name of snapshot ?? []) {
+		names.push(name);
+		// bin/amime takes it while it is older than the manifest: so one that was changed is not started.
+		utimesSync(join(staging, name), startedAt / 1000, startedAt / 1000);
+	}
 	const outputs = names.map((name) => [name, statSync(join(staging, name)).size] as const);
 	const inputs = listInputs([...modules], options).map((path) => {
 		const { size, mtimeMs } = statSync(join(root, path));
@@ -143,8 +155,8 @@ function nameLatePart(path: string, late: LateParts): string | null {
 }
 
 /** The files whose change makes the bundle old; a package is known by its package.json. */
-function listInputs(modules: readonly string[], { root, stamps }: BundleOptions): readonly string[] {
-	const inputs = new Set<string>();
+function listInputs(modules: readonly string[], { root, stamps, snapshot }: BundleOptions): readonly string[] {
+	const inputs = new Set<string>(snapshot?.read);
 	const stamped = Object.entries(stamps).map(
 		([folder, stamp]) => [`${realpathSync(join(root, folder))}/`, stamp] as const,
 	);

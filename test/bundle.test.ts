@@ -2,13 +2,16 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+	appendFileSync,
 	cpSync,
 	mkdirSync,
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
+	renameSync,
 	rmSync,
 	symlinkSync,
+	truncateSync,
 	utimesSync,
 	writeFileSync,
 } from "node:fs";
@@ -22,10 +25,14 @@ const project = resolve(import.meta.dirname, "..");
 /** What a project needs to be bundled and launched: the real launcher, and programs of a few lines. */
 const files: Readonly<Record<string, string>> = {
 	"src/main/run.ts": `import { word } from "./word.ts"; import { part } from "part"; import { hash } from "node:crypto"; import { seldom } from "./seldom.ts";
-		export function run(): void { Object.assign(globalThis, { isRunning: true }); if (process.argv.includes("--seldom")) seldom(); console.log(word, part, import.meta.filename.endsWith(".cjs") ? "bundle" : "sources", hash("md5", "").slice(0, 4)); }`,
+		export function run(): void { Object.assign(globalThis, { isRunning: true }); if (process.argv.includes("--seldom")) seldom(); console.log(word, part, !import.meta.url.endsWith(".cjs") ? "sources" : process.execArgv.includes("--snapshot-blob") ? "snapshot" : "bundle", hash("md5", "").slice(0, 4)); }`,
 	"src/main/word.ts": `import { made } from "./gen/made.ts"; import { empty } from "./gone.ts"; export const word: string = "one…" + made + empty;`,
 	"src/main/seldom.ts": `import { word } from "./word.ts"; const loaded = "isRunning" in globalThis ? "late" : "at once";
 		export function seldom(): void { console.log(word, "loaded", loaded); }`,
+	"src/main/snapshot.ts": `import { run } from "./run.ts";
+		export async function rehearse(write: (listen: number, upstream: number) => string) { write(1, 2); }
+		export async function prepare() {}
+		export const runShared = () => run();`,
 	"src/main/amime.ts": `import { run } from "./run.ts"; run();`,
 	"src/main/thread.ts": `console.log("thread");`,
 	"src/main/gone.ts": `export const unused = 1; export const empty = "";`,
@@ -36,19 +43,22 @@ const files: Readonly<Record<string, string>> = {
 	"package.json": `{ "type": "module" }`,
 };
 
-async function createProject(t: TestContext): Promise<string> {
+async function createProject(t: TestContext, hasSnapshot = false): Promise<string> {
 	const root = mkdtempSync(join(tmpdir(), "amime-bundle-"));
 	t.after(() => rmSync(root, { recursive: true, force: true }));
 	for (const [path, text] of Object.entries(files)) write(root, path, text);
 	cpSync(join(project, "bin"), join(root, "bin"), { recursive: true });
+	mkdirSync(join(root, "node_modules/node/bin"), { recursive: true });
+	symlinkSync(process.execPath, join(root, "node_modules/node/bin/node"));
 	// Sources that were written just now would look as if they had changed while the bundle was made.
-	for (const path of Object.keys(files)) utimesSync(join(root, path), 1e9, 1e9);
+	for (const path of [...Object.keys(files), "bin/check-bundle.cjs"]) utimesSync(join(root, path), 1e9, 1e9);
 	await makeBundle({
 		root,
-		entries: { run: "src/main/run.ts", thread: "src/main/thread.ts" },
+		entries: { run: "src/main/run.ts", snapshot: "src/main/snapshot.ts", thread: "src/main/thread.ts" },
 		assets: { "stamp.bin": "src/main/gen/stamp.bin" },
 		stamps: { "src/main/gen": "src/main/gen/stamp.bin" },
 		late: [[/^src\/main\/(seldom)\.ts$/, "$1"]],
+		...(hasSnapshot && { snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"] } }),
 	});
 	return root;
 }
@@ -63,6 +73,12 @@ function launch(root: string, ...args: string[]): { readonly out: string; readon
 	return { out: stdout.trim(), error: stderr };
 }
 
+/** As users start a proxy: from the snapshot, when there is a good one. */
+function startProxy(root: string, ...args: string[]): { readonly out: string; readonly error: string } {
+	const { stdout, stderr } = spawnSync(join(root, "bin/amime"), ["proxy", ...args], { encoding: "utf8" });
+	return { out: stdout.trim(), error: stderr };
+}
+
 const fromSources = "sources d41d";
 
 test("a bundle as new as its sources runs, and nothing is said", async (t) => {
@@ -70,6 +86,59 @@ test("a bundle as new as its sources runs, and nothing is said", async (t) => {
 	assert.deepEqual(launch(root), { out: "one… part bundle d41d", error: "" });
 	const chunk = readFileSync(join(root, "dist/main/run.cjs"), "latin1");
 	assert.match(chunk, /\\u2026/, "the text of a chunk is ASCII, which takes half the memory");
+});
+
+test("a proxy of one worker starts from the snapshot, wherever the project lies", async (t) => {
+	const root = await createProject(t, true);
+	assert.deepEqual(startProxy(root), { out: "one… part snapshot d41d", error: "" });
+	assert.equal(startProxy(root, "--concurrency", "1").out, "one… part snapshot d41d");
+	assert.equal(startProxy(root, "--seldom").out, "one… loaded late\none… part snapshot d41d");
+	// Node cannot start threads from a snapshot with sockets.
+	for (const args of [["--concurrency=2"], ["--concurrency", "1", "--concurrency", "2"]]) {
+		assert.equal(startProxy(root, ...args).out, "one… part bundle d41d");
+	}
+	const moved = `${root}-moved`;
+	t.after(() => rmSync(moved, { recursive: true, force: true }));
+	renameSync(root, moved);
+	assert.equal(startProxy(moved, "--seldom").out, "one… loaded late\none… part snapshot d41d");
+});
+
+test("a snapshot that is older than a source, damaged, or not of this Node is not used", async (t) => {
+	const blob = "dist/proxy.blob";
+	const changes: readonly [string, RegExp, (root: string) => void][] = [
+		[
+			`two… part ${fromSources}`,
+			/^amime: src\/main\/word\.ts changed since/,
+			(root) => write(root, "src/main/word.ts", `export const word: string = "two…";`),
+		],
+		[
+			`one… part ${fromSources}`,
+			/^amime: bin\/check-bundle\.cjs changed since/,
+			(root) => appendFileSync(join(root, "bin/check-bundle.cjs"), "// changed\n"),
+		],
+		[
+			`one… part ${fromSources}`,
+			/^amime: dist\/proxy\.blob of the bundle is damaged: /,
+			(root) => truncateSync(join(root, blob), 100_000),
+		],
+		[
+			"one… part bundle d41d",
+			/^$/,
+			(root) => writeFileSync(join(root, blob), Buffer.alloc(readFileSync(join(root, blob)).length)),
+		],
+		["one… part bundle d41d", /^$/, (root) => utimesSync(join(root, blob), 1e9, 1e9)],
+	];
+	const made = await createProject(t, true);
+	for (const [index, [out, error, change]] of changes.entries()) {
+		const root = `${made}-${index}`;
+		t.after(() => rmSync(root, { recursive: true, force: true }));
+		cpSync(made, root, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+		change(root);
+		const said = startProxy(root);
+		assert.equal(said.out, out);
+		assert.match(said.error, error);
+		assert.ok(said.error.trim().split("\n").length === 1, said.error);
+	}
 });
 
 test("a late part of the bundle is loaded when something of it is used", async (t) => {

@@ -1,7 +1,7 @@
 /** Makes descriptors of the generated messages when they are first looked into: there are thousands of fields, and a process uses few.
  *  The parts of all files (a message with all in it, an enum, a service, the extensions of a file) lie one behind another in
  *  `gen/descriptors.bin`, each behind its length; the generated modules name the offsets. */
-import { openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { createFileRegistry, type DescField, type DescFile, type DescMethod, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { FindType } from "./described-field.ts";
@@ -11,7 +11,13 @@ import { type DescType, type LazyFile, maker, type PartPlace, propertiesOf } fro
 export { enumDesc, extDesc, fileDesc, type LazyFile, messageDesc, serviceDesc } from "./lazy-descriptors.ts";
 
 /** The file of parts stays open: another one may take its name while this process runs. */
-const parts: { descriptor?: number } = {};
+const parts: { descriptor?: number | undefined } = {};
+
+/** Closes the file of parts, for a snapshot of this process: what is read next opens it anew. */
+export function closeParts(): void {
+	if (parts.descriptor !== undefined) closeSync(parts.descriptor);
+	parts.descriptor = undefined;
+}
 
 /** Parts that are used together lie together: what was read last, and from where. */
 const window = { at: 0, bytes: Buffer.allocUnsafeSlow(16 * 1024), length: 0 };

@@ -5,12 +5,22 @@ import { runInNewContext } from "node:vm";
  *  collect, which an idle sidecar never does. Takes some tens of milliseconds: the first requests need not wait for it.
  *  @returns what calls it off */
 export function releaseStartMemory(): () => void {
-	const timer = setTimeout(collectGarbage, releaseDelayMs);
+	const timer = setTimeout(() => {
+		collectGarbage();
+		releaseFurther?.();
+	}, releaseDelayMs);
 	timer.unref();
 	return () => clearTimeout(timer);
 }
 
 const releaseDelayMs = 1000;
+
+let releaseFurther: (() => void) | undefined;
+
+/** Has {@link releaseStartMemory} do something more. */
+export function releaseAlso(action: () => void): void {
+	releaseFurther = action;
+}
 
 /** Collects whatever can be: takes tens of milliseconds. */
 export function collectGarbage(): void {

@@ -10,6 +10,7 @@ export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
 export { type ListenOptions, listenAtAddress } from "./handle-listen.ts";
 export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./handle-socket.ts";
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
+export { type FileMapping, mapFile } from "./map-file.ts";
 export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process.ts";
 export { toSystemPath } from "./pipe-path.ts";
 export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";

@@ -151,8 +151,8 @@ function open(): StreamHandles | undefined {
 		const stream = binding("stream_wrap") as unknown as StreamBinding;
 		const tcp = readSocketBinding(binding("tcp_wrap"), "TCP");
 		const pipe = readSocketBinding(binding("pipe_wrap"), "Pipe");
-		const { wrap } = binding("tls_wrap") as unknown as TlsBinding;
-		if (typeof wrap !== "function") return undefined;
+		// Looked up by those that encrypt only: it cannot be in a snapshot of V8.
+		let tls: TlsBinding | undefined;
 		if (stream.kLastWriteErr === undefined || !(stream.streamBaseState instanceof Int32Array)) return undefined;
 		return {
 			state: stream.streamBaseState,
@@ -165,7 +165,8 @@ function open(): StreamHandles | undefined {
 			createPipeConnect: () => new pipe.connect(),
 			createShutdown: () => new stream.ShutdownWrap(),
 			wrapTls(below, { context }, isServer) {
-				const handle = wrap(below, context, isServer, false);
+				tls ??= binding("tls_wrap") as unknown as TlsBinding;
+				const handle = tls.wrap(below, context, isServer, false);
 				handle._parent = below;
 				return handle;
 			},

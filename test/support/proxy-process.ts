@@ -9,7 +9,7 @@ import { type HttpAnswer, sendRequest } from "./http-call.ts";
 import { findEnvoy } from "./peers.ts";
 
 const sources = resolve(import.meta.dirname, "../../src/main/amime.ts");
-const launcher = resolve(import.meta.dirname, "../../bin/launch.cjs");
+const command = resolve(import.meta.dirname, "../../bin/amime");
 
 export type ProxyKind = "envoy" | "amime";
 
@@ -63,7 +63,9 @@ export async function startProxyProcess(
 	const [program, args] =
 		kind === "envoy"
 			? describeEnvoy(flags)
-			: [process.execPath, [options.bundled === true ? launcher : sources, "proxy", ...flags]];
+			: options.bundled === true
+				? [command, ["proxy", ...flags]]
+				: [process.execPath, [sources, "proxy", ...flags]];
 	const child = spawn(program, args, {
 		stdio: ["ignore", "pipe", "pipe"],
 		env: { ...process.env, NO_COLOR: "1", ...options.environment },
