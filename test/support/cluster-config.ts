@@ -86,6 +86,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 		},
 		tcpKeepalive: undefined,
 		bindAddresses: [],
+		endsWithPeerCertificate: false,
 		metadata: {},
 		closeConnectionsOnHostHealthFailure: false,
 		ignoreHealthOnHostRemoval: false,

@@ -15,6 +15,7 @@ import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, duration } from "./messages.ts";
 import { hostOf, outboundClusterName, serverNameOf, serviceMetadata } from "./names.ts";
 import { dynamicForwardDiscovery } from "./outbound/dynamic-forward.ts";
+import { endsWithPeerCertificate } from "./tls.ts";
 import { type ClusterInit, translateTrafficPolicy } from "./traffic-policy.ts";
 import { transportSockets, upstreamHttpOptions } from "./upstream-tls.ts";
 
@@ -68,9 +69,11 @@ export function translateOutboundCluster(
 	const version = chooseVersion(port, policy, use);
 	const name = outboundClusterName(host, port.port, subset?.name);
 	const upstream = upstreamHttpOptions(policy.tls);
+	const metadata = serviceMetadata([service], index.mesh.settings);
+	const isOfMesh = policy.tls === undefined ? use !== "none" : policy.tls.mode === "ISTIO_MUTUAL";
 	return create(ClusterSchema, {
 		name,
-		metadata: serviceMetadata([service], index.mesh.settings),
+		metadata: isOfMesh ? { filterMetadata: { ...metadata.filterMetadata, ...endsWithPeerCertificate } } : metadata,
 		...translateTrafficPolicy(policy, version, upstream),
 		...discovery(kind, index, client, service, port, policy, subset),
 		...transportSockets({

@@ -44,6 +44,10 @@ export function meshPeers({
 	);
 }
 
+/** Metadata of a filter chain or a cluster with mutual TLS of the mesh: an amime proxy drains connections whose peer nobody vouches for any
+ *  more, because its certificate has ended or its root has gone. Nobody else reads it. */
+export const endsWithPeerCertificate = { amime: { ends_with_peer_certificate: true } } as const;
+
 export function rawBuffer() {
 	return extension("envoy.transport_sockets.raw_buffer", RawBufferSchema, {});
 }

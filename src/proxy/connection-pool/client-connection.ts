@@ -212,6 +212,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.connectedAt = now;
 		const { maxConnectionDurationMs } = this.pool.cluster.config.http.common;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
+		this.pool.bindPeer(this, this.socket);
 		this.#becomeIdle(now);
 		this.pool.onConnected(this);
 	}

@@ -172,6 +172,7 @@ export class Http2ClientConnection
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		if (keepalive !== undefined) this.#keepalive = new Http2Keepalive(keepalive, now, () => this.codec.ping());
 		cluster.stats.upstream_cx_connect_ms.record(now - this.#openedAt);
+		this.pool.bindPeer(this, this.socket);
 		this.#phase = this.pool.isClosing ? "draining" : "ready";
 		this.#becomeIdle(now);
 		this.pool.onConnected(this);

@@ -18,6 +18,7 @@ export type {
 	UpstreamResponse,
 } from "./upstream-pool.ts";
 export {
+	type BoundConnection,
 	describeConnectFailure,
 	openUpstreamSocket,
 	readBuffer,

@@ -1,8 +1,9 @@
 import type { Clock, DeadlineQueue, TurnQueue } from "../../core/index.ts";
+import type { StreamSocket } from "../../os/index.ts";
 import type { Cluster, ClusterResources, Host } from "../cluster/index.ts";
 import type { PoolFailure } from "./reset-reason.ts";
 import type { PoolWaiter, UpstreamPool } from "./upstream-pool.ts";
-import type { UpstreamSocketOptions } from "./upstream-socket.ts";
+import type { BoundConnection, UpstreamSocketOptions } from "./upstream-socket.ts";
 
 /** What all pools of a proxy share. */
 export interface PoolContext {
@@ -13,12 +14,7 @@ export interface PoolContext {
 }
 
 /** A connection of a pool. */
-export interface PooledConnection {
-	/** At once. */
-	close(): void;
-	/** Behind the requests that are on it. */
-	closeWhenIdle(): void;
-}
+export type PooledConnection = BoundConnection;
 
 /** What a pool is made from. */
 export interface PoolParts {
@@ -221,8 +217,16 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 		this.forget(connection);
 	}
 
+	/** A connection's handshake is done: it ends with what vouches for its peer, where the cluster wants that. */
+	bindPeer(connection: Connection, socket: StreamSocket): void {
+		const { bounds, tls } = this.socketOptions;
+		const peer = bounds === undefined ? undefined : tls?.sessionOf(socket)?.peer;
+		if (peer !== undefined) bounds?.follow(connection, peer);
+	}
+
 	protected forget(connection: Connection): void {
 		if (!this.all.delete(connection)) return;
+		this.socketOptions.bounds?.forget(connection);
 		this.cluster.stats.upstream_cx_active.value--;
 		this.host.stats.cx_active.value--;
 		this.host.activeConnections--;

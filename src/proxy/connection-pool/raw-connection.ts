@@ -7,6 +7,7 @@ import type { PoolContext } from "./pool-core.ts";
 import type { RawStream, RawStreamOwner } from "./raw-stream.ts";
 import { formatSocketAddress } from "./socket-address.ts";
 import {
+	type BoundConnection,
 	describeConnectFailure,
 	openUpstreamSocket,
 	readBuffer,
@@ -31,6 +32,8 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #release: () => void;
 	readonly #socket: StreamSocket;
 	readonly #out: TurnWriter;
+	/** Bytes have no natural end: they go on until they are cut. */
+	readonly #bound: BoundConnection = { closeWhenIdle: () => undefined, close: () => void this.#socket.destroy() };
 	#isReady = false;
 	#isClosed = false;
 	/** The upstream's end came before ours was sent. */
@@ -115,6 +118,8 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		if (this.#isClosed) return;
 		this.#isReady = true;
 		this.#context.deadlines.cancel(this);
+		const peer = this.#options.bounds === undefined ? undefined : this.tlsSession?.peer;
+		if (peer !== undefined) this.#options.bounds?.follow(this.#bound, peer);
 		this.#cluster.reportLocal(this.#host, "served");
 		this.#owner.onRawReady(this);
 	}
@@ -169,6 +174,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	#leave(local: boolean): void {
 		this.#isClosed = true;
 		this.#context.deadlines.cancel(this);
+		this.#options.bounds?.forget(this.#bound);
 		const { stats } = this.#cluster;
 		stats.upstream_cx_active.value--;
 		stats.upstream_cx_destroy.value++;

@@ -25,6 +25,8 @@ import type { UpstreamSocketOptions } from "./upstream-socket.ts";
 export interface UpstreamContext extends PoolContext {
 	/** The TLS side of connections to a host; undefined for plain text. */
 	upstreamTlsOf(cluster: Cluster, host: Host): UpstreamTls | undefined;
+	/** What connections to a host of such a cluster must not outlive; undefined for plain text. */
+	peerBoundsOf(cluster: Cluster, host: Host): UpstreamSocketOptions["bounds"];
 	/** Local addresses of connections whose cluster names none. */
 	readonly bindAddresses?: readonly string[];
 	/** The cluster of that name as it is at the moment. */
@@ -166,6 +168,7 @@ export class UpstreamCluster implements NegotiatedPools {
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
 			alpnFallback,
+			bounds: config.endsWithPeerCertificate ? this.#context.peerBoundsOf(this.cluster, host) : undefined,
 		};
 	}
 

@@ -9,6 +9,7 @@ import {
 	toSystemPath,
 } from "../../os/index.ts";
 import type { Host } from "../cluster/index.ts";
+import type { PeerBounds } from "../drain/index.ts";
 import type { TcpKeepalive } from "../runtime-config/index.ts";
 import { describeTlsFault, type UpstreamTls } from "../transport/index.ts";
 
@@ -41,6 +42,16 @@ export interface UpstreamSocketOptions {
 	readonly alpnFallback: readonly string[];
 	/** Sent in plain text before anything else; undefined for nothing. */
 	readonly proxyHeader?: Buffer | undefined;
+	/** What connections must not outlive; absent where they may. */
+	readonly bounds?: PeerBounds<BoundConnection> | undefined;
+}
+
+/** A connection that ends with what vouches for its peer. */
+export interface BoundConnection {
+	/** At once. */
+	close(): void;
+	/** Behind the requests that are on it. */
+	closeWhenIdle(): void;
 }
 
 /** A socket whose connection (and handshake) is made, on its way to its owner. */

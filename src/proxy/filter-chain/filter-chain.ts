@@ -1,7 +1,7 @@
-import type { Clock, Timer } from "../../core/index.ts";
+import type { Clock, Log, Timer } from "../../core/index.ts";
 import type { ConnectionFacts, StreamInfo } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
-import type { DrainDecision } from "../drain/index.ts";
+import { type DrainDecision, PeerBounds } from "../drain/index.ts";
 import type {
 	ConnectionGates,
 	DownstreamConnection,
@@ -11,6 +11,7 @@ import type {
 } from "../filter/network/network-filter.ts";
 import type { ScaledTimeouts } from "../overload/index.ts";
 import type { FilterChainConfig } from "../runtime-config/index.ts";
+import type { PeerTrust } from "../secret/index.ts";
 import type { DownstreamTls } from "../transport/index.ts";
 import { type Admission, admitConnection } from "./admit-connection.ts";
 import { ByteGates } from "./byte-gates.ts";
@@ -26,6 +27,8 @@ export interface FilterChainParts {
 	readonly writesMetadata?: boolean;
 	/** Timers of handshakes, which may get shorter. */
 	readonly timeouts: ScaledTimeouts;
+	/** What connections must not outlive; absent where they may. */
+	readonly peerTrust?: PeerTrust;
 }
 
 /** How a connection's handshake ended, for the listener's counts. */
@@ -44,11 +47,19 @@ export class FilterChain {
 	readonly #opensEarly: boolean;
 	/** Whether somebody is asked about new connections. */
 	readonly #asksFirst: boolean;
+	readonly #bounds: PeerBounds<DownstreamConnection> | undefined;
 
-	constructor(config: FilterChainConfig, parts: FilterChainParts, clock: Clock) {
+	constructor(config: FilterChainConfig, parts: FilterChainParts, clock: Clock, log: Log) {
 		this.config = config;
 		this.#parts = parts;
 		this.#clock = clock;
+		const { peerTrust: trust, terminal } = parts;
+		if (trust !== undefined)
+			this.#bounds = new PeerBounds({
+				...{ trust, clock, log },
+				retire: (connections) => terminal.retire?.(new Set([...connections].map(({ facts }) => facts))),
+				cut: ({ socket }) => void socket.destroy(),
+			});
 		this.#asksFirst = parts.gates.some(({ admit }) => admit !== undefined);
 		this.#opensEarly = this.#asksFirst || parts.terminal.open !== undefined || parts.gates.some(({ open }) => open);
 	}
@@ -125,12 +136,9 @@ export class FilterChain {
 		tls.accept(socket, {
 			onSecure: (secured, session) => {
 				settle();
-				this.#pass({
-					socket: secured,
-					facts: { ...facts, tls: session },
-					record,
-					opened,
-				});
+				const connection = { socket: secured, facts: { ...facts, tls: session }, record, opened };
+				this.#bind(connection);
+				this.#pass(connection);
 			},
 			onRefused: (reason, session) => {
 				settle();
@@ -147,6 +155,15 @@ export class FilterChain {
 		});
 	}
 
+	/** Sees to it that the connection ends with what vouches for its peer. */
+	#bind(connection: DownstreamConnection): void {
+		const { facts, socket } = connection;
+		const bounds = this.#bounds;
+		if (bounds === undefined || facts.tls?.peer === undefined) return;
+		bounds.follow(connection, facts.tls.peer);
+		socket.once("close", () => bounds.forget(connection));
+	}
+
 	drain(decision: DrainDecision): void {
 		this.#parts.terminal.drain(decision);
 	}
@@ -155,6 +172,7 @@ export class FilterChain {
 		for (const socket of this.#waiting) socket.destroy();
 		this.#parts.tls?.close();
 		this.#parts.terminal.close();
+		this.#bounds?.close();
 	}
 
 	#turnAway(connection: DownstreamConnection, admission: Exclude<Admission, "admitted">): void {

@@ -31,6 +31,7 @@ function start(t: TestContext, port: number, more: Partial<GrpcServiceConfig> = 
 		turns: new TurnQueue(),
 		nextConnectionId: () => ++id,
 		upstreamTlsOf: () => undefined,
+		peerBoundsOf: () => undefined,
 		getCluster: (name) => (name === "service" ? upstream : undefined),
 		localAddress: "10.0.0.1",
 	};

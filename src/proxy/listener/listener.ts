@@ -161,7 +161,7 @@ export class Listener {
 	#createGeneration(config: ListenerConfig, kept: readonly FilterChain[] = []): Generation {
 		const build = (chain: FilterChainConfig): FilterChain =>
 			kept.find((one) => one.config.fingerprint() === chain.fingerprint()) ??
-			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats), this.#deps.clock);
+			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats), this.#deps.clock, this.#log);
 		const chains = config.filterChains.map(build);
 		const defaultChain = config.defaultFilterChain === undefined ? undefined : build(config.defaultFilterChain);
 		const only =

@@ -40,6 +40,8 @@ export interface ClusterConfig {
 	readonly tcpKeepalive: TcpKeepalive | undefined;
 	/** Local addresses of upstream connections: the first of the host's family, else the first. Empty: those of the bootstrap. */
 	readonly bindAddresses: readonly string[];
+	/** Connections drain when nobody vouches for their peer any more; only when the metadata asks for it. */
+	readonly endsWithPeerCertificate: boolean;
 	readonly metadata: Metadata;
 	readonly closeConnectionsOnHostHealthFailure: boolean;
 	readonly ignoreHealthOnHostRemoval: boolean;

@@ -37,7 +37,7 @@ import { readRetryPolicy } from "./retry.ts";
 import { readHashPolicy, readMirrorPolicies } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
 import { readUpstreamSocket } from "./tls.ts";
-import { readBindAddresses, readMetadata, toMs, unpackExtension } from "./values.ts";
+import { endsWithPeerCertificate, readBindAddresses, readMetadata, toMs, unpackExtension } from "./values.ts";
 
 /** Translates a cluster; undefined when it cannot be told how its hosts are found. */
 export function readCluster(message: Cluster, scope: Scope): ClusterConfig | undefined {
@@ -111,6 +111,7 @@ function readRest(
 						intervalSeconds: keepalive.keepaliveInterval,
 					},
 		bindAddresses: readBindAddresses(message.upstreamBindConfig, scope.at("upstream_bind_config")),
+		endsWithPeerCertificate: endsWithPeerCertificate(message.metadata),
 		metadata: readMetadata(message.metadata),
 		closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
 		ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,

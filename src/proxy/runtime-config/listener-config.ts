@@ -64,6 +64,8 @@ export interface FilterChainConfig {
 	/** 0 for no bound. */
 	readonly transportConnectTimeoutMs: number;
 	readonly filters: readonly NetworkFilterConfig[];
+	/** Connections drain when nobody vouches for their peer any more; only when the metadata asks for it. */
+	readonly endsWithPeerCertificate: boolean;
 	readonly metadata: Metadata;
 }
 

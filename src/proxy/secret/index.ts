@@ -2,6 +2,7 @@
  *  A rotated secret is for new connections; does not open connections itself. Spec: Envoy `tls/v3/secret.proto`. */
 export { findChainRuleFault } from "./chain-rules.ts";
 export { type Environment, loadCertificate, loadValidation } from "./load.ts";
+export { createPeerTrust, type PeerTrust } from "./peer-trust.ts";
 export type { CertificateSecret, SecretSource, TicketKeysSecret, TlsSecret, ValidationSecret } from "./secret.ts";
 export { createSecretStore, type SecretStore, type SecretStoreOptions } from "./secret-store.ts";
 export {

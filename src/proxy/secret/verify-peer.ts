@@ -62,13 +62,15 @@ function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate):
 }
 
 /** Bound on the certificates of a chain that are looked at. */
-const maxChain = 16;
+export const maxChain = 16;
 
-function isSame(one: X509Certificate, other: X509Certificate): boolean {
+/** Whether it is the same certificate. */
+export function isSame(one: X509Certificate, other: X509Certificate): boolean {
 	return one.raw.equals(other.raw);
 }
 
-function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
+/** Whether one has signed the other. */
+export function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
 	return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 

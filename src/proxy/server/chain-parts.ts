@@ -24,7 +24,7 @@ import type {
 	ListenerConfig,
 	NetworkRbacConfig,
 } from "../runtime-config/index.ts";
-import type { SecretSource } from "../secret/index.ts";
+import { createPeerTrust, type SecretSource } from "../secret/index.ts";
 import {
 	createConnectionLimitStats,
 	createConnectionRateLimitStats,
@@ -149,7 +149,11 @@ export function createChainParts(
 				assertNever(filter);
 		}
 	}
-	return { tls, gates, terminal, writesFilterState, writesMetadata, timeouts: context.overload.timeouts };
+	return {
+		...{ tls, gates, terminal, writesFilterState, writesMetadata, timeouts: context.overload.timeouts },
+		...(transportSocket.kind === "tls" &&
+			chain.endsWithPeerCertificate && { peerTrust: createPeerTrust(transportSocket.tls, secrets) }),
+	};
 }
 
 /** The counters of a network RBAC filter, those of shadow rules below their own prefix. */

@@ -6,15 +6,16 @@ import type { AccessLogs, MetricsRegistry, StatsScope } from "../../telemetry/in
 import { createAccessLogServices } from "../access-log/index.ts";
 import type { Cluster, ClusterManager } from "../cluster/index.ts";
 import type { ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
-import { UpstreamCluster } from "../connection-pool/index.ts";
+import { type BoundConnection, UpstreamCluster } from "../connection-pool/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
+import { PeerBounds } from "../drain/index.ts";
 import { createFailedRequests } from "../failed-requests/index.ts";
 import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
 import { RouteStatistics } from "../filter/http/router/route-statistics.ts";
 import { createGrpcClients } from "../grpc-client/index.ts";
 import { createQuotaClients } from "../quota/index.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
-import type { SecretSource } from "../secret/index.ts";
+import { createPeerTrust, type SecretSource } from "../secret/index.ts";
 import { createTlsStats } from "../stats/index.ts";
 import { createTapBoard } from "../tap/index.ts";
 import { createTracers } from "../tracing/index.ts";
@@ -63,6 +64,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const tables = new Map<string, RouteTable>();
 	/** TLS sides by the socket configuration they were made from, so that hosts of one cluster share sessions. */
 	const tlsSides = new WeakMap<UpstreamTransportSocket, UpstreamTls>();
+	const peerBounds = new WeakMap<UpstreamTransportSocket, PeerBounds<BoundConnection>>();
 	const routeStatistics = new RouteStatistics(stats);
 	/** By table; what takes its statistics away. */
 	const tableStatistics = new Map<string, () => void>();
@@ -76,6 +78,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		const { transportSocket, transportSocketMatches } = cluster.config;
 		for (const socket of [transportSocket, ...transportSocketMatches.map((match) => match.socket)]) {
 			tlsSides.get(socket)?.close();
+			peerBounds.get(socket)?.close();
 		}
 	});
 
@@ -148,6 +151,19 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			);
 			tlsSides.set(transportSocket, side);
 			return side;
+		},
+		peerBoundsOf(cluster, { transportSocket }) {
+			if (transportSocket.kind !== "tls") return undefined;
+			const known = peerBounds.get(transportSocket);
+			if (known !== undefined) return known;
+			const bounds = new PeerBounds<BoundConnection>({
+				trust: createPeerTrust(transportSocket.tls, parts.secrets),
+				...{ clock, log: parts.log.child("cluster", { cluster: cluster.name }) },
+				retire: (connections) => connections.forEach((connection) => void connection.closeWhenIdle()),
+				cut: (connection) => void connection.close(),
+			});
+			peerBounds.set(transportSocket, bounds);
+			return bounds;
 		},
 	};
 

@@ -10,6 +10,7 @@ import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, extension, socketAddress } from "../messages.ts";
 import { routeConfiguredFilters } from "../outbound/captured-listeners.ts";
 import { streamFilters } from "../outbound/stream-filters.ts";
+import { endsWithPeerCertificate } from "../tls.ts";
 import { type GatewayNode, outboundProxyOf } from "./gateway-node.ts";
 import { clustersOfPolicies, enforceHttp, enforceStream, findGatewayPolicies } from "./gateway-policies.ts";
 import type { PortPlan } from "./merge-servers.ts";
@@ -100,9 +101,17 @@ function streamChain(index: MeshIndex, node: GatewayNode, server: Server, stream
 	};
 }
 
-function socketOf(index: MeshIndex, { tls }: Server, alpn: readonly string[]): Pick<ChainInit, "transportSocket"> {
+function socketOf(
+	index: MeshIndex,
+	{ tls }: Server,
+	alpn: readonly string[],
+): Pick<ChainInit, "transportSocket" | "metadata"> {
 	const transportSocket = tls === undefined ? undefined : endTls(tls, index.mesh.settings, alpn);
-	return transportSocket === undefined ? {} : { transportSocket };
+	if (transportSocket === undefined) return {};
+	return {
+		transportSocket,
+		...(tls?.kind === "mesh" && { metadata: { filterMetadata: endsWithPeerCertificate } }),
+	};
 }
 
 /** A proxy takes no two chains for one server name: it stays with the first that has it. */

@@ -14,7 +14,7 @@ import type { MeshIndex } from "../mesh-index.ts";
 import { duration, extension, socketAddress } from "../messages.ts";
 import { type ResolvedMutualTlsMode, resolveMutualTlsMode, resolvePassthroughMode } from "../mutual-tls.ts";
 import { blackHoleClusterName, inboundClusterName } from "../names.ts";
-import { downstreamTls, meshPeers } from "../tls.ts";
+import { downstreamTls, endsWithPeerCertificate, meshPeers } from "../tls.ts";
 import { inboundPassthroughClusterName } from "./captured-cluster.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
 import { type InboundPort, listInboundPorts } from "./inbound-port.ts";
@@ -114,6 +114,7 @@ function chainsOf(
 	const peers = meshPeers(index.mesh.settings);
 	const secureHttp = downstreamTls(peers, ["h2", "http/1.1"]);
 	const secureTcp = downstreamTls(peers, []);
+	const metadata = { filterMetadata: endsWithPeerCertificate };
 	// Applications that terminate TLS themselves get theirs; where plain text is expected, TLS can only be the mesh's.
 	const meshTls: ChainMatch =
 		mode === "PERMISSIVE" && protocol === "tls"
@@ -127,6 +128,7 @@ function chainsOf(
 						filterChainMatch: { ...to, transportProtocol: "tls", applicationProtocols: ["h2", "http/1.1"] },
 						filters: http("mesh"),
 						transportSocket: secureHttp,
+						metadata,
 					},
 				]
 			: []),
@@ -135,6 +137,7 @@ function chainsOf(
 			filterChainMatch: meshTls,
 			filters: isHttp ? http("mesh") : tcp,
 			transportSocket: isHttp ? secureHttp : secureTcp,
+			metadata,
 		},
 	];
 	const onlyPlain: ChainMatch =

@@ -9,7 +9,7 @@ import type { MeshIndex } from "../mesh-index.ts";
 import { duration, extension, socketAddress } from "../messages.ts";
 import { resolveMutualTlsMode } from "../mutual-tls.ts";
 import { inboundClusterName } from "../names.ts";
-import { downstreamTls, meshPeers } from "../tls.ts";
+import { downstreamTls, endsWithPeerCertificate, meshPeers } from "../tls.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
 
 /** The listener where the mesh reaches one application port of an instance that registered itself: mutual TLS, authorization, and on
@@ -34,7 +34,8 @@ export function translateInboundListener(
 	const mode = resolveMutualTlsMode(index, instance, port);
 	const peers = meshPeers(index.mesh.settings);
 	const transportSocket = downstreamTls(peers, isHttp ? ["h2", "http/1.1"] : []);
-	const secure = { name: "mutual_tls", filters: filtersFor("mesh"), transportSocket };
+	const metadata = { filterMetadata: endsWithPeerCertificate };
+	const secure = { name: "mutual_tls", filters: filtersFor("mesh"), transportSocket, metadata };
 	const plain = { name: "plain_text", filters: filtersFor("outside") };
 	return create(ListenerSchema, {
 		name: `inbound_${port.appPort}`,

@@ -82,6 +82,8 @@ export interface TerminalFilter {
 	onRefused(connection: DownstreamConnection, flags?: number): void;
 	/** Connections end gracefully, each when `decision` says so and its work allows; new ones may still arrive. */
 	drain(decision: DrainDecision): void;
+	/** Connections with these facts end gracefully: nobody vouches for their peers any more. What has no natural end goes on without it. */
+	retire?(facts: ReadonlySet<ConnectionFacts>): void;
 	/** Ends everything. */
 	close(): void;
 	/** Connections that it holds. */

@@ -272,6 +272,11 @@ export class HttpConnectionManager implements TerminalFilter {
 		this.#drain = decision;
 	}
 
+	/** Announces the end on these connections; requests under way are answered. */
+	retire(facts: ReadonlySet<ConnectionFacts>): void {
+		for (const connection of this.connections.list()) if (facts.has(connection.facts)) connection.endLife();
+	}
+
 	/** Ends every connection. */
 	close(): void {
 		for (const connection of this.connections.list()) connection.abort();

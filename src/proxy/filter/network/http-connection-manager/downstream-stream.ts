@@ -36,7 +36,7 @@ export interface DownstreamStream {
 	/** The stream's deadlines changed. */
 	armDeadline(): void;
 	/** A stream that takes the place of the one that is over, for the same request (an internal redirect). */
-	createStreamAgain(): HttpStream;
+	createStream(): HttpStream;
 	/** The stream is over. `requestComplete` is false when the request was cut, or its response could not be completed: HTTP/1 then
 	 *  ends its connection, HTTP/2 resets its stream. */
 	onStreamEnd(requestComplete: boolean): void;
@@ -44,6 +44,9 @@ export interface DownstreamStream {
 
 /** What the connection manager does to its connections. */
 export interface DownstreamHttpConnection extends ListMember {
+	readonly facts: ConnectionFacts;
+	/** Its life is over: it drains. */
+	endLife(): void;
 	/** Cuts the connection. */
 	abort(): void;
 	/** Idle timeouts became shorter or longer. */

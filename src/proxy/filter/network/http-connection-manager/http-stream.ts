@@ -92,7 +92,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		record.upstreamClusterName = "";
 		this.noteCluster();
 		this.#finish();
-		const stream = downstream.createStreamAgain();
+		const stream = downstream.createStream();
 		stream.redirects = { count: this.redirects.count + 1, routes: [...this.redirects.routes, this.route!.name] };
 		stream.#takeOver(this, request, body);
 	}

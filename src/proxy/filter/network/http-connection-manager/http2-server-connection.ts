@@ -93,6 +93,12 @@ export class Http2ServerConnection
 		return this.#clientText;
 	}
 
+	/** Its life is over: it drains. */
+	endLife(): void {
+		this.#lifetimeEndsAt = 0;
+		this.#arm();
+	}
+
 	abort(): void {
 		this.#socket.destroy();
 		this.#onGone(true);

@@ -129,7 +129,7 @@ export class Http2ServerStream implements DownstreamStream {
 		if (this.http !== undefined) this.connection.armDeadline(this.http.nextDeadline());
 	}
 
-	createStreamAgain(): HttpStream {
+	createStream(): HttpStream {
 		this.http = new HttpStream(this.connection.manager, this);
 		return this.http;
 	}

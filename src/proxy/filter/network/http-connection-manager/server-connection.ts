@@ -150,7 +150,7 @@ export class Http1ServerConnection
 				? headers.connection === undefined || !hasToken(headers.connection, "keep-alive")
 				: headers.connection !== undefined && hasToken(headers.connection, "close")) ||
 			(limit > 0 && this.#requests >= limit);
-		const stream = this.#createStream();
+		const stream = this.createStream();
 		stream.record.requestHeaderBytes = parser.headBytes;
 		stream.start(request, parser.authority !== undefined || request.authority !== "", endStream);
 	}
@@ -353,7 +353,7 @@ export class Http1ServerConnection
 		if (now >= this.#headersAt || now >= this.#headIdleAt) {
 			const isIdle = this.#headIdleAt < this.#headersAt;
 			this.#headersAt = this.#headIdleAt = never;
-			const stream = this.#createStream();
+			const stream = this.createStream();
 			if (isIdle) stream.failIdle();
 			else stream.failRequestHeaders();
 		} else if (now >= this.#lifetimeEndsAt) {
@@ -380,12 +380,14 @@ export class Http1ServerConnection
 		this.armDeadline();
 	}
 
-	/** A stream that takes the place of the one that is over, for the same request. */
-	createStreamAgain(): HttpStream {
-		return this.#createStream();
+	/** Its life is over: it drains. */
+	endLife(): void {
+		this.#lifetimeEndsAt = 0;
+		this.armDeadline();
 	}
 
-	#createStream(): HttpStream {
+	/** A stream; in the middle of a request it takes the place of the one that is over. */
+	createStream(): HttpStream {
 		const stream = new HttpStream(this.manager, this);
 		this.#stream = stream;
 		return stream;
@@ -426,20 +428,16 @@ export class Http1ServerConnection
 
 	#execute(data: Buffer): void {
 		this.#inExecute = true;
-		const end = data.length;
-		const taken = this.parser.execute(data, 0, end);
+		const taken = this.parser.execute(data, 0, data.length);
 		this.#inExecute = false;
 		if (this.#closed || this.#closing) return;
 		if (this.parser.state === ParserState.failed) {
 			this.#failProtocol(data);
 			return;
 		}
-		if (taken < end) this.#keepRest(taken === 0 ? data : data.subarray(taken));
-		if (this.#stream !== undefined) {
-			this.#stream.onDownstreamTurnEnd();
-		} else if (this.parser.isInMessage) {
-			this.#startHead();
-		}
+		if (taken < data.length) this.#keepRest(taken === 0 ? data : data.subarray(taken));
+		if (this.#stream !== undefined) this.#stream.onDownstreamTurnEnd();
+		else if (this.parser.isInMessage) this.#startHead();
 	}
 
 	/** The first bytes of a head are here, the rest is not. */
@@ -461,7 +459,7 @@ export class Http1ServerConnection
 		}
 		if (fault === "underscore") this.manager.codecStats.requests_rejected_with_underscores_in_headers.value++;
 		this.#closeAfterResponse = true;
-		const stream = this.#stream ?? this.#createStream();
+		const stream = this.#stream ?? this.createStream();
 		stream.failProtocol(protocolErrors[fault]);
 	}
 
