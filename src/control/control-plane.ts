@@ -22,7 +22,7 @@ import { openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
 import { createPatchedSource } from "./envoy-filter/index.ts";
-import { type FederationOptions, openFederation } from "./federation/index.ts";
+import { bundlePublishMs, type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
 import { createLearnedHosts, createOnDemandService, type LearnedHosts } from "./learning/index.ts";
@@ -370,7 +370,10 @@ async function openParts(
 		isShared: options.store !== undefined,
 		instances: state.instances,
 		trustDomain: mesh.settings.trustDomain,
-		...(options.authority === undefined ? {} : { parts: options.authority }),
+		parts: {
+			...(options.federation?.bundleEndpoint !== undefined && { rootPublishMs: bundlePublishMs }),
+			...options.authority,
+		},
 		clock,
 		log: options.log,
 		closers,

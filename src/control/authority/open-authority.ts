@@ -24,7 +24,7 @@ export interface OpenAuthorityOptions {
 	readonly instances: Pick<InstanceRegistry, "list" | "watch">;
 	readonly trustDomain: string;
 	/** Who signs issuers, and where keys are; a root of its own and the storage by default. */
-	readonly parts?: Pick<AuthorityOptions, "upstream" | "keys">;
+	readonly parts?: Pick<AuthorityOptions, "upstream" | "keys" | "rootPublishMs">;
 	readonly clock: Clock;
 	readonly log: Log;
 	/** Takes what is to be closed, last first. */

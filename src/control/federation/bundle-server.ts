@@ -22,6 +22,8 @@ export interface BundleServer {
 }
 
 const refreshHintSeconds = 300;
+/** How long a root is published before anything is shown under it: whoever fetches at the hint has it by then, though one fetch failed. */
+export const bundlePublishMs = 2 * refreshHintSeconds * 1000;
 const svidTtlMs = 3_600_000;
 const maxConnections = 1000;
 
@@ -78,19 +80,28 @@ export async function startBundleServer(options: BundleServerOptions): Promise<B
 	};
 }
 
-/** The endpoint's own SVID, renewed at half its life. */
+/** The endpoint's own SVID, renewed at half its life and with each change of the authority, so that no root is kept for it. */
 function createSource(server: Server, authority: Authority, clock: Clock, log: Log) {
 	const spiffeId = parseSpiffeId(bundleEndpointId(authority.trustDomain));
 	const source = createSvidSource({
 		spiffeId,
-		sign: (csr) => authority.sign({ csr: parseSigningRequest(csr), spiffeId, ttlMs: svidTtlMs }),
+		sign: (csr) =>
+			authority.sign({ csr: parseSigningRequest(csr), spiffeId, ttlMs: svidTtlMs, followsAuthority: true }),
 		clock,
 		log,
 	});
 	source.onUpdate(({ certificateChainPem, privateKeyPem }) =>
 		server.setSecureContext({ cert: certificateChainPem, key: privateKeyPem, minVersion: "TLSv1.2" }),
 	);
-	return source;
+	// What went wrong is in the log, and is tried again.
+	const stop = authority.onChange(() => void source.renewNow().catch(() => undefined));
+	return {
+		ready: () => source.ready(),
+		close() {
+			stop();
+			source.close();
+		},
+	};
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -4,6 +4,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { eventually } from "../../../test/support/eventually.ts";
 import { createTestPki } from "../../../test/support/pki.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createSeededRandom, silentLog, systemClock } from "../../core/index.ts";
@@ -18,7 +19,8 @@ const web = pki.issue(pki.idOf("web"), { dnsNames: ["localhost"] });
 const tools = { clock: systemClock, log: silentLog };
 
 async function openDomain(t: TestContext, trustDomain: string) {
-	const authority = await createAuthority({ folder: join(makeTemporaryFolder(t), "ca"), trustDomain });
+	const folder = join(makeTemporaryFolder(t), "ca");
+	const authority = await createAuthority({ folder, trustDomain, rootPublishMs: 600_000 });
 	t.after(() => authority.close());
 	const format = (sequence = authority.sequence()): string =>
 		formatSpiffeBundle({
@@ -111,7 +113,20 @@ test("https_spiffe: the server is known by its SPIFFE ID under the bundle of bef
 	await assert.rejects(relations.put(relation, undefined), { code: "FEDERATION_INVALID", message: /first bundle/ });
 	await relations.put(relation, there.format());
 	await there.authority.rotate("root");
+	assert.deepEqual(
+		there.authority.status().missing.map(({ name }) => name),
+		["readers of the bundle endpoint"],
+	);
 	await refresh.refresh("there.example");
+	assert.equal(relations.bundles()[0]?.pem, there.authority.bundle().pem);
+	const [old] = there.authority.bundle().authorities;
+	await there.authority.rotate("root", { force: true });
+	await eventually(async () => {
+		await there.authority.advance();
+		assert.equal(there.authority.bundle().authorities.length, 1, "nothing keeps the old root, the endpoint neither");
+	});
+	assert.notEqual(there.authority.bundle().authorities[0]?.id, old?.id);
+	await eventually(() => refresh.refresh("there.example"));
 	assert.equal(relations.bundles()[0]?.pem, there.authority.bundle().pem);
 
 	// Somebody else, though of that trust domain; and somebody of that name whom another root vouches for.

@@ -90,6 +90,12 @@ export function planSteps(state: AuthorityState, facts: AuthorityFacts, timing: 
 	];
 }
 
+/** Roots to come that have not been in the bundle for `publishMs` yet; none while there is no other to go on with. */
+export function findUnpublished({ roots }: AuthorityState, now: number, publishMs: number): RootSlot[] {
+	const hasTime = roots.some(({ phase, notAfter }) => phase === "active" && notAfter > now);
+	return hasTime ? roots.filter(({ phase, since }) => phase === "prepared" && now < since + publishMs) : [];
+}
+
 function planActivation(state: AuthorityState, facts: AuthorityFacts): AuthorityStep[] {
 	const prepared = state.issuers.find(({ phase }) => phase === "prepared");
 	if (prepared === undefined || facts.now < prepared.notBefore) return [];

@@ -23,6 +23,8 @@ export interface AuthorityOptions {
 	readonly upstream?: UpstreamAuthority;
 	/** Who trusts and shows what; without it nobody is waited for. */
 	readonly holders?: HolderBoard;
+	/** How long a root is published before it signs, for those who fetch the bundle and acknowledge nothing; 0 by default. */
+	readonly rootPublishMs?: number;
 	/** Where every signature is written down; nowhere by default. */
 	readonly audit?: AuditSink;
 	/** Whether this process does what is due by itself; always by default. */

@@ -88,6 +88,20 @@ test("a root rotation waits for whoever is missing, tells who, and keeps the old
 	assert.ok(!verifySvidPem(before.chain, authority.bundle(), clock.wall()).ok);
 });
 
+test("a root is published for as long as those need who fetch it, and then used", async (t) => {
+	const { authority, sign, clock } = await open(t, { rootPublishMs: 600_000 });
+	const before = await sign();
+	await authority.rotate("root");
+	clock.advance(599_000);
+	await authority.advance();
+	assert.equal((await sign()).root, before.root);
+	assert.equal(authority.status().missing.length, 1);
+	clock.advance(1_000);
+	await authority.advance();
+	assert.notEqual((await sign()).root, before.root);
+	assert.deepEqual(authority.status().missing, []);
+});
+
 test("a forced rotation waits for nobody", async (t) => {
 	const { board, holders } = createBoard();
 	const { authority, sign } = await open(t, { holders });

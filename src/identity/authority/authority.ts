@@ -11,7 +11,15 @@ import { parseSpiffeId } from "../../model/index.ts";
 import { formatCertificates, readSigningRequest } from "../x509/index.ts";
 import type { AuditEntry } from "./audit.ts";
 import { canSign, isRenewalDue } from "./authority-slot.ts";
-import { type AuthorityState, type AuthorityStep, applyStep, type IssuerSlot, planSteps } from "./authority-state.ts";
+import {
+	type AuthorityState,
+	type AuthorityStep,
+	applyStep,
+	findUnpublished,
+	type IssuerSlot,
+	planSteps,
+	type RootSlot,
+} from "./authority-state.ts";
 import type {
 	Authority,
 	AuthorityOptions,
@@ -25,6 +33,7 @@ import type {
 	TokenRequest,
 } from "./authority-types.ts";
 import { checkIdentity, checkWanted, expired, refused } from "./check-request.ts";
+import { describeAuthority } from "./describe-authority.ts";
 import { openFolderStorage } from "./folder-storage.ts";
 import { issueLeaf } from "./issue.ts";
 import { signToken } from "./jwt-key.ts";
@@ -228,25 +237,10 @@ class SlotAuthority implements Authority {
 	}
 
 	status(): AuthorityStatus {
-		const { state, roots, issuers, bundle } = this.#loaded;
+		const { trustDomain } = this;
 		const { holders } = this.#options;
-		return {
-			trustDomain: this.trustDomain,
-			sequence: state.sequence,
-			roots: state.roots.map((root) => ({
-				...root,
-				ids: (roots.get(root.name) ?? []).map(({ id }) => id),
-				heldBy: holders?.holding(root.name) ?? [],
-			})),
-			issuers: state.issuers.map((issuer) => ({ ...issuer, serial: issuers.get(issuer.name)?.[0]?.serial ?? "" })),
-			jwtKeys: state.jwtKeys.map(({ publicJwk: _, ...key }) => key),
-			missing: (holders?.missing(bundle.authorities.map(({ id }) => id)) ?? []).map(({ name, since }) => ({
-				name,
-				since: Math.max(since, ...state.roots.map((root) => (root.phase === "prepared" ? root.since : 0))),
-			})),
-			live: holders?.count() ?? 0,
-			keys: this.#keys.status(),
-		};
+		const keys = this.#keys.status();
+		return describeAuthority({ trustDomain, loaded: this.#loaded, holders, unpublished: this.#unpublished(), keys });
 	}
 
 	async rotate(what: "issuer" | "root" | "jwt", { by = "operator", force = false } = {}): Promise<void> {
@@ -316,13 +310,19 @@ class SlotAuthority implements Authority {
 		this.#listeners.clear();
 	}
 
+	#unpublished(): RootSlot[] {
+		return findUnpublished(this.#loaded.state, this.#clock.wall(), this.#options.rootPublishMs ?? 0);
+	}
+
 	#plan(now: number): AuthorityStep[] {
 		const { holders } = this.#options;
 		const { state, roots } = this.#loaded;
 		const idsOf = (root: string): string[] => (roots.get(root) ?? []).map(({ id }) => id);
 		const facts = {
 			now,
-			isAcknowledged: (root: string) => root === this.#forced || (holders?.missing(idsOf(root)).length ?? 0) === 0,
+			isAcknowledged: (name: string) =>
+				name === this.#forced ||
+				((holders?.missing(idsOf(name)).length ?? 0) === 0 && !this.#unpublished().some((root) => root.name === name)),
 			isOutdated: (issuer: IssuerSlot) => this.#neighbours.isOutdated(issuer, this.#loaded),
 			isHeld: (root: string) => (holders?.holding(root).length ?? 0) > 0,
 		};

@@ -1,0 +1,44 @@
+import type { RootSlot } from "./authority-state.ts";
+import type { AuthorityStatus, HolderBoard } from "./authority-types.ts";
+import type { KeyStatus } from "./key-provider.ts";
+import type { LoadedState } from "./loaded-slots.ts";
+
+/** What the status of an authority is made from. */
+export interface AuthorityParts {
+	readonly trustDomain: string;
+	readonly loaded: LoadedState;
+	readonly holders: HolderBoard | undefined;
+	/** Roots to come that are in the bundle for too short a time. */
+	readonly unpublished: readonly RootSlot[];
+	readonly keys: KeyStatus;
+}
+
+/** How far an authority is, and who is waited for. */
+export function describeAuthority({
+	trustDomain,
+	loaded,
+	holders,
+	unpublished,
+	keys,
+}: AuthorityParts): AuthorityStatus {
+	const { state, roots, issuers, bundle } = loaded;
+	const preparedAt = Math.max(0, ...state.roots.map((root) => (root.phase === "prepared" ? root.since : 0)));
+	const missing = holders?.missing(bundle.authorities.map(({ id }) => id)) ?? [];
+	return {
+		trustDomain,
+		sequence: state.sequence,
+		roots: state.roots.map((root) => ({
+			...root,
+			ids: (roots.get(root.name) ?? []).map(({ id }) => id),
+			heldBy: holders?.holding(root.name) ?? [],
+		})),
+		issuers: state.issuers.map((issuer) => ({ ...issuer, serial: issuers.get(issuer.name)?.[0]?.serial ?? "" })),
+		jwtKeys: state.jwtKeys.map(({ publicJwk: _, ...key }) => key),
+		missing: [
+			...missing.map(({ name, since }) => ({ name, since: Math.max(since, preparedAt) })),
+			...unpublished.map(({ since }) => ({ name: "readers of the bundle endpoint", since })),
+		],
+		live: holders?.count() ?? 0,
+		keys,
+	};
+}
