@@ -35,7 +35,7 @@ export interface Holder {
 /** Floor of everyone's share, as a part of an equal one: a proxy that was idle begins with that. */
 const floorShare = 0.1;
 /** More than was asked for, so that a proxy whose load grows is not held back before its next report. */
-const headroom = 1.25;
+export const headroom = 1.25;
 /** Leases stay while no share would change by more: a changed one begins with a full bucket, which takes from the others. */
 const tolerance = 0.1;
 /** What was let through beyond the budget is taken back from the next so many seconds. */

@@ -22,6 +22,15 @@ export interface LedgerOptions {
 	readonly reportMs: number;
 }
 
+/** What one control plane is asked for of a bucket. */
+export interface BucketDemand {
+	readonly bucket: string;
+	/** Requests a second. */
+	readonly demand: number;
+	/** Proxies that ask. */
+	readonly holders: number;
+}
+
 /** One bucket, for people. */
 export interface BucketStatus {
 	readonly bucket: BucketId;
@@ -114,10 +123,10 @@ export class QuotaLedger {
 		}
 	}
 
-	/** Sets what part of each bucket this control plane gives out. */
-	setShares(shareOf: (bucket: string) => number): void {
+	/** Sets what part of each bucket, with its requests a second, this control plane gives out. */
+	setShares(shareOf: (bucket: string, rate: number) => number): void {
 		for (const [key, bucket] of this.#buckets) {
-			const share = shareOf(key);
+			const share = shareOf(key, bucket.budget.rate);
 			if (share === bucket.share) continue;
 			bucket.share = share;
 			this.#dirty.add(key);
@@ -177,10 +186,12 @@ export class QuotaLedger {
 		return [...actions, ...this.settle(now)];
 	}
 
-	/** Requests a second that each bucket is asked for here, the most wanted first. */
-	demands(bound: number): readonly (readonly [bucket: string, demand: number])[] {
-		const all = Array.from(this.#buckets, ([key, bucket]) => [key, bucket.demand] as const);
-		return all.sort((left, right) => right[1] - left[1]).slice(0, bound);
+	/** What each bucket is asked for here, the most wanted first. */
+	demands(bound: number): readonly BucketDemand[] {
+		const all = Array.from(this.#buckets, ([bucket, { demand, holders }]) => ({
+			...{ bucket, demand, holders: holders.size },
+		}));
+		return all.sort((left, right) => right.demand - left.demand).slice(0, bound);
 	}
 
 	/** Every bucket, the most wanted first. */

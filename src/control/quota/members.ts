@@ -1,16 +1,19 @@
 import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
 import { type LeaseId, openMirror, type Store } from "../../registry/index.ts";
+import { headroom } from "./bucket.ts";
 import { divideFairly } from "./divide.ts";
+import type { BucketDemand } from "./ledger.ts";
 
 /** The control planes of one store that give out quotas: each says under a lease what it is asked for, and by what all say each knows its
  *  part of every budget. One that ends leaves its part to the others when its lease ends. */
 export interface QuotaMembers {
-	/** The part of a budget that this one gives out, 0 to 1. */
-	shareOf(bucket: string): number;
+	/** The part of a budget that this one gives out, 0 to 1.
+	 *  @param rate the whole budget, in requests a second */
+	shareOf(bucket: string, rate: number): number;
 	/** How many there are, this one included. */
 	readonly count: number;
 	/** Says anew what this one is asked for. */
-	publish(demands: readonly (readonly [bucket: string, demand: number])[]): void;
+	publish(demands: readonly BucketDemand[]): void;
 	/** Leaves: its part is free at once. */
 	close(): Promise<void>;
 }
@@ -32,7 +35,10 @@ export const maxPublished = 2_000;
 /** Part of every budget that is divided alike among all: whoever is asked for a bucket the first time has that at once. */
 const floorShare = 0.2;
 
-type Demands = ReadonlyMap<string, number>;
+/** By bucket. */
+type Demands = ReadonlyMap<string, Pick<BucketDemand, "demand" | "holders">>;
+
+const nothing = { demand: 0, holders: 0 };
 
 /** Joins the control planes of a store.
  *  @throws MeshError of the store when it cannot be read */
@@ -94,21 +100,23 @@ export async function joinQuotaMembers(options: QuotaMembersOptions): Promise<Qu
 	await write();
 	arm();
 	return {
-		shareOf(bucket) {
+		shareOf(bucket, rate) {
 			const count = Math.max(1, parsed.size);
 			if (count === 1) return 1;
 			// Everyone divides by what was written, not by what it knows of itself: so all come to the same parts.
 			const keys = [...parsed.keys()].sort();
 			const position = keys.indexOf(key);
 			if (position === -1) return floorShare / (count + 1);
-			const demands = keys.map((name) => parsed.get(name)!.get(bucket) ?? 0);
-			const total = demands.reduce((sum, demand) => sum + demand, 0);
-			if (total === 0) return 1 / count;
-			return divideFairly(
-				1,
-				demands.map((demand) => demand / total),
+			const asked = keys.map((name) => parsed.get(name)!.get(bucket) ?? nothing);
+			if (rate <= 0) return 1 / count;
+			// What its proxies divide among themselves comes to the same as if all divided together, as far as those of one plane ask alike.
+			const parts = divideFairly(
+				rate,
+				asked.map(({ demand }) => demand * headroom),
 				floorShare,
-			)[position]!;
+				asked.map(({ holders }) => Math.max(1, holders)),
+			);
+			return parts[position]! / rate;
 		},
 		get count() {
 			return Math.max(1, parsed.size);
@@ -117,7 +125,7 @@ export async function joinQuotaMembers(options: QuotaMembersOptions): Promise<Qu
 			const others = parsed.size - (parsed.has(key) ? 1 : 0);
 			// Alone nobody reads it.
 			const told = others === 0 ? [] : demands.slice(0, maxPublished);
-			wanted = JSON.stringify(told.map(([bucket, demand]) => [bucket, roundDemand(demand)]));
+			wanted = JSON.stringify(told.map(({ bucket, demand, holders }) => [bucket, roundDemand(demand), holders]));
 		},
 		async close() {
 			isClosed = true;
@@ -138,16 +146,19 @@ function roundDemand(demand: number): number {
 	return Number(demand.toPrecision(2));
 }
 
+function isCount(value: unknown): value is number {
+	return typeof value === "number" && value >= 0;
+}
+
 function readDemands(value: string): Demands {
 	try {
 		const items: unknown = JSON.parse(value);
 		if (!Array.isArray(items)) return new Map();
 		return new Map(
-			items.flatMap((item: unknown) =>
-				Array.isArray(item) && typeof item[0] === "string" && typeof item[1] === "number" && item[1] >= 0
-					? [[item[0], item[1]] as const]
-					: [],
-			),
+			items.flatMap((item: unknown) => {
+				if (!Array.isArray(item) || typeof item[0] !== "string" || !isCount(item[1])) return [];
+				return [[item[0], { demand: item[1], holders: isCount(item[2]) ? item[2] : 1 }] as const];
+			}),
 		);
 	} catch (error) {
 		if (!(error instanceof SyntaxError)) throw error;
