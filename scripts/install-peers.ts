@@ -12,7 +12,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { findNft } from "../test/support/peers.ts";
+import { findChromium, findNft } from "../test/support/peers.ts";
 import { installProxylessGo, installProxylessJava, installProxylessPython } from "./proxyless-peers.ts";
 
 const project = resolve(import.meta.dirname, "..");
@@ -93,9 +93,7 @@ function installNft(): string {
 	const target = join(cache, "nft-debian");
 	if (existsSync(target)) return target;
 	const root = join(cache, "nftables");
-	rmSync(root, { recursive: true, force: true });
-	mkdirSync(root, { recursive: true });
-	const packages = [
+	const libraries = unpackDebianPackages(root, [
 		"nftables",
 		"libnftables1",
 		"libnftnl11",
@@ -107,21 +105,61 @@ function installNft(): string {
 		"libbsd0",
 		"libmd0",
 		"libtinfo6",
-	];
-	execFileSync("apt-get", ["download", ...packages], {
-		cwd: root,
-		stdio: ["ignore", "ignore", "pipe"],
-		timeout: 300_000,
-	});
-	for (const name of readdirSync(root))
-		if (name.endsWith(".deb")) execFileSync("dpkg-deb", ["-x", join(root, name), root]);
-	const libraries = readdirSync(join(root, "usr/lib")).find((name) => name.endsWith("-linux-gnu"));
+	]);
 	const script = `#!/bin/sh
 here=$(dirname "$0")/nftables
 LD_LIBRARY_PATH=$here/usr/lib/${libraries} exec "$here/usr/sbin/nft" "$@"
 `;
 	writeFileSync(target, script, { mode: 0o755 });
 	return target;
+}
+
+/** Unpacks Debian's Chromium without windows, with what of its libraries this machine has not. */
+function installChromium(): string {
+	const target = join(cache, "chromium-debian");
+	if (existsSync(target)) return target;
+	const root = join(cache, "chromium");
+	const program = "chromium-headless-shell";
+	const plan = execFileSync("apt-get", ["install", "--simulate", "--no-install-recommends", program], {
+		encoding: "utf8",
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
+	const libraries = unpackDebianPackages(root, missing.length === 0 ? [program] : missing);
+	const script = `#!/bin/sh
+here=$(dirname "$0")/chromium
+libraries=$here/usr/lib/${libraries}
+LD_LIBRARY_PATH=$libraries:$libraries/pulseaudio exec "$here/usr/lib/chromium/${program}" "$@"
+`;
+	writeFileSync(target, script, { mode: 0o755 });
+	try {
+		execFileSync(target, ["--version"], { stdio: ["ignore", "ignore", "pipe"] });
+	} catch (error) {
+		// Tests would take it for one that runs.
+		rmSync(target);
+		throw error;
+	}
+	return target;
+}
+
+/** Unpacks Debian packages into a folder; apt is used only to download them.
+ *  @returns the name of the folder of libraries below `usr/lib` */
+function unpackDebianPackages(root: string, packages: readonly string[]): string {
+	rmSync(root, { recursive: true, force: true });
+	mkdirSync(root, { recursive: true });
+	// As root, apt downloads as another user, who may write here.
+	chmodSync(root, 0o777);
+	execFileSync("apt-get", ["download", ...packages], {
+		cwd: root,
+		stdio: ["ignore", "ignore", "pipe"],
+		timeout: 300_000,
+	});
+	for (const name of readdirSync(root)) {
+		if (!name.endsWith(".deb")) continue;
+		execFileSync("dpkg-deb", ["-x", join(root, name), root]);
+		rmSync(join(root, name));
+	}
+	return readdirSync(join(root, "usr/lib")).find((name) => name.endsWith("-linux-gnu")) ?? "";
 }
 
 /** The etcd that is on PATH, else the one of Debian's package, unpacked beside the other peers. */
@@ -191,6 +229,9 @@ bring(
 bring(`h2spec ${h2specVersion} (Go module)`, "the conformance of HTTP/2 servers is not tested", installH2spec);
 bring("nft (Debian nftables)", "golden observations are not replayed", () =>
 	execFileSync(findNft() ?? installNft(), ["--version"], { encoding: "utf8" }).trim(),
+);
+bring("chromium (Debian chromium-headless-shell)", "the status page is not opened in a browser", () =>
+	execFileSync(findChromium() ?? installChromium(), ["--version"], { encoding: "utf8" }).trim(),
 );
 bring("etcd (Debian etcd-server)", "the store's contract is not run on etcd", installEtcd);
 bring("softhsm (Debian libsofthsm2)", "keys on a PKCS #11 token are not tested", installSoftToken);

@@ -65,7 +65,6 @@ function createDesk(
 			onAnalysis(config);
 			return answers["folder"] ?? [];
 		},
-		askProxy: async (port, path) => answers[`${port}${path}`]?.map((line) => `${JSON.stringify(line)}\n`).join(""),
 	});
 	const refuseNext = (problems: readonly unknown[]): void => {
 		refusal = problems;
@@ -368,6 +367,7 @@ test("analyze prints findings with their codes, and its exit code is for CI", as
 
 test("why tells a failed request proxy by proxy, and says when nobody knows it", async (t) => {
 	const failure = {
+		proxy: "shop/web-0",
 		time: "2026-01-02T03:04:05.678Z",
 		request_id: "r1",
 		method: "GET",
@@ -389,34 +389,29 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 		upstream_host: null,
 		upstream_attempts: 0,
 		upstream_failure: null,
-	};
-	const instance = { namespace: "shop", name: "web-0", adminPort: 7 };
-	const envoy = { namespace: "shop", name: "old-0", adminPort: 8 };
-	const desk = createDesk(t, ["shop"], {
-		"/v1/instances": [instance, envoy],
-		"7/failed_requests?limit=20&id=r1": [failure],
-		"7/failed_requests?limit=20": [failure],
-		"7/failed_requests?limit=20&id=r2": [],
-		"7/failed_requests?limit=20&kind=dry-run": [
-			{ ...failure, status: 200, flags: "-", details: "via_upstream", would_deny: "ns[shop]-policy[p]-rule[0]" },
+		explanation: ["no endpoint of the service is healthy", "now 0 of 1 endpoints of reviews are ready"],
+		objects: [
+			{ kind: "VirtualService", namespace: "shop", name: "reviews", file: "vs.yaml", line: 7, path: "spec.http[0]" },
 		],
-	});
+	};
+	const desk = createDesk(t, ["shop"]);
+	desk.answerNext({ items: [failure], silent: ["shop/old-0"] });
 	const story = await desk.run("why", "r1");
 	assert.equal(story.code, 0);
+	assert.equal(desk.asked[0]!.path, "/v1/failures?limit=20&kind=failed&id=r1");
 	assert.match(story.out, /^shop\/web-0 {2}GET reviews\/x {2}503\n/);
-	assert.match(story.out, /=> no endpoint of the service is healthy/);
+	assert.match(story.out, /objects +VirtualService shop\/reviews spec\.http\[0\] \(vs\.yaml:7\)\n/);
+	assert.match(story.out, /=> no endpoint of the service is healthy\n {2}=> now 0 of 1 endpoints/);
 	assert.match(story.out, /not asked: shop\/old-0/);
 	assert.match((await desk.run("why")).out, /shop\/web-0 +GET reviews\/x +503 +UH +no_healthy_upstream +r1/);
 	assert.equal(JSON.parse((await desk.run("why", "r1", "-o", "json")).out)[0].proxy, "shop/web-0");
-	const tried = await desk.run("why", "--dry-run");
-	assert.match(tried.out, /POLICY[\s\S]*200 .*would have been denied by ns\[shop\]-policy\[p\]-rule\[0\] +r1/);
-	const away = createDesk(t, [], { "/v1/instances": [instance], "7/failed_requests?limit=20": [failure] });
-	away.useContext({ pid: 0, adminUrl: "https://mesh.example:15014", xdsAddress: "", token: "t" });
-	assert.match(
-		(await away.run("why")).out,
-		/no request has failed\n\nnot asked: shop\/web-0/,
-		"a port here is another's",
-	);
+	const tried = { ...failure, status: 200, flags: "-", would_deny: "ns[shop]-policy[p]-rule[0]" };
+	desk.answerNext({ items: [tried], silent: [] });
+	const told = await desk.run("why", "--dry-run");
+	assert.match(told.out, /POLICY[\s\S]*200 .*would have been denied by ns\[shop\]-policy\[p\]-rule\[0\] +r1/);
+	assert.equal(desk.asked.at(-1)!.path, "/v1/failures?limit=20&kind=dry-run");
+	desk.answerNext({ items: [], silent: [] });
+	assert.equal((await desk.run("why")).out, "no request has failed\n");
 	const unknown = await desk.run("why", "r2");
 	assert.equal(unknown.code, 1);
 	assert.match(unknown.out, /no proxy knows a failed request r2/);

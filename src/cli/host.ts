@@ -27,8 +27,6 @@ export interface CliHost {
 	findContext(name: string | undefined): ControlFile | undefined;
 	/** What `GET /v1/analysis` answers, of documents that no mesh serves. */
 	analyze(config: FolderSnapshot): Promise<readonly unknown[]>;
-	/** A page of the admin port of a proxy on this machine; undefined when there is none. */
-	askProxy(port: number, path: string): Promise<string | undefined>;
 	/** Each runs until it is told to stop, and answers with the exit code. */
 	runUp(options: UpCommandOptions): Promise<number>;
 	runProxy(options: ProxyCommandOptions): Promise<number>;

@@ -30,6 +30,7 @@ import { type ListenAddress, parseListenAddress, parseLoopbackAddress, readXdsAd
 import { createLoadService, type LoadService, type LoadTimes } from "./load/index.ts";
 import { type ControlMetrics, createControlMetrics } from "./metrics.ts";
 import { listMeshProblems } from "./problems.ts";
+import { createProxyPages } from "./proxy-pages.ts";
 import { openQuota, type QuotaService, type QuotaTimes } from "./quota/index.ts";
 import { createRefusals } from "./refusals/index.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
@@ -386,8 +387,10 @@ async function openParts(
 		onTrustDomains: (trustDomains) => source.setFederatedTrustDomains(trustDomains),
 	});
 	apply(mesh);
+	const pages = createProxyPages();
+	closers.push(() => pages.close());
 	rollouts = await serveRollouts({
-		...{ ...state, source, snapshots, split, xds, clock, log },
+		...{ ...state, source, snapshots, split, xds, pages, clock, log },
 		...{ isShared: options.store !== undefined, onDemand: onDemandSource },
 		...(options.rolloutTickMs !== undefined && { tickMs: options.rolloutTickMs }),
 	});
@@ -411,6 +414,7 @@ async function openParts(
 		metrics,
 		desired,
 		certificates: createCertificateList(clock),
+		pages,
 	};
 }
 

@@ -25,7 +25,6 @@ import {
 	describeApi,
 	describeAsWritten,
 	type Endpoint,
-	formatStatusPage,
 	readDocuments,
 	readTokensFile,
 } from "./admin/index.ts";
@@ -34,6 +33,7 @@ import { analyze, type Finding } from "./analysis/index.ts";
 import type { Holders } from "./authority/index.ts";
 import { createDebugEndpoints } from "./debug/index.ts";
 import type { PatchedSource } from "./envoy-filter/index.ts";
+import { createFailureBoard, createFailureEndpoint } from "./failed-requests/index.ts";
 import type { openFederation } from "./federation/index.ts";
 import type { StatusBoard } from "./gateway-api/index.ts";
 import type { MeshSource } from "./ingest/index.ts";
@@ -42,11 +42,13 @@ import { type LoadService, listLoad, readLoadSelection } from "./load/index.ts";
 import type { ControlMetrics } from "./metrics.ts";
 import { describeStatus, isAbout } from "./object-status.ts";
 import { listMeshProblems } from "./problems.ts";
+import type { ProxyPages } from "./proxy-pages.ts";
 import { listLimits, type QuotaService } from "./quota/index.ts";
 import type { Refusals } from "./refusals/index.ts";
 import { createRolloutEndpoints, nameObjects, type Rollouts } from "./rollout/index.ts";
 import type { ServedMesh } from "./served-mesh.ts";
 import type { SnapshotStore } from "./snapshot/index.ts";
+import { findLateCertificates, formatStatusPage } from "./status-page/index.ts";
 import { findGroup, type GroupProbes } from "./workload-groups/index.ts";
 
 /** The parts of a control plane that its admin API is about. */
@@ -69,6 +71,7 @@ export interface AdminParts {
 	readonly metrics: ControlMetrics;
 	readonly desired: DesiredFeed;
 	readonly certificates: CertificateList;
+	readonly pages: ProxyPages;
 	/** The probes of workloads that register with a group. */
 	readonly groups: GroupProbes;
 }
@@ -107,6 +110,7 @@ export function serveAdmin(
 		metrics,
 		desired,
 		certificates,
+		pages,
 		groups,
 	}: AdminParts,
 	options: ServeAdminOptions,
@@ -127,6 +131,8 @@ export function serveAdmin(
 	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
 	const checkFree = (objects: readonly StoredObjectName[]): void => refuseWhileRollout(rollouts, objects);
 	const applied = { source, store: config, checkFree, clock };
+	const failures = { index, objects: () => source.objects(), instances: () => instances.list(), pages };
+	const board = createFailureBoard(failures, clock);
 	const endpoints: Endpoint[] = [
 		{ method: "GET", path: "/ready", answer: () => ({ body: "ready\n" }) },
 		{
@@ -137,8 +143,18 @@ export function serveAdmin(
 		{
 			method: "GET",
 			path: "/",
-			answer: () => formatStatusPage(index(), nodeStatuses(), faults(), clock.wall()),
+			answer: async () => {
+				const [last, history] = await Promise.all([board.last(), config.history()]);
+				const running = rollouts.running();
+				return formatStatusPage({
+					...{ index: index(), statuses: nodeStatuses(), problems: faults(), failures: last, history },
+					late: findLateCertificates(index(), certificates.list(), authority.status(), clock.wall()),
+					rollout: running && `${nameObjects(running)} by ${running.author}`,
+					now: clock.wall(),
+				});
+			},
 		},
+		createFailureEndpoint(failures),
 		desired.endpoint,
 		...createStatusEndpoints({
 			index,

@@ -3,7 +3,15 @@ import { type Clock, type Log, systemRandom } from "../core/index.ts";
 import type { ConfigStore, Store } from "../registry/index.ts";
 import type { XdsServer } from "../xds/server/index.ts";
 import type { MeshSource } from "./ingest/index.ts";
-import { createFiguresReader, openCandidate, openRollouts, type Rollouts, type SplitSource } from "./rollout/index.ts";
+import type { ProxyPages } from "./proxy-pages.ts";
+import {
+	openCandidate,
+	openRollouts,
+	parseStats,
+	type Rollouts,
+	type SplitSource,
+	statsPath,
+} from "./rollout/index.ts";
 import { findInstance, type OnDemandSource, type SnapshotStore } from "./snapshot/index.ts";
 
 /** The parts of a control plane that rollouts are made of. */
@@ -15,6 +23,7 @@ export interface ServeRolloutsOptions {
 	readonly split: SplitSource;
 	readonly xds: Pick<XdsServer, "statuses">;
 	readonly onDemand: OnDemandSource;
+	readonly pages: Pick<ProxyPages, "read">;
 	readonly isShared: boolean;
 	readonly tickMs?: number;
 	readonly clock: Clock;
@@ -22,10 +31,9 @@ export interface ServeRolloutsOptions {
 }
 
 /** Makes the rollouts of a control plane, and goes on with one that runs. */
-export async function serveRollouts(options: ServeRolloutsOptions): Promise<Rollouts> {
-	const { source, config, snapshots, xds, onDemand, log } = options;
-	const figures = createFiguresReader();
-	const rollouts = await openRollouts({
+export function serveRollouts(options: ServeRolloutsOptions): Promise<Rollouts> {
+	const { source, config, snapshots, xds, onDemand, pages, log } = options;
+	return openRollouts({
 		...options,
 		random: systemRandom,
 		open: (objects, createdAt) => openCandidate(objects, createdAt, { source, config, onDemand, log }),
@@ -33,8 +41,8 @@ export async function serveRollouts(options: ServeRolloutsOptions): Promise<Roll
 		async readFigures(node: Node) {
 			const index = snapshots.index();
 			const instance = index && findInstance(index, node.id);
-			if (instance?.adminPort === undefined) return undefined;
-			return figures.read({ nodeId: node.id, port: instance.adminPort, address: instance.address });
+			const text = instance && (await pages.read(instance, statsPath));
+			return text === undefined ? undefined : parseStats(text);
 		},
 		placeInFolder({ kind, namespace, name }) {
 			const place = source.folderObject(`${kind}/${namespace}/${name}`)?.source;
@@ -42,13 +50,6 @@ export async function serveRollouts(options: ServeRolloutsOptions): Promise<Roll
 		},
 		isPending: () => source.isPending(),
 	});
-	return {
-		...rollouts,
-		async close() {
-			figures.close();
-			await rollouts.close();
-		},
-	};
 }
 
 type AskedSnapshots = Pick<SnapshotStore, "findOnDemandClient" | "nodesOf">;

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { createControlClient } from "../agent/control-client/index.ts";
 import { type CliHost, createPalette, type TextSink } from "../cli/index.ts";
-import { askProxy } from "./ask-proxy.ts";
 import { findContext } from "./contexts.ts";
 import { allowsColour } from "./process.ts";
 
@@ -20,7 +19,6 @@ export function createHost(): CliHost {
 		connect: createControlClient,
 		findContext,
 		analyze: async (config) => (await import("../control/index.ts")).analyzeFolder(config),
-		askProxy,
 		runUp: async (options) => (await import("./up.ts")).runUp(options, palette),
 		runProxy: async (options) => (await import("./proxy.ts")).runProxy(options),
 		runAgent: async (options) => (await import("./agent.ts")).runAgent(options),

@@ -76,6 +76,8 @@ export interface WorkloadInstance {
 	/** The proxy's admin port; undefined without a proxy. */
 	readonly adminPort?: number;
 	readonly health: InstanceHealth;
+	/** Why it is not ready, for people; undefined when it is, or nobody said. */
+	readonly healthReason?: string;
 	/** Milliseconds since the epoch. */
 	readonly registeredAt: number;
 	/** The kind of the object that declares it; undefined for instances that registered themselves. */

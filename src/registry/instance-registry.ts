@@ -41,6 +41,7 @@ export interface InstanceRegistryOptions {
 	readonly graceMs?: number;
 }
 
+const lost = "its lease ended: whoever runs it has not been heard of";
 const recordPrefix = "/amime/instances/record/";
 const lifePrefix = "/amime/instances/life/";
 const prefix = "/amime/instances/";
@@ -79,7 +80,9 @@ export async function createInstanceRegistry(
 			if (entry === undefined) continue;
 			const isAlive = mirror.items.has(lifePrefix + name);
 			watchGrace(name, isAlive);
-			instances.push(isAlive || keepsAll ? entry.instance : { ...entry.instance, health: "unready" });
+			instances.push(
+				isAlive || keepsAll ? entry.instance : { ...entry.instance, health: "unready", healthReason: lost },
+			);
 		}
 		for (const name of entries.keys()) if (!mirror.items.has(recordPrefix + name)) forget(name);
 		return instances.sort((left, right) => compareText(formatObjectName(left), formatObjectName(right)));

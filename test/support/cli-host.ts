@@ -22,7 +22,7 @@ export function createTestHost(parts: Partial<CliHost> = {}): { run(...args: str
 				version: "1.2.3",
 				pause: () => Promise.resolve(),
 				findContext: () => undefined,
-				...{ readStdin: unused, connect: unused, analyze: unused, askProxy: unused },
+				...{ readStdin: unused, connect: unused, analyze: unused },
 				...{ runUp: unused, runProxy: unused, runControlPlane: unused, runAgent: unused, runPkcs11Plugin: unused },
 				...parts,
 			});

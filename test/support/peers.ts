@@ -20,6 +20,11 @@ export function findNft(): string | undefined {
 	return findProgram("nft") ?? findCached(/^nft-debian$/);
 }
 
+/** A Chromium on PATH, or the one that `npm test` unpacked. */
+export function findChromium(): string | undefined {
+	return findProgram("chromium-headless-shell") ?? findProgram("chromium") ?? findCached(/^chromium-debian$/);
+}
+
 /** The etcd server on PATH or that `npm test` unpacked. */
 export function findEtcd(): string | undefined {
 	return findProgram("etcd") ?? findCached(/^etcd$/);

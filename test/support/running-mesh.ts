@@ -27,6 +27,8 @@ export interface RunningMesh {
 	readonly process: ChildProcess;
 	/** Everything `amime up` printed. */
 	output(): string;
+	/** Where the control plane answers. */
+	adminUrl(): string;
 	/** Calls the admin API. */
 	admin(method: string, path: string, body?: string): Promise<HttpAnswer>;
 	instances(): Promise<WorkloadInstance[]>;
@@ -142,6 +144,7 @@ function createRunningMesh({ folder, stateFolder, child, output, stop }: Parts):
 		stateFolder,
 		process: child,
 		output,
+		adminUrl: () => readControl().adminUrl,
 		admin,
 		instances,
 		instance,

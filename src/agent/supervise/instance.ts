@@ -71,6 +71,9 @@ export interface InstanceOptions {
 const impatientProbeMs = 100;
 /** Answers missed in a row before a ready instance counts as unready. */
 const maxMissedProbes = 3;
+/** Answers missed before the registry is told why an instance is still starting. */
+const maxStartProbes = 20;
+const maxFaultLength = 400;
 
 /** One running copy of a workload: its registration, its secrets, its sidecar, its application. The shell around `stepInstance`. */
 export class SupervisedInstance {
@@ -82,6 +85,8 @@ export class SupervisedInstance {
 	readonly #options: InstanceOptions;
 	readonly #deps: InstanceDeps;
 	readonly #children = new Map<Role, Child>();
+	/** What keeps each process from being ready. */
+	readonly #faults = new Map<Role, string>();
 	readonly #timers = new Set<Timer>();
 	readonly #ended = Promise.withResolvers<void>();
 	#registration: Registration | undefined;
@@ -246,14 +251,35 @@ export class SupervisedInstance {
 				else this.#arm(effect.delayMs, { kind: "drained" });
 				break;
 			case "report":
-				this.record = { ...this.record, health: effect.health };
-				this.#registration?.update(this.record);
+				this.#report();
 				this.#deps.listener({ kind: "health", instance: this.record, health: effect.health });
 				break;
 			case "ended":
 				this.#ended.resolve();
 				break;
 		}
+	}
+
+	/** Tells the registry how fit it is, and why not. */
+	#report(): void {
+		const { healthReason: _, ...record } = this.record;
+		const reason = this.#reason();
+		this.record = { ...record, health: this.health, ...(reason !== undefined && { healthReason: reason }) };
+		this.#registration?.update(this.record);
+	}
+
+	/** Takes an event together with what keeps its process from being ready, and tells the registry a reason that is new to it. */
+	#judge(role: Role, fault: string | undefined, event: InstanceEvent, detail = ""): void {
+		if (fault === undefined) this.#faults.delete(role);
+		else this.#faults.set(role, toLine(fault));
+		this.#take(event, detail);
+		if (this.#reason() !== this.record.healthReason) this.#report();
+	}
+
+	/** What keeps it from being ready; the application waits for its sidecar. */
+	#reason(): string | undefined {
+		const isUnfit = this.health === "starting" || this.health === "unready";
+		return isUnfit ? (this.#faults.get("sidecar") ?? this.#faults.get("application")) : undefined;
 	}
 
 	/** A gateway takes no new connections, and goes when the requests in flight have their answers. */
@@ -288,7 +314,7 @@ export class SupervisedInstance {
 		}
 		const child = startChild(command, this.#deps.ledger, (detail) => {
 			if (this.#children.get(role) === child) this.#children.delete(role);
-			this.#take({ kind: "exited", role }, detail);
+			this.#judge(role, `the ${role} ended (${detail}) and is started again`, { kind: "exited", role }, detail);
 		});
 		this.#children.set(role, child);
 		void this.#probe(role, child);
@@ -296,7 +322,8 @@ export class SupervisedInstance {
 
 	/** As if the process had ended at once: it is tried again. */
 	#fail(role: Role, detail: string): void {
-		queueMicrotask(() => this.#take({ kind: "exited", role }, detail));
+		const fault = `the ${role} cannot be started: ${detail}`;
+		queueMicrotask(() => this.#judge(role, fault, { kind: "exited", role }, detail));
 	}
 
 	#tellExit(role: Role, detail: string, restartInMs: number): void {
@@ -367,26 +394,28 @@ export class SupervisedInstance {
 		let missed = 0;
 		let isReady = false;
 		while (this.#children.get(role) === child) {
-			const isGood = await this.#ask(role);
+			const fault = await this.#ask(role);
 			if (this.#children.get(role) !== child) return;
-			missed = isGood ? 0 : missed + 1;
-			if (isGood && !isReady) {
+			missed = fault === undefined ? 0 : missed + 1;
+			if (fault === undefined && !isReady) {
 				isReady = true;
-				this.#take({ kind: "ready", role });
-			} else if (isReady && missed >= maxMissedProbes) {
+				this.#judge(role, undefined, { kind: "ready", role });
+			} else if (fault !== undefined && missed === (isReady ? maxMissedProbes : maxStartProbes)) {
 				isReady = false;
-				this.#take({ kind: "unready", role });
+				// How the process before it ended says more.
+				this.#judge(role, this.#faults.get(role) ?? `the ${role} is not ready: ${fault}`, { kind: "unready", role });
 			}
 			await this.#wait(isReady ? (this.workload.readiness?.intervalMs ?? 1000) : impatientProbeMs);
 		}
 	}
 
-	#ask(role: Role): Promise<boolean> {
+	/** What is wrong with a process that runs; undefined when it is ready. */
+	#ask(role: Role): Promise<string | undefined> {
 		if (role === "sidecar") return probeHttp(this.record.adminPort ?? 0, "/ready", 2000, 300);
 		const { readiness } = this.workload;
 		const timeoutMs = readiness?.timeoutMs ?? 1000;
 		const port = this.record.ports.find((candidate) => readiness === undefined || candidate.name === readiness.port);
-		if (port === undefined) return Promise.resolve(true);
+		if (port === undefined) return Promise.resolve(undefined);
 		if (readiness?.path !== undefined) return probeHttp(port.appPort, readiness.path, timeoutMs);
 		return probeTcp(port.appPort, timeoutMs);
 	}
@@ -396,4 +425,9 @@ export class SupervisedInstance {
 		this.#deps.clock.setTimer(delayMs, resolve, { unref: true });
 		return promise;
 	}
+}
+
+/** A reason as the registry takes it. */
+function toLine(text: string): string {
+	return text.replaceAll(/\p{Cc}+/gu, " ").slice(0, maxFaultLength);
 }

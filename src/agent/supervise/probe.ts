@@ -1,18 +1,24 @@
 import { Agent, get, request } from "node:http";
 import { connect } from "node:net";
+import { describeError } from "../../core/index.ts";
 
-/** Whether an HTTP GET on loopback answers, below `okBelow`, in time. */
-export function probeHttp(port: number, path: string, timeoutMs: number, okBelow = 400): Promise<boolean> {
-	const { promise, resolve } = Promise.withResolvers<boolean>();
+/** Asks with an HTTP GET on loopback; answers what is wrong, undefined when the status is below `okBelow` in time. */
+export function probeHttp(port: number, path: string, timeoutMs: number, okBelow = 400): Promise<string | undefined> {
+	const { promise, resolve } = Promise.withResolvers<string | undefined>();
 	const agent = new Agent({ keepAlive: false });
 	const call = get({ host: "127.0.0.1", port, path, agent, timeout: timeoutMs });
+	const what = `GET ${path} on port ${port}`;
 	call.on("response", (response) => {
 		response.resume();
-		resolve((response.statusCode ?? 500) < okBelow);
+		const { statusCode = 500 } = response;
+		resolve(statusCode < okBelow ? undefined : `${what} answers ${statusCode}`);
 	});
-	call.on("timeout", () => call.destroy());
-	call.on("error", () => resolve(false));
-	call.on("close", () => resolve(false));
+	call.on("timeout", () => {
+		resolve(`${what} has no answer in ${timeoutMs} ms`);
+		call.destroy();
+	});
+	call.on("error", (error) => resolve(`${what}: ${describeError(error)}`));
+	call.on("close", () => resolve(`${what}: the connection was closed`));
 	return promise;
 }
 
@@ -54,16 +60,17 @@ export function hasRequests(adminPort: number): Promise<boolean> {
 	return promise;
 }
 
-/** Whether a port on loopback accepts a connection in time. */
-export function probeTcp(port: number, timeoutMs: number): Promise<boolean> {
-	const { promise, resolve } = Promise.withResolvers<boolean>();
+/** Connects on loopback; answers what is wrong, undefined when the port accepts in time. */
+export function probeTcp(port: number, timeoutMs: number): Promise<string | undefined> {
+	const { promise, resolve } = Promise.withResolvers<string | undefined>();
 	const socket = connect({ host: "127.0.0.1", port });
 	socket.setTimeout(timeoutMs, () => socket.destroy());
 	socket.on("connect", () => {
-		resolve(true);
+		resolve(undefined);
 		socket.destroy();
 	});
-	socket.on("error", () => resolve(false));
-	socket.on("close", () => resolve(false));
+	const refuse = (): void => resolve(`nothing accepts connections on port ${port}`);
+	socket.on("error", refuse);
+	socket.on("close", refuse);
 	return promise;
 }

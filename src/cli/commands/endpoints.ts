@@ -30,8 +30,9 @@ function formatEndpoints(endpoints: readonly EndpointStatus[], palette: Palette)
 		`${endpoint.address}:${endpoint.meshPort}`,
 		endpoint.tls ? "mutual TLS" : "plain",
 		paintOf(endpoint.health, palette)(endpoint.health),
+		endpoint.healthReason ?? "",
 	]);
-	return formatTable(["SERVICE", "INSTANCE", "ADDRESS", "TRANSPORT", "HEALTH"], rows);
+	return formatTable(["SERVICE", "INSTANCE", "ADDRESS", "TRANSPORT", "HEALTH", ""], rows);
 }
 
 function paintOf(health: string, palette: Palette): Paint {

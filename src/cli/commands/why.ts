@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { type CliContext, locateMesh, type MeshOptions, print, withExamples, withMeshOptions } from "../context.ts";
-import type { InstanceStatus } from "../mesh/admin-api.ts";
-import { parseFailedRequest, type ToldFailure } from "../mesh/failed-request.ts";
+import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
+import type { FailureStatus } from "../mesh/admin-api.ts";
 import type { Palette } from "../output/colour.ts";
+import { formatRef } from "../output/explanation.ts";
 import { formatTable } from "../output/table.ts";
-import { explainFailure } from "../output/why-hints.ts";
 import { parseCount } from "../parse-arguments.ts";
 
 /** `amime why [REQUEST_ID]`: what the proxies of the mesh know about a request that failed. */
@@ -20,11 +19,13 @@ export function addWhyCommand(program: Command, context: CliContext): void {
 			false,
 		)
 		.action(async (id: string | undefined, options: WhyOptions) => {
-			const { failures, silent } = await askProxies(context, options, id);
-			const shown = id === undefined ? failures.slice(-options.last) : failures;
-			if (id !== undefined && shown.length === 0) context.setExitCode(1);
-			await print(context, options.output, shown, () => {
-				const text = id === undefined ? formatList(shown, options.dryRun) : formatStory(id, shown, context.palette);
+			const query = new URLSearchParams({ limit: String(options.last), kind: options.dryRun ? "dry-run" : "failed" });
+			if (id !== undefined) query.set("id", id);
+			const answer = await openMesh(context, options).request("GET", `/v1/failures?${query}`);
+			const { items, silent } = answer as ToldFailures;
+			if (id !== undefined && items.length === 0) context.setExitCode(1);
+			await print(context, options.output, items, () => {
+				const text = id === undefined ? formatList(items, options.dryRun) : formatStory(id, items, context.palette);
 				return text + formatSilent(silent);
 			});
 		});
@@ -35,52 +36,19 @@ export function addWhyCommand(program: Command, context: CliContext): void {
 	]);
 }
 
-const loopback = /^(?:127\.|\[::1\]$|localhost$)/;
-
 interface WhyOptions extends MeshOptions {
 	readonly last: number;
 	readonly dryRun: boolean;
 }
 
-interface Asked {
+interface ToldFailures {
 	/** In the order of time. */
-	readonly failures: readonly ToldFailure[];
-	/** Instances whose sidecars keep no list: stock Envoys, or out of reach. */
+	readonly items: readonly FailureStatus[];
+	/** Instances whose proxies keep no list: stock Envoys, or out of reach. */
 	readonly silent: readonly string[];
 }
 
-async function askProxies(context: CliContext, options: WhyOptions, id: string | undefined): Promise<Asked> {
-	const control = locateMesh(context, options);
-	const isHere = loopback.test(new URL(control.adminUrl).hostname);
-	const instances = (await context.host.connect(control).list("/v1/instances")) as InstanceStatus[];
-	const { last: limit, dryRun } = options;
-	const kind = dryRun ? "&kind=dry-run" : "";
-	const query = id === undefined ? `limit=${limit}${kind}` : `limit=${limit}&id=${encodeURIComponent(id)}`;
-	const silent: string[] = [];
-	const told = await Promise.all(
-		instances.map(async ({ adminPort, name, namespace }): Promise<ToldFailure[]> => {
-			if (adminPort === undefined) return [];
-			const proxy = `${namespace}/${name}`;
-			// Admin ports are on loopback: of another machine's mesh, the same port here is somebody else's.
-			const text = isHere ? await context.host.askProxy(adminPort, `/failed_requests?${query}`) : undefined;
-			if (text === undefined) {
-				silent.push(proxy);
-				return [];
-			}
-			return text.split("\n").flatMap((line) => {
-				const failure = parseFailedRequest(line);
-				return failure === undefined ? [] : [{ proxy, ...failure }];
-			});
-		}),
-	);
-	// The callee is done before its caller: of two in one millisecond, the longer one began first.
-	const failures = told
-		.flat()
-		.sort((a, b) => a.time.localeCompare(b.time) || (b.duration_ms ?? 0) - (a.duration_ms ?? 0));
-	return { failures, silent: silent.sort() };
-}
-
-function formatList(failures: readonly ToldFailure[], isDryRun: boolean): string {
+function formatList(failures: readonly FailureStatus[], isDryRun: boolean): string {
 	if (failures.length === 0) return isDryRun ? "no request would have been denied\n" : "no request has failed\n";
 	const rows = failures.map((failure) => [
 		failure.time,
@@ -97,7 +65,7 @@ function formatList(failures: readonly ToldFailure[], isDryRun: boolean): string
 	);
 }
 
-function formatStory(id: string, failures: readonly ToldFailure[], { bad, dim, strong }: Palette): string {
+function formatStory(id: string, failures: readonly FailureStatus[], { bad, dim, strong }: Palette): string {
 	if (failures.length === 0) {
 		return `no proxy knows a failed request ${id}: each keeps its last 1000 failures, and nothing of requests that went well\n`;
 	}
@@ -116,21 +84,22 @@ function formatStory(id: string, failures: readonly ToldFailure[], { bad, dim, s
 				["cluster", failure.upstream_cluster],
 				["endpoint", describeEndpoint(failure)],
 				["failure", failure.upstream_failure],
+				["objects", failure.objects.map(formatRef).join("\n           ")],
 			];
 			const lines = facts.flatMap(([name, value]) =>
 				value === null || value === undefined || value === "" ? [] : [`  ${dim(name.padEnd(8))} ${String(value)}`],
 			);
-			const why = explainFailure(failure).map((sentence) => `  => ${sentence}`);
+			const why = failure.explanation.map((sentence) => `  => ${sentence}`);
 			return `${[head, ...lines, ...why].join("\n")}\n`;
 		})
 		.join("\n");
 }
 
-function describeTried({ would_deny: wouldDeny, audited }: ToldFailure): string | null {
+function describeTried({ would_deny: wouldDeny, audited }: FailureStatus): string | null {
 	return wouldDeny === null ? audited : `would have been denied by ${wouldDeny}`;
 }
 
-function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: host }: ToldFailure): string | null {
+function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: host }: FailureStatus): string | null {
 	if (host === null) return null;
 	const tries = attempts !== null && attempts > 1 ? `, ${attempts} attempts` : "";
 	return `${host}${callee === null ? "" : ` (${callee})`}${tries}`;
@@ -138,5 +107,5 @@ function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: 
 
 function formatSilent(silent: readonly string[]): string {
 	if (silent.length === 0) return "";
-	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no such list; the proxy is not there, see its log in the state folder; or it is on another machine, ask there)\n`;
+	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no such list; the proxy is not there, see its log in the state folder; or its admin port is out of the reach of the control plane)\n`;
 }

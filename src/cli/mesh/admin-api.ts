@@ -1,3 +1,4 @@
+import type { Explanation } from "../../explain/index.ts";
 import type { PortProtocol, WorkloadInstance } from "../../model/index.ts";
 
 /** `control.json` of a state folder: where the control plane of a running mesh answers. */
@@ -101,6 +102,8 @@ export interface EndpointStatus {
 	readonly meshPort: number;
 	readonly instance: string;
 	readonly health: string;
+	/** Why it is not ready, as far as is known. */
+	readonly healthReason?: string;
 	readonly tls: boolean;
 }
 
@@ -223,6 +226,45 @@ export interface HistoryChange {
 	readonly namespace: string;
 	readonly name: string;
 	readonly result: "created" | "configured" | "deleted";
+}
+
+/** A request that failed, as one proxy saw it: null where it does not know. */
+export interface FailureStatus {
+	/** `namespace/name` of the instance whose proxy it is. */
+	readonly proxy: string;
+	readonly time: string;
+	readonly request_id: string | null;
+	readonly method: string | null;
+	readonly authority: string | null;
+	/** Without its query. */
+	readonly path: string | null;
+	/** 0 when the client was gone before there was one. */
+	readonly status: number;
+	/** As in access logs, joined by commas. */
+	readonly flags: string | null;
+	readonly details: string | null;
+	/** What the nearest policies lack. */
+	readonly reason: string | null;
+	/** What policies that are only tried would have denied it for. */
+	readonly would_deny: string | null;
+	/** The AUDIT policy that it matched. */
+	readonly audited: string | null;
+	readonly duration_ms: number | null;
+	readonly remote_address: string | null;
+	/** SPIFFE id of the peer. */
+	readonly caller: string | null;
+	readonly callee: string | null;
+	readonly route: string | null;
+	/** Path of the object that the route is from. */
+	readonly route_config: string | null;
+	readonly upstream_cluster: string | null;
+	readonly upstream_host: string | null;
+	readonly upstream_attempts: number | null;
+	readonly upstream_failure: string | null;
+	/** Sentences, the most telling first. */
+	readonly explanation: readonly string[];
+	/** The objects that decided. */
+	readonly objects: Explanation["because"];
 }
 
 /** Objects that changed together. */

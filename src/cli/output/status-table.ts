@@ -31,7 +31,11 @@ const columns = [
 
 /** Tables of workloads and of proxies by type, then every reason for a NACK and every problem of the configuration. */
 export function formatStatus(status: MeshStatus, palette: Palette): string {
-	const parts = [formatWorkloads(status, palette), formatProxies(status.proxies, palette)];
+	const parts = [
+		formatWorkloads(status, palette),
+		formatUnfit(status.instances, palette),
+		formatProxies(status.proxies, palette),
+	].filter((part) => part !== "");
 	if (status.gateways.length > 0) parts.push(formatGateways(status.gateways, palette));
 	const reasons = status.proxies.flatMap((proxy) => listReasons(proxy));
 	if (reasons.length > 0) parts.push(reasons.map((reason) => `${palette.bad("NACKED")} ${reason}\n`).join(""));
@@ -58,6 +62,15 @@ function formatWorkloads(status: MeshStatus, palette: Palette): string {
 		];
 	});
 	return formatTable(["WORKLOAD", "PATTERN", "IDENTITY", "STATE"], rows);
+}
+
+/** Instances that are not ready and of which somebody said why. */
+function formatUnfit(instances: readonly InstanceStatus[], palette: Palette): string {
+	return instances
+		.flatMap(({ namespace, name, health, healthReason }) =>
+			healthReason === undefined ? [] : [`${palette.bad(health)} ${namespace}/${name}: ${healthReason}\n`],
+		)
+		.join("");
 }
 
 function formatProxies(proxies: readonly ProxyStatus[], palette: Palette): string {

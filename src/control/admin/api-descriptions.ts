@@ -65,6 +65,15 @@ export const apiDescriptions: ApiDescriptions = {
 			by: "`client` for each client's own figures",
 		},
 	},
+	"GET /v1/failures": {
+		summary:
+			"Requests that failed as the proxies in reach remember them, explained; `silent` are the proxies that could not be asked",
+		query: {
+			id: "The `x-request-id` of one request",
+			kind: "`dry-run` for those that policies which are only tried would have denied",
+			limit: "How many, the newest; 20, 1000 at most",
+		},
+	},
 	"GET /v1/problems": { summary: "Everything that is wrong with the config, by file, line, object and field" },
 	"GET /v1/analysis": { summary: "The problems, and what is legal and most likely not meant" },
 	"POST /v1/explain": {

@@ -4,7 +4,7 @@ export type { AccessToken, Role } from "./access.ts";
 export { type AdminServer, type AdminTls, createAdminServer } from "./admin-server.ts";
 export { apiDescriptions } from "./api-descriptions.ts";
 export { createAuthorityEndpoints } from "./authority-endpoints.ts";
-export { type CertificateList, createCertificateList } from "./certificate-list.ts";
+export { type CertificateList, createCertificateList, type ListedCertificate } from "./certificate-list.ts";
 export { type AppliedDocuments, createConfigEndpoints, describeAsWritten, readDocuments } from "./config-endpoints.ts";
 export { createDesiredFeed, type DesiredFeed, type DesiredState } from "./desired-feed.ts";
 export { createEntryEndpoints } from "./entry-endpoints.ts";
@@ -18,7 +18,13 @@ export { describeApi } from "./open-api.ts";
 export { parseJson } from "./parse-json.ts";
 export { rolloutParameters } from "./rollout-parameters.ts";
 export { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
-export { createStatusEndpoints } from "./status-endpoints.ts";
-export { formatStatusPage } from "./status-page.ts";
+export {
+	createStatusEndpoints,
+	type ListedEndpoint,
+	type ListedProxy,
+	listEndpoints,
+	listProxies,
+	listWorkloads,
+} from "./status-endpoints.ts";
 export { readTokensFile } from "./tokens-file.ts";
 export { createWatchEndpoint } from "./watch-endpoint.ts";

@@ -21,6 +21,7 @@ const minLeaseMs = 1_000;
 const maxLeaseMs = 3_600_000;
 const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const maxListLength = 10_000;
+const maxSentence = 500;
 
 const healths: readonly InstanceHealth[] = ["starting", "ready", "unready", "draining"];
 const patterns: readonly Pattern[] = ["sidecar", "proxyless", "none", "gateway"];
@@ -49,11 +50,13 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 		adminPort: reader.has("adminPort") ? reader.port("adminPort") : undefined,
 		group: reader.has("group") ? reader.text("group") : undefined,
 		health: reader.choice("health", healths),
+		healthReason: reader.has("healthReason") ? reader.sentence("healthReason") : undefined,
 		registeredAt: reader.has("registeredAt") ? reader.integer("registeredAt", 0, Number.MAX_SAFE_INTEGER) : 0,
 	};
 	const leaseTtlMs = reader.integer("leaseTtlMs", minLeaseMs, maxLeaseMs);
 	if (problems.length > 0) return { ok: false, problems };
-	const { locality, nodeName, sidecar, httpProxyPort, gatewayPorts, adminPort, group, ...rest } = instance;
+	const { locality, nodeName, sidecar, httpProxyPort, gatewayPorts, adminPort, group, healthReason, ...rest } =
+		instance;
 	return {
 		ok: true,
 		value: {
@@ -66,6 +69,7 @@ export function parseRegistration(value: unknown, namespace: string, name: strin
 				...(gatewayPorts !== undefined && { gatewayPorts }),
 				...(adminPort !== undefined && { adminPort }),
 				...(group !== undefined && { group }),
+				...(healthReason !== undefined && { healthReason }),
 			},
 			leaseTtlMs,
 		},
@@ -107,6 +111,8 @@ function parseGatewayPort(reader: FieldReader): GatewayPort {
 interface FieldReader {
 	has(field: string): boolean;
 	text(field: string): string;
+	/** One line for people. */
+	sentence(field: string): string;
 	/** Empty when it is absent or empty. */
 	optionalText(field: string): string;
 	/** An IP address: proxies refuse names. */
@@ -135,6 +141,12 @@ function createFieldReader(value: unknown, path: string, problems: Problem[]): F
 			const given = fields[field];
 			if (typeof given === "string" && given.length <= 253 && namePattern.test(given)) return given;
 			refuse(field, "must be a name of at most 253 letters, digits, '.', '_' and '-'");
+			return "";
+		},
+		sentence(field) {
+			const given = fields[field];
+			if (typeof given === "string" && given.length <= maxSentence && !/[\p{Cc}]/u.test(given)) return given;
+			refuse(field, `must be one line of at most ${maxSentence} characters`);
 			return "";
 		},
 		optionalText: (field) => ((fields[field] ?? "") === "" ? "" : reader.text(field)),

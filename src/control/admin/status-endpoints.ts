@@ -1,7 +1,14 @@
-import { formatObjectName, formatSpiffeId, type ObjectName, type Service } from "../../model/index.ts";
+import {
+	formatObjectName,
+	formatSpiffeId,
+	type InstanceHealth,
+	type ObjectName,
+	type Service,
+	type ServicePort,
+} from "../../model/index.ts";
 import type { NodeStatus } from "../../xds/server/index.ts";
 import { readNodeName } from "../snapshot/index.ts";
-import { type MeshIndex, resolveEndpoints } from "../translate/index.ts";
+import { findTargetPort, type MeshIndex, resolveEndpoints, takesMutualTls } from "../translate/index.ts";
 import { listRoutes } from "./route-list.ts";
 import type { AdminRequest, Endpoint } from "./router.ts";
 
@@ -94,19 +101,56 @@ function selectService({ query }: AdminRequest): (service: ObjectName) => boolea
 		(name === null || service.name === name) && (namespace === null || service.namespace === namespace);
 }
 
-function listEndpoints(index: MeshIndex, select: (service: Service) => boolean) {
+/** An instance, or an address, behind a port of a service. */
+export interface ListedEndpoint {
+	readonly namespace: string;
+	readonly service: string;
+	readonly port: number;
+	readonly address: string;
+	readonly meshPort: number;
+	readonly instance: string;
+	/** One that is `starting` is not given to proxies. */
+	readonly health: InstanceHealth;
+	readonly healthReason?: string;
+	readonly tls: boolean;
+}
+
+/** Those that proxies are given, and those that start. */
+export function listEndpoints(
+	index: MeshIndex,
+	select: (service: Service) => boolean = () => true,
+): readonly ListedEndpoint[] {
 	return index.services.filter(select).flatMap((service) =>
-		service.ports.flatMap((port) =>
-			resolveEndpoints(index, service, port).map(({ instance, address, port: meshPort, health, isMutualTls }) => ({
-				namespace: service.namespace,
-				service: service.name,
-				port: port.port,
-				address,
-				meshPort,
-				instance: instance?.name ?? address,
-				health,
-				tls: isMutualTls,
-			})),
-		),
+		service.ports.flatMap((port) => {
+			const place = { namespace: service.namespace, service: service.name, port: port.port };
+			const given = resolveEndpoints(index, service, port).map(
+				({ instance, address, port: meshPort, health, isMutualTls }): ListedEndpoint => ({
+					...{ ...place, address, meshPort, instance: instance?.name ?? address, health },
+					...(instance?.healthReason !== undefined && { healthReason: instance.healthReason }),
+					tls: isMutualTls,
+				}),
+			);
+			return [...given, ...listStarting(index, service, port).map((endpoint) => ({ ...place, ...endpoint }))];
+		}),
 	);
+}
+
+function listStarting(index: MeshIndex, service: Service, port: ServicePort) {
+	return index.instancesOf(service).flatMap((instance): Omit<ListedEndpoint, "namespace" | "service" | "port">[] => {
+		const { address, namespace, workload, name, health, healthReason } = instance;
+		const target =
+			health === "starting" && findTargetPort(port, instance, index.workload({ namespace, name: workload }));
+		if (!target) return [];
+		const tls = takesMutualTls(index, instance, target);
+		return [
+			{
+				address,
+				meshPort: target.meshPort,
+				instance: name,
+				health,
+				...(healthReason !== undefined && { healthReason }),
+				tls,
+			},
+		];
+	});
 }

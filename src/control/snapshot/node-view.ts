@@ -202,11 +202,11 @@ function areSameResources(before: readonly XdsResource[], after: readonly XdsRes
 
 const specs = new WeakMap<WorkloadInstance, string>();
 
-/** What an instance is, without what passes: its health. */
+/** What an instance is, without what passes: its health and the reason. */
 function specOf(instance: WorkloadInstance): string {
 	let spec = specs.get(instance);
 	if (spec === undefined) {
-		spec = JSON.stringify({ ...instance, health: undefined, registeredAt: undefined });
+		spec = JSON.stringify({ ...instance, health: undefined, healthReason: undefined, registeredAt: undefined });
 		specs.set(instance, spec);
 	}
 	return spec;

@@ -36,7 +36,7 @@ export {
 export { formatLocality, type Placement, resolvePlacement } from "./locality.ts";
 export { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
 export { extension, sdsClusterName } from "./messages.ts";
-export { decideMutualTls, type MutualTlsDecision, resolveMutualTlsMode } from "./mutual-tls.ts";
+export { decideMutualTls, type MutualTlsDecision, resolveMutualTlsMode, takesMutualTls } from "./mutual-tls.ts";
 export {
 	compareAge,
 	compareText,

@@ -61,6 +61,7 @@ const format: JsonFormat = {
 	caller: "%DOWNSTREAM_PEER_URI_SAN%",
 	route: "%ROUTE_NAME%",
 	route_config: "%METADATA(ROUTE:istio:config)%",
+	route_rule: "%METADATA(ROUTE:istio:rule)%",
 	upstream_cluster: "%UPSTREAM_CLUSTER%",
 	upstream_host: "%UPSTREAM_HOST%",
 	upstream_attempts: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",

@@ -1,4 +1,4 @@
-import type { FailedRequest } from "../mesh/failed-request.ts";
+import type { FailedRequest } from "./told-failure.ts";
 
 /** What a response flag means and what usually helps. */
 const flagHints: Readonly<Record<string, string>> = {
