@@ -111,7 +111,10 @@ export function matchRequestHeaders(matchers: readonly HeaderMatcher[], request:
 /** {@link matchRequestHeader} for a value that was looked up already. */
 export function matchHeaderValue(matcher: HeaderMatcher, found: string | undefined): boolean {
 	const { value } = matcher;
-	if (value.kind === "present") return ((found !== undefined) === value.present) !== matcher.invert;
+	if (value.kind === "present") {
+		const isPresent = found !== undefined || matcher.treatMissingAsEmpty;
+		return (isPresent === value.present) !== matcher.invert;
+	}
 	const text = found ?? (matcher.treatMissingAsEmpty ? "" : undefined);
 	if (text === undefined) return false;
 	return testValue(value, text) !== matcher.invert;

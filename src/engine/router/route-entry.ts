@@ -8,6 +8,7 @@ import type {
 	ForwardConfig,
 	HeaderMutations,
 	PathMatch,
+	PerRouteFilterConfig,
 	RedirectConfig,
 	RouteConfig,
 	RouteTableConfig,
@@ -168,9 +169,17 @@ function createLevelOperations(
 	};
 }
 
+/** The most specific word on every filter. One that only turns its filter on leaves the config of the levels above in force, as in
+ *  Envoy. */
 function mergeFilterConfigs(levels: readonly FilterConfigs[]): FilterConfigs {
-	const merged = new Map<string, { readonly kind: string }>();
-	for (const level of levels) for (const [name, config] of level) merged.set(name, config);
+	const merged = new Map<string, PerRouteFilterConfig>();
+	const held = new Map<string, PerRouteFilterConfig>();
+	for (const level of levels) {
+		for (const [name, config] of level) {
+			if (config.kind !== "enabled" && config.kind !== "disabled") held.set(name, config);
+			merged.set(name, config.kind === "enabled" ? (held.get(name) ?? config) : config);
+		}
+	}
 	return merged;
 }
 

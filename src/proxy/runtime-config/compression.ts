@@ -105,7 +105,8 @@ export function readCompressor(message: Compressor, scope: Scope): CompressorCon
 		response: {
 			...readDirection(common, at),
 			hasOwnStatistics: response !== undefined,
-			disableOnEtag: (response ?? message).disableOnEtagHeader,
+			// As in Envoy, a tag that is weakened is no reason to leave an answer as it is.
+			disableOnEtag: (response ?? message).disableOnEtagHeader && response?.weakenEtagOnCompress !== true,
 			weakensEtag: response?.weakenEtagOnCompress ?? false,
 			removesAcceptEncoding: (response ?? message).removeAcceptEncodingHeader,
 			uncompressibleStatuses: new Set(response?.uncompressibleResponseCodes ?? []),

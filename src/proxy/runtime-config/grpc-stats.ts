@@ -17,7 +17,7 @@ export function readGrpcStats(message: FilterConfig): GrpcStatsConfig {
 			? specifier.value.services.flatMap(({ name, methodNames }) => methodNames.map((method) => `${name}/${method}`))
 			: [];
 	return {
-		methods: specifier.case === "statsForAllMethods" && specifier.value ? "all" : new Set(listed),
+		methods: specifier.case === "statsForAllMethods" && specifier.value.value ? "all" : new Set(listed),
 		replacesDots: message.replaceDotsInGrpcServiceName,
 		timesUpstream: message.enableUpstreamStats,
 		emitsFilterState: message.emitFilterState,

@@ -171,7 +171,7 @@ function readHostRewrite(message: RouteAction, scope: Scope): HostRewrite | unde
 		case "hostRewrite":
 			return { kind: "format", value: readFormat(specifier.value, scope.at("host_rewrite"), "") };
 		case "autoHostRewrite":
-			return specifier.value ? { kind: "auto" } : undefined;
+			return specifier.value.value ? { kind: "auto" } : undefined;
 		case "hostRewriteHeader":
 			return { kind: "header", header: specifier.value.toLowerCase() };
 		case "hostRewritePathRegex":

@@ -120,7 +120,7 @@ export function createLocalRateLimitStats(scope: StatsScope) {
 	};
 }
 
-/** Scope `http.<stat_prefix>.stateful_session.<stat_prefix of the filter>`. */
+/** Scope `http.<stat_prefix>.stateful_session.<stat_prefix of the filter>`; of a route's config without `http.<stat_prefix>`. */
 export type StatefulSessionStats = ReturnType<typeof createStatefulSessionStats>;
 
 export function createStatefulSessionStats(scope: StatsScope) {
@@ -210,6 +210,22 @@ export function createDecompressorStats(scope: StatsScope) {
 		total_uncompressed_bytes: scope.counter("total_uncompressed_bytes"),
 		total_compressed_bytes: scope.counter("total_compressed_bytes"),
 	};
+}
+
+/** Scope `http.<stat_prefix>.decompressor.<library name>.<library>.decompressor_library`: bodies that are none of the coding. */
+export type CodingErrorStats = ReturnType<typeof createCodingErrorStats>;
+
+export function createCodingErrorStats(scope: StatsScope, library: "gzip" | "brotli" | "zstd" = "gzip") {
+	if (library === "gzip") {
+		return {
+			data: scope.counter("zlib_data_error"),
+			buffer: scope.counter("zlib_buf_error"),
+			memory: scope.counter("zlib_mem_error"),
+			other: scope.counter("zlib_stream_error"),
+		};
+	}
+	const error = scope.counter(library === "brotli" ? "brotli_error" : "zstd_generic_error");
+	return { data: error, buffer: error, memory: error, other: error };
 }
 
 /** Scope `json_to_metadata`. */

@@ -46,6 +46,7 @@ export {
 	createApiKeyAuthStats,
 	createBandwidthLimitStats,
 	createBasicAuthStats,
+	createCodingErrorStats,
 	createCompositeStats,
 	createCompressorResponseStats,
 	createCompressorStats,

@@ -4,6 +4,7 @@ import { type BandwidthLimitStats, createBandwidthLimitStats } from "../../../st
 import { isFlagOn } from "../compressor/compressor-filter.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { endsApart } from "../message-end.ts";
 import { routeConfigOf } from "../route-configs.ts";
 import { ByteBucket } from "./byte-bucket.ts";
 import { LimitedDirection } from "./limited-direction.ts";
@@ -110,9 +111,7 @@ export function createBandwidthLimitFilter(parts: FilterParts, config: Bandwidth
 		const { limitsRequests, limitsResponses } = limited?.limit.config ?? config;
 		if (limited === undefined || !(direction === "request" ? limitsRequests : limitsResponses)) return false;
 		const { stats, config: used } = limited.limit;
-		// The end of an HTTP/1 request comes by itself in Envoy.
-		const isEndApart = last && direction === "request" && stream.record.protocol !== "HTTP/2";
-		stats[`${direction}_incoming_size`].value = isEndApart ? 0 : view.length;
+		stats[`${direction}_incoming_size`].value = last && endsApart(stream, direction) ? 0 : view.length;
 		stats[`${direction}_incoming_total_size`].value += view.length;
 		limited[direction] ??= open(stream, limited, direction);
 		const addsTrailers = last && direction === "response" && used.addsTrailers;

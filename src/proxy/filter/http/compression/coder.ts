@@ -20,8 +20,17 @@ export interface CoderOutlet {
 	pause(): void;
 	resume(): void;
 	/** The bytes are none of this coding; nothing more comes. */
-	fail(): void;
+	fail(kind: CodingFailure): void;
 }
+
+/** The library's word for what is wrong: one of zlib's codes for gzip. */
+export type CodingFailure = "data" | "buffer" | "memory" | "other";
+
+const failureKinds: Readonly<Record<string, CodingFailure>> = {
+	Z_DATA_ERROR: "data",
+	Z_BUF_ERROR: "buffer",
+	Z_MEM_ERROR: "memory",
+};
 
 interface FlushingTransform extends Transform {
 	flush(kind: number, callback?: () => void): void;
@@ -30,7 +39,7 @@ interface FlushingTransform extends Transform {
 /** How a coder is made to give what it has. */
 interface FlushRule {
 	readonly kind: () => number;
-	/** Whether the end of a body comes apart from its last bytes: Envoy's gzip and brotli do so. */
+	/** Whether last bytes are flushed when their end comes apart from them. */
 	readonly atEnd: boolean;
 }
 
@@ -49,6 +58,7 @@ export class Coder {
 	readonly #pieces: Buffer[] = [];
 	#isQueued = false;
 	#isLast = false;
+	#endsApart = false;
 	#isPaused = false;
 	#isClosed = false;
 	#bytesIn = 0;
@@ -64,7 +74,7 @@ export class Coder {
 			this.#bytesOut += bytes.length;
 			if (this.#bytesOut > this.#bytesIn * this.#bound.ratio + this.#bound.slackBytes) {
 				this.close();
-				outlet.fail();
+				outlet.fail("data");
 			} else {
 				outlet.write(bytes, false);
 			}
@@ -78,18 +88,20 @@ export class Coder {
 			this.#isPaused = false;
 			outlet.resume();
 		});
-		stream.on("error", () => {
+		stream.on("error", (error: NodeJS.ErrnoException) => {
 			if (this.#isClosed) return;
 			this.close();
-			outlet.fail();
+			outlet.fail(failureKinds[error.code ?? ""] ?? "other");
 		});
 	}
 
-	/** The view is valid during the call. What comes in one turn is coded as one piece, as Envoy does with what it reads at once. */
-	push(view: Buffer, last: boolean): void {
+	/** The view is valid during the call. What comes in one turn is coded as one piece, as Envoy does with what it reads at once.
+	 *  @param endsApart whether the end comes by itself behind the last bytes, which are flushed then */
+	push(view: Buffer, last: boolean, endsApart: boolean): void {
 		if (this.#isClosed) return;
 		if (view.length > 0) this.#pieces.push(Buffer.from(view));
 		this.#isLast ||= last;
+		this.#endsApart ||= endsApart;
 		if (this.#isQueued) return;
 		this.#isQueued = true;
 		process.nextTick(this.#code);
@@ -109,7 +121,7 @@ export class Coder {
 				this.#outlet.pause();
 			}
 			// What is here must not wait for more to come.
-			if (this.#flush.atEnd || !isLast) {
+			if (!isLast || (this.#flush.atEnd && this.#endsApart)) {
 				this.#stream.flush(this.#flush.kind(), () => {
 					if (isLast && !this.#isClosed) this.#stream.end();
 				});

@@ -1,17 +1,21 @@
 import type { HeaderList } from "../../../../core/index.ts";
 import type { BodyChunk, BodyVerdict, FilterPath, FilterStream, TrailersVerdict } from "../filter.ts";
-import type { Coder, CoderOutlet } from "./coder.ts";
+import { endsApart } from "../message-end.ts";
+import type { Coder, CoderOutlet, CodingFailure } from "./coder.ts";
 
 /** Counts bytes on both sides of a coder. */
 export interface CodingCounts {
 	readonly before: { value: number };
 	readonly after: { value: number };
+	/** The bytes could not be decoded. */
+	failed?(kind: CodingFailure): void;
 }
 
 /** One body of a stream on its way through a coder. */
 export class PathCoding implements CoderOutlet {
 	readonly #stream: FilterStream;
 	readonly #path: () => FilterPath;
+	readonly #direction: "request" | "response";
 	readonly #index: number;
 	readonly #counts: CodingCounts;
 	readonly #coder: Coder;
@@ -34,6 +38,7 @@ export class PathCoding implements CoderOutlet {
 	) {
 		this.#reported = reported;
 		this.#stream = stream;
+		this.#direction = direction;
 		this.#path = () => (direction === "request" ? stream.requestPath : stream.responsePath);
 		this.#index = index;
 		this.#counts = counts;
@@ -43,7 +48,7 @@ export class PathCoding implements CoderOutlet {
 	push(chunk: BodyChunk, last: boolean): BodyVerdict {
 		this.#counts.before.value += chunk.bytes.length;
 		this.#bytesBefore += chunk.bytes.length;
-		this.#coder.push(chunk.bytes, last);
+		this.#coder.push(chunk.bytes, last, endsApart(this.#stream, this.#direction));
 		return "taken";
 	}
 
@@ -51,7 +56,7 @@ export class PathCoding implements CoderOutlet {
 	pushTrailers(trailers: HeaderList): TrailersVerdict {
 		if (this.#isDone) return "continue";
 		this.#trailers = trailers;
-		this.#coder.push(Buffer.alloc(0), true);
+		this.#coder.push(Buffer.alloc(0), true, true);
 		return "stop";
 	}
 
@@ -93,7 +98,8 @@ export class PathCoding implements CoderOutlet {
 	}
 
 	/** What could not be decoded is left out; the message ends as it would. */
-	fail(): void {
+	fail(kind: CodingFailure): void {
+		this.#counts.failed?.(kind);
 		this.write(Buffer.alloc(0), true);
 	}
 }

@@ -1,4 +1,4 @@
-import { getHeader } from "../../../../core/index.ts";
+import { getHeader, getJoinedHeader } from "../../../../core/index.ts";
 import { matchString } from "../../../../engine/matcher/index.ts";
 import { isInFraction } from "../../../../engine/runtime/index.ts";
 import type { CsrfConfig } from "../../../runtime-config/index.ts";
@@ -43,7 +43,7 @@ export function createCsrfFilter(
 }
 
 function sourceOrigin({ headers }: PassRequestHead): string {
-	const origin = getHeader(headers, "origin");
+	const origin = getJoinedHeader(headers, "origin");
 	// Browsers say "null" where they hide the origin.
 	if (origin === "null") return "";
 	return hostAndPort(origin) || hostAndPort(getHeader(headers, "referer"));
@@ -53,9 +53,12 @@ function targetOrigin({ authority, scheme }: PassRequestHead): string {
 	return authority === "" ? "" : hostAndPort(`${scheme || "http"}://${authority}`);
 }
 
+const hostWithPort = /^(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d*)?$/i;
+
 /** `host[:port]` of an absolute URL; a text that is none as it is. */
 function hostAndPort(url: string | undefined): string {
 	if (url === undefined || url === "") return "";
 	const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
-	return authority === undefined || authority === "" ? url : authority.slice(authority.lastIndexOf("@") + 1);
+	const host = authority?.slice(authority.lastIndexOf("@") + 1) ?? "";
+	return hostWithPort.test(host) ? host : url;
 }

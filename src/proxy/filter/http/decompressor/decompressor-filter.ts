@@ -1,7 +1,7 @@
 import { getJoinedHeader, type HeaderList, removeHeader, setHeader } from "../../../../core/index.ts";
 import type { DecompressorConfig } from "../../../runtime-config/index.ts";
-import { createDecompressorStats, type DecompressorStats } from "../../../stats/index.ts";
-import { contentEncodings, createDecoder } from "../compression/coder.ts";
+import { createCodingErrorStats, createDecompressorStats, type DecompressorStats } from "../../../stats/index.ts";
+import { type CodingFailure, contentEncodings, createDecoder } from "../compression/coder.ts";
 import { PathCoding } from "../compression/path-coding.ts";
 import { isFlagOn } from "../compressor/compressor-filter.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
@@ -18,6 +18,7 @@ export function createDecompressorFilter(parts: FilterParts, config: Decompresso
 	const scope = parts.scope.scope(`decompressor.${config.library.name}.${config.library.kind}`);
 	const requestStats = createDecompressorStats(scope.scope("request"));
 	const responseStats = createDecompressorStats(scope.scope("response"));
+	const errors = createCodingErrorStats(scope.scope("decompressor_library"), config.library.kind);
 	const prefix = `x-envoy-decompressor-${config.library.name.toLowerCase()}`;
 	const reported = { before: `${prefix}-compressed-bytes`, after: `${prefix}-uncompressed-bytes` };
 	const encoding = contentEncodings[config.library.kind];
@@ -46,7 +47,11 @@ export function createDecompressorFilter(parts: FilterParts, config: Decompresso
 		stats.decompressed.value++;
 		removeHeader(headers, "content-length");
 		removeCoding(headers);
-		const counts = { before: stats.total_compressed_bytes, after: stats.total_uncompressed_bytes };
+		const counts = {
+			before: stats.total_compressed_bytes,
+			after: stats.total_uncompressed_bytes,
+			failed: (kind: CodingFailure) => void errors[kind].value++,
+		};
 		return new PathCoding(
 			stream,
 			direction,

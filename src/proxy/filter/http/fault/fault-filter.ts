@@ -30,7 +30,7 @@ export function createFaultFilter(
 	context: DataPathContext,
 	scope: StatsScope,
 ): HttpFilter {
-	const injector = new FaultInjector(context, scope.scope("fault"), index);
+	const injector = new FaultInjector(context, scope.scope("fault"), index, !config.disableDownstreamClusterStats);
 	return {
 		name,
 		disabled,
@@ -62,9 +62,12 @@ class FaultInjector {
 	readonly #stats: FaultStats;
 	readonly #sources = new Map<string, FaultSourceStats>();
 	readonly #index: number;
+	/** As in Envoy, routes have no say in it. */
+	readonly #countsSources: boolean;
 
 	/** @param scope `http.<stat_prefix>.fault` */
-	constructor(context: DataPathContext, scope: StatsScope, index: number) {
+	constructor(context: DataPathContext, scope: StatsScope, index: number, countsSources: boolean) {
+		this.#countsSources = countsSources;
 		this.#context = context;
 		this.#scope = scope;
 		this.#stats = createFaultStats(scope);
@@ -76,7 +79,7 @@ class FaultInjector {
 		this.#limitResponse(stream, config);
 		const delayMs = this.#chooseDelay(stream, config);
 		if (delayMs !== undefined && this.#begin(stream, config)) {
-			this.#count(stream, config, "delays_injected");
+			this.#count(stream, "delays_injected");
 			stream.record.addEarlyFlag(ResponseFlag.delayInjected);
 			const fault = stream.getState(this.#index) as ActiveFault;
 			fault.timer = this.#context.clock.setTimer(delayMs, () => {
@@ -148,7 +151,7 @@ class FaultInjector {
 	#abort(stream: FilterStream, config: FaultConfig): boolean {
 		const chosen = this.#chooseAbort(stream, config);
 		if (chosen === undefined || !this.#begin(stream, config)) return false;
-		this.#count(stream, config, "aborts_injected");
+		this.#count(stream, "aborts_injected");
 		stream.sendLocalReply({
 			status: chosen.status,
 			body: config.abort?.body || "fault filter abort",
@@ -160,10 +163,10 @@ class FaultInjector {
 	}
 
 	/** Counts for all, and for the cluster that sent the request. */
-	#count({ request }: FilterStream, config: FaultConfig, name: keyof FaultSourceStats): void {
+	#count({ request }: FilterStream, name: keyof FaultSourceStats): void {
 		this.#stats[name].value++;
 		const source = getHeader(request.headers, "x-envoy-downstream-service-cluster") ?? "";
-		if (source === "" || config.disableDownstreamClusterStats) return;
+		if (source === "" || !this.#countsSources) return;
 		let stats = this.#sources.get(source);
 		if (stats === undefined) {
 			if (this.#sources.size >= maxSources) return;

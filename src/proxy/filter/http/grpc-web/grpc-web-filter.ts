@@ -4,6 +4,7 @@ import type { StatsScope } from "../../../../telemetry/index.ts";
 import type { BodyChunk, BodyVerdict, FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { clusterScopeOf, countGrpcStatus, isGrpcResponse, parseGrpcPath } from "../grpc-stats/grpc-method.ts";
+import { endsApart } from "../message-end.ts";
 import type { PassResponseHead } from "../pass-head.ts";
 
 const webTypes: ReadonlySet<string> = new Set([
@@ -78,13 +79,10 @@ export function createGrpcWebFilter(parts: FilterParts): HttpFilter {
 			if (exchange.scope !== undefined) countGrpcStatus(exchange.scope, exchange.prefix, headers);
 			const isForeign = !isGrpcResponse(head, endStream) && !isProtoWebResponse(head);
 			setHeader(headers, "content-type", `application/grpc-web${exchange.isTextResponse ? "-text" : ""}+proto`);
-			if (endStream) return "continue";
-			if (!isForeign) {
-				// The trailers come behind the body, in it.
-				removeHeader(headers, "content-length");
-				head.contentLength = -1;
-				return "continue";
-			}
+			// The trailers come behind the body, in it.
+			removeHeader(headers, "content-length");
+			head.contentLength = -1;
+			if (endStream || !isForeign) return "continue";
 			exchange.foreign = head;
 			return "stop-head";
 		},
@@ -125,9 +123,11 @@ function decodeText(stream: FilterStream, exchange: WebExchange, chunk: BodyChun
 	const text = exchange.undecoded + chunk.bytes.toString("latin1");
 	const whole = text.length - (text.length % 4);
 	exchange.undecoded = text.slice(whole);
-	if (last && exchange.undecoded !== "") return refuse(stream, "grpc_base_64_decode_failed_bad_size");
+	const isCut = last && exchange.undecoded !== "";
+	if (isCut && !endsApart(stream, "request")) return refuse(stream, "grpc_base_64_decode_failed_bad_size");
 	const decoded = whole === 0 ? noBytes : decodeBase64(text.slice(0, whole));
 	if (decoded === undefined) return refuse(stream, "grpc_base_64_decode_failed");
+	if (isCut) return refuse(stream, "grpc_base_64_decode_failed_bad_size");
 	chunk.bytes = decoded;
 	return "continue";
 }

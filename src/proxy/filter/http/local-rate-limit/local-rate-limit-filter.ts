@@ -88,7 +88,7 @@ export function createLocalRateLimitFilter(parts: FilterParts, config: LocalRate
 			stats.enforced.value++;
 			stream.setDynamicMetadata("amime", { denied: describeLimit(name) });
 			const headers: HeaderList = [];
-			if (used.sendsRetryAfter && verdict.bucket !== undefined) {
+			if (used.sendsRetryAfter && used.status === 429 && verdict.bucket !== undefined) {
 				headers.push("retry-after", resetSeconds(verdict.bucket, stream.now()));
 			}
 			limit.responseHeaders.apply(headers, stream.record);

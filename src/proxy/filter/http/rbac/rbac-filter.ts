@@ -31,14 +31,19 @@ export function createRbacFilter(
 			const active = override?.kind === "rbac" ? override.config : config;
 			if (active === undefined) return "continue";
 			const { rules, shadowRules } = active;
+			// Where a route's config has no prefixes, those of the filter hold, as in Envoy.
 			if (shadowRules !== undefined) {
-				const verdict = judge(stream, shadowRules, `${active.shadowRulesStatPrefix}shadow`);
+				const verdict = judge(
+					stream,
+					shadowRules,
+					`${active.shadowRulesStatPrefix || config.shadowRulesStatPrefix}shadow`,
+				);
 				(verdict.allowed ? stats.shadow_allowed : stats.shadow_denied).value++;
 				if (!verdict.allowed) noteWouldDeny(stream, shadowRules, verdict);
 				if (active.trackPerRuleStats) countPolicy(scope, config.shadowRulesStatPrefix, verdict, "shadow_");
 			}
 			if (rules === undefined) return "continue";
-			const verdict = judge(stream, rules, `${active.rulesStatPrefix}enforced`);
+			const verdict = judge(stream, rules, `${active.rulesStatPrefix || config.rulesStatPrefix}enforced`);
 			const { allowed, policy } = verdict;
 			if (rules.action === "log") {
 				stream.setDynamicMetadata("envoy.common", { access_log_hint: verdict.matched });

@@ -1,6 +1,7 @@
 import { ResponseFlag } from "../../../../engine/format/index.ts";
+import type { StatsScope } from "../../../../telemetry/index.ts";
 import type { SessionStateConfig, StatefulSessionConfig } from "../../../runtime-config/index.ts";
-import { createStatefulSessionStats } from "../../../stats/index.ts";
+import { createStatefulSessionStats, type StatefulSessionStats } from "../../../stats/index.ts";
 import type { HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { routeConfigOf } from "../route-configs.ts";
@@ -20,10 +21,14 @@ export function createStatefulSessionFilter(
 	config: StatefulSessionConfig,
 ): HttpFilter {
 	const { clock } = context;
-	const stats =
-		config.statPrefix === ""
-			? undefined
-			: createStatefulSessionStats(scope.scope(`stateful_session.${config.statPrefix}`));
+	const stats = createStats(config, scope);
+	const statsOfRoutes = new WeakMap<StatefulSessionConfig, StatefulSessionStats | undefined>();
+	/** A route's config counts below no `http.<stat_prefix>`, as in Envoy. */
+	const statsOf = (used: StatefulSessionConfig): StatefulSessionStats | undefined => {
+		if (used === config) return stats;
+		if (!statsOfRoutes.has(used)) statsOfRoutes.set(used, createStats(used, context.stats));
+		return statsOfRoutes.get(used);
+	};
 	return {
 		name,
 		disabled,
@@ -46,8 +51,7 @@ export function createStatefulSessionFilter(
 			if (session === undefined) return;
 			const { record } = stream;
 			const upstream = record.upstreamHost;
-			// Only the filter's own config counts, as in Envoy.
-			const counted = session.config === config ? stats : undefined;
+			const counted = statsOf(session.config);
 			if (session.state === undefined) {
 				if (upstream !== undefined && counted !== undefined) counted.no_session.value++;
 				return;
@@ -63,4 +67,8 @@ export function createStatefulSessionFilter(
 			else if (!session.config.strict) counted.failed_open.value++;
 		},
 	};
+}
+
+function createStats({ statPrefix }: StatefulSessionConfig, scope: StatsScope): StatefulSessionStats | undefined {
+	return statPrefix === "" ? undefined : createStatefulSessionStats(scope.scope(`stateful_session.${statPrefix}`));
 }

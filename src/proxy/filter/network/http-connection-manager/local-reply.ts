@@ -68,7 +68,7 @@ function toGrpc(stream: HttpStream, head: PassResponseHead, reply: LocalReply, b
 	head.status = 200;
 	setHeader(head.headers, "content-type", "application/grpc");
 	setHeader(head.headers, "grpc-status", String(status));
-	if (body !== "") setHeader(head.headers, "grpc-message", encodeGrpcMessage(body));
+	if (body !== "" && stream.request.method !== "HEAD") setHeader(head.headers, "grpc-message", encodeGrpcMessage(body));
 	record.grpcStatus = status;
 	record.responseCode = 200;
 	return head;

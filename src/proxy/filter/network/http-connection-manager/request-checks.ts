@@ -14,9 +14,8 @@ export function checkRequest(stream: HttpStream, hasHost: boolean): boolean {
 		stream.sendLocalReply({ status: 503, body: "envoy overloaded", details: "overload", flags: 0 });
 		return false;
 	}
-	if (!config.proxy100Continue && request.takeContinueExpectation()) {
-		if (!stream.isRequestComplete) stream.sendInformational(100, []);
-	}
+	// Also for a request that ends with its head, as in Envoy.
+	if (!config.proxy100Continue && request.takeContinueExpectation()) stream.sendInformational(100, []);
 	if (!hasHost) return refuse(stream, 400, "missing_host_header");
 	if (request.upgrade !== "CONNECT") {
 		if (request.path.charCodeAt(0) !== 47) {
