@@ -5,10 +5,10 @@ const { readFileSync, statSync } = require("node:fs");
 /** Whose library below `fs` is known. */
 const testedNode = 26;
 
-/** Why the bundle of the project in `root` cannot be run; undefined when it can. */
-function findProblem(root) {
+/** Why the bundle of the project in `root` cannot be run; undefined when it can. `name` is that of a manifest of fewer sources. */
+function findProblem(root, name = "manifest.json") {
 	try {
-		return compare(root, JSON.parse(readFileSync(`${root}/dist/manifest.json`, "utf8")));
+		return compare(root, JSON.parse(readFileSync(`${root}/dist/${name}`, "utf8")));
 	} catch (error) {
 		return error.code === "ENOENT" ? "there is no whole bundle" : `the bundle's manifest is damaged (${error.message})`;
 	}

@@ -47,7 +47,7 @@ export function bundleOf(root: string): BundleOptions {
 		assets: { "gen/descriptors.bin": "src/api/gen/descriptors.bin" },
 		stamps: { "src/api/gen": "src/api/gen/descriptors.bin" },
 		late: lateParts,
-		snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"] },
+		snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"], commands: /^src\/(?:main\/host\.ts|cli\/)/ },
 	};
 }
 
@@ -78,17 +78,20 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 	rmSync(staging, { recursive: true, force: true });
 	const startedAt = Date.now();
 	const modules = new Set<string>();
+	const imports: ModuleImports = new Map();
 	const bundle = await rolldown({
 		cwd: root,
 		input: Object.fromEntries(Object.entries(options.entries).map(([name, path]) => [name, join(root, path)])),
 		platform: "node",
 		preserveEntrySignatures: "allow-extension",
+		// A warning that a busy machine is slow would be the end of the bundle.
+		checks: { bundlerTimings: false },
 		resolve: {
 			alias: Object.fromEntries(
 				Object.entries(latePackages).map(([name, path]) => [name, join(root, "node_modules", path)]),
 			),
 		},
-		plugins: [nameThreads(options.entries), recordModules(modules), convertLate(), loadTypesLate(root)],
+		plugins: [nameThreads(options.entries), recordModules(modules, imports), convertLate(), loadTypesLate(root)],
 		onLog(level, log) {
 			throw new Error(`${level}: ${log.message}`);
 		},
@@ -123,6 +126,11 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 		return [path, size, mtimeMs] as const;
 	});
 	const hashes = inputs.map(([path]) => [path, hash("sha256", readFileSync(join(root, path)))] as const);
+	if (options.snapshot !== undefined) {
+		const used = new Set(listInputs(listReached(imports, options, options.snapshot), options));
+		const manifest = { inputs: inputs.filter(([path]) => used.has(path)), outputs };
+		writeFileSync(join(staging, "manifest-proxy.json"), JSON.stringify(manifest));
+	}
 	writeFileSync(join(staging, "manifest.json"), JSON.stringify({ inputs, outputs }));
 	writeFileSync(join(staging, "hashes.json"), JSON.stringify(Object.fromEntries(hashes)));
 	rmSync(folder, { recursive: true, force: true });
@@ -184,15 +192,35 @@ function nameThreads(entries: Readonly<Record<string, string>>): Plugin {
 	};
 }
 
+/** What each module imports, at once and when something is used. */
+type ModuleImports = Map<string, readonly [atOnce: readonly string[], later: readonly string[]]>;
+
 /** Notes all modules that are read: also those of which only a constant is left, which the chunks do not list. */
-function recordModules(modules: Set<string>): Plugin {
+function recordModules(modules: Set<string>, imports: ModuleImports): Plugin {
 	return {
 		name: "modules",
 		transform(_, id) {
 			modules.add(id);
 			return null;
 		},
+		buildEnd() {
+			for (const id of modules) {
+				const info = this.getModuleInfo(id);
+				imports.set(id, [info?.importedIds ?? [], info?.dynamicallyImportedIds ?? []]);
+			}
+		},
 	};
+}
+
+/** The modules that a process from the snapshot may run: all that are reached but for other commands. */
+function listReached(imports: ModuleImports, { root, entries }: BundleOptions, options: SnapshotOptions): string[] {
+	const reached = new Set([join(root, entries[options.entry] as string)]);
+	for (const id of reached) {
+		const [atOnce, later] = imports.get(id) ?? [[], []];
+		const needed = options.commands.test(relative(root, id)) ? atOnce : [...atOnce, ...later];
+		for (const next of needed) if (imports.has(next)) reached.add(next);
+	}
+	return [...reached];
 }
 
 /** To make a message, the library looks into the types of all its fields, to convert what they may be given and for the first value of enums,

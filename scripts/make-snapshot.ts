@@ -12,6 +12,8 @@ export interface SnapshotOptions {
 	readonly entry: string;
 	/** Further files of the project that are in it. */
 	readonly read: readonly string[];
+	/** Modules that import commands when they are asked for: a process from the snapshot runs the one that the entry imports. */
+	readonly commands: RegExp;
 }
 
 /** The snapshot, and what processes map in the place of their copy (src/main/share-snapshot.ts). */

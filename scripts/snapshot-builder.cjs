@@ -84,7 +84,7 @@ function start(runShared) {
 	const root = resolve(process.argv[1], "../..");
 	folder = join(root, "dist");
 	const check = programs["bin/check-bundle.cjs"];
-	if (check.findProblem(root) !== undefined) {
+	if (check.findProblem(root, "manifest-proxy.json") !== undefined) {
 		require("node:module").createRequire(join(root, "bin/"))("./launch.cjs");
 		return;
 	}

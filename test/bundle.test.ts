@@ -30,10 +30,13 @@ const files: Readonly<Record<string, string>> = {
 	"src/main/seldom.ts": `import { word } from "./word.ts"; const loaded = "isRunning" in globalThis ? "late" : "at once";
 		export function seldom(): void { console.log(word, "loaded", loaded); }`,
 	"src/main/snapshot.ts": `import { run } from "./run.ts";
+		export { runOther } from "./commands.ts";
 		export async function rehearse(write: (listen: number, upstream: number) => string) { write(1, 2); }
 		export async function prepare() {}
 		export const runShared = () => run();`,
 	"src/main/amime.ts": `import { run } from "./run.ts"; run();`,
+	"src/main/commands.ts": `export const runOther = async (): Promise<void> => (await import("./other.ts")).runOther();`,
+	"src/main/other.ts": `export function runOther(): void { console.log("other"); }`,
 	"src/main/thread.ts": `console.log("thread");`,
 	"src/main/gone.ts": `export const unused = 1; export const empty = "";`,
 	"src/main/gen/made.ts": `export const made = "";`,
@@ -58,7 +61,9 @@ async function createProject(t: TestContext, hasSnapshot = false): Promise<strin
 		assets: { "stamp.bin": "src/main/gen/stamp.bin" },
 		stamps: { "src/main/gen": "src/main/gen/stamp.bin" },
 		late: [[/^src\/main\/(seldom)\.ts$/, "$1"]],
-		...(hasSnapshot && { snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"] } }),
+		...(hasSnapshot && {
+			snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"], commands: /^src\/main\/commands/ },
+		}),
 	});
 	return root;
 }
@@ -127,6 +132,8 @@ test("a snapshot that is older than a source, damaged, or not of this Node is no
 			(root) => writeFileSync(join(root, blob), Buffer.alloc(readFileSync(join(root, blob)).length)),
 		],
 		["one… part bundle d41d", /^$/, (root) => utimesSync(join(root, blob), 1e9, 1e9)],
+		// No proxy runs it.
+		["one… part snapshot d41d", /^$/, (root) => write(root, "src/main/other.ts", "changed")],
 	];
 	const made = await createProject(t, true);
 	for (const [index, [out, error, change]] of changes.entries()) {
