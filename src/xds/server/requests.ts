@@ -134,7 +134,11 @@ function subscribeDelta(type: TypeState, request: DeltaRequest, first: boolean):
 	}
 	for (const name of request.subscribe) {
 		if (name === wildcardName) {
-			if (!type.wildcard) type.matched = undefined;
+			if (!type.wildcard) {
+				type.matched = undefined;
+				// What is on its way was forgotten when the wildcard before was left, and is taken in under this one: it is told what of it is gone.
+				for (const sent of type.outstanding ?? []) if (!type.known.has(sent)) type.due.add(sent);
+			}
 			type.answerDue ||= !first && !type.wildcard;
 			type.wildcard = true;
 		} else if (first && type.known.has(name)) type.names.add(name);
