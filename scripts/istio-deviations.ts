@@ -56,6 +56,11 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: [],
 	},
 	{
+		what: "With related trust domains (`amime federation`), `namespaces`, `serviceAccounts` and `source.namespace` that let in mean the mesh's own trust domain and its aliases.",
+		why: "A namespace of the same name over there is somebody else's; `principals` and `trustDomains` name its workloads. Rules that keep out mean every domain, as in Istio.",
+		observations: [],
+	},
+	{
 		what: "A denial carries `x-amime-reason`, which policy or rule decided and what it lacked, for callers that showed a certificate of the mesh.",
 		why: "The caller reads why without a look at the server; callers from outside do not get the header.",
 		observations: ["mtls-when/1", "mtls-when/3", "mtls-deny-not-principal/1", "mtls-gateway/1"],

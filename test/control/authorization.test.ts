@@ -184,3 +184,45 @@ spec: {action: CUSTOM, provider: {name: grpc}, rules: [{}]}
 	for (const kind of ["amime", "envoy"] as const)
 		assert.deepEqual([...new Set(filtersOf(kind))], ["envoy.filters.network.rbac", "envoy.filters.network.ext_authz"]);
 });
+
+test("namespaces and service accounts of related trust domains are not ours, except to rules that keep out", () => {
+	const judgeWith = (policies: readonly string[], federatedTrustDomains: readonly string[]) => {
+		const objects = parseObjects(application("orders"), ...policies);
+		const mesh = simulateMesh(objects, undefined, { trustDomainAliases: ["old.example"], federatedTrustDomains });
+		const listener = `inbound_${mesh.instance("orders-0").ports[0]!.appPort}`;
+		return (trustDomain: string): string =>
+			judge(mesh.snapshot("orders-0"), listener, {
+				...{ method: "GET", host: "orders", path: "/" },
+				peer: `spiffe://${trustDomain}/ns/shop/sa/web`,
+			});
+	};
+	const sources = {
+		namespaces: "from: [{source: {namespaces: [shop]}}]",
+		serviceAccounts: "from: [{source: {serviceAccounts: [web]}}]",
+		"source.namespace": "when: [{key: source.namespace, values: [shop]}]",
+	};
+	for (const [what, source] of Object.entries(sources)) {
+		const allow = judgeWith([policy("in", `{rules: [{${source}}]}`)], ["other.example"]);
+		assert.deepEqual(
+			["cluster.local", "old.example", "other.example"].map(allow),
+			["allowed", "allowed", "denied by none"],
+			what,
+		);
+		const deny = judgeWith([policy("out", `{action: DENY, rules: [{${source}}]}`)], ["other.example"]);
+		for (const domain of ["cluster.local", "other.example"])
+			assert.equal(deny(domain), "denied by ns[shop]-policy[out]-rule[0]", `${what} ${domain}`);
+	}
+	const except = judgeWith(
+		[policy("except", "{action: DENY, rules: [{from: [{source: {notNamespaces: [shop]}}]}]}")],
+		["other.example"],
+	);
+	assert.equal(except("cluster.local"), "allowed");
+	assert.equal(except("other.example"), "denied by ns[shop]-policy[except]-rule[0]");
+	const named = judgeWith(
+		[policy("named", "{rules: [{from: [{source: {principals: [other.example/ns/shop/sa/web]}}]}]}")],
+		["other.example"],
+	);
+	assert.equal(named("other.example"), "allowed");
+	const alone = judgeWith([policy("in", `{rules: [{${sources.namespaces}}]}`)], []);
+	assert.equal(alone("other.example"), "allowed", "without relations as in Istio: the handshake refuses others");
+});

@@ -96,8 +96,9 @@ export interface SimulatedMesh {
 export function simulateMesh(
 	objects: readonly ConfigObject[],
 	change?: (instance: WorkloadInstance) => WorkloadInstance,
+	settings: Partial<MeshSettings> = {},
 ): SimulatedMesh {
-	const mesh = createTestMesh(objects, change);
+	const mesh = createTestMesh(objects, change, settings);
 	const store = createSnapshotStore();
 	store.apply(mesh);
 	const instance = (name: string): WorkloadInstance => {

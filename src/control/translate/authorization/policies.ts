@@ -50,12 +50,14 @@ export function compilePolicies(
 	point: EnforcementPoint,
 	nameOf: (name: string) => string = (name) => name,
 ): RBAC {
-	const { trustDomain, trustDomainAliases, pathNormalization } = index.mesh.settings;
+	const { trustDomain, trustDomainAliases, federatedTrustDomains = [], pathNormalization } = index.mesh.settings;
 	const trustDomains = [trustDomain, ...trustDomainAliases];
+	const hasRelations = federatedTrustDomains.length > 0;
+	const isExact = pathNormalization !== undefined;
 	const translated: Record<string, Policy> = {};
 	for (const { namespace, name, rules } of policies)
 		for (const [position, rule] of rules.entries()) {
-			const context = { action, ...point, isExact: pathNormalization !== undefined, trustDomains, namespace };
+			const context = { action, ...point, isExact, trustDomains, hasRelations, namespace };
 			const compiled = compileRule(rule, context);
 			if (compiled === undefined) continue;
 			translated[nameOf(`ns[${namespace}]-policy[${name}]-rule[${position}]`)] = create(PolicySchema, {

@@ -53,6 +53,9 @@ export interface RuleContext {
 	readonly isExact: boolean;
 	/** The mesh's own, and its aliases. */
 	readonly trustDomains: readonly string[];
+	/** Whether workloads of related trust domains may call as well. Their namespaces and service accounts are not ours: a rule that lets in
+	 *  means our own, one that keeps out means any (Istio, where every trust domain has one root, always means any). */
+	readonly hasRelations: boolean;
 	/** Of the policy. */
 	readonly namespace: string;
 	readonly port: EnforcedPort;
@@ -83,7 +86,7 @@ interface Attribute<T> extends ValueMatch {
 	/** Only requests have it. */
 	readonly isOfRequests: boolean;
 	/** `anyForm`: take what applications take for the same, because a match restricts. */
-	compile(value: string, anyForm: boolean): readonly T[] | boolean;
+	compile(value: string, anyForm: boolean, restricts: boolean): readonly T[] | boolean;
 }
 
 function conjoin<T>(
@@ -99,8 +102,8 @@ function conjoin<T>(
 			continue;
 		}
 		const isRestricting = action !== "ALLOW";
-		const anyOf = (list: readonly string[], anyForm: boolean): T | boolean => {
-			const compiled = list.map((value) => compile(value, anyForm && !isExact));
+		const anyOf = (list: readonly string[], restricts: boolean): T | boolean => {
+			const compiled = list.map((value) => compile(value, restricts && !isExact, restricts));
 			if (compiled.includes(true)) return true;
 			const known = compiled.flatMap((one) => (typeof one === "boolean" ? [] : one));
 			return known.length > 0 && algebra.or(known);
@@ -133,11 +136,16 @@ function sourceAttributes(source: AuthorizationSource, context: RuleContext): At
 			compile: (value) => matchTrustDomain(value, trustDomains).map(authenticated),
 		},
 		{ ...source.requestPrincipals, isOfRequests: true, compile: (value) => [tokenPrincipal(value)] },
-		{ ...source.namespaces, isOfRequests: false, compile: (value) => matchNamespace(value).map(authenticated) },
+		{
+			...source.namespaces,
+			isOfRequests: false,
+			compile: (value, _, restricts) => matchNamespace(value, domainsOf(context, restricts)).map(authenticated),
+		},
 		{
 			...source.serviceAccounts,
 			isOfRequests: false,
-			compile: (value) => matchServiceAccount(value, namespace).map(authenticated),
+			compile: (value, _, restricts) =>
+				matchServiceAccount(value, namespace, domainsOf(context, restricts)).map(authenticated),
 		},
 		{ ...source.remoteIpBlocks, isOfRequests: false, compile: (value) => [remoteIp(value)] },
 		{ ...source.ipBlocks, isOfRequests: false, compile: (value) => [directRemoteIp(value)] },
@@ -175,7 +183,7 @@ type ConditionKind =
 	| {
 			readonly kind: "principal";
 			readonly isOfRequests: boolean;
-			compile(value: string, context: RuleContext): readonly PrincipalInit[];
+			compile(value: string, context: RuleContext, restricts: boolean): readonly PrincipalInit[];
 	  }
 	| { readonly kind: "permission"; compile(value: string, context: RuleContext): readonly PermissionInit[] | boolean };
 
@@ -191,7 +199,7 @@ function conditionsOf(conditions: readonly AuthorizationCondition[], context: Ru
 				values,
 				notValues,
 				isOfRequests: condition.isOfRequests,
-				compile: (value) => condition.compile(value, context),
+				compile: (value, _, restricts) => condition.compile(value, context, restricts),
 			});
 		else if (condition !== undefined)
 			found.permissions.push({
@@ -207,7 +215,10 @@ function conditionsOf(conditions: readonly AuthorizationCondition[], context: Ru
 const plainConditions: ReadonlyMap<string, ConditionKind> = new Map<string, ConditionKind>([
 	["source.ip", ofPeer((value) => [directRemoteIp(value)])],
 	["remote.ip", ofPeer((value) => [remoteIp(value)])],
-	["source.namespace", ofPeer((value) => matchNamespace(value).map(authenticated))],
+	[
+		"source.namespace",
+		ofPeer((value, context, restricts) => matchNamespace(value, domainsOf(context, restricts)).map(authenticated)),
+	],
 	["source.principal", ofPeer((value, { trustDomains }) => matchPrincipal(value, trustDomains).map(authenticated))],
 	["request.auth.principal", ofRequest((value) => [tokenPrincipal(value)])],
 	["request.auth.audiences", ofRequest((value) => [tokenClaim(["aud"], value)])],
@@ -217,7 +228,14 @@ const plainConditions: ReadonlyMap<string, ConditionKind> = new Map<string, Cond
 	["connection.sni", { kind: "permission", compile: (value) => [serverName(value)] }],
 ]);
 
-function ofPeer(compile: (value: string, context: RuleContext) => readonly PrincipalInit[]): ConditionKind {
+/** Whose namespaces and service accounts a rule means; undefined for those of any trust domain. */
+function domainsOf({ hasRelations, trustDomains }: RuleContext, restricts: boolean): readonly string[] | undefined {
+	return hasRelations && !restricts ? trustDomains : undefined;
+}
+
+function ofPeer(
+	compile: (value: string, context: RuleContext, restricts: boolean) => readonly PrincipalInit[],
+): ConditionKind {
 	return { kind: "principal", isOfRequests: false, compile };
 }
 

@@ -40,16 +40,28 @@ function matchSpiffeId(value: string): MatchedValue {
 	return stringMatcher("exact", `spiffe://${value}`);
 }
 
-/** The namespace of the peer's SPIFFE ID. */
-export function matchNamespace(value: string): readonly MatchedValue[] {
-	return [stringMatcher("regex", `spiffe://[^/]+/ns/${value.split("*").map(quoteRegex).join("[^/]*")}/sa/.+`)];
+/** The namespace of the peer's SPIFFE ID.
+ *  @param domains the trust domains that it may be of; any when absent */
+export function matchNamespace(value: string, domains?: readonly string[]): readonly MatchedValue[] {
+	const name = value.split("*").map(quoteRegex).join("[^/]*");
+	return [stringMatcher("regex", `spiffe://${anyOf(domains)}/ns/${name}/sa/.+`)];
 }
 
-/** `name` in the policy's namespace, or `namespace/name`. */
-export function matchServiceAccount(value: string, policyNamespace: string): readonly MatchedValue[] {
+/** `name` in the policy's namespace, or `namespace/name`.
+ *  @param domains the trust domains that it may be of; any when absent */
+export function matchServiceAccount(
+	value: string,
+	policyNamespace: string,
+	domains?: readonly string[],
+): readonly MatchedValue[] {
 	const [first = "", second] = value.split("/");
 	const [namespace, name] = second === undefined ? [policyNamespace, first] : [first, second];
-	return [stringMatcher("regex", `spiffe://[^/]+/ns/${quoteRegex(namespace)}/sa/${quoteRegex(name)}`)];
+	const account = `ns/${quoteRegex(namespace)}/sa/${quoteRegex(name)}`;
+	return [stringMatcher("regex", `spiffe://${anyOf(domains)}/${account}`)];
+}
+
+function anyOf(domains: readonly string[] | undefined): string {
+	return domains === undefined ? "[^/]+" : `(?:${domains.map(quoteRegex).join("|")})`;
 }
 
 /** A host in any case. Where a rule restricts, `anyForm` also takes it with a port, the dot of the root and a name before it: adding `:80`,
