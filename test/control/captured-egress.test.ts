@@ -113,12 +113,17 @@ function call(host: string, port: number, text: string): Promise<string> {
 	});
 }
 
-async function get(host: string, name: string, port = httpPort!): Promise<{ status: number; body: string }> {
+async function get(
+	host: string,
+	name: string,
+	port = httpPort!,
+): Promise<{ status: number; body: string; reason: string | undefined }> {
 	const heard = await call(host, port, `GET / HTTP/1.1\r\nhost: ${name}\r\nconnection: close\r\n\r\n`);
 	const [head = "", ...rest] = heard.split("\r\n\r\n");
 	const body = rest.join("\r\n\r\n");
 	// A body in chunks has their lengths in it.
-	return { status: Number(head.split(" ")[1] ?? 0), body };
+	const reason = /^x-amime-reason: (.*)$/im.exec(head)?.[1];
+	return { status: Number(head.split(" ")[1] ?? 0), body, reason };
 }
 
 /** The answer over TLS, by a server name or without one. */
@@ -200,6 +205,7 @@ if (isInNamespace) {
 						const answer = await get(partner!, name);
 						assert.equal(answer.status, 502, name);
 						assert.match(answer.body, /no service of the mesh/, name);
+						assert.match(answer.reason ?? "", /^block_all: outboundTrafficPolicy REGISTRY_ONLY/, name);
 					}
 					await told("refused", `${partner}:80`, "denied.example");
 					assert.equal(await getSecurely(partner!, "denied.example"), "");

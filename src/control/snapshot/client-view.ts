@@ -101,6 +101,7 @@ export function buildCapturedListeners(
 		index.mesh.settings,
 		...scope.egresses.flatMap(({ listener, virtualServices }) => [listener, ...virtualServices]),
 		scope.mode,
+		scope.saysReason,
 		scope.egressProxy,
 		describeScope(scope),
 		usesSessions(index),
@@ -141,7 +142,7 @@ function capturedRoutes(
 ): XdsResource[] {
 	const routes: XdsResource[] = [];
 	const proxied: HostRoutes[] = [];
-	const shared = [scope.mode, scope.egressProxy, describeScope(scope), index.mesh.settings];
+	const shared = [scope.mode, scope.saysReason, scope.egressProxy, describeScope(scope), index.mesh.settings];
 	for (const port of listHttpPorts(scope)) {
 		const egress = findEgress(scope, port);
 		if (egress === undefined) continue;

@@ -36,6 +36,9 @@ export interface EgressScope {
 	readonly services: ReadonlyMap<string, SeenService>;
 	/** Of captured traffic, else of the forward proxy. */
 	readonly mode: OutboundTrafficMode;
+	/** Whether a captured request that may not leave is answered with `x-amime-reason` too: not where a Sidecar says so, because Istio's answer
+	 *  has no such header. */
+	readonly saysReason: boolean;
 	/** Where unknown traffic goes in place of its own address. */
 	readonly egressProxy?: { readonly host: string; readonly subset?: string; readonly port: number };
 	/** How the client asks for what it was not given; undefined where it was given everything. */
@@ -56,6 +59,7 @@ export function resolveEgressScope(index: MeshIndex, client: Client): EgressScop
 	return {
 		egresses,
 		services: declared.length === 0 ? all : collectServices(egresses, all, client.namespace),
+		saysReason: policy?.mode === undefined,
 		mode: policy?.mode ?? (client.isCaptured ? outboundTrafficPolicy : forwardProxyPolicy),
 		...(policy?.egressProxy !== undefined && { egressProxy: policy.egressProxy }),
 	};

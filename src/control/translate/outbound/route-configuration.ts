@@ -8,7 +8,7 @@ import {
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { Client } from "../client.ts";
 import { markEgress } from "../egress-log.ts";
-import { unprocessedHeader } from "../local-reply.ts";
+import { reasonHeader, unprocessedHeader } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration, headerValue } from "../messages.ts";
 import { outboundClusterName, passthroughClusterName } from "../names.ts";
@@ -74,8 +74,10 @@ const blockAll = "block_all";
 const refusal =
 	"the host is no service of the mesh, and requests to others may not leave it (outboundTrafficPolicy REGISTRY_ONLY): a ServiceEntry allows a host\n";
 
+const reason = `${blockAll}: outboundTrafficPolicy REGISTRY_ONLY, and no object describes the host`;
+
 /** Unknown hosts: to where the client was going, to the proxy for them, or 502; before, those that the control plane knows. */
-function catchAll({ mode, egressProxy, onDemand }: EgressScope, port: number | undefined): VirtualHost {
+function catchAll({ mode, saysReason, egressProxy, onDemand }: EgressScope, port: number | undefined): VirtualHost {
 	const name = mode === "ALLOW_ANY" ? allowAny : blockAll;
 	const cluster =
 		egressProxy === undefined
@@ -109,7 +111,10 @@ function catchAll({ mode, egressProxy, onDemand }: EgressScope, port: number | u
 				name,
 				match: { pathSpecifier: { case: "prefix", value: "/" } },
 				...(mode === "REGISTRY_ONLY" && {
-					responseHeadersToAdd: [headerValue("x-request-id", "%REQ(X-REQUEST-ID)%", "set", true)],
+					responseHeadersToAdd: [
+						headerValue("x-request-id", "%REQ(X-REQUEST-ID)%", "set", true),
+						...(saysReason ? [headerValue(reasonHeader, reason, "set")] : []),
+					],
 				}),
 				typedPerFilterConfig: markEgress(mode === "ALLOW_ANY" ? "allowed" : "refused"),
 				action,
