@@ -123,6 +123,8 @@ export interface ServerTls {
 	readonly caCertificateCredentialName?: string;
 	/** Files on the proxy's machine. */
 	readonly files?: { readonly certificate: string; readonly privateKey: string; readonly caCertificates?: string };
+	/** File with revoked certificates of clients, on the proxy's machine. */
+	readonly caCrl?: string;
 	/** Names that a client's certificate must have one of; empty takes any. */
 	readonly subjectAltNames: readonly string[];
 	readonly certificateSpkis: readonly string[];

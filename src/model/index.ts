@@ -156,6 +156,7 @@ export type {
 	SidecarEgress,
 	SidecarIngress,
 	SidecarListener,
+	SidecarPort,
 } from "./sidecar.ts";
 export type { Source } from "./source.ts";
 export {

@@ -1,4 +1,5 @@
 import type { ConnectionPoolSettings } from "./destination-rule.ts";
+import type { ServerTls } from "./gateway.ts";
 import type { PortProtocol } from "./instance.ts";
 import type { Labels, ObjectName } from "./names.ts";
 import type { Source } from "./source.ts";
@@ -15,13 +16,16 @@ export interface HostSelector {
 	readonly isExcluded?: boolean;
 }
 
+/** Port of a listener that a Sidecar declares. */
+export interface SidecarPort {
+	readonly number: number;
+	readonly name: string;
+	readonly protocol: PortProtocol | "http-proxy";
+}
+
 /** One listener that a Sidecar declares. */
 export interface SidecarListener {
-	readonly port?: {
-		readonly number: number;
-		readonly name: string;
-		readonly protocol: PortProtocol | "http-proxy";
-	};
+	readonly port?: SidecarPort;
 	/** Address or unix socket that it listens on. */
 	readonly bind?: string;
 	readonly captureMode: "DEFAULT" | "IPTABLES" | "NONE";
@@ -34,6 +38,8 @@ export interface SidecarEgress extends SidecarListener {
 export interface SidecarIngress extends SidecarListener {
 	/** Where the application listens, `127.0.0.1:8080` or `unix:///path`; undefined keeps address and port. */
 	readonly defaultEndpoint?: string;
+	/** TLS that the proxy ends in place of the application, where mutual TLS of the mesh is off (PeerAuthentication DISABLE). */
+	readonly tls?: ServerTls;
 	readonly connectionPool?: ConnectionPoolSettings;
 }
 

@@ -14,6 +14,8 @@ export interface KeyPair {
 export interface TrustBundle {
 	readonly name: string;
 	readonly certificates: string;
+	/** Certificate revocation lists of theirs. */
+	readonly revoked?: string;
 }
 
 /** Secrets and ConfigMaps by name. */
@@ -22,7 +24,7 @@ export interface CertificateStore {
 	keyPair(reference: ObjectReference): KeyPair | ConditionFault;
 	/** The certificates that a reference to a ConfigMap or Secret means. */
 	trustBundle(reference: ObjectReference): TrustBundle | ConditionFault;
-	/** The `ca.crt` (or `cacert`) of a Secret, undefined when it has none. */
+	/** The `ca.crt` (or `cacert`) of a Secret, with its `ca.crl`; undefined when it has none. */
 	clientAuthorities(namespace: string, name: string): TrustBundle | undefined;
 }
 
@@ -43,7 +45,12 @@ export function createCertificateStore({
 		const data = secretsByName.get(`${namespace}/${name}`)?.data;
 		const certificates = data?.["ca.crt"] ?? data?.["cacert"];
 		if (certificates === undefined || certificates === "") return undefined;
-		return { name: `kubernetes-gateway://${namespace}/${name}-cacert`, certificates };
+		const revoked = data?.["ca.crl"] ?? "";
+		return {
+			name: `kubernetes-gateway://${namespace}/${name}-cacert`,
+			certificates,
+			...(revoked !== "" && { revoked }),
+		};
 	};
 	return {
 		keyPair(reference) {

@@ -7,7 +7,7 @@ import type { ReferenceGrants } from "./reference-grants.ts";
 export type TlsTermination =
 	| { readonly kind: "passthrough" }
 	/** With the certificate of the mesh, only for clients of the mesh. */
-	| { readonly kind: "mesh"; readonly isMutual: boolean }
+	| { readonly kind: "mesh"; readonly isMutual: boolean; readonly revokedFile?: string }
 	| {
 			readonly kind: "terminate";
 			readonly keyPairs: readonly KeyPair[];
@@ -26,58 +26,80 @@ export interface ClientCertificates {
 	/** Undefined takes any certificate, unless files say whose. */
 	readonly authorities?: TrustBundle;
 	readonly isRequired: boolean;
+	/** Takes any certificate, checked or not, and passes on what it says. */
+	readonly isUnchecked?: boolean;
 	readonly subjectAltNames: readonly string[];
 	readonly spkis: readonly string[];
 	readonly hashes: readonly string[];
+	/** File on the proxy's machine with revoked certificates. */
+	readonly revokedFile?: string;
 }
 
 const modeOption = "gateway.istio.io/tls-terminate-mode";
 const cipherOption = "gateway.istio.io/tls-cipher-suites";
 const gatewayKind = { group: "gateway.networking.k8s.io", kind: "Gateway" };
 
-/** The TLS settings of a listener, or what is wrong with them; undefined for a listener without TLS. */
+/** What the TLS settings of a listener come to. */
+export interface ListenerTlsResult {
+	/** Undefined without TLS, or when nothing can be served. */
+	readonly tls?: TlsTermination;
+	/** What is wrong with a reference, also of one that is not needed to serve. */
+	readonly fault?: ConditionFault;
+	/** Whether no certificate of a client could be checked. */
+	readonly hasNoAuthority?: boolean;
+}
+
+/** Resolves the TLS settings of a listener: of several references those that can be used are. */
 export function resolveListenerTls(
 	gateway: Gateway,
 	owner: ObjectName & { readonly kind: string },
 	{ tls, port }: GatewayListener,
 	certificates: CertificateStore,
 	grants: ReferenceGrants,
-): TlsTermination | ConditionFault | undefined {
-	if (tls === undefined) return undefined;
-	if (tls.mode === "Passthrough") return { kind: "passthrough" };
+): ListenerTlsResult {
+	if (tls === undefined) return {};
+	if (tls.mode === "Passthrough") return { tls: { kind: "passthrough" } };
 	const mode = tls.options[modeOption];
-	if (mode === "ISTIO_MUTUAL" || mode === "ISTIO_SIMPLE") return { kind: "mesh", isMutual: mode === "ISTIO_MUTUAL" };
-	const keyPairs: KeyPair[] = [];
-	let firstFault: ConditionFault | undefined;
-	for (const reference of tls.certificateRefs) {
-		const isAllowed = grants.allows({ ...gatewayKind, kind: owner.kind, namespace: owner.namespace }, reference);
-		// Told before the Secret is looked at: a stranger must not learn whether it exists.
-		const found = isAllowed ? certificates.keyPair(reference) : notPermitted("certificateRef", reference);
-		if (isFault(found)) firstFault ??= found;
-		else keyPairs.push(found);
-	}
+	if (mode === "ISTIO_MUTUAL" || mode === "ISTIO_SIMPLE")
+		return { tls: { kind: "mesh", isMutual: mode === "ISTIO_MUTUAL" } };
+	// Told before the object is looked at: a stranger must not learn whether it exists.
+	const from = { ...gatewayKind, kind: owner.kind, namespace: owner.namespace };
+	const found = tls.certificateRefs.map((reference) =>
+		grants.allows(from, reference) ? certificates.keyPair(reference) : notPermitted("certificateRef", reference),
+	);
+	const keyPairs = found.flatMap((pair) => (isFault(pair) ? [] : [pair]));
+	const fault = found.find((pair) => isFault(pair));
 	if (keyPairs.length === 0)
-		return firstFault ?? { reason: "InvalidCertificateRef", message: "there is no certificateRef" };
-	const clients = resolveClients(
-		gateway,
-		owner.namespace,
-		port,
-		mode,
-		keyPairs,
-		tls.certificateRefs[0]!.name,
+		return { fault: fault ?? { reason: "InvalidCertificateRef", message: "there is no certificateRef" } };
+	const clients = resolveClients(gateway, owner.namespace, port, mode, tls.certificateRefs[0]!.name, {
 		certificates,
 		grants,
-	);
-	if (clients !== undefined && isFault(clients)) return clients;
+	});
+	if (clients.clients === undefined && clients.fault !== undefined) return clients;
+	const anyFault = clients.fault ?? fault;
 	return {
-		kind: "terminate",
-		keyPairs,
-		...(clients !== undefined && { clients }),
-		cipherSuites: (tls.options[cipherOption] ?? "")
-			.split(",")
-			.map((suite) => suite.trim())
-			.filter((suite) => suite !== ""),
+		...(anyFault !== undefined && { fault: anyFault }),
+		tls: {
+			kind: "terminate",
+			keyPairs,
+			...(clients.clients !== undefined && { clients: clients.clients }),
+			cipherSuites: (tls.options[cipherOption] ?? "")
+				.split(",")
+				.map((suite) => suite.trim())
+				.filter((suite) => suite !== ""),
+		},
 	};
+}
+
+interface ClientsResult {
+	readonly clients?: ClientCertificates;
+	readonly fault?: ConditionFault;
+	readonly hasNoAuthority?: boolean;
+}
+
+interface References {
+	readonly certificates: CertificateStore;
+	readonly grants: ReferenceGrants;
 }
 
 function resolveClients(
@@ -86,35 +108,55 @@ function resolveClients(
 	namespace: string,
 	port: number,
 	mode: string | undefined,
-	keyPairs: readonly KeyPair[],
 	secretName: string,
-	certificates: CertificateStore,
-	grants: ReferenceGrants,
-): ClientCertificates | ConditionFault | undefined {
+	references: References,
+): ClientsResult {
 	const none = { subjectAltNames: [], spkis: [], hashes: [] };
 	const validation = findValidation(gateway, port);
 	if (validation !== undefined) {
-		const [reference] = validation.caCertificateRefs;
-		if (validation.caCertificateRefs.length > 1)
-			return { reason: "InvalidCACertificateRef", message: "only one caCertificateRef is supported" };
-		if (!grants.allows({ ...gatewayKind, namespace: gateway.namespace }, reference!))
-			return notPermitted("caCertificateRef", reference!);
-		const authorities = certificates.trustBundle(reference!);
-		if (isFault(authorities)) return authorities;
+		const { authorities, fault } = resolveAuthorities(gateway, validation, references);
+		if (authorities === undefined) return { ...(fault !== undefined && { fault }), hasNoAuthority: true };
 		const isInsecure = validation.mode === "AllowInsecureFallback" && mode === undefined;
-		if (isInsecure) return { isRequired: false, ...none };
-		return { authorities, isRequired: mode !== "OPTIONAL_MUTUAL", ...none };
-	}
-	if (mode !== "MUTUAL" && mode !== "OPTIONAL_MUTUAL") return undefined;
-	const authorities =
-		certificates.clientAuthorities(namespace, secretName) ??
-		certificates.clientAuthorities(namespace, `${secretName}-cacert`);
-	if (authorities === undefined)
 		return {
-			reason: "InvalidCertificateRef",
-			message: `${keyPairs[0]!.name} has no ca.crt to check clients by, and there is no Secret ${secretName}-cacert`,
+			clients: {
+				authorities,
+				isRequired: !isInsecure && mode !== "OPTIONAL_MUTUAL",
+				...(isInsecure && { isUnchecked: true }),
+				...none,
+			},
+			...(fault !== undefined && { fault }),
 		};
-	return { authorities, isRequired: mode === "MUTUAL", ...none };
+	}
+	if (mode !== "MUTUAL" && mode !== "OPTIONAL_MUTUAL") return {};
+	const authorities =
+		references.certificates.clientAuthorities(namespace, secretName) ??
+		references.certificates.clientAuthorities(namespace, `${secretName}-cacert`);
+	if (authorities !== undefined) return { clients: { authorities, isRequired: mode === "MUTUAL", ...none } };
+	const message = `Secret ${secretName} has no ca.crt to check clients by, and there is no Secret ${secretName}-cacert`;
+	return { fault: { reason: "InvalidCertificateRef", message } };
+}
+
+/** The certificates of all references that can be used, in one bundle. */
+function resolveAuthorities(
+	{ namespace }: Gateway,
+	{ caCertificateRefs }: ClientValidation,
+	{ certificates, grants }: References,
+): { readonly authorities?: TrustBundle; readonly fault?: ConditionFault } {
+	const found = caCertificateRefs.map((reference) =>
+		grants.allows({ ...gatewayKind, namespace }, reference)
+			? certificates.trustBundle(reference)
+			: notPermitted("caCertificateRef", reference),
+	);
+	const bundles = found.flatMap((bundle) => (isFault(bundle) ? [] : [bundle]));
+	const fault = found.find((bundle) => isFault(bundle));
+	const authorities =
+		bundles.length < 2
+			? bundles[0]
+			: {
+					name: bundles.map(({ name }) => name).join(","),
+					certificates: bundles.map((bundle) => bundle.certificates.trim()).join("\n"),
+				};
+	return { ...(authorities !== undefined && { authorities }), ...(fault !== undefined && { fault }) };
 }
 
 function findValidation(gateway: Gateway, port: number): ClientValidation | undefined {

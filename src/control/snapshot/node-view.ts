@@ -63,7 +63,6 @@ export function buildSnapshot(
 	const spec = specOf(instance);
 	const tokens = findRequestAuthentications(index, instance);
 	const sidecar = findIngressSidecar(index, instance);
-	const ingress = isCaptured ? sidecar : undefined;
 	const local = memo.get(
 		`local clusters ${key}`,
 		[index.mesh.settings, spec, workloadOf(index, instance), sidecar, ...tokens, ...index.servicesOf(instance)],
@@ -80,7 +79,7 @@ export function buildSnapshot(
 	const listeners = memo.get(
 		`listeners ${key}`,
 		[
-			...[index.mesh.settings, spec, ingress, describeScope(view.scope), view.scope.mode, ...tokens],
+			...[index.mesh.settings, spec, sidecar, describeScope(view.scope), view.scope.mode, ...tokens],
 			usesSessions(index),
 			...listenerInputs(index, instance, view),
 			...routeLimits,

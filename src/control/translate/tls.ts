@@ -13,14 +13,16 @@ import type { StringMatcher } from "../../api/gen/envoy/type/matcher/v3/string_p
 import type { MeshSettings } from "../../model/index.ts";
 import { extension, sdsSource, stringMatcher } from "./messages.ts";
 
-/** Terminates mutual TLS: the peer must show a certificate of the mesh's trust domain, unless it need not show one. */
+/** Terminates mutual TLS: the peer must show a certificate of the mesh's trust domain, unless it need not show one.
+ *  @param revokedFile on the proxy's machine, with revoked certificates */
 export function downstreamTls(
 	peers: readonly StringMatcher[],
 	alpn: readonly string[],
 	requiresClientCertificate = true,
+	revokedFile?: string,
 ) {
 	return extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
-		commonTlsContext: commonTls(peers, alpn),
+		commonTlsContext: commonTls(peers, alpn, revokedFile),
 		requireClientCertificate: requiresClientCertificate,
 	});
 }
@@ -56,6 +58,7 @@ export function rawBuffer() {
 function commonTls(
 	peers: readonly StringMatcher[],
 	alpn: readonly string[],
+	revokedFile?: string,
 ): MessageInitShape<typeof CommonTlsContextSchema> {
 	return {
 		tlsParams: {
@@ -67,6 +70,7 @@ function commonTls(
 			case: "combinedValidationContext",
 			value: {
 				defaultValidationContext: {
+					...(revokedFile !== undefined && { crl: { specifier: { case: "filename", value: revokedFile } } }),
 					matchTypedSubjectAltNames: peers.map((matcher) => ({ sanType: SubjectAltNameMatcher_SanType.URI, matcher })),
 				},
 				validationContextSdsSecretConfig: { name: "ROOTCA", sdsConfig: sdsSource() },

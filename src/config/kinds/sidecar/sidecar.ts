@@ -1,4 +1,4 @@
-import type { HostSelector, Sidecar, SidecarEgress, SidecarIngress } from "../../../model/index.ts";
+import type { HostSelector, Sidecar, SidecarEgress, SidecarIngress, SidecarPort } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
 import { labels } from "../../schema/kubernetes.ts";
 import { defaulted, ignored, object, optional, required } from "../../schema/object.ts";
@@ -8,6 +8,7 @@ import { connectionPool, defined } from "../destination-rule/connection-pool.ts"
 import { networkingVersions } from "../istio/api-versions.ts";
 import { destination, portNumber } from "../istio/destination.ts";
 import { parseProtocol } from "../istio/protocol.ts";
+import { findTlsFault, type ServerTlsSpec, serverTls, toServerTls } from "../istio-gateway/server-tls.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
 
@@ -21,6 +22,7 @@ const port = refine(
 	({ number, name, protocol }) => ({
 		number,
 		name,
+		isHttps: protocol?.toUpperCase() === "HTTPS",
 		protocol: protocol?.toUpperCase() === "HTTP_PROXY" ? ("http-proxy" as const) : (parseProtocol(protocol) ?? "tcp"),
 	}),
 );
@@ -63,7 +65,7 @@ const egress = object({
 	hosts: required(list(hostSelector, { min: 1, max: 10_000 }), "Services that proxies see, `namespace/host`"),
 });
 
-const ingress = object({
+const ingressFields = {
 	port: required(port, "Port that clients connect to"),
 	bind: optional(bind, "Where the proxy listens; the workload's address when absent"),
 	captureMode,
@@ -76,11 +78,25 @@ const ingress = object({
 		"Where the application listens",
 	),
 	connectionPool: optional(connectionPool, "Bounds of connections to the application"),
-	tls: ignored(
-		"Certificates of the mesh are used",
-		"is without effect: what comes in is encrypted with the certificates of the mesh; end other TLS at a Gateway",
+	tls: optional(
+		serverTls,
+		"TLS of clients outside the mesh that the proxy ends: SIMPLE or MUTUAL with files. In effect where PeerAuthentication says DISABLE for the port",
 	),
+};
+
+const ingress = refine(object(ingressFields), (value, _node, reader) => {
+	const fault = value.tls === undefined ? undefined : findIngressTlsFault(value.tls);
+	return fault === undefined ? value : reader.field("tls").refuse(fault);
 });
+
+/** What a sidecar cannot do: it is given no Secrets. */
+function findIngressTlsFault(tls: ServerTlsSpec): string | undefined {
+	if (tls.mode !== "SIMPLE" && tls.mode !== "MUTUAL")
+		return `mode ${tls.mode} is not for sidecars: write SIMPLE or MUTUAL`;
+	if (tls.credentialName !== undefined || tls.credentialNames !== undefined || tls.caCertCredentialName !== undefined)
+		return "sidecars are given no Secrets: write serverCertificate and privateKey, files on the proxy's machine";
+	return findTlsFault("HTTPS", tls);
+}
 
 const spec = refine(
 	object({
@@ -143,9 +159,10 @@ spec:
 			...(selector !== undefined && { selector }),
 			ingress: (value.ingress ?? []).map(
 				(item): SidecarIngress => ({
-					port: item.port,
+					port: { ...portOf(item.port), ...(item.tls !== undefined && { protocol: insideTls(item.port) }) },
 					captureMode: item.captureMode,
 					...defined({
+						tls: item.tls && toServerTls(item.tls),
 						bind: item.bind,
 						defaultEndpoint: item.defaultEndpoint,
 						connectionPool: item.connectionPool,
@@ -156,7 +173,7 @@ spec:
 				(item): SidecarEgress => ({
 					hosts: item.hosts,
 					captureMode: item.captureMode,
-					...defined({ bind: item.bind, port: item.port }),
+					...defined({ bind: item.bind, port: item.port && portOf(item.port) }),
 				}),
 			),
 			...(policy !== undefined && {
@@ -177,3 +194,15 @@ spec:
 		};
 	},
 });
+
+type PortSpec = SidecarPort & { readonly isHttps: boolean };
+
+function portOf({ number, name, protocol }: PortSpec): SidecarPort {
+	return { number, name, protocol };
+}
+
+/** What a port carries once its TLS is ended. */
+function insideTls({ isHttps, protocol }: PortSpec): SidecarPort["protocol"] {
+	if (isHttps) return "http";
+	return protocol === "tls" ? "tcp" : protocol;
+}

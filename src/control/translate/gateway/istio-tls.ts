@@ -23,23 +23,27 @@ export function resolveServerTls(
 		case "AUTO_PASSTHROUGH":
 			return { tls: { kind: "passthrough" } };
 		case "ISTIO_MUTUAL":
-			return { tls: { kind: "mesh", isMutual: true } };
+			return { tls: { kind: "mesh", isMutual: true, ...revokedOf(tls) } };
 		default:
 			return tls.credentialNames.length > 0 ? ofSecrets(index, node, tls, path) : ofFiles(tls, path);
 	}
 }
 
 function ofFiles(tls: ServerTls, path: string): ServerTlsResult {
-	if (tls.files === undefined)
-		return { fault: { path: `${path}.tls`, problem: "has neither credentialName nor files of a certificate" } };
+	const termination = terminateByFiles(tls);
+	if (termination !== undefined) return { tls: termination };
+	return { fault: { path: `${path}.tls`, problem: "has neither credentialName nor files of a certificate" } };
+}
+
+/** TLS that ends with files on the proxy's machine; undefined without files. */
+export function terminateByFiles(tls: ServerTls): TlsTermination | undefined {
+	if (tls.files === undefined) return undefined;
 	return {
-		tls: {
-			kind: "terminate",
-			keyPairs: [],
-			files: tls.files,
-			...(asksClients(tls) && { clients: clientsOf(tls) }),
-			...parametersOf(tls),
-		},
+		kind: "terminate",
+		keyPairs: [],
+		files: tls.files,
+		...(asksClients(tls) && { clients: clientsOf(tls) }),
+		...parametersOf(tls),
 	};
 }
 
@@ -93,7 +97,12 @@ function clientsOf(tls: ServerTls): Omit<ClientCertificates, "authorities"> {
 		subjectAltNames: tls.subjectAltNames,
 		spkis: tls.certificateSpkis,
 		hashes: tls.certificateHashes,
+		...revokedOf(tls),
 	};
+}
+
+function revokedOf({ caCrl }: ServerTls): { readonly revokedFile?: string } {
+	return caCrl === undefined || caCrl === "" ? {} : { revokedFile: caCrl };
 }
 
 function parametersOf({ cipherSuites, minVersion, maxVersion }: ServerTls) {

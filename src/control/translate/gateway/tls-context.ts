@@ -3,6 +3,7 @@ import {
 	type CertificateValidationContextSchema,
 	SubjectAltNameMatcher_SanType as SanType,
 	TlsParameters_TlsProtocol as TlsProtocol,
+	CertificateValidationContext_TrustChainVerification as TrustChainVerification,
 } from "../../../api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { type Secret, SecretSchema } from "../../../api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import {
@@ -24,7 +25,7 @@ type ValidationInit = Extract<
 /** The transport socket that ends TLS at a gateway; undefined where it is passed on. */
 export function endTls(tls: TlsTermination, settings: MeshSettings, alpn: readonly string[]) {
 	if (tls.kind === "passthrough") return undefined;
-	if (tls.kind === "mesh") return downstreamTls(meshPeers(settings), alpn, tls.isMutual);
+	if (tls.kind === "mesh") return downstreamTls(meshPeers(settings), alpn, tls.isMutual, tls.revokedFile);
 	return extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
 		commonTlsContext: {
 			tlsParams: {
@@ -91,8 +92,11 @@ function validationOf({ clients, files }: Terminated): Partial<CommonTlsInit> {
 }
 
 /** A name may be a DNS name or a URI: the certificate must have one of them in either form. */
-function checksOf({ subjectAltNames, spkis, hashes }: ClientCertificates): ValidationInit {
+function checksOf(clients: ClientCertificates): ValidationInit {
+	const { subjectAltNames, spkis, hashes, revokedFile, isUnchecked } = clients;
 	return {
+		...(isUnchecked === true && { trustChainVerification: TrustChainVerification.ACCEPT_UNTRUSTED }),
+		...(revokedFile !== undefined && { crl: { specifier: { case: "filename", value: revokedFile } } }),
 		matchTypedSubjectAltNames: subjectAltNames.flatMap((name) =>
 			[SanType.DNS, SanType.URI].map((sanType) => ({ sanType, matcher: stringMatcher("exact", name) })),
 		),
@@ -114,12 +118,15 @@ function keyPairSecret({ name, certificateChain, privateKey }: KeyPair): Secret 
 	});
 }
 
-function trustSecret({ name, certificates }: TrustBundle): Secret {
+function trustSecret({ name, certificates, revoked }: TrustBundle): Secret {
 	return create(SecretSchema, {
 		name,
 		type: {
 			case: "validationContext",
-			value: { trustedCa: { specifier: { case: "inlineString", value: certificates } } },
+			value: {
+				trustedCa: { specifier: { case: "inlineString", value: certificates } },
+				...(revoked !== undefined && { crl: { specifier: { case: "inlineString" as const, value: revoked } } }),
+			},
 		},
 	});
 }

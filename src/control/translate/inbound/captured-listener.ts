@@ -6,7 +6,7 @@ import { HttpInspectorSchema } from "../../../api/gen/envoy/extensions/filters/l
 import { OriginalDstSchema } from "../../../api/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { TcpProxySchema } from "../../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
-import type { PortProtocol, WorkloadInstance } from "../../../model/index.ts";
+import { isHttpProtocol, type PortProtocol, type WorkloadInstance } from "../../../model/index.ts";
 import type { EnforcedPort } from "../authorization/rule.ts";
 import type { ProxyKind } from "../http-connection-manager.ts";
 import type { Audience } from "../local-reply.ts";
@@ -18,6 +18,7 @@ import { downstreamTls, endsWithPeerCertificate, meshPeers } from "../tls.ts";
 import { inboundPassthroughClusterName } from "./captured-cluster.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
 import { type InboundPort, listInboundPorts } from "./inbound-port.ts";
+import { ingressTls } from "./ingress-tls.ts";
 
 /** Where the kernel redirects what comes in for a workload. */
 export const inboundCapturePort = 15006;
@@ -80,7 +81,21 @@ function portChains(index: MeshIndex, instance: WorkloadInstance, port: InboundP
 		statPrefix: `inbound_0.0.0.0_${appPort}`,
 		cluster: inboundClusterName(appPort),
 	};
-	return chainsOf(index, target, protocol, modeOf(index, instance, port), `0.0.0.0_${appPort}`, appPort);
+	const name = `0.0.0.0_${appPort}`;
+	const mode = modeOf(index, instance, port);
+	// As in Istio: a peer could not tell which of the two is meant.
+	if (port.tls !== undefined && mode === "DISABLE")
+		return [
+			{
+				name,
+				filterChainMatch: { destinationPort: appPort },
+				...ingressTls(index, port.tls, isHttpProtocol(protocol)),
+				filters: isHttpProtocol(protocol)
+					? inboundHttpFilters(index, target, "outside")
+					: inboundTcpFilters(index, target),
+			},
+		];
+	return chainsOf(index, target, protocol, mode, name, appPort);
 }
 
 function passthroughChains(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): ChainInit[] {

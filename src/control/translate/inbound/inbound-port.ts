@@ -2,6 +2,7 @@ import {
 	type ConnectionPoolSettings,
 	type InstancePort,
 	matchesLabels,
+	type ServerTls,
 	type Sidecar,
 	type SidecarIngress,
 	type WorkloadInstance,
@@ -15,6 +16,8 @@ export interface InboundPort extends InstancePort {
 	readonly endpoint: { readonly address: string; readonly port: number };
 	/** Of the listener of a Sidecar; that of the whole Sidecar when undefined. */
 	readonly connectionPool?: ConnectionPoolSettings;
+	/** Of the listener of a Sidecar: what the proxy ends in place of mutual TLS. */
+	readonly tls?: ServerTls;
 }
 
 /** The ports of a workload in their order: those that Services lead to, or those that the ingress of its Sidecar lists. */
@@ -37,7 +40,7 @@ export function findIngressSidecar(index: MeshIndex, instance: WorkloadInstance)
 }
 
 function toPort(
-	{ port, defaultEndpoint, connectionPool }: SidecarIngress,
+	{ port, defaultEndpoint, connectionPool, tls }: SidecarIngress,
 	instance: WorkloadInstance,
 ): InboundPort | undefined {
 	if (port === undefined || port.protocol === "http-proxy") return undefined;
@@ -49,6 +52,7 @@ function toPort(
 		name,
 		protocol,
 		...(connectionPool !== undefined && { connectionPool }),
+		...(tls !== undefined && { tls }),
 		appPort: number,
 		meshPort: number,
 		// A unix socket is given whole; every address of the workload is its own.
@@ -57,4 +61,16 @@ function toPort(
 				? { address: defaultEndpoint, port: 0 }
 				: { address: address === "0.0.0.0" || address === "[::]" ? instance.address : address, port: target },
 	};
+}
+
+/** The TLS that a proxy ends for one application port of a workload that registered itself, and what it finds inside. */
+export function findIngressTls(
+	index: MeshIndex,
+	instance: WorkloadInstance,
+	{ appPort }: InstancePort,
+): { readonly tls: ServerTls; readonly protocol: InstancePort["protocol"] } | undefined {
+	const listeners = findIngressSidecar(index, instance)?.ingress ?? [];
+	const { tls, port } = listeners.find((listener) => listener.port?.number === appPort) ?? {};
+	if (tls === undefined || port === undefined || port.protocol === "http-proxy") return undefined;
+	return { tls, protocol: port.protocol };
 }

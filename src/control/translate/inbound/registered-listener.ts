@@ -11,6 +11,8 @@ import { resolveMutualTlsMode } from "../mutual-tls.ts";
 import { inboundClusterName } from "../names.ts";
 import { downstreamTls, endsWithPeerCertificate, meshPeers } from "../tls.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
+import { findIngressTls } from "./inbound-port.ts";
+import { ingressTls } from "./ingress-tls.ts";
 
 /** The listener where the mesh reaches one application port of an instance that registered itself: mutual TLS, authorization, and on
  *  to the application. */
@@ -28,15 +30,19 @@ export function translateInboundListener(
 		cluster: inboundClusterName(port.appPort),
 		marksUnprocessed: true,
 	};
-	const isHttp = isHttpProtocol(port.protocol);
+	const mode = resolveMutualTlsMode(index, instance, port);
+	const own = mode === "DISABLE" ? findIngressTls(index, instance, port) : undefined;
+	const isHttp = isHttpProtocol(own?.protocol ?? port.protocol);
 	const filtersFor = (audience: Audience) =>
 		isHttp ? inboundHttpFilters(index, target, audience) : inboundTcpFilters(index, target);
-	const mode = resolveMutualTlsMode(index, instance, port);
 	const peers = meshPeers(index.mesh.settings);
 	const transportSocket = downstreamTls(peers, isHttp ? ["h2", "http/1.1"] : []);
 	const metadata = { filterMetadata: endsWithPeerCertificate };
 	const secure = { name: "mutual_tls", filters: filtersFor("mesh"), transportSocket, metadata };
-	const plain = { name: "plain_text", filters: filtersFor("outside") };
+	const plain =
+		own === undefined
+			? { name: "plain_text", filters: filtersFor("outside") }
+			: { name: "tls", filters: filtersFor("outside"), ...ingressTls(index, own.tls, isHttp) };
 	return create(ListenerSchema, {
 		name: `inbound_${port.appPort}`,
 		address: socketAddress(instance.address, port.meshPort),
