@@ -233,7 +233,12 @@ function readObject(
 	// That it is empty has been said.
 	if (specNode.kind === "scalar" && specNode.value === null) return undefined;
 	const { file, lines, options } = context;
-	const source = { file, line: lines.locate(root.offset).line };
+	const generation = readGeneration(root);
+	const source = {
+		file,
+		line: lines.locate(root.offset).line,
+		...(generation !== undefined && { generation }),
+	};
 	const meta = fields?.metadata;
 	const namespace = meta?.namespace ?? "default";
 	// A spec is read even when the rest is broken, so that all problems come at once.
@@ -327,4 +332,10 @@ function readCreationTime(root: MapNode, reader: Reader): number | undefined {
 		.field("creationTimestamp")
 		.warn(`${quote(text)} is no RFC 3339 time and is not used`);
 	return undefined;
+}
+
+function readGeneration(root: MapNode): number | undefined {
+	const meta = root.entries.get("metadata")?.value;
+	const value = meta?.kind === "map" ? meta.entries.get("generation")?.value : undefined;
+	return value?.kind === "scalar" && Number.isSafeInteger(value.value) ? (value.value as number) : undefined;
 }

@@ -35,13 +35,15 @@ export interface StreamRoute extends AttachedRoute {
 
 /** `gateway.networking.k8s.io` BackendTLSPolicy: how connections to a Service are encrypted and its certificate checked. */
 export interface BackendTlsPolicy extends ObjectName {
-	/** Services in the policy's namespace; with a section name one port of it, by name. */
+	/** Services and ServiceEntries in the policy's namespace; with a section name one port of it, by name. */
 	readonly targets: readonly (ObjectReference & { readonly sectionName?: string })[];
 	/** Server name that is sent, and that the certificate must be for unless there are `subjectAltNames`. */
 	readonly hostname: string;
 	readonly caCertificateRefs: readonly ObjectReference[];
 	/** Trusts the certificates of the proxy's system. */
 	readonly usesSystemCertificates: boolean;
+	/** Name of a set of certificates that is not known here: nothing is trusted. */
+	readonly unknownAuthorities?: string;
 	readonly subjectAltNames: readonly { readonly type: "Hostname" | "URI"; readonly value: string }[];
 	readonly createdAt: number;
 	readonly source: Source;

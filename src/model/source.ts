@@ -4,4 +4,6 @@ export interface Source {
 	readonly file: string;
 	/** 1-based line of the document; 0 when unknown. */
 	readonly line: number;
+	/** `metadata.generation` of the document, for the statuses that are of it. */
+	readonly generation?: number;
 }

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gatewayOf, routeOf, showStatuses } from "../support/gateway-api.ts";
+import { buildMesh } from "../../src/config/index.ts";
+import { computeStatuses } from "../../src/control/gateway-api/index.ts";
+import { createMeshIndex } from "../../src/control/translate/index.ts";
+import { parseObjects } from "../support/control-mesh.ts";
+import { gatewayOf, gatewayWorld, routeOf, showStatuses } from "../support/gateway-api.ts";
 import { createTestPki } from "../support/pki.ts";
 
 const from = (namespaces: object) => ({ allowedRoutes: { namespaces } });
@@ -323,29 +327,97 @@ test("certificates of listeners are looked for, read, and checked with their key
 	assert.equal(of(elsewhere, secret(good, "vault"), allowed), "https (0): good");
 });
 
-test("a BackendTLSPolicy names the Gateways that follow it", () => {
-	const policy = (name: string, caCertificateRefs: object[]) =>
-		JSON.stringify({
-			apiVersion: "gateway.networking.k8s.io/v1",
-			kind: "BackendTLSPolicy",
-			metadata: { name, namespace: "shop" },
-			spec: {
-				targetRefs: [{ group: "", kind: "Service", name: "web" }],
-				validation: { caCertificateRefs, hostname: "web.example" },
-			},
-		});
-	const of = (...policies: string[]) => showStatuses(gatewayOf(http), routeOf("HTTPRoute", "r", {}), ...policies);
-	const missing = policy("p", [{ group: "", kind: "ConfigMap", name: "nosuch" }]);
-	assert.deepEqual(of(missing)["BackendTLSPolicy/shop/p"], [
-		"!Accepted=NoValidCACertificate !ResolvedRefs=InvalidCACertificateRef",
-	]);
-	const kind = policy("p", [{ group: "", kind: "Bucket", name: "b" }]);
-	assert.deepEqual(of(kind)["BackendTLSPolicy/shop/p"], ["!Accepted=NoValidCACertificate !ResolvedRefs=InvalidKind"]);
-	assert.match(
-		of(missing, missing.replace('"name":"p"', '"name":"q"'))["BackendTLSPolicy/shop/q"]![0]!,
-		/^!Accepted=Conflicted/,
+/** `targetRefs` of web unless the spec says otherwise. */
+function tlsPolicy(name: string, validation: object, spec: object = {}, metadata: object = {}): string {
+	return JSON.stringify({
+		apiVersion: "gateway.networking.k8s.io/v1",
+		kind: "BackendTLSPolicy",
+		metadata: { name, namespace: "shop", ...metadata },
+		spec: {
+			targetRefs: [{ group: "", kind: "Service", name: "web" }],
+			validation: { hostname: "web.example", ...validation },
+			...spec,
+		},
+	});
+}
+
+const system = { wellKnownCACertificates: "System" };
+
+test("a BackendTLSPolicy tells of the Gateways that lead to its Service, and of the Service itself", () => {
+	const of = (...documents: string[]) =>
+		showStatuses(gatewayOf(http), routeOf("HTTPRoute", "r", {}), ...documents)["BackendTLSPolicy/shop/p"];
+	assert.deepEqual(of(tlsPolicy("p", system)), ["good", "good"]);
+	assert.deepEqual(showStatuses(gatewayOf(http), tlsPolicy("p", system))["BackendTLSPolicy/shop/p"], ["good"]);
+	const missing = { group: "", kind: "ConfigMap", name: "nosuch" };
+	const untrusted = "!Accepted=NoValidCACertificate !ResolvedRefs=InvalidCACertificateRef";
+	assert.deepEqual(of(tlsPolicy("p", { caCertificateRefs: [missing] })), [untrusted, untrusted]);
+	const bucket = { group: "", kind: "Bucket", name: "b" };
+	const wrongKind = "!Accepted=NoValidCACertificate !ResolvedRefs=InvalidKind";
+	assert.deepEqual(of(tlsPolicy("p", { caCertificateRefs: [bucket] })), [wrongKind, wrongKind]);
+	const authorities = {
+		...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "ca", namespace: "shop" } },
+		data: { "ca.crt": createTestPki().bundlePem },
+	};
+	const both = { caCertificateRefs: [{ group: "", kind: "ConfigMap", name: "ca" }, missing] };
+	const partly = "!ResolvedRefs=InvalidCACertificateRef";
+	assert.deepEqual(of(tlsPolicy("p", both), JSON.stringify(authorities)), [partly, partly]);
+	const foreign = tlsPolicy("p", { wellKnownCACertificates: "other.example/set" });
+	assert.deepEqual(of(foreign), ["!Accepted=Invalid", "!Accepted=Invalid"]);
+});
+
+test("of BackendTLSPolicies with one target the older wins, whatever is wrong with it", () => {
+	const at = (second: number) => ({ creationTimestamp: `2026-01-01T00:00:0${second}Z` });
+	const target = (sectionName?: string, name = "web") => ({
+		targetRefs: [{ group: "", kind: "Service", name, ...(sectionName !== undefined && { sectionName }) }],
+	});
+	const of = (...policies: string[]) => {
+		const shown = showStatuses(gatewayOf(http), ...policies);
+		return Object.fromEntries(["a", "b"].map((name) => [name, shown[`BackendTLSPolicy/shop/${name}`]?.join()]));
+	};
+	const bad = { caCertificateRefs: [{ group: "", kind: "ConfigMap", name: "nosuch" }] };
+	assert.deepEqual(of(tlsPolicy("a", system, {}, at(2)), tlsPolicy("b", bad, {}, at(1))), {
+		a: "!Accepted=Conflicted",
+		b: "!Accepted=NoValidCACertificate !ResolvedRefs=InvalidCACertificateRef",
+	});
+	assert.deepEqual(of(tlsPolicy("a", system, {}, at(1)), tlsPolicy("b", system, {}, at(1))), {
+		a: "good",
+		b: "!Accepted=Conflicted",
+	});
+	const ofPort = of(tlsPolicy("a", system, target("http"), at(1)), tlsPolicy("b", system, {}, at(2)));
+	assert.deepEqual(ofPort, { a: "good", b: "good" });
+	const gone = of(tlsPolicy("a", system, target("admin")), tlsPolicy("b", system, target(undefined, "nosuch")));
+	assert.deepEqual(gone, { a: "!Accepted=TargetNotFound", b: "!Accepted=TargetNotFound" });
+	const bucket = { targetRefs: [{ group: "", kind: "Bucket", name: "web" }] };
+	assert.equal(of(tlsPolicy("a", system, bucket)).a, "!Accepted=Invalid");
+	const twice = {
+		targetRefs: [
+			{ group: "", kind: "Service", name: "web", sectionName: "http" },
+			{ group: "", kind: "Service", name: "bank" },
+		],
+	};
+	const split = of(tlsPolicy("a", system, twice, at(2)), tlsPolicy("b", system, target("http"), at(1)));
+	assert.match(split.a!, /^!Accepted=Conflicted,/);
+});
+
+test("conditions say which version of their object they are of", () => {
+	const { mesh } = buildMesh(
+		parseObjects(
+			gatewayWorld,
+			gatewayOf(http),
+			routeOf("HTTPRoute", "r", {}, { generation: 7 }),
+			tlsPolicy("p", system, {}, { generation: 3 }),
+		),
+		[],
 	);
-	assert.deepEqual(showStatuses(gatewayOf(http), missing)["BackendTLSPolicy/shop/p"], []);
+	const seen = [...computeStatuses(createMeshIndex(mesh))].map(([key, status]) => [
+		key,
+		[...new Set(JSON.stringify(status).match(/"observedGeneration":\d+/g) ?? [])].join(),
+	]);
+	assert.deepEqual(Object.fromEntries(seen), {
+		"Gateway/edge/gw": "",
+		"HTTPRoute/shop/r": '"observedGeneration":7',
+		"BackendTLSPolicy/shop/p": '"observedGeneration":3',
+	});
 });
 
 test("a GatewayClass of this controller is accepted; of another one nothing is said", () => {
@@ -383,4 +455,54 @@ test("a RateLimitPolicy says of each target whether it is there", () => {
 	const missing = "!Accepted=TargetNotFound";
 	assert.deepEqual(shown["RateLimitPolicy/shop/attached"], ["good", missing, missing]);
 	assert.deepEqual(shown["RateLimitPolicy/shop/selecting"], ["good"]);
+});
+
+test("a Gateway says that it takes any client, and why it cannot check certificates of clients", () => {
+	const pki = createTestPki();
+	const { certificateChainPem, privateKeyPem } = pki.issue(pki.idOf("gw"));
+	const pair = { "tls.crt": certificateChainPem, "tls.key": privateKeyPem };
+	const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "cert", namespace: "edge" }, stringData: pair };
+	const authority = {
+		...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "ca", namespace: "edge" } },
+		data: { "ca.crt": pki.bundlePem },
+	};
+	const of = (mode: string, ...references: object[]) => {
+		const listener = { name: "https", port: 443, protocol: "HTTPS", tls: { certificateRefs: [{ name: "cert" }] } };
+		const document = JSON.parse(gatewayOf(listener)) as { spec: object };
+		const caCertificateRefs = references.map((reference) => ({ group: "", kind: "ConfigMap", ...reference }));
+		const tls = { frontend: { default: { validation: { mode, caCertificateRefs } } } };
+		const gateway = JSON.stringify({ ...document, spec: { ...document.spec, tls } });
+		return showStatuses(JSON.stringify(secret), JSON.stringify(authority), gateway)[gatewayKey];
+	};
+	const good = { name: "ca" };
+	assert.deepEqual(of("AllowValidOnly", good), ["good", "https (0): good"]);
+	assert.deepEqual(of("AllowInsecureFallback", good), [
+		"InsecureFrontendValidationMode=ConfigurationChanged",
+		"https (0): good",
+	]);
+	const untrusted = (reason: string) =>
+		`https (0): !Accepted=NoValidCACertificate !Programmed=Invalid !ResolvedRefs=${reason}`;
+	assert.equal(of("AllowValidOnly", { name: "gone" })?.[1], untrusted("InvalidCACertificateRef"));
+	assert.equal(of("AllowValidOnly", { kind: "Bucket", name: "b" })?.[1], untrusted("InvalidCACertificateKind"));
+	assert.equal(of("AllowValidOnly", { name: "ca", namespace: "vault" })?.[1], untrusted("RefNotPermitted"));
+	assert.equal(of("AllowValidOnly", good, { name: "gone" })?.[1], "https (0): !ResolvedRefs=InvalidCACertificateRef");
+});
+
+test("a Gateway counts the ListenerSets that are accepted", () => {
+	const set = (name: string, hostname: string) =>
+		JSON.stringify({
+			apiVersion: "gateway.networking.k8s.io/v1",
+			kind: "ListenerSet",
+			metadata: { name, namespace: "edge" },
+			spec: { parentRef: { name: "gw" }, listeners: [{ name: "own", port: 80, protocol: "HTTP", hostname }] },
+		});
+	const document = JSON.parse(gatewayOf({ ...http, hostname: "taken.example" })) as { spec: object };
+	const allowedListeners = { namespaces: { from: "Same" } };
+	const gateway = JSON.stringify({ ...document, spec: { ...document.spec, allowedListeners } });
+	const { mesh } = buildMesh(
+		parseObjects(gatewayWorld, gateway, set("a", "a.example"), set("b", "taken.example"), set("c", "a.example")),
+		[],
+	);
+	const status = computeStatuses(createMeshIndex(mesh)).get(gatewayKey) as { readonly attachedListenerSets: number };
+	assert.equal(status.attachedListenerSets, 1);
 });

@@ -1,6 +1,11 @@
 /** Requests through what gateways are given: hosts, ports and routes of both dialects. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { HttpProtocolOptions } from "../../src/api/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { unpackAny } from "../../src/api/index.ts";
+import { clusterType } from "../../src/xds/server/index.ts";
 import { gatewayOf, routeOf } from "../support/gateway-api.ts";
 import { simulateGateway } from "../support/gateway-snapshot.ts";
 import { judge } from "../support/simulate-request.ts";
@@ -277,6 +282,34 @@ test("a gateway gets the clusters that its routes lead to, and no other", () => 
 		"outbound|80||a.shop.svc.cluster.local",
 		"outbound|80||b.shop.svc.cluster.local",
 	]);
+});
+
+test("clients of a gateway do not decide what its backends speak", () => {
+	const ports = '[{"name":"untold","port":80},{"name":"grpc","port":81},{"name":"calls","port":82}]';
+	const gateway = simulateGateway([
+		`apiVersion: v1\nkind: Service\nmetadata: {name: u, namespace: shop}\nspec: {ports: ${ports}}`,
+		`apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: u, namespace: shop, labels: {kubernetes.io/service-name: u}}\naddressType: IPv4\nports: ${ports}\nendpoints: [{addresses: [10.9.0.1]}]`,
+		gatewayOf(http),
+		routeOf("HTTPRoute", "r", {
+			rules: [80, 81].map((port) => ({
+				matches: [{ path: { type: "PathPrefix", value: `/${port}` } }],
+				backendRefs: [{ name: "u", port }],
+			})),
+		}),
+		routeOf("GRPCRoute", "g", { hostnames: ["g.example"], rules: [{ backendRefs: [{ name: "u", port: 82 }] }] }),
+	]);
+	const versionOf = (port: number) => {
+		const name = `outbound|${port}||u.shop.svc.cluster.local`;
+		const cluster = fromBinary(ClusterSchema, gateway.snapshot.resources.get(clusterType)!.get(name)!.value);
+		const options = Object.values(cluster.typedExtensionProtocolOptions)[0];
+		if (options === undefined) return "http1";
+		const { upstreamProtocolOptions } = unpackAny(options) as HttpProtocolOptions;
+		return upstreamProtocolOptions.case === "explicitHttpConfig"
+			? upstreamProtocolOptions.value.protocolConfig.case
+			: upstreamProtocolOptions.case;
+	};
+	assert.deepEqual([versionOf(80), versionOf(81)], ["http1", "http2ProtocolOptions"]);
+	assert.equal(versionOf(82), "useDownstreamProtocolConfig", "calls come by HTTP/2");
 });
 
 test("policies are enforced where their selector or the Gateway they name says", () => {

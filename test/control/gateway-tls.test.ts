@@ -1,7 +1,9 @@
 /** Connections through what gateways are given: server names, certificates, and bytes that are passed on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
 import { TlsParameters_TlsProtocol as TlsProtocol } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import { SecretSchema } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { secretType } from "../../src/xds/server/index.ts";
 import { gatewayOf, routeOf } from "../support/gateway-api.ts";
 import { simulateGateway } from "../support/gateway-snapshot.ts";
@@ -58,7 +60,7 @@ test("HTTPS listeners end TLS by server name, each with its certificate and its 
 		routeOf("HTTPRoute", "r", { hostnames: ["one.example"], rules: [backend] }),
 	]);
 	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "one.example" }), "web.shop:80");
-	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "a.two.example" }), "404");
+	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "a.two.example" }), "421");
 	assert.equal(gateway.ask(443, { host: "one.example", path: "/", sni: "other.example" }), "refused");
 	const names = (sni: string) =>
 		gateway.tlsOf(443, sni)?.commonTlsContext?.tlsCertificateSdsSecretConfigs.map(({ name }) => name);
@@ -257,4 +259,116 @@ test("nothing below TLS 1.2 is spoken to outsiders, whatever a Gateway asks for"
 		assert.equal(minimum, TlsProtocol.TLSv1_2, JSON.stringify(tls));
 		assert.ok(maximum === TlsProtocol.TLS_AUTO || maximum >= TlsProtocol.TLSv1_2, JSON.stringify(tls));
 	}
+});
+
+const httpsListener = (name: string, hostname?: string, port = 443) => ({
+	...{ name, port, protocol: "HTTPS", tls: { certificateRefs: [{ name: "cert" }] }, allowedRoutes },
+	...(hostname !== undefined && { hostname }),
+});
+
+test("a request that came by the server name of another listener is sent to a connection of its own", () => {
+	const gateway = simulateGateway([
+		secret("cert"),
+		gatewayOf(
+			httpsListener("any"),
+			httpsListener("exact", "exact.example"),
+			httpsListener("wild", "*.wild.example"),
+			httpsListener("inner", "inner.wild.example"),
+		),
+		routeOf("HTTPRoute", "r", {
+			parentRefs: [{ name: "gw", namespace: "edge", sectionName: "any" }],
+			hostnames: ["any.example"],
+		}),
+		...["exact", "wild", "inner"].map((sectionName) =>
+			routeOf("HTTPRoute", sectionName, { parentRefs: [{ name: "gw", namespace: "edge", sectionName }] }),
+		),
+	]);
+	const served = "web.shop:80";
+	const cases: readonly (readonly [sni: string, host: string, answer: string])[] = [
+		["any.example", "any.example", served],
+		["any.example", "exact.example", "421"],
+		["any.example", "a.wild.example", "421"],
+		["any.example", "unknown.example", "404"],
+		["exact.example", "exact.example", served],
+		["exact.example", "any.example", "421"],
+		["exact.example", "unknown.example", "421"],
+		["a.wild.example", "b.wild.example", served],
+		["a.wild.example", "inner.wild.example", "421"],
+		["inner.wild.example", "a.wild.example", "421"],
+		["unknown.example", "any.example", served],
+	];
+	const wrong = cases.flatMap(([sni, host, answer]) => {
+		const seen = gateway.ask(443, { host, path: "/", sni });
+		return seen === answer ? [] : [`${sni} ${host}: ${seen}, not ${answer}`];
+	});
+	assert.deepEqual(wrong, []);
+	const lonely = simulateGateway([secret("cert"), gatewayOf(httpsListener("exact", "exact.example"))]);
+	assert.equal(lonely.ask(443, { host: "other.example", path: "/", sni: "exact.example" }), "404");
+});
+
+test("certificates of clients are checked by all authorities that can be read, or only asked for", () => {
+	const authority = (name: string) =>
+		JSON.stringify({
+			...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "edge" } },
+			data: { "ca.crt": createTestPki().bundlePem },
+		});
+	const validationOf = (mode: string, ...names: string[]) => {
+		const document = JSON.parse(gatewayOf(httpsListener("https"))) as { spec: object };
+		const caCertificateRefs = names.map((name) => ({ group: "", kind: "ConfigMap", name }));
+		const frontend = { default: { validation: { mode, caCertificateRefs } } };
+		const gateway = simulateGateway([
+			...[secret("cert"), authority("one"), authority("two")],
+			JSON.stringify({ ...document, spec: { ...document.spec, tls: { frontend } } }),
+		]);
+		const context = gateway.tlsOf(443, "any.example");
+		const validation = context?.commonTlsContext?.validationContextType;
+		if (context === undefined || validation?.case !== "combinedValidationContext") return undefined;
+		const trusted = validation.value.validationContextSdsSecretConfig!.name;
+		const secrets = gateway.snapshot.resources.get(secretType)!;
+		const { type } = fromBinary(SecretSchema, secrets.get(trusted)!.value);
+		const text = type.case === "validationContext" ? type.value.trustedCa!.specifier.value : "";
+		return {
+			isRequired: context.requireClientCertificate,
+			isChecked: validation.value.defaultValidationContext!.trustChainVerification === 0,
+			authorities: String(text).match(/BEGIN CERTIFICATE/g)?.length,
+		};
+	};
+	const strict = { isRequired: true, isChecked: true };
+	assert.deepEqual(validationOf("AllowValidOnly", "one"), { ...strict, authorities: 1 });
+	assert.deepEqual(validationOf("AllowValidOnly", "one", "two"), { ...strict, authorities: 2 });
+	assert.deepEqual(validationOf("AllowValidOnly", "gone", "two"), { ...strict, authorities: 1 });
+	assert.equal(validationOf("AllowValidOnly", "gone"), undefined, "no listener");
+	assert.deepEqual(validationOf("AllowInsecureFallback", "one"), {
+		...{ isRequired: false, isChecked: false, authorities: 1 },
+	});
+});
+
+test("revoked certificates come from the file that a server names, or from its Secret", () => {
+	const server = (number: number, tls: object) => ({
+		port: { number, name: `https-${number}`, protocol: "HTTPS" },
+		hosts: ["h.example"],
+		tls,
+	});
+	const gateway = simulateGateway([
+		secret("cert", { "ca.crt": pki.bundlePem, "ca.crl": "the list" }),
+		istioGateway(
+			server(1001, {
+				...{ mode: "MUTUAL", serverCertificate: "/own.pem", privateKey: "/own.key", caCertificates: "/ca.pem" },
+				caCrl: "/ca.crl",
+			}),
+			server(1002, { mode: "ISTIO_MUTUAL", caCrl: "/ca.crl" }),
+			server(1003, { mode: "MUTUAL", credentialName: "cert" }),
+		),
+	]);
+	const crlOf = (port: number) => {
+		const { value } = gateway.tlsOf(port, "h.example")!.commonTlsContext!.validationContextType;
+		assert.ok(typeof value === "object");
+		const own = "defaultValidationContext" in value ? value.defaultValidationContext : value;
+		return own !== undefined && "crl" in own ? own.crl?.specifier.value : undefined;
+	};
+	assert.deepEqual([crlOf(1001), crlOf(1002), crlOf(1003)], ["/ca.crl", "/ca.crl", undefined]);
+	const given = gateway.snapshot.resources.get(secretType)!.get("kubernetes-gateway://edge/cert-cacert")!;
+	const { type } = fromBinary(SecretSchema, given.value);
+	assert.ok(type.case === "validationContext");
+	assert.equal(type.value.crl?.specifier.value, "the list");
 });

@@ -86,6 +86,12 @@ const checks: Readonly<Record<string, Check>> = {
 		const wrong = await running.call(example, "http://other.partner.example/");
 		assert.equal(wrong.status, 503, wrong.body);
 	},
+	async "backend-tls"(running, _, example) {
+		await answers(running, example, "http://vault/keys", /"vault".*GET \/keys/);
+		// The same endpoint, by a policy whose names its certificate does not have.
+		const refused = await running.call(example, "http://vault:81/keys");
+		assert.equal(refused.status, 503, refused.body);
+	},
 	async jwt(running, _, example) {
 		const bearer = (name: string): ExampleCall => ({ headers: { authorization: `Bearer ${readToken(name)}` } });
 		await answers(running, example, "http://orders/", /orders/, bearer("ada"));

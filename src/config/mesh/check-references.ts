@@ -2,6 +2,7 @@ import { assertNever, suggestNearest } from "../../core/index.ts";
 import { formatObjectName, type Labels, type Mesh, matchesLabels, type Service } from "../../model/index.ts";
 import type { ConfigObject, ConfigObjectOf } from "../config-object.ts";
 import type { LocatedProblem } from "../located-problem.ts";
+import { checkProxyless } from "./check-proxyless.ts";
 import { checkRateLimitTargets } from "./check-rate-limits.ts";
 import { checkRoute } from "./check-routes.ts";
 import { checkVirtualService } from "./check-virtual-service.ts";
@@ -19,6 +20,9 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 	switch (object.kind) {
 		case "HTTPRoute":
 		case "GRPCRoute":
+			return [...checkRoute(object, object.value, view.services), ...checkProxyless(object, view.mesh)];
+		case "BackendTLSPolicy":
+			return checkProxyless(object, view.mesh);
 		case "TLSRoute":
 		case "TCPRoute":
 			return checkRoute(object, object.value, view.services);
@@ -55,7 +59,6 @@ function checkObject(object: ConfigObject, view: View): LocatedProblem[] {
 		case "ListenerSet":
 		case "IstioGateway":
 		case "ReferenceGrant":
-		case "BackendTLSPolicy":
 		case "Secret":
 		case "ConfigMap":
 			return [];

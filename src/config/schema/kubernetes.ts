@@ -53,7 +53,7 @@ const metadataFields = {
 	creationTimestamp: ignored("When the object was made (RFC 3339); older routes and rules win ties"),
 	uid: ignored(written),
 	resourceVersion: ignored(written),
-	generation: ignored(written),
+	generation: ignored("Counted by Kubernetes; shown as `observedGeneration` of conditions"),
 	managedFields: ignored(written),
 	ownerReferences: ignored(written),
 	finalizers: ignored(written),

@@ -32,6 +32,10 @@ export const findingTable = {
 		"A part of an object would make proxies refuse a whole resource, so it is left out alone",
 		"The sentence names the field and the reason",
 	),
+	PROXYLESS_UNSUPPORTED: warning(
+		"gRPC clients without a proxy do not do what the object asks of clients",
+		"Give those clients a sidecar, or do without it for them",
+	),
 	PROXY_REFUSED: error(
 		"A proxy refused what an object became. The refused piece is held back and its last good version keeps serving",
 		"Change the field; the proxy's own words are in the sentence",

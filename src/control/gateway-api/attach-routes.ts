@@ -64,7 +64,8 @@ export interface Attachments {
 	readonly certificates: CertificateStore;
 }
 
-const serviceController = "amime.dev/mesh-controller";
+/** Looks after what has a Service as its parent. */
+export const serviceController = "amime.dev/mesh-controller";
 
 /** Attaches every route of a mesh. Pure and linear in routes times listeners of their parents.
  *  @param findEntry the services of a ServiceEntry, one a host */

@@ -9,6 +9,7 @@ export {
 	attachRoutes,
 	type BoundRoute,
 } from "./attach-routes.ts";
+export { findBackendTlsPolicy } from "./backend-tls-policies.ts";
 export type { CertificateStore, KeyPair, TrustBundle } from "./certificates.ts";
 export { isFault } from "./certificates.ts";
 export type { Condition } from "./condition.ts";

@@ -10,7 +10,6 @@ import {
 	type Source,
 } from "../../model/index.ts";
 import type { CertificateStore } from "./certificates.ts";
-import { isFault } from "./certificates.ts";
 import type { ConditionFault } from "./condition.ts";
 import { resolveListenerTls, type TlsTermination } from "./listener-tls.ts";
 import type { ReferenceGrants } from "./reference-grants.ts";
@@ -33,8 +32,11 @@ export interface ListenerState {
 	/** Why an earlier listener of the Gateway keeps it from serving. */
 	readonly conflict?: "HostnameConflict" | "ProtocolConflict";
 	readonly protocolFault?: ConditionFault;
+	/** What is wrong with a reference for TLS; it serves all the same when the others are enough. */
 	readonly tlsFault?: ConditionFault;
-	/** Undefined without TLS, or with a fault in it. */
+	/** Whether certificates of clients are to be checked, and none could be. */
+	readonly hasNoAuthority: boolean;
+	/** Undefined without TLS, or when its references leave nothing to serve with. */
 	readonly tls?: TlsTermination;
 	/** Whether it serves. */
 	readonly isValid: boolean;
@@ -67,9 +69,8 @@ export function resolveListeners(
 		const prior = accepted.find((candidate) => !areDistinct(listener, candidate));
 		if (prior === undefined) accepted.push(listener);
 		const kinds = listKinds(listener);
-		const tls = resolveListenerTls(gateway, owner, listener, certificates, grants);
+		const { tls, fault: tlsFault, hasNoAuthority } = resolveListenerTls(gateway, owner, listener, certificates, grants);
 		const protocolFault = findProtocolFault(listener);
-		const tlsFault = tls !== undefined && isFault(tls) ? tls : undefined;
 		return {
 			listener,
 			owner,
@@ -77,8 +78,9 @@ export function resolveListeners(
 			...(prior !== undefined && { conflict: describeConflict(listener, prior) }),
 			...(protocolFault !== undefined && { protocolFault }),
 			...(tlsFault !== undefined && { tlsFault }),
-			...(tls !== undefined && !isFault(tls) && { tls }),
-			isValid: prior === undefined && protocolFault === undefined && tlsFault === undefined,
+			hasNoAuthority: hasNoAuthority ?? false,
+			...(tls !== undefined && { tls }),
+			isValid: prior === undefined && protocolFault === undefined && (tlsFault === undefined || tls !== undefined),
 			allowsNamespace: (namespace) => allowsNamespace(owner, listener.allowedRoutes, namespace, mesh),
 		};
 	});

@@ -1,4 +1,4 @@
-import type { Condition } from "./condition.ts";
+import { isCondition } from "./condition.ts";
 
 /** The statuses of the newest mesh, each condition with the time since which it is so. */
 export interface StatusBoard {
@@ -24,7 +24,7 @@ export function createStatusBoard(): StatusBoard {
 	};
 }
 
-/** Adds `lastTransitionTime` to every condition: the old one where status and reason are as before. */
+/** Adds `lastTransitionTime` to every condition: the old one while it has been true, or false, all along (`metav1.Condition`). */
 function stamp(value: unknown, before: unknown, time: string): unknown {
 	if (Array.isArray(value)) {
 		const old = Array.isArray(before) ? before : [];
@@ -33,12 +33,8 @@ function stamp(value: unknown, before: unknown, time: string): unknown {
 	if (value === null || typeof value !== "object") return value;
 	const old = (before ?? {}) as Record<string, unknown>;
 	if (isCondition(value)) {
-		const isSame = old["type"] === value.type && old["status"] === value.status && old["reason"] === value.reason;
+		const isSame = old["type"] === value.type && old["status"] === value.status;
 		return { ...value, lastTransitionTime: isSame ? old["lastTransitionTime"] : time };
 	}
 	return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, stamp(field, old[name], time)]));
-}
-
-function isCondition(value: object): value is Condition {
-	return "type" in value && "status" in value && "reason" in value;
 }

@@ -1,5 +1,4 @@
 import {
-	type BackendTlsPolicy,
 	findController,
 	formatObjectName,
 	type Gateway,
@@ -10,11 +9,13 @@ import {
 	type Mesh,
 	type ObjectName,
 	type Service,
+	type Source,
 	type WorkloadInstance,
 } from "../../model/index.ts";
 import type { AnyRoute, AttachedGateway, Attachments, ParentResult } from "./attach-routes.ts";
+import { backendTlsStatus } from "./backend-tls-status.ts";
 import { isFault } from "./certificates.ts";
-import { type Condition, type ConditionFault, conditionOf } from "./condition.ts";
+import { type Condition, type ConditionFault, conditionOf, withGeneration } from "./condition.ts";
 import { resolveAddresses } from "./gateway-address.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { findReferenceFault } from "./route-references.ts";
@@ -24,6 +25,8 @@ export interface StatusInputs {
 	readonly mesh: Mesh;
 	readonly attachments: Attachments;
 	service(name: ObjectName): Service | undefined;
+	/** The services of a ServiceEntry. */
+	entry(name: ObjectName): readonly Service[];
 	serviceByHost(host: string, clientNamespace: string): Service | undefined;
 	instancesOf(service: Service): readonly WorkloadInstance[];
 	readonly instances: readonly WorkloadInstance[];
@@ -33,8 +36,9 @@ export interface StatusInputs {
 export function computeStatuses(inputs: StatusInputs): ReadonlyMap<string, object> {
 	const { mesh, attachments } = inputs;
 	const statuses = new Map<string, object>();
-	const keep = (kind: string, object: ObjectName, status: object | undefined): void => {
-		if (status !== undefined) statuses.set(`${kind}/${formatObjectName(object)}`, status);
+	const keep = (kind: string, object: ObjectName & { readonly source: Source }, status: object | undefined): void => {
+		if (status !== undefined)
+			statuses.set(`${kind}/${formatObjectName(object)}`, withGeneration(status, object.source.generation));
 	};
 	for (const gatewayClass of mesh.gatewayClasses) keep("GatewayClass", gatewayClass, classStatus(gatewayClass));
 	for (const attached of attachments.gateways.values())
@@ -45,7 +49,7 @@ export function computeStatuses(inputs: StatusInputs): ReadonlyMap<string, objec
 	}
 	for (const route of [...mesh.httpRoutes, ...mesh.streamRoutes]) keep(route.kind, route, routeStatus(route, inputs));
 	for (const policy of mesh.rateLimitPolicies) keep("RateLimitPolicy", policy, rateLimitStatus(policy, mesh));
-	for (const policy of mesh.backendTlsPolicies) keep("BackendTLSPolicy", policy, policyStatus(policy, inputs));
+	for (const policy of mesh.backendTlsPolicies) keep("BackendTLSPolicy", policy, backendTlsStatus(policy, inputs));
 	return statuses;
 }
 
@@ -74,10 +78,36 @@ function gatewayStatus({ gateway, listeners: all, listenerSets }: AttachedGatewa
 			}),
 			conditionOf("Programmed", addresses.fault, { reason: "Programmed", message: addresses.message }),
 			conditionOf("ResolvedRefs", findClientCertificateFault(gateway, inputs)),
+			...(takesAnyClient(gateway) ? [insecureFrontend] : []),
 		],
-		...(gateway.allowedListeners.from !== "None" && { attachedListenerSets: listenerSets.length }),
+		...(gateway.allowedListeners.from !== "None" && {
+			attachedListenerSets: settingsFault === undefined ? countAccepted(listenerSets, all) : 0,
+		}),
 		listeners: listeners.map(listenerStatus),
 	};
+}
+
+/** A ListenerSet is accepted with at least one listener that serves. */
+function countAccepted(sets: readonly ListenerSet[], listeners: AttachedGateway["listeners"]): number {
+	return sets.filter((set) => listenersOf(set, listeners).some(({ isValid }) => isValid)).length;
+}
+
+function listenersOf(set: ListenerSet, listeners: AttachedGateway["listeners"]): AttachedGateway["listeners"] {
+	return listeners.filter(
+		({ owner }) => owner.kind === "ListenerSet" && formatObjectName(owner) === formatObjectName(set),
+	);
+}
+
+/** Said while certificates of clients are not insisted on, so that nobody overlooks it. */
+const insecureFrontend = conditionOf("InsecureFrontendValidationMode", undefined, {
+	reason: "ConfigurationChanged",
+	message: "AllowInsecureFallback: connections without a valid certificate are served",
+});
+
+function takesAnyClient({ clientValidation, clientValidationByPort }: Gateway): boolean {
+	return [clientValidation, ...Object.values(clientValidationByPort)].some(
+		(validation) => typeof validation === "object" && validation.mode === "AllowInsecureFallback",
+	);
 }
 
 /** As GEP-1713 has it: a ListenerSet stands or falls with its Gateway, and with at least one listener of its own. */
@@ -91,9 +121,7 @@ function listenerSetStatus(
 		const fault = { reason: "NotAllowed", message: `allowedListeners of Gateway ${parent} does not take it` };
 		return { conditions: [conditionOf("Accepted", fault), conditionOf("Programmed", fault)], listeners: [] };
 	}
-	const own = listeners.filter(
-		({ owner }) => owner.kind === "ListenerSet" && formatObjectName(owner) === formatObjectName(set),
-	);
+	const own = listenersOf(set, listeners);
 	const valid = own.filter(({ isValid }) => isValid).length;
 	const settingsFault = findParametersFault(gateway, inputs.mesh);
 	const refused =
@@ -163,13 +191,12 @@ function listenerConditions(state: AttachedGateway["listeners"][number]): Condit
 			resolvedRefs(state),
 		];
 	}
-	const isUntrusted = tlsFault?.reason.startsWith("InvalidCACertificate") ?? false;
 	const accepted =
-		protocolFault ?? (isUntrusted ? { reason: "NoValidCACertificate", message: tlsFault!.message } : undefined);
-	const programmed =
-		tlsFault !== undefined || protocolFault !== undefined
-			? { reason: "Invalid", message: (tlsFault ?? protocolFault)!.message }
-			: undefined;
+		protocolFault ??
+		(state.hasNoAuthority ? { reason: "NoValidCACertificate", message: tlsFault?.message ?? "" } : undefined);
+	const programmed = state.isValid
+		? undefined
+		: { reason: "Invalid", message: (tlsFault ?? protocolFault)?.message ?? "" };
 	return [
 		conditionOf("Accepted", accepted),
 		conditionOf("Conflicted", { reason: "NoConflicts", message: "" }),
@@ -201,66 +228,4 @@ function parentStatus(route: AnyRoute, { parent, controller, denied }: ParentRes
 		controllerName: controller,
 		conditions: [conditionOf("Accepted", denied), conditionOf("ResolvedRefs", findReferenceFault(route, lookup))],
 	};
-}
-
-/** One ancestor a Gateway whose routes lead to a target of the policy. */
-function policyStatus(policy: BackendTlsPolicy, { mesh, attachments }: StatusInputs): object {
-	const bundles = policy.caCertificateRefs.map((reference) => attachments.certificates.trustBundle(reference));
-	const faults = bundles.filter((bundle) => isFault(bundle));
-	const refsFault =
-		faults[0] === undefined
-			? undefined
-			: {
-					reason: faults[0].reason === "InvalidCACertificateKind" ? "InvalidKind" : faults[0].reason,
-					message: faults[0].message,
-				};
-	const isUntrusted = bundles.length > 0 && faults.length === bundles.length;
-	const accepted = isConflicted(policy, mesh.backendTlsPolicies)
-		? { reason: "Conflicted", message: "an older policy has the same target" }
-		: isUntrusted
-			? { reason: "NoValidCACertificate", message: faults[0]!.message }
-			: undefined;
-	const conditions = [conditionOf("Accepted", accepted), conditionOf("ResolvedRefs", refsFault)];
-	const ancestors = [...attachments.gateways.values()].filter((attached) => leadsTo(attached, policy));
-	return {
-		ancestors: ancestors.map(({ gateway, controller }) => ({
-			ancestorRef: {
-				group: "gateway.networking.k8s.io",
-				kind: "Gateway",
-				namespace: gateway.namespace,
-				name: gateway.name,
-			},
-			controllerName: controller,
-			conditions,
-		})),
-	};
-}
-
-function leadsTo({ listeners }: AttachedGateway, policy: BackendTlsPolicy): boolean {
-	return listeners.some(({ httpRoutes, streamRoutes }) =>
-		[...httpRoutes, ...streamRoutes].some(({ route }) =>
-			route.references.some((reference) =>
-				policy.targets.some(
-					(target) =>
-						target.kind === reference.kind &&
-						target.name === reference.name &&
-						target.namespace === reference.namespace,
-				),
-			),
-		),
-	);
-}
-
-function isConflicted(policy: BackendTlsPolicy, all: readonly BackendTlsPolicy[]): boolean {
-	const isOlder = (other: BackendTlsPolicy): boolean =>
-		other.createdAt < policy.createdAt || (other.createdAt === policy.createdAt && other.name < policy.name);
-	return policy.targets.every((target) =>
-		all.some(
-			(other) =>
-				other !== policy &&
-				other.namespace === policy.namespace &&
-				isOlder(other) &&
-				other.targets.some(({ name, sectionName }) => name === target.name && sectionName === target.sectionName),
-		),
-	);
 }

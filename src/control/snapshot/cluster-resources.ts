@@ -6,6 +6,8 @@ import {
 	type Client,
 	clusterKindOf,
 	completePolicy,
+	describeAuthorities,
+	findMeshBackendTls,
 	formatLocality,
 	type HostPolicy,
 	type MeshIndex,
@@ -17,6 +19,7 @@ import {
 	resolveHostPolicy,
 	resolvePlacement,
 	type SeenService,
+	speaksAsClients,
 	translateAssignment,
 	translateOutboundCluster,
 } from "../translate/index.ts";
@@ -47,10 +50,13 @@ export function buildServiceClusters(
 		seen.ports === service.ports;
 	const whose = isAlike ? `${client.isCaptured} ${client.isGateway === true}` : formatClient(client);
 	const key = `clusters of ${whose} ${service.namespace} ${host}`;
-	const { settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps } = index.mesh;
+	const { settings, workloads, peerAuthentications, declaredInstances } = index.mesh;
+	const { backendTlsPolicies, configMaps } = index.mesh;
 	const build = (): ClusterResources[] => {
 		const inputs = [
 			...[settings, workloads, peerAuthentications, declaredInstances, backendTlsPolicies, configMaps],
+			...(backendTlsPolicies.length === 0 ? [] : [index.mesh.secrets]),
+			...(backendTlsPolicies.length === 0 && client.isGateway !== true ? [] : [index.mesh.httpRoutes]),
 			...[service, ...seen.ports, ...policy.rules],
 			...index.instancesOf(service),
 		];
@@ -88,11 +94,15 @@ function buildCluster(
 	const isListed = kind === "strict-dns" || kind === "logical-dns";
 	const endpoints = resolveEndpoints(index, service, port, subset);
 	const endpointInputs = endpoints.flatMap(({ origin, port: number, isMutualTls }) => [origin, number, isMutualTls]);
+	// Gateways have it added later, with their certificate and only where requests go.
+	const encrypted = client.isGateway === true ? undefined : findMeshBackendTls(index, service, port);
 	const inputs = [
+		...(encrypted === undefined ? [] : [encrypted, ...describeAuthorities(index, encrypted)]),
 		index.mesh.settings,
 		shapeOf(service),
 		port.port,
 		port.protocol,
+		speaksAsClients(index, client, service, port),
 		index.serviceAccountsOf(service).join(),
 		mutualTlsUseOf(index, service, port),
 		...policy.rules,
@@ -102,9 +112,12 @@ function buildCluster(
 	// A Secret may be the client's own.
 	const secrets = merged.tls?.credentialName === undefined ? "" : client.namespace;
 	const cluster = memo.get(
-		`cluster ${service.namespace} ${secrets} ${rules} ${kind} ${isListed ? place : ""} ${name}`,
+		`cluster ${service.namespace} ${client.isGateway === true ? "gateway " : ""}${encrypted === undefined ? "" : "tls "}${secrets} ${rules} ${kind} ${isListed ? place : ""} ${name}`,
 		inputs,
-		() => packResource(ClusterSchema, name, translateOutboundCluster(index, client, service, port, merged, subset)),
+		() => {
+			const message = translateOutboundCluster(index, client, service, port, merged, subset, encrypted);
+			return packResource(ClusterSchema, name, message);
+		},
 		isSameResource,
 	);
 	if (kind !== "eds") return { cluster };

@@ -16,7 +16,7 @@ import {
 } from "../../xds/server/index.ts";
 import {
 	encryptBackend,
-	findBackendTlsPolicy,
+	findEncryptedBackend,
 	type GatewayNode,
 	type GatewayResources,
 	type MeshIndex,
@@ -117,13 +117,13 @@ function encrypt(
 	clientCertificate: GatewayResources["clientCertificate"],
 	memo: Memo,
 ): XdsResource {
-	const policy = findBackendTlsPolicy(index, node, cluster.name);
-	if (policy === undefined) return cluster;
+	const backend = findEncryptedBackend(index, node.namespace, cluster.name);
+	if (backend === undefined) return cluster;
 	return memo.get(
 		`gateway backend ${node.namespace}/${node.name} ${formatLabels(node.labels)} ${cluster.name}`,
 		[cluster, index],
 		() => {
-			const message = encryptBackend(index, fromBinary(ClusterSchema, cluster.value), policy, clientCertificate);
+			const message = encryptBackend(index, fromBinary(ClusterSchema, cluster.value), backend, clientCertificate);
 			return packResource(ClusterSchema, cluster.name, message);
 		},
 		isSameResource,

@@ -6,7 +6,14 @@ import {
 	Cluster_LbPolicy,
 	ClusterSchema,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
-import { isHttpProtocol, type Service, type ServicePort, type Subset, type TrafficPolicy } from "../../model/index.ts";
+import {
+	type BackendTlsPolicy,
+	isHttpProtocol,
+	type Service,
+	type ServicePort,
+	type Subset,
+	type TrafficPolicy,
+} from "../../model/index.ts";
 import type { Client } from "./client.ts";
 import { isMutualTlsOnly, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 import type { HttpVersion } from "./http-options.ts";
@@ -15,6 +22,7 @@ import type { MeshIndex } from "./mesh-index.ts";
 import { adsSource, duration } from "./messages.ts";
 import { hostOf, outboundClusterName, serverNameOf, serviceMetadata } from "./names.ts";
 import { dynamicForwardDiscovery } from "./outbound/dynamic-forward.ts";
+import { isRoutedTo } from "./routed-ports.ts";
 import { endsWithPeerCertificate } from "./tls.ts";
 import { type ClusterInit, translateTrafficPolicy } from "./traffic-policy.ts";
 import { transportSockets, upstreamHttpOptions } from "./upstream-tls.ts";
@@ -53,20 +61,24 @@ export function mutualTlsUseOf(index: MeshIndex, service: Service, port: Service
 	return endpoints.some(({ isMutualTls }) => isMutualTls) ? "some" : "none";
 }
 
-/** One service port as a client sees it, or one subset of it. */
+/** One service port as a client sees it, or one subset of it.
+ *  @param encrypted how its connections are encrypted, whatever a DestinationRule or mutual TLS would have */
 export function translateOutboundCluster(
 	index: MeshIndex,
 	client: Client,
 	service: Service,
 	port: ServicePort,
-	policy: TrafficPolicy,
+	declared: TrafficPolicy,
 	subset?: Subset,
+	encrypted?: BackendTlsPolicy,
 ): Cluster {
+	const { tls, ...others } = declared;
+	const policy: TrafficPolicy = encrypted === undefined || tls === undefined ? declared : others;
 	const host = hostOf(service, index.mesh.settings);
 	const kind = clusterKindOf(service, policy, client);
-	const use =
-		kind === "original-destination" || kind === "dynamic-forward" ? "none" : mutualTlsUseOf(index, service, port);
-	const version = chooseVersion(port, policy, use);
+	const isForeign = encrypted !== undefined || kind === "original-destination" || kind === "dynamic-forward";
+	const use = isForeign ? "none" : mutualTlsUseOf(index, service, port);
+	const version = chooseVersion(speaksAsClients(index, client, service, port), port, policy, use);
 	const name = outboundClusterName(host, port.port, subset?.name);
 	const upstream = upstreamHttpOptions(policy.tls);
 	const metadata = serviceMetadata([service], index.mesh.settings);
@@ -77,6 +89,7 @@ export function translateOutboundCluster(
 		...translateTrafficPolicy(policy, version, upstream),
 		...discovery(kind, index, client, service, port, policy, subset),
 		...transportSockets({
+			...(encrypted !== undefined && { encrypted: { policy: encrypted, port } }),
 			index,
 			clientNamespace: client.namespace,
 			service,
@@ -88,13 +101,22 @@ export function translateOutboundCluster(
 	});
 }
 
+/** Whether a port of unsaid protocol is spoken to as clients speak. Browsers speak HTTP/2 to a gateway, which says nothing of what is
+ *  behind it; calls of gRPC know no other, and in the mesh it is the application's choice. */
+export function speaksAsClients(index: MeshIndex, client: Client, service: Service, port: ServicePort): boolean {
+	return port.protocol === "auto" && (client.isGateway !== true || isRoutedTo(index, service, port, "GRPCRoute"));
+}
+
 /** Between sidecars requests share few connections: HTTP/2, where every endpoint speaks mutual TLS. Limits that count HTTP/1.1's
  *  connections and waiting requests mean what they say, so they keep it. */
-function chooseVersion(port: ServicePort, policy: TrafficPolicy, use: MutualTlsUse): HttpVersion {
+function chooseVersion(asClients: boolean, port: ServicePort, policy: TrafficPolicy, use: MutualTlsUse): HttpVersion {
 	const { connectionPool } = policy;
 	const tlsMode = policy.tls?.mode;
 	if (isHttpProtocol(port.protocol) && connectionPool?.usesClientProtocol === true) return "downstream";
-	if (port.protocol === "auto") return connectionPool?.h2UpgradePolicy === "UPGRADE" ? "http2" : "downstream";
+	if (port.protocol === "auto") {
+		if (connectionPool?.h2UpgradePolicy === "UPGRADE") return "http2";
+		return asClients ? "downstream" : "http1";
+	}
 	if (port.protocol !== "http") return isHttpProtocol(port.protocol) ? "http2" : "http1";
 	if (connectionPool?.h2UpgradePolicy === "UPGRADE") return "http2";
 	if (connectionPool?.maxConnections !== undefined || connectionPool?.http1MaxPendingRequests !== undefined) {

@@ -8,19 +8,20 @@ export {
 } from "./authorization/filters.ts";
 export { findAuthorizationPolicies } from "./authorization/policies.ts";
 export { listDestinations } from "./backend-shares.ts";
+export {
+	describeAuthorities,
+	type EncryptedBackend,
+	encryptBackend,
+	findEncryptedBackend,
+	findMeshBackendTls,
+} from "./backend-tls.ts";
 export { type Client, namespaceClient } from "./client.ts";
-export { clusterKindOf, mutualTlsUseOf, translateOutboundCluster } from "./cluster.ts";
+export { clusterKindOf, mutualTlsUseOf, speaksAsClients, translateOutboundCluster } from "./cluster.ts";
 export { controlClusterNames, translateSecureControlCluster } from "./control-cluster.ts";
 export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
-export {
-	encryptBackend,
-	findBackendTlsPolicy,
-	type GatewayNode,
-	type GatewayResources,
-	translateGateway,
-} from "./gateway/index.ts";
+export { type GatewayNode, type GatewayResources, translateGateway } from "./gateway/index.ts";
 export type { OutboundProxy, ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateCapturedInboundClusters } from "./inbound/captured-cluster.ts";

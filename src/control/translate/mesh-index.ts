@@ -31,6 +31,8 @@ export interface MeshIndex {
 	readonly services: readonly Service[];
 	readonly instances: readonly WorkloadInstance[];
 	service(name: ObjectName): Service | undefined;
+	/** The services of a ServiceEntry, one a host. */
+	entry(name: ObjectName): readonly Service[];
 	/** The service of a full host, as clients of a namespace see it: their own, one of Kubernetes, the oldest. Without a namespace every
 	 *  service is seen. */
 	serviceByHost(host: string, clientNamespace?: string): Service | undefined;
@@ -133,6 +135,7 @@ export function createMeshIndex(mesh: Mesh, before?: MeshIndex): MeshIndex {
 		services,
 		instances,
 		service: findService,
+		entry: findEntry,
 		serviceByHost: (host, clientNamespace) => chooseService(servicesByHost.get(host) ?? [], clientNamespace),
 		servicesOfHost: (host) => servicesByHost.get(host) ?? [],
 		aliasesOf: (host) => aliases.get(host) ?? [],

@@ -33,8 +33,12 @@ export function resolveRetry(
 	return translateRetry(defaultRetry.retry, perTryTimeoutMs ?? defaultRetry.perTryTimeoutMs, isHashed);
 }
 
-/** Retries that are safe for any request, on another host. A route may add status codes, or say by itself when (Istio); then the
- *  application's own answers are repeated too. Undefined never tries again.
+/** What a route that asks for retries without saying when gets: whatever happens to the connection, and a try that takes too long
+ *  (Gateway API, HTTPRouteRetry). */
+const asked = [...safe, "reset"];
+
+/** Retries that are safe for any request, on another host. A route may ask for more: with status codes, or saying by itself when (Istio);
+ *  then the application's own answers are repeated too. Undefined never tries again.
  *  @param isHashed requests belong to one host, so a further try may go to it again */
 export function translateRetry(
 	retry: RouteRetry | undefined,
@@ -42,7 +46,8 @@ export function translateRetry(
 	isHashed = false,
 ): RetryInit | undefined {
 	if (retry?.on !== undefined && retry.attempts === 0) return undefined;
-	const conditions = retry?.on === undefined || retry.on === "default" ? safe : retry.on;
+	const isOwn = retry?.on === undefined || retry.on === "default";
+	const conditions = retry?.on === "default" || retry === undefined ? safe : (retry.on ?? asked);
 	const codes = retry?.codes ?? [];
 	const hasCodes = codes.length > 0 && !conditions.includes("retriable-status-codes");
 	const avoidsTriedHosts = retry?.avoidsTriedHosts ?? !isHashed;
@@ -50,7 +55,7 @@ export function translateRetry(
 		retryOn: [...conditions, ...(hasCodes ? ["retriable-status-codes"] : [])].join(","),
 		numRetries: retry?.attempts ?? 2,
 		...(codes.length > 0 && { retriableStatusCodes: [...codes] }),
-		...(conditions === safe && {
+		...(isOwn && {
 			retriableHeaders: [{ name: unprocessedHeader, headerMatchSpecifier: { case: "presentMatch", value: true } }],
 		}),
 		...(avoidsTriedHosts && {

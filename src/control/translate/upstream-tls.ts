@@ -10,6 +10,7 @@ import {
 	UpstreamTlsContextSchema,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { ClientTls, Service, TrafficPolicy } from "../../model/index.ts";
+import { backendTls, type EncryptedBackend } from "./backend-tls.ts";
 import type { MutualTlsUse } from "./cluster.ts";
 import type { HttpVersion } from "./http-options.ts";
 import type { MeshIndex } from "./mesh-index.ts";
@@ -22,6 +23,8 @@ type Socket = ReturnType<typeof rawBuffer>;
 
 /** What the transport of a cluster follows from. */
 export interface TransportOptions {
+	/** Comes before what DestinationRules and endpoints say. */
+	readonly encrypted?: EncryptedBackend;
 	readonly index: MeshIndex;
 	readonly clientNamespace: string;
 	readonly service: Service;
@@ -44,6 +47,7 @@ const alpnOf: Readonly<Record<HttpVersion, readonly string[]>> = {
 export function transportSockets(options: TransportOptions): Partial<ClusterInit> {
 	const { policy, use } = options;
 	const wrap = (socket: Socket): Socket => withProxyProtocol(socket, policy.proxyProtocol);
+	if (options.encrypted !== undefined) return { transportSocket: wrap(backendTls(options.index, options.encrypted)) };
 	const plain: Partial<ClusterInit> = policy.proxyProtocol === undefined ? {} : { transportSocket: wrap(rawBuffer()) };
 	switch (policy.tls?.mode) {
 		case "DISABLE":

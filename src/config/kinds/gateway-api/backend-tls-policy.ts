@@ -43,7 +43,15 @@ const validation = refine(
 			),
 			"ConfigMaps or Secrets whose `ca.crt` is trusted",
 		),
-		wellKnownCACertificates: optional(oneOf(["System"]), "Trusts the certificates of the proxy's system"),
+		wellKnownCACertificates: optional(
+			string({
+				format: "System, or the name of another implementation's set such as example.com/public",
+				pattern:
+					/^(System|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)$/,
+				maxLength: 253,
+			}),
+			"System trusts the certificates of the proxy's system; connections of a policy with another set fail",
+		),
 		hostname: required(hostname(), "Server name that is sent, and that the certificate must be for"),
 		subjectAltNames: optional(
 			list(subjectAltName, { max: 5 }),
@@ -61,19 +69,33 @@ const validation = refine(
 	},
 );
 
-const spec = object({
-	targetRefs: required(
-		list(
-			object({
-				group: required(group(), "Group of the kind; empty for a Service"),
-				kind: required(kindName(), "Service"),
-				name: required(name, "Name, in the policy's namespace"),
-				sectionName: optional(sectionName(), "Name of the port; every port when absent"),
-			}),
-			{ min: 1, max: 16 },
-		),
-		"Services whose backends speak TLS",
+const targets = refine(
+	list(
+		object({
+			group: required(group(), "Group of the kind; empty for a Service"),
+			kind: required(kindName(), "Service, or Istio's ServiceEntry"),
+			name: required(name, "Name, in the policy's namespace"),
+			sectionName: optional(sectionName(), "Name of the port; every port when absent"),
+		}),
+		{ min: 1, max: 16 },
 	),
+	(value, _node, reader) => {
+		const double = value.findIndex((item, position) => value.slice(0, position).some((other) => isSame(item, other)));
+		if (double === -1) return value;
+		return reader.item(double).refuse("is the target of another item: give each of them a sectionName of its own");
+	},
+);
+
+type TargetSpec = Readonly<Record<"group" | "kind" | "name", string>> & { readonly sectionName?: string | undefined };
+
+/** Without a section name a target is all of its ports. */
+function isSame(a: TargetSpec, b: TargetSpec): boolean {
+	if (a.group !== b.group || a.kind !== b.kind || a.name !== b.name) return false;
+	return a.sectionName === undefined || b.sectionName === undefined || a.sectionName === b.sectionName;
+}
+
+const spec = object({
+	targetRefs: required(targets, "Services and ServiceEntries whose backends speak TLS"),
 	validation: required(validation, "How the certificate of a backend is checked"),
 	options: ignored("Settings of other implementations", "is without effect: there are no options here"),
 });
@@ -83,7 +105,7 @@ export const backendTlsPolicyKind = defineKind({
 	name: "BackendTLSPolicy",
 	apiVersions: [`${gatewayGroup}/v1`, `${gatewayGroup}/v1alpha3`],
 	aliases: ["backendtlspolicies", "btlspolicy"],
-	doc: "Connections to a Service are encrypted, and its certificate is checked; for gateways.",
+	doc: "Connections of gateways and sidecars to a Service or the hosts of a ServiceEntry are encrypted, and its certificate is checked. It comes before the TLS of DestinationRules and before mutual TLS. A port whose clients speak TLS themselves is left as it is, unless routes lead requests there.",
 	example: `apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
 metadata: { name: vault, namespace: shop }
@@ -105,7 +127,11 @@ spec:
 		})),
 		hostname: value.validation.hostname,
 		caCertificateRefs: (value.validation.caCertificateRefs ?? []).map((reference) => ({ ...reference, namespace })),
-		usesSystemCertificates: value.validation.wellKnownCACertificates !== undefined,
+		usesSystemCertificates: value.validation.wellKnownCACertificates === "System",
+		...(value.validation.wellKnownCACertificates !== undefined &&
+			value.validation.wellKnownCACertificates !== "System" && {
+				unknownAuthorities: value.validation.wellKnownCACertificates,
+			}),
 		subjectAltNames: value.validation.subjectAltNames ?? [],
 		createdAt,
 		source,

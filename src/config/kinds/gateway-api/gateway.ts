@@ -18,7 +18,7 @@ const address = object({
 
 const validationFields = {
 	caCertificateRefs: required(
-		list(objectReference("ConfigMap", "Name of the ConfigMap"), { min: 1, max: 8 }),
+		list(objectReference("ConfigMap", "Name of the ConfigMap"), { min: 1, max: 16 }),
 		"ConfigMaps or Secrets whose `ca.crt` the certificates of clients are checked by",
 	),
 	mode: defaulted(

@@ -53,7 +53,11 @@ export function translateGateway(index: MeshIndex, node: GatewayNode): GatewayRe
 			if (known === undefined) byRouteName.set(name, [server]);
 			else known.push(server);
 		}
-	const routes = [...byRouteName].map(([name, sharing]) => translateGatewayRoutes(index, node, name, sharing, report));
+	const routes = [...byRouteName].map(([name, sharing]) => {
+		const plan = plans.find((candidate) => candidate.servers.includes(sharing[0]!));
+		const beside = plan?.isTls === true ? plan.servers.filter((server) => !sharing.includes(server)) : [];
+		return translateGatewayRoutes(index, node, name, sharing, beside, report);
+	});
 	const secrets = new Map<string, Secret>();
 	for (const plan of plans)
 		for (const { tls } of plan.servers)

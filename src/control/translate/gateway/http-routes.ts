@@ -16,12 +16,14 @@ import type { ReportProblem } from "../problem.ts";
 import type { GatewayNode } from "./gateway-node.ts";
 import { gatewayNameOf, hostsFor, type Server } from "./server.ts";
 
-/** The route configuration of servers that share one: a virtual host a host, and 404 for any other. */
+/** The route configuration of servers that share one: a virtual host a host, 421 for hosts of other listeners, and 404 for any other.
+ *  @param others servers whose TLS is told from theirs by the server name */
 export function translateGatewayRoutes(
 	index: MeshIndex,
 	node: GatewayNode,
 	name: string,
 	servers: readonly Server[],
+	others: readonly Server[],
 	report: ReportProblem,
 ): RouteConfiguration {
 	const hosts = new Map<string, HostDraft>();
@@ -46,6 +48,8 @@ export function translateGatewayRoutes(
 	const virtualHosts = [...hosts]
 		.sort(([a], [b]) => compareSpecificity(a, b))
 		.map(([host, draft]) => virtualHostOf(index, node, port, host, draft, report));
+	const misdirected = listForeignHosts(servers, others).filter((host) => !hosts.has(host));
+	if (misdirected.length > 0) virtualHosts.push(misdirectedHost(port, misdirected));
 	return create(RouteConfigurationSchema, {
 		name,
 		virtualHosts,
@@ -53,6 +57,33 @@ export function translateGatewayRoutes(
 		validateClusters: false,
 		ignorePortInHostMatching: true,
 		maxDirectResponseBodySizeBytes: 1_048_576,
+	});
+}
+
+/** Hosts of other listeners of the same Gateways: requests for them belong on connections of their own. */
+function listForeignHosts(servers: readonly Server[], others: readonly Server[]): string[] {
+	const own = new Set(servers.flatMap(({ hosts }) => hosts.map(({ host }) => host)));
+	const foreign = others
+		.filter(({ gateway, carries }) => carries === "http" && servers.some((server) => isSameGateway(server, gateway)))
+		.flatMap(({ hosts }) => hosts.map(({ host }) => host));
+	return [...new Set(foreign)].filter((host) => !own.has(host)).sort(compareSpecificity);
+}
+
+function isSameGateway(server: Server, gateway: Server["gateway"]): boolean {
+	return gateway !== undefined && server.gateway === gateway;
+}
+
+/** A client that came by the name of another listener is told to connect anew (RFC 9110, 15.5.20; Gateway API, Listener). */
+function misdirectedHost(port: number, domains: readonly string[]): VirtualHost {
+	return create(VirtualHostSchema, {
+		name: `misdirected:${port}`,
+		domains: [...domains],
+		routes: [
+			{
+				match: { pathSpecifier: { case: "prefix", value: "/" } },
+				action: { case: "directResponse", value: { status: 421 } },
+			},
+		],
 	});
 }
 

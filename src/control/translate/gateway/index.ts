@@ -1,6 +1,5 @@
 /** Gateways as one proxy at the edge serves them: which Gateways it serves, and the listeners, routes and secrets that they make.
  *  Both dialects become servers, and from there on they are alike. Spec: Istio Gateway, Gateway API v1. */
 
-export { encryptBackend, findBackendTlsPolicy } from "./backend-tls.ts";
 export type { GatewayNode } from "./gateway-node.ts";
 export { type GatewayResources, translateGateway } from "./gateway-resources.ts";
