@@ -25,6 +25,7 @@ export { findNearest, suggestNearest } from "./nearest.ts";
 export { NumberMap } from "./number-map.ts";
 export { createNumbering } from "./numbering.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
+export { rememberByObject } from "./remember.ts";
 export { pause, type RepeatOptions, repeatUntilStopped } from "./repeat.ts";
 export { SharedCount, SharedCounts } from "./shared-counts.ts";
 export { createTurnClock } from "./turn-clock.ts";

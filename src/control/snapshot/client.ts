@@ -1,3 +1,4 @@
+import { rememberByObject } from "../../core/index.ts";
 import { type Labels, matchesLabels, type Sidecar, type WorkloadInstance } from "../../model/index.ts";
 import { type Client, formatLocality, type MeshIndex } from "../translate/index.ts";
 
@@ -30,19 +31,9 @@ export function createClientFinder(index: MeshIndex): ClientFinder {
 
 const hostnameLabel = "kubernetes.io/hostname";
 
-const formatted = new WeakMap<Client, string>();
-
 /** What makes one client another. */
-export function formatClient(client: Client): string {
-	let text = formatted.get(client);
-	if (text === undefined) {
-		text = describeClient(client);
-		formatted.set(client, text);
-	}
-	return text;
-}
-
-function describeClient({ namespace, labels, locality, nodeName, sidecar, isCaptured }: Client): string {
+export const formatClient = rememberByObject((client: Client): string => {
+	const { namespace, labels, locality, nodeName, sidecar, isCaptured } = client;
 	const ofLabels = Object.entries(labels)
 		.map(([key, value]) => `${key}=${value}`)
 		.sort()
@@ -50,7 +41,7 @@ function describeClient({ namespace, labels, locality, nodeName, sidecar, isCapt
 	const ofSidecar = sidecar === undefined ? "" : `${sidecar.namespace}/${sidecar.name}`;
 	const place = locality === undefined ? "" : formatLocality(locality);
 	return [namespace, isCaptured ? "captured" : "", ofSidecar, place, nodeName ?? "", ofLabels].join(" ");
-}
+});
 
 /** The Sidecar object in force: one that selects the workload, that of its namespace, that of the root namespace (Istio). */
 function findSidecar(index: MeshIndex, namespace: string, labels: Labels): Sidecar | undefined {

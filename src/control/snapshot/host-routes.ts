@@ -1,3 +1,4 @@
+import { rememberByObject } from "../../core/index.ts";
 import type { Destination, HttpRoute, RouteRule, Service, ServicePort, VirtualService } from "../../model/index.ts";
 import {
 	type Client,
@@ -118,14 +119,7 @@ function policyInputs(index: MeshIndex, client: Client, host: string, service: S
 	return resolveHostPolicy(index, host, service.namespace, client).rules;
 }
 
-const shapes = new WeakMap<Service, string>();
-
 /** What a service is, without what passes: its endpoints. */
-export function shapeOf(service: Service): string {
-	let shape = shapes.get(service);
-	if (shape === undefined) {
-		shape = JSON.stringify({ ...service, endpoints: undefined, source: undefined });
-		shapes.set(service, shape);
-	}
-	return shape;
-}
+export const shapeOf = rememberByObject((service: Service): string =>
+	JSON.stringify({ ...service, endpoints: undefined, source: undefined }),
+);

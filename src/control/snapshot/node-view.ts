@@ -1,5 +1,6 @@
 import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { rememberByObject } from "../../core/index.ts";
 import {
 	isHttpProtocol,
 	type UpstreamListener,
@@ -199,14 +200,7 @@ function areSameResources(before: readonly XdsResource[], after: readonly XdsRes
 	);
 }
 
-const specs = new WeakMap<WorkloadInstance, string>();
-
 /** What an instance is, without what passes: its health and the reason. */
-function specOf(instance: WorkloadInstance): string {
-	let spec = specs.get(instance);
-	if (spec === undefined) {
-		spec = JSON.stringify({ ...instance, health: undefined, healthReason: undefined, registeredAt: undefined });
-		specs.set(instance, spec);
-	}
-	return spec;
-}
+const specOf = rememberByObject((instance: WorkloadInstance): string =>
+	JSON.stringify({ ...instance, health: undefined, healthReason: undefined, registeredAt: undefined }),
+);

@@ -10,29 +10,11 @@ import {
 	readFieldRules,
 	type StringRules,
 } from "../../api/index.ts";
-import type { Problem } from "../../core/index.ts";
+import { type Problem, rememberByObject } from "../../core/index.ts";
 
-/** The rules of fields that were asked for, null for those that have none: they never change. */
-const knownRules = new WeakMap<DescField, FieldRules | null>();
-const knownRequired = new WeakMap<DescOneof, boolean>();
-
-function isRequired(oneof: DescOneof): boolean {
-	let known = knownRequired.get(oneof);
-	if (known === undefined) {
-		known = isChoiceRequired(oneof);
-		knownRequired.set(oneof, known);
-	}
-	return known;
-}
-
-function rulesOf(field: DescField): FieldRules | null {
-	let known = knownRules.get(field);
-	if (known === undefined) {
-		known = readFieldRules(field) ?? null;
-		knownRules.set(field, known);
-	}
-	return known;
-}
+const isRequired = rememberByObject(isChoiceRequired);
+/** The rules of a field, null when it has none. */
+const rulesOf = rememberByObject((field: DescField): FieldRules | null => readFieldRules(field) ?? null);
 
 /** Reports a required choice that was not made. */
 export function checkOneofRules(oneof: DescOneof, isSet: boolean, path: string, problems: Problem[]): void {
