@@ -15,6 +15,13 @@ export function parseCount(text: string): number {
 	return count;
 }
 
+/** How many of a list are wanted: 1 to 1000, as many as a proxy keeps. */
+export function parseLast(text: string): number {
+	const count = readDigits(text) ?? 0;
+	if (count === 0 || count > 1_000) throw new InvalidArgumentError("must be a number from 1 to 1000");
+	return count;
+}
+
 function readDigits(text: string): number | undefined {
 	return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -68,9 +68,13 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 		try {
 			return await exchangeHttp(call, { body: text, maxAnswerBytes });
 		} catch (cause) {
-			throw new MeshError("CONTROL_PLANE_UNREACHABLE", `the control plane at ${options.adminUrl} does not answer`, {
-				cause,
-			});
+			throw new MeshError(
+				"CONTROL_PLANE_UNREACHABLE",
+				`the control plane at ${options.adminUrl} does not answer (proxies go on with what they have; 'amime up' starts its own again by itself)`,
+				{
+					cause,
+				},
+			);
 		}
 	}
 

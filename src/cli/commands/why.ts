@@ -4,7 +4,7 @@ import type { FailureStatus } from "../mesh/admin-api.ts";
 import type { Palette } from "../output/colour.ts";
 import { formatRef } from "../output/explanation.ts";
 import { formatTable } from "../output/table.ts";
-import { parseCount } from "../parse-arguments.ts";
+import { parseLast } from "../parse-arguments.ts";
 
 /** `amime why [REQUEST_ID]`: what the proxies of the mesh know about a request that failed. */
 export function addWhyCommand(program: Command, context: CliContext): void {
@@ -12,7 +12,7 @@ export function addWhyCommand(program: Command, context: CliContext): void {
 		.command("why")
 		.description("show why a request failed, proxy by proxy; without an id, the last requests that failed")
 		.argument("[request-id]", "the x-request-id of the answer or of the access log")
-		.option("--last <count>", "how many to show without an id", parseCount, 20)
+		.option("--last <count>", "how many to show without an id", parseLast, 20)
 		.option(
 			"--dry-run",
 			"those that policies which are only tried would have denied, or that AUDIT policies matched",

@@ -1,5 +1,5 @@
 import type { ObjectRef, Provenance } from "../provenance/index.ts";
-import { type MeshIndex, resolveEndpoints, resolveHostPolicy } from "../translate/index.ts";
+import { findAuthorizationPolicies, type MeshIndex, resolveEndpoints, resolveHostPolicy } from "../translate/index.ts";
 import type { ProxyFailure } from "./ask-proxies.ts";
 
 /** The mesh as it is served. */
@@ -20,8 +20,8 @@ const aboutEndpoints: ReadonlySet<string> = new Set(["UH", "UF", "NC", "URX", "U
 
 /** Looks up what a failure names: the policy that denied, the rule that led there, and how the endpoints are now. */
 export function explainByMesh(failure: ProxyFailure, { index, provenance }: KnownMesh): MeshExplanation {
-	const { details, would_deny: wouldDeny, upstream_cluster: cluster, flags } = failure;
-	const policies = [details, wouldDeny].flatMap((text) => provenance.ofPolicy(text ?? "") ?? []);
+	const { upstream_cluster: cluster, flags } = failure;
+	const policies = findPolicies(failure, { index, provenance });
 	const route = findRoute(failure, provenance);
 	const isAboutEndpoints = (flags ?? "").split(",").some((flag) => aboutEndpoints.has(flag));
 	const client = clientOf(failure.proxy, index);
@@ -31,6 +31,23 @@ export function explainByMesh(failure: ProxyFailure, { index, provenance }: Know
 		sentences: isAboutEndpoints && cluster !== null ? describeCluster(cluster, client, index) : [],
 		objects: refs,
 	};
+}
+
+/** The rules that a failure names. Where no ALLOW policy matched and nobody said what the nearest lacks, those that might have. */
+function findPolicies(
+	{ details, reason, would_deny: wouldDeny, audited, proxy }: ProxyFailure,
+	{ index, provenance }: KnownMesh,
+): readonly ObjectRef[] {
+	const text = [details, reason, wouldDeny, audited].join(" ");
+	const names = new Set(Array.from(text.matchAll(/ns\[[^\]]+\]-policy\[[^\]]+\]-rule\[\d+\]/g), ([name]) => name));
+	const named = [...names].flatMap((name) => provenance.ofPolicy(name) ?? []);
+	if (named.length > 0 || details !== "rbac_access_denied_matched_policy[none]") return named;
+	const [namespace = "", name = ""] = proxy.split("/");
+	const instance = index.instance({ namespace, name });
+	if (instance === undefined) return [];
+	return findAuthorizationPolicies(index, instance).flatMap((policy) =>
+		policy.action === "ALLOW" ? (provenance.of("AuthorizationPolicy", policy) ?? []) : [],
+	);
 }
 
 function findRoute({ route, route_config: config, route_rule: rule }: ProxyFailure, provenance: Provenance) {

@@ -22,7 +22,12 @@ spec: { host: orders, subsets: [{ name: v1, labels: { version: v1 } }] }
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: orders, namespace: shop }
-spec: { action: DENY, rules: [{ to: [{ operation: { paths: [/secret] } }] }] }`,
+spec: { action: DENY, rules: [{ to: [{ operation: { paths: [/secret] } }] }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: allowed, namespace: shop }
+spec: { rules: [{ from: [{ source: { namespaces: [shop] } }] }] }`,
 );
 const host = "orders.shop.svc.cluster.local";
 
@@ -69,6 +74,15 @@ test("a denial leads to the rule that denied", async () => {
 	});
 	assert.deepEqual(named(failure), ["AuthorizationPolicy orders spec.rules[0]"]);
 	assert.deepEqual(failure.explanation, ["denied by AuthorizationPolicy shop/orders, rules[0]"]);
+});
+
+test("a request that no policy allows leads to the rules whose lack is told, else to all that might have allowed it", async () => {
+	const details = "rbac_access_denied_matched_policy[none]";
+	const lacking = 'ns[shop]-policy[orders]-rule[0]: path is "/a" | ns[shop]-policy[orders]-rule[0]: method is "GET"';
+	assert.deepEqual(named(await tell({ status: 403, details, reason: lacking })), [
+		"AuthorizationPolicy orders spec.rules[0]",
+	]);
+	assert.deepEqual(named(await tell({ status: 403, details })), ["AuthorizationPolicy allowed"]);
 });
 
 test("a subset that no rule defines is told with the route that leads there and the subsets there are", async () => {

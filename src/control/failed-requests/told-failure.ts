@@ -13,8 +13,12 @@ export interface FailedRequest {
 	/** As in access logs, joined by commas. */
 	readonly flags: string | null;
 	readonly details: string | null;
+	/** What the nearest policies lack. */
+	readonly reason: string | null;
 	/** The policy in dry run that would have denied it. */
 	readonly would_deny: string | null;
+	/** The AUDIT policy that it matched. */
+	readonly audited: string | null;
 	readonly duration_ms: number | null;
 	readonly route: string | null;
 	/** Path of the object that the route is from, and of the field there. */
@@ -34,7 +38,7 @@ export interface ToldFailure extends FailedRequest {
 }
 
 const texts = [
-	...(["request_id", "method", "authority", "path", "flags", "details", "would_deny"] as const),
+	...(["request_id", "method", "authority", "path", "flags", "details", "reason", "would_deny", "audited"] as const),
 	...(["route", "route_config", "route_rule", "upstream_cluster"] as const),
 ] satisfies readonly (keyof FailedRequest)[];
 

@@ -14,7 +14,16 @@ test("what strangers sent is text on the page and no part of it", () => {
 	const failure = {
 		...{ proxy: "shop/web-0", time: "2026-01-01T00:00:00Z", status: 403, request_id: `"><script>1</script>` },
 		...{ method: "GET", authority: "<b>", path: "/<img src=x onerror=alert(1)>", flags: null, details: "&amp;" },
-		...{ would_deny: null, duration_ms: 1, route: null, route_config: null, route_rule: null, upstream_cluster: null },
+		...{
+			reason: null,
+			would_deny: null,
+			audited: null,
+			duration_ms: 1,
+			route: null,
+			route_config: null,
+			route_rule: null,
+			upstream_cluster: null,
+		},
 		...{ explanation: [], objects: [] },
 	};
 	const { body } = formatStatusPage({ ...empty, failures: [failure] });
