@@ -50,15 +50,42 @@ function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate):
 	if (domain === undefined) return "it carries no SPIFFE id";
 	const roots = validation.trustDomains.get(domain);
 	if (roots === undefined) return `trust domain ${domain} is not among those accepted`;
-	let certificate: X509Certificate = leaf;
+	const issuers = findIssuers(leaf, roots);
+	if (issuers !== undefined) {
+		rememberIssuers(roots, issuers);
+		return undefined;
+	}
+	const isResumed = leaf.issuerCertificate === undefined;
+	if (isResumed && knownIssuers.get(roots)?.some((issuer) => isIssuer(issuer, leaf)) === true) return undefined;
+	return `it was not issued by trust domain ${domain}`;
+}
+
+/** The issuers between a leaf and one of the roots; undefined when it leads to none. */
+function findIssuers(leaf: X509Certificate, roots: readonly X509Certificate[]): X509Certificate[] | undefined {
+	const issuers: X509Certificate[] = [];
+	let certificate = leaf;
 	for (let depth = 0; depth < maxChain; depth++) {
 		const current = certificate;
-		if (roots.some((root) => isSame(root, current) || isIssuer(root, current))) return undefined;
+		if (roots.some((root) => isSame(root, current) || isIssuer(root, current))) return issuers;
 		const issuer = current.issuerCertificate;
-		if (issuer === undefined || isSame(issuer, current)) break;
+		if (issuer === undefined || isSame(issuer, current)) return undefined;
+		issuers.push(issuer);
 		certificate = issuer;
 	}
-	return `it was not issued by trust domain ${domain}`;
+	return undefined;
+}
+
+/** Issuers that have led to a trust domain's roots in a full handshake. A resumed session has its leaf alone, and is no proof of itself: the
+ *  library gives tickets before a peer is judged. */
+const knownIssuers = new WeakMap<readonly X509Certificate[], X509Certificate[]>();
+/** Bound on those of one trust domain; the oldest make room. */
+const maxIssuers = 32;
+
+function rememberIssuers(roots: readonly X509Certificate[], [nearest]: readonly X509Certificate[]): void {
+	if (nearest === undefined) return;
+	const known = knownIssuers.get(roots) ?? [];
+	if (known.some((one) => isSame(one, nearest))) return;
+	knownIssuers.set(roots, [...known, nearest].slice(-maxIssuers));
 }
 
 /** Bound on the certificates of a chain that are looked at. */
