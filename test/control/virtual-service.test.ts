@@ -159,6 +159,27 @@ test("hosts: the closest name, the oldest of equals, and a private rule before a
 	assert.equal(client.request("GET hidden.example/")?.cluster, "PassthroughCluster");
 });
 
+test("a Service that is only another name has rules of its own, and leads to the cluster of the name behind it", () => {
+	const alias = (name: string, host: string): string =>
+		`apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: shop}\nspec: {type: ExternalName, externalName: ${host}, ports: [{name: http, port: 80}]}`;
+	const documents = [
+		...world,
+		alias("inner", "pay.shop.svc.cluster.local"),
+		alias("outer", "outer.example"),
+		alias("plain", "pay.shop.svc.cluster.local"),
+		rule(`{hosts: [inner, outer], http: [{name: named, match: [{uri: {prefix: /n}}], route: [{destination: {host: inner}}]},
+			{name: else, route: [{destination: {host: outer}}]}]}`),
+	];
+	const client = captureClient(documents);
+	assert.equal(named(client, "GET inner/n"), "named");
+	assert.equal(client.request("GET inner.shop/n")?.cluster, "outbound|80||pay.shop.svc.cluster.local");
+	assert.equal(named(client, "GET pay/n"), "default");
+	assert.equal(client.request("GET plain/n")?.cluster, "outbound|80||pay.shop.svc.cluster.local");
+	assert.equal(client.request("GET outer/")?.cluster, "outbound|80||outer.example");
+	const visitor = captureClient(documents, "visitor.partner");
+	assert.equal(named(visitor, "GET outer.shop/"), "else");
+});
+
 test("a delegate's rules stand in the place of the rule that names it, narrowed by its matches", () => {
 	const client = captureClient([
 		...world,

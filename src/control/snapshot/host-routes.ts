@@ -7,6 +7,7 @@ import {
 	findRoutes,
 	type HostRoutes,
 	hostOf,
+	isVisible,
 	listDestinations,
 	listVirtualServices,
 	type MeshIndex,
@@ -23,6 +24,8 @@ export interface HostRouteBuilder {
 	ofService(egress: Egress, seen: SeenService, port: ServicePort): HostRoutes;
 	/** The routes of a VirtualService whose host no service stands for. */
 	ofRule(rule: VirtualService, port: number): HostRoutes["routes"];
+	/** The Service of that host which is only another name (ExternalName), where the client sees one. */
+	aliasOf(host: string): SeenService | undefined;
 	/** Of everything built so far. */
 	problems(): readonly MeshProblem[];
 }
@@ -86,6 +89,12 @@ export function createHostRouteBuilder(index: MeshIndex, client: Client, key: st
 			return memo.get(`rule ${key} ${rule.namespace}/${rule.name} ${port}`, inputs, () =>
 				translateVirtualService(rule, { index, client, port, gateway: "mesh" }),
 			);
+		},
+		aliasOf(host) {
+			const service = index
+				.servicesOfHost(host)
+				.find(({ aliasOf, exportTo }) => aliasOf !== undefined && isVisible(exportTo, client.namespace));
+			return service && { host, service, ports: service.ports };
 		},
 		problems: () => problems,
 	};

@@ -35,7 +35,7 @@ export {
 	translatePassthroughCluster,
 } from "./local-cluster.ts";
 export { formatLocality, type Placement, resolvePlacement } from "./locality.ts";
-export { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
+export { createMeshIndex, isVisible, type MeshIndex } from "./mesh-index.ts";
 export { extension, sdsClusterName } from "./messages.ts";
 export { decideMutualTls, type MutualTlsDecision, resolveMutualTlsMode, takesMutualTls } from "./mutual-tls.ts";
 export {

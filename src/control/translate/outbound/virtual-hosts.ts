@@ -59,20 +59,26 @@ export function listVirtualServices(
 export interface HostRouteSource {
 	ofService(egress: Egress, seen: SeenService, port: ServicePort): HostRoutes;
 	ofRule(rule: VirtualService, port: number): HostRoutes["routes"];
+	/** The Service of that host which is only another name (ExternalName), where the client sees one. */
+	aliasOf(host: string): SeenService | undefined;
 }
 
 /** Every host that is known at a port: services that have it, and on port 80 hosts that only VirtualServices name. */
 export function hostsAtPort(egress: Egress, port: number, source: HostRouteSource): HostRoutes[] {
 	const known: HostRoutes[] = [];
 	for (const seen of egress.services.values()) {
-		const servicePort = seen.ports.find((candidate) => candidate.port === port && mayBeHttp(candidate.protocol));
+		const servicePort = findHttpPort(seen, port);
 		if (servicePort !== undefined) known.push(source.ofService(egress, seen, servicePort));
 	}
 	return [...hostsWithoutService(egress, port, known, source), ...known];
 }
 
-/** Hosts of VirtualServices that no service stands for. On ports other than 80 only beside a service that the VirtualService is for too
- *  (Istio). */
+function findHttpPort({ ports }: SeenService, port: number): ServicePort | undefined {
+	return ports.find((candidate) => candidate.port === port && mayBeHttp(candidate.protocol));
+}
+
+/** Hosts of VirtualServices that no service stands for, or one that is another name only. On ports other than 80 a host without any
+ *  service is known only beside a service that the VirtualService is for too (Istio). */
 function hostsWithoutService(
 	{ virtualServices }: Egress,
 	port: number,
@@ -87,11 +93,13 @@ function hostsWithoutService(
 		);
 		if (own.length === 0) continue;
 		const isBeside = port === 80 || rule.hosts.some((host) => known.some((item) => coversHost(host, item.host)));
-		const routes = isBeside ? source.ofRule(rule, port) : [];
-		if (routes.length === 0) continue;
 		for (const host of own) {
+			const seen = source.aliasOf(host);
+			const isKnown = seen === undefined ? isBeside : findHttpPort(seen, port) !== undefined;
+			const routes = isKnown ? source.ofRule(rule, port) : [];
+			if (routes.length === 0) continue;
 			taken.add(host);
-			found.push({ host, port, routes });
+			found.push({ host, port, routes, ...(seen !== undefined && { seen }) });
 		}
 	}
 	return found;
