@@ -84,6 +84,7 @@ for (const [redirect, line, fields, location] of [
 	[{ port_redirect: 8443 }, "GET /", ["host: h.test:80"], "http://h.test:8443/"],
 	[{ path_redirect: "/new" }, "GET /path?keep=1", [], "http://host.test/new?keep=1"],
 	[{ path_redirect: "/new?x=1" }, "GET /path?drop=1", [], "http://host.test/new?x=1"],
+	[{ path_redirect: "new/%PREFIX()%" }, "GET /path?keep=1", [], "http://host.test/new/%PREFIX()%?keep=1"],
 	[{ path_redirect: "/new", strip_query: true }, "GET /path?gone=1", [], "http://host.test/new"],
 	[{ path_redirect: "/n" }, "GET /p", ["host: h.test:8080"], "http://h.test:8080/n"],
 	[{ https_redirect: true }, "GET /", ["host: h.test:80"], "https://h.test/"],

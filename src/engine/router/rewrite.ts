@@ -66,7 +66,12 @@ export function computeRedirect(
 ): string {
 	const scheme = action.scheme !== "" ? action.scheme : action.https ? "https" : request.scheme;
 	const port = action.port === 0 ? "" : `:${action.port}`;
-	const host = action.host !== "" ? action.host : cutRequestHost(request, scheme, port !== "");
+	const host =
+		action.host !== ""
+			? action.host
+			: action.keepsHost
+				? request.authority
+				: cutRequestHost(request, scheme, port !== "");
 	if (action.path?.kind === "format") {
 		const query = action.stripQuery ? "" : request.path.slice(cutQuery(request.path).length);
 		return `${scheme}://${host}${port}${action.path.value.format(stream)}${query}`;
@@ -81,8 +86,8 @@ export function computeRedirect(
 function computeRedirectPath(action: RedirectAction, path: string): string {
 	const query = path.indexOf("?");
 	if (action.path?.kind === "path") {
-		if (action.path.value.includes("?")) return action.path.value;
-		return query === -1 || action.stripQuery ? action.path.value : action.path.value + path.slice(query);
+		const own = action.path.value.startsWith("/") ? action.path.value : `/${action.path.value}`;
+		return own.includes("?") || query === -1 || action.stripQuery ? own : own + path.slice(query);
 	}
 	return query !== -1 && action.stripQuery ? path.slice(0, query) : path;
 }

@@ -199,6 +199,8 @@ export interface RedirectConfig {
 	readonly scheme: string;
 	/** Whether the scheme came from `https_redirect`. */
 	readonly https: boolean;
+	/** Whether the request's host stays as it is, its port included (`require_tls`). */
+	readonly keepsHost?: boolean;
 	/** Empty keeps the request's. */
 	readonly host: string;
 	/** 0 keeps the request's. */

@@ -131,6 +131,7 @@ export function createTlsRedirectEntry(table: RouteTableConfig, host: VirtualHos
 			status: 301,
 			scheme: "https",
 			https: false,
+			keepsHost: true,
 			host: "",
 			port: 0,
 			path: undefined,

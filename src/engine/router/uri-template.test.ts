@@ -22,6 +22,9 @@ for (const [template, path, matches] of [
 	["/a/*", "/a/", false],
 	["/a/**", "/a/1/2", true],
 	["/a/**", "/b/1", false],
+	["/a/**/b", "/a/1/2/b", true],
+	["/a/**/b", "/a/b", false],
+	["/a/**/b", "/a/1/c", false],
 	["/{x=a/*}/b", "/a/1/b", true],
 	["/{x=**}", "/1/2/3", true],
 ] as const) {
@@ -39,7 +42,17 @@ test("a rewrite puts what the template caught elsewhere and keeps the query", ()
 });
 
 test("templates that mean nothing are refused", () => {
-	for (const template of ["a", "/**/b", "/{x}/{x}", "/{1}", "/{x=*.txt}", "/a{", "/{a}/{b}/{c}/{d}/{e}/{f}"]) {
+	for (const template of [
+		"a",
+		"/**/*",
+		"/**/{b}",
+		"/{x=**/*}",
+		"/{x}/{x}",
+		"/{1}",
+		"/{x=*.txt}",
+		"/a{",
+		"/{a}/{b}/{c}/{d}/{e}/{f}",
+	]) {
 		assert.equal(compileUriTemplate(template).ok, false, template);
 	}
 	assert.equal(compileUriRewrite("/{y}", ["x"]).ok, false);

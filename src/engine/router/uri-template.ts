@@ -13,17 +13,17 @@ const literal = "[a-zA-Z0-9\\-._~%!$&'()+,;:@]+?";
 const oneSegment = `[^/]+`;
 const anySegments = `.*`;
 
-/** Compiles `/a/{name}/*`, `/files/{path=**}` and the like: `*` is one segment, `**` all that follows. */
+/** Compiles `/a/{name}/*`, `/files/{path=**}` and the like: `*` is one segment, `**` any number of them. */
 export function compileUriTemplate(template: string): UriTemplateResult {
 	if (!template.startsWith("/")) return { ok: false, problem: "must start with '/'" };
 	const variables: string[] = [];
 	let source = "^";
 	let isOpenEnded = false;
 	for (const part of splitSegments(template.slice(1))) {
-		if (isOpenEnded) return { ok: false, problem: "** must be the last operator" };
+		if (isOpenEnded && hasOperator(part)) return { ok: false, problem: "** must be the last operator" };
 		const compiled = compilePart(part, variables);
 		if (compiled === undefined) return { ok: false, problem: `invalid segment '${part}'` };
-		isOpenEnded = compiled.isOpenEnded;
+		isOpenEnded ||= compiled.isOpenEnded;
 		source += `/${compiled.source}`;
 	}
 	if (variables.length > 5) return { ok: false, problem: "takes at most 5 variables" };
@@ -51,6 +51,11 @@ export function compileUriRewrite(
 	}
 	if (typeof parts[0] !== "string" || !parts[0].startsWith("/")) return { ok: false, problem: "must start with '/'" };
 	return { ok: true, value: parts };
+}
+
+/** Texts may stand behind `**`, further operators may not. */
+function hasOperator(part: string): boolean {
+	return /[*{]/.test(part);
 }
 
 /** Slashes within braces belong to the variable's own pattern. */
@@ -90,9 +95,10 @@ function compilePart(part: string, variables: string[]): CompiledPart | undefine
 	const inner: string[] = [];
 	let isOpenEnded = false;
 	for (const piece of (variable[2] ?? "*").split("/")) {
-		const compiled: CompiledPart | undefined = isOpenEnded ? undefined : compilePart(piece, []);
-		if (compiled === undefined || piece.startsWith("{")) return undefined;
-		isOpenEnded = compiled.isOpenEnded;
+		if (piece.startsWith("{") || (isOpenEnded && hasOperator(piece))) return undefined;
+		const compiled = compilePart(piece, []);
+		if (compiled === undefined) return undefined;
+		isOpenEnded ||= compiled.isOpenEnded;
 		inner.push(compiled.source);
 	}
 	return { source: `(${inner.join("/")})`, isOpenEnded };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide, makeRouteTable, named, routeProblems } from "../../../test/support/route-tables.ts";
+import { computeRedirect } from "./index.ts";
 
 const host = (name: string, domains: string[], more = {}) => ({
 	name,
@@ -78,7 +79,7 @@ test("domains must be unique, names need not be", () => {
 test("plain requests are sent to https where TLS is required", () => {
 	const routes = makeRouteTable({
 		virtual_hosts: [
-			host("all", ["all.test"], { require_tls: "ALL" }),
+			host("all", ["all.test", "all.test:80"], { require_tls: "ALL" }),
 			host("external", ["ext.test"], { require_tls: "EXTERNAL_ONLY" }),
 		],
 	});
@@ -89,4 +90,8 @@ test("plain requests are sent to https where TLS is required", () => {
 	assert.equal(kindOf("ext.test", "x-forwarded-proto: http"), "redirect");
 	assert.equal(kindOf("ext.test", "x-forwarded-proto: http", "x-envoy-internal: true"), "direct-response");
 	assert.equal(kindOf("all.test"), undefined);
+	const { entry, request, stream } = decide(routes, "GET /x?y", ["host: all.test:80", "x-forwarded-proto: http"]);
+	assert.ok(entry?.action.kind === "redirect");
+	const options = { insertOriginalPath: false };
+	assert.equal(computeRedirect(entry.action, request, stream, options), "https://all.test:80/x?y");
 });
