@@ -200,3 +200,38 @@ test("what local_reply_config adds to the router's own answers stays, whatever t
 	assert.deepEqual([gone.status, gone.headers["x-mark"]], [503, "ours"]);
 	assert.equal((await send(proxy.port(), "/")).headers["x-mark"], undefined);
 });
+
+test("an answer of a filter carries what the route adds to answers, as an answer of the upstream does", async (t) => {
+	const backend = await startBackend(t, (_request, response) => response.end("upstream"));
+	const rule = { response_headers_to_add: [{ header: { key: "x-rule", value: "taken" } }] };
+	const proxy = await startProxy(t, {
+		clusters: [cluster("backend", [backend.port])],
+		routes: [
+			{ ...rule, match: { prefix: "/direct" }, direct_response: { status: 200 } },
+			{ ...route("/", "backend"), ...rule },
+		],
+		manager: {
+			http_filters: [
+				{
+					name: "envoy.filters.http.fault",
+					typed_config: {
+						"@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+						abort: { http_status: 418, percentage: { numerator: 100 } },
+						headers: [{ name: ":method", string_match: { exact: "PUT" } }],
+					},
+				},
+				{
+					name: "envoy.filters.http.router",
+					typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+				},
+			],
+		},
+	});
+	const upstream = await send(proxy.port(), "/");
+	assert.deepEqual([upstream.status, upstream.headers["x-rule"]], [200, "taken"]);
+	const aborted = await send(proxy.port(), "/", "PUT");
+	assert.deepEqual([aborted.status, aborted.headers["x-rule"]], [418, "taken"]);
+	// A route that leads to no upstream says something of its own answers only.
+	const direct = await send(proxy.port(), "/direct", "PUT");
+	assert.deepEqual([direct.status, direct.headers["x-rule"]], [418, undefined]);
+});

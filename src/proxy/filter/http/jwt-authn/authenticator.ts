@@ -55,7 +55,7 @@ class Authenticator {
 	readonly #tokens: FoundToken[];
 	readonly #done: (status: JwtStatus) => void;
 	#provider: ProviderState | undefined;
-	#addsClaims = false;
+	#clearsRoute = false;
 
 	constructor(
 		verification: Verification,
@@ -167,8 +167,9 @@ class Authenticator {
 			const value = formatClaim(jwt.payload, claimPath);
 			if (value === "") continue;
 			request.add(header, value);
-			this.#addsClaims ||= config.clearsRouteCache;
+			this.#clearsRoute ||= config.clearsRouteCache;
 		}
+		this.#clearsRoute ||= config.clearsRouteCache && config.payloadInMetadata !== "";
 		if (!config.forwardsToken) token.remove(request);
 		if (config.headerInMetadata !== "") this.#verification.publish(config.headerInMetadata, jwt.header);
 		if (config.payloadInMetadata !== "") {
@@ -188,7 +189,7 @@ class Authenticator {
 			this.#verify(next);
 			return;
 		}
-		if (this.#addsClaims) this.#verification.clearRouteCache();
+		if (this.#clearsRoute) this.#verification.clearRouteCache();
 		const isForgiven = allowsFailed || (allowsMissing && status === "Jwt is missing");
 		this.#done(isForgiven ? "OK" : status);
 	}

@@ -19,8 +19,11 @@ export function createLocalReplyHead(
 	// Whoever sent it did not speak HTTP well: what follows on the connection is not to be trusted.
 	if (reply.status === 400 && !keepsConnection(manager.config)) stream.downstream.closeAfterResponse();
 	record.responseHead = head;
+	const { byRouter = false } = reply;
+	// Whoever answers, the answer is one of the route that the request took, when that leads to an upstream.
+	if (!byRouter && stream.route?.action.kind === "forward") applyRouteOperations(stream, head);
 	if (reply.headers !== undefined) headers.push(...reply.headers);
-	if (reply.byRouter === true) applyRouteOperations(stream, head);
+	if (byRouter) applyRouteOperations(stream, head);
 	record.responseCode = reply.status;
 	let body = reply.body;
 	let contentType = "text/plain";
