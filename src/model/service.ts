@@ -56,6 +56,8 @@ export interface ServiceEndpoint {
 	readonly address: string;
 	/** Port by the name of the service port, where it is not the service's own target port. */
 	readonly ports: Readonly<Record<string, number>>;
+	/** Whether it has no port of the service beside those named there (EndpointSlice). */
+	readonly hasOnlyNamedPorts?: boolean;
 	readonly labels: Labels;
 	readonly locality?: Locality;
 	readonly nodeName?: string;

@@ -134,6 +134,51 @@ test("hosts of ServiceEntries are routed like services, by each resolution", () 
 	assert.equal(cluster("GET private.example/"), "PassthroughCluster");
 });
 
+test("a ServiceEntry of a wildcard is a destination, and one with addresses and blocks of them has all of them", () => {
+	const client = captureClient([
+		...world,
+		object(
+			"ServiceEntry",
+			`{hosts: ["*.wild.example"], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 10.3.0.1}]}`,
+			"{name: wild, namespace: shop}",
+		),
+		object(
+			"ServiceEntry",
+			`{hosts: [vip.example], addresses: [10.97.1.1, 10.97.2.0/24], ports: [{number: 7100, name: tcp, protocol: TCP}],
+			resolution: STATIC, endpoints: [{address: 10.3.0.2}]}`,
+			"{name: vip, namespace: shop}",
+		),
+		object("VirtualService", `{hosts: ["*.wild.example"], http: [{route: [{destination: {host: "*.wild.example"}}]}]}`),
+	]);
+	assert.equal(client.request("GET a.wild.example/")?.cluster, "outbound|80||*.wild.example");
+	assert.deepEqual(client.connect("10.97.1.1", 7100), ["outbound|7100||vip.example"]);
+	assert.deepEqual(client.connect("10.97.2.9", 7100), ["outbound|7100||vip.example"]);
+});
+
+test("an endpoint of an EndpointSlice has the ports of its slice only, and WorkloadEntries stand beside the Pods of slices", () => {
+	const slice = (name: string, port: string, address: string): string => `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: ${name}, namespace: shop, labels: {kubernetes.io/service-name: two}}
+addressType: IPv4
+ports: [{name: ${port}, port: 8080, protocol: TCP}]
+endpoints: [{addresses: [${address}], conditions: {ready: true}}]`;
+	const client = captureClient([
+		...world,
+		`apiVersion: v1
+kind: Service
+metadata: {name: two, namespace: shop}
+spec:
+  clusterIP: 10.0.0.9
+  selector: {app: two}
+  ports: [{name: http, port: 80, targetPort: 8080}, {name: http-b, port: 81, targetPort: 8081}]`,
+		slice("two-1", "http", "10.3.1.1"),
+		slice("two-2", "http-b", "10.3.1.2"),
+		object("WorkloadEntry", "{address: 10.3.1.3, labels: {app: two}}", "{name: machine, namespace: shop}"),
+	]);
+	assert.deepEqual(client.endpoints("outbound|80||two.shop.svc.cluster.local"), [["10.3.1.1:8080", "10.3.1.3:8080"]]);
+	assert.deepEqual(client.endpoints("outbound|81||two.shop.svc.cluster.local"), [["10.3.1.2:8080", "10.3.1.3:8081"]]);
+});
+
 test("a Sidecar object narrows what a client sees; destinations of its routes work all the same", () => {
 	const client = captureClient([
 		...world,

@@ -61,6 +61,7 @@ test("EndpointSlices are the endpoints of their Service, with what the Pods behi
 		{
 			address: "10.0.0.1",
 			ports,
+			hasOnlyNamedPorts: true,
 			labels: { app: "web", version: "v1" },
 			locality: { region: "r1", zone: "z1", subZone: "" },
 			nodeName: "node-a",
@@ -70,7 +71,15 @@ test("EndpointSlices are the endpoints of their Service, with what the Pods behi
 			health: "ready",
 			namespace: "shop",
 		},
-		{ address: "10.0.0.9", ports, labels: {}, weight: 1, health: "unready", namespace: "shop" },
+		{
+			address: "10.0.0.9",
+			ports,
+			hasOnlyNamedPorts: true,
+			labels: {},
+			weight: 1,
+			health: "unready",
+			namespace: "shop",
+		},
 	]);
 });
 

@@ -85,7 +85,9 @@ export function buildMesh(
 		settings: resolvedSettings,
 		workloads,
 		services: [
-			...[...services.values()].map((service) => withWorkloadEntries(service, workloadEntries)),
+			...[...services].map(([key, service]) =>
+				withWorkloadEntries(service, workloadEntries, documents.get(key)?.selector ?? service.selector),
+			),
 			...externalServices,
 		],
 		httpRoutes: [

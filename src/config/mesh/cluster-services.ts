@@ -130,6 +130,7 @@ function toEndpoint(
 	return {
 		address,
 		ports,
+		...(Object.keys(ports).length > 0 && { hasOnlyNamedPorts: true }),
 		labels: pod?.labels ?? {},
 		...(locality !== undefined && { locality }),
 		...(nodeName !== undefined && { nodeName }),

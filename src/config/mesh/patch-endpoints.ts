@@ -66,7 +66,7 @@ export function patchEndpoints(
 		const position = services.findIndex((service) => service.host === undefined && formatObjectName(service) === key);
 		const own = slices.get(key) ?? [];
 		const resolved = before.keepService(document, own, () => resolveService(document, before.workloads, cluster));
-		const service = withWorkloadEntries(resolved, before.workloadEntries);
+		const service = withWorkloadEntries(resolved, before.workloadEntries, document.selector);
 		const old = services[position];
 		if (old === undefined || !isSameButForHealth(old, service, cluster)) return undefined;
 		services[position] = service;

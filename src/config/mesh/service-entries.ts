@@ -135,9 +135,14 @@ function mergeServices(first: Service, second: Service): Service {
 	};
 }
 
-/** A Service with the WorkloadEntries that its selector selects among its endpoints. */
-export function withWorkloadEntries(service: Service, workloadEntries: readonly WorkloadEntry[]): Service {
-	const { selector, namespace } = service;
+/** A Service with the WorkloadEntries that its selector selects among its endpoints.
+ *  @param selector as the object has it: EndpointSlices, which are there in its place, list Pods only */
+export function withWorkloadEntries(
+	service: Service,
+	workloadEntries: readonly WorkloadEntry[],
+	selector: Labels | undefined,
+): Service {
+	const { namespace } = service;
 	if (selector === undefined || workloadEntries.length === 0) return service;
 	const selected = workloadEntries.filter(
 		(entry) => entry.namespace === namespace && matchesLabels(selector, entry.labels),

@@ -88,13 +88,15 @@ function resolveInstance(
 	};
 }
 
-/** The port of a listed endpoint: its own of that name, else the service's target port by number. */
+/** The port of a listed endpoint: its own of that name, else the service's target port by number. Undefined when it is known not to have
+ *  that port. */
 function resolveListed(
 	index: MeshIndex,
 	endpoint: ServiceEndpoint,
 	{ name, port, targetPort }: ServicePort,
 ): ResolvedEndpoint | undefined {
 	const { address, labels, locality, nodeName, health, weight } = endpoint;
+	if (endpoint.hasOnlyNamedPorts === true && endpoint.ports[name] === undefined) return undefined;
 	const number = endpoint.ports[name] ?? (typeof targetPort === "number" ? targetPort : port);
 	const instance = index.instanceAt(address);
 	const instancePort = instance?.ports.find(({ appPort }) => appPort === number);

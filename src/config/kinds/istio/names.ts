@@ -15,7 +15,7 @@ export function hostName(): Schema<string> {
 /** The host of a destination: no wildcard. */
 export function destinationHost(): Schema<string> {
 	return refine(hostName(), (value, _node, reader) =>
-		value.startsWith("*") ? reader.refuse("must be one host, without '*'") : value,
+		value === "*" ? reader.refuse("must be the host of a service, not '*'") : value,
 	);
 }
 

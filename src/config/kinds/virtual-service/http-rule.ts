@@ -56,8 +56,7 @@ function isPossible(value: Spec, reader: Reader): boolean {
 	);
 	if (actions.length === 0) reader.refuse("must have one of route, redirect, directResponse and delegate");
 	else if (actions.length > 1) reader.refuse(`must have one action, not ${actions.join(" and ")}`);
-	else if (value.redirect !== undefined && (value.rewrite !== undefined || value.mirror !== undefined))
-		reader.refuse("a redirect excludes rewrite and mirror");
+	else if (value.redirect !== undefined && value.rewrite !== undefined) reader.refuse("a redirect excludes rewrite");
 	else if (value.redirect?.path?.kind === "startsWith" && hasOtherThanPrefix(value))
 		reader
 			.field("redirect")

@@ -111,7 +111,7 @@ const bad: readonly (readonly [what: string, rule: object, problem: RegExp])[] =
 	["two words in a match", { match: [{ uri: { exact: "/", prefix: "/" } }], route }, /not exact and prefix/],
 	["a fault of both kinds", { route, fault: { abort: { httpStatus: 500, grpcStatus: "OK" } } }, /must have one of/],
 	["an unknown field", { route, retry: {} }, /unknown field/],
-	["a wildcard destination", { route: [{ destination: { host: "*.a" } }] }, /must be one host/],
+	["a destination of any host", { route: [{ destination: { host: "*" } }] }, /must be the host of a service/],
 ];
 for (const [what, rule, problem] of bad)
 	test(`${what} is refused with its place`, () => {

@@ -120,8 +120,11 @@ function listAddresses(
 	const { addresses = [] } = service;
 	const single = addresses.filter((address) => !address.includes("/"));
 	const blocks = addresses.filter((address) => address.includes("/"));
-	if (single.length > 0) return single.map((address) => ({ address, subnets: [] }));
-	if (blocks.length > 0) return [{ address: anyAddress, subnets: blocks }];
+	if (addresses.length > 0)
+		return [
+			...single.map((address) => ({ address, subnets: [] })),
+			...(blocks.length > 0 ? [{ address: anyAddress, subnets: blocks }] : []),
+		];
 	if (service.isHeadless !== true || service.host !== undefined) return [{ address: anyAddress, subnets: [] }];
 	return resolveEndpoints(index, service, port).map(({ address }) => ({ address, subnets: [] }));
 }
