@@ -76,6 +76,16 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: ["gapi-redirect/12"],
 	},
 	{
+		what: "A rewrite or redirect that replaces the prefix `/` by `/base` makes `/base/a` of `/a`, not `/basea`.",
+		why: "The Gateway API replaces whole path elements (HTTPPathModifier, replacePrefixMatch).",
+		observations: [],
+	},
+	{
+		what: "A value of an AuthorizationPolicy with a `*` that is neither its first nor its last character alone is refused.",
+		why: "Istio compares such a star as it stands, so that a DENY rule for `/mid*dle` denies nothing that its author meant.",
+		observations: [],
+	},
+	{
 		what: "A redirect that changes the scheme leads to the scheme's own port unless it gives one, and a port that it gives wins over the listener's.",
 		why: "The Gateway API says so (HTTPRequestRedirectFilter, port); Istio keeps the listener's port where it is not 80 or 443.",
 		observations: [21, 23, 25].map((number) => `gapi-redirect/${number}`),

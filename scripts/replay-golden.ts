@@ -76,7 +76,9 @@ function enterNamespaces(): void {
 async function replay(folder: GoldenFolder, nft: string): Promise<number> {
 	const startedAt = Date.now();
 	if (dataPlane === "amime")
-		execFileSync(process.execPath, [resolve(import.meta.dirname, "bundle.ts")], { stdio: "ignore" });
+		execFileSync(process.execPath, [resolve(import.meta.dirname, "bundle.ts")], {
+			stdio: ["ignore", "ignore", "inherit"],
+		});
 	const scratch = mkdtempSync(join(tmpdir(), "amime-golden-"));
 	try {
 		const places = listProxies(folder);

@@ -105,8 +105,11 @@ async function putObject(client: ControlClient, manifest: Manifest): Promise<str
 	}
 }
 
-async function remove(client: ControlClient, { kind, metadata }: Manifest): Promise<void> {
-	const path = [kind, metadata.namespace ?? "default", metadata.name].map(encodeURIComponent).join("/");
+async function remove(client: ControlClient, { apiVersion, kind, metadata }: Manifest): Promise<void> {
+	const isIstioGateway = kind === "Gateway" && apiVersion.startsWith("networking.istio.io/");
+	const path = [isIstioGateway ? "IstioGateway" : kind, metadata.namespace ?? "default", metadata.name]
+		.map(encodeURIComponent)
+		.join("/");
 	// One that was refused is not there.
 	await client.request("DELETE", `/v1/config/${path}`).catch(() => undefined);
 }
