@@ -235,3 +235,42 @@ test("an answer of a filter carries what the route adds to answers, as an answer
 	const direct = await send(proxy.port(), "/direct", "PUT");
 	assert.deepEqual([direct.status, direct.headers["x-rule"]], [418, undefined]);
 });
+
+test("an answer to a CORS preflight is the policy's alone", async (t) => {
+	const backend = await startBackend(t, (_request, response) => response.end("upstream"));
+	const extension = (name: string, type: string, fields: object = {}): object => ({
+		name,
+		typed_config: { "@type": `type.googleapis.com/envoy.extensions.filters.http.${type}`, ...fields },
+	});
+	const proxy = await startProxy(t, {
+		clusters: [cluster("backend", [backend.port])],
+		routes: [
+			{
+				...route("/", "backend"),
+				response_headers_to_add: [{ header: { key: "x-rule", value: "taken" } }],
+				typed_per_filter_config: {
+					"envoy.filters.http.cors": {
+						"@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+						allow_origin_string_match: [{ exact: "http://a.test" }],
+						allow_methods: "GET",
+					},
+				},
+			},
+		],
+		manager: {
+			http_filters: [
+				extension("envoy.filters.http.cors", "cors.v3.Cors"),
+				extension("envoy.filters.http.router", "router.v3.Router"),
+			],
+		},
+	});
+	const answer = await fetch(`http://127.0.0.1:${proxy.port()}/`, {
+		method: "OPTIONS",
+		headers: { origin: "http://a.test", "access-control-request-method": "GET" },
+	});
+	await answer.arrayBuffer();
+	assert.deepEqual(
+		[answer.status, answer.headers.get("access-control-allow-methods"), answer.headers.get("x-rule")],
+		[200, "GET", null],
+	);
+});

@@ -24,19 +24,18 @@ function namedMatches(name: Schema<string>, what: string): Schema<readonly Named
 		const pattern = readPattern(value, reader.field("value"));
 		return pattern === undefined ? undefined : { name: of, value: pattern };
 	});
-	return refine(list(named, { max: 16 }), (values, _node, reader) => {
-		let isGood = true;
-		for (const [index, value] of values.entries()) {
+	// Of several entries of a name the first counts (HTTPRouteMatch, headers and queryParams).
+	return refine(list(named, { max: 16 }), (values, _node, reader) =>
+		values.filter((value, index) => {
 			const first = values.findIndex((candidate) => candidate.name === value.name);
-			if (first === index) continue;
-			isGood = false;
-			reader
-				.item(index)
-				.field("name")
-				.refuse(`${quote(value.name)} is there twice, first as item ${first}`);
-		}
-		return isGood ? values : undefined;
-	});
+			if (first !== index)
+				reader
+					.item(index)
+					.field("name")
+					.warn(`${quote(value.name)} is there twice, first as item ${first}: this one is ignored`);
+			return first === index;
+		}),
+	);
 }
 
 /** `headers` of a match. */

@@ -179,7 +179,9 @@ spec:
 		selector: toSelector(value.selector),
 		ports: value.ports.map(toServicePort),
 		...toAddresses(value),
-		trafficDistribution: value.trafficDistribution === "PreferClose" ? "PreferSameZone" : value.trafficDistribution,
+		trafficDistribution: readTrafficDistribution(
+			value.trafficDistribution ?? context.annotations["networking.istio.io/traffic-distribution"],
+		),
 		isNodeLocal: value.internalTrafficPolicy === "Local" ? true : undefined,
 		exportTo: readExportTo(context.annotations["networking.istio.io/exportTo"], context.namespace),
 		createdAt: context.createdAt,
@@ -191,6 +193,19 @@ spec:
 });
 
 /** Empty texts are no addresses. */
+/** By the field, else by Istio's annotation, in any case; anything else is none. */
+function readTrafficDistribution(text: string | undefined): Service["trafficDistribution"] {
+	switch (text?.toLowerCase()) {
+		case "preferclose":
+		case "prefersamezone":
+			return "PreferSameZone";
+		case "prefersamenode":
+			return "PreferSameNode";
+		default:
+			return undefined;
+	}
+}
+
 function toAddresses(value: SpecOf<typeof spec>): Pick<Service, "addresses" | "isHeadless" | "aliasOf"> {
 	if (value.type === "ExternalName") return { aliasOf: value.externalName };
 	const addresses = [...(value.clusterIPs ?? []), value.clusterIP ?? ""].filter((address) => address !== "");

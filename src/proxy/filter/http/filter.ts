@@ -16,8 +16,11 @@ export interface LocalReply {
 	readonly headers?: HeaderList;
 	/** Status for gRPC clients; derived from `status` when absent. */
 	readonly grpcStatus?: number;
-	/** Whether the route's response header operations apply: for answers that the router makes. */
+	/** Whether the router makes it: then the route's response header operations apply whatever the route does; to answers of others they
+	 *  apply when it leads to an upstream. */
 	readonly byRouter?: boolean;
+	/** Whether it is the answer that was asked for, of which the route says nothing (a CORS preflight). */
+	readonly isBare?: boolean;
 }
 
 /** What a filter says to a head. While a head waits, the filter must end the wait: with `continueRequest`/`continueResponse`, a local

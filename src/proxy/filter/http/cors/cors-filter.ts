@@ -48,7 +48,7 @@ export function createCorsFilter(
 			if (!isPreflight(stream)) return "continue";
 			if (!isAllowed && find(policies, "forwardNotMatchingPreflights") !== false) return "continue";
 			const headers = answerPreflight(stream.request, policies);
-			stream.sendLocalReply({ status: 200, body: "", details: "cors_response", flags: 0, headers });
+			stream.sendLocalReply({ status: 200, body: "", details: "cors_response", flags: 0, isBare: true, headers });
 			return "stop";
 		},
 		onResponseHead(stream, head) {

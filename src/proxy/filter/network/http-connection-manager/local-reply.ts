@@ -19,9 +19,9 @@ export function createLocalReplyHead(
 	// Whoever sent it did not speak HTTP well: what follows on the connection is not to be trusted.
 	if (reply.status === 400 && !keepsConnection(manager.config)) stream.downstream.closeAfterResponse();
 	record.responseHead = head;
-	const { byRouter = false } = reply;
+	const { byRouter = false, isBare = false } = reply;
 	// Whoever answers, the answer is one of the route that the request took, when that leads to an upstream.
-	if (!byRouter && stream.route?.action.kind === "forward") applyRouteOperations(stream, head);
+	if (!byRouter && !isBare && stream.route?.action.kind === "forward") applyRouteOperations(stream, head);
 	if (reply.headers !== undefined) headers.push(...reply.headers);
 	if (byRouter) applyRouteOperations(stream, head);
 	record.responseCode = reply.status;
