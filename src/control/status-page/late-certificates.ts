@@ -24,7 +24,7 @@ export interface AuthoritySlots {
 
 /** Leaves are renewed at half of their life and issuers at three quarters: what has less than this share left is late. */
 const lateShare = 0.2;
-const rootHint = "begin a rotation: 'amime ca rotate root'; 'amime ca status' says for whom it waits";
+const rootHint = "begin a rotation: 'amime ca rotate --root'; 'amime ca status' says for whom it waits";
 const issuerHint = "it is replaced by itself, unless a rotation is held up: 'amime ca status'";
 const leafHint =
 	"its renewals fail: look into the log of 'amime up' or of the agent on its machine, and compare the clocks";

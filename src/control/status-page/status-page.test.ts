@@ -53,6 +53,8 @@ test("certificates without a successor in time are told, those that nobody needs
 	const find = (...leaves: ReturnType<typeof leaf>[]): string[] =>
 		findLateCertificates(index, leaves, slots, now).map(({ name }) => name);
 	assert.deepEqual(find(leaf("web", 12), leaf("gone", 23)), ["issuer active"]);
+	const [root] = findLateCertificates(index, [], { roots: [slot("active", 20)], issuers: [] }, now);
+	assert.match(root!.hint, /amime ca rotate --root/);
 	assert.deepEqual(find(leaf("web", 20)), ["issuer active", "spiffe://cluster.local/ns/shop/sa/web"]);
 	assert.deepEqual(find(leaf("web", 1), leaf("web", 23)), ["issuer active"], "the newest one decides");
 });
