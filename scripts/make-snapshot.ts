@@ -20,7 +20,10 @@ export interface SnapshotOptions {
 const [snapshotName, sharedName] = ["proxy.blob", "proxy.shared"];
 
 /** Modules of Node that a proxy may load when it runs already: their code stays in the snapshot. */
-const keptCode = /^(?:_?http|https|_tls|tls|crypto|internal\/(?:http|tls|crypto|http2)|worker_threads|zlib)/;
+const keptCode = /^(?:_?http|https|_tls|tls|crypto|internal\/(?:http|tls|crypto|freelist)|zlib)/;
+
+/** As bin/amime has them: V8 takes no code that was compiled with other flags. */
+const flags = ["--min-semi-space-size=4"];
 
 /** Makes the snapshot of the bundle in `folder` with the Node that bin/amime starts it with, which alone can read it.
  *  @returns the names of its files; none where it cannot be made, which is told: everything runs without it, a start takes longer */
@@ -32,7 +35,7 @@ export function makeSnapshot(root: string, folder: string, options: SnapshotOpti
 	try {
 		const [builder, blob] = [join(work, "builder.cjs"), join(work, "proxy.blob")];
 		writeFileSync(builder, composeBuilder(root, folder, options, work));
-		run(node, ["--no-flush-bytecode", "--snapshot-blob", blob, "--build-snapshot", builder]);
+		run(node, [...flags, "--snapshot-blob", blob, "--build-snapshot", builder]);
 		const snapshot = trimSnapshot(readFileSync(blob), keptCode);
 		writeFileSync(join(folder, snapshotName), snapshot);
 		writeFileSync(join(folder, sharedName), Buffer.concat([Buffer.alloc(16), readHeap(snapshot)]));

@@ -6,6 +6,7 @@
 /* global chunks:writable */
 const { writeFileSync } = require("node:fs");
 const { join, resolve } = require("node:path");
+const { setFlagsFromString, startupSnapshot } = require("node:v8");
 
 /** What cannot be in a snapshot: loaded when something of it is used, which nothing does before the snapshot is taken. */
 const lateModules = new Set(["http", "http2", "https", "tls", "crypto"]);
@@ -64,6 +65,8 @@ function loadBuiltin(id) {
 async function build() {
 	// Node cannot start a thread from a snapshot in which there are sockets.
 	if (!process.config.variables.node_use_ffi) throw new Error("this Node makes system calls in a thread of its own");
+	// What was compiled stays, however long ago it ran.
+	setFlagsFromString("--no-flush-bytecode");
 	const entry = `./${settings.entry}.cjs`;
 	const writeBootstrap = (listenPort, upstreamPort) => {
 		const text = settings.bootstrap.replaceAll("1111", listenPort).replaceAll("2222", upstreamPort);
@@ -76,7 +79,8 @@ async function build() {
 	isBuilding = false;
 	// The code that defines the modules has run.
 	chunks = {};
-	require("node:v8").startupSnapshot.setDeserializeMainFunction(() => start(runShared));
+	setFlagsFromString("--flush-bytecode");
+	startupSnapshot.setDeserializeMainFunction(() => start(runShared));
 }
 
 /** The first that runs in a proxy: as bin/launch.cjs, which says why and runs the sources where the bundle is not made of them. */
