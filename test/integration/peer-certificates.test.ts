@@ -41,6 +41,18 @@ interface Attack {
 	readonly only?: "client" | "server";
 }
 
+const long = Date.now() - 7_200_000;
+const ended = { notBefore: long, notAfter: long + 3_600_000 };
+
+/** Certificates that have ended, and would not be good if they had not. */
+const endedAttacks: readonly Attack[] = [
+	{ name: "ended, self-signed", pair: pki.issue(web, { ...ended, selfSigned: true }) },
+	{ name: "ended, of a foreign root with the same names", pair: createTestPki().issue(web, ended) },
+	{ name: "ended, signed by a leaf", pair: signBy(pki.issue(web, ended), web) },
+	{ name: "ended, for encipherment only", pair: pki.issue(web, { ...ended, keyUsages: ["keyEncipherment"] }) },
+	{ name: "ended, another's name", pair: pki.issue("spiffe://other.example/ns/shop/sa/web", ended) },
+];
+
 /** A leaf that another certificate signs, whatever that one may do. */
 function signBy(signer: Pair, spiffeId: string): Pair {
 	const chain = readCertificates(signer.certificateChainPem);
@@ -87,13 +99,14 @@ const attacks: readonly Attack[] = [
 	{ name: "without a name", pair: pki.withoutName() },
 ];
 
-/** What peers must satisfy: names under plain roots, or the SPIFFE validator. */
+/** What peers must satisfy: names under plain roots, the same where it may have ended, or the SPIFFE validator. */
 function validations(roots: string) {
 	const names = {
 		match_typed_subject_alt_names: [{ san_type: "URI", matcher: { prefix: "spiffe://cluster.local/" } }],
 	};
 	return {
 		roots: { trusted_ca: inline(roots), ...names },
+		lenient: { trusted_ca: inline(roots), ...names, allow_expired_certificate: true },
 		spiffe: {
 			...names,
 			custom_validator_config: {
@@ -273,5 +286,24 @@ for (const kind of kinds) {
 			}
 		}
 		assert.deepEqual(wrong, []);
+	});
+}
+
+for (const kind of kinds) {
+	test(`${kind} forgives that a certificate has ended, and nothing else`, {
+		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
+	}, async (t) => {
+		const asServers = [{ name: "ended", pair: pki.expired(web) }, ...endedAttacks];
+		const ports: number[] = [];
+		for (const { pair } of asServers) ports.push(await startServer(t, pair));
+		const proxy = await startProxy(t, kind, pki.bundlePem, ports);
+		const taken: string[] = [];
+		const port = await proxy.port("in-lenient");
+		for (const [position, { name, pair }] of asServers.entries()) {
+			if (await isTaken(port, pair)) taken.push(`client ${name}`);
+			const { status } = await sendRequest({ port: await proxy.port(`out-lenient-${position}`), path: "/" });
+			if (status === 200) taken.push(`server ${name}`);
+		}
+		assert.deepEqual(taken, ["client ended", "server ended"]);
 	});
 }

@@ -22,11 +22,12 @@ export function verifyIdentity(validation: ValidationSecret, leaf: X509Certifica
 	return verifyTrustDomain(validation, leaf) ?? verifyNames(validation, leaf);
 }
 
-/** Whether a chain error of Node (`tlsSocket.authorizationError`) is forgiven by the rules. */
-export function forgivesChainError(validation: ValidationSecret, code: string): boolean {
+/** Whether a chain error of Node (`tlsSocket.authorizationError`) is forgiven by the rules.
+ *  @param isOnlyFault whether "expired" means that nothing else is wrong: of several faults Node tells the last one, which it often is */
+export function forgivesChainError(validation: ValidationSecret, code: string, isOnlyFault: boolean): boolean {
 	// Without anchors Envoy checks no chain.
 	if (validation.ca === undefined && !validation.systemRoots) return true;
-	return validation.allowExpired && code === "CERT_HAS_EXPIRED";
+	return validation.allowExpired && isOnlyFault && code === "CERT_HAS_EXPIRED";
 }
 
 /** Whether the leaf or its key is among those that are accepted. @returns Envoy's words for that it is not */

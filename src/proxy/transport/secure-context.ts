@@ -1,5 +1,6 @@
 import { constants, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import { canTuneContexts, tuneContext } from "../../os/index.ts";
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, TicketKeysSecret, ValidationSecret } from "../secret/index.ts";
 import { type CertificateGroup, createCertificateChoice } from "./certificate-choice.ts";
@@ -103,7 +104,7 @@ export class TlsMaterialSource {
 			const key = group.map((certificate) => certificates.indexOf(certificate)).join();
 			const known = contexts.get(key);
 			if (known !== undefined) return known;
-			const made = createSecureContext({ ...shared, ...groupOptions(group, validation) });
+			const made = createTuned({ ...shared, ...groupOptions(group, validation) });
 			contexts.set(key, made);
 			return made;
 		};
@@ -117,7 +118,7 @@ export class TlsMaterialSource {
 			mixesKeys: choose("").length > 1,
 			validation,
 			withoutTickets() {
-				bare ??= createSecureContext({
+				bare ??= createTuned({
 					...shared,
 					...groupOptions(choose(""), validation),
 					secureOptions: constants.SSL_OP_NO_TICKET,
@@ -161,6 +162,12 @@ export class TlsMaterialSource {
 	}
 }
 
+function createTuned(options: SecureContextOptions): SecureContext {
+	const context = createSecureContext(options);
+	tuneContext(context);
+	return context;
+}
+
 /** Envoy's default list. */
 const defaultCiphers = [
 	"ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -198,10 +205,11 @@ function ticketOptions(secret: TicketKeysSecret | "none"): SecureContextOptions 
 
 const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** To a lone certificate the library adds the issuer that it finds among the authorities, and checks its signature for that in every
- *  handshake: found here, it is done once. */
+/** To a lone certificate a library that was not told otherwise adds the issuer that it finds among the authorities, and checks its signature
+ *  for that in every handshake: found here, it is done once. */
 function addIssuer(cert: Buffer, authorities: Buffer | undefined): Buffer {
-	if (authorities === undefined || cert.toString("latin1").match(certificatePattern)?.length !== 1) return cert;
+	if (canTuneContexts() || authorities === undefined || cert.toString("latin1").match(certificatePattern)?.length !== 1)
+		return cert;
 	const leaf = new X509Certificate(cert);
 	for (const [text] of authorities.toString("latin1").matchAll(certificatePattern)) {
 		if (!leaf.checkIssued(new X509Certificate(text))) continue;

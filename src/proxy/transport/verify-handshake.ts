@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import { systemClock } from "../../core/index.ts";
+import { canTuneContexts } from "../../os/index.ts";
 import {
 	findChainRuleFault,
 	forgivesChainError,
@@ -56,7 +57,9 @@ function findFault(
 ): Extract<PeerVerdict, { readonly kind: "refused" }> | undefined {
 	const found = findChainFault(facts, certificate);
 	const chainFault =
-		found !== undefined && !forgivesChainError(validation, found) ? found : findRuleFault(validation, certificate);
+		found !== undefined && !forgivesChainError(validation, found, canTuneContexts())
+			? found
+			: findRuleFault(validation, certificate);
 	if (chainFault !== undefined) return { kind: "refused", reason: describeChainFault(chainFault), cause: "chain" };
 	const identityFault = verifyIdentity(validation, certificate);
 	if (identityFault !== undefined) {

@@ -1,0 +1,68 @@
+import { createSecureContext, type SecureContext } from "node:tls";
+import { inspect } from "node:util";
+import { ChainVerdicts } from "./chain-verdicts.ts";
+import { findSslLibrary, type SslLibrary } from "./ssl-library.ts";
+
+/** SSL_CTRL_MODE, SSL_MODE_NO_AUTO_CHAIN: what is sent is what was given, as Envoy has it; Node has an issuer looked for in each handshake. */
+const setMode = 33;
+const noAutoChain = 0x8n;
+
+/** What a thread's contexts share. */
+class Tuning {
+	readonly library: SslLibrary;
+	readonly #verdicts: ChainVerdicts;
+	readonly #verify: bigint;
+	/** The good chains of each context, by a number of our own that the library hands back. */
+	readonly #good = new Map<bigint, Map<string, number>>();
+	readonly #gone = new FinalizationRegistry<bigint>((number) => this.#good.delete(number));
+	#last = 0n;
+
+	constructor(library: SslLibrary) {
+		this.library = library;
+		this.#verdicts = new ChainVerdicts(library);
+		this.#verify = library.register(["pointer", "pointer"], 0, (store, number) => {
+			this.#verdicts.judge(store, this.#good.get(number) ?? new Map(), Date.now());
+			// Whoever judges the whole handshake reads the verdict.
+			return 1;
+		});
+	}
+
+	judgeChains(address: bigint, owner: object): void {
+		const number = ++this.#last;
+		this.#good.set(number, new Map());
+		this.#gone.register(owner, number);
+		this.library.functions.SSL_CTX_set_cert_verify_callback(address, this.#verify, number);
+	}
+}
+
+let tuning: Tuning | undefined | "not looked for" = "not looked for";
+
+function findTuning(): Tuning | undefined {
+	if (tuning === "not looked for") {
+		const library = findSslLibrary();
+		const isFound = library !== undefined && findAddress(createSecureContext().context) !== undefined;
+		tuning = isFound ? new Tuning(library) : undefined;
+	}
+	return tuning;
+}
+
+/** Whether {@link tuneContext} does anything here: Node's foreign function interface may be off. */
+export function canTuneContexts(): boolean {
+	return findTuning() !== undefined;
+}
+
+/** Sets what Node has no option for, on a context whose handshakes have not begun, where that can be done: chains are judged by
+ *  {@link ChainVerdicts}, and an issuer is not looked for. */
+export function tuneContext({ context }: SecureContext): void {
+	const found = findTuning();
+	const address = found === undefined ? undefined : findAddress(context);
+	if (found === undefined || address === undefined) return;
+	found.library.functions.SSL_CTX_ctrl(address, setMode, noAutoChain, 0n);
+	found.judgeChains(address, context);
+}
+
+/** Node shows its library's context as an opaque value, whose address is what it is printed as. */
+function findAddress(native: object): bigint | undefined {
+	const text = /^\[External: ([0-9a-f]+)\]$/.exec(inspect((native as { readonly _external?: unknown })._external))?.[1];
+	return text === undefined ? undefined : BigInt(`0x${text}`);
+}
