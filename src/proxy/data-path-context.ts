@@ -9,7 +9,12 @@ import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
 import type { OverloadState } from "./overload/index.ts";
 import type { QuotaClients } from "./quota/index.ts";
-import type { AccessLogConfig, HttpFilterConfig } from "./runtime-config/index.ts";
+import type {
+	AccessLogConfig,
+	HttpFilterConfig,
+	ListenerFilterConfig,
+	TypedNetworkFilterConfig,
+} from "./runtime-config/index.ts";
 import type { SecretSource } from "./secret/index.ts";
 import type { TapBoard } from "./tap/index.ts";
 import type { Tracers } from "./tracing/index.ts";
@@ -41,9 +46,11 @@ export interface DataPathContext extends UpstreamContext {
 	getCluster(name: string): UpstreamCluster | undefined;
 	/** The route table that RDS has delivered under that name; undefined before. */
 	getRouteTable(name: string): RouteTable | undefined;
-	/** Configurations of HTTP filters that ECDS has delivered. */
+	/** Configurations of filters that ECDS has delivered; `get` is for those of HTTP. */
 	readonly extensions: {
 		get(name: string): HttpFilterConfig | undefined;
+		getNetworkFilter(name: string): TypedNetworkFilterConfig | undefined;
+		getListenerFilter(name: string): ListenerFilterConfig | undefined;
 		/** Calls back with the name of each one that came or went. @returns what ends that */
 		onChange(listener: (name: string) => void): () => void;
 	};

@@ -52,7 +52,7 @@ async function start(side: Side) {
 		healthy_threshold: 1,
 		http_health_check: { path: "/health", ...http },
 	});
-	const names = ["own", "by-version", "default", "elsewhere"];
+	const names = ["own", "by-version", "default", "elsewhere", "shared", "per-client"];
 	const routes = names.map((name) => ({ match: { prefix: `/${name}` }, route: { cluster: name } }));
 	const proxy = await side.proxy({
 		cluster_manager: from("127.0.0.5"),
@@ -77,6 +77,8 @@ async function start(side: Side) {
 					...from("::1", { extra_source_addresses: [{ address: { address: "127.0.0.4", port_value: 0 } }] }),
 				},
 				plainCluster("default", witness.port),
+				plainCluster("shared", witness.port),
+				{ ...plainCluster("per-client", witness.port), connection_pool_per_downstream_connection: true },
 				{
 					...plainCluster("elsewhere", backend),
 					load_assignment: {
@@ -116,6 +118,16 @@ async function start(side: Side) {
 
 type World = Awaited<ReturnType<typeof start>>;
 
+/** Connections to an upstream after requests of two clients, one behind the other. */
+const connectionsOf = (name: string, count: number) => ({
+	want: count,
+	async see({ port, proxy }: World) {
+		for (let client = 0; client < 2; client++) await sendRequest({ port, path: `/${name}` });
+		const { body } = await proxy.admin(`/stats?filter=^cluster.${name}.upstream_cx_total$`);
+		return Number(body.split(": ")[1]);
+	},
+});
+
 const origin = (name: string, address: string) => ({
 	want: address,
 	see: async ({ port }: World) => (await sendRequest({ port, path: `/${name}` })).body,
@@ -127,6 +139,8 @@ compareWithEnvoy("connections to upstreams", {
 		"come from the cluster's address": origin("own", "127.0.0.3"),
 		"come from the address of the host's IP version": origin("by-version", "127.0.0.4"),
 		"come from the cluster manager's address otherwise": origin("default", "127.0.0.5"),
+		"are shared by clients": connectionsOf("shared", 1),
+		"are each client's own where the cluster says so": connectionsOf("per-client", 2),
 		"a host is checked at another address, with a body and formatted headers": {
 			want: { method: "POST", body: "abc" },
 			async see({ checks }: World) {

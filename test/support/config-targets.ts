@@ -87,7 +87,7 @@ export const plainTranslators: Translators = {
 			}),
 			transportSocket: chain.transportSocket === undefined ? { kind: "raw-buffer" } : { kind: "tls", tls: tlsOverSds },
 		}));
-		return ok<ListenerConfig>({ name: message.name, filterChains, defaultFilterChain: undefined });
+		return ok<ListenerConfig>({ name: message.name, filterChains, defaultFilterChain: undefined, listenerFilters: [] });
 	},
 	routes(message) {
 		if (message.name.startsWith("bad")) return { ok: false, problems: [{ path: "name", problem: "is bad" }] };

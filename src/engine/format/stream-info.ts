@@ -98,8 +98,8 @@ export interface ConnectionFacts {
 	readonly filterChainMetadata?: Metadata;
 	readonly listenerName?: string;
 	/** Fingerprints of the ClientHello, where they were asked for. */
-	readonly ja3?: string;
-	readonly ja4?: string;
+	readonly ja3?: string | undefined;
+	readonly ja4?: string | undefined;
 }
 
 /** What is known of one request or one proxied connection: filled in place by the data path as it learns more, read by formats,

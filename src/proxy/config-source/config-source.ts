@@ -33,6 +33,7 @@ import type { BootstrapConfig, ConfigSourceConfig, ExtensionConfig, SecretConfig
 import type { SecretStore } from "../secret/index.ts";
 import { createClusters } from "./clusters.ts";
 import { createConfigEvents, type SubscriptionUse, wholeName } from "./events.ts";
+import { findMisfit } from "./extension-fit.ts";
 import type { UnknownFields } from "./file-source.ts";
 import { isWholeType } from "./file-subscription.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
@@ -210,7 +211,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			...endpointReferences.map((reference) => useOf(endpointType, reference, `cluster.${reference.statName}`)),
 			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${reference.name}`)),
 			...extensionReferences.map((reference) =>
-				useOf(extensionType, reference, `extension_config_discovery.http_filter.${reference.name}`),
+				useOf(extensionType, reference, `extension_config_discovery.${reference.of}.${reference.name}`),
 			),
 			...scopeReferences.map((reference) => ({
 				...useOf(scopedRouteType, reference, `http.${reference.statPrefix}.scoped_rds.${reference.name}`),
@@ -234,11 +235,9 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	function translateExtension(message: TypedExtensionConfig): Validated<ExtensionConfig> {
 		const translated = translators.extension(message);
 		if (!translated.ok) return translated;
-		const { name, typeUrl } = translated.value;
-		for (const { types } of listeners.extensionReferences().filter((reference) => reference.name === name)) {
-			if (types.includes(typeUrl)) continue;
-			const problem = `Error: filter config has type URL ${typeUrl} but expect ${types.join(", ")}.`;
-			return { ok: false, problems: [{ path: "typed_config", problem }] };
+		for (const reference of listeners.extensionReferences().filter(({ name }) => name === translated.value.name)) {
+			const problem = findMisfit(translated.value, reference);
+			if (problem !== undefined) return { ok: false, problems: [{ path: "typed_config", problem }] };
 		}
 		return translated;
 	}

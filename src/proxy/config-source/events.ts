@@ -107,9 +107,9 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 	function accept(stats: SubscriptionStats, version: string, { durationMs, isChange }: UpdateResult): void {
 		acceptVersion(stats, version, durationMs);
 		if (!isChange || !("config_reload" in stats)) return;
-		const reload = stats as ReloadStats;
+		const reload = stats as ReloadStats | ExtensionSubscriptionStats;
 		reload.config_reload.value++;
-		reload.config_reload_time_ms.value = clock.wall();
+		if (reload.config_reload_time_ms !== undefined) reload.config_reload_time_ms.value = clock.wall();
 	}
 
 	function refuse(stats: SubscriptionStats): void {

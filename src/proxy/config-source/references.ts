@@ -27,14 +27,16 @@ export interface RouteReference extends Reference {
 	readonly statPrefix: string;
 }
 
-/** The configuration of an HTTP filter that a listener gets over ECDS. */
+/** The configuration of a filter that a listener gets over ECDS. */
 export interface ExtensionReference extends Reference {
+	/** What it filters, as statistics call it. */
+	readonly of: "http_filter" | "network_filter" | "tcp_listener_filter";
+	/** Of a network filter: whether it is the last of its chain. */
+	readonly isTerminal?: boolean;
 	/** Whether the listener waits for it. */
 	readonly isAwaited: boolean;
 	/** Type URLs that it may be of. */
 	readonly types: readonly string[];
-	/** Of the HTTP connection manager that uses it. */
-	readonly statPrefix: string;
 }
 
 /** The scopes of routes that a listener gets over SRDS. */
@@ -67,14 +69,27 @@ export function listScopeReferences(listener: ListenerConfig): ScopeReference[] 
 
 /** The configurations of filters that a listener gets over ECDS. */
 export function listExtensionReferences(listener: ListenerConfig): ExtensionReference[] {
-	return managersOf(listener).flatMap((manager) => {
-		const { statPrefix } = manager;
-		return filtersOf(manager).flatMap((filter): ExtensionReference[] => {
+	const http = managersOf(listener).flatMap((manager) =>
+		filtersOf(manager).flatMap((filter): ExtensionReference[] => {
 			if (filter.kind !== "discovered") return [];
 			const { source, isAwaited, types } = filter.config;
-			return [{ name: filter.name, source, isAwaited, types, statPrefix }];
-		});
+			return [{ of: "http_filter", name: filter.name, source, isAwaited, types }];
+		}),
+	);
+	const network = chainsOf(listener).flatMap(({ filters }) =>
+		filters.flatMap((filter): ExtensionReference[] => {
+			if (filter.kind !== "discovered") return [];
+			const { isTerminal, name } = filter;
+			const { source, isAwaited, types } = filter.config;
+			return [{ of: "network_filter", name, source, isAwaited, types, isTerminal }];
+		}),
+	);
+	const own = listener.listenerFilters.flatMap((filter): ExtensionReference[] => {
+		if (filter.kind !== "discovered") return [];
+		const { source, isAwaited, types } = filter.config;
+		return [{ of: "tcp_listener_filter", name: filter.name, source, isAwaited, types }];
 	});
+	return [...http, ...network, ...own];
 }
 
 function filtersOf({ filters, upgrades }: HttpConnectionManagerConfig): readonly HttpFilterConfig[] {

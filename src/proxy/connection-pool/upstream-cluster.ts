@@ -87,7 +87,8 @@ export class UpstreamCluster implements NegotiatedPools {
 	}
 
 	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request; `downstreamProtocol` is what the
-	 *  client speaks. `client` is told to hosts that want a PROXY header: then it has a pool of its own. */
+	 *  client speaks. `client` is told to hosts that want a PROXY header: then it has a pool of its own, as each of its connections has
+	 *  where the cluster says so. */
 	poolFor(
 		host: Host,
 		priority: "default" | "high",
@@ -102,10 +103,12 @@ export class UpstreamCluster implements NegotiatedPools {
 		const protocol = this.#protocolFor(downstreamProtocol);
 		const proxyHeader = createProxyHeader(host, client);
 		const plainKey = serverName === undefined ? poolKeys[protocol][priority] : `${protocol} ${priority} ${serverName}`;
-		const key = proxyHeader === undefined ? plainKey : `${plainKey} ${proxyHeader.toString("latin1")}`;
+		const own =
+			this.cluster.config.connectionPoolPerDownstreamConnection && client !== undefined ? ` of ${client.id}` : "";
+		const key = proxyHeader === undefined ? plainKey + own : `${plainKey}${own} ${proxyHeader.toString("latin1")}`;
 		const pool = slot.pools.get(key);
 		if (pool !== undefined) return pool;
-		if (proxyHeader !== undefined) dropOldestPool(slot.pools);
+		if (key !== plainKey) dropOldestPool(slot.pools);
 		const created = this.#createPool(protocol, {
 			context: this.#context,
 			cluster: this.cluster,
@@ -205,6 +208,8 @@ export class UpstreamCluster implements NegotiatedPools {
 const maxClientPools = 256;
 
 function dropOldestPool(pools: Map<string, UpstreamPool>): void {
+	if (pools.size < maxClientPools) return;
+	for (const [key, pool] of pools) if (pool.isEmpty) pools.delete(key);
 	if (pools.size < maxClientPools) return;
 	for (const [key, pool] of pools) {
 		pools.delete(key);

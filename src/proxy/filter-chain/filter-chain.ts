@@ -25,6 +25,8 @@ export interface FilterChainParts {
 	/** Whether network filters write filter state, or dynamic metadata, of connections. */
 	readonly writesFilterState?: boolean;
 	readonly writesMetadata?: boolean;
+	/** Whether a filter waits for its configuration: the chain takes no connections then. */
+	readonly isMissing?: boolean;
 	/** Timers of handshakes, which may get shorter. */
 	readonly timeouts: ScaledTimeouts;
 	/** What connections must not outlive; absent where they may. */
@@ -69,6 +71,11 @@ export class FilterChain {
 		return this.#parts.terminal.ignoresBytes !== true;
 	}
 
+	/** Whether a filter waits for its configuration. */
+	get isMissing(): boolean {
+		return this.#parts.isMissing === true;
+	}
+
 	get activeConnections(): number {
 		return this.#parts.terminal.activeConnections + this.#waiting.size;
 	}
@@ -82,6 +89,7 @@ export class FilterChain {
 	): void {
 		const { gates, terminal } = this.#parts;
 		const facts = this.#complete(given);
+		if (record !== undefined) record.dynamicMetadata = facts.dynamicMetadata;
 		if (!this.#opensEarly) {
 			this.#shakeHands(socket, facts, record, undefined, outcome);
 			return;

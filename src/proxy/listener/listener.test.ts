@@ -184,7 +184,11 @@ test("first bytes choose between TLS and plain text, and nothing of them is lost
 	const server = pki.issue(pki.idOf("server"));
 	const config = createConfig(
 		[createChain("secure", { transportProtocol: "tls" }), createChain("plain", { transportProtocol: "raw_buffer" })],
-		{ listenerFilters: [{ kind: "tls-inspector", maxClientHelloBytes: 16_384, closeOnParsingErrors: false }] },
+		{
+			listenerFilters: [
+				{ kind: "tls-inspector", maxClientHelloBytes: 16_384, closeOnParsingErrors: false, ja3: false, ja4: false },
+			],
+		},
 	);
 	const { port } = await startListeners(t, config, (chain) =>
 		chain.name === "secure" ? { tls: createTls(server, pki.bundlePem, false) } : {},
@@ -333,7 +337,7 @@ test("a PROXY header names the client and is taken off", async (t) => {
 					keepsTlvsInFilterState: false,
 				},
 			},
-			{ kind: "tls-inspector", maxClientHelloBytes: 16_384, closeOnParsingErrors: false },
+			{ kind: "tls-inspector", maxClientHelloBytes: 16_384, closeOnParsingErrors: false, ja3: false, ja4: false },
 		],
 	});
 	let client = "";

@@ -13,6 +13,8 @@ import { type DrainDecision, type DrainStrategy, startDrain } from "../drain/ind
 import {
 	createListenerFilters,
 	type ListenerFilter,
+	type ListenerFilterContext,
+	missingFilter,
 	type PendingConnection,
 	runListenerFilters,
 } from "../filter/listener/index.ts";
@@ -38,6 +40,10 @@ export interface ListenerDependencies {
 	readonly runtime: Runtime;
 	/** Opens a log of the listener itself; without it there are none. */
 	createAccessLog?(config: AccessLogConfig): AccessLog;
+	/** Configurations of filters that ECDS has delivered; nothing is discovered without it. */
+	readonly extensions?: NonNullable<ListenerFilterContext["extensions"]> & {
+		onChange(listener: (name: string) => void): () => void;
+	};
 	/** The listener of an address that a connection wanted to go to. */
 	findListener?(address: SocketAddress): Listener | undefined;
 	nextConnectionId(): number;
@@ -78,6 +84,9 @@ export class Listener {
 	#stopWaiting: (() => void) | undefined;
 	readonly #sockets: ListeningSockets;
 	readonly #draining = new Set<FilterChain>();
+	/** Chains of which a filter got another configuration: their connections go on. */
+	readonly #outdated = new Set<FilterChain>();
+	readonly #stopExtensions: (() => void) | undefined;
 	#current: Generation;
 
 	constructor(config: ListenerConfig, deps: ListenerDependencies) {
@@ -88,6 +97,7 @@ export class Listener {
 			this.receive(describePending(socket, address, this.config.transparent), true),
 		);
 		this.#current = this.#createGeneration(config);
+		this.#stopExtensions = deps.extensions?.onChange((name) => this.#renewFilters(name));
 	}
 
 	get config(): ListenerConfig {
@@ -106,7 +116,7 @@ export class Listener {
 	}
 
 	get activeConnections(): number {
-		const chains = new Set([...allChains(this.#current), ...this.#draining]);
+		const chains = new Set([...this.#chainsInUse(), ...this.#draining]);
 		return [...chains].reduce((sum, chain) => sum + chain.activeConnections, 0);
 	}
 
@@ -123,13 +133,14 @@ export class Listener {
 		const kept = differsInChainsOnly(old.config, config) ? allChains(old) : [];
 		this.#current = this.#createGeneration(config, kept);
 		const inUse = new Set(allChains(this.#current));
-		this.#drainChains(allChains(old).filter((chain) => !inUse.has(chain)));
+		this.#drainChains([...allChains(old).filter((chain) => !inUse.has(chain)), ...this.#outdated]);
+		this.#outdated.clear();
 	}
 
 	/** Accepts nothing more; open connections drain, and are closed at the end of the drain time. */
 	drain(decision = this.#startDrain()): void {
 		this.#sockets.close();
-		this.#drainChains(allChains(this.#current), decision);
+		this.#drainChains(this.#chainsInUse(), decision);
 	}
 
 	/** Another process goes on with the sockets; open connections drain until this process ends. */
@@ -146,22 +157,22 @@ export class Listener {
 	/** Asks open connections to end with one of their next responses, and goes on accepting. */
 	announceDrain(): void {
 		const decision = this.#startDrain();
-		for (const chain of allChains(this.#current)) chain.drain(decision);
+		for (const chain of this.#chainsInUse()) chain.drain(decision);
 	}
 
 	close(): void {
 		this.#sockets.close();
 		this.#stopWaiting?.();
 		for (const { socket } of this.#held.splice(0)) destroyQuietly(socket);
-		for (const chain of [...allChains(this.#current), ...this.#draining]) chain.close();
+		this.#stopExtensions?.();
+		for (const chain of [...this.#chainsInUse(), ...this.#draining]) chain.close();
 		this.#draining.clear();
 		this.#stats.scope.close();
 	}
 
 	#createGeneration(config: ListenerConfig, kept: readonly FilterChain[] = []): Generation {
 		const build = (chain: FilterChainConfig): FilterChain =>
-			kept.find((one) => one.config.fingerprint() === chain.fingerprint()) ??
-			new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats), this.#deps.clock, this.#log);
+			kept.find((one) => one.config.fingerprint() === chain.fingerprint()) ?? this.#createChain(chain, config);
 		const chains = config.filterChains.map(build);
 		const defaultChain = config.defaultFilterChain === undefined ? undefined : build(config.defaultFilterChain);
 		const only =
@@ -171,6 +182,43 @@ export class Listener {
 		const filters = createListenerFilters(config.listenerFilters, this.#deps);
 		const accessLogs = config.accessLogs.flatMap((log) => this.#deps.createAccessLog?.(log) ?? []);
 		return { config, filters, chains, defaultChain, only, accessLogs };
+	}
+
+	#createChain(chain: FilterChainConfig, config: ListenerConfig): FilterChain {
+		return new FilterChain(chain, this.#deps.createChain(chain, config, this.#stats), this.#deps.clock, this.#log);
+	}
+
+	#chainsInUse(): FilterChain[] {
+		return [...allChains(this.#current), ...this.#outdated];
+	}
+
+	/** Another configuration of the filters of that name is there: new connections get it, open ones stay as they are. */
+	#renewFilters(name: string): void {
+		for (const chain of this.#outdated) {
+			if (chain.activeConnections > 0) continue;
+			chain.close();
+			this.#outdated.delete(chain);
+		}
+		const { config, chains, defaultChain, only } = this.#current;
+		const isNamed = (filter: { readonly kind: string; readonly name?: string }): boolean =>
+			filter.kind === "discovered" && filter.name === name;
+		const renewed = new Map<FilterChain, FilterChain>();
+		for (const chain of allChains(this.#current)) {
+			if (!chain.config.filters.some(isNamed)) continue;
+			renewed.set(chain, this.#createChain(chain.config, config));
+			this.#outdated.add(chain);
+		}
+		const newest = <Chain extends FilterChain | undefined>(chain: Chain): Chain =>
+			((chain && renewed.get(chain)) ?? chain) as Chain;
+		this.#current = {
+			...this.#current,
+			chains: chains.map(newest),
+			defaultChain: newest(defaultChain),
+			only: newest(only),
+			...(config.listenerFilters.some(isNamed)
+				? { filters: createListenerFilters(config.listenerFilters, this.#deps) }
+				: {}),
+		};
 	}
 
 	#startDrain(): DrainDecision {
@@ -208,7 +256,13 @@ export class Listener {
 			this.#choose(pending, generation);
 			return;
 		}
-		const { connections } = this.#stats;
+		const { connections, extensions } = this.#stats;
+		if (generation.filters.includes(missingFilter)) {
+			extensions.extension_config_missing.value++;
+			destroyQuietly(pending.socket);
+			this.#logUnserved(pending, generation);
+			return;
+		}
 		connections.downstream_pre_cx_active.value++;
 		runListenerFilters(pending, generation.filters, generation.config, this.#deps.clock, (outcome) => {
 			connections.downstream_pre_cx_active.value--;
@@ -291,6 +345,14 @@ export class Listener {
 			this.#logUnserved(pending, generation, "filter_chain_not_found");
 			return;
 		}
+		if (chain.isMissing) {
+			this.#stats.extensions.network_extension_config_missing.value++;
+			// What the client said meanwhile is read, so that it sees an end and no reset.
+			socket.resume();
+			setImmediate(() => destroyQuietly(socket));
+			this.#logUnserved(pending, generation);
+			return;
+		}
 		this.#count(socket);
 		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
 			filterChainName: chain.config.name,
@@ -316,6 +378,7 @@ export class Listener {
 		const record = createStreamInfo(facts, clock.now(), clock.wall());
 		record.endedAt = clock.now();
 		record.accessLogType = "NotSet";
+		record.dynamicMetadata = facts.dynamicMetadata;
 		record.responseCodeDetails = details;
 		if (details !== "") record.responseFlags |= ResponseFlag.noRouteFound;
 		for (const log of accessLogs) log.log(record);

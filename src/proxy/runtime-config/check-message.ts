@@ -17,7 +17,11 @@ export function checkMessage(schema: DescMessage, message: Message, path: string
 		const isSupported = !isSet || supportOf(schema.typeName, field.name) !== "refused";
 		if (!isSupported) problems.push({ path: at, problem: "this field is not supported" });
 		if (isSupported && (isSet || field.oneof === undefined)) checkFieldRules(field, value, isSet, at, problems);
-		if (isSet && supportOf(schema.typeName, field.name) === "works") descend(field, value, at, problems);
+		if (!isSet) continue;
+		const support = supportOf(schema.typeName, field.name);
+		if (support === "works") descend(field, value, at, problems);
+		else if (support === "ignored")
+			forEachMessage(field, value, at, (inner, one, place) => findRuleProblems(inner, one, place, problems));
 	}
 }
 

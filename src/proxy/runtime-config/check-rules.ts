@@ -13,8 +13,12 @@ import {
 import { type Problem, rememberByObject } from "../../core/index.ts";
 
 const isRequired = rememberByObject(isChoiceRequired);
+/** Fields whose rules Envoy has given up since the messages were published. */
+const liftedRules: ReadonlySet<string> = new Set(["envoy.type.v3.TokenBucket.max_tokens"]);
 /** The rules of a field, null when it has none. */
-const rulesOf = rememberByObject((field: DescField): FieldRules | null => readFieldRules(field) ?? null);
+const rulesOf = rememberByObject((field: DescField): FieldRules | null =>
+	liftedRules.has(`${field.parent.typeName}.${field.name}`) ? null : (readFieldRules(field) ?? null),
+);
 
 /** Reports a required choice that was not made. */
 export function checkOneofRules(oneof: DescOneof, isSet: boolean, path: string, problems: Problem[]): void {

@@ -58,6 +58,14 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 	}
 	const rest = readRest(message, hashPolicies, scope);
 	checkHealthCheckNames(message.healthChecks, scope);
+	for (const [index, { checker }] of rest.healthChecks.entries()) {
+		if (checker.kind === "grpc" && rest.http.protocol === "http1")
+			scope.at("health_checks", index).at("grpc_health_check").report("the cluster must support HTTP/2 for it");
+	}
+	for (const [index, { transportSocket }] of message.transportSocketMatches.entries()) {
+		if (transportSocket === undefined)
+			scope.at("transport_socket_matches", index).at("transport_socket").report("this field is required");
+	}
 	const socket = readUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
 	if (discovery === undefined) return undefined;
 	return {
@@ -441,6 +449,8 @@ function readUpstreamProtocol(
 		default: {
 			const protocol = message.http2ProtocolOptions === undefined ? "http1" : "http2";
 			const downstream = message.protocolSelection === 1;
+			if (!downstream && protocol === "http2" && message.httpProtocolOptions !== undefined)
+				scope.at("http_protocol_options").report("options of both protocols need protocol_selection");
 			return {
 				protocol: downstream ? "downstream" : protocol,
 				http1: readHttp1(message.httpProtocolOptions),

@@ -105,6 +105,11 @@ function readHttpCheck(message: HealthCheck_HttpHealthCheck, scope: Scope): Heal
 		if (start >= end || start < 100 || end > 600)
 			scope.at("expected_statuses", index).report(`invalid range [${start}, ${end})`);
 	}
+	const retriable = message.retriableStatuses.map(toRange);
+	for (const [index, { start, end }] of retriable.entries()) {
+		if (start >= end || start < 100 || end > 600)
+			scope.at("retriable_statuses", index).report(`invalid range [${start}, ${end})`);
+	}
 	if (message.send !== undefined && !methodsWithBody.has(message.method)) {
 		scope.at("send").report("a payload needs a method that has a body: POST, PUT, PATCH, OPTIONS");
 	}
@@ -116,7 +121,7 @@ function readHttpCheck(message: HealthCheck_HttpHealthCheck, scope: Scope): Heal
 		method,
 		http2: message.codecClientType === CodecClientType.HTTP2,
 		expectedStatuses: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
-		retriableStatuses: message.retriableStatuses.map(toRange),
+		retriableStatuses: retriable,
 		headersToAdd: readHeaderAdditions(message.requestHeadersToAdd, scope, "request_headers_to_add"),
 		headersToRemove: readHeaderNames(message.requestHeadersToRemove, scope, "request_headers_to_remove"),
 		send: readPayload(message.send, scope.at("send")),

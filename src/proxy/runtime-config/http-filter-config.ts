@@ -10,11 +10,11 @@ import type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
-import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { CredentialInjectorConfig } from "./credential-injector.ts";
 import type { CsrfConfig } from "./csrf.ts";
 import type { CustomResponseConfig } from "./custom-response.ts";
 import type { DnsCacheConfig, DynamicForwardRoute } from "./dynamic-forward-proxy.ts";
+import type { FilterDiscovery } from "./filter-discovery.ts";
 import type { GrpcHttp1BridgeConfig, GrpcReverseBridgeConfig } from "./grpc-bridge.ts";
 import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
@@ -64,28 +64,10 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	/** A filter with a matcher around it, or one that a matcher chooses. */
 	| { readonly kind: "matched"; readonly config: MatchedFilterConfig }
 	/** Comes over ECDS, under the filter's name. */
-	| { readonly kind: "discovered"; readonly config: DiscoveredFilterConfig }
+	| { readonly kind: "discovered"; readonly config: FilterDiscovery<HttpFilterConfig> }
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
 );
-
-/** `config_discovery` of a filter. */
-export interface DiscoveredFilterConfig {
-	readonly source: ConfigSourceConfig;
-	/** What the filter is until its configuration comes; undefined: requests are refused until then. */
-	readonly initial: HttpFilterConfig | undefined;
-	/** Whether listeners wait for it. */
-	readonly isAwaited: boolean;
-	/** Type URLs that the configuration may be of. */
-	readonly types: readonly string[];
-}
-
-/** A filter's configuration that came over ECDS. */
-export interface ExtensionConfig {
-	readonly name: string;
-	readonly typeUrl: string;
-	readonly filter: HttpFilterConfig;
-}
 
 /** What `typed_per_filter_config` says for one filter; the `kind` tells whose it is. */
 export type HttpFilterOverride =

@@ -1,7 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { ExtensionConfigSource } from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
-import type { TypedExtensionConfig } from "../../api/gen/envoy/config/core/v3/extension_pb.js";
 import type { ExtensionWithMatcher } from "../../api/gen/envoy/extensions/common/matching/v3/extension_matcher_pb.js";
 import type { HTTPFault } from "../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { RBAC } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
@@ -11,15 +10,9 @@ import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { unpackAny } from "../../api/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import { readCallOutFilter } from "./call-out-filters.ts";
-import { readConfigSource } from "./config-source.ts";
 import { readFault } from "./fault.ts";
-import type {
-	DiscoveredFilterConfig,
-	ExtensionConfig,
-	HttpFilterConfig,
-	IstioStatsConfig,
-	RouterFilterConfig,
-} from "./http-filter-config.ts";
+import { normalizeTypeUrl, readFilterDiscovery } from "./filter-discovery.ts";
+import type { HttpFilterConfig, IstioStatsConfig, RouterFilterConfig } from "./http-filter-config.ts";
 import { readLocalFilter } from "./local-filters.ts";
 import { compositeType, readMatchedFilter } from "./matched-filter.ts";
 import { readRbac } from "./rbac.ts";
@@ -45,7 +38,11 @@ export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, f
 function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | undefined {
 	const { name, disabled } = message;
 	if (message.configType.case === "configDiscovery") {
-		const config = readDiscovery(message.configType.value, message, scope.at("config_discovery"));
+		const at = scope.at("config_discovery");
+		checkDiscovery(message.configType.value, at);
+		const config = readFilterDiscovery(message.configType.value, at, (any, place) =>
+			readTypedFilter(message, any, place),
+		);
 		return config === undefined ? undefined : { name, disabled, kind: "discovered", config };
 	}
 	const any = message.configType.case === "typedConfig" ? message.configType.value : undefined;
@@ -71,45 +68,23 @@ function readTypedFilter(
 	return filter;
 }
 
-function readDiscovery(
-	message: ExtensionConfigSource,
-	filter: HttpFilter,
-	scope: Scope,
-): DiscoveredFilterConfig | undefined {
-	const { applyDefaultConfigWithoutWarming, configSource, defaultConfig, typeUrls } = message;
-	const types = typeUrls.map(normalizeType);
-	for (const [index, url] of types.entries()) {
+/** What Envoy asks of sources of HTTP filters, and of no others. */
+function checkDiscovery(message: ExtensionConfigSource, scope: Scope): void {
+	const { applyDefaultConfigWithoutWarming, defaultConfig, typeUrls } = message;
+	for (const [index, url] of typeUrls.map(normalizeTypeUrl).entries()) {
 		if (unpackAny({ $typeName: "google.protobuf.Any", typeUrl: url, value: new Uint8Array() }) !== undefined) continue;
 		scope.at("type_urls", index).report(`no filter factory found for type ${url}`);
 	}
 	if (applyDefaultConfigWithoutWarming && defaultConfig === undefined) {
 		scope.at("default_config").report("cannot apply without warming: no default configuration");
 	}
-	if (defaultConfig !== undefined && !types.includes(normalizeType(defaultConfig.typeUrl))) {
-		scope
-			.at("default_config")
-			.report(`filter config has type URL ${defaultConfig.typeUrl} but expect ${types.join(", ")}`);
-	}
-	const initial =
-		defaultConfig === undefined ? undefined : readTypedFilter(filter, defaultConfig, scope.at("default_config"));
-	const source = configSource === undefined ? undefined : readConfigSource(configSource, scope.at("config_source"));
-	return source && { source, initial, isAwaited: !applyDefaultConfigWithoutWarming, types };
 }
 
-function normalizeType(url: string): string {
-	return `type.googleapis.com/${url.slice(url.lastIndexOf("/") + 1)}`;
-}
-
-/** Translates a filter's configuration that came by itself. */
-export function readExtension({ name, typedConfig }: TypedExtensionConfig, scope: Scope): ExtensionConfig | undefined {
-	if (typedConfig === undefined) {
-		scope.at("typed_config").report("this field is required");
-		return undefined;
-	}
-	const { typeUrl } = typedConfig;
-	const filter = readTypedFilter({ name, disabled: false, isOptional: false }, typedConfig, scope.at("typed_config"));
-	if (filter?.kind === "router") scope.at("typed_config").report("a terminal filter cannot be discovered");
-	return filter && { name, typeUrl: normalizeType(typeUrl), filter };
+/** Translates the configuration of an HTTP filter that came by itself. */
+export function readDiscoveredHttpFilter(name: string, any: Any, scope: Scope): HttpFilterConfig | undefined {
+	const filter = readTypedFilter({ name, disabled: false, isOptional: false }, any, scope);
+	if (filter?.kind === "router") scope.report("a terminal filter cannot be discovered");
+	return filter;
 }
 
 const filtersByName: Readonly<Record<string, "router" | "cors">> = {

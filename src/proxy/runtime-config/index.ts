@@ -61,6 +61,7 @@ export {
 	type ProcessorMetadata,
 	readMode,
 } from "./ext-proc.ts";
+export type { ExtensionConfig } from "./extension.ts";
 export type { GrpcHttp1BridgeConfig, GrpcReverseBridgeConfig } from "./grpc-bridge.ts";
 export type { GrpcStatsConfig } from "./grpc-stats.ts";
 export type {
@@ -79,8 +80,6 @@ export type {
 } from "./http-connection-manager-config.ts";
 export type {
 	CorsPolicy,
-	DiscoveredFilterConfig,
-	ExtensionConfig,
 	HttpFilterConfig,
 	HttpFilterOverride,
 	IstioStatsConfig,
@@ -111,11 +110,13 @@ export type {
 	RuntimeFlag,
 	SocketOptionConfig,
 	TokenBucketConfig,
+	TypedNetworkFilterConfig,
 } from "./listener-config.ts";
 export { countReplacedChains, differsInChainsOnly } from "./listener-difference.ts";
 export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 export type { FilterMatcher, MatchedAction, MatchedFilterConfig } from "./matched-filter.ts";
 export type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-call-outs.ts";
+export { isTerminalFilter } from "./network-filters.ts";
 export type {
 	OverloadActionName,
 	OverloadConfig,

@@ -3,6 +3,7 @@ import type { Formatter } from "../../engine/format/index.ts";
 import type { CidrRange, Metadata } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { TcpKeepalive } from "./cluster-config.ts";
+import type { FilterDiscovery } from "./filter-discovery.ts";
 import type { HttpConnectionManagerConfig } from "./http-connection-manager-config.ts";
 import type { IstioStatsConfig } from "./http-filter-config.ts";
 import type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-call-outs.ts";
@@ -117,9 +118,14 @@ type ListenerFilterKind =
 			/** 16 384 by default. */
 			readonly maxClientHelloBytes: number;
 			readonly closeOnParsingErrors: boolean;
+			/** Fingerprints that are computed for `%TLS_JA3_FINGERPRINT%` and `%TLS_JA4_FINGERPRINT%`. */
+			readonly ja3: boolean;
+			readonly ja4: boolean;
 	  }
 	| { readonly kind: "http-inspector" }
 	| { readonly kind: "original-dst" }
+	/** Comes over ECDS, under its name. */
+	| { readonly kind: "discovered"; readonly name: string; readonly config: FilterDiscovery<ListenerFilterConfig> }
 	| { readonly kind: "proxy-protocol"; readonly config: ProxyProtocolConfig }
 	| { readonly kind: "local-ratelimit"; readonly config: ConnectionRateLimitConfig };
 
@@ -155,6 +161,17 @@ export interface SocketOptionConfig {
 }
 
 export type NetworkFilterConfig =
+	| TypedNetworkFilterConfig
+	/** Comes over ECDS, under its name. `isTerminal`: it is the last of its chain, and must be one that can be. */
+	| {
+			readonly kind: "discovered";
+			readonly name: string;
+			readonly config: FilterDiscovery<TypedNetworkFilterConfig>;
+			readonly isTerminal: boolean;
+	  };
+
+/** A network filter whose configuration is there. */
+export type TypedNetworkFilterConfig =
 	| { readonly kind: "http-connection-manager"; readonly name: string; readonly config: HttpConnectionManagerConfig }
 	| { readonly kind: "tcp-proxy"; readonly name: string; readonly config: TcpProxyConfig }
 	| { readonly kind: "rbac"; readonly name: string; readonly config: NetworkRbacConfig }

@@ -1,3 +1,4 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import type { RuntimeFeatureFlag } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
 	ProxyProtocolConfig_Version,
@@ -18,6 +19,7 @@ import type { TokenBucket } from "../../api/gen/envoy/type/v3/token_bucket_pb.js
 import { unpackAny } from "../../api/index.ts";
 import { assertNever } from "../../core/index.ts";
 import { openSystemCalls } from "../../os/index.ts";
+import { readFilterDiscovery } from "./filter-discovery.ts";
 import type {
 	ConnectionPredicate,
 	ListenerFilterConfig,
@@ -35,10 +37,14 @@ export function readListenerFilters(message: Listener, scope: Scope): ListenerFi
 	const filters = message.listenerFilters.flatMap((filter, index): ListenerFilterConfig[] => {
 		const at = scope.at("listener_filters", index);
 		const predicate = filter.filterDisabled;
-		if (predicate === undefined) return readFilter(filter, at);
-		const disabledFor = readPredicate(predicate, at.at("filter_disabled"));
-		return readFilter(filter, at).map((config) => ({ ...config, disabledFor }));
+		const config = readFilter(filter, at);
+		if (config === undefined) return [];
+		if (predicate === undefined) return [config];
+		return [{ ...config, disabledFor: readPredicate(predicate, at.at("filter_disabled")) }];
 	});
+	// As in Envoy, the first chain speaks for all.
+	const first = message.filterChains[0] ?? message.defaultFilterChain;
+	if (first?.useProxyProto === true) filters.push({ kind: "proxy-protocol", config: readProxyProtocol(undefined) });
 	const wantsOriginal = message.useOriginalDst === true && !filters.some(({ kind }) => kind === "original-dst");
 	if (!wantsOriginal) return filters;
 	requireSystemCalls(scope.at("use_original_dst"));
@@ -70,45 +76,56 @@ function readPredicate(message: ListenerFilterChainMatchPredicate, scope: Scope)
 	}
 }
 
-function readFilter(filter: ListenerFilter, at: Scope): ListenerFilterConfig[] {
-	const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
+function readFilter({ configType, name }: ListenerFilter, scope: Scope): ListenerFilterConfig | undefined {
+	if (configType.case !== "configDiscovery")
+		return readTypedListenerFilter(name, configType.value, scope.at("typed_config"));
+	const config = readFilterDiscovery(configType.value, scope.at("config_discovery"), (any, at) =>
+		readTypedListenerFilter(name, any, at),
+	);
+	return config === undefined ? undefined : { kind: "discovered", name, config };
+}
+
+/** Translates the configuration of a listener filter. */
+export function readTypedListenerFilter(
+	name: string,
+	any: Any | undefined,
+	at: Scope,
+): ListenerFilterConfig | undefined {
 	const config = any === undefined ? undefined : unpackAny(any);
 	const typeName = config?.$typeName ?? any?.typeUrl;
 	switch (typeName) {
 		case "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
 			const inspector = config as TlsInspector | undefined;
-			return [
-				{
-					kind: "tls-inspector",
-					maxClientHelloBytes: inspector?.maxClientHelloSize ?? defaultClientHelloBytes,
-					closeOnParsingErrors: inspector?.closeConnectionOnClientHelloParsingErrors ?? false,
-				},
-			];
+			return {
+				kind: "tls-inspector",
+				maxClientHelloBytes: inspector?.maxClientHelloSize ?? defaultClientHelloBytes,
+				closeOnParsingErrors: inspector?.closeConnectionOnClientHelloParsingErrors ?? false,
+				ja3: inspector?.enableJa3Fingerprinting ?? false,
+				ja4: inspector?.enableJa4Fingerprinting ?? false,
+			};
 		}
 		case "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector":
-			return [{ kind: "http-inspector" }];
+			return { kind: "http-inspector" };
 		case "envoy.extensions.filters.listener.original_dst.v3.OriginalDst":
 			requireSystemCalls(at);
-			return [{ kind: "original-dst" }];
+			return { kind: "original-dst" };
 		case "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
-			return [{ kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined) }];
+			return { kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined) };
 		case "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
 			const limit = config as LocalRateLimit;
-			return [
-				{
-					kind: "local-ratelimit",
-					config: {
-						statPrefix: limit.statPrefix,
-						bucket: readTokenBucket(limit.tokenBucket, at.at("typed_config").at("token_bucket")),
-						enabled: readRuntimeFlag(limit.runtimeEnabled),
-						shareKey: "",
-					},
+			return {
+				kind: "local-ratelimit",
+				config: {
+					statPrefix: limit.statPrefix,
+					bucket: readTokenBucket(limit.tokenBucket, at.at("token_bucket")),
+					enabled: readRuntimeFlag(limit.runtimeEnabled),
+					shareKey: "",
 				},
-			];
+			};
 		}
 		default:
-			at.report(`listener filter ${typeName ?? filter.name} is not supported`);
-			return [];
+			at.report(`listener filter ${typeName ?? name} is not supported`);
+			return undefined;
 	}
 }
 

@@ -42,7 +42,7 @@ export function readListener(message: Listener, scope: Scope): ListenerConfig {
 	const filterChains = message.filterChains.map((chain, index) =>
 		readFilterChain(chain, scope.at("filter_chains", index)),
 	);
-	if (filterChains.length === 0 && message.defaultFilterChain === undefined && message.listenerFilters.length === 0) {
+	if (filterChains.length === 0 && message.defaultFilterChain === undefined) {
 		scope.report("no filter chains specified");
 	}
 	if (message.filterChainMatcher === undefined) checkUniqueMatches(filterChains, scope);

@@ -1,3 +1,4 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Filter } from "../../api/gen/envoy/config/listener/v3/listener_components_pb.js";
 import type { FilterStateValue } from "../../api/gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.js";
 import type { ConnectionLimit } from "../../api/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
@@ -12,9 +13,10 @@ import type { FilterConfig as SniForward } from "../../api/gen/envoy/extensions/
 import type { TcpProxy } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { readSubstitutionFormat } from "./access-log.ts";
+import { readFilterDiscovery } from "./filter-discovery.ts";
 import { readHttpConnectionManager } from "./http-connection-manager.ts";
 import { readIstioStats } from "./http-filters.ts";
-import type { FilterStateValueConfig, NetworkFilterConfig } from "./listener-config.ts";
+import type { FilterStateValueConfig, NetworkFilterConfig, TypedNetworkFilterConfig } from "./listener-config.ts";
 import { readRuntimeFlag, readTokenBucket } from "./listener-filters.ts";
 import { readNetworkExtAuthz, readNetworkRateLimit } from "./network-call-outs.ts";
 import { readNetworkRbac } from "./rbac.ts";
@@ -22,7 +24,7 @@ import type { Scope } from "./scope.ts";
 import { readTcpProxy } from "./tcp-proxy.ts";
 import { readDataSourceNow, toMs, unpackExtension } from "./values.ts";
 
-const terminalKinds: readonly NetworkFilterConfig["kind"][] = [
+const terminalKinds: readonly TypedNetworkFilterConfig["kind"][] = [
 	"http-connection-manager",
 	"tcp-proxy",
 	"direct-response",
@@ -34,21 +36,51 @@ export function readNetworkFilters(messages: readonly Filter[], scope: Scope): N
 	const filters: NetworkFilterConfig[] = [];
 	for (const [index, message] of messages.entries()) {
 		const at = scope.at("filters", index);
-		const filter = readNetworkFilter(message, at);
-		if (filter === undefined) continue;
-		const isTerminal = terminalKinds.includes(filter.kind);
 		const isLast = index === messages.length - 1;
-		if (isTerminal && !isLast) at.report(`terminal filter ${message.name} must be the last filter of the chain`);
-		if (!isTerminal && isLast) at.report(`the last filter must be a terminal one, not ${message.name}`);
+		const filter = readNetworkFilter(message, isLast, at);
+		if (filter === undefined) continue;
+		if (filter.kind !== "discovered") checkPlace(filter, isLast, at);
+		else if (filter.config.initial !== undefined) checkPlace(filter.config.initial, isLast, at.at("config_discovery"));
 		filters.push(filter);
 	}
 	return filters;
 }
 
-function readNetworkFilter(message: Filter, scope: Scope): NetworkFilterConfig | undefined {
-	const { name } = message;
-	const at = scope.at("typed_config");
-	const any = message.configType.case === "typedConfig" ? message.configType.value : undefined;
+/** Whether a filter takes connections over: it must be the last of its chain then, and only then. */
+export function isTerminalFilter({ kind }: TypedNetworkFilterConfig): boolean {
+	return terminalKinds.includes(kind);
+}
+
+function checkPlace(filter: TypedNetworkFilterConfig, isLast: boolean, scope: Scope): void {
+	const isTerminal = isTerminalFilter(filter);
+	if (isTerminal && !isLast) scope.report(`terminal filter ${filter.name} must be the last filter of the chain`);
+	if (!isTerminal && isLast) scope.report(`the last filter must be a terminal one, not ${filter.name}`);
+}
+
+function readNetworkFilter(message: Filter, isLast: boolean, scope: Scope): NetworkFilterConfig | undefined {
+	const { configType, name } = message;
+	if (configType.case !== "configDiscovery") return readTypedFilter(name, configType.value, scope.at("typed_config"));
+	const config = readFilterDiscovery(configType.value, scope.at("config_discovery"), (any, at) =>
+		readDiscoveredNetworkFilter(name, any, at),
+	);
+	return config === undefined ? undefined : { kind: "discovered", name, config, isTerminal: isLast };
+}
+
+/** Translates the configuration of a network filter that came by itself. */
+export function readDiscoveredNetworkFilter(
+	name: string,
+	any: Any,
+	scope: Scope,
+): TypedNetworkFilterConfig | undefined {
+	const filter = readTypedFilter(name, any, scope);
+	if (filter?.kind !== "http-connection-manager") return filter;
+	const { filters, routes } = filter.config;
+	if (routes.kind !== "inline" || filters.some(({ kind }) => kind === "discovered"))
+		scope.report("a connection manager that is discovered itself cannot have discovered routes or filters");
+	return filter;
+}
+
+function readTypedFilter(name: string, any: Any | undefined, at: Scope): TypedNetworkFilterConfig | undefined {
 	const config = unpackExtension(any, at);
 	switch (config?.$typeName) {
 		case "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": {

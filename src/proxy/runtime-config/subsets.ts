@@ -48,6 +48,9 @@ export function readSubsets(config: SubsetMessage, scope: Scope): SubsetConfig |
 			const fallback = selectorFallbacks[selector.fallbackPolicy] ?? "not-defined";
 			if (fallback === "keys-subset") {
 				checkFallbackKeys(selector.keys, selector.fallbackKeysSubset, scope.at("subset_selectors", index));
+			} else if (selector.fallbackKeysSubset.length > 0) {
+				const at = scope.at("subset_selectors", index).at("fallback_keys_subset");
+				at.report("can be set only for the fallback policy KEYS_SUBSET");
 			}
 			return {
 				keys: [...new Set(selector.keys)].sort(),

@@ -9,8 +9,9 @@ export const layer4Support: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.BackoffStrategy": { works: "base_interval max_interval" },
 	"envoy.type.v3.TokenBucket": { works: "max_tokens tokens_per_fill fill_interval" },
 	"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
-		works: "close_connection_on_client_hello_parsing_errors max_client_hello_size",
-		ignored: "enable_ja3_fingerprinting enable_ja4_fingerprinting initial_read_buffer_size",
+		works:
+			"close_connection_on_client_hello_parsing_errors max_client_hello_size enable_ja3_fingerprinting enable_ja4_fingerprinting",
+		ignored: "initial_read_buffer_size",
 	},
 	"envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": { works: "" },
 	"envoy.extensions.filters.listener.original_dst.v3.OriginalDst": { works: "" },
@@ -56,7 +57,7 @@ export const layer4Support: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
 		works:
-			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage access_log_options access_log_flush_interval flush_access_log_on_connected tunneling_config backoff_options upstream_connect_mode max_early_data_bytes",
+			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage access_log_options access_log_flush_interval flush_access_log_on_connected tunneling_config backoff_options upstream_connect_mode max_early_data_bytes proxy_protocol_tlvs",
 		// Envoy has them, and does nothing with them.
 		ignored: "downstream_idle_timeout upstream_idle_timeout",
 	},

@@ -112,14 +112,14 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.listener.v3.Listener.DeprecatedV1": { works: "bind_to_port" },
 	"envoy.config.listener.v3.AdditionalAddress": { works: "address socket_options" },
 	"envoy.config.listener.v3.FilterChain": {
-		works: "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name",
+		works: "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name use_proxy_proto",
 	},
 	"envoy.config.listener.v3.FilterChainMatch": {
 		works:
 			"destination_port prefix_ranges server_names transport_protocol application_protocols direct_source_prefix_ranges source_type source_prefix_ranges source_ports",
 	},
-	"envoy.config.listener.v3.Filter": { works: "name typed_config" },
-	"envoy.config.listener.v3.ListenerFilter": { works: "name typed_config filter_disabled" },
+	"envoy.config.listener.v3.Filter": { works: "name typed_config config_discovery" },
+	"envoy.config.listener.v3.ListenerFilter": { works: "name typed_config config_discovery filter_disabled" },
 	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate": {
 		works: "or_match and_match not_match any_match destination_port_range",
 	},

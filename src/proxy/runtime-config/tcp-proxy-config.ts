@@ -32,6 +32,8 @@ export interface TcpProxyConfig {
 	readonly connectMode: "immediate" | "downstream-data" | "downstream-tls-handshake";
 	/** How many bytes are taken before the upstream is there, where it waits for them. */
 	readonly maxEarlyDataBytes: number;
+	/** Extensions of the PROXY header that tells upstreams of clients which brought none. */
+	readonly proxyTlvs: readonly { readonly type: number; readonly value: Buffer | Formatter }[];
 	readonly accessLogs: readonly AccessLogConfig[];
 	readonly flushAccessLogOnStart: boolean;
 	readonly flushAccessLogOnConnected: boolean;

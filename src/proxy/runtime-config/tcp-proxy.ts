@@ -1,8 +1,9 @@
+import type { TlvEntry } from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
 import {
 	type TcpProxy,
 	UpstreamConnectMode,
 } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
-import { readAccessLogs } from "./access-log.ts";
+import { readAccessLogs, readSubstitutionFormat } from "./access-log.ts";
 import type { Scope } from "./scope.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import { readFormat, readHeaderAdditions, readMetadataMatch, toMs } from "./values.ts";
@@ -29,6 +30,7 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 		hash: readHash(message),
 		connectMode: connectModes[message.upstreamConnectMode] ?? "immediate",
 		maxEarlyDataBytes: readEarlyData(message, scope),
+		proxyTlvs: message.proxyProtocolTlvs.map((tlv, index) => readTlv(tlv, scope.at("proxy_protocol_tlvs", index))),
 		flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
 		accessLogs: readAccessLogs(message.accessLog, scope, "access_log"),
 		flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? message.flushAccessLogOnConnected,
@@ -47,6 +49,13 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 	};
 }
 
+function readTlv({ type, value, formatString }: TlvEntry, scope: Scope): TcpProxyConfig["proxyTlvs"][number] {
+	if (type > 0xff) scope.at("type").report("must be at most 255");
+	if (value.length > 0 === (formatString !== undefined)) scope.report("one of value, format_string must be set");
+	if (formatString === undefined) return { type, value: Buffer.from(value) };
+	return { type, value: readSubstitutionFormat(formatString, scope.at("format_string")) };
+}
+
 const connectModes: Readonly<Record<number, TcpProxyConfig["connectMode"]>> = {
 	[UpstreamConnectMode.ON_DOWNSTREAM_DATA]: "downstream-data",
 	[UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE]: "downstream-tls-handshake",
@@ -62,12 +71,10 @@ function readEarlyData(message: TcpProxy, scope: Scope): number {
 /** The options replace the older fields; both cannot be set. */
 function readFlushInterval(message: TcpProxy, scope: Scope): number {
 	const { accessLogFlushInterval, accessLogOptions: options, flushAccessLogOnConnected } = message;
-	if (accessLogFlushInterval !== undefined && options?.accessLogFlushInterval !== undefined) {
-		scope.at("access_log_flush_interval").report("is set in access_log_options as well");
-	}
-	if (flushAccessLogOnConnected && options?.flushAccessLogOnConnected === true) {
-		scope.at("flush_access_log_on_connected").report("is set in access_log_options as well");
-	}
+	if (accessLogFlushInterval !== undefined && options !== undefined)
+		scope.at("access_log_flush_interval").report("cannot be set beside access_log_options");
+	if (flushAccessLogOnConnected && options !== undefined)
+		scope.at("flush_access_log_on_connected").report("cannot be set beside access_log_options");
 	return toMs(options?.accessLogFlushInterval ?? accessLogFlushInterval, 0);
 }
 

@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from "node:net";
+import { isIP } from "node:net";
 import type { Message } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import {
@@ -79,7 +79,6 @@ export function readAddress(
 			if (protocol === "tcp" && !isTcp) at.at("protocol").report("only TCP is supported");
 			if (portSpecifier.case === "namedPort") at.at("named_port").report("this field is not supported");
 			const port = portSpecifier.case === "portValue" ? portSpecifier.value : 0;
-			if (ipv4Compat && isIPv4(address)) at.at("ipv4_compat").report("is for IPv6 addresses");
 			return { kind: "socket", address, port, ipv4Compatible: ipv4Compat };
 		}
 		case "pipe":

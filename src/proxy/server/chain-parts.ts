@@ -56,7 +56,16 @@ export function createChainParts(
 	let terminal: TerminalFilter = closeAtOnce;
 	let writesFilterState = false;
 	let writesMetadata = false;
-	for (const filter of chain.filters) {
+	let isMissing = false;
+	for (const configured of chain.filters) {
+		const filter =
+			configured.kind === "discovered"
+				? (context.extensions.getNetworkFilter(configured.name) ?? configured.config.initial)
+				: configured;
+		if (filter === undefined) {
+			isMissing = true;
+			continue;
+		}
 		switch (filter.kind) {
 			case "ext-authz": {
 				writesMetadata = true;
@@ -150,7 +159,7 @@ export function createChainParts(
 		}
 	}
 	return {
-		...{ tls, gates, terminal, writesFilterState, writesMetadata, timeouts: context.overload.timeouts },
+		...{ tls, gates, terminal, writesFilterState, writesMetadata, isMissing, timeouts: context.overload.timeouts },
 		...(transportSocket.kind === "tls" &&
 			chain.endsWithPeerCertificate && { peerTrust: createPeerTrust(transportSocket.tls, secrets) }),
 	};

@@ -1,21 +1,32 @@
 import { createRouteTable, type RouteTable } from "../../engine/router/index.ts";
 import type { ExtensionTarget, RouteScopeTarget } from "../config-source/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
-import type { HttpFilterConfig } from "../runtime-config/index.ts";
+import type { ExtensionConfig } from "../runtime-config/index.ts";
 
 /** Configurations of filters that came by themselves, as a target and as connection managers ask for them. */
 export function createExtensionBoard(): DataPathContext["extensions"] & ExtensionTarget {
-	const filters = new Map<string, HttpFilterConfig>();
+	const filters = new Map<string, ExtensionConfig>();
 	const listeners = new Set<(name: string) => void>();
 	return {
-		get: (name) => filters.get(name),
+		get(name) {
+			const found = filters.get(name);
+			return found?.of === "http" ? found.filter : undefined;
+		},
+		getNetworkFilter(name) {
+			const found = filters.get(name);
+			return found?.of === "network" ? found.filter : undefined;
+		},
+		getListenerFilter(name) {
+			const found = filters.get(name);
+			return found?.of === "listener" ? found.filter : undefined;
+		},
 		onChange(listener) {
 			listeners.add(listener);
 			return () => listeners.delete(listener);
 		},
 		applyExtensions(added, removed) {
 			for (const name of removed) filters.delete(name);
-			for (const { filter, name } of added) filters.set(name, filter);
+			for (const extension of added) filters.set(extension.name, extension);
 			for (const name of [...removed, ...added.map((one) => one.name)]) for (const tell of listeners) tell(name);
 		},
 	};

@@ -132,6 +132,7 @@ export function createServing(options: ServingOptions): Serving {
 		stats,
 		runtime,
 		createAccessLog: (spec) => context.createAccessLog(spec),
+		extensions: context.extensions,
 		nextConnectionId: () => context.nextConnectionId(),
 		createChain: (chain, listener, listenerStats) => createChainParts(chain, listener, listenerStats, context, secrets),
 		drainTimeMs: flags.drainTimeSeconds * 1000,

@@ -27,7 +27,8 @@ export interface RouteSubscriptionStats extends ReloadStats, EmptyStats {}
 /** Statistics of configurations of filters. */
 export interface ExtensionSubscriptionStats extends SubscriptionStats {
 	readonly config_reload: Counter;
-	readonly config_reload_time_ms: Gauge;
+	/** Of filters of HTTP. */
+	readonly config_reload_time_ms?: Gauge;
 	readonly config_fail: Counter;
 	readonly config_conflict: Counter;
 }
@@ -86,10 +87,12 @@ export function createEndpointSubscriptionStats(scope: StatsScope): EndpointSubs
 	return { ...createSubscriptionStats(scope), update_empty: scope.counter("update_empty") };
 }
 
-/** `scope` is `extension_config_discovery.http_filter.<filter>`. */
+/** `scope` is `extension_config_discovery.<what it filters>.<filter>`; only filters of HTTP show when they changed. */
 export function createExtensionSubscriptionStats(scope: StatsScope): ExtensionSubscriptionStats {
+	const ofHttp = scope.prefix.startsWith("extension_config_discovery.http_filter.");
 	return {
-		...createReloadStats(scope),
+		...(ofHttp ? createReloadStats(scope) : createSubscriptionStats(scope)),
+		config_reload: scope.counter("config_reload"),
 		config_fail: scope.counter("config_fail"),
 		config_conflict: scope.counter("config_conflict"),
 	};

@@ -25,11 +25,9 @@ async function captureClientHello(options: { servername?: string; ALPNProtocols?
 
 test("a real ClientHello gives its server name and protocols", async () => {
 	const bytes = await captureClientHello({ servername: "Reviews.Shop", ALPNProtocols: ["h2", "http/1.1"] });
-	assert.deepEqual(parseFirstBytes(bytes), {
-		kind: "client-hello",
-		serverName: "reviews.shop",
-		applicationProtocols: ["h2", "http/1.1"],
-	});
+	const outcome = parseFirstBytes(bytes);
+	assert.partialDeepStrictEqual(outcome, { kind: "client-hello", serverName: "reviews.shop" });
+	assert.deepEqual(outcome.kind === "client-hello" && outcome.applicationProtocols, ["h2", "http/1.1"]);
 });
 
 test("a server name cannot end the line of a log", async () => {
@@ -41,7 +39,9 @@ test("a server name cannot end the line of a log", async () => {
 
 test("a ClientHello without extensions of interest gives empty ones", async () => {
 	const bytes = await captureClientHello({});
-	assert.deepEqual(parseFirstBytes(bytes), { kind: "client-hello", serverName: "", applicationProtocols: [] });
+	const outcome = parseFirstBytes(bytes);
+	assert.partialDeepStrictEqual(outcome, { kind: "client-hello", serverName: "" });
+	assert.deepEqual(outcome.kind === "client-hello" && outcome.applicationProtocols, []);
 });
 
 test("every beginning of a ClientHello is incomplete, whatever records it is cut into", async () => {

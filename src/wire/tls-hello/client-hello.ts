@@ -6,7 +6,20 @@ export type FirstBytes =
 	| { readonly kind: "plain" }
 	/** A handshake that is broken or larger than a ClientHello may be. */
 	| { readonly kind: "malformed" }
-	| { readonly kind: "client-hello"; readonly serverName: string; readonly applicationProtocols: readonly string[] };
+	| {
+			readonly kind: "client-hello";
+			readonly serverName: string;
+			readonly applicationProtocols: readonly string[];
+			readonly shape: HelloShape;
+	  };
+
+/** What of a ClientHello tells which software sent it. */
+export interface HelloShape {
+	/** `legacy_version`: 0x0303 from version 1.2 on. */
+	readonly version: number;
+	readonly cipherSuites: readonly number[];
+	readonly extensions: readonly { readonly type: number; readonly content: Buffer }[];
+}
 
 /** A ClientHello beyond this is taken for an attack, as Envoy does by default (`max_client_hello_size`). */
 export const maxClientHelloBytes = 16 * 1024;
@@ -85,25 +98,32 @@ class Reader {
 
 function parseClientHello(body: Buffer): FirstBytes {
 	const reader = new Reader(body);
-	reader.take(2 + 32);
+	const version = reader.uint16();
+	reader.take(32);
 	reader.vector(1);
-	reader.vector(2);
+	const suites = new Reader(reader.vector(2));
 	reader.vector(1);
 	if (reader.failed) return malformed;
+	const cipherSuites: number[] = [];
+	while (suites.remaining >= 2) cipherSuites.push(suites.uint16());
+	const found: { type: number; content: Buffer }[] = [];
 	let serverName = "";
 	let applicationProtocols: readonly string[] = [];
 	if (reader.remaining > 0) {
 		const extensions = new Reader(reader.vector(2));
 		while (extensions.remaining > 0 && !extensions.failed) {
 			const type = extensions.uint16();
-			const content = new Reader(extensions.vector(2));
+			const bytes = extensions.vector(2);
+			found.push({ type, content: bytes });
+			const content = new Reader(bytes);
 			if (type === serverNameExtension) serverName = readServerName(content);
 			else if (type === alpnExtension) applicationProtocols = readProtocols(content);
 			if (content.failed) return malformed;
 		}
 		if (extensions.failed || reader.failed) return malformed;
 	}
-	return { kind: "client-hello", serverName, applicationProtocols };
+	const shape: HelloShape = { version, cipherSuites, extensions: found };
+	return { kind: "client-hello", serverName, applicationProtocols, shape };
 }
 
 function readServerName(content: Reader): string {

@@ -23,6 +23,8 @@ export interface ListenerFilterContext {
 	readonly runtime: Runtime;
 	/** The root of the proxy's statistics. */
 	readonly stats: StatsScope;
+	/** Configurations that ECDS has delivered; nothing is discovered without it. */
+	readonly extensions?: { getListenerFilter(name: string): ListenerFilterConfig | undefined };
 }
 
 /** Builds the filters of a listener, in their order. */
@@ -63,6 +65,10 @@ function createFilter(config: ListenerFilterConfig, context: ListenerFilterConte
 			return [createHttpInspector(createHttpInspectorStats(context.stats.scope("http_inspector")))];
 		case "proxy-protocol":
 			return [createProxyProtocol(config.config, createProxyProtocolStats(context.stats, config.config.statPrefix))];
+		case "discovered": {
+			const found = context.extensions?.getListenerFilter(config.name) ?? config.config.initial;
+			return found === undefined ? [missingFilter] : createFilter(found, context);
+		}
 		case "original-dst": {
 			const system = openSystemCalls();
 			return system.ok ? [createOriginalDestination(system.calls)] : [];
@@ -85,3 +91,6 @@ function createFilter(config: ListenerFilterConfig, context: ListenerFilterConte
 			return assertNever(config);
 	}
 }
+
+/** Stands in for a filter whose configuration has not come and that has no default: every connection is refused. */
+export const missingFilter: ListenerFilter = { accept: () => false };

@@ -25,6 +25,11 @@ export interface PendingConnection {
 	/** `tls`, `raw_buffer`, or empty when no filter looked. */
 	transportProtocol: string;
 	applicationProtocols: readonly string[];
+	/** Fingerprints of the ClientHello; undefined where nobody asked for them. */
+	ja3: string | undefined;
+	ja4: string | undefined;
+	/** What its TLS library would say of bytes that are no handshake; empty for nothing. */
+	transportFailureReason: string;
 	proxyHeader: ProxyHeader | undefined;
 	dynamicMetadata: Map<string, unknown> | undefined;
 	filterState: Map<string, unknown> | undefined;

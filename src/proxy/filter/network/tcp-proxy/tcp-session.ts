@@ -11,6 +11,7 @@ import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import { TurnWriter } from "../../../transport/index.ts";
 import type { ByteVerdict, ConnectionGates, DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import { describeClient } from "./describe-client.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
 import { describeFailure } from "./session-failure.ts";
@@ -418,7 +419,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 			this.#attempt();
 			return;
 		}
-		this.#stream = upstream.openRaw(host, this, record.connection);
+		this.#stream = upstream.openRaw(host, this, describeClient(config, record));
 		if (this.#stream === undefined) {
 			cluster.resources("default").releasePending();
 			this.#fail(ResponseFlag.upstreamOverflow);
