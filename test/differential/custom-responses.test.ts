@@ -73,6 +73,25 @@ function readLog(proxy: ProxyProcess, count: number): Promise<string[]> {
 
 const formatted = text("%LOCAL_REPLY_BODY% | %RESPONSE_CODE% | %REQ(:PATH)% | %RESPONSE_CODE_DETAILS%");
 
+/** What the filter chain answers in place of others.
+ *  @param headers that a 503 has besides */
+const replaced = (...headers: readonly object[]) =>
+	responses(
+		[status, "404", local({ body: text("not here"), status_code: 299 })],
+		[status, "500", local({ body: text("five"), body_format: { text_format_source: formatted } })],
+		[
+			status,
+			"503",
+			local({
+				preserve_response_code_details: true,
+				body_format: { json_format: { code: "%RESPONSE_CODE%" } },
+				response_headers_to_add: [{ header: { key: "x-why", value: "%RESPONSE_CODE%" } }, ...headers],
+			}),
+		],
+		[statusClass, "4xx", local({ body: text("some 400"), response_code_details: "replaced" })],
+		[{ type: "HttpRequestHeaderMatchInput", header_name: "x-want" }, "it", local({ body: text("wanted") })],
+	);
+
 compareWithEnvoy<ProxyProcess>("answers in place of others", {
 	start: (side) =>
 		start(
@@ -80,27 +99,10 @@ compareWithEnvoy<ProxyProcess>("answers in place of others", {
 			[
 				{
 					name: "replace",
-					typed_config: responses(
-						[status, "404", local({ body: text("not here"), status_code: 299 })],
-						[status, "500", local({ body: text("five"), body_format: { text_format_source: formatted } })],
-						[
-							status,
-							"503",
-							local({
-								preserve_response_code_details: true,
-								body_format: { json_format: { code: "%RESPONSE_CODE%" } },
-								response_headers_to_add: [
-									{ header: { key: "x-why", value: "%RESPONSE_CODE%" } },
-									{
-										header: { key: "content-type", value: "application/problem+json" },
-										append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-									},
-								],
-							}),
-						],
-						[statusClass, "4xx", local({ body: text("some 400"), response_code_details: "replaced" })],
-						[{ type: "HttpRequestHeaderMatchInput", header_name: "x-want" }, "it", local({ body: text("wanted") })],
-					),
+					typed_config: replaced({
+						header: { key: "content-type", value: "application/problem+json" },
+						append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+					}),
 				},
 			],
 			[
@@ -138,21 +140,7 @@ compareWithEnvoy<ProxyProcess>("answers in place of others, by the chain alone",
 			[
 				{
 					name: "replace",
-					typed_config: responses(
-						[status, "404", local({ body: text("not here"), status_code: 299 })],
-						[status, "500", local({ body: text("five"), body_format: { text_format_source: formatted } })],
-						[
-							status,
-							"503",
-							local({
-								preserve_response_code_details: true,
-								body_format: { json_format: { code: "%RESPONSE_CODE%" } },
-								response_headers_to_add: [{ header: { key: "x-why", value: "%RESPONSE_CODE%" } }],
-							}),
-						],
-						[statusClass, "4xx", local({ body: text("some 400"), response_code_details: "replaced" })],
-						[{ type: "HttpRequestHeaderMatchInput", header_name: "x-want" }, "it", local({ body: text("wanted") })],
-					),
+					typed_config: replaced(),
 				},
 			],
 			[200, 400, 403, 404, 500, 503].map((code) => answers(`/${code}`, code)),
