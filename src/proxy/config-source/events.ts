@@ -15,6 +15,7 @@ import {
 import {
 	type ControlPlaneStats,
 	createClusterManagerStats,
+	createConnectionExtensionSubscriptionStats,
 	createControlPlaneStats,
 	createEndpointSubscriptionStats,
 	createExtensionSubscriptionStats,
@@ -224,7 +225,10 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 function createNamedStats(typeUrl: string, scope: StatsScope): SubscriptionStats {
 	if (typeUrl === routeType) return createRouteSubscriptionStats(scope);
 	if (typeUrl === endpointType) return createEndpointSubscriptionStats(scope);
-	if (typeUrl === extensionType) return createExtensionSubscriptionStats(scope);
+	if (typeUrl === extensionType) {
+		const isHttp = scope.prefix.startsWith("extension_config_discovery.http_filter.");
+		return isHttp ? createExtensionSubscriptionStats(scope) : createConnectionExtensionSubscriptionStats(scope);
+	}
 	if (typeUrl === scopedRouteType) return createScopedRouteSubscriptionStats(scope);
 	return typeUrl === runtimeType ? createSubscriptionStats(scope) : createSecretSubscriptionStats(scope);
 }

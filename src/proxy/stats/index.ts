@@ -149,6 +149,7 @@ export {
 	type WatchdogStats,
 } from "./server-stats.ts";
 export {
+	createConnectionExtensionSubscriptionStats,
 	createEndpointSubscriptionStats,
 	createExtensionSubscriptionStats,
 	createReloadStats,

@@ -35,6 +35,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createHeaderToMetadataStats,
 	stats.createJsonToMetadataStats,
 	stats.createBandwidthLimitStats,
+	stats.createConnectionExtensionSubscriptionStats,
 	stats.createExtensionSubscriptionStats,
 	stats.createScopedRouteSubscriptionStats,
 	stats.createHeapShrinkerStats,

@@ -87,11 +87,18 @@ export function createEndpointSubscriptionStats(scope: StatsScope): EndpointSubs
 	return { ...createSubscriptionStats(scope), update_empty: scope.counter("update_empty") };
 }
 
-/** `scope` is `extension_config_discovery.<what it filters>.<filter>`; only filters of HTTP show when they changed. */
+/** `scope` is `extension_config_discovery.http_filter.<filter>`. */
 export function createExtensionSubscriptionStats(scope: StatsScope): ExtensionSubscriptionStats {
-	const ofHttp = scope.prefix.startsWith("extension_config_discovery.http_filter.");
 	return {
-		...(ofHttp ? createReloadStats(scope) : createSubscriptionStats(scope)),
+		...createConnectionExtensionSubscriptionStats(scope),
+		config_reload_time_ms: scope.gauge("config_reload_time_ms"),
+	};
+}
+
+/** `scope` is `extension_config_discovery.network_filter.<filter>`, or `tcp_listener_filter`. */
+export function createConnectionExtensionSubscriptionStats(scope: StatsScope): ExtensionSubscriptionStats {
+	return {
+		...createSubscriptionStats(scope),
 		config_reload: scope.counter("config_reload"),
 		config_fail: scope.counter("config_fail"),
 		config_conflict: scope.counter("config_conflict"),
