@@ -75,8 +75,10 @@ function readFields(
 
 function readField(field: DescField, slot: Slot, json: unknown, path: string, problems: Problem[]): void {
 	if (field.fieldKind === "list") {
-		if (!Array.isArray(json)) problems.push({ path, problem: `must be a list, not ${describeJsonType(json)}` });
-		else slot[field.localName] = json.map((one, index) => readElement(field, one, `${path}[${index}]`, problems));
+		// As in Envoy, what stands alone is a list of one.
+		slot[field.localName] = Array.isArray(json)
+			? json.map((one, index) => readElement(field, one, `${path}[${index}]`, problems))
+			: [readElement(field, json, path, problems)];
 		return;
 	}
 	if (field.fieldKind === "map") {

@@ -109,7 +109,7 @@ static_resources:
     type: STATIC
     cluster_type: {name: x}
   - {name: b, circuit_breakers: {thresholds: [{max_connections: -1, max_requests: many}]}}
-  listeners: {}
+  listeners: 7
   odd: 1
 `;
 	assert.deepEqual(problemsOf(text), [
@@ -120,9 +120,18 @@ static_resources:
 		"static_resources.clusters[0].cluster_type: type is set as well, only one of them may be",
 		"static_resources.clusters[1].circuit_breakers.thresholds[0].max_connections: -1 is out of range, it must lie in [0, 4294967295]",
 		'static_resources.clusters[1].circuit_breakers.thresholds[0].max_requests: must be an integer, not "many"',
-		"static_resources.listeners: must be a list, not an object",
+		"static_resources.listeners: must be an object, not 7",
 		"static_resources.odd: unknown field of envoy.config.bootstrap.v3.Bootstrap.StaticResources",
 	]);
+});
+
+test("what stands alone where a list belongs is a list of one, as for Envoy", () => {
+	const parsed = parseBootstrap("static_resources: {clusters: {name: a}}");
+	assert.ok(parsed.ok);
+	assert.deepEqual(
+		parsed.value.staticResources?.clusters.map(({ name }) => name),
+		["a"],
+	);
 });
 
 test("a text that is no YAML is refused with its line", () => {
