@@ -107,7 +107,14 @@ export interface RouterFilterConfig {
 	readonly strictCheckHeaders: readonly string[];
 	readonly respectExpectedRequestTimeout: boolean;
 	readonly suppressGrpcRequestFailureCodeStats: boolean;
+	/** Written for every attempt. */
 	readonly upstreamLogs: readonly AccessLogConfig[];
+	readonly upstreamLogOptions: {
+		/** Whether there is an entry as soon as an attempt has its connection. */
+		readonly onPoolReady: boolean;
+		/** Between entries of an attempt that goes on; 0 for none. */
+		readonly flushIntervalMs: number;
+	};
 }
 
 /** `envoy.extensions.filters.http.cors.v3.CorsPolicy`. */

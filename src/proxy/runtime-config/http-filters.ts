@@ -17,6 +17,7 @@ import { readLocalFilter } from "./local-filters.ts";
 import { compositeType, readMatchedFilter } from "./matched-filter.ts";
 import { readRbac } from "./rbac.ts";
 import type { Scope } from "./scope.ts";
+import { toMs } from "./values.ts";
 
 /** Translates a chain of HTTP filters: the router must be its last one and only there. A chain of none answers nothing, as in Envoy. */
 export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, field: string): HttpFilterConfig[] {
@@ -158,6 +159,10 @@ function readRouter(message: Router | undefined, scope: Scope): RouterFilterConf
 		respectExpectedRequestTimeout: message?.respectExpectedRqTimeout ?? false,
 		suppressGrpcRequestFailureCodeStats: message?.suppressGrpcRequestFailureCodeStats ?? false,
 		upstreamLogs: readAccessLogs(message?.upstreamLog ?? [], scope, "upstream_log"),
+		upstreamLogOptions: {
+			onPoolReady: message?.upstreamLogOptions?.flushUpstreamLogOnUpstreamStream ?? false,
+			flushIntervalMs: toMs(message?.upstreamLogOptions?.upstreamLogFlushInterval, 0),
+		},
 	};
 }
 

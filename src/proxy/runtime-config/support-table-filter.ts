@@ -3,8 +3,12 @@ import type { MessageSupport } from "./support-table.ts";
 /** HTTP and network filters, and the extensions of the router. */
 export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.router.v3.Router": {
-		works: "suppress_envoy_headers respect_expected_rq_timeout dynamic_stats strict_check_headers",
-		ignored: "upstream_log_options start_child_span suppress_grpc_request_failure_code_stats",
+		works:
+			"suppress_envoy_headers respect_expected_rq_timeout dynamic_stats strict_check_headers upstream_log upstream_log_options",
+		ignored: "start_child_span suppress_grpc_request_failure_code_stats",
+	},
+	"envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions": {
+		works: "flush_upstream_log_on_upstream_stream upstream_log_flush_interval",
 	},
 	"envoy.extensions.filters.http.rbac.v3.RBAC": {
 		works: "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats matcher shadow_matcher",

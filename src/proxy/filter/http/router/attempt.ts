@@ -16,6 +16,8 @@ export interface Attempt {
 	tryEndsAt: Millis;
 	tryIdleAt: Millis;
 	start(): void;
+	/** For logs of attempts: why this one was given up. */
+	noteFlag?(flag: number): void;
 	/** Gives up: nothing more is told to the router. */
 	cancel(): void;
 	/** As {@link cancel}, while the response may still be being read: a complete one leaves its connection usable. */

@@ -5,6 +5,7 @@ import type { RouterFilterConfig } from "../../../runtime-config/index.ts";
 import type { RouterStats, VirtualClusterStats } from "../../../stats/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 import { ResponseAccounting } from "./response-accounting.ts";
+import { UpstreamLogs } from "./upstream-logs.ts";
 
 /** What all router streams of a chain share. */
 export class RouterFilter {
@@ -22,6 +23,8 @@ export class RouterFilter {
 	readonly bufferLimitBytes: number;
 	/** Headers that must make sense. */
 	readonly strictHeaders: readonly string[];
+	/** Of every attempt. */
+	readonly upstreamLogs: UpstreamLogs | undefined;
 
 	constructor(
 		config: RouterFilterConfig | undefined,
@@ -35,6 +38,7 @@ export class RouterFilter {
 		this.context = manager.context;
 		this.isInChain = config !== undefined;
 		this.stats = manager.routerStats;
+		this.upstreamLogs = UpstreamLogs.create(config, manager.context);
 		this.bufferLimitBytes = manager.bufferLimitBytes;
 		this.matchesScheme = manager.config.schemeMatchUpstream;
 		this.sendsEnvoyHeaders = config?.suppressEnvoyHeaders !== true;

@@ -464,6 +464,7 @@ export class RouterStream {
 
 	#failTry(attempt: Attempt, details: string, flag: number): void {
 		attempt.tryEndsAt = attempt.tryIdleAt = never;
+		attempt.noteFlag?.(details.includes("idle") ? ResponseFlag.streamIdleTimeout : flag);
 		if (!this.stream.responseStarted && this.#canRetry() && this.#retries!.retriesTimeout()) {
 			this.#upstream!.cluster.reportLocal(attempt.host, "request-timeout");
 			attempt.host.stats.rq_timeout.value++;

@@ -10,7 +10,9 @@ import type {
 	UpstreamResponse,
 } from "../../../connection-pool/index.ts";
 import type { Attempt } from "./attempt.ts";
+import { resetOutcomes } from "./response-details.ts";
 import type { RouterStream } from "./router-stream.ts";
+import type { UpstreamLogEntry } from "./upstream-logs.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -32,11 +34,13 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	#limit: Timer | undefined;
 	#waiting = false;
 	#counted = false;
+	readonly #log: UpstreamLogEntry | undefined;
 
 	constructor(router: RouterStream, host: Host, pool: UpstreamPool) {
 		this.router = router;
 		this.host = host;
 		this.pool = pool;
+		this.#log = router.filter.upstreamLogs?.begin(router.stream, host);
 	}
 
 	/** Asks the pool for a connection. */
@@ -57,6 +61,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.host.stats.rq_total.value++;
 		this.host.stats.rq_active.value++;
 		this.host.activeRequests++;
+		this.#log?.onReady(connection);
 		connection.begin(this, this.router.request);
 		const { maxStreamDurationMs } = this.pool.cluster.config.http.common;
 		if (maxStreamDurationMs !== undefined && maxStreamDurationMs > 0) {
@@ -68,6 +73,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	onPoolFailure(failure: PoolFailure, detail: string): void {
 		this.#waiting = false;
 		this.isOver = true;
+		this.#endLog(failure, detail);
 		this.router.onAttemptFailed(this, failure, detail);
 	}
 
@@ -77,16 +83,19 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 
 	onUpstreamResponse(response: UpstreamResponse, endStream: boolean): void {
 		this.responded = true;
+		this.#log?.onResponse(response);
 		this.router.onResponse(this, response, endStream);
 	}
 
 	onUpstreamBody(view: Buffer, last: boolean): void {
 		if (this.isOver) return;
+		this.#log?.onBody(view.length);
 		if (last) this.finish();
 		this.router.onResponseBody(this, view, last);
 	}
 
 	onUpstreamTrailers(trailers: HeaderList): void {
+		this.#log?.onTrailers(trailers);
 		this.finish();
 		this.router.onResponseTrailers(this, trailers);
 	}
@@ -96,8 +105,20 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	}
 
 	onUpstreamReset(reason: ResetReason, detail: string): void {
+		this.#endLog(reason, detail);
 		this.finish();
 		this.router.onAttemptFailed(this, reason, detail);
+	}
+
+	noteFlag(flag: number): void {
+		this.#log?.addFlag(flag);
+	}
+
+	#endLog(reason: ResetReason, detail: string): void {
+		if (this.#log === undefined) return;
+		this.#log.addFlag(resetOutcomes[reason].flag);
+		this.#log.setFailureReason(detail);
+		this.#log.end();
 	}
 
 	onUpstreamDrain(): void {
@@ -117,6 +138,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 			this.#waiting = false;
 			this.isOver = true;
 			this.pool.cancel(this);
+			this.#log?.end();
 			return;
 		}
 		// No upstream_rq_tx_reset: as in Envoy, that counts resets of streams, and HTTP/1 ends its connection instead.
@@ -139,6 +161,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		if (this.isOver) return;
 		this.isOver = true;
 		this.#limit?.cancel();
+		this.#log?.end();
 		if (!this.#counted) return;
 		this.pool.cluster.stats.upstream_rq_active.value--;
 		this.host.stats.rq_active.value--;
