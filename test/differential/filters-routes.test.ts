@@ -108,6 +108,23 @@ compareWithEnvoy("filters and their routes", {
 				],
 			},
 			methods: { filters: [filter("g", "grpc_stats.v3.FilterConfig", { stats_for_all_methods: false })] },
+			nothing: {
+				filters: [
+					filter("hm", "header_mutation.v3.HeaderMutation", {
+						mutations: {
+							response_mutations: [
+								{
+									append: {
+										header: { key: "content-type", value: "" },
+										append_action: "APPEND_IF_EXISTS_OR_ADD",
+										keep_empty_value: true,
+									},
+								},
+							],
+						},
+					}),
+				],
+			},
 			etag: {
 				filters: [
 					filter("c", "compressor.v3.Compressor", {
@@ -179,6 +196,10 @@ compareWithEnvoy("filters and their routes", {
 				});
 				return { counts: await count(world, "^cluster.up.grpc") };
 			},
+		},
+		"an empty value adds nothing to a field that a message has once": {
+			want: { headers: { "content-type": "application/json" } },
+			see: (world) => see(world, "nothing", {}),
 		},
 		"a tag that is weakened does not keep an answer as it is": {
 			want: { status: 200, coding: "gzip", etag: 'W/"t"' },

@@ -83,7 +83,8 @@ export function appendHeader(headers: HeaderList, name: string, value: string): 
 	if (joinedHeaders.has(name) || appendedToHeaders.has(name)) {
 		for (let index = 0; index < headers.length; index += 2) {
 			if (headers[index] !== name) continue;
-			headers[index + 1] = `${headers[index + 1]},${value}`;
+			const before = headers[index + 1]!;
+			headers[index + 1] = before === "" || value === "" ? before + value : `${before},${value}`;
 			return;
 		}
 	}
