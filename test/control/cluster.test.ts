@@ -194,16 +194,17 @@ test("Istio's metrics are only asked of amime", () => {
 
 test("clusters name the service behind them, for Istio's metrics of both sides", () => {
 	const mesh = open([rule("subsets: [{name: v1, labels: {version: v1}}]")]);
-	const services = { filterMetadata: { istio: { services: [{ host, name: "reviews", namespace: "shop" }] } } };
-	assert.deepEqual(cluster(mesh, `outbound|80||${host}`)["metadata"], services);
-	assert.deepEqual(cluster(mesh, `outbound|80|v1|${host}`)["metadata"], services);
+	const istio = { services: [{ host, name: "reviews", namespace: "shop" }] };
+	const metadataOf = (item: JsonObject): JsonObject =>
+		(item["metadata"] as { readonly filterMetadata: JsonObject }).filterMetadata;
+	// Our own proxies end connections with the certificates of their peers.
+	const outbound = { istio, amime: { ends_with_peer_certificate: true } };
+	assert.deepEqual(metadataOf(cluster(mesh, `outbound|80||${host}`)), outbound);
+	assert.deepEqual(metadataOf(cluster(mesh, `outbound|80|v1|${host}`)), outbound);
 	const inbound = listJson(mesh.snapshot("reviews-0"), clusterType).filter((item) =>
 		String(item["name"]).startsWith("inbound|"),
 	);
-	assert.deepEqual(
-		inbound.map((item) => item["metadata"]),
-		[services],
-	);
+	assert.deepEqual(inbound.map(metadataOf), [{ istio }]);
 });
 
 /** How a cluster speaks HTTP: the name of the choice in its protocol options. */
