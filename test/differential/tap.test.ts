@@ -341,8 +341,9 @@ compareWithEnvoy("taps", {
 			},
 		},
 		"it is counted": {
-			want: { "http.in.tap.rq_tapped": 16 },
-			see: ({ proxy }) => proxy.stats("\\.tap\\."),
+			want: { isCounted: true },
+			// Some cases above ask until the tap is there: how often that is differs.
+			see: async ({ proxy }) => ({ isCounted: (await proxy.stat("http.in.tap.rq_tapped")) >= 16 }),
 		},
 	},
 });

@@ -3,7 +3,6 @@ import { list, map } from "../../schema/collections.ts";
 import { object, optional } from "../../schema/object.ts";
 import { quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
-import { findOperatorFault } from "./header-operators.ts";
 
 const headerKey = {
 	format: "an HTTP header name",
@@ -14,8 +13,8 @@ const headerKey = {
 const value: Schema<string> = refine(
 	string({ format: "a header value", pattern: /^[\x20-\x7e\x80-\uffff\t]*$/, minLength: 0, maxLength: 16_384 }),
 	(text, _node, reader) => {
-		const fault = findOperatorFault(text);
-		return fault === undefined ? text : reader.refuse(`${quote(text)}: ${fault}`);
+		if (!text.replace(/%%|%[A-Z][A-Z0-9_]*(?:\([^)%]*\))?(?::\d+)?%/g, "").includes("%")) return text;
+		return reader.refuse(`${quote(text)} has a '%' that starts no operator: write '%%' for the character`);
 	},
 );
 
