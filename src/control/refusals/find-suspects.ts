@@ -54,17 +54,19 @@ function readField(rest: string): string {
 		.join(".");
 }
 
-/** Routes with a text that the reason repeats, or that has what the reason ends with; those with the longest such text. */
+/** Routes with a text that the reason repeats, or that has what the reason ends with or a word of it; those with the longest such text. */
 function findTold(reason: string, suspects: readonly Suspect[]): Suspect[] {
 	const tail =
 		reason
 			.split(/[:'"]\s*/)
 			.findLast((part) => part.trim().length >= minTold)
 			?.trim() ?? reason;
+	const words = (reason.match(/[\w-]+/g) ?? []).filter(({ length }) => length >= minWord);
 	const scored = suspects.map((suspect) => {
 		let best = { score: 0, field: "" };
 		for (const { text, field } of listTexts(toJson(RouteSchema, suspect.route, { registry: apiRegistry }), "")) {
-			const score = reason.includes(text) ? text.length : text.includes(tail) ? tail.length : 0;
+			const longestWord = Math.max(0, ...words.filter((word) => text.includes(word)).map(({ length }) => length));
+			const score = reason.includes(text) ? text.length : text.includes(tail) ? tail.length : longestWord;
 			if (text.length >= minTold && score > best.score) best = { score, field };
 		}
 		return { suspect: { ...suspect, field: best.field }, score: best.score };
@@ -75,6 +77,8 @@ function findTold(reason: string, suspects: readonly Suspect[]): Suspect[] {
 
 /** Shorter texts are in every sentence. */
 const minTold = 3;
+/** Shorter words are those of proxies rather than of configurations. */
+const minWord = 6;
 
 function listTexts(value: unknown, field: string): { readonly text: string; readonly field: string }[] {
 	if (typeof value === "string") return [{ text: value, field }];

@@ -69,6 +69,12 @@ function desk(first: Readonly<Record<string, readonly string[]>>) {
 const good = { x: ["good x"], y: ["good y"] };
 const bad = { x: ["bad x", "more x"], y: ["new y"] };
 
+test("a proxy that repeats only a word of what it refuses is understood", () => {
+	const { refuse, served } = desk({ x: ["%METADATA(NO_SUCH_TYPE:x)%", "more x"], y: ["new y of no supported type"] });
+	refuse("80: NO_SUCH_TYPE is not supported type of metadata", good);
+	assert.deepEqual(served(), { x: ["good x", "more x"], y: ["new y of no supported type"] });
+});
+
 for (const [proxy, reason] of [
 	["amime", "80: virtual_hosts[0].routes[0].direct_response.body: must not be so"],
 	[
