@@ -29,7 +29,7 @@ export function findMeshBackendTls(
 	return isRoutedTo(index, service, port) ? policy : undefined;
 }
 
-/** The certificates that a policy's backends are checked by, as what a cluster depends on. */
+/** The certificates that a policy's backends are checked by, as what a cluster depends on: "" for a reference that has none. */
 export function describeAuthorities(index: MeshIndex, { caCertificateRefs }: BackendTlsPolicy): readonly string[] {
 	return caCertificateRefs.map((reference) => {
 		const bundle = index.attachments.certificates.trustBundle(reference);
@@ -96,8 +96,7 @@ function validationOf(index: MeshIndex, policy: BackendTlsPolicy): ValidationIni
 		matcher: stringMatcher("exact", value),
 	}));
 	if (policy.usesSystemCertificates) return { systemRootCerts: {}, matchTypedSubjectAltNames };
-	const bundles = policy.caCertificateRefs.map((reference) => index.attachments.certificates.trustBundle(reference));
-	const certificates = bundles.flatMap((bundle) => (isFault(bundle) ? [] : [bundle.certificates]));
+	const certificates = describeAuthorities(index, policy).filter((bundle) => bundle !== "");
 	if (certificates.length === 0) return { verifyCertificateHash: [noCertificate] };
 	return {
 		trustedCa: { specifier: { case: "inlineString", value: certificates.join("\n") } },

@@ -9,7 +9,7 @@ const noAutoChain = 0x8n;
 
 /** What a thread's contexts share. */
 class Tuning {
-	readonly library: SslLibrary;
+	readonly #library: SslLibrary;
 	readonly #verdicts: ChainVerdicts;
 	readonly #verify: bigint;
 	/** The good chains of each context, by a number of our own that the library hands back. */
@@ -18,7 +18,7 @@ class Tuning {
 	#last = 0n;
 
 	constructor(library: SslLibrary) {
-		this.library = library;
+		this.#library = library;
 		this.#verdicts = new ChainVerdicts(library);
 		this.#verify = library.register(["pointer", "pointer"], 0, (store, number) => {
 			this.#verdicts.judge(store, this.#good.get(number) ?? new Map(), Date.now());
@@ -27,11 +27,13 @@ class Tuning {
 		});
 	}
 
-	judgeChains(address: bigint, owner: object): void {
+	tune(address: bigint, owner: object): void {
+		const { SSL_CTX_ctrl, SSL_CTX_set_cert_verify_callback } = this.#library.functions;
+		SSL_CTX_ctrl(address, setMode, noAutoChain, 0n);
 		const number = ++this.#last;
 		this.#good.set(number, new Map());
 		this.#gone.register(owner, number);
-		this.library.functions.SSL_CTX_set_cert_verify_callback(address, this.#verify, number);
+		SSL_CTX_set_cert_verify_callback(address, this.#verify, number);
 	}
 }
 
@@ -54,11 +56,8 @@ export function canTuneContexts(): boolean {
 /** Sets what Node has no option for, on a context whose handshakes have not begun, where that can be done: chains are judged by
  *  {@link ChainVerdicts}, and an issuer is not looked for. */
 export function tuneContext({ context }: SecureContext): void {
-	const found = findTuning();
-	const address = found === undefined ? undefined : findAddress(context);
-	if (found === undefined || address === undefined) return;
-	found.library.functions.SSL_CTX_ctrl(address, setMode, noAutoChain, 0n);
-	found.judgeChains(address, context);
+	const address = findAddress(context);
+	if (address !== undefined) findTuning()?.tune(address, context);
 }
 
 /** Node shows its library's context as an opaque value, whose address is what it is printed as. */

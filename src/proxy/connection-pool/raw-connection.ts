@@ -32,8 +32,8 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #release: () => void;
 	readonly #socket: StreamSocket;
 	readonly #out: TurnWriter;
-	/** Bytes have no natural end: they go on until they are cut. */
-	readonly #bound: BoundConnection = { closeWhenIdle: () => undefined, close: () => void this.#socket.destroy() };
+	/** Where it ends with what vouches for its peer. Bytes have no natural end: they go on until they are cut. */
+	#bound: BoundConnection | undefined;
 	#isReady = false;
 	#isClosed = false;
 	/** The upstream's end came before ours was sent. */
@@ -118,8 +118,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		if (this.#isClosed) return;
 		this.#isReady = true;
 		this.#context.deadlines.cancel(this);
-		const peer = this.#options.bounds === undefined ? undefined : this.tlsSession?.peer;
-		if (peer !== undefined) this.#options.bounds?.follow(this.#bound, peer);
+		this.#bindPeer();
 		this.#cluster.reportLocal(this.#host, "served");
 		this.#owner.onRawReady(this);
 	}
@@ -171,10 +170,18 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		this.#host.stats.cx_connect_fail.value++;
 	}
 
+	#bindPeer(): void {
+		const { bounds } = this.#options;
+		const peer = bounds === undefined ? undefined : this.tlsSession?.peer;
+		if (peer === undefined) return;
+		this.#bound = { closeWhenIdle: () => undefined, close: () => void this.#socket.destroy() };
+		bounds?.follow(this.#bound, peer);
+	}
+
 	#leave(local: boolean): void {
 		this.#isClosed = true;
 		this.#context.deadlines.cancel(this);
-		this.#options.bounds?.forget(this.#bound);
+		if (this.#bound !== undefined) this.#options.bounds?.forget(this.#bound);
 		const { stats } = this.#cluster;
 		stats.upstream_cx_active.value--;
 		stats.upstream_cx_destroy.value++;

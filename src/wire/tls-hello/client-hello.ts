@@ -17,7 +17,8 @@ export type FirstBytes =
 export interface HelloShape {
 	/** `legacy_version`: 0x0303 from version 1.2 on. */
 	readonly version: number;
-	readonly cipherSuites: readonly number[];
+	/** Two bytes each. */
+	readonly cipherSuites: Buffer;
 	readonly extensions: readonly { readonly type: number; readonly content: Buffer }[];
 }
 
@@ -101,11 +102,9 @@ function parseClientHello(body: Buffer): FirstBytes {
 	const version = reader.uint16();
 	reader.take(32);
 	reader.vector(1);
-	const suites = new Reader(reader.vector(2));
+	const cipherSuites = reader.vector(2);
 	reader.vector(1);
 	if (reader.failed) return malformed;
-	const cipherSuites: number[] = [];
-	while (suites.remaining >= 2) cipherSuites.push(suites.uint16());
 	const found: { type: number; content: Buffer }[] = [];
 	let serverName = "";
 	let applicationProtocols: readonly string[] = [];

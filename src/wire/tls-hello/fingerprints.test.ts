@@ -16,7 +16,7 @@ function createHello(protocol: string): HelloShape {
 	const name = Buffer.from(protocol, "latin1");
 	return {
 		version: 0x0303,
-		cipherSuites: [grease, 0x1302, 0x1301],
+		cipherSuites: uint16s(grease, 0x1302, 0x1301),
 		extensions: [
 			{ type: grease, content: Buffer.alloc(0) },
 			{ type: 0, content: Buffer.from("name") },
@@ -46,6 +46,6 @@ test("JA4 says protocols of other characters by halves of their codes", () => {
 });
 
 test("JA4 of a hello without extensions is that of its version, with an empty hash", () => {
-	const bare: HelloShape = { version: 0x0302, cipherSuites: [], extensions: [] };
+	const bare: HelloShape = { version: 0x0302, cipherSuites: uint16s(), extensions: [] };
 	assert.equal(computeJa4(bare), "t11i000000_000000000000_000000000000");
 });

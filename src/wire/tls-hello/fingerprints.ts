@@ -16,7 +16,9 @@ export function computeJa3(hello: HelloShape): string {
 	const types = extensions.map(({ type }) => type);
 	const groups = readUint16s(contentOf(hello, groupsExtension)?.subarray(2));
 	const formats = [...(contentOf(hello, pointFormatsExtension)?.subarray(1) ?? [])];
-	const parts = [withoutGrease(cipherSuites), withoutGrease(types), groups, formats].map((part) => part.join("-"));
+	const parts = [withoutGrease(readUint16s(cipherSuites)), withoutGrease(types), groups, formats].map((part) =>
+		part.join("-"),
+	);
 	return createHash("md5")
 		.update([version, ...parts].join(","))
 		.digest("hex");
@@ -25,7 +27,7 @@ export function computeJa3(hello: HelloShape): string {
 /** The JA4 fingerprint of a ClientHello over TCP.
  *  Spec: https://github.com/FoxIO-LLC/ja4/blob/main/technical_details/JA4.md */
 export function computeJa4(hello: HelloShape): string {
-	const suites = withoutGrease(hello.cipherSuites);
+	const suites = withoutGrease(readUint16s(hello.cipherSuites));
 	const types = withoutGrease(hello.extensions.map(({ type }) => type));
 	const name = types.includes(serverNameExtension) ? "d" : "i";
 	const head = `t${versionOf(hello)}${name}${count(suites)}${count(types)}${protocolOf(hello)}`;

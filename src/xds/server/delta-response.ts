@@ -1,3 +1,4 @@
+import { rememberByObject } from "../../core/index.ts";
 import type { XdsResource } from "../resource/resource.ts";
 import type { StreamResponse } from "./stream.ts";
 
@@ -32,19 +33,11 @@ function encodeHead({ version, typeUrl, resources }: StreamResponse): Buffer[] {
 	return [encodeText(1, version), ...resources.map(encodeResource), encodeText(4, typeUrl)];
 }
 
-const encoded = new WeakMap<XdsResource, Buffer>();
-
 /** Field 2 of the response: `Resource` {version=1, resource=2 (`Any` {type_url=1, value=2}), name=3}. */
-function encodeResource(resource: XdsResource): Buffer {
-	let bytes = encoded.get(resource);
-	if (bytes === undefined) {
-		const { name, version, typeUrl, value } = resource;
-		const any = Buffer.concat([encodeText(1, typeUrl), ...(value.length === 0 ? [] : [encodeField(2, value)])]);
-		bytes = encodeField(2, Buffer.concat([encodeText(1, version), encodeField(2, any), encodeText(3, name)]));
-		encoded.set(resource, bytes);
-	}
-	return bytes;
-}
+const encodeResource = rememberByObject(({ name, version, typeUrl, value }: XdsResource): Buffer => {
+	const any = Buffer.concat([encodeText(1, typeUrl), ...(value.length === 0 ? [] : [encodeField(2, value)])]);
+	return encodeField(2, Buffer.concat([encodeText(1, version), encodeField(2, any), encodeText(3, name)]));
+});
 
 /** A field with text; an empty one is left out. */
 function encodeText(number: number, text: string): Buffer {
