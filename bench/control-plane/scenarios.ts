@@ -26,7 +26,7 @@ const endpoints = 10;
 /** Changes before those that count: programs that compile as they go are as they will be for days. */
 const warmUps = 10;
 
-/** Every row of issue and README. */
+/** Every scenario of the control-plane benchmark, in the order of the table in bench/README.md. */
 export const scenarios: readonly ControlPlaneScenario[] = [
 	{
 		name: "endpoint",

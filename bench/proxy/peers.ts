@@ -18,11 +18,10 @@ export function findPeers(): PeerName[] {
 	);
 }
 
-/** Set by `npm run bench -- profile`: where amime's processes leave CPU profiles when they end. */
-const profileFolder = process.env["BENCH_PROFILE"];
-
 /** As users start it; a profile is of the sources, where functions have their names. */
 function amimeCommand(): string[] {
+	// Set by `npm run bench -- profile`: where amime's processes leave CPU profiles when they end.
+	const profileFolder = process.env["BENCH_PROFILE"];
 	if (profileFolder === undefined) return [join(project, "bin/amime")];
 	return [process.execPath, "--cpu-prof", "--cpu-prof-dir", profileFolder, join(project, "src/main/amime.ts")];
 }
