@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
+import { cliReferencePath, formatCliReference } from "../scripts/generate-cli-reference.ts";
 import { configReferencePath, formatConfigReference } from "../scripts/generate-config-reference.ts";
 import { findingsPath, formatFindingsPage } from "../scripts/generate-findings-page.ts";
 import { formatIstioSupport, istioSupportPath } from "../scripts/generate-istio-support.ts";
@@ -28,6 +29,14 @@ test("docs/reference/istio-support.md is what the schemas and the table of devia
 
 test("docs/reference/findings.md is what the table of findings says", () => {
 	assert.equal(readFileSync(findingsPath, "utf8"), formatFindingsPage(), "run: node scripts/generate-findings-page.ts");
+});
+
+test("docs/reference/cli.md is what the commands say of themselves", () => {
+	assert.equal(
+		readFileSync(cliReferencePath, "utf8"),
+		formatCliReference(),
+		"run: node scripts/generate-cli-reference.ts",
+	);
 });
 
 test("no golden observation is listed under two deviations", () => {

@@ -16,4 +16,4 @@ export { createPalette, type Palette } from "./output/colour.ts";
 export { formatProblem } from "./output/problems.ts";
 export { formatTable } from "./output/table.ts";
 export { formatUpReport, type UpReport, type UpWorkload } from "./output/up-report.ts";
-export { formatFailure, runCli } from "./program.ts";
+export { type CommandHelp, formatFailure, listCommandHelp, runCli } from "./program.ts";

@@ -56,6 +56,32 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 	}
 }
 
+/** A command with its words, such as `ca rotate`, and what `--help` says of it. */
+export interface CommandHelp {
+	readonly words: string;
+	readonly text: string;
+}
+
+/** Every command there is, those that belong to one behind it, for the reference page. */
+export function listCommandHelp(host: CliHost): readonly CommandHelp[] {
+	const visit = (command: Command, words: string): CommandHelp[] => {
+		let text = "";
+		command.configureOutput({ getOutHelpWidth: () => referenceWidth, writeOut: (more) => (text += more) }).outputHelp();
+		const parts = command.commands.map((part) => visit(part, `${words} ${part.name()}`.trim()));
+		return [{ words, text }, ...parts.flat()];
+	};
+	return visit(
+		createProgram(
+			createContext(host, () => undefined),
+			undefined,
+		),
+		"",
+	);
+}
+
+/** Columns of the help on the reference page. */
+const referenceWidth = 120;
+
 /** Commander answers `help` of a command that is not there with the whole list. */
 function requireCommand(program: Command, name: string | undefined): void {
 	const names = program.commands.map((command) => command.name());
