@@ -194,11 +194,14 @@ test("the status page in a browser", { skip: skipWithout("chromium", browserPath
 		assert.match(complaints.join(), /Content Security Policy/);
 	});
 
-	await t.test("a page whose control plane is gone says that it is old", async () => {
+	await t.test("a page whose control plane is gone says so, and how old it is", async () => {
 		const note = page.getByRole("status");
 		assert.equal(await note.innerText(), "");
 		await mesh.stop();
-		await follow(page, async () => assert.match(await note.innerText(), /does not answer. What is below is old/));
+		await follow(page, async () => {
+			assert.match(await note.innerText(), /does not answer; proxies go on/);
+			assert.match(await page.locator("#note").innerText(), /What is below is (?:[1-9]\d* s|\d+ min) old\./);
+		});
 		assert.ok(await note.isVisible());
 	});
 });

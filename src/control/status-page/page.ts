@@ -35,11 +35,13 @@ export interface StatusView {
 	readonly now: number;
 }
 
-/** Follows the page: takes what is new in place, so that focus, place and what is being copied are kept, and says since when there has been
- *  no answer. */
+/** Follows the page: takes what is new in place, so that focus, place and what is being copied are kept, and says how old it is while there
+ *  is no answer, or what is being copied holds it back. */
 const script = `
 const every = 5000;
-const note = document.getElementById("note");
+const said = document.getElementById("said");
+const age = document.getElementById("age");
+let taken = performance.now();
 const selector = (element) => ["aria-label", "href"].filter((name) => element?.hasAttribute(name)).map((name) => "[" + name + '="' + CSS.escape(element.getAttribute(name)) + '"]')[0];
 async function look() {
 	try {
@@ -49,11 +51,15 @@ async function look() {
 		if (document.getSelection().isCollapsed) {
 			for (const id of ["mesh", "at"]) take(document.getElementById(id), page.getElementById(id));
 			document.title = page.title;
+			taken = performance.now();
 		}
-		note.textContent = "";
+		said.textContent = "";
 	} catch (error) {
-		if (note.textContent === "") note.textContent = "The control plane does not answer. What is below is old; proxies go on with what they have.";
+		if (said.textContent === "") said.textContent = "The control plane does not answer; proxies go on with what they have.";
 	}
+	const seconds = Math.round((performance.now() - taken) / 1000);
+	const isOld = said.textContent !== "" || seconds * 1000 > 2 * every;
+	age.textContent = isOld ? "What is below is " + (seconds < 120 ? seconds + " s" : Math.floor(seconds / 60) + " min") + " old." : "";
 	setTimeout(look, every);
 }
 function take(old, fresh) {
@@ -117,7 +123,7 @@ export function formatStatusPage(view: StatusView): AdminResponse {
 <style>${style}</style>
 </head>
 <body>
-<p id="note" role="status"></p>
+<p id="note"><span id="said" role="status"></span> <span id="age"></span></p>
 <header>
 <h1>${escapeHtml(name)}</h1>
 <p>As of <time id="at">${formatTime(now)}</time> · <a href="/metrics">metrics</a> · <a href="/openapi.json">admin API</a> · for more: <code>amime status</code>, <code>amime analyze</code>, <code>amime why</code></p>
