@@ -16,7 +16,15 @@ export type PatchPlace =
 
 export type PatchContext = "ANY" | "SIDECAR_INBOUND" | "SIDECAR_OUTBOUND" | "GATEWAY";
 
-export type PatchOperation = "MERGE" | "ADD" | "REMOVE" | "INSERT_BEFORE" | "INSERT_AFTER" | "INSERT_FIRST" | "REPLACE";
+export type PatchOperation =
+	| "MERGE"
+	| "MERGE_AND_REPLACE_LIST"
+	| "ADD"
+	| "REMOVE"
+	| "INSERT_BEFORE"
+	| "INSERT_AFTER"
+	| "INSERT_FIRST"
+	| "REPLACE";
 
 /** Which listeners, chains and filters a patch is for; an absent condition holds. */
 export interface ListenerPatchMatch {

@@ -65,6 +65,54 @@ test("HTTP filters are put first, before, after, at the end, merged, replaced an
 	assert.doesNotMatch(merged, /"maxRequestBytes":7/);
 });
 
+test("what Istio puts into every connection manager is found where it would be, and filters go only by name", () => {
+	const router = "envoy.filters.http.router";
+	const cors = "envoy.filters.http.cors";
+	const fault = "envoy.filters.http.fault";
+	const put = (operation: string, sub: string, name = "own"): string =>
+		patch("HTTP_FILTER", inbound(sub), operation, buffer(7, name));
+	assert.deepEqual(httpFilters(filter(put("INSERT_BEFORE", cors))), ["own", cors, router]);
+	assert.deepEqual(httpFilters(filter(`${put("INSERT_AFTER", cors)}, ${put("INSERT_BEFORE", fault, "early")}`)), [
+		...["early", fault, cors, "own", router],
+	]);
+	assert.deepEqual(httpFilters(filter(patch("HTTP_FILTER", inbound(), "REMOVE"))), [router]);
+	assert.deepEqual(httpFilters(filter(patch("HTTP_FILTER", inbound(), "REPLACE", buffer(7)))), [router]);
+});
+
+test("what is there is changed before anything is added, lists are replaced on demand", () => {
+	const more = "{ name: more, domains: [more.example], response_headers_to_remove: [x-kept] }";
+	const everywhere = "{ context: SIDECAR_OUTBOUND, routeConfiguration: { name: http_proxy } }";
+	const merge = patch("VIRTUAL_HOST", everywhere, "MERGE", "{ request_headers_to_remove: [x-gone] }");
+	const routes = JSON.parse(desk(filter(`${patch("VIRTUAL_HOST", everywhere, "ADD", more)}, ${merge}`)).json("routes"));
+	const hosts = routes.find(({ name }: { name: string }) => name === "http_proxy").virtualHosts;
+	assert.deepEqual(
+		hosts
+			.filter(
+				({ requestHeadersToRemove }: { requestHeadersToRemove?: string[] }) => requestHeadersToRemove === undefined,
+			)
+			.map(({ name }: { name: string }) => name),
+		["more"],
+	);
+	const lists = patch("VIRTUAL_HOST", vhost, "MERGE_AND_REPLACE_LIST", `{ domains: [only.example] }`);
+	assert.match(desk(filter(lists)).json("routes"), /"domains":\["only\.example"\]/);
+});
+
+test("inbound clusters and virtual hosts are found by the Service that leads there", () => {
+	const of = (service: string): string =>
+		desk(
+			filter(
+				patch(
+					"CLUSTER",
+					`{ context: SIDECAR_INBOUND, cluster: { service: ${service} } }`,
+					"MERGE",
+					"{ connect_timeout: 3s }",
+				),
+			),
+		).json("clusters");
+	assert.match(of("web.shop.svc.cluster.local"), /"connectTimeout":"3s"/);
+	assert.doesNotMatch(of(host), /"connectTimeout":"3s"/);
+});
+
 test("priority, then the root namespace, then age decide the order; selectors and the proxy's metadata decide for whom", () => {
 	const first = (bytes: number, name: string): string =>
 		patch("HTTP_FILTER", inbound(), "INSERT_FIRST", buffer(bytes, name));

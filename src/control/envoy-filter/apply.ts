@@ -33,10 +33,11 @@ export function applyEnvoyFilters(
 	memory: PatchMemory = createPatchMemory(),
 ): XdsSnapshot {
 	if (patches.length === 0) return snapshot;
+	const ordered = [...patches].sort((a, b) => turnOf(a) - turnOf(b));
 	const of = (...places: readonly CompiledPatch["patch"]["applyTo"][]): CompiledPatch[] =>
-		patches.filter(({ patch }) => places.includes(patch.applyTo));
+		ordered.filter(({ patch }) => places.includes(patch.applyTo));
 	const routes = of("ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE");
-	const listeners = patches.filter(({ patch }) => patch.applyTo !== "CLUSTER");
+	const listeners = ordered.filter(({ patch }) => patch.applyTo !== "CLUSTER");
 	const clusters = of("CLUSTER");
 	const resources = new Map(snapshot.resources);
 	const side = isGateway ? "GATEWAY" : "SIDECAR_OUTBOUND";
@@ -50,6 +51,28 @@ export function applyEnvoyFilters(
 		patchClusters(items, patch, isGateway),
 	);
 	return { resources };
+}
+
+/** Istio goes from outside in, and changes what is there before it adds: a merge does not reach an added virtual host or cluster. Filters
+ *  are put in first, so that a merge reaches those. */
+function turnOf({ patch: { applyTo, operation } }: CompiledPatch): number {
+	const adds = operation === "ADD" || operation.startsWith("INSERT_");
+	switch (applyTo) {
+		case "NETWORK_FILTER":
+			return operation.startsWith("MERGE") ? 4 : 3;
+		case "HTTP_FILTER":
+			return operation.startsWith("MERGE") ? 6 : 5;
+		case "HTTP_ROUTE":
+			return adds ? 4 : 3;
+		case "FILTER_CHAIN":
+			return adds ? 7 : 2;
+		case "LISTENER_FILTER":
+			return 1;
+		case "VIRTUAL_HOST":
+			return adds ? 7 : 2;
+		default:
+			return adds ? 8 : 0;
+	}
 }
 
 function patchType<D extends DescMessage>(

@@ -1,7 +1,7 @@
 import { type Cluster, ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { ClusterPatchMatch, PatchContext } from "../../model/index.ts";
 import type { CompiledPatch } from "./compile.ts";
-import { mergeMessages } from "./merge.ts";
+import { listMergeOf, mergeMessages } from "./merge.ts";
 import { patchList } from "./patch-list.ts";
 import { isInContext } from "./select.ts";
 
@@ -21,7 +21,7 @@ export function patchClusters(
 		isMatch: (cluster) =>
 			isInContext(patch.context, sideOf(cluster, isGateway)) && matchesCluster(cluster, patch.cluster),
 		namesItem: true,
-		merge: (item, change) => mergeMessages(ClusterSchema, item, change),
+		merge: (item, change) => mergeMessages(ClusterSchema, item, change, listMergeOf(patch)),
 	});
 }
 
@@ -30,12 +30,22 @@ function sideOf({ name }: Cluster, isGateway: boolean): Exclude<PatchContext, "A
 	return name.startsWith("inbound|") || name.startsWith("InboundPassthrough") ? "SIDECAR_INBOUND" : "SIDECAR_OUTBOUND";
 }
 
-/** `outbound|80|v1|reviews.shop.svc.cluster.local`, `inbound|8080||`. */
-function matchesCluster({ name }: Cluster, match: ClusterPatchMatch = {}): boolean {
-	if (match.name !== undefined && match.name !== name) return false;
+/** `outbound|80|v1|reviews.shop.svc.cluster.local`, `inbound|8080||`: what comes in is told by the services that lead there. A name says
+ *  it all. */
+function matchesCluster({ name, metadata }: Cluster, match: ClusterPatchMatch = {}): boolean {
+	if (match.name !== undefined) return match.name === name;
 	if (match.portNumber === undefined && match.service === undefined && match.subset === undefined) return true;
 	const [, port, subset = "", host] = name.split("|");
 	if (match.portNumber !== undefined && Number(port) !== match.portNumber) return false;
-	if (match.service !== undefined && match.service !== "*" && match.service !== host) return false;
+	const hosts = name.startsWith("inbound|") ? leadingHosts(metadata) : [host];
+	if (match.service !== undefined && match.service !== "*" && !hosts.includes(match.service)) return false;
 	return match.subset === undefined || match.subset === subset;
+}
+
+/** The hosts of the services that lead to a port of the workload, as translation writes them down. */
+function leadingHosts(metadata: Cluster["metadata"]): unknown[] {
+	const services = metadata?.filterMetadata["istio"]?.["services"];
+	return Array.isArray(services)
+		? services.map((service) => (service as { readonly host?: unknown } | null)?.host)
+		: [];
 }

@@ -8,6 +8,8 @@ export interface ListPatch<T> {
 	readonly isMatch: (item: T) => boolean;
 	/** Whether the patch names an item. */
 	readonly namesItem: boolean;
+	/** Nothing is removed or replaced unless it is named: filters. */
+	readonly onlyNamed?: boolean;
 	readonly merge: (item: T, value: T) => T;
 	/** Must stay at the end: what is added comes before it. */
 	readonly isLast?: (item: T) => boolean;
@@ -15,7 +17,8 @@ export interface ListPatch<T> {
 
 /** A list with a patch applied. An item that is named and not there leaves the list as it is (Istio). */
 export function patchList<T>(items: readonly T[], patch: ListPatch<T>): readonly T[] {
-	const { operation, value, isMatch, namesItem, merge, isLast = () => false } = patch;
+	const { operation, value, isMatch, namesItem, onlyNamed = false, merge, isLast = () => false } = patch;
+	if (onlyNamed && !namesItem && (operation === "REMOVE" || operation === "REPLACE")) return items;
 	if (operation === "REMOVE") return items.filter((item) => !isMatch(item));
 	if (value === undefined) return items;
 	const end = items.length > 0 && isLast(items.at(-1)!) ? items.length - 1 : items.length;

@@ -19,7 +19,8 @@ import {
 import { typeUrlOf } from "../../api/index.ts";
 import type { ListenerPatchMatch, PatchContext } from "../../model/index.ts";
 import type { CompiledPatch } from "./compile.ts";
-import { mergeMessages } from "./merge.ts";
+import { routerName, withLandmark } from "./landmarks.ts";
+import { listMergeOf, mergeMessages } from "./merge.ts";
 import { patchList } from "./patch-list.ts";
 import { patchRouteConfiguration } from "./patch-routes.ts";
 import { isInContext } from "./select.ts";
@@ -42,7 +43,7 @@ export function patchListeners(
 				: "SIDECAR_OUTBOUND";
 	if (patch.applyTo === "LISTENER") {
 		const isMatch = (listener: Listener): boolean =>
-			isInContext(patch.context, sideOf(listener)) && matchesListener(listener, patch.listener);
+			isInContext(patch.context, sideOf(listener)) && matchesListener(listener, patch);
 		if (patch.operation === "ADD") {
 			const added = value as Listener;
 			return listeners.some(({ name }) => name === added.name) ? listeners : [...listeners, added];
@@ -52,31 +53,29 @@ export function patchListeners(
 			value: value as Listener | undefined,
 			isMatch,
 			namesItem: true,
-			merge: (item, change) => mergeMessages(ListenerSchema, item, change),
+			merge: (item, change) => mergeMessages(ListenerSchema, item, change, listMergeOf(patch)),
 		});
 	}
 	return listeners.map((listener) =>
-		isInContext(patch.context, sideOf(listener)) && matchesListener(listener, patch.listener)
+		isInContext(patch.context, sideOf(listener)) && matchesListener(listener, patch)
 			? patchListener(listener, compiled, sideOf(listener))
 			: listener,
 	);
 }
 
 /** Ports of what comes in are those of the workload: of the listener's name, or of its chains. */
-function matchesListener(listener: Listener, match: ListenerPatchMatch = {}): boolean {
+function matchesListener(listener: Listener, { applyTo, listener: match = {} }: CompiledPatch["patch"]): boolean {
 	if (match.name !== undefined && match.name !== listener.name) return false;
-	if (match.portNumber === undefined) return true;
-	if (isVirtual(listener))
-		return listener.filterChains.some((chain) => chain.filterChainMatch?.destinationPort === match.portNumber);
+	if (match.portNumber === undefined || (applyTo !== "LISTENER" && isVirtual(listener))) return true;
 	const address = listener.address?.address;
 	const socket = address?.case === "socketAddress" ? address.value.portSpecifier : undefined;
 	const port = socket?.case === "portValue" ? socket.value : undefined;
 	return port === match.portNumber || listener.name === `inbound_${match.portNumber}`;
 }
 
-/** One listener for all ports of a workload. */
+/** One listener for all ports of a side. */
 function isVirtual({ name }: Listener): boolean {
-	return name === "virtualInbound";
+	return name === "virtualInbound" || name === "virtualOutbound";
 }
 
 function patchListener(listener: Listener, compiled: CompiledPatch, side: Side): Listener {
@@ -88,6 +87,7 @@ function patchListener(listener: Listener, compiled: CompiledPatch, side: Side):
 			value: value as ListenerFilter | undefined,
 			isMatch: ({ name }) => match?.listenerFilter === undefined || name === match.listenerFilter,
 			namesItem: match?.listenerFilter !== undefined,
+			onlyNamed: true,
 			merge: (item, change) => mergeMessages(ListenerFilterSchema, item, change),
 		});
 		return create(ListenerSchema, { ...listener, listenerFilters: [...listenerFilters] });
@@ -100,7 +100,7 @@ function patchListener(listener: Listener, compiled: CompiledPatch, side: Side):
 			value: value as FilterChain | undefined,
 			isMatch,
 			namesItem: true,
-			merge: (item, change) => mergeMessages(FilterChainSchema, item, change),
+			merge: (item, change) => mergeMessages(FilterChainSchema, item, change, listMergeOf(patch)),
 		});
 		return create(ListenerSchema, { ...listener, filterChains: [...filterChains] });
 	}
@@ -117,12 +117,18 @@ function matchesChain(chain: FilterChain, listener: Listener, match: ListenerPat
 	if (isVirtual(listener) && match.portNumber !== undefined && port !== match.portNumber) return false;
 	const wanted = match.filterChain;
 	if (wanted === undefined) return true;
-	if (wanted.name !== undefined && wanted.name !== chain.name) return false;
+	if (wanted.name !== undefined && wanted.name !== chain.name && wanted.name !== istioNameOf(chain.name)) return false;
 	if (wanted.sni !== undefined && own?.serverNames.includes(wanted.sni) !== true) return false;
 	if (wanted.transportProtocol !== undefined && own?.transportProtocol !== wanted.transportProtocol) return false;
 	if (wanted.destinationPort !== undefined && port !== wanted.destinationPort) return false;
 	const protocols = wanted.applicationProtocols?.split(",").map((text) => text.trim()) ?? [];
 	return protocols.every((protocol) => own?.applicationProtocols.includes(protocol) === true);
+}
+
+/** Chains of one port have names of their own here, where Istio gives them all the port's. */
+function istioNameOf(name: string): string {
+	if (name === "virtualInbound-http" || name === "virtualInbound-mtls-http") return "virtualInbound-catchall-http";
+	return name.replace(/(-mtls)?(-http)?$/, "");
 }
 
 const managerType = typeUrlOf(HttpConnectionManagerSchema);
@@ -137,6 +143,7 @@ function patchChain(chain: FilterChain, compiled: CompiledPatch, side: Side): Fi
 			value: value as Filter | undefined,
 			isMatch: isNamed,
 			namesItem: name !== undefined,
+			onlyNamed: true,
 			merge: (item, change) => mergeMessages(FilterSchema, item, change),
 			isLast: ({ name: own }) => terminal.has(own),
 		});
@@ -168,13 +175,14 @@ function patchManager(manager: HttpConnectionManager, compiled: CompiledPatch, s
 		return create(HttpConnectionManagerSchema, { ...manager, routeSpecifier: { case: "routeConfig", value: patched } });
 	}
 	const name = patch.listener?.filterChain?.filter?.subFilter?.name;
-	const httpFilters = patchList<HttpFilter>(manager.httpFilters, {
+	const httpFilters = patchList<HttpFilter>(withLandmark(manager.httpFilters, name), {
 		operation: patch.operation,
 		value: value as HttpFilter | undefined,
 		isMatch: (filter) => name === undefined || filter.name === name,
 		namesItem: name !== undefined,
+		onlyNamed: true,
 		merge: (item, change) => mergeMessages(HttpFilterSchema, item, change),
-		isLast: (filter) => filter.name === "envoy.filters.http.router",
+		isLast: ({ name: own }) => own === routerName,
 	});
 	return create(HttpConnectionManagerSchema, { ...manager, httpFilters: [...httpFilters] });
 }

@@ -8,7 +8,7 @@ import {
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/route_pb.js";
 import type { PatchContext, RoutePatchMatch } from "../../model/index.ts";
 import type { CompiledPatch } from "./compile.ts";
-import { mergeMessages } from "./merge.ts";
+import { listMergeOf, mergeMessages } from "./merge.ts";
 import { patchList } from "./patch-list.ts";
 import { isInContext } from "./select.ts";
 
@@ -19,9 +19,11 @@ export function patchRouteConfiguration(
 	side: Exclude<PatchContext, "ANY">,
 ): RouteConfiguration {
 	const match = patch.routeConfiguration;
-	if (!isInContext(patch.context, side) || !matchesConfiguration(configuration, match)) return configuration;
+	if (!isInContext(patch.context, side) || !matchesConfiguration(configuration, side, match)) return configuration;
 	if (patch.applyTo === "ROUTE_CONFIGURATION")
-		return value === undefined ? configuration : mergeMessages(RouteConfigurationSchema, configuration, value);
+		return value === undefined
+			? configuration
+			: mergeMessages(RouteConfigurationSchema, configuration, value, listMergeOf(patch));
 	const isMatch = (virtualHost: VirtualHost): boolean => matchesVirtualHost(virtualHost, match?.vhost);
 	if (patch.applyTo === "VIRTUAL_HOST") {
 		const virtualHosts = patchList<VirtualHost>(configuration.virtualHosts, {
@@ -29,19 +31,21 @@ export function patchRouteConfiguration(
 			value: value as VirtualHost | undefined,
 			isMatch,
 			namesItem: true,
-			merge: (item, change) => mergeMessages(VirtualHostSchema, item, change),
+			merge: (item, change) => mergeMessages(VirtualHostSchema, item, change, listMergeOf(patch)),
 		});
 		return create(RouteConfigurationSchema, { ...configuration, virtualHosts: [...virtualHosts] });
 	}
 	const wanted = match?.vhost?.route;
 	const virtualHosts = configuration.virtualHosts.map((virtualHost) => {
 		if (!isMatch(virtualHost)) return virtualHost;
+		const isAbsent = wanted !== undefined && !virtualHost.routes.some((route) => matchesRoute(route, wanted));
+		if (patch.operation === "INSERT_FIRST" && isAbsent) return virtualHost;
 		const routes = patchList<Route>(virtualHost.routes, {
 			operation: patch.operation,
 			value: value as Route | undefined,
 			isMatch: (route) => matchesRoute(route, wanted),
 			namesItem: wanted !== undefined,
-			merge: (item, change) => mergeMessages(RouteSchema, item, change),
+			merge: (item, change) => mergeMessages(RouteSchema, item, change, listMergeOf(patch)),
 		});
 		return create(VirtualHostSchema, { ...virtualHost, routes: [...routes] });
 	});
@@ -49,7 +53,11 @@ export function patchRouteConfiguration(
 }
 
 /** Ports and gateways are told by the name, as translation spells it: `80`, `host:80`, `http.8080`, `https.443.name.gateway.namespace`. */
-function matchesConfiguration({ name, virtualHosts }: RouteConfiguration, match: RoutePatchMatch = {}): boolean {
+function matchesConfiguration(
+	{ name, virtualHosts }: RouteConfiguration,
+	side: Exclude<PatchContext, "ANY">,
+	match: RoutePatchMatch = {},
+): boolean {
 	if (match.name !== undefined && match.name !== name) return false;
 	if (match.portNumber !== undefined) {
 		const port = /^(?:https?\.)?(\d+)(?:\.|$)|^inbound\|(\d+)\|/.exec(name) ?? /:(\d+)$/.exec(name);
@@ -61,11 +69,10 @@ function matchesConfiguration({ name, virtualHosts }: RouteConfiguration, match:
 				: Number(own) === match.portNumber;
 		if (!isPort) return false;
 	}
-	if (match.gateway === undefined && match.portName === undefined) return true;
+	// Plain servers of a port share one route configuration, whatever their Gateway: they have neither name nor Gateway (Istio).
 	const [, portName, gateway, namespace] = /^https\.\d+\.([^.]+)\.(.+)\.([^.]+)$/.exec(name) ?? [];
-	if (match.portName !== undefined && portName !== undefined && match.portName !== portName) return false;
-	// Plain servers of a port share one route configuration, whatever their Gateway.
-	return match.gateway === undefined || gateway === undefined || match.gateway === `${namespace}/${gateway}`;
+	if (match.portName !== undefined && side === "GATEWAY" && match.portName !== portName) return false;
+	return match.gateway === undefined || side !== "GATEWAY" || match.gateway === `${namespace}/${gateway}`;
 }
 
 function matchesVirtualHost(virtualHost: VirtualHost, match: RoutePatchMatch["vhost"] = {}): boolean {

@@ -86,7 +86,16 @@ const unsupportedPlaces = {
 	BOOTSTRAP: "proxies start before they ask: change the bootstrap",
 };
 
-const operations = ["MERGE", "ADD", "REMOVE", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_FIRST", "REPLACE"] as const;
+const operations = [
+	"MERGE",
+	"MERGE_AND_REPLACE_LIST",
+	"ADD",
+	"REMOVE",
+	"INSERT_BEFORE",
+	"INSERT_AFTER",
+	"INSERT_FIRST",
+	"REPLACE",
+] as const;
 
 const fields = object({
 	applyTo: required(oneOf(places, unsupportedPlaces), "What is patched"),
@@ -124,6 +133,7 @@ const fields = object({
 
 /** Operations that make sense, by place (Istio, EnvoyFilter.Patch.Operation). */
 const listed: readonly string[] = ["NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER", "HTTP_ROUTE"];
+const replaceable: readonly string[] = ["NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER", "VIRTUAL_HOST"];
 
 const patch: Schema<EnvoyPatch> = refine(
 	fields,
@@ -134,9 +144,9 @@ const patch: Schema<EnvoyPatch> = refine(
 		const isOrdered = operation.startsWith("INSERT_");
 		if (isOrdered && !listed.includes(applyTo))
 			return at.field("operation").refuse(`${operation} is for ${listed.join(", ")}, not for ${applyTo}: use ADD`);
-		if (operation === "REPLACE" && !["NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER"].includes(applyTo))
-			return at.field("operation").refuse(`REPLACE is for filters, not for ${applyTo}: use MERGE`);
-		if (applyTo === "ROUTE_CONFIGURATION" && operation !== "MERGE")
+		if (operation === "REPLACE" && !replaceable.includes(applyTo))
+			return at.field("operation").refuse(`REPLACE is for ${replaceable.join(", ")}, not for ${applyTo}: use MERGE`);
+		if (applyTo === "ROUTE_CONFIGURATION" && !operation.startsWith("MERGE"))
 			return at.field("operation").refuse("route configurations can only be merged with: use MERGE");
 		const version = match?.proxy?.proxyVersion || undefined;
 		if (version !== undefined && !isRegex(version))
