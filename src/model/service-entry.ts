@@ -19,6 +19,8 @@ export interface WorkloadEndpoint {
 
 /** `networking.istio.io/v1` WorkloadEntry. */
 export interface WorkloadEntry extends ObjectName, WorkloadEndpoint {
+	/** It asks for health checks, and none has found it healthy. */
+	readonly isUnready?: boolean;
 	readonly createdAt: number;
 	readonly source: Source;
 }

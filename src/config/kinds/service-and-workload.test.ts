@@ -19,6 +19,8 @@ test("the protocol of a Service's port comes from appProtocol, then from the pre
 	assert.equal(of({ port: 5432, name: "http-odd" }), "http");
 	const { problems, value } = readSpec("Service", { ports: [{ port: 80, appProtocol: "amqp" }] });
 	assert.equal(value?.ports[0]?.protocol, "tcp");
+	assert.deepEqual(value?.unknown, [80], "told by its first bytes in a cluster");
+	assert.equal(of({ name: "tcp", appProtocol: "HTTP-custom" }), "http");
 	assert.match(problems[0]!, /^warning: spec\.ports\[0\]: appProtocol 'amqp' is not known/);
 });
 

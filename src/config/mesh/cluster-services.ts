@@ -40,9 +40,9 @@ export function indexCluster(
 }
 
 /** A Service with the endpoints that EndpointSlices list, in the place of its selector; undefined when nothing of a cluster stands
- *  behind it. Ports that declare nothing are told by their first bytes. */
+ *  behind it. Ports that declare nothing, or something unknown, are told by their first bytes. */
 export function resolveClusterService(document: ServiceDocument, cluster: ClusterObjects): Service | undefined {
-	const { undeclared, tlsPorts, publishesUnready, selector, ...service } = document;
+	const { undeclared, unknown, tlsPorts, publishesUnready, selector, ...service } = document;
 	const slices = cluster.slices.get(formatObjectName(document));
 	const isOfCluster =
 		slices !== undefined ||
@@ -50,8 +50,10 @@ export function resolveClusterService(document: ServiceDocument, cluster: Cluste
 		service.isHeadless === true ||
 		selectPods(document, cluster).length > 0;
 	if (!isOfCluster) return undefined;
+	const isSniffed = (port: number, protocol: PortProtocol): boolean =>
+		unknown.includes(port) || (undeclared.includes(port) && protocol === "http");
 	const protocolOf = (port: number, protocol: PortProtocol): PortProtocol =>
-		tlsPorts.includes(port) ? "tls" : undeclared.includes(port) && protocol === "http" ? "auto" : protocol;
+		tlsPorts.includes(port) ? "tls" : isSniffed(port, protocol) ? "auto" : protocol;
 	const ports = service.ports.map((port) => ({ ...port, protocol: protocolOf(port.port, port.protocol) }));
 	if (slices === undefined) return { ...service, ports, ...(selector !== undefined && { selector }) };
 	return { ...service, ports, endpoints: listEndpoints(slices, publishesUnready, cluster) };

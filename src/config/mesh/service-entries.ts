@@ -5,6 +5,7 @@ import {
 	type Service,
 	type ServiceEndpoint,
 	type ServiceEntry,
+	type ServicePort,
 	type WorkloadEndpoint,
 	type WorkloadEntry,
 	type WorkloadInstance,
@@ -14,7 +15,7 @@ import type { LocatedProblem } from "../located-problem.ts";
 import { describeAt } from "./problem-at.ts";
 
 /** The hosts of ServiceEntries as services. Two of one host in one namespace are one service: the older one's, with the endpoints and
- *  ports of both.
+ *  ports of both, each endpoint at the ports of its own entry.
  *  @param instances workloads that `workloadSelector` may select beside WorkloadEntries */
 export function resolveServiceEntries(
 	objects: readonly ConfigObjectOf<"ServiceEntry">[],
@@ -38,7 +39,7 @@ export function resolveServiceEntries(
 					describeAt(
 						object,
 						`spec.hosts[${index}]`,
-						`${first.source.file}:${first.source.line} is older and has the host too: its settings count, the endpoints of both`,
+						`${first.source.file}:${first.source.line} is older and has the host too: its settings count, the endpoints of both at the ports that each has`,
 						"HOST_CLAIMED_TWICE",
 					),
 				);
@@ -85,13 +86,16 @@ function selectEndpoints(
 	if (selector === undefined) return [];
 	const isSelected = (item: { readonly namespace: string; readonly labels: Labels }): boolean =>
 		item.namespace === namespace && matchesLabels(selector, item.labels);
-	return [
-		...workloadEntries.filter(isSelected).map((entry) => toEndpoint(entry, namespace, entry.name)),
-		...declared.filter(isSelected),
-	];
+	return [...workloadEntries.filter(isSelected).map(fromEntry), ...declared.filter(isSelected)];
 }
 
-/** A WorkloadEntry or an endpoint of a ServiceEntry as an endpoint of a service. */
+/** A WorkloadEntry as an endpoint of a service. */
+export function fromEntry(entry: WorkloadEntry): ServiceEndpoint {
+	const endpoint = toEndpoint(entry, entry.namespace, entry.name);
+	return entry.isUnready === true ? { ...endpoint, health: "unready" } : endpoint;
+}
+
+/** An endpoint that is written in an object as one of a service. */
 export function toEndpoint(endpoint: WorkloadEndpoint, namespace: string, workload?: string): ServiceEndpoint {
 	const { address, ports, labels, locality, weight, serviceAccount, isMutualTls } = endpoint;
 	return {
@@ -125,14 +129,35 @@ function fromInstance(instance: WorkloadInstance): ServiceEndpoint {
 	};
 }
 
+/** Each entry's endpoints serve the ports that it has itself, by number (Istio): two entries of one host may put different things behind
+ *  different ports. */
 function mergeServices(first: Service, second: Service): Service {
-	const added = second.ports.filter((port) => !first.ports.some((known) => known.port === port.port));
+	const isAlike = (first.resolution ?? "endpoints") === (second.resolution ?? "endpoints");
+	const added = isAlike ? second.ports.filter((port) => !first.ports.some((known) => known.port === port.port)) : [];
+	const isTaken = (name: string): boolean => first.ports.some((known) => known.name === name);
+	const ports = [
+		...first.ports,
+		...added.map((port) => (isTaken(port.name) ? { ...port, name: `${port.name}-${port.port}` } : port)),
+	];
 	return {
 		...first,
-		ports: [...first.ports, ...added],
+		ports,
 		addresses: [...new Set([...(first.addresses ?? []), ...(second.addresses ?? [])])],
-		endpoints: [...(first.endpoints ?? []), ...(second.endpoints ?? [])],
+		endpoints: [...withOwnPorts(first, ports), ...withOwnPorts(second, ports)],
 	};
+}
+
+/** The endpoints of a service with their ports by the names that these have where it is merged with others. */
+function withOwnPorts({ ports: own, endpoints = [] }: Service, merged: readonly ServicePort[]): ServiceEndpoint[] {
+	return endpoints.map((endpoint) => {
+		if (endpoint.hasOnlyNamedPorts === true) return endpoint;
+		const served = own.flatMap(({ name, port, targetPort }) => {
+			const known = merged.find((one) => one.port === port);
+			const number = endpoint.ports[name] ?? (typeof targetPort === "number" ? targetPort : port);
+			return known === undefined ? [] : [[known.name, number] as const];
+		});
+		return { ...endpoint, ports: Object.fromEntries(served), hasOnlyNamedPorts: true };
+	});
 }
 
 /** A Service with the WorkloadEntries that its selector selects among its endpoints.
@@ -148,6 +173,5 @@ export function withWorkloadEntries(
 		(entry) => entry.namespace === namespace && matchesLabels(selector, entry.labels),
 	);
 	if (selected.length === 0) return service;
-	const added = selected.map((entry) => toEndpoint(entry, namespace, entry.name));
-	return { ...service, endpoints: [...(service.endpoints ?? []), ...added] };
+	return { ...service, endpoints: [...(service.endpoints ?? []), ...selected.map(fromEntry)] };
 }

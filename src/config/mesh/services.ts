@@ -11,7 +11,7 @@ export function resolveService(
 	const behind = selectWorkloads(document, workloads);
 	const ofCluster = behind.length > 0 ? undefined : resolveClusterService(document, cluster);
 	if (ofCluster !== undefined) return ofCluster;
-	const { undeclared, tlsPorts: _, publishesUnready: __, ...service } = document;
+	const { undeclared, unknown: ___, tlsPorts: _, publishesUnready: __, ...service } = document;
 	if (undeclared.length === 0 || service.selector === undefined) return service;
 	const ports = service.ports.map((port) => {
 		if (!undeclared.includes(port.port)) return port;

@@ -12,6 +12,8 @@ import { toSelector } from "../selector.ts";
  *  port decides (buildMesh). */
 export interface ServiceDocument extends Service {
 	readonly undeclared: readonly number[];
+	/** Ports whose `appProtocol` nobody knows. */
+	readonly unknown: readonly number[];
 	/** Ports whose TLS the workload terminates. */
 	readonly tlsPorts: readonly number[];
 	/** Endpoints that are not ready count as ready. */
@@ -62,9 +64,9 @@ const portFields = {
 type PortSpec = ObjectOf<typeof portFields>;
 
 const port = refine(object(portFields), (value, _node, reader) => {
-	if (value.appProtocol !== undefined && !Object.hasOwn(appProtocols, value.appProtocol.toLowerCase()))
+	if (value.appProtocol !== undefined && knownAppProtocol(value.appProtocol) === undefined)
 		reader.warn(
-			`appProtocol ${quote(value.appProtocol)} is not known and carried as tcp; known are ${Object.keys(appProtocols).join(", ")}`,
+			`appProtocol ${quote(value.appProtocol)} is not known and carried as tcp, in a cluster as what its first bytes are; known are ${Object.keys(appProtocols).join(", ")}`,
 		);
 	return value;
 });
@@ -188,9 +190,16 @@ spec:
 		publishesUnready: value.publishNotReadyAddresses,
 		tlsPorts: value.ports.filter(speaksTls).map((item) => item.port),
 		undeclared: value.ports.filter((item) => declaredProtocol(item) === undefined).map((item) => item.port),
+		unknown: value.ports
+			.filter(({ appProtocol, port: number }) => isUnknown(appProtocol) && !tcpPorts.has(number))
+			.map((item) => item.port),
 		source: context.source,
 	}),
 });
+
+function isUnknown(appProtocol: string | undefined): boolean {
+	return appProtocol !== undefined && knownAppProtocol(appProtocol) === undefined;
+}
 
 /** Empty texts are no addresses. */
 /** By the field, else by Istio's annotation, in any case; anything else is none. */
@@ -233,15 +242,20 @@ function toServicePort(value: PortSpec): ServicePort {
 }
 
 function declaredProtocol(value: PortSpec): PortProtocol | undefined {
-	if (value.appProtocol !== undefined) return appProtocols[value.appProtocol.toLowerCase()] ?? "tcp";
+	if (value.appProtocol !== undefined) return appProtocols[knownAppProtocol(value.appProtocol) ?? "tcp"];
 	if (value.name === undefined) return undefined;
 	const longest = longestPrefix(value.name);
 	return longest === undefined ? undefined : appProtocols[longest];
 }
 
 function speaksTls({ appProtocol, name }: PortSpec): boolean {
-	const word = appProtocol?.toLowerCase() ?? (name === undefined ? undefined : longestPrefix(name));
+	const word = appProtocol === undefined ? longestPrefix(name ?? "") : knownAppProtocol(appProtocol);
 	return word === "tls" || word === "https" || word === "kubernetes.io/wss";
+}
+
+/** `appProtocol` in any case, or what stands before a `-` in it, as in names (Istio). */
+function knownAppProtocol(text: string): string | undefined {
+	return longestPrefix(text.toLowerCase());
 }
 
 function longestPrefix(name: string): string | undefined {

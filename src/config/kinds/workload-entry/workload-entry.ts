@@ -1,7 +1,7 @@
 import type { WorkloadEntry, WorkloadGroup } from "../../../model/index.ts";
-import { map } from "../../schema/collections.ts";
+import { list, map } from "../../schema/collections.ts";
 import { labels } from "../../schema/kubernetes.ts";
-import { object, optional, required } from "../../schema/object.ts";
+import { object, openObject, optional, required } from "../../schema/object.ts";
 import { string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
 import { networkingVersions } from "../istio/api-versions.ts";
@@ -12,6 +12,28 @@ import { probe } from "./probe.ts";
 const entrySpec = refine(object({ address: addressField, ...endpointFields }), (value, _node, reader) =>
 	value.address === undefined ? reader.field("address").refuse("is required") : { ...value, address: value.address },
 );
+
+const entryStatus = openObject({
+	conditions: optional(
+		list(
+			openObject({
+				type: required(string({ maxLength: 128 }), "Of the condition"),
+				status: required(string({ maxLength: 32 }), "`True`, `False` or `Unknown`"),
+			}),
+			{ max: 100 },
+		),
+		'With the annotation `proxy.istio.io/health-checks-enabled: "true"` it gets traffic while Healthy is `True`',
+	),
+});
+
+/** Where health checks are asked for, a workload is unhealthy until it was found healthy (Istio). */
+function isUnready(
+	annotations: Readonly<Record<string, string>>,
+	conditions: readonly { readonly type: string; readonly status: string }[],
+): boolean {
+	const isAsked = /^(1|t|true)$/i.test(annotations["proxy.istio.io/health-checks-enabled"] ?? "");
+	return isAsked && !conditions.some(({ type, status }) => type === "Healthy" && status === "True");
+}
 
 /** `networking.istio.io/v1` WorkloadEntry. */
 export const workloadEntryKind = defineKind({
@@ -28,12 +50,17 @@ spec:
   serviceAccount: billing
 `,
 	naming: "subdomain",
-	spec: entrySpec,
-	toModel: (value, context): WorkloadEntry => ({
+	body: "document",
+	spec: object({
+		spec: required(entrySpec, "What it is"),
+		status: optional(entryStatus, "Written by whoever checks its health"),
+	}),
+	toModel: ({ spec: value, status }, context): WorkloadEntry => ({
 		namespace: context.namespace,
 		name: context.name,
 		address: value.address,
 		...toEndpoint(value, context.labels),
+		...(isUnready(context.annotations, status?.conditions ?? []) && { isUnready: true }),
 		createdAt: context.createdAt,
 		source: context.source,
 	}),
