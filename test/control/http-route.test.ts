@@ -173,6 +173,8 @@ test("timeouts, retries, rewrites and header changes are on the route", () => {
       timeouts: {request: 3s, backendRequest: 1s},
       retry: {codes: [503], attempts: 2},
       ${to("reviews-v1")}
+    }, {
+      matches: [{path: {type: PathPrefix, value: /any}}], retry: {attempts: 1}, ${to("reviews-v1")}
     }, {${to("reviews-v1")}}]`,
 		),
 	).snapshot("web-0");
@@ -199,7 +201,10 @@ test("timeouts, retries, rewrites and header changes are on the route", () => {
 	assert.equal(other.action.value.timeout?.seconds, 0n, "no timeout unless asked for");
 	const safe = "connect-failure,refused-stream,reset-before-request,unavailable,cancelled,retriable-headers";
 	assert.equal(other.action.value.retryPolicy!.retryOn, safe, "nothing that the application may have done is repeated");
-	assert.equal(found.action.value.retryPolicy!.retryOn, `${safe},reset,retriable-status-codes`);
+	assert.equal(found.action.value.retryPolicy!.retryOn, `${safe},retriable-status-codes`);
+	const any = findRoute(snapshot, "http_proxy", { host: "reviews", path: "/any" })!;
+	assert.ok(any.action.case === "route");
+	assert.equal(any.action.value.retryPolicy!.retryOn, `${safe},reset`, "what no code says");
 });
 
 test("a redirect carries scheme, host, port and path as the Gateway API says", () => {

@@ -34,7 +34,7 @@ export function resolveRetry(
 }
 
 /** What a route that asks for retries without saying when gets: whatever happens to the connection, and a try that takes too long
- *  (Gateway API, HTTPRouteRetry). */
+ *  (Gateway API, HTTPRouteRetry). With codes of its own it says when, and only what is safe is added (Istio). */
 const asked = [...safe, "reset"];
 
 /** Retries that are safe for any request, on another host. A route may ask for more: with status codes, or saying by itself when (Istio);
@@ -47,8 +47,9 @@ export function translateRetry(
 ): RetryInit | undefined {
 	if (retry?.on !== undefined && retry.attempts === 0) return undefined;
 	const isOwn = retry?.on === undefined || retry.on === "default";
-	const conditions = retry?.on === "default" || retry === undefined ? safe : (retry.on ?? asked);
 	const codes = retry?.codes ?? [];
+	const unsaid = retry === undefined || retry.on === "default" || codes.length > 0 ? safe : asked;
+	const conditions = retry?.on === "default" ? safe : (retry?.on ?? unsaid);
 	const hasCodes = codes.length > 0 && !conditions.includes("retriable-status-codes");
 	const avoidsTriedHosts = retry?.avoidsTriedHosts ?? !isHashed;
 	return {
