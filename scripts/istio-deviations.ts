@@ -36,9 +36,14 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: [],
 	},
 	{
-		what: "A TCP port for which ALLOW policies are in force, of which no rule can match a connection, closes connections at once.",
+		what: "A TCP port on which no connection can pass, because no rule of the ALLOW policies in force can match one, closes connections at once.",
 		why: "Envoy judges a connection at its first bytes; the greeting of a server that speaks first has gone out by then.",
 		observations: ["authz-tcp-allow-http-fields/0"],
+	},
+	{
+		what: "A connection that DENY or ALLOW rules for TCP turn away gets no greeting of a server that speaks first from an amime proxy.",
+		why: "All that such rules look at is known then; Envoy judges a connection at its first bytes.",
+		observations: [],
 	},
 	{
 		what: "A peer that waits for the server to speak, on a port where plain text and mutual TLS are both taken, is taken for plain text after 5 s.",

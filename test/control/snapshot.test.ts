@@ -93,6 +93,20 @@ test("a Sidecar bounds what comes in to the application, of one listener or of a
 	);
 	store.apply(one);
 	assert.deepEqual(limitOf(store, one, true), [3]);
+	const rule = (more: string): string =>
+		`\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: bounds, namespace: shop}\nspec: {host: web, ${more}}\n`;
+	const pool = "trafficPolicy: {connectionPool: {tcp: {maxConnections: 5}}}";
+	for (const isCaptured of [false, true]) {
+		const limited = meshOf(rule(pool));
+		store.apply(limited);
+		assert.deepEqual(limitOf(store, limited, isCaptured), [5], "the rule of the own service");
+		const both = meshOf(rule(pool) + sidecar("{inboundConnectionPool: {tcp: {maxConnections: 7}}}"));
+		store.apply(both);
+		assert.deepEqual(limitOf(store, both, isCaptured), [7], "a Sidecar says more");
+		const selecting = meshOf(rule(`workloadSelector: {matchLabels: {app: web}}, ${pool}`));
+		store.apply(selecting);
+		assert.deepEqual(limitOf(store, selecting, isCaptured), [4294967295], "rules that select are for clients");
+	}
 });
 
 test("any order of the same objects and instances gives the same versions", () => {

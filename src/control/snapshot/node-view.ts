@@ -3,6 +3,7 @@ import { type Listener, ListenerSchema } from "../../api/gen/envoy/config/listen
 import { rememberByObject } from "../../core/index.ts";
 import {
 	isHttpProtocol,
+	type Service,
 	type UpstreamListener,
 	type VirtualService,
 	type Workload,
@@ -27,6 +28,7 @@ import {
 	findIngressSidecar,
 	findRequestAuthentications,
 	hasGlobalLimit,
+	hostOf,
 	type MeshIndex,
 	type OutboundProxy,
 	type ProxyKind,
@@ -66,7 +68,11 @@ export function buildSnapshot(
 	const sidecar = findIngressSidecar(index, instance);
 	const local = memo.get(
 		`local clusters ${key}`,
-		[index.mesh.settings, spec, workloadOf(index, instance), sidecar, ...tokens, ...index.servicesOf(instance)],
+		[
+			...[index.mesh.settings, spec, workloadOf(index, instance), sidecar, ...tokens],
+			...index.servicesOf(instance),
+			...inboundRules(index, instance, index.servicesOf(instance)),
+		],
 		() =>
 			packClusters([
 				...(isCaptured ? translateCapturedInboundClusters(index, instance) : listLocalClusters(index, instance)),
@@ -86,7 +92,7 @@ export function buildSnapshot(
 			...routeLimits,
 			...inboundLimits,
 			...inboundLimits.map((policy) => countEnforcing(index, policy)),
-			...(isCaptured ? [] : forwardProxyInputs(index, view)),
+			...(isCaptured ? index.servicesOf(instance).map(shapeOf) : forwardProxyInputs(index, view)),
 		],
 		() =>
 			packListeners(
@@ -114,6 +120,15 @@ export function buildSnapshot(
 
 function outboundProxyOf(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): OutboundProxy {
 	return { kind, identity: egressSource(index.mesh.settings, instance) };
+}
+
+/** DestinationRules of the services that lead to an instance: they bound what its sidecar sends on. */
+function inboundRules(index: MeshIndex, { namespace }: WorkloadInstance, services: readonly Service[]): unknown[] {
+	const client = { namespace, labels: {} };
+	return services.flatMap((service) => {
+		const host = hostOf(service, index.mesh.settings);
+		return resolveHostPolicy(index, host, service.namespace, client, "inbound").rules;
+	});
 }
 
 /** What a forward proxy tells TLS to hosts outside the mesh by. */

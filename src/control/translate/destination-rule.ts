@@ -19,15 +19,17 @@ export interface HostPolicy {
 }
 
 /** Rules of the client's namespace hide those of the service's, which hide those of the root namespace; in one namespace an exact host
- *  hides wildcards, and rules of one host merge: the older one's traffic policy, and every subset once (Istio). */
+ *  hides wildcards, and rules of one host merge: the older one's traffic policy, and every subset once (Istio).
+ *  @param direction `inbound` for what the server itself makes of the rules */
 export function resolveHostPolicy(
 	index: MeshIndex,
 	host: string,
 	serviceNamespace: string,
 	client: Pick<Client, "namespace" | "labels">,
+	direction: "outbound" | "inbound" = "outbound",
 ): HostPolicy {
 	for (const namespace of new Set([client.namespace, serviceNamespace, index.mesh.settings.rootNamespace])) {
-		const visible = index.destinationRulesIn(namespace).filter((rule) => isFor(rule, client));
+		const visible = index.destinationRulesIn(namespace).filter((rule) => isFor(rule, client, direction));
 		const rules = mostSpecific(visible, host);
 		const selected = rules.filter((rule) => rule.workloadSelector !== undefined);
 		if (rules.length > 0) return mergeRules(selected.length > 0 ? selected : rules);
@@ -35,14 +37,17 @@ export function resolveHostPolicy(
 	return noPolicy;
 }
 
-/** Whether a rule is exported to the client, and selects it when it selects. */
+/** Whether a rule is exported to the client, and selects it when it selects. What comes in takes no rules that select: there a Sidecar
+ *  says more (Istio). */
 function isFor(
 	{ namespace, exportTo, workloadSelector }: DestinationRule,
 	client: Pick<Client, "namespace" | "labels">,
+	direction: "outbound" | "inbound",
 ) {
 	if (exportTo !== undefined && !exportTo.includes(client.namespace)) return false;
 	return (
-		workloadSelector === undefined || (namespace === client.namespace && matchesLabels(workloadSelector, client.labels))
+		workloadSelector === undefined ||
+		(direction === "outbound" && namespace === client.namespace && matchesLabels(workloadSelector, client.labels))
 	);
 }
 

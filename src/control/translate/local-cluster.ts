@@ -10,7 +10,8 @@ import { MetadataSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import { type InstancePort, isHttpProtocol, type PortProtocol, type WorkloadInstance } from "../../model/index.ts";
 import { passthroughConnectTimeoutMs } from "./cluster.ts";
 import { type HttpVersion, httpOptions } from "./http-options.ts";
-import { findIngressSidecar } from "./inbound/inbound-port.ts";
+import { findInboundPool, type InboundPool } from "./inbound/inbound-pool.ts";
+import { leadingServices } from "./inbound/leading-services.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, socketAddress } from "./messages.ts";
 import {
@@ -20,8 +21,7 @@ import {
 	passthroughClusterName,
 	serviceMetadata,
 } from "./names.ts";
-import { findTargetPort } from "./port.ts";
-import { circuitBreakersOf, unlimitedCircuitBreakers } from "./traffic-policy.ts";
+import { commonHttpOptions, translateConnectionPool, unlimitedCircuitBreakers } from "./traffic-policy.ts";
 
 const loopback = "127.0.0.1";
 /** Below the 5 s after which Node's and other servers close an idle connection, so that a request never meets that close. */
@@ -29,21 +29,24 @@ const appIdleTimeoutMs = 4_000;
 
 /** The application behind its own sidecar. */
 export function translateInboundCluster(index: MeshIndex, instance: WorkloadInstance, port: InstancePort): Cluster {
-	const cluster = staticCluster(inboundClusterName(port.appPort), port.appPort, applicationProtocol(port.protocol));
-	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
-	const services = index
-		.servicesOf(instance)
-		.filter((service) => service.ports.some((servicePort) => findTargetPort(servicePort, instance, workload) === port));
+	const leading = leadingServices(index, instance, port.appPort);
+	const pool = findInboundPool(index, instance, leading);
+	const version = applicationProtocol(port.protocol);
+	const cluster = staticCluster(inboundClusterName(port.appPort), port.appPort, version, loopback, pool);
+	const services = leading.map(({ service }) => service);
 	if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
-	const pool = findIngressSidecar(index, instance)?.inboundConnectionPool;
-	if (pool !== undefined) cluster.circuitBreakers = circuitBreakersOf(pool);
 	return cluster;
 }
 
 /** The application of a captured workload: at an address, or at a unix socket (`unix:///path`). */
-export function applicationCluster(appPort: number, protocol: PortProtocol, address: string, port: number): Cluster {
+export function applicationCluster(
+	appPort: number,
+	protocol: PortProtocol,
+	{ address, port }: { readonly address: string; readonly port: number },
+	pool: InboundPool,
+): Cluster {
 	const version = protocol === "auto" ? "downstream" : applicationProtocol(protocol);
-	return staticCluster(inboundClusterName(appPort), port, version, address);
+	return staticCluster(inboundClusterName(appPort), port, version, address, pool);
 }
 
 /** Where CONNECT tunnels to HTTP services end: the forward proxy itself, which routes what comes out of the tunnel like any
@@ -79,20 +82,28 @@ function applicationProtocol(protocol: PortProtocol): HttpVersion | undefined {
 	return protocol === "http" ? "http1" : "http2";
 }
 
-function staticCluster(name: string, port: number, version: HttpVersion | undefined, address = loopback): Cluster {
+function staticCluster(
+	name: string,
+	port: number,
+	version: HttpVersion | undefined,
+	address = loopback,
+	{ connectionPool, retryBudget }: InboundPool = {},
+): Cluster {
+	const spoken = connectionPool?.usesClientProtocol === true && version !== undefined ? "downstream" : version;
+	const idle = version === "http1" ? { idleTimeout: duration(appIdleTimeoutMs) } : {};
+	const common = { ...idle, ...commonHttpOptions(connectionPool) };
 	const where = address.startsWith("unix://")
 		? create(AddressSchema, { address: { case: "pipe", value: { path: address.slice("unix://".length) } } })
 		: socketAddress(address, port);
 	return create(ClusterSchema, {
 		name,
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
-		connectTimeout: duration(5_000),
+		...translateConnectionPool(connectionPool, retryBudget, connectionPool?.connectTimeoutMs ?? 5_000),
 		loadAssignment: {
 			clusterName: name,
 			endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: where } } }] }],
 		},
-		circuitBreakers: unlimitedCircuitBreakers(),
-		...(version !== undefined &&
-			httpOptions(version, version === "http1" ? { idleTimeout: duration(appIdleTimeoutMs) } : undefined)),
+		...(spoken !== undefined &&
+			httpOptions(spoken, Object.keys(common).length > 0 ? common : undefined, connectionPool)),
 	});
 }

@@ -1,8 +1,5 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import {
-	type CircuitBreakers,
-	CircuitBreakersSchema,
-} from "../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CircuitBreakersSchema } from "../../api/gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "../../api/gen/envoy/config/cluster/v3/outlier_detection_pb.js";
 import type { ConnectionPoolSettings, OutlierDetection, TcpKeepalive, TrafficPolicy } from "../../model/index.ts";
@@ -23,20 +20,17 @@ export function translateTrafficPolicy(
 ): Partial<ClusterInit> {
 	const { connectionPool, outlierDetection, loadBalancer } = policy;
 	const common = commonHttpOptions(connectionPool);
+	const { connectTimeoutMs = defaultConnectTimeoutMs } = connectionPool ?? {};
 	const needsOptions = version !== "http1" || common !== undefined || upstream !== undefined;
 	return {
 		...translateLoadBalancer(loadBalancer),
-		connectTimeout: duration(connectionPool?.connectTimeoutMs ?? defaultConnectTimeoutMs),
-		circuitBreakers: translateConnectionPool(connectionPool, policy.retryBudget),
+		...translateConnectionPool(connectionPool, policy.retryBudget, connectTimeoutMs),
 		// Endpoints that are not ready never get traffic, however many they are: panic routing is off, as Istio has it.
 		commonLbConfig: {
 			healthyPanicThreshold: { value: outlierDetection?.minHealthPercent ?? 0 },
 			...(usesLocalityWeights(policy) && { localityConfigSpecifier: { case: "localityWeightedLbConfig", value: {} } }),
 		},
 		...(outlierDetection !== undefined && { outlierDetection: translateOutlierDetection(outlierDetection) }),
-		...(connectionPool?.tcpKeepalive !== undefined && {
-			upstreamConnectionOptions: { tcpKeepalive: translateKeepalive(connectionPool.tcpKeepalive) },
-		}),
 		...(needsOptions && httpOptions(version, common, connectionPool, upstream)),
 	};
 }
@@ -49,7 +43,23 @@ function usesLocalityWeights({ loadBalancer, outlierDetection }: TrafficPolicy):
 	return locality.distribute.length > 0 || (outlierDetection !== undefined && standsIn);
 }
 
-function commonHttpOptions(pool: ConnectionPoolSettings | undefined): Parameters<typeof httpOptions>[1] {
+/** How a cluster connects, whatever it speaks. */
+export function translateConnectionPool(
+	pool: ConnectionPoolSettings | undefined,
+	budget: TrafficPolicy["retryBudget"],
+	connectTimeoutMs: number,
+): Pick<ClusterInit, "connectTimeout" | "circuitBreakers" | "upstreamConnectionOptions"> {
+	return {
+		connectTimeout: duration(connectTimeoutMs),
+		circuitBreakers: translateLimits(pool, budget),
+		...(pool?.tcpKeepalive !== undefined && {
+			upstreamConnectionOptions: { tcpKeepalive: translateKeepalive(pool.tcpKeepalive) },
+		}),
+	};
+}
+
+/** What a pool says of HTTP connections of any version; undefined when it says nothing. */
+export function commonHttpOptions(pool: ConnectionPoolSettings | undefined): Parameters<typeof httpOptions>[1] {
 	const idleTimeoutMs = pool?.idleTimeoutMs ?? pool?.tcpIdleTimeoutMs;
 	const { maxRequestsPerConnection = 0, maxConnectionDurationMs } = pool ?? {};
 	if (maxRequestsPerConnection === 0 && idleTimeoutMs === undefined && maxConnectionDurationMs === undefined)
@@ -71,16 +81,11 @@ function translateKeepalive({ probes, timeMs, intervalMs }: TcpKeepalive) {
 
 /** Limits so high that they never count. */
 export function unlimitedCircuitBreakers(): MessageInitShape<typeof CircuitBreakersSchema> {
-	return translateConnectionPool(undefined, undefined);
-}
-
-/** The limits of a pool, as a message of its own. */
-export function circuitBreakersOf(pool: ConnectionPoolSettings | undefined): CircuitBreakers {
-	return create(CircuitBreakersSchema, translateConnectionPool(pool, undefined));
+	return translateLimits(undefined, undefined);
 }
 
 /** A limit of 0 is none, as Istio has it. */
-function translateConnectionPool(
+function translateLimits(
 	pool: ConnectionPoolSettings | undefined,
 	budget: TrafficPolicy["retryBudget"],
 ): MessageInitShape<typeof CircuitBreakersSchema> {

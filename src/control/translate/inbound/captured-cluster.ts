@@ -12,27 +12,22 @@ import { applicationCluster } from "../local-cluster.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { duration } from "../messages.ts";
 import { serviceMetadata } from "../names.ts";
-import { circuitBreakersOf, unlimitedCircuitBreakers } from "../traffic-policy.ts";
-import { findIngressSidecar, listInboundPorts } from "./inbound-port.ts";
+import { unlimitedCircuitBreakers } from "../traffic-policy.ts";
+import { findInboundPool } from "./inbound-pool.ts";
+import { listInboundPorts } from "./inbound-port.ts";
+import { leadingServices } from "./leading-services.ts";
 
 /** Where connections to ports end that no Service leads to: wherever the client wanted. */
 export const inboundPassthroughClusterName = "InboundPassthroughCluster";
 
 /** The clusters behind `virtualInbound`. */
 export function translateCapturedInboundClusters(index: MeshIndex, instance: WorkloadInstance): Cluster[] {
-	const services = index.servicesOf(instance);
-	const whole = findIngressSidecar(index, instance)?.inboundConnectionPool;
-	const clusters = listInboundPorts(index, instance).map(({ appPort, protocol, endpoint, connectionPool = whole }) => {
-		const cluster = applicationCluster(appPort, protocol, endpoint.address, endpoint.port);
-		const leading = services.filter(({ endpoints = [], ports }) =>
-			endpoints.length === 0
-				? ports.some(({ targetPort }) => targetPort === appPort)
-				: endpoints.some(
-						({ address, ports: numbers }) => address === instance.address && Object.values(numbers).includes(appPort),
-					),
-		);
-		if (leading.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(leading, index.mesh.settings));
-		if (connectionPool !== undefined) cluster.circuitBreakers = circuitBreakersOf(connectionPool);
+	const clusters = listInboundPorts(index, instance).map(({ appPort, protocol, endpoint, connectionPool }) => {
+		const leading = leadingServices(index, instance, appPort);
+		const pool = findInboundPool(index, instance, leading, connectionPool);
+		const cluster = applicationCluster(appPort, protocol, endpoint, pool);
+		const services = leading.map(({ service }) => service);
+		if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
 		return cluster;
 	});
 	return [...clusters, passthroughCluster()];

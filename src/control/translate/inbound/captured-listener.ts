@@ -19,6 +19,7 @@ import { inboundPassthroughClusterName } from "./captured-cluster.ts";
 import { type InboundTarget, inboundHttpFilters, inboundTcpFilters } from "./inbound-filters.ts";
 import { type InboundPort, listInboundPorts } from "./inbound-port.ts";
 import { ingressTls } from "./ingress-tls.ts";
+import { leadingServices } from "./leading-services.ts";
 
 /** Where the kernel redirects what comes in for a workload. */
 export const inboundCapturePort = 15006;
@@ -79,6 +80,8 @@ function portChains(index: MeshIndex, instance: WorkloadInstance, port: InboundP
 	const target = {
 		...targetOf(instance, kind, place),
 		statPrefix: `inbound_0.0.0.0_${appPort}`,
+		servicePort:
+			port.isDeclared === true ? appPort : (leadingServices(index, instance, appPort)[0]?.port.port ?? appPort),
 		cluster: inboundClusterName(appPort),
 	};
 	const name = `0.0.0.0_${appPort}`;
@@ -100,7 +103,7 @@ function portChains(index: MeshIndex, instance: WorkloadInstance, port: InboundP
 
 function passthroughChains(index: MeshIndex, instance: WorkloadInstance, kind: ProxyKind): ChainInit[] {
 	const cluster = inboundPassthroughClusterName;
-	const target = { ...targetOf(instance, kind, { kind: "any" }), statPrefix: cluster, cluster };
+	const target = { ...targetOf(instance, kind, { kind: "any" }), statPrefix: cluster, servicePort: 0, cluster };
 	return chainsOf(index, target, "auto", resolvePassthroughMode(index, instance), "virtualInbound");
 }
 
@@ -108,7 +111,7 @@ function targetOf(
 	instance: WorkloadInstance,
 	kind: ProxyKind,
 	port: EnforcedPort,
-): Omit<InboundTarget, "statPrefix" | "cluster"> {
+): Omit<InboundTarget, "statPrefix" | "servicePort" | "cluster"> {
 	return { instance, kind, port, marksUnprocessed: false };
 }
 

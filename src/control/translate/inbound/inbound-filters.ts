@@ -34,6 +34,8 @@ export interface InboundTarget {
 	/** Which port policies see. */
 	readonly port: EnforcedPort;
 	readonly statPrefix: string;
+	/** The port that names the virtual host: of the Service that leads here, as EnvoyFilters for Istio have it. */
+	readonly servicePort: number;
 	readonly cluster: string;
 	/** Clients come through sidecars that take a marked answer as leave to try again elsewhere; else what failed before the
 	 *  application got it is tried again here. */
@@ -109,12 +111,12 @@ export function pathOptions(chosen: PathNormalization | undefined, comparesPaths
 const inboundRetries = 2;
 
 /** Everything to the application; headers between sidecars do not reach it, and it cannot set them: what it answers was processed. */
-function inboundRoutes({ statPrefix, cluster, marksUnprocessed }: InboundTarget) {
+function inboundRoutes({ servicePort, cluster, marksUnprocessed }: InboundTarget) {
 	return {
 		name: cluster,
 		virtualHosts: [
 			{
-				name: `inbound|http|${statPrefix}`,
+				name: `inbound|http|${servicePort}`,
 				domains: ["*"],
 				routes: [
 					{

@@ -14,6 +14,8 @@ import { compareAge } from "../names.ts";
 export interface InboundPort extends InstancePort {
 	/** Where the application is reached: the address the client wanted, or what a Sidecar says. */
 	readonly endpoint: { readonly address: string; readonly port: number };
+	/** A Sidecar lists it, not a Service. */
+	readonly isDeclared?: boolean;
 	/** Of the listener of a Sidecar; that of the whole Sidecar when undefined. */
 	readonly connectionPool?: ConnectionPoolSettings;
 	/** Of the listener of a Sidecar: what the proxy ends in place of mutual TLS. */
@@ -51,6 +53,7 @@ function toPort(
 	return {
 		name,
 		protocol,
+		isDeclared: true,
 		...(connectionPool !== undefined && { connectionPool }),
 		...(tls !== undefined && { tls }),
 		appPort: number,

@@ -27,6 +27,7 @@ export function translateInboundListener(
 		kind,
 		port: { kind: "one", port, workload: index.workload({ namespace: instance.namespace, name: instance.workload }) },
 		statPrefix: `inbound_${port.appPort}`,
+		servicePort: port.appPort,
 		cluster: inboundClusterName(port.appPort),
 		marksUnprocessed: true,
 	};
