@@ -1,4 +1,4 @@
-import type { DeadlineHolder, HeaderList, Millis } from "../../core/index.ts";
+import { type DeadlineHolder, getHeader, type HeaderList, type Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
 import {
@@ -15,6 +15,7 @@ import type { Http1Pool } from "./http1-pool.ts";
 import { formatRequest } from "./request-text.ts";
 import type { ResetReason } from "./reset-reason.ts";
 import { formatSocketAddress } from "./socket-address.ts";
+import { SwitchGate } from "./switch-gate.ts";
 import type { OutgoingRequest, ResponseReceiver, UpstreamExchange } from "./upstream-pool.ts";
 import {
 	describeConnectFailure,
@@ -47,6 +48,8 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	/** Text of a head that waits for the first body bytes or the end of the turn. */
 	#held = "";
 	#chunked = false;
+	/** Set while the upstream has not said whether the connection becomes a tunnel. */
+	#gate: SwitchGate | undefined;
 	#requestDone = false;
 	#responseDone = false;
 	/** Set when the connection must not be used again. */
@@ -100,7 +103,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	}
 
 	get bufferedBytes(): number {
-		return this.#out.unsentBytes;
+		return this.#out.unsentBytes + (this.#gate?.heldBytes ?? 0);
 	}
 
 	/** The connection is `receiver`'s until its response ended or was reset. */
@@ -109,6 +112,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.#receiver = receiver;
 		this.#requestDone = this.#responseDone = this.#chunked = false;
 		this.hasResponseBytes = false;
+		this.#gate = undefined;
 		this.#requests++;
 		if (this.isLastRequest) this.pool.cluster.stats.upstream_cx_max_requests.value++;
 		this.parser.expect(method, upgrade);
@@ -128,6 +132,9 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	writeRequest(request: OutgoingRequest, endStream: boolean, hasLength: boolean): void {
 		const { text, chunked } = formatRequest(request, endStream, hasLength, this.pool.properCase);
 		this.#chunked = chunked;
+		if (request.upgrade !== undefined && !endStream) {
+			this.#gate = new SwitchGate(hasLength ? Number(getHeader(request.headers, "content-length")) : 0);
+		}
 		if (endStream) {
 			this.#writeText(text);
 			this.#endRequest();
@@ -139,6 +146,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	/** Sends body bytes. `owned`: nobody else changes the buffer.
 	 *  @returns false when the caller should wait for `onUpstreamDrain` */
 	writeBody(view: Buffer, last: boolean, owned: boolean): boolean {
+		if (this.#gate !== undefined) return this.#writeGated(this.#gate, view, last, owned);
 		const bytes = view.length;
 		let before = this.#held;
 		let behind = "";
@@ -156,8 +164,43 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		return writable;
 	}
 
+	/** As {@link writeBody}, of a request that may become a tunnel. */
+	#writeGated(gate: SwitchGate, view: Buffer, last: boolean, owned: boolean): boolean {
+		const passed = gate.take(view, last, owned);
+		if (last && gate.isShut) this.#endRequest();
+		const isWritable = passed.length === 0 || this.#writeRaw(passed, owned);
+		return isWritable && gate.heldBytes === 0;
+	}
+
+	#writeRaw(view: Buffer, owned: boolean): boolean {
+		const before = this.#held;
+		this.#held = "";
+		this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += before.length + view.length;
+		return this.#out.writeAround(before, view, "", owned);
+	}
+
+	/** The upstream stays with HTTP/1: what was held back is dropped, and no further request may follow what it was told of. */
+	#refuseSwitch(gate: SwitchGate): void {
+		gate.shut();
+		this.#closing = true;
+		if (gate.hasEnd) this.#requestDone = true;
+	}
+
+	/** The connection is a tunnel. */
+	#openSwitch(gate: SwitchGate): void {
+		this.#gate = undefined;
+		const held = gate.open();
+		for (const view of held) this.#writeRaw(view, true);
+		if (gate.hasEnd) this.#endRequest();
+		else if (held.length > 0) this.#receiver?.onUpstreamDrain();
+	}
+
 	/** Ends a chunked body, with trailers where `enable_trailers` says so. */
 	writeTrailers(trailers: HeaderList): void {
+		if (this.#gate !== undefined) {
+			this.#writeGated(this.#gate, Buffer.alloc(0), true, true);
+			return;
+		}
 		const end = this.pool.parserConfig.keepTrailers ? formatLastChunk(trailers) : lastChunk;
 		const text = this.#held + (this.#chunked ? end : "");
 		this.#held = "";
@@ -279,7 +322,10 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 
 	onResponse(endStream: boolean): void {
 		if (endStream) this.#responseDone = true;
+		const gate = this.#gate;
+		if (gate !== undefined && this.parser.state !== ParserState.tunnel) this.#refuseSwitch(gate);
 		this.#receiver?.onUpstreamResponse(this.parser, endStream);
+		if (gate !== undefined && !gate.isShut && !this.#isClosed) this.#openSwitch(gate);
 	}
 
 	onBody(data: Buffer, last: boolean): void {
