@@ -1,5 +1,6 @@
 import { formatFailure, runCli } from "../cli/index.ts";
 import { MeshError } from "../core/index.ts";
+import { boundMatching } from "./bound-matching.ts";
 import { createHost } from "./host.ts";
 
 /** Runs the command that the arguments name; the exit code of the process is its answer. */
@@ -7,6 +8,7 @@ export async function run(): Promise<void> {
 	process.stdout.on("error", endWithoutOutput);
 	// Whoever read the log is gone, or its disk is full: what is served goes on, and there is nowhere to say so.
 	process.stderr.on("error", () => undefined);
+	boundMatching();
 	process.exitCode = await runCli(process.argv.slice(2), createHost());
 }
 

@@ -55,10 +55,10 @@ export function readEscape(reader: PatternReader, fail: Fail): Re2Class {
 	switch (letter) {
 		case "A":
 			reader.at += 2;
-			return plain("(?<![^])");
+			return plain("^");
 		case "z":
 			reader.at += 2;
-			return plain("(?![^])");
+			return plain("$");
 		case "b":
 		case "B":
 			reader.at += 2;

@@ -11,15 +11,6 @@ export interface PatternReader {
 	at: number;
 }
 
-interface Group {
-	/** Flags to go back to when the group ends. */
-	readonly outer: Flags;
-	/** Whether JavaScript ignores case at the level just inside the group. */
-	readonly ignoresCase: boolean;
-	/** Whether a case modifier group is open in the current branch. */
-	wrapped: boolean;
-}
-
 interface Flags {
 	readonly ignoreCase: boolean;
 	readonly multiline: boolean;
@@ -33,7 +24,8 @@ const noFlags: Flags = { ignoreCase: false, multiline: false, dotAll: false, ung
 const maxRepeat = 1000;
 
 /** Translates what RE2 takes and refuses what it refuses: look-around, back-references, possessive quantifiers, repeats above 1000.
- *  Texts are matched as latin1 (bytes), so characters above U+007F in the pattern become their UTF-8 bytes. */
+ *  Texts are matched as latin1 (bytes), so characters above U+007F in the pattern become their UTF-8 bytes. Case is folded here, not by a flag: with
+ *  few exceptions (`\\p`, `$` of several lines) the result is what V8's engine for linear time takes. */
 export function translateRe2(pattern: string): TranslatedPattern {
 	try {
 		const translator = new Translator(pattern);
@@ -51,7 +43,8 @@ class Translator {
 	private readonly reader: PatternReader;
 	private output = "";
 	private state: Flags = noFlags;
-	private stack: Group[] = [{ outer: noFlags, ignoresCase: false, wrapped: false }];
+	/** Flags to go back to when the open groups end, the innermost last. */
+	private readonly outer: Flags[] = [];
 	private readonly names = new Set<string>();
 	/** Whether the last thing written can be repeated. */
 	private repeatable = false;
@@ -69,8 +62,7 @@ class Translator {
 	run(): string {
 		const { reader } = this;
 		while (reader.at < reader.text.length) this.step();
-		if (this.stack.length > 1) throw new PatternError("missing closing )");
-		this.closeWrap();
+		if (this.outer.length > 0) throw new PatternError("missing closing )");
 		return this.output;
 	}
 
@@ -86,9 +78,7 @@ class Translator {
 				return;
 			case "|":
 				reader.at++;
-				this.closeWrap();
 				this.output += "|";
-				this.openWrap();
 				this.repeatable = false;
 				return;
 			case "*":
@@ -128,14 +118,19 @@ class Translator {
 
 	private writeClass(part: Re2Class): void {
 		this.unicode ||= part.unicode;
-		this.write(part.source);
+		this.write(this.state.ignoreCase ? foldClass(part) : part.source);
 	}
 
 	private literal(): void {
 		const point = this.reader.text.codePointAt(this.reader.at)!;
 		const character = String.fromCodePoint(point);
 		this.reader.at += character.length;
-		this.write(escapeLiteral(character));
+		this.writeLiteral(character);
+	}
+
+	private writeLiteral(character: string): void {
+		const isFolded = this.state.ignoreCase && /^[A-Za-z]$/.test(character);
+		this.write(isFolded ? `[${character}${otherCase(character)}]` : escapeLiteral(character));
 	}
 
 	private escape(): void {
@@ -144,7 +139,7 @@ class Translator {
 			const end = reader.text.indexOf("\\E", reader.at + 2);
 			const quoted = reader.text.slice(reader.at + 2, end === -1 ? undefined : end);
 			reader.at = end === -1 ? reader.text.length : end + 2;
-			for (const character of quoted) this.write(escapeLiteral(character));
+			for (const character of quoted) this.writeLiteral(character);
 			return;
 		}
 		this.writeClass(readEscape(reader, fail));
@@ -205,42 +200,40 @@ class Translator {
 			this.push("(?:", next);
 			return;
 		}
-		this.closeWrap();
 		this.state = next;
-		this.openWrap();
 		this.repeatable = false;
 	}
 
 	private push(opening: string, inner: Flags): void {
-		const top = this.stack.at(-1)!;
-		const ignoresCase = top.wrapped ? !top.ignoresCase : top.ignoresCase;
 		this.output += opening;
-		this.stack.push({ outer: this.state, ignoresCase, wrapped: false });
+		this.outer.push(this.state);
 		this.state = inner;
-		this.openWrap();
 		this.repeatable = false;
 	}
 
 	private closeGroup(): void {
-		if (this.stack.length === 1) throw new PatternError("unexpected )");
+		const outer = this.outer.pop();
+		if (outer === undefined) throw new PatternError("unexpected )");
 		this.reader.at++;
-		this.closeWrap();
-		this.state = this.stack.pop()!.outer;
+		this.state = outer;
 		this.write(")");
 	}
+}
 
-	private openWrap(): void {
-		const top = this.stack.at(-1)!;
-		if (this.state.ignoreCase === top.ignoresCase) return;
-		this.output += this.state.ignoreCase ? "(?i:" : "(?-i:";
-		top.wrapped = true;
-	}
+const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"];
 
-	private closeWrap(): void {
-		const top = this.stack.at(-1)!;
-		if (top.wrapped) this.output += ")";
-		top.wrapped = false;
-	}
+function otherCase(letter: string): string {
+	return letter < "a" ? letter.toLowerCase() : letter.toUpperCase();
+}
+
+/** A class with the other case of each letter in it; of one that is negated, what is in it is folded, as in RE2. */
+function foldClass({ source, unicode }: Re2Class): string {
+	const body =
+		/^\[(\^?)(.*)\]$/s.exec(source) ?? (/^(?:\\x[0-9a-f]{2}|[A-Za-z])$/.test(source) ? ["", "", source] : undefined);
+	if (body === undefined) return source;
+	const members = new RegExp(`[${body[2]}]`, unicode ? "u" : "");
+	const added = letters.filter((letter) => !members.test(letter) && members.test(otherCase(letter)));
+	return added.length === 0 ? source : `[${body[1]}${body[2]}${added.join("")}]`;
 }
 
 function fail(problem: string): never {
