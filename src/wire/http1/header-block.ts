@@ -28,6 +28,8 @@ export class HeaderBlock {
 	/** The number of dropped fields that {@link #passText} is for; -1 when it was not asked for. */
 	#passTextDropped = -1;
 	readonly #joinedNames: ReadonlySet<string>;
+	/** Whether a tab stands before or behind some value. */
+	#hasTabs = false;
 	/** Values of fields that stand for several of their name, by the number of the field. */
 	#joined: Map<number, string> | undefined;
 
@@ -115,14 +117,16 @@ export class HeaderBlock {
 			}
 			if (at === nameStart) return "malformed";
 			const nameEnd = at++;
-			while (at < length && isBlank(text.charCodeAt(at))) at++;
+			while (at < length && isBlank(text.charCodeAt(at))) if (text.charCodeAt(at++) === 9) this.#hasTabs = true;
 			const valueStart = at;
 			while (at < length && (characterClass[text.charCodeAt(at)]! & valueBit) !== 0) at++;
 			if (at >= length) return "incomplete";
 			code = text.charCodeAt(at);
 			if (code !== 13) return code === 10 ? "irregular" : "invalid-characters";
 			let valueEnd = at;
-			while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+			while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) {
+				if (text.charCodeAt(--valueEnd) === 9) this.#hasTabs = true;
+			}
 			if (at + 1 >= length) return "incomplete";
 			if (text.charCodeAt(at + 1) !== 10) return "irregular";
 			at += 2;
@@ -178,6 +182,7 @@ export class HeaderBlock {
 			this.hasTraceParent =
 			this.hasGrpcType =
 				false;
+		this.#hasTabs = false;
 		this.#server = -1;
 	}
 
@@ -187,9 +192,10 @@ export class HeaderBlock {
 		return this.#list;
 	}
 
-	/** The lines of {@link list} as they came, each with its line end. */
+	/** The lines of {@link list} as they came, each with its line end; written anew when a tab stands around a value: not everybody takes it for white
+	 *  space, and a length of a tab and digits is none to nginx. */
 	get passText(): string {
-		if (this.#joined !== undefined) return formatFields(this.list, 0);
+		if (this.#joined !== undefined || this.#hasTabs) return formatFields(this.list, 0);
 		if (this.#passTextDropped !== this.#droppedCount) {
 			this.#passText = this.#formatPassText();
 			this.#passTextDropped = this.#droppedCount;
