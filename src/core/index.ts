@@ -24,6 +24,7 @@ export { type ListMember, MemberList } from "./member-list.ts";
 export { findNearest, suggestNearest } from "./nearest.ts";
 export { NumberMap } from "./number-map.ts";
 export { createNumbering } from "./numbering.ts";
+export { PieceList } from "./piece-list.ts";
 export { createSeededRandom, type Random, systemRandom } from "./random.ts";
 export { rememberByObject } from "./remember.ts";
 export { pause, type RepeatOptions, repeatUntilStopped } from "./repeat.ts";

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { status as grpcStatus, type MethodDefinition } from "@grpc/grpc-js";
-import { describeError, getHeader, type HeaderList, type Timer } from "../core/index.ts";
+import { describeError, getHeader, type HeaderList, PieceList, type Timer } from "../core/index.ts";
 import { encodeStatusMessage, frameMessage, MessageReader } from "../wire/grpc/index.ts";
 import { Http2ErrorCode, type Http2Stream } from "../wire/http2/index.ts";
 import type { GrpcConnection } from "./grpc-connection.ts";
@@ -38,7 +38,7 @@ export class ServerCall extends EventEmitter {
 	readonly #reader: MessageReader;
 	readonly #timer: Timer | undefined;
 	/** What came while it was paused: not consumed, so that the windows bound it. */
-	#kept: Buffer[] = [];
+	readonly #kept = new PieceList();
 	#isPaused = false;
 	#hasEnd = false;
 	#hasHead = false;
@@ -106,16 +106,14 @@ export class ServerCall extends EventEmitter {
 	resume(): void {
 		if (!this.#isPaused) return;
 		this.#isPaused = false;
-		const kept = this.#kept;
-		this.#kept = [];
-		for (const bytes of kept) this.onData(bytes, false);
+		for (const bytes of this.#kept.take()) this.onData(bytes, false);
 		if (this.#hasEnd) this.onEnd();
 	}
 
 	// --- from the connection
 
 	onData(view: Buffer, endStream: boolean): void {
-		if (this.#isPaused && view.length > 0) this.#kept.push(Buffer.from(view));
+		if (this.#isPaused && view.length > 0) this.#kept.push(view, false);
 		else {
 			const problem = this.#isOver ? undefined : this.#reader.read(view);
 			this.#connection.codec.consume(this.#stream, view.length);

@@ -57,6 +57,34 @@ test("a client that resets what it opens is cut off", async (t) => {
 	await assertCalm(t, proxy);
 });
 
+for (const [name, frames] of Object.entries({
+	"a window beyond its bound": (id: number) => [
+		requestFrame(id, true, { ":path": "/never" }),
+		frame(8, 0, id, "\x7f\xff\xff\xff"),
+	],
+	"data behind the end": (id: number) => [requestFrame(id, true, { ":path": "/never" }), frame(0, 0, id, "x")],
+	"more data than announced": (id: number) => [
+		requestFrame(id, false, { ":path": "/never", ":method": "POST", "content-length": "1" }),
+		frame(0, 0, id, "xx"),
+	],
+})) {
+	test(`a client that has the proxy reset what it opens is cut off: ${name}`, async (t) => {
+		const backend = await startRawServer(t, () => undefined);
+		const proxy = await startProxy(t, {
+			clusters: [cluster("backend", [backend.port])],
+			routes: [
+				{ match: { prefix: "/never" }, route: { cluster: "backend" } },
+				{ match: { prefix: "/" }, direct_response: { status: 200 } },
+			],
+		});
+		const client = await openRawHttp2(t, proxy.port());
+		await sendUntilClosed(client, (round) => frames(round * 2 + 1), 2000);
+		assert.equal(await proxy.stat("http.in.downstream_rq_too_many_premature_resets"), 1);
+		assert.ok((await proxy.stat("http.in.downstream_rq_total")) < 600);
+		await assertCalm(t, proxy);
+	});
+}
+
 test("CONTINUATION frames without end are cut off", async (t) => {
 	const proxy = await startProxy(t, answer("x"));
 	const client = await openRawHttp2(t, proxy.port());

@@ -4,6 +4,8 @@ import { CopiedWrites } from "./copied-writes.ts";
 
 /** Bytes up to this many join the text around them in one write. */
 const joinBytes = 8 * 1024;
+/** Bytes up to this many never are a write of their own. */
+const tinyBytes = 512;
 /** Text that is longer does not wait for the end of its turn. */
 const maxTextBytes = 16 * 1024;
 
@@ -48,7 +50,7 @@ export class TurnWriter implements TurnEndHolder {
 	writeAround(before: string, view: Buffer, behind: string, owned: boolean): boolean {
 		const bytes = view.length;
 		if (bytes === 0) return this.write(before + behind);
-		if (bytes <= joinBytes && (before !== "" || behind !== "" || !owned)) {
+		if (bytes <= joinBytes && (bytes <= tinyBytes || before !== "" || behind !== "" || !owned)) {
 			return this.write(before + view.toString("latin1") + behind);
 		}
 		this.#text += before;

@@ -1,4 +1,5 @@
 const prefixBytes = 5;
+const nothing = Buffer.alloc(0);
 
 /** A message in its frame: not compressed, four bytes of length. */
 export function frameMessage(message: Uint8Array): Buffer {
@@ -18,8 +19,10 @@ export class MessageReader {
 	readonly #onMessage: (message: Buffer) => void;
 	readonly #prefix = Buffer.alloc(prefixBytes);
 	#prefixLength = 0;
-	#parts: Buffer[] = [];
-	#missing = 0;
+	/** What came of the message, at the front. */
+	#message: Buffer = nothing;
+	#filled = 0;
+	#length = 0;
 
 	/** @param onMessage gets bytes of its own, valid after the call as well */
 	constructor(maxMessageBytes: number, onMessage: (message: Buffer) => void) {
@@ -42,11 +45,12 @@ export class MessageReader {
 				if (problem !== undefined) return problem;
 				continue;
 			}
-			const taken = Math.min(this.#missing, chunk.length - at);
-			this.#parts.push(Buffer.from(chunk.subarray(at, at + taken)));
-			this.#missing -= taken;
+			const taken = Math.min(this.#length - this.#filled, chunk.length - at);
+			this.#makeRoom(taken);
+			chunk.copy(this.#message, this.#filled, at, at + taken);
+			this.#filled += taken;
 			at += taken;
-			if (this.#missing === 0) this.#finish();
+			if (this.#filled === this.#length) this.#finish();
 		}
 		return undefined;
 	}
@@ -55,16 +59,25 @@ export class MessageReader {
 		const flags = this.#prefix[0]!;
 		if (flags === 1) return "compressed message";
 		if (flags !== 0) return "bad flags";
-		this.#missing = this.#prefix.readUInt32BE(1);
-		if (this.#missing > this.#maxMessageBytes) return "message too large";
-		if (this.#missing === 0) this.#finish();
+		this.#length = this.#prefix.readUInt32BE(1);
+		if (this.#length > this.#maxMessageBytes) return "message too large";
+		if (this.#length === 0) this.#finish();
 		return undefined;
 	}
 
+	/** Grows with what has come, not with what was announced; in few steps, however small the pieces are. */
+	#makeRoom(bytes: number): void {
+		const needed = this.#filled + bytes;
+		if (needed <= this.#message.length) return;
+		const grown = Buffer.allocUnsafe(Math.min(this.#length, Math.max(needed, 2 * this.#message.length)));
+		this.#message.copy(grown, 0, 0, this.#filled);
+		this.#message = grown;
+	}
+
 	#finish(): void {
-		const message = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
-		this.#parts = [];
-		this.#prefixLength = 0;
+		const message = this.#message;
+		this.#message = nothing;
+		this.#filled = this.#prefixLength = 0;
 		this.#onMessage(message);
 	}
 }

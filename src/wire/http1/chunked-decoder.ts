@@ -31,7 +31,9 @@ export class ChunkedDecoder {
 	#size = 0;
 	#digits = 0;
 	#extensionBytes = 0;
+	/** Whole lines, and the one that has begun. */
 	#trailerText = "";
+	#trailerLine = "";
 
 	constructor(maxTrailerBytes: number, maxTrailerCount: number) {
 		this.#maxTrailerBytes = maxTrailerBytes;
@@ -46,7 +48,7 @@ export class ChunkedDecoder {
 	reset(): void {
 		this.#state = State.size;
 		this.#size = this.#digits = this.#extensionBytes = 0;
-		this.#trailerText = "";
+		this.#trailerText = this.#trailerLine = "";
 		this.trailers = undefined;
 		this.fault = undefined;
 		this.dataStart = this.dataEnd = 0;
@@ -123,17 +125,29 @@ export class ChunkedDecoder {
 
 	/** Collects text up to the empty line; most messages have nothing but that line. */
 	#takeTrailers(bytes: Buffer, at: number, end: number): number {
-		if (this.#trailerText === "" && bytes[at] === 13 && at + 1 < end && bytes[at + 1] === 10) {
+		if (
+			this.#trailerText === "" &&
+			this.#trailerLine === "" &&
+			bytes[at] === 13 &&
+			at + 1 < end &&
+			bytes[at + 1] === 10
+		) {
 			this.#state = State.complete;
 			return at + 2;
 		}
 		while (at < end) {
 			const lineFeed = bytes.indexOf(10, at);
-			const stop = lineFeed === -1 || lineFeed >= end ? end : lineFeed + 1;
-			this.#trailerText += bytes.toString("latin1", at, stop);
+			const isWhole = lineFeed !== -1 && lineFeed < end;
+			const stop = isWhole ? lineFeed + 1 : end;
+			this.#trailerLine += bytes.latin1Slice(at, stop);
 			at = stop;
-			if (this.#trailerText.length > this.#maxTrailerBytes) return this.#fail("headers-too-large", at);
-			if (/(^|\n)\r?\n$/.test(this.#trailerText)) {
+			const length = this.#trailerText.length + this.#trailerLine.length;
+			if (length > this.#maxTrailerBytes) return this.#fail("headers-too-large", at);
+			if (!isWhole) return at;
+			const line = this.#trailerLine;
+			this.#trailerText += line;
+			this.#trailerLine = "";
+			if (line === "\r\n" || line === "\n") {
 				this.#finishTrailers();
 				return at;
 			}

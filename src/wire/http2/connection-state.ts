@@ -26,6 +26,8 @@ export function createHttp2Shared(counters: Http2Counters = createUnreadCounters
 const rememberedStreams = 256;
 /** Copies from this size on are kept in borrowed buffers. */
 const borrowedBytes = 16 * 1024;
+/** Room of a copy that is not the first to wait. */
+const sharedBytes = 4 * 1024;
 /** A turn's output beyond this leaves before the turn ends. */
 const earlyFlushBytes = 64 * 1024;
 
@@ -203,11 +205,13 @@ export class ConnectionState<Owner> {
 		this.counters.pending_send_bytes.value += bytes;
 	}
 
-	/** A copy of `view[from, end)` to keep, in a borrowed buffer when it is large. */
-	copyPiece(view: Buffer, from: number): PendingPiece {
+	/** A copy of `view[from, end)` to keep, in a borrowed buffer when it is large. `isShared`: more may come that is as small, and
+	 *  has room behind it. */
+	copyPiece(view: Buffer, from: number, isShared: boolean): PendingPiece {
 		const length = Math.min(view.length - from, largeBytes);
 		const isBorrowed = length >= borrowedBytes;
-		const buffer = isBorrowed ? this.buffers.take() : Buffer.allocUnsafeSlow(length);
+		const ownBytes = isShared ? Math.max(length, sharedBytes) : length;
+		const buffer = isBorrowed ? this.buffers.take() : Buffer.allocUnsafeSlow(ownBytes);
 		buffer.set(from === 0 && length === view.length ? view : view.subarray(from, from + length));
 		return { buffer, start: 0, end: length, isBorrowed };
 	}

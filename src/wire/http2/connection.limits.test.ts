@@ -219,3 +219,33 @@ test("extended CONNECT is taken where it is offered", () => {
 	assert.equal(settings.payload.includes(Buffer.from([0, 8, 0, 0, 0, 1])), true);
 	assert.equal(server.streams.get(1)?.head?.pseudo, "CONNECT http h / websocket");
 });
+
+test("a body that comes octet by octet and waits is kept in few pieces, and sent whole", () => {
+	const server = new Http2Recorder("server");
+	server.take(preface, frame(4, 0, 0, "\0\x04\0\0\0\0"), get(1));
+	const stream = server.open.get(1)!;
+	server.connection.sendHead(stream, 200, [], false);
+	const body = Buffer.from(Array.from({ length: 50_000 }, (_, index) => index & 255));
+	for (let at = 0; at < body.length; at++) server.connection.sendData(stream, body.subarray(at, at + 1), false);
+	server.connection.sendData(stream, body.subarray(0, 10_000), true);
+	assert.ok(stream.pending!.length < 40, `${stream.pending!.length} pieces`);
+	const sent = readFrames(server.take(frame(8, 0, 1, "\0\0\xea\x60")));
+	const data = sent.filter(({ type }) => type === 0).map(({ payload }) => payload);
+	assert.deepEqual(Buffer.concat(data), Buffer.concat([body, body.subarray(0, 10_000)]));
+});
+
+test("settings that change the window again and again in a frame count once, and none of them may overflow one", () => {
+	const sizes = (...values: number[]): Buffer =>
+		frame(4, 0, 0, Buffer.concat(values.map((value) => Buffer.from([0, 4, ...uint32(value)]))));
+	const server = new Http2Recorder("server");
+	server.take(preface, frame(4, 0, 0), get(1));
+	server.take(sizes(0, 70_000, 5, 100));
+	assert.equal(server.open.get(1)!.sendWindow, 100);
+	server.take(frame(8, 0, 1, Buffer.from(uint32(1000))));
+	server.take(sizes(0x7fffffff, 100));
+	assert.equal(server.fault, "flow-control 3");
+});
+
+function uint32(value: number): number[] {
+	return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+}

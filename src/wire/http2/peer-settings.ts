@@ -18,6 +18,8 @@ export function applySettings<Owner>(
 	start: number,
 	end: number,
 ): SettingsFault | undefined {
+	let windowBytes = state.peerWindowBytes;
+	let largestWindowBytes = 0;
 	for (let at = start; at < end; at += 6) {
 		const value = bytes.readUInt32BE(at + 2);
 		switch (bytes.readUInt16BE(at)) {
@@ -32,11 +34,8 @@ export function applySettings<Owner>(
 				break;
 			case SettingId.initialWindowSize:
 				if (value > maxWindowBytes) return windowFault;
-				for (const stream of state.streams.values()) {
-					stream.sendWindow += value - state.peerWindowBytes;
-					if (stream.sendWindow > maxWindowBytes) return windowFault;
-				}
-				state.peerWindowBytes = value;
+				windowBytes = value;
+				largestWindowBytes = Math.max(largestWindowBytes, value);
 				break;
 			case SettingId.maxFrameSize:
 				if (value < maxFrameBytes || value > 0xffffff) return protocolFault;
@@ -47,5 +46,23 @@ export function applySettings<Owner>(
 				break;
 		}
 	}
+	return windowBytes === state.peerWindowBytes && largestWindowBytes <= windowBytes
+		? undefined
+		: resizeWindows(state, windowBytes, largestWindowBytes);
+}
+
+/** Changes the windows of all streams once, however often the frame changes its mind: a frame has room for 2,730 settings.
+ *  @param largestBytes the largest size that the frame names, which no window may overflow either */
+function resizeWindows<Owner>(
+	state: ConnectionState<Owner>,
+	bytes: number,
+	largestBytes: number,
+): SettingsFault | undefined {
+	const before = state.peerWindowBytes;
+	for (const stream of state.streams.values()) {
+		if (stream.sendWindow + largestBytes - before > maxWindowBytes) return windowFault;
+		stream.sendWindow += bytes - before;
+	}
+	state.peerWindowBytes = bytes;
 	return undefined;
 }

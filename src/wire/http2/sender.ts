@@ -5,6 +5,8 @@ import type { Http2Stream } from "./stream.ts";
 
 /** Blocks up to this size are copied octet by octet: faster than a call. */
 const copiedBytes = 48;
+/** So many pieces wait as they came; what comes behind them is joined: a sender of single octets must not make us keep an object for each. */
+const ownPieces = 8;
 /** So many bytes of one connection waiting are much. */
 const crowdedBytes = 8 * 1024 * 1024;
 
@@ -109,9 +111,18 @@ export class Sender<Owner> {
 			state.waiting.add(stream);
 		}
 		for (let at = from; at < view.length; ) {
-			const piece = state.copyPiece(view, at);
+			const isCrowded = stream.pending.length > ownPieces;
+			const last = isCrowded ? stream.pending.at(-1) : undefined;
+			if (last !== undefined && last.end < last.buffer.length) {
+				const taken = Math.min(last.buffer.length - last.end, view.length - at);
+				last.buffer.set(view.subarray(at, at + taken), last.end);
+				last.end += taken;
+				at += taken;
+				continue;
+			}
+			const piece = state.copyPiece(view, at, isCrowded);
 			stream.pending.push(piece);
-			at += piece.end;
+			at += piece.end - piece.start;
 		}
 		if (from < view.length) state.addPending(stream, view.length - from);
 		if (endStream) stream.endsAfterPending = true;

@@ -4,7 +4,7 @@ import type { HeaderList } from "../../core/index.ts";
 export interface PendingPiece {
 	readonly buffer: Buffer;
 	start: number;
-	readonly end: number;
+	end: number;
 	/** Whether the buffer goes back to where it came from. */
 	readonly isBorrowed: boolean;
 }

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../../core/index.ts";
+import { type HeaderList, PieceList } from "../../../core/index.ts";
 import type { BodyChunk, BodyVerdict, FilterPath, HeadVerdict, HttpFilter, TrailersVerdict } from "./filter.ts";
 
 const noBytes = Buffer.alloc(0);
@@ -24,13 +24,16 @@ class Wait {
 }
 
 class Pieces {
-	list: Buffer[] = [];
-	bytes = 0;
+	readonly #list = new PieceList();
 	ended = false;
 
+	get bytes(): number {
+		return this.#list.bytes;
+	}
+
+	/** The view is the list's own from here on. */
 	push(view: Buffer, last: boolean): void {
-		if (view.length > 0) this.list.push(view);
-		this.bytes += view.length;
+		this.#list.push(view, true);
 		if (last) this.ended = true;
 	}
 
@@ -39,14 +42,13 @@ class Pieces {
 	}
 
 	peek(): Buffer {
-		if (this.list.length > 1) this.list = [Buffer.concat(this.list)];
-		return this.list[0] ?? noBytes;
+		const whole = this.#list.takeWhole();
+		this.#list.push(whole, true);
+		return whole;
 	}
 
 	take(): { readonly view: Buffer; readonly last: boolean } {
-		const taken = { view: this.peek(), last: this.ended };
-		this.list = [];
-		this.bytes = 0;
+		const taken = { view: this.#list.takeWhole(), last: this.ended };
 		this.ended = false;
 		return taken;
 	}
@@ -128,6 +130,10 @@ export abstract class MessagePath implements FilterPath {
 
 	held(index: number): Buffer {
 		return this.#waits?.[this.#positionOf(index)]?.held.peek() ?? noBytes;
+	}
+
+	heldBytes(index: number): number {
+		return this.#waits?.[this.#positionOf(index)]?.held.bytes ?? 0;
 	}
 
 	replaceHeld(index: number, bytes: Buffer): void {

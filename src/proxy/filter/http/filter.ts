@@ -64,6 +64,8 @@ export interface FilterPath {
 	addTrailers(index: number, trailers: HeaderList): void;
 	/** What is held here of the body. */
 	held(index: number): Buffer;
+	/** How many bytes {@link held} has, without putting them together. */
+	heldBytes(index: number): number;
 	/** Puts other bytes in the place of what is held here. */
 	replaceHeld(index: number, bytes: Buffer): void;
 	/** Takes what is held here out of the path: the filter has it, and will add what it wants. */

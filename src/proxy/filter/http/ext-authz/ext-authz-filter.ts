@@ -107,10 +107,10 @@ class AuthorizationGuard {
 	onBody(stream: FilterStream, inquiry: Inquiry, chunk: BodyChunk, last: boolean): BodyVerdict {
 		if (inquiry.isAsked) return inquiry.call === undefined ? "continue" : "wait";
 		const { allowsPartial, maxBytes } = inquiry.body!;
-		const held = stream.requestPath.held(this.#parts.index);
-		const isFull = allowsPartial && held.length + chunk.bytes.length >= maxBytes;
+		const bytes = stream.requestPath.heldBytes(this.#parts.index) + chunk.bytes.length;
+		const isFull = allowsPartial && bytes >= maxBytes;
 		if (!last && !isFull) return "buffer";
-		if (!allowsPartial && held.length + chunk.bytes.length > maxBytes) return "buffer";
+		if (!allowsPartial && bytes > maxBytes) return "buffer";
 		this.ask(stream, inquiry, chunk.bytes);
 		return "wait";
 	}

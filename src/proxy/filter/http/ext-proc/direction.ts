@@ -109,9 +109,9 @@ export class Direction {
 				return "taken";
 			case "buffered-partial": {
 				if (this.waitsFor === "nothing") {
-					const held = this.#path.held(this.parts.index);
-					if (last || held.length + chunk.bytes.length >= this.parts.limitBytes) {
-						this.#sendPartial(Buffer.concat([held, chunk.bytes]), last);
+					const heldBytes = this.#path.heldBytes(this.parts.index);
+					if (last || heldBytes + chunk.bytes.length >= this.parts.limitBytes) {
+						this.#sendPartial(Buffer.concat([this.#path.held(this.parts.index), chunk.bytes]), last);
 					}
 				}
 				return "wait";

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../../../core/index.ts";
+import { type HeaderList, PieceList } from "../../../../core/index.ts";
 import type { Cluster } from "../../../cluster/index.ts";
 import type { AttemptConnection } from "../../../connection-pool/index.ts";
 import type { Attempt } from "./attempt.ts";
@@ -11,15 +11,13 @@ export interface BodySource {
 
 /** The body of a forwarded request: kept until there is a connection, and for as long as a retry may need it again. */
 export class RequestBody {
-	/** Everything kept, in order. */
-	chunks: Buffer[] = [];
+	readonly #kept = new PieceList();
 	trailers: HeaderList | undefined = undefined;
 	isComplete: boolean;
 	readonly #source: BodySource;
 	readonly #limitBytes: number;
 	readonly #stats: Cluster["stats"];
 	#replayable: boolean;
-	#keptBytes = 0;
 	#totalBytes = 0;
 	#paused = false;
 
@@ -49,16 +47,19 @@ export class RequestBody {
 
 	/** Whether more than the limit is kept. */
 	get isFull(): boolean {
-		return this.#keptBytes > this.#limitBytes;
+		return this.#kept.bytes > this.#limitBytes;
+	}
+
+	/** Everything kept, in order. */
+	get pieces(): readonly Buffer[] {
+		return this.#kept.pieces;
 	}
 
 	/** Keeps bytes that cannot be sent yet. */
 	keep(view: Buffer, last: boolean): void {
 		if (last) this.isComplete = true;
 		this.#totalBytes += view.length;
-		if (view.length === 0) return;
-		this.chunks.push(view);
-		this.#keptBytes += view.length;
+		this.#kept.push(view, true);
 	}
 
 	/** Bytes are being sent: keeps them when a retry may need them, within the limit. */
@@ -66,21 +67,20 @@ export class RequestBody {
 		if (last) this.isComplete = true;
 		this.#totalBytes += view.length;
 		if (!this.#replayable || view.length === 0) return;
-		if (this.#keptBytes + view.length > this.#limitBytes) {
+		if (this.#kept.bytes + view.length > this.#limitBytes) {
 			this.#giveUpReplay();
 			return;
 		}
-		this.chunks.push(view);
-		this.#keptBytes += view.length;
+		this.#kept.push(view, true);
 	}
 
 	/** Sends what was kept. */
 	sendKept(attempt: Attempt, connection: AttemptConnection): void {
-		const { chunks } = this;
-		for (let index = 0; index < chunks.length; index++) {
-			const last = index === chunks.length - 1 && this.isComplete && this.trailers === undefined;
+		const { pieces } = this.#kept;
+		for (let index = 0; index < pieces.length; index++) {
+			const last = index === pieces.length - 1 && this.isComplete && this.trailers === undefined;
 			if (last) attempt.requestSent = true;
-			if (!connection.writeBody(chunks[index]!, last, true)) this.pause();
+			if (!connection.writeBody(pieces[index]!, last, true)) this.pause();
 		}
 		if (this.isComplete && !attempt.requestSent) {
 			attempt.requestSent = true;
@@ -93,8 +93,7 @@ export class RequestBody {
 
 	#onSent(): void {
 		if (!this.#replayable) {
-			this.chunks = [];
-			this.#keptBytes = 0;
+			this.#kept.take();
 		} else if (this.isFull) {
 			this.#giveUpReplay();
 		}
@@ -116,8 +115,7 @@ export class RequestBody {
 
 	#giveUpReplay(): void {
 		this.#replayable = false;
-		this.chunks = [];
-		this.#keptBytes = 0;
+		this.#kept.take();
 		this.#stats.retry_or_shadow_abandoned.value++;
 	}
 }

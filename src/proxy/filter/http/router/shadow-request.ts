@@ -1,4 +1,4 @@
-import type { HeaderList, Timer } from "../../../../core/index.ts";
+import { type HeaderList, PieceList, type Timer } from "../../../../core/index.ts";
 import { anyHost } from "../../../../engine/load-balancer/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type {
@@ -41,8 +41,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 	#connection: UpstreamExchange | undefined;
 	#timer: Timer | undefined;
 	/** Body that waits for the connection. */
-	#waiting: Buffer[] = [];
-	#waitingBytes = 0;
+	readonly #waiting = new PieceList();
 	#trailers: HeaderList | undefined;
 	#isComplete: boolean;
 	#isCounted = false;
@@ -77,9 +76,8 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 			if (this.#connection.bufferedBytes > this.#options.bufferLimitBytes) this.abandon();
 			return;
 		}
-		this.#waiting.push(view);
-		this.#waitingBytes += view.length;
-		if (this.#waitingBytes > this.#options.bufferLimitBytes) this.abandon();
+		this.#waiting.push(view, true);
+		if (this.#waiting.bytes > this.#options.bufferLimitBytes) this.abandon();
 	}
 
 	onTrailers(trailers: HeaderList): void {
@@ -118,8 +116,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		host.activeRequests++;
 		connection.begin(this, request);
 		connection.writeRequest(request, endStream, hasLength);
-		const waiting = this.#waiting;
-		this.#waiting = [];
+		const waiting = this.#waiting.take();
 		const endsWithBody = this.#isComplete && this.#trailers === undefined;
 		waiting.forEach((view, index) => {
 			connection.writeBody(view, endsWithBody && index === waiting.length - 1, true);
@@ -191,7 +188,7 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		if (this.#isOver) return;
 		this.#isOver = true;
 		this.#timer?.cancel();
-		this.#waiting = [];
+		this.#waiting.take();
 		if (!this.#isCounted) return;
 		const host = this.#host!;
 		this.#options.upstream.cluster.stats.upstream_rq_active.value--;

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../../../core/index.ts";
+import { type HeaderList, PieceList } from "../../../../core/index.ts";
 
 /** Who takes a request's body. */
 export interface BodyTaker {
@@ -9,9 +9,8 @@ export interface BodyTaker {
 /** The body of a request that a filter holds, until there is somebody to take it. Bounded by who reads: see {@link isFull}. */
 export class HeldBody {
 	trailers: HeaderList | undefined = undefined;
-	readonly #views: Buffer[] = [];
+	readonly #views = new PieceList();
 	readonly #limitBytes: number;
-	#bytes = 0;
 
 	constructor(limitBytes: number) {
 		this.#limitBytes = limitBytes;
@@ -19,25 +18,24 @@ export class HeldBody {
 
 	/** Whether no more should be read. */
 	get isFull(): boolean {
-		return this.#bytes > this.#limitBytes;
+		return this.#views.bytes > this.#limitBytes;
 	}
 
 	/** Whether there is anything to hand on. */
 	get hasContent(): boolean {
-		return this.#views.length > 0 || this.trailers !== undefined;
+		return this.#views.bytes > 0 || this.trailers !== undefined;
 	}
 
 	keep(view: Buffer): void {
-		if (view.length === 0) return;
-		this.#views.push(Buffer.from(view));
-		this.#bytes += view.length;
+		this.#views.push(view, false);
 	}
 
 	/** Hands everything on; `isComplete` says whether nothing follows, `isOver` whether nobody wants more. */
 	handOn(taker: BodyTaker, isComplete: boolean, isOver: () => boolean): void {
 		const endsWithBody = isComplete && this.trailers === undefined;
-		this.#views.forEach((view, index) => {
-			if (!isOver()) taker.onRequestBody(view, endsWithBody && index === this.#views.length - 1);
+		const { pieces } = this.#views;
+		pieces.forEach((view, index) => {
+			if (!isOver()) taker.onRequestBody(view, endsWithBody && index === pieces.length - 1);
 		});
 		if (this.trailers !== undefined && !isOver()) taker.onRequestTrailers(this.trailers);
 	}

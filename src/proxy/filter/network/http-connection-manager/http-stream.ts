@@ -111,12 +111,12 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		this.#isHead = request.method === "HEAD";
 		this.shareRandom(before);
 		this.#deadlines.touch(record.startedAt);
-		const chunks = body?.chunks ?? [];
+		const pieces = body?.pieces ?? [];
 		const trailers = body?.trailers;
-		if (chunks.length === 0 && trailers === undefined) this.#completeRequest();
+		if (pieces.length === 0 && trailers === undefined) this.#completeRequest();
 		this.#process(request);
-		chunks.forEach((chunk, index) => {
-			this.onBody(chunk, index === chunks.length - 1 && trailers === undefined);
+		pieces.forEach((piece, index) => {
+			this.onBody(piece, index === pieces.length - 1 && trailers === undefined);
 		});
 		if (trailers !== undefined) this.onTrailers(trailers);
 		this.downstream.armDeadline();

@@ -433,8 +433,10 @@ export class Http2ServerConnection
 		if (http === undefined) return;
 		owner.http = undefined;
 		http.record.protocol = "HTTP/2";
+		// A client that has us reset its streams saves itself the frames (CVE-2025-8671).
+		const ageMs = this.manager.context.clock.now() - http.record.startedAt;
 		http.onDownstreamReset(details, ResponseFlag.downstreamProtocolError);
-		this.onStreamOver(false);
+		this.onStreamOver(true, ageMs);
 	}
 
 	#failAll(details: string, flag: number): void {

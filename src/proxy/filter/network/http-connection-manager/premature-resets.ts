@@ -3,7 +3,8 @@ const lifetimeMs = 1000;
 /** Streams before their share is judged for certain. */
 const judgedStreams = 500;
 
-/** How many of a connection's streams were reset by the client at once (Envoy's `overload.premature_reset_*`): the cheapest flood. */
+/** How many of a connection's streams were reset at once, by the client or for what it did (Envoy's `overload.premature_reset_*`): the cheapest
+ *  flood. */
 export class PrematureResets {
 	#streams = 0;
 	#premature = 0;
