@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { describeError } from "../../core/index.ts";
 import { limits } from "../document/limits.ts";
@@ -22,8 +23,11 @@ export async function readConfigFile(path: string, scanned: FileSignature): Prom
 		return { parsed: { objects: [], problems, isForeign: false }, text: undefined, signature };
 	};
 	try {
-		await using file = await open(path, "r");
-		const before = toSignature(await file.stat({ bigint: true }));
+		// What was a file when the folder was listed may be a pipe by now, whose opening would wait for a writer.
+		await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+		const stats = await file.stat({ bigint: true });
+		if (!stats.isFile()) return undefined;
+		const before = toSignature(stats);
 		if (before.size > limits.fileLength * 4)
 			return failed(`the file has ${before.size} bytes, the limit is ${limits.fileLength}: split it`, before);
 		const bytes = await file.readFile();

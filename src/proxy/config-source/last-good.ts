@@ -1,4 +1,15 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	closeSync,
+	constants,
+	fstatSync,
+	mkdirSync,
+	openSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Timer } from "../../core/index.ts";
 import { clusterType, endpointType, listenerType, type ReceivedResource, routeType } from "../../xds/client/index.ts";
@@ -79,18 +90,31 @@ export function createLastGood(options: LastGoodOptions): LastGood {
 			renameSync(next, path);
 			log.debug("configuration kept", { path, bytes: text.length });
 		} catch (error) {
-			rmSync(next, { force: true });
 			log.warn("configuration cannot be kept", { path, problem: describeError(error) });
+			discard(next);
+		}
+	}
+
+	/** What is left of a save that failed takes room on a disk that is full. */
+	function discard(file: string): void {
+		try {
+			rmSync(file, { force: true });
+		} catch (error) {
+			log.debug("the rest of it cannot be removed", { path: file, problem: describeError(error) });
 		}
 	}
 
 	return {
 		load() {
-			let text: string;
+			let text: string | undefined;
 			try {
-				text = readFileSync(path, "utf8");
+				text = readRegularFile(path);
 			} catch (error) {
 				log.debug("no configuration is kept", { path, problem: describeError(error) });
+				return undefined;
+			}
+			if (text === undefined) {
+				log.warn("kept configuration is not used", { path, problem: "it is no file of a possible size" });
 				return undefined;
 			}
 			const parsed = parseSaved(text, options.nodeId);
@@ -109,6 +133,17 @@ export function createLastGood(options: LastGoodOptions): LastGood {
 	};
 }
 
+/** The text of a file; undefined for a pipe, which nobody may ever write to, and for what no save has made so large. */
+function readRegularFile(path: string): string | undefined {
+	const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+	try {
+		const stats = fstatSync(descriptor);
+		return stats.isFile() && stats.size <= maxBytes ? readFileSync(descriptor, "utf8") : undefined;
+	} finally {
+		closeSync(descriptor);
+	}
+}
+
 /** @returns why the text is not used, or what it holds */
 function parseSaved(text: string, nodeId: string): SavedResources | string {
 	let file: Partial<SavedFile>;
@@ -117,17 +152,26 @@ function parseSaved(text: string, nodeId: string): SavedResources | string {
 	} catch (error) {
 		return `it is damaged: ${describeError(error)}`;
 	}
-	if (file === null || typeof file !== "object" || typeof file.resources !== "object") return "it is damaged";
+	if (!isRecord(file) || !isRecord(file.resources)) return "it is damaged";
 	if (file.version !== formatVersion) return `its format is ${file.version}, this proxy reads ${formatVersion}`;
 	if (file.nodeId !== nodeId) return `it is of node ${file.nodeId}`;
 	const resources = new Map<string, readonly ReceivedResource[]>();
 	for (const typeUrl of keptTypes) {
 		const list = file.resources[typeUrl];
-		if (!Array.isArray(list)) continue;
+		if (list === undefined) continue;
+		if (!Array.isArray(list) || !list.every(isSavedResource)) return `its ${typeUrl} are damaged`;
 		resources.set(
 			typeUrl,
-			list.map(({ name, value, version }: SavedResource) => ({ name, version, value: Buffer.from(value, "base64") })),
+			list.map(({ name, value, version }) => ({ name, version, value: Buffer.from(value, "base64") })),
 		);
 	}
 	return resources;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSavedResource(value: unknown): value is SavedResource {
+	return isRecord(value) && [value.name, value.version, value.value].every((part) => typeof part === "string");
 }
