@@ -3,9 +3,11 @@ import type { Millis } from "../../core/index.ts";
 import { isFullSetType, routeType } from "../resource/type-urls.ts";
 import { advance } from "./push.ts";
 import {
+	addName,
 	addType,
 	forget,
 	type RefusedResource,
+	removeName,
 	type StreamEffect,
 	type StreamState,
 	type TypeState,
@@ -44,6 +46,10 @@ const wildcardName = "*";
 
 /** Bound on what one client can make the server remember, per type. */
 const maxNames = 65_536;
+const maxNameCharacters = 8 * 1024 * 1024;
+/** A client made of every extension there is asks for some twenty. */
+const maxTypes = 64;
+const maxTypeCharacters = 512;
 
 /** The client sent a request. */
 export function onRequest(state: StreamState, request: StreamRequest, now: Millis): StreamEffect[] {
@@ -58,6 +64,9 @@ export function onRequest(state: StreamState, request: StreamRequest, now: Milli
 	if (request.typeUrl === "") return [end("INVALID_ARGUMENT", "a request must carry a type_url")];
 	let type = state.types.get(request.typeUrl);
 	const first = type === undefined;
+	if (first && (state.types.size >= maxTypes || request.typeUrl.length > maxTypeCharacters)) {
+		return [end("RESOURCE_EXHAUSTED", `more than ${maxTypes} types on a stream, or one whose name is too long`)];
+	}
 	type ??= addType(state, request.typeUrl, now);
 	const stale = !first && request.nonce !== "" && request.nonce !== type.sentNonce;
 	if (stale) {
@@ -71,6 +80,10 @@ export function onRequest(state: StreamState, request: StreamRequest, now: Milli
 	else subscribeStateOfTheWorld(type, request, first);
 	if (type.names.size > maxNames || type.known.size > maxNames * 2) {
 		return [end("RESOURCE_EXHAUSTED", `more than ${maxNames} names subscribed of ${request.typeUrl}`)];
+	}
+	if (type.nameCharacters > maxNameCharacters) {
+		const message = `names of more than ${maxNameCharacters} characters subscribed of ${request.typeUrl}`;
+		return [end("RESOURCE_EXHAUSTED", message)];
 	}
 	effects.push(...advance(state, now));
 	return effects;
@@ -141,7 +154,7 @@ function subscribeDelta(type: TypeState, request: DeltaRequest, first: boolean):
 			}
 			type.answerDue ||= !first && !type.wildcard;
 			type.wildcard = true;
-		} else if (first && type.known.has(name)) type.names.add(name);
+		} else if (first && type.known.has(name)) addName(type, name);
 		else subscribe(type, name);
 	}
 	if (first && type.wildcard && type.known.size === 0) type.answerDue = true;
@@ -156,12 +169,12 @@ function subscribeDelta(type: TypeState, request: DeltaRequest, first: boolean):
 }
 
 function subscribe(type: TypeState, name: string): void {
-	type.names.add(name);
+	addName(type, name);
 	type.due.add(name);
 }
 
 function unsubscribe(type: TypeState, name: string): void {
-	if (!type.names.delete(name)) return;
+	if (!removeName(type, name)) return;
 	// Under a wildcard the client cannot know whether it keeps the resource: it is told again.
 	if (type.wildcard) type.due.add(name);
 	else forget(type, name);

@@ -17,6 +17,8 @@ export interface TypeState {
 	/** Whether names were ever given on this stream: from then on an empty list means none, not all. */
 	everNamed: boolean;
 	readonly names: Set<string>;
+	/** Characters of {@link names}. */
+	nameCharacters: number;
 	/** Names to answer even if their resource did not change: newly subscribed, or of a changed cluster. */
 	readonly due: Set<string>;
 	/** Whether an answer is owed even if it is empty. */
@@ -131,6 +133,7 @@ function createType(typeUrl: string, now: Millis): TypeState {
 		wildcard: false,
 		everNamed: false,
 		names: new Set(),
+		nameCharacters: 0,
 		due: new Set(),
 		answerDue: false,
 		claimedVersion: "",
@@ -146,6 +149,20 @@ function createType(typeUrl: string, now: Millis): TypeState {
 		reason: "",
 		updatedAt: now,
 	};
+}
+
+/** The client asks for a name from now on. */
+export function addName(type: TypeState, name: string): void {
+	if (type.names.has(name)) return;
+	type.names.add(name);
+	type.nameCharacters += name.length;
+}
+
+/** @returns whether it was asked for */
+export function removeName(type: TypeState, name: string): boolean {
+	if (!type.names.delete(name)) return false;
+	type.nameCharacters -= name.length;
+	return true;
 }
 
 /** The client no longer has, wants or refuses a resource. */
