@@ -38,6 +38,13 @@ async function startWitness(side: Side) {
 	return { port: (server.address() as AddressInfo).port, checks };
 }
 
+/** A cluster of one endpoint with two addresses. */
+function severalAddresses(name: string, first: number, second: number) {
+	const endpoint = { address: socketAddress(first), additional_addresses: [{ address: socketAddress(second) }] };
+	const assignment = { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint }] }] };
+	return { ...plainCluster(name, first), load_assignment: assignment };
+}
+
 async function start(side: Side) {
 	const [witness, checked, dead] = await Promise.all([startWitness(side), startWitness(side), findFreePort()]);
 	const backend = await startSeenBackend(side);
@@ -52,7 +59,7 @@ async function start(side: Side) {
 		healthy_threshold: 1,
 		http_health_check: { path: "/health", ...http },
 	});
-	const names = ["own", "by-version", "default", "elsewhere", "shared", "per-client"];
+	const names = ["own", "by-version", "default", "elsewhere", "shared", "per-client", "several", "nowhere"];
 	const routes = names.map((name) => ({ match: { prefix: `/${name}` }, route: { cluster: name } }));
 	const proxy = await side.proxy({
 		cluster_manager: from("127.0.0.5"),
@@ -79,6 +86,8 @@ async function start(side: Side) {
 				plainCluster("default", witness.port),
 				plainCluster("shared", witness.port),
 				{ ...plainCluster("per-client", witness.port), connection_pool_per_downstream_connection: true },
+				severalAddresses("several", dead, witness.port),
+				severalAddresses("nowhere", dead, dead),
 				{
 					...plainCluster("elsewhere", backend),
 					load_assignment: {
@@ -141,6 +150,12 @@ compareWithEnvoy("connections to upstreams", {
 		"come from the cluster manager's address otherwise": origin("default", "127.0.0.5"),
 		"are shared by clients": connectionsOf("shared", 1),
 		"are each client's own where the cluster says so": connectionsOf("per-client", 2),
+		"are made to another address of the endpoint when the first is dead": origin("several", "127.0.0.5"),
+		"and each address that was tried counts": connectionsOf("several", 2),
+		"none is made when all of them are dead": {
+			want: 503,
+			see: async ({ port }: World) => (await sendRequest({ port, path: "/nowhere" })).status,
+		},
 		"a host is checked at another address, with a body and formatted headers": {
 			want: { method: "POST", body: "abc" },
 			async see({ checks }: World) {

@@ -85,6 +85,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 			policies: undefined,
 		},
 		tcpKeepalive: undefined,
+		happyEyeballs: { firstFamily: undefined, firstCount: 1 },
 		bindAddresses: [],
 		endsWithPeerCertificate: false,
 		metadata: {},

@@ -15,6 +15,8 @@ import type { ClusterResponseStats, UpstreamStats } from "../stats/index.ts";
  *  counts and health survive updates. */
 export interface Host extends BalancedHost {
 	readonly endpoint: AddressConfig;
+	/** Where connections are tried, in this order: the endpoint and its additional addresses. */
+	addresses: readonly AddressConfig[];
 	locality: LocalityName;
 	/** The socket this endpoint's metadata selects. */
 	transportSocket: UpstreamTransportSocket;

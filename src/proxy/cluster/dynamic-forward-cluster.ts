@@ -1,6 +1,12 @@
 import type { Timer } from "../../core/index.ts";
 import type { BalancerContext } from "../../engine/load-balancer/index.ts";
-import type { ClusterConfig, DnsCacheConfig, EndpointConfig, LocalityConfig } from "../runtime-config/index.ts";
+import type {
+	AddressConfig,
+	ClusterConfig,
+	DnsCacheConfig,
+	EndpointConfig,
+	LocalityConfig,
+} from "../runtime-config/index.ts";
 import { createDnsCacheStats, createDnsStats, type DnsCacheStats } from "../stats/index.ts";
 import type { Cluster, Host } from "./cluster.ts";
 import { ClusterCore, type ClusterDeps } from "./cluster-core.ts";
@@ -16,6 +22,8 @@ interface Entry {
 	readonly port: number;
 	watch: NameWatch | undefined;
 	host: Host | undefined;
+	/** Of the newest answer that had any. */
+	addresses: readonly string[];
 	isAnswered: boolean;
 	usedAt: number;
 	waiting: ((outcome: NameOutcome) => void)[];
@@ -109,6 +117,7 @@ export class DynamicForwardCluster extends ClusterCore implements Cluster {
 			port,
 			watch: undefined,
 			host: undefined,
+			addresses: [],
 			isAnswered: false,
 			usedAt: clock.now(),
 			waiting: [],
@@ -128,18 +137,19 @@ export class DynamicForwardCluster extends ClusterCore implements Cluster {
 				update_success: this.#cacheStats.dns_query_success,
 				update_failure: this.#cacheStats.dns_query_failure,
 			},
-			onAnswer: (addresses) => this.#onAnswer(entry, addresses?.[0]),
+			onAnswer: (addresses) => this.#onAnswer(entry, addresses ?? []),
 		});
 		entry.watch = watch;
 		watch.start();
 		return entry;
 	}
 
-	#onAnswer(entry: Entry, address: string | undefined): void {
+	#onAnswer(entry: Entry, addresses: readonly string[]): void {
 		const { host: before } = entry;
-		if (address !== undefined && (before?.endpoint.kind !== "socket" || before.endpoint.address !== address)) {
+		if (addresses.length > 0 && addresses.join() !== entry.addresses.join()) {
 			this.#cacheStats.host_address_changed.value++;
-			const endpoint = createEndpoint(address, entry.port, formatKey(entry.name, entry.port));
+			entry.addresses = addresses;
+			const endpoint = createEndpoint(addresses, entry.port, formatKey(entry.name, entry.port));
 			const host = createHost(this.config, endpoint, everywhere);
 			updateHost(this.config, host, endpoint, everywhere);
 			this.outlierMonitor?.addHost(host);
@@ -200,9 +210,13 @@ const everywhere: LocalityConfig = {
 	endpoints: [],
 };
 
-function createEndpoint(address: string, port: number, hostname: string): EndpointConfig {
+function createEndpoint(addresses: readonly string[], port: number, hostname: string): EndpointConfig {
+	const [first, ...others] = addresses.map(
+		(address): AddressConfig => ({ kind: "socket", address, port, ipv4Compatible: false }),
+	);
 	return {
-		address: { kind: "socket", address, port, ipv4Compatible: false },
+		address: first!,
+		additionalAddresses: others,
 		hostname,
 		health: "unknown",
 		metadata: {},

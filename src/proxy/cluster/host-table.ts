@@ -6,6 +6,7 @@ import {
 	formatHostAddress,
 	formatLocality,
 	isSameLocality,
+	listAddresses,
 	selectTransportSocket,
 	updateHost,
 } from "./host.ts";
@@ -136,6 +137,7 @@ export class HostTable {
 		if (host === undefined) return;
 		this.#byAddress.delete(host.address);
 		host.endpoint = endpoint.address;
+		host.addresses = listAddresses(this.#config, endpoint);
 		host.address = formatHostAddress(endpoint.address);
 		this.#byAddress.set(host.address, host);
 	}

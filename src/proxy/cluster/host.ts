@@ -8,6 +8,7 @@ import type {
 	LocalityName,
 	UpstreamTransportSocket,
 } from "../runtime-config/index.ts";
+import { orderAddresses } from "./address-order.ts";
 import { HealthFlag, type Host, type HostStats } from "./cluster.ts";
 
 /** The key of an endpoint in its cluster: `ip:port`, `[ip]:port` or a path. */
@@ -29,6 +30,7 @@ export function createHost(
 	return {
 		address,
 		endpoint: endpoint.address,
+		addresses: listAddresses(cluster, endpoint),
 		hostname: endpoint.hostname,
 		weight: endpoint.weight,
 		metadata: endpoint.metadata,
@@ -70,6 +72,7 @@ export function updateHost(
 	host.metadata = endpoint.metadata;
 	host.priority = locality.priority;
 	host.locality = locality.locality;
+	host.addresses = listAddresses(cluster, endpoint);
 	host.canary = readLabel(endpoint.metadata, "envoy.lb", "canary") === true;
 	const hashKey = readLabel(endpoint.metadata, "envoy.lb", "hash_key");
 	const usesHostname =
@@ -84,6 +87,14 @@ export function updateHost(
 	host.healthFlags &= ~HealthFlag.pendingDynamicRemoval;
 	setEdsHealth(host, endpoint.health);
 	return isChanged || health !== host.health;
+}
+
+/** Where an endpoint is, in the order in which its addresses are tried. */
+export function listAddresses(
+	cluster: ClusterConfig,
+	{ address, additionalAddresses = [] }: EndpointConfig,
+): readonly AddressConfig[] {
+	return orderAddresses([address, ...additionalAddresses], cluster.happyEyeballs);
 }
 
 /** The socket for an endpoint: its own metadata decides before that of its locality. */

@@ -1,6 +1,5 @@
 import { type DeadlineHolder, getHeader, type HeaderList, type Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
 import {
 	chunkEnd,
 	formatChunkSize,
@@ -23,6 +22,9 @@ import {
 	type OpenedSocket,
 	openUpstreamSocket,
 	readBuffer,
+	remoteAddressOf,
+	tlsSessionOf,
+	type UpstreamSocket,
 } from "./upstream-socket.ts";
 
 const Phase = { connecting: 0, idle: 1, busy: 2, closed: 3 } as const;
@@ -36,7 +38,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	readonly protocol: string = "HTTP/1.1";
 	readonly pool: Http1Pool;
 	readonly parser: Http1ResponseParser;
-	readonly socket: StreamSocket;
+	readonly socket: UpstreamSocket;
 	readonly #out: TurnWriter;
 	readonly id: number;
 	queuedFor: Millis = Number.POSITIVE_INFINITY;
@@ -68,7 +70,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.startedAt = now;
 		this.parser = new Http1ResponseParser(pool.parserConfig, this);
 		this.#dueAt = now + pool.cluster.config.connectTimeoutMs;
-		this.socket = opened?.socket ?? openUpstreamSocket(pool.host, pool.socketOptions, this);
+		this.socket = opened?.socket ?? openUpstreamSocket(pool, pool.socketOptions, this);
 		this.#out = new TurnWriter(this.socket, pool.context.turns, maxUnsentBytes);
 		pool.context.deadlines.schedule(this, this.#dueAt);
 	}
@@ -80,14 +82,11 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	}
 
 	get remoteAddress(): SocketAddress | undefined {
-		const { endpoint } = this.pool.host;
-		return endpoint.kind === "pipe"
-			? { text: endpoint.path, ip: endpoint.path, port: 0 }
-			: formatSocketAddress(endpoint.address, endpoint.port);
+		return remoteAddressOf(this.pool.host, this.socket);
 	}
 
 	get tlsSession(): TlsSession | undefined {
-		return this.pool.socketOptions.tls?.sessionOf(this.socket);
+		return tlsSessionOf(this.pool.socketOptions, this.socket);
 	}
 
 	get #isClosed(): boolean {

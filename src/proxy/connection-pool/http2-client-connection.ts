@@ -1,6 +1,5 @@
 import { type DeadlineHolder, type HeaderList, type Millis, type TurnEndHolder, truncate } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
 import {
 	Http2Connection,
 	type Http2Fault,
@@ -24,6 +23,9 @@ import {
 	type OpenedSocket,
 	openUpstreamSocket,
 	readBuffer,
+	remoteAddressOf,
+	tlsSessionOf,
+	type UpstreamSocket,
 } from "./upstream-socket.ts";
 
 const never = Number.POSITIVE_INFINITY;
@@ -36,7 +38,7 @@ export class Http2ClientConnection
 {
 	readonly pool: Http2Pool;
 	readonly codec: Http2Connection<Http2Exchange>;
-	readonly socket: StreamSocket;
+	readonly socket: UpstreamSocket;
 	readonly id: number;
 	queuedFor: Millis = never;
 	/** Requests that have a place here. */
@@ -65,7 +67,7 @@ export class Http2ClientConnection
 		this.#remaining = config.http.common.maxRequestsPerConnection || never;
 		this.#dueAt = now + config.connectTimeoutMs;
 		this.codec = new Http2Connection<Http2Exchange>("client", pool.codecConfig, this, pool.shared, true);
-		this.socket = opened?.socket ?? openUpstreamSocket(pool.host, pool.socketOptions, this);
+		this.socket = opened?.socket ?? openUpstreamSocket(pool, pool.socketOptions, this);
 		pool.context.deadlines.schedule(this, this.#dueAt);
 	}
 
@@ -76,14 +78,11 @@ export class Http2ClientConnection
 	}
 
 	get remoteAddress(): SocketAddress | undefined {
-		const { endpoint } = this.pool.host;
-		return endpoint.kind === "pipe"
-			? { text: endpoint.path, ip: endpoint.path, port: 0 }
-			: formatSocketAddress(endpoint.address, endpoint.port);
+		return remoteAddressOf(this.pool.host, this.socket);
 	}
 
 	get tlsSession(): TlsSession | undefined {
-		return this.pool.socketOptions.tls?.sessionOf(this.socket);
+		return tlsSessionOf(this.pool.socketOptions, this.socket);
 	}
 
 	get isReady(): boolean {

@@ -1,5 +1,4 @@
 import type { DeadlineHolder, Millis } from "../../core/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
 import type { Http1Pool } from "./http1-pool.ts";
 import { Http2Pool } from "./http2-pool.ts";
 import { PoolCore, type PooledConnection, type PoolParts } from "./pool-core.ts";
@@ -9,6 +8,8 @@ import {
 	describeConnectFailure,
 	isLocalFailure,
 	openUpstreamSocket,
+	tlsSessionOf,
+	type UpstreamSocket,
 	type UpstreamSocketOwner,
 } from "./upstream-socket.ts";
 
@@ -101,7 +102,7 @@ export class NegotiatingPool extends PoolCore<NegotiatingConnection> {
 /** A connection on its way to be one of HTTP/1 or HTTP/2. */
 class NegotiatingConnection implements PooledConnection, UpstreamSocketOwner, DeadlineHolder {
 	readonly connectionId: number;
-	readonly socket: StreamSocket;
+	readonly socket: UpstreamSocket;
 	queuedFor: Millis = never;
 	readonly #pool: NegotiatingPool;
 	/** Who has the socket afterwards. */
@@ -112,7 +113,7 @@ class NegotiatingConnection implements PooledConnection, UpstreamSocketOwner, De
 		this.#pool = pool;
 		const { context, cluster } = pool;
 		this.connectionId = context.nextConnectionId();
-		this.socket = openUpstreamSocket(pool.host, pool.socketOptions, this);
+		this.socket = openUpstreamSocket(pool, pool.socketOptions, this);
 		context.deadlines.schedule(this, context.clock.now() + cluster.config.connectTimeoutMs);
 	}
 
@@ -130,7 +131,7 @@ class NegotiatingConnection implements PooledConnection, UpstreamSocketOwner, De
 	onSocketReady(): void {
 		if (this.#isOver) return;
 		this.#leave();
-		const session = this.#pool.socketOptions.tls?.sessionOf(this.socket);
+		const session = tlsSessionOf(this.#pool.socketOptions, this.socket);
 		this.#heir = this.#pool.onConnected(this, session?.alpn ?? "");
 		this.#heir.onSocketReady();
 	}

@@ -1,9 +1,13 @@
 import type { Clock, DeadlineQueue, TurnQueue } from "../../core/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
 import type { Cluster, ClusterResources, Host } from "../cluster/index.ts";
 import type { PoolFailure } from "./reset-reason.ts";
 import type { PoolWaiter, UpstreamPool } from "./upstream-pool.ts";
-import type { BoundConnection, UpstreamSocketOptions } from "./upstream-socket.ts";
+import {
+	type BoundConnection,
+	tlsSessionOf,
+	type UpstreamSocket,
+	type UpstreamSocketOptions,
+} from "./upstream-socket.ts";
 
 /** What all pools of a proxy share. */
 export interface PoolContext {
@@ -218,9 +222,9 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 	}
 
 	/** A connection's handshake is done: it ends with what vouches for its peer, where the cluster wants that. */
-	bindPeer(connection: Connection, socket: StreamSocket): void {
-		const { bounds, tls } = this.socketOptions;
-		const peer = bounds === undefined ? undefined : tls?.sessionOf(socket)?.peer;
+	bindPeer(connection: Connection, socket: UpstreamSocket): void {
+		const { bounds } = this.socketOptions;
+		const peer = bounds === undefined ? undefined : tlsSessionOf(this.socketOptions, socket)?.peer;
 		if (peer !== undefined) bounds?.follow(connection, peer);
 	}
 

@@ -1,6 +1,5 @@
 import type { DeadlineHolder, Millis } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import { TurnWriter } from "../transport/index.ts";
 import type { PoolContext } from "./pool-core.ts";
@@ -11,6 +10,9 @@ import {
 	describeConnectFailure,
 	openUpstreamSocket,
 	readBuffer,
+	remoteAddressOf,
+	tlsSessionOf,
+	type UpstreamSocket,
 	type UpstreamSocketOptions,
 	type UpstreamSocketOwner,
 } from "./upstream-socket.ts";
@@ -30,7 +32,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #owner: RawStreamOwner;
 	readonly #options: UpstreamSocketOptions;
 	readonly #release: () => void;
-	readonly #socket: StreamSocket;
+	readonly #socket: UpstreamSocket;
 	readonly #out: TurnWriter;
 	/** Where it ends with what vouches for its peer. Bytes have no natural end: they go on until they are cut. */
 	#bound: BoundConnection | undefined;
@@ -61,7 +63,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		host.stats.cx_active.value++;
 		host.activeConnections++;
 		host.activeRequests++;
-		this.#socket = openUpstreamSocket(host, options, this);
+		this.#socket = openUpstreamSocket({ context, cluster, host }, options, this);
 		this.#out = new TurnWriter(this.#socket, context.turns, maxUnsentBytes, options.tls !== undefined);
 		context.deadlines.schedule(this, context.clock.now() + cluster.config.connectTimeoutMs);
 	}
@@ -71,14 +73,11 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	}
 
 	get remoteAddress(): SocketAddress | undefined {
-		const { endpoint } = this.#host;
-		return endpoint.kind === "pipe"
-			? { text: endpoint.path, ip: endpoint.path, port: 0 }
-			: formatSocketAddress(endpoint.address, endpoint.port);
+		return remoteAddressOf(this.#host, this.#socket);
 	}
 
 	get tlsSession(): TlsSession | undefined {
-		return this.#options.tls?.sessionOf(this.#socket);
+		return tlsSessionOf(this.#options, this.#socket);
 	}
 
 	/** Bytes that were written and have not left. */

@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { getHeader } from "../../core/index.ts";
 import type { ConnectionFacts, RequestHead } from "../../engine/format/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
@@ -164,10 +163,7 @@ export class UpstreamCluster implements NegotiatedPools {
 		return {
 			tls: this.#context.upstreamTlsOf(this.cluster, host),
 			serverName: serverName ?? hostServerName(host),
-			bindAddress: chooseBindAddress(
-				config.bindAddresses.length > 0 ? config.bindAddresses : this.#context.bindAddresses,
-				host,
-			),
+			bindAddresses: config.bindAddresses.length > 0 ? config.bindAddresses : this.#context.bindAddresses,
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
 			alpnFallback,
@@ -222,12 +218,6 @@ function dropOldestPool(pools: Map<string, UpstreamPool>): void {
 function hostServerName({ transportSocket, hostname }: Host): string | undefined {
 	const asks = transportSocket.kind === "tls" && transportSocket.tls.autoHostSni;
 	return asks && hostname !== "" ? hostname : undefined;
-}
-
-/** Where a connection to a host comes from: the first address of its family, else the first. */
-function chooseBindAddress(addresses: readonly string[] | undefined, { endpoint }: Host): string | undefined {
-	if (addresses === undefined || endpoint.kind === "pipe") return undefined;
-	return addresses.find((address) => isIP(address) === isIP(endpoint.address)) ?? addresses[0];
 }
 
 /** Ends the pools of a host that stays: its next request gets a new one. */

@@ -1,5 +1,6 @@
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
 import {
 	connectHandle,
 	findStreamHandles,
@@ -8,10 +9,13 @@ import {
 	sharedReadBuffer,
 	toSystemPath,
 } from "../../os/index.ts";
-import type { Host } from "../cluster/index.ts";
+import type { Cluster, Host } from "../cluster/index.ts";
 import type { PeerBounds } from "../drain/index.ts";
-import type { TcpKeepalive } from "../runtime-config/index.ts";
+import type { AddressConfig, TcpKeepalive } from "../runtime-config/index.ts";
 import { describeTlsFault, type UpstreamTls } from "../transport/index.ts";
+import type { PoolContext } from "./pool-core.ts";
+import { formatSocketAddress } from "./socket-address.ts";
+import { SocketRace } from "./socket-race.ts";
 
 /** Who owns an upstream socket. */
 export interface UpstreamSocketOwner {
@@ -35,7 +39,8 @@ export interface UpstreamSocketOptions {
 	readonly tls: UpstreamTls | undefined;
 	/** SNI in place of the configured one. */
 	readonly serverName: string | undefined;
-	readonly bindAddress: string | undefined;
+	/** Where it may come from: the first of its family, else the first. Undefined or empty: the system decides. */
+	readonly bindAddresses: readonly string[] | undefined;
 	readonly keepalive: TcpKeepalive | undefined;
 	readonly allowHalfOpen: boolean;
 	/** Offered by ALPN when the TLS configuration names nothing. */
@@ -56,20 +61,66 @@ export interface BoundConnection {
 
 /** A socket whose connection (and handshake) is made, on its way to its owner. */
 export interface OpenedSocket {
-	readonly socket: StreamSocket;
+	readonly socket: UpstreamSocket;
 	readonly connectionId: number;
 }
 
-/** Opens a socket to `host`; everything else is told to `owner`. */
+/** What the owner of a connection does with its socket. */
+export type UpstreamSocket = Pick<
+	StreamSocket,
+	| "destroyed"
+	| "readableEnded"
+	| "writableEnded"
+	| "writableLength"
+	| "localAddress"
+	| "localPort"
+	| "write"
+	| "cork"
+	| "uncork"
+	| "end"
+	| "destroy"
+	| "destroySoon"
+	| "pause"
+	| "resume"
+	| "isPaused"
+>;
+
+/** Whose connection it is, and where it leads. */
+export interface ConnectionPlace {
+	readonly context: PoolContext;
+	readonly cluster: Cluster;
+	readonly host: Host;
+}
+
+/** Opens a socket to the host; everything else is told to `owner`. */
 export function openUpstreamSocket(
-	host: Host,
+	place: ConnectionPlace,
 	options: UpstreamSocketOptions,
 	owner: UpstreamSocketOwner,
-): StreamSocket {
+): UpstreamSocket {
+	const { endpoint, addresses } = place.host;
+	if (addresses.length < 2) return openSocket(endpoint, options, owner);
+	return new SocketRace(place, (address, attempt) => openSocket(address, options, attempt), owner);
+}
+
+/** What the handshake of a ready socket agreed on; undefined for plain text. */
+export function tlsSessionOf({ tls }: UpstreamSocketOptions, socket: UpstreamSocket): TlsSession | undefined {
+	return tls?.sessionOf(socket instanceof SocketRace ? (socket.winner ?? socket) : socket);
+}
+
+/** Where a socket leads, as formats print it. */
+export function remoteAddressOf(host: Host, socket: UpstreamSocket): SocketAddress | undefined {
+	const address = (socket instanceof SocketRace ? socket.address : undefined) ?? host.endpoint;
+	return address.kind === "pipe"
+		? { text: address.path, ip: address.path, port: 0 }
+		: formatSocketAddress(address.address, address.port);
+}
+
+function openSocket(address: AddressConfig, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): StreamSocket {
 	const { tls, proxyHeader } = options;
 	const socket: StreamSocket =
-		openHandle(host, options, owner) ??
-		(tls === undefined ? openPlain(host, options, owner) : openSecured(host, options, tls, owner));
+		openHandle(address, options, owner) ??
+		(tls === undefined ? openPlain(address, options, owner) : openSecured(address, options, tls, owner));
 	if (tls === undefined && proxyHeader !== undefined) socket.write(proxyHeader);
 	let failure: Error | undefined;
 	socket.on("error", (error) => {
@@ -85,17 +136,17 @@ export function openUpstreamSocket(
 
 /** A socket on a handle; undefined where this Node has none, or the name must be looked up. */
 function openHandle(
-	{ endpoint }: Host,
+	address: AddressConfig,
 	options: UpstreamSocketOptions,
 	owner: UpstreamSocketOwner,
 ): StreamSocket | undefined {
-	const { bindAddress, keepalive, allowHalfOpen, tls, serverName, alpnFallback, proxyHeader } = options;
+	const { keepalive, allowHalfOpen, tls, serverName, alpnFallback, proxyHeader } = options;
 	const handles = findStreamHandles();
-	if (handles === undefined || (endpoint.kind !== "pipe" && isIP(endpoint.address) === 0)) return undefined;
+	if (handles === undefined || (address.kind !== "pipe" && isIP(address.address) === 0)) return undefined;
 	const connectOptions: HandleConnectOptions = {
 		target:
-			endpoint.kind === "pipe" ? { path: toSystemPath(endpoint.path) } : { ip: endpoint.address, port: endpoint.port },
-		bindIp: bindAddress,
+			address.kind === "pipe" ? { path: toSystemPath(address.path) } : { ip: address.address, port: address.port },
+		bindIp: chooseBindAddress(options.bindAddresses, address),
 		keepAliveSeconds: keepalive === undefined ? undefined : (keepalive.idleSeconds ?? defaultKeepaliveSeconds),
 		allowHalfOpen,
 		onBytes: (bytes) => owner.onSocketBytes(bytes),
@@ -104,19 +155,19 @@ function openHandle(
 	return tls.open(handles, connectOptions, { serverName, alpnFallback, greeting: proxyHeader });
 }
 
-function openPlain(host: Host, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): Socket {
+function openPlain(address: AddressConfig, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): Socket {
 	const { allowHalfOpen } = options;
-	return connect({ ...targetOf(host, options), allowHalfOpen, onread: readInto(owner) });
+	return connect({ ...targetOf(address, options), allowHalfOpen, onread: readInto(owner) });
 }
 
 function openSecured(
-	host: Host,
+	address: AddressConfig,
 	options: UpstreamSocketOptions,
 	tls: UpstreamTls,
 	owner: UpstreamSocketOwner,
 ): StreamSocket {
 	const { allowHalfOpen, alpnFallback, proxyHeader, serverName } = options;
-	const target = targetOf(host, options);
+	const target = targetOf(address, options);
 	const place = proxyHeader === undefined ? target : { socket: connectWithHeader(target, proxyHeader) };
 	const all = { ...place, allowHalfOpen, onread: readInto(owner) };
 	return tls.connect(all as unknown as ConnectionOptions, serverName, alpnFallback);
@@ -135,16 +186,23 @@ function readInto(owner: UpstreamSocketOwner): {
 
 const defaultKeepaliveSeconds = 7200;
 
-function targetOf({ endpoint }: Host, { bindAddress, keepalive }: UpstreamSocketOptions): NetConnectOpts {
-	if (endpoint.kind === "pipe") return { path: toSystemPath(endpoint.path) };
+function targetOf(address: AddressConfig, { bindAddresses, keepalive }: UpstreamSocketOptions): NetConnectOpts {
+	if (address.kind === "pipe") return { path: toSystemPath(address.path) };
+	const bindAddress = chooseBindAddress(bindAddresses, address);
 	const idleSeconds = keepalive?.idleSeconds ?? defaultKeepaliveSeconds;
 	return {
-		host: endpoint.address,
-		port: endpoint.port,
+		host: address.address,
+		port: address.port,
 		noDelay: true,
 		...(bindAddress === undefined ? {} : { localAddress: bindAddress }),
 		...(keepalive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: idleSeconds * 1000 }),
 	};
+}
+
+/** Where a connection to an address comes from: the first address of its family, else the first. */
+function chooseBindAddress(candidates: readonly string[] | undefined, address: AddressConfig): string | undefined {
+	if (candidates === undefined || address.kind === "pipe") return undefined;
+	return candidates.find((candidate) => isIP(candidate) === isIP(address.address)) ?? candidates[0];
 }
 
 /** A connection on which TLS begins behind the header. */

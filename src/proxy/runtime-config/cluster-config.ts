@@ -38,6 +38,7 @@ export interface ClusterConfig {
 	readonly transportSocketMatches: readonly TransportSocketMatch[];
 	readonly http: UpstreamHttpConfig;
 	readonly tcpKeepalive: TcpKeepalive | undefined;
+	readonly happyEyeballs: HappyEyeballsConfig;
 	/** Local addresses of upstream connections: the first of the host's family, else the first. Empty: those of the bootstrap. */
 	readonly bindAddresses: readonly string[];
 	/** Connections drain when nobody vouches for their peer any more; only when the metadata asks for it. */
@@ -115,6 +116,8 @@ export interface LocalityName {
 
 export interface EndpointConfig {
 	readonly address: AddressConfig;
+	/** Further addresses of the same endpoint, tried when the first does not answer; absent for none. */
+	readonly additionalAddresses?: readonly AddressConfig[] | undefined;
 	/** Empty when it has none. */
 	readonly hostname: string;
 	readonly health: "unknown" | "healthy" | "unhealthy" | "draining" | "timeout" | "degraded";
@@ -134,6 +137,14 @@ export interface TransportSocketMatch {
 	/** Empty matches every endpoint. */
 	readonly criteria: MetadataCriteria;
 	readonly socket: UpstreamTransportSocket;
+}
+
+/** In which order the addresses of one host are tried. */
+export interface HappyEyeballsConfig {
+	/** Undefined for the family of the first address. */
+	readonly firstFamily: 4 | 6 | undefined;
+	/** So many of the first family come before each of the other one; at least 1, which is the default. */
+	readonly firstCount: number;
 }
 
 export interface TcpKeepalive {

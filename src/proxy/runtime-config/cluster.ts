@@ -6,6 +6,8 @@ import {
 	type Cluster,
 	Cluster_DiscoveryType,
 	Cluster_DnsLookupFamily,
+	UpstreamConnectionOptions_FirstAddressFamilyVersion,
+	type UpstreamConnectionOptions_HappyEyeballsConfig,
 } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetection } from "../../api/gen/envoy/config/cluster/v3/outlier_detection_pb.js";
 import { RoutingPriority } from "../../api/gen/envoy/config/core/v3/base_pb.js";
@@ -81,6 +83,20 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 	};
 }
 
+const firstFamilies: Readonly<Record<number, 4 | 6>> = {
+	[UpstreamConnectionOptions_FirstAddressFamilyVersion.V4]: 4,
+	[UpstreamConnectionOptions_FirstAddressFamilyVersion.V6]: 6,
+};
+
+function readHappyEyeballs(
+	message: UpstreamConnectionOptions_HappyEyeballsConfig | undefined,
+): ClusterConfig["happyEyeballs"] {
+	return {
+		firstFamily: firstFamilies[message?.firstAddressFamilyVersion ?? -1],
+		firstCount: message?.firstAddressFamilyCount ?? 1,
+	};
+}
+
 function readRest(
 	message: Cluster,
 	hashPolicies: readonly HashPolicy[],
@@ -118,6 +134,7 @@ function readRest(
 						idleSeconds: keepalive.keepaliveTime,
 						intervalSeconds: keepalive.keepaliveInterval,
 					},
+		happyEyeballs: readHappyEyeballs(message.upstreamConnectionOptions?.happyEyeballsConfig),
 		bindAddresses: readBindAddresses(message.upstreamBindConfig, scope.at("upstream_bind_config")),
 		endsWithPeerCertificate: endsWithPeerCertificate(message.metadata),
 		metadata: readMetadata(message.metadata),

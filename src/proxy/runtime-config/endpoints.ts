@@ -1,11 +1,16 @@
 import { HealthStatus } from "../../api/gen/envoy/config/core/v3/health_check_pb.js";
-import type { LbEndpoint, LocalityLbEndpoints } from "../../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+import type {
+	Endpoint_AdditionalAddress,
+	LbEndpoint,
+	LocalityLbEndpoints,
+} from "../../api/gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import type {
 	ClusterLoadAssignment,
 	ClusterLoadAssignment_Policy_DropOverload,
 } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { computeShare, emptyRuntime } from "../../engine/runtime/index.ts";
 import type { AssignmentConfig, EndpointConfig, LocalityConfig } from "./cluster-config.ts";
+import type { AddressConfig } from "./listener-config.ts";
 import type { Scope } from "./scope.ts";
 import { readAddress, readFraction, readIpAddress, readMetadata, toMs } from "./values.ts";
 
@@ -99,8 +104,11 @@ function readEndpoint(message: LbEndpoint, scope: Scope, names: "ip-only" | "hos
 	const address = names === "ip-only" ? readIpAddress(endpoint.address, at) : readAddress(endpoint.address, at);
 	if (address === undefined) return undefined;
 	const check = endpoint.healthCheckConfig;
+	// Names bring all their addresses themselves.
+	const more = names === "host-names" ? [] : readAdditional(endpoint.additionalAddresses, scope.at("endpoint"));
 	return {
 		address,
+		...(more.length === 0 ? {} : { additionalAddresses: more }),
 		hostname: endpoint.hostname,
 		health: healths[message.healthStatus] ?? "unknown",
 		metadata: readMetadata(message.metadata),
@@ -117,4 +125,10 @@ function readEndpoint(message: LbEndpoint, scope: Scope, names: "ip-only" | "hos
 		healthCheckHostname: check?.hostname ?? "",
 		healthCheckDisabled: check?.disableActiveHealthCheck ?? false,
 	};
+}
+
+function readAdditional(messages: readonly Endpoint_AdditionalAddress[], scope: Scope): AddressConfig[] {
+	return messages.flatMap(
+		({ address }, index) => readIpAddress(address, scope.at("additional_addresses", index).at("address")) ?? [],
+	);
 }

@@ -23,6 +23,7 @@ export type {
 	ClusterDiscovery,
 	DnsConfig,
 	EndpointConfig,
+	HappyEyeballsConfig,
 	HealthCheckConfig,
 	LocalityConfig,
 	LocalityName,

@@ -75,8 +75,11 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		works: "use_hostname_for_hashing hash_balance_factor",
 	},
 	"envoy.config.cluster.v3.UpstreamConnectionOptions": {
-		works: "tcp_keepalive",
-		ignored: "set_local_interface_name_on_upstream_connections happy_eyeballs_config",
+		works: "tcp_keepalive happy_eyeballs_config",
+		ignored: "set_local_interface_name_on_upstream_connections",
+	},
+	"envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig": {
+		works: "first_address_family_version first_address_family_count",
 	},
 	"envoy.config.core.v3.TcpKeepalive": { works: "keepalive_time", ignored: "keepalive_probes keepalive_interval" },
 	"envoy.config.core.v3.BindConfig": {
@@ -188,8 +191,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.endpoint.v3.LocalityLbEndpoints.LbEndpointList": { works: "lb_endpoints" },
 	"envoy.config.endpoint.v3.LbEndpoint": { works: "endpoint health_status metadata load_balancing_weight" },
 	"envoy.config.endpoint.v3.Endpoint": {
-		works: "address health_check_config hostname",
-		ignored: "additional_addresses",
+		works: "address additional_addresses health_check_config hostname",
 	},
 	"envoy.config.endpoint.v3.Endpoint.AdditionalAddress": { works: "address" },
 	"envoy.config.endpoint.v3.Endpoint.HealthCheckConfig": {

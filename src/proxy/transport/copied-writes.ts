@@ -1,5 +1,8 @@
 import type { StreamSocket } from "../../os/index.ts";
 
+/** What is written to. */
+export type WritableSocket = Pick<StreamSocket, "destroyed" | "writableLength" | "write" | "cork" | "uncork">;
+
 const slabBytes = 64 * 1024;
 /** Slabs that wait for their next use, of all connections together: 8 MiB. */
 const maxSpare = 128;
@@ -8,7 +11,7 @@ const spare: Buffer[] = [];
 /** Writes bytes whose buffer will be used again at once: into slabs that go back to a common pool when the socket is done with them,
  *  so that a large body leaves no garbage behind. */
 export class CopiedWrites {
-	readonly #socket: StreamSocket;
+	readonly #socket: WritableSocket;
 	/** In the order of the writes, which is the order of their ends. */
 	readonly #inFlight: Buffer[] = [];
 	readonly #onWritten = (): void => {
@@ -16,7 +19,7 @@ export class CopiedWrites {
 		if (slab !== undefined && spare.length < maxSpare) spare.push(slab);
 	};
 
-	constructor(socket: StreamSocket) {
+	constructor(socket: WritableSocket) {
 		this.#socket = socket;
 	}
 

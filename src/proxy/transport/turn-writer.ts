@@ -1,6 +1,5 @@
 import type { TurnEndHolder, TurnQueue } from "../../core/index.ts";
-import type { StreamSocket } from "../../os/index.ts";
-import { CopiedWrites } from "./copied-writes.ts";
+import { CopiedWrites, type WritableSocket } from "./copied-writes.ts";
 
 /** Bytes up to this many join the text around them in one write. */
 const joinBytes = 8 * 1024;
@@ -12,7 +11,7 @@ const maxTextBytes = 16 * 1024;
 /** The output of one connection. Text leaves at the end of the turn, all of it in one write: whoever waits for it on another core is woken
  *  once for everything that was read here in one go, not once for every message. Invariant: bytes leave in the order of the calls. */
 export class TurnWriter implements TurnEndHolder {
-	readonly #socket: StreamSocket;
+	readonly #socket: WritableSocket;
 	readonly #turns: TurnQueue;
 	readonly #maxUnsentBytes: number;
 	readonly #takesAtOnce: boolean;
@@ -23,7 +22,7 @@ export class TurnWriter implements TurnEndHolder {
 	/** @param maxUnsentBytes with so many bytes on their way, whoever writes is asked to wait for the socket's drain; at least its
 	 *  high-water mark
 	 *  @param takesAtOnce bytes are used up when the socket's `write` returns, unless others wait before them: TLS */
-	constructor(socket: StreamSocket, turns: TurnQueue, maxUnsentBytes: number, takesAtOnce = false) {
+	constructor(socket: WritableSocket, turns: TurnQueue, maxUnsentBytes: number, takesAtOnce = false) {
 		this.#socket = socket;
 		this.#turns = turns;
 		this.#maxUnsentBytes = maxUnsentBytes;

@@ -33,7 +33,7 @@ export interface UpstreamTls {
 	/** Calls back once, when the peer has passed every check. */
 	onReady(socket: StreamSocket, callback: () => void): void;
 	/** What the handshake of a ready socket agreed on. */
-	sessionOf(socket: StreamSocket): TlsSession | undefined;
+	sessionOf(socket: object): TlsSession | undefined;
 	/** The cluster is gone. */
 	close(): void;
 }
@@ -60,7 +60,7 @@ export function createUpstreamTls(
 		secrets,
 	);
 	const ready = new WeakMap<StreamSocket, () => void>();
-	const sessions = new WeakMap<StreamSocket, TlsSession>();
+	const sessions = new WeakMap<object, TlsSession>();
 	/** The newest session of each server name, for the context it was made with. */
 	const tickets = new Map<string, Ticket>();
 

@@ -4,7 +4,8 @@ import type { EndpointCluster } from "../endpoint-cluster.ts";
 import type { DnsResolver } from "./dns-resolver.ts";
 import { NameWatch } from "./name-watch.ts";
 
-/** LOGICAL_DNS: one host, at the first address of the newest answer. Connections to earlier addresses stay. */
+/** LOGICAL_DNS: one host, at the addresses of the newest answer: the first is its own, the others are tried where that one does not answer.
+ *  Connections to earlier addresses stay. */
 export class LogicalDnsDiscovery {
 	readonly #cluster: EndpointCluster;
 	readonly #assignment: AssignmentConfig;
@@ -28,7 +29,7 @@ export class LogicalDnsDiscovery {
 			clusterName: cluster.name,
 			needsAddress: true,
 			stats: cluster.stats,
-			onAnswer: (addresses) => this.#onAnswer(addresses?.[0]),
+			onAnswer: (addresses) => this.#onAnswer(addresses),
 		});
 	}
 
@@ -46,14 +47,16 @@ export class LogicalDnsDiscovery {
 		this.#watch?.close();
 	}
 
-	#onAnswer(resolved: string | undefined): void {
+	#onAnswer(addresses: readonly string[] | undefined): void {
 		this.#cluster.isDiscovered = true;
 		const { address, hostname } = this.#endpoint;
+		const [resolved, ...others] = addresses ?? [];
 		if (resolved !== undefined && address.kind === "socket") {
 			const endpoint: EndpointConfig = {
 				...this.#endpoint,
 				hostname: hostname === "" ? address.address : hostname,
 				address: { ...address, address: resolved },
+				additionalAddresses: others.map((other) => ({ ...address, address: other })),
 			};
 			if (this.#hasHost) {
 				this.#cluster.readdress(endpoint);

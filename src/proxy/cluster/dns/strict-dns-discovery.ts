@@ -81,5 +81,10 @@ function expandTarget({ endpoint, addresses }: Target): EndpointConfig[] {
 	const { address } = endpoint;
 	if (address.kind === "pipe") return [endpoint];
 	const hostname = endpoint.hostname === "" ? address.address : endpoint.hostname;
-	return (addresses ?? []).map((resolved) => ({ ...endpoint, hostname, address: { ...address, address: resolved } }));
+	return (addresses ?? []).map((resolved) => ({
+		...endpoint,
+		hostname,
+		address: { ...address, address: resolved },
+		additionalAddresses: undefined,
+	}));
 }
