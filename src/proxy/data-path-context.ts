@@ -6,6 +6,7 @@ import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.t
 import type { FailedRequests } from "./failed-requests/index.ts";
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
 import type { RouteStatistics } from "./filter/http/router/route-statistics.ts";
+import type { UpstreamFilters } from "./filter/http/router/upstream-filters.ts";
 import type { GrpcClients } from "./grpc-client/index.ts";
 import type { OverloadState } from "./overload/index.ts";
 import type { QuotaClients } from "./quota/index.ts";
@@ -57,6 +58,8 @@ export interface DataPathContext extends UpstreamContext {
 	/** Scopes of routes that SRDS has delivered, by their keys as JSON. */
 	readonly routeScopes: { find(key: string): RouteTable | undefined };
 	readonly routeStatistics: RouteStatistics;
+	/** Of clusters that bring their own. */
+	readonly upstreamFilters: UpstreamFilters;
 	/** Istio's metrics of this proxy, made when the first filter asks. */
 	istioMetrics(): IstioMetrics;
 	readonly failedRequests: FailedRequests;

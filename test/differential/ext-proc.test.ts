@@ -22,7 +22,7 @@ interface World {
 
 type Answer = MessageInitShape<typeof ProcessingResponseSchema>;
 type Script = Readonly<
-	Record<string, (request: ProcessingRequest) => Answer | "silent" | "fail" | "close" | undefined>
+	Record<string, (request: ProcessingRequest) => Answer | readonly Answer[] | "silent" | "fail" | "close" | undefined>
 >;
 
 const set = (key: string, value: string) => ({ header: { key, rawValue: Buffer.from(value) } });
@@ -30,6 +30,23 @@ const headers = (side: "request" | "response", response: object): Answer =>
 	({ response: { case: `${side}Headers`, value: { response } } }) as Answer;
 const body = (side: "request" | "response", response: object): Answer =>
 	({ response: { case: `${side}Body`, value: { response } } }) as Answer;
+
+const endsWithHead = (request: ProcessingRequest["request"]) =>
+	request.case === "requestHeaders" && request.value.endOfStream;
+
+/** Pieces in other pieces: every one marked, the last one by itself. */
+const streamed = (side: "request" | "response", request: ProcessingRequest["request"]): Answer[] => {
+	if (request.case !== "requestBody" && request.case !== "responseBody") return [];
+	const { body: bytes, endOfStream } = request.value;
+	const piece = (text: string, ends: boolean): Answer =>
+		body(side, {
+			bodyMutation: { mutation: { case: "streamedResponse", value: { body: Buffer.from(text), endOfStream: ends } } },
+		});
+	return [
+		...(bytes.length > 0 ? [piece("<", false), piece(`${Buffer.from(bytes).toString()}>`, false)] : []),
+		...(endOfStream ? [piece("!", true)] : []),
+	];
+};
 
 /** What the service says to a kind of message; nothing changes by default. */
 const scripts: Readonly<Record<string, Script>> = {
@@ -132,6 +149,38 @@ const scripts: Readonly<Record<string, Script>> = {
 		requestHeaders: () =>
 			({ ...headers("request", {}), modeOverride: { requestBodyMode: 1, responseHeaderMode: 1 } }) as Answer,
 	},
+	"/duplex": {
+		requestHeaders: () => headers("request", { headerMutation: { setHeaders: [set("x-new", "1")] } }),
+		requestBody: ({ request }) => streamed("request", request),
+		responseBody: ({ request }) => streamed("response", request),
+	},
+	"/duplex-late": {
+		requestHeaders: ({ request }) => (endsWithHead(request) ? headers("request", {}) : "silent"),
+		requestBody: ({ request }) => [
+			...(request.case === "requestBody" && request.value.body.length > 0
+				? [headers("request", { headerMutation: { setHeaders: [set("x-late", "1")] } })]
+				: []),
+			...streamed("request", request),
+		],
+		responseBody: ({ request }) => streamed("response", request),
+	},
+	"/duplex-early-body": { requestHeaders: () => [body("request", {}), headers("request", {})] },
+	"/duplex-plain-body": { requestBody: () => body("request", {}) },
+	"/duplex-trailers": {
+		requestBody: ({ request }) => streamed("request", request),
+		responseBody: ({ request }) => streamed("response", request),
+		requestTrailers: () =>
+			({
+				response: {
+					case: "requestTrailers",
+					value: { headerMutation: { setHeaders: [set("x-more", "2")] } },
+				},
+			}) as Answer,
+	},
+	"/duplex-immediate": {
+		requestBody: ({ request }) => streamed("request", request),
+		responseHeaders: () => scripts["/immediate-late"]!["responseHeaders"]!({} as ProcessingRequest),
+	},
 	"/metadata": {
 		requestHeaders: () =>
 			({ ...headers("request", {}), dynamicMetadata: { mine: { who: "me" }, other: { who: "not" } } }) as Answer,
@@ -154,7 +203,9 @@ async function start(side: Side, fields: object): Promise<World> {
 			if (answer === "silent") return;
 			if (answer === "fail") call.finish(13, "broken");
 			else if (answer === "close") call.finish();
-			else call.send(toBinary(ProcessingResponseSchema, create(ProcessingResponseSchema, answer)));
+			else
+				for (const one of [answer].flat())
+					call.send(toBinary(ProcessingResponseSchema, create(ProcessingResponseSchema, one)));
 		},
 		onEnd: (call) => call.finish(),
 	});
@@ -172,6 +223,7 @@ async function start(side: Side, fields: object): Promise<World> {
 		},
 	});
 	const manager = managerFilter({
+		http_protocol_options: { enable_trailers: true },
 		http_filters: [processor, routerFilter],
 		access_log: [
 			{
@@ -361,6 +413,53 @@ compareWithEnvoy("ext_proc with as much of bodies as may be held", {
 		"other bodies": simple("/body", { status: 200 }, post),
 		"no body": simple("/plain", { status: 200 }),
 		"headers with the body": simple("/late-headers", { status: 200 }, post),
+	},
+});
+
+const outcome = (path: string, want: object, call: Partial<HttpCall> = {}) => ({
+	want,
+	see: async (world: World) => {
+		const { status, body: text } = await ask(world, { path, ...call });
+		return { status, text };
+	},
+});
+
+compareWithEnvoy("ext_proc in full duplex", {
+	start: (side) =>
+		start(side, {
+			processing_mode: {
+				request_body_mode: "FULL_DUPLEX_STREAMED",
+				request_trailer_mode: "SEND",
+				response_body_mode: "FULL_DUPLEX_STREAMED",
+				response_trailer_mode: "SEND",
+			},
+		}),
+	cases: {
+		"bodies as the service cuts them": outcome("/duplex", { status: 200 }, post),
+		"no body": outcome("/duplex", { status: 200 }),
+		"a head that waits for the body": outcome("/duplex-late", { status: 200 }, post),
+		"a body before its head": outcome("/duplex-early-body", { status: 500 }, post),
+		"an answer of the other modes": outcome("/duplex-plain-body", { status: 500 }, post),
+		trailers: {
+			want: { status: 200 },
+			see: async (world) => {
+				const { status, body: text } = await sendRequest({
+					port: world.port,
+					path: "/duplex-trailers",
+					...post,
+					trailers: { "x-last": "1" },
+				});
+				return { status, text };
+			},
+		},
+		"an answer at once": outcome("/immediate", { status: 403 }, post),
+		"a late answer at once": outcome("/duplex-immediate", { status: 418 }, post),
+		"a service that fails": outcome("/fail", { status: 500 }, post),
+		counters: {
+			want: {},
+			see: ({ proxy }) =>
+				proxy.stats("ext_proc\\.(streams_started|streams_failed|spurious|message_timeouts|immediate|failure)"),
+		},
 	},
 });
 

@@ -83,6 +83,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 			autoSanValidation: false,
 			overrideAutoSniHeader: "",
 			policies: undefined,
+			filters: undefined,
 		},
 		tcpKeepalive: undefined,
 		happyEyeballs: { firstFamily: undefined, firstCount: 1 },

@@ -8,6 +8,8 @@ export interface HttpCall {
 	readonly path: string;
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: string;
+	/** Behind a chunked body. */
+	readonly trailers?: Readonly<Record<string, string>>;
 	readonly agent?: Agent;
 	/** 10 s by default. */
 	readonly timeoutMs?: number;
@@ -43,6 +45,12 @@ export function sendRequest(call: HttpCall): Promise<HttpAnswer> {
 			outgoing.destroy(new Error(`${call.method ?? "GET"} ${call.path}: no answer in time`)),
 		);
 		outgoing.on("error", reject);
-		outgoing.end(call.body);
+		if (call.trailers === undefined) {
+			outgoing.end(call.body);
+		} else {
+			outgoing.write(call.body ?? "");
+			outgoing.addTrailers(call.trailers);
+			outgoing.end();
+		}
 	});
 }

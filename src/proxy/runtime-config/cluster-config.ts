@@ -12,6 +12,7 @@ import type { HashPolicy, HeaderAddition, MirrorPolicy } from "../../engine/rout
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import type { DnsCacheConfig } from "./dynamic-forward-proxy.ts";
 import type { CommonHttpConfig } from "./http-connection-manager-config.ts";
+import type { HttpFilterConfig } from "./http-filter-config.ts";
 import type { Http1Config, Http2Config } from "./http-protocol-config.ts";
 import type { AddressConfig } from "./listener-config.ts";
 import type { UpstreamTransportSocket } from "./tls-config.ts";
@@ -167,6 +168,8 @@ export interface UpstreamHttpConfig {
 	readonly overrideAutoSniHeader: string;
 	/** Policies that go before those of routes; undefined when there are none. */
 	readonly policies: ClusterPolicies | undefined;
+	/** What every attempt passes, without the codec at their end; undefined: what routers say. */
+	readonly filters: readonly HttpFilterConfig[] | undefined;
 }
 
 /** Policies of routes that a cluster gives. */

@@ -32,6 +32,8 @@ import { readConfigSource } from "./config-source.ts";
 import { readDnsCache } from "./dynamic-forward-proxy.ts";
 import { readAssignment } from "./endpoints.ts";
 import { checkHealthCheckNames, readHealthCheck } from "./health-check.ts";
+import type { HttpFilterConfig } from "./http-filter-config.ts";
+import { readUpstreamFilters } from "./http-filters.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readBalancing } from "./load-balancing.ts";
 import { readNameServers } from "./name-servers.ts";
@@ -403,6 +405,7 @@ function readUpstreamHttp(message: Cluster, hashPolicies: readonly HashPolicy[],
 		autoSni: sni?.autoSni ?? false,
 		autoSanValidation: sni?.autoSanValidation ?? false,
 		overrideAutoSniHeader: (sni?.overrideAutoSniHeader ?? "").toLowerCase(),
+		filters: options === undefined || options.httpFilters.length === 0 ? undefined : readFilters(options, scope),
 		policies: withHashPolicies(options === undefined ? undefined : readPolicies(options, scope), hashPolicies),
 	};
 }
@@ -414,6 +417,10 @@ function withHashPolicies(
 ): ClusterPolicies | undefined {
 	if (hashPolicies.length === 0) return policies;
 	return { retryPolicy: undefined, mirrorPolicies: [], ...policies, hashPolicies };
+}
+
+function readFilters({ httpFilters }: HttpProtocolOptions, scope: Scope): readonly HttpFilterConfig[] {
+	return readUpstreamFilters(httpFilters, scope.at("typed_extension_protocol_options", httpOptionsKey), "http_filters");
 }
 
 function readPolicies(options: HttpProtocolOptions, scope: Scope): ClusterPolicies | undefined {

@@ -67,7 +67,8 @@ export interface ProcessingMode {
 
 export interface DirectionMode {
 	readonly sendsHeaders: boolean;
-	readonly body: "none" | "streamed" | "buffered" | "buffered-partial";
+	/** `duplex`: all that comes goes to the service, and what the service sends takes its place. */
+	readonly body: "none" | "streamed" | "buffered" | "buffered-partial" | "duplex";
 	readonly sendsTrailers: boolean;
 }
 
@@ -97,6 +98,7 @@ const bodyModes: Readonly<Record<number, DirectionMode["body"]>> = {
 	[Body.STREAMED]: "streamed",
 	[Body.BUFFERED]: "buffered",
 	[Body.BUFFERED_PARTIAL]: "buffered-partial",
+	[Body.FULL_DUPLEX_STREAMED]: "duplex",
 };
 
 /** Translates the ext_proc filter. */
@@ -111,10 +113,12 @@ export function readExtProc(message: ExternalProcessor, scope: Scope): ExtProcCo
 	if (message.disableClearRouteCache && message.routeCacheAction !== ExternalProcessor_RouteCacheAction.DEFAULT) {
 		scope.at("route_cache_action").report("cannot be set together with disable_clear_route_cache");
 	}
+	const mode = readMode(message.processingMode, scope.at("processing_mode"));
+	checkDuplex(mode, message.failureModeAllow, scope);
 	return {
 		service,
 		allowsFailure: message.failureModeAllow,
-		mode: readMode(message.processingMode, scope.at("processing_mode")),
+		mode,
 		messageTimeoutMs: toMs(message.messageTimeout, defaultTimeoutMs),
 		maxMessageTimeoutMs: toMs(message.maxMessageTimeout, 0),
 		statPrefix: message.statPrefix,
@@ -164,6 +168,16 @@ export function readExtProcRoute(message: ExtProcPerRoute, scope: Scope): ExtPro
 	};
 }
 
+/** In full duplex the service must see the end of a message, and what it kept is lost with it. */
+function checkDuplex({ request, response }: ProcessingMode, allowsFailure: boolean, scope: Scope): void {
+	for (const [name, { body, sendsTrailers }] of Object.entries({ request, response })) {
+		if (body !== "duplex") continue;
+		const at = scope.at("processing_mode").at(`${name}_trailer_mode`);
+		if (!sendsTrailers) at.report(`must be SEND where ${name}_body_mode is FULL_DUPLEX_STREAMED`);
+		if (allowsFailure) scope.at("failure_mode_allow").report("must be false with FULL_DUPLEX_STREAMED");
+	}
+}
+
 function readMetadataOptions(message: MetadataOptions | undefined): ProcessorMetadata {
 	return {
 		forwarded: message?.forwardingNamespaces?.untyped ?? [],
@@ -174,9 +188,7 @@ function readMetadataOptions(message: MetadataOptions | undefined): ProcessorMet
 /** Modes of a configuration, or of a service that overrides them. */
 export function readMode(message: ProcessingModeMessage | undefined, scope: Scope | undefined): ProcessingMode {
 	const readBody = (mode: Body, field: string): DirectionMode["body"] => {
-		if (mode === Body.FULL_DUPLEX_STREAMED || mode === Body.GRPC) {
-			scope?.at(field).report(`${Body[mode]} is not supported`);
-		}
+		if (mode === Body.GRPC) scope?.at(field).report("GRPC is not supported");
 		return bodyModes[mode] ?? "none";
 	};
 	return {

@@ -107,6 +107,8 @@ export interface RouterFilterConfig {
 	readonly strictCheckHeaders: readonly string[];
 	readonly respectExpectedRequestTimeout: boolean;
 	readonly suppressGrpcRequestFailureCodeStats: boolean;
+	/** What attempts at clusters without filters of their own pass; without the codec at their end. */
+	readonly upstreamFilters: readonly HttpFilterConfig[];
 	/** Written for every attempt. */
 	readonly upstreamLogs: readonly AccessLogConfig[];
 	readonly upstreamLogOptions: {

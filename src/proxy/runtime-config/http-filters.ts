@@ -36,6 +36,49 @@ export function readHttpFilters(messages: readonly HttpFilter[], scope: Scope, f
 	return filters;
 }
 
+const upstreamCodec = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
+
+/** What Envoy lets run behind the router, of what there is here. */
+const upstreamKinds: ReadonlySet<HttpFilterConfig["kind"]> = new Set([
+	"admission-control",
+	"buffer",
+	"compressor",
+	"credential-injector",
+	"discovered",
+	"ext-proc",
+	"header-mutation",
+] as const);
+
+/** Translates the filters of attempts: the codec must be the last one and only there. */
+export function readUpstreamFilters(messages: readonly HttpFilter[], scope: Scope, field: string): HttpFilterConfig[] {
+	const filters: HttpFilterConfig[] = [];
+	for (const [index, message] of messages.entries()) {
+		const at = scope.at(field, index);
+		const isLast = index === messages.length - 1;
+		if (isUpstreamCodec(message)) {
+			if (!isLast) at.report(`terminal filter ${message.name} must be the last filter of the chain`);
+			continue;
+		}
+		if (isLast) at.report(`the last filter must be the upstream codec, not ${message.name}`);
+		const filter = readHttpFilter(message, at);
+		if (filter === undefined) continue;
+		if (runsUpstream(filter)) filters.push(filter);
+		else at.report(`filter ${message.name} cannot run behind the router`);
+	}
+	return filters;
+}
+
+function runsUpstream(filter: HttpFilterConfig): boolean {
+	if (filter.kind !== "matched") return upstreamKinds.has(filter.kind);
+	const { inner, matcher } = filter.config;
+	const executed = (matcher?.actions ?? []).flatMap((action) => (action.kind === "execute" ? [action.filter] : []));
+	return [...(inner === undefined ? [] : [inner]), ...executed].every(runsUpstream);
+}
+
+function isUpstreamCodec({ configType }: HttpFilter): boolean {
+	return configType.case === "typedConfig" && unpackAny(configType.value)?.$typeName === upstreamCodec;
+}
+
 function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | undefined {
 	const { name, disabled } = message;
 	if (message.configType.case === "configDiscovery") {
@@ -158,6 +201,7 @@ function readRouter(message: Router | undefined, scope: Scope): RouterFilterConf
 		strictCheckHeaders: (message?.strictCheckHeaders ?? []).map((name) => name.toLowerCase()),
 		respectExpectedRequestTimeout: message?.respectExpectedRqTimeout ?? false,
 		suppressGrpcRequestFailureCodeStats: message?.suppressGrpcRequestFailureCodeStats ?? false,
+		upstreamFilters: readUpstreamFilters(message?.upstreamHttpFilters ?? [], scope, "upstream_http_filters"),
 		upstreamLogs: readAccessLogs(message?.upstreamLog ?? [], scope, "upstream_log"),
 		upstreamLogOptions: {
 			onPoolReady: message?.upstreamLogOptions?.flushUpstreamLogOnUpstreamStream ?? false,

@@ -167,7 +167,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.HealthCheck.TlsOptions": { works: "alpn_protocols" },
 	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
 		works:
-			"common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config retry_policy hash_policy request_mirror_policies",
+			"common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config retry_policy hash_policy request_mirror_policies http_filters",
 	},
 	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
 		works: "http_protocol_options http2_protocol_options",

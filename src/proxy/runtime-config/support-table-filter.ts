@@ -4,7 +4,7 @@ import type { MessageSupport } from "./support-table.ts";
 export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.router.v3.Router": {
 		works:
-			"suppress_envoy_headers respect_expected_rq_timeout dynamic_stats strict_check_headers upstream_log upstream_log_options",
+			"suppress_envoy_headers respect_expected_rq_timeout dynamic_stats strict_check_headers upstream_log upstream_log_options upstream_http_filters",
 		ignored: "start_child_span suppress_grpc_request_failure_code_stats",
 	},
 	"envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions": {

@@ -12,6 +12,7 @@ import { PeerBounds } from "../drain/index.ts";
 import { createFailedRequests } from "../failed-requests/index.ts";
 import { createIstioMetrics, type IstioMetrics } from "../filter/http/istio-stats/index.ts";
 import { RouteStatistics } from "../filter/http/router/route-statistics.ts";
+import { UpstreamFilters } from "../filter/http/router/upstream-filters.ts";
 import { createGrpcClients } from "../grpc-client/index.ts";
 import { createQuotaClients } from "../quota/index.ts";
 import type { UpstreamTransportSocket } from "../runtime-config/index.ts";
@@ -75,6 +76,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const stopRetired = clusters.onRetired((cluster) => {
 		upstreams.get(cluster)?.close();
 		upstreams.delete(cluster);
+		upstreamFilters.drop(cluster);
 		const { transportSocket, transportSocketMatches } = cluster.config;
 		for (const socket of [transportSocket, ...transportSocketMatches.map((match) => match.socket)]) {
 			tlsSides.get(socket)?.close();
@@ -124,6 +126,9 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		},
 		getRouteTable: (name) => tables.get(name),
 		extensions,
+		get upstreamFilters() {
+			return upstreamFilters;
+		},
 		get routeScopes() {
 			return routeScopes;
 		},
@@ -167,6 +172,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		},
 	};
 
+	const upstreamFilters = new UpstreamFilters(context);
 	const routeScopes = createRouteScopeBoard(context);
 	const grpc = createGrpcClients(context);
 	const quotas = createQuotaClients(context);

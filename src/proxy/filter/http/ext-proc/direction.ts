@@ -1,4 +1,5 @@
 import type {
+	BodyMutation,
 	BodyResponse,
 	CommonResponse,
 } from "../../../../api/gen/envoy/service/ext_proc/v3/external_processor_pb.js";
@@ -36,7 +37,13 @@ export interface DirectionParts {
 	readonly contentLength: () => string | undefined;
 }
 
+/** What is wrong with an answer that nobody waits for. */
+export const spurious = "spurious message";
+
 type Waiting = "nothing" | "headers" | "whole-body" | "pieces" | "partial-body" | "trailers";
+
+/** Modes in which a body may get another length when its head is gone. */
+const resizableModes: ReadonlySet<DirectionMode["body"]> = new Set(["streamed", "buffered-partial", "duplex"]);
 
 interface Piece {
 	readonly bytes: Buffer;
@@ -58,6 +65,8 @@ export class Direction {
 	#isPaused = false;
 	#sentBytes = 0;
 	#trailers: HeaderList | undefined;
+	/** Something of the body or behind it is with the service, which gives back what it likes (full duplex). */
+	#isStreaming = false;
 
 	constructor(owner: DirectionOwner, mode: DirectionMode, parts: DirectionParts) {
 		this.#owner = owner;
@@ -89,15 +98,23 @@ export class Direction {
 			chunk.bytes = Buffer.alloc(0);
 			return last ? "continue" : "taken";
 		}
+		// The service has said how the message ends.
+		if (this.isDuplex && this.#isDone && !this.#owner.isOver) return "taken";
 		if (this.#isDone || this.#owner.isOver) return "continue";
 		if (this.#owner.observes) {
 			// As in Envoy, bodies in other modes are not sent.
 			if (this.mode.body === "streamed") this.#owner.sendBody(this, chunk.bytes, last);
 			return "continue";
 		}
+		if (this.isDuplex) {
+			this.#isStreaming = true;
+			this.#owner.sendBody(this, chunk.bytes, last);
+			return "taken";
+		}
 		if (this.waitsFor === "headers") return "wait";
 		switch (this.mode.body) {
 			case "none":
+			case "duplex":
 				return "continue";
 			case "buffered":
 				if (last && this.waitsFor === "nothing") {
@@ -121,12 +138,18 @@ export class Direction {
 
 	onTrailers(trailers: HeaderList): TrailersVerdict {
 		this.#isWhole = true;
+		if (this.isDuplex && this.#isDone && !this.#owner.isOver) return "stop";
 		if (this.#isDone || this.#owner.isOver) return "continue";
 		if (this.#owner.observes) {
 			if (this.mode.sendsTrailers) this.#owner.sendTrailers(this, trailers);
 			return "continue";
 		}
 		this.#trailers = trailers;
+		if (this.isDuplex) {
+			this.#isStreaming = true;
+			this.#owner.sendTrailers(this, trailers);
+			return "stop";
+		}
 		if (this.waitsFor !== "nothing") return "stop";
 		const held = this.#path.held(this.parts.index);
 		if (held.length > 0 && (this.mode.body === "buffered" || this.mode.body === "buffered-partial")) {
@@ -138,6 +161,40 @@ export class Direction {
 		this.waitsFor = "trailers";
 		this.#owner.sendTrailers(this, trailers);
 		return "stop";
+	}
+
+	/** Whether body and trailers go to the service as they come, and come back as it likes. */
+	get isDuplex(): boolean {
+		return this.mode.body === "duplex";
+	}
+
+	/** Whether the service owes the rest of the message. */
+	get isOwed(): boolean {
+		return this.#isStreaming && !this.#isDone;
+	}
+
+	/** Whether an answer of that kind may come now. */
+	expects(kind: "headers" | "body" | "trailers"): boolean {
+		if (kind === "headers") return this.waitsFor === "headers";
+		if (this.isDuplex)
+			return this.waitsFor !== "headers" && (kind === "body" ? this.isOwed : this.#trailers !== undefined);
+		return kind === "trailers"
+			? this.waitsFor === "trailers"
+			: ["whole-body", "pieces", "partial-body"].includes(this.waitsFor);
+	}
+
+	/** Slows the sender down while the service takes no more. */
+	pause(): void {
+		if (this.#isPaused) return;
+		this.#isPaused = true;
+		this.#path.pause();
+	}
+
+	/** The service takes more again. */
+	resume(): void {
+		if (!this.#isPaused) return;
+		this.#isPaused = false;
+		this.#path.resume();
 	}
 
 	// --- answers; each returns what is wrong with it
@@ -152,7 +209,7 @@ export class Direction {
 			return undefined;
 		}
 		// By the mode that the head was sent in: the service may have asked for another one with its answer.
-		if (!this.#headEnds && (this.#modeOfHead === "streamed" || this.#modeOfHead === "buffered-partial")) {
+		if (!this.#headEnds && resizableModes.has(this.#modeOfHead)) {
 			this.parts.removeContentLength();
 		}
 		this.#afterHeaders();
@@ -161,6 +218,7 @@ export class Direction {
 
 	onBodyAnswer({ response }: BodyResponse): string | undefined {
 		const mutation = response?.bodyMutation;
+		if (this.isDuplex) return this.#addStreamed(mutation);
 		switch (this.waitsFor) {
 			case "whole-body":
 			case "partial-body": {
@@ -184,7 +242,7 @@ export class Direction {
 			}
 			case "pieces": {
 				const piece = this.#pieces.shift();
-				if (piece === undefined) return "spurious message";
+				if (piece === undefined) return spurious;
 				this.#pieceBytes -= piece.bytes.length;
 				const isLast = this.#pieces.length === 0;
 				if (isLast) this.waitsFor = "nothing";
@@ -194,8 +252,16 @@ export class Direction {
 				return undefined;
 			}
 			default:
-				return "spurious message";
+				return spurious;
 		}
+	}
+
+	#addStreamed(mutation: BodyMutation | undefined): string | undefined {
+		if (mutation?.mutation.case !== "streamedResponse") return spurious;
+		const { body, endOfStream } = mutation.mutation.value;
+		if (endOfStream) this.#isDone = true;
+		this.#path.add(this.parts.index, Buffer.from(body), endOfStream);
+		return undefined;
 	}
 
 	onTrailersAnswer(mutate: (trailers: HeaderList) => string | undefined): string | undefined {
@@ -251,6 +317,10 @@ export class Direction {
 				else this.#continueHead();
 				return;
 			}
+			case "duplex":
+				// The trailers would go with the head.
+				if (this.#trailers === undefined) this.#continueHead();
+				return;
 			default:
 				this.#afterBody();
 		}
@@ -283,17 +353,12 @@ export class Direction {
 		this.#pieces.push({ bytes, last });
 		this.#pieceBytes += bytes.length;
 		this.waitsFor = "pieces";
-		if (this.#pieceBytes > this.parts.limitBytes && !this.#isPaused) {
-			this.#isPaused = true;
-			this.#path.pause();
-		}
+		if (this.#pieceBytes > this.parts.limitBytes) this.pause();
 		this.#owner.sendBody(this, bytes, last);
 	}
 
 	#resume(): void {
-		if (!this.#isPaused || this.#pieceBytes > this.parts.limitBytes / 2) return;
-		this.#isPaused = false;
-		this.#path.resume();
+		if (this.#pieceBytes <= this.parts.limitBytes / 2) this.resume();
 	}
 
 	/** The service made another message: its body takes the place of this one's. */

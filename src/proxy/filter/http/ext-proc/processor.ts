@@ -25,7 +25,7 @@ import type { FilterParts } from "../filter-parts.ts";
 import type { PassResponseHead } from "../pass-head.ts";
 import { changeFields } from "../request-fields.ts";
 import { readAttributes } from "./attributes.ts";
-import type { Direction, DirectionOwner } from "./direction.ts";
+import { type Direction, type DirectionOwner, spurious } from "./direction.ts";
 import { applyHeaderMutation, type MutableHeaders, mutableList, pairsOf, toHeaderMap } from "./mutations.ts";
 
 const processPath = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
@@ -50,6 +50,7 @@ const bodyModes: Readonly<Record<DirectionMode["body"], ProcessingMode_BodySendM
 	streamed: ProcessingMode_BodySendMode.STREAMED,
 	buffered: ProcessingMode_BodySendMode.BUFFERED,
 	"buffered-partial": ProcessingMode_BodySendMode.BUFFERED_PARTIAL,
+	duplex: ProcessingMode_BodySendMode.FULL_DUPLEX_STREAMED,
 };
 
 /** One stream's talk with the service. */
@@ -129,8 +130,10 @@ export class Processor implements DirectionOwner {
 				: {}),
 		});
 		stats.stream_msgs_sent.value++;
-		if (!this.observes) this.#arm(direction, config.messageTimeoutMs);
-		call.send(toBinary(ProcessingRequestSchema, message));
+		// As in Envoy, a service that may keep what it got as long as it likes has no time limit.
+		if (!this.observes && !direction.isDuplex) this.#arm(direction, config.messageTimeoutMs);
+		const takesMore = call.send(toBinary(ProcessingRequestSchema, message));
+		if (!takesMore && direction.isDuplex) direction.pause();
 	}
 
 	/** The attributes that the service wants, once a direction. */
@@ -149,12 +152,17 @@ export class Processor implements DirectionOwner {
 			processPath,
 			{
 				onMessage: (message) => this.#onMessage(message),
+				onDrain: () => this.#onDrain(),
 				onEnd: (status) => this.#onEnd(status),
 			},
 			{ metadata: initialMetadata, stream: stream.record },
 		);
 		this.#call = call;
 		return call;
+	}
+
+	#onDrain(): void {
+		for (const direction of [this.request, this.response]) if (direction?.isDuplex) direction.resume();
 	}
 
 	// --- from the service
@@ -183,11 +191,9 @@ export class Processor implements DirectionOwner {
 			return;
 		}
 		const { kind, direction } = this.#directionOf(answer.case);
-		const expected =
-			kind === "headers" ? ["headers"] : kind === "trailers" ? ["trailers"] : ["whole-body", "pieces", "partial-body"];
-		if (direction === undefined || !expected.includes(direction.waitsFor)) {
+		if (direction?.expects(kind) !== true) {
 			stats.spurious_msgs_received.value++;
-			this.#refuse("spurious message");
+			this.#refuse(spurious);
 			return;
 		}
 		this.#disarm(direction);
@@ -195,13 +201,17 @@ export class Processor implements DirectionOwner {
 		stats.stream_msgs_received.value++;
 		const wrong = this.#judge(direction, answer);
 		if (wrong !== undefined) {
+			if (wrong === spurious) stats.spurious_msgs_received.value++;
 			this.#refuse(wrong);
 			return;
 		}
 		if (direction.waitsFor === "pieces") this.#arm(direction, this.#options.config.messageTimeoutMs);
 	}
 
-	#directionOf(name: string | undefined): { readonly kind: string; readonly direction: Direction | undefined } {
+	#directionOf(name: string | undefined): {
+		readonly kind: "headers" | "body" | "trailers";
+		readonly direction: Direction | undefined;
+	} {
 		const kind = name?.endsWith("Headers") ? "headers" : name?.endsWith("Body") ? "body" : "trailers";
 		if (name?.startsWith("request")) return { kind, direction: this.request };
 		return { kind, direction: name?.startsWith("response") ? this.response : undefined };
@@ -320,7 +330,8 @@ export class Processor implements DirectionOwner {
 		stats.server_half_closed.value++;
 		if (code === 0) {
 			stats.streams_closed.value++;
-			this.#release();
+			if (this.request?.isOwed || this.response?.isOwed) this.#refuse("service ended before the body");
+			else this.#release();
 			return;
 		}
 		stats.streams_failed.value++;

@@ -1,7 +1,10 @@
 import { type HeaderList, PieceList } from "../../../../core/index.ts";
 import type { Cluster } from "../../../cluster/index.ts";
-import type { AttemptConnection } from "../../../connection-pool/index.ts";
+import type { AttemptConnection, OutgoingRequest, UpstreamExchange } from "../../../connection-pool/index.ts";
 import type { Attempt } from "./attempt.ts";
+
+/** Where a request is written. */
+export type RequestTarget = AttemptConnection & Pick<UpstreamExchange, "writeRequest">;
 
 /** What {@link RequestBody} does to the client. */
 export interface BodySource {
@@ -72,6 +75,14 @@ export class RequestBody {
 			return;
 		}
 		this.#kept.push(view, true);
+	}
+
+	/** Sends what is here of a request. */
+	sendAll(attempt: Attempt, to: RequestTarget, request: OutgoingRequest, hasLength: boolean): void {
+		const endStream = this.isEmpty && this.isComplete;
+		if (endStream) attempt.requestSent = true;
+		to.writeRequest(request, endStream, hasLength);
+		if (!endStream) this.sendKept(attempt, to);
 	}
 
 	/** Sends what was kept. */

@@ -1,8 +1,10 @@
 import type { StreamInfo } from "../../../../engine/format/index.ts";
+import type { StatsScope } from "../../../../telemetry/index.ts";
 import type { Cluster } from "../../../cluster/index.ts";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { RouterFilterConfig } from "../../../runtime-config/index.ts";
 import type { RouterStats, VirtualClusterStats } from "../../../stats/index.ts";
+import { LiveFilterChain } from "../live-filter-chain.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 import { ResponseAccounting } from "./response-accounting.ts";
 import { UpstreamLogs } from "./upstream-logs.ts";
@@ -25,6 +27,8 @@ export class RouterFilter {
 	readonly strictHeaders: readonly string[];
 	/** Of every attempt. */
 	readonly upstreamLogs: UpstreamLogs | undefined;
+	/** For upstreams without filters of their own. */
+	readonly #upstreamFilters: LiveFilterChain | undefined;
 
 	constructor(
 		config: RouterFilterConfig | undefined,
@@ -34,17 +38,30 @@ export class RouterFilter {
 			readonly bufferLimitBytes: number;
 			readonly config: { readonly schemeMatchUpstream: boolean };
 		},
+		scope: StatsScope,
 	) {
 		this.context = manager.context;
 		this.isInChain = config !== undefined;
 		this.stats = manager.routerStats;
 		this.upstreamLogs = UpstreamLogs.create(config, manager.context);
+		if (config !== undefined && config.upstreamFilters.length > 0)
+			this.#upstreamFilters = new LiveFilterChain(config.upstreamFilters, manager.context, scope);
 		this.bufferLimitBytes = manager.bufferLimitBytes;
 		this.matchesScheme = manager.config.schemeMatchUpstream;
 		this.sendsEnvoyHeaders = config?.suppressEnvoyHeaders !== true;
 		this.countsResponses = config?.dynamicStats !== false;
 		this.strictHeaders = config?.strictCheckHeaders ?? [];
 		this.respectsExpectedTimeout = config?.respectExpectedRequestTimeout === true;
+	}
+
+	/** The HTTP filters of attempts at a cluster: its own, else those of the router. */
+	upstreamFiltersOf(cluster: Cluster): LiveFilterChain | undefined {
+		if (cluster.config.http.filters === undefined) return this.#upstreamFilters;
+		return this.context.upstreamFilters.of(cluster);
+	}
+
+	close(): void {
+		this.#upstreamFilters?.close();
 	}
 
 	/** Begins to count the answers of a request; those of health checks are not counted. */

@@ -18,7 +18,7 @@ import { countAnswer, countGrpcEnd, reportAnswer } from "./host-verdict.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
-import { RequestBody } from "./request-body.ts";
+import { RequestBody, type RequestTarget } from "./request-body.ts";
 import type { ResponseAccounting } from "./response-accounting.ts";
 import { decorateResponse } from "./response-decoration.ts";
 import { type AttemptFailure, formatResetBody, formatResetDetails, resetOutcomes } from "./response-details.ts";
@@ -124,23 +124,30 @@ export class RouterStream {
 	// --- the attempt
 
 	onAttemptReady(attempt: UpstreamAttempt, connection: UpstreamExchange): void {
+		this.noteConnection(attempt, connection);
+		this.sendRequest(attempt, connection);
+	}
+
+	/** An attempt has its connection. */
+	noteConnection(attempt: UpstreamAttempt, connection: UpstreamExchange): void {
 		this.#accounting!.countAttempt();
-		const { record, request } = this.stream;
+		const { record } = this.stream;
 		const now = this.stream.now();
-		const timeouts = this.#timeouts!;
 		record.upstreamConnectionId = connection.id;
 		record.upstreamProtocol = connection.protocol;
 		record.upstreamConnection = connection;
 		record.upstreamFirstSentAt = now;
-		if (timeouts.perTryMs > 0) attempt.tryEndsAt = now + timeouts.perTryMs;
-		if (timeouts.perTryIdleMs > 0) attempt.tryIdleAt = now + timeouts.perTryIdleMs;
-		const body = this.#body!;
-		const endStream = body.isEmpty && body.isComplete;
-		if (endStream) attempt.requestSent = true;
-		connection.writeRequest(request, endStream, this.#hasLength);
-		if (!endStream) body.sendKept(attempt, connection);
-		if (attempt.requestSent) record.upstreamLastSentAt = now;
-		if (timeouts.perTryMs > 0 || timeouts.perTryIdleMs > 0) this.stream.downstream.armDeadline();
+		const { perTryMs, perTryIdleMs } = this.#timeouts!;
+		if (perTryMs <= 0 && perTryIdleMs <= 0) return;
+		if (perTryMs > 0) attempt.tryEndsAt = now + perTryMs;
+		if (perTryIdleMs > 0) attempt.tryIdleAt = now + perTryIdleMs;
+		this.stream.downstream.armDeadline();
+	}
+
+	/** Sends what is here of the request. */
+	sendRequest(attempt: UpstreamAttempt, to: RequestTarget): void {
+		this.#body!.sendAll(attempt, to, this.request, this.#hasLength);
+		if (attempt.requestSent) this.stream.record.upstreamLastSentAt = this.stream.now();
 	}
 
 	/** The tunnel of a CONNECT is there: the answer is ours. */
@@ -167,7 +174,7 @@ export class RouterStream {
 		reportReset(this.#upstream!.cluster, attempt.host, reason);
 		if (this.#takeOut(attempt)) return;
 		const started = this.stream.responseStarted;
-		if (!started && this.#canRetry() && this.#retries!.retriesReset(reason, attempt.connection !== undefined)) {
+		if (!started && this.#canRetry() && this.#retries!.retriesReset(reason, attempt.isConnected)) {
 			this.#retry(attempt, undefined);
 			return;
 		}
@@ -183,7 +190,7 @@ export class RouterStream {
 		this.#accounting!.count(outcome.status, attempt.host);
 		const headers = reason === "overflow" && this.filter.sendsEnvoyHeaders ? ["x-envoy-overloaded", "true"] : undefined;
 		const body = formatResetBody(reason, this.#retries?.hasRetried === true);
-		this.#reply(outcome.status, body, details, outcome.flag, true, headers);
+		this.#reply(outcome.status, body, details, outcome.flag, headers);
 	}
 
 	onInformational(response: UpstreamResponse): void {
@@ -214,11 +221,10 @@ export class RouterStream {
 		this.#awaitsGrpcStatus = countAnswer(attempt.host, this.request, head, endStream);
 		if (this.#redirect(attempt, head)) return;
 		attempt.tryEndsAt = never;
-		const elapsed = this.#requestEndedAt === never ? now - record.startedAt : now - this.#requestEndedAt;
+		const elapsed = this.#requestEndedAt === never ? undefined : now - this.#requestEndedAt;
 		this.#accounting!.count(status, attempt.host);
-		const hasEnded = this.#requestEndedAt !== never;
-		if (hasEnded) this.#accounting!.recordTime(elapsed);
-		const serviceTimeMs = hasEnded && this.filter.sendsEnvoyHeaders ? elapsed : undefined;
+		if (elapsed !== undefined) this.#accounting!.recordTime(elapsed);
+		const serviceTimeMs = this.filter.sendsEnvoyHeaders ? elapsed : undefined;
 		record.responseCodeDetails = "via_upstream";
 		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#hosts!.cookies });
 		if (status === 101 && this.request.upgrade !== undefined) {
@@ -302,6 +308,7 @@ export class RouterStream {
 		this.#hedges?.cancel(undefined);
 		const attempt = this.#attempt;
 		if (attempt === undefined) return;
+		attempt.release?.();
 		if (!attempt.isOver) attempt.cancel();
 		else if (!attempt.requestSent) attempt.connection?.abandon();
 		if (this.#pausedUpstream) attempt.connection?.resume();
@@ -316,7 +323,7 @@ export class RouterStream {
 		const upstream = context.getCluster(resolveClusterName(ofRoute, request));
 		if (upstream === undefined) {
 			this.filter.stats.no_cluster.value++;
-			this.#reply(ofRoute.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound, true);
+			this.#reply(ofRoute.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound);
 			return;
 		}
 		this.#upstream = upstream;
@@ -393,7 +400,7 @@ export class RouterStream {
 		record.upstreamHost = host;
 		if (route!.includeRequestAttemptCount) request.set("x-envoy-attempt-count", String(record.attemptCount));
 		record.trace?.startAttempt(record, request, upstream.cluster.name, this.stream.now());
-		attempt.start();
+		attempt.start(this.filter.upstreamFiltersOf(upstream.cluster));
 	}
 
 	/** Whether the whole request is here to be sent again. */
@@ -482,17 +489,11 @@ export class RouterStream {
 			attempt.host.stats.rq_error.value++;
 		}
 		if (!this.stream.responseStarted) this.#accounting!.count(status, attempt?.host);
-		this.#reply(status, status === 504 ? "upstream request timeout" : "", details, flag, true);
+		this.#reply(status, status === 504 ? "upstream request timeout" : "", details, flag);
 	}
 
-	#reply(status: number, body: string, details: string, flags: number, byRouter: boolean, headers?: HeaderList): void {
-		this.stream.sendLocalReply({
-			status,
-			body,
-			details,
-			flags,
-			byRouter,
-			...(headers === undefined ? {} : { headers }),
-		});
+	#reply(status: number, body: string, details: string, flags: number, headers?: HeaderList): void {
+		const reply = { status, body, details, flags, byRouter: true };
+		this.stream.sendLocalReply(headers === undefined ? reply : { ...reply, headers });
 	}
 }

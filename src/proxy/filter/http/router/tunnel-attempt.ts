@@ -26,6 +26,10 @@ export class TunnelAttempt implements Attempt, RawStreamOwner {
 		this.#upstream = upstream;
 	}
 
+	get isConnected(): boolean {
+		return this.connection !== undefined;
+	}
+
 	start(): void {
 		const raw = this.#upstream.openRaw(this.host, this);
 		if (raw === undefined) {

@@ -1,6 +1,7 @@
 import type { HeaderList, Millis, Timer } from "../../../../core/index.ts";
 import type { Host } from "../../../cluster/index.ts";
 import type {
+	AttemptConnection,
 	PoolFailure,
 	PoolWaiter,
 	ResetReason,
@@ -9,19 +10,37 @@ import type {
 	UpstreamPool,
 	UpstreamResponse,
 } from "../../../connection-pool/index.ts";
+import type { LiveFilterChain } from "../live-filter-chain.ts";
 import type { Attempt } from "./attempt.ts";
-import { resetOutcomes } from "./response-details.ts";
+import { AttemptFilters } from "./attempt-filters.ts";
+import { type AttemptFailure, resetOutcomes } from "./response-details.ts";
 import type { RouterStream } from "./router-stream.ts";
 import type { UpstreamLogEntry } from "./upstream-logs.ts";
 
 const never = Number.POSITIVE_INFINITY;
+
+/** Who is told how an attempt goes: the router, or the upstream's filters before it. */
+export interface AttemptOwner {
+	onAttemptReady(attempt: UpstreamAttempt, connection: UpstreamExchange): void;
+	onAttemptFailed(attempt: UpstreamAttempt, reason: AttemptFailure, detail: string): void;
+	onInformational(response: UpstreamResponse): void;
+	onResponse(attempt: UpstreamAttempt, response: UpstreamResponse, endStream: boolean): void;
+	onResponseBody(attempt: UpstreamAttempt, view: Buffer, last: boolean): void;
+	onResponseTrailers(attempt: UpstreamAttempt, trailers: HeaderList): void;
+	onResponseTurnEnd(): void;
+	onUpstreamDrain(): void;
+	/** Nobody is interested in the attempt any more. */
+	end?(): void;
+}
 
 /** One try to get a response from one host. */
 export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	readonly router: RouterStream;
 	readonly host: Host;
 	readonly pool: UpstreamPool;
-	connection: UpstreamExchange | undefined;
+	/** Where the request is written; undefined until that is there. */
+	connection: (AttemptConnection & Pick<UpstreamExchange, "isResponseComplete">) | undefined;
+	#owner: AttemptOwner;
 	/** The final head came. */
 	responded = false;
 	isOver = false;
@@ -40,18 +59,34 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.router = router;
 		this.host = host;
 		this.pool = pool;
+		this.#owner = router;
 		this.#log = router.filter.upstreamLogs?.begin(router.stream, host);
 	}
 
 	/** Asks the pool for a connection. */
-	start(): void {
+	start(filters: LiveFilterChain | undefined): void {
 		this.#waiting = true;
+		if (filters === undefined) this.pool.acquire(this);
+		else this.#startFiltered(filters);
+	}
+
+	/** The filters run while the connection is being made. */
+	#startFiltered(filters: LiveFilterChain): void {
+		const { router } = this;
+		const filtered = new AttemptFilters(router, this, filters);
+		this.#owner = filtered;
+		this.connection = filtered.exchange;
 		this.pool.acquire(this);
+		if (!filtered.isRequestCut) router.sendRequest(this, filtered.exchange);
+	}
+
+	get isConnected(): boolean {
+		return this.#counted;
 	}
 
 	onPoolReady(connection: UpstreamExchange): void {
 		this.#waiting = false;
-		this.connection = connection;
+		this.connection ??= connection;
 		this.#counted = true;
 		const { cluster } = this.pool;
 		const { stats } = cluster;
@@ -67,47 +102,47 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		if (maxStreamDurationMs !== undefined && maxStreamDurationMs > 0) {
 			this.#limit = this.router.filter.context.clock.setTimer(maxStreamDurationMs, () => this.#onTooLong());
 		}
-		this.router.onAttemptReady(this, connection);
+		this.#owner.onAttemptReady(this, connection);
 	}
 
 	onPoolFailure(failure: PoolFailure, detail: string): void {
 		this.#waiting = false;
 		this.isOver = true;
 		this.#endLog(failure, detail);
-		this.router.onAttemptFailed(this, failure, detail);
+		this.#owner.onAttemptFailed(this, failure, detail);
 	}
 
 	onUpstreamInformational(response: UpstreamResponse): void {
-		this.router.onInformational(response);
+		this.#owner.onInformational(response);
 	}
 
 	onUpstreamResponse(response: UpstreamResponse, endStream: boolean): void {
 		this.responded = true;
 		this.#log?.onResponse(response);
-		this.router.onResponse(this, response, endStream);
+		this.#owner.onResponse(this, response, endStream);
 	}
 
 	onUpstreamBody(view: Buffer, last: boolean): void {
 		if (this.isOver) return;
 		this.#log?.onBody(view.length);
 		if (last) this.finish();
-		this.router.onResponseBody(this, view, last);
+		this.#owner.onResponseBody(this, view, last);
 	}
 
 	onUpstreamTrailers(trailers: HeaderList): void {
 		this.#log?.onTrailers(trailers);
 		this.finish();
-		this.router.onResponseTrailers(this, trailers);
+		this.#owner.onResponseTrailers(this, trailers);
 	}
 
 	onUpstreamTurnEnd(): void {
-		this.router.onResponseTurnEnd();
+		this.#owner.onResponseTurnEnd();
 	}
 
 	onUpstreamReset(reason: ResetReason, detail: string): void {
 		this.#endLog(reason, detail);
 		this.finish();
-		this.router.onAttemptFailed(this, reason, detail);
+		this.#owner.onAttemptFailed(this, reason, detail);
 	}
 
 	noteFlag(flag: number): void {
@@ -122,17 +157,18 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	}
 
 	onUpstreamDrain(): void {
-		this.router.onUpstreamDrain();
+		this.#owner.onUpstreamDrain();
 	}
 
 	#onTooLong(): void {
 		this.pool.cluster.stats.upstream_rq_max_duration_reached.value++;
 		this.cancel();
-		this.router.onAttemptFailed(this, "maximum duration", "");
+		this.#owner.onAttemptFailed(this, "maximum duration", "");
 	}
 
 	/** Gives up: nothing more is told to the router. */
 	cancel(): void {
+		this.release();
 		if (this.isOver) return;
 		if (this.#waiting) {
 			this.#waiting = false;
@@ -148,12 +184,17 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 
 	/** As {@link cancel}, while the response may still be being read: a complete one leaves its connection usable. */
 	drop(): void {
+		this.release();
 		const { connection } = this;
 		if (this.isOver || connection === undefined || !this.responded || !connection.isResponseComplete) {
 			this.cancel();
 			return;
 		}
 		this.finish();
+	}
+
+	release(): void {
+		this.#owner.end?.();
 	}
 
 	/** The exchange is complete or broken. */

@@ -123,7 +123,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		this.http2Config = createDownstreamHttp2Config(config, options.bufferLimitBytes);
 		this.filters = new FilterChains(config, context, stats.scope);
 		const router = config.filters.find((filter) => filter.kind === "router");
-		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this);
+		this.router = new RouterFilter(router?.kind === "router" ? router.config : undefined, this, stats.scope);
 		this.upgrades = new Map(config.upgrades.map((upgrade) => [upgrade.type.toLowerCase(), upgrade.enabled]));
 		this.touchesPaths = config.normalizePath || config.mergeSlashes || config.escapedSlashes !== "keep";
 		this.hasPlainHeaders =
@@ -282,6 +282,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		for (const connection of this.connections.list()) connection.abort();
 		this.routes.close();
 		this.filters.close();
+		this.router.close();
 		this.#stopScaling();
 	}
 }
