@@ -29,7 +29,7 @@ import {
 	stepInstance,
 } from "./instance-state.ts";
 import { readLastLines } from "./last-lines.ts";
-import { buildEnvironment } from "./plan-instance.ts";
+import { buildEnvironment, expandVariables } from "./plan-instance.ts";
 import { hasRequests, postDrain, probeHttp, probeTcp } from "./probe.ts";
 import type { ProcessLedger } from "./process-ledger.ts";
 import { createRegistration, type Registration } from "./registration.ts";
@@ -364,18 +364,19 @@ export class SupervisedInstance {
 
 	#buildApplication(): ChildCommand {
 		const { programs, listener } = this.#deps;
-		const [program = "", ...args] = this.workload.command;
+		const env = buildEnvironment(
+			this.workload,
+			this.record,
+			this.#services,
+			{ ...programs.applicationEnv, ...this.#grpcEnvironment() },
+			join(programs.node, ".."),
+		);
+		const [program = "", ...args] = this.workload.command.map((word) => expandVariables(word, env));
 		return {
 			program,
 			args,
 			folder: this.workload.folder ?? this.#deps.state.path,
-			env: buildEnvironment(
-				this.workload,
-				this.record,
-				this.#services,
-				{ ...programs.applicationEnv, ...this.#grpcEnvironment() },
-				join(programs.node, ".."),
-			),
+			env,
 			output: {
 				kind: "lines",
 				onLine: (line, stream) => listener({ kind: "output", source: this.record.name, line, stream }),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createSeededRandom } from "../../core/index.ts";
 import type { Service, Workload } from "../../model/index.ts";
 import { buildBootstrap } from "./bootstrap.ts";
-import { buildEnvironment, planInstance } from "./plan-instance.ts";
+import { buildEnvironment, expandVariables, planInstance } from "./plan-instance.ts";
 import { createPortAllocator } from "./ports.ts";
 
 const source = { file: "mesh.yaml", line: 1 };
@@ -108,6 +108,17 @@ test("an application learns its ports, its proxy and its upstreams from its envi
 	assert.equal(env["AMIME_UPSTREAM_LEDGER_BANK_MORE"], `http://127.0.0.1:${instance.upstreams[2]!.listenPort}`);
 	assert.equal(env["MODE"], "test");
 	assert.equal(env["no_proxy"], "mine", "the Workload has the last word");
+});
+
+test("$(NAME) stands for a variable, as in Kubernetes, and a shell keeps its own words", () => {
+	const env = { PORT: "8080", PORT_GRPC: "9090" };
+	const cases: readonly (readonly [string, string])[] = [
+		["--listen=127.0.0.1:$(PORT)", "--listen=127.0.0.1:8080"],
+		["$(PORT)$(PORT_GRPC)", "80809090"],
+		["$$(PORT)", "$(PORT)"],
+		["$(date) $$ $PORT $(NOT_THERE) $(", "$(date) $$ $PORT $(NOT_THERE) $("],
+	];
+	for (const [text, wanted] of cases) assert.equal(expandVariables(text, env), wanted);
 });
 
 test("without a sidecar there is no proxy, and the mesh port is the application's", async () => {

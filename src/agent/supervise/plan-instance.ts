@@ -93,7 +93,16 @@ export function buildEnvironment(
 		if (index === 0) env["PORT"] = String(port.appPort);
 		env[`PORT_${toVariable(port.name)}`] = String(port.appPort);
 	}
-	return { ...env, ...workload.env };
+	const own = Object.entries(workload.env).map(([name, text]) => [name, expandVariables(text, env)] as const);
+	return { ...env, ...Object.fromEntries(own) };
+}
+
+/** `$(NAME)` as the variable says, `$$(NAME)` as `$(NAME)`; variables that are not there stay as they are written.
+ *  Spec: Kubernetes, `command`, `args` and `env` of a container. A lone `$$` stays, for it is a shell's word. */
+export function expandVariables(text: string, env: Readonly<Record<string, string>>): string {
+	return text.replaceAll(/\$?\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (written: string, name: string) =>
+		written.startsWith("$$") ? written.slice(1) : (env[name] ?? written),
+	);
 }
 
 function buildProxyEnvironment(instance: WorkloadInstance): Record<string, string> {

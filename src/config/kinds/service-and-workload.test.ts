@@ -137,6 +137,21 @@ test("a Workload with everything becomes the model's", () => {
 	]);
 });
 
+test("a variable that no shell will read is told, with how it is written", () => {
+	const of = (...command: string[]): readonly string[] => readSpec("Workload", { command }).problems;
+	const [first = "", ...rest] = of("python3", "-m", "http.server", "$PORT");
+	assert.match(first, /command\[3\]: no shell reads this, so \$PORT stays as it is written: write \$\(PORT\)/);
+	assert.deepEqual(rest, []);
+	assert.match(of("app", ["--port=", "{PORT_GRPC}"].join("$"))[0]!, /write \$\(PORT_GRPC\)/);
+	for (const good of [
+		["sh", "-c", "app $PORT"],
+		["/bin/bash", "-c", "$PORT"],
+		["app", "$(PORT)"],
+		["app", "$5"],
+	])
+		assert.deepEqual(of(...good), []);
+});
+
 test("a Workload refuses what cannot run", () => {
 	const of = (spec: object): string => readSpec("Workload", { command: ["a"], ...spec }).problems[0]!;
 	assert.match(of({ command: [] }), /must have at least 1 item/);

@@ -4,7 +4,7 @@ import { istioDuration } from "../../schema/durations.ts";
 import { dnsLabel, dnsSubdomain } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
 import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
-import { refine } from "../../schema/schema.ts";
+import { type Reader, refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 
 const protocols: readonly PortProtocol[] = ["http", "http2", "grpc", "tcp"];
@@ -37,11 +37,11 @@ const spec = refine(
 	object({
 		command: required(
 			list(string({ pattern: /^[^\0]*$/, minLength: 0 }), { min: 1, max: 256 }),
-			"Program and its arguments, run in the folder of the document without a shell",
+			"Program and its arguments, run in the folder of the document without a shell; `$(PORT)` and the like stand for what the process finds in its environment",
 		),
 		env: optional(
 			map(string({ minLength: 0, pattern: /^[^\0]*$/, maxLength: 32_768 }), environmentName),
-			"Environment variables added to those of the mesh",
+			"Environment variables added to those of the mesh, which `$(PORT)` and the like stand for",
 		),
 		ports: defaulted(list(port, { max: 16 }), [], "Ports the application listens on"),
 		replicas: defaulted(integer({ min: 0, max: 100 }), 1, "How many copies run"),
@@ -92,6 +92,7 @@ const spec = refine(
 				);
 		}
 		if (value.command[0] === "") refuse(reader.field("command").item(0), "must not be empty");
+		warnOfShellWords(value.command, reader.field("command"));
 		const probed = value.readiness?.port;
 		if (probed !== undefined && !names.has(probed))
 			refuse(
@@ -103,6 +104,19 @@ const spec = refine(
 		return isGood ? value : undefined;
 	},
 );
+
+const shells: ReadonlySet<string> = new Set(["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"]);
+
+/** Tells of `$PORT` where no shell is that would read it. */
+function warnOfShellWords(command: readonly string[], reader: Reader): void {
+	const program = command[0]?.split("/").at(-1) ?? "";
+	if (shells.has(program)) return;
+	for (const [index, word] of command.entries()) {
+		const [written, name] = /\$\{?(PORT(?:_[A-Z0-9_]+)?|AMIME_[A-Z0-9_]+)\}?/.exec(word) ?? [];
+		if (written !== undefined)
+			reader.item(index).warn(`no shell reads this, so ${written} stays as it is written: write $(${name})`);
+	}
+}
 
 /** `amime.dev/v1alpha1` Workload. */
 export const workloadKind = defineKind({
