@@ -172,7 +172,7 @@ compareWithEnvoy("filters and their routes", {
 			want: { status: 403 },
 			see: (world) => see(world, "rbac", { path: "/named" }),
 		},
-		"whether faults are counted by source is the filter's word, not the route's": {
+		"faults are counted by source only where the filter lets them": {
 			want: { counts: { "http.fault.fault.aborts_injected": 1 } },
 			see: async (world) => {
 				await see(world, "fault", { headers: { "x-envoy-downstream-service-cluster": "web" } });

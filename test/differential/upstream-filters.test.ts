@@ -173,6 +173,13 @@ async function start(side: Side): Promise<ProxyProcess> {
 			to("mirrored", {}, { request_mirror_policies: [{ cluster: "own" }] }),
 			to("missing-path"),
 			to("plain"),
+			{
+				match: { prefix: "/direct" },
+				direct_response: { status: 200, body: { inline_string: "direct" } },
+				...perRoute("front", "filters.http.header_mutation.v3.HeaderMutationPerRoute", {
+					mutations: { request_mutations: [{ remove: ":path" }] },
+				}),
+			},
 			to("pressed"),
 			to("bare"),
 			to("chosen"),
@@ -254,6 +261,7 @@ compareWithEnvoy("HTTP filters behind the router", {
 		"not chosen": simple("/chosen", { status: 200 }),
 		"none of a cluster in place of the router's": simple("/bare", { status: 200 }, post),
 		"admission control": simple("/admitted", { status: 200 }),
+		"a request without a path that goes nowhere": simple("/direct", { status: 200 }),
 		"beside shadows": simple("/mirrored", { status: 200 }),
 		counters: {
 			want: {},

@@ -25,6 +25,11 @@ const defaultTimeoutMs = 200;
 
 /** Translates the ext_authz filter. */
 export function readExtAuthz(message: ExtAuthz, scope: Scope): ExtAuthzConfig | undefined {
+	const ofHttp = message.services.case === "httpService" ? message.services.value.authorizationRequest : undefined;
+	if (message.allowedHeaders !== undefined && ofHttp?.allowedHeaders !== undefined)
+		scope
+			.at("allowed_headers")
+			.report("cannot be set together with http_service.authorization_request.allowed_headers");
 	const { services } = message;
 	const service =
 		services.case === "grpcService"

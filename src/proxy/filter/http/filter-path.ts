@@ -286,9 +286,8 @@ export abstract class MessagePath implements FilterPath {
 	#letGo(position: number, wait: Wait): void {
 		if (wait.head !== "continue") {
 			wait.head = "continue";
-			const ends = wait.held.bytes === 0 && wait.held.ended && wait.trailers === undefined;
-			if (ends) wait.held.take();
-			this.#passHead(position + 1, ends);
+			// As in Envoy, the end comes behind the head, even where nothing is between them.
+			this.#passHead(position + 1, false);
 		}
 		this.#release(position, wait);
 		this.#speedUp(wait);

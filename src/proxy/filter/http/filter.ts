@@ -12,6 +12,8 @@ export interface LocalReply {
 	readonly details: string;
 	/** Bits of ResponseFlag. */
 	readonly flags: number;
+	/** Those that its own text does not show yet. */
+	readonly lateFlags?: number;
 	/** Further fields of the answer. */
 	readonly headers?: HeaderList;
 	/** Status for gRPC clients; derived from `status` when absent. */
@@ -19,7 +21,7 @@ export interface LocalReply {
 	/** Whether the router makes it: then the route's response header operations apply whatever the route does; to answers of others they
 	 *  apply when it leads to an upstream. */
 	readonly byRouter?: boolean;
-	/** Whether it is the answer that was asked for, of which the route says nothing (a CORS preflight). */
+	/** Whether it is the answer that was asked for, of which neither route nor `local_reply_config` say anything (a CORS preflight). */
 	readonly isBare?: boolean;
 }
 

@@ -15,6 +15,12 @@ export interface LimitedOutlet {
 	onEnforced(): void;
 }
 
+/** Runs an action behind what is under way. */
+function runSoon(action: () => void): Timer {
+	const immediate = setImmediate(action);
+	return { cancel: () => clearImmediate(immediate) };
+}
+
 /** One direction of one stream: bytes leave as the bucket has them. */
 export class LimitedDirection {
 	readonly #clock: Clock;
@@ -95,9 +101,12 @@ export class LimitedDirection {
 
 	/** Bytes never leave within the call that brings them, as in Envoy. */
 	#wait(delayMs: number): void {
-		this.#timer ??= this.#clock.setTimer(delayMs, () => {
+		if (this.#timer !== undefined) return;
+		const release = (): void => {
 			this.#timer = undefined;
 			this.#release();
-		});
+		};
+		// A timer would take a millisecond.
+		this.#timer = delayMs > 0 ? this.#clock.setTimer(delayMs, release) : runSoon(release);
 	}
 }

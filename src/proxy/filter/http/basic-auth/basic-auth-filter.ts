@@ -3,6 +3,7 @@ import type { BasicAuthConfig, BasicAuthUsers } from "../../../runtime-config/in
 import { createBasicAuthStats } from "../../../stats/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { describeUri } from "../original-uri.ts";
 import { routeConfigOf } from "../route-configs.ts";
 
 /** Lets users in who show their password (RFC 7617). Spec: `envoy.extensions.filters.http.basic_auth.v3`. */
@@ -71,12 +72,11 @@ function decode(text: string): string | undefined {
 }
 
 function refuse(stream: FilterStream, { problem, details }: Verdict & { isGood: false }): void {
-	const { scheme, authority, path } = stream.request;
 	stream.sendLocalReply({
 		status: 401,
 		body: problem,
 		details,
 		flags: 0,
-		headers: ["www-authenticate", `Basic realm="${scheme}://${authority}${path}"`],
+		headers: ["www-authenticate", `Basic realm="${describeUri(stream)}"`],
 	});
 }

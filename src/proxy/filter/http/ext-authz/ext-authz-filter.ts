@@ -10,6 +10,7 @@ import type {
 	HttpFilterOverride,
 } from "../../../runtime-config/index.ts";
 import { countForCluster, createExtAuthzStats, type ExtAuthzStats } from "../../../stats/index.ts";
+import { destinationOf } from "../destination.ts";
 import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import type { PassResponseHead } from "../pass-head.ts";
@@ -292,10 +293,8 @@ class AuthorizationGuard {
 		(isInternal ? responses.internal : responses.external).count(status);
 	}
 
-	#upstreamOf({ route }: FilterStream) {
-		const action = route?.action;
-		if (action?.kind !== "forward" || action.cluster.kind !== "name") return undefined;
-		return this.#parts.context.getCluster(action.cluster.name);
+	#upstreamOf(stream: FilterStream) {
+		return this.#parts.context.getCluster(destinationOf(stream) ?? "");
 	}
 
 	/** Counts for the cluster that the request would go to. */

@@ -12,6 +12,7 @@ import {
 	type FaultSourceStats,
 	type FaultStats,
 } from "../../../stats/index.ts";
+import { destinationOf } from "../destination.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import { ResponseThrottle } from "./response-throttle.ts";
 
@@ -62,7 +63,7 @@ class FaultInjector {
 	readonly #stats: FaultStats;
 	readonly #sources = new Map<string, FaultSourceStats>();
 	readonly #index: number;
-	/** As in Envoy, routes have no say in it. */
+	/** As in Envoy, what the filter says no to routes cannot say yes to. */
 	readonly #countsSources: boolean;
 
 	/** @param scope `http.<stat_prefix>.fault` */
@@ -79,7 +80,7 @@ class FaultInjector {
 		this.#limitResponse(stream, config);
 		const delayMs = this.#chooseDelay(stream, config);
 		if (delayMs !== undefined && this.#begin(stream, config)) {
-			this.#count(stream, "delays_injected");
+			this.#count(stream, config, "delays_injected");
 			stream.record.addEarlyFlag(ResponseFlag.delayInjected);
 			const fault = stream.getState(this.#index) as ActiveFault;
 			fault.timer = this.#context.clock.setTimer(delayMs, () => {
@@ -102,12 +103,8 @@ class FaultInjector {
 	}
 
 	#applies(stream: FilterStream, config: FaultConfig): boolean {
-		const { request, route } = stream;
-		if (config.upstreamCluster !== "") {
-			const action = route?.action;
-			if (action?.kind !== "forward" || action.cluster.kind !== "name") return false;
-			if (action.cluster.name !== config.upstreamCluster) return false;
-		}
+		const { request } = stream;
+		if (config.upstreamCluster !== "" && destinationOf(stream) !== config.upstreamCluster) return false;
 		if (config.downstreamNodes.length > 0) {
 			const node = getHeader(request.headers, "x-envoy-downstream-service-node");
 			if (node === undefined || !config.downstreamNodes.includes(node)) return false;
@@ -151,7 +148,7 @@ class FaultInjector {
 	#abort(stream: FilterStream, config: FaultConfig): boolean {
 		const chosen = this.#chooseAbort(stream, config);
 		if (chosen === undefined || !this.#begin(stream, config)) return false;
-		this.#count(stream, "aborts_injected");
+		this.#count(stream, config, "aborts_injected");
 		stream.sendLocalReply({
 			status: chosen.status,
 			body: config.abort?.body || "fault filter abort",
@@ -163,10 +160,10 @@ class FaultInjector {
 	}
 
 	/** Counts for all, and for the cluster that sent the request. */
-	#count({ request }: FilterStream, name: keyof FaultSourceStats): void {
+	#count({ request }: FilterStream, config: FaultConfig, name: keyof FaultSourceStats): void {
 		this.#stats[name].value++;
 		const source = getHeader(request.headers, "x-envoy-downstream-service-cluster") ?? "";
-		if (source === "" || !this.#countsSources) return;
+		if (source === "" || !this.#countsSources || config.disableDownstreamClusterStats) return;
 		let stats = this.#sources.get(source);
 		if (stats === undefined) {
 			if (this.#sources.size >= maxSources) return;

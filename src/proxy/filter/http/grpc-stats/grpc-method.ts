@@ -1,5 +1,6 @@
 import { getHeader, type HeaderList } from "../../../../core/index.ts";
 import type { StatsScope } from "../../../../telemetry/index.ts";
+import { destinationOf } from "../destination.ts";
 import type { FilterStream } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import type { PassResponseHead } from "../pass-head.ts";
@@ -20,10 +21,7 @@ export function parseGrpcPath(path: string): GrpcMethod | undefined {
 
 /** The scope of the statistics of the cluster that a request goes to; undefined without one. */
 export function clusterScopeOf(stream: FilterStream, { context }: FilterParts): StatsScope | undefined {
-	const action = stream.route?.action;
-	if (action?.kind !== "forward") return undefined;
-	const name = action.cluster.kind === "name" ? action.cluster.name : (stream.request.get(action.cluster.header) ?? "");
-	return context.getCluster(name)?.cluster.statsScope;
+	return context.getCluster(destinationOf(stream) ?? "")?.cluster.statsScope;
 }
 
 /** Counts the status of an answer below `<protocol>.<service>.<method>`. */

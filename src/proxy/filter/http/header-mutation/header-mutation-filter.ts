@@ -1,8 +1,6 @@
-import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "../../../runtime-config/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
-import type { PassRequestHead } from "../pass-head.ts";
 import { routeConfigsOf } from "../route-configs.ts";
 import { mutateHeaders, requestPseudoHeaders, responsePseudoHeaders } from "./mutate-headers.ts";
 import { mutateQuery } from "./mutate-query.ts";
@@ -32,15 +30,7 @@ export function createHeaderMutationFilter(
 				if (steps.length > 0) mutateHeaders(steps, request.headers, record, requestPseudoHeaders(request));
 				if (query.length > 0 && request.path !== "") request.path = mutateQuery(request.path, query, record);
 			}
-			const missing = findMissing(request);
-			if (missing === undefined) return "continue";
-			stream.sendLocalReply({
-				status: 503,
-				body: `missing required header: ${missing}`,
-				details: `filter_removed_required_request_headers{missing required header: ${missing}}`,
-				flags: ResponseFlag.downstreamProtocolError,
-			});
-			return "stop";
+			return "continue";
 		},
 		onRequestTrailers(stream, trailers) {
 			for (const { requestTrailers: steps } of levelsOf(stream)) mutateHeaders(steps, trailers, stream.record);
@@ -64,10 +54,4 @@ export function createHeaderMutationFilter(
 			return "stop";
 		},
 	};
-}
-
-/** What a request cannot go on without. */
-function findMissing({ method, path }: PassRequestHead): string | undefined {
-	if (method === "") return ":method";
-	return path === "" && method !== "CONNECT" ? ":path" : undefined;
 }

@@ -5,13 +5,12 @@ import type { HttpFilterOverride, JwtAuthnConfig } from "../../../runtime-config
 import { createJwtAuthnStats, type JwtAuthnStats } from "../../../stats/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { describeUri } from "../original-uri.ts";
 import type { Verification } from "./authenticator.ts";
 import { ProviderState } from "./provider-state.ts";
 import { createRequirementCheck, type RequirementCheck } from "./requirement-check.ts";
 
 const metadataNamespace = "envoy.filters.http.jwt_authn";
-/** Characters of a URI in `www-authenticate`. */
-const maxRealmLength = 256;
 
 /** Verifies tokens. Spec: `envoy.extensions.filters.http.jwt_authn.v3`. */
 export function createJwtAuthnFilter(
@@ -187,10 +186,4 @@ function describeDenial(reason: string): string {
 function isPreflight({ request }: FilterStream): boolean {
 	if (request.method !== "OPTIONS") return false;
 	return (request.get("origin") ?? "") !== "" && (request.get("access-control-request-method") ?? "") !== "";
-}
-
-/** The request's URI as the client wrote it. */
-function describeUri({ request }: FilterStream): string {
-	const path = request.get("x-envoy-original-path") ?? request.path;
-	return `${request.scheme}://${request.authority}${path.slice(0, maxRealmLength)}`;
 }

@@ -13,6 +13,7 @@ import { createHeaderOperations, type HeaderOperations } from "../../../../engin
 import { isInFraction, type RuntimeFraction } from "../../../../engine/runtime/index.ts";
 import type { LocalRateLimitConfig } from "../../../runtime-config/index.ts";
 import { createLocalRateLimitStats, type LocalRateLimitStats } from "../../../stats/index.ts";
+import { destinationOf } from "../destination.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { describeLimit } from "../limit-name.ts";
@@ -96,7 +97,8 @@ export function createLocalRateLimitFilter(parts: FilterParts, config: LocalRate
 				status: used.status,
 				body: "local_rate_limited",
 				details: "local_rate_limited",
-				flags: ResponseFlag.rateLimited,
+				flags: 0,
+				lateFlags: ResponseFlag.rateLimited,
 				headers,
 				...(used.limitedAsResourceExhausted ? { grpcStatus: resourceExhausted } : {}),
 			});
@@ -132,10 +134,8 @@ function createLimit(config: LocalRateLimitConfig, { context }: FilterParts): Li
 
 function describeRequest(stream: FilterStream, config: LocalRateLimitConfig, localCluster: string): Descriptor[] {
 	if (config.limiter.descriptors.length === 0) return [];
-	const action = stream.route?.action;
-	const cluster = action?.kind === "forward" && action.cluster.kind === "name" ? action.cluster.name : undefined;
 	const { record, request } = stream;
-	const context = { stream: record, request, localCluster, destinationCluster: cluster };
+	const context = { stream: record, request, localCluster, destinationCluster: destinationOf(stream) };
 	return createDescriptors(config.policies.length > 0 ? config.policies : policiesOf(stream, config), context);
 }
 

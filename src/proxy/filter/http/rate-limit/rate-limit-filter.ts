@@ -16,6 +16,7 @@ import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { GrpcClient, GrpcResponse } from "../../../grpc-client/index.ts";
 import type { RateLimitFilterConfig, RateLimitRouteConfig } from "../../../runtime-config/index.ts";
 import { countForCluster } from "../../../stats/index.ts";
+import { destinationOf } from "../destination.ts";
 import type { FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { routeConfigOf } from "../route-configs.ts";
@@ -121,9 +122,7 @@ class RemoteLimiter {
 
 	#describe(stream: FilterStream, atEnd: boolean): Descriptor[] {
 		const { context, name } = this.#parts;
-		const action = stream.route?.action;
-		const destinationCluster =
-			action?.kind === "forward" && action.cluster.kind === "name" ? action.cluster.name : undefined;
+		const destinationCluster = destinationOf(stream);
 		const ofRoute = routeConfigOf(stream, name, "rate-limit")?.config;
 		const policies = this.#choosePolicies(stream, ofRoute).filter(
 			(policy) => policy.onStreamDone === atEnd && this.#isPolicyOn(policy),
@@ -217,10 +216,8 @@ class RemoteLimiter {
 		});
 	}
 
-	#upstreamOf({ route }: FilterStream): UpstreamCluster | undefined {
-		const action = route?.action;
-		if (action?.kind !== "forward" || action.cluster.kind !== "name") return undefined;
-		return this.#parts.context.getCluster(action.cluster.name);
+	#upstreamOf(stream: FilterStream): UpstreamCluster | undefined {
+		return this.#parts.context.getCluster(destinationOf(stream) ?? "");
 	}
 
 	/** Counts for the cluster that the request would go to. */

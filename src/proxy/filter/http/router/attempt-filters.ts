@@ -48,8 +48,12 @@ export class AttemptFilters implements AttemptOwner, RequestPathEnd, ResponsePat
 		const active = filters.current.select(router.stream.route) ?? noFilters;
 		this.#active = active;
 		this.requestPath = new RequestPath(this, active, bufferLimitBytes);
-		this.exchange = new FilteredExchange(router.request, this.requestPath, bufferLimitBytes, () =>
-			router.onUpstreamDrain(),
+		this.exchange = new FilteredExchange(
+			router.request,
+			this.requestPath,
+			bufferLimitBytes,
+			() => router.onUpstreamDrain(),
+			(reply) => this.sendLocalReply(reply),
 		);
 	}
 

@@ -1,7 +1,9 @@
 import type { HeaderList } from "../../../../core/index.ts";
 import type { AttemptConnection, OutgoingRequest, UpstreamExchange } from "../../../connection-pool/index.ts";
+import type { LocalReply } from "../filter.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 import type { RequestPath } from "../request-path.ts";
+import { refuseIncomplete } from "./missing-fields.ts";
 
 /** Where the router writes a request that passes its upstream's filters: what leaves the last of them waits here for the connection. */
 export class FilteredExchange
@@ -12,6 +14,8 @@ export class FilteredExchange
 	readonly #limitBytes: number;
 	/** The sender may go on. */
 	readonly #onDrain: () => void;
+	/** The request cannot be sent. */
+	readonly #refuse: (reply: LocalReply) => void;
 	#real: UpstreamExchange | undefined;
 	/** Undefined: the head has not left the filters; else whether it is the whole request. */
 	#headEnds: boolean | undefined;
@@ -25,7 +29,14 @@ export class FilteredExchange
 	/** Those that want the response to wait. */
 	#responsePauses = 0;
 
-	constructor(request: PassRequestHead, path: RequestPath, limitBytes: number, onDrain: () => void) {
+	constructor(
+		request: PassRequestHead,
+		path: RequestPath,
+		limitBytes: number,
+		onDrain: () => void,
+		refuse: (reply: LocalReply) => void,
+	) {
+		this.#refuse = refuse;
 		this.#request = request;
 		this.#path = path;
 		this.#limitBytes = limitBytes;
@@ -105,7 +116,10 @@ export class FilteredExchange
 	sendHead(endStream: boolean): void {
 		this.#headEnds = endStream;
 		const request = this.#request;
-		this.#real?.writeRequest(request, endStream, request.hasContentLength);
+		if (this.#real === undefined) return;
+		const refusal = refuseIncomplete(request);
+		if (refusal === undefined) this.#real.writeRequest(request, endStream, request.hasContentLength);
+		else this.#refuse(refusal);
 	}
 
 	sendBody(view: Buffer, last: boolean): void {
@@ -130,6 +144,7 @@ export class FilteredExchange
 		this.#real = real;
 		if (this.#headEnds === undefined) return;
 		this.sendHead(this.#headEnds);
+		if (refuseIncomplete(this.#request) !== undefined) return;
 		const kept = this.#kept;
 		this.#kept = [];
 		this.#keptBytes = 0;

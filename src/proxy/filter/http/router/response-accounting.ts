@@ -48,6 +48,7 @@ export class ResponseAccounting {
 
 	/** Counts a request that took too long. */
 	countTimeout(): void {
+		this.#cluster.stats.upstream_rq_timeout.value++;
 		for (const route of this.routes) route.upstream_rq_timeout.value++;
 	}
 

@@ -18,6 +18,7 @@ import { countAnswer, countGrpcEnd, reportAnswer } from "./host-verdict.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
+import { refuseIncomplete } from "./missing-fields.ts";
 import { RequestBody, type RequestTarget } from "./request-body.ts";
 import type { ResponseAccounting } from "./response-accounting.ts";
 import { decorateResponse } from "./response-decoration.ts";
@@ -31,6 +32,7 @@ import {
 	applyLimits,
 	type RequestTimeouts,
 	resolveTimeouts,
+	timeoutStatusOf,
 	updateExpectedTimeout,
 } from "./timeouts.ts";
 import { TunnelAttempt } from "./tunnel-attempt.ts";
@@ -51,7 +53,6 @@ export class RouterStream {
 	#retries: RetryController | undefined;
 	#timeouts: RequestTimeouts | undefined;
 	#hasLength = false;
-	#timeoutStatus = 504;
 	/** When the route's timeout strikes; runs from the end of the request. */
 	#endsAt: Millis = never;
 	#requestEndedAt: Millis = never;
@@ -125,7 +126,9 @@ export class RouterStream {
 
 	onAttemptReady(attempt: UpstreamAttempt, connection: UpstreamExchange): void {
 		this.noteConnection(attempt, connection);
-		this.sendRequest(attempt, connection);
+		const refusal = refuseIncomplete(this.request);
+		if (refusal === undefined) this.sendRequest(attempt, connection);
+		else this.stream.sendLocalReply(refusal);
 	}
 
 	/** An attempt has its connection. */
@@ -279,9 +282,9 @@ export class RouterStream {
 		const { stats } = this.#upstream!.cluster;
 		if (now >= this.#endsAt) {
 			this.#endsAt = never;
-			stats.upstream_rq_timeout.value++;
 			this.#accounting!.countTimeout();
-			this.#failTimeout(attempt, "response_timeout", ResponseFlag.upstreamRequestTimeout, this.#timeoutStatus);
+			const status = timeoutStatusOf(this.request);
+			this.#failTimeout(attempt, "response_timeout", ResponseFlag.upstreamRequestTimeout, status);
 		} else if (attempt !== undefined && now >= attempt.tryEndsAt) {
 			stats.upstream_rq_per_try_timeout.value++;
 			this.#failTry(attempt, "upstream_per_try_timeout", ResponseFlag.upstreamRequestTimeout);
@@ -366,9 +369,6 @@ export class RouterStream {
 
 	/** Headers that tell the upstream how long it has. */
 	#prepareTimeouts(action: ForwardAction, request: PassRequestHead): void {
-		if (request.mayHaveEnvoyFields) {
-			if (request.get("x-envoy-upstream-rq-timeout-alt-response") !== undefined) this.#timeoutStatus = 204;
-		}
 		if (this.filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.#timeouts!, this.#hedges));
 		applyLimits(this.stream, action, request);
 	}

@@ -29,6 +29,13 @@ export function resolveTimeouts(
 	return { globalMs, perTryMs, perTryIdleMs };
 }
 
+const alternativeName = "x-envoy-upstream-rq-timeout-alt-response";
+
+/** What the client is told when the upstream took too long. */
+export function timeoutStatusOf(request: PassRequestHead): number {
+	return request.mayHaveEnvoyFields && request.get(alternativeName) !== undefined ? 204 : 504;
+}
+
 const expectedName = "x-envoy-expected-rq-timeout-ms";
 
 /** Tells the upstream how long it has. */

@@ -25,6 +25,7 @@ export function createLocalReplyHead(
 	if (reply.headers !== undefined) headers.push(...reply.headers);
 	if (byRouter) applyRouteOperations(stream, head);
 	record.responseCode = reply.status;
+	if (isBare) return { head, body: "" };
 	let body = reply.body;
 	let contentType = "text/plain";
 	const rewritten = manager.rewriteLocalReply?.(stream, head, body);
@@ -32,6 +33,7 @@ export function createLocalReplyHead(
 		body = rewritten.body;
 		contentType = rewritten.contentType;
 	}
+	if (reply.lateFlags !== undefined) record.responseFlags |= reply.lateFlags;
 	// Formats of the answer know its body, those of logs do not.
 	record.localReplyBody = "";
 	if (record.takesGrpcReplies ?? stream.request.isGrpc) {

@@ -1,6 +1,6 @@
 import type { Millis } from "../../../../core/index.ts";
 import type { ConnectionFacts } from "../../../../engine/format/index.ts";
-import type { RouteEntry, RouteTable } from "../../../../engine/router/index.ts";
+import { type RouteEntry, type RouteTable, resolveClusterName } from "../../../../engine/router/index.ts";
 import type { PassRequestHead } from "../../http/pass-head.ts";
 import { StreamRecord } from "../../http/stream-record.ts";
 import type { HttpConnectionManager } from "./connection-manager.ts";
@@ -98,8 +98,8 @@ export abstract class StreamCore {
 	/** Answers of filters are logged with the cluster that the request would have gone to. */
 	noteCluster(): void {
 		const action = this.route?.action;
-		if (action?.kind !== "forward" || action.cluster.kind !== "name") return;
-		const upstream = this.manager.context.getCluster(action.cluster.name);
+		if (action?.kind !== "forward") return;
+		const upstream = this.manager.context.getCluster(resolveClusterName(action, this.request));
 		if (upstream === undefined) return;
 		const { record } = this;
 		record.upstreamClusterName = upstream.shownName;
