@@ -1,4 +1,5 @@
 import { responseJoinedHeaders } from "../../core/index.ts";
+import { characterClass, valueBit } from "./characters.ts";
 import type { Http1Fault } from "./errors.ts";
 import { type Http1BodySink, type Http1ParserConfig, MessageParser, ParserState } from "./message-parser.ts";
 import { hasToken, parseContentLength } from "./request-parser.ts";
@@ -65,6 +66,7 @@ export class Http1ResponseParser extends MessageParser {
 			status = status * 10 + digit;
 		}
 		if (status < 100 || status > 9999 || (at < lineEnd && text.charCodeAt(at) !== 32)) return "malformed";
+		for (; at < lineEnd; at++) if ((characterClass[text.charCodeAt(at)]! & valueBit) === 0) return "malformed";
 		this.status = status;
 		this.versionMinor = minor >= 1 ? 1 : 0;
 		return lineEnd + 2;
@@ -74,6 +76,12 @@ export class Http1ResponseParser extends MessageParser {
 		const { headers, status } = this;
 		this.contentLength = -1;
 		if (status < 200 && status !== 101) {
+			// It has no body (RFC 9110 section 15.2): who reads one takes the answer behind it for that.
+			const length = headers.contentLength;
+			if (headers.transferEncoding !== undefined) return "body-disallowed";
+			if (length !== undefined && (headers.contentLengthCount > 1 || parseContentLength(length) !== 0))
+				return "body-disallowed";
+			if (length !== undefined) headers.drop(["content-length"]);
 			this.#sink.onInformational();
 			if (this.state === ParserState.head) this.next();
 			return undefined;

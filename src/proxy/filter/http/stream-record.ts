@@ -87,6 +87,8 @@ export class StreamRecord implements StreamInfo {
 	upstreamTransportFailureReason = "";
 	upstreamConnectionId = 0;
 	attemptCount = 0;
+	/** A 1xx answer of the upstream went out. */
+	hasInformational = false;
 	accessLogType: string | undefined = undefined;
 	healthCheck = false;
 	streamId = "";

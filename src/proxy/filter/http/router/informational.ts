@@ -1,10 +1,12 @@
 import type { UpstreamCluster, UpstreamResponse } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
 
-/** Counts a 1xx answer, and passes 100 on where the connection manager wants that. */
+/** Counts a 1xx answer, and passes it on where the connection manager wants that: the first alone, as Envoy does, for an upstream may send any number. */
 export function passInformational(stream: HttpStream, upstream: UpstreamCluster, response: UpstreamResponse): void {
 	upstream.cluster.responses.all.count(response.status);
-	if (response.status !== 100 || !stream.manager.config.proxy100Continue || stream.responseStarted) return;
+	const { record } = stream;
+	if (!stream.manager.config.proxy100Continue || stream.responseStarted || record.hasInformational) return;
+	record.hasInformational = true;
 	const { headers } = response;
-	stream.sendInformational(100, Array.isArray(headers) ? headers : headers.list);
+	stream.sendInformational(response.status, Array.isArray(headers) ? headers : headers.list);
 }
