@@ -28,14 +28,14 @@ test("two ServiceEntries of one host keep their endpoints apart, port by port", 
 	);
 });
 
-test("a port of both has the endpoints of both, whatever each calls it and where it leads", () => {
+test("a port has the endpoints of every entry that has one of its name", () => {
 	const documents = [
 		entry("a", [port(80, "http")], "10.0.0.1"),
 		entry("b", [port(80, "web", { targetPort: 8080 }), port(81, "http")], "10.0.0.2"),
 	];
 	assert.deepEqual(endpointsOf(documents), [
 		{ address: "10.0.0.1", ports: { http: 80 }, health: "ready" },
-		{ address: "10.0.0.2", ports: { http: 8080, "http-81": 81 }, health: "ready" },
+		{ address: "10.0.0.2", ports: { web: 8080, http: 81 }, health: "ready" },
 	]);
 });
 

@@ -5,7 +5,6 @@ import {
 	type Service,
 	type ServiceEndpoint,
 	type ServiceEntry,
-	type ServicePort,
 	type WorkloadEndpoint,
 	type WorkloadEntry,
 	type WorkloadInstance,
@@ -129,34 +128,28 @@ function fromInstance(instance: WorkloadInstance): ServiceEndpoint {
 	};
 }
 
-/** Each entry's endpoints serve the ports that it has itself, by number (Istio): two entries of one host may put different things behind
+/** Each endpoint serves the ports of its own entry, told by their names (Istio): two entries of one host may put different things behind
  *  different ports. */
 function mergeServices(first: Service, second: Service): Service {
 	const isAlike = (first.resolution ?? "endpoints") === (second.resolution ?? "endpoints");
 	const added = isAlike ? second.ports.filter((port) => !first.ports.some((known) => known.port === port.port)) : [];
-	const isTaken = (name: string): boolean => first.ports.some((known) => known.name === name);
-	const ports = [
-		...first.ports,
-		...added.map((port) => (isTaken(port.name) ? { ...port, name: `${port.name}-${port.port}` } : port)),
-	];
 	return {
 		...first,
-		ports,
+		ports: [...first.ports, ...added],
 		addresses: [...new Set([...(first.addresses ?? []), ...(second.addresses ?? [])])],
-		endpoints: [...withOwnPorts(first, ports), ...withOwnPorts(second, ports)],
+		endpoints: [...withOwnPorts(first), ...withOwnPorts(second)],
 	};
 }
 
-/** The endpoints of a service with their ports by the names that these have where it is merged with others. */
-function withOwnPorts({ ports: own, endpoints = [] }: Service, merged: readonly ServicePort[]): ServiceEndpoint[] {
+/** The endpoints of a service, each at no other ports than its own. */
+function withOwnPorts({ ports, endpoints = [] }: Service): ServiceEndpoint[] {
 	return endpoints.map((endpoint) => {
 		if (endpoint.hasOnlyNamedPorts === true) return endpoint;
-		const served = own.flatMap(({ name, port, targetPort }) => {
-			const known = merged.find((one) => one.port === port);
-			const number = endpoint.ports[name] ?? (typeof targetPort === "number" ? targetPort : port);
-			return known === undefined ? [] : [[known.name, number] as const];
-		});
-		return { ...endpoint, ports: Object.fromEntries(served), hasOnlyNamedPorts: true };
+		const own = ports.map(({ name, port, targetPort }) => [
+			name,
+			endpoint.ports[name] ?? (typeof targetPort === "number" ? targetPort : port),
+		]);
+		return { ...endpoint, ports: Object.fromEntries(own) as Record<string, number>, hasOnlyNamedPorts: true };
 	});
 }
 
