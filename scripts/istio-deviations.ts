@@ -126,6 +126,21 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: [],
 	},
 	{
+		what: "`hosts` of a Sidecar may name a Service as `./reviews`.",
+		why: "Istio takes it for a host of that name, and the Service is hidden from the workload.",
+		observations: [],
+	},
+	{
+		what: "A retry stanza of an HTTPRoute without codes repeats requests after resets and timeouts.",
+		why: "The Gateway API's conformance asks for it; Istio repeats what could not be sent alone.",
+		observations: [],
+	},
+	{
+		what: "Of several headers of one name in a match of an HTTPRoute only the first counts.",
+		why: "The Gateway API says so (HTTPHeaderMatch, name); in Istio such a match never holds.",
+		observations: [],
+	},
+	{
 		what: "A DestinationRule may name a Service as `reviews.shop`.",
 		why: "Istio takes it for a host of that name, and the rule has no effect.",
 		observations: [],

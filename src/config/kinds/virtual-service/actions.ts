@@ -139,15 +139,17 @@ export const retries: Schema<{ readonly retry: RouteRetry; readonly perTryTimeou
 		const on = words.filter((word) => !/^\d+$/.test(word));
 		const unknown = on.find((word) => !retryConditions.has(word));
 		if (unknown !== undefined)
-			return reader
+			reader
 				.field("retryOn")
-				.refuse(`${quote(unknown)} is no condition: known are ${[...retryConditions].join(", ")} and statuses`);
+				.warn(
+					`${quote(unknown)} is no condition and without effect: known are ${[...retryConditions].join(", ")} and statuses`,
+				);
 		if (codes.some((code) => code < 100 || code > 599))
 			return reader.field("retryOn").refuse("has a status outside 100 to 599");
 		const retry: RouteRetry = {
 			codes,
 			attempts: value.attempts ?? 0,
-			on: words.length === 0 ? "default" : on,
+			on: words.length === 0 ? "default" : on.filter((word) => retryConditions.has(word)),
 			...(value.backoff !== undefined && { backoffMs: value.backoff }),
 			...(value.retryRemoteLocalities !== undefined && { triesRemoteLocalities: value.retryRemoteLocalities }),
 			...(value.retryIgnorePreviousHosts !== undefined && { avoidsTriedHosts: value.retryIgnorePreviousHosts }),

@@ -107,7 +107,6 @@ const bad: readonly (readonly [what: string, rule: object, problem: RegExp])[] =
 		{ route, rewrite: { uriRegexRewrite: { match: "/(a)", rewrite: "/\\2" } } },
 		/no group/,
 	],
-	["an unknown retry condition", { route, retries: { attempts: 1, retryOn: "5xxx" } }, /'5xxx' is no condition/],
 	["two words in a match", { match: [{ uri: { exact: "/", prefix: "/" } }], route }, /not exact and prefix/],
 	["a fault of both kinds", { route, fault: { abort: { httpStatus: 500, grpcStatus: "OK" } } }, /must have one of/],
 	["an unknown field", { route, retry: {} }, /unknown field/],
@@ -119,6 +118,15 @@ for (const [what, rule, problem] of bad)
 		assert.equal(problems.length, 1);
 		assert.match(problems[0]!, problem);
 	});
+
+test("an unknown retry condition is told and has no effect, the others hold", () => {
+	const { value, problems } = readSpec("VirtualService", {
+		hosts: ["web"],
+		http: [{ route, retries: { attempts: 1, retryOn: "5xxx,reset,503" } }],
+	});
+	assert.match(problems[0]!, /^warning: .*'5xxx' is no condition/);
+	assert.deepEqual(value?.http[0]?.retry, { codes: [503], attempts: 1, on: ["reset"] });
+});
 
 test("a delegate has no hosts and no gateways", () => {
 	assert.deepEqual(readSpec("VirtualService", { http: [{ route }] }).problems, []);
