@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Node, NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import {
 	DeltaDiscoveryRequestSchema,
 	DiscoveryRequestSchema,
@@ -19,6 +20,7 @@ export const codecs: Record<Variant, StreamCodec> = {
 	"state-of-the-world": {
 		decodeRequest(bytes) {
 			const request = fromBinary(DiscoveryRequestSchema, bytes);
+			checkNode(request.node, bytes.length);
 			return {
 				kind: "state-of-the-world",
 				typeUrl: request.typeUrl,
@@ -44,6 +46,7 @@ export const codecs: Record<Variant, StreamCodec> = {
 			const answer = readDeltaAnswer(bytes);
 			if (answer !== undefined) return answer;
 			const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
+			checkNode(request.node, bytes.length);
 			return {
 				kind: "delta",
 				typeUrl: request.typeUrl,
@@ -58,6 +61,16 @@ export const codecs: Record<Variant, StreamCodec> = {
 		encodeResponse: encodeDeltaResponse,
 	},
 };
+
+/** Bytes of a node; an Envoy with every extension says some 50 KiB of itself. It is kept for as long as its stream lives. */
+const maxNodeBytes = 1024 * 1024;
+
+/** @throws Error when a client says too much of itself, which ends its stream */
+function checkNode(node: Node | undefined, requestBytes: number): void {
+	if (node === undefined || requestBytes <= maxNodeBytes) return;
+	const bytes = toBinary(NodeSchema, node).length;
+	if (bytes > maxNodeBytes) throw new Error(`its node has ${bytes} bytes, the limit is ${maxNodeBytes}`);
+}
 
 function asBuffer(bytes: Uint8Array): Buffer {
 	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

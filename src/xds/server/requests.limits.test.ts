@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../api/gen/envoy/config/core/v3/base_pb.js";
+import { DiscoveryRequestSchema } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { clusterType } from "../resource/type-urls.ts";
+import { codecs } from "./codec.ts";
 import { onRequest, type StreamRequest } from "./requests.ts";
 import { createStream, type StreamState } from "./stream.ts";
 
@@ -41,4 +43,17 @@ test("a client that asks for names of megabytes is ended; one that gives them ba
 	while (last === "" && count < 200) last = ask(state, { subscribe: [name(count++)] });
 	assert.equal(last, "RESOURCE_EXHAUSTED");
 	assert.ok(count < 110, `${count - 100} names`);
+});
+
+test("a client that says megabytes of itself is not read", () => {
+	const read = (request: Parameters<typeof create<typeof DiscoveryRequestSchema>>[1]) =>
+		codecs["state-of-the-world"].decodeRequest(
+			toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, request)),
+		);
+	const large = "m".repeat(2 * 1024 * 1024);
+	assert.throws(
+		() => read({ node: { id: "n", userAgentName: large } }),
+		/its node has \d+ bytes, the limit is 1048576/,
+	);
+	assert.equal(read({ node: { id: "n" }, resourceNames: [large] }).node?.id, "n");
 });
