@@ -43,7 +43,7 @@ const seenFields = {
 		append("x-times", "1"),
 		{ remove: "x-gone" },
 	],
-	response_mutations: [append("x-behind", "%RESPONSE_CODE%"), { remove: "x-backend" }],
+	response_mutations: [append("x-behind", "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%"), { remove: "x-backend" }],
 };
 
 const perRoute = (name: string, type: string, fields: Json): Json => ({

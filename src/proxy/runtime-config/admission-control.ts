@@ -60,7 +60,7 @@ function readHttpSuccess(
 ): AdmissionControlConfig["httpSuccess"] {
 	if (criteria?.httpCriteria === undefined) return [[100, 500]];
 	return criteria.httpCriteria.httpSuccessStatus.map(({ start, end }, index) => {
-		if (start >= end || start < 100 || end > 600) {
+		if (start > end || start < 100 || end > 600) {
 			scope.at("http_success_status", index).report(`invalid range of statuses: [${start}, ${end})`);
 		}
 		return [start, end];

@@ -108,7 +108,7 @@ class CompressorFilter implements HttpFilter {
 		const library = override?.library ?? this.#config.library;
 		const isEnabled = this.#isEnabled(override);
 		const isLongEnough = isEnabled && hasMinLength(response, headers, this.#responseStats);
-		const refusal = response.sendsStatus && isEnabled ? this.#findRefusal(head) : undefined;
+		const refusal = response.sendsStatus && isEnabled ? this.#findRefusal(head, !endStream) : undefined;
 		const fits = response.sendsStatus
 			? refusal === undefined
 			: allowsType(response, headers) && this.#allowsEtag(headers) && !response.uncompressibleStatuses.has(head.status);
@@ -183,19 +183,19 @@ class CompressorFilter implements HttpFilter {
 	}
 
 	/** Why an answer stays as it is, for `x-envoy-compression-status`: the first reason in Envoy's order. */
-	#findRefusal(head: PassResponseHead): string | undefined {
+	#findRefusal(head: PassResponseHead, counts: boolean): string | undefined {
 		const { response } = this.#config;
 		const { headers } = head;
 		if (!hasMinLength(response, headers, this.#responseStats)) return "ContentLengthTooSmall";
 		if (!allowsType(response, headers)) return "ContentTypeNotAllowed";
-		if (!this.#allowsEtag(headers)) return "EtagNotAllowed";
+		if (!this.#allowsEtag(headers, counts)) return "EtagNotAllowed";
 		if (response.uncompressibleStatuses.has(head.status)) return "StatusCodeNotAllowed";
 		return undefined;
 	}
 
-	#allowsEtag(headers: HeaderList): boolean {
+	#allowsEtag(headers: HeaderList, counts = true): boolean {
 		if (!this.#config.response.disableOnEtag || getHeader(headers, "etag") === undefined) return true;
-		this.#answerStats.not_compressed_etag.value++;
+		if (counts) this.#answerStats.not_compressed_etag.value++;
 		return false;
 	}
 

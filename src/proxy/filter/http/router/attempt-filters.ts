@@ -84,6 +84,7 @@ export class AttemptFilters implements AttemptOwner, RequestPathEnd, ResponsePat
 		this.responseStarted = true;
 		if (endStream) attempt.finish();
 		this.#upgrade = response.upgrade;
+		this.record.responseCodeDetails = "via_upstream";
 		const head = new PassResponseHead(response.headers, response.status, response.contentLength);
 		this.#responsePath = new ResponsePath(this, head, this.#active, this.#router.filter.bufferLimitBytes);
 		this.#responsePath.start(endStream);

@@ -24,6 +24,13 @@ test("a cookie's path covers what lies below it", () => {
 	assert.deepEqual(covered, [true, true, true, false, false]);
 });
 
+test("an address by itself is one, unless its bytes are a message without one", () => {
+	const read = (text: string) =>
+		readSessionHost(cookie, ["cookie", `sticky=${Buffer.from(text).toString("base64")}`], 0);
+	assert.equal(read("127.0.0.1:80"), "127.0.0.1:80");
+	assert.equal(read("10.9.9.9:80"), undefined);
+});
+
 test("garbage is no session", () => {
 	for (const value of ["%%%", "a", ""])
 		assert.equal(readSessionHost(cookie, ["cookie", `sticky=${value}`], 0), undefined);

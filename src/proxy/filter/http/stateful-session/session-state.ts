@@ -73,22 +73,30 @@ function decodeMessage(bytes: Buffer): { readonly address: string | undefined; r
 	let expires = 0;
 	let at = 0;
 	while (at < bytes.length) {
-		const tag = bytes[at++];
-		if (tag === 0x0a) {
-			const length = readVarint(bytes, at);
-			if (length === undefined || length.next + length.value > bytes.length) return undefined;
-			address = bytes.toString("latin1", length.next, length.next + length.value);
-			at = length.next + length.value;
-		} else if (tag === 0x10) {
-			const number = readVarint(bytes, at);
-			if (number === undefined) return undefined;
-			expires = number.value;
-			at = number.next;
-		} else {
-			return undefined;
-		}
+		const tag = readVarint(bytes, at);
+		if (tag === undefined || tag.value < 8) return undefined;
+		const end = findFieldEnd(bytes, tag.next, tag.value % 8);
+		if (end === undefined) return undefined;
+		if (tag.value === 0x0a) address = bytes.toString("latin1", readVarint(bytes, tag.next)!.next, end);
+		else if (tag.value === 0x10) expires = readVarint(bytes, tag.next)!.value;
+		at = end;
 	}
 	return { address, expires };
+}
+
+/** Where a field of a message ends; undefined when that is behind the message, or it is none. Fields that nobody knows are passed over. */
+function findFieldEnd(bytes: Buffer, start: number, wireType: number): number | undefined {
+	const number = wireType === 0 || wireType === 2 ? readVarint(bytes, start) : undefined;
+	const ends: readonly (number | undefined)[] = [
+		number?.next,
+		start + 8,
+		number === undefined ? undefined : number.next + number.value,
+		undefined,
+		undefined,
+		start + 4,
+	];
+	const end = ends[wireType];
+	return end === undefined || end > bytes.length ? undefined : end;
 }
 
 function formatCookie(config: Extract<SessionStateConfig, { kind: "cookie" }>, host: string, wallMs: number): string {
