@@ -89,6 +89,21 @@ const chosen: Json = {
 	},
 };
 
+const guard: Json = {
+	name: "guard",
+	typed_config: typed("filters.http.rbac.v3.RBAC", {
+		rules: {
+			action: "DENY",
+			policies: {
+				posts: {
+					permissions: [{ header: { name: ":method", string_match: { exact: "POST" } } }],
+					principals: [{ any: true }],
+				},
+			},
+		},
+	}),
+};
+
 const secret = (name: string, text: string): Json => ({ name, generic_secret: { secret: { inline_string: text } } });
 
 /** A cluster whose attempts pass `filters`. */
@@ -180,6 +195,7 @@ async function start(side: Side): Promise<ProxyProcess> {
 					mutations: { request_mutations: [{ remove: ":path" }] },
 				}),
 			},
+			to("guarded"),
 			to("pressed"),
 			to("bare"),
 			to("chosen"),
@@ -203,6 +219,7 @@ async function start(side: Side): Promise<ProxyProcess> {
 				filtered(nobody("dead-unsecret"), [injector("none"), codec]),
 				filtered(at("small"), [buffer(10), codec]),
 				filtered(at("bare"), [codec]),
+				filtered(at("guarded"), [guard, codec]),
 				filtered(at("pressed"), [compressor, codec]),
 				filtered(at("chosen"), [chosen, codec]),
 				filtered(at("admitted"), [
@@ -262,16 +279,18 @@ compareWithEnvoy("HTTP filters behind the router", {
 		"none of a cluster in place of the router's": simple("/bare", { status: 200 }, post),
 		"admission control": simple("/admitted", { status: 200 }),
 		"a request without a path that goes nowhere": simple("/direct", { status: 200 }),
+		"a guard that lets pass": simple("/guarded", { status: 200 }),
+		"a guard that does not": simple("/guarded", { status: 403 }, post),
 		"beside shadows": simple("/mirrored", { status: 200 }),
 		counters: {
 			want: {},
 			see: (proxy) =>
 				proxy.stats(
-					"^cluster\\.(own|answered|unsecret|small|dead-unsecret|secret|pressed|chosen|admitted)\\.(credential_injector|compressor|composite|admission_control|upstream_rq_(total|[0-9]|retry$|tx_reset|completed|active$))",
+					"^cluster\\.guarded\\.rbac|^cluster\\.(own|answered|unsecret|small|dead-unsecret|secret|pressed|chosen|admitted)\\.(credential_injector|compressor|composite|admission_control|upstream_rq_(total|[0-9]|retry$|tx_reset|completed|active$))",
 				),
 		},
 		"what is logged": {
-			want: { length: 18 },
+			want: { length: 20 },
 			async see(proxy) {
 				await proxy.stop();
 				const lines = [...proxy.stdout().matchAll(/<(\/[^>]+)>/g)].map(([, line]) => line).sort();

@@ -47,6 +47,7 @@ const upstreamKinds: ReadonlySet<HttpFilterConfig["kind"]> = new Set([
 	"discovered",
 	"ext-proc",
 	"header-mutation",
+	"rbac",
 ] as const);
 
 /** Translates the filters of attempts: the codec must be the last one and only there. */
@@ -57,13 +58,14 @@ export function readUpstreamFilters(messages: readonly HttpFilter[], scope: Scop
 		const isLast = index === messages.length - 1;
 		if (isUpstreamCodec(message)) {
 			if (!isLast) at.report(`terminal filter ${message.name} must be the last filter of the chain`);
+			if (message.disabled) at.at("disabled").report("terminal filter cannot be disabled");
 			continue;
 		}
 		if (isLast) at.report(`the last filter must be the upstream codec, not ${message.name}`);
 		const filter = readHttpFilter(message, at);
 		if (filter === undefined) continue;
 		if (runsUpstream(filter)) filters.push(filter);
-		else at.report(`filter ${message.name} cannot run behind the router`);
+		else if (!message.isOptional) at.report(`filter ${message.name} cannot run behind the router`);
 	}
 	return filters;
 }
