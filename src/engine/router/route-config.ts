@@ -135,6 +135,8 @@ export interface ForwardConfig {
 	readonly maxStreamDurationMs: number | undefined;
 	/** Upper bound of the `grpc-timeout` header; 0 for no bound; undefined when the header does not matter. */
 	readonly grpcTimeoutHeaderMaxMs: number | undefined;
+	/** Whether the bound is for calls of gRPC alone: `max_grpc_timeout`, which `grpc_timeout_header_max` stands for. */
+	readonly boundsOnlyGrpc?: boolean;
 	readonly grpcTimeoutHeaderOffsetMs: number;
 	/** Undefined falls back to the virtual host's. */
 	readonly retryPolicy: RetryPolicy | undefined;

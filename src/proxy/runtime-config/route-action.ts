@@ -59,6 +59,7 @@ export function readForwardAction(message: RouteAction, match: RouteMatch | unde
 		idleTimeoutMs: toMs(message.idleTimeout, undefined),
 		maxStreamDurationMs: toMs(maxStreamDuration?.maxStreamDuration, undefined),
 		grpcTimeoutHeaderMaxMs: toMs(maxStreamDuration?.grpcTimeoutHeaderMax ?? message.maxGrpcTimeout, undefined),
+		boundsOnlyGrpc: maxStreamDuration?.grpcTimeoutHeaderMax === undefined,
 		grpcTimeoutHeaderOffsetMs: toMs(maxStreamDuration?.grpcTimeoutHeaderOffset ?? message.grpcTimeoutOffset, 0),
 		retryPolicy: readRetryPolicy(message.retryPolicy, scope.at("retry_policy")),
 		hedgePolicy: readHedgePolicy(message.hedgePolicy),

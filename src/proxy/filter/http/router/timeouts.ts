@@ -1,5 +1,5 @@
 import { getHeader, removeHeader } from "../../../../core/index.ts";
-import type { ForwardAction } from "../../../../engine/router/index.ts";
+import { type ForwardAction, isGrpcRequest } from "../../../../engine/router/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 
 /** The limits of one forwarded request; 0 is off. */
@@ -73,7 +73,7 @@ export function parseGrpcTimeout(text: string | undefined): number | undefined {
  *  connection manager's limit. */
 export function resolveMaxDuration(action: ForwardAction, request: PassRequestHead): number | undefined {
 	const { grpcTimeoutHeaderMaxMs: maxMs, grpcTimeoutHeaderOffsetMs: offsetMs, maxStreamDurationMs } = action;
-	if (maxMs === undefined) return maxStreamDurationMs;
+	if (maxMs === undefined || (action.boundsOnlyGrpc === true && !isGrpcRequest(request))) return maxStreamDurationMs;
 	const asked = parseGrpcTimeout(getHeader(request.headers, "grpc-timeout"));
 	if (asked === undefined) return maxStreamDurationMs;
 	const bounded = maxMs > 0 && (asked === 0 || asked > maxMs) ? maxMs : asked;
