@@ -53,6 +53,13 @@ test("each limit holds on its own and opens its own gauge", () => {
 	assert.equal(breaker.tryAcquireConnection(), true);
 });
 
+test("connection pools without a limit leave what Envoy leaves of 64 bits", () => {
+	const { breaker, remaining } = create();
+	assert.equal(remaining.remaining_cx_pools.exact, 18446744073709551615n);
+	breaker.tryAcquirePool();
+	assert.equal(remaining.remaining_cx_pools.exact, 18446744073709551614n);
+});
+
 test("a limit of 0 lets nothing through, and is not shown as open", () => {
 	const { breaker, open } = create({ maxRequests: 0 });
 	assert.equal(breaker.tryAcquireRequest(), false);

@@ -5,6 +5,8 @@ import type { CircuitBreakerThresholds } from "./config.ts";
 /** A number that the hot path changes. */
 export interface Gauge {
 	value: number;
+	/** The value where it is too large to be exact as a number. */
+	exact?: bigint | undefined;
 }
 
 /** Whether a limit is reached (1) or not (0), with Envoy's names. */
@@ -67,12 +69,7 @@ export class CircuitBreaker {
 			shared?.("pending"),
 		);
 		this.#requests = new Limit(thresholds.maxRequests, open.rq_open, remaining?.remaining_rq, shared?.("requests"));
-		this.#pools = new Limit(
-			pools,
-			open.cx_pool_open,
-			pools === Number.POSITIVE_INFINITY ? undefined : remaining?.remaining_cx_pools,
-			undefined,
-		);
+		this.#pools = new Limit(pools, open.cx_pool_open, remaining?.remaining_cx_pools, undefined);
 		// What a budget leaves depends on other counts, so Envoy does not show it.
 		const shown = thresholds.retryBudget === undefined ? remaining?.remaining_retries : undefined;
 		this.#retries = new Limit(thresholds.maxRetries, open.rq_retry_open, shown, shared?.("retries"));
@@ -183,6 +180,12 @@ class Limit {
 	}
 
 	#showRemaining(): void {
-		if (this.#remaining !== undefined) this.#remaining.value = Math.max(0, this.maximum - this.inUse);
+		if (this.#remaining === undefined) return;
+		const isUnlimited = this.maximum === Number.POSITIVE_INFINITY;
+		if (isUnlimited) this.#remaining.exact = unlimited - BigInt(this.inUse);
+		this.#remaining.value = isUnlimited ? Number(unlimited) : Math.max(0, this.maximum - this.inUse);
 	}
 }
+
+/** What Envoy takes for no limit at all. */
+const unlimited = 2n ** 64n - 1n;

@@ -1,10 +1,10 @@
 import type { Clock } from "../../core/index.ts";
+import { xxHash64 } from "../../engine/hash/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
 	endpointType,
 	extensionType,
-	hashBytes,
 	listenerType,
 	type RefusedResource,
 	type ResourceUpdate,
@@ -100,7 +100,8 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 	function acceptVersion(stats: SubscriptionStats, version: string, durationMs: number): void {
 		stats.update_success.value++;
 		stats.update_time.value = clock.wall();
-		stats.version.value = Number.parseInt(hashBytes(version).slice(0, 13), 16);
+		stats.version.exact = xxHash64(version);
+		stats.version.value = Number(stats.version.exact);
 		stats.version_text.value = version;
 		stats.update_duration.record(durationMs);
 	}

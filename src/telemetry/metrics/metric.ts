@@ -11,6 +11,8 @@ export interface Gauge {
 	readonly kind: "gauge";
 	readonly name: string;
 	value: number;
+	/** The value where it is too large to be exact as a number. */
+	exact?: bigint | undefined;
 	/** Whether it was ever set. */
 	readonly isUsed: boolean;
 }

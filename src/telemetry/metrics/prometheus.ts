@@ -127,7 +127,8 @@ function* formatNumbers(
 			if (!isSelected(metric.name, isUsed, selection)) continue;
 			if (!hasType) text += `# TYPE ${family} ${type}\n`;
 			hasType = true;
-			text += `${family}{${labels}} ${formatValue(metric.value)}\n`;
+			const exact = metric.kind === "gauge" ? metric.exact : undefined;
+			text += `${family}{${labels}} ${exact ?? formatValue(metric.value)}\n`;
 		}
 		yield text;
 	}

@@ -101,6 +101,7 @@ class SettableGauge implements Gauge {
 	readonly kind = "gauge";
 	readonly name: string;
 	isUsed = false;
+	exact: bigint | undefined;
 	current = 0;
 
 	constructor(name: string) {

@@ -16,6 +16,9 @@ export interface StatsQuery extends StatsSelection {
 	readonly histograms?: HistogramView;
 }
 
+/** A number as text, beyond those that a double holds exactly (TC39 "JSON.parse source text access"). */
+const rawJson = (JSON as unknown as { readonly rawJSON: (text: string) => unknown }).rawJSON;
+
 interface Named {
 	readonly name: string;
 	readonly text: string;
@@ -26,7 +29,7 @@ export function formatStatsText(registry: MetricsRegistry, query: StatsQuery = {
 	const { texts, numbers, histograms } = selectStats(registry, query);
 	const lines = [
 		...texts.map(({ name, value }) => `${name}: "${value}"\n`),
-		...numbers.map(({ name, value }) => `${name}: ${value}\n`),
+		...numbers.map(({ name, value, exact }) => `${name}: ${exact ?? value}\n`),
 		...histograms
 			.map(({ name, histogram }): Named => ({ name, text: describe(histogram, query.histograms ?? "summary") }))
 			.map(({ name, text }) => `${name}:${text}\n`),
@@ -39,7 +42,7 @@ export function formatStatsJson(registry: MetricsRegistry, query: StatsQuery = {
 	const { texts, numbers, histograms } = selectStats(registry, query);
 	const stats: unknown[] = [
 		...texts.map(({ name, value }) => ({ name, value })),
-		...numbers.map(({ name, value }) => ({ name, value })),
+		...numbers.map(({ name, value, exact }) => ({ name, value: exact === undefined ? value : rawJson(`${exact}`) })),
 	];
 	if (histograms.length > 0) stats.push({ histograms: describeAsJson(histograms, query.histograms ?? "summary") });
 	return JSON.stringify({ stats });
@@ -73,14 +76,14 @@ function binValues(bins: readonly Bin[]): { lower_bound: number; width: number; 
 
 interface Selected {
 	readonly texts: readonly { name: string; value: string }[];
-	readonly numbers: readonly { name: string; value: number }[];
+	readonly numbers: readonly { name: string; value: number; exact?: bigint | undefined }[];
 	readonly histograms: readonly { name: string; histogram: Histogram }[];
 }
 
 function selectStats(registry: MetricsRegistry, query: StatsQuery): Selected {
 	const type = query.type ?? "All";
 	const wants = (kind: StatsType): boolean => type === "All" || type === kind;
-	const numbers: { name: string; value: number; isUsed?: boolean }[] = [];
+	const numbers: { name: string; value: number; exact?: bigint | undefined; isUsed?: boolean }[] = [];
 	if (wants("Counters")) numbers.push(...registry.counters());
 	if (wants("Gauges")) numbers.push(...registry.gauges());
 	const histograms = wants("Histograms")
