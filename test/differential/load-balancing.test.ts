@@ -68,6 +68,11 @@ compareWithEnvoy("zone-aware routing", {
 					cluster("off", even, zoneAware({ min_cluster_size: 1, routing_enabled: { value: 0 } })),
 					cluster("down", down, zoneAware({ min_cluster_size: 1, fail_traffic_on_panic: true })),
 					cluster("least", even, { lb_policy: "LEAST_REQUEST", ...zoneAware({ min_cluster_size: 1 }) }),
+					cluster("forced", uneven, {
+						load_balancing_policy: policy("round_robin.v3.RoundRobin", {
+							locality_lb_config: { zone_aware_lb_config: { min_cluster_size: "1", force_local_zone: { min_size: 1 } } },
+						}),
+					}),
 					cluster("typed", uneven, {
 						load_balancing_policy: policy("round_robin.v3.RoundRobin", {
 							locality_lb_config: {
@@ -121,6 +126,10 @@ compareWithEnvoy("zone-aware routing", {
 		"a policy can force the own zone": {
 			want: { a1: 20 },
 			see: ({ port }) => countAnswers(port, "/typed", 20),
+		},
+		"the own zone is forced where it has hosts enough": {
+			want: { a1: 20 },
+			see: ({ port }) => countAnswers(port, "/forced", 20),
 		},
 		"why there was no zone is counted": {
 			want: { "cluster.off.lb_zone_cluster_too_small": 0 },

@@ -180,7 +180,13 @@ test("in panic all hosts are used and counted, or none when traffic is to fail",
 	assert.equal(setup.shares(400).size, 4);
 	assert.equal(setup.stats.lb_healthy_panic.value, 400);
 	const failing = createSetup([[locality(hosts)]], {
-		zoneAware: { routingEnabledPercent: 100, minClusterSize: 6, failTrafficOnPanic: true, forceDirect: false },
+		zoneAware: {
+			routingEnabledPercent: 100,
+			minClusterSize: 6,
+			failTrafficOnPanic: true,
+			forceDirect: false,
+			forceMinHosts: 1,
+		},
 	});
 	assert.equal(failing.shares(10).size, 0);
 	const calm = createSetup([[locality(hosts)]], { healthyPanicThreshold: 0 });

@@ -108,6 +108,8 @@ export interface ZoneAwareConfig {
 	readonly failTrafficOnPanic: boolean;
 	/** Stay in the zone whenever it has a healthy host; runtime `upstream.zone_routing.force_locality_direct_routing`. */
 	readonly forceDirect: boolean;
+	/** How many healthy hosts the own zone has to have to be forced. */
+	readonly forceMinHosts: number;
 }
 
 /** `envoy.config.cluster.v3.Cluster.LbSubsetConfig`. */

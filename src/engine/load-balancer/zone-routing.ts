@@ -11,6 +11,7 @@ const defaults: ZoneAwareConfig = {
 	minClusterSize: 6,
 	failTrafficOnPanic: false,
 	forceDirect: false,
+	forceMinHosts: 1,
 };
 
 /** Shares are counted in ten-thousandths. */
@@ -95,7 +96,8 @@ export class ZoneRouter<H extends BalancedHost> {
 		this.localities = sortOwnFirst(level.localities, ownLocality);
 		this.#mode = "off";
 		this.#isLocalPanicking = isPanicking(local, this.#panicThreshold());
-		const isForced = this.#isForced();
+		const own = this.localities.find(({ name }) => name === ownLocality)?.hosts ?? [];
+		const isForced = this.#isForced() && own.filter(isUsable).length >= this.#config.forceMinHosts;
 		if (this.localities.length < 2 || (local.length < 2 && !isForced)) return;
 		if (local[0]?.name !== ownLocality || local[0].hosts.length === 0) {
 			this.#stats.lb_local_cluster_not_ok.value++;

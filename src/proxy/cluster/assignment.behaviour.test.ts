@@ -24,6 +24,18 @@ test("a static cluster is warm at once and serves all its hosts", () => {
 	cluster.close();
 });
 
+test("an address that is there twice counts twice in a static cluster, and once in others", () => {
+	const { deps } = createClusterDeps();
+	const assignment = createAssignment([createLocality([createEndpoint(1), createEndpoint(1), createEndpoint(2)])]);
+	const fixed = createCluster(createClusterConfig({ discovery: { kind: "static", assignment } }), deps);
+	assert.deepEqual(addressesOf(fixed.hosts), ["127.0.0.1:1", "127.0.0.1:1", "127.0.0.1:2"]);
+	const discovered = createCluster(createClusterConfig(), deps);
+	discovered.updateAssignment(assignment);
+	assert.deepEqual(addressesOf(discovered.hosts), ["127.0.0.1:1", "127.0.0.1:2"]);
+	fixed.close();
+	discovered.close();
+});
+
 test("an EDS cluster waits for its assignment", () => {
 	const { deps } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);

@@ -65,8 +65,9 @@ export class HostTable {
 			const place = findPlace(placed, locality);
 			for (const endpoint of locality.endpoints) {
 				const address = formatHostAddress(endpoint.address);
-				if (byAddress.has(address)) continue;
-				let known = before.get(address);
+				const key = this.#chooseKey(address, byAddress);
+				if (key === undefined) continue;
+				let known = before.get(key);
 				if (known !== undefined && this.#isAnother(known, endpoint, locality)) {
 					removed.push(known);
 					known = undefined;
@@ -77,7 +78,7 @@ export class HostTable {
 					prepare(host);
 					added.push(host);
 				}
-				byAddress.set(address, host);
+				byAddress.set(key, host);
 				place.hosts.push(host);
 			}
 		}
@@ -106,6 +107,16 @@ export class HostTable {
 		this.#priorities = priorities;
 		for (const host of removed) host.removed = true;
 		return { added, removed, isChanged, changedPriorities };
+	}
+
+	/** An address that was there before is no other host, unless the cluster is STATIC: Envoy counts every endpoint there.
+	 *  @returns undefined for an endpoint to pass over */
+	#chooseKey(address: string, taken: ReadonlyMap<string, Host>): string | undefined {
+		if (!taken.has(address)) return address;
+		if (this.#config.discovery.kind !== "static") return undefined;
+		let copy = 2;
+		while (taken.has(`${address} ${copy}`)) copy++;
+		return `${address} ${copy}`;
 	}
 
 	/** Whether an endpoint is another host at the address of `known`: connections would go on with another socket, counts under

@@ -35,7 +35,7 @@ export class OriginalDestinationCluster extends ClusterCore implements Cluster {
 		const destination = this.#findDestination(context);
 		if (destination === undefined || this.isClosed) return undefined;
 		const { portOverride } = this.#discovery;
-		const endpoint = createEndpoint(destination.address, portOverride || destination.port);
+		const endpoint = createEndpoint(this.config.name, destination.address, portOverride || destination.port);
 		const key = formatHostAddress(endpoint.address);
 		let host = this.#hosts.get(key);
 		if (host === undefined) {
@@ -111,10 +111,12 @@ const everywhere: LocalityConfig = {
 	endpoints: [],
 };
 
-function createEndpoint(address: string, port: number): EndpointConfig {
+/** A host without a name of its own has the cluster's in front of its address, as Envoy's. */
+function createEndpoint(cluster: string, ip: string, port: number): EndpointConfig {
+	const address = { kind: "socket", address: ip, port, ipv4Compatible: false } as const;
 	return {
-		address: { kind: "socket", address, port, ipv4Compatible: false },
-		hostname: "",
+		address,
+		hostname: `${cluster}${formatHostAddress(address)}`,
 		health: "unknown",
 		metadata: {},
 		weight: 1,

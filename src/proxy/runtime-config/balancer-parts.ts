@@ -61,12 +61,14 @@ export function readZoneAware(message: {
 	minClusterSize?: bigint | undefined;
 	failTrafficOnPanic: boolean;
 	forceLocalityDirectRouting?: boolean;
+	forceLocalZone?: { readonly minSize?: number | undefined } | undefined;
 }): ZoneAwareConfig {
 	return {
 		routingEnabledPercent: message.routingEnabled?.value ?? 100,
 		minClusterSize: Number(message.minClusterSize ?? 6n),
 		failTrafficOnPanic: message.failTrafficOnPanic,
-		forceDirect: message.forceLocalityDirectRouting ?? false,
+		forceDirect: message.forceLocalZone !== undefined || (message.forceLocalityDirectRouting ?? false),
+		forceMinHosts: message.forceLocalZone?.minSize ?? 1,
 	};
 }
 

@@ -29,7 +29,7 @@ import type {
 	UpstreamHttpConfig,
 } from "./cluster-config.ts";
 import { readConfigSource } from "./config-source.ts";
-import { readDnsCache } from "./dynamic-forward-proxy.ts";
+import { readDnsCache, readFailureRefresh } from "./dynamic-forward-proxy.ts";
 import { readAssignment } from "./endpoints.ts";
 import { checkHealthCheckNames, readHealthCheck } from "./health-check.ts";
 import type { HttpFilterConfig } from "./http-filter-config.ts";
@@ -49,6 +49,9 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 	const { balancer, common, subsets, overrides, hashPolicies } = readBalancing(message, scope);
 	if (discovery?.kind === "original-dst" && balancer.kind !== "cluster-provided") {
 		scope.at("lb_policy").report("clusters of type ORIGINAL_DST need lb_policy CLUSTER_PROVIDED");
+	}
+	if (discovery?.kind === "aggregate" && balancer.kind !== "cluster-provided") {
+		scope.at("lb_policy").report("aggregate clusters need lb_policy CLUSTER_PROVIDED");
 	}
 	if (discovery?.kind === "dynamic-forward") checkDynamicForward(message, balancer.kind, scope);
 	if (
@@ -179,12 +182,12 @@ function readDiscovery(message: Cluster, scope: Scope): ClusterDiscovery | undef
 			return {
 				kind: "strict-dns",
 				assignment: readInlineAssignment(message, scope, "host-names"),
-				dns: readDns(message),
+				dns: readDns(message, scope),
 			};
 		case Cluster_DiscoveryType.LOGICAL_DNS: {
 			const assignment = readInlineAssignment(message, scope, "host-names");
 			checkSingleEndpoint(assignment, scope);
-			return { kind: "logical-dns", assignment, dns: readDns(message) };
+			return { kind: "logical-dns", assignment, dns: readDns(message, scope) };
 		}
 		case Cluster_DiscoveryType.EDS:
 			return readEds(message, scope);
@@ -214,13 +217,11 @@ const dnsFamilies: Readonly<Record<number, DnsConfig["family"]>> = {
 	[Cluster_DnsLookupFamily.ALL]: "all",
 };
 
-function readDns(message: Cluster): DnsConfig {
-	const failure = message.dnsFailureRefreshRate;
-	const baseMs = toMs(failure?.baseInterval, 0);
+function readDns(message: Cluster, scope: Scope): DnsConfig {
 	return {
 		family: dnsFamilies[message.dnsLookupFamily] ?? "auto",
 		refreshMs: toMs(message.dnsRefreshRate, 5000),
-		failureRefresh: failure === undefined ? undefined : { baseMs, maxMs: toMs(failure.maxInterval, baseMs * 10) },
+		failureRefresh: readFailureRefresh(message.dnsFailureRefreshRate, scope),
 		respectTtl: message.respectDnsTtl,
 		jitterMs: toMs(message.dnsJitter, 0),
 		minRefreshMs: 0,
@@ -242,7 +243,9 @@ function checkDynamicForward(message: Cluster, balancer: string, scope: Scope): 
 
 function readDynamicForward(config: DynamicForwardMessage, scope: Scope): ClusterDiscovery | undefined {
 	const { clusterImplementationSpecifier: specifier } = config;
-	if (specifier.case === "dnsCacheConfig") return { kind: "dynamic-forward", cache: readDnsCache(specifier.value) };
+	if (specifier.case === "dnsCacheConfig") {
+		return { kind: "dynamic-forward", cache: readDnsCache(specifier.value, scope.at("dns_cache_config")) };
+	}
 	if (specifier.case === undefined) scope.at("dns_cache_config").report("this field is required");
 	return undefined;
 }
@@ -258,13 +261,11 @@ const dnsClusterFamilies: readonly DnsConfig["family"][] = [
 
 /** The DNS cluster as an extension: what STRICT_DNS and LOGICAL_DNS are, in one. */
 function readDnsCluster(message: Cluster, config: DnsCluster, scope: Scope): ClusterDiscovery {
-	const failure = config.dnsFailureRefreshRate;
-	const baseMs = toMs(failure?.baseInterval, 0);
 	const minRefreshMs = toMs(config.dnsMinRefreshRate, 0);
 	const dns: DnsConfig = {
 		family: dnsClusterFamilies[config.dnsLookupFamily] ?? "auto",
 		refreshMs: toMs(config.dnsRefreshRate, 5000),
-		failureRefresh: failure === undefined ? undefined : { baseMs, maxMs: toMs(failure.maxInterval, baseMs * 10) },
+		failureRefresh: readFailureRefresh(config.dnsFailureRefreshRate, scope),
 		respectTtl: config.respectDnsTtl,
 		jitterMs: toMs(config.dnsJitter, 0),
 		minRefreshMs,
@@ -303,6 +304,9 @@ function readOriginalDst(message: Cluster, scope: Scope): ClusterDiscovery {
 		config?.httpHeaderName === "" || config === undefined
 			? "x-envoy-original-dst-host"
 			: config.httpHeaderName.toLowerCase();
+	if (config !== undefined && config.httpHeaderName !== "" && !config.useHttpHeader) {
+		scope.at("original_dst_lb_config").report("http_header_name needs use_http_header");
+	}
 	return {
 		kind: "original-dst",
 		header: config?.useHttpHeader === true ? header : "",

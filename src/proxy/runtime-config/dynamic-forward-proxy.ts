@@ -1,9 +1,10 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Cluster_DnsLookupFamily } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { DnsCacheConfig as DnsCacheMessage } from "../../api/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.js";
 import type { PerRouteConfig } from "../../api/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
 import type { DnsConfig } from "./cluster-config.ts";
 import { readNameServers } from "./name-servers.ts";
-import { toWireText } from "./scope.ts";
+import { type Scope, toWireText } from "./scope.ts";
 import { toMs } from "./values.ts";
 
 /** `envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig`. */
@@ -38,16 +39,28 @@ const families: Readonly<Record<number, DnsConfig["family"]>> = {
 	[Cluster_DnsLookupFamily.ALL]: "all",
 };
 
+/** How soon a name that cannot be looked up is asked for again. */
+export function readFailureRefresh(
+	message: { readonly baseInterval?: Duration | undefined; readonly maxInterval?: Duration | undefined } | undefined,
+	scope: Scope,
+): DnsConfig["failureRefresh"] {
+	if (message === undefined) return undefined;
+	const baseMs = toMs(message.baseInterval, 0);
+	const maxMs = toMs(message.maxInterval, baseMs * 10);
+	if (maxMs < baseMs) {
+		scope.at("dns_failure_refresh_rate").report("max_interval must be greater than or equal to the base_interval");
+	}
+	return { baseMs, maxMs };
+}
+
 /** Translates the cache that a cluster and its filter share. */
-export function readDnsCache(message: DnsCacheMessage): DnsCacheConfig {
-	const failure = message.dnsFailureRefreshRate;
-	const baseMs = toMs(failure?.baseInterval, 0);
+export function readDnsCache(message: DnsCacheMessage, scope: Scope): DnsCacheConfig {
 	return {
 		name: message.name,
 		dns: {
 			family: families[message.dnsLookupFamily] ?? "auto",
 			refreshMs: toMs(message.dnsRefreshRate, 60_000),
-			failureRefresh: failure === undefined ? undefined : { baseMs, maxMs: toMs(failure.maxInterval, baseMs * 10) },
+			failureRefresh: readFailureRefresh(message.dnsFailureRefreshRate, scope),
 			respectTtl: false,
 			jitterMs: 0,
 			minRefreshMs: toMs(message.dnsMinRefreshRate, 5000),

@@ -44,6 +44,10 @@ export function readBalancing(message: Cluster, scope: Scope): BalancingConfig {
 		if (message.lbSubsetConfig !== undefined) {
 			scope.at("lb_subset_config").report("cannot be combined with load_balancing_policy");
 		}
+		const { consistentHashingLbConfig, localityConfigSpecifier } = message.commonLbConfig ?? {};
+		if (consistentHashingLbConfig !== undefined || localityConfigSpecifier?.value !== undefined) {
+			scope.at("common_lb_config").report("says of localities and hashing what load_balancing_policy has to say");
+		}
 		const policy = readPolicy(message.loadBalancingPolicy, at);
 		if (policy !== undefined) {
 			const { balancer, subsets, overrides, hashPolicies } = policy;

@@ -191,7 +191,7 @@ function readDynamicForward(
 	scope: Scope,
 ): NamelessFilter | undefined {
 	if (specifier.case === "dnsCacheConfig")
-		return { kind: "dynamic-forward-proxy", cache: readDnsCache(specifier.value) };
+		return { kind: "dynamic-forward-proxy", cache: readDnsCache(specifier.value, scope.at("dns_cache_config")) };
 	if (specifier.case === undefined) scope.at("dns_cache_config").report("this field is required");
 	return undefined;
 }

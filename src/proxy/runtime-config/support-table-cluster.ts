@@ -135,8 +135,11 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig": {
 		works: "zone_aware_lb_config locality_weighted_lb_config",
 	},
+	"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.ForceLocalZone": {
+		works: "min_size",
+	},
 	"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig": {
-		works: "routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing",
+		works: "routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing force_local_zone",
 	},
 	"envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig": {
 		works: "use_hostname_for_hashing hash_balance_factor hash_policy",

@@ -31,6 +31,6 @@ export function groupHeaders(headers: HeaderList): Record<string, string | strin
 	return grouped;
 }
 
-const nowhere: SocketAddress = { ip: "", port: 0, text: "" };
-/** A check is on behalf of no client. */
-const noConnection = createConnectionFacts(nowhere, nowhere);
+/** A check is on behalf of no client: Envoy shows this machine. */
+const nobody: SocketAddress = { ip: "127.0.0.1", port: 0, text: "127.0.0.1:0" };
+const noConnection = createConnectionFacts(nobody, nobody);
