@@ -13,6 +13,7 @@ export { createListeningSocket, type ListeningSocketOptions } from "./listening-
 export { type FileMapping, mapFile } from "./map-file.ts";
 export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process.ts";
 export { toSystemPath } from "./pipe-path.ts";
+export { createPrivateSocketPath, findSystemPath, releasePrivateSockets } from "./private-socket.ts";
 export { canTuneContexts, tuneContext } from "./ssl/tune-context.ts";
 export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
 export type { StreamSocket } from "./stream-socket.ts";

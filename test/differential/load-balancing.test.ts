@@ -70,7 +70,9 @@ compareWithEnvoy("zone-aware routing", {
 					cluster("least", even, { lb_policy: "LEAST_REQUEST", ...zoneAware({ min_cluster_size: 1 }) }),
 					cluster("forced", uneven, {
 						load_balancing_policy: policy("round_robin.v3.RoundRobin", {
-							locality_lb_config: { zone_aware_lb_config: { min_cluster_size: "1", force_local_zone: { min_size: 1 } } },
+							locality_lb_config: {
+								zone_aware_lb_config: { min_cluster_size: "1", force_local_zone: { min_size: 1 } },
+							},
 						}),
 					}),
 					cluster("typed", uneven, {

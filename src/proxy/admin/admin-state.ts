@@ -66,11 +66,16 @@ export type AdminAddress =
 	| { readonly kind: "socket"; readonly address: string; readonly port: number }
 	| { readonly kind: "pipe"; readonly path: string };
 
+/** The address of a listener or of an endpoint. */
+export type ShownAddress =
+	| AdminAddress
+	| { readonly kind: "internal"; readonly path: string; readonly listener: string; readonly endpoint: string };
+
 /** One listener. */
 export interface AdminListener {
 	readonly name: string;
 	/** Where it listens, with the ports the system gave. The first is its own, the others are additional. */
-	readonly addresses: readonly AdminAddress[];
+	readonly addresses: readonly ShownAddress[];
 }
 
 /** One cluster. */
@@ -105,7 +110,7 @@ export interface AdminLimits {
 
 /** One endpoint. */
 export interface AdminHost {
-	readonly address: AdminAddress;
+	readonly address: ShownAddress;
 	readonly hostname: string;
 	/** Names of set flags as `/clusters` prints them (`failed_eds_health`); empty when healthy. */
 	readonly healthFlags: readonly string[];

@@ -1,4 +1,4 @@
-import type { AdminAddress, AdminCluster, AdminHost, AdminLimits, AdminState } from "./admin-state.ts";
+import type { AdminCluster, AdminHost, AdminLimits, AdminState, ShownAddress } from "./admin-state.ts";
 import { type AdminRequest, type AdminResponse, json, readPattern, text } from "./request.ts";
 
 /** `/clusters`: the state of every endpoint, as text or JSON. */
@@ -12,16 +12,19 @@ export function describeClusters(state: AdminState, request: AdminRequest): Admi
 }
 
 /** Where an endpoint is, as text: `127.0.0.1:80`, `[::1]:80` or a path. */
-export function formatAddress(address: AdminAddress): string {
-	if (address.kind === "pipe") return address.path;
+export function formatAddress(address: ShownAddress): string {
+	if (address.kind !== "socket") return address.path;
 	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }
 
 /** The message `envoy.config.core.v3.Address` as JSON. */
-export function addressJson(address: AdminAddress): Record<string, unknown> {
-	return address.kind === "pipe"
-		? { pipe: { path: address.path } }
-		: { socket_address: { address: address.address, port_value: address.port } };
+export function addressJson(address: ShownAddress): Record<string, unknown> {
+	if (address.kind === "socket") return { socket_address: { address: address.address, port_value: address.port } };
+	if (address.kind === "pipe") return { pipe: { path: address.path } };
+	const { endpoint, listener } = address;
+	return {
+		envoy_internal_address: { server_listener_name: listener, ...(endpoint === "" ? {} : { endpoint_id: endpoint }) },
+	};
 }
 
 function toText(cluster: AdminCluster): string {

@@ -19,5 +19,6 @@ export type {
 	AdminState,
 	DrainOptions,
 	Readiness,
+	ShownAddress,
 } from "./admin-state.ts";
 export { findLevelProblem } from "./logging-command.ts";

@@ -9,7 +9,7 @@ function at(...addresses: readonly string[]): AddressConfig[] {
 
 function order(addresses: readonly string[], firstFamily?: 4 | 6, firstCount = 1): string[] {
 	return orderAddresses(at(...addresses), { firstFamily, firstCount }).map((one) =>
-		one.kind === "pipe" ? one.path : one.address,
+		one.kind !== "socket" ? one.path : one.address,
 	);
 }
 

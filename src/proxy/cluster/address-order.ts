@@ -18,6 +18,6 @@ export function orderAddresses(
 }
 
 function familyOf(address: AddressConfig): 4 | 6 | undefined {
-	if (address.kind === "pipe") return undefined;
+	if (address.kind !== "socket") return undefined;
 	return address.address.includes(":") ? 6 : 4;
 }

@@ -130,6 +130,9 @@ export function formatHealthEvent(
 
 /** `envoy.config.core.v3.Address` with every field. */
 function describeAddress(endpoint: AddressConfig): object {
+	if (endpoint.kind === "internal") {
+		return { envoy_internal_address: { server_listener_name: endpoint.listener, endpoint_id: endpoint.endpoint } };
+	}
 	if (endpoint.kind === "pipe") return { pipe: { path: endpoint.path, mode: endpoint.mode } };
 	const { address, port } = endpoint;
 	return {

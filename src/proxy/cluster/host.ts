@@ -13,7 +13,7 @@ import { HealthFlag, type Host, type HostStats } from "./cluster.ts";
 
 /** The key of an endpoint in its cluster: `ip:port`, `[ip]:port` or a path. */
 export function formatHostAddress(endpoint: AddressConfig): string {
-	if (endpoint.kind === "pipe") return endpoint.path;
+	if (endpoint.kind !== "socket") return endpoint.path;
 	return endpoint.address.includes(":")
 		? `[${endpoint.address}]:${endpoint.port}`
 		: `${endpoint.address}:${endpoint.port}`;

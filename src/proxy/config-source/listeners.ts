@@ -230,7 +230,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
 
 /** Undefined for addresses that never collide. */
 function formatAddress(address: AddressConfig): string | undefined {
-	if (address.kind === "pipe") return address.path;
+	if (address.kind !== "socket") return address.path;
 	if (address.port === 0) return undefined;
 	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { MeshError } from "../../core/index.ts";
+import { findSystemPath } from "../../os/index.ts";
 import type { XdsTarget, XdsTls } from "../../xds/client/index.ts";
 import type {
 	AddressConfig,
@@ -48,7 +49,7 @@ function unusable(cluster: string, problem: string): MeshError {
 }
 
 function formatAddress(address: AddressConfig): string {
-	if (address.kind === "pipe") return `unix:${address.path}`;
+	if (address.kind !== "socket") return `unix:${findSystemPath(address)}`;
 	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }
 

@@ -42,7 +42,7 @@ function startRace() {
 			host,
 		},
 		(where, owner) => {
-			const attempt = { name: where.kind === "pipe" ? where.path : where.address, owner, isDestroyed: false };
+			const attempt = { name: where.kind !== "socket" ? where.path : where.address, owner, isDestroyed: false };
 			attempts.push(attempt);
 			return { destroy: () => (attempt.isDestroyed = true) } as unknown as StreamSocket;
 		},

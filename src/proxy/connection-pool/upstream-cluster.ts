@@ -1,7 +1,9 @@
 import { getHeader } from "../../core/index.ts";
 import type { ConnectionFacts, RequestHead } from "../../engine/format/index.ts";
+import type { Metadata } from "../../engine/matcher/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
+import type { ClusterConfig } from "../runtime-config/index.ts";
 import {
 	createHttp1CodecStats,
 	createHttp2CodecStats,
@@ -168,6 +170,7 @@ export class UpstreamCluster implements NegotiatedPools {
 			allowHalfOpen,
 			alpnFallback,
 			bounds: config.endsWithPeerCertificate ? this.#context.peerBoundsOf(this.cluster, host) : undefined,
+			passthrough: selectPassthrough(config, host),
 		};
 	}
 
@@ -212,6 +215,17 @@ function dropOldestPool(pools: Map<string, UpstreamPool>): void {
 		pool.drain();
 		return;
 	}
+}
+
+/** The metadata that the transport socket hands on. */
+function selectPassthrough({ metadata }: ClusterConfig, host: Host): Metadata | undefined {
+	const { passthrough } = host.transportSocket;
+	if (passthrough === undefined) return undefined;
+	const found = passthrough.map(({ of, namespace }) => {
+		const values = (of === "host" ? host.metadata : metadata)[namespace];
+		return values === undefined ? {} : { [namespace]: values };
+	});
+	return Object.assign({}, ...found) as Metadata;
 }
 
 /** The host's own name, where its TLS is to ask for it. */

@@ -1,18 +1,19 @@
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import type { Metadata } from "../../engine/matcher/index.ts";
 import {
 	connectHandle,
 	findStreamHandles,
+	findSystemPath,
 	type HandleConnectOptions,
 	type StreamSocket,
 	sharedReadBuffer,
-	toSystemPath,
 } from "../../os/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import type { PeerBounds } from "../drain/index.ts";
 import type { AddressConfig, TcpKeepalive } from "../runtime-config/index.ts";
-import { describeTlsFault, type UpstreamTls } from "../transport/index.ts";
+import { describeTlsFault, sendPassthrough, type UpstreamTls } from "../transport/index.ts";
 import type { PoolContext } from "./pool-core.ts";
 import { formatSocketAddress } from "./socket-address.ts";
 import { SocketRace } from "./socket-race.ts";
@@ -49,6 +50,8 @@ export interface UpstreamSocketOptions {
 	readonly proxyHeader?: Buffer | undefined;
 	/** What connections must not outlive; absent where they may. */
 	readonly bounds?: PeerBounds<BoundConnection> | undefined;
+	/** What a listener of this process gets with the connection. */
+	readonly passthrough?: Metadata | undefined;
 }
 
 /** A connection that ends with what vouches for its peer. */
@@ -111,27 +114,37 @@ export function tlsSessionOf({ tls }: UpstreamSocketOptions, socket: UpstreamSoc
 /** Where a socket leads, as formats print it. */
 export function remoteAddressOf(host: Host, socket: UpstreamSocket): SocketAddress | undefined {
 	const address = (socket instanceof SocketRace ? socket.address : undefined) ?? host.endpoint;
-	return address.kind === "pipe"
+	return address.kind !== "socket"
 		? { text: address.path, ip: address.path, port: 0 }
 		: formatSocketAddress(address.address, address.port);
 }
 
 function openSocket(address: AddressConfig, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): StreamSocket {
 	const { tls, proxyHeader } = options;
+	const withdraw = sendPassthrough(address, options.passthrough);
 	const socket: StreamSocket =
 		openHandle(address, options, owner) ??
 		(tls === undefined ? openPlain(address, options, owner) : openSecured(address, options, tls, owner));
 	if (tls === undefined && proxyHeader !== undefined) socket.write(proxyHeader);
 	let failure: Error | undefined;
 	socket.on("error", (error) => {
-		failure ??= error;
+		failure ??= address.kind === "internal" ? explainInternal(error, address.path) : error;
 	});
 	if (tls === undefined) socket.on("connect", () => owner.onSocketReady());
 	else tls.onReady(socket, () => owner.onSocketReady());
 	socket.on("end", () => owner.onSocketEnd());
 	socket.on("drain", () => owner.onSocketDrain());
-	socket.on("close", () => owner.onSocketClose(failure));
+	socket.on("close", () => {
+		withdraw();
+		owner.onSocketClose(failure);
+	});
 	return socket;
+}
+
+/** A listener that is not there is told as Envoy tells it. */
+function explainInternal(error: Error, address: string): Error {
+	if ((error as NodeJS.ErrnoException).code !== "ENOENT") return error;
+	return new Error(`immediate connect error: Invalid argument|remote address:${address}`);
 }
 
 /** A socket on a handle; undefined where this Node has none, or the name must be looked up. */
@@ -142,10 +155,9 @@ function openHandle(
 ): StreamSocket | undefined {
 	const { keepalive, allowHalfOpen, tls, serverName, alpnFallback, proxyHeader } = options;
 	const handles = findStreamHandles();
-	if (handles === undefined || (address.kind !== "pipe" && isIP(address.address) === 0)) return undefined;
+	if (handles === undefined || (address.kind === "socket" && isIP(address.address) === 0)) return undefined;
 	const connectOptions: HandleConnectOptions = {
-		target:
-			address.kind === "pipe" ? { path: toSystemPath(address.path) } : { ip: address.address, port: address.port },
+		target: address.kind === "socket" ? { ip: address.address, port: address.port } : { path: findSystemPath(address) },
 		bindIp: chooseBindAddress(options.bindAddresses, address),
 		keepAliveSeconds: keepalive === undefined ? undefined : (keepalive.idleSeconds ?? defaultKeepaliveSeconds),
 		allowHalfOpen,
@@ -187,7 +199,7 @@ function readInto(owner: UpstreamSocketOwner): {
 const defaultKeepaliveSeconds = 7200;
 
 function targetOf(address: AddressConfig, { bindAddresses, keepalive }: UpstreamSocketOptions): NetConnectOpts {
-	if (address.kind === "pipe") return { path: toSystemPath(address.path) };
+	if (address.kind !== "socket") return { path: findSystemPath(address) };
 	const bindAddress = chooseBindAddress(bindAddresses, address);
 	const idleSeconds = keepalive?.idleSeconds ?? defaultKeepaliveSeconds;
 	return {
@@ -201,7 +213,7 @@ function targetOf(address: AddressConfig, { bindAddresses, keepalive }: Upstream
 
 /** Where a connection to an address comes from: the first address of its family, else the first. */
 function chooseBindAddress(candidates: readonly string[] | undefined, address: AddressConfig): string | undefined {
-	if (candidates === undefined || address.kind === "pipe") return undefined;
+	if (candidates === undefined || address.kind !== "socket") return undefined;
 	return candidates.find((candidate) => isIP(candidate) === isIP(address.address)) ?? candidates[0];
 }
 

@@ -1,8 +1,10 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import type { DeadlineHolder, Millis } from "../../core/index.ts";
+import { findSystemPath } from "../../os/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
 import { describeConnectFailure, type UpstreamContext } from "../connection-pool/index.ts";
+import { sendPassthrough } from "../transport/index.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -130,16 +132,20 @@ export class HostSession implements DeadlineHolder {
 	#open(serverName: string | undefined): Socket {
 		const { endpoint } = this.#host;
 		const target =
-			endpoint.kind === "pipe"
-				? { path: endpoint.path }
+			endpoint.kind !== "socket"
+				? { path: findSystemPath(endpoint) }
 				: { host: endpoint.address, port: endpoint.port, noDelay: true };
 		const tls = this.#context.upstreamTlsOf(this.#cluster, this.#host);
+		const withdraw = sendPassthrough(endpoint);
 		const socket =
 			tls === undefined ? connectSocket(target) : tls.connect({ ...target, ALPNProtocols: ["h2"] }, serverName);
 		socket.on("error", (error) => {
 			this.#failure ??= error;
 		});
-		socket.once("close", () => this.#onClose());
+		socket.once("close", () => {
+			withdraw();
+			this.#onClose();
+		});
 		if (tls === undefined) socket.once("connect", () => this.#onReady());
 		else tls.onReady(socket, () => this.#onReady());
 		return socket;

@@ -128,6 +128,8 @@ function takeSockets({ admin, listeners, processId }: HandedSockets): TakenSocke
 			return take(admin.descriptor);
 		},
 		originOf(listener, index, address): SocketOrigin {
+			// Only a process itself connects to its internal listeners.
+			if (address.kind === "internal") return { kind: "bind", address, reusePort: false };
 			const text = isAnyPort(address) ? byListener.get(`${listener} ${index}`) : formatAddress(address);
 			const descriptors = text === undefined ? undefined : byAddress.get(text);
 			if (text === undefined || descriptors === undefined) return { kind: "bind", address, reusePort: false };

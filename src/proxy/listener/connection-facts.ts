@@ -3,6 +3,7 @@ import type { ConnectionFacts, SocketAddress } from "../../engine/format/index.t
 import { HandleSocket, type StreamSocket } from "../../os/index.ts";
 import type { PendingConnection } from "../filter/listener/index.ts";
 import type { AddressConfig } from "../runtime-config/index.ts";
+import { takePassthrough } from "../transport/index.ts";
 
 /** An accepted connection about which only the socket is known. `mayBeElsewhere`: connections to other addresses than the bound one come, too. */
 export function describePending(
@@ -10,9 +11,8 @@ export function describePending(
 	bound: AddressConfig,
 	mayBeElsewhere: boolean,
 ): PendingConnection {
-	// A client of a unix socket has no name: Envoy shows the listener's.
-	const remote = bound.kind === "pipe" ? describePipe(bound.path) : describeRemote(socket);
-	const local = bound.kind === "pipe" ? describePipe(bound.path) : describeLocal(socket, bound, mayBeElsewhere);
+	const remote = describeClient(socket, bound);
+	const local = bound.kind !== "socket" ? describePipe(bound.path) : describeLocal(socket, bound, mayBeElsewhere);
 	return {
 		socket,
 		directRemote: remote,
@@ -27,7 +27,7 @@ export function describePending(
 		ja3: undefined,
 		ja4: undefined,
 		proxyHeader: undefined,
-		dynamicMetadata: undefined,
+		dynamicMetadata: bound.kind === "internal" ? receiveMetadata(bound.listener) : undefined,
 		filterState: undefined,
 		consumedBytes: 0,
 	};
@@ -62,6 +62,18 @@ export function describeConnection(
 }
 
 const noProtocols: readonly string[] = [];
+
+/** What the connection brings along. */
+function receiveMetadata(listener: string): Map<string, unknown> | undefined {
+	const entries = Object.entries(takePassthrough(listener));
+	return entries.length === 0 ? undefined : new Map<string, unknown>(entries);
+}
+
+/** A client of a unix socket has no name, so Envoy shows the listener's; those of internal listeners share one. */
+function describeClient(socket: StreamSocket, bound: AddressConfig): SocketAddress {
+	if (bound.kind === "internal") return describePipe("envoy://internal_client_address/");
+	return bound.kind === "pipe" ? describePipe(bound.path) : describeRemote(socket);
+}
 
 function describeRemote(socket: StreamSocket): SocketAddress {
 	if (!(socket instanceof HandleSocket)) return describeIp(socket.remoteAddress, socket.remotePort);

@@ -452,6 +452,7 @@ function nameStats({ statPrefix, addresses }: ListenerConfig): string {
 	if (statPrefix !== "") return statPrefix;
 	const first = addresses[0];
 	if (first === undefined) return "unbound";
+	if (first.kind === "internal") return `envoy_internal_${first.listener}`;
 	return first.kind === "pipe" ? first.path : formatAddress(first).replaceAll(":", "_");
 }
 

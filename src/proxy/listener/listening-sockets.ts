@@ -5,12 +5,14 @@ import { describeError, type Log, MeshError } from "../../core/index.ts";
 import {
 	acceptHandles,
 	createListeningSocket,
+	createPrivateSocketPath,
 	descriptorOf,
 	findStreamHandles,
 	HandleSocket,
 	type ListenOptions,
 	listenAtAddress,
 	openSystemCalls,
+	releasePrivateSockets,
 	type SocketHandle,
 	type SocketOption,
 	type StreamSocket,
@@ -88,12 +90,20 @@ export class ListeningSockets {
 	close(keepsPaths = false): void {
 		this.#closed ??= this.bound;
 		for (const { address, server } of this.#servers.splice(0)) {
-			if (keepsPaths && address.kind === "pipe" && !address.path.startsWith("@")) closeAndKeep(server, address.path);
+			if (address.kind === "internal") server.close(releasePrivateSockets);
+			else if (keepsPaths && address.kind === "pipe" && !address.path.startsWith("@"))
+				closeAndKeep(server, address.path);
 			else server.close();
 		}
 	}
 
 	async #bind(config: ListenerConfig, address: AddressConfig, index: number, reusePort: boolean): Promise<void> {
+		if (address.kind === "internal") {
+			const path = createPrivateSocketPath(address.listener);
+			rmSync(path, { force: true });
+			await this.#listen(config, address, index, { path });
+			return;
+		}
 		if (address.kind === "pipe") {
 			const path = toSystemPath(address.path);
 			const isAbstract = path !== address.path;
@@ -171,7 +181,7 @@ function optionsOf(
 	address: AddressConfig,
 	index: number,
 ): { readonly prebind: readonly SocketOption[]; readonly later: readonly SocketOption[] } {
-	if (address.kind === "pipe") return { prebind: [], later: [] };
+	if (address.kind !== "socket") return { prebind: [], later: [] };
 	const family = address.address.includes(":") ? ipv6 : ip;
 	const number = (level: number, name: number, value: number): SocketOption => {
 		const bytes = Buffer.alloc(4);
@@ -224,7 +234,7 @@ function readBound(server: Server, address: AddressConfig): AddressConfig {
 
 /** `127.0.0.1:80`, `[::1]:80` or the path. */
 export function formatAddress(address: AddressConfig): string {
-	if (address.kind === "pipe") return address.path;
+	if (address.kind !== "socket") return address.path;
 	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }
 

@@ -139,7 +139,7 @@ function describeEndpoint(host: Host, { success, error, active, issued }: HostCo
 	return create(UpstreamEndpointStatsSchema, {
 		address: {
 			address:
-				endpoint.kind === "pipe"
+				endpoint.kind !== "socket"
 					? { case: "pipe", value: { path: endpoint.path } }
 					: {
 							case: "socketAddress",

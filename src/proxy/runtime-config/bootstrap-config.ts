@@ -3,7 +3,7 @@ import type { JsonObject, StringMatcher } from "../../engine/matcher/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ApiConfigSourceConfig, ConfigSourceConfig, GrpcServiceConfig } from "./config-source-config.ts";
-import type { AddressConfig, ListenerConfig } from "./listener-config.ts";
+import type { AddressConfig, InternalAddress, ListenerConfig } from "./listener-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
 import type { StatsdSinkConfig } from "./stats-sinks.ts";
 import type { SecretConfig } from "./tls-config.ts";
@@ -21,7 +21,7 @@ export interface BootstrapConfig {
 	/** Undefined when there is no admin port. */
 	readonly admin:
 		| {
-				readonly address: AddressConfig;
+				readonly address: Exclude<AddressConfig, InternalAddress>;
 				readonly accessLogs: readonly AccessLogConfig[];
 				/** Paths with their queries that are answered; undefined for all. */
 				readonly allowedPaths: readonly StringMatcher[] | undefined;

@@ -80,7 +80,7 @@ function readListeners(messages: readonly Listener[], scope: Scope): ListenerCon
 		const listener = readListener(message, at);
 		for (const address of listener.bindToPort ? listener.addresses : []) {
 			if (address.kind === "socket" && address.port === 0) continue;
-			const text = address.kind === "pipe" ? address.path : `${address.address}:${address.port}`;
+			const text = address.kind !== "socket" ? address.path : `${address.address}:${address.port}`;
 			if (taken.has(text)) at.report(`has duplicate address ${text} as existing listener`);
 			taken.add(text);
 		}
@@ -100,7 +100,8 @@ function readAdmin(message: Bootstrap, scope: Scope): BootstrapConfig["admin"] {
 	const { admin } = message;
 	if (admin?.address === undefined) return undefined;
 	const address = readIpAddress(admin.address, scope.at("address"));
-	if (address === undefined) return undefined;
+	if (address?.kind === "internal") scope.at("address").report("must be a socket address or a pipe");
+	if (address === undefined || address.kind === "internal") return undefined;
 	const accessLogs = readAccessLogs(admin.accessLog, scope, "access_log");
 	if (admin.accessLogPath !== "") {
 		const formatter = readFormat(defaultAccessLogFormat, scope);

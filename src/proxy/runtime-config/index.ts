@@ -103,6 +103,7 @@ export type {
 	FilterChainConfig,
 	FilterChainMatch,
 	FilterStateValueConfig,
+	InternalAddress,
 	ListenerConfig,
 	ListenerFilterConfig,
 	NetworkFilterConfig,

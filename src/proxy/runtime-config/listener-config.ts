@@ -10,10 +10,21 @@ import type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-ca
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import type { DownstreamTransportSocket } from "./tls-config.ts";
 
-/** A socket address or a unix path to listen on or to connect to. */
+/** A socket address, a unix path, or a listener of this very process (`EnvoyInternalAddress`) to listen on or to connect to. */
 export type AddressConfig =
 	| { readonly kind: "socket"; readonly address: string; readonly port: number; readonly ipv4Compatible: boolean }
-	| { readonly kind: "pipe"; readonly path: string; readonly mode: number };
+	| { readonly kind: "pipe"; readonly path: string; readonly mode: number }
+	| InternalAddress;
+
+/** The connections to it never leave the process. */
+export interface InternalAddress {
+	readonly kind: "internal";
+	/** As Envoy writes it: `envoy://listener/endpoint`. */
+	readonly path: string;
+	readonly listener: string;
+	/** Tells endpoints of one listener apart. */
+	readonly endpoint: string;
+}
 
 /** `envoy.config.listener.v3.Listener`, validated. */
 export interface ListenerConfig {

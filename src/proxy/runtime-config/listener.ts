@@ -147,6 +147,7 @@ function readSocketOptions(messages: readonly SocketOption[], scope: Scope): Soc
 }
 
 function readAddresses(message: Listener, scope: Scope): AddressConfig[] {
+	if (message.listenerSpecifier.case === "internalListener") return [readInternalAddress(message, scope)];
 	const first = readIpAddress(message.address, scope.at("address"));
 	const rest = message.additionalAddresses.map((one, index) =>
 		readIpAddress(one.address, scope.at("additional_addresses", index).at("address")),
@@ -154,9 +155,28 @@ function readAddresses(message: Listener, scope: Scope): AddressConfig[] {
 	return [first, ...rest].filter((address) => address !== undefined);
 }
 
+/** A listener that only the proxy itself connects to. */
+function readInternalAddress(message: Listener, scope: Scope): AddressConfig {
+	const { additionalAddresses, address, connectionBalanceConfig, name, socketOptions } = message;
+	if (address !== undefined || additionalAddresses.length > 0) {
+		scope.report("address should not be used when an internal listener config is used");
+	}
+	const isBound =
+		connectionBalanceConfig?.balanceType.case === "exactBalance" ||
+		message.enableMptcp ||
+		message.enableReusePort !== undefined ||
+		message.freebind !== undefined ||
+		message.tcpBacklogSize !== undefined ||
+		message.tcpFastOpenQueueLength !== undefined ||
+		message.transparent !== undefined;
+	if (isBound) scope.report("has unsupported tcp listener feature");
+	if (socketOptions.length > 0) scope.at("socket_options").report("are not for internal listeners");
+	return { kind: "internal", path: `envoy://${name}/`, listener: name, endpoint: "" };
+}
+
 function describeAddress(address: AddressConfig | undefined): string {
 	if (address === undefined) return "";
-	return address.kind === "pipe" ? address.path : `${address.address}:${address.port}`;
+	return address.kind !== "socket" ? address.path : `${address.address}:${address.port}`;
 }
 
 /** A matcher chooses chains by their names. */

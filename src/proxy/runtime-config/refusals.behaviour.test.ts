@@ -168,6 +168,43 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 		["clusters[0].outlier_detection.max_ejection_time: cannot be smaller than base_ejection_time"],
 	],
 	[
+		"a failure refresh rate that goes down",
+		cluster({ type: "STRICT_DNS", dns_failure_refresh_rate: { base_interval: "5s", max_interval: "1s" } }),
+		["clusters[0].dns_failure_refresh_rate: max_interval must be greater than or equal to the base_interval"],
+	],
+	[
+		"a policy beside what the cluster says of localities",
+		cluster({
+			common_lb_config: { locality_weighted_lb_config: {} },
+			load_balancing_policy: {
+				policies: [
+					{
+						typed_extension_config: {
+							name: "random",
+							typed_config: typed("load_balancing_policies.random.v3.Random"),
+						},
+					},
+				],
+			},
+		}),
+		["clusters[0].common_lb_config: says of localities and hashing what load_balancing_policy has to say"],
+	],
+	[
+		"a name of a header that is not to be used",
+		cluster({
+			type: "ORIGINAL_DST",
+			lb_policy: "CLUSTER_PROVIDED",
+			load_assignment: undefined,
+			original_dst_lb_config: { http_header_name: "x-to" },
+		}),
+		["clusters[0].original_dst_lb_config: http_header_name needs use_http_header"],
+	],
+	[
+		"an internal listener with an address",
+		{ listener: { internal_listener: {} } },
+		["listeners[0]: address should not be used when an internal listener config is used"],
+	],
+	[
 		"a server certificate that is missing",
 		{
 			chain: {

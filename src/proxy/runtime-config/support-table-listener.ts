@@ -60,7 +60,8 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.BuildVersion": { works: "version metadata" },
 	"envoy.type.v3.SemanticVersion": { works: "major_number minor_number patch" },
 	"envoy.config.core.v3.Extension": { works: "name category type_descriptor version disabled type_urls" },
-	"envoy.config.core.v3.Address": { works: "socket_address pipe" },
+	"envoy.config.core.v3.Address": { works: "socket_address pipe envoy_internal_address" },
+	"envoy.config.core.v3.EnvoyInternalAddress": { works: "server_listener_name endpoint_id" },
 	"envoy.config.core.v3.SocketAddress": { works: "protocol address port_value ipv4_compat" },
 	"envoy.config.core.v3.Pipe": { works: "path mode" },
 	"envoy.config.core.v3.CidrRange": { works: "address_prefix prefix_len" },
@@ -105,11 +106,19 @@ export const listenerSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.type.v3.HttpStatus": { works: "code" },
 	"envoy.config.listener.v3.Listener": {
 		works:
-			"name address additional_addresses tcp_fast_open_queue_length ignore_global_conn_limit stat_prefix filter_chains filter_chain_matcher default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
+			"name address internal_listener additional_addresses tcp_fast_open_queue_length ignore_global_conn_limit stat_prefix filter_chains filter_chain_matcher default_filter_chain per_connection_buffer_limit_bytes metadata deprecated_v1 listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction tcp_backlog_size bind_to_port use_original_dst transparent freebind socket_options access_log tcp_keepalive drain_type enable_reuse_port",
 		ignored:
 			"reuse_port connection_balance_config max_connections_to_accept_per_socket_event bypass_overload_manager enable_mptcp",
 	},
 	"envoy.config.listener.v3.Listener.DeprecatedV1": { works: "bind_to_port" },
+	"envoy.config.listener.v3.Listener.InternalListenerConfig": { works: "" },
+	"envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport": {
+		works: "passthrough_metadata transport_socket",
+	},
+	"envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport.MetadataValueSource": {
+		works: "kind name",
+	},
+	"envoy.type.metadata.v3.MetadataKind": { works: "host cluster" },
 	"envoy.config.listener.v3.AdditionalAddress": { works: "address socket_options" },
 	"envoy.config.listener.v3.FilterChain": {
 		works: "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name use_proxy_proto",

@@ -119,12 +119,21 @@ export interface ProxyProtocolOutConfig {
 }
 
 export type UpstreamTransportSocket =
-	| { readonly kind: "raw-buffer"; readonly proxyProtocol?: ProxyProtocolOutConfig | undefined }
-	| {
-			readonly kind: "tls";
-			readonly tls: UpstreamTlsConfig;
-			readonly proxyProtocol?: ProxyProtocolOutConfig | undefined;
-	  };
+	| ({ readonly kind: "raw-buffer" } & UpstreamSocketAdditions)
+	| ({ readonly kind: "tls"; readonly tls: UpstreamTlsConfig } & UpstreamSocketAdditions);
+
+/** What wraps the socket itself. */
+interface UpstreamSocketAdditions {
+	readonly proxyProtocol?: ProxyProtocolOutConfig | undefined;
+	/** Metadata that internal listeners get with a connection. */
+	readonly passthrough?: readonly PassthroughMetadata[];
+}
+
+/** `InternalUpstreamTransport.MetadataValueSource`. */
+export interface PassthroughMetadata {
+	readonly of: "host" | "cluster";
+	readonly namespace: string;
+}
 
 /** A secret of SDS or of `static_resources.secrets`. */
 export type SecretConfig =

@@ -4,6 +4,10 @@ import {
 	ProxyProtocolConfig_Version,
 	ProxyProtocolPassThroughTLVs_PassTLVsMatchType,
 } from "../../api/gen/envoy/config/core/v3/proxy_protocol_pb.js";
+import type {
+	InternalUpstreamTransport,
+	InternalUpstreamTransport_MetadataValueSource,
+} from "../../api/gen/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream_pb.js";
 import type { ProxyProtocolUpstreamTransport } from "../../api/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import {
 	type CertificateValidationContext,
@@ -29,6 +33,7 @@ import type { Scope } from "./scope.ts";
 import type {
 	CommonTlsConfig,
 	DownstreamTransportSocket,
+	PassthroughMetadata,
 	ProxyProtocolOutConfig,
 	SecretConfig,
 	SubjectAltNameMatcher,
@@ -67,8 +72,26 @@ export function readUpstreamSocket(message: TransportSocket | undefined, scope: 
 		const inner = readUpstreamSocket(transportSocket, at.at("transport_socket"));
 		return { ...inner, proxyProtocol: readProxyProtocolOut(header, at.at("config")) };
 	}
+	if (config?.$typeName === "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport") {
+		const { passthroughMetadata, transportSocket } = config as InternalUpstreamTransport;
+		if (transportSocket === undefined) at.at("transport_socket").report("this field is required");
+		const inner = readUpstreamSocket(transportSocket, at.at("transport_socket"));
+		return { ...inner, passthrough: readPassthrough(passthroughMetadata, at) };
+	}
 	reportUnlessRaw(config?.$typeName, at);
 	return { kind: "raw-buffer" };
+}
+
+function readPassthrough(
+	messages: readonly InternalUpstreamTransport_MetadataValueSource[],
+	scope: Scope,
+): PassthroughMetadata[] {
+	return messages.flatMap(({ kind, name }, index): PassthroughMetadata[] => {
+		const of = kind?.kind.case;
+		if (of === "host" || of === "cluster") return [{ of, namespace: name }];
+		scope.at("passthrough_metadata", index).at("kind").report("only host and cluster are supported");
+		return [];
+	});
 }
 
 function readProxyProtocolOut(message: ProxyProtocolConfig | undefined, scope: Scope): ProxyProtocolOutConfig {

@@ -83,10 +83,13 @@ export function readAddress(
 		}
 		case "pipe":
 			return readPipe(message.address.value, scope.at("pipe"));
+		case "envoyInternalAddress": {
+			const { addressNameSpecifier, endpointId: endpoint } = message.address.value;
+			const listener = addressNameSpecifier.value ?? "";
+			return { kind: "internal", path: `envoy://${listener}/${endpoint}`, listener, endpoint };
+		}
 		case undefined:
 			scope.report("an address is required");
-			return undefined;
-		default:
 			return undefined;
 	}
 }

@@ -1,5 +1,5 @@
 import type { MetricsRegistry, TaggedName } from "../../telemetry/index.ts";
-import type { AdminAddress, AdminCluster, AdminState, Readiness } from "../admin/index.ts";
+import type { AdminCluster, AdminState, Readiness, ShownAddress } from "../admin/index.ts";
 import { type Cluster, type ClusterManager, describeHealthFlags } from "../cluster/index.ts";
 import type { ConfigSource } from "../config-source/index.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
@@ -57,7 +57,7 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 		listeners: () =>
 			listeners.listeners().map((listener) => ({
 				name: listener.config.name,
-				addresses: listener.boundAddresses.map(toAdminAddress),
+				addresses: listener.boundAddresses.map(toShownAddress),
 			})),
 		clusters: () => clusters.clusters().map((cluster) => describeCluster(cluster, config)),
 		certificates: () =>
@@ -107,10 +107,9 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 /** What scripts made for Envoy look for; processes of ours agree on nothing by it. */
 const hotRestartVersion = "11.104";
 
-function toAdminAddress(address: AddressConfig): AdminAddress {
-	return address.kind === "pipe"
-		? { kind: "pipe", path: address.path }
-		: { kind: "socket", address: address.address, port: address.port };
+function toShownAddress(address: AddressConfig): ShownAddress {
+	if (address.kind === "socket") return { kind: "socket", address: address.address, port: address.port };
+	return address.kind === "pipe" ? { kind: "pipe", path: address.path } : address;
 }
 
 function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminCluster {
@@ -133,7 +132,7 @@ function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminClu
 					},
 		overprovisioningFactor: 140,
 		hosts: cluster.hosts.map((host) => ({
-			address: toAdminAddress(host.endpoint),
+			address: toShownAddress(host.endpoint),
 			hostname: host.hostname,
 			healthFlags: describeHealthFlags(host.healthFlags),
 			edsHealth: host.edsHealth === "unknown" ? "HEALTHY" : host.edsHealth.toUpperCase(),

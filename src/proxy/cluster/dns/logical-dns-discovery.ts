@@ -20,7 +20,7 @@ export class LogicalDnsDiscovery {
 		invariant(endpoint !== undefined, "a LOGICAL_DNS cluster has one endpoint");
 		this.#endpoint = endpoint;
 		const { address } = endpoint;
-		if (address.kind === "pipe") return;
+		if (address.kind !== "socket") return;
 		this.#watch = new NameWatch({
 			...cluster.deps,
 			name: address.address,

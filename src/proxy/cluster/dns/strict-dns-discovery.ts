@@ -40,7 +40,7 @@ export class StrictDnsDiscovery {
 
 	#createTarget(endpoint: EndpointConfig, dns: DnsConfig, resolver: DnsResolver): Target {
 		const { address } = endpoint;
-		if (address.kind === "pipe") return { endpoint, watch: undefined, addresses: undefined };
+		if (address.kind !== "socket") return { endpoint, watch: undefined, addresses: undefined };
 		const { name: clusterName, stats, deps } = this.#cluster;
 		let isFirst = true;
 		const watch = new NameWatch({
@@ -79,7 +79,7 @@ export class StrictDnsDiscovery {
 
 function expandTarget({ endpoint, addresses }: Target): EndpointConfig[] {
 	const { address } = endpoint;
-	if (address.kind === "pipe") return [endpoint];
+	if (address.kind !== "socket") return [endpoint];
 	const hostname = endpoint.hostname === "" ? address.address : endpoint.hostname;
 	return (addresses ?? []).map((resolved) => ({
 		...endpoint,

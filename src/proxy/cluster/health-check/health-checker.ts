@@ -1,11 +1,12 @@
 import { connect as connectPlain, type Socket } from "node:net";
 import type { Clock, Log, Random, Timer } from "../../../core/index.ts";
 import { type CheckResult, computeCheckInterval, HostCheckState } from "../../../engine/health-check/index.ts";
+import { findSystemPath } from "../../../os/index.ts";
 import type { StatsScope } from "../../../telemetry/index.ts";
 import type { ClusterConfig, HealthCheckConfig, UpstreamTransportSocket } from "../../runtime-config/index.ts";
 import type { SecretSource } from "../../secret/index.ts";
 import { createHealthCheckStats, createTlsStats, type HealthCheckStats } from "../../stats/index.ts";
-import { createUpstreamTls, type UpstreamTls } from "../../transport/index.ts";
+import { createUpstreamTls, sendPassthrough, type UpstreamTls } from "../../transport/index.ts";
 import { type Count, HealthFlag, type Host } from "../cluster.ts";
 import { type EventLog, formatHealthEvent, type HealthEvent, type HealthFailure } from "../event-log.ts";
 import { selectSocketByLabels, setHealthFlag, setHealthFlags } from "../host.ts";
@@ -286,12 +287,14 @@ function connectTo(host: Host, tls: UpstreamTls | undefined): ConnectForCheck {
 		const { address, port } = host.healthCheck;
 		const checked = address ?? host.endpoint;
 		const target =
-			checked.kind === "pipe"
-				? { path: checked.path }
+			checked.kind !== "socket"
+				? { path: findSystemPath(checked) }
 				: { host: checked.address, port: port || checked.port, noDelay: true };
+		const withdraw = sendPassthrough(checked);
 		const socket = tls === undefined ? connectPlain(target) : tls.connect(target, host.hostname || undefined);
 		// A socket without a listener for errors would end the process; whoever checks looks at the close as well.
 		socket.on("error", () => socket.destroy());
+		socket.once("close", withdraw);
 		if (tls === undefined) socket.once("connect", ready);
 		else tls.onReady(socket, ready);
 		return socket;
