@@ -108,16 +108,17 @@ class CompressorFilter implements HttpFilter {
 		const library = override?.library ?? this.#config.library;
 		const isEnabled = this.#isEnabled(override);
 		const isLongEnough = isEnabled && hasMinLength(response, headers, this.#responseStats);
-		const refusal = response.sendsStatus && isEnabled ? this.#findRefusal(head, !endStream) : undefined;
-		const fits = response.sendsStatus
-			? refusal === undefined
-			: allowsType(response, headers) && this.#allowsEtag(headers) && !response.uncompressibleStatuses.has(head.status);
+		const refusal = response.sendsStatus && isEnabled ? this.#findRefusal(head, isLongEnough, !endStream) : undefined;
+		// In Envoy's order: what is ruled out before counts no etag.
 		const isCompressible =
 			isLongEnough &&
-			fits &&
+			refusal === undefined &&
 			head.upgrade === undefined &&
+			(response.sendsStatus || allowsType(response, headers)) &&
 			!hasToken(getJoinedHeader(headers, "cache-control"), "no-transform") &&
-			getHeader(headers, "content-encoding") === undefined;
+			(response.sendsStatus || this.#allowsEtag(headers)) &&
+			getHeader(headers, "content-encoding") === undefined &&
+			!response.uncompressibleStatuses.has(head.status);
 		const encoding = contentEncodings[library.kind];
 		// The client's wishes are counted also for answers that stay as they are, unless the answer says why they do.
 		const asksClient = !endStream && isLongEnough && (isCompressible || !response.sendsStatus);
@@ -182,11 +183,12 @@ class CompressorFilter implements HttpFilter {
 		return new PathCoding(stream, direction, this.index, counts, (outlet) => createEncoder(library, outlet));
 	}
 
-	/** Why an answer stays as it is, for `x-envoy-compression-status`: the first reason in Envoy's order. */
-	#findRefusal(head: PassResponseHead, counts: boolean): string | undefined {
+	/** Why an answer stays as it is, for `x-envoy-compression-status`: the first reason in Envoy's order, counted for answers with bodies. */
+	#findRefusal(head: PassResponseHead, isLongEnough: boolean, counts: boolean): string | undefined {
 		const { response } = this.#config;
 		const { headers } = head;
-		if (!hasMinLength(response, headers, this.#responseStats)) return "ContentLengthTooSmall";
+		const isLong = counts ? hasMinLength(response, headers, this.#responseStats) : isLongEnough;
+		if (!isLong) return "ContentLengthTooSmall";
 		if (!allowsType(response, headers)) return "ContentTypeNotAllowed";
 		if (!this.#allowsEtag(headers, counts)) return "EtagNotAllowed";
 		if (response.uncompressibleStatuses.has(head.status)) return "StatusCodeNotAllowed";

@@ -26,6 +26,8 @@ export function createHeaderMutationFilter(
 		index,
 		onRequestHead(stream) {
 			const { request, record } = stream;
+			// Whether it is a call of gRPC is said by how it came.
+			record.takesGrpcReplies ??= request.isGrpc;
 			for (const { request: steps, query } of levelsOf(stream)) {
 				if (steps.length > 0) mutateHeaders(steps, request.headers, record, requestPseudoHeaders(request));
 				if (query.length > 0 && request.path !== "") request.path = mutateQuery(request.path, query, record);
