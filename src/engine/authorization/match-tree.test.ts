@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ConnectionFacts, createStreamInfo, type StreamInfo } from "../format/index.ts";
+import { type ConnectionFacts, createStreamInfo, type StreamInfo, type TlsCertificate } from "../format/index.ts";
 import { authorize, type MatchOutcome, type MatchPredicate, type MatchTree } from "./index.ts";
 
 function createStream(path: string, headers: string[] = []): StreamInfo {
@@ -61,4 +61,23 @@ test("a map of prefixes takes the longest, whose own tree may match nothing", ()
 	assert.equal(judge(tree, createStream("/x", ["a", "1"])), "nested: true");
 	assert.equal(judge(tree, createStream("/x")), "otherwise: false");
 	assert.equal(judge({ ...tree, kind: "exact" }, createStream("/y")), "otherwise: false");
+});
+
+test("names of the peer's certificate are looked up as one text", () => {
+	const peer = {
+		uriSans: ["spiffe://a/b", "spiffe://a/c"],
+		dnsSans: [],
+		subject: "CN=web",
+	} as unknown as TlsCertificate;
+	const of = (kind: "uri-san" | "dns-san" | "subject", text: string, from: TlsCertificate | undefined): string => {
+		const stream = createStream("/");
+		Object.assign(stream.connection, { tls: { peer: from } });
+		const map = new Map([[text, act("known")]]);
+		return judge({ kind: "exact", entries: [], input: { kind }, map, otherwise: act("unknown", "deny") }, stream);
+	};
+	assert.equal(of("uri-san", "spiffe://a/b,spiffe://a/c", peer), "known: true");
+	assert.equal(of("uri-san", "spiffe://a/b", peer), "unknown: false");
+	assert.equal(of("dns-san", "", peer), "unknown: false", "no name is not an empty one");
+	assert.equal(of("subject", "CN=web", peer), "known: true");
+	assert.equal(of("subject", "CN=web", undefined), "unknown: false");
 });

@@ -53,6 +53,10 @@ export type MatchInput =
 				| "destination-ip"
 				| "destination-port"
 				| "server-name"
+				/** Names of the peer's certificate, separated by commas. */
+				| "uri-san"
+				| "dns-san"
+				| "subject"
 				| "source-type"
 				| "transport-protocol"
 				| "application-protocol"
@@ -165,6 +169,12 @@ export function readMatchInput(input: MatchInput, stream: StreamInfo): string | 
 			return String(connection.local.port);
 		case "server-name":
 			return connection.serverName === "" ? undefined : connection.serverName;
+		case "uri-san":
+			return connection.tls?.peer?.uriSans.join(",") || undefined;
+		case "dns-san":
+			return connection.tls?.peer?.dnsSans.join(",") || undefined;
+		case "subject":
+			return connection.tls?.peer?.subject || undefined;
 		case "source-type":
 		case "transport-protocol":
 		case "application-protocol":

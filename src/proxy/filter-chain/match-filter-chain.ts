@@ -60,6 +60,10 @@ function readInput(input: MatchInput, connection: ConnectionProperties): string 
 			return connection.applicationProtocols.length === 0
 				? undefined
 				: connection.applicationProtocols.map((protocol) => `'${protocol}'`).join(",");
+		// A chain is chosen before the handshake.
+		case "uri-san":
+		case "dns-san":
+		case "subject":
 		case "request-header":
 		case "response-header":
 		case "response-status":

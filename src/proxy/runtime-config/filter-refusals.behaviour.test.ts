@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BootstrapParts, problemsOf, routerFilter, typed } from "../../../test/support/bootstraps.ts";
+import {
+	type BootstrapParts,
+	managerFilter,
+	problemsOf,
+	routerFilter,
+	typed,
+} from "../../../test/support/bootstraps.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -11,6 +17,22 @@ const keys = (fields: Fields) => filter("api_key_auth.v3.ApiKeyAuth", fields);
 const admission = (fields: Fields) =>
 	filter("admission_control.v3.AdmissionControl", { success_criteria: {}, ...fields });
 const at = "hcm.http_filters[0].typed_config";
+
+const action = {
+	action: { name: "a", typed_config: { "@type": "type.googleapis.com/envoy.config.rbac.v3.Action", name: "a" } },
+};
+/** A tree of matchers that looks up one input. */
+const lookUp = (input: Fields) => ({
+	matcher_tree: { input: { name: "i", typed_config: input }, exact_match_map: { map: { a: action } } },
+});
+const expression = { "@type": "type.googleapis.com/xds.type.matcher.v3.HttpAttributesCelMatchInput" };
+const header = { "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name: "x" };
+const connectionRules = (matcher: Fields): BootstrapParts => ({
+	filters: [
+		{ name: "r", typed_config: typed("filters.network.rbac.v3.RBAC", { stat_prefix: "r", matcher }) },
+		managerFilter(),
+	],
+});
 
 /** What Envoy 1.40 refuses as well. */
 const refused: readonly [what: string, parts: BootstrapParts, path: string][] = [
@@ -55,6 +77,16 @@ const refused: readonly [what: string, parts: BootstrapParts, path: string][] = 
 		}),
 		`${at}.rules.policies["p"].permissions[0].destination_port_range`,
 	],
+	[
+		"a map of what an expression says",
+		filter("rbac.v3.RBAC", { matcher: lookUp(expression) }),
+		`${at}.matcher.matcher_tree.input`,
+	],
+	...[header, expression].map((input): [string, BootstrapParts, string] => [
+		`rules of connections that look up ${input["@type"]}`,
+		connectionRules(lookUp(input)),
+		"hcm.matcher.matcher_tree.input.typed_config",
+	]),
 	[
 		"an extension of formats that is none",
 		{

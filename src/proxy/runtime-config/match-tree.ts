@@ -41,9 +41,9 @@ interface TreeTerms {
 	readonly noun: string;
 }
 
-/** Translates a tree of matchers with actions of authorization. */
-export function readMatchTree(message: Matcher, scope: Scope): MatchTree {
-	return readTree(message, scope, authorizationTerms);
+/** Translates a tree of matchers with actions of authorization, about requests or, in the network filter, about connections alone. */
+export function readMatchTree(message: Matcher, scope: Scope, isAboutRequests: boolean): MatchTree {
+	return readTree(message, scope, isAboutRequests ? authorizationTerms : connectionTerms);
 }
 
 /** Translates a tree of matchers about requests; `readAction` turns what an action says into a name, undefined for what is none. */
@@ -84,6 +84,7 @@ function readTree(message: Matcher, scope: Scope, terms: TreeTerms): MatchTree {
 	if (type.case !== "matcherTree") return { ...empty, kind: "list" };
 	const at = scope.at("matcher_tree");
 	const input = readInput(type.value.input, at.at("input"), terms);
+	if (input.kind === "expression") at.at("input").report("an expression is true or false, which no map looks up");
 	const tree = type.value.treeType;
 	if (tree.case === "customMatch") {
 		return { ...empty, kind: "ip", input, ranges: readRanges(tree.value, at.at("custom_match"), terms) };
@@ -102,17 +103,26 @@ const actions: Readonly<Record<number, "allow" | "deny" | "log">> = {
 	[RBAC_Action.LOG]: "log",
 };
 
-const authorizationTerms: TreeTerms = {
+const connectionTerms: TreeTerms = {
 	get inputs() {
 		return authorizationInputs;
 	},
-	isAboutRequests: true,
+	isAboutRequests: false,
 	readAction(config) {
 		if (config.$typeName !== "envoy.config.rbac.v3.Action") return undefined;
 		const { name, action } = config as Action;
 		return { name, action: actions[action] ?? "allow" };
 	},
 	noun: "action of authorization",
+};
+
+const authorizationTerms: TreeTerms = {
+	get inputs() {
+		return authorizationInputs;
+	},
+	isAboutRequests: true,
+	readAction: connectionTerms.readAction,
+	noun: connectionTerms.noun,
 };
 
 const chainTerms: TreeTerms = {
@@ -191,6 +201,7 @@ function readPredicate(
 }
 
 const network = "envoy.extensions.matching.common_inputs.network.v3.";
+const ssl = "envoy.extensions.matching.common_inputs.ssl.v3.";
 const authorizationInputs: Readonly<Record<string, MatchInput>> = {
 	[`${network}SourceIPInput`]: { kind: "source-ip" },
 	[`${network}SourcePortInput`]: { kind: "source-port" },
@@ -198,6 +209,9 @@ const authorizationInputs: Readonly<Record<string, MatchInput>> = {
 	[`${network}DestinationIPInput`]: { kind: "destination-ip" },
 	[`${network}DestinationPortInput`]: { kind: "destination-port" },
 	[`${network}ServerNameInput`]: { kind: "server-name" },
+	[`${ssl}UriSanInput`]: { kind: "uri-san" },
+	[`${ssl}DnsSanInput`]: { kind: "dns-san" },
+	[`${ssl}SubjectInput`]: { kind: "subject" },
 };
 const networkInputs: Readonly<Record<string, MatchInput>> = {
 	...authorizationInputs,
@@ -220,8 +234,6 @@ function readHeadInput(config: Message): MatchInput | undefined {
 			return { kind: "response-is-local" };
 		case "envoy.type.matcher.v3.HttpRequestQueryParamMatchInput":
 			return { kind: "request-query", name: toWireText((config as HttpRequestQueryParamMatchInput).queryParam) };
-		case "envoy.extensions.matching.common_inputs.network.v3.FilterStateInput":
-			return { kind: "filter-state", key: (config as FilterStateInput).key };
 		case "xds.type.matcher.v3.HttpAttributesCelMatchInput":
 			return anyAttribute;
 		default:
@@ -260,6 +272,9 @@ export function readRequestInput(config: Message, scope: Scope): MatchInput {
 }
 
 function readKnownInput(config: Message, at: Scope, terms: TreeTerms): MatchInput {
+	if (config.$typeName === `${network}FilterStateInput`) {
+		return { kind: "filter-state", key: (config as FilterStateInput).key };
+	}
 	if (terms.isAboutRequests) {
 		const ofHead = readHeadInput(config);
 		if (ofHead !== undefined) return ofHead;

@@ -34,9 +34,9 @@ import { readCidr, toMs, unpackExtension } from "./values.ts";
 /** Translates the HTTP filter. */
 export function readRbac(message: RBAC, scope: Scope): RbacConfig {
 	return {
-		rules: readTree(message.matcher, scope.at("matcher")) ?? readRules(message.rules, scope.at("rules")),
+		rules: readTree(message.matcher, scope.at("matcher"), true) ?? readRules(message.rules, scope.at("rules")),
 		shadowRules:
-			readTree(message.shadowMatcher, scope.at("shadow_matcher")) ??
+			readTree(message.shadowMatcher, scope.at("shadow_matcher"), true) ??
 			readRules(message.shadowRules, scope.at("shadow_rules")),
 		rulesStatPrefix: message.rulesStatPrefix,
 		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
@@ -55,9 +55,9 @@ export function readNetworkRbac(message: NetworkRbac, scope: Scope): NetworkRbac
 		}
 	}
 	return {
-		rules: readTree(message.matcher, scope.at("matcher")) ?? readRules(message.rules, scope.at("rules")),
+		rules: readTree(message.matcher, scope.at("matcher"), false) ?? readRules(message.rules, scope.at("rules")),
 		shadowRules:
-			readTree(message.shadowMatcher, scope.at("shadow_matcher")) ??
+			readTree(message.shadowMatcher, scope.at("shadow_matcher"), false) ??
 			readRules(message.shadowRules, scope.at("shadow_rules")),
 		rulesStatPrefix: "",
 		shadowRulesStatPrefix: message.shadowRulesStatPrefix,
@@ -98,9 +98,9 @@ function readRules(message: Rules | undefined, scope: Scope): RbacRules | undefi
 	};
 }
 
-function readTree(message: Matcher | undefined, scope: Scope): RbacRules | undefined {
+function readTree(message: Matcher | undefined, scope: Scope, isAboutRequests: boolean): RbacRules | undefined {
 	if (message === undefined) return undefined;
-	const tree = readMatchTree(message, scope);
+	const tree = readMatchTree(message, scope, isAboutRequests);
 	return { action: "allow", policies: [], tree, treeLogs: hasLogAction(tree) };
 }
 
