@@ -30,7 +30,12 @@ export function listGatewayHosts(gateway: Gateway, clusterDomain: string): strin
 		);
 }
 
-/** Whether the proxies of a Gateway are found by its label. */
+/** The IP addresses that a Gateway is to be reached at; without one its proxies choose. */
+export function listStaticAddresses({ addresses }: Gateway): string[] {
+	return addresses.flatMap(({ type, value }) => (type === "IPAddress" && value !== "" ? [value] : []));
+}
+
+/** Whether the proxies of a Gateway are found by its label: where it does not name the Service in front of them. */
 export function isFoundByLabel({ addresses }: Gateway): boolean {
-	return addresses.length === 0 || (addresses.length === 1 && addresses[0]!.type === "IPAddress");
+	return !addresses.some(({ type }) => type === "Hostname");
 }

@@ -162,5 +162,7 @@ export interface IstioGateway extends ObjectName {
 export interface GatewayProxy extends Workload {
 	/** Ports of its Gateways, ascending. */
 	readonly gatewayPorts: readonly number[];
+	/** IP addresses that its Gateways ask for; it listens on the first that its machine has. */
+	readonly gatewayAddresses: readonly string[];
 	readonly gateways: readonly (ObjectName & { readonly kind: "Gateway" | "IstioGateway" })[];
 }

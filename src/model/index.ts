@@ -52,6 +52,7 @@ export {
 	gatewayNameLabel,
 	isFoundByLabel,
 	listGatewayHosts,
+	listStaticAddresses,
 } from "./gateway-controller.ts";
 export type { BackendReference, BackendTlsPolicy, HttpRoute, StreamRoute } from "./gateway-route.ts";
 export {

@@ -297,6 +297,11 @@ test("the addresses of a Gateway decide whether it is programmed", () => {
 	assert.equal(of([host("gw")], { ...http, port: 81 }), "!Programmed=AddressNotUsable");
 	assert.equal(of([host("gw"), { value: "10.1.1.1" }]), "!Accepted=UnsupportedAddress");
 	assert.equal(of([]), "!Programmed=AddressNotAssigned");
+	assert.equal(of([{ value: "10.1.1.1" }, { value: "10.1.1.2" }]), "!Programmed=AddressNotAssigned");
+	assert.equal(
+		of([{ type: "example.com/name", value: "public" }]),
+		"!Accepted=UnsupportedAddress !Programmed=AddressNotAssigned",
+	);
 });
 
 test("certificates of listeners are looked for, read, and checked with their keys", () => {

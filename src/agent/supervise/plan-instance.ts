@@ -7,12 +7,12 @@ import type {
 	Workload,
 	WorkloadInstance,
 } from "../../model/index.ts";
-import type { PortAllocator } from "./ports.ts";
+import { findOwnAddress, type PortAllocator } from "./ports.ts";
 import type { DesiredWorkload } from "./workload-source.ts";
 
 /** The record of one copy of a workload, with every port it needs; the same ports whenever it is planned again. */
 export async function planInstance(
-	workload: Workload & Pick<DesiredWorkload, "gatewayPorts">,
+	workload: Workload & Pick<DesiredWorkload, "gatewayPorts" | "gatewayAddresses">,
 	ordinal: number,
 	services: readonly Service[],
 	ports: PortAllocator,
@@ -47,7 +47,7 @@ export async function planInstance(
 		workload: workload.name,
 		labels: workload.labels,
 		serviceAccount: workload.serviceAccount,
-		address: "127.0.0.1",
+		address: (await findOwnAddress(workload.gatewayAddresses ?? [])) ?? "127.0.0.1",
 		pattern: workload.pattern,
 		...(hasSidecar || isGateway ? { sidecar: workload.sidecar } : {}),
 		ports: instancePorts,

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { createServer, isIP } from "node:net";
 import { MeshError, type Random } from "../../core/index.ts";
 
 /** Gives out loopback ports, each to one key, for as long as the key is held. */
@@ -63,9 +63,20 @@ export function createPortAllocator(
 
 /** Whether a port can be bound on loopback. */
 export function isPortFree(port: number): Promise<boolean> {
+	return canBind("127.0.0.1", port);
+}
+
+/** The first of some addresses that this machine has. Those that stand for all of its addresses do not count. */
+export async function findOwnAddress(addresses: readonly string[]): Promise<string | undefined> {
+	for (const address of addresses)
+		if (isIP(address) !== 0 && !/^[0:.]+$/.test(address) && (await canBind(address, 0))) return address;
+	return undefined;
+}
+
+function canBind(host: string, port: number): Promise<boolean> {
 	const { promise, resolve } = Promise.withResolvers<boolean>();
 	const server = createServer();
 	server.once("error", () => resolve(false));
-	server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+	server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
 	return promise;
 }

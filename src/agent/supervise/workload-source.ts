@@ -10,6 +10,8 @@ export interface DesiredWorkload extends Workload {
 	readonly proxy: ProxySettings;
 	/** With pattern `gateway`: the ports of the Gateways that it serves. */
 	readonly gatewayPorts?: readonly number[];
+	/** With pattern `gateway`: the IP addresses that those Gateways ask for. */
+	readonly gatewayAddresses?: readonly string[];
 	/** With pattern `gateway`: the Gateways that it serves. */
 	readonly gateways?: readonly ObjectName[];
 }

@@ -9,6 +9,7 @@ import {
 	isFoundByLabel,
 	type Labels,
 	listGatewayHosts,
+	listStaticAddresses,
 	type Mesh,
 	matchesLabels,
 	type ObjectName,
@@ -49,8 +50,10 @@ export function listGatewayProxies(mesh: ProxyMesh): GatewayProxy[] {
 		const own = drafts.find(
 			({ proxy }) => proxy.namespace === gateway.namespace && matchesLabels(labels, proxy.labels),
 		);
-		if (own !== undefined) addTo(own, served, ports);
-		else drafts.push(createDraft(mesh, gateway, { ...gateway, name, serviceAccount: name, labels }, served, ports));
+		const place = { namespace: gateway.namespace, name, serviceAccount: name, labels };
+		const draft = own ?? createDraft(mesh, gateway, place);
+		if (own === undefined) drafts.push(draft);
+		addTo(draft, served, ports, listStaticAddresses(gateway));
 	}
 	// Longer selectors first: what selects less also selects the proxy that was made for more.
 	const bySelector = [...mesh.istioGateways]
@@ -61,13 +64,16 @@ export function listGatewayProxies(mesh: ProxyMesh): GatewayProxy[] {
 		const ports = gateway.servers.map(({ port }) => port.number);
 		const served = { kind: "IstioGateway" as const, namespace, name };
 		const own = drafts.filter(({ proxy }) => matchesLabels(selector, proxy.labels));
-		for (const draft of own) addTo(draft, served, ports);
+		for (const draft of own) addTo(draft, served, ports, []);
 		if (own.length > 0 || (Object.keys(selector).length > 0 && isServed(mesh, selector))) continue;
-		drafts.push(createDraft(mesh, gateway, placeOf(gateway), served, ports));
+		const draft = createDraft(mesh, gateway, placeOf(gateway));
+		drafts.push(draft);
+		addTo(draft, served, ports, []);
 	}
-	return drafts.map(({ proxy, gateways, ports }) => ({
+	return drafts.map(({ proxy, gateways, ports, addresses }) => ({
 		...proxy,
 		gateways,
+		gatewayAddresses: [...addresses],
 		gatewayPorts: [...ports].sort((a, b) => a - b),
 	}));
 }
@@ -77,11 +83,13 @@ type ServedGateway = GatewayProxy["gateways"][number];
 interface Draft {
 	readonly proxy: Workload;
 	readonly ports: Set<number>;
+	readonly addresses: Set<string>;
 	readonly gateways: ServedGateway[];
 }
 
-function addTo(draft: Draft, gateway: ServedGateway, ports: readonly number[]): void {
+function addTo(draft: Draft, gateway: ServedGateway, ports: readonly number[], addresses: readonly string[]): void {
 	for (const port of ports) draft.ports.add(port);
+	for (const address of addresses) draft.addresses.add(address);
 	draft.gateways.push(gateway);
 }
 
@@ -127,8 +135,6 @@ function createDraft(
 	{ workloads }: ProxyMesh,
 	gateway: Gateway | IstioGateway,
 	{ namespace, name, serviceAccount, labels }: Pick<Workload, "namespace" | "name" | "serviceAccount" | "labels">,
-	served: ServedGateway,
-	ports: readonly number[],
 ): Draft {
 	const isTaken = workloads.some((workload) => workload.namespace === namespace && workload.name === name);
 	const annotations = {
@@ -149,8 +155,9 @@ function createDraft(
 			sidecar: annotations[programAnnotation] === "envoy" ? "envoy" : "amime",
 			source: gateway.source,
 		},
-		ports: new Set(ports),
-		gateways: [served],
+		ports: new Set(),
+		addresses: new Set(),
+		gateways: [],
 	};
 }
 

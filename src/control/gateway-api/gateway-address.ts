@@ -3,6 +3,7 @@ import {
 	gatewayNameLabel,
 	isFoundByLabel,
 	listGatewayHosts,
+	listStaticAddresses,
 	type Mesh,
 	type Service,
 	type WorkloadInstance,
@@ -34,16 +35,10 @@ export function resolveAddresses(
 	listeners: readonly ListenerState[],
 	inputs: AddressInputs,
 ): GatewayAddresses {
-	if (isFoundByLabel(gateway)) return resolveByLabel(gateway, inputs);
+	const settingsFault = findUnsupported(gateway);
+	if (isFoundByLabel(gateway))
+		return { ...resolveByLabel(gateway, inputs), ...(settingsFault !== undefined && { settingsFault }) };
 	const hosts = listGatewayHosts(gateway, inputs.mesh.settings.clusterDomain);
-	const others = gateway.addresses.filter(({ type }) => type !== "Hostname");
-	const settingsFault =
-		others.length === 0
-			? undefined
-			: {
-					reason: "UnsupportedAddress",
-					message: `only Hostname is supported, ignored: ${others.map(({ value }) => value).join(", ")}`,
-				};
 	const ports = [
 		...new Set(listeners.filter(({ conflict }) => conflict === undefined).map(({ listener }) => listener.port)),
 	];
@@ -52,7 +47,6 @@ export function resolveAddresses(
 	const assigned = found.flatMap(({ assigned }) => assigned);
 	const usable = found.filter((host) => host.assigned.length > 0).map(({ host }) => host);
 	const fault = describeFault(
-		hosts,
 		warnings,
 		found.some(({ isUnusable }) => isUnusable),
 	);
@@ -64,12 +58,20 @@ export function resolveAddresses(
 	};
 }
 
-function describeFault(
-	hosts: readonly string[],
-	warnings: readonly string[],
-	isUnusable: boolean,
-): ConditionFault | undefined {
-	if (hosts.length === 0) return { reason: "UnsupportedAddress", message: "no address of type Hostname" };
+/** The addresses of a Gateway are either the Service in front of its proxies, or addresses that they are to listen on. */
+function findUnsupported(gateway: Gateway): ConditionFault | undefined {
+	const wanted = isFoundByLabel(gateway) ? "IPAddress" : "Hostname";
+	const others = gateway.addresses.filter(({ type }) => type !== wanted);
+	if (others.length === 0) return undefined;
+	const types =
+		wanted === "Hostname"
+			? "beside a Hostname there can be only others of it"
+			: "only IPAddress and Hostname are supported";
+	const list = others.map(({ type, value }) => `${value} (${type})`).join(", ");
+	return { reason: "UnsupportedAddress", message: `${types}, ignored: ${list}` };
+}
+
+function describeFault(warnings: readonly string[], isUnusable: boolean): ConditionFault | undefined {
 	if (warnings.length === 0) return undefined;
 	return { reason: isUnusable ? "AddressNotUsable" : "AddressNotAssigned", message: warnings.join("; ") };
 }
@@ -111,6 +113,19 @@ function resolveByLabel(gateway: Gateway, { instances }: AddressInputs): Gateway
 		return { shown: [], message: "", fault: { reason: "AddressNotAssigned", message } };
 	}
 	const values = [...new Set(proxies.map(({ address }) => address))].sort();
+	// In front of proxies that run elsewhere are load balancers, which nobody here knows.
+	const missing = proxies.every(({ gatewayPorts }) => gatewayPorts !== undefined)
+		? listStaticAddresses(gateway).filter((address) => !values.includes(address))
+		: [];
+	if (missing.length > 0) {
+		const message = `no proxy of this Gateway listens on ${missing.join(", ")}: one listens on the first address that its machine has`;
+		const shown = values.filter((value) => listStaticAddresses(gateway).includes(value));
+		return {
+			shown: shown.map((value) => ({ type: "IPAddress", value })),
+			message: "",
+			fault: { reason: "AddressNotUsable", message },
+		};
+	}
 	return {
 		shown: values.map((value) => ({ type: "IPAddress", value })),
 		message: `served at ${values.join(", ")}${describePorts(proxies)}`,

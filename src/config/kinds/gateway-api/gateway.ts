@@ -58,7 +58,7 @@ const spec = refine(
 		),
 		addresses: optional(
 			list(address, { max: 16 }),
-			"With type Hostname the Service whose proxies serve it; without one, proxies with the label gateway.networking.k8s.io/gateway-name",
+			"With type Hostname the Service whose proxies serve it; without one, proxies with the label gateway.networking.k8s.io/gateway-name. With type IPAddress the address that the proxy of `amime up` listens on, which its machine must have",
 		),
 		infrastructure: optional(
 			object({

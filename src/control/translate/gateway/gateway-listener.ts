@@ -40,9 +40,10 @@ export function translateGatewayListener(
 		: plainChains(index, node, name, plan.servers);
 	const distinct = dropRepeatedNames(chains);
 	if (distinct.length === 0) return undefined;
+	const { gatewayPorts, address } = node.instance ?? {};
 	const listener = create(ListenerSchema, {
 		name,
-		address: socketAddress(node.instance?.gatewayPorts === undefined ? plan.bind : "127.0.0.1", plan.port),
+		address: socketAddress(gatewayPorts === undefined || address === undefined ? plan.bind : address, plan.port),
 		trafficDirection: TrafficDirection.OUTBOUND,
 		...(plan.isTls && {
 			listenerFilters: [extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {})],
