@@ -1,5 +1,5 @@
 /** The one program behind the small examples; it knows nothing about the mesh. It answers who it is and what it was asked, and with
- *  `/call?to=URL` calls another service as an application would: by its plain name. With TLS_CERT and TLS_KEY, two files, it speaks TLS. */
+ *  `/call?to=URL` calls another service as an application would: by its plain name; every second answer of `/flaky` is 503. With TLS_CERT and TLS_KEY, two files, it speaks TLS. */
 import { readFileSync } from "node:fs";
 import {
 	createServer,
@@ -14,12 +14,15 @@ const service = process.env["SERVICE"] ?? "service";
 const version = process.env["VERSION"] ?? "v1";
 const extraMs = Number(process.env["DELAY_MS"] ?? 0);
 let seen = 0;
+let flaky = 0;
 
 const answer: RequestListener = (request, response) => {
 	const url = new URL(request.url ?? "/", "http://localhost");
 	if (url.pathname === "/healthz") return reply(response, 200, "ready\n");
 	if (url.pathname === "/seen") return reply(response, 200, `${seen}\n`);
 	if (url.pathname === "/call") return void callOther(url, request, response);
+	if (url.pathname === "/flaky")
+		return ++flaky % 2 === 1 ? reply(response, 503, "not yet\n") : reply(response, 200, "here at last\n");
 	if (url.pathname.startsWith("/status/")) return reply(response, Number(url.pathname.slice(8)), "as asked\n");
 	seen++;
 	const delayMs = Number(url.searchParams.get("ms") ?? extraMs);

@@ -1,29 +1,30 @@
 /** The small examples with traffic, on amime's proxies and on stock Envoys under amime's control plane. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { askTls } from "../support/ask-tls.ts";
 import { eventually } from "../support/eventually.ts";
 import { callH2, openH2 } from "../support/h2-echo.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
-import { type ExampleCall, type RunningExamples, startExamples } from "../support/running-examples.ts";
+import { type ExampleCall, startExamples } from "../support/running-examples.ts";
 import { talk } from "../support/tcp-talk.ts";
+import { answers, type Check, countVersions, patient, readExample, readToken } from "./example-answers.ts";
+import { guideChecks } from "./guide-checks.ts";
 
-const patient = { deadlineMs: 60_000 };
+/** Those whose rules hold on the side of the callee. */
+const protectedExamples: ReadonlySet<string> = new Set([
+	...["authorization", "authorization-tcp", "external-authorization", "jwt", "mutual-tls", "rate-limit"],
+]);
 
 for (const kind of ["amime", "envoy"] as const)
 	test(`the small examples do what they say, on ${kind}`, {
 		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
 	}, async (t) => {
-		const running = await startExamples(t, kind, (example) => ["authorization", "jwt", "rate-limit"].includes(example));
-		for (const [example, check] of Object.entries(checks)) {
+		const running = await startExamples(t, kind, (example) => protectedExamples.has(example));
+		for (const [example, check] of Object.entries({ ...checks, ...guideChecks })) {
 			await t.test(example, (sub) => check(running, sub, example));
 		}
 	});
-
-type Check = (running: RunningExamples, t: TestContext, example: string) => Promise<void>;
 
 const tester = { headers: { "x-shop-tester": "yes" } };
 
@@ -198,31 +199,3 @@ const checks: Readonly<Record<string, Check>> = {
 		}, patient);
 	},
 };
-
-/** Waits for an answer of 200 whose body says so. */
-function answers(running: RunningExamples, example: string, url: string, body: RegExp, options: ExampleCall = {}) {
-	return eventually(async () => {
-		const answer = await running.call(example, url, options);
-		assert.equal(answer.status, 200, answer.body);
-		assert.match(answer.body, body);
-		return answer;
-	}, patient);
-}
-
-async function countVersions(running: RunningExamples, example: string, url: string, times: number) {
-	const counts: Record<string, number> = {};
-	for (let count = 0; count < times; count++) {
-		const { body } = await running.call(example, url);
-		const version = /"version":"(v\d)"/.exec(body)?.[1] ?? body;
-		counts[version] = (counts[version] ?? 0) + 1;
-	}
-	return counts;
-}
-
-function readToken(name: string): string {
-	return readExample("jwt", `${name}.token`).trim();
-}
-
-function readExample(example: string, file: string): string {
-	return readFileSync(join(resolve(import.meta.dirname, "../../examples"), example, file), "utf8");
-}

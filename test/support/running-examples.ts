@@ -31,8 +31,10 @@ export interface RunningExamples {
 	applicationPort(example: string, workload: string): number;
 	/** Where the gateway of an example listens for a port. */
 	gatewayPort(example: string, port: number): number;
-	/** Where a sidecar listens for one service port. */
-	upstreamPort(example: string, service: string, port: number): number;
+	/** Where a sidecar listens for one service port; that of `web` by default. */
+	upstreamPort(example: string, service: string, port: number, from?: string): number;
+	/** Where the sidecar of a workload takes what comes in. */
+	meshPort(example: string, workload: string): number;
 }
 
 export interface ExampleCall {
@@ -138,8 +140,9 @@ export async function startExamples(
 		applicationPort: (example, workload) => instances.get(`${example}/${workload}`)!.ports[0]!.appPort,
 		gatewayPort: (example, port) =>
 			gateways.get(example)!.gatewayPorts!.find((candidate) => candidate.port === port)!.listenPort,
-		upstreamPort(example, service, port) {
-			const { upstreams } = instances.get(`${example}/web`)!;
+		meshPort: (example, workload) => instances.get(`${example}/${workload}`)!.ports[0]!.meshPort,
+		upstreamPort(example, service, port, from = "web") {
+			const { upstreams } = instances.get(`${example}/${from}`)!;
 			return upstreams.find((upstream) => upstream.service.name === service && upstream.port === port)!.listenPort;
 		},
 	};
