@@ -18,6 +18,7 @@ import {
 import { clusterType, createXdsServer } from "../xds/server/index.ts";
 import { createCertificateList, createDesiredFeed, type DesiredFeed, type Endpoint } from "./admin/index.ts";
 import { readAdminTls } from "./admin-tls.ts";
+import { openRevocations } from "./agents/index.ts";
 import { openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
@@ -33,6 +34,7 @@ import { listMeshProblems } from "./problems.ts";
 import { createProxyPages } from "./proxy-pages.ts";
 import { openQuota, type QuotaService, type QuotaTimes } from "./quota/index.ts";
 import { createRefusals } from "./refusals/index.ts";
+import { withRevokedPeers } from "./revoked-peers.ts";
 import { createSplitSource, type Rollouts } from "./rollout/index.ts";
 import { createSecureReach } from "./secure-reach.ts";
 import { type AdminParts, serveAdmin } from "./serve-admin.ts";
@@ -298,6 +300,8 @@ async function openParts(
 	const patched = createPatchedSource(snapshots, () => snapshots.index());
 	const split = createSplitSource(patched);
 	const refusals = createRefusals(split, split.refuse);
+	const revocations = await openRevocations({ ...state, clock, log });
+	closers.push(() => revocations.close());
 	let ownTrustDomain: string | undefined;
 	const arrivals = new Map<string, ListenAddress>();
 	const gate = createXdsGate({
@@ -310,7 +314,7 @@ async function openParts(
 		log,
 	});
 	const xds = createXdsServer({
-		source: refusals,
+		source: withRevokedPeers(refusals, revocations),
 		gate,
 		answers: {
 			...refusals.answers,

@@ -19,7 +19,7 @@ import type { ListenAddress } from "./listen-address.ts";
 import { readIdentity } from "./peer-identity.ts";
 import type { SecureReach } from "./secure-reach.ts";
 import { findInstance, isProxyless, readLabels, readNodeName, readProxylessInstance } from "./snapshot/index.ts";
-import type { MeshIndex } from "./translate/index.ts";
+import { type MeshIndex, revokedPeersSecret } from "./translate/index.ts";
 
 export interface XdsGateOptions {
 	/** Undefined before the first mesh. */
@@ -76,7 +76,8 @@ export function createXdsGate(options: XdsGateOptions): XdsGate {
 		limit(peer, node, given) {
 			const arrival = peer.certificate === undefined ? undefined : options.arrivalOf(peer.address);
 			const snapshot = arrival === undefined ? given : options.reach(given, arrival);
-			if ((snapshot.resources.get(secretType)?.size ?? 0) === 0) return snapshot;
+			const secrets = snapshot.resources.get(secretType);
+			if (secrets === undefined || secrets.size === 0 || secrets === publicOf(secrets)) return snapshot;
 			const id = knownIdentityOf(peer);
 			const identity = id && splitSpiffeId(id);
 			const problem = findSecretsProblem(index(), identity, node);
@@ -183,7 +184,12 @@ function findSecretsProblem(
 }
 
 function withoutSecrets({ resources }: XdsSnapshot): XdsSnapshot {
-	return { resources: new Map(resources).set(secretType, noSecrets) };
+	return { resources: new Map(resources).set(secretType, publicOf(resources.get(secretType) ?? new Map())) };
 }
 
-const noSecrets: ReadonlyMap<string, XdsResource> = new Map();
+/** What everybody may have of secrets: the same object when that is all of them. */
+function publicOf(secrets: ReadonlyMap<string, XdsResource>): ReadonlyMap<string, XdsResource> {
+	const revoked = secrets.get(revokedPeersSecret);
+	if (revoked === undefined) return new Map();
+	return secrets.size === 1 ? secrets : new Map([[revokedPeersSecret, revoked]]);
+}

@@ -20,6 +20,7 @@ export type {
 	WaitedFor,
 } from "./authority/authority-types.ts";
 export { openFolderStorage } from "./authority/folder-storage.ts";
+export { backdateMs } from "./authority/issue.ts";
 export { readPublicJwk } from "./authority/jwt-key.ts";
 export type { KeyProvider, KeyStatus } from "./authority/key-provider.ts";
 export {

@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:http2";
-import type { Socket } from "node:net";
+import { type AddressInfo, connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { managerFilter, typed } from "../support/bootstraps.ts";
 import { eventually } from "../support/eventually.ts";
+import { openEcho } from "../support/open-echo.ts";
 import { createTestPki, type TestCertificate, type TestPki } from "../support/pki.ts";
 import { ok, openClient, startRawServer } from "../support/raw-client.ts";
 import { address, cluster, route, startProxyOn } from "../support/running-proxy.ts";
@@ -17,7 +19,7 @@ import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 const own = createTestPki({ trustDomain: "one.test" });
 const other = createTestPki({ trustDomain: "two.test" });
 const server = own.issue(own.idOf("reviews"));
-const marked = { filter_metadata: { amime: { ends_with_peer_certificate: true } } };
+const marked = { filter_metadata: { amime: { ends_with_peer_certificate: true, untrusted_grace_seconds: 0.2 } } };
 const get = "GET / HTTP/1.1\r\nhost: reviews\r\n\r\n";
 
 /** The roots as a file of SDS, which a test replaces. */
@@ -206,3 +208,89 @@ for (const protocol of ["http/1.1", "h2"])
 		await eventually(async () => assert.equal(await outbound.stat("cluster.peer.upstream_cx_active"), 0));
 		assert.equal(await askOver(client), 503, "and nobody vouches for the next one");
 	});
+
+test("when a root goes, TCP connections of its clients are cut behind their grace, and others stay", async (t) => {
+	const backend = await startRawServer(t, (socket) => void socket.pipe(socket));
+	const roots = openRoots(t);
+	const proxy = await startProxyOn(t, {
+		node: { id: "n", cluster: "c" },
+		admin: { address: address(0) },
+		static_resources: {
+			listeners: [
+				{
+					name: "l1",
+					address: address(0),
+					filter_chains: [
+						{
+							filters: [tcpFilter("b")],
+							metadata: marked,
+							transport_socket: {
+								name: "tls",
+								typed_config: typed("transport_sockets.tls.v3.DownstreamTlsContext", {
+									require_client_certificate: true,
+									common_tls_context: commonTls(server, roots.path, []),
+								}),
+							},
+						},
+					],
+				},
+			],
+			clusters: [cluster("b", [backend.port])],
+		},
+	});
+	const open = (pki: TestPki) => {
+		const { certificateChainPem: cert, privateKeyPem: key } = pki.issue(pki.idOf("web"));
+		return openEcho(t, connectTls({ port: proxy.port(), cert, key, rejectUnauthorized: false }));
+	};
+	const leaves = await open(other);
+	const stays = await open(own);
+	roots.trust(own);
+	await leaves.closed;
+	await stays.echo();
+});
+
+test("when a server's root goes, TCP connections to it are cut behind their grace, and others stay", async (t) => {
+	const roots = openRoots(t);
+	const startServer = async (pki: TestPki): Promise<number> => {
+		const { certificateChainPem: cert, privateKeyPem: key } = pki.issue(pki.idOf("db"));
+		const listening = createTlsServer({ cert, key }, (socket) => {
+			socket.on("error", () => socket.destroy());
+			socket.pipe(socket);
+		}).listen(0, "127.0.0.1");
+		t.after(() => void listening.close());
+		await once(listening, "listening");
+		return (listening.address() as AddressInfo).port;
+	};
+	const names = ["leaves", "stays"] as const;
+	const ports = { leaves: await startServer(other), stays: await startServer(own) };
+	const proxy = await startProxyOn(t, {
+		node: { id: "n", cluster: "c" },
+		admin: { address: address(0) },
+		static_resources: {
+			listeners: names.map((name) => ({ name, address: address(0), filter_chains: [{ filters: [tcpFilter(name)] }] })),
+			clusters: names.map((name) =>
+				cluster(name, [ports[name]], {
+					metadata: marked,
+					transport_socket: {
+						name: "tls",
+						typed_config: typed("transport_sockets.tls.v3.UpstreamTlsContext", {
+							common_tls_context: commonTls(own.issue(own.idOf("web")), roots.path, []),
+						}),
+					},
+				}),
+			),
+		},
+	});
+	const leaves = await openEcho(t, connectTcp(proxy.port("leaves"), "127.0.0.1"));
+	const stays = await openEcho(t, connectTcp(proxy.port("stays"), "127.0.0.1"));
+	roots.trust(own);
+	await leaves.closed;
+	await stays.echo();
+});
+
+function tcpFilter(to: string): object {
+	return {
+		name: "tcp",
+		typed_config: typed("filters.network.tcp_proxy.v3.TcpProxy", { stat_prefix: "t", cluster: to }),
+	};
+}

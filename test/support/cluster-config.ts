@@ -88,7 +88,7 @@ export function createClusterConfig(options: Partial<ClusterConfig> = {}): Clust
 		tcpKeepalive: undefined,
 		happyEyeballs: { firstFamily: undefined, firstCount: 1 },
 		bindAddresses: [],
-		endsWithPeerCertificate: false,
+		peerBounds: undefined,
 		metadata: {},
 		closeConnectionsOnHostHealthFailure: false,
 		ignoreHealthOnHostRemoval: false,

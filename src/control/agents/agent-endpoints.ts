@@ -18,6 +18,7 @@ import { AdminError, parseJson } from "../admin/index.ts";
 import { type Holders, type ReportedProxy, renewWithin } from "../authority/index.ts";
 import { createChangeBell } from "./change-bell.ts";
 import type { NodeAttestor, Payload } from "./node-attestor.ts";
+import { markOf } from "./revocations.ts";
 
 /** What agents are served from. */
 export interface AgentEndpointsOptions {
@@ -238,6 +239,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 			ttlMs: x509TtlMs ?? options.svidTtlMs(),
 			dnsNames,
 			holder,
+			subjectMark: markOf(agent.spiffeId) + markOf(id),
 		});
 		// With the certificate the agent gets the bundle of now.
 		await holdFor(agent.spiffeId, holder);

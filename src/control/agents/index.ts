@@ -5,3 +5,4 @@ export { type AgentServer, type AgentServerOptions, createAgentServer } from "./
 export { createNodeAttestors } from "./attestation-file.ts";
 export { createDownstreamEndpoints, type DownstreamEndpointsOptions } from "./downstream-endpoints.ts";
 export type { AttestedNode, NodeAttestor } from "./node-attestor.ts";
+export { openRevocations, type Revocations } from "./revocations.ts";

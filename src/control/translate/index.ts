@@ -115,3 +115,4 @@ export { translateKeySetClusters } from "./request-authentication/key-set-cluste
 export { findDestination, type RouteContext, translateRule } from "./route-action.ts";
 export type { RankedMatch } from "./route-match.ts";
 export { usesSessions } from "./session-persistence.ts";
+export { revokedPeersSecret } from "./tls.ts";

@@ -46,9 +46,14 @@ export function meshPeers({
 	);
 }
 
-/** Metadata of a filter chain or a cluster with mutual TLS of the mesh: an amime proxy drains connections whose peer nobody vouches for any
- *  more, because its certificate has ended or its root has gone. Nobody else reads it. */
-export const endsWithPeerCertificate = { amime: { ends_with_peer_certificate: true } } as const;
+/** The secret, over ADS and without anything secret in it, that tells amime's own proxies whose identities were taken away. */
+export const revokedPeersSecret = "amime_revoked_peers";
+
+/** Metadata of a filter chain or a cluster with mutual TLS of the mesh: an amime proxy ends connections whose peer nobody vouches for any
+ *  more, because its certificate has ended, its root has gone or its identity was taken away. Nobody else reads it. */
+export const endsWithPeerCertificate = {
+	amime: { ends_with_peer_certificate: true, revoked_peers_secret: revokedPeersSecret },
+} as const;
 
 export function rawBuffer() {
 	return extension("envoy.transport_sockets.raw_buffer", RawBufferSchema, {});

@@ -63,6 +63,9 @@ export interface SignRequest {
 	readonly dnsNames?: readonly string[];
 	/** Who will hold it, `<namespace>/<instance>`, when it is one that reports what it trusts and shows. */
 	readonly holder?: string;
+	/** Written into the subject as its serial number: by it certificates of one holder are told from others of the same identity, when
+	 *  its identity is taken away. Letters and digits. */
+	readonly subjectMark?: string;
 	/** Whoever asks takes another certificate with each change of the authority: no root has to wait for this one's end. */
 	readonly followsAuthority?: boolean;
 }

@@ -138,7 +138,7 @@ class SlotAuthority implements Authority {
 		const due = this.#loaded.signer?.slot;
 		if ((due === undefined || isRenewalDue(due, now)) && now >= this.#retryAt) await this.advance();
 		const signer = this.#usableSigner(now);
-		const issued = await issueLeaf(signer, { wanted, spiffeId, dnsNames, ttlMs: request.ttlMs }, now);
+		const issued = await issueLeaf(signer, { ...request, wanted, spiffeId, dnsNames }, now);
 		const { serial, notBefore, notAfter } = issued;
 		const isWaitedFor = request.holder === undefined && request.followsAuthority !== true;
 		if (isWaitedFor && notAfter > signer.slot.neededUntil) await this.#need(signer.slot.name, notAfter);

@@ -28,14 +28,16 @@ export interface LeafOptions {
 	readonly spiffeId: SpiffeId;
 	readonly dnsNames: readonly string[];
 	readonly ttlMs: number;
+	/** See `SignRequest.subjectMark`. */
+	readonly subjectMark?: string | undefined;
 }
 
 const day = 24 * 3_600_000;
 const rootLifetimeMs = 3650 * day;
 /** How long an issuer lives, unless its root or whoever is upstream ends it sooner. */
 export const issuerLifetimeMs = 365 * day;
-/** Peers' clocks may be behind by this much. */
-const backdateMs = 60_000;
+/** Peers' clocks may be behind by this much: certificates begin before they are issued. */
+export const backdateMs = 60_000;
 const minTtlMs = 60_000;
 const maxTtlMs = day;
 
@@ -92,7 +94,8 @@ export function issuerExtensions(trustDomain: string): ExtensionOptions {
 }
 
 /** A leaf for a workload: X509-SVID section 4 and Appendix A. */
-export async function issueLeaf(issuer: Signer, { wanted, spiffeId, dnsNames, ttlMs }: LeafOptions, now: number) {
+export async function issueLeaf(issuer: Signer, options: LeafOptions, now: number) {
+	const { wanted, spiffeId, dnsNames, ttlMs, subjectMark: serialNumber } = options;
 	const ttl = Math.min(Math.max(ttlMs, minTtlMs), maxTtlMs);
 	const notBefore = wholeSeconds(Math.max(now - backdateMs, issuer.certificate.notBefore));
 	const notAfter = wholeSeconds(capLifetime(now + ttl, issuer.certificate));
@@ -100,7 +103,7 @@ export async function issueLeaf(issuer: Signer, { wanted, spiffeId, dnsNames, tt
 	const names: AlternativeName[] = [{ kind: "uri", value: spiffeId }];
 	const fields = {
 		serial,
-		subject: encodeName({}),
+		subject: encodeName(serialNumber === undefined ? {} : { serialNumber }),
 		publicKey: wanted.publicKey,
 		notBefore,
 		notAfter,

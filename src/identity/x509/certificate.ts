@@ -42,6 +42,8 @@ export interface Certificate {
 export interface DistinguishedName {
 	readonly organization?: string;
 	readonly commonName?: string;
+	/** Letters and digits. */
+	readonly serialNumber?: string;
 }
 
 /** Whose signature a certificate gets; the key is EC (signed with SHA-256, or SHA-384 for P-384) or RSA (SHA-256). */
@@ -148,11 +150,15 @@ export function formatCertificates(certificates: readonly Uint8Array[]): string 
 
 /** DER of a distinguished name; an empty one is an empty sequence. */
 export function encodeName(name: DistinguishedName): Buffer {
-	const attribute = (type: string, value: string): Buffer =>
-		encodeDer(derTag.set, encodeSequence(encodeOid(type), encodeDer(derTag.utf8String, Buffer.from(value, "utf8"))));
+	const attribute = (type: string, value: string, tag: number = derTag.utf8String): Buffer =>
+		encodeDer(derTag.set, encodeSequence(encodeOid(type), encodeDer(tag, Buffer.from(value, "utf8"))));
 	return encodeSequence(
 		...(name.organization === undefined ? [] : [attribute(oid.organizationName, name.organization)]),
 		...(name.commonName === undefined ? [] : [attribute(oid.commonName, name.commonName)]),
+		// RFC 5280 appendix A.1: it can be nothing else.
+		...(name.serialNumber === undefined
+			? []
+			: [attribute(oid.serialNumber, name.serialNumber, derTag.printableString)]),
 	);
 }
 

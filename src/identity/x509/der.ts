@@ -16,6 +16,7 @@ export const derTag = {
 	octetString: 0x04,
 	oid: 0x06,
 	utf8String: 0x0c,
+	printableString: 0x13,
 	sequence: 0x30,
 	set: 0x31,
 	utcTime: 0x17,

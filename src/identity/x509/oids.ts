@@ -2,6 +2,7 @@
 export const oid = {
 	ecPublicKey: "1.2.840.10045.2.1",
 	commonName: "2.5.4.3",
+	serialNumber: "2.5.4.5",
 	organizationName: "2.5.4.10",
 	ecdsaWithSha256: "1.2.840.10045.4.3.2",
 	ecdsaWithSha384: "1.2.840.10045.4.3.3",

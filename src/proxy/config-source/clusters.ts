@@ -70,7 +70,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		const entry: WarmingCluster = { config, stopWaiting: () => undefined, prepared: undefined };
 		warming.set(config.name, entry);
 		const needs: Need[] = listClusterSecrets(config)
-			.filter(({ name }) => !deps.hasSecret(name))
+			.filter(({ isAwaited, name }) => isAwaited && !deps.hasSecret(name))
 			.map((reference) => needOf("secret", reference));
 		const service = edsReference(config);
 		if (service !== undefined && !assignments.has(service.name)) needs.push(needOf("assignment", service));

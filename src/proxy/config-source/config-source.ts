@@ -438,8 +438,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			awaitedSecrets: [
 				...new Set(
 					[...clusters.secretReferences(), ...listeners.secretReferences()]
-						.map(({ name }) => name)
-						.filter((name) => !hasSecret(name)),
+						.filter(({ isAwaited, name }) => isAwaited && !hasSecret(name))
+						.map(({ name }) => name),
 				),
 			],
 			versionOf: (typeUrl) => versions.get(typeUrl) ?? "",

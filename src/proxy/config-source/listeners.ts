@@ -90,7 +90,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
 				.filter(({ isAwaited, name }) => isAwaited && !deps.hasExtension(name))
 				.map((reference) => needOf("extension", reference)),
 			...listListenerSecrets(config)
-				.filter(({ name }) => !deps.hasSecret(name))
+				.filter(({ isAwaited, name }) => isAwaited && !deps.hasSecret(name))
 				.map((reference) => needOf("secret", reference)),
 		];
 		let inBatch = true;

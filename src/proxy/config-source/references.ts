@@ -5,6 +5,7 @@ import type {
 	HttpConnectionManagerConfig,
 	HttpFilterConfig,
 	ListenerConfig,
+	PeerBoundsConfig,
 	SecretConfig,
 	UpstreamTransportSocket,
 } from "../runtime-config/index.ts";
@@ -19,6 +20,8 @@ export interface Reference {
 export interface SecretReference extends Reference {
 	/** What it must be. */
 	readonly kind: SecretConfig["kind"];
+	/** Whether listener or cluster wait for it. */
+	readonly isAwaited: boolean;
 }
 
 /** A route configuration that a listener gets over RDS. */
@@ -104,7 +107,8 @@ function managersOf(listener: ListenerConfig): HttpConnectionManagerConfig[] {
 
 /** The secrets that a listener gets over SDS. */
 export function listListenerSecrets(listener: ListenerConfig): SecretReference[] {
-	return [...tlsOfListener(listener).flatMap(listSecrets), ...listCredentials(listener)];
+	const bounds = chainsOf(listener).flatMap(({ peerBounds }) => listRevokedPeers(peerBounds));
+	return [...tlsOfListener(listener).flatMap(listSecrets), ...listCredentials(listener), ...bounds];
 }
 
 /** Secrets that filters put into requests. */
@@ -112,14 +116,22 @@ function listCredentials(listener: ListenerConfig): SecretReference[] {
 	return managersOf(listener).flatMap((manager) =>
 		filtersOf(manager).flatMap((filter): SecretReference[] => {
 			if (filter.kind !== "credential-injector" || filter.config.source === undefined) return [];
-			return [{ name: filter.config.secret, source: filter.config.source, kind: "generic" }];
+			return [{ name: filter.config.secret, source: filter.config.source, kind: "generic", isAwaited: true }];
 		}),
 	);
 }
 
 /** The secrets that a cluster gets over SDS. */
 export function listClusterSecrets(cluster: ClusterConfig): SecretReference[] {
-	return tlsOfCluster(cluster).flatMap(listSecrets);
+	return [...tlsOfCluster(cluster).flatMap(listSecrets), ...listRevokedPeers(cluster.peerBounds)];
+}
+
+/** Peers are trusted until the control plane says otherwise: nobody waits for that. */
+function listRevokedPeers(bounds: PeerBoundsConfig | undefined): SecretReference[] {
+	if (bounds?.revokedPeers === undefined) return [];
+	return [
+		{ name: bounds.revokedPeers, source: { kind: "ads", initialFetchTimeoutMs: 0 }, kind: "generic", isAwaited: false },
+	];
 }
 
 /** Whether private keys are written inside the listener or cluster. */
@@ -162,6 +174,8 @@ function listSecrets(tls: CommonTlsConfig): SecretReference[] {
 	];
 	// Without a source the secret is one of the bootstrap, which is there already.
 	return sources.flatMap(({ source, kind }) =>
-		source.kind === "secret" && source.source !== undefined ? [{ name: source.name, source: source.source, kind }] : [],
+		source.kind === "secret" && source.source !== undefined
+			? [{ name: source.name, source: source.source, kind, isAwaited: true }]
+			: [],
 	);
 }

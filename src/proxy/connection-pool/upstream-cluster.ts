@@ -169,7 +169,7 @@ export class UpstreamCluster implements NegotiatedPools {
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
 			alpnFallback,
-			bounds: config.endsWithPeerCertificate ? this.#context.peerBoundsOf(this.cluster, host) : undefined,
+			bounds: config.peerBounds && this.#context.peerBoundsOf(this.cluster, host),
 			passthrough: selectPassthrough(config, host),
 		};
 	}

@@ -11,7 +11,7 @@ import {
 	sharedReadBuffer,
 } from "../../os/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
-import type { PeerBounds } from "../drain/index.ts";
+import { type PeerBounds, revokedReason } from "../drain/index.ts";
 import type { AddressConfig, TcpKeepalive } from "../runtime-config/index.ts";
 import { describeTlsFault, sendPassthrough, type UpstreamTls } from "../transport/index.ts";
 import type { PoolContext } from "./pool-core.ts";
@@ -131,7 +131,12 @@ function openSocket(address: AddressConfig, options: UpstreamSocketOptions, owne
 		failure ??= address.kind === "internal" ? explainInternal(error, address.path) : error;
 	});
 	if (tls === undefined) socket.on("connect", () => owner.onSocketReady());
-	else tls.onReady(socket, () => owner.onSocketReady());
+	else
+		tls.onReady(socket, () => {
+			const peer = options.bounds === undefined ? undefined : tls.sessionOf(socket)?.peer;
+			if (peer !== undefined && options.bounds?.refuses(peer)) socket.destroy(new Error(revokedReason));
+			else owner.onSocketReady();
+		});
 	socket.on("end", () => owner.onSocketEnd());
 	socket.on("drain", () => owner.onSocketDrain());
 	socket.on("close", () => {

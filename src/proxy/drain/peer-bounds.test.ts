@@ -3,19 +3,24 @@ import { test } from "node:test";
 import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import { silentLog } from "../../core/index.ts";
 import type { TlsCertificate } from "../../engine/format/index.ts";
-import { PeerBounds, untrustedGraceMs } from "./peer-bounds.ts";
+import { PeerBounds } from "./peer-bounds.ts";
+
+const graceMs = 30_000;
 
 function createWorld() {
 	const clock = createFakeClock();
 	const events: string[] = [];
 	const trusted = new Set<string>(["old", "new"]);
+	const revoked = new Map<string, "agent" | "entry">();
 	let rootsGone: (() => void) | undefined;
 	const bounds = new PeerBounds<{ readonly name: string }>({
 		clock,
 		log: silentLog,
+		graceMs,
 		trust: {
 			judge: () => (chainPem) => trusted.has(chainPem),
-			onRootsGone(listener) {
+			revocationOf: ({ fingerprint256 }) => revoked.get(fingerprint256),
+			onLost(listener) {
 				rootsGone = listener;
 				return () => {
 					rootsGone = undefined;
@@ -35,6 +40,10 @@ function createWorld() {
 		...{ bounds, clock, events, follow },
 		distrust(root: string) {
 			trusted.delete(root);
+			rootsGone?.();
+		},
+		revoke(name: string, by: "agent" | "entry") {
+			revoked.set(name, by);
 			rootsGone?.();
 		},
 		isFollowed: () => rootsGone !== undefined,
@@ -71,8 +80,24 @@ test("connections under a root that has gone are retired at once, and cut when t
 	distrust("old");
 	assert.deepEqual(events.splice(0), ["retire leaves", "retire stays"]);
 	bounds.forget(leaves);
-	await clock.advanceAsync(untrustedGraceMs);
+	await clock.advanceAsync(graceMs);
 	assert.deepEqual(events, ["cut stays"]);
+});
+
+test("connections of a banned agent are cut at once, those whose entry is gone have their grace; neither comes again", async () => {
+	const { bounds, clock, events, follow, revoke } = createWorld();
+	const connections = ["banned", "removed", "good"].map((name) => [name, follow(name, "new", 3_600_000)] as const);
+	revoke("removed", "entry");
+	assert.deepEqual(events.splice(0), ["retire removed"]);
+	revoke("banned", "agent");
+	assert.deepEqual(events.splice(0), ["retire banned", "cut banned"]);
+	await clock.advanceAsync(graceMs);
+	assert.ok(events.includes("cut removed") && !events.includes("cut good"), events.join());
+	const refused = connections.filter(([name]) => bounds.refuses({ fingerprint256: name } as unknown as TlsCertificate));
+	assert.deepEqual(
+		refused.map(([name]) => name),
+		["banned", "removed"],
+	);
 });
 
 test("many peers are checked in turns, and none is left out", async () => {

@@ -6,14 +6,16 @@ export interface PeerBoundsOptions<Connection> {
 	readonly trust: PeerTrust;
 	readonly clock: Clock;
 	readonly log: Log;
+	/** What connections of peers that nobody vouches for any more have left, for requests under way. */
+	readonly graceMs: number;
 	/** Lets connections end behind the requests that are under way. */
 	retire(connections: ReadonlySet<Connection>): void;
 	/** Ends one at once. */
 	cut(connection: Connection): void;
 }
 
-/** What connections of peers that nobody vouches for any more have left, for requests under way. */
-export const untrustedGraceMs = 30_000;
+/** Why connections to such peers fail. */
+export const revokedReason = "the identity of the peer was taken away";
 
 /** Timers are monotonic and certificates are not: looking at the wall clock this often bounds the harm of a machine that slept. */
 const maxTimerMs = 60_000;
@@ -25,10 +27,12 @@ const chainsPerTurn = 64;
 interface Followed {
 	readonly peer: TlsCertificate;
 	isRetired: boolean;
+	/** Whether its grace runs, because nobody vouches for it. */
+	isUntrusted: boolean;
 }
 
 /** Open connections do not outlive what vouched for their peer by much: those whose certificate has ended are retired, and so are those
- *  whose root has gone, which are cut when their grace is over. TLS itself never looks at a certificate again. */
+ *  whose root has gone or whose identity was taken away, which are cut when their grace is over; those of a banned agent at once. TLS itself never looks at a certificate again. */
 export class PeerBounds<Connection extends object> {
 	readonly #options: PeerBoundsOptions<Connection>;
 	readonly #followed = new Map<Connection, Followed>();
@@ -42,10 +46,15 @@ export class PeerBounds<Connection extends object> {
 		this.#options = options;
 	}
 
+	/** Whether a peer's identity was taken away, so that nothing is to be said to it. */
+	refuses(peer: TlsCertificate): boolean {
+		return this.#options.trust.revocationOf(peer) !== undefined;
+	}
+
 	/** A handshake is done. */
 	follow(connection: Connection, peer: TlsCertificate): void {
-		this.#stopTrust ??= this.#options.trust.onRootsGone(() => this.#checkChains());
-		this.#followed.set(connection, { peer, isRetired: false });
+		this.#stopTrust ??= this.#options.trust.onLost(() => this.#checkChains());
+		this.#followed.set(connection, { peer, isRetired: false, isUntrusted: false });
 		this.#arm(peer.validToMs);
 	}
 
@@ -95,9 +104,11 @@ export class PeerBounds<Connection extends object> {
 		this.#retire(ended, "connections drain: the certificates of their peers have ended");
 	}
 
-	/** Some root has gone: who has nobody left that vouches for it? Who seems so is asked about again when every chain was seen. */
+	/** A root or somebody's identity has gone: who has nobody left that vouches for it? Who seems so is asked about again when every chain was seen. */
 	#checkChains(): void {
-		const trusts = this.#options.trust.judge();
+		const { trust } = this.#options;
+		const vouches = trust.judge();
+		const trusts = (peer: TlsCertificate): boolean => !this.refuses(peer) && vouches(peer.chainPem);
 		const verdicts = new Map<string, boolean>();
 		const entries = [...this.#followed];
 		const doubtful: [Connection, Followed][] = [];
@@ -105,22 +116,28 @@ export class PeerBounds<Connection extends object> {
 			const until = verdicts.size + chainsPerTurn;
 			let index = from;
 			for (; index < entries.length && verdicts.size < until; index++) {
-				const { fingerprint256, chainPem } = entries[index]![1].peer;
-				const verdict = verdicts.get(fingerprint256) ?? trusts(chainPem);
-				verdicts.set(fingerprint256, verdict);
+				const { peer } = entries[index]![1];
+				const verdict = verdicts.get(peer.fingerprint256) ?? trusts(peer);
+				verdicts.set(peer.fingerprint256, verdict);
 				if (!verdict) doubtful.push(entries[index]!);
 			}
 			if (index < entries.length) this.#later(0, () => run(index));
-			else this.#distrust(doubtful.filter(([, { peer }]) => !trusts(peer.chainPem)));
+			else this.#distrust(doubtful.filter(([, { peer }]) => !trusts(peer)));
 		};
 		run(0);
 	}
 
 	#distrust(entries: readonly [Connection, Followed][]): void {
-		const untrusted = new Map(entries.filter(([connection]) => this.#followed.has(connection)));
-		this.#retire(untrusted, "connections drain: the root of their peers is not trusted any more");
+		const left = entries.filter(([connection]) => this.#followed.has(connection));
+		const untrusted = new Map(left.filter(([, { isUntrusted }]) => !isUntrusted));
+		for (const entry of untrusted.values()) entry.isUntrusted = true;
+		this.#retire(untrusted, "connections drain: nobody vouches for their peers any more");
+		for (const [connection, { peer }] of left) {
+			// A machine that was lost is listened to no longer.
+			if (this.#options.trust.revocationOf(peer) === "agent") this.#options.cut(connection);
+		}
 		if (untrusted.size === 0) return;
-		this.#later(untrustedGraceMs, () => {
+		this.#later(this.#options.graceMs, () => {
 			for (const connection of untrusted.keys()) if (this.#followed.has(connection)) this.#options.cut(connection);
 		});
 	}

@@ -1,7 +1,7 @@
 import type { Clock, Log, Timer } from "../../core/index.ts";
-import type { ConnectionFacts, StreamInfo } from "../../engine/format/index.ts";
+import type { ConnectionFacts, StreamInfo, TlsSession } from "../../engine/format/index.ts";
 import type { StreamSocket } from "../../os/index.ts";
-import { type DrainDecision, PeerBounds } from "../drain/index.ts";
+import { type DrainDecision, PeerBounds, revokedReason } from "../drain/index.ts";
 import type {
 	ConnectionGates,
 	DownstreamConnection,
@@ -59,6 +59,7 @@ export class FilterChain {
 		if (trust !== undefined)
 			this.#bounds = new PeerBounds({
 				...{ trust, clock, log },
+				graceMs: config.peerBounds?.graceMs ?? 0,
 				retire: (connections) => terminal.retire?.(new Set([...connections].map(({ facts }) => facts))),
 				cut: ({ socket }) => void socket.destroy(),
 			});
@@ -141,25 +142,31 @@ export class FilterChain {
 			timer.cancel();
 			this.#waiting.delete(socket);
 		};
+		const refuse = (reason: string, session: TlsSession | undefined): void => {
+			settle();
+			outcome.onFailed(reason);
+			const refused = {
+				...facts,
+				tls: session,
+				transportFailureReason: timeoutDetails === "" ? reason : "",
+				terminationDetails: timeoutDetails,
+				...(timeoutDetails === "" ? {} : { localCloseReason: "transport_socket_timeout" }),
+			};
+			terminal.onRefused({ socket, facts: refused, record, opened });
+		};
 		tls.accept(socket, {
 			onSecure: (secured, session) => {
+				if (session.peer !== undefined && this.#bounds?.refuses(session.peer)) {
+					refuse(revokedReason, session);
+					secured.destroy();
+					return;
+				}
 				settle();
 				const connection = { socket: secured, facts: { ...facts, tls: session }, record, opened };
 				this.#bind(connection);
 				this.#pass(connection);
 			},
-			onRefused: (reason, session) => {
-				settle();
-				outcome.onFailed(reason);
-				const refused = {
-					...facts,
-					tls: session,
-					transportFailureReason: timeoutDetails === "" ? reason : "",
-					terminationDetails: timeoutDetails,
-					...(timeoutDetails === "" ? {} : { localCloseReason: "transport_socket_timeout" }),
-				};
-				terminal.onRefused({ socket, facts: refused, record, opened });
-			},
+			onRefused: refuse,
 		});
 	}
 

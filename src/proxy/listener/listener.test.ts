@@ -36,7 +36,7 @@ function createChain(name: string, match: Partial<FilterChainMatch> = {}): Filte
 		transportSocket: { kind: "raw-buffer" },
 		transportConnectTimeoutMs: 0,
 		filters: [],
-		endsWithPeerCertificate: false,
+		peerBounds: undefined,
 		metadata: {},
 	};
 }

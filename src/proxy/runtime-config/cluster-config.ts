@@ -15,6 +15,7 @@ import type { CommonHttpConfig } from "./http-connection-manager-config.ts";
 import type { HttpFilterConfig } from "./http-filter-config.ts";
 import type { Http1Config, Http2Config } from "./http-protocol-config.ts";
 import type { AddressConfig } from "./listener-config.ts";
+import type { PeerBoundsConfig } from "./peer-bounds-config.ts";
 import type { UpstreamTransportSocket } from "./tls-config.ts";
 
 /** `envoy.config.cluster.v3.Cluster`, validated. */
@@ -42,8 +43,8 @@ export interface ClusterConfig {
 	readonly happyEyeballs: HappyEyeballsConfig;
 	/** Local addresses of upstream connections: the first of the host's family, else the first. Empty: those of the bootstrap. */
 	readonly bindAddresses: readonly string[];
-	/** Connections drain when nobody vouches for their peer any more; only when the metadata asks for it. */
-	readonly endsWithPeerCertificate: boolean;
+	/** Connections end when nobody vouches for their peer any more; only when the metadata asks for it. */
+	readonly peerBounds: PeerBoundsConfig | undefined;
 	readonly metadata: Metadata;
 	readonly closeConnectionsOnHostHealthFailure: boolean;
 	readonly ignoreHealthOnHostRemoval: boolean;

@@ -37,11 +37,12 @@ import { readUpstreamFilters } from "./http-filters.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readBalancing } from "./load-balancing.ts";
 import { readNameServers } from "./name-servers.ts";
+import { readPeerBounds } from "./peer-bounds-config.ts";
 import { readRetryPolicy } from "./retry.ts";
 import { readHashPolicy, readMirrorPolicies } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
 import { readUpstreamSocket } from "./tls.ts";
-import { endsWithPeerCertificate, readBindAddresses, readMetadata, toMs, unpackExtension } from "./values.ts";
+import { readBindAddresses, readMetadata, toMs, unpackExtension } from "./values.ts";
 
 /** Translates a cluster; undefined when it cannot be told how its hosts are found. */
 export function readCluster(message: Cluster, scope: Scope): ClusterConfig | undefined {
@@ -141,7 +142,7 @@ function readRest(
 					},
 		happyEyeballs: readHappyEyeballs(message.upstreamConnectionOptions?.happyEyeballsConfig),
 		bindAddresses: readBindAddresses(message.upstreamBindConfig, scope.at("upstream_bind_config")),
-		endsWithPeerCertificate: endsWithPeerCertificate(message.metadata),
+		peerBounds: readPeerBounds(message.metadata),
 		metadata: readMetadata(message.metadata),
 		closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
 		ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,

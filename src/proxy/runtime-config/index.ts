@@ -127,6 +127,7 @@ export type {
 	ScaledTimerConfig,
 	ScaledTimerKind,
 } from "./overload-config.ts";
+export type { PeerBoundsConfig } from "./peer-bounds-config.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";
 export { type QuotaBucketSettings, type RateLimitQuotaConfig, readQuotaStrategy } from "./rate-limit-quota.ts";
 export type { RouteScopeConfig, ScopedRoutesConfig } from "./route-scopes.ts";

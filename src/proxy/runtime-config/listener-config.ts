@@ -7,6 +7,7 @@ import type { FilterDiscovery } from "./filter-discovery.ts";
 import type { HttpConnectionManagerConfig } from "./http-connection-manager-config.ts";
 import type { IstioStatsConfig } from "./http-filter-config.ts";
 import type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-call-outs.ts";
+import type { PeerBoundsConfig } from "./peer-bounds-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import type { DownstreamTransportSocket } from "./tls-config.ts";
 
@@ -76,8 +77,8 @@ export interface FilterChainConfig {
 	/** 0 for no bound. */
 	readonly transportConnectTimeoutMs: number;
 	readonly filters: readonly NetworkFilterConfig[];
-	/** Connections drain when nobody vouches for their peer any more; only when the metadata asks for it. */
-	readonly endsWithPeerCertificate: boolean;
+	/** Connections end when nobody vouches for their peer any more; only when the metadata asks for it. */
+	readonly peerBounds: PeerBoundsConfig | undefined;
 	readonly metadata: Metadata;
 }
 

@@ -26,9 +26,10 @@ import type {
 import { readListenerFilters } from "./listener-filters.ts";
 import { readChainMatcher } from "./match-tree.ts";
 import { readNetworkFilters } from "./network-filters.ts";
+import { readPeerBounds } from "./peer-bounds-config.ts";
 import type { Scope } from "./scope.ts";
 import { readDownstreamSocket } from "./tls.ts";
-import { endsWithPeerCertificate, readCidrs, readIpAddress, readMetadata, toMs } from "./values.ts";
+import { readCidrs, readIpAddress, readMetadata, toMs } from "./values.ts";
 
 const directions: Readonly<Record<number, ListenerConfig["trafficDirection"]>> = {
 	[TrafficDirection.INBOUND]: "inbound",
@@ -233,7 +234,7 @@ function readFilterChain(message: FilterChain, scope: Scope): FilterChainConfig 
 		transportSocket: readDownstreamSocket(message.transportSocket, scope.at("transport_socket")),
 		transportConnectTimeoutMs: toMs(message.transportSocketConnectTimeout, 0),
 		filters: readNetworkFilters(message.filters, scope),
-		endsWithPeerCertificate: endsWithPeerCertificate(message.metadata),
+		peerBounds: readPeerBounds(message.metadata),
 		metadata: readMetadata(message.metadata),
 		fingerprint,
 	};

@@ -53,12 +53,6 @@ export function readMetadata(message: MetadataMessage | undefined): Metadata {
 	return (message?.filterMetadata ?? {}) as Metadata;
 }
 
-/** Whether connections are to end with what vouches for their peer: our control plane asks for it of mutual TLS, and nobody else by chance.
- *  Envoy keeps them open. */
-export function endsWithPeerCertificate(message: MetadataMessage | undefined): boolean {
-	return message?.filterMetadata.amime?.ends_with_peer_certificate === true;
-}
-
 /** The `envoy.lb` part, which selects hosts. */
 export function readMetadataMatch(message: MetadataMessage | undefined): MetadataCriteria | undefined {
 	const criteria = message?.filterMetadata["envoy.lb"] as JsonObject | undefined;

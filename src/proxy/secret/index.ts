@@ -3,6 +3,7 @@
 export { findChainRuleFault } from "./chain-rules.ts";
 export { type Environment, loadCertificate, loadValidation } from "./load.ts";
 export { createPeerTrust, type PeerTrust } from "./peer-trust.ts";
+export type { Revocation } from "./revoked-peers.ts";
 export type { CertificateSecret, SecretSource, TicketKeysSecret, TlsSecret, ValidationSecret } from "./secret.ts";
 export { createSecretStore, type SecretStore, type SecretStoreOptions } from "./secret-store.ts";
 export {

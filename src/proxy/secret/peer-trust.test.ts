@@ -79,7 +79,7 @@ test("who listens hears of roots that have gone, not of those that have come", (
 	const { trust, set } = createWorld();
 	set(roots(one));
 	let calls = 0;
-	const stop = trust.onRootsGone(() => calls++);
+	const stop = trust.onLost(() => calls++);
 	set(roots(one, two));
 	assert.equal(calls, 0);
 	set(

@@ -1,5 +1,7 @@
 import { X509Certificate } from "node:crypto";
+import type { TlsCertificate } from "../../engine/format/index.ts";
 import type { CommonTlsConfig } from "../runtime-config/index.ts";
+import { type Revocation, readRevokedPeers } from "./revoked-peers.ts";
 import type { SecretSource, ValidationSecret } from "./secret.ts";
 import { isIssuer, isSame, maxChain, readSubjectAltNames } from "./verify-peer.ts";
 
@@ -8,14 +10,18 @@ export interface PeerTrust {
 	/** A judge of chains (PEM, leaf first) by the roots of this moment: false when none vouches for the leaf, whose time is not looked at.
 	 *  A resumed session has lost its issuers, so it takes those of our own certificate and of every chain that it has been shown. */
 	judge(): (chainPem: string) => boolean;
-	/** Calls back when roots have gone; returns the way to stop. */
-	onRootsGone(listener: () => void): () => void;
+	/** How the identity of a certificate's holder was taken away since it was issued; undefined when it was not. */
+	revocationOf(peer: TlsCertificate): Revocation | undefined;
+	/** Calls back when roots have gone, or identities; returns the way to stop. */
+	onLost(listener: () => void): () => void;
 }
 
-/** Follows what a TLS context trusts. */
+/** Follows what a TLS context trusts.
+ *  @param revokedPeers the secret that names peers whose identity was taken away */
 export function createPeerTrust(
 	{ validation: source, certificates }: Pick<CommonTlsConfig, "validation" | "certificates">,
 	secrets: SecretSource,
+	revokedPeers?: string,
 ): PeerTrust {
 	let known: { readonly of: ValidationSecret; readonly roots: TrustedRoots } | undefined;
 	const current = (): TrustedRoots | undefined => {
@@ -39,9 +45,17 @@ export function createPeerTrust(
 				return leadsToRoot(chain[0], [...issuers.values()], roots);
 			};
 		},
-		onRootsGone(listener) {
+		revocationOf(peer) {
+			const secret = revokedPeers === undefined ? undefined : secrets.get(revokedPeers);
+			return secret?.kind === "generic" ? readRevokedPeers(secret).find(peer) : undefined;
+		},
+		onLost(listener) {
 			let before = current();
 			return secrets.onChange((name) => {
+				if (name === revokedPeers) {
+					listener();
+					return;
+				}
 				if (source.kind !== "secret" || name !== source.name) return;
 				const now = current();
 				const isLess = before !== undefined && now !== undefined && lacksAny(now, before);

@@ -161,7 +161,9 @@ export function createChainParts(
 	return {
 		...{ tls, gates, terminal, writesFilterState, writesMetadata, isMissing, timeouts: context.overload.timeouts },
 		...(transportSocket.kind === "tls" &&
-			chain.endsWithPeerCertificate && { peerTrust: createPeerTrust(transportSocket.tls, secrets) }),
+			chain.peerBounds !== undefined && {
+				peerTrust: createPeerTrust(transportSocket.tls, secrets, chain.peerBounds.revokedPeers),
+			}),
 	};
 }
 

@@ -158,11 +158,13 @@ export function createDataPath(parts: DataPathParts): DataPath {
 			return side;
 		},
 		peerBoundsOf(cluster, { transportSocket }) {
-			if (transportSocket.kind !== "tls") return undefined;
+			const { peerBounds: wanted } = cluster.config;
+			if (transportSocket.kind !== "tls" || wanted === undefined) return undefined;
 			const known = peerBounds.get(transportSocket);
 			if (known !== undefined) return known;
 			const bounds = new PeerBounds<BoundConnection>({
-				trust: createPeerTrust(transportSocket.tls, parts.secrets),
+				trust: createPeerTrust(transportSocket.tls, parts.secrets, wanted.revokedPeers),
+				graceMs: wanted.graceMs,
 				...{ clock, log: parts.log.child("cluster", { cluster: cluster.name }) },
 				retire: (connections) => connections.forEach((connection) => void connection.closeWhenIdle()),
 				cut: (connection) => void connection.close(),
