@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import {
 	appendFileSync,
 	cpSync,
+	existsSync,
 	mkdirSync,
 	mkdtempSync,
 	readdirSync,
@@ -106,6 +107,14 @@ test("a proxy of one worker starts from the snapshot, wherever the project lies"
 	t.after(() => rmSync(moved, { recursive: true, force: true }));
 	renameSync(root, moved);
 	assert.equal(startProxy(moved, "--seldom").out, "one… loaded late\none… part snapshot d41d");
+});
+
+test("the product has a snapshot: nothing that a plain start needs is a late part", (t) => {
+	if (!existsSync(join(project, "dist/manifest.json"))) {
+		t.skip("the product is not bundled: npm run bundle");
+		return;
+	}
+	assert.ok(existsSync(join(project, "dist/proxy.blob")), "npm run bundle says what a plain start asked for");
 });
 
 test("a snapshot that is older than a source, damaged, or not of this Node is not used", async (t) => {

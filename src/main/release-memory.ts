@@ -25,7 +25,7 @@ export function releaseAlso(action: () => void): void {
 /** Collects whatever can be: takes tens of milliseconds. */
 export function collectGarbage(): void {
 	setFlagsFromString("--expose-gc");
-	const collect = runInNewContext("gc") as ((options: object) => void) | undefined;
+	const collect = runInNewContext("globalThis.gc") as ((options: object) => void) | undefined;
 	setFlagsFromString("--no-expose-gc");
 	collect?.({ type: "major", execution: "sync", flavor: "last-resort" });
 }
