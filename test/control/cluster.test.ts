@@ -197,8 +197,9 @@ test("clusters name the service behind them, for Istio's metrics of both sides",
 	const istio = { services: [{ host, name: "reviews", namespace: "shop" }] };
 	const metadataOf = (item: JsonObject): JsonObject =>
 		(item["metadata"] as { readonly filterMetadata: JsonObject }).filterMetadata;
-	// Our own proxies end connections with the certificates of their peers.
-	const outbound = { istio, amime: { ends_with_peer_certificate: true } };
+	// Our own proxies end connections with the certificates of their peers, and with their identities.
+	const amime = { ends_with_peer_certificate: true, revoked_peers_secret: "amime_revoked_peers" };
+	const outbound = { istio, amime };
 	assert.deepEqual(metadataOf(cluster(mesh, `outbound|80||${host}`)), outbound);
 	assert.deepEqual(metadataOf(cluster(mesh, `outbound|80|v1|${host}`)), outbound);
 	const inbound = listJson(mesh.snapshot("reviews-0"), clusterType).filter((item) =>
