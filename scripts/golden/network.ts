@@ -33,7 +33,8 @@ export function buildNetwork(
 	for (const { name, type } of places) if (type === "sidecar") run("ip", "netns", "exec", name, nft, rules);
 }
 
-/** As the rules of Istio's sidecars: everything that comes in to 15006, everything that the application sends to 15001. */
+/** As the rules of Istio's sidecars: everything that comes in to 15006, everything that the application sends to 15001, and what a proxy
+ *  sends to its own workload comes in as well, unless it is the way in that goes on to the application. */
 const rules = `
 table ip mesh {
 	chain prerouting {
@@ -44,6 +45,8 @@ table ip mesh {
 	}
 	chain output {
 		type nat hook output priority -100;
+		ip saddr 127.0.0.6 oifname "lo" return
+		meta skgid ${proxyGroup} oifname "lo" ip daddr != 127.0.0.0/8 tcp dport != 15008 redirect to :15006
 		meta skgid ${proxyGroup} return
 		oifname "lo" return
 		ip daddr 127.0.0.0/8 return

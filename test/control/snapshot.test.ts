@@ -109,6 +109,30 @@ test("a Sidecar bounds what comes in to the application, of one listener or of a
 	}
 });
 
+test("what goes on to a captured application is not captured again: it comes from where Istio's rules let it pass", () => {
+	const sourcesOf = (address: string, more = ""): Record<string, string | undefined> => {
+		const mesh = createTestMesh(parseObjects(application("web") + more));
+		const placed = { ...mesh, instances: mesh.instances.map((instance) => ({ ...instance, address })) };
+		const { name } = placed.instances.find(({ namespace }) => namespace === "shop")!;
+		const node = create(NodeSchema, {
+			id: `sidecar~${address}~${name}.shop~shop.svc.cluster.local`,
+			metadata: { INTERCEPTION_MODE: "REDIRECT" },
+		});
+		const resources = storeOf(placed).get(node)!.resources.get(clusterType)!.values();
+		const clusters = [...resources].map(({ value }) => fromBinary(ClusterSchema, value));
+		const inbound = clusters.filter(({ name }) => /^[Ii]nbound/.test(name));
+		return Object.fromEntries(
+			inbound.map(({ name, upstreamBindConfig }) => [name.slice(0, 7), upstreamBindConfig?.sourceAddress?.address]),
+		);
+	};
+	assert.deepEqual(sourcesOf("10.0.0.7"), { inbound: "127.0.0.6", Inbound: "127.0.0.6" });
+	assert.deepEqual(sourcesOf("2001:db8::7"), { inbound: "::6", Inbound: "::6" });
+	assert.deepEqual(sourcesOf("127.0.0.9"), { inbound: undefined, Inbound: undefined });
+	const ingress = "[{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: '127.0.0.1:8080'}]";
+	const sidecar = `\n---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: s, namespace: shop}\nspec: {ingress: ${ingress}}\n`;
+	assert.deepEqual(sourcesOf("10.0.0.7", sidecar), { inbound: undefined, Inbound: "127.0.0.6" });
+});
+
 test("any order of the same objects and instances gives the same versions", () => {
 	const objects = [...readObjects("examples/shop"), ...parseObjects(extra)];
 	const mesh = createTestMesh(objects);

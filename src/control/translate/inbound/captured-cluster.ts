@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import {
 	type Cluster,
@@ -5,6 +6,7 @@ import {
 	Cluster_LbPolicy,
 	ClusterSchema,
 } from "../../../api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { type BindConfig, BindConfigSchema } from "../../../api/gen/envoy/config/core/v3/address_pb.js";
 import { MetadataSchema } from "../../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { WorkloadInstance } from "../../../model/index.ts";
 import { httpOptions } from "../http-options.ts";
@@ -28,13 +30,28 @@ export function translateCapturedInboundClusters(index: MeshIndex, instance: Wor
 		const cluster = applicationCluster(appPort, protocol, endpoint, pool);
 		const services = leading.map(({ service }) => service);
 		if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
+		const source = sourceTowards(endpoint.address);
+		if (source !== undefined) cluster.upstreamBindConfig = source;
 		return cluster;
 	});
-	return [...clusters, passthroughCluster()];
+	return [...clusters, passthroughCluster(instance.address)];
 }
 
-function passthroughCluster(): Cluster {
+/** Where connections to the workload's own address come from: the kernel redirects what a proxy sends there back to it, unless it comes from
+ *  here. Undefined for addresses that are not redirected. Spec: Istio's rules of capture, `inboundPassthroughSourceIP`. */
+function sourceTowards(address: string): BindConfig | undefined {
+	const family = isIP(address);
+	if (family === 0 || address === "::1" || address.startsWith("127.")) return undefined;
+	const source = family === 4 ? "127.0.0.6" : "::6";
+	return create(BindConfigSchema, {
+		sourceAddress: { address: source, portSpecifier: { case: "portValue", value: 0 } },
+	});
+}
+
+function passthroughCluster(address: string): Cluster {
+	const source = sourceTowards(address);
 	return create(ClusterSchema, {
+		...(source !== undefined && { upstreamBindConfig: source }),
 		name: inboundPassthroughClusterName,
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
 		lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
