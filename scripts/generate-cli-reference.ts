@@ -56,7 +56,7 @@ export function formatCliReference(): string {
 		"",
 		"<!-- Written by scripts/generate-cli-reference.ts; a test compares. -->",
 		"",
-		"`amime COMMAND --help` says the same. Tables are for people and may change; for programs there are `-o json` and `-o yaml`, whose fields are",
+		"The option `--help` of every command says the same. Tables are for people and may change; for programs there are `-o json` and `-o yaml`, whose fields are",
 		"[below](#fields-of--o-json): fields may be added, none is renamed or removed within a version of the admin API.",
 		"",
 		"| exit code | |",

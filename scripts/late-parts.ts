@@ -36,7 +36,10 @@ export const lateParts: LateParts = [
 		/^src\/proxy\/runtime-config\/(?:access-log-services|rbac|load-balancing-policy|subsets|core-retry|http-uri|tcp-proxy|route-scopes|name-servers|dynamic-forward-proxy|custom-tags)\.ts$/,
 		"rare-config",
 	],
-	[/^src\/(?:os\/ssl\/|proxy\/(?:transport\/(?!turn-writer|copied-writes|internal-passthrough|index)|runtime-config\/check-tls))/, "tls"],
+	[
+		/^src\/(?:os\/ssl\/|proxy\/(?:transport\/(?!turn-writer|copied-writes|internal-passthrough|index)|runtime-config\/check-tls))/,
+		"tls",
+	],
 	[/^src\/wire\/(?:http2\/(?!frames|config|error-codes)|hpack\/|grpc\/)/, "http2"],
 	[/^src\/proxy\/connection-pool\/(?:http2-|negotiating|http-tunnel|raw-)/, "http2"],
 	[/^src\/proxy\/filter\/network\/http-connection-manager\/http2-(?:server|parts)/, "http2"],

@@ -188,9 +188,7 @@ function addTokenCommand(parent: Command, context: CliContext): void {
 			})) as TokenAnswer;
 			await print(context, options.output, answer, () => `${answer.token}\n`);
 		});
-	withExamples(withMeshOptions(command), [
-		["amime agent --join-token $(amime identity token --spiffe-id /node/one)", "start the agent of a node with it"],
-	]);
+	withExamples(withMeshOptions(command), [["amime agent --join-token $TOKEN", "start the agent of a node with it"]]);
 }
 
 function addBundleCommand(parent: Command, context: CliContext): void {
