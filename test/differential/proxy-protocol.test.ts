@@ -20,6 +20,17 @@ const binary = formatProxyHeader({ version: 2, addresses, tlvs: [{ type: 2, valu
 const format =
 	"%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS% %BYTES_RECEIVED% %DYNAMIC_METADATA(envoy.filters.listener.proxy_protocol)%\n";
 
+/** What a tcp_proxy adds to the header, in place of extensions of the client. */
+const ownExtensions = [
+	{ type: 0xf1, value: Buffer.from("own").toString("base64") },
+	{
+		type: 0xf2,
+		format_string: {
+			text_format_source: { inline_string: "from %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%" },
+		},
+	},
+];
+
 function tcp(path: string, fields: object): object {
 	const log = {
 		name: "file",
@@ -101,6 +112,10 @@ async function start(side: Side): Promise<World> {
 				}),
 				listener("out1", [tcp(path, { cluster: "speaks1" })], { listener_filters: [header()] }),
 				listener("out2", [tcp(path, { cluster: "speaks2" })], {
+					listener_filters: [header({ pass_through_tlvs: { match_type: "INCLUDE_ALL" } })],
+				}),
+				listener("adds", [tcp(path, { cluster: "speaks2", proxy_protocol_tlvs: ownExtensions })]),
+				listener("adds behind a header", [tcp(path, { cluster: "speaks2", proxy_protocol_tlvs: ownExtensions })], {
 					listener_filters: [header({ pass_through_tlvs: { match_type: "INCLUDE_ALL" } })],
 				}),
 				listener("hands over", [tcp(path, { cluster: "one" })], {
@@ -210,6 +225,22 @@ compareWithEnvoy("PROXY protocol and tunnels", {
 		"extensions go on": {
 			want: { heard: `hello one\necho:${binary.toString("latin1")}` },
 			see: (world) => ask(world, "out2", [{ bytes: binary }], "name"),
+		},
+		"extensions of the proxy's own": {
+			want: "\xf1\x00\x03own\xf2\x00\x0efrom 127.0.0.1",
+			async see(world) {
+				const { heard } = await ask(world, "adds", [{ bytes: "abc" }], "abc");
+				// Behind twelve bytes of signature, four of head and twelve of addresses.
+				const sent = heard.slice("hello one\n".length).replaceAll("echo:", "");
+				return sent.slice(28, -"abc".length);
+			},
+		},
+		"extensions of the proxy's own, where the client brought a header": {
+			want: { own: false, ofTheClient: true },
+			async see(world) {
+				const { heard } = await ask(world, "adds behind a header", says(binary), "abc");
+				return { own: heard.includes("own"), ofTheClient: heard.includes("name") };
+			},
 		},
 		"a connection goes to the listener of its destination": {
 			want: { heard: "handed over", end: "fin" },
