@@ -32,7 +32,8 @@ interface Followed {
 }
 
 /** Open connections do not outlive what vouched for their peer by much: those whose certificate has ended are retired, and so are those
- *  whose root has gone or whose identity was taken away, which are cut when their grace is over; those of a banned agent at once. TLS itself never looks at a certificate again. */
+ *  whose root has gone or whose identity was taken away, which are cut when their grace is over; those of a banned agent at once. TLS
+ *  itself never looks at a certificate again. */
 export class PeerBounds<Connection extends object> {
 	readonly #options: PeerBoundsOptions<Connection>;
 	readonly #followed = new Map<Connection, Followed>();
