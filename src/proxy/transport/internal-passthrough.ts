@@ -9,10 +9,12 @@ interface Passthrough {
 	readonly metadata: Metadata;
 }
 
+const withdrawNothing = (): void => undefined;
+
 /** To be called before each connection to an internal listener.
  *  @returns what is to be called when the connection is closed: it may not have come about */
 export function sendPassthrough(address: AddressConfig, metadata: Metadata = {}): () => void {
-	if (address.kind !== "internal") return () => undefined;
+	if (address.kind !== "internal") return withdrawNothing;
 	const queue = underWay.get(address.listener) ?? [];
 	const sent = { metadata };
 	queue.push(sent);

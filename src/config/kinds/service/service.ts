@@ -64,7 +64,7 @@ const portFields = {
 type PortSpec = ObjectOf<typeof portFields>;
 
 const port = refine(object(portFields), (value, _node, reader) => {
-	if (value.appProtocol !== undefined && knownAppProtocol(value.appProtocol) === undefined)
+	if (isUnknown(value.appProtocol))
 		reader.warn(
 			`appProtocol ${quote(value.appProtocol)} is not known and carried as tcp, in a cluster as what its first bytes are; known are ${Object.keys(appProtocols).join(", ")}`,
 		);
@@ -197,11 +197,10 @@ spec:
 	}),
 });
 
-function isUnknown(appProtocol: string | undefined): boolean {
+function isUnknown(appProtocol: string | undefined): appProtocol is string {
 	return appProtocol !== undefined && knownAppProtocol(appProtocol) === undefined;
 }
 
-/** Empty texts are no addresses. */
 /** By the field, else by Istio's annotation, in any case; anything else is none. */
 function readTrafficDistribution(text: string | undefined): Service["trafficDistribution"] {
 	switch (text?.toLowerCase()) {
@@ -215,6 +214,7 @@ function readTrafficDistribution(text: string | undefined): Service["trafficDist
 	}
 }
 
+/** Empty texts are no addresses. */
 function toAddresses(value: SpecOf<typeof spec>): Pick<Service, "addresses" | "isHeadless" | "aliasOf"> {
 	if (value.type === "ExternalName") return { aliasOf: value.externalName };
 	const addresses = [...(value.clusterIPs ?? []), value.clusterIP ?? ""].filter((address) => address !== "");

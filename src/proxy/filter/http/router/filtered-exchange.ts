@@ -1,9 +1,11 @@
-import type { HeaderList } from "../../../../core/index.ts";
+import { type HeaderList, PieceList } from "../../../../core/index.ts";
 import type { AttemptConnection, OutgoingRequest, UpstreamExchange } from "../../../connection-pool/index.ts";
 import type { LocalReply } from "../filter.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 import type { RequestPath } from "../request-path.ts";
 import { refuseIncomplete } from "./missing-fields.ts";
+
+const nothing = Buffer.alloc(0);
 
 /** Where the router writes a request that passes its upstream's filters: what leaves the last of them waits here for the connection. */
 export class FilteredExchange
@@ -19,8 +21,7 @@ export class FilteredExchange
 	#real: UpstreamExchange | undefined;
 	/** Undefined: the head has not left the filters; else whether it is the whole request. */
 	#headEnds: boolean | undefined;
-	#kept: Buffer[] = [];
-	#keptBytes = 0;
+	readonly #kept = new PieceList();
 	#isComplete = false;
 	#trailers: HeaderList | undefined;
 	/** Filters that want the sender to wait. */
@@ -64,7 +65,7 @@ export class FilteredExchange
 	}
 
 	get bufferedBytes(): number {
-		return this.#keptBytes + (this.#real?.bufferedBytes ?? 0);
+		return this.#kept.bytes + (this.#real?.bufferedBytes ?? 0);
 	}
 
 	get isResponseComplete(): boolean {
@@ -115,11 +116,7 @@ export class FilteredExchange
 
 	sendHead(endStream: boolean): void {
 		this.#headEnds = endStream;
-		const request = this.#request;
-		if (this.#real === undefined) return;
-		const refusal = refuseIncomplete(request);
-		if (refusal === undefined) this.#real.writeRequest(request, endStream, request.hasContentLength);
-		else this.#refuse(refusal);
+		if (this.#real !== undefined) this.#writeHead(this.#real, endStream);
 	}
 
 	sendBody(view: Buffer, last: boolean): void {
@@ -128,8 +125,7 @@ export class FilteredExchange
 			return;
 		}
 		this.#isComplete = last;
-		this.#kept.push(view);
-		this.#keptBytes += view.length;
+		this.#kept.push(view, true);
 	}
 
 	sendTrailers(trailers: HeaderList): void {
@@ -143,12 +139,10 @@ export class FilteredExchange
 	attach(real: UpstreamExchange): void {
 		this.#real = real;
 		if (this.#headEnds === undefined) return;
-		this.sendHead(this.#headEnds);
-		if (refuseIncomplete(this.#request) !== undefined) return;
-		const kept = this.#kept;
-		this.#kept = [];
-		this.#keptBytes = 0;
+		if (!this.#writeHead(real, this.#headEnds)) return;
+		const kept = this.#kept.take();
 		for (const [index, view] of kept.entries()) this.sendBody(view, this.#isComplete && index === kept.length - 1);
+		if (this.#isComplete && kept.length === 0) this.sendBody(nothing, true);
 		if (this.#trailers !== undefined) real.writeTrailers(this.#trailers);
 		real.flush();
 		this.#tellDrain();
@@ -160,8 +154,17 @@ export class FilteredExchange
 		this.#tellDrain();
 	}
 
+	/** @returns whether the request can be sent */
+	#writeHead(real: UpstreamExchange, endStream: boolean): boolean {
+		const request = this.#request;
+		const refusal = refuseIncomplete(request);
+		if (refusal === undefined) real.writeRequest(request, endStream, request.hasContentLength);
+		else this.#refuse(refusal);
+		return refusal === undefined;
+	}
+
 	get #takesMore(): boolean {
-		return this.#waits === 0 && this.#isWritable && this.#keptBytes <= this.#limitBytes;
+		return this.#waits === 0 && this.#isWritable && this.#kept.bytes <= this.#limitBytes;
 	}
 
 	#tellDrain(): void {
