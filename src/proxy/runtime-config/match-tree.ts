@@ -103,10 +103,28 @@ const actions: Readonly<Record<number, "allow" | "deny" | "log">> = {
 	[RBAC_Action.LOG]: "log",
 };
 
+const network = "envoy.extensions.matching.common_inputs.network.v3.";
+const ssl = "envoy.extensions.matching.common_inputs.ssl.v3.";
+const authorizationInputs: Readonly<Record<string, MatchInput>> = {
+	[`${network}SourceIPInput`]: { kind: "source-ip" },
+	[`${network}SourcePortInput`]: { kind: "source-port" },
+	[`${network}DirectSourceIPInput`]: { kind: "direct-source-ip" },
+	[`${network}DestinationIPInput`]: { kind: "destination-ip" },
+	[`${network}DestinationPortInput`]: { kind: "destination-port" },
+	[`${network}ServerNameInput`]: { kind: "server-name" },
+	[`${ssl}UriSanInput`]: { kind: "uri-san" },
+	[`${ssl}DnsSanInput`]: { kind: "dns-san" },
+	[`${ssl}SubjectInput`]: { kind: "subject" },
+};
+const networkInputs: Readonly<Record<string, MatchInput>> = {
+	...authorizationInputs,
+	[`${network}SourceTypeInput`]: { kind: "source-type" },
+	[`${network}TransportProtocolInput`]: { kind: "transport-protocol" },
+	[`${network}ApplicationProtocolInput`]: { kind: "application-protocol" },
+};
+
 const connectionTerms: TreeTerms = {
-	get inputs() {
-		return authorizationInputs;
-	},
+	inputs: authorizationInputs,
 	isAboutRequests: false,
 	readAction(config) {
 		if (config.$typeName !== "envoy.config.rbac.v3.Action") return undefined;
@@ -116,19 +134,10 @@ const connectionTerms: TreeTerms = {
 	noun: "action of authorization",
 };
 
-const authorizationTerms: TreeTerms = {
-	get inputs() {
-		return authorizationInputs;
-	},
-	isAboutRequests: true,
-	readAction: connectionTerms.readAction,
-	noun: connectionTerms.noun,
-};
+const authorizationTerms: TreeTerms = { ...connectionTerms, isAboutRequests: true };
 
 const chainTerms: TreeTerms = {
-	get inputs() {
-		return networkInputs;
-	},
+	inputs: networkInputs,
 	isAboutRequests: false,
 	readAction: (config) =>
 		config.$typeName === "google.protobuf.StringValue"
@@ -199,26 +208,6 @@ function readPredicate(
 			return { kind: "or", predicates: [] };
 	}
 }
-
-const network = "envoy.extensions.matching.common_inputs.network.v3.";
-const ssl = "envoy.extensions.matching.common_inputs.ssl.v3.";
-const authorizationInputs: Readonly<Record<string, MatchInput>> = {
-	[`${network}SourceIPInput`]: { kind: "source-ip" },
-	[`${network}SourcePortInput`]: { kind: "source-port" },
-	[`${network}DirectSourceIPInput`]: { kind: "direct-source-ip" },
-	[`${network}DestinationIPInput`]: { kind: "destination-ip" },
-	[`${network}DestinationPortInput`]: { kind: "destination-port" },
-	[`${network}ServerNameInput`]: { kind: "server-name" },
-	[`${ssl}UriSanInput`]: { kind: "uri-san" },
-	[`${ssl}DnsSanInput`]: { kind: "dns-san" },
-	[`${ssl}SubjectInput`]: { kind: "subject" },
-};
-const networkInputs: Readonly<Record<string, MatchInput>> = {
-	...authorizationInputs,
-	[`${network}SourceTypeInput`]: { kind: "source-type" },
-	[`${network}TransportProtocolInput`]: { kind: "transport-protocol" },
-	[`${network}ApplicationProtocolInput`]: { kind: "application-protocol" },
-};
 
 function readHeadInput(config: Message): MatchInput | undefined {
 	switch (config.$typeName) {
