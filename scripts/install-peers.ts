@@ -1,18 +1,10 @@
 /** Brings the real peers that the tests talk to into .cache/peers (git ignores it). A peer that cannot be had is named loudly
  *  and its tests are skipped by name; nothing is installed outside the project. */
 import { execFileSync } from "node:child_process";
-import {
-	chmodSync,
-	existsSync,
-	mkdirSync,
-	readdirSync,
-	realpathSync,
-	renameSync,
-	rmSync,
-	writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { findChromium, findNft } from "../test/support/peers.ts";
+import { findChromium, findNft, findOriginServer } from "../test/support/peers.ts";
+import { installDebianProgram, unpackDebianFile, unpackDebianPackages } from "./debian-packages.ts";
 import { installProxylessGo, installProxylessJava, installProxylessPython } from "./proxyless-peers.ts";
 
 const project = resolve(import.meta.dirname, "..");
@@ -116,50 +108,25 @@ LD_LIBRARY_PATH=$here/usr/lib/${libraries} exec "$here/usr/sbin/nft" "$@"
 
 /** Unpacks Debian's Chromium without windows, with what of its libraries this machine has not. */
 function installChromium(): string {
-	const target = join(cache, "chromium-debian");
-	if (existsSync(target)) return target;
-	const root = join(cache, "chromium");
-	const program = "chromium-headless-shell";
-	const plan = execFileSync("apt-get", ["install", "--simulate", "--no-install-recommends", program], {
-		encoding: "utf8",
-		stdio: ["ignore", "pipe", "pipe"],
+	return installDebianProgram(cache, "chromium", {
+		package: "chromium-headless-shell",
+		program: "usr/lib/chromium/chromium-headless-shell",
+		libraryFolders: ["", "/pulseaudio"],
+		probe: ["--version"],
 	});
-	const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
-	const libraries = unpackDebianPackages(root, missing.length === 0 ? [program] : missing);
-	const script = `#!/bin/sh
-here=$(dirname "$0")/chromium
-libraries=$here/usr/lib/${libraries}
-LD_LIBRARY_PATH=$libraries:$libraries/pulseaudio exec "$here/usr/lib/chromium/${program}" "$@"
-`;
-	writeFileSync(target, script, { mode: 0o755 });
-	try {
-		execFileSync(target, ["--version"], { stdio: ["ignore", "ignore", "pipe"] });
-	} catch (error) {
-		// Tests would take it for one that runs.
-		rmSync(target);
-		throw error;
-	}
-	return target;
 }
 
-/** Unpacks Debian packages into a folder; apt is used only to download them.
- *  @returns the name of the folder of libraries below `usr/lib` */
-function unpackDebianPackages(root: string, packages: readonly string[]): string {
-	rmSync(root, { recursive: true, force: true });
-	mkdirSync(root, { recursive: true });
-	// As root, apt downloads as another user, who may write here.
-	chmodSync(root, 0o777);
-	execFileSync("apt-get", ["download", ...packages], {
-		cwd: root,
-		stdio: ["ignore", "ignore", "pipe"],
-		timeout: 300_000,
-	});
-	for (const name of readdirSync(root)) {
-		if (!name.endsWith(".deb")) continue;
-		execFileSync("dpkg-deb", ["-x", join(root, name), root]);
-		rmSync(join(root, name));
-	}
-	return readdirSync(join(root, "usr/lib")).find((name) => name.endsWith("-linux-gnu")) ?? "";
+/** The server on PATH, else the one of Debian's package. */
+function installOriginServer(name: "nginx" | "haproxy"): string {
+	return (
+		findOriginServer(name) ??
+		installDebianProgram(cache, name, {
+			package: name,
+			program: `usr/sbin/${name}`,
+			libraryFolders: [""],
+			probe: ["-v"],
+		})
+	);
 }
 
 /** The etcd that is on PATH, else the one of Debian's package, unpacked beside the other peers. */
@@ -168,7 +135,7 @@ function installEtcd(): string {
 		return execFileSync("sh", ["-c", "command -v etcd"], { encoding: "utf8" }).trim();
 	} catch {
 		const target = join(cache, "etcd");
-		if (!existsSync(target)) unpackDebianProgram("etcd-server", "usr/bin/etcd", target);
+		if (!existsSync(target)) unpackDebianFile(cache, "etcd-server", "usr/bin/etcd", target);
 		return target;
 	}
 }
@@ -178,31 +145,9 @@ function installSoftToken(): string {
 	const target = join(cache, "softhsm");
 	if (existsSync(join(target, "softhsm2-util"))) return target;
 	mkdirSync(target, { recursive: true });
-	unpackDebianProgram("libsofthsm2", "usr/lib/softhsm/libsofthsm2.so", join(target, "libsofthsm2.so"));
-	unpackDebianProgram("softhsm2", "usr/bin/softhsm2-util", join(target, "softhsm2-util"));
+	unpackDebianFile(cache, "libsofthsm2", "usr/lib/softhsm/libsofthsm2.so", join(target, "libsofthsm2.so"));
+	unpackDebianFile(cache, "softhsm2", "usr/bin/softhsm2-util", join(target, "softhsm2-util"));
 	return target;
-}
-
-/** Takes one file out of a Debian package; nothing is installed. */
-function unpackDebianProgram(name: string, program: string, target: string): void {
-	const scratch = join(cache, `${name}-download`);
-	rmSync(scratch, { recursive: true, force: true });
-	mkdirSync(scratch, { recursive: true });
-	// As root, apt downloads as another user, who may write here.
-	chmodSync(scratch, 0o777);
-	try {
-		execFileSync("apt-get", ["download", "--quiet", name], {
-			cwd: scratch,
-			stdio: ["ignore", "ignore", "pipe"],
-			timeout: 120_000,
-		});
-		const archive = readdirSync(scratch).find((file) => file.endsWith(".deb"));
-		if (archive === undefined) throw new Error("apt-get downloaded no package");
-		execFileSync("dpkg-deb", ["--extract", join(scratch, archive), scratch], { stdio: ["ignore", "ignore", "pipe"] });
-		renameSync(realpathSync(join(scratch, program)), target);
-	} finally {
-		rmSync(scratch, { recursive: true, force: true });
-	}
 }
 
 /** Installs one peer; a failure is named with what it costs. */
@@ -235,6 +180,10 @@ bring("chromium (Debian chromium-headless-shell)", "the status page is not opene
 );
 bring("etcd (Debian etcd-server)", "the store's contract is not run on etcd", installEtcd);
 bring("softhsm (Debian libsofthsm2)", "keys on a PKCS #11 token are not tested", installSoftToken);
+for (const name of ["nginx", "haproxy"] as const)
+	bring(`${name} (Debian ${name})`, `smuggling is not tested with ${name} behind amime`, () =>
+		installOriginServer(name),
+	);
 const withoutMesh = (language: string): string => `gRPC for ${language} is not tested without a proxy`;
 bring("grpc-go (Go module google.golang.org/grpc)", withoutMesh("Go"), installProxylessGo);
 bring("grpc for Python (PyPI grpcio)", withoutMesh("Python"), installProxylessPython);

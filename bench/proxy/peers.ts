@@ -1,8 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { findEnvoy } from "../../test/support/peers.ts";
-import { findProgram, startPinned, waitForHttp } from "../support/process.ts";
+import { findEnvoy, findOriginServer } from "../../test/support/peers.ts";
+import { startPinned, waitForHttp } from "../support/process.ts";
 import { createBootstrap, createHaproxyConfig, createNginxConfig, type Hop } from "./configs.ts";
 
 /** The proxies that can play. */
@@ -14,7 +14,7 @@ const project = resolve(import.meta.dirname, "../..");
 /** The proxies installed here; Envoy is the one that ratios are taken against. */
 export function findPeers(): PeerName[] {
 	return peerNames.filter(
-		(name) => name === "amime" || (name === "envoy" ? findEnvoy() !== undefined : findProgram(name) !== undefined),
+		(name) => name === "amime" || (name === "envoy" ? findEnvoy() !== undefined : findOriginServer(name) !== undefined),
 	);
 }
 
@@ -40,7 +40,7 @@ export async function startHop(
 	const log = join(folder, `${label}.log`);
 	if (peer === "nginx" || peer === "haproxy") {
 		writeFileSync(file, peer === "nginx" ? createNginxConfig(hop, folder) : createHaproxyConfig(hop));
-		const program = findProgram(peer)!;
+		const program = findOriginServer(peer)!;
 		const child = startPinned(
 			core,
 			peer === "nginx" ? [program, "-c", file, "-p", folder] : [program, "-db", "-f", file],

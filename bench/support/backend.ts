@@ -2,7 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { findFreePort } from "../../test/support/free-port.ts";
-import { findProgram, startPinned, waitForHttp } from "./process.ts";
+import { findOriginServer } from "../../test/support/peers.ts";
+import { startPinned, waitForHttp } from "./process.ts";
 
 /** A static server that answers every request. */
 export interface Backend {
@@ -16,7 +17,7 @@ export interface Backend {
 
 /** Answers with `bodyBytes` bytes: nginx where installed, else the raw-socket server beside this file. */
 export async function startBackend(core: number, bodyBytes: number, folder: string): Promise<Backend> {
-	const nginx = findProgram("nginx");
+	const nginx = findOriginServer("nginx");
 	const port = await findFreePort();
 	const http2Port = nginx === undefined ? undefined : await findFreePort();
 	const command =

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { eventually } from "./eventually.ts";
 import { findFreePort } from "./free-port.ts";
-import { findProgram } from "./peers.ts";
+import { findOriginServer, findProgram } from "./peers.ts";
 import { makeTemporaryFolder } from "./temporary-folder.ts";
 
 /** A server that other people wrote. It answers every request with its `x-echo`. */
@@ -27,8 +27,8 @@ export const originServers: Readonly<Record<string, { readonly program: string |
 		node: { program: process.execPath, start: startNode },
 		go: { program: findProgram("go"), start: startGo },
 		python: { program: findProgram("python3"), start: startPython },
-		nginx: { program: findProgram("nginx"), start: startNginx },
-		haproxy: { program: findProgram("haproxy"), start: startHaproxy },
+		nginx: { program: findOriginServer("nginx"), start: startNginx },
+		haproxy: { program: findOriginServer("haproxy"), start: startHaproxy },
 	};
 
 const sources = join(import.meta.dirname, "origins");
@@ -97,7 +97,10 @@ async function startNginx(t: Pick<TestContext, "after">): Promise<OriginServer> 
 			server { listen 127.0.0.1:${port}; location / { return 200 "$http_x_echo"; } }
 		}`,
 	);
-	endWithTest(t, spawn("nginx", ["-p", folder, "-c", join(folder, "nginx.conf")], { stdio: "ignore" }));
+	endWithTest(
+		t,
+		spawn(originServers.nginx!.program!, ["-p", folder, "-c", join(folder, "nginx.conf")], { stdio: "ignore" }),
+	);
 	await eventually(() => reach(port));
 	const read = (): string[] => {
 		if (!existsSync(log)) return [];
@@ -133,7 +136,10 @@ async function startHaproxy(t: Pick<TestContext, "after">): Promise<OriginServer
 			http-request wait-for-body time 5s
 			http-request return status 200 content-type text/plain lf-string "%[req.hdr(x-echo)]"\n`.replace(/^\t\t/gm, ""),
 	);
-	endWithTest(t, spawn("haproxy", ["-db", "-f", join(folder, "haproxy.cfg")], { stdio: "ignore" }));
+	endWithTest(
+		t,
+		spawn(originServers.haproxy!.program!, ["-db", "-f", join(folder, "haproxy.cfg")], { stdio: "ignore" }),
+	);
 	await eventually(() => reach(port));
 	return { port, seen: () => seen };
 }

@@ -25,6 +25,11 @@ export function findChromium(): string | undefined {
 	return findProgram("chromium-headless-shell") ?? findProgram("chromium") ?? findCached(/^chromium-debian$/);
 }
 
+/** A server on PATH, or the one that `npm test` unpacked. */
+export function findOriginServer(name: "nginx" | "haproxy"): string | undefined {
+	return findProgram(name) ?? findCached(new RegExp(`^${name}-debian$`));
+}
+
 /** The etcd server on PATH or that `npm test` unpacked. */
 export function findEtcd(): string | undefined {
 	return findProgram("etcd") ?? findCached(/^etcd$/);
