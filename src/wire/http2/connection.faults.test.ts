@@ -76,6 +76,22 @@ test("a body that is not as long as was said ends its stream", () => {
 	assert.deepEqual(serve([length("3"), frame(0, 1, 1, "abc")]), ["1 end"]);
 });
 
+for (const [name, method, head, end] of [
+	["204", "GET", [":status", "204"], "fault content-length 1"],
+	["304", "GET", [":status", "304"], "fault content-length 1"],
+	["an answer to HEAD", "HEAD", [":status", "200"], "fault content-length 1"],
+	["an answer to GET", "GET", [":status", "200"], "end"],
+] as const) {
+	test(`a body behind ${name}: ${end}`, () => {
+		const client = new Http2Recorder("client");
+		const transcript = { informational: [], body: "" };
+		const stream = client.connection.openStream(transcript, method, "http", "h", "/", undefined, [], true);
+		client.streams.set(stream.id, transcript);
+		client.take(frame(4, 0, 0), frame(1, 4, 1, block(head)), frame(0, 1, 1, "body"));
+		assert.equal(client.streams.get(1)?.end, end);
+	});
+}
+
 test("trailers may not have pseudo-header fields and must end the stream", () => {
 	assert.deepEqual(serve([post(), frame(1, 5, 1, block([":path", "/x"]))], own), [
 		"RST 1 1",

@@ -110,14 +110,14 @@ export class MessageReceiver<Owner> {
 	#begin(stream: Http2Stream<Owner>, head: Http2Head, endStream: boolean): void {
 		const state = this.#state;
 		stream.hasHead = true;
-		const hasBody = state.isServer || !(stream.isHeadRequest || head.status === 204 || head.status === 304);
-		if (hasBody && head.contentLength >= 0) {
-			if (endStream && head.contentLength > 0) {
-				this.failStream(stream, "content-length", Http2ErrorCode.protocolError);
-				return;
-			}
-			stream.expectedBytes = head.contentLength;
+		const isBodiless = !state.isServer && (stream.isHeadRequest || head.status === 204 || head.status === 304);
+		// Of a response that has no body the length is another one's, but a 204 stands for no other (RFC 9110 section 8.6).
+		const announced = isBodiless && head.status !== 204 ? 0 : head.contentLength;
+		if (announced > 0 && (endStream || isBodiless)) {
+			this.failStream(stream, "content-length", Http2ErrorCode.protocolError);
+			return;
 		}
+		stream.expectedBytes = isBodiless ? 0 : announced;
 		stream.isRemoteDone = endStream;
 		state.sink.onHead(stream, head, this.#lastFields, endStream);
 		if (endStream) this.onRemoteEnd(stream);
