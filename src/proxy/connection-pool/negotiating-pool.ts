@@ -38,6 +38,10 @@ export class NegotiatingPool extends PoolCore<NegotiatingConnection> {
 		return super.isEmpty && this.#chosen?.isEmpty !== false;
 	}
 
+	override get isBusy(): boolean {
+		return super.isBusy || this.#chosen?.isBusy === true;
+	}
+
 	acquire(waiter: PoolWaiter): void {
 		if (this.#chosen?.isEmpty === true) this.#chosen = undefined;
 		if (this.#chosen === undefined) this.wait(waiter);

@@ -27,6 +27,8 @@ export interface PoolParts {
 	readonly host: Host;
 	readonly resources: ClusterResources;
 	readonly socketOptions: UpstreamSocketOptions;
+	/** Called whenever the pool may have got empty. */
+	readonly onEmpty: () => void;
 }
 
 /** How a connection ended. */
@@ -52,15 +54,17 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 	protected readonly all = new Set<Connection>();
 	protected pending: PoolWaiter[] = [];
 	protected isDraining = false;
+	readonly #onEmpty: () => void;
 	/** Those that hold a place of the circuit breaker. */
 	readonly #counted = new Set<Connection>();
 
-	constructor({ context, cluster, host, resources, socketOptions }: PoolParts) {
+	constructor({ context, cluster, host, resources, socketOptions, onEmpty }: PoolParts) {
 		this.context = context;
 		this.cluster = cluster;
 		this.host = host;
 		this.resources = resources;
 		this.socketOptions = socketOptions;
+		this.#onEmpty = onEmpty;
 	}
 
 	get isSecure(): boolean {
@@ -69,6 +73,10 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 
 	get isEmpty(): boolean {
 		return this.all.size === 0 && this.pending.length === 0;
+	}
+
+	get isBusy(): boolean {
+		return this.pending.length > 0 || this.activeRequests > 0;
 	}
 
 	abstract acquire(waiter: PoolWaiter): void;
@@ -80,6 +88,7 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 		this.pending.splice(index, 1);
 		this.releasePending();
 		this.cluster.stats.upstream_rq_cancelled.value++;
+		if (this.all.size === 0) this.#onEmpty();
 	}
 
 	/** Closes idle connections, and the others after their requests. */
@@ -205,6 +214,7 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 			stats.upstream_rq_pending_failure_eject.value++;
 			waiter.onPoolFailure(failure, detail);
 		}
+		if (this.all.size === 0) this.#onEmpty();
 	}
 
 	/** A connection is gone. */
@@ -235,5 +245,6 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 		this.host.stats.cx_active.value--;
 		this.host.activeConnections--;
 		if (this.#counted.delete(connection)) this.resources.releaseConnection();
+		if (this.all.size === 0) this.#onEmpty();
 	}
 }

@@ -11,6 +11,7 @@ import {
 	type Http2CodecStats,
 } from "../stats/index.ts";
 import type { UpstreamTls } from "../transport/index.ts";
+import { HostPools } from "./host-pools.ts";
 import { HttpTunnel, type HttpTunnelOptions } from "./http-tunnel.ts";
 import { Http1Pool } from "./http1-pool.ts";
 import { Http2Pool } from "./http2-pool.ts";
@@ -32,10 +33,6 @@ export interface UpstreamContext extends PoolContext {
 	readonly bindAddresses?: readonly string[];
 	/** The cluster of that name as it is at the moment. */
 	getCluster?(name: string): UpstreamCluster | undefined;
-}
-
-interface HostPools {
-	readonly pools: Map<string, UpstreamPool>;
 }
 
 type PoolProtocol = "http1" | "http2" | "auto";
@@ -89,36 +86,42 @@ export class UpstreamCluster implements NegotiatedPools {
 
 	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request; `downstreamProtocol` is what the
 	 *  client speaks. `client` is told to hosts that want a PROXY header: then it has a pool of its own, as each of its connections has
-	 *  where the cluster says so. */
+	 *  where the cluster says so. Undefined when the circuit breaker allows no further pool. */
 	poolFor(
 		host: Host,
 		priority: "default" | "high",
 		serverName: string | undefined,
 		downstreamProtocol: string,
 		client?: ConnectionFacts,
-	): UpstreamPool {
+	): UpstreamPool | undefined {
 		const owner = this.#ownerOf(host);
 		if (owner !== undefined) return owner.poolFor(host, priority, serverName, downstreamProtocol, client);
-		host.pools ??= { pools: new Map() } satisfies HostPools;
-		const slot = host.pools as HostPools;
+		host.pools ??= new HostPools();
+		const pools = host.pools as HostPools;
 		const protocol = this.#protocolFor(downstreamProtocol);
 		const proxyHeader = createProxyHeader(host, client);
 		const plainKey = serverName === undefined ? poolKeys[protocol][priority] : `${protocol} ${priority} ${serverName}`;
 		const own =
 			this.cluster.config.connectionPoolPerDownstreamConnection && client !== undefined ? ` of ${client.id}` : "";
 		const key = proxyHeader === undefined ? plainKey + own : `${plainKey}${own} ${proxyHeader.toString("latin1")}`;
-		const pool = slot.pools.get(key);
-		if (pool !== undefined) return pool;
-		if (key !== plainKey) dropOldestPool(slot.pools);
-		const created = this.#createPool(protocol, {
-			context: this.#context,
-			cluster: this.cluster,
-			host,
-			resources: this.cluster.resources(priority),
-			socketOptions: { ...this.#socketOptions(host, serverName, false, alpnOf[protocol]), proxyHeader },
-		});
-		slot.pools.set(key, created);
-		return created;
+		const known = pools.get(key);
+		if (typeof known === "object") return known;
+		const resources = this.cluster.resources(priority);
+		const pool =
+			known === "overflow"
+				? undefined
+				: pools.add(key, key !== plainKey, resources, (onEmpty) =>
+						this.#createPool(protocol, {
+							context: this.#context,
+							cluster: this.cluster,
+							host,
+							resources,
+							socketOptions: { ...this.#socketOptions(host, serverName, false, alpnOf[protocol]), proxyHeader },
+							onEmpty,
+						}),
+					);
+		if (pool === undefined) this.cluster.stats.upstream_cx_pool_overflow.value++;
+		return pool;
 	}
 
 	/** The member of an aggregate that a host is of: connections are its own, and so are their limits and statistics. */
@@ -186,9 +189,11 @@ export class UpstreamCluster implements NegotiatedPools {
 		return new RawConnection(this.#context, this.cluster, host, options, owner, () => resources.releaseConnection());
 	}
 
-	/** Opens a byte stream within an HTTP request (CONNECT, or POST) on a connection of the host's pool: over HTTP/2 many share one. */
-	openTunnel(host: Host, options: HttpTunnelOptions, owner: RawStreamOwner): RawStream {
+	/** Opens a byte stream within an HTTP request (CONNECT, or POST) on a connection of the host's pool: over HTTP/2 many share one.
+	 *  Undefined when the circuit breaker allows no pool. */
+	openTunnel(host: Host, options: HttpTunnelOptions, owner: RawStreamOwner): RawStream | undefined {
 		const pool = this.poolFor(host, "default", this.serverNameOf(options), "HTTP/1.1");
+		if (pool === undefined) return undefined;
 		const tunnel = new HttpTunnel(pool, options, owner);
 		tunnel.start();
 		return tunnel;
@@ -200,20 +205,6 @@ export class UpstreamCluster implements NegotiatedPools {
 		this.#stopCloses();
 		this.#stopDrains();
 		for (const host of this.cluster.hosts) forEachPool(host, (pool) => pool.drain());
-	}
-}
-
-/** Clients of one host that are told to it, at most: those that came first are let go. */
-const maxClientPools = 256;
-
-function dropOldestPool(pools: Map<string, UpstreamPool>): void {
-	if (pools.size < maxClientPools) return;
-	for (const [key, pool] of pools) if (pool.isEmpty) pools.delete(key);
-	if (pools.size < maxClientPools) return;
-	for (const [key, pool] of pools) {
-		pools.delete(key);
-		pool.drain();
-		return;
 	}
 }
 
@@ -237,11 +228,9 @@ function hostServerName({ transportSocket, hostname }: Host): string | undefined
 /** Ends the pools of a host that stays: its next request gets a new one. */
 function endPools(host: Host, end: (pool: UpstreamPool) => void): void {
 	forEachPool(host, end);
-	(host.pools as HostPools | undefined)?.pools.clear();
+	(host.pools as HostPools | undefined)?.clear();
 }
 
 function forEachPool(host: Host, action: (pool: UpstreamPool) => void): void {
-	const slot = host.pools as HostPools | undefined;
-	if (slot === undefined) return;
-	for (const pool of slot.pools.values()) action(pool);
+	(host.pools as HostPools | undefined)?.forEach(action);
 }

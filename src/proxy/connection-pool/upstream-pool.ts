@@ -93,6 +93,8 @@ export interface UpstreamPool {
 	readonly isSecure: boolean;
 	/** Whether there is neither a connection nor a waiter. */
 	readonly isEmpty: boolean;
+	/** Whether a request is under way on a connection or waits for one. */
+	readonly isBusy: boolean;
 	/** Gives `waiter` an exchange: at once when a connection has room for it, else as soon as one has. */
 	acquire(waiter: PoolWaiter): void;
 	/** Takes back a waiter that has not got an exchange yet. */

@@ -67,7 +67,8 @@ export class HttpTry implements PoolWaiter, ResponseReceiver {
 		}
 		this.#host = host;
 		this.#pool = this.#upstream.poolFor(host, "default", this.#upstream.serverNameOf(this.#request), "HTTP/1.1");
-		this.#pool.acquire(this);
+		if (this.#pool === undefined) this.#fail("no-host");
+		else this.#pool.acquire(this);
 	}
 
 	/** Gives it up without an outcome. */

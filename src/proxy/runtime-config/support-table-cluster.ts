@@ -146,7 +146,8 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.config.cluster.v3.CircuitBreakers": { works: "thresholds per_host_thresholds" },
 	"envoy.config.cluster.v3.CircuitBreakers.Thresholds": {
-		works: "priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining",
+		works:
+			"priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining max_connection_pools",
 	},
 	"envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget": { works: "budget_percent min_retry_concurrency" },
 	"envoy.config.cluster.v3.OutlierDetection": {

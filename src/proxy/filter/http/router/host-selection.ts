@@ -104,6 +104,12 @@ export class HostSelection implements BalancerContext<Host> {
 	}
 }
 
+/** The answer when the circuit breaker allows no pool for the host. */
+export function refuseWithoutPool(accounting: ResponseAccounting): LocalReply {
+	accounting.count(503, undefined);
+	return nobodyHealthy;
+}
+
 /** The host while its health lets it be chosen directly. */
 function findOverrideHost({ hosts }: Cluster, { address }: OverrideHost): Host | undefined {
 	return hosts.find((host) => host.address === address && host.health !== "unhealthy");

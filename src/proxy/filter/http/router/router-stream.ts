@@ -9,11 +9,13 @@ import type {
 	UpstreamResponse,
 } from "../../../connection-pool/index.ts";
 import type { HttpStream } from "../../network/http-connection-manager/http-stream.ts";
+import type { LocalReply } from "../filter.ts";
 import { type PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import type { Attempt } from "./attempt.ts";
 import { withClusterPolicies } from "./cluster-policies.ts";
+import { createAttempt } from "./create-attempt.ts";
 import { announcedTimeouts, Hedges } from "./hedges.ts";
-import { HostSelection } from "./host-selection.ts";
+import { HostSelection, refuseWithoutPool } from "./host-selection.ts";
 import { countAnswer, countGrpcEnd, reportAnswer } from "./host-verdict.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
@@ -35,8 +37,7 @@ import {
 	timeoutStatusOf,
 	updateExpectedTimeout,
 } from "./timeouts.ts";
-import { TunnelAttempt } from "./tunnel-attempt.ts";
-import { UpstreamAttempt } from "./upstream-attempt.ts";
+import type { UpstreamAttempt } from "./upstream-attempt.ts";
 import { noteCluster, prepareForHost, reportReset } from "./upstream-facts.ts";
 
 const never = Number.POSITIVE_INFINITY;
@@ -376,24 +377,21 @@ export class RouterStream {
 	/** @param drawDrop given for first attempts, of which the assignment may want some dropped */
 	#chooseHost(drawDrop?: Random): Host | undefined {
 		const chosen = this.#hosts!.select(this.#upstream!, this.#accounting!, drawDrop);
-		if (!("details" in chosen)) return chosen;
+		return "details" in chosen ? this.#refuse(chosen) : chosen;
+	}
+
+	/** There is nowhere to send it. */
+	#refuse(reply: LocalReply): undefined {
 		this.stream.record.attemptCount ||= 1;
-		this.stream.sendLocalReply(chosen);
-		return undefined;
+		this.stream.sendLocalReply(reply);
 	}
 
 	#begin(host: Host): void {
 		const { record, route, request } = this.stream;
 		const upstream = this.#upstream!;
-		const { priority, upgrades } = this.#action!;
-		const isTunnel = request.upgrade === "CONNECT" && upgrades.get("connect")?.connect !== undefined;
-		const attempt = isTunnel
-			? new TunnelAttempt(this, host, upstream)
-			: new UpstreamAttempt(
-					this,
-					host,
-					upstream.poolFor(host, priority, upstream.serverNameOf(request), record.protocol, record.connection),
-				);
+		const attempt =
+			createAttempt(this, host, upstream, this.#action!) ?? this.#refuse(refuseWithoutPool(this.#accounting!));
+		if (attempt === undefined) return;
 		this.#attempt = attempt;
 		this.#retries?.noteHost(host);
 		record.attemptCount++;

@@ -64,7 +64,8 @@ export class ShadowRequest implements PoolWaiter, ResponseReceiver {
 		this.#host = host;
 		if (timeoutMs > 0) this.#timer = context.clock.setTimer(timeoutMs, () => this.#onTimeout(), { unref: true });
 		this.#pool = upstream.poolFor(host, "default", upstream.serverNameOf(request), this.#options.protocol);
-		this.#pool.acquire(this);
+		if (this.#pool === undefined) this.#end(503);
+		else this.#pool.acquire(this);
 	}
 
 	onBody(view: Buffer, last: boolean): void {

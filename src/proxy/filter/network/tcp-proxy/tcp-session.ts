@@ -411,6 +411,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (config.tunneling !== undefined) {
 			record.attemptCount++;
 			this.#stream = openTcpTunnel(config.tunneling, upstream, host, record, this);
+			if (this.#stream === undefined) this.#fail(ResponseFlag.noHealthyUpstream);
 			return;
 		}
 		if (!cluster.resources("default").tryAcquirePending()) {

@@ -5,14 +5,15 @@ import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { TcpTunnelConfig } from "../../../runtime-config/index.ts";
 
-/** Opens the tunnel of a session: a CONNECT or POST request whose body is the connection. */
+/** Opens the tunnel of a session: a CONNECT or POST request whose body is the connection.
+ *  Undefined when the circuit breaker allows no pool for it. */
 export function openTcpTunnel(
 	config: TcpTunnelConfig,
 	upstream: UpstreamCluster,
 	host: Host,
 	record: StreamInfo,
 	owner: RawStreamOwner,
-): RawStream {
+): RawStream | undefined {
 	const headers: HeaderList = [];
 	createHeaderOperations([{ add: config.headers, remove: [] }]).apply(headers, record);
 	return upstream.openTunnel(
