@@ -27,6 +27,13 @@ for (const [template, path, matches] of [
 	["/a/**/b", "/a/1/c", false],
 	["/{x=a/*}/b", "/a/1/b", true],
 	["/{x=**}", "/1/2/3", true],
+	["/a/*", "/a/b=c*@", true],
+	["/a/*", "/a/b|c", false],
+	["/a/**", "/a/b[c]", false],
+	["/a/**/", "/a//", true],
+	["/a=b/*.txt", "/a=b/c.txt", true],
+	["/a=b/*.txt", "/a=b/c.txtx", false],
+	["/{x}.txt", "/c.txt", true],
 ] as const) {
 	test(`${template} ${matches ? "takes" : "does not take"} ${path}`, () => {
 		const table = makeRoutes(named("t", matching(template)));
@@ -44,6 +51,13 @@ test("a rewrite puts what the template caught elsewhere and keeps the query", ()
 test("templates that mean nothing are refused", () => {
 	for (const template of [
 		"a",
+		"//a",
+		"/a//*",
+		"/*.txt/b",
+		"/a b",
+		"/{x=a//b}",
+		"/{x=a/}",
+		"/{seventeenletters_}",
 		"/**/*",
 		"/**/{b}",
 		"/{x=**/*}",

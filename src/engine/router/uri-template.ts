@@ -9,26 +9,33 @@ export type UriTemplateResult =
 	| { readonly ok: true; readonly value: UriTemplate }
 	| { readonly ok: false; readonly problem: string };
 
-const literal = "[a-zA-Z0-9\\-._~%!$&'()+,;:@]+?";
-const oneSegment = `[^/]+`;
-const anySegments = `.*`;
+/** What a segment of a template, and what an operator takes, may be made of (RFC 3986: pchar, as Envoy has it). */
+const character = "[a-zA-Z0-9\\-._~%!$&'()*+,;:@=]";
+const oneSegment = `${character}+`;
+const anySegments = `(?:${character}|/)*`;
+const maxVariables = 5;
+const maxVariableName = 16;
 
-/** Compiles `/a/{name}/*`, `/files/{path=**}` and the like: `*` is one segment, `**` any number of them. */
+/** Compiles `/a/{name}/*`, `/files/{path=**}`, `/a/*.txt` and the like: `*` is one segment, `**` any number of them. */
 export function compileUriTemplate(template: string): UriTemplateResult {
 	if (!template.startsWith("/")) return { ok: false, problem: "must start with '/'" };
 	const variables: string[] = [];
-	let source = "^";
+	const parts = splitSegments(template.slice(1));
+	let source = "";
 	let isOpenEnded = false;
-	for (const part of splitSegments(template.slice(1))) {
-		if (isOpenEnded && hasOperator(part)) return { ok: false, problem: "** must be the last operator" };
-		const compiled = compilePart(part, variables);
+	for (const [index, part] of parts.entries()) {
+		// A slash may end a template; elsewhere no segment is empty.
+		const isEnd = index === parts.length - 1;
+		const compiled: CompiledPart | undefined =
+			part === "" && isEnd ? { source: "", isOpenEnded: false } : compilePart(part, isEnd, variables);
 		if (compiled === undefined) return { ok: false, problem: `invalid segment '${part}'` };
+		if (isOpenEnded && hasOperator(part)) return { ok: false, problem: "** must be the last operator" };
 		isOpenEnded ||= compiled.isOpenEnded;
 		source += `/${compiled.source}`;
 	}
-	if (variables.length > 5) return { ok: false, problem: "takes at most 5 variables" };
+	if (variables.length > maxVariables) return { ok: false, problem: `takes at most ${maxVariables} variables` };
 	if (new Set(variables).size !== variables.length) return { ok: false, problem: "has a variable twice" };
-	return { ok: true, value: { regex: new RegExp(`${source}$`), variables } };
+	return { ok: true, value: { regex: new RegExp(`^${source}$`), variables } };
 }
 
 /** Compiles the rewrite `/new/{name}`: texts and variables in turn. */
@@ -55,7 +62,7 @@ export function compileUriRewrite(
 
 /** Texts may stand behind `**`, further operators may not. */
 function hasOperator(part: string): boolean {
-	return /[*{]/.test(part);
+	return part.startsWith("*") || part.startsWith("{");
 }
 
 /** Slashes within braces belong to the variable's own pattern. */
@@ -81,22 +88,33 @@ interface CompiledPart {
 	readonly isOpenEnded: boolean;
 }
 
-function compilePart(part: string, variables: string[]): CompiledPart | undefined {
-	// An empty segment is a slash at the end, or two in a row; an operator may stand behind a text, nothing behind an operator.
-	const plain = new RegExp(`^(${literal})?(\\*{0,2})$`).exec(part);
-	if (plain !== null) {
-		const text = (plain[1] ?? "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-		const operator = plain[2] === "" ? "" : plain[2] === "*" ? oneSegment : anySegments;
-		return { source: text + operator, isOpenEnded: plain[2] === "**" };
+const literal = new RegExp(`^${character}+$`);
+
+/** A text, an operator, or a variable; at the end of a template a text may follow an operator or a variable.
+ *  @param variables takes the names of variables */
+function compilePart(part: string, isEnd: boolean, variables: string[]): CompiledPart | undefined {
+	const [, operator = "", variable = "", text = ""] = /^(?:(\*\*?)|(\{[^}]*\}))?(.*)$/.exec(part)!;
+	const isBare = operator === "" && variable === "";
+	if (text === "" ? isBare : !literal.test(text) || !(isBare || isEnd)) return undefined;
+	const quoted = text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+	if (variable === "") {
+		const taken = operator === "" ? "" : operator === "*" ? oneSegment : anySegments;
+		return { source: taken + quoted, isOpenEnded: operator === "**" };
 	}
-	const variable = /^\{([a-zA-Z][a-zA-Z0-9_]*)(?:=([^{}]+))?\}$/.exec(part);
-	if (variable === null) return undefined;
-	variables.push(variable[1]!);
+	const compiled = compileVariable(variable, variables);
+	return compiled && { ...compiled, source: compiled.source + quoted };
+}
+
+/** `{name}`, which is one segment, or `{name=a/*}`. */
+function compileVariable(text: string, variables: string[]): CompiledPart | undefined {
+	const [, name, pattern = "*"] = /^\{([a-zA-Z][a-zA-Z0-9_]*)(?:=([^{}]+))?\}$/.exec(text) ?? [];
+	if (name === undefined || name.length > maxVariableName) return undefined;
+	variables.push(name);
 	const inner: string[] = [];
 	let isOpenEnded = false;
-	for (const piece of (variable[2] ?? "*").split("/")) {
-		if (piece.startsWith("{") || (isOpenEnded && hasOperator(piece))) return undefined;
-		const compiled = compilePart(piece, []);
+	for (const piece of pattern.split("/")) {
+		if (isOpenEnded && hasOperator(piece)) return undefined;
+		const compiled = compilePart(piece, false, []);
 		if (compiled === undefined) return undefined;
 		isOpenEnded ||= compiled.isOpenEnded;
 		inner.push(compiled.source);

@@ -54,7 +54,7 @@ const condition = refine(
 	object({
 		key: required(
 			string({ maxLength: 1024 }),
-			"`source.ip`, `remote.ip`, `source.namespace`, `source.principal`, `request.headers[name]`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]`, `destination.ip`, `destination.port`, `connection.sni`, `experimental.envoy.filters.<filter>[<key>]`",
+			"`source.ip`, `remote.ip`, `source.namespace`, `source.principal`, `source.serviceAccount`, `source.trustDomain`, `request.headers[name]`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]`, `destination.ip`, `destination.port`, `connection.sni`, `experimental.envoy.filters.<filter>[<key>]`",
 		),
 		values: optional(list(string(), { min: 1, max: 1000 }), "Values that it may have"),
 		notValues: optional(list(string(), { min: 1, max: 1000 }), "Values that it must not have"),

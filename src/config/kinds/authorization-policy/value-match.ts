@@ -42,6 +42,10 @@ export function isPathTemplate(text: string): boolean {
 	return text.includes("{*}") || text.includes("{**}");
 }
 
+/** Envoy's bound. */
+const maxTemplate = 256;
+
+/** What proxies would refuse, and with it everything else that they are sent with the policy. */
 function findTemplateFault(text: string): string | undefined {
 	if (!text.startsWith("/")) return "a template starts with '/'";
 	const segments = text.slice(1).split("/");
@@ -53,8 +57,13 @@ function findTemplateFault(text: string): string | undefined {
 			continue;
 		}
 		if (/[{}*]/.test(segment)) return "{*} and {**} are whole segments";
+		const isEnd = segment === "" && index === segments.length - 1;
+		if (!isEnd && !/^[\w.~%!$&'()+,;:@=-]+$/.test(segment))
+			return `${quote(segment)} is no segment of a template: letters, digits, and -._~%!$&'()+,;:@=`;
 		if (isSeveral !== -1 && index > isSeveral && segment.includes("{")) return "no template may follow {**}";
 	}
+	if (text.replaceAll("{*}", "*").replaceAll("{**}", "**").length > maxTemplate)
+		return `has more than ${maxTemplate} characters`;
 	if (isSeveral !== -1 && segments.slice(isSeveral + 1).includes("{*}")) return "{*} may not follow {**}";
 	return undefined;
 }
@@ -63,10 +72,17 @@ function findTemplateFault(text: string): string | undefined {
 export function accounts(): Schema<readonly string[]> {
 	const account = string({
 		format: "a service account, `name` or `namespace/name`",
-		pattern: /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+		pattern: accountPattern,
 		maxLength: 320,
 	});
 	return list(account, { min: 1, max: 16 });
+}
+
+const accountPattern = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+
+/** Whether a text names a service account, `name` or `namespace/name`. */
+export function isServiceAccount(text: string): boolean {
+	return text.length <= 320 && accountPattern.test(text);
 }
 
 /** Addresses or CIDR blocks. */

@@ -220,6 +220,13 @@ const plainConditions: ReadonlyMap<string, ConditionKind> = new Map<string, Cond
 		ofPeer((value, context, restricts) => matchNamespace(value, domainsOf(context, restricts)).map(authenticated)),
 	],
 	["source.principal", ofPeer((value, { trustDomains }) => matchPrincipal(value, trustDomains).map(authenticated))],
+	[
+		"source.serviceAccount",
+		ofPeer((value, context, restricts) =>
+			matchServiceAccount(value, context.namespace, domainsOf(context, restricts)).map(authenticated),
+		),
+	],
+	["source.trustDomain", ofPeer((value, { trustDomains }) => matchTrustDomain(value, trustDomains).map(authenticated))],
 	["request.auth.principal", ofRequest((value) => [tokenPrincipal(value)])],
 	["request.auth.audiences", ofRequest((value) => [tokenClaim(["aud"], value)])],
 	["request.auth.presenter", ofRequest((value) => [tokenClaim(["azp"], value)])],
@@ -247,7 +254,7 @@ function ofRequest(compile: (value: string, context: RuleContext) => readonly Pr
 function findCondition(key: string): ConditionKind | undefined {
 	const plain = plainConditions.get(key);
 	if (plain !== undefined) return plain;
-	const header = /^request\.headers\[([^[\]]+)\]$/.exec(key)?.[1];
+	const header = /^request\.headers\[([^[\]\r\n]+)\]$/.exec(key)?.[1];
 	if (header !== undefined) return ofRequest((value) => [requestHeader(header.toLowerCase(), value)]);
 	const claims = /^request\.auth\.claims((?:\[[^[\]]+\])+)$/.exec(key)?.[1];
 	if (claims !== undefined) {
