@@ -34,7 +34,12 @@ export function createJudge(listener: Listener): (stream: StreamInfo) => boolean
 }
 
 /** A request as it is known when policies are judged: token checked, addresses found. */
-export function createHeaderView(caller: TableCaller, request: TableRequest): StreamInfo {
+export function createHeaderView(
+	caller: TableCaller,
+	request: Pick<TableRequest, "method" | "path" | "host"> & {
+		readonly headers: TableRequest["headers"] | readonly (readonly [name: string, value: string])[];
+	},
+): StreamInfo {
 	const at = (ip: string, port: number) => ({ text: `${ip}:${port}`, ip, port });
 	const local = at("127.0.0.1", 20_000);
 	const remote = at(caller.address, 40_000);
@@ -60,7 +65,7 @@ export function createHeaderView(caller: TableCaller, request: TableRequest): St
 		path: request.path,
 		authority: request.host,
 		scheme: "http",
-		headers: Object.entries(request.headers).flat(),
+		headers: (Array.isArray(request.headers) ? request.headers : Object.entries(request.headers)).flat(),
 		upgrade: undefined,
 	};
 	if (caller.forwardedFor !== undefined) stream.remote = at(caller.forwardedFor, 0);
