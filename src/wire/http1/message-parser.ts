@@ -108,6 +108,11 @@ export abstract class MessageParser {
 	 *  @returns the position behind it, `-1` when it is not all there, `irregular` when it does not end in CRLF, or the fault */
 	protected abstract takeFirstLine(text: string): number | "irregular" | Http1Fault;
 
+	/** Whether a first line may begin with these characters, at most 16. */
+	protected canBeginWith(_text: string): boolean {
+		return true;
+	}
+
 	/** Decides the framing once first line and headers are known: calls one of the `expect…` and tells the sink about the head. */
 	protected abstract onHead(): Http1Fault | undefined;
 
@@ -207,7 +212,12 @@ export abstract class MessageParser {
 	#checkFirstLine(): void {
 		if (this.#firstLineChecked) return;
 		const lineEnd = this.#partial.subarray(0, this.#partialLength).indexOf(10);
-		if (lineEnd === -1) return;
+		if (lineEnd === -1) {
+			if (this.canBeginWith(this.#partial.toString("latin1", 0, Math.min(this.#partialLength, 16)))) return;
+			this.#partialLength = 0;
+			this.fail("malformed");
+			return;
+		}
 		this.#firstLineChecked = true;
 		const outcome = this.takeFirstLine(straightenLines(this.#partial.toString("latin1", 0, lineEnd + 1)));
 		if (typeof outcome === "number" || outcome === "irregular") return;

@@ -54,6 +54,9 @@ test("interim answers come before the final one", () => {
 test("what two readers could take differently is refused", () => {
 	for (const [text, fault] of [
 		["garbage\r\n\r\n", "malformed"],
+		["HTTQ", "malformed"],
+		["\x15\x03\x01\0\x02\x02\x28", "malformed"],
+		["\0\0\0\x04\0\0\0\0\0", "malformed"],
 		["HTTP/1.1 99 Low\r\n\r\n", "malformed"],
 		["HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n", "length-and-chunked"],
 		["HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n", "malformed"],

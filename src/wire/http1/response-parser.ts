@@ -12,6 +12,8 @@ export interface Http1ResponseSink extends Http1BodySink {
 	onResponse(endStream: boolean): void;
 }
 
+const protocol = "HTTP/1.";
+
 /** Parses the responses of one connection in order; told before each what was asked. */
 export class Http1ResponseParser extends MessageParser {
 	status = 0;
@@ -51,11 +53,16 @@ export class Http1ResponseParser extends MessageParser {
 		return this.state === ParserState.untilClose;
 	}
 
+	/** Who speaks another protocol (HTTP/2, TLS) may wait for us before its first line ends. */
+	protected override canBeginWith(text: string): boolean {
+		return text.startsWith(protocol) || protocol.startsWith(text);
+	}
+
 	protected takeFirstLine(text: string): number | "irregular" | Http1Fault {
 		const lineEnd = text.indexOf("\n") - 1;
 		if (lineEnd >= -1 && text.indexOf("\r") !== lineEnd) return "irregular";
 		if (lineEnd === -2) return text.length > 8 && !text.startsWith("HTTP/") ? "malformed" : -1;
-		if (!text.startsWith("HTTP/1.") || text.charCodeAt(8) !== 32) return "malformed";
+		if (!text.startsWith(protocol) || text.charCodeAt(8) !== 32) return "malformed";
 		const minor = text.charCodeAt(7) - 48;
 		if (minor < 0 || minor > 9) return "malformed";
 		let at = 9;
