@@ -139,9 +139,13 @@ compareWithEnvoy("zone-aware routing", {
 				const stats = await proxy.stats(
 					"^cluster\\.(off|even|uneven)\\.lb_(zone_cluster_too_small|local_cluster_not_ok|zone_no_capacity_left)$",
 				);
-				const small = await proxy.stat("cluster.small.lb_zone_cluster_too_small");
-				return { ...stats, small: small > 0 };
+				const computed = await proxy.stats("^cluster\\.small\\.lb_zone_cluster_too_small$");
+				return { ...stats, ...computed };
 			},
+		},
+		"answers are counted by the zones of proxy and host": {
+			want: { "cluster.small.zone.a.a.upstream_rq_200": 10, "cluster.small.zone.a.b.upstream_rq_completed": 10 },
+			see: ({ proxy }) => proxy.stats("^cluster\\.(small|even|down)\\.zone\\."),
 		},
 	},
 });

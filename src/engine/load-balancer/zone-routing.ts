@@ -14,6 +14,9 @@ const defaults: ZoneAwareConfig = {
 	forceMinHosts: 1,
 };
 
+/** Envoy's main thread keeps these structures as its workers do, and both count. */
+const keepers = 2;
+
 /** Shares are counted in ten-thousandths. */
 const whole = 10_000;
 
@@ -55,7 +58,7 @@ export class ZoneRouter<H extends BalancedHost> {
 		if (level.version === this.#levelVersion && this.#local.version === this.#localVersion) return;
 		this.#levelVersion = level.version;
 		this.#localVersion = this.#local.version;
-		this.#stats.lb_recalculate_zone_structures.value++;
+		this.#stats.lb_recalculate_zone_structures.value += keepers;
 		this.#compute(level);
 	}
 
@@ -100,14 +103,14 @@ export class ZoneRouter<H extends BalancedHost> {
 		const isForced = this.#isForced() && own.filter(isUsable).length >= this.#config.forceMinHosts;
 		if (this.localities.length < 2 || (local.length < 2 && !isForced)) return;
 		if (local[0]?.name !== ownLocality || local[0].hosts.length === 0) {
-			this.#stats.lb_local_cluster_not_ok.value++;
+			this.#stats.lb_local_cluster_not_ok.value += keepers;
 			return;
 		}
 		const { minClusterSize } = this.#config;
 		if (
 			level.healthy.length < getRuntimeNumber(this.#runtime, "upstream.zone_routing.min_cluster_size", minClusterSize)
 		) {
-			this.#stats.lb_zone_cluster_too_small.value++;
+			this.#stats.lb_zone_cluster_too_small.value += keepers;
 			return;
 		}
 		this.#spread(local, isForced);

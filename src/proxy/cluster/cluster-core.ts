@@ -4,7 +4,13 @@ import { emptyRuntime, isFeatureEnabled, type Runtime } from "../../engine/runti
 import type { StatsScope } from "../../telemetry/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityName } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
-import { type ClusterStats, createClusterStats, createRemainingStats } from "../stats/index.ts";
+import {
+	type ClusterStats,
+	createClusterStats,
+	createRemainingStats,
+	createResponseCodeStats,
+	type ResponseCodeStats,
+} from "../stats/index.ts";
 import type { Cluster, ClusterResources, Host, LocalOutcome } from "./cluster.ts";
 import type { DnsResolver } from "./dns/dns-resolver.ts";
 import type { EventLog } from "./event-log.ts";
@@ -35,6 +41,8 @@ export interface ClusterDeps {
 	openOutlierLog?(): EventLog;
 	/** The proxies' own cluster and this proxy's locality in it, for zone-aware balancing. */
 	readonly localCluster?: { readonly name: string; readonly locality: LocalityName };
+	/** The proxy's own zone: answers are counted by it and that of the host. */
+	readonly localZone?: string;
 }
 
 /** Who decides about hosts, as a worker sees it. */
@@ -75,6 +83,8 @@ export abstract class ClusterCore {
 	readonly #closeListeners = new Set<(host: Host) => void>();
 	readonly #drainListeners = new Set<(host: Host) => void>();
 	#warmCallbacks: (() => void)[] = [];
+	/** By the zone of the host. */
+	readonly #zoneResponses: Map<string, ResponseCodeStats> | undefined;
 
 	constructor(config: ClusterConfig, deps: ClusterDeps, onOutlierChanged: (host: Host) => void) {
 		this.config = config;
@@ -97,6 +107,7 @@ export abstract class ClusterCore {
 			const overrides = { runtime: this.runtime, prefix: `circuit_breakers.${config.name}.${priority}` };
 			return new CircuitBreaker(thresholds, stats.circuitBreakers[priority], remaining, claim, overrides);
 		};
+		if ((deps.localZone ?? "") !== "") this.#zoneResponses = new Map();
 		this.#tells = deps.leader !== undefined && config.outlierDetection !== undefined;
 		this.#resources = { default: breaker("default"), high: breaker("high") };
 		if (config.outlierDetection !== undefined && deps.leader === undefined) {
@@ -112,6 +123,17 @@ export abstract class ClusterCore {
 				onHealthChanged: onOutlierChanged,
 			});
 		}
+	}
+
+	zoneResponses({ locality }: Host): ResponseCodeStats | undefined {
+		const { zone } = locality;
+		if (this.#zoneResponses === undefined || zone === "") return undefined;
+		let responses = this.#zoneResponses.get(zone);
+		if (responses === undefined) {
+			responses = createResponseCodeStats(this.statsScope, `zone.${this.deps.localZone}.${zone}.upstream_rq`);
+			this.#zoneResponses.set(zone, responses);
+		}
+		return responses;
 	}
 
 	get outlier(): Cluster["outlier"] {

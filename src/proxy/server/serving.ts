@@ -170,7 +170,6 @@ export function createServing(options: ServingOptions): Serving {
 	};
 }
 
-/** Where this proxy stands among its like, for zone-aware balancing. */
 /** Only who decides about hosts writes: workers open nothing. */
 function readEventLogs(
 	{ outlierEventLogPath: path }: BootstrapConfig,
@@ -182,9 +181,14 @@ function readEventLogs(
 	};
 }
 
-function readLocalCluster({ localClusterName: name, node }: BootstrapConfig): Pick<ClusterDeps, "localCluster"> {
+/** Where this proxy stands, and among its like, for zone-aware balancing. */
+function readLocalCluster({
+	localClusterName: name,
+	node,
+}: BootstrapConfig): Pick<ClusterDeps, "localCluster" | "localZone"> {
 	const { region = "", zone = "", subZone = "" } = node.locality ?? {};
-	return name === "" ? {} : { localCluster: { name, locality: { region, zone, subZone } } };
+	if (name === "") return { localZone: zone };
+	return { localZone: zone, localCluster: { name, locality: { region, zone, subZone } } };
 }
 
 /** What the last entries to log services get to leave. */

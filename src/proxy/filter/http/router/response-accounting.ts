@@ -37,6 +37,7 @@ export class ResponseAccounting {
 		responses.all.count(status);
 		(this.#isInternal ? responses.internal : responses.external).count(status);
 		if (host?.canary === true) responses.canary.count(status);
+		if (host !== undefined) this.#cluster.zoneResponses(host)?.count(status);
 		this.#named?.count(status);
 		for (const route of this.routes) route.responses.count(status);
 	}
@@ -53,11 +54,13 @@ export class ResponseAccounting {
 	}
 
 	/** Records how long the upstream took. */
-	recordTime(milliseconds: number): void {
+	recordTime(milliseconds: number, host: Host): void {
 		if (this.#isSilent) return;
 		const { responses } = this.#cluster;
 		responses.all.recordTime(milliseconds);
 		(this.#isInternal ? responses.internal : responses.external).recordTime(milliseconds);
+		if (host.canary) responses.canary.recordTime(milliseconds);
+		this.#cluster.zoneResponses(host)?.recordTime(milliseconds);
 		this.#named?.recordTime(milliseconds);
 		for (const route of this.routes) route.responses.recordTime(milliseconds);
 	}

@@ -227,7 +227,7 @@ export class RouterStream {
 		attempt.tryEndsAt = never;
 		const elapsed = this.#requestEndedAt === never ? undefined : now - this.#requestEndedAt;
 		this.#accounting!.count(status, attempt.host);
-		if (elapsed !== undefined) this.#accounting!.recordTime(elapsed);
+		if (elapsed !== undefined) this.#accounting!.recordTime(elapsed, attempt.host);
 		const serviceTimeMs = this.filter.sendsEnvoyHeaders ? elapsed : undefined;
 		record.responseCodeDetails = "via_upstream";
 		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#hosts!.cookies });
