@@ -97,6 +97,37 @@ const attacks: readonly Attack[] = [
 	{ name: "signed by an authority below one that may have none", pair: signBy(authority, web) },
 	{ name: "with two ids", pair: pki.withTwoIds(web, pki.idOf("orders")), envoyTakes: ["roots", "spiffe"] },
 	{ name: "without a name", pair: pki.withoutName() },
+	...[
+		...[
+			"web?a=1",
+			"web#a",
+			"web%2fadmin",
+			"web/",
+			"/web",
+			"../web",
+			"a/./web",
+			"web:80",
+			"web;x",
+			"w eb",
+			"w\0eb",
+			"w\neb",
+		],
+		`web,URI=${pki.idOf("admin")}`,
+		"a".repeat(2048),
+	].map((account) => ({
+		name: `with the id of ${JSON.stringify(account.slice(0, 20))}`,
+		pair: pki.issue(pki.idOf(account)),
+		envoyTakes: ["roots", "spiffe"] as const,
+	})),
+	{ name: "with a trust domain's id", pair: pki.issue("spiffe://cluster.local/"), envoyTakes: ["roots", "spiffe"] },
+	{ name: "with a port in its id", pair: pki.issue("spiffe://cluster.local:443/ns/shop/sa/web") },
+	{ name: "with an upper-case trust domain", pair: pki.issue("spiffe://CLUSTER.LOCAL/ns/shop/sa/web") },
+	{ name: "with its id as a DNS name", pair: pki.issue(web, { uris: ["https://web.example/"], dnsNames: [web] }) },
+	{
+		name: "that may sign certificates without being an authority",
+		pair: pki.issue(web, { keyUsages: ["digitalSignature", "keyCertSign"] }),
+		envoyTakes: ["roots"],
+	},
 ];
 
 /** What peers must satisfy: names under plain roots, the same where it may have ended, or the SPIFFE validator. */
@@ -202,53 +233,61 @@ function isTaken(port: number, { certificateChainPem, privateKeyPem }: Pair): Pr
 	return promise;
 }
 
-/** A leaf under an intermediate whose name constraints permit another host only; made by openssl. */
-function makeConstrained(t: TestContext): { readonly pair: Pair; readonly root: string } {
+/** Certificates that only openssl makes, under a root of their own. */
+function makeForeign(t: TestContext): { readonly attacks: readonly Attack[]; readonly root: string } {
 	const folder = makeTemporaryFolder(t);
 	const run = (...args: string[]) =>
 		execFileSync(findProgram("openssl")!, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-	const authorityOf = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
-	const make = (name: string, lines: string, parent?: string): void => {
+	const make = (name: string, lines: string, parent?: string, ...more: readonly string[]): void => {
 		writeFileSync(join(folder, `${name}.cnf`), lines);
-		run(
-			"req",
-			"-newkey",
-			"ec",
-			"-pkeyopt",
-			"ec_paramgen_curve:P-256",
-			"-nodes",
-			"-subj",
-			`/CN=${name}`,
-			"-keyout",
-			`${name}.key`,
-			"-out",
-			`${name}.csr`,
-		);
+		const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`];
+		run("req", ...key, "-subj", `/CN=${name}`, "-out", `${name}.csr`);
 		const signer =
 			parent === undefined
 				? ["-signkey", `${name}.key`]
 				: ["-CA", `${parent}.pem`, "-CAkey", `${parent}.key`, "-CAcreateserial"];
-		run(
-			"x509",
-			"-req",
-			"-in",
-			`${name}.csr`,
-			...signer,
-			"-days",
-			"2",
-			"-extfile",
-			`${name}.cnf`,
-			"-out",
-			`${name}.pem`,
-		);
+		const files = ["-in", `${name}.csr`, "-extfile", `${name}.cnf`, "-out", `${name}.pem`];
+		run("x509", "-req", ...files, ...signer, "-days", "2", ...more);
 	};
-	make("root", authorityOf);
-	make("middle", `${authorityOf}nameConstraints=critical,permitted;URI:elsewhere.example\n`, "root");
-	const usages = "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n";
-	make("leaf", `${usages}subjectAltName=URI:${web}\n`, "middle");
 	const read = (name: string): string => readFileSync(join(folder, name), "utf8");
+	const authorityOf = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
+	const workload = `keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=URI:${web}\n`;
+	make("root", authorityOf);
+	const below = (name: string, lines: string, ...more: readonly string[]): Pair => {
+		make(`${name}-issuer`, authorityOf + lines, "root", ...more);
+		make(name, workload, `${name}-issuer`);
+		return {
+			certificateChainPem: read(`${name}.pem`) + read(`${name}-issuer.pem`),
+			privateKeyPem: read(`${name}.key`),
+		};
+	};
+	const leaf = (name: string, lines: string, ...more: readonly string[]): Pair => {
+		make(name, workload + lines, "root", ...more);
+		return { certificateChainPem: read(`${name}.pem`), privateKeyPem: read(`${name}.key`) };
+	};
 	return {
-		pair: { certificateChainPem: read("leaf.pem") + read("middle.pem"), privateKeyPem: read("leaf.key") },
+		attacks: [
+			{
+				name: "outside its issuer's name constraints",
+				pair: below("permitted", "nameConstraints=critical,permitted;URI:elsewhere.example\n"),
+			},
+			{
+				name: "in what its issuer's name constraints exclude",
+				pair: below("excluded", "nameConstraints=critical,excluded;URI:.local\n"),
+			},
+			{
+				name: "of an issuer with an unknown critical extension",
+				pair: below("strange", "1.2.3.4=critical,ASN1:NULL\n"),
+			},
+			{ name: "with an unknown critical extension", pair: leaf("critical", "1.2.3.4=critical,ASN1:NULL\n") },
+			{ name: "signed with SHA-1", pair: leaf("sha1", "", "-sha1"), envoyTakes: ["roots", "spiffe"] },
+			{
+				name: "of an issuer signed with SHA-1",
+				pair: below("issuer-sha1", "", "-sha1"),
+				envoyTakes: ["roots", "spiffe"],
+			},
+			{ name: "of an issuer that has ended", pair: below("ended", "", "-days", "-1") },
+		],
 		root: read("root.pem"),
 	};
 }
@@ -258,16 +297,13 @@ for (const kind of kinds) {
 	test(`${kind} takes a good certificate, and none of those that must not get through`, {
 		skip: (kind === "envoy" && skipWithout("envoy", findEnvoy())) || skipWithout("openssl", findProgram("openssl")),
 	}, async (t) => {
-		const constrained = makeConstrained(t);
-		const all: readonly Attack[] = [
-			...attacks,
-			{ name: "outside its issuer's name constraints", pair: constrained.pair },
-		];
+		const foreign = makeForeign(t);
+		const all: readonly Attack[] = [...attacks, ...foreign.attacks];
 		const asServers = all.filter(({ only }) => only !== "client");
 		const ports: number[] = [];
 		for (const pair of [pki.issue(web), ...asServers.map((attack) => attack.pair)])
 			ports.push(await startServer(t, pair));
-		const proxy = await startProxy(t, kind, pki.bundlePem + constrained.root, ports);
+		const proxy = await startProxy(t, kind, pki.bundlePem + foreign.root, ports);
 		const wrong: string[] = [];
 		for (const mode of ["roots", "spiffe"] as const) {
 			const isExpected = ({ envoyTakes = [] }: Attack): boolean => kind === "envoy" && envoyTakes.includes(mode);

@@ -45,9 +45,9 @@ export function verifyPins(validation: ValidationSecret, leaf: X509Certificate):
 function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	if (validation.trustDomains === undefined) return undefined;
 	const uris = readSubjectAltNames(leaf).filter(({ type }) => type === "uri");
-	const misshapen = findSvidProblem(leaf, uris.length);
+	const misshapen = findSvidProblem(leaf, uris);
 	if (misshapen !== undefined) return misshapen;
-	const domain = uris.length === 1 ? /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1] : undefined;
+	const domain = /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1];
 	if (domain === undefined) return "it carries no SPIFFE id";
 	const roots = validation.trustDomains.get(domain);
 	if (roots === undefined) return `trust domain ${domain} is not among those accepted`;
@@ -109,19 +109,36 @@ function verifyNames(validation: ValidationSecret, leaf: X509Certificate): strin
 	const accepted = names.find((name) => subjectAltNames.some((matcher) => matchesName(matcher, name)));
 	if (accepted !== undefined) {
 		const isSvid = accepted.type === "uri" && accepted.value.startsWith("spiffe://");
-		return isSvid ? findSvidProblem(leaf, names.filter(({ type }) => type === "uri").length) : undefined;
+		if (!isSvid) return undefined;
+		return findSvidProblem(
+			leaf,
+			names.filter(({ type }) => type === "uri"),
+		);
 	}
 	const shown = names.map(({ value }) => value).join(", ");
 	return `none of its names is accepted: ${shown === "" ? "it has none" : shown}`;
 }
 
 /** Whoever is accepted by a SPIFFE ID must show a leaf with that ID alone (X509-SVID sections 2 and 5.2): with a second one policies could
- *  mean either, and an authority would be a workload that makes workloads. */
-function findSvidProblem(leaf: X509Certificate, uris: number): string | undefined {
+ *  mean either, and an authority would be a workload that makes workloads. The ID must be one: others name the same workload differently to
+ *  a policy and to the application that reads x-forwarded-client-cert. */
+function findSvidProblem(leaf: X509Certificate, uris: readonly SubjectAltName[]): string | undefined {
 	const usage = readKeyUsage(leaf);
 	if (leaf.ca || usage?.signsCertificates) return "it is a certificate authority, not a workload";
 	if (usage?.digitalSignature === false) return "its key usage has no digitalSignature";
-	return uris > 1 ? `it carries ${uris} URIs, a SPIFFE id stands alone` : undefined;
+	if (uris.length > 1) return `it carries ${uris.length} URIs, a SPIFFE id stands alone`;
+	if (uris[0] === undefined || isWorkloadId(uris[0].value)) return undefined;
+	return `${JSON.stringify(uris[0].value.slice(0, maxIdShown))} is no SPIFFE id of a workload`;
+}
+
+const maxIdLength = 2048;
+const maxIdShown = 200;
+
+/** A SPIFFE ID with a path: no port, query, fragment, escapes, empty segments or dots (SPIFFE-ID section 2). */
+function isWorkloadId(uri: string): boolean {
+	return (
+		uri.length <= maxIdLength && /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/.test(uri)
+	);
 }
 
 function matchesName(matcher: SubjectAltNameMatcher, name: SubjectAltName): boolean {
