@@ -60,6 +60,7 @@ function createLook() {
 function forgetLauncher() {
 	delete process.env.MALLOC_ARENA_MAX;
 	delete process.env.MALLOC_TRIM_THRESHOLD_;
+	if (process.env.GLIBC_TUNABLES === "glibc.malloc.hugetlb=1") delete process.env.GLIBC_TUNABLES;
 }
 
 module.exports = { findProblem, forgetLauncher };

@@ -6,7 +6,8 @@ const headerBytes = 16;
 const pageBytes = 4096;
 /** Set in the size of a block that has pages of its own. */
 const isMapped = 2n;
-const compareBytes = 1024 * 1024;
+/** Little, for it stays until the collector runs again. */
+const compareBytes = 64 * 1024;
 
 /** Has this process share the snapshot that it was started from with all others of this machine. Node reads the file into memory of the process
  *  and keeps it, for threads that start later: the same bytes are mapped from a file in its place, so that the kernel holds them once, and not
