@@ -43,6 +43,9 @@ export function openDatabase(file: string, busyTimeoutMs: number): DatabaseSync 
 		database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;");
 		database.exec(`PRAGMA wal_autocheckpoint = ${mostLogPages}`);
 		prepareTables(database, file);
+		// A damaged page is told here rather than by the first call that meets it.
+		for (const table of ["state", "current", "history", "lease"])
+			database.prepare(`SELECT * FROM ${table} LIMIT 1`).get();
 		return database;
 	} catch (error) {
 		database?.close();
@@ -95,6 +98,11 @@ const busy = 5;
 const locked = 6;
 const corrupt = 11;
 const notADatabase = 26;
+
+/** Whether an error is the database's and not one of this program. */
+export function isDatabaseError(error: unknown): boolean {
+	return error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR";
+}
 
 /** Whether an error is SQLite's "another process is writing". */
 export function isBusy(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
@@ -72,6 +72,33 @@ test("a store of another version, a database of another program and a file that 
 	writeFileSync(text, "hello ".repeat(1000));
 	fails(() => open(t, text), "STORE_UNREADABLE", /not a database; move the file away/);
 	fails(() => open(t, join(text, "x", "y.db")), "STORE_UNREADABLE", /cannot be opened/);
+});
+
+test("a file whose pages are damaged is refused clearly", async (t) => {
+	const file = makeFile(t);
+	await openSqliteStore(file).close();
+	const bytes = readFileSync(file);
+	writeFileSync(file, bytes.fill(0x5a, 4096));
+	fails(() => open(t, file), "STORE_UNREADABLE", /malformed; move the file away/);
+});
+
+test("a store that is damaged while it is open fails calls, not its process", async (t) => {
+	const file = makeFile(t);
+	const clock = createFakeClock();
+	const store = open(t, file, { clock });
+	const other = new DatabaseSync(file);
+	other.exec("DROP TABLE lease");
+	clock.advance(1000);
+	await assert.rejects(
+		store.grantLease(1000),
+		(error) => error instanceof MeshError && error.code === "STORE_UNAVAILABLE",
+	);
+	other.exec(
+		"CREATE TABLE lease (id INTEGER PRIMARY KEY AUTOINCREMENT, ttl_ms INTEGER NOT NULL, renewals INTEGER NOT NULL)",
+	);
+	other.close();
+	clock.advance(1000);
+	assert.equal((await store.grantLease(1000)).ttlMs, 1000);
 });
 
 test("history is bounded: the newest revisions are kept", async (t) => {

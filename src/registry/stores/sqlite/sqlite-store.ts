@@ -2,7 +2,7 @@ import { type Clock, MeshError, systemClock, type Timer } from "../../../core/in
 import type { Lease, LeaseId, Operation, Store, TxnResult } from "../../store.ts";
 import { createCheckpoints } from "./checkpoints.ts";
 import { createLeaseDeadlines } from "./lease-deadlines.ts";
-import { isBusy, openDatabase } from "./schema.ts";
+import { isBusy, isDatabaseError, openDatabase } from "./schema.ts";
 import { createTables, type Tables } from "./tables.ts";
 import { deleteKeys, runTransaction } from "./transaction.ts";
 import { createWatchers } from "./watchers.ts";
@@ -73,8 +73,8 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 			dataVersion = version;
 			endLeases();
 		} catch (error) {
-			// The next poll tries again: a lease that lives longer does no harm.
-			if (!(error instanceof MeshError) && !isBusy(error)) throw error;
+			// The next poll tries again: a lease that lives longer does no harm, and whoever calls is told of a store that is damaged.
+			if (!(error instanceof MeshError) && !isDatabaseError(error)) throw error;
 		}
 	};
 	poll();
