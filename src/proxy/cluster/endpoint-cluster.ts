@@ -241,7 +241,7 @@ export class EndpointCluster extends ClusterCore implements Cluster {
 	#onHealthChanged(host: Host): void {
 		if (host.removed) return;
 		// While nobody sends requests there is nothing to spare.
-		if (this.isWarm) this.#mergeWindow.offer(host.priority);
+		if (this.isWarm) this.#mergeWindow.offer(this.#table.priorities.length);
 		else this.#balancer.markChanged(host.priority);
 		this.showMembership(this.#table.hosts);
 		if (host.health !== "unhealthy") return;

@@ -24,11 +24,11 @@ function setUp(windowMs = 1000) {
 
 test("the first change is seen at once, those soon behind it together", () => {
 	const { clock, window, delivered, count } = setUp();
-	window.offer(0);
+	window.offer(1);
 	assert.deepEqual(delivered, [0]);
 	clock.advance(500);
-	window.offer(0);
-	window.offer(0);
+	window.offer(1);
+	window.offer(1);
 	clock.advance(999);
 	assert.deepEqual(delivered, [0]);
 	clock.advance(1);
@@ -36,21 +36,26 @@ test("the first change is seen at once, those soon behind it together", () => {
 	assert.deepEqual(count(), [1, 1, 0, 1]);
 });
 
-test("each priority has a window of its own", () => {
-	const { window, delivered } = setUp();
-	window.offer(0);
-	window.offer(1);
-	assert.deepEqual(delivered, [0, 1]);
+test("a change is one of every priority, and holds a failover to the next one back", () => {
+	const { clock, window, delivered, count } = setUp();
+	window.offer(3);
+	assert.deepEqual(delivered, [0, 1, 2]);
+	clock.advance(300);
+	window.offer(3);
+	assert.deepEqual(delivered, [0, 1, 2]);
+	clock.advance(1000);
+	assert.deepEqual(delivered, [0, 1, 2, 0, 1, 2]);
+	assert.deepEqual(count(), [3, 3, 0, 3]);
 });
 
 test("hosts that come or go end the wait, and begin another window", () => {
 	const { clock, window, delivered, count } = setUp();
-	window.offer(0);
-	window.offer(0);
+	window.offer(1);
+	window.offer(1);
 	window.onDelivered(1);
 	clock.advance(1000);
 	assert.deepEqual(delivered, [0]);
-	window.offer(0);
+	window.offer(1);
 	clock.advance(1000);
 	assert.deepEqual(delivered, [0, 0]);
 	assert.deepEqual(count(), [1, 1, 1, 1]);
@@ -58,11 +63,11 @@ test("hosts that come or go end the wait, and begin another window", () => {
 
 test("without a window nothing waits; closing leaves no timer behind", () => {
 	const { window, delivered } = setUp(0);
-	for (let time = 0; time < 3; time++) window.offer(0);
+	for (let time = 0; time < 3; time++) window.offer(1);
 	assert.deepEqual(delivered, [0, 0, 0]);
 	const other = setUp();
-	other.window.offer(0);
-	other.window.offer(0);
+	other.window.offer(1);
+	other.window.offer(1);
 	other.window.close();
 	assert.equal(other.clock.pending, 0);
 });

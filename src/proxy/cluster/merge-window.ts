@@ -1,7 +1,7 @@
 import type { Clock, Millis, Timer } from "../../core/index.ts";
 import type { ClusterManagerStats } from "../stats/index.ts";
 
-/** Holds back changes of health that come within `windowMs` of the last change of their priority, so that many of them make
+/** Holds back changes of health that come within `windowMs` of the last one, so that many of them make
  *  balancing look at the hosts once (`envoy.config.cluster.v3.Cluster.CommonLbConfig.update_merge_window`). The first one after a
  *  rest is never held back, and none for longer than the window. */
 export class MergeWindow {
@@ -33,8 +33,13 @@ export class MergeWindow {
 		return this.#opened;
 	}
 
-	/** The health of a host of this priority changed. */
-	offer(priority: number): void {
+	/** The health of a host changed. As in Envoy every one of the cluster's `priorities` is held back for the window then, so that a
+	 *  failover to the next one may wait for it too. */
+	offer(priorities: number): void {
+		for (let priority = 0; priority < priorities; priority++) this.#offer(priority);
+	}
+
+	#offer(priority: number): void {
 		const now = this.#clock.now();
 		const isWithin = now - (this.#changedAt[priority] ?? Number.NEGATIVE_INFINITY) <= this.#windowMs;
 		if (this.#windowMs === 0 || !isWithin) {
