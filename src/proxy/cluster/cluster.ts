@@ -134,7 +134,7 @@ export interface Cluster {
 	/** A new assignment (EDS). */
 	updateAssignment(assignment: AssignmentConfig): void;
 	onHostsChanged(listener: (added: readonly Host[], removed: readonly Host[]) => void): () => void;
-	/** A host's connections must end at once (health failure with the close options set). */
+	/** A host's connections must end (health failure with the close option set): those without requests of their own at once. */
 	onCloseConnections(listener: (host: Host) => void): () => void;
 	/** A host's connections must end after the requests on them (it failed, or the set of hosts changed). */
 	onDrainConnections(listener: (host: Host) => void): () => void;

@@ -241,11 +241,15 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		if (this.#phase === Phase.idle) this.close();
 	}
 
+	/** Whoever waits for the response is told that there will be none. */
 	close(): void {
 		if (this.#phase === Phase.closed) return;
+		const receiver = this.#responseDone ? undefined : this.#receiver;
+		this.#receiver = undefined;
 		this.#leave(true);
 		this.#out.flush();
 		this.socket.destroy();
+		receiver?.onUpstreamReset("connection termination", "");
 	}
 
 	onSocketReady(): void {
@@ -402,7 +406,8 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 	#fail(reason: ResetReason, detail: string): void {
 		const receiver = this.#receiver;
 		this.#receiver = undefined;
-		this.#leave(false);
+		// What cannot be read is ended from here.
+		this.#leave(reason === "protocol error");
 		this.socket.destroy();
 		receiver?.onUpstreamReset(reason, detail);
 	}

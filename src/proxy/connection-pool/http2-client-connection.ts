@@ -365,7 +365,8 @@ export class Http2ClientConnection
 
 	/** The connection is over; its streams with it. */
 	#end(reason: ResetReason, detail: string, local: boolean): void {
-		const wasBusy = this.active > 0;
+		// As in Envoy: what breaks the protocol ends the streams first.
+		const wasBusy = this.active > 0 && reason !== "protocol error";
 		const wasConnecting = this.#phase === "connecting";
 		this.#phase = "closed";
 		const { pool, socket } = this;

@@ -113,6 +113,15 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		this.#socket.destroySoon();
 	}
 
+	/** Ends it in the middle, and says so to its owner. */
+	cut(): void {
+		if (this.#isClosed) return;
+		const wasReady = this.#isReady;
+		this.close();
+		if (wasReady) this.#owner.onRawClosed();
+		else this.#owner.onRawFailed(this, "");
+	}
+
 	onSocketReady(): void {
 		if (this.#isClosed) return;
 		this.#isReady = true;

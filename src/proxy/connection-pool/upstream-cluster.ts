@@ -57,6 +57,8 @@ export class UpstreamCluster implements NegotiatedPools {
 	readonly #stopHosts: () => void;
 	readonly #stopCloses: () => void;
 	readonly #stopDrains: () => void;
+	/** Where their end is bound to the health of their host. */
+	readonly #rawConnections = new Map<Host, Set<RawConnection>>();
 	#http1Stats: Http1CodecStats | undefined;
 	#http2Stats: Http2CodecStats | undefined;
 
@@ -64,9 +66,16 @@ export class UpstreamCluster implements NegotiatedPools {
 		this.cluster = cluster;
 		this.#context = context;
 		this.#stopHosts = cluster.onHostsChanged((_added, removed) => {
-			for (const host of removed) forEachPool(host, (pool) => pool.drain());
+			for (const host of removed) {
+				forEachPool(host, (pool) => pool.drain());
+				this.#rawConnections.delete(host);
+			}
 		});
-		this.#stopCloses = cluster.onCloseConnections((host) => endPools(host, (pool) => pool.close()));
+		this.#stopCloses = cluster.onCloseConnections((host) => {
+			// As in Envoy: requests under way get their answers, bytes that nobody parses have no such end.
+			endPools(host, (pool) => pool.drain());
+			for (const connection of [...(this.#rawConnections.get(host) ?? [])]) connection.cut();
+		});
 		this.#stopDrains = cluster.onDrainConnections((host) => endPools(host, (pool) => pool.drain()));
 	}
 
@@ -186,7 +195,17 @@ export class UpstreamCluster implements NegotiatedPools {
 			return undefined;
 		}
 		const options = { ...this.#socketOptions(host, undefined, true, []), proxyHeader: createProxyHeader(host, client) };
-		return new RawConnection(this.#context, this.cluster, host, options, owner, () => resources.releaseConnection());
+		const release = (): void => {
+			resources.releaseConnection();
+			this.#rawConnections.get(host)?.delete(connection);
+		};
+		const connection = new RawConnection(this.#context, this.cluster, host, options, owner, release);
+		if (this.cluster.config.closeConnectionsOnHostHealthFailure) {
+			const known = this.#rawConnections.get(host);
+			if (known === undefined) this.#rawConnections.set(host, new Set([connection]));
+			else known.add(connection);
+		}
+		return connection;
 	}
 
 	/** Opens a byte stream within an HTTP request (CONNECT, or POST) on a connection of the host's pool: over HTTP/2 many share one.

@@ -71,7 +71,7 @@ function readChecker(message: HealthCheck, scope: Scope): HealthCheckConfig["che
 			const at = scope.at("tcp_health_check");
 			return {
 				kind: "tcp",
-				send: readPayload(send, at.at("send")),
+				send: readTcpPayload(send, at.at("send")),
 				receive: receive.map((one, index) => readPayload(one, at.at("receive", index))),
 				proxyHeader: readHeaderVersion(healthChecker.value.proxyProtocolConfig),
 			};
@@ -136,6 +136,11 @@ function readHttpCheck(message: HealthCheck_HttpHealthCheck, scope: Scope): Heal
 function readHeaderVersion(message: ProxyProtocolConfig | undefined): 1 | 2 | undefined {
 	if (message === undefined) return undefined;
 	return message.version === ProxyProtocolConfig_Version.V1 ? 1 : 2;
+}
+
+/** Envoy sends text only over TCP: bytes are taken, and nothing is sent. */
+function readTcpPayload(message: HealthCheck_Payload | undefined, scope: Scope): Uint8Array {
+	return message?.payload.case === "binary" ? new Uint8Array(0) : readPayload(message, scope);
 }
 
 function readPayload(message: HealthCheck_Payload | undefined, scope: Scope): Uint8Array {
