@@ -389,7 +389,9 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 		upstream_host: null,
 		upstream_attempts: 0,
 		upstream_failure: null,
+		fault: "application",
 		explanation: ["no endpoint of the service is healthy", "now 0 of 1 endpoints of reviews are ready"],
+		fix: "make them ready",
 		objects: [
 			{ kind: "VirtualService", namespace: "shop", name: "reviews", file: "vs.yaml", line: 7, path: "spec.http[0]" },
 		],
@@ -399,11 +401,26 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 	const story = await desk.run("why", "r1");
 	assert.equal(story.code, 0);
 	assert.equal(desk.asked[0]!.path, "/v1/failures?limit=20&kind=failed&id=r1");
-	assert.match(story.out, /^shop\/web-0 {2}GET reviews\/x {2}503\n/);
-	assert.match(story.out, /objects +VirtualService shop\/reviews spec\.http\[0\] \(vs\.yaml:7\)\n/);
-	assert.match(story.out, /=> no endpoint of the service is healthy\n {2}=> now 0 of 1 endpoints/);
+	assert.match(story.out, /^GET reviews\/x from 127\.0\.0\.1:4: 503, because of shop\/web-0\n/);
+	assert.match(
+		story.out,
+		/why +no endpoint of the service is healthy\n +now 0 of 1 endpoints.*\n +fault +the application's\n/,
+	);
+	assert.match(
+		story.out,
+		/objects +VirtualService shop\/reviews spec\.http\[0\] \(vs\.yaml:7\)\n +fix +make them ready\n/,
+	);
+	assert.match(story.out, /shop\/web-0 +503 UH no_healthy_upstream +\S+, 1 ms/);
+	const whole = await desk.run("why", "-v", "r1");
+	assert.match(whole.out, /shop\/web-0 {2}GET reviews\/x {2}503\n[\s\S]*cluster +outbound\|80\|\|reviews\n/);
+	assert.match(whole.out, /=> no endpoint of the service is healthy\n {2}=> now 0 of 1 endpoints/);
 	assert.match(story.out, /not asked: shop\/old-0/);
-	assert.match((await desk.run("why")).out, /shop\/web-0 +GET reviews\/x +503 +UH +no_healthy_upstream +r1/);
+	const list = (await desk.run("why")).out;
+	assert.match(list, /shop\/web-0 +GET reviews\/x +503 +UH +no_healthy_upstream +r1/);
+	assert.match(
+		list,
+		/\n1 × no endpoint of the service is healthy\n +object +VirtualService.*\n +fix +make them ready\n/,
+	);
 	assert.equal(JSON.parse((await desk.run("why", "r1", "-o", "json")).out)[0].proxy, "shop/web-0");
 	const tried = { ...failure, status: 200, flags: "-", would_deny: "ns[shop]-policy[p]-rule[0]" };
 	desk.answerNext({ items: [tried], silent: [] });

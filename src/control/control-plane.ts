@@ -23,6 +23,7 @@ import { openAuthority } from "./authority/index.ts";
 import { type Convergence, createConvergence } from "./convergence.ts";
 import { type DiscoveryService, listenForDiscovery } from "./discovery-listener.ts";
 import { createPatchedSource } from "./envoy-filter/index.ts";
+import type { Predict } from "./failed-requests/index.ts";
 import { bundlePublishMs, type FederationOptions, openFederation } from "./federation/index.ts";
 import { computeStatuses, createStatusBoard, type StatusBoard } from "./gateway-api/index.ts";
 import { createMeshSource, type MeshSource } from "./ingest/index.ts";
@@ -89,6 +90,8 @@ export interface ControlPlaneOptions {
 	readonly rolloutTickMs?: number;
 	/** Further endpoints of the admin API. */
 	readonly endpoints?: (served: ServedMesh) => readonly Endpoint[];
+	/** Says what should have become of a request that failed; `amime why` tells less about missing routes without it. */
+	readonly predict?: (served: ServedMesh) => Predict;
 	/** For `pilot_info`; `unknown` by default. */
 	readonly version?: string;
 }

@@ -5,4 +5,5 @@ export type { AdminResponse, Endpoint } from "./admin/index.ts";
 export type { Finding } from "./analysis/index.ts";
 export { analyzeFolder } from "./analyze-folder.ts";
 export { type ControlPlane, type ControlPlaneOptions, createControlPlane } from "./control-plane.ts";
+export type { Predict, Prediction, RememberedCall } from "./failed-requests/index.ts";
 export type { ServedMesh } from "./served-mesh.ts";

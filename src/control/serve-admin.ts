@@ -33,7 +33,7 @@ import { analyze, type Finding } from "./analysis/index.ts";
 import type { Holders } from "./authority/index.ts";
 import { createDebugEndpoints } from "./debug/index.ts";
 import type { PatchedSource } from "./envoy-filter/index.ts";
-import { createFailureBoard, createFailureEndpoint } from "./failed-requests/index.ts";
+import { createFailureBoard, createFailureEndpoint, type Predict } from "./failed-requests/index.ts";
 import type { openFederation } from "./federation/index.ts";
 import type { StatusBoard } from "./gateway-api/index.ts";
 import type { MeshSource } from "./ingest/index.ts";
@@ -85,6 +85,8 @@ export interface ServeAdminOptions {
 	readonly tls?: Pick<AdminTls, "context" | "onChange" | "isAdmin">;
 	/** Endpoints that others bring along. */
 	readonly endpoints?: (served: ServedMesh) => readonly Endpoint[];
+	/** Says what should have become of a request that failed. */
+	readonly predict?: (served: ServedMesh) => Predict;
 	readonly log: Log;
 	readonly clock: Clock;
 }
@@ -131,7 +133,17 @@ export function serveAdmin(
 	const signedCount = metrics.counter("citadel_server_success_cert_issuance_count");
 	const checkFree = (objects: readonly StoredObjectName[]): void => refuseWhileRollout(rollouts, objects);
 	const applied = { source, store: config, checkFree, clock };
-	const failures = { index, objects: () => source.objects(), instances: () => instances.list(), pages };
+	const served: ServedMesh = {
+		index,
+		objects: () => source.objects(),
+		problems,
+		snapshot: (node) => snapshots.get(node),
+		nodes: () => xds.statuses().map(({ node }) => node),
+	};
+	const failures = {
+		...{ index, objects: served.objects, instances: () => instances.list(), pages },
+		predict: options.predict?.(served),
+	};
 	const board = createFailureBoard(failures, clock);
 	const endpoints: Endpoint[] = [
 		{ method: "GET", path: "/ready", answer: () => ({ body: "ready\n" }) },
@@ -164,13 +176,7 @@ export function serveAdmin(
 		createGatewayEndpoint(index),
 		...createHistoryEndpoints(config, () => checkFree([])),
 		createWatchEndpoint(config, clock),
-		...(options.endpoints?.({
-			index,
-			objects: () => source.objects(),
-			problems,
-			snapshot: (node) => snapshots.get(node),
-			nodes: () => xds.statuses().map(({ node }) => node),
-		}) ?? []),
+		...(options.endpoints?.(served) ?? []),
 		{
 			method: "GET",
 			path: "/v1/limits",

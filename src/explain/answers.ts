@@ -1,7 +1,7 @@
 import type { Node } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import { type ConfigObject, formatObjectKey, type LocatedProblem, parseDocuments } from "../config/index.ts";
 import { AdminError, type AdminResponse, parseJson } from "../control/admin/index.ts";
-import type { ServedMesh } from "../control/index.ts";
+import type { Prediction, RememberedCall, ServedMesh } from "../control/index.ts";
 import { MeshError } from "../core/index.ts";
 import type { WorkloadInstance } from "../model/index.ts";
 import { diffWorlds } from "./diff.ts";
@@ -57,6 +57,19 @@ export function answerExplain(served: ServedMesh, body: string, nowSeconds: numb
 		}
 	});
 	return { body: { items } };
+}
+
+/** What should become of a request of which only this much is known; undefined when that cannot be said. Conditions on headers and queries
+ *  are told without what the request had there. */
+export function predict(served: ServedMesh, call: RememberedCall, nowSeconds: number): Prediction | undefined {
+	try {
+		const { summary, fix, flags, because } = evaluate(openServed(served), call, nowSeconds);
+		const known = { ...(flags !== undefined && { flags }), ...(fix !== undefined && { fix }) };
+		return { ...known, summary: summary.replaceAll(", not none", ""), because };
+	} catch (error) {
+		if (error instanceof MeshError) return undefined;
+		throw error;
+	}
 }
 
 /** `POST /v1/diff` {files: [{path, text}], prune?}: what documents would change. With `prune`, objects that are not among them go. */

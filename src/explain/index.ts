@@ -2,7 +2,7 @@
  *  the data plane's own code and decides with the engine, so that it says what the proxies would do. Knows files and lines; opens no
  *  socket and reads no file. */
 
-export { answerDiff, answerExplain } from "./answers.ts";
+export { answerDiff, answerExplain, predict } from "./answers.ts";
 export {
 	type ChangeKind,
 	diffWorlds,

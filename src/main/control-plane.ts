@@ -13,7 +13,7 @@ import {
 	type UpstreamAuthority,
 } from "../identity/index.ts";
 import { createPluginKeys } from "../identity/key-plugin/index.ts";
-import { createExplainEndpoints } from "./explain-endpoints.ts";
+import { createExplainEndpoints, createPredict } from "./explain-endpoints.ts";
 import { readVersion } from "./host.ts";
 import { createProcessLog, waitForSignal } from "./process.ts";
 
@@ -48,6 +48,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		log,
 		version: readVersion(),
 		endpoints: createExplainEndpoints,
+		predict: createPredict,
 	});
 	try {
 		await controlPlane.start();

@@ -1,4 +1,4 @@
-import type { Endpoint, ServedMesh } from "../control/index.ts";
+import type { Endpoint, Predict, ServedMesh } from "../control/index.ts";
 import { systemClock } from "../core/index.ts";
 
 const maxBodyBytes = 16 * 1024 * 1024;
@@ -22,6 +22,11 @@ export function createExplainEndpoints(served: ServedMesh): Endpoint[] {
 			answer: async ({ body }) => (await load()).answerDiff(served, body),
 		},
 	];
+}
+
+/** What `amime why` asks the evaluator about a request that no route took. */
+export function createPredict(served: ServedMesh): Predict {
+	return async (call) => (await load()).predict(served, call, systemClock.wall() / 1000);
 }
 
 function load() {

@@ -88,7 +88,11 @@ test("the shop runs as a mesh", async (t) => {
 		);
 		assert.match(reason, /is "spiffe:\/\/cluster.local\/ns\/shop\/sa\/catalog", wanted "[^"]*\/sa\/web"/);
 		const id = String(denied.headers["x-request-id"]);
-		const story = await mesh.run("why", id);
+		assert.match(
+			await mesh.run("why", id),
+			/POST orders\/orders from .*: 403, because of shop\/orders-0\n +why +no ALLOW/,
+		);
+		const story = await mesh.run("why", "-v", id);
 		assert.match(story, /shop\/catalog-0 {2}POST orders\/orders {2}403\n[\s\S]*=> the 403 came from upstream/);
 		assert.match(story, /shop\/orders-0 {2}POST orders\/orders {2}403\n[\s\S]*lacking {2}ns\[shop\]-policy\[orders\]/);
 		assert.match(await mesh.run("why"), new RegExp(`shop/orders-0 .* 403 .* ${id}`));
@@ -109,6 +113,12 @@ test("the shop runs as a mesh", async (t) => {
 		}
 		const good = await signWithMeshAuthority(mesh.stateFolder, spiffeId, 0);
 		assert.match(await speakTls(port, good), /^HTTP\/1.1 200 /, "the mesh's own certificate is refused as well");
+		const told = await mesh.run("why");
+		const strict = "PeerAuthentication shop/strict spec.mtls.mode is STRICT";
+		assert.match(told, /shop\/orders-0 +connection from 127\.0\.0\.1:\d+ +0/);
+		assert.match(told, new RegExp(`mutual TLS is required, and 127\\.0\\.0\\.1:\\d+ spoke plain text; ${strict}`));
+		assert.match(told, new RegExp(`showed no certificate, and one is required; ${strict}`));
+		assert.match(told, new RegExp(`the certificate of 127\\S+ is not accepted: certificate has expired; ${strict}`));
 	});
 
 	await t.test("every proxy is in sync, and the metrics carry Istio's labels on both reporters", async () => {

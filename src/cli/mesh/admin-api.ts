@@ -261,8 +261,16 @@ export interface FailureStatus {
 	readonly upstream_host: string | null;
 	readonly upstream_attempts: number | null;
 	readonly upstream_failure: string | null;
+	/** The cluster that the route names and the proxy does not have. */
+	readonly missing_cluster?: string | null;
+	/** What was wrong with the connection of the client. */
+	readonly caller_failure?: string | null;
+	/** Whose turn it is; null where the proxy only passed on what another one said, or does not know. */
+	readonly fault: "caller" | "application" | "configuration" | "policy" | "network" | null;
 	/** Sentences, the most telling first. */
 	readonly explanation: readonly string[];
+	/** What most likely helps. */
+	readonly fix: string | null;
 	/** The objects that decided. */
 	readonly objects: Explanation["because"];
 }

@@ -74,6 +74,7 @@ test("a denial leads to the rule that denied", async () => {
 	});
 	assert.deepEqual(named(failure), ["AuthorizationPolicy orders spec.rules[0]"]);
 	assert.deepEqual(failure.explanation, ["denied by AuthorizationPolicy shop/orders, rules[0]"]);
+	assert.equal(failure.fault, "policy");
 });
 
 test("a request that no policy allows leads to the rules whose lack is told, else to all that might have allowed it", async () => {
@@ -91,9 +92,9 @@ test("a subset that no rule defines is told with the route that leads there and 
 		route: "orders",
 		route_config: "/apis/networking.istio.io/v1alpha3/namespaces/shop/virtual-service/orders",
 		route_rule: "spec.http[0]",
-		upstream_cluster: `outbound|80|v3|${host}`,
+		missing_cluster: `outbound|80|v3|${host}`,
 	});
-	assert.deepEqual(named(failure), ["VirtualService orders spec.http[0]", "Service orders", "DestinationRule orders"]);
+	assert.deepEqual(named(failure), ["VirtualService orders spec.http[0]", "DestinationRule orders", "Service orders"]);
 	assert.match(failure.explanation.join("\n"), /no DestinationRule for orders\..* has a subset v3; there are v1/);
 });
 
@@ -109,7 +110,7 @@ test("a service without a ready endpoint is told with each instance and why it i
 	const port = await tell({ flags: "NC", upstream_cluster: `outbound|81||${host}` });
 	assert.match(port.explanation.join("\n"), /orders\..* has no port 81; it has 80/);
 	const stranger = await tell({ flags: "NC", upstream_cluster: "outbound|80||gone.shop.svc.cluster.local" });
-	assert.match(stranger.explanation.join("\n"), /no Service and no ServiceEntry of shop has the host gone\.shop/);
+	assert.match(stranger.explanation.join("\n"), /gone\.shop\S*, which no Service and no ServiceEntry of shop has/);
 });
 
 test("a line with anything but what a proxy writes is text or nothing", async () => {

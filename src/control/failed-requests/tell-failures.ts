@@ -2,10 +2,21 @@ import type { ConfigObject } from "../../config/index.ts";
 import { createProvenance } from "../provenance/index.ts";
 import type { AskedInstance, ProxyPages } from "../proxy-pages.ts";
 import type { MeshIndex } from "../translate/index.ts";
-import { askProxies, type FailureSelection } from "./ask-proxies.ts";
-import { explainByMesh, type KnownMesh } from "./explain-by-mesh.ts";
-import { explainFailure } from "./explain-failure.ts";
+import { askProxies, type FailureSelection, type ProxyFailure } from "./ask-proxies.ts";
+import { diagnose, type KnownMesh, type Prediction } from "./diagnosis/index.ts";
 import type { ToldFailure } from "./told-failure.ts";
+
+/** A request as far as a proxy remembers it: without headers and query. */
+export interface RememberedCall {
+	/** `namespace/name` of the instance whose proxy had it. */
+	readonly from: string;
+	readonly to: string;
+	readonly method: string;
+	readonly path: string;
+}
+
+/** Says what should become of a call by the configuration; undefined when it cannot. */
+export type Predict = (call: RememberedCall) => Promise<Prediction | undefined>;
 
 /** What failures are explained with. */
 export interface FailureParts {
@@ -14,6 +25,8 @@ export interface FailureParts {
 	/** All that are registered. */
 	readonly instances: () => readonly AskedInstance[];
 	readonly pages: Pick<ProxyPages, "read">;
+	/** Costs more than all the rest, so it is asked about single requests alone. */
+	readonly predict?: Predict | undefined;
 }
 
 /** What was asked for, explained. */
@@ -28,13 +41,28 @@ export interface ToldFailures {
 export async function tellFailures(parts: FailureParts, selection: FailureSelection): Promise<ToldFailures> {
 	const { failures, silent } = await askProxies(parts.instances(), parts.pages, selection);
 	const index = parts.index();
-	const mesh: KnownMesh | undefined =
-		index === undefined || failures.length === 0
-			? undefined
-			: { index, provenance: createProvenance({ index, objects: parts.objects() }) };
-	const told = failures.map((failure): ToldFailure => {
-		const { sentences, objects } = mesh === undefined ? { sentences: [], objects: [] } : explainByMesh(failure, mesh);
-		return { ...failure, explanation: [...explainFailure(failure), ...sentences], objects };
-	});
-	return { failures: told, silent };
+	if (index === undefined) return { failures: failures.map(tellAlone), silent };
+	if (failures.length === 0) return { failures: [], silent };
+	const { objects } = parts;
+	const mesh: KnownMesh = { index, objects, provenance: createProvenance({ index, objects: objects() }) };
+	const predict = selection.id === undefined ? undefined : parts.predict;
+	const tell = async (failure: ProxyFailure): Promise<ToldFailure> => {
+		const prediction = await predictFor(failure, predict);
+		const { fault = null, fix = null, explanation, objects: refs } = diagnose({ failure, mesh, prediction });
+		return { ...failure, fault, explanation, fix, objects: refs };
+	};
+	return { failures: await Promise.all(failures.map(tell)), silent };
+}
+
+/** Before there is a mesh nothing is known beside what the proxy says. */
+function tellAlone(failure: ProxyFailure): ToldFailure {
+	return { ...failure, fault: null, explanation: [], fix: null, objects: [] };
+}
+
+async function predictFor(
+	{ flags, proxy, authority, method, path }: ProxyFailure,
+	predict: Predict | undefined,
+): Promise<Prediction | undefined> {
+	if (predict === undefined || flags !== "NR" || method === null || authority === null) return undefined;
+	return predict({ from: proxy, to: authority, method, path: path ?? "/" });
 }

@@ -126,9 +126,11 @@ class MeshProvenance implements Provenance {
 
 	#ofService(service: Service): ObjectRef | undefined {
 		if (service.host === undefined) return this.of("Service", service);
-		const entry = this.of("ServiceEntry", service, "spec.hosts");
-		if (entry !== undefined) return entry;
 		const { namespace, name, source } = service;
+		if (service.entry !== undefined) {
+			const entry = this.of("ServiceEntry", { namespace, name: service.entry }, "spec.hosts");
+			if (entry !== undefined) return entry;
+		}
 		return {
 			kind: "Service",
 			namespace,

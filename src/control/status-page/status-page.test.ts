@@ -24,7 +24,15 @@ test("what strangers sent is text on the page and no part of it", () => {
 			route_rule: null,
 			upstream_cluster: null,
 		},
-		...{ explanation: [], objects: [] },
+		...{ explanation: [], objects: [], fault: null, fix: null, missing_cluster: null, upstream_host: null },
+		...{
+			upstream_attempts: null,
+			upstream_failure: null,
+			caller_failure: null,
+			callee: null,
+			local_address: null,
+			remote_address: null,
+		},
 	};
 	const { body } = formatStatusPage({ ...empty, failures: [failure] });
 	const text = String(body);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFakeClock } from "../../../test/support/fake-clock.ts";
-import { makeRequest, makeStream } from "../../../test/support/streams.ts";
+import { makeConnection, makeRequest, makeStream } from "../../../test/support/streams.ts";
+import { createStreamInfo } from "../../engine/format/index.ts";
 import { createFailedRequests } from "./index.ts";
 
 const failed = (id: string, status = 503) =>
@@ -47,4 +48,24 @@ test("what another thread kept is taken over once", () => {
 	worker.see(failed("b"));
 	main.add(worker.takeNew());
 	assert.equal(main.list(undefined, 10).length, 2);
+});
+
+test("connections that were refused are listed among the failures by time, and never push requests out", () => {
+	const clock = createFakeClock();
+	const list = createFailedRequests(clock);
+	const facts = makeConnection({ transportFailureReason: "TLS_error:|1:WRONG_VERSION_NUMBER" });
+	list.see(failed("first"));
+	for (let second = 0; second < 4; second++) {
+		clock.advance(1_000);
+		for (let at = 0; at < 400; at++) list.seeRefused(createStreamInfo(facts, clock.now(), clock.wall()));
+	}
+	clock.advance(1_000);
+	list.see(failed("last"));
+	const all = list.list(undefined, 9_999).map((text) => JSON.parse(text) as Record<string, unknown>);
+	assert.equal(all.length, 1_002);
+	assert.deepEqual([all[0]!["request_id"], all.at(-1)!["request_id"]], ["last", "first"]);
+	assert.deepEqual([all[1]!["method"], all[1]!["caller_failure"]], [null, "TLS_error:|1:WRONG_VERSION_NUMBER"]);
+	const other = createFailedRequests(clock);
+	other.add(list.takeNew());
+	assert.equal(other.list(undefined, 9_999).length, 1_002);
 });

@@ -5,6 +5,8 @@ import { compileJsonFormat, type JsonFormat, type StreamInfo } from "../../engin
 export interface FailedRequests {
 	/** Looks at a request that is over; keeps it when it failed (status 400 and above, none, or a response flag) or was marked. */
 	see(stream: StreamInfo): void;
+	/** Keeps a connection that no filter chain took, or whose handshake failed. */
+	seeRefused(connection: StreamInfo): void;
 	/** Entries of another thread. */
 	add(dump: FailedRequestsDump): void;
 	/** What was kept since this was asked last. */
@@ -15,8 +17,8 @@ export interface FailedRequests {
 	readonly skipped: number;
 }
 
-/** Why a request is kept. */
-export type KeptKind = "failed" | "dry-run";
+/** Why a request is kept; refused connections are listed among the failed ones. */
+export type KeptKind = "failed" | "dry-run" | "refused";
 
 /** What travels between threads. */
 export type FailedRequestsDump = Readonly<Record<KeptKind, RingDump>>;
@@ -28,6 +30,8 @@ interface RingDump {
 
 interface FailedRequest {
 	readonly id: string;
+	/** Wall time of its end; threads have it in common. */
+	readonly at: Millis;
 	/** An object of JSON. */
 	readonly text: string;
 }
@@ -53,12 +57,14 @@ const format: JsonFormat = {
 	reason: "%DYNAMIC_METADATA(amime:denied)%",
 	would_deny: "%DYNAMIC_METADATA(amime:would_deny)%",
 	audited: "%DYNAMIC_METADATA(amime:audited)%",
+	missing_cluster: "%DYNAMIC_METADATA(amime:missing_cluster)%",
 	termination_details: "%CONNECTION_TERMINATION_DETAILS%",
 	duration_ms: "%DURATION%",
 	local_address: "%DOWNSTREAM_LOCAL_ADDRESS%",
 	remote_address: "%DOWNSTREAM_REMOTE_ADDRESS%",
 	filter_chain: "%FILTER_CHAIN_NAME%",
 	caller: "%DOWNSTREAM_PEER_URI_SAN%",
+	caller_failure: "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
 	route: "%ROUTE_NAME%",
 	route_config: "%METADATA(ROUTE:istio:config)%",
 	route_rule: "%METADATA(ROUTE:istio:rule)%",
@@ -75,10 +81,17 @@ export function createFailedRequests(clock: Clock): FailedRequests {
 	invariant(compiled.ok, "the format of failed requests");
 	const { value: formatter } = compiled;
 	// Each has its own room: what is only tried must not push failures out.
-	const rings: Readonly<Record<KeptKind, Ring>> = { failed: new Ring(clock), "dry-run": new Ring(clock) };
+	const rings: Readonly<Record<KeptKind, Ring>> = {
+		failed: new Ring(clock),
+		"dry-run": new Ring(clock),
+		refused: new Ring(clock),
+	};
+	const kinds = Object.keys(rings) as readonly KeptKind[];
+	const listAll = (some: readonly KeptKind[]): FailedRequest[] =>
+		some.flatMap((kind) => rings[kind].entries).sort((a, b) => a.at - b.at);
 	const write = (stream: StreamInfo): FailedRequest => {
 		const id = getHeader(stream.request?.headers ?? [], "x-request-id") ?? "";
-		return { id: id.slice(0, maximumIdLength), text: formatter.format(stream) };
+		return { id: id.slice(0, maximumIdLength), at: clock.wall(), text: formatter.format(stream) };
 	};
 	return {
 		see(stream) {
@@ -86,22 +99,29 @@ export function createFailedRequests(clock: Clock): FailedRequests {
 			if (responseCode >= 400 || responseCode === 0 || responseFlags !== 0) rings.failed.keep(() => write(stream));
 			else if (isMarked(dynamicMetadata?.get("amime"))) rings["dry-run"].keep(() => write(stream));
 		},
-		add(dump) {
-			rings.failed.add(dump.failed);
-			rings["dry-run"].add(dump["dry-run"]);
+		seeRefused(connection) {
+			rings.refused.keep(() => write(connection));
 		},
-		takeNew: () => ({ failed: rings.failed.takeNew(), "dry-run": rings["dry-run"].takeNew() }),
+		add(dump) {
+			for (const kind of kinds) rings[kind].add(dump[kind]);
+		},
+		takeNew: () => ({
+			failed: rings.failed.takeNew(),
+			"dry-run": rings["dry-run"].takeNew(),
+			refused: rings.refused.takeNew(),
+		}),
 		list(requestId, limit, kind = "failed") {
 			const entries =
-				requestId === undefined ? rings[kind].entries : [...rings.failed.entries, ...rings["dry-run"].entries];
+				requestId !== undefined
+					? listAll(kinds).filter(({ id }) => id === requestId)
+					: listAll(kind === "failed" ? ["failed", "refused"] : [kind]);
 			return entries
-				.filter(({ id }) => requestId === undefined || id === requestId)
 				.slice(-limit)
 				.reverse()
 				.map(({ text }) => text);
 		},
 		get skipped() {
-			return rings.failed.skipped + rings["dry-run"].skipped;
+			return kinds.reduce((sum, kind) => sum + rings[kind].skipped, 0);
 		},
 	};
 }

@@ -61,6 +61,8 @@ export interface ListenerDependencies {
 	readonly sockets?: SocketSupply;
 	/** Counts on top of the listener's own: connections of the whole process. */
 	onConnection?(open: boolean): void;
+	/** Called with a connection that no filter chain takes, or whose handshake failed. */
+	onRefused?(connection: StreamInfo): void;
 }
 
 /** The chains of one version of a listener. */
@@ -362,26 +364,38 @@ export class Listener {
 		const record = generation.accessLogs.length === 0 ? undefined : this.#keepRecord(socket, facts, chain, generation);
 		chain.accept(socket, facts, record, {
 			onTimeout: () => void connections.downstream_cx_transport_socket_connect_timeout.value++,
-			onFailed: (reason) => this.#log.debug("handshake failed", { remote: remote.text, reason }),
+			onFailed: (reason) => {
+				this.#log.debug("handshake failed", { remote: remote.text, reason });
+				// Who says nothing asks only whether somebody listens.
+				if (socket.bytesRead > 0) this.#deps.onRefused?.(this.#end({ ...facts, transportFailureReason: reason }));
+			},
 		});
+	}
+
+	/** The record of a connection that ends before a filter has it. */
+	#end(facts: ConnectionFacts): StreamInfo {
+		const { clock } = this.#deps;
+		const record = createStreamInfo(facts, clock.now(), clock.wall());
+		record.endedAt = clock.now();
+		record.accessLogType = "NotSet";
+		record.dynamicMetadata = facts.dynamicMetadata;
+		return record;
 	}
 
 	/** A connection that no filter chain ever had is in the listener's own access logs all the same. */
 	#logUnserved(pending: PendingConnection, { config, accessLogs }: Generation, details = ""): void {
-		if (accessLogs.length === 0) return;
-		const { clock } = this.#deps;
+		const { onRefused } = this.#deps;
+		if (accessLogs.length === 0 && onRefused === undefined) return;
 		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
 			filterChainName: "",
 			listenerMetadata: config.metadata,
 			listenerName: config.name,
 		});
-		const record = createStreamInfo(facts, clock.now(), clock.wall());
-		record.endedAt = clock.now();
-		record.accessLogType = "NotSet";
-		record.dynamicMetadata = facts.dynamicMetadata;
+		const record = this.#end(facts);
 		record.responseCodeDetails = details;
 		if (details !== "") record.responseFlags |= ResponseFlag.noRouteFound;
 		for (const log of accessLogs) log.log(record);
+		if (details !== "") onRefused?.(record);
 	}
 
 	/** The record that the listener's own access logs write when the connection is over. */

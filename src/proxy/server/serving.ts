@@ -141,6 +141,7 @@ export function createServing(options: ServingOptions): Serving {
 		worker: (options.connectionIds?.first ?? 1) - 1,
 		...(options.sockets === undefined ? {} : { sockets: options.sockets }),
 		overload,
+		onRefused: (connection) => context.failedRequests.seeRefused(connection),
 		onConnection(open) {
 			serverStats.total_connections.value += open ? 1 : -1;
 		},

@@ -324,9 +324,11 @@ export class RouterStream {
 		const { stream } = this;
 		const { record, request } = stream;
 		const { context } = this.filter;
-		const upstream = context.getCluster(resolveClusterName(ofRoute, request));
+		const clusterName = resolveClusterName(ofRoute, request);
+		const upstream = context.getCluster(clusterName);
 		if (upstream === undefined) {
 			this.filter.stats.no_cluster.value++;
+			stream.setDynamicMetadata("amime", { missing_cluster: clusterName });
 			this.#reply(ofRoute.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound);
 			return;
 		}

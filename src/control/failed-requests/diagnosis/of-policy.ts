@@ -1,0 +1,128 @@
+import type { ObjectRef } from "../../provenance/index.ts";
+import { findAuthorizationPolicies, findRequestAuthentications } from "../../translate/index.ts";
+import { type Case, compact, type Diagnosis, hasFlag, nameOf } from "./diagnosis.ts";
+import { findOwnInstance } from "./upstream.ts";
+
+/** Denials: by an AuthorizationPolicy, for want of a good token, by an external authorizer, by a rate limit. */
+export function diagnosePolicy(asked: Case): Diagnosis | undefined {
+	const { failure } = asked;
+	const details = failure.details ?? "";
+	const policy = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details)?.[1];
+	const tried = findRules(asked);
+	if (policy === "none") return diagnoseUnallowed(asked, tried);
+	if (policy !== undefined)
+		return {
+			fault: "policy",
+			explanation: [`denied by ${describePolicy(policy)}`],
+			objects: tried,
+			...(tried[0] !== undefined && { fix: `if it should pass, narrow ${nameOf(tried[0])}` }),
+		};
+	if (details.startsWith("jwt_authn_access_denied")) return diagnoseToken(asked, details);
+	if (hasFlag(failure, "UAEX") || details.startsWith("ext_authz")) return diagnoseExternal(asked);
+	if (hasFlag(failure, "RL") || failure.status === 429) return diagnoseLimit(asked);
+	return tried.length === 0 ? undefined : { explanation: [], objects: tried };
+}
+
+/** The rules that a failure names, tried and audited ones too. */
+function findRules({ failure, mesh }: Case): readonly ObjectRef[] {
+	const { details, reason, would_deny: wouldDeny, audited } = failure;
+	const text = [details, reason, wouldDeny, audited].join(" ");
+	const names = new Set(Array.from(text.matchAll(/ns\[[^\]]+\]-policy\[[^\]]+\]-rule\[\d+\]/g), ([name]) => name));
+	return [...names].flatMap((name) => mesh.provenance.ofPolicy(name) ?? []);
+}
+
+/** No ALLOW policy matched: what the nearest lacks, or else those that might have matched. */
+function diagnoseUnallowed(asked: Case, tried: readonly ObjectRef[]): Diagnosis {
+	const { failure } = asked;
+	const objects = tried.length > 0 ? tried : findPolicies(asked, "ALLOW");
+	const [nearest] = failure.reason?.split(" | ") ?? [];
+	const lacks = nearest?.replace(/^ns\[[^\]]+\]-policy\[[^\]]+\]-rule\[\d+\]: /, "");
+	return {
+		fault: "policy",
+		explanation: [
+			"no ALLOW policy matches this caller and request, so it is denied",
+			...(lacks === undefined || objects[0] === undefined ? [] : [`the nearest is ${nameOf(objects[0])}: ${lacks}`]),
+		],
+		fix:
+			objects[0] === undefined
+				? "add an ALLOW rule for this caller and request"
+				: `if it should pass, add it to ${nameOf(objects[0])} or to an ALLOW rule of its own; else mend the caller`,
+		objects,
+	};
+}
+
+function findPolicies(asked: Case, action: "ALLOW" | "CUSTOM"): readonly ObjectRef[] {
+	const instance = findOwnInstance(asked);
+	if (instance === undefined) return [];
+	const { index, provenance } = asked.mesh;
+	return findAuthorizationPolicies(index, instance).flatMap((policy) =>
+		policy.action === action ? (provenance.of("AuthorizationPolicy", policy) ?? []) : [],
+	);
+}
+
+/** What helps with what a token was refused for; in the words of the proxies. */
+const tokenHints: readonly (readonly [pattern: RegExp, fix: string])[] = [
+	[/missing/i, "send a token: 'authorization: Bearer …', or where fromHeaders and fromParams look for it"],
+	[/expired/i, "the caller must get a new token"],
+	[/not yet valid|before/i, "the clocks of issuer and proxy differ, or the token is for later"],
+	[/issuer is not configured/i, "get a token of an issuer that is listed there, or list the token's issuer"],
+	[/audience/i, "get a token for this audience, or list the token's audience"],
+	[/jwks|remote/i, "can the proxy reach the issuer's keys (jwksUri)?"],
+	[/verification fails|kid/i, "the token is not signed with a key of the issuer that is listed there"],
+	[/header|payload|format|form|parse/i, "what the caller sends is no proper token"],
+];
+
+function diagnoseToken(asked: Case, details: string): Diagnosis {
+	const instance = findOwnInstance(asked);
+	const { index, provenance } = asked.mesh;
+	const rules = instance === undefined ? [] : findRequestAuthentications(index, instance);
+	const reason = details.slice(details.indexOf("{") + 1).replace("}", "");
+	const words = reason.replaceAll("_", " ");
+	return {
+		fault: "caller",
+		explanation: [`the token was not accepted: ${words}`],
+		fix: tokenHints.find(([pattern]) => pattern.test(words))?.[1] ?? "look at the token that the caller sends",
+		objects: compact(rules.map((rule) => provenance.of("RequestAuthentication", rule, "spec.jwtRules"))),
+	};
+}
+
+function diagnoseExternal(asked: Case): Diagnosis {
+	const isError = asked.failure.details?.includes("error") === true;
+	return {
+		fault: isError ? "network" : "policy",
+		explanation: [
+			isError
+				? "the external authorizer could not be asked, so the request is refused"
+				: "the external authorizer refused the request",
+		],
+		fix: isError
+			? "is the authorizer of the CUSTOM policy up, and is its address right (extensionProviders)?"
+			: "the log of the authorizer knows why",
+		objects: findPolicies(asked, "CUSTOM"),
+	};
+}
+
+function diagnoseLimit({ failure, mesh }: Case): Diagnosis | undefined {
+	const [, namespace, name, limit] =
+		/RateLimitPolicy ([^/\s]+)\/([^,\s]+), limit (\S+)/.exec(failure.reason ?? "") ?? [];
+	if (namespace === undefined || name === undefined) {
+		if (!hasFlag(failure, "RL")) return undefined;
+		return { fault: "policy", explanation: ["a rate limit is used up"], fix: "'amime limits' shows them", objects: [] };
+	}
+	const policy = mesh.index.mesh.rateLimitPolicies.find((one) => one.namespace === namespace && one.name === name);
+	const at = policy?.limits.findIndex((one) => one.name === limit) ?? -1;
+	const path = at < 0 ? "" : `spec.limits[${at}]`;
+	return {
+		fault: "policy",
+		explanation: [`the limit ${limit} of RateLimitPolicy ${namespace}/${name} is used up`],
+		fix: `wait as 'retry-after' says, ask less often, or raise it; 'amime limits ${namespace}/${name}' shows who asks for how much`,
+		objects: compact([mesh.provenance.of("RateLimitPolicy", { namespace, name }, path)]),
+	};
+}
+
+/** `ns[shop]-policy[orders]-rule[0]` as people say it. */
+function describePolicy(name: string): string {
+	const [, namespace, policy, rule] = /^ns\[(.*)\]-policy\[(.*)\]-rule\[(\d+)\]$/.exec(name) ?? [];
+	if (policy === undefined) return `policy ${name}`;
+	return `AuthorizationPolicy ${namespace}/${policy}, rules[${rule}]`;
+}

@@ -1,0 +1,171 @@
+import { findNearest } from "../../../core/index.ts";
+import type { ObjectRef } from "../../provenance/index.ts";
+import { hostOf } from "../../translate/index.ts";
+import { type Case, compact, type Diagnosis, hasFlag, nameOf } from "./diagnosis.ts";
+import { clientOf, findUpstream, listHosts } from "./upstream.ts";
+
+/** Routes for hosts that nobody described: of captured traffic, and of a forward proxy. */
+const refusingRoutes: readonly string[] = ["block_all", "unknown_host", "connect_unknown_host"];
+
+/** Requests that lead nowhere: a host that nobody has, no route, a cluster that is not there. */
+export function diagnoseRoute(asked: Case): Diagnosis | undefined {
+	const { failure } = asked;
+	if (refusingRoutes.includes(failure.route ?? "") || failure.upstream_cluster === "BlackHoleCluster")
+		return diagnoseUnknownHost(asked);
+	if (hasFlag(failure, "NC")) return diagnoseMissingCluster(asked);
+	if (hasFlag(failure, "NR") && failure.method !== null) return diagnoseNoRoute(asked);
+	return undefined;
+}
+
+/** The rule that a request took. */
+export function findRoute({ failure, mesh }: Case): ObjectRef | undefined {
+	const { route, route_config: config, route_rule: rule } = failure;
+	if (route === null && config === null) return undefined;
+	return mesh.provenance.ofRoute({ name: route ?? "", metadata: { istio: { config, rule } }, virtualHost: "" });
+}
+
+const notLetOut =
+	"not let out of the mesh: no object describes the host, and outboundTrafficPolicy is REGISTRY_ONLY (MeshConfig, or the Sidecar object of the caller): a ServiceEntry allows it";
+
+function diagnoseUnknownHost(asked: Case): Diagnosis {
+	const { failure, mesh } = asked;
+	const { namespace } = clientOf(asked);
+	const host = (failure.authority ?? "").replace(/:\d+$/, "");
+	const elsewhere = mesh.index.services.find((service) => service.name === host && service.namespace !== namespace);
+	const nearest =
+		elsewhere === undefined ? findNearest(host, listHosts(mesh, namespace)) : `${host}.${elsewhere.namespace}`;
+	if (nearest !== undefined)
+		return {
+			fault: "caller",
+			explanation: [`no service is called ${host} for callers in namespace ${namespace}`],
+			fix: `did you mean '${nearest}'?`,
+			objects: [],
+		};
+	return {
+		fault: "configuration",
+		explanation: [notLetOut],
+		fix: host === "" ? "add a ServiceEntry for the host" : `add a ServiceEntry for ${host}, or mend the name`,
+		objects: findOutboundPolicy(asked, namespace),
+	};
+}
+
+/** What says that only known hosts are let out, as far as it is written. */
+function findOutboundPolicy({ mesh }: Case, namespace: string): readonly ObjectRef[] {
+	const { index, objects, provenance } = mesh;
+	const field = "spec.outboundTrafficPolicy.mode";
+	const [sidecar] = index.sidecarsIn(namespace).filter((one) => one.outboundTrafficPolicy?.mode === "REGISTRY_ONLY");
+	if (sidecar !== undefined) return compact([provenance.of("Sidecar", sidecar, field)]);
+	for (const object of objects())
+		if (object.kind === "MeshConfig") return compact([provenance.of("MeshConfig", object, field)]);
+	return [];
+}
+
+function diagnoseMissingCluster(asked: Case): Diagnosis {
+	const route = findRoute(asked);
+	const upstream = findUpstream(asked);
+	const leads = route === undefined ? "the route leads" : `${nameOf(route)} leads`;
+	if (upstream === undefined)
+		return {
+			fault: "configuration",
+			explanation: [`${leads} to a cluster that is not there: a subset, a port or a host that no object defines`],
+			fix: "'amime analyze' names routes that lead nowhere",
+			objects: compact([route]),
+		};
+	const { what, fix } = describeAbsence(asked, upstream);
+	return {
+		fault: "configuration",
+		explanation: [`${leads} to ${what}`],
+		...(fix !== undefined && { fix }),
+		// The DestinationRules first where it is a subset that is missing.
+		objects: [...compact([route]), ...(upstream.subset === "" ? upstream.objects : upstream.objects.toReversed())],
+	};
+}
+
+/** What of an upstream is not there. */
+function describeAbsence(
+	asked: Case,
+	{ host, port, subset, service, servicePort, policy }: NonNullable<ReturnType<typeof findUpstream>>,
+): { readonly what: string; readonly fix?: string | undefined } {
+	const { mesh } = asked;
+	const { namespace } = clientOf(asked);
+	if (service === undefined) {
+		if (mesh.index.serviceByHost(host) !== undefined)
+			return {
+				what: `${host}, which is not exported to namespace ${namespace}`,
+				fix: `add ${namespace} to its exportTo`,
+			};
+		const nearest = findNearest(
+			host,
+			mesh.index.services.map((one) => hostOf(one, mesh.index.mesh.settings)),
+		);
+		const what = `${host}, which no Service and no ServiceEntry of ${namespace} has`;
+		return { what, fix: nearest === undefined ? "correct the host, or add a Service" : `did you mean '${nearest}'?` };
+	}
+	if (servicePort === undefined) {
+		const ports = service.ports.map((candidate) => candidate.port).join(", ");
+		return {
+			what: `port ${port} of ${host}, which has no port ${port}; it has ${ports || "none"}`,
+			fix: ports === "" ? "give the Service a port" : `use ${ports}`,
+		};
+	}
+	const names = policy.subsets.map(({ name }) => name);
+	if (subset !== "" && !names.includes(subset)) {
+		const nearest = findNearest(subset, names);
+		return {
+			what: `the subset ${subset} of ${host}: no DestinationRule for ${host} has a subset ${subset}; ${names.length === 0 ? "there is none" : `there are ${names.join(", ")}`}`,
+			fix: nearest === undefined ? "add the subset to the DestinationRule" : `did you mean '${nearest}'?`,
+		};
+	}
+	return {
+		what: `${host}, which this proxy does not have now: a Sidecar object hides it, or it is new`,
+		fix: "'amime status' shows whether the proxy is up to date; 'amime explain' goes through the call",
+	};
+}
+
+function diagnoseNoRoute(asked: Case): Diagnosis {
+	const { failure, prediction } = asked;
+	const what = `${failure.method ?? ""} ${failure.path ?? ""}`.trim();
+	if (prediction?.flags === "NR")
+		return {
+			fault: "configuration",
+			explanation: [prediction.summary],
+			fix: prediction.fix ?? "add a rule that takes this request, or one without matches at the end",
+			objects: prediction.because,
+		};
+	const routers = findRouters(asked);
+	return {
+		fault: "configuration",
+		explanation: [
+			routers.length === 0
+				? `no route for ${failure.authority ?? "this host"} matches ${what}`
+				: `none of the rules of ${routers.map(nameOf).join(", ")} takes ${what}`,
+		],
+		fix: "add a rule that takes this request, or one without matches at the end; or mend the caller ('amime routes' shows the rules)",
+		objects: routers,
+	};
+}
+
+/** The objects whose rules a request to this host goes through. */
+function findRouters(asked: Case): readonly ObjectRef[] {
+	const { failure, mesh } = asked;
+	const { namespace } = clientOf(asked);
+	const { index, provenance } = mesh;
+	const asWritten = (failure.authority ?? "").replace(/:\d+$/, "").toLowerCase();
+	const { clusterDomain } = index.mesh.settings;
+	const service = [
+		asWritten,
+		`${asWritten}.${clusterDomain}`,
+		`${asWritten}.svc.${clusterDomain}`,
+		`${asWritten}.${namespace}.svc.${clusterDomain}`,
+	]
+		.map((host) => index.serviceByHost(host, namespace))
+		.find((found) => found !== undefined);
+	const hosts = new Set([asWritten, ...(service === undefined ? [] : [hostOf(service, index.mesh.settings)])]);
+	const routes = service === undefined ? [] : index.routesOf(service);
+	return compact([
+		...index.virtualServices.flatMap((one) =>
+			one.hosts.some((host) => hosts.has(host)) ? provenance.of("VirtualService", one) : [],
+		),
+		...routes.map((route) => provenance.of(route.kind, route)),
+	]);
+}
