@@ -93,7 +93,7 @@ test("no broken document changes what anybody is given", () => {
 	const expected = versions(objects);
 	// A policy that was never good keeps out what it might keep out: that is a change, and meant.
 	const others = brokenDocuments.filter(
-		({ text, isFile }) => isFile !== true && !text.includes("kind: AuthorizationPolicy"),
+		({ text, isFile }) => isFile !== true && !/kind: (AuthorizationPolicy|RequestAuthentication)/.test(text),
 	);
 	assert.ok(others.length > 80);
 	for (const { name, text } of others) {

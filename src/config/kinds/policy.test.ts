@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readSpec } from "../../../test/support/config-document.ts";
+import { formatDocument, readSpec } from "../../../test/support/config-document.ts";
+import type { RequestAuthentication } from "../../model/index.ts";
+import { parseDocuments } from "../index.ts";
 
 test("an AuthorizationPolicy with everything becomes the model's", () => {
 	const { value, problems } = readSpec("AuthorizationPolicy", {
@@ -136,16 +138,19 @@ test("an AuthorizationPolicy says its provider, its trial and what it is attache
 	assert.deepEqual(attached?.targets, [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "main" }]);
 });
 
+const keySet =
+	'{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}';
+
 test("a RequestAuthentication becomes the model's", () => {
 	const { value, problems } = readSpec("RequestAuthentication", {
 		jwtRules: [
-			{ issuer: "a", jwks: '{"keys":[{}]}', fromHeaders: [{ name: "x-jwt", prefix: "Tok " }], fromCookies: ["auth"] },
+			{ issuer: "a", jwks: keySet, fromHeaders: [{ name: "x-jwt", prefix: "Tok " }], fromCookies: ["auth"] },
 			{ issuer: "b", jwksUri: "https://b.example/keys", audiences: ["x"], forwardOriginalToken: true, timeout: "1s" },
 		],
 	});
 	assert.deepEqual(problems, []);
 	const [first, second] = value!.rules;
-	assert.deepEqual(first!.keys, { kind: "inline", jwks: '{"keys":[{}]}' });
+	assert.deepEqual(first!.keys, { kind: "inline", jwks: keySet });
 	assert.deepEqual(first!.locations, [
 		{ kind: "header", name: "x-jwt", prefix: "Tok " },
 		{ kind: "cookie", name: "auth" },
@@ -158,9 +163,37 @@ test("a RequestAuthentication refuses keys that are none, and says when there ar
 	const of = (rule: object): string => readSpec("RequestAuthentication", { jwtRules: [rule] }).problems[0]!;
 	assert.match(of({ issuer: "a", jwks: "{" }), /jwks: is no JSON web key set/);
 	assert.match(of({ issuer: "a", jwks: '{"keys":[]}' }), /it has no 'keys'/);
-	assert.match(of({ issuer: "a", jwks: '{"keys":[{}]}', jwksUri: "http://a/k" }), /only one of jwks and jwksUri/);
+	assert.match(of({ issuer: "a", jwks: keySet, jwksUri: "http://a/k" }), /only one of jwks and jwksUri/);
 	assert.match(of({ issuer: "a", jwksUri: "ftp://a" }), /is not an http or https URI/);
+	for (const uri of ["http://a b/", "https://a:99999/", "http://a:0/", "http://a:/", "http://é.example/", "http://"])
+		assert.match(of({ issuer: "a", jwksUri: uri }), /URI/, uri);
 	assert.match(of({ issuer: "a" }), /^warning: .*no keys of 'a' are known/);
+});
+
+test("of a RequestAuthentication with rules that cannot be read no token of theirs passes, and the others' do", () => {
+	const stand = (spec: object): RequestAuthentication | undefined =>
+		parseDocuments(formatDocument("RequestAuthentication", spec), "it.yaml").objects[0]?.value as
+			| RequestAuthentication
+			| undefined;
+	const value = stand({
+		selector: { matchLabels: { app: "orders" } },
+		jwtRules: [
+			{ issuer: "a", jwks: "{" },
+			{ issuer: "b", jwks: keySet },
+			{ issuer: "c", fromHeaders: "x" },
+			{ jwks: keySet },
+		],
+	});
+	assert.deepEqual(value?.selector, { app: "orders" });
+	assert.deepEqual(
+		value?.rules.map(({ issuer, keys }) => [issuer, keys.kind]),
+		[
+			["a", "unknown"],
+			["b", "inline"],
+			["c", "unknown"],
+		],
+	);
+	assert.equal(stand({ jwtRules: [{ jwks: keySet }] }), undefined);
 });
 
 test("a PeerAuthentication becomes the model's", () => {

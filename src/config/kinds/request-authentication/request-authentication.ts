@@ -1,4 +1,5 @@
 import type { JwtRule, RequestAuthentication, TokenLocation } from "../../../model/index.ts";
+import { type Node, toJson } from "../../document/node.ts";
 import { list } from "../../schema/collections.ts";
 import { istioDuration } from "../../schema/durations.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
@@ -6,9 +7,10 @@ import { defaulted, object, optional, required } from "../../schema/object.ts";
 import { boolean, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { securityVersions } from "../istio/api-versions.ts";
-import { defineKind } from "../kind.ts";
-import { targetFields, toTargets } from "../policy-target.ts";
+import { defineKind, type ObjectContext } from "../kind.ts";
+import { readTarget, targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
+import { findKeySetFault } from "./key-set.ts";
 
 const headerName = string({ format: "a header name", pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/ });
 const keySet = refine(string({ maxLength: 262_144 }), (text, _node, reader) => {
@@ -16,24 +18,27 @@ const keySet = refine(string({ maxLength: 262_144 }), (text, _node, reader) => {
 	return fault === undefined ? text : reader.refuse(`is no JSON web key set: ${fault}`);
 });
 
+const keysUri = refine(
+	string({ format: "an http or https URI", pattern: /^https?:\/\/(\[[0-9a-f:.]+\]|[\w.-]+)(:\d+)?([/?][!-~]*)?$/i }),
+	(text, _node, reader) =>
+		URL.canParse(text) && new URL(text).port !== "0"
+			? text
+			: reader.refuse(`${quote(text)} is no URI: look at its port`),
+);
+const prefix = string({ minLength: 0, format: "what may stand in a header", pattern: /^[^\r\n\0]*$/ });
+
 const rule = refine(
 	object({
 		issuer: required(string({ maxLength: 2048 }), "`iss` of its tokens"),
 		audiences: defaulted(list(string(), { max: 100 }), [], "A token must have one of them as `aud`; any when empty"),
-		jwksUri: optional(
-			string({ format: "an http or https URI", pattern: /^https?:\/\/[^\s/]+/ }),
-			"Where its keys are fetched, and fetched again",
-		),
-		jwks_uri: optional(
-			string({ format: "an http or https URI", pattern: /^https?:\/\/[^\s/]+/ }),
-			"Old name of `jwksUri`",
-		),
+		jwksUri: optional(keysUri, "Where its keys are fetched, and fetched again"),
+		jwks_uri: optional(keysUri, "Old name of `jwksUri`"),
 		jwks: optional(keySet, "Its keys, a JSON web key set"),
 		fromHeaders: defaulted(
 			list(
 				object({
 					name: required(headerName, "Header with the token"),
-					prefix: defaulted(string({ minLength: 0 }), "", "What stands before it"),
+					prefix: defaulted(prefix, "", "What stands before it"),
 				}),
 				{ max: 32 },
 			),
@@ -108,7 +113,7 @@ const spec = object({
 	jwtRules: defaulted(
 		list(rule as Schema<JwtRule>, {
 			max: 255,
-			salvage: "this issuer is left out: its tokens are refused where others are known",
+			salvage: "none of this issuer's tokens passes",
 		}),
 		[],
 		"Issuers of tokens. A request with a token that is not good is refused (401); one without a token passes",
@@ -142,16 +147,25 @@ spec:
 		createdAt: context.createdAt,
 		source: context.source,
 	}),
+	failClosed,
 });
 
-function findKeySetFault(text: string): string | undefined {
-	let value: unknown;
-	try {
-		value = JSON.parse(text);
-	} catch (error) {
-		if (error instanceof SyntaxError) return error.message;
-		throw error;
-	}
-	const keys = (value as { readonly keys?: unknown } | null)?.keys;
-	return Array.isArray(keys) && keys.length > 0 ? undefined : "it has no 'keys'";
+/** Which tokens of an issuer are good nobody knows where its rule cannot be read, so none is. */
+function failClosed(
+	node: Node,
+	{ namespace, name, createdAt, source }: ObjectContext,
+	value: RequestAuthentication | undefined,
+): RequestAuthentication | undefined {
+	const { jwtRules } = (toJson(node) ?? {}) as { readonly jwtRules?: unknown };
+	const written: readonly unknown[] = Array.isArray(jwtRules) ? jwtRules : [];
+	const rules = written.flatMap((entry, index): JwtRule[] => {
+		const path = `spec.jwtRules[${index}]`;
+		const good = value?.rules.find((one) => one.path === path);
+		if (good !== undefined) return [good];
+		const { issuer } = (entry ?? {}) as { readonly issuer?: unknown };
+		if (typeof issuer !== "string" || issuer === "") return [];
+		const nothing = { audiences: [], locations: [], outputClaimToHeaders: [], spaceDelimitedClaims: [] };
+		return [{ issuer, keys: { kind: "unknown" }, ...nothing, forwardOriginalToken: false, timeoutMs: 0, path }];
+	});
+	return rules.length === 0 ? undefined : { namespace, name, ...readTarget(node), rules, createdAt, source };
 }

@@ -52,7 +52,9 @@ function ownName({ host, port }: KeySetServer): string {
 function readUri(uri: string): KeySetServer {
 	const url = new URL(uri);
 	const isTls = url.protocol === "https:";
-	return { host: url.hostname, port: url.port === "" ? (isTls ? 443 : 80) : Number(url.port), isTls };
+	// An IPv6 address without its brackets.
+	const host = url.hostname.replace(/^\[|\]$/g, "");
+	return { host, port: url.port === "" ? (isTls ? 443 : 80) : Number(url.port), isTls };
 }
 
 function translateServer(name: string, { host, port, isTls }: KeySetServer): Cluster {
