@@ -90,8 +90,12 @@ export function createRegistration(options: RegistrationOptions): Registration {
 			if (!(error instanceof MeshError)) throw error;
 			// A lease that ended is taken anew with the whole record.
 			isDirty = true;
-			if (retryMs === undefined)
-				log.debug("the registry did not take an instance", { instance: name, error: describeError(error) });
+			if (retryMs === undefined) {
+				// While the control plane is away that is nothing to tell of each instance.
+				const isAway = error.code === "CONTROL_PLANE_UNREACHABLE";
+				const fields = { instance: name, error: describeError(error) };
+				log[isAway ? "debug" : "warn"]("the registry did not take an instance", fields);
+			}
 			retryMs = backoff.next();
 		}
 	}
