@@ -68,6 +68,7 @@ export {
 	type WorkloadInstance,
 } from "./instance.ts";
 export type { ClusterNode, EndpointSlice, Namespace, Pod, PodTemplate, SliceEndpoint } from "./kubernetes.ts";
+export { readLocalityLabel } from "./locality-label.ts";
 export {
 	type AccessLogSettings,
 	defaultRootNamespace,

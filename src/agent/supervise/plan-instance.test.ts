@@ -54,6 +54,21 @@ test("every listener of an instance has a port of its own, the same when it is p
 	assert.ok(!all.includes(second.adminPort!));
 });
 
+test("a host with a wildcard has no listener: nobody connects to it", async () => {
+	const planned = await planInstance(workload, 0, [service("shop", "*.wild.example"), ...services], createPorts(), 1);
+	assert.deepEqual(
+		planned.upstreams.map(({ service: { name } }) => name),
+		["reviews-v1", "ledger", "ledger"],
+	);
+});
+
+test("an instance is where its label says", async () => {
+	const labels = { app: "web", "istio-locality": "earth.east.a" };
+	const planned = await planInstance({ ...workload, labels }, 0, [], createPorts(), 1);
+	assert.deepEqual(planned.locality, { region: "earth", zone: "east", subZone: "a" });
+	assert.equal((await planInstance(workload, 0, [], createPorts(), 1)).locality, undefined);
+});
+
 test("a gateway listens where its Gateways say, 8000 higher where only the superuser may, elsewhere when that is taken", async () => {
 	const gateway = {
 		...workload,

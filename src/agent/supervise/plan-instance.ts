@@ -1,11 +1,12 @@
-import type {
-	GatewayPort,
-	Labels,
-	PortProtocol,
-	Service,
-	UpstreamListener,
-	Workload,
-	WorkloadInstance,
+import {
+	type GatewayPort,
+	type Labels,
+	type PortProtocol,
+	readLocalityLabel,
+	type Service,
+	type UpstreamListener,
+	type Workload,
+	type WorkloadInstance,
 } from "../../model/index.ts";
 import { findOwnAddress, type PortAllocator } from "./ports.ts";
 import type { DesiredWorkload } from "./workload-source.ts";
@@ -22,6 +23,7 @@ export async function planInstance(
 	const key = `${instanceKey(workload.namespace, name)}/`;
 	const hasSidecar = workload.pattern === "sidecar";
 	const isGateway = workload.pattern === "gateway";
+	const locality = readLocalityLabel(workload.labels);
 	const instancePorts = [];
 	for (const port of workload.ports) {
 		const appPort = await ports.takePreferred(`${key}app/${port.name}`, port.port ?? 0);
@@ -29,7 +31,8 @@ export async function planInstance(
 		instancePorts.push({ name: port.name, protocol: port.protocol, appPort, meshPort });
 	}
 	const upstreams: UpstreamListener[] = [];
-	for (const service of hasSidecar ? services : []) {
+	// Nobody connects to a wildcard: its hosts are told by what connections say.
+	for (const service of hasSidecar ? services.filter(({ name }) => !name.includes("*")) : []) {
 		for (const { port } of service.ports) {
 			const listenPort = await ports.take(`${key}upstream/${service.namespace}/${service.name}/${port}`);
 			upstreams.push({ service: { namespace: service.namespace, name: service.name }, port, listenPort });
@@ -47,6 +50,7 @@ export async function planInstance(
 		workload: workload.name,
 		labels: workload.labels,
 		serviceAccount: workload.serviceAccount,
+		...(locality !== undefined && { locality }),
 		address: (await findOwnAddress(workload.gatewayAddresses ?? [])) ?? "127.0.0.1",
 		pattern: workload.pattern,
 		...(hasSidecar || isGateway ? { sidecar: workload.sidecar } : {}),

@@ -52,6 +52,32 @@ function build(text = cluster) {
 	return buildMesh(objects, []).mesh;
 }
 
+test("the label istio-locality says where a Pod or an entry is, in place of its node", () => {
+	const mesh = build(
+		`${cluster.replace("version: v1 }", "version: v1, istio-locality: r2.z2.s2 }")}---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: a, namespace: shop }
+spec: { address: 10.0.0.5, labels: { istio-locality: r3.z3 } }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: b, namespace: shop }
+spec: { address: 10.0.0.6, locality: r4, labels: { istio-locality: r3.z3 } }
+`,
+	);
+	const labelled = { region: "r2", zone: "z2", subZone: "s2" };
+	assert.deepEqual(mesh.services.find(({ name }) => name === "web")!.endpoints![0]!.locality, labelled);
+	assert.deepEqual(mesh.declaredInstances[0]!.locality, labelled);
+	assert.deepEqual(
+		mesh.workloadEntries.map(({ locality }) => locality),
+		[
+			{ region: "r3", zone: "z3", subZone: "" },
+			{ region: "r4", zone: "", subZone: "" },
+		],
+	);
+});
+
 test("EndpointSlices are the endpoints of their Service, with what the Pods behind them say", () => {
 	const web = build().services.find(({ name }) => name === "web")!;
 	assert.equal(web.selector, undefined);

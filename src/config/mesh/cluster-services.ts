@@ -2,10 +2,12 @@ import {
 	type ClusterNode,
 	type EndpointSlice,
 	formatObjectName,
+	type Labels,
 	type Locality,
 	matchesLabels,
 	type Pod,
 	type PortProtocol,
+	readLocalityLabel,
 	type Service,
 	type ServiceEndpoint,
 	type SliceEndpoint,
@@ -68,11 +70,17 @@ export function selectPods(
 	return pods.filter((pod) => pod.namespace === namespace && matchesLabels(selector, pod.labels));
 }
 
-/** The locality of what runs on a node. */
+/** The locality of what runs on a node; a label of the Pod may say another one. */
 export function localityOf(
-	{ nodeName, zone }: { readonly nodeName?: string; readonly zone?: string },
+	{
+		nodeName,
+		zone,
+		labels: own = {},
+	}: { readonly nodeName?: string; readonly zone?: string; readonly labels?: Labels },
 	nodes: ReadonlyMap<string, ClusterNode>,
 ): Locality | undefined {
+	const said = readLocalityLabel(own);
+	if (said !== undefined) return said;
 	const labels = nodeName === undefined ? undefined : nodes.get(nodeName)?.labels;
 	if (labels === undefined && zone === undefined) return undefined;
 	return {
@@ -126,6 +134,7 @@ function toEndpoint(
 	const place = {
 		...(nodeName !== undefined && { nodeName }),
 		...(endpoint.zone !== undefined && { zone: endpoint.zone }),
+		...(pod !== undefined && { labels: pod.labels }),
 	};
 	const locality = localityOf(place, nodes);
 	const isDraining = endpoint.isTerminating && endpoint.isServing;

@@ -76,7 +76,7 @@ export const podKind = defineKind({
 	name: "Pod",
 	apiVersions: ["v1"],
 	aliases: ["pods", "po"],
-	doc: "A running copy of a workload in a cluster: its labels, identity, address and node. Its proxy is the one whose node id names it.",
+	doc: "A running copy of a workload in a cluster: its labels, identity, address and node. Its proxy is the one whose node id names it. The label `istio-locality: region.zone.subzone` wins over the locality of its node.",
 	example: `apiVersion: v1
 kind: Pod
 metadata: { name: reviews-7d9, namespace: shop, labels: { app: reviews } }

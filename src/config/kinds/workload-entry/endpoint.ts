@@ -1,4 +1,4 @@
-import type { Locality, WorkloadEndpoint } from "../../../model/index.ts";
+import { type Locality, readLocalityLabel, type WorkloadEndpoint } from "../../../model/index.ts";
 import { map } from "../../schema/collections.ts";
 import { labels } from "../../schema/kubernetes.ts";
 import { ignored, type ObjectOf, optional } from "../../schema/object.ts";
@@ -37,7 +37,7 @@ export function toEndpoint(
 	metadataLabels: Readonly<Record<string, string>> = {},
 ): Omit<WorkloadEndpoint, "address"> {
 	const all = { ...metadataLabels, ...value.labels };
-	const locality = value.locality === undefined ? undefined : parseLocality(value.locality);
+	const locality = value.locality === undefined ? readLocalityLabel(all) : parseLocality(value.locality);
 	const mode = all["security.istio.io/tlsMode"];
 	return {
 		ports: value.ports ?? {},

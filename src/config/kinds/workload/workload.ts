@@ -123,7 +123,7 @@ export const workloadKind = defineKind({
 	name: "Workload",
 	apiVersions: ["amime.dev/v1alpha1"],
 	aliases: ["workloads", "wl"],
-	doc: "A process to run, with its sidecar. Its labels are those of `metadata.labels`, and `app` with the name of the workload unless given. The annotation `amime.dev/open: /` has `amime up` print the address of its page.",
+	doc: "A process to run, with its sidecar. Its labels are those of `metadata.labels`, and `app` with the name of the workload unless given; `istio-locality: region.zone.subzone` says where it is. The annotation `amime.dev/open: /` has `amime up` print the address of its page.",
 	example: `apiVersion: amime.dev/v1alpha1
 kind: Workload
 metadata:
