@@ -148,6 +148,14 @@ const cases: readonly (readonly [name: string, text: string, expected: readonly 
 		["LOCALITY_WITHOUT_OUTLIER_DETECTION spec.trafficPolicy.loadBalancer.localityLbSetting"],
 	],
 	[
+		"nothing of shares of localities, which need none",
+		destinationRule(
+			"a",
+			'{ host: web, trafficPolicy: { loadBalancer: { localityLbSetting: { distribute: [{ from: "a/*", to: { "b/*": 100 } }] } } } }',
+		),
+		[],
+	],
+	[
 		"settings of a port that replace those of the rule",
 		destinationRule(
 			"a",

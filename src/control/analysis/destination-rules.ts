@@ -78,9 +78,8 @@ function checkPolicy(rule: DestinationRule, policy: TrafficPolicy, path: string,
 	const hasOutlierDetection =
 		policy.outlierDetection !== undefined || rule.trafficPolicy?.outlierDetection !== undefined;
 	const locality = policy.loadBalancer?.locality;
-	const steers =
-		locality?.isEnabled === true &&
-		locality.distribute.length + locality.failover.length + locality.failoverPriority.length > 0;
+	// Shares of localities hold without it.
+	const steers = locality?.isEnabled === true && locality.failover.length + locality.failoverPriority.length > 0;
 	if (steers && !hasOutlierDetection) {
 		const sentence = "has no effect without outlierDetection: add it to the same trafficPolicy";
 		report("LOCALITY_WITHOUT_OUTLIER_DETECTION", at, `${path}.loadBalancer.localityLbSetting`, sentence);
