@@ -441,6 +441,30 @@ test("a GatewayClass of this controller is accepted; of another one nothing is s
 	assert.deepEqual(of("amime.dev/gateway-controller", { parametersRef }), ["!Accepted=InvalidParameters"]);
 });
 
+test("a GatewayClass says what is supported, in the order of names, nothing twice", () => {
+	const { mesh } = buildMesh(
+		parseObjects(
+			"{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: c}, spec: {controllerName: amime.dev/gateway-controller}}",
+		),
+		[],
+	);
+	const shown = computeStatuses(createMeshIndex(mesh)).get("GatewayClass/default/c");
+	const names = (shown as { supportedFeatures: { name: string }[] }).supportedFeatures.map(({ name }) => name);
+	assert.deepEqual(names, [...new Set(names)].sort());
+	// As many as the field of the Gateway API takes.
+	assert.ok(names.length <= 64);
+	for (const name of [
+		"Gateway",
+		"HTTPRoute",
+		"GRPCRoute",
+		"TLSRoute",
+		"TCPRoute",
+		"ReferenceGrant",
+		"BackendTLSPolicy",
+	])
+		assert.ok(names.includes(name), name);
+});
+
 test("a RateLimitPolicy says of each target whether it is there", () => {
 	const policy = (name: string, spec: object): string =>
 		JSON.stringify({

@@ -19,6 +19,7 @@ import { type Condition, type ConditionFault, conditionOf, withGeneration } from
 import { resolveAddresses } from "./gateway-address.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { findReferenceFault } from "./route-references.ts";
+import { supportedFeatures } from "./supported-features.ts";
 
 /** What statuses are made of. */
 export interface StatusInputs {
@@ -59,7 +60,10 @@ function classStatus(gatewayClass: GatewayClass): object | undefined {
 		gatewayClass.parametersRef === undefined
 			? undefined
 			: { reason: "InvalidParameters", message: "parametersRef: a class has no settings here" };
-	return { conditions: [conditionOf("Accepted", fault, { reason: "Accepted", message: "the class is served" })] };
+	return {
+		conditions: [conditionOf("Accepted", fault, { reason: "Accepted", message: "the class is served" })],
+		supportedFeatures,
+	};
 }
 
 function gatewayStatus({ gateway, listeners: all, listenerSets }: AttachedGateway, inputs: StatusInputs): object {
