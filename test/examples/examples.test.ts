@@ -9,11 +9,21 @@ import { findEnvoy, skipWithout } from "../support/peers.ts";
 import { type ExampleCall, startExamples } from "../support/running-examples.ts";
 import { talk } from "../support/tcp-talk.ts";
 import { answers, type Check, countVersions, patient, readExample, readToken } from "./example-answers.ts";
+import { gatewayChecks } from "./gateway-checks.ts";
 import { guideChecks } from "./guide-checks.ts";
+import { meshChecks } from "./mesh-checks.ts";
 
 /** Those whose rules hold on the side of the callee. */
 const protectedExamples: ReadonlySet<string> = new Set([
-	...["authorization", "authorization-tcp", "external-authorization", "jwt", "mutual-tls", "rate-limit"],
+	...[
+		"authorization",
+		"authorization-dry-run",
+		"authorization-tcp",
+		"external-authorization",
+		"jwt",
+		"mutual-tls",
+		"rate-limit",
+	],
 ]);
 
 for (const kind of ["amime", "envoy"] as const)
@@ -21,7 +31,7 @@ for (const kind of ["amime", "envoy"] as const)
 		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
 	}, async (t) => {
 		const running = await startExamples(t, kind, (example) => protectedExamples.has(example));
-		for (const [example, check] of Object.entries({ ...checks, ...guideChecks })) {
+		for (const [example, check] of Object.entries({ ...checks, ...guideChecks, ...gatewayChecks, ...meshChecks })) {
 			await t.test(example, (sub) => check(running, sub, example));
 		}
 	});

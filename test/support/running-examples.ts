@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { buildMesh } from "../../src/config/index.ts";
-import type { Workload, WorkloadInstance } from "../../src/model/index.ts";
+import { readLocalityLabel, type Workload, type WorkloadInstance } from "../../src/model/index.ts";
 import { parseObjects } from "./control-mesh.ts";
 import { startControlPlane, type TestControlPlane } from "./control-plane.ts";
 import { findFreePort } from "./free-port.ts";
@@ -20,7 +20,7 @@ export function listSmallExamples(): string[] {
 }
 
 /** Ports of programs outside the mesh, which rules name. */
-const outsidePorts = ["7186", "7187"];
+const outsidePorts = ["7184", "7185", "7186", "7187"];
 
 /** Several examples under one control plane. */
 export interface RunningExamples {
@@ -33,6 +33,8 @@ export interface RunningExamples {
 	gatewayPort(example: string, port: number): number;
 	/** Where a sidecar listens for one service port; that of `web` by default. */
 	upstreamPort(example: string, service: string, port: number, from?: string): number;
+	/** Where the sidecar of a workload shows what it has counted. */
+	adminPort(example: string, workload: string): number;
 	/** Where the sidecar of a workload takes what comes in. */
 	meshPort(example: string, workload: string): number;
 }
@@ -79,17 +81,19 @@ export async function startExamples(
 		const httpProxyPort = hasSidecar ? await findFreePort() : undefined;
 		startProgram(t, workload, appPort, httpProxyPort);
 		const { name: portName, protocol } = workload.ports[0]!;
-		const own = mesh.services.filter((service) => service.namespace === namespace);
+		const own = mesh.services.filter((service) => service.namespace === namespace && !service.name.includes("*"));
 		const upstreams = [];
 		for (const service of hasSidecar ? own : [])
 			for (const { port } of service.ports)
 				upstreams.push({ service: { namespace, name: service.name }, port, listenPort: await findFreePort() });
+		const locality = readLocalityLabel(workload.labels);
 		const instance: WorkloadInstance = {
 			name: `${namespace}-${name}-0`,
 			namespace,
 			workload: name,
 			labels: workload.labels,
 			serviceAccount: workload.serviceAccount,
+			...(locality !== undefined && { locality }),
 			address: "127.0.0.1",
 			pattern: hasSidecar ? "sidecar" : "none",
 			ports: [{ name: portName, protocol, appPort, meshPort: hasSidecar ? await findFreePort() : appPort }],
@@ -122,8 +126,10 @@ export async function startExamples(
 	await Promise.all(mesh.workloads.map(start));
 	// Not all at once: each must be ready in bounded time on a busy machine.
 	const waiting = [...[...instances.values()].filter(({ pattern }) => pattern === "sidecar"), ...gateways.values()];
+	const adminPorts = new Map<string, number>();
 	const startNext = async (): Promise<void> => {
-		for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await control.startProxy(t, next, kind);
+		for (let next = waiting.pop(); next !== undefined; next = waiting.pop())
+			adminPorts.set(next.name, (await control.startProxy(t, next, kind)).adminPort);
 	};
 	await Promise.all([startNext(), startNext(), startNext()]);
 	return {
@@ -140,6 +146,7 @@ export async function startExamples(
 		applicationPort: (example, workload) => instances.get(`${example}/${workload}`)!.ports[0]!.appPort,
 		gatewayPort: (example, port) =>
 			gateways.get(example)!.gatewayPorts!.find((candidate) => candidate.port === port)!.listenPort,
+		adminPort: (example, workload) => adminPorts.get(`${example}-${workload}-0`)!,
 		meshPort: (example, workload) => instances.get(`${example}/${workload}`)!.ports[0]!.meshPort,
 		upstreamPort(example, service, port, from = "web") {
 			const { upstreams } = instances.get(`${example}/${from}`)!;

@@ -70,14 +70,14 @@ function resolveInstance(
 ): ResolvedEndpoint | undefined {
 	const { address, labels, locality, nodeName, health } = instance;
 	if (health === "starting") return undefined;
-	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
-	const target = findTargetPort(port, instance, workload);
+	const target =
+		instance.gatewayPorts === undefined ? resolveTarget(index, instance, port) : findGatewayPort(port, instance);
 	if (target === undefined) return undefined;
-	const isMutualTls = takesMutualTls(index, instance, target);
+	const { number, isMutualTls } = target;
 	return {
 		instance,
 		address,
-		port: target.meshPort,
+		port: number,
 		isMutualTls,
 		health,
 		weight: 1,
@@ -86,6 +86,27 @@ function resolveInstance(
 		...(nodeName !== undefined && { nodeName }),
 		origin: instance,
 	};
+}
+
+interface Target {
+	readonly number: number;
+	readonly isMutualTls: boolean;
+}
+
+function resolveTarget(index: MeshIndex, instance: WorkloadInstance, port: ServicePort): Target | undefined {
+	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
+	const target = findTargetPort(port, instance, workload);
+	return target && { number: target.meshPort, isMutualTls: takesMutualTls(index, instance, target) };
+}
+
+/** Where a gateway listens for a port of the Service in front of it: what its servers say of the Service's port, or of the target's. What they
+ *  speak is theirs to say: none of it is automatic mutual TLS. */
+function findGatewayPort(
+	{ port, targetPort }: ServicePort,
+	{ gatewayPorts = [] }: WorkloadInstance,
+): Target | undefined {
+	const found = [port, targetPort].flatMap((number) => gatewayPorts.find((one) => one.port === number) ?? []);
+	return found[0] && { number: found[0].listenPort, isMutualTls: false };
 }
 
 /** The port of a listed endpoint: its own of that name, else the service's target port by number. Undefined when it is known not to have

@@ -1,0 +1,30 @@
+/** Checks of the examples about where workloads are, and about policies that are only tried. */
+import assert from "node:assert/strict";
+import { eventually } from "../support/eventually.ts";
+import { sendRequest } from "../support/http-call.ts";
+import { answers, type Check, patient } from "./example-answers.ts";
+
+export const meshChecks: Readonly<Record<string, Check>> = {
+	async locality(running, _, example) {
+		const ask = async (service: string, path = "/") => await running.call(example, `http://${service}${path}`);
+		await answers(running, example, "http://store/", /"east"/);
+		for (let count = 0; count < 10; count++) assert.match((await ask("store")).body, /"east"/);
+		assert.equal((await ask("store", "/status/503")).status, 503);
+		await eventually(async () => assert.match((await ask("store")).body, /"west"/), patient);
+
+		await answers(running, example, "http://archive/", /"archive"/);
+		let east = 0;
+		const all = 100;
+		for (let count = 0; count < all; count++) if (/"east"/.test((await ask("archive")).body)) east++;
+		assert.ok(east > all / 2 && east < all, String(east));
+	},
+	async "authorization-dry-run"(running, _, example) {
+		await answers(running, example, "http://orders/", /"orders"/);
+		await answers(running, example, "http://orders/admin/users", /"orders"/);
+		await eventually(async () => {
+			const port = running.adminPort(example, "orders");
+			const { body } = await sendRequest({ port, path: "/stats?filter=shadow_denied" });
+			assert.match(body, /istio_dry_run_deny_.*shadow_denied: [1-9]/);
+		}, patient);
+	},
+};
