@@ -4,7 +4,7 @@ import { application, createTestMesh, parseObjects } from "../../test/support/co
 import { AdminError } from "../control/admin/index.ts";
 import type { ServedMesh } from "../control/index.ts";
 import { createSnapshotStore } from "../control/snapshot/index.ts";
-import { answerDiff, answerExplain } from "./answers.ts";
+import { answerDiff, answerExplain, predict } from "./answers.ts";
 import { createOfflineWorld, type Explanation, evaluate, type MeshDiff, type Query } from "./index.ts";
 
 const narrow = `
@@ -143,4 +143,62 @@ spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: 
 		["unroutable", "it listens on 8080: name that port, or add a listener for port 80 to the Gateway"],
 	);
 	assert.equal(ask({ from: "outside", to: "reviews" }).fix, "did you mean 'reviews.shop'?");
+});
+
+test("a service without endpoints is told with the port that nobody has, and a ServiceEntry is called one", () => {
+	const served = serve(
+		application("web"),
+		application("orders"),
+		`
+apiVersion: v1
+kind: Service
+metadata: {name: misnamed, namespace: shop}
+spec: {selector: {app: orders}, ports: [{name: http, port: 80, targetPort: htpp}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: partner, namespace: shop}
+spec:
+  hosts: [partner.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 192.0.2.7}]
+`,
+	);
+	const misnamed = ask(served, { from: "web", to: "misnamed" });
+	assert.match(misnamed.summary, /its targetPort 'htpp' is no port of orders; there are http/);
+	assert.equal(misnamed.fix, "did you mean 'http'?");
+	assert.deepEqual(
+		misnamed.because.map(({ kind, name, path }) => `${kind} ${name} ${path}`),
+		["Service misnamed spec.ports[0].targetPort"],
+	);
+	const partner = ask(served, { from: "web", to: "partner.example.com" });
+	assert.deepEqual(
+		partner.destinations[0]?.objects.map(({ kind, name }) => `${kind} ${name}`),
+		["ServiceEntry partner"],
+	);
+});
+
+test("what is known of a request that failed is enough to say which route comes nearest", () => {
+	const served = serve(
+		application("web"),
+		application("orders"),
+		`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: orders, namespace: shop}
+spec:
+  hosts: [orders]
+  http:
+    - {match: [{uri: {prefix: /a}, headers: {x-user: {exact: bob}}}], route: [{destination: {host: orders}}]}
+`,
+	);
+	const told = predict(served, { from: "shop/web-0", to: "orders", method: "GET", path: "/a" }, 0);
+	assert.equal(told?.flags, "NR");
+	assert.match(
+		told.summary,
+		/spec\.http\[0\], wants header x-user = 'bob'$/,
+		"nobody knows what the request had there",
+	);
+	assert.equal(predict(served, { from: "shop/gone-0", to: "orders", method: "GET", path: "/" }, 0), undefined);
 });

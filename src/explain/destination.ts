@@ -1,3 +1,4 @@
+import { describeNone, readUpstream } from "../control/failed-requests/index.ts";
 import type { ObjectRef } from "../control/provenance/index.ts";
 import {
 	decideMutualTls,
@@ -6,7 +7,7 @@ import {
 	resolveHostPolicy,
 } from "../control/translate/index.ts";
 import { findNearest } from "../core/index.ts";
-import { formatSpiffeId, type Service, type WorkloadInstance } from "../model/index.ts";
+import { formatSpiffeId, type WorkloadInstance } from "../model/index.ts";
 import type { ClusterConfig } from "../proxy/runtime-config/index.ts";
 import { type Arrival, simulateConnection, type Target } from "./connection.ts";
 import { type PlacedEndpoint, placeEndpoints } from "./endpoints.ts";
@@ -173,7 +174,7 @@ function describeNoEndpoints(
 	placed: readonly PlacedEndpoint[],
 	{ world, caller }: DestinationContext,
 ): Omit<Ending, "outcome" | "status"> {
-	const [, , subset = "", host = ""] = name.split("|");
+	const [, , , host = ""] = name.split("|");
 	const because = world.provenance.ofCluster(name, caller);
 	const flags = "UH";
 	if (name === "BlackHoleCluster")
@@ -190,27 +191,16 @@ function describeNoEndpoints(
 			fix: "make its instances ready",
 			because,
 		};
-	const service = world.index.serviceByHost(host, caller.namespace);
-	if (subset !== "")
+	const upstream = readUpstream(name, caller, world);
+	if (upstream?.service === undefined || upstream.service.selector === undefined)
 		return {
 			flags,
-			summary: `the subset ${subset} of ${host} has no endpoints: its labels select none`,
-			fix: "correct the labels of the subset, or of the workload",
-			because: [...because.slice(1), ...because.slice(0, 1)],
+			summary: `${host === "" ? name : host} has no endpoints${upstream?.service?.endpoints?.length === 0 ? ": it selects nothing and lists none" : ""}`,
+			fix: "add endpoints, or a selector of what runs",
+			because,
 		};
-	return {
-		flags,
-		summary: `${host === "" ? name : host} has no endpoints${service === undefined ? "" : describeSelector(service)}`,
-		fix: "start an instance that the Service selects, or correct its selector",
-		because,
-	};
-}
-
-function describeSelector({ selector, endpoints = [] }: Service): string {
-	if (selector === undefined) return endpoints.length === 0 ? ": it selects nothing and lists none" : "";
-	return `: nothing that runs has the labels ${Object.entries(selector)
-		.map(([key, value]) => `${key}=${value}`)
-		.join(", ")}`;
+	const { explanation, fix = "start an instance that the Service selects", objects } = describeNone(upstream, world);
+	return { flags, summary: explanation.join("; "), fix, because: objects ?? because };
 }
 
 function explainWorkload(

@@ -19,10 +19,14 @@ export interface Diagnosis {
 	readonly objects: readonly ObjectRef[];
 }
 
-/** The mesh as it is served. */
-export interface KnownMesh {
+/** What a mesh is, and where it is written. */
+export interface Whereabouts {
 	readonly index: MeshIndex;
 	readonly provenance: Provenance;
+}
+
+/** The mesh as it is served. */
+export interface KnownMesh extends Whereabouts {
 	readonly objects: () => Iterable<ConfigObject>;
 }
 

@@ -2,3 +2,5 @@
  *  that decided and what most likely helps. One file a kind of failure, tried in the order of `diagnose.ts`. Asks nobody. */
 export { diagnose } from "./diagnose.ts";
 export type { Case, Diagnosis, Fault, KnownMesh, Prediction } from "./diagnosis.ts";
+export { describeNone } from "./of-endpoints.ts";
+export { readUpstream } from "./upstream.ts";

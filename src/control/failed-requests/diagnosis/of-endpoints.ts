@@ -1,7 +1,7 @@
 import { findNearest } from "../../../core/index.ts";
 import type { WorkloadInstance } from "../../../model/index.ts";
 import { resolveEndpoints } from "../../translate/index.ts";
-import { type Case, type Diagnosis, hasFlag, type KnownMesh, nameOf } from "./diagnosis.ts";
+import { type Case, type Diagnosis, hasFlag, type KnownMesh, nameOf, type Whereabouts } from "./diagnosis.ts";
 import { findTrafficPolicy, findUpstream, ofServiceAt, type Upstream } from "./upstream.ts";
 
 const maxNamed = 5;
@@ -41,7 +41,7 @@ function diagnoseUpstream({ mesh }: Case, upstream: Upstream): Diagnosis {
 			objects: [...ofServiceAt(upstream, mesh, "spec.hosts"), ...objects.slice(1)],
 		};
 	}
-	if (endpoints.length === 0) return { ...base, ...describeNone(what, upstream, mesh) };
+	if (endpoints.length === 0) return { ...base, ...describeNone(upstream, mesh) };
 	const unfit = endpoints.filter(({ health }) => health !== "ready");
 	const count = `now ${endpoints.length - unfit.length} of ${endpoints.length} endpoints of ${what} are ready`;
 	if (unfit.length > 0) {
@@ -78,14 +78,13 @@ function describeEjected(count: string, upstream: Upstream, mesh: KnownMesh): Di
 }
 
 /** Why nothing is behind a service, and what helps. */
-function describeNone(
-	what: string,
+export function describeNone(
 	upstream: Upstream,
-	mesh: KnownMesh,
+	mesh: Whereabouts,
 ): Pick<Diagnosis, "explanation"> & Partial<Diagnosis> {
 	const { index } = mesh;
-	const { service, servicePort, subset, objects } = upstream;
-	const none = `now ${what} has no endpoint`;
+	const { host, service, servicePort, subset, objects } = upstream;
+	const none = `now ${subset === "" ? host : `subset ${subset} of ${host}`} has no endpoint`;
 	if (service === undefined || servicePort === undefined) return { explanation: [none] };
 	const instances = index.instancesOf(service);
 	if (instances.length === 0) {

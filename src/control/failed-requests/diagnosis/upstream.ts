@@ -7,7 +7,7 @@ import type {
 } from "../../../model/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
 import { type HostPolicy, hostOf, resolveHostPolicy } from "../../translate/index.ts";
-import { type Case, compact, type KnownMesh } from "./diagnosis.ts";
+import { type Case, compact, type KnownMesh, type Whereabouts } from "./diagnosis.ts";
 
 /** Where a proxy wanted to send a request, `outbound|80|v1|reviews.shop.svc.cluster.local`, as the mesh knows it. */
 export interface Upstream {
@@ -43,10 +43,13 @@ export function clientOf(asked: Case): MeshClient {
 /** Reads the cluster of a failure; undefined for one that leads to no other host, such as that of the proxy's own application. */
 export function findUpstream(asked: Case): Upstream | undefined {
 	const { failure, mesh } = asked;
-	const cluster = failure.upstream_cluster ?? failure.missing_cluster;
-	const [direction, port = "", subset = "", host = ""] = (cluster ?? "").split("|");
-	if (direction !== "outbound" || cluster === null) return undefined;
-	const client = clientOf(asked);
+	return readUpstream(failure.upstream_cluster ?? failure.missing_cluster ?? "", clientOf(asked), mesh);
+}
+
+/** Reads the name of a cluster as a client sees it; undefined for one that leads to no other host. */
+export function readUpstream(cluster: string, client: MeshClient, mesh: Whereabouts): Upstream | undefined {
+	const [direction, port = "", subset = "", host = ""] = cluster.split("|");
+	if (direction !== "outbound") return undefined;
 	const service = mesh.index.serviceByHost(host, client.namespace);
 	return {
 		...{ host, port: Number(port), subset, service },
@@ -76,7 +79,7 @@ export function findInstanceAt({ index }: KnownMesh, place: string | null) {
 /** A part of the traffic policy that counts for an upstream: the value, and the field of the DestinationRule that says it. */
 export function findTrafficPolicy<K extends keyof PortTrafficPolicy>(
 	{ policy, port, subset }: Upstream,
-	{ provenance }: KnownMesh,
+	{ provenance }: Whereabouts,
 	part: K,
 ): { readonly value: NonNullable<PortTrafficPolicy[K]>; readonly ref: ObjectRef | undefined } | undefined {
 	const candidates = policy.rules.flatMap((rule) => listPlaces(rule, subset, port));
@@ -110,7 +113,7 @@ export function listHosts({ index }: KnownMesh, namespace: string): string[] {
 }
 
 /** The ServiceEntry or Service behind an upstream, at a field. */
-export function ofServiceAt({ service }: Upstream, { provenance }: KnownMesh, field: string): readonly ObjectRef[] {
+export function ofServiceAt({ service }: Upstream, { provenance }: Whereabouts, field: string): readonly ObjectRef[] {
 	if (service === undefined) return [];
 	const { namespace, entry, name } = service;
 	return compact([
