@@ -3,6 +3,7 @@ import { managerFilter, socketAddress, staticCluster } from "../support/bootstra
 import { compareWithEnvoy } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
+import { openClient } from "../support/raw-client.ts";
 
 type World = { readonly proxy: ProxyProcess };
 
@@ -61,6 +62,24 @@ compareWithEnvoy("the admin port", {
 			see: (world) => ask(world, "//stats/../%72eady"),
 		},
 		"a change by GET": { want: { status: 405 }, see: (world) => ask(world, "/quitquitquit") },
+		"what is refused before any command, and an end that the client asks for": {
+			want: { old: { status: 426 }, hostless: { status: 400 }, absolute: { status: 404 }, last: { status: 200 } },
+			async see({ proxy }, side) {
+				const say = async (text: string) => {
+					const client = await openClient(side, proxy.adminPort);
+					client.send(text);
+					const { status, headers, body } = await client.response();
+					return { status, headers: [...headers.keys()].sort(), body };
+				};
+				return {
+					old: await say("GET /ready HTTP/1.0\r\n\r\n"),
+					hostless: await say("GET /ready HTTP/1.1\r\n\r\n"),
+					fragment: await say("GET /ready#x HTTP/1.1\r\nhost: a\r\n\r\n"),
+					absolute: await say("GET http://a/ready HTTP/1.1\r\nhost: a\r\n\r\n"),
+					last: await say("GET /ready HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+				};
+			},
+		},
 		"listeners as text": { want: { status: 200 }, see: (world) => askFor(world, "/listeners") },
 		"clusters as text": { want: { status: 200 }, see: (world) => askFor(world, "/clusters?filter=c1") },
 		"loggers' levels": {

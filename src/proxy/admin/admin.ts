@@ -16,6 +16,7 @@ import { createAdminLog } from "./admin-log.ts";
 import type { AdminAddress, AdminState } from "./admin-state.ts";
 import { createCommands, helpText } from "./commands.ts";
 import { trackConnections } from "./connections.ts";
+import { refuseRequest, sendRefusal } from "./refuse-request.ts";
 import { type AdminResponse, readAdminRequest, text } from "./request.ts";
 
 /** Options of {@link createAdmin}. */
@@ -86,19 +87,28 @@ export function createAdmin(options: AdminOptions): Admin {
 		downstream.downstream_rq_http1_total.value++;
 		downstream.downstream_rq_active.value++;
 		let result: AdminResponse;
-		try {
-			result = await answer(message);
-		} catch (error) {
-			state.log.error("admin request failed", { path: message.url, error: describeError(error) });
-			result = text(`${describeError(error)}\n`, 500);
+		let sentBytes: number;
+		const refusal = refuseRequest(message);
+		if (refusal === undefined) {
+			try {
+				result = await answer(message);
+			} catch (error) {
+				state.log.error("admin request failed", { path: message.url, error: describeError(error) });
+				result = text(`${describeError(error)}\n`, 500);
+			}
+			sentBytes = await send(response, result, clock);
+		} else {
+			result = text(refusal.body, refusal.status);
+			sentBytes = refusal.body.length;
+			message.resume();
+			sendRefusal(response, refusal);
 		}
-		const sentBytes = await send(response, result, clock);
 		writeLog(result, sentBytes);
 		downstream.downstream_rq_active.value--;
 		downstream.downstream_rq_time.record(clock.now() - startedAt);
 		countResponse(downstream, perListener, result.status);
 	};
-	const server = createServer((message, response) => void handle(message, response));
+	const server = createServer({ requireHostHeader: false }, (message, response) => void handle(message, response));
 	trackConnections(server, { http: downstream, listener, thread }, clock);
 	const scheduleFlush = (): void => {
 		if (flushIntervalMs === Number.POSITIVE_INFINITY) return;
@@ -170,6 +180,7 @@ async function send(response: ServerResponse, result: AdminResponse, clock: Cloc
 		["x-content-type-options", "nosniff"] as const,
 		["server", "envoy"] as const,
 		["transfer-encoding", "chunked"] as const,
+		...(response.shouldKeepAlive ? [] : [["connection", "close"] as const]),
 	];
 	response.writeHead(result.status, headers.flat());
 	if (result.stream !== undefined) return await sendStream(response, result.stream);
