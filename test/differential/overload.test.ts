@@ -7,6 +7,7 @@ import { managerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
+import { openClient } from "../support/raw-client.ts";
 
 function setPressure(side: Side, pressure: number): void {
 	writeFileSync(join(side.folder, "pressure.next"), String(pressure));
@@ -112,8 +113,21 @@ compareWithEnvoy("the overload manager", {
 				return headers["connection"];
 			},
 		},
+		"the end of the connection is left to the client": {
+			want: ["close", "close"],
+			async see(world, side) {
+				const client = await openClient(side, world.port);
+				const ask = async () => {
+					client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+					return (await client.response()).headers.get("connection");
+				};
+				const seen = [await ask(), await ask()];
+				client.socket.destroy();
+				return seen;
+			},
+		},
 		"it is counted": {
-			want: { "http.in.downstream_cx_overload_disable_keepalive": 1 },
+			want: { "http.in.downstream_cx_overload_disable_keepalive": 2 },
 			see: ({ proxy }) => proxy.stats("overload_disable_keepalive"),
 		},
 		"requests are shed": {

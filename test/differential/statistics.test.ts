@@ -116,3 +116,18 @@ compareWithEnvoy("buckets and intervals of histograms", {
 		},
 	},
 });
+
+compareWithEnvoy("what a request uses", {
+	start: (side) => start(side, {}),
+	cases: {
+		"gauges and counters of the connections, and how long they took": {
+			want: [],
+			async see({ proxy }) {
+				const { body } = await proxy.admin(
+					"/stats?usedonly&filter=^cluster\\.c1\\.upstream_cx|^http\\.in\\.downstream_cx_[^d]",
+				);
+				return body.split("\n").map((line) => line.replace(/: .*/, ""));
+			},
+		},
+	},
+});

@@ -18,7 +18,7 @@ export interface Level<H extends BalancedHost> {
 export class PriorityLevels<H extends BalancedHost> {
 	readonly #common: CommonBalancerConfig;
 	readonly #runtime: Runtime;
-	#levels: Level<H>[] = [];
+	#levels: Level<H>[] = [sortHosts<H>([], 0)];
 	#terms: AssignmentTerms = { overprovisioningFactor: 140, weightedPriorityHealth: false };
 	readonly #changed = new Set<number>();
 	#isStale = true;
@@ -49,7 +49,9 @@ export class PriorityLevels<H extends BalancedHost> {
 	setHosts(priorities: readonly (readonly LocalityHosts<H>[])[], terms: AssignmentTerms): void {
 		this.#terms = terms;
 		this.#changed.clear();
-		this.#levels = priorities.map((localities) => sortHosts(localities, ++this.#version));
+		// There is always a first priority: without hosts it panics, and that is counted.
+		const known = priorities.length === 0 ? [[]] : priorities;
+		this.#levels = known.map((localities) => sortHosts(localities, ++this.#version));
 		this.#isStale = true;
 	}
 

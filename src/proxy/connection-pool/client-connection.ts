@@ -19,6 +19,7 @@ import type { OutgoingRequest, ResponseReceiver, UpstreamExchange } from "./upst
 import {
 	describeConnectFailure,
 	isLocalFailure,
+	noteConnected,
 	type OpenedSocket,
 	openUpstreamSocket,
 	readBuffer,
@@ -256,6 +257,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		if (this.#phase !== Phase.connecting) return;
 		const now = this.pool.context.clock.now();
 		this.connectedAt = now;
+		noteConnected(this.pool.cluster, now - this.startedAt);
 		const { maxConnectionDurationMs } = this.pool.cluster.config.http.common;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		this.pool.bindPeer(this, this.socket);
@@ -417,7 +419,9 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		const wasBusy = this.#phase === Phase.busy && !(this.#responseDone && this.#requestDone);
 		if (this.#phase === Phase.busy) this.pool.releaseRequest();
 		this.#phase = Phase.closed;
-		this.pool.context.deadlines.cancel(this);
+		const { context, cluster } = this.pool;
+		context.deadlines.cancel(this);
+		cluster.stats.upstream_cx_length_ms.record(context.clock.now() - this.startedAt);
 		this.pool.onClosed(this, { wasConnecting, wasBusy, local });
 	}
 }

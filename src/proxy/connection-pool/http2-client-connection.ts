@@ -20,6 +20,7 @@ import type { OutgoingRequest } from "./upstream-pool.ts";
 import {
 	describeConnectFailure,
 	isLocalFailure,
+	noteConnected,
 	type OpenedSocket,
 	openUpstreamSocket,
 	readBuffer,
@@ -170,7 +171,7 @@ export class Http2ClientConnection
 		const { keepalive } = cluster.config.http.http2;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		if (keepalive !== undefined) this.#keepalive = new Http2Keepalive(keepalive, now, () => this.codec.ping());
-		cluster.stats.upstream_cx_connect_ms.record(now - this.#openedAt);
+		noteConnected(cluster, now - this.#openedAt);
 		this.pool.bindPeer(this, this.socket);
 		this.#phase = this.pool.isClosing ? "draining" : "ready";
 		this.#becomeIdle(now);

@@ -8,6 +8,7 @@ import { formatSocketAddress } from "./socket-address.ts";
 import {
 	type BoundConnection,
 	describeConnectFailure,
+	noteConnected,
 	openUpstreamSocket,
 	readBuffer,
 	remoteAddressOf,
@@ -36,6 +37,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 	readonly #out: TurnWriter;
 	/** Where it ends with what vouches for its peer. Bytes have no natural end: they go on until they are cut. */
 	#bound: BoundConnection | undefined;
+	readonly #openedAt: Millis;
 	#isReady = false;
 	#isClosed = false;
 	/** The upstream's end came before ours was sent. */
@@ -57,6 +59,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		this.#owner = owner;
 		this.#release = release;
 		this.id = context.nextConnectionId();
+		this.#openedAt = context.clock.now();
 		cluster.stats.upstream_cx_total.value++;
 		cluster.stats.upstream_cx_active.value++;
 		host.stats.cx_total.value++;
@@ -126,6 +129,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		if (this.#isClosed) return;
 		this.#isReady = true;
 		this.#context.deadlines.cancel(this);
+		noteConnected(this.#cluster, this.#context.clock.now() - this.#openedAt);
 		this.#bindPeer();
 		this.#cluster.reportLocal(this.#host, "served");
 		this.#owner.onRawReady(this);
@@ -193,6 +197,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		const { stats } = this.#cluster;
 		stats.upstream_cx_active.value--;
 		stats.upstream_cx_destroy.value++;
+		stats.upstream_cx_length_ms.record(this.#context.clock.now() - this.#openedAt);
 		if (local) stats.upstream_cx_destroy_local.value++;
 		else stats.upstream_cx_destroy_remote.value++;
 		if (this.#isReady) {

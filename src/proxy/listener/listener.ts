@@ -321,6 +321,8 @@ export class Listener {
 		const openedAt = this.#deps.clock.now();
 		connections.downstream_cx_total.value++;
 		connections.downstream_cx_active.value++;
+		// Shown as used, though nothing waits here unless listener filters do.
+		connections.downstream_pre_cx_active.value += 0;
 		worker.downstream_cx_total.value++;
 		worker.downstream_cx_active.value++;
 		this.#deps.onConnection?.(true);

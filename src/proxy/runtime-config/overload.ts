@@ -50,8 +50,11 @@ export function readOverload(message: OverloadManager | undefined, scope: Scope)
 		seen.add(action.name);
 		if (name === reduceTimeouts) scaledTimers.push(...readScaledTimers(action, at.at("typed_config")));
 		else if (action.typedConfig !== undefined) at.at("typed_config").report(`${action.name} takes no config`);
+		const sources = new Set<string>();
 		const triggers = action.triggers.flatMap((trigger, place) => {
 			const where = at.at("triggers", place);
+			if (sources.has(trigger.name)) where.at("name").report(`duplicate trigger resource ${trigger.name}`);
+			sources.add(trigger.name);
 			if (!names.has(trigger.name)) where.at("name").report(`unknown trigger resource ${trigger.name}`);
 			return readTrigger(trigger, where) ?? [];
 		});

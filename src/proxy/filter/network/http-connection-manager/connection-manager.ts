@@ -213,6 +213,7 @@ export class HttpConnectionManager implements TerminalFilter {
 		const { stats } = this;
 		stats.downstream_cx_total.value++;
 		stats.downstream_cx_active.value++;
+		stats.downstream_cx_rx_bytes_buffered.value = 0;
 		if (!this.isTls) return;
 		stats.downstream_cx_ssl_total.value++;
 		stats.downstream_cx_ssl_active.value++;

@@ -49,6 +49,7 @@ export class Http1ServerConnection
 	#chunked = false;
 	/** A response was begun that says or implies the end of the connection. */
 	#closeAfterResponse = false;
+	#asksToClose = false;
 	#closing = false;
 	#closed = false;
 	#requests = 0;
@@ -206,8 +207,8 @@ export class Http1ServerConnection
 			this.#closeAfterResponse = true;
 			if (isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
 		} else {
-			this.#considerEnd();
-			if (this.#closeAfterResponse || this.#drainStarted) text += "connection: close\r\n";
+			const asksToClose = this.#considerEnd();
+			if (asksToClose || this.#closeAfterResponse || this.#drainStarted) text += "connection: close\r\n";
 			else if (minor === 0) text += "connection: keep-alive\r\n";
 		}
 		text += "\r\n";
@@ -215,15 +216,17 @@ export class Http1ServerConnection
 		else this.#held = text;
 	}
 
-	/** A drain begins with a response; the client is asked to close, and cut off when the drain time is over. */
-	#considerEnd(): void {
+	/** A drain begins with a response; the client is asked to close, and cut off when the drain time is over.
+	 *  @returns whether overload asks for it, which leaves the end to the client as in Envoy */
+	#considerEnd(): boolean {
 		const { context, stats, config } = this.manager;
 		if (!this.#drainStarted && this.manager.isDraining) {
 			stats.downstream_cx_drain_close.value++;
 			this.#drainStarted = true;
 			this.#drainEndsAt = context.clock.now() + config.drainTimeoutMs;
 		}
-		if (this.manager.endsKeepalive()) this.#closeAfterResponse = true;
+		this.#asksToClose ||= this.manager.endsKeepalive();
+		return this.#asksToClose;
 	}
 
 	/** The response ends the connection; before {@link writeHead}. */
@@ -273,10 +276,8 @@ export class Http1ServerConnection
 		this.#stream = undefined;
 		if (this.#closed) return;
 		const now = this.manager.context.clock.now();
-		if (this.#closeAfterResponse || !requestComplete || now >= this.#drainEndsAt) {
-			this.#finishClosing();
-			return;
-		}
+		const isLast = this.#closeAfterResponse || !requestComplete || now >= this.#drainEndsAt;
+		if (isLast) return void this.#finishClosing();
 		this.#idleSince = now;
 		while (this.#readPauses > (this.#restPauses ? 1 : 0)) this.resumeReading();
 		if (this.#socket.writableNeedDrain) {
