@@ -46,6 +46,7 @@ class KeyService {
 				url,
 				host: headers.host,
 				internal: headers["x-envoy-internal"],
+				agent: headers["user-agent"],
 				timeout: headers["x-envoy-expected-rq-timeout-ms"],
 				hasAddress: headers["x-forwarded-for"] !== undefined,
 			});

@@ -67,8 +67,8 @@ export type MatchInput =
 				| "response-is-local";
 	  };
 
-/** Says what an input is; undefined while it is not known. */
-export type MatchInputReader = (input: MatchInput) => string | undefined;
+/** Says what an input is: undefined when it is not there, null when nobody can know it, upon which nothing matches. */
+export type MatchInputReader = (input: MatchInput) => string | undefined | null;
 
 /** The action of a tree for a stream; undefined when nothing matches. */
 export function evaluateTree(tree: MatchTree, stream: StreamInfo): MatchAction | undefined {
@@ -77,14 +77,22 @@ export function evaluateTree(tree: MatchTree, stream: StreamInfo): MatchAction |
 
 /** The action of a tree; undefined when nothing matches. */
 export function evaluateTreeBy(tree: MatchTree, read: MatchInputReader): MatchAction | undefined {
+	return decide(tree, read) ?? undefined;
+}
+
+/** Null when something that had to be looked at cannot be known. */
+function decide(tree: MatchTree, read: MatchInputReader): MatchAction | undefined | null {
 	if (tree.kind === "list") {
 		for (const { predicate, outcome } of tree.entries) {
-			if (!holds(predicate, read)) continue;
+			const verdict = holds(predicate, read);
+			if (verdict === null) return null;
+			if (!verdict) continue;
 			const action = resolve(outcome, read);
 			if (action !== undefined) return action;
 		}
 	} else {
 		const text = read(tree.input!);
+		if (text === null) return null;
 		const outcome = text === undefined ? undefined : lookUp(tree, text);
 		const action = outcome === undefined ? undefined : resolve(outcome, read);
 		if (action !== undefined) return action;
@@ -101,8 +109,8 @@ export function hasLogAction(tree: MatchTree): boolean {
 	);
 }
 
-function resolve(outcome: MatchOutcome, read: MatchInputReader): MatchAction | undefined {
-	return outcome.kind === "action" ? outcome : evaluateTreeBy(outcome.tree, read);
+function resolve(outcome: MatchOutcome, read: MatchInputReader): MatchAction | undefined | null {
+	return outcome.kind === "action" ? outcome : decide(outcome.tree, read);
 }
 
 /** The longest prefix wins. */
@@ -120,23 +128,39 @@ function lookUp({ kind, map, ranges }: MatchTree, text: string): MatchOutcome | 
 	return best === undefined ? undefined : map.get(best);
 }
 
-function holds(predicate: MatchPredicate, read: MatchInputReader): boolean {
+/** Null when it depends on what cannot be known. */
+function holds(predicate: MatchPredicate, read: MatchInputReader): boolean | null {
 	switch (predicate.kind) {
 		case "value": {
 			const text = read(predicate.input);
-			return text !== undefined && matchString(predicate.matcher, text);
+			return text === null ? null : text !== undefined && matchString(predicate.matcher, text);
 		}
-		case "and":
-			return predicate.predicates.every((one) => holds(one, read));
-		case "or":
-			return predicate.predicates.some((one) => holds(one, read));
-		case "not":
-			return !holds(predicate.predicate, read);
+		case "and": {
+			for (const one of predicate.predicates) {
+				const verdict = holds(one, read);
+				if (verdict !== true) return verdict;
+			}
+			return true;
+		}
+		case "or": {
+			let verdict: boolean | null = false;
+			for (const one of predicate.predicates) {
+				const ofOne = holds(one, read);
+				if (ofOne === true) return true;
+				if (ofOne === null) verdict = null;
+			}
+			return verdict;
+		}
+		case "not": {
+			const verdict = holds(predicate.predicate, read);
+			return verdict === null ? null : !verdict;
+		}
 	}
 }
 
-/** What an input is for a stream; undefined when it is not there. */
-export function readMatchInput(input: MatchInput, stream: StreamInfo): string | undefined {
+/** What an input is for a stream; undefined when it is not there, null for a
+ *  certificate's names on a connection without TLS. */
+export function readMatchInput(input: MatchInput, stream: StreamInfo): string | undefined | null {
 	const { request, responseHeaders, connection, remote, filterState } = stream;
 	switch (input.kind) {
 		case "request-header":
@@ -170,11 +194,11 @@ export function readMatchInput(input: MatchInput, stream: StreamInfo): string | 
 		case "server-name":
 			return connection.serverName === "" ? undefined : connection.serverName;
 		case "uri-san":
-			return connection.tls?.peer?.uriSans.join(",") || undefined;
+			return connection.tls === undefined ? null : connection.tls.peer?.uriSans.join(",") || undefined;
 		case "dns-san":
-			return connection.tls?.peer?.dnsSans.join(",") || undefined;
+			return connection.tls === undefined ? null : connection.tls.peer?.dnsSans.join(",") || undefined;
 		case "subject":
-			return connection.tls?.peer?.subject || undefined;
+			return connection.tls === undefined ? null : connection.tls.peer?.subject || undefined;
 		case "source-type":
 		case "transport-protocol":
 		case "application-protocol":

@@ -206,6 +206,9 @@ function readPeer(key: string, address: SocketAddress): Value | undefined {
 	return key === "port" && address.port !== 0 ? BigInt(address.port) : undefined;
 }
 
+/** `envoy.config.core.v3.TrafficDirection`. */
+const directions = { unspecified: 0n, inbound: 1n, outbound: 2n };
+
 function readXds(key: string, stream: StreamInfo): Value | undefined {
 	switch (key) {
 		case "cluster_name":
@@ -226,6 +229,8 @@ function readXds(key: string, stream: StreamInfo): Value | undefined {
 			return stream.connection.filterChainName;
 		case "listener_metadata":
 			return metadataMessage(stream.connection.listenerMetadata);
+		case "listener_direction":
+			return directions[stream.connection.trafficDirection ?? "unspecified"];
 		default:
 			return undefined;
 	}

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { JsonValue } from "../matcher/metadata.ts";
 import type { CompiledFormat } from "./compile-format.ts";
 import type { Operator } from "./formatter.ts";
@@ -23,9 +24,16 @@ export function jsonOperator(read: Read<JsonValue>, maxLength: number | undefine
 	const format: Read<string> = (stream) => {
 		const value = read(stream);
 		if (value === undefined) return undefined;
-		return (typeof value === "string" ? value : JSON.stringify(value, sortKeys)).slice(0, maxLength);
+		return asBytes(typeof value === "string" ? value : JSON.stringify(value, sortKeys)).slice(0, maxLength);
 	};
 	return { text: format, json: read };
+}
+
+/** A text as header lists and logs have it, one character a byte of its UTF-8. One that came out of a header is that already. */
+function asBytes(text: string): string {
+	if (/^[\0-\x7f]*$/.test(text)) return text;
+	if (!/[^\0-\xff]/.test(text) && isUtf8(Buffer.from(text, "latin1"))) return text;
+	return Buffer.from(text, "utf8").toString("latin1");
 }
 
 /** An operator that compiled. */

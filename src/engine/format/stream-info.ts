@@ -83,6 +83,8 @@ export interface ConnectionFacts {
 	readonly localCloseReason?: string;
 	readonly filterChainName: string;
 	readonly listenerMetadata: Metadata;
+	/** What the listener is for. Absent for unspecified. */
+	readonly trafficDirection?: "unspecified" | "inbound" | "outbound";
 	/** Whether a listener filter said where the client wanted to go: `local` is that. Absent for no. */
 	readonly isLocalRestored?: boolean;
 	/** What the PROXY protocol said, for headers to upstreams. */

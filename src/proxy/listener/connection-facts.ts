@@ -37,7 +37,7 @@ export function describePending(
 export function describeConnection(
 	pending: PendingConnection,
 	id: number,
-	facts: Pick<ConnectionFacts, "filterChainName" | "listenerMetadata" | "listenerName">,
+	facts: Pick<ConnectionFacts, "filterChainName" | "listenerMetadata" | "listenerName" | "trafficDirection">,
 ): ConnectionFacts {
 	const { remote, directRemote, local, directLocal, serverName } = pending;
 	return {

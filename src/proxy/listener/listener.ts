@@ -361,6 +361,7 @@ export class Listener {
 		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
 			filterChainName: chain.config.name,
 			listenerMetadata: generation.config.metadata,
+			trafficDirection: generation.config.trafficDirection,
 			listenerName: generation.config.name,
 		});
 		const record = generation.accessLogs.length === 0 ? undefined : this.#keepRecord(socket, facts, chain, generation);
@@ -391,6 +392,7 @@ export class Listener {
 		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
 			filterChainName: "",
 			listenerMetadata: config.metadata,
+			trafficDirection: config.trafficDirection,
 			listenerName: config.name,
 		});
 		const record = this.#end(facts);

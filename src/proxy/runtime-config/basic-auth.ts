@@ -24,14 +24,18 @@ export function readBasicAuth(message: BasicAuth, scope: Scope): BasicAuthConfig
 }
 
 const digestBytes = 20;
+/** In base64. */
+const hashLength = 28;
 const scheme = "{SHA}";
 
 /** Translates lines of the htpasswd format. What is wrong is told by its line, without what the line says. */
 export function readUsers(source: DataSource | undefined, scope: Scope): BasicAuthUsers {
 	const users = new Map<string, Uint8Array>();
 	const text = Buffer.from(readDataSourceNow(source, scope) ?? []).toString("utf8");
+	if (source !== undefined && text === "") scope.report("must not be empty");
 	for (const [index, whole] of text.split("\n").entries()) {
-		const line = whole.trim();
+		// A carriage return is no space here: it would be part of the hash.
+		const line = whole.replace(/^[ \t]+|[ \t]+$/g, "");
 		if (line === "" || line.startsWith("#")) continue;
 		const colon = line.indexOf(":");
 		const problem = addUser(users, line.slice(0, Math.max(0, colon)), colon < 0 ? undefined : line.slice(colon + 1));
@@ -47,7 +51,8 @@ function addUser(users: Map<string, Uint8Array>, name: string, hash: string | un
 	if (!hash.startsWith(scheme))
 		return `only hashes that begin with ${scheme} are supported, such as htpasswd -s writes`;
 	const digest = Buffer.from(hash.slice(scheme.length), "base64");
-	if (digest.length !== digestBytes) return "the hash has not the length of SHA-1";
+	if (hash.length !== scheme.length + hashLength || digest.length !== digestBytes)
+		return "the hash has not the length of SHA-1";
 	users.set(name, digest);
 	return undefined;
 }

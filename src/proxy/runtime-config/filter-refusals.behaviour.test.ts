@@ -47,6 +47,26 @@ const refused: readonly [what: string, parts: BootstrapParts, path: string][] = 
 		`${at}.credentials[1].key`,
 	],
 	["a key without a client", keys({ credentials: [{ key: "a" }] }), `${at}.credentials[0].client`],
+	["no users at all", filter("basic_auth.v3.BasicAuth", { users: { inline_string: "" } }), `${at}.users`],
+	[
+		"a user's line that ends as on Windows",
+		filter("basic_auth.v3.BasicAuth", { users: { inline_string: "a:{SHA}MzVkMWI1MTQzNTcxMTg4MTI3MTE=\r\n" } }),
+		`${at}.users`,
+	],
+	[
+		"ports beyond the last",
+		filter("rbac.v3.RBAC", {
+			rules: {
+				policies: {
+					p: {
+						permissions: [{ destination_port_range: { start: 1, end: 70_000 } }],
+						principals: [{ any: true }],
+					},
+				},
+			},
+		}),
+		`${at}.rules.policies["p"].permissions[0].destination_port_range.end`,
+	],
 	["a key that is nowhere", keys({ key_sources: [{}] }), `${at}.key_sources[0]`],
 	[
 		"a range of statuses that ends before it begins",

@@ -145,6 +145,8 @@ function readPermission(message: PermissionMessage, scope: Scope): Permission {
 		case "destinationPortRange":
 			if (rule.value.start >= rule.value.end) {
 				scope.at("destination_port_range").report(`invalid range: [${rule.value.start}, ${rule.value.end})`);
+			} else if (rule.value.end > 65_536) {
+				scope.at("destination_port_range").at("end").report("must be at most 65536");
 			}
 			return { kind: "destination-port", start: rule.value.start, end: rule.value.end };
 		case "metadata":

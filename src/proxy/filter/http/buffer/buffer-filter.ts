@@ -29,8 +29,9 @@ export function createBufferFilter({ name, disabled, index }: FilterParts, confi
 			const gathered = stream.getState(index) as Gathered | undefined;
 			if (gathered === undefined) return "continue";
 			gathered.bytes += chunk.bytes.length;
-			// Also the last piece must fit: the path refuses what does not.
-			if (!last || gathered.bytes > gathered.maxBytes) return "buffer";
+			// Also the last piece must fit: the path refuses what does not. As in Envoy, one that comes with the end (of HTTP/2) passes.
+			const isLate = gathered.bytes > gathered.maxBytes && stream.record.protocol !== "HTTP/2";
+			if (!last || isLate) return "buffer";
 			addLength(stream, gathered);
 			return "continue";
 		},

@@ -28,7 +28,9 @@ export function createHttpAuthorizer(
 	context: DataPathContext,
 ): Authorizer {
 	const additions = createHeaderOperations([{ add: http.headersToAdd, remove: [] }]);
-	const allowed = config.allowedHeaders ?? http.allowedHeaders ?? [];
+	// As in Envoy, the filter says what is sent, also to a service that a route names.
+	const ofFilter = config.service.kind === "http" ? (config.service.allowedHeaders ?? []) : undefined;
+	const allowed = config.allowedHeaders ?? ofFilter;
 	return {
 		check(question, done) {
 			const { stream, body } = question;
@@ -62,13 +64,14 @@ export function createHttpAuthorizer(
 function pickHeaders(
 	{ stream, body }: AuthorizationQuestion,
 	headers: HeaderList,
-	allowed: readonly StringMatcher[],
+	allowed: readonly StringMatcher[] | undefined,
 	disallowed: readonly StringMatcher[],
 ): void {
 	for (const [name, value] of listRequestFields(stream.request)) {
 		if (name.startsWith(":") || name === "content-length" || name === partialBodyHeader) continue;
 		if (disallowed.some((matcher) => matchString(matcher, name))) continue;
-		if (!alwaysAllowed.has(name) && !allowed.some((matcher) => matchString(matcher, name))) continue;
+		const isAllowed = allowed === undefined || alwaysAllowed.has(name);
+		if (!isAllowed && !allowed.some((matcher) => matchString(matcher, name))) continue;
 		const before = getHeader(headers, name);
 		setHeader(headers, name, before === undefined ? value : `${before},${value}`);
 	}
@@ -78,18 +81,18 @@ function pickHeaders(
 function judge(answer: HttpAnswer, http: HttpAuthorization): AuthorizationVerdict {
 	if (answer.status >= 500) return { kind: "error", metadata: {} };
 	const { headers } = answer;
-	if (answer.status !== 200) {
-		const responseChanges = collect(headers, (name) => isForClient(name, http.clientHeaders), "set");
-		const body = answer.body.toString("latin1");
-		return { kind: "denied", status: answer.status, body, responseChanges, metadata: {} };
-	}
-	const removals = headers.flatMap((value, index) =>
-		index % 2 === 1 && headers[index - 1] === removalsHeader ? value.split(",").map((name) => name.trim()) : [],
-	);
 	const listed = (matchers: readonly StringMatcher[]) => (name: string) =>
 		name !== removalsHeader && matchers.some((matcher) => matchString(matcher, name));
 	const metadata: Record<string, unknown> = {};
 	for (const { name, value } of collect(headers, listed(http.metadataHeaders), "set")) metadata[name] = value;
+	if (answer.status !== 200) {
+		const responseChanges = collect(headers, (name) => isForClient(name, http.clientHeaders), "set");
+		const body = answer.body.toString("latin1");
+		return { kind: "denied", status: answer.status, body, responseChanges, metadata };
+	}
+	const removals = headers.flatMap((value, index) =>
+		index % 2 === 1 && headers[index - 1] === removalsHeader ? value.split(",").map((name) => name.trim()) : [],
+	);
 	return {
 		kind: "ok",
 		requestChanges: [

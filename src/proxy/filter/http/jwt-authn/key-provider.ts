@@ -5,6 +5,8 @@ import { callHttp, type HttpCall } from "../../../http-client/index.ts";
 import type { JwtKeySource } from "../../../runtime-config/index.ts";
 import type { JwtAuthnStats } from "../../../stats/index.ts";
 
+/** Who Envoy says it is: some servers of keys answer nobody without a name. */
+const userAgent = "Go-browser";
 /** How long before the keys get old newer ones are fetched. */
 const aheadMs = 5000;
 /** A key set with more bytes is a failure. */
@@ -56,7 +58,8 @@ export class KeyProvider {
 		if (source.kind !== "remote") return;
 		this.#timer?.cancel();
 		const { cluster, authority, path, timeoutMs, retry } = source;
-		const options = { cluster, authority, path, timeoutMs, retry, method: "GET", headers: [], sendsAddress: true };
+		const headers = ["user-agent", userAgent];
+		const options = { cluster, authority, path, timeoutMs, retry, method: "GET", headers, sendsAddress: true };
 		this.#call = callHttp(this.#context, { ...options, maxBodyBytes: maxKeySetBytes }, (answer) => {
 			this.#call = undefined;
 			const keys = answer.status === 200 && answer.body.length > 0 ? parseKeySet(answer.body.toString("utf8")) : "";

@@ -31,7 +31,7 @@ export function createRateLimitQuotaFilter(parts: FilterParts, config: RateLimit
 		let key = "";
 		for (const { key: entry, value } of settings.id ?? []) {
 			const text = typeof value === "string" ? value : readMatchInput(value, stream.record);
-			if (text === undefined) return undefined;
+			if (text === undefined || text === null) return undefined;
 			values.push(text);
 			if (text !== "") key += `${entry}\u0000${text}\u0000`;
 		}
