@@ -2,6 +2,7 @@ import type { Clock, DeadlineQueue, Log, Random, TurnQueue } from "../core/index
 import type { RouteTable } from "../engine/router/index.ts";
 import type { Runtime } from "../engine/runtime/index.ts";
 import type { AccessLog, StatsScope } from "../telemetry/index.ts";
+import type { ClusterDiscovery } from "./config-source/index.ts";
 import type { UpstreamCluster, UpstreamContext } from "./connection-pool/index.ts";
 import type { FailedRequests } from "./failed-requests/index.ts";
 import type { IstioMetrics } from "./filter/http/istio-stats/index.ts";
@@ -45,6 +46,8 @@ export interface DataPathContext extends UpstreamContext {
 	readonly zone: string;
 	/** The cluster of that name as it is at the moment. */
 	getCluster(name: string): UpstreamCluster | undefined;
+	/** Asks for clusters that are not there. */
+	readonly discovery: ClusterDiscovery;
 	/** The route table that RDS has delivered under that name; undefined before. */
 	getRouteTable(name: string): RouteTable | undefined;
 	/** Configurations of filters that ECDS has delivered; `get` is for those of HTTP. */

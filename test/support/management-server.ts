@@ -9,6 +9,7 @@ import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v
 import { ScopedRouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { SecretSchema } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { apiRegistry } from "../../src/api/index.ts";
+import { OnDemandMap } from "../../src/control/snapshot/on-demand-map.ts";
 import { type Log, silentLog, systemClock } from "../../src/core/index.ts";
 import {
 	clusterType,
@@ -29,6 +30,8 @@ import {
 /** Resources as proto3 JSON, by kind; kinds that are left out stay as they are. */
 export interface ManagedResources {
 	readonly clusters?: readonly NamedJson[];
+	/** Given to who names them, and to nobody else; together with `clusters`. */
+	readonly hiddenClusters?: readonly NamedJson[];
 	readonly assignments?: readonly ({ readonly cluster_name: string } & Record<string, JsonValue>)[];
 	readonly listeners?: readonly NamedJson[];
 	readonly routes?: readonly NamedJson[];
@@ -115,9 +118,13 @@ export async function startManagementServer(
 }
 
 function packAll(resources: ManagedResources): [string, ReadonlyMap<string, XdsResource>][] {
-	const { assignments, clusters, extensions, listeners, routes, scopes, secrets } = resources;
+	const { assignments, clusters, extensions, hiddenClusters, listeners, routes, scopes, secrets } = resources;
 	const packed: [string, ReadonlyMap<string, XdsResource>][] = [];
-	if (clusters !== undefined) packed.push([clusterType, packType(ClusterSchema, clusters)]);
+	if (clusters !== undefined || hiddenClusters !== undefined) {
+		const given = packType(ClusterSchema, clusters ?? []);
+		const all = new Map([...given, ...packType(ClusterSchema, hiddenClusters ?? [])]);
+		packed.push([clusterType, new OnDemandMap(given, () => all)]);
+	}
 	if (assignments !== undefined) packed.push([endpointType, packType(ClusterLoadAssignmentSchema, assignments)]);
 	if (listeners !== undefined) packed.push([listenerType, packType(ListenerSchema, listeners)]);
 	if (routes !== undefined) packed.push([routeType, packType(RouteConfigurationSchema, routes)]);

@@ -19,6 +19,8 @@ export interface ClustersDeps {
 	readonly hasSecret: (name: string) => boolean;
 	/** What the clusters want changed: subscriptions follow. */
 	readonly onReferencesChanged: () => void;
+	/** A cluster serves. */
+	readonly onActivated: (name: string) => void;
 	/** The number of clusters that warm went to or from zero. */
 	readonly onWarmingChanged: (warming: boolean) => void;
 	readonly events: ConfigEvents;
@@ -97,6 +99,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 			active.set(config.name, config);
 			prepared.activate();
 			log.debug("cluster is active", { cluster: config.name });
+			deps.onActivated(config.name);
 			settle();
 		});
 	}

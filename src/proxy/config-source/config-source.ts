@@ -31,6 +31,8 @@ import {
 import type { FileWatcher } from "../file-watcher/index.ts";
 import type { BootstrapConfig, ConfigSourceConfig, ExtensionConfig, SecretConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
+import { createArrivals } from "./arrivals.ts";
+import { type ClusterDiscovery, createOnDemandClusters } from "./cluster-discovery.ts";
 import { createClusters } from "./clusters.ts";
 import { createConfigEvents, type SubscriptionUse, wholeName } from "./events.ts";
 import { findMisfit } from "./extension-fit.ts";
@@ -74,7 +76,7 @@ export interface ConfigSourceOptions {
 }
 
 /** The proxy's configuration, followed from its sources. */
-export interface ConfigSource {
+export interface ConfigSource extends ClusterDiscovery {
 	/** Resolves when everything configured so far is warm and listens: the proxy is then live.
 	 *  @throws MeshError for what the bootstrap asks and cannot be done */
 	start(): Promise<void>;
@@ -150,6 +152,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		book,
 		hasSecret,
 		onReferencesChanged: follow,
+		onActivated: (name) => discovery.settled(name, "available"),
 		onWarmingChanged(warming) {
 			resumeClusters?.();
 			resumeClusters = warming && !closed ? sources.pause(clusterType) : undefined;
@@ -184,6 +187,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		},
 		connectionChanged: (connected) => events.connectionChanged(connected),
 	});
+	const discovery = createOnDemandClusters({ sources, clock, log });
 	const lastGood: LastGood | undefined =
 		options.stateFolder === undefined
 			? undefined
@@ -265,7 +269,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	): readonly RefusedResource[] | Promise<readonly RefusedResource[]> {
 		switch (update.typeUrl) {
 			case clusterType:
-				return clusters.apply(update, origin);
+				return applyClusters(update, origin);
 			case endpointType:
 				return clusters.applyAssignments(update, origin);
 			case listenerType:
@@ -283,6 +287,16 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			default:
 				return update.added.map(({ name }) => ({ name, problem: `type ${update.typeUrl} is not supported` }));
 		}
+	}
+
+	function applyClusters(update: ResourceUpdate, origin: ResourceOrigin): readonly RefusedResource[] {
+		const refused = clusters.apply(update, origin);
+		settleMissing([...update.removed, ...refused.map(({ name }) => name)]);
+		return refused;
+	}
+
+	function settleMissing(names: readonly string[]): void {
+		for (const name of names) if (!clusters.has(name)) discovery.settled(name, "missing");
 	}
 
 	/** The server's first full list says by absence which resources from disk are gone. */
@@ -362,7 +376,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 	}
 
 	function missing(typeUrl: string, names: readonly string[]): void {
-		if (typeUrl === endpointType) clusters.missingAssignments(names);
+		if (typeUrl === clusterType) settleMissing(names);
+		else if (typeUrl === endpointType) clusters.missingAssignments(names);
 		else if (typeUrl === routeType) routes.missing(names);
 		else if (typeUrl === extensionType) extensions.missing(names);
 		else if (typeUrl === runtimeType) for (const name of names) warmups.meet("runtime", name);
@@ -429,6 +444,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			await listeners.whenWarm();
 		},
 		hasCluster: (name) => clusters.has(name),
+		discover: (query, done) => discovery.discover(query, done),
 		describe: () => ({
 			accepted: book.accepted(),
 			refused: book.refused(),
@@ -449,6 +465,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			restoreTimer?.cancel();
 			arrivals.close();
 			lastGood?.flush();
+			discovery.close();
 			sources.close();
 			warmups.close();
 			routes.close();
@@ -459,40 +476,4 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 
 function useOf(typeUrl: string, { name, source }: Reference, scope: string): SubscriptionUse {
 	return { typeUrl, name, scope, fromServer: source.kind !== "path" };
-}
-
-/** Which types have come at all. */
-interface Arrivals {
-	has(typeUrl: string): boolean;
-	arrived(typeUrl: string): void;
-	/** False when it did not come in time; 0 waits for ever. */
-	first(typeUrl: string, timeoutMs: number, clock: Clock): Promise<boolean>;
-	close(): void;
-}
-
-function createArrivals(): Arrivals {
-	const seen = new Set<string>();
-	const waiting = new Map<string, (inTime: boolean) => void>();
-	return {
-		has: (typeUrl) => seen.has(typeUrl),
-		arrived(typeUrl) {
-			seen.add(typeUrl);
-			waiting.get(typeUrl)?.(true);
-		},
-		first(typeUrl, timeoutMs, clock) {
-			if (seen.has(typeUrl)) return Promise.resolve(true);
-			return new Promise((resolve) => {
-				const timer = timeoutMs === 0 ? undefined : clock.setTimer(timeoutMs, () => settle(false));
-				const settle = (inTime: boolean): void => {
-					timer?.cancel();
-					waiting.delete(typeUrl);
-					resolve(inTime);
-				};
-				waiting.set(typeUrl, settle);
-			});
-		},
-		close() {
-			for (const settle of [...waiting.values()]) settle(false);
-		},
-	};
 }

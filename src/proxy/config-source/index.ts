@@ -1,6 +1,7 @@
 /** Where the proxy's configuration comes from: decides from the bootstrap what to subscribe to (ADS, per-type gRPC, files),
  *  warms what depends on something else, hands it on through the targets declared here, keeps the last good state on disk.
  *  Does not know what a listener does. Spec: Envoy `config_source.proto`, xDS protocol "Resource warming". */
+export type { ClusterDiscovery, ClusterQuery, DiscoveryOutcome } from "./cluster-discovery.ts";
 export {
 	type ConfigSource,
 	type ConfigSourceOptions,

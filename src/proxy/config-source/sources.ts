@@ -48,6 +48,11 @@ export interface Sources {
 	wantAllOf(typeUrl: string, sources: readonly ConfigSourceConfig[]): void;
 	/** Subscribes to named resources of a type, in place of those named before. */
 	want(typeUrl: string, references: readonly Reference[]): void;
+	/** Asks a server for one resource more, again when it was asked for before.
+	 *  @throws MeshError for a source that is no server, or does not speak delta */
+	ask(typeUrl: string, name: string, source: ConfigSourceConfig): void;
+	/** One that was asked for is no longer wanted. */
+	forget(typeUrl: string, name: string, source: ConfigSourceConfig): void;
 	/** Holds acknowledgements of a type until the returned function is called. */
 	pause(typeUrl: string): () => void;
 	/** Whether a management server has answered on its newest stream. */
@@ -94,7 +99,7 @@ export function createSources(deps: SourcesDeps): Sources {
 	function clientOf(
 		typeUrl: string,
 		source: ConfigSourceConfig,
-	): { readonly key: string; readonly client: XdsClient } | undefined {
+	): { readonly key: string; readonly client: XdsClient; readonly delta: boolean } | undefined {
 		if (source.kind === "path") return undefined;
 		// `self` is the server that named the resource; here that is the aggregated one.
 		const isAggregated = source.kind !== "api";
@@ -103,7 +108,7 @@ export function createSources(deps: SourcesDeps): Sources {
 			throw new MeshError("XDS_CLUSTER_UNUSABLE", "a resource comes over ADS, but the bootstrap has no ads_config");
 		}
 		const key = isAggregated ? "ads" : `${typeUrl} ${JSON.stringify([api.delta, api.services])}`;
-		return { key, client: openClient(key, api, isAggregated ? undefined : typeUrl) };
+		return { key, client: openClient(key, api, isAggregated ? undefined : typeUrl), delta: api.delta };
 	}
 
 	function subscribe(
@@ -175,6 +180,16 @@ export function createSources(deps: SourcesDeps): Sources {
 			}
 			subscribe(typeUrl, wanted);
 			follow(typeUrl, files);
+		},
+		ask(typeUrl, name, source) {
+			const server = clientOf(typeUrl, source);
+			if (server?.delta !== true) {
+				throw new MeshError("XDS_NOT_DELTA", "single resources can be asked for over delta streams only");
+			}
+			server.client.ask(typeUrl, name);
+		},
+		forget(typeUrl, name, source) {
+			clientOf(typeUrl, source)?.client.forget(typeUrl, name);
 		},
 		pause(typeUrl) {
 			const resumes = [...clients.values()].map((client) => client.pause(typeUrl));

@@ -23,6 +23,7 @@ import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
 import type { JsonToMetadataConfig } from "./json-to-metadata.ts";
 import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 import type { FilterMatcher, MatchedFilterConfig } from "./matched-filter.ts";
+import type { OnDemandConfig } from "./on-demand.ts";
 import type { FilterStateEntry } from "./set-filter-state.ts";
 import type { SetMetadataConfig } from "./set-metadata.ts";
 import type { StatefulSessionConfig } from "./stateful-session.ts";
@@ -34,8 +35,8 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "rbac"; readonly config: RbacConfig }
 	| { readonly kind: "fault"; readonly config: FaultConfig }
 	| { readonly kind: "cors" }
-	/** Routes are here before requests are: there is nothing to wait for. */
-	| { readonly kind: "on-demand" }
+	/** Undefined: clusters are not asked for. */
+	| { readonly kind: "on-demand"; readonly config: OnDemandConfig | undefined }
 	| { readonly kind: "admission-control"; readonly config: AdmissionControlConfig }
 	| { readonly kind: "api-key-auth"; readonly config: ApiKeyAuthConfig }
 	| { readonly kind: "basic-auth"; readonly config: BasicAuthConfig }
@@ -87,7 +88,7 @@ export type HttpFilterOverride =
 	/** Undefined: no buffering on this route. */
 	| { readonly kind: "buffer"; readonly config: BufferConfig | undefined }
 	| { readonly kind: "compressor"; readonly config: CompressorOverride }
-	| { readonly kind: "on-demand" }
+	| { readonly kind: "on-demand"; readonly config: OnDemandConfig | undefined }
 	| { readonly kind: "header-mutation"; readonly mutations: MutationsConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }

@@ -119,6 +119,7 @@ export type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 export type { FilterMatcher, MatchedAction, MatchedFilterConfig } from "./matched-filter.ts";
 export type { NetworkExtAuthzConfig, NetworkRateLimitConfig } from "./network-call-outs.ts";
 export { isTerminalFilter } from "./network-filters.ts";
+export type { OnDemandConfig } from "./on-demand.ts";
 export type {
 	OverloadActionName,
 	OverloadConfig,

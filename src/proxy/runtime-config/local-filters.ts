@@ -36,6 +36,10 @@ import type { Config as HeaderToMetadata } from "../../api/gen/envoy/extensions/
 import type { HealthCheck } from "../../api/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
 import type { JsonToMetadata } from "../../api/gen/envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata_pb.js";
 import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
+import type {
+	OnDemand,
+	PerRouteConfig as OnDemandPerRoute,
+} from "../../api/gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js";
 import type { Config as SetFilterState } from "../../api/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js";
 import type { Config as SetMetadata } from "../../api/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.js";
 import type {
@@ -61,6 +65,7 @@ import { readHealthCheckFilter } from "./health-check-filter.ts";
 import type { HttpFilterConfig, HttpFilterOverride } from "./http-filter-config.ts";
 import { readJsonToMetadata } from "./json-to-metadata.ts";
 import { readLocalRateLimit } from "./local-rate-limit.ts";
+import { readOnDemandClusters } from "./on-demand.ts";
 import type { Scope } from "./scope.ts";
 import { readFilterStateValues } from "./set-filter-state.ts";
 import { readSetMetadata } from "./set-metadata.ts";
@@ -94,7 +99,7 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 		case "grpc_web.v3.GrpcWeb":
 			return { kind: "grpc-web" };
 		case "on_demand.v3.OnDemand":
-			return { kind: "on-demand" };
+			return { kind: "on-demand", config: readOnDemandClusters((message as OnDemand).odcds, scope) };
 		case "admission_control.v3.AdmissionControl":
 			return { kind: "admission-control", config: readAdmissionControl(message as AdmissionControl, scope) };
 		case "api_key_auth.v3.ApiKeyAuth":
@@ -147,7 +152,7 @@ export function readLocalOverride(message: Message, scope: Scope): HttpFilterOve
 		case "compressor.v3.CompressorPerRoute":
 			return { kind: "compressor", config: readCompressorPerRoute(message as CompressorPerRoute, scope) };
 		case "on_demand.v3.PerRouteConfig":
-			return { kind: "on-demand" };
+			return { kind: "on-demand", config: readOnDemandClusters((message as OnDemandPerRoute).odcds, scope) };
 		case "api_key_auth.v3.ApiKeyAuthPerRoute":
 			return { kind: "api-key-auth", config: readApiKeyAuthRoute(message as ApiKeyAuthPerRoute, scope) };
 		case "custom_response.v3.CustomResponse":

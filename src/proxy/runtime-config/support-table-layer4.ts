@@ -57,10 +57,11 @@ export const layer4Support: Readonly<Record<string, MessageSupport>> = {
 	},
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
 		works:
-			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage access_log_options access_log_flush_interval flush_access_log_on_connected tunneling_config backoff_options upstream_connect_mode max_early_data_bytes proxy_protocol_tlvs",
+			"stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage access_log_options access_log_flush_interval flush_access_log_on_connected tunneling_config backoff_options upstream_connect_mode max_early_data_bytes proxy_protocol_tlvs on_demand",
 		// Envoy has them, and does nothing with them.
 		ignored: "downstream_idle_timeout upstream_idle_timeout",
 	},
+	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand": { works: "odcds_config timeout" },
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": { works: "clusters" },
 	"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": {
 		works: "name weight metadata_match",

@@ -63,8 +63,9 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.GrpcMethodList": { works: "services" },
 	"envoy.config.core.v3.GrpcMethodList.Service": { works: "name method_names" },
 	[`${filters}grpc_web.v3.GrpcWeb`]: { works: "" },
-	[`${filters}on_demand.v3.OnDemand`]: { works: "" },
-	[`${filters}on_demand.v3.PerRouteConfig`]: { works: "" },
+	[`${filters}on_demand.v3.OnDemand`]: { works: "odcds" },
+	[`${filters}on_demand.v3.OnDemandCds`]: { works: "source timeout" },
+	[`${filters}on_demand.v3.PerRouteConfig`]: { works: "odcds" },
 	[`${filters}admission_control.v3.AdmissionControl`]: {
 		works: "enabled success_criteria sampling_window aggression sr_threshold rps_threshold max_rejection_probability",
 	},

@@ -2,6 +2,7 @@ import type { Formatter } from "../../engine/format/index.ts";
 import type { MetadataCriteria } from "../../engine/matcher/index.ts";
 import type { HeaderAddition } from "../../engine/router/index.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { OnDemandConfig } from "./on-demand.ts";
 
 /** `envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`, validated. */
 export interface TcpProxyConfig {
@@ -12,6 +13,8 @@ export interface TcpProxyConfig {
 		readonly metadataMatch: MetadataCriteria | undefined;
 	}[];
 	readonly totalWeight: number;
+	/** Where a cluster that is not there is asked for; undefined when it is not. */
+	readonly onDemand: OnDemandConfig | undefined;
 	readonly metadataMatch: MetadataCriteria | undefined;
 	/** 3 600 000 by default; 0 turns it off. */
 	readonly idleTimeoutMs: number;

@@ -4,6 +4,7 @@ import {
 	UpstreamConnectMode,
 } from "../../api/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { readAccessLogs, readSubstitutionFormat } from "./access-log.ts";
+import { readOnDemand } from "./on-demand.ts";
 import type { Scope } from "./scope.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import { readFormat, readHeaderAdditions, readMetadataMatch, toMs } from "./values.ts";
@@ -12,7 +13,7 @@ import { readFormat, readHeaderAdditions, readMetadataMatch, toMs } from "./valu
 export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 	const clusters = readClusters(message);
 	const totalWeight = clusters.reduce((sum, cluster) => sum + cluster.weight, 0);
-	const { tunnelingConfig: tunneling, accessLogOptions: options } = message;
+	const { tunnelingConfig: tunneling, accessLogOptions: options, onDemand } = message;
 	const at = scope.at("tunneling_config");
 	if (tunneling !== undefined && tunneling.postPath !== "" && !tunneling.usePost) {
 		at.at("post_path").report("a path needs use_post");
@@ -21,6 +22,10 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 		statPrefix: message.statPrefix,
 		clusters,
 		totalWeight,
+		onDemand:
+			onDemand === undefined
+				? undefined
+				: readOnDemand(onDemand, onDemand.odcdsConfig, "odcds_config", scope.at("on_demand")),
 		metadataMatch: readMetadataMatch(message.metadataMatch),
 		idleTimeoutMs: toMs(message.idleTimeout, 3_600_000),
 		maxDownstreamConnectionDurationMs: toMs(message.maxDownstreamConnectionDuration, 0),

@@ -30,6 +30,7 @@ import {
 	createConnectionRateLimitStats,
 	createNetworkExtAuthzStats,
 	createNetworkRateLimitStats,
+	createOnDemandStats,
 	createRbacStats,
 	createTcpProxyStats,
 	createTlsStats,
@@ -128,18 +129,23 @@ export function createChainParts(
 				observers.push((stream) => createIstioTcpConnection(reporter, context.istioMetrics(), stream));
 				break;
 			}
-			case "tcp-proxy":
+			case "tcp-proxy": {
+				const { onDemand, statPrefix, tunneling } = filter.config;
+				const tcpStats = createTcpProxyStats(context.stats, statPrefix, tunneling !== undefined);
 				terminal = new TcpProxy(filter.config, {
 					clock: context.clock,
 					turns: context.turns,
 					random: context.random,
-					stats: createTcpProxyStats(context.stats, filter.config.statPrefix, filter.config.tunneling !== undefined),
+					stats: tcpStats,
+					onDemandStats: onDemand === undefined ? undefined : createOnDemandStats(tcpStats.scope),
 					accessLogs: filter.config.accessLogs.map((log) => context.createAccessLog(log)),
 					bufferLimitBytes: listener.bufferLimitBytes,
 					observers,
 					getCluster: (name) => context.getCluster(name),
+					discovery: context.discovery,
 				});
 				break;
+			}
 			case "direct-response":
 				terminal = new DirectResponse(filter.response);
 				break;

@@ -5,7 +5,7 @@ import type { FormatEnvironment } from "../../engine/format/index.ts";
 import { findStreamHandles } from "../../os/index.ts";
 import { createTagExtractor } from "../../telemetry/index.ts";
 import { type Admin, type AdminAddress, createAdmin } from "../admin/index.ts";
-import { createConfigSource, describeNode, type Translators } from "../config-source/index.ts";
+import { type ConfigSource, createConfigSource, describeNode, type Translators } from "../config-source/index.ts";
 import { drainAtOnce } from "../drain/index.ts";
 import type { Parent, RestartHooks } from "../hot-restart/index.ts";
 import { formatAddress } from "../listener/index.ts";
@@ -121,12 +121,13 @@ export function createProxy(options: ProxyOptions): Proxy {
 	const serving = createServing({
 		...options,
 		config,
+		discovery: { discover: (query, done) => source.discover(query, done) },
 		...(sending.onRecord === undefined ? {} : { onRecord: sending.onRecord }),
 		...(pool === undefined ? sockets : { clusters: { followers: pool.followers } }),
 	});
 	const { accessLogs, clusters, dataPath, files, localHealth, registry, runtime, secrets, serverStats } = serving;
 	const stats = registry.root;
-	pool?.attach(serving);
+	pool?.attach({ ...serving, discovery: { discover: (query, done) => source.discover(query, done) } });
 	runtime.onChange(() => pool?.setRuntime(runtime.values()));
 	const listeners = pool?.listeners ?? serving.listeners;
 	serverStats.concurrency.value = flags.concurrency;
@@ -134,7 +135,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 	serverStats.hot_restart_epoch.value = flags.restartEpoch;
 	serverStats.state.value = serverStates.INITIALIZING;
 	for (const thread of ["main_thread", "workers"]) createWatchdogStats(stats.scope(thread));
-	const source = createConfigSource({
+	const source: ConfigSource = createConfigSource({
 		bootstrap: config,
 		translators: remember(pool, {
 			listener: (message) =>
@@ -146,7 +147,13 @@ export function createProxy(options: ProxyOptions): Proxy {
 				}),
 			routes: (message) =>
 				translateRouteConfiguration(message, { environment, hasCluster: (name) => source.hasCluster(name) }),
-			cluster: (message) => translateCluster(message, { environment, pathExists: existsSync, isNodeNamed }),
+			cluster: (message) =>
+				translateCluster(message, {
+					environment,
+					pathExists: existsSync,
+					isNodeNamed,
+					hasCluster: (name) => config.clusters.some((cluster) => cluster.name === name),
+				}),
 			assignment: (message) => translateAssignment(message, { environment }),
 			extension: (message) =>
 				translateExtension(message, {

@@ -5,7 +5,7 @@ import type { Runtime } from "../../engine/runtime/index.ts";
 import type { AccessLogs, MetricsRegistry, StatsScope } from "../../telemetry/index.ts";
 import { createAccessLogServices } from "../access-log/index.ts";
 import type { Cluster, ClusterManager } from "../cluster/index.ts";
-import type { ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
+import type { ClusterDiscovery, ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
 import { type BoundConnection, UpstreamCluster } from "../connection-pool/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import { PeerBounds } from "../drain/index.ts";
@@ -37,6 +37,7 @@ export interface DataPathParts {
 	readonly accessLogs: AccessLogs;
 	readonly registry: MetricsRegistry;
 	readonly node: Node;
+	readonly discovery: ClusterDiscovery;
 	readonly localHealth: DataPathContext["localHealth"];
 	readonly overload: DataPathContext["overload"];
 	/** Connection ids are `first`, `first + step`, …. */
@@ -94,6 +95,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		stats,
 		routeStatistics,
 		runtime: parts.runtime,
+		discovery: parts.discovery,
 		dates: createDates(clock),
 		localAddress: findLocalAddress(),
 		localHealth: parts.localHealth,

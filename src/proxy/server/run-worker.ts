@@ -64,11 +64,12 @@ export function runProxyWorker(options: ProxyWorkerOptions): (message: ToWorker)
 		send: (message) => options.send(message),
 		onClosed: () => options.onClosed(),
 		translate: createTranslate(config, { environment, pathExists: existsSync }),
-		createServing(leader) {
+		createServing(leader, discovery) {
 			const serving = createServing({
 				...options,
 				config,
 				sockets,
+				discovery,
 				clusters: { leader, shared: new SharedCounts(start.counts) },
 				connectionIds: { first: start.index + 1, step: start.count },
 			});

@@ -6,6 +6,7 @@ import {
 	type MetricsRegistry,
 } from "../../telemetry/index.ts";
 import { type ClusterDeps, type ClusterManager, createClusterManager } from "../cluster/index.ts";
+import type { ClusterDiscovery } from "../config-source/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
 import { createFileWatcher, type FileWatcher } from "../file-watcher/index.ts";
@@ -32,6 +33,8 @@ export interface ServingOptions {
 	/** What threads share and tell each other about clusters. */
 	readonly clusters?: Pick<ClusterDeps, "shared" | "leader" | "followers">;
 	readonly sockets?: SocketSupply;
+	/** Asks for clusters that are not there. */
+	readonly discovery: ClusterDiscovery;
 	/** Called for every value of a histogram. */
 	readonly onRecord?: (name: string, value: number) => void;
 	/** Gives memory back to the system, when the overload manager wants it. */
@@ -122,6 +125,7 @@ export function createServing(options: ServingOptions): Serving {
 	};
 	const dataPath = createDataPath({
 		...parts,
+		discovery: options.discovery,
 		connectionIds: options.connectionIds ?? { first: 1, step: 1 },
 		bindAddresses: config.bindAddresses,
 	});

@@ -164,7 +164,9 @@ export {
 	type SubscriptionStats,
 } from "./subscription-stats.ts";
 export {
+	createOnDemandStats,
 	createTcpProxyStats,
+	type OnDemandStats,
 	type TcpProxyStats,
 } from "./tcp-proxy-stats.ts";
 export {

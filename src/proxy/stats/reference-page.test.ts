@@ -52,6 +52,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createLocalRateLimitStats,
 	stats.createOutlierDetectionStats,
 	stats.createOverloadActionStats,
+	stats.createOnDemandStats,
 	stats.createOverloadStats,
 	stats.createCodingErrorStats,
 	(scope) => stats.createCodingErrorStats(scope, "brotli"),

@@ -13,6 +13,18 @@ export function createTcpProxyStats(
 	return { ...createTcpProxyCounters(scope), scope };
 }
 
+/** What a TCP proxy counts beside that of clusters that it asks for; `scope` is the same. */
+export function createOnDemandStats(scope: StatsScope) {
+	return {
+		on_demand_cluster_attempt: scope.counter("on_demand_cluster_attempt"),
+		on_demand_cluster_missing: scope.counter("on_demand_cluster_missing"),
+		on_demand_cluster_success: scope.counter("on_demand_cluster_success"),
+		on_demand_cluster_timeout: scope.counter("on_demand_cluster_timeout"),
+	};
+}
+
+export type OnDemandStats = ReturnType<typeof createOnDemandStats>;
+
 /** `tcp.<stat_prefix>.*`. */
 export type TcpProxyStats = ReturnType<typeof createTcpProxyCounters>;
 

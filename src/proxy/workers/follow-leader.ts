@@ -4,7 +4,7 @@ import { assertNever, describeError, type Log } from "../../core/index.ts";
 import type { RouteTableConfig } from "../../engine/router/index.ts";
 import type { MetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterLeader, ClusterManager } from "../cluster/index.ts";
-import type { ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
+import type { ClusterDiscovery, ExtensionTarget, RouteScopeTarget, RouteTarget } from "../config-source/index.ts";
 import { drainAtOnce } from "../drain/index.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
@@ -17,6 +17,7 @@ import type {
 } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { attachPacked, type TapBoard } from "../tap/index.ts";
+import { LeaderDiscovery } from "./leader-discovery.ts";
 import type { BoundListener, FromWorker, ToWorker, Travelling } from "./messages.ts";
 import { ResultQueue } from "./result-queue.ts";
 import type { SocketOrigins } from "./socket-origins.ts";
@@ -58,15 +59,17 @@ export interface FollowOptions {
 	send(message: FromWorker): void;
 	/** The worker has closed everything. */
 	onClosed(): void;
-	/** The data path, given whom it tells about results. */
-	createServing(leader: ClusterLeader): WorkerServing;
+	/** The data path, given whom it tells about results and asks for clusters. */
+	createServing(leader: ClusterLeader, discovery: ClusterDiscovery): WorkerServing;
 }
 
 /** A worker: does what main says, in the order it says it. @returns what takes main's messages */
 export function followLeader(options: FollowOptions): (message: ToWorker) => void {
 	const { log, send, sockets, translate } = options;
 	const results = new ResultQueue((list) => send({ type: "results", results: list }));
-	const serving = options.createServing({ report: (cluster, host, result) => results.report(cluster, host, result) });
+	const discovery = new LeaderDiscovery(send);
+	const leader: ClusterLeader = { report: (cluster, host, result) => results.report(cluster, host, result) };
+	const serving = options.createServing(leader, discovery);
 	const { clusters, listeners } = serving;
 	const { taps } = serving.dataPath.context;
 	taps.onChange((ids) => send({ type: "tap-ids", ids }));
@@ -142,6 +145,8 @@ export function followLeader(options: FollowOptions): (message: ToWorker) => voi
 					);
 				}
 				return;
+			case "discovered":
+				return discovery.settle(message.id, message.outcome);
 			case "reopen-logs":
 				return serving.accessLogs.reopen();
 			case "close":

@@ -1,4 +1,5 @@
 import type { LocalOutcome } from "../cluster/index.ts";
+import type { DiscoveryOutcome } from "../config-source/index.ts";
 import type { FailedRequestsDump } from "../failed-requests/index.ts";
 import type { AddressConfig, AssignmentConfig, EndpointConfig } from "../runtime-config/index.ts";
 import type { StatsDelta } from "./stats-delta.ts";
@@ -73,6 +74,7 @@ export type ToWorker =
 	| { readonly type: "drain"; readonly atOnce: boolean; readonly handsOver: boolean }
 	| { readonly type: "announce-drain" | "stop-accepting"; readonly inboundOnly: boolean }
 	| { readonly type: "collect"; readonly id: number }
+	| { readonly type: "discovered"; readonly id: number; readonly outcome: DiscoveryOutcome }
 	| { readonly type: "reopen-logs" }
 	/** Filters record, or no longer; the request is packed. */
 	| { readonly type: "tap"; readonly request: Uint8Array | undefined }
@@ -101,6 +103,14 @@ export type FromWorker =
 			readonly failed: FailedRequestsDump;
 	  }
 	| { readonly type: "results"; readonly results: readonly HostResult[] }
+	/** The source is JSON. */
+	| {
+			readonly type: "discover";
+			readonly id: number;
+			readonly name: string;
+			readonly source: string;
+			readonly timeoutMs: number;
+	  }
 	| { readonly type: "tap-ids"; readonly ids: ReadonlySet<string> }
 	/** Packed. */
 	| { readonly type: "trace"; readonly trace: Uint8Array }

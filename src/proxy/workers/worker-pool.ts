@@ -10,9 +10,16 @@ import { SecretSchema } from "../../api/gen/envoy/extensions/transport_sockets/t
 import { type Log, MeshError, type SharedCounts, type Validated } from "../../core/index.ts";
 import type { MetricsRegistry } from "../../telemetry/index.ts";
 import type { ClusterFollowers, ClusterManager } from "../cluster/index.ts";
-import type { ExtensionTarget, RouteScopeTarget, RouteTarget, Translators } from "../config-source/index.ts";
+import type {
+	ClusterDiscovery,
+	ExtensionTarget,
+	RouteScopeTarget,
+	RouteTarget,
+	Translators,
+} from "../config-source/index.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager, SocketSupply } from "../listener/index.ts";
+import type { ConfigSourceConfig } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import type { TapControl } from "../tap/index.ts";
 import { ClusterRelay } from "./cluster-relay.ts";
@@ -38,6 +45,7 @@ export interface LeadingParts {
 	readonly clusters: ClusterManager;
 	readonly secrets: SecretStore;
 	readonly failedRequests: FailedRequests;
+	readonly discovery: ClusterDiscovery;
 }
 
 /** The workers of a proxy, as targets of its configuration. */
@@ -65,6 +73,8 @@ export interface WorkerPool {
 	/** Every worker writes its logs and ends. */
 	close(): Promise<void>;
 }
+
+type DiscoverMessage = Extract<FromWorker, { readonly type: "discover" }>;
 
 /** Creates a pool; its threads start with `start`. */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
@@ -107,6 +117,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 
 	function onMessage(index: number, message: FromWorker): void {
 		if (message.type === "results") report(message.results);
+		else if (message.type === "discover") discover(threads[index]!, message);
 		else if (message.type === "tap-ids") tapIds.set(index, message.ids);
 		else if (message.type === "trace") submitTrace?.(fromBinary(TraceWrapperSchema, message.trace));
 		else if (message.type === "ready") return;
@@ -133,6 +144,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 		}
 		// What was decided is to be known before the next request comes.
 		relay.flush();
+	}
+
+	function discover(thread: WorkerThread, { id, name, source, timeoutMs }: DiscoverMessage): void {
+		const query = { name, timeoutMs, source: JSON.parse(source) as ConfigSourceConfig };
+		parts?.discovery.discover(query, (outcome) => thread.send({ type: "discovered", id, outcome }));
 	}
 
 	function startThread(index: number): Promise<void> {

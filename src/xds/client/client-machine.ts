@@ -34,16 +34,40 @@ export function onSubscribe(
 	for (const name of type.names) {
 		if (names.has(name)) continue;
 		type.names.delete(name);
-		type.versions.delete(name);
-		type.deadlines.delete(name);
+		if (!type.asked.has(name)) forgetName(type, name);
 	}
 	for (const name of names) type.names.add(name);
-	if (state.connection === "idle") {
-		state.connection = "waiting";
-		state.reconnectAt = now;
-		return [{ kind: "connect" }];
-	}
+	return connectOrFlush(state, type, now);
+}
+
+/** Asks for one resource beside what is subscribed to, again when it was asked for before: the server then says anew what it knows.
+ *  Only delta can carry it. */
+export function onAsk(state: ClientState, typeUrl: string, name: string, now: Millis): ClientEffect[] {
+	const type = state.types.get(typeUrl) ?? createClientType(typeUrl);
+	state.types.set(typeUrl, type);
+	type.asked.add(name);
+	type.told?.delete(name);
+	return connectOrFlush(state, type, now);
+}
+
+/** A resource that was asked for is no longer wanted. */
+export function onForget(state: ClientState, typeUrl: string, name: string, now: Millis): ClientEffect[] {
+	const type = state.types.get(typeUrl);
+	if (type?.asked.delete(name) !== true) return [];
+	if (!type.names.has(name)) forgetName(type, name);
 	return flush(state, type, now);
+}
+
+function forgetName(type: ClientType, name: string): void {
+	type.versions.delete(name);
+	type.deadlines.delete(name);
+}
+
+function connectOrFlush(state: ClientState, type: ClientType, now: Millis): ClientEffect[] {
+	if (state.connection !== "idle") return flush(state, type, now);
+	state.connection = "waiting";
+	state.reconnectAt = now;
+	return [{ kind: "connect" }];
 }
 
 /** A stream is open. */
@@ -81,7 +105,7 @@ export function onResponse(state: ClientState, response: ClientResponse): Client
 	if (type === undefined || state.connection !== "open") return [];
 	state.failures = 0;
 	const { unique, broken } = splitDuplicates(response);
-	const added = unique.filter((resource) => type.wildcard || type.names.has(resource.name));
+	const added = unique.filter((resource) => isWanted(type, resource.name));
 	for (const resource of added) type.deadlines.delete(resource.name);
 	for (const name of response.removed) type.deadlines.delete(name);
 	return [
@@ -113,7 +137,7 @@ export function onApplied(
 	const problems = [...effect.broken, ...refused];
 	const refusedNames = new Set(problems.map((problem) => problem.name));
 	for (const { name, version } of update.added) {
-		if (!refusedNames.has(name) && (type.wildcard || type.names.has(name))) type.versions.set(name, version);
+		if (!refusedNames.has(name) && isWanted(type, name)) type.versions.set(name, version);
 	}
 	for (const name of update.removed) if (!refusedNames.has(name)) type.versions.delete(name);
 	if (problems.length === 0) type.version = update.version;
@@ -159,6 +183,7 @@ function createClientType(typeUrl: string): ClientType {
 		typeUrl,
 		wildcard: false,
 		names: new Set(),
+		asked: new Set(),
 		versions: new Map(),
 		version: "",
 		told: undefined,
@@ -172,11 +197,14 @@ function createClientType(typeUrl: string): ClientType {
 /** Sends what the server does not know yet: a changed subscription, an answer, or both in one request. */
 function flush(state: ClientState, type: ClientType, now: Millis): ClientEffect[] {
 	if (state.connection !== "open" || type.pauses > 0) return [];
-	const wanted = type.wildcard ? new Set<string>() : type.names;
+	const wanted = type.wildcard ? type.asked : new Set([...type.names, ...type.asked]);
 	const subscribe = [...wanted].filter((name) => type.told?.has(name) !== true);
 	const unsubscribe = [...(type.told ?? [])].filter((name) => !wanted.has(name));
 	const first = type.told === undefined;
 	if (first && !type.wildcard && wanted.size === 0) return [];
+	const named = subscribe.slice();
+	// All is what no name means, but for a stream whose first request names some.
+	if (first && type.wildcard && named.length > 0) named.unshift("*");
 	if (!first && type.owed.length === 0 && subscribe.length === 0 && unsubscribe.length === 0) return [];
 	const effects: ClientEffect[] = [];
 	const send = (answer: ClientType["owed"][number] | undefined, change: boolean): void => {
@@ -189,7 +217,7 @@ function flush(state: ClientState, type: ClientType, now: Millis): ClientEffect[
 						...base,
 						kind: "delta",
 						nonce: answer?.nonce ?? "",
-						subscribe: change ? subscribe : [],
+						subscribe: change ? named : [],
 						unsubscribe: change ? unsubscribe : [],
 						initialVersions: first && change ? Object.fromEntries(type.versions) : {},
 					}
@@ -201,6 +229,10 @@ function flush(state: ClientState, type: ClientType, now: Millis): ClientEffect[
 	type.told = new Set(wanted);
 	for (const name of subscribe) if (!type.versions.has(name)) type.deadlines.set(name, now + resourceTimeoutMs);
 	return [...effects, ...wakeForDeadlines(state)];
+}
+
+function isWanted(type: ClientType, name: string): boolean {
+	return type.wildcard || type.names.has(name) || type.asked.has(name);
 }
 
 function wakeForDeadlines(state: ClientState): ClientEffect[] {

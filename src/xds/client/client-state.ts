@@ -62,6 +62,8 @@ export interface ClientType {
 	readonly typeUrl: string;
 	wildcard: boolean;
 	readonly names: Set<string>;
+	/** Names asked for one by one, beside those. */
+	readonly asked: Set<string>;
 	/** Resources accepted, by name. */
 	readonly versions: Map<string, string>;
 	/** Version of the newest response accepted as a whole (state of the world). */

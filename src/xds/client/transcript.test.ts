@@ -12,7 +12,18 @@ import {
 	secretType,
 	shortTypeName,
 } from "../resource/type-urls.ts";
-import { onApplied, onClosed, onOpened, onPause, onResponse, onResume, onSubscribe, onTime } from "./client-machine.ts";
+import {
+	onApplied,
+	onAsk,
+	onClosed,
+	onForget,
+	onOpened,
+	onPause,
+	onResponse,
+	onResume,
+	onSubscribe,
+	onTime,
+} from "./client-machine.ts";
 import { type ClientEffect, type ClientRequest, createClientState, type RefusedResource } from "./client-state.ts";
 
 const types: Readonly<Record<string, string>> = {
@@ -44,6 +55,10 @@ testTranscripts(join(import.meta.dirname, "testdata"), () => {
 			}
 			case "subscribe":
 				return format(onSubscribe(state, typeUrl, pairs.has("names") ? new Set(list("names")) : "*", now));
+			case "ask":
+				return format(onAsk(state, typeUrl, words[2]!, now));
+			case "forget":
+				return format(onForget(state, typeUrl, words[2]!, now));
 			case "opened":
 				return format(onOpened(state, now));
 			case "closed":

@@ -1,9 +1,19 @@
 import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
-import { assertNever, type Clock, describeError, type Log, type Random, type Timer } from "../../core/index.ts";
+import {
+	assertNever,
+	type Clock,
+	describeError,
+	invariant,
+	type Log,
+	type Random,
+	type Timer,
+} from "../../core/index.ts";
 import { shortTypeName } from "../resource/type-urls.ts";
 import {
 	onApplied,
+	onAsk,
 	onClosed,
+	onForget,
 	onOpened,
 	onPause,
 	onResponse,
@@ -47,6 +57,9 @@ export interface XdsClientOptions {
 export interface XdsClient {
 	/** Sets what is wanted of a type, in place of what was. */
 	subscribe(typeUrl: string, wanted: ReadonlySet<string> | "*"): void;
+	/** Asks for one resource beside what is subscribed to, until it is forgotten; to ask again has it sent again. In delta only. */
+	ask(typeUrl: string, name: string): void;
+	forget(typeUrl: string, name: string): void;
 	/** Holds requests of a type, acknowledgements too, until the returned function is called. */
 	pause(typeUrl: string): () => void;
 	/** Whether the newest stream has answered. */
@@ -145,6 +158,13 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 	return {
 		subscribe(typeUrl, wanted) {
 			run(onSubscribe(state, typeUrl, wanted, clock.now()));
+		},
+		ask(typeUrl, name) {
+			invariant(variant === "delta", "one resource more can be asked for in delta only");
+			run(onAsk(state, typeUrl, name, clock.now()));
+		},
+		forget(typeUrl, name) {
+			run(onForget(state, typeUrl, name, clock.now()));
 		},
 		pause(typeUrl) {
 			onPause(state, typeUrl);

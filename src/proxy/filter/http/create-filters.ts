@@ -29,6 +29,7 @@ import { createIstioStatsFilter } from "./istio-stats/index.ts";
 import { createJsonToMetadataFilter } from "./json-to-metadata/json-to-metadata-filter.ts";
 import { createLocalRateLimitFilter } from "./local-rate-limit/local-rate-limit-filter.ts";
 import { createMatchedFilter } from "./matched/matched-filter.ts";
+import { createOnDemandFilter } from "./on-demand/on-demand-filter.ts";
 import { createRbacFilter } from "./rbac/rbac-filter.ts";
 import { createSetFilterStateFilter } from "./set-filter-state/set-filter-state-filter.ts";
 import { createSetMetadataFilter } from "./set-metadata/set-metadata-filter.ts";
@@ -112,6 +113,7 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 		case "discovered":
 			return createMissingFilter(parts);
 		case "on-demand":
+			return createOnDemandFilter(parts, config.config);
 		case "router":
 			return undefined;
 		case "matched":

@@ -2,15 +2,22 @@ import { type Clock, MemberList, type Random, type TurnQueue } from "../../../..
 import type { ConnectionFacts, StreamInfo } from "../../../../engine/format/index.ts";
 import type { StreamSocket } from "../../../../os/index.ts";
 import type { AccessLog } from "../../../../telemetry/index.ts";
+import type { ClusterDiscovery } from "../../../config-source/index.ts";
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
 import type { TcpProxyConfig } from "../../../runtime-config/index.ts";
-import type { TcpProxyStats } from "../../../stats/index.ts";
+import type { OnDemandStats, TcpProxyStats } from "../../../stats/index.ts";
 import type { DownstreamConnection, TerminalFilter } from "../network-filter.ts";
 import { TcpSession } from "./tcp-session.ts";
 
 const clusterKey = "envoy.tcp_proxy.cluster";
 
 type Criteria = TcpProxyConfig["metadataMatch"];
+
+/** Where a session goes, and to which hosts there. */
+export interface ClusterChoice {
+	readonly name: string;
+	readonly metadataMatch: Criteria;
+}
 
 /** What the filter needs from the proxy around it. */
 export interface TcpProxyDependencies {
@@ -24,6 +31,9 @@ export interface TcpProxyDependencies {
 	/** Begin to watch a session, for metrics. */
 	readonly observers: readonly ((stream: StreamInfo) => TcpObservation)[];
 	getCluster(name: string): UpstreamCluster | undefined;
+	readonly discovery: ClusterDiscovery;
+	/** Given where the config has `onDemand`. */
+	readonly onDemandStats: OnDemandStats | undefined;
 }
 
 /** Watches one session; its record is filled in place. */
@@ -78,7 +88,7 @@ export class TcpProxy implements TerminalFilter {
 	}
 
 	/** The cluster of a new session, and which of its hosts: as filters before said, else by weight. */
-	chooseCluster({ filterState }: StreamInfo): { readonly name: string; readonly metadataMatch: Criteria } | undefined {
+	chooseCluster({ filterState }: StreamInfo): ClusterChoice | undefined {
 		const { metadataMatch } = this.config;
 		const forced = filterState?.get(clusterKey);
 		if (typeof forced === "string" && forced !== "") return { name: forced, metadataMatch };

@@ -11,13 +11,15 @@ import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import { TurnWriter } from "../../../transport/index.ts";
 import type { ByteVerdict, ConnectionGates, DownstreamConnection, GateRefusal } from "../network-filter.ts";
+import { countSession } from "./count-session.ts";
 import { describeClient } from "./describe-client.ts";
+import { findCluster } from "./find-cluster.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
 import { describeFailure } from "./session-failure.ts";
 import { hashOf } from "./session-hash.ts";
 import { armSessionTimers, SessionTimers } from "./session-timers.ts";
-import type { TcpObservation, TcpProxy } from "./tcp-proxy.ts";
+import type { ClusterChoice, TcpObservation, TcpProxy } from "./tcp-proxy.ts";
 import { openTcpTunnel } from "./tcp-tunnel.ts";
 
 const reportIntervalMs = 5_000;
@@ -49,6 +51,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	#isPending = false;
 	#isReady = false;
 	#isConnecting = false;
+	#stopLookup: (() => void) | undefined;
 	#isFull = false;
 	/** Bytes of either side that the other one is not there for yet. */
 	readonly #early = new HeldBytes();
@@ -144,6 +147,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (this.#ended) return;
 		this.#ended = true;
 		this.#timers.cancel();
+		this.#stopLookup?.();
 		this.#gates?.close();
 		if (closesClient) {
 			this.#out?.flush();
@@ -153,7 +157,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#leavePending();
 		const wasReady = this.#isReady;
 		this.#stream?.close(this.#upstreamEndedLast);
-		if (wasReady) this.#countEnd();
+		if (wasReady) this.#count(-1);
 		this.#proxy.sessions.delete(this);
 		for (const observation of this.#observations) observation.end();
 		this.#writeLog(undefined);
@@ -171,7 +175,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		record.upstreamLocal = stream.localAddress;
 		record.upstreamRemote = stream.remoteAddress;
 		record.upstreamConnectionId = stream.id;
-		if (this.#proxy.config.tunneling === undefined) this.#countRequest(1);
+		this.#count(1);
 		this.#timers.touch();
 		if (this.#proxy.config.flushAccessLogOnConnected) this.#writeLog("TcpUpstreamConnected");
 		if (this.#downstream !== undefined) this.#join();
@@ -224,7 +228,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	onRawClosed(): void {
 		if (this.#ended) return;
 		this.#stream = undefined;
-		this.#countEnd();
+		this.#count(-1);
 		this.#isReady = false;
 		const downstream = this.#downstream;
 		// What was read goes on to the client before its connection ends.
@@ -368,15 +372,22 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	// --- connecting
 
 	#connect(): void {
-		const { deps } = this.#proxy;
-		const record = this.#record;
-		const choice = this.#proxy.chooseCluster(record);
-		const upstream = choice === undefined ? undefined : deps.getCluster(choice.name);
-		if (choice === undefined || upstream === undefined) {
-			deps.stats.downstream_cx_no_route.value++;
+		const choice = this.#proxy.chooseCluster(this.#record);
+		this.#isConnecting = true;
+		this.#stopLookup = findCluster(this.#proxy, choice?.name, (upstream) => {
+			this.#stopLookup = undefined;
+			this.#isConnecting = false;
+			if (upstream !== undefined) {
+				this.#connectTo(upstream, choice!);
+				return;
+			}
+			this.#proxy.deps.stats.downstream_cx_no_route.value++;
 			this.#fail(ResponseFlag.noClusterFound);
-			return;
-		}
+		});
+	}
+
+	#connectTo(upstream: UpstreamCluster, choice: ClusterChoice): void {
+		const record = this.#record;
 		const { cluster } = upstream;
 		this.#upstream = upstream;
 		record.upstreamClusterName = upstream.shownName;
@@ -440,21 +451,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		cluster.resources("default").releasePending();
 	}
 
-	/** As in Envoy, a connection of layer 4 is one request of its cluster. */
-	#countRequest(step: 1 | -1): void {
-		const { stats } = this.#upstream!.cluster;
-		const host = this.#host!;
-		if (step === 1) {
-			stats.upstream_rq_total.value++;
-			host.stats.rq_total.value++;
-		}
-		stats.upstream_rq_active.value += step;
-		host.stats.rq_active.value += step;
-	}
-
-	/** The upstream side of a joined session is gone: cut by the other end, ended by it last, or by us. */
-	#countEnd(): void {
-		if (this.#proxy.config.tunneling === undefined) this.#countRequest(-1);
+	/** Counts a side that joined or is gone: cut by the other end, ended by it last, or by us. */
+	#count(step: 1 | -1): void {
+		if (this.#proxy.config.tunneling === undefined) countSession(this.#upstream!.cluster, this.#host!, step);
 	}
 
 	#armTimers(): void {
