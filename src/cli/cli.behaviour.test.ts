@@ -269,6 +269,12 @@ test("analyze takes a folder, a file or standard input, and a folder without con
 	assert.deepEqual([none.code, seen.length], [1, 0]);
 	assert.match(none.err, /empty has no YAML or JSON files \[CONFIG_FOLDER_UNREADABLE\]/);
 	assert.match((await desk.run("analyze", "-f", "nowhere")).err, /nowhere does not exist.*CONFIG_FOLDER_UNREADABLE/);
+	writeFileSync(join(desk.folder, "none.yaml"), "# nothing yet\n---\n");
+	const hollow = await desk.run("analyze", "-f", "none.yaml");
+	assert.deepEqual([hollow.code, seen.length], [1, 0]);
+	assert.match(hollow.err, /none\.yaml holds no document \[CONFIG_EMPTY\]/);
+	desk.sayNext("");
+	assert.match((await desk.run("analyze", "-f", "-")).err, /standard input holds no document \[CONFIG_EMPTY\]/);
 	writeFileSync(join(desk.folder, "web.txt"), service);
 	assert.equal((await desk.run("analyze", "-f", "web.txt")).code, 0);
 	desk.sayNext(service);

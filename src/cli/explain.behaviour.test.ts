@@ -117,6 +117,15 @@ test("the example's expectations hold", async (t) => {
 	assert.match(out, /6 of 6 expectations hold/);
 });
 
+test("a file without expectations, and config without documents, hold nothing", async (t) => {
+	const { folder, run } = createDesk(t);
+	writeFileSync(join(folder, "expectations.yaml"), "expectations: []\n");
+	const { code, err } = await run("verify", "-f", "expectations.yaml", "-d", shop);
+	assert.deepEqual([code, /expectations\.yaml holds no expectation \[CONFIG_EMPTY\]/.test(err)], [1, true]);
+	const diff = await run("diff", "-f", "-", "--against", shop);
+	assert.match(diff.err, /standard input holds no document \[CONFIG_EMPTY\]/);
+});
+
 test("a broken file of expectations is told by line and field, and the good ones in it are still checked", async (t) => {
 	const { run } = createDesk(
 		t,

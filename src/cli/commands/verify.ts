@@ -37,6 +37,7 @@ export function addVerifyCommand(program: Command, context: CliContext): void {
 			const { expectations, problems } = readExpectations(text, file);
 			for (const problem of problems) host.err.write(`${formatProblem(problem)}\n`);
 			if (problems.length > 0) context.setExitCode(1);
+			else if (expectations.length === 0) throw new MeshError("CONFIG_EMPTY", `${file} holds no expectation`);
 			const evaluator = await openEvaluator(context, {
 				...(directory !== undefined && { folder: directory }),
 				...(state !== undefined && { state }),

@@ -44,12 +44,13 @@ export interface ReadConfig extends FolderSnapshot {
 }
 
 /** Reads a folder of config, one file, or standard input for `-`, with the paths of files as the user would write them.
- *  @throws MeshError `CONFIG_FOLDER_UNREADABLE` when there is nothing to read */
+ *  @throws MeshError `CONFIG_FOLDER_UNREADABLE` where there is no file, `CONFIG_EMPTY` where they hold nothing */
 export async function readConfig({ host }: CliContext, given: string): Promise<ReadConfig> {
 	const { parseDocuments, readFolder } = await import("../../config/index.ts");
 	if (given === "-") {
 		const text = await host.readStdin();
-		return { ...parseDocuments(text, standardInput, { folder: host.folder }), files: 1, text };
+		const parsed = parseDocuments(text, standardInput, { folder: host.folder });
+		return refuseEmpty({ ...parsed, files: 1, text }, standardInput);
 	}
 	const { objects, problems, files } = await readFolder(resolve(host.folder, given));
 	if (files === 0) throw new MeshError("CONFIG_FOLDER_UNREADABLE", `${given} has no YAML or JSON files`);
@@ -57,11 +58,19 @@ export async function readConfig({ host }: CliContext, given: string): Promise<R
 		const short = relative(host.folder, file);
 		return short.startsWith("..") ? file : short;
 	};
-	return {
+	const read = {
 		files,
 		objects: objects.map((object) => ({ ...object, source: { ...object.source, file: shorten(object.source.file) } })),
 		problems: problems.map((problem) => ({ ...problem, file: shorten(problem.file) })),
 	};
+	return refuseEmpty(read, given);
+}
+
+/** Nothing to look at is never what was meant: a pipe whose first command failed must not pass for config without faults.
+ *  @throws MeshError `CONFIG_EMPTY` */
+function refuseEmpty(read: ReadConfig, given: string): ReadConfig {
+	if (read.objects.length + read.problems.length > 0) return read;
+	throw new MeshError("CONFIG_EMPTY", `${given} holds no document`);
 }
 
 /** What documents of standard input are told by. */

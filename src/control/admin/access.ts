@@ -34,7 +34,7 @@ export function authenticate(request: IncomingMessage, tokens: readonly AccessTo
 		throw new AdminError(
 			401,
 			"UNAUTHENTICATED",
-			"missing or wrong bearer token; it is in control.json of the state folder, or in the file of --tokens",
+			`${given === "" ? "no bearer token was given" : "nobody has this bearer token"}: it is in control.json of the state folder, or in the file of --tokens (AMIME_TOKEN, or 'token' of a context, for the command line)`,
 		);
 	return found;
 }
