@@ -53,6 +53,8 @@ test("every problem of an entry is told, with the nearest name", async (t) => {
 		[{ selectors: [] }, "selectors", /at least one/],
 		[{ selectors: ["unix:uids:1"] }, "selectors[0]", /did you mean 'uid'/],
 		[{ selectors: ["unx:uid:1"] }, "selectors[0]", /did you mean 'unix'/],
+		[{ selectors: ["constructor:x"] }, "selectors[0]", /is no kind of selector/],
+		[{ selectors: ["__proto__:x"] }, "selectors[0]", /is no kind of selector/],
 		[{ selectors: ["unix:uid:"] }, "selectors[0]", /needs a value/],
 		[{ x509TtlSeconds: -1 }, "x509TtlSeconds", /whole number/],
 		[{ dnsNames: ["not a name"] }, "dnsNames[0]", /no DNS name/],

@@ -151,7 +151,7 @@ function readList(
 function findSelectorProblem(selector: string): string | undefined {
 	if (selector.length > maxSelectorLength) return `longer than ${maxSelectorLength} letters`;
 	const [kind = "", name = "", ...rest] = selector.split(":");
-	const names = selectorNames[kind];
+	const names = Object.hasOwn(selectorNames, kind) ? selectorNames[kind] : undefined;
 	const kinds = Object.keys(selectorNames);
 	if (names === undefined)
 		return `'${kind}' is no kind of selector${suggestNearest(kind, kinds)}; there are ${kinds.join(", ")}`;
