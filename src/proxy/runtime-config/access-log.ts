@@ -51,12 +51,27 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 			if (file.path !== "" && scope.options.pathExists?.(dirname(file.path)) === false) {
 				at.at("path").report(`unable to open file '${file.path}': there is no folder ${dirname(file.path)}`);
 			}
-			return { name, filter, formatter: readFileFormat(file, at), sink: { kind: "file", path: file.path } };
+			return {
+				name,
+				filter,
+				formatter: withoutTokens(readFileFormat(file, at)),
+				sink: { kind: "file", path: file.path },
+			};
 		}
 		case "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog":
-			return { name, filter, formatter: readStreamFormat(sink as StdoutAccessLog, at), sink: { kind: "stdout" } };
+			return {
+				name,
+				filter,
+				formatter: withoutTokens(readStreamFormat(sink as StdoutAccessLog, at)),
+				sink: { kind: "stdout" },
+			};
 		case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog":
-			return { name, filter, formatter: readStreamFormat(sink as StderrAccessLog, at), sink: { kind: "stderr" } };
+			return {
+				name,
+				filter,
+				formatter: withoutTokens(readStreamFormat(sink as StderrAccessLog, at)),
+				sink: { kind: "stderr" },
+			};
 		case "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig":
 		case "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig": {
 			const service = readGrpcAccessLog(sink as HttpGrpcAccessLogConfig | TcpGrpcAccessLogConfig, at);
@@ -75,6 +90,20 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 }
 
 const nothing: Formatter = { literal: "", format: () => "" };
+
+/** Lines of a log without the tokens that requests may carry in their query (RFC 6750 section 2.3), which Envoy writes. */
+function withoutTokens(formatter: Formatter): Formatter {
+	if (formatter.literal !== undefined) return formatter;
+	return {
+		literal: undefined,
+		format(stream) {
+			const text = formatter.format(stream);
+			return text.includes("access_token=") ? text.replace(tokenInQuery, "$1[redacted]") : text;
+		},
+	};
+}
+
+const tokenInQuery = /([?&]access_token=)[^&#\s"\\]+/g;
 
 function readFileFormat(message: FileAccessLog, scope: Scope): Formatter {
 	const format = message.accessLogFormat;
