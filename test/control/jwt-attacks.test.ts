@@ -11,6 +11,7 @@ import { createMeshIndex, translateInboundListener } from "../../src/control/tra
 import { toBootstrapListener } from "../support/authorization-world.ts";
 import { ownSecrets, socketAddress, staticCluster } from "../support/bootstraps.ts";
 import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { eventually } from "../support/eventually.ts";
 import { type HttpAnswer, sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 import { createTestPki } from "../support/pki.ts";
@@ -233,12 +234,14 @@ interface World {
 	readonly seen: string[];
 	readonly port: number;
 	ask(headers: Readonly<Record<string, string>>, path?: string): Promise<HttpAnswer>;
+	/** What the proxy has logged. */
+	stdout(): string;
 }
 
 for (const kind of ["amime", "envoy"] as const) {
 	const skip = kind === "envoy" ? skipWithout("envoy", findEnvoy()) : false;
 	test(`tokens are believed for what they prove, on ${kind}`, { skip }, async (t) => {
-		const { ask, port, seen } = await startWorld(t, kind);
+		const { ask, port, seen, stdout } = await startWorld(t, kind);
 
 		await t.test("good ones of every algorithm", async () => {
 			for (const [name, headers] of Object.entries(accepted)) {
@@ -343,6 +346,18 @@ for (const kind of ["amime", "envoy"] as const) {
 			assert.deepEqual(seen.splice(0), ["ada", "ada", "ada"]);
 		});
 
+		await t.test("a refusal has a line of its own that says why, without the query", async () => {
+			const ended = token(head, { ...claims, exp: now - 600 }, rs256);
+			const { headers } = await ask({}, `/told?token=${ended}`);
+			const line = `"GET /told HTTP/1.1" 401 for "-": jwt_authn_access_denied{Jwt_is_expired}`;
+			const told = () =>
+				stdout()
+					.split("\n")
+					.filter((one) => one.includes(line));
+			await eventually(() => assert.equal(told().length, 1), { deadlineMs: 20_000 });
+			assert.match(told()[0] ?? "", new RegExp(`"${headers["x-request-id"]}"$`));
+		});
+
 		await t.test("a client's own claim headers do not arrive", async () => {
 			assert.equal((await ask({ ...bearer(good), "x-sub": "root" })).status, 200);
 			assert.deepEqual(seen.splice(0), ["ada"]);
@@ -393,6 +408,7 @@ async function startWorld(t: TestContext, kind: ProxyKind): Promise<World> {
 	return {
 		seen,
 		port,
+		stdout: proxy.stdout,
 		ask: (headers, path = "/") => sendRequest({ port, path, headers: { host: "orders", ...headers } }),
 	};
 }

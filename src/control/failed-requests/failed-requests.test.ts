@@ -77,6 +77,19 @@ test("a denial leads to the rule that denied", async () => {
 	assert.equal(failure.fault, "policy");
 });
 
+test("a denial for want of a provider leads to the policy that names it, and a token by an unknown key to the keys", async () => {
+	const failure = await tell({
+		status: 403,
+		details:
+			"rbac_access_denied_matched_policy[istio-ext-authz-nobody-ns[shop]-policy[orders]-rule[0]-deny-due-to-bad-CUSTOM-action]",
+	});
+	assert.deepEqual(named(failure), ["AuthorizationPolicy orders spec.rules[0]"]);
+	assert.match(failure.explanation.join(), /asks the provider 'nobody', which is none of extensionProviders/);
+	assert.equal(failure.fault, "configuration");
+	const details = "jwt_authn_access_denied{Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt}";
+	assert.match((await tell({ status: 401, details })).fix ?? "", /signed with a key/);
+});
+
 test("a request that no policy allows leads to the rules whose lack is told, else to all that might have allowed it", async () => {
 	const details = "rbac_access_denied_matched_policy[none]";
 	const lacking = 'ns[shop]-policy[orders]-rule[0]: path is "/a" | ns[shop]-policy[orders]-rule[0]: method is "GET"';

@@ -34,11 +34,13 @@ export interface InboundReplyOptions {
 	readonly allowPolicies: readonly string[];
 	/** Whether policies may deny. */
 	readonly isEnforced: boolean;
+	/** Whether tokens are looked at. */
+	readonly checksTokens: boolean;
 	readonly marksUnprocessed: boolean;
 }
 
 /** What an inbound listener says in its own responses: which policy denied, and what is safe to retry. */
-export function inboundLocalReplies(options: InboundReplyOptions): LocalReplyInit {
+export function inboundLocalReplies(options: Omit<InboundReplyOptions, "checksTokens">): LocalReplyInit {
 	const { allowPolicies, audience, isEnforced, kind, marksUnprocessed } = options;
 	const told = explain(audience);
 	const mark = [headerValue(unprocessedHeader, "true", "set"), ...told];
@@ -90,18 +92,28 @@ function textBody(text: string) {
 	};
 }
 
-/** A line beside the access log's own for each 403 of a workload under policy: who asked for what, and which policy decided
- *  (`via_upstream` when the application did). */
-export function forbiddenAccessLog(kind: ProxyKind, allowPolicies: readonly string[]): AccessLogInit {
-	const line =
-		'[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% for "%DOWNSTREAM_PEER_URI_SAN%": ' +
-		`%RESPONSE_CODE_DETAILS%${lacking(kind)}${policiesInForce(allowPolicies)}\n`;
-	return {
-		...extension("envoy.access_loggers.stdout", StdoutAccessLogSchema, {
-			accessLogFormat: { case: "logFormat", value: textBody(line) },
-		}),
-		filter: statusIs(403),
-	};
+/** A line beside the access log's own for each 403 of a workload under policy, and for each 401 where tokens are checked: who asked for what,
+ *  and which policy or fault of a token decided (`via_upstream` when the application did). No query: tokens may be there. */
+export function denialAccessLogs(
+	kind: ProxyKind,
+	{
+		allowPolicies,
+		isEnforced,
+		checksTokens,
+	}: Pick<InboundReplyOptions, "allowPolicies" | "isEnforced" | "checksTokens">,
+): AccessLogInit[] {
+	if (!isEnforced && !checksTokens) return [];
+	const text =
+		'[%START_TIME%] "%REQ(:METHOD)% %PATH(NQ)% %PROTOCOL%" %RESPONSE_CODE% for "%DOWNSTREAM_PEER_URI_SAN%": ' +
+		`%RESPONSE_CODE_DETAILS%${lacking(kind)}${policiesInForce(allowPolicies)} "%REQ(X-REQUEST-ID)%"\n`;
+	return [
+		{
+			...extension("envoy.access_loggers.stdout", StdoutAccessLogSchema, {
+				accessLogFormat: { case: "logFormat", value: textBody(text) },
+			}),
+			filter: checksTokens ? anyOf(statusIs(401), statusIs(403)) : statusIs(403),
+		},
+	];
 }
 
 /** What an external authorizer answers is its own. */
@@ -170,9 +182,7 @@ function deniedMapper(kind: ProxyKind, allowPolicies: readonly string[]) {
 	return {
 		filter: statusIs(403),
 		headersToAdd: explain("mesh", `%RESPONSE_CODE_DETAILS%${lacking(kind)}`),
-		bodyFormatOverride: textBody(
-			`denied by AuthorizationPolicy: %RESPONSE_CODE_DETAILS%${policiesInForce(allowPolicies)}\n`,
-		),
+		bodyFormatOverride: textBody(`denied by policy: %RESPONSE_CODE_DETAILS%${policiesInForce(allowPolicies)}\n`),
 	};
 }
 
@@ -187,6 +197,10 @@ function policiesInForce(allowPolicies: readonly string[]): string {
 
 function allOf(...filters: FilterInit[]): FilterInit {
 	return { filterSpecifier: { case: "andFilter", value: { filters } } };
+}
+
+function anyOf(...filters: FilterInit[]): FilterInit {
+	return { filterSpecifier: { case: "orFilter", value: { filters } } };
 }
 
 function statusIs(status: number): FilterInit {

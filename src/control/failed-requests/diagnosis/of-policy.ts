@@ -10,6 +10,7 @@ export function diagnosePolicy(asked: Case): Diagnosis | undefined {
 	const policy = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details)?.[1];
 	const tried = findRules(asked);
 	if (policy === "none") return diagnoseUnallowed(asked, tried);
+	if (policy?.endsWith(badCustomSuffix)) return diagnoseUnknownProvider(policy, tried);
 	if (policy !== undefined)
 		return {
 			fault: "policy",
@@ -21,6 +22,22 @@ export function diagnosePolicy(asked: Case): Diagnosis | undefined {
 	if (hasFlag(failure, "UAEX") || details.startsWith("ext_authz")) return diagnoseExternal(asked);
 	if (hasFlag(failure, "RL") || failure.status === 429) return diagnoseLimit(asked);
 	return tried.length === 0 ? undefined : { explanation: [], objects: tried };
+}
+
+/** How rules of CUSTOM policies end whose provider nobody knows. */
+const badCustomSuffix = "-deny-due-to-bad-CUSTOM-action";
+
+function diagnoseUnknownProvider(name: string, objects: readonly ObjectRef[]): Diagnosis {
+	const [, provider = ""] = /^istio-ext-authz-(.*?)-ns\[/.exec(name) ?? [];
+	const policy = objects[0] === undefined ? "a CUSTOM policy" : nameOf(objects[0]);
+	return {
+		fault: "configuration",
+		explanation: [
+			`${policy} asks the provider '${provider}', which is none of extensionProviders: what it is about is denied`,
+		],
+		objects,
+		fix: `add '${provider}' to extensionProviders of the MeshConfig, or name one of those in the policy`,
+	};
 }
 
 /** The rules that a failure names, tried and audited ones too. */
@@ -67,6 +84,7 @@ const tokenHints: readonly (readonly [pattern: RegExp, fix: string])[] = [
 	[/not yet valid|before/i, "the clocks of issuer and proxy differ, or the token is for later"],
 	[/issuer is not configured/i, "get a token of an issuer that is listed there, or list the token's issuer"],
 	[/audience/i, "get a token for this audience, or list the token's audience"],
+	[/to match kid/i, "the token is signed with a key, or an algorithm, that the issuer's keys listed there do not have"],
 	[/jwks|remote/i, "can the proxy reach the issuer's keys (jwksUri)?"],
 	[/verification fails|kid/i, "the token is not signed with a key of the issuer that is listed there"],
 	[/header|payload|format|form|parse/i, "what the caller sends is no proper token"],

@@ -13,7 +13,7 @@ import {
 	summarizeAuthorization,
 } from "../authorization/filters.ts";
 import { pathOptions } from "../inbound/inbound-filters.ts";
-import { forbiddenAccessLog, inboundLocalReplies, triedAccessLogs } from "../local-reply.ts";
+import { denialAccessLogs, inboundLocalReplies, triedAccessLogs } from "../local-reply.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { distinctByName, limitHttpFilters, limitsComparePaths } from "../rate-limit/filters.ts";
 import { assumedRouters, policiesFor, policiesOnRoutes } from "../rate-limit/find.ts";
@@ -83,16 +83,18 @@ export function enforceHttp(
 	};
 
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(authorizations);
+	const tokenFilters = jwtHttpFilters(index, authentications, true);
+	const denials = { allowPolicies, isEnforced, checksTokens: tokenFilters.length > 0 };
 	return {
 		filters: [
-			...jwtHttpFilters(index, authentications, true),
+			...tokenFilters,
 			...authorizationHttpFilters(index, authorizations, { port: { kind: "any" }, isTcp: false }),
 			...distinctByName([
 				...limitHttpFilters(index, limits, place),
 				...limitHttpFilters(index, routeLimits, { ...place, onRoutes: true }),
 			]),
 		],
-		accessLogs: [...(isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : []), ...triedAccessLogs(authorizations)],
+		accessLogs: [...denialAccessLogs(kind, denials), ...triedAccessLogs(authorizations)],
 		options: {
 			...pathOptions(
 				index.mesh.settings.pathNormalization,

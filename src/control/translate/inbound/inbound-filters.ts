@@ -14,7 +14,7 @@ import type { EnforcedPort } from "../authorization/rule.ts";
 import { httpConnectionManager, type ProxyKind, tcpFilters } from "../http-connection-manager.ts";
 import {
 	type Audience,
-	forbiddenAccessLog,
+	denialAccessLogs,
 	inboundLocalReplies,
 	reasonHeader,
 	triedAccessLogs,
@@ -48,8 +48,10 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget, audi
 	const policies = findAuthorizationPolicies(index, instance);
 	const { allowPolicies, isEnforced, comparesPaths } = summarizeAuthorization(policies);
 	const limits = findInboundLimits(index, instance, target.port.kind === "one" ? target.port.port.appPort : undefined);
+	const tokenFilters = jwtHttpFilters(index, findRequestAuthentications(index, instance));
+	const denials = { allowPolicies, isEnforced, checksTokens: tokenFilters.length > 0 };
 	const filters = [
-		...jwtHttpFilters(index, findRequestAuthentications(index, instance)),
+		...tokenFilters,
 		...authorizationHttpFilters(index, policies, { port: target.port, isTcp: false }),
 		...limitHttpFilters(index, limits, {
 			kind,
@@ -65,7 +67,7 @@ export function inboundHttpFilters(index: MeshIndex, target: InboundTarget, audi
 			statPrefix,
 			routeSpecifier: { case: "routeConfig", value: inboundRoutes(target) },
 			filters,
-			accessLogs: [...(isEnforced ? [forbiddenAccessLog(kind, allowPolicies)] : []), ...triedAccessLogs(policies)],
+			accessLogs: [...denialAccessLogs(kind, denials), ...triedAccessLogs(policies)],
 			traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 			extra: {
 				// The application decides about bodies that a client asks leave for.
