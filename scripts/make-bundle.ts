@@ -133,9 +133,26 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 	}
 	writeFileSync(join(staging, "manifest.json"), JSON.stringify({ inputs, outputs }));
 	writeFileSync(join(staging, "hashes.json"), JSON.stringify(Object.fromEntries(hashes)));
+	keepPrevious(folder, staging);
 	rmSync(folder, { recursive: true, force: true });
 	renameSync(staging, folder);
 	return new Map(outputs);
+}
+
+/** Processes that run from the bundle before this one load their late parts when they need them: what an upgrade in place must not take away.
+ *  The manifest does not list them, so that the next bundle leaves them out. */
+function keepPrevious(folder: string, staging: string): void {
+	let outputs: readonly (readonly [path: string, size: number])[];
+	try {
+		({ outputs } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")));
+	} catch {
+		// There was none, or only a part of it.
+		return;
+	}
+	for (const [path] of outputs) {
+		if (!/^main\/[\w-]+-[\w-]{8}\.cjs$/.test(path) || existsSync(join(staging, path))) continue;
+		if (existsSync(join(folder, path))) copyFileSync(join(folder, path), join(staging, path));
+	}
 }
 
 function listLateGroups({ root, late }: BundleOptions): CodeSplittingGroup[] {

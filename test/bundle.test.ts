@@ -56,6 +56,11 @@ async function createProject(t: TestContext, hasSnapshot = false): Promise<strin
 	symlinkSync(process.execPath, join(root, "node_modules/node/bin/node"));
 	// Sources that were written just now would look as if they had changed while the bundle was made.
 	for (const path of [...Object.keys(files), "bin/check-bundle.cjs"]) utimesSync(join(root, path), 1e9, 1e9);
+	await bundle(root, hasSnapshot);
+	return root;
+}
+
+async function bundle(root: string, hasSnapshot = false): Promise<void> {
 	await makeBundle({
 		root,
 		entries: { run: "src/main/run.ts", snapshot: "src/main/snapshot.ts", thread: "src/main/thread.ts" },
@@ -66,7 +71,6 @@ async function createProject(t: TestContext, hasSnapshot = false): Promise<strin
 			snapshot: { entry: "snapshot", read: ["bin/check-bundle.cjs"], commands: /^src\/main\/commands/ },
 		}),
 	});
-	return root;
 }
 
 function write(root: string, path: string, text: string): void {
@@ -162,6 +166,24 @@ test("a late part of the bundle is loaded when something of it is used", async (
 	assert.ok(readdirSync(join(root, "dist/main")).some((name) => name.startsWith("late-seldom")));
 	assert.equal(launch(root).out, "one… part bundle d41d");
 	assert.equal(launch(root, "--seldom").out, "one… loaded late\none… part bundle d41d");
+});
+
+test("processes of the bundle before an upgrade in place still find their late parts, those of older ones do not stay", async (t) => {
+	const root = await createProject(t);
+	const listLate = (): string[] =>
+		readdirSync(join(root, "dist/main")).filter((name) => name.startsWith("late-seldom"));
+	const change = async (text: string): Promise<void> => {
+		write(root, "src/main/seldom.ts", `export function seldom(): void { console.log("${text}"); }`);
+		utimesSync(join(root, "src/main/seldom.ts"), 1e9, 1e9);
+		await bundle(root);
+	};
+	const [first = ""] = listLate();
+	await change("second");
+	assert.equal(listLate().length, 2);
+	assert.ok(listLate().includes(first));
+	assert.equal(launch(root, "--seldom").out, "second\none… part bundle d41d");
+	await change("third");
+	assert.deepEqual([listLate().length, listLate().includes(first)], [2, false]);
 });
 
 test("a changed source runs in place of the bundle, and one line says which", async (t) => {
