@@ -5,14 +5,15 @@ import type { ConfigStore, StoredObject, StoredObjectName } from "../../registry
 import { createPatchedSource } from "../envoy-filter/index.ts";
 import type { MeshSource } from "../ingest/index.ts";
 import { createSnapshotStore, findInstance, type OnDemandSource, type SnapshotStore } from "../snapshot/index.ts";
+import type { TouchedNode } from "./rollout.ts";
 import type { CandidateSource } from "./split-source.ts";
 
 /** The mesh as it would be with a change. */
 export interface Candidate extends CandidateSource {
 	/** As far as proxies that ask for more need it. */
 	readonly snapshots: Pick<SnapshotStore, "findOnDemandClient" | "nodesOf" | "onHosts">;
-	/** `namespace/name` of the workload of a node; the node id of one without. */
-	workloadOf(node: Node): string;
+	/** What the choice of canaries goes by. */
+	describeNode(node: Node): TouchedNode;
 	close(): void;
 }
 
@@ -52,11 +53,13 @@ export function openCandidate(
 		refuse: (node, typeUrl, reason) => patched.refuse(node, typeUrl, reason),
 		gone: (node) => patched.gone(node),
 		snapshots,
-		workloadOf(node) {
+		describeNode({ id }) {
 			const index = snapshots.index();
-			const instance = index && findInstance(index, node.id);
-			if (instance === undefined) return node.id;
-			return formatObjectName({ namespace: instance.namespace, name: instance.workload });
+			const instance = index && findInstance(index, id);
+			if (instance === undefined) return { id, workload: id };
+			const { namespace, workload, health } = instance;
+			const isUnready = health === "starting" || health === "unready";
+			return { id, workload: formatObjectName({ namespace, name: workload }), ...(isUnready && { isUnready }) };
 		},
 		close: () => source.close(),
 	};

@@ -18,6 +18,14 @@ test("one of each workload with several proxies comes first, and the order does 
 	assert.equal(orderNodes([...nodes, ...nodes]).length, 6);
 });
 
+test("proxies whose application takes no traffic come last: they have nothing to show", () => {
+	const nodes = Array.from({ length: 8 }, (_, at) => ({ id: `n${at}`, workload: at < 4 ? "shop/web" : `shop/w${at}` }));
+	for (const unready of nodes) {
+		const order = orderNodes(nodes.map((node) => (node === unready ? { ...node, isUnready: true } : node)));
+		assert.equal(order.at(-1)?.id, unready.id);
+	}
+});
+
 test("a share is at least one proxy, and not all of them unless it is all", () => {
 	const counts = [1, 2, 3, 10, 11, 1000].map((touched) =>
 		[5, 10, 50, 99, 100].map((share) => countCanaries(touched, share)),

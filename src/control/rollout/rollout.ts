@@ -53,6 +53,8 @@ export interface TouchedNode {
 	readonly id: string;
 	/** `namespace/name` of its workload; the node id of a proxy without one. */
 	readonly workload: string;
+	/** Its application takes no traffic now, so that it has nothing to show. */
+	readonly isUnready?: boolean;
 }
 
 /** A change that some proxies are given before the others. Kept in the store: whichever control plane is alive goes on with it. Times

@@ -207,7 +207,7 @@ export async function openRollouts(options: RolloutsOptions): Promise<Rollouts> 
 				seen: { ...seen.at },
 				samples,
 			},
-			touched: touched.map((node) => ({ id: node.id, workload: source.workloadOf(node) })),
+			touched: touched.map((node) => source.describeNode(node)),
 		};
 	}
 
