@@ -12,6 +12,11 @@ const result = spawnSync(
 		"--test-timeout=240000",
 		...(patterns.length > 0 ? patterns : ["src/**/*.test.ts", "test/**/*.test.ts"]),
 	],
-	{ cwd: project, stdio: "inherit" },
+	{
+		cwd: project,
+		stdio: "inherit",
+		// Programs that tests start from the sources are compiled once for all of them.
+		env: { NODE_COMPILE_CACHE: resolve(project, ".cache/compile-tests"), ...process.env },
+	},
 );
 process.exitCode = result.status ?? 1;

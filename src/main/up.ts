@@ -149,7 +149,7 @@ function findPrograms({ logLevel, output }: UpCommandOptions, state: string): Pr
 		// As bin/amime starts this process.
 		env: {
 			...inner,
-			NODE_COMPILE_CACHE: join(state, "cache"),
+			NODE_COMPILE_CACHE: env["NODE_COMPILE_CACHE"] ?? join(state, "cache"),
 			MALLOC_ARENA_MAX: "2",
 			MALLOC_TRIM_THRESHOLD_: "131072",
 		},

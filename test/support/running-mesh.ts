@@ -70,7 +70,8 @@ export async function startMesh(
 	const child = spawn(process.execPath, command, {
 		cwd: root,
 		stdio: ["ignore", "pipe", "pipe"],
-		env: { ...process.env, NO_COLOR: "1" },
+		// What it starts is compiled once for all meshes of tests.
+		env: { NODE_COMPILE_CACHE: join(project, ".cache/compile-tests"), ...process.env, NO_COLOR: "1" },
 	});
 	let printed = "";
 	for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed += String(chunk)));
