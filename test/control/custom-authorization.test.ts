@@ -62,7 +62,7 @@ function describeMesh(ports: Readonly<Record<Authorizer, number>>): string {
 						envoyExtAuthzHttp: {
 							...at("http-authz"),
 							pathPrefix: "/check",
-							includeRequestHeadersInCheck: ["x-user", "x-answer"],
+							includeRequestHeadersInCheck: ["*-user", "x-answer"],
 							includeAdditionalHeadersInCheck: { "x-mesh": "shop" },
 							includeRequestBodyInCheck: { maxRequestBytes: 8, allowPartialMessage: true },
 							headersToUpstreamOnAllow: ["x-checked-*"],

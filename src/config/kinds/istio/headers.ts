@@ -10,7 +10,7 @@ const headerKey = {
 };
 
 /** A header value with Envoy's `%…%` operators; a bad one would make a proxy refuse every route beside it. */
-const value: Schema<string> = refine(
+export const headerTemplate: Schema<string> = refine(
 	string({ format: "a header value", pattern: /^[\x20-\x7e\x80-\uffff\t]*$/, minLength: 0, maxLength: 16_384 }),
 	(text, _node, reader) => {
 		if (!text.replace(/%%|%[A-Z][A-Z0-9_]*(?:\([^)%]*\))?(?::\d+)?%/g, "").includes("%")) return text;
@@ -19,8 +19,8 @@ const value: Schema<string> = refine(
 );
 
 const operations = object({
-	set: optional(map(value, headerKey), "Headers set, replacing what is there"),
-	add: optional(map(value, headerKey), "Headers added to what is there"),
+	set: optional(map(headerTemplate, headerKey), "Headers set, replacing what is there"),
+	add: optional(map(headerTemplate, headerKey), "Headers added to what is there"),
 	remove: optional(list(string(headerKey), { max: 256 }), "Names of headers removed"),
 });
 

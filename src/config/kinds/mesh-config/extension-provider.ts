@@ -2,26 +2,35 @@ import type { ExtensionProvider } from "../../../model/index.ts";
 import { list, map } from "../../schema/collections.ts";
 import { istioDuration } from "../../schema/durations.ts";
 import { defaulted, object, optional, required } from "../../schema/object.ts";
-import { boolean, integer, string } from "../../schema/scalars.ts";
+import { boolean, integer, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
+import { headerTemplate } from "../istio/headers.ts";
 
 const headerName = string({
-	format: "a header name, `x-*` for all that begin so",
-	pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/,
+	format: "a header name, `x-*` and `*-x` for all that begin or end so, `*` for all",
+	pattern: /^(\*?[!#$%&'+\-.^_`|~0-9A-Za-z]+|[!#$%&'+\-.^_`|~0-9A-Za-z]+\*|\*)$/,
 });
 const headerNames = list(headerName, { max: 100 });
+/** The statuses of Envoy's messages; proxies refuse others. */
+const statuses: ReadonlySet<number> = new Set([
+	...[100, 200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 307, 308],
+	...Array.from({ length: 18 }, (_, number) => 400 + number),
+	...[421, 422, 423, 424, 426, 428, 429, 431, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
+]);
 const tenMinutesMs = 600_000;
 
 const common = {
 	service: required(
-		string({ maxLength: 317 }),
+		string({ format: "a host", pattern: /^[!-~]+$/, maxLength: 317 }),
 		"Host of the service, `authz.shop.svc.cluster.local` or `namespace/host`",
 	),
 	port: required(integer({ min: 1, max: 65_535 }), "Port of the service"),
 	timeout: defaulted(istioDuration(), tenMinutesMs, "Time an answer may take", "600s"),
 	failOpen: defaulted(boolean(), false, "Requests pass when it does not answer"),
 	statusOnError: optional(
-		string({ format: "an HTTP status from 100 to 599", pattern: /^[1-5]\d\d$/ }),
+		refine(string({ format: "an HTTP status", pattern: /^\d{3}$/ }), (text, _node, reader) =>
+			statuses.has(Number(text)) ? text : reader.refuse(`${quote(text)} is no status that proxies answer with`),
+		),
 		"Status of the answer when it does not answer; 403 when absent",
 	),
 	clearRouteCache: defaulted(boolean(), false, "The route is chosen again after it has changed headers"),
@@ -37,11 +46,18 @@ const common = {
 
 const http = object({
 	...common,
-	pathPrefix: defaulted(string({ minLength: 0 }), "", "Put before the path of the request"),
+	pathPrefix: defaulted(
+		string({ format: "a path", pattern: /^(\/[!-~]*)?$/, minLength: 0 }),
+		"",
+		"Put before the path of the request",
+	),
 	includeRequestHeadersInCheck: defaulted(headerNames, [], "Headers of the request that it gets"),
 	includeHeadersInCheck: defaulted(headerNames, [], "Old name of `includeRequestHeadersInCheck`"),
 	includeAdditionalHeadersInCheck: defaulted(
-		map(string({ minLength: 0 }), { format: "a header name", pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/ }),
+		map(headerTemplate, {
+			format: "a header name other than host",
+			pattern: /^(?!host$)[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/i,
+		}),
 		{},
 		"Headers that it gets besides",
 	),

@@ -64,7 +64,7 @@ const fields = {
 		"Whether calls need an ALLOW policy: workloads and gateways that no other ALLOW policy covers refuse every request and connection, as with one without rules in the root namespace",
 	),
 	extensionProviders: defaulted(
-		list(extensionProvider, { max: 100 }),
+		list(extensionProvider, { max: 100, salvage: "this provider is left out: what policies ask it about is denied" }),
 		[],
 		"Services outside the proxies; AuthorizationPolicies with the action CUSTOM name them",
 	),

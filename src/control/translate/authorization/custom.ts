@@ -166,13 +166,14 @@ function grpcService(provider: ExtensionProvider): MessageInitShape<typeof GrpcS
 	};
 }
 
-/** Names of headers, `x-*` for all that begin so. */
+/** Names of headers, `x-*` and `*-x` for all that begin or end so. */
 function headerList(names: readonly string[]) {
-	return {
-		patterns: names.map((name) =>
-			name.endsWith("*") ? stringMatcher("prefix", name.slice(0, -1), true) : stringMatcher("exact", name, true),
-		),
+	const pattern = (name: string) => {
+		if (name === "*") return stringMatcher("regex", ".+");
+		if (name.startsWith("*")) return stringMatcher("suffix", name.slice(1), true);
+		return name.endsWith("*") ? stringMatcher("prefix", name.slice(0, -1), true) : stringMatcher("exact", name, true);
 	};
+	return { patterns: names.map(pattern) };
 }
 
 /** Whether the filter before found a rule of this provider. */
