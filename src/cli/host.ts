@@ -162,6 +162,8 @@ export interface ProxyCommandOptions {
 	readonly fileFlushMinSizeKb: number;
 	/** `name:value`. */
 	readonly statsTags: readonly string[];
+	/** Flags of Envoy that change nothing here, as `/server_info` shows them. */
+	readonly harmless: Readonly<Record<string, unknown>>;
 	/** Folder for what must outlive a restart: the last good configuration. */
 	readonly state?: string;
 }

@@ -31,6 +31,12 @@ export function collectText(text: string, before: readonly string[]): readonly s
 	return [...before, text];
 }
 
+/** Tags of statistics such as `name:value`. */
+export function collectTag(text: string, before: readonly string[]): readonly string[] {
+	if (!/^[^:]+:[^:]+$/.test(text)) throw new InvalidArgumentError("a tag is written as name:value");
+	return [...before, text];
+}
+
 const seconds: Readonly<Record<string, number>> = { "": 1, ms: 0.001, s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** A length of time such as `90s`, `5m` or `90`, in seconds. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import type { Bootstrap } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { LocalitySchema, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
+import { StatsConfigSchema, TagSpecifierSchema } from "../api/gen/envoy/config/metrics/v3/stats_pb.js";
 import type { ProxyCommandOptions } from "../cli/index.ts";
 import { describeError, MeshError, type Validated } from "../core/index.ts";
 import { describeProblems, mergeBootstrap, parseBinaryBootstrap, parseBootstrap } from "../proxy/index.ts";
@@ -31,7 +32,20 @@ export function readBootstrap(options: ProxyCommandOptions): ReadBootstrap {
 		node.locality ??= create(LocalitySchema);
 		node.locality.zone = options.serviceZone;
 	}
+	addStatsTags(bootstrap, options.statsTags);
 	return { bootstrap, unknownFields };
+}
+
+/** Tags of flags (`name:value`) stand before those of the file. */
+function addStatsTags(bootstrap: Bootstrap, texts: readonly string[]): void {
+	if (texts.length === 0) return;
+	bootstrap.statsConfig ??= create(StatsConfigSchema);
+	const tags = texts.map((text) => {
+		const colon = text.indexOf(":");
+		const value = text.slice(colon + 1);
+		return create(TagSpecifierSchema, { tagName: text.slice(0, colon), tagValue: { case: "fixedValue", value } });
+	});
+	bootstrap.statsConfig.statsTags.unshift(...tags);
 }
 
 function parseFile(path: string, onUnknown: (() => void) | undefined): Validated<Bootstrap> {

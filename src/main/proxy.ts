@@ -139,6 +139,7 @@ function describeFlags(options: ProxyCommandOptions): Readonly<Record<string, un
 		base_id_path: options.hotRestart.baseIdPath ?? "",
 		skip_hot_restart_on_no_parent: options.hotRestart.skipsMissingParent,
 		stats_tag: options.statsTags,
+		...options.harmless,
 	};
 }
 

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { MeshError } from "../../core/index.ts";
 import { type CliContext, withExamples } from "../context.ts";
 import type { ProxyCommandOptions } from "../host.ts";
-import { collectText, createChoiceOption, parseCount } from "../parse-arguments.ts";
+import { collectTag, createChoiceOption, parseCount } from "../parse-arguments.ts";
 
 /** Envoy's names of log levels. */
 const levels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"];
@@ -37,6 +37,16 @@ interface Flags {
 	readonly fileFlushMinSizeKb: number;
 	readonly statsTag: readonly string[];
 	readonly state?: string;
+	readonly localAddressIpVersion?: string;
+	readonly socketPath?: string;
+	readonly disableExtensions?: string;
+	readonly cpusetThreads?: boolean;
+	readonly enableCoreDump?: boolean;
+	readonly enableFineGrainLogging?: boolean;
+	readonly enableMutexTracing?: boolean;
+	readonly logFormatEscaped?: boolean;
+	readonly skipDeprecatedLogs?: boolean;
+	readonly skipHotRestartParentStats?: boolean;
 }
 
 /** `amime proxy`: the data plane, on Envoy's bootstrap file and with Envoy's flags. */
@@ -85,7 +95,7 @@ export function addProxyCommand(program: Command, context: CliContext): void {
 		.option("--ignore-unknown-dynamic-fields", "say nothing of such fields")
 		.option("--file-flush-interval-msec <ms>", "longest that access logs keep a line", parseCount, 10_000)
 		.option("--file-flush-min-size-kb <kb>", "size at which access logs are written at once", parseCount, 64)
-		.option("--stats-tag <tag>", "name:value, a tag of every statistic", collectText, [])
+		.option("--stats-tag <tag>", "name:value, a tag of every statistic", collectTag, [])
 		.option(
 			"--state <folder>",
 			"keep the last good configuration here, to serve from after a restart without control plane",
@@ -96,6 +106,14 @@ export function addProxyCommand(program: Command, context: CliContext): void {
 			}
 			context.setExitCode(await context.host.runProxy(toOptions(flags)));
 		});
+	command.addOption(
+		createChoiceOption(
+			"--local-address-ip-version <version>",
+			"accepted for Envoy's sake",
+			["v4", "v6"],
+			"v4",
+		).hideHelp(),
+	);
 	for (const flag of harmlessFlags) command.addOption(new Option(flag, "accepted for Envoy's sake").hideHelp());
 	withExamples(command, [
 		["amime proxy -c envoy.yaml", "serve what the file says"],
@@ -111,7 +129,6 @@ const harmlessFlags = [
 	"--enable-fine-grain-logging",
 	"--cpuset-threads",
 	"--skip-deprecated-logs",
-	"--local-address-ip-version <version>",
 	"--log-format-escaped",
 	"--log-format-prefix-with-location <value>",
 	"--bootstrap-version <version>",
@@ -145,7 +162,24 @@ function toOptions(flags: Flags): ProxyCommandOptions {
 		fileFlushIntervalMs: flags.fileFlushIntervalMsec,
 		fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
 		statsTags: flags.statsTag,
+		harmless: describeHarmless(flags),
 	};
+}
+
+/** What was said by flags that change nothing, with the names of `/server_info`. */
+function describeHarmless(flags: Flags): Readonly<Record<string, unknown>> {
+	return dropUnset({
+		local_address_ip_version: flags.localAddressIpVersion,
+		socket_path: flags.socketPath,
+		disabled_extensions: flags.disableExtensions?.split(","),
+		cpuset_threads: flags.cpusetThreads,
+		enable_core_dump: flags.enableCoreDump,
+		enable_fine_grain_logging: flags.enableFineGrainLogging,
+		enable_mutex_tracing: flags.enableMutexTracing,
+		log_format_escaped: flags.logFormatEscaped,
+		skip_deprecated_logs: flags.skipDeprecatedLogs,
+		skip_hot_restart_parent_stats: flags.skipHotRestartParentStats,
+	});
 }
 
 /** Without what was not given. */
