@@ -16,6 +16,7 @@ import { createPluginKeys } from "../identity/key-plugin/index.ts";
 import { createExplainEndpoints, createPredict } from "./explain-endpoints.ts";
 import { readVersion } from "./host.ts";
 import { createProcessLog, waitForSignal } from "./process.ts";
+import { followKeptMemory } from "./release-memory.ts";
 
 /** Runs `amime control-plane` until a signal ends it; answers with the exit code. */
 export async function runControlPlane(options: ControlPlaneCommandOptions): Promise<number> {
@@ -50,6 +51,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		endpoints: createExplainEndpoints,
 		predict: createPredict,
 	});
+	const keepMemory = followKeptMemory();
 	try {
 		await controlPlane.start();
 		// What it has compiled serves the sidecars, which start next and share much of it.
@@ -58,6 +60,7 @@ export async function runControlPlane(options: ControlPlaneCommandOptions): Prom
 		await ended;
 		await controlPlane.close();
 	} finally {
+		keepMemory();
 		keys?.close();
 		upstream?.feed?.close();
 		holder?.release();

@@ -17,7 +17,7 @@ import { awaitSuccessor, findParent } from "./hot-restart.ts";
 import { waitForSignal } from "./process.ts";
 import { readBootstrap } from "./proxy-bootstrap.ts";
 import { createProxyLog } from "./proxy-log.ts";
-import { collectGarbage, releaseStartMemory } from "./release-memory.ts";
+import { collectGarbage, followKeptMemory, releaseStartMemory } from "./release-memory.ts";
 import { tuneCollector } from "./tune-collector.ts";
 import { startWorkerThread } from "./worker-thread.ts";
 
@@ -64,6 +64,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 	process.on("SIGHUP", () => log.warn("SIGHUP is passed over, see --restart-epoch for how to restart"));
 	let successor: RestartServer | undefined;
 	let keepStartMemory: (() => void) | undefined;
+	const keepMemory = followKeptMemory();
 	try {
 		const signal = ended.then(() => "ended" as const);
 		const started = await Promise.race([proxy.start().then(() => "started" as const), signal]);
@@ -77,6 +78,7 @@ export async function runProxy(options: ProxyCommandOptions): Promise<number> {
 		if (started === "started") await Promise.race([signal, quit.promise]);
 	} finally {
 		keepStartMemory?.();
+		keepMemory();
 		await successor?.close();
 		await proxy.close();
 	}

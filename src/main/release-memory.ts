@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { KeptMemory, returnFreedMemory } from "../os/index.ts";
 
 /** Gives back what only the start needed: the text of modules, messages that were translated. V8 would keep it until traffic makes it
  *  collect, which an idle sidecar never does. Takes some tens of milliseconds: the first requests need not wait for it.
@@ -29,3 +30,21 @@ export function collectGarbage(): void {
 	setFlagsFromString("--no-expose-gc");
 	collect?.({ type: "major", execution: "sync", flavor: "last-resort" });
 }
+
+/** Has memory that floods leave with the C library given back, once they are over.
+ *  @returns what ends that */
+export function followKeptMemory(): () => void {
+	const kept = new KeptMemory();
+	let before = performance.eventLoopUtilization();
+	const timer = setInterval(() => {
+		const { utilization: busyShare } = performance.eventLoopUtilization(before);
+		before = performance.eventLoopUtilization();
+		const { rss: residentBytes, heapTotal, external } = process.memoryUsage();
+		const isAsked = kept.observe({ residentBytes, heapBytes: heapTotal + external, busyShare }, performance.now());
+		if (isAsked) void returnFreedMemory();
+	}, followIntervalMs);
+	timer.unref();
+	return () => clearInterval(timer);
+}
+
+const followIntervalMs = 10_000;
