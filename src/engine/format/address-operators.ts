@@ -49,8 +49,8 @@ function withoutPort(name: string | undefined): string | undefined {
 }
 
 function attemptedHosts(stream: StreamInfo): readonly UpstreamHostFacts[] {
-	if (stream.upstreamConnectionId === 0) return [];
-	return [...new Set(stream.attemptedHosts ?? (stream.upstreamHost === undefined ? [] : [stream.upstreamHost]))];
+	if (stream.attemptedHosts !== undefined) return stream.attemptedHosts;
+	return stream.upstreamConnectionId === 0 || stream.upstreamHost === undefined ? [] : [stream.upstreamHost];
 }
 
 /** Ports: numbers in JSON. */

@@ -184,7 +184,8 @@ export interface StreamInfo {
 	upstreamClusterRawName: string;
 	upstreamClusterMetadata: Metadata;
 	upstreamHost: UpstreamHostFacts | undefined;
-	/** Every host that was tried, when there was more than one try. */
+	/** Every host that was tried, when there was more than one try: of requests those that a connection led to. Absent: the upstream
+	 *  host, once there is a connection to it. */
 	attemptedHosts?: readonly UpstreamHostFacts[] | undefined;
 	upstreamLocal: SocketAddress | undefined;
 	upstreamRemote: SocketAddress | undefined;

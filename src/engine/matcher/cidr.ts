@@ -16,6 +16,11 @@ export function isInCidr(range: CidrRange, address: Uint8Array): boolean {
 	return (range.address[whole]! & mask) === (address[whole]! & mask);
 }
 
+/** The first address of a range. */
+export function firstOfCidr({ address, prefixLength }: CidrRange): Uint8Array {
+	return address.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, prefixLength - index * 8))));
+}
+
 /** Whether an address as text lies in one of the ranges. */
 export function isInAnyCidr(ranges: readonly CidrRange[], text: string): boolean {
 	if (ranges.length === 0) return false;

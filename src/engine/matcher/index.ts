@@ -1,6 +1,6 @@
 /** Matchers of texts, headers, query parameters, addresses and metadata, compiled once; RE2 patterns in JavaScript.
  *  Spec: envoy.type.matcher.v3. */
-export { isInAnyCidr, isInCidr, parseAddress, parseCidr } from "./cidr.ts";
+export { firstOfCidr, isInAnyCidr, isInCidr, parseAddress, parseCidr } from "./cidr.ts";
 export {
 	appendHeader,
 	getQueryParameter,

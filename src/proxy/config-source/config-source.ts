@@ -49,6 +49,7 @@ import {
 	type ResourceOrigin,
 } from "./resource-book.ts";
 import { createRouteScopes } from "./route-scopes.ts";
+import { createRouteUses, useOf } from "./route-uses.ts";
 import { createSources } from "./sources.ts";
 import type { ConfigTargets } from "./targets.ts";
 import { formatProblems, type Translators, translatePacked } from "./translators.ts";
@@ -199,6 +200,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 					log,
 				});
 
+	const routeUses = createRouteUses();
+
 	/** Subscribes to what clusters and listeners refer to. */
 	function follow(): void {
 		if (closed) return;
@@ -209,9 +212,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		const endpointReferences = clusters.assignmentReferences();
 		events.retain([
 			...runtimeUses(),
-			...routeReferences.map((reference) =>
-				useOf(routeType, reference, `http.${reference.statPrefix}.rds.${reference.name}`),
-			),
+			...routeUses(routeReferences),
 			...endpointReferences.map((reference) => useOf(endpointType, reference, `cluster.${reference.statName}`)),
 			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${reference.name}`)),
 			...extensionReferences.map((reference) =>
@@ -472,8 +473,4 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			extensions.close();
 		},
 	};
-}
-
-function useOf(typeUrl: string, { name, source }: Reference, scope: string): SubscriptionUse {
-	return { typeUrl, name, scope, fromServer: source.kind !== "path" };
 }

@@ -5,6 +5,7 @@ import {
 	type DiscoveryResponse,
 	DiscoveryResponseSchema,
 } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { apiRegistry } from "../../api/index.ts";
 import { describeError } from "../../core/index.ts";
 import { type ReceivedResource, type RefusedResource, unwrapResource } from "../../xds/client/index.ts";
 import { parseMessage, parseYaml, readJsonMessage } from "../bootstrap/index.ts";
@@ -67,6 +68,8 @@ interface Packed {
 }
 
 function readJson(json: unknown, unknown: UnknownFields): DiscoveryResponse {
+	const nameless = findUnknownType(json);
+	if (nameless !== undefined) throw new Error(`could not find @type '${nameless}'`);
 	const read = readJsonMessage(
 		DiscoveryResponseSchema,
 		json,
@@ -74,6 +77,24 @@ function readJson(json: unknown, unknown: UnknownFields): DiscoveryResponse {
 	);
 	if (read.ok) return read.value;
 	throw new Error(formatProblems(read.problems));
+}
+
+/** As in Envoy, a type that nobody knows makes the file no `DiscoveryResponse`, wherever in it; except in a filter that may be missing. */
+function findUnknownType(json: unknown): string | undefined {
+	if (typeof json !== "object" || json === null) return undefined;
+	if (Array.isArray(json)) {
+		for (const one of json) {
+			const found = findUnknownType(one);
+			if (found !== undefined) return found;
+		}
+		return undefined;
+	}
+	const fields = json as Record<string, unknown>;
+	const typeUrl = fields["@type"];
+	if (typeof typeUrl === "string" && apiRegistry.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1)) === undefined)
+		return typeUrl;
+	if (fields["is_optional"] === true || fields["isOptional"] === true) return undefined;
+	return findUnknownType(Object.values(fields));
 }
 
 /** What is JSON is read as such, ten times as quickly as YAML, which it is as well. */

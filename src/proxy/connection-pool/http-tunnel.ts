@@ -100,7 +100,7 @@ export class HttpTunnel implements RawStream, PoolWaiter, ResponseReceiver {
 			// HTTP/1 has no end of one direction: the connection ends, as in Envoy.
 			this.#exchange.abandon();
 			this.#finish();
-			queueMicrotask(() => this.#owner.onRawClosed());
+			queueMicrotask(() => this.#owner.onRawClosed(false));
 			return;
 		}
 		this.#exchange?.writeBody(nothing, true, true);
@@ -113,6 +113,10 @@ export class HttpTunnel implements RawStream, PoolWaiter, ResponseReceiver {
 
 	resume(): void {
 		this.#exchange?.resume();
+	}
+
+	reset(): void {
+		this.close();
 	}
 
 	close(): void {
@@ -183,7 +187,7 @@ export class HttpTunnel implements RawStream, PoolWaiter, ResponseReceiver {
 	onUpstreamReset(reason: ResetReason, detail: string): void {
 		if (this.#isOver) return;
 		this.#finish();
-		if (this.#isReady) this.#owner.onRawClosed();
+		if (this.#isReady) this.#owner.onRawClosed(false);
 		else this.#owner.onRawFailed(this, detail === "" ? reason : detail);
 	}
 

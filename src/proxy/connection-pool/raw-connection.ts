@@ -121,8 +121,14 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		if (this.#isClosed) return;
 		const wasReady = this.#isReady;
 		this.close();
-		if (wasReady) this.#owner.onRawClosed();
+		if (wasReady) this.#owner.onRawClosed(false);
 		else this.#owner.onRawFailed(this, "");
+	}
+
+	reset(): void {
+		if (this.#isClosed) return;
+		this.#leave(true);
+		this.#socket.resetAndDestroy();
 	}
 
 	onSocketReady(): void {
@@ -154,7 +160,7 @@ export class RawConnection implements RawStream, UpstreamSocketOwner, DeadlineHo
 		// Whoever ends last closes the connection: we do when the upstream ended before us.
 		this.#leave(error === undefined && this.#hasEndedFirst);
 		if (wasReady) {
-			this.#owner.onRawClosed();
+			this.#owner.onRawClosed((error as NodeJS.ErrnoException | undefined)?.code === "ECONNRESET");
 			return;
 		}
 		this.#countFailure();

@@ -18,6 +18,8 @@ export interface RawStream {
 	/** Ends both directions; what was written still leaves where that is possible. `byPeer`: the peer's end came last, and statistics
 	 *  say so. */
 	close(byPeer?: boolean): void;
+	/** Ends both directions at once, so that the upstream sees its connection reset. */
+	reset(): void;
 }
 
 /** Who owns a raw stream. Exactly one of `onRawReady` and `onRawFailed` is called, never before the call that opened it returned.
@@ -29,6 +31,7 @@ export interface RawStreamOwner {
 	onRawData(view: Buffer): void;
 	/** The upstream sent its end. */
 	onRawEnd(): void;
-	onRawClosed(): void;
+	/** `isReset`: the upstream cut it. */
+	onRawClosed(isReset: boolean): void;
 	onRawDrain(): void;
 }

@@ -96,6 +96,11 @@ export class SocketRace implements UpstreamSocket, DeadlineHolder {
 		else this.#winner.socket.destroySoon();
 	}
 
+	resetAndDestroy(): void {
+		if (this.#winner === undefined) this.destroy();
+		else this.#winner.socket.resetAndDestroy();
+	}
+
 	destroy(): void {
 		if (this.#winner !== undefined) {
 			this.#winner.socket.destroy();

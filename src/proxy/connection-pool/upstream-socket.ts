@@ -83,6 +83,7 @@ export type UpstreamSocket = Pick<
 	| "end"
 	| "destroy"
 	| "destroySoon"
+	| "resetAndDestroy"
 	| "pause"
 	| "resume"
 	| "isPaused"

@@ -37,7 +37,10 @@ export function describePending(
 export function describeConnection(
 	pending: PendingConnection,
 	id: number,
-	facts: Pick<ConnectionFacts, "filterChainName" | "listenerMetadata" | "listenerName" | "trafficDirection">,
+	facts: Pick<
+		ConnectionFacts,
+		"filterChainName" | "filterChainMetadata" | "listenerMetadata" | "listenerName" | "trafficDirection"
+	>,
 ): ConnectionFacts {
 	const { remote, directRemote, local, directLocal, serverName } = pending;
 	return {

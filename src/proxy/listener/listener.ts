@@ -360,6 +360,7 @@ export class Listener {
 		this.#count(socket);
 		const facts = describeConnection(pending, this.#deps.nextConnectionId(), {
 			filterChainName: chain.config.name,
+			filterChainMetadata: chain.config.metadata,
 			listenerMetadata: generation.config.metadata,
 			trafficDirection: generation.config.trafficDirection,
 			listenerName: generation.config.name,

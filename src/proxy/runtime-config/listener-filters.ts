@@ -44,7 +44,8 @@ export function readListenerFilters(message: Listener, scope: Scope): ListenerFi
 	});
 	// As in Envoy, the first chain speaks for all.
 	const first = message.filterChains[0] ?? message.defaultFilterChain;
-	if (first?.useProxyProto === true) filters.push({ kind: "proxy-protocol", config: readProxyProtocol(undefined) });
+	if (first?.useProxyProto === true)
+		filters.push({ kind: "proxy-protocol", config: readProxyProtocol(undefined, scope) });
 	const wantsOriginal = message.useOriginalDst === true && !filters.some(({ kind }) => kind === "original-dst");
 	if (!wantsOriginal) return filters;
 	requireSystemCalls(scope.at("use_original_dst"));
@@ -110,7 +111,7 @@ export function readTypedListenerFilter(
 			requireSystemCalls(at);
 			return { kind: "original-dst" };
 		case "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
-			return { kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined) };
+			return { kind: "proxy-protocol", config: readProxyProtocol(config as ProxyProtocol | undefined, at) };
 		case "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit": {
 			const limit = config as LocalRateLimit;
 			return {
@@ -134,7 +135,10 @@ function requireSystemCalls(scope: Scope): void {
 	if (!system.ok) scope.report(`original destinations are not available: ${system.reason}`);
 }
 
-function readProxyProtocol(message: ProxyProtocol | undefined): ProxyProtocolConfig {
+function readProxyProtocol(message: ProxyProtocol | undefined, scope: Scope): ProxyProtocolConfig {
+	if (new Set(message?.disallowedVersions).size > 1) {
+		scope.at("disallowed_versions").report("all versions of the PROXY protocol are disallowed");
+	}
 	const pass = message?.passThroughTlvs;
 	const passesAll = pass?.matchType === ProxyProtocolPassThroughTLVs_PassTLVsMatchType.INCLUDE_ALL;
 	return {

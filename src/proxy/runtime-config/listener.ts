@@ -14,6 +14,7 @@ import {
 	Listener_DrainType,
 	ListenerSchema,
 } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
+import { firstOfCidr } from "../../engine/matcher/index.ts";
 import { openSystemCalls } from "../../os/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import type {
@@ -206,7 +207,7 @@ function checkUniqueMatches(chains: readonly FilterChainConfig[], scope: Scope):
 /** Every combination of single values that a match stands for, at most a thousand of them. */
 function expandMatch(match: FilterChainMatch): readonly string[] {
 	const ranges = (list: FilterChainMatch["sourceRanges"]): readonly string[] =>
-		list.map(({ address, prefixLength }) => `${[...address].join(".")}/${prefixLength}`);
+		list.map((range) => `${firstOfCidr(range).join(".")}/${range.prefixLength}`);
 	const criteria: readonly (readonly string[])[] = [
 		[`${match.destinationPort}`],
 		ranges(match.destinationRanges),

@@ -158,7 +158,7 @@ function readFilterStateValue(message: FilterStateValue, scope: Scope): FilterSt
 	const at = scope.at("format_string");
 	if (message.factoryKey === "" && !knownStateKeys.includes(key)) {
 		scope.report(`filter state key ${key} is not known: factory_key must be set`);
-	} else if (message.factoryKey !== "" && ![...knownStateKeys, "envoy.string"].includes(message.factoryKey)) {
+	} else if (message.factoryKey !== "" && ![...knownStateKeys, ...textFactories].includes(message.factoryKey)) {
 		scope.at("factory_key").report(`filter state objects of ${message.factoryKey} are not supported`);
 	}
 	return {
@@ -168,6 +168,9 @@ function readFilterStateValue(message: FilterStateValue, scope: Scope): FilterSt
 		skipIfEmpty: message.skipIfEmpty,
 	};
 }
+
+/** Factories of texts under any key. */
+const textFactories: readonly string[] = ["envoy.string", "envoy.hashable_string"];
 
 /** Keys whose objects are made from text and do something here. */
 const knownStateKeys: readonly string[] = [

@@ -138,6 +138,40 @@ const refused: readonly [what: string, parts: BootstrapParts, problems: readonly
 		["listeners[0].filter_chains[1]: multiple filter chains with overlapping matching rules are defined"],
 	],
 	[
+		"two chains of one range of addresses",
+		{
+			listener: {
+				filter_chains: ["10.0.0.0", "10.1.1.1"].map((address_prefix) => ({
+					filter_chain_match: { prefix_ranges: [{ address_prefix, prefix_len: 8 }] },
+				})),
+			},
+		},
+		["listeners[0].filter_chains[1]: multiple filter chains with overlapping matching rules are defined"],
+	],
+	[
+		"a PROXY protocol without a version",
+		{
+			listener: {
+				listener_filters: [
+					{
+						name: "proxy",
+						typed_config: typed("filters.listener.proxy_protocol.v3.ProxyProtocol", {
+							disallowed_versions: ["V1", "V2"],
+						}),
+					},
+				],
+			},
+		},
+		[
+			"listeners[0].listener_filters[0].typed_config.disallowed_versions: all versions of the PROXY protocol are disallowed",
+		],
+	],
+	[
+		"IPv4 on an address of IPv4 alone",
+		{ listener: { address: { socket_address: { address: "127.0.0.1", port_value: 1, ipv4_compat: true } } } },
+		["listeners[0].address.socket_address.ipv4_compat: is for the address :: and IPv4-mapped ones, not for 127.0.0.1"],
+	],
+	[
 		"an address that is no IP address",
 		{ listener: { address: { socket_address: { address: "localhost", port_value: 1 } } } },
 		["listeners[0].address.socket_address.address: malformed IP address: localhost"],

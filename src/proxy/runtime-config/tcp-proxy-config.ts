@@ -15,6 +15,8 @@ export interface TcpProxyConfig {
 	readonly totalWeight: number;
 	/** Where a cluster that is not there is asked for; undefined when it is not. */
 	readonly onDemand: OnDemandConfig | undefined;
+	/** Whether the clusters have weights: then filter state has no say. */
+	readonly isWeighted: boolean;
 	readonly metadataMatch: MetadataCriteria | undefined;
 	/** 3 600 000 by default; 0 turns it off. */
 	readonly idleTimeoutMs: number;

@@ -26,6 +26,7 @@ export function readTcpProxy(message: TcpProxy, scope: Scope): TcpProxyConfig {
 			onDemand === undefined
 				? undefined
 				: readOnDemand(onDemand, onDemand.odcdsConfig, "odcds_config", scope.at("on_demand")),
+		isWeighted: message.clusterSpecifier.case === "weightedClusters",
 		metadataMatch: readMetadataMatch(message.metadataMatch),
 		idleTimeoutMs: toMs(message.idleTimeout, 3_600_000),
 		maxDownstreamConnectionDurationMs: toMs(message.maxDownstreamConnectionDuration, 0),

@@ -73,6 +73,9 @@ export function readAddress(
 			if (protocol === "tcp" && !isTcp) at.at("protocol").report("only TCP is supported");
 			if (portSpecifier.case === "namedPort") at.at("named_port").report("this field is not supported");
 			const port = portSpecifier.case === "portValue" ? portSpecifier.value : 0;
+			if (ipv4Compat && address !== "::" && !/^::ffff:/i.test(address)) {
+				at.at("ipv4_compat").report(`is for the address :: and IPv4-mapped ones, not for ${address}`);
+			}
 			return { kind: "socket", address, port, ipv4Compatible: ipv4Compat };
 		}
 		case "pipe":

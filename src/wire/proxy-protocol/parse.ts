@@ -70,7 +70,10 @@ function parseVersion1(bytes: Buffer): ProxyFirstBytes {
 	}
 	if (end === -1) return bytes.length >= maxLineBytes ? malformed1 : incomplete;
 	if (end > maxLineBytes) return malformed1;
-	const words = bytes.toString("latin1", version1Signature.length, end - 2).split(" ");
+	const words = bytes
+		.toString("latin1", version1Signature.length, end - 2)
+		.trimEnd()
+		.split(" ");
 	const [family, sourceIp = "", destinationIp = "", sourceText = "", destinationText = ""] = words;
 	if (family === "UNKNOWN") return { kind: "header", version: 1, length: end, addresses: undefined, tlvs: [] };
 	const wanted = family === "TCP4" ? 4 : family === "TCP6" ? 6 : undefined;

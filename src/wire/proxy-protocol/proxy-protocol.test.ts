@@ -30,6 +30,11 @@ test("what is formatted is parsed again, from any split of the bytes", () => {
 	}
 });
 
+test("spaces at the end of a line of version 1 are nothing", () => {
+	const read = parseProxyHeader(Buffer.from("PROXY TCP4 1.2.3.4 5.6.7.8 1111 2222 \r\n"));
+	assert.deepEqual(read, { kind: "header", version: 1, length: 39, addresses: four, tlvs: [] });
+});
+
 test("a connection without the protocol is told at the first byte that differs", () => {
 	assert.equal(parseProxyHeader(Buffer.from("a")).kind, "absent");
 	assert.equal(parseProxyHeader(Buffer.from("PROXX")).kind, "absent");

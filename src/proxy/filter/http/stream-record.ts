@@ -124,14 +124,19 @@ export class StreamRecord implements StreamInfo {
 		this.dynamicMetadata.set(namespace, typeof before === "object" ? { ...before, ...values } : { ...values });
 	}
 
+	/** An attempt has its connection. */
+	noteConnection(connection: UpstreamConnectionFacts, host: UpstreamHostFacts): void {
+		this.upstreamConnection = connection;
+		if (this.attemptedHosts?.includes(host) === false) this.attemptedHosts.push(host);
+	}
+
 	get upstreamHost(): UpstreamHostFacts | undefined {
 		return this.chosenHost;
 	}
 
 	set upstreamHost(host: UpstreamHostFacts | undefined) {
 		if (this.attemptCount > 1 && this.chosenHost !== undefined && host !== undefined) {
-			this.attemptedHosts ??= [this.chosenHost];
-			if (this.attemptedHosts.length < this.attemptCount) this.attemptedHosts.push(host);
+			this.attemptedHosts ??= this.upstreamConnection === undefined ? [] : [this.chosenHost];
 		}
 		this.chosenHost = host;
 	}

@@ -139,7 +139,7 @@ export class RouterStream {
 		const now = this.stream.now();
 		record.upstreamConnectionId = connection.id;
 		record.upstreamProtocol = connection.protocol;
-		record.upstreamConnection = connection;
+		record.noteConnection(connection, attempt.host);
 		record.upstreamFirstSentAt = now;
 		const { perTryMs, perTryIdleMs } = this.#timeouts!;
 		if (perTryMs <= 0 && perTryIdleMs <= 0) return;
@@ -159,7 +159,7 @@ export class RouterStream {
 		this.#accounting!.countAttempt();
 		const { record, route } = this.stream;
 		record.upstreamConnectionId = connection.id;
-		record.upstreamConnection = connection;
+		record.noteConnection(connection, attempt.host);
 		record.responseCodeDetails = "via_upstream";
 		this.#endsAt = never;
 		const head = new PassResponseHead([], 200, -1);

@@ -1,4 +1,4 @@
-import { ResponseFlag } from "../../../../engine/format/index.ts";
+import { ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
 
 /** Why a session did not get to its upstream, in Envoy's words (and its spelling), for `%DOWNSTREAM_LOCAL_CLOSE_REASON%`. */
 export function describeFailure(flag: number): string {
@@ -10,3 +10,9 @@ const failureNumbers: ReadonlyMap<number, number> = new Map([
 	[ResponseFlag.upstreamOverflow, 2],
 	[ResponseFlag.noClusterFound, 3],
 ]);
+
+/** We end the client's connection, and the upstream's if there is one. */
+export function noteCloseReason(record: StreamInfo, reason: string, hasUpstream: boolean): void {
+	record.downstreamLocalCloseReason = reason;
+	if (hasUpstream) record.upstreamLocalCloseReason = reason;
+}

@@ -87,10 +87,10 @@ export class TcpProxy implements TerminalFilter {
 		for (const session of this.sessions.list()) session.destroy();
 	}
 
-	/** The cluster of a new session, and which of its hosts: as filters before said, else by weight. */
+	/** The cluster of a new session, and which of its hosts: by weight where there are weights, else as filters before said. */
 	chooseCluster({ filterState }: StreamInfo): ClusterChoice | undefined {
 		const { metadataMatch } = this.config;
-		const forced = filterState?.get(clusterKey);
+		const forced = this.config.isWeighted ? undefined : filterState?.get(clusterKey);
 		if (typeof forced === "string" && forced !== "") return { name: forced, metadataMatch };
 		const drawn = this.#drawCluster();
 		if (drawn?.metadataMatch === undefined) return drawn && { name: drawn.name, metadataMatch };

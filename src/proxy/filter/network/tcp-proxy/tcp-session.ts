@@ -11,13 +11,14 @@ import type { Host } from "../../../cluster/index.ts";
 import type { RawStream, RawStreamOwner, UpstreamCluster } from "../../../connection-pool/index.ts";
 import { TurnWriter } from "../../../transport/index.ts";
 import type { ByteVerdict, ConnectionGates, DownstreamConnection, GateRefusal } from "../network-filter.ts";
-import { countSession } from "./count-session.ts";
+import { countPending, countSession } from "./count-session.ts";
 import { describeClient } from "./describe-client.ts";
 import { findCluster } from "./find-cluster.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
-import { describeFailure } from "./session-failure.ts";
+import { describeFailure, noteCloseReason } from "./session-failure.ts";
 import { hashOf } from "./session-hash.ts";
+import { beginRecord, noteCluster, noteUpstreamReset, writeRecord } from "./session-record.ts";
 import { armSessionTimers, SessionTimers } from "./session-timers.ts";
 import type { ClusterChoice, TcpObservation, TcpProxy } from "./tcp-proxy.ts";
 import { openTcpTunnel } from "./tcp-tunnel.ts";
@@ -64,6 +65,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	#gates: ConnectionGates | undefined;
 	/** Somebody is asked whether the client's bytes may go on. */
 	#isAsked = false;
+	readonly #attempted: Host[] = [];
 	#observations: readonly TcpObservation[] = [];
 	#ended = false;
 
@@ -72,9 +74,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#proxy = proxy;
 		this.#transport = transport;
 		this.#record = record ?? createStreamInfo(facts, clock.now(), clock.wall());
-		this.#record.dynamicMetadata = facts.dynamicMetadata;
-		this.#record.filterState = facts.filterState;
-		this.#record.upstreamCloseType = "Normal";
+		beginRecord(this.#record, facts, this.#attempted);
 		this.#timers = new SessionTimers(clock);
 		this.hash = hashOf(proxy.config, facts);
 		stats.downstream_cx_total.value++;
@@ -103,10 +103,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record.connection = facts;
 		this.#gates = gates;
 		this.#downstream = socket;
-		const isTls = socket !== this.#transport;
-		this.#out = new TurnWriter(socket, this.#proxy.deps.turns, maxUnsentBytes, isTls);
-		socket.on("error", (error: NodeJS.ErrnoException) => {
-			if (error.code === "ECONNRESET") this.#record.downstreamCloseType = "RemoteReset";
+		this.#out = new TurnWriter(socket, this.#proxy.deps.turns, maxUnsentBytes, socket !== this.#transport);
+		socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+			if (code === "ECONNRESET") this.#onReset();
 		});
 		socket.once("close", () => this.destroy());
 		if (this.#ended) {
@@ -138,7 +137,6 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#end(false);
 	}
 
-	/** Ends both sides at once. */
 	destroy(): void {
 		this.#end(true);
 	}
@@ -160,7 +158,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (wasReady) this.#count(-1);
 		this.#proxy.sessions.delete(this);
 		for (const observation of this.#observations) observation.end();
-		this.#writeLog(undefined);
+		this.#writeLog("TcpConnectionEnd");
 	}
 
 	// --- the upstream
@@ -225,18 +223,27 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#downstream?.end();
 	}
 
-	onRawClosed(): void {
+	onRawClosed(isReset: boolean): void {
 		if (this.#ended) return;
 		this.#stream = undefined;
 		this.#count(-1);
 		this.#isReady = false;
 		const downstream = this.#downstream;
+		if (isReset) this.#passReset();
 		// What was read goes on to the client before its connection ends.
 		if (downstream === undefined || downstream.destroyed) this.destroy();
 		else if (this.#gates?.denial === undefined) {
 			this.#out?.flush();
 			downstream.destroySoon();
 		}
+	}
+
+	/** The upstream cut its connection: the client's is cut as well, behind what was read. */
+	#passReset(): void {
+		noteUpstreamReset(this.#record);
+		if (this.#gates?.denial !== undefined) return;
+		this.#out?.flush();
+		this.#downstream?.resetAndDestroy();
 	}
 
 	onRawDrain(): void {
@@ -246,6 +253,12 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 	}
 
 	// --- the client
+
+	/** The client cut its connection, and so do we the upstream's. */
+	#onReset(): void {
+		this.#record.downstreamCloseType = "RemoteReset";
+		if (!this.#ended && this.#isReady) this.#stream?.reset();
+	}
 
 	#listen(socket: StreamSocket): void {
 		if (socket instanceof HandleSocket) socket.readInto((bytes) => this.#onData(sharedReadBuffer.subarray(0, bytes)));
@@ -318,7 +331,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#record.connectionTerminationDetails = terminationDetails;
 		this.#record.responseFlags |= flags;
 		if (codeDetails !== undefined) this.#record.responseCodeDetails = codeDetails;
-		if (closeReason !== undefined) this.#noteCloseReason(closeReason);
+		if (closeReason !== undefined) noteCloseReason(this.#record, closeReason, this.#stream !== undefined);
 		if (delayMs === 0) {
 			this.destroy();
 			return;
@@ -390,9 +403,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		const record = this.#record;
 		const { cluster } = upstream;
 		this.#upstream = upstream;
-		record.upstreamClusterName = upstream.shownName;
-		record.upstreamClusterRawName = cluster.name;
-		record.upstreamClusterMetadata = cluster.config.metadata;
+		noteCluster(record, upstream);
 		this.metadataMatch = choice.metadataMatch;
 		lookUpNamedHost(cluster, record, () => this.#attempt());
 	}
@@ -416,6 +427,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 			return;
 		}
 		record.upstreamHost = host;
+		this.#attempted.push(host);
 		record.upstreamConnectStartAt = deps.clock.now();
 		this.#host = host;
 		this.#isConnecting = true;
@@ -434,21 +446,20 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#stream = upstream.openRaw(host, this, describeClient(config, record));
 		if (this.#stream === undefined) {
 			cluster.resources("default").releasePending();
+			record.upstreamHost = undefined;
+			this.#attempted.pop();
 			this.#fail(ResponseFlag.upstreamOverflow);
 			return;
 		}
 		record.attemptCount++;
 		this.#isPending = true;
-		stats.upstream_rq_pending_total.value++;
-		stats.upstream_rq_pending_active.value++;
+		countPending(upstream, 1);
 	}
 
 	#leavePending(): void {
 		if (!this.#isPending) return;
-		const { cluster } = this.#upstream!;
 		this.#isPending = false;
-		cluster.stats.upstream_rq_pending_active.value--;
-		cluster.resources("default").releasePending();
+		countPending(this.#upstream!, -1);
 	}
 
 	/** Counts a side that joined or is gone: cut by the other end, ended by it last, or by us. */
@@ -461,7 +472,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		armSessionTimers(this.#timers, config, Number(this.#record.filterState?.get(idleTimeoutKey)), deps.random, {
 			onIdle: () => {
 				deps.stats.idle_timeout.value++;
-				this.#noteCloseReason("tcp_session_idle_timeout");
+				noteCloseReason(this.#record, "tcp_session_idle_timeout", this.#stream !== undefined);
 				this.destroy();
 			},
 			onTooOld: () => {
@@ -472,27 +483,17 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		});
 	}
 
-	/** We end both sides. */
-	#noteCloseReason(reason: string): void {
-		this.#record.downstreamLocalCloseReason = reason;
-		if (this.#stream !== undefined) this.#record.upstreamLocalCloseReason = reason;
-	}
-
 	#fail(flags: number): void {
 		this.#record.responseFlags |= flags;
-		if (flags === ResponseFlag.durationTimeout) this.#noteCloseReason("max_connection_duration_reached");
+		if (flags === ResponseFlag.durationTimeout)
+			noteCloseReason(this.#record, "max_connection_duration_reached", this.#stream !== undefined);
 		else this.#record.downstreamLocalCloseReason = describeFailure(flags);
 		// Bytes that were looked at and put back count as unread, and the client is told so.
-		if (this.#downstream === undefined && this.#transport.readableLength > 0) this.#transport.resetAndDestroy();
+		if (this.#record.bytesReceived === 0 && this.#transport.readableLength > 0) this.#transport.resetAndDestroy();
 		this.destroy();
 	}
 
-	#writeLog(type: string | undefined): void {
-		const { accessLogs, clock } = this.#proxy.deps;
-		if (accessLogs.length === 0) return;
-		const record = this.#record;
-		record.accessLogType = type ?? "TcpConnectionEnd";
-		record.endedAt = clock.now();
-		for (const log of accessLogs) log.log(record);
+	#writeLog(type: string): void {
+		writeRecord(this.#record, type, this.#proxy.deps);
 	}
 }

@@ -1,0 +1,81 @@
+/** Files of resources that cannot be used as a whole, and routes that two listeners share. */
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { managerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { compareWithEnvoy, type Side } from "../support/differential.ts";
+import { eventually } from "../support/eventually.ts";
+import { sendRequest } from "../support/http-call.ts";
+
+const listenerType = "type.googleapis.com/envoy.config.listener.v3.Listener";
+
+function put(side: Side, name: string, resources: readonly object[]): string {
+	const path = join(side.folder, name);
+	writeFileSync(`${path}.next`, JSON.stringify({ resources }));
+	renameSync(`${path}.next`, path);
+	return path;
+}
+
+const routes = {
+	name: "r",
+	virtual_hosts: [
+		{
+			name: "v",
+			domains: ["*"],
+			routes: [{ match: { prefix: "/" }, direct_response: { status: 200, body: { inline_string: "shared" } } }],
+		},
+	],
+};
+
+const answer = (text: string): object => ({
+	name: "answer",
+	typed_config: typed("filters.network.direct_response.v3.Config", { response: { inline_string: text } } as never),
+});
+
+const listener = (name: string, filter: object): object => ({
+	"@type": listenerType,
+	name,
+	address: socketAddress(0),
+	filter_chains: [{ filters: [filter] }],
+});
+
+compareWithEnvoy("files of listeners and routes", {
+	async start(side) {
+		const source = (path: string): object => ({ resource_api_version: "V3", path_config_source: { path } });
+		const rds = put(side, "rds.json", [
+			{ "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", ...routes },
+		]);
+		const manager = (stat_prefix: string): object =>
+			managerFilter({
+				stat_prefix,
+				route_config: undefined,
+				rds: { route_config_name: "r", config_source: source(rds) },
+			});
+		const lds = put(side, "lds.json", [listener("a", manager("first")), listener("b", manager("second"))]);
+		const proxy = await side.proxy({
+			node: { id: "n", cluster: "c" },
+			dynamic_resources: { lds_config: source(lds) },
+		});
+		return { proxy };
+	},
+	cases: {
+		"routes that two listeners have are counted under the first": {
+			want: { body: "shared", stats: { "http.first.rds.r.update_success": 1 } },
+			async see({ proxy }) {
+				const { body } = await sendRequest({ port: await proxy.port("b"), path: "/" });
+				return { body, stats: await proxy.stats("^http\\..*\\.rds\\.r\\.(update_(attempt|success)|config_reload)$") };
+			},
+		},
+		"a file with a type that nobody knows changes nothing": {
+			want: { "listener_manager.lds.update_failure": 1 },
+			async see({ proxy }, side) {
+				const odd = { name: "odd", typed_config: { "@type": "type.googleapis.com/no.such.Type" } };
+				put(side, "lds.json", [listener("c", answer("c")), listener("d", odd)]);
+				await eventually(async () => {
+					const stats = await proxy.stats("^listener_manager\\.lds\\.update_(failure|rejected)$");
+					if (!Object.values(stats).includes(1)) throw new Error("not read yet");
+				});
+				return proxy.stats("^listener_manager\\.(listener_added|lds\\.update_(attempt|success|failure|rejected))$");
+			},
+		},
+	},
+});
