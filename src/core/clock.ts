@@ -25,8 +25,23 @@ export const systemClock: Clock = {
 	},
 	wall: () => Date.now(),
 	setTimer(delayMs, callback, options) {
+		if (delayMs > maxDelayMs) return setLongTimer(delayMs, callback, options);
 		const handle = setTimeout(callback, delayMs);
 		if (options?.unref) handle.unref();
 		return { cancel: () => clearTimeout(handle) };
 	},
 };
+
+/** What Node takes: it would end a longer wait at once. */
+const maxDelayMs = 2 ** 31 - 1;
+
+/** Waits in parts. Durations of a configuration may be centuries. */
+function setLongTimer(delayMs: number, callback: () => void, options: { readonly unref?: boolean } | undefined): Timer {
+	let part: Timer;
+	const wait = (restMs: number): void => {
+		const next = (): void => (restMs > maxDelayMs ? wait(restMs - maxDelayMs) : callback());
+		part = systemClock.setTimer(Math.min(restMs, maxDelayMs), next, options);
+	};
+	wait(delayMs);
+	return { cancel: () => part.cancel() };
+}
