@@ -67,6 +67,11 @@ compareWithEnvoy("filters of bodies", {
 					}),
 				],
 			},
+			statuses: {
+				filters: (["gzip", "brotli"] as const).map((coding) =>
+					compressor(coding, { response_direction_config: { status_header_enabled: true } }),
+				),
+			},
 			request: {
 				filters: [
 					filter("decompress", "decompressor.v3.Decompressor", {
@@ -143,6 +148,14 @@ compareWithEnvoy("filters of bodies", {
 		"why an answer is as it is: its etag": {
 			want: { headers: { "x-envoy-compression-status": "gzip;EtagNotAllowed" } },
 			see: (world) => decoded(world, "status", { headers: { ...accepting("gzip").headers, "x-answer-etag": '"a"' } }),
+		},
+		"why an answer is as it is: each compressor says it in a field of its own": {
+			// Fields of one name are joined with a space by the client, and without one by a proxy that makes one field of them.
+			want: { headers: { "x-envoy-compression-status": "br;ContentLengthTooSmall, gzip;ContentLengthTooSmall" } },
+			see: (world) =>
+				see(world, "statuses", {
+					headers: { "accept-encoding": "gzip, br", "x-answer": Buffer.from("short").toString("base64") },
+				}),
 		},
 		"compressors count": {
 			want: { "http.three.compressor.zstd.zstd.response.compressed": 1 },

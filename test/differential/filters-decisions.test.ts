@@ -92,6 +92,17 @@ compareWithEnvoy("what filters decide by", {
 				],
 			},
 			texts: { filters: [metadata], virtualHost: { request_headers_to_add: shown } },
+			limit: {
+				filters: [
+					filter("limit", "local_ratelimit.v3.LocalRateLimit", {
+						stat_prefix: "limit",
+						token_bucket: { max_tokens: 4, tokens_per_fill: 4, fill_interval: "31.9s" },
+						filter_enabled: { default_value: { numerator: 100 } },
+						filter_enforced: { default_value: { numerator: 100 } },
+						enable_x_ratelimit_headers: "DRAFT_VERSION_03",
+					}),
+				],
+			},
 			whole: { filters: [filter("buffer", "buffer.v3.Buffer", { max_request_bytes: 100 })] },
 		}),
 	cases: {
@@ -121,6 +132,15 @@ compareWithEnvoy("what filters decide by", {
 		"a listener that says nothing has the direction 0": {
 			want: { status: 200 },
 			see: (world) => see(world, "direction", {}),
+		},
+		"the seconds until a token comes are rounded up": {
+			want: ["0", "0", "0", "8", "8"],
+			see: async (world) => {
+				const resets: unknown[] = [];
+				for (let index = 0; index < 5; index++)
+					resets.push((await world.call("limit", {})).headers["x-ratelimit-reset"]);
+				return resets;
+			},
 		},
 		"metadata is UTF-8 in headers": {
 			want: { headers: { "x-narrow": Buffer.from("é").toString("latin1") } },

@@ -18,6 +18,16 @@ test("a bucket begins full and fills at its rate", () => {
 	assert.equal(tokens.remaining(60_000), 2);
 });
 
+test("the seconds until a token comes are rounded up, and fewer while it comes", () => {
+	const tokens = new TokenBucket({ maxTokens: 1, tokensPerFill: 1, fillIntervalMs: 5000 }, 0);
+	assert.equal(tokens.nextTokenSeconds(0), 0);
+	tokens.consume(1, 0);
+	assert.deepEqual(
+		[0, 900, 1100, 2050, 4999, 5000].map((now) => tokens.nextTokenSeconds(now)),
+		[5, 5, 4, 3, 1, 0],
+	);
+});
+
 test("a descriptor's bucket limits beside the default one", () => {
 	const limiter = createRateLimiter(
 		{

@@ -34,9 +34,10 @@ export class TokenBucket {
 		return Math.floor(this.#count(now));
 	}
 
-	/** Milliseconds that a token takes to come, when there is none. As in Envoy, what is there of it already does not count. */
-	nextTokenMs(now: Millis): number {
-		return this.#count(now) >= 1 ? 0 : Math.ceil(1000 / this.fillRate);
+	/** Seconds until there is a token, rounded up; 0 while there is one. */
+	nextTokenSeconds(now: Millis): number {
+		const total = this.#count(now);
+		return total >= 1 ? 0 : Math.ceil(Math.ceil(((1 - total) / this.fillRate) * 1000) / 1000);
 	}
 
 	#count(now: Millis): number {

@@ -218,6 +218,9 @@ export type CodingErrorStats = ReturnType<typeof createCodingErrorStats>;
 export function createCodingErrorStats(scope: StatsScope, library: "gzip" | "brotli" | "zstd" = "gzip") {
 	if (library === "gzip") {
 		return {
+			// Never more than 0: what these two are about cannot happen here.
+			errno: scope.counter("zlib_errno"),
+			version: scope.counter("zlib_version_error"),
 			data: scope.counter("zlib_data_error"),
 			buffer: scope.counter("zlib_buf_error"),
 			memory: scope.counter("zlib_mem_error"),

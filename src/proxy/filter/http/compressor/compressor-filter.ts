@@ -292,6 +292,5 @@ function insertVary(headers: HeaderList): void {
 }
 
 function appendStatus(head: PassResponseHead, status: string): void {
-	const before = head.get("x-envoy-compression-status");
-	head.set("x-envoy-compression-status", before === undefined ? status : `${before},${status}`);
+	head.add("x-envoy-compression-status", status);
 }

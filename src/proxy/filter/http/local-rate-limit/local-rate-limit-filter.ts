@@ -119,7 +119,7 @@ export function createLocalRateLimitFilter(parts: FilterParts, config: LocalRate
 }
 
 function resetSeconds(bucket: TokenBucket, now: Millis): string {
-	return String(Math.floor(bucket.nextTokenMs(now) / 1000));
+	return String(bucket.nextTokenSeconds(now));
 }
 
 function createLimit(config: LocalRateLimitConfig, { context }: FilterParts): Limit {
