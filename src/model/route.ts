@@ -191,6 +191,8 @@ export interface RouteRule {
 	readonly sessionPersistence?: SessionPersistence;
 	/** Field path of the rule in its document, for explanations. */
 	readonly path: string;
+	/** The delegate whose rule it is, where another VirtualService delegates to it. */
+	readonly definedBy?: ObjectName;
 }
 
 /** One match of a rule about connections. */

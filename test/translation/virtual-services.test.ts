@@ -276,11 +276,11 @@ export const cases: readonly TranslationCase[] = [
 		)}
 ---${istio("VirtualService", "bank/leaf", "{http: [{route: [{destination: {host: bank}}]}]}")}`,
 		calls: {
-			"web -> reviews /api/v2 x=1": "ratings.shop:80; answer set x-leaf: 1 by VirtualService rule spec.http[0]",
-			"web -> reviews /api/v2": "web.shop:80; set x-root: 1 by VirtualService rule spec.http[2]",
-			"web -> reviews /api/other": "web.shop:80; set x-root: 1 by VirtualService rule spec.http[2]",
+			"web -> reviews /api/v2 x=1": "ratings.shop:80; answer set x-leaf: 1 by VirtualService leaf spec.http[0]",
+			"web -> reviews /api/v2": "web.shop:80; set x-root: 1 by VirtualService leaf spec.http[2]",
+			"web -> reviews /api/other": "web.shop:80; set x-root: 1 by VirtualService leaf spec.http[2]",
 			"web -> reviews /other": "reviews.shop:80 by VirtualService rule spec.http[3]",
-			"web -> reviews /bank": "bank.bank:80 by VirtualService rule spec.http[0]",
+			"web -> reviews /bank": "bank.bank:80 by VirtualService leaf spec.http[0]",
 			"web -> reviews /gone": "reviews.shop:80 by VirtualService rule spec.http[3]",
 		},
 	},

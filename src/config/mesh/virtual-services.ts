@@ -4,6 +4,7 @@ import {
 	formatObjectName,
 	type MatchScope,
 	type Mirror,
+	type ObjectName,
 	type RouteRule,
 	type StreamRule,
 	type VirtualService,
@@ -32,9 +33,10 @@ export function resolveVirtualServices(
 			const http = value.http.flatMap((rule) =>
 				rule.delegate === undefined
 					? [toRule(rule, namespace, clusterDomain)]
-					: listDelegated(object, rule, byName, used, problems).map(({ rule: merged, namespace: of }) =>
-							toRule(merged, of, clusterDomain),
-						),
+					: listDelegated(object, rule, byName, used, problems).map(({ rule: merged, delegate }) => ({
+							...toRule(merged, delegate.namespace, clusterDomain),
+							definedBy: delegate,
+						})),
 			);
 			return {
 				...value,
@@ -60,8 +62,8 @@ export function resolveVirtualServices(
 
 interface DelegatedRule {
 	readonly rule: HttpRuleDocument;
-	/** Whose short names it uses. */
-	readonly namespace: string;
+	/** Whose rule it is; its namespace completes short names. */
+	readonly delegate: ObjectName;
 }
 
 function listDelegated(
@@ -92,7 +94,7 @@ function listDelegated(
 				"DELEGATE_BROKEN",
 			),
 		),
-	).map((rule) => ({ rule, namespace: delegate.namespace }));
+	).map((rule) => ({ rule, delegate: name }));
 }
 
 function toRule(document: HttpRuleDocument, namespace: string, clusterDomain: string): RouteRule {

@@ -63,9 +63,9 @@ class MeshProvenance implements Provenance {
 	}
 
 	ofRoute({ name, metadata, virtualHost }: Parameters<Provenance["ofRoute"]>[0]): ObjectRef | undefined {
-		const { config, rule } = (metadata["istio"] ?? {}) as { readonly config?: unknown; readonly rule?: unknown };
+		const { config, rule, delegate } = (metadata["istio"] ?? {}) as Readonly<Record<string, unknown>>;
 		const described = /^\/apis\/[^/]+\/[^/]+\/namespaces\/([^/]+)\/virtual-service\/([^/]+)$/.exec(
-			String(config ?? ""),
+			String(delegate ?? config ?? ""),
 		);
 		if (described !== null) {
 			const [, namespace = "", ofName = ""] = described;

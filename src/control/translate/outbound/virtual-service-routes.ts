@@ -12,9 +12,16 @@ export function translateVirtualService(
 	place: Pick<RouteContext, "index" | "client" | "port" | "gateway">,
 ): Route[] {
 	const { namespace, name } = virtualService;
-	const context: RouteContext = { ...place, semantics: "istio", owner: { kind: "VirtualService", namespace, name } };
 	const routes: Route[] = [];
-	for (const rule of virtualService.http)
+	for (const rule of virtualService.http) {
+		const { definedBy, path } = rule;
+		const owner = { kind: "VirtualService", ...(definedBy ?? { namespace, name }) };
+		const context: RouteContext = { ...place, semantics: "istio", owner };
+		const istio = {
+			config: configPath(virtualService),
+			rule: path,
+			...(definedBy !== undefined && { delegate: configPath(definedBy) }),
+		};
 		for (const match of rule.matches) {
 			if (!isInScope(match.scope, place)) continue;
 			const parts = [rule.name ?? "", ...(match.name === undefined ? [] : [match.name])];
@@ -24,11 +31,12 @@ export function translateVirtualService(
 					match: translateMatch(match),
 					...(match.statPrefix !== undefined && { statPrefix: match.statPrefix }),
 					...translateRule(context, rule, match),
-					metadata: { filterMetadata: { istio: { config: configPath(virtualService), rule: rule.path } } },
+					metadata: { filterMetadata: { istio } },
 				}),
 			);
 			if (isCatchAll(match)) return routes;
 		}
+	}
 	return routes;
 }
 
