@@ -43,7 +43,7 @@ async function warm(): Promise<void> {
 			string,
 			string,
 		];
-		writeFileSync(bootstrap, JSON.stringify(createWarmBootstrap(0, (upstream.address() as AddressInfo).port, true)));
+		writeFileSync(bootstrap, JSON.stringify(createWarmBootstrap(0, (upstream.address() as AddressInfo).port, 0)));
 		const proxy = ["proxy", "-c", bootstrap, "--admin-address-path", address, "--disable-hot-restart"];
 		await runUntil(address, proxy, () => request(readFileSync(address, "utf8")));
 		const anywhere = ["--admin-address", "127.0.0.1:0", "--xds-address", "127.0.0.1:0"];

@@ -67,7 +67,7 @@ function composeBuilder(root: string, folder: string, { entry, read }: SnapshotO
 		entry,
 		folder,
 		sharedName,
-		bootstrap: JSON.stringify(createWarmBootstrap(1111, 2222, false)),
+		bootstrap: JSON.stringify(createWarmBootstrap(1111, 2222, 3333)),
 		bootstrapPath: join(work, "bootstrap.json"),
 	};
 	return [

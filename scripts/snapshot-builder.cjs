@@ -60,6 +60,31 @@ function loadBuiltin(id) {
 	return new Proxy({}, { get });
 }
 
+/** Node keeps a list of timers for each duration, also when the last one was called off, if that one kept nobody waiting; and in a process from
+ *  the snapshot nobody is woken for a list that is there already: no timer of this duration would ever end.
+ *  @returns what has such lists forgotten */
+function noteTimers() {
+	const durations = new Set();
+	const note = (holder) => {
+		const plain = holder.setTimeout;
+		const noting = function (...args) {
+			for (const value of args) if (typeof value === "number") durations.add(value);
+			return plain.apply(this, args);
+		};
+		holder.setTimeout = Object.defineProperties(noting, Object.getOwnPropertyDescriptors(plain));
+		return () => {
+			holder.setTimeout = plain;
+		};
+	};
+	const restore = [note(globalThis), note(require("node:net").Socket.prototype)];
+	return async () => {
+		for (const each of restore) each();
+		for (const duration of durations) clearTimeout(setTimeout(() => undefined, duration));
+		// Nor may Node wait for one that was called off.
+		await new Promise((resolve) => setTimeout(resolve, 1));
+	};
+}
+
 /** Evaluates the modules twice: the first ones run a proxy, so that V8 has compiled what a start needs, which the second ones have in common with
  *  them; and those are as new. */
 async function build() {
@@ -67,15 +92,18 @@ async function build() {
 	if (!process.config.variables.node_use_ffi) throw new Error("this Node makes system calls in a thread of its own");
 	// What was compiled stays, however long ago it ran.
 	setFlagsFromString("--no-flush-bytecode");
+	const forgetTimers = noteTimers();
 	const entry = `./${settings.entry}.cjs`;
-	const writeBootstrap = (listenPort, upstreamPort) => {
-		const text = settings.bootstrap.replaceAll("1111", listenPort).replaceAll("2222", upstreamPort);
+	const writeBootstrap = (listenPort, upstreamPort, adminPort) => {
+		const ports = { 1111: listenPort, 2222: upstreamPort, 3333: adminPort };
+		const text = settings.bootstrap.replace(/1111|2222|3333/g, (port) => ports[port]);
 		writeFileSync(settings.bootstrapPath, text);
 		return settings.bootstrapPath;
 	};
 	await instantiate()(entry).rehearse(writeBootstrap);
 	const { prepare, runShared } = instantiate()(entry);
 	await prepare(settings.bootstrapPath);
+	await forgetTimers();
 	isBuilding = false;
 	// The code that defines the modules has run.
 	chunks = {};

@@ -1,6 +1,6 @@
 /** The configuration that is started while the bundle is made: a sidecar's usual parts, with an upstream on a loopback port.
- *  @param listenPort of its listener; 0 takes a free one @param withAdmin whether it has an admin port, a free one */
-export function createWarmBootstrap(listenPort: number, upstreamPort: number, withAdmin: boolean): object {
+ *  @param listenPort and adminPort of its listener and its admin port; 0 takes a free one */
+export function createWarmBootstrap(listenPort: number, upstreamPort: number, adminPort: number): object {
 	const extension = (name: string, fields: object = {}): object => ({
 		name,
 		typed_config: { "@type": `type.googleapis.com/envoy.extensions.${name}`, ...fields },
@@ -15,7 +15,7 @@ export function createWarmBootstrap(listenPort: number, upstreamPort: number, wi
 	const endpoints = [{ lb_endpoints: [{ endpoint: { address: at(upstreamPort) } }] }];
 	const cluster = { name: "one", type: "STATIC", load_assignment: { cluster_name: "one", endpoints } };
 	return {
-		...(withAdmin && { admin: { address: at(0) } }),
+		admin: { address: at(adminPort) },
 		static_resources: {
 			listeners: [{ name: "warm", address: at(listenPort), filter_chains: [{ filters }] }],
 			clusters: [cluster],

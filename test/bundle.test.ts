@@ -33,8 +33,8 @@ const files: Readonly<Record<string, string>> = {
 	"src/main/snapshot.ts": `import { run } from "./run.ts";
 		export { runOther } from "./commands.ts";
 		export async function rehearse(write: (listen: number, upstream: number) => string) { write(1, 2); }
-		export async function prepare() {}
-		export const runShared = () => run();`,
+		export async function prepare() { clearTimeout(setTimeout(() => {}, 5)); const timer = setTimeout(() => {}, 1_500); timer.unref(); clearTimeout(timer); }
+		export const runShared = () => { run(); if (process.argv.includes("--later")) setTimeout(() => console.log("later"), 1_500); };`,
 	"src/main/amime.ts": `import { run } from "./run.ts"; run();`,
 	"src/main/commands.ts": `export const runOther = async (): Promise<void> => (await import("./other.ts")).runOther();`,
 	"src/main/other.ts": `export function runOther(): void { console.log("other"); }`,
@@ -107,6 +107,8 @@ test("a proxy of one worker starts from the snapshot, wherever the project lies"
 	for (const args of [["--concurrency=2"], ["--concurrency", "1", "--concurrency", "2"]]) {
 		assert.equal(startProxy(root, ...args).out, "one… part bundle d41d");
 	}
+	// Whatever timers were called off while the snapshot was made.
+	assert.equal(startProxy(root, "--later").out, "one… part snapshot d41d\nlater");
 	const moved = `${root}-moved`;
 	t.after(() => rmSync(moved, { recursive: true, force: true }));
 	renameSync(root, moved);

@@ -11,32 +11,36 @@ import { shareSnapshot } from "./share-snapshot.ts";
  *  what they have compiled, and a second set of them that has served nobody. */
 export { runProxy };
 
+type WriteBootstrap = (listenPort: number, upstreamPort: number, adminPort: number) => string;
+
 /** Runs the process that was started from a snapshot. @param sharedPath see {@link shareSnapshot} */
 export function runShared(sharedPath: string): Promise<void> {
 	releaseAlso(() => shareSnapshot(sharedPath));
 	return run();
 }
 
-/** Runs a proxy that forwards two requests, so that V8 has compiled what a start runs. The modules are of no use afterwards.
+/** Runs a proxy that forwards two requests and says that it is ready, so that V8 has compiled what a start runs. The modules are of no use
+ *  afterwards.
  *  @param writeBootstrap writes the configuration of a proxy with these ports @throws Error when no answer comes */
-export async function rehearse(writeBootstrap: (listenPort: number, upstreamPort: number) => string): Promise<void> {
+export async function rehearse(writeBootstrap: WriteBootstrap): Promise<void> {
 	const upstream = createServer((socket) => {
 		socket.on("error", () => undefined).on("data", () => socket.end(answer));
 	});
-	const reserved = createServer();
-	const [upstreamPort, listenPort] = [await listen(upstream), await listen(reserved)];
-	await close(reserved);
+	const reserved = [createServer(), createServer()];
+	const upstreamPort = await listen(upstream);
+	const [listenPort, adminPort] = (await Promise.all(reserved.map(listen))) as [number, number];
+	await Promise.all(reserved.map(close));
 	const ended = runArguments([
 		"proxy",
 		"-l",
 		"error",
 		"--disable-hot-restart",
 		"-c",
-		writeBootstrap(listenPort, upstreamPort),
+		writeBootstrap(listenPort, upstreamPort, adminPort),
 	]);
 	for (let answers = 0, attempts = 0; answers < 2; attempts++) {
 		if (attempts > 500) throw new Error("the proxy of the rehearsal does not answer");
-		if (await ask(listenPort)) answers++;
+		if ((await ask(adminPort, "/ready")) && (await ask(listenPort, "/"))) answers++;
 		else await new Promise((resolve) => setTimeout(resolve, 10));
 	}
 	process.emit("SIGTERM");
@@ -76,11 +80,11 @@ async function close(server: Server): Promise<void> {
 	await once(server.close(), "close");
 }
 
-function ask(port: number): Promise<boolean> {
+function ask(port: number, path: string): Promise<boolean> {
 	return new Promise((resolve) => {
 		let text = "";
 		const socket = connect(port, "127.0.0.1", () => {
-			socket.write("GET / HTTP/1.1\r\nhost: rehearsal\r\nconnection: close\r\n\r\n");
+			socket.write(`GET ${path} HTTP/1.1\r\nhost: rehearsal\r\nconnection: close\r\n\r\n`);
 		});
 		socket
 			.on("data", (bytes) => {

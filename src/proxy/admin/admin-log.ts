@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../core/index.ts";
 import {
@@ -9,20 +8,21 @@ import {
 	type StreamInfo,
 } from "../../engine/format/index.ts";
 import type { AccessLog } from "../../telemetry/index.ts";
+import type { AdminExchange, AdminMessage } from "./admin-exchange.ts";
 import type { AdminResponse } from "./request.ts";
 
 /** Writes the admin port's own access logs: one entry a request. */
 export interface AdminLog {
 	/** Begins an entry; the returned function writes it when the answer is on its way. */
-	begin(message: IncomingMessage): (result: AdminResponse, sentBytes: number) => void;
+	begin(exchange: AdminExchange): (result: AdminResponse, sentBytes: number) => void;
 }
 
 export function createAdminLog(logs: readonly AccessLog[], clock: Clock): AdminLog {
 	return {
-		begin(message) {
+		begin({ socket, request }) {
 			if (logs.length === 0) return () => undefined;
-			const record = createStreamInfo(describeConnection(message.socket), clock.now(), clock.wall());
-			describeRequest(record, message);
+			const record = createStreamInfo(describeConnection(socket), clock.now(), clock.wall());
+			describeRequest(record, request);
 			return (result, sentBytes) => {
 				record.responseCode = result.status;
 				record.responseCodeDetails = "admin_filter_response";
@@ -35,22 +35,11 @@ export function createAdminLog(logs: readonly AccessLog[], clock: Clock): AdminL
 	};
 }
 
-function describeRequest(record: StreamInfo, message: IncomingMessage): void {
-	const headers: string[] = [];
-	for (let index = 0; index + 1 < message.rawHeaders.length; index += 2) {
-		const name = message.rawHeaders[index]!.toLowerCase();
-		if (name !== "host") headers.push(name, message.rawHeaders[index + 1]!);
-	}
-	record.protocol = `HTTP/${message.httpVersion}`;
-	record.originalPath = message.url ?? "/";
-	record.request = {
-		method: message.method ?? "GET",
-		path: message.url ?? "/",
-		authority: message.headers.host ?? "",
-		scheme: "http",
-		headers,
-		upgrade: undefined,
-	};
+function describeRequest(record: StreamInfo, message: AdminMessage): void {
+	const { method, target, authority, headers, versionMinor } = message;
+	record.protocol = `HTTP/1.${versionMinor}`;
+	record.originalPath = target;
+	record.request = { method, path: target, authority: authority ?? "", scheme: "http", headers, upgrade: undefined };
 }
 
 function describeConnection(socket: Socket): ConnectionFacts {

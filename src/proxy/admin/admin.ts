@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { type Clock, describeError, MeshError, type Timer } from "../../core/index.ts";
 import { matchString, type StringMatcher } from "../../engine/matcher/index.ts";
 import { descriptorOf, listenAtAddress } from "../../os/index.ts";
@@ -12,10 +11,12 @@ import {
 	type DownstreamHttpStats,
 	type ListenerHttpStats,
 } from "../stats/index.ts";
+import { AdminConnection } from "./admin-connection.ts";
+import type { AdminExchange, AdminMessage } from "./admin-exchange.ts";
 import { createAdminLog } from "./admin-log.ts";
 import type { AdminAddress, AdminState } from "./admin-state.ts";
 import { createCommands, helpText } from "./commands.ts";
-import { trackConnections } from "./connections.ts";
+import { countConnection, describeBadRequest } from "./connections.ts";
 import { refuseRequest, sendRefusal } from "./refuse-request.ts";
 import { type AdminResponse, readAdminRequest, text } from "./request.ts";
 
@@ -60,13 +61,13 @@ export function createAdmin(options: AdminOptions): Admin {
 	const log = createAdminLog(options.accessLogs ?? [], clock);
 	let timer: Timer | undefined;
 
-	const answer = async (message: IncomingMessage): Promise<AdminResponse> => {
+	const answer = async (message: AdminMessage): Promise<AdminResponse> => {
 		const { allowedPaths } = options;
-		const target = message.url ?? "/";
+		const { target } = message;
 		if (allowedPaths !== undefined && !allowedPaths.some((matcher) => matchString(matcher, target))) {
 			return text(`request to path ${target} not allowed`, 403);
 		}
-		const request = await readAdminRequest(message);
+		const request = readAdminRequest(message);
 		if (request === undefined) return text("form too large\n", 413);
 		const command = commands.get(request.path);
 		if (command === undefined || command.isThere?.() === false) return text(`invalid path. ${helpText(commands)}`, 404);
@@ -80,36 +81,43 @@ export function createAdmin(options: AdminOptions): Admin {
 		}
 		return result;
 	};
-	const handle = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+	const handle = async (exchange: AdminExchange): Promise<void> => {
 		const startedAt = clock.now();
-		const writeLog = log.begin(message);
+		const writeLog = log.begin(exchange);
 		downstream.downstream_rq_total.value++;
 		downstream.downstream_rq_http1_total.value++;
 		downstream.downstream_rq_active.value++;
 		let result: AdminResponse;
 		let sentBytes: number;
-		const refusal = refuseRequest(message);
+		const refusal = refuseRequest(exchange.request);
 		if (refusal === undefined) {
 			try {
-				result = await answer(message);
+				result = await answer(exchange.request);
 			} catch (error) {
-				state.log.error("admin request failed", { path: message.url, error: describeError(error) });
+				state.log.error("admin request failed", { path: exchange.request.target, error: describeError(error) });
 				result = text(`${describeError(error)}\n`, 500);
 			}
-			sentBytes = await send(response, result, clock);
+			sentBytes = await send(exchange, result, clock);
 		} else {
 			result = text(refusal.body, refusal.status);
 			sentBytes = refusal.body.length;
-			message.resume();
-			sendRefusal(response, refusal);
+			sendRefusal(exchange, refusal, new Date(clock.wall()));
 		}
 		writeLog(result, sentBytes);
 		downstream.downstream_rq_active.value--;
 		downstream.downstream_rq_time.record(clock.now() - startedAt);
 		countResponse(downstream, perListener, result.status);
 	};
-	const server = createServer({ requireHostHeader: false }, (message, response) => void handle(message, response));
-	trackConnections(server, { http: downstream, listener, thread }, clock);
+	const sockets = new Set<Socket>();
+	const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+		sockets.add(socket);
+		socket.once("close", () => sockets.delete(socket));
+		countConnection(socket, { http: downstream, listener, thread }, clock);
+		new AdminConnection(socket, {
+			onExchange: (exchange) => void handle(exchange),
+			describeFault: () => describeBadRequest(new Date(clock.wall())),
+		});
+	});
 	const scheduleFlush = (): void => {
 		if (flushIntervalMs === Number.POSITIVE_INFINITY) return;
 		timer = clock.setTimer(
@@ -137,7 +145,7 @@ export function createAdmin(options: AdminOptions): Admin {
 			if (!server.listening) return;
 			await new Promise<void>((resolve) => {
 				server.close(() => resolve());
-				server.closeAllConnections();
+				for (const socket of sockets) socket.destroy();
 			});
 		},
 	};
@@ -170,22 +178,18 @@ const readsCounts = /^\/(stats|clusters)/;
 const sliceMs = 2;
 
 /** Sends header names and values as Envoy does. @returns how many bytes the body had */
-async function send(response: ServerResponse, result: AdminResponse, clock: Clock): Promise<number> {
-	// Node says what HTTP/1.1 means anyway; Envoy does not.
-	response.removeHeader("connection");
-	const headers = [
-		...(result.headers ?? []),
-		["content-type", result.contentType] as const,
-		["cache-control", "no-cache, max-age=0"] as const,
-		["x-content-type-options", "nosniff"] as const,
-		["server", "envoy"] as const,
-		["transfer-encoding", "chunked"] as const,
-		...(response.shouldKeepAlive ? [] : [["connection", "close"] as const]),
-	];
-	response.writeHead(result.status, headers.flat());
-	if (result.stream !== undefined) return await sendStream(response, result.stream);
+async function send(exchange: AdminExchange, result: AdminResponse, clock: Clock): Promise<number> {
+	exchange.begin(result.status, [
+		...(result.headers ?? []).flat(),
+		...["content-type", result.contentType],
+		...["cache-control", "no-cache, max-age=0"],
+		...["x-content-type-options", "nosniff"],
+		...["date", new Date(clock.wall()).toUTCString()],
+		...["server", "envoy"],
+	]);
+	if (result.stream !== undefined) return await sendStream(exchange, result.stream);
 	if (typeof result.body === "string") {
-		response.end(result.body);
+		exchange.end(result.body);
 		return Buffer.byteLength(result.body);
 	}
 	let sentBytes = 0;
@@ -195,13 +199,13 @@ async function send(response: ServerResponse, result: AdminResponse, clock: Cloc
 		kept += piece;
 		sentBytes += Buffer.byteLength(piece);
 		if (clock.now() < sliceEnd) continue;
-		if (kept !== "" && !response.write(kept)) await drained(response);
+		if (kept !== "" && !exchange.write(kept)) await exchange.drained();
 		else await new Promise((resolve) => setImmediate(resolve));
-		if (response.destroyed) return sentBytes;
+		if (exchange.isOver) return sentBytes;
 		kept = "";
 		sliceEnd = clock.now() + sliceMs;
 	}
-	response.end(kept);
+	exchange.end(kept);
 	return sentBytes;
 }
 
@@ -209,35 +213,30 @@ async function send(response: ServerResponse, result: AdminResponse, clock: Cloc
 const maxWaitingBytes = 8 * 1024 * 1024;
 
 /** Sends what comes until it ends, or the reader is gone. */
-function sendStream(response: ServerResponse, start: NonNullable<AdminResponse["stream"]>): Promise<number> {
-	response.flushHeaders();
+function sendStream(exchange: AdminExchange, start: NonNullable<AdminResponse["stream"]>): Promise<number> {
+	const { socket } = exchange;
+	exchange.endsWithClient = true;
+	exchange.flush();
 	return new Promise((resolve) => {
 		let sentBytes = 0;
-		const stop = start({
-			write(piece) {
-				if (response.writableEnded || response.writableLength > maxWaitingBytes) return;
-				sentBytes += Buffer.byteLength(piece);
-				response.write(piece);
-			},
-			end: () => void response.end(),
-		});
-		response.once("close", () => {
+		const over = (): void => {
+			socket.off("close", over);
 			stop();
 			resolve(sentBytes);
-		});
-	});
-}
-
-/** Waits until a slow reader has read on, or is gone. */
-function drained(response: ServerResponse): Promise<void> {
-	return new Promise((resolve) => {
-		const done = (): void => {
-			response.off("drain", done);
-			response.off("close", done);
-			resolve();
 		};
-		response.once("drain", done);
-		response.once("close", done);
+		const stop = start({
+			write(piece) {
+				if (exchange.isOver || socket.writableLength > maxWaitingBytes) return;
+				sentBytes += typeof piece === "string" ? Buffer.byteLength(piece) : piece.length;
+				exchange.write(piece);
+			},
+			end() {
+				if (exchange.isOver) return;
+				exchange.end("");
+				setImmediate(over);
+			},
+		});
+		socket.once("close", over);
 	});
 }
 

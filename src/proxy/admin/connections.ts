@@ -1,5 +1,4 @@
-import type { Server } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import type { Clock } from "../../core/index.ts";
 import type { DownstreamHttpStats, ListenerConnectionStats, ListenerWorkerStats } from "../stats/index.ts";
 
@@ -10,37 +9,32 @@ export interface AdminConnectionStats {
 	readonly thread: ListenerWorkerStats;
 }
 
-/** Counts connections, and answers what is no HTTP as Envoy does. */
-export function trackConnections(server: Server, { http, listener, thread }: AdminConnectionStats, clock: Clock): void {
-	server.on("connection", (socket) => {
-		const openedAt = clock.now();
-		http.downstream_cx_total.value++;
-		http.downstream_cx_http1_total.value++;
-		http.downstream_cx_active.value++;
-		http.downstream_cx_http1_active.value++;
-		for (const stats of [listener, thread]) {
-			stats.downstream_cx_total.value++;
-			stats.downstream_cx_active.value++;
-		}
-		socket.once("close", () => {
-			http.downstream_cx_destroy.value++;
-			http.downstream_cx_active.value--;
-			http.downstream_cx_http1_active.value--;
-			listener.downstream_cx_destroy.value++;
-			listener.downstream_cx_active.value--;
-			thread.downstream_cx_active.value--;
-			const openMs = clock.now() - openedAt;
-			listener.downstream_cx_length_ms.record(openMs);
-			http.downstream_cx_length_ms.record(openMs);
-		});
-	});
-	server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-		if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
-		else socket.end(badRequest(new Date(clock.wall())));
+/** Counts a connection until it is closed. */
+export function countConnection(socket: Socket, { http, listener, thread }: AdminConnectionStats, clock: Clock): void {
+	const openedAt = clock.now();
+	http.downstream_cx_total.value++;
+	http.downstream_cx_http1_total.value++;
+	http.downstream_cx_active.value++;
+	http.downstream_cx_http1_active.value++;
+	for (const stats of [listener, thread]) {
+		stats.downstream_cx_total.value++;
+		stats.downstream_cx_active.value++;
+	}
+	socket.once("close", () => {
+		http.downstream_cx_destroy.value++;
+		http.downstream_cx_active.value--;
+		http.downstream_cx_http1_active.value--;
+		listener.downstream_cx_destroy.value++;
+		listener.downstream_cx_active.value--;
+		thread.downstream_cx_active.value--;
+		const openMs = clock.now() - openedAt;
+		listener.downstream_cx_length_ms.record(openMs);
+		http.downstream_cx_length_ms.record(openMs);
 	});
 }
 
-function badRequest(date: Date): string {
+/** What is no HTTP is answered as Envoy does it. */
+export function describeBadRequest(date: Date): string {
 	const body = "Bad Request";
 	const head = [
 		"HTTP/1.1 400 Bad Request",

@@ -1,6 +1,7 @@
-import type { IncomingMessage } from "node:http";
+import { getHeader } from "../../core/index.ts";
 import { translateRe2 } from "../../engine/matcher/index.ts";
 import { normalizeRequestPath } from "../../engine/router/index.ts";
+import type { AdminMessage } from "./admin-exchange.ts";
 
 /** One request to the admin port. */
 export interface AdminRequest {
@@ -43,26 +44,17 @@ export function json(value: unknown, status = 200): AdminResponse {
 	return { status, contentType: jsonType, body: `${JSON.stringify(value, null, 1)}\n` };
 }
 
-const maxBodyBytes = 64 * 1024;
-
 /** Reads a request with the parameters of its query and its form; undefined when what was posted is too large. */
-export async function readAdminRequest(message: IncomingMessage): Promise<AdminRequest | undefined> {
-	const target = normalize(message.url ?? "/");
-	const question = target.indexOf("?");
-	const query = new URLSearchParams(question === -1 ? "" : target.slice(question + 1));
-	let body = "";
-	if (message.method === "POST") {
-		message.setEncoding("utf8");
-		for await (const chunk of message) {
-			body += String(chunk);
-			if (body.length > maxBodyBytes) return undefined;
-		}
-		const isForm = message.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") ?? false;
-		if (isForm) for (const [name, value] of new URLSearchParams(body)) query.append(name, value);
-	} else {
-		message.resume();
-	}
-	return { method: message.method ?? "GET", path: question === -1 ? target : target.slice(0, question), query, body };
+export function readAdminRequest({ method, target, headers, body }: AdminMessage): AdminRequest | undefined {
+	const normalized = normalize(target);
+	const question = normalized.indexOf("?");
+	const query = new URLSearchParams(question === -1 ? "" : normalized.slice(question + 1));
+	const path = question === -1 ? normalized : normalized.slice(0, question);
+	if (method !== "POST") return { method, path, query, body: "" };
+	if (body === undefined) return undefined;
+	const isForm = getHeader(headers, "content-type")?.startsWith("application/x-www-form-urlencoded") ?? false;
+	if (isForm) for (const [name, value] of new URLSearchParams(body)) query.append(name, value);
+	return { method, path, query, body };
 }
 
 /** The admin port's paths are normalised as those of a connection manager with `normalize_path` and `merge_slashes`. */
