@@ -14,8 +14,3 @@ export interface Client {
 	/** A gateway at the edge; without captured traffic. */
 	readonly isGateway?: boolean;
 }
-
-/** A client of a namespace of which nothing more is known. */
-export function namespaceClient(namespace: string): Client {
-	return { namespace, labels: {}, isCaptured: false };
-}

@@ -15,7 +15,7 @@ export {
 	findEncryptedBackend,
 	findMeshBackendTls,
 } from "./backend-tls.ts";
-export { type Client, namespaceClient } from "./client.ts";
+export type { Client } from "./client.ts";
 export { clusterKindOf, mutualTlsUseOf, speaksAsClients, translateOutboundCluster } from "./cluster.ts";
 export { controlClusterNames, translateSecureControlCluster } from "./control-cluster.ts";
 export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
@@ -96,7 +96,6 @@ export { type ServiceRoutes, translateHttpProxyRoutes, translateServiceRoutes } 
 export { findTargetPort } from "./port.ts";
 export { type MeshProblem, type ReportProblem, uniqueProblems } from "./problem.ts";
 export {
-	inboundListenerName,
 	isUnusableCluster,
 	readInboundListenerName,
 	translateClientListener,

@@ -3,19 +3,6 @@ import type { RequestHead, SocketAddress, StreamInfo, TlsSession, UpstreamHostFa
 import { getRequestHeader } from "../matcher/index.ts";
 import { fromJson, Instant, lazyMap, Span, Unsigned, type Value, type ValueMap } from "./values.ts";
 
-/** The names that expressions may begin with. */
-export const streamNames = [
-	"request",
-	"response",
-	"connection",
-	"upstream",
-	"source",
-	"destination",
-	"metadata",
-	"filter_state",
-	"xds",
-] as const;
-
 /** What a name at the beginning of an expression stands for; undefined where nothing is known. Spec: Envoy, "Attributes". */
 export function readName(name: string, stream: StreamInfo): Value | undefined {
 	switch (name) {

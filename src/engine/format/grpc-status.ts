@@ -26,13 +26,6 @@ export function grpcStatusText(status: number | undefined, form: "CAMEL_STRING" 
 	return (form === "CAMEL_STRING" ? camel : grpcStatusNames)[status] ?? String(status);
 }
 
-/** The number of a status by its snake-case name; undefined when there is none. */
-export function parseGrpcStatus(name: string): number | undefined {
-	const names: readonly string[] = grpcStatusNames;
-	const index = names.indexOf(name === "CANCELED" ? "CANCELLED" : name);
-	return index === -1 ? undefined : index;
-}
-
 /** The gRPC status that stands for an HTTP status (gRPC "HTTP to gRPC status code mapping"). */
 export function grpcStatusOfHttp(status: number): number {
 	switch (status) {

@@ -9,7 +9,7 @@ export {
 } from "./compile-format.ts";
 export { defaultAccessLogFormat } from "./default-format.ts";
 export { emptyFormatEnvironment, type FormatEnvironment, type Formatter } from "./formatter.ts";
-export { grpcStatusOfHttp, grpcStatusText, httpStatusOfGrpc, parseGrpcStatus } from "./grpc-status.ts";
+export { grpcStatusOfHttp, grpcStatusText, httpStatusOfGrpc } from "./grpc-status.ts";
 export { accessLogTypeOf } from "./operators.ts";
 export {
 	formatLongResponseFlags,

@@ -2,6 +2,6 @@
  *  A36, A41, A50) name, under the names that Istio's proxyless gRPC uses. What gRPC would refuse or pass over is put in its words. */
 export { translateClientListener } from "./client-listener.ts";
 export { translateProxylessCluster, translateUnusableCluster } from "./cluster.ts";
-export { inboundListenerName, isUnusableCluster, type ListeningAddress, readInboundListenerName } from "./names.ts";
+export { isUnusableCluster, type ListeningAddress, readInboundListenerName } from "./names.ts";
 export { translateClientRoutes } from "./routes.ts";
 export { translateServerListener } from "./server-listener.ts";

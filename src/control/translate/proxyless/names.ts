@@ -10,9 +10,6 @@ const istioPrefix = "xds.istio.io/grpc/lds/inbound/";
 /** The template of gRPC's own documents (gRFC A36). */
 const grpcPrefix = "grpc/server?xds.resource.listening_address=";
 
-/** `server_listener_resource_name_template` of a bootstrap. */
-export const inboundListenerName = `${istioPrefix}%s`;
-
 /** Reads the name of a server's listener; undefined for any other name. */
 export function readInboundListenerName(name: string): ListeningAddress | undefined {
 	const prefix = [istioPrefix, grpcPrefix].find((candidate) => name.startsWith(candidate));
