@@ -109,6 +109,7 @@ export function describeFailures(failures: readonly ToldFailure[]): JudgedSectio
 				flags,
 				details,
 				explanation,
+				fix,
 				objects,
 				request_id: id,
 			} = failure;
@@ -125,7 +126,7 @@ export function describeFailures(failures: readonly ToldFailure[]): JudgedSectio
 				`${method ?? "-"} ${authority ?? ""}${path ?? ""}`,
 				{ text: [status, flags ?? ""].join(" ").trim(), isBad: status >= 500 || status === 0 },
 				{
-					text: [explanation[0] ?? details ?? "", ...places].join("\n"),
+					text: [explanation[0] ?? details ?? "", ...places, ...(fix === null ? [] : [`→ ${fix}`])].join("\n"),
 					...(id !== null && { command: `amime why ${id}` }),
 				},
 			];

@@ -24,7 +24,7 @@ test("what strangers sent is text on the page and no part of it", () => {
 			route_rule: null,
 			upstream_cluster: null,
 		},
-		...{ explanation: [], objects: [], fault: null, fix: null, missing_cluster: null, upstream_host: null },
+		...{ explanation: [], objects: [], fault: null, fix: "drop <u>it", missing_cluster: null, upstream_host: null },
 		...{
 			upstream_attempts: null,
 			upstream_failure: null,
@@ -36,10 +36,11 @@ test("what strangers sent is text on the page and no part of it", () => {
 	};
 	const { body } = formatStatusPage({ ...empty, failures: [failure] });
 	const text = String(body);
-	assert.doesNotMatch(text, /<img|<b>|<script>1/);
+	assert.doesNotMatch(text, /<img|<b>|<u>|<script>1/);
 	assert.ok(text.includes("GET &lt;b&gt;/&lt;img src=x onerror=alert(1)&gt;"));
 	assert.ok(text.includes("<code>amime why &quot;&gt;&lt;script&gt;1&lt;/script&gt;</code>"));
 	assert.ok(text.includes("&amp;amp;"));
+	assert.ok(text.includes("→ drop &lt;u&gt;it"), "what helps");
 });
 
 test("a change that only some proxies have is told at the top", () => {
