@@ -28,7 +28,7 @@ export function createHostPicker<H extends BalancedHost>(config: PickerConfig): 
 		case "peak-ewma":
 			return new PeakEwmaPicker();
 		case "client-side-weighted":
-			return new ReportedWeightPicker(config.slowStart);
+			return new ReportedWeightPicker(config.slowStart, config.updateMs);
 		default:
 			return assertNever(config);
 	}
@@ -113,46 +113,50 @@ class RoundRobinPicker<H extends BalancedHost> implements HostPicker<H> {
 	}
 }
 
-/** In turn by the weights that hosts' load reports give; the others count as much as these do on average. */
+/** In turn by the weights that hosts' load reports give; the others have the median of these. Envoy gives hosts their weights once an
+ *  interval, and so does this: a schedule goes by one set of weights. */
 class ReportedWeightPicker<H extends BalancedHost> implements HostPicker<H> {
-	readonly #slowStart: SlowStartConfig | undefined;
-	readonly #scheduler = new EdfScheduler();
+	readonly #inTurn: RoundRobinPicker<H>;
+	readonly #updateMs: Millis;
 	#hosts: readonly H[] = [];
-	#default = 1;
-	#defaultAt: Millis = Number.NEGATIVE_INFINITY;
+	#updatedAt: Millis = Number.NEGATIVE_INFINITY;
 
-	constructor(slowStart: SlowStartConfig | undefined) {
-		this.#slowStart = slowStart;
+	constructor(slowStart: SlowStartConfig | undefined, updateMs: Millis) {
+		this.#inTurn = new RoundRobinPicker(slowStart);
+		this.#updateMs = updateMs;
 	}
 
 	setHosts(hosts: readonly H[], random: Random, now: Millis): void {
 		this.#hosts = hosts;
-		this.#defaultAt = Number.NEGATIVE_INFINITY;
-		this.#scheduler.reset(hosts.length, (entry) => this.#weightOf(hosts[entry]!, now), random);
+		this.#updatedAt = now;
+		this.#inTurn.setHosts(hosts, random, now);
 	}
 
-	pick(_random: Random, now: Millis): H | undefined {
-		if (this.#hosts.length === 0) return undefined;
-		const host = this.#hosts[this.#scheduler.peek()]!;
-		this.#scheduler.requeue(this.#weightOf(host, now));
-		return host;
-	}
-
-	#weightOf(host: H, now: Millis): number {
-		if (now - this.#defaultAt >= defaultWeightMs) this.#renewDefault(now);
-		const weight = host.load?.weightAt(now) ?? this.#default;
-		return this.#slowStart === undefined ? weight : weight * computeSlowStartFactor(this.#slowStart, host, now);
-	}
-
-	#renewDefault(now: Millis): void {
-		this.#defaultAt = now;
-		const known = this.#hosts.map((host) => host.load?.weightAt(now)).filter((weight) => weight !== undefined);
-		this.#default = known.length === 0 ? 1 : known.reduce((sum, weight) => sum + weight, 0) / known.length;
+	pick(random: Random, now: Millis): H | undefined {
+		if (now - this.#updatedAt >= this.#updateMs) {
+			this.#updatedAt = now;
+			if (giveReportedWeights(this.#hosts, now)) this.#inTurn.setHosts(this.#hosts, random, now);
+		}
+		return this.#inTurn.pick(random, now);
 	}
 }
 
-/** How often the average of the reported weights is taken. */
-const defaultWeightMs = 1000;
+/** @returns whether a weight changed */
+function giveReportedWeights(hosts: readonly BalancedHost[], now: Millis): boolean {
+	const weights = hosts.map((host) => host.load?.weightAt(now));
+	const known = weights.filter((weight) => weight !== undefined).sort((left, right) => left - right);
+	if (known.length === 0) return false;
+	const middle = known.length >> 1;
+	const median = known.length % 2 === 1 ? known[middle]! : Math.floor((known[middle - 1]! + known[middle]!) / 2);
+	let isChanged = false;
+	for (const [index, host] of hosts.entries()) {
+		const weight = weights[index] ?? median;
+		if (host.weight === weight) continue;
+		host.weight = weight;
+		isChanged = true;
+	}
+	return isChanged;
+}
 
 /** The least busy of a few taken at random (or of all); with different weights a schedule by weight and load. */
 class LeastRequestPicker<H extends BalancedHost> implements HostPicker<H> {

@@ -27,7 +27,9 @@ export class HostLoad {
 		const { requestsPerSecond: rate, errorsPerSecond } = report;
 		const utilization = this.#utilizationOf(report);
 		if (rate <= 0 || utilization <= 0) return;
-		this.#weight = rate / (utilization + (errorsPerSecond / rate) * this.#terms.errorPenalty);
+		const weight = rate / (utilization + (errorsPerSecond / rate) * this.#terms.errorPenalty);
+		// Envoy's weights are whole, and every host has its turn.
+		this.#weight = Math.max(1, Math.floor(weight));
 		if (Number.isNaN(this.#since) || now - this.#at >= this.#terms.expirationMs) this.#since = now;
 		this.#at = now;
 	}

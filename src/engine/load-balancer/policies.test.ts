@@ -11,6 +11,7 @@ import {
 } from "../../../test/support/balanced-host.ts";
 import { createSeededRandom } from "../../core/index.ts";
 import { createLoadBalancer } from "./create-load-balancer.ts";
+import { HostLoad } from "./load-report.ts";
 import type { BalancedHost, BalancerConfig, CommonBalancerConfig, LoadBalancer } from "./types.ts";
 
 const roundRobin: BalancerConfig = { kind: "round-robin", slowStart: undefined };
@@ -198,5 +199,41 @@ test("a choice costs the same kind of work among 10 and 10,000 hosts", () => {
 			for (let pick = 0; pick < 1000; pick++) balancer.choose(undefined, random, 0);
 			assert.ok(reads <= 3000, `${config.kind} of ${size}: ${reads} reads`);
 		}
+	}
+});
+
+test("reported weights come once an interval, the median for who reports nothing, and starve nobody", () => {
+	const terms = {
+		blackoutMs: 0,
+		expirationMs: 60_000,
+		errorPenalty: 1,
+		utilizationMetrics: [],
+		updateMs: 1000,
+	};
+	const hosts = createBalancedHosts(4).map((host) => Object.assign(host, { load: new HostLoad(terms) }));
+	const balancer = create({ kind: "client-side-weighted", slowStart: undefined, ...terms }, hosts);
+	const report = (index: number, requestsPerSecond: number): void => {
+		const load = {
+			cpuUtilization: 0.1,
+			applicationUtilization: 0,
+			errorsPerSecond: 0,
+			named: new Map<string, number>(),
+		};
+		hosts[index]!.load.observe({ ...load, requestsPerSecond }, 0);
+	};
+	report(0, 300);
+	assert.deepEqual([...count(balancer, 40).values()], [10, 10, 10, 10], "weights that are not in force yet");
+	report(1, 100);
+	report(2, 100);
+	const counts = count(balancer, 600, 1, 1000);
+	assert.deepEqual(
+		hosts.map(({ weight }) => weight),
+		[3000, 1000, 1000, 1000],
+	);
+	for (const [index, share] of [300, 100, 100, 100].entries()) {
+		assert.ok(
+			Math.abs(counts.get(hosts[index]!.address)! - share) <= 2,
+			`${index}: ${counts.get(hosts[index]!.address)}`,
+		);
 	}
 });

@@ -72,6 +72,8 @@ export interface LoadReportTerms {
 	readonly errorPenalty: number;
 	/** Named metrics of which the largest is the utilization, where a report has no `application_utilization`. */
 	readonly utilizationMetrics: readonly string[];
+	/** How often hosts get the weights that their reports give. */
+	readonly updateMs: number;
 }
 
 export interface ConsistentHashing {

@@ -36,6 +36,16 @@ test("an address that is there twice counts twice in a static cluster, and once 
 	discovered.close();
 });
 
+test("ten thousand endpoints of one address are as many hosts", () => {
+	const { deps } = createClusterDeps();
+	const endpoints = Array.from({ length: 10_000 }, () => createEndpoint(1));
+	const assignment = createAssignment([createLocality(endpoints)]);
+	const cluster = createCluster(createClusterConfig({ discovery: { kind: "static", assignment } }), deps);
+	assert.equal(cluster.hosts.length, 10_000);
+	assert.equal(new Set(cluster.hosts).size, 10_000);
+	cluster.close();
+});
+
 test("an EDS cluster waits for its assignment", () => {
 	const { deps } = createClusterDeps();
 	const cluster = createCluster(createClusterConfig(), deps);

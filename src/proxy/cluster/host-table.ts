@@ -60,12 +60,13 @@ export class HostTable {
 		const added: Host[] = [];
 		const removed: Host[] = [];
 		const placed: Placed[][] = [];
+		const copies = new Map<string, number>();
 		let isChanged = false;
 		for (const locality of assignment.localities) {
 			const place = findPlace(placed, locality);
 			for (const endpoint of locality.endpoints) {
 				const address = formatHostAddress(endpoint.address);
-				const key = this.#chooseKey(address, byAddress);
+				const key = this.#chooseKey(address, byAddress, copies);
 				if (key === undefined) continue;
 				let known = before.get(key);
 				if (known !== undefined && this.#isAnother(known, endpoint, locality)) {
@@ -110,12 +111,13 @@ export class HostTable {
 	}
 
 	/** An address that was there before is no other host, unless the cluster is STATIC: Envoy counts every endpoint there.
+	 *  @param copies how many endpoints of an address there are so far, of those with several
 	 *  @returns undefined for an endpoint to pass over */
-	#chooseKey(address: string, taken: ReadonlyMap<string, Host>): string | undefined {
+	#chooseKey(address: string, taken: ReadonlyMap<string, Host>, copies: Map<string, number>): string | undefined {
 		if (!taken.has(address)) return address;
 		if (this.#config.discovery.kind !== "static") return undefined;
-		let copy = 2;
-		while (taken.has(`${address} ${copy}`)) copy++;
+		const copy = (copies.get(address) ?? 1) + 1;
+		copies.set(address, copy);
 		return `${address} ${copy}`;
 	}
 

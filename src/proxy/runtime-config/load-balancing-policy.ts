@@ -141,6 +141,7 @@ function readClientSideWeights(config: ClientSideWeightedRoundRobin): BalancerCo
 		kind: "client-side-weighted",
 		blackoutMs: toMs(config.blackoutPeriod, 10_000),
 		expirationMs: toMs(config.weightExpirationPeriod, 180_000),
+		updateMs: Math.max(100, toMs(config.weightUpdatePeriod, 1_000)),
 		errorPenalty: config.errorUtilizationPenalty ?? 1,
 		utilizationMetrics: config.metricNamesForComputingUtilization,
 		slowStart: readSlowStart(config.slowStartConfig),
