@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ConnectionFacts, createStreamInfo, type StreamInfo, type TlsCertificate } from "../format/index.ts";
-import { authorize, type MatchOutcome, type MatchPredicate, type MatchTree } from "./index.ts";
+import { authorize, evaluateTreeBy, type MatchOutcome, type MatchPredicate, type MatchTree } from "./index.ts";
 
 function createStream(path: string, headers: string[] = []): StreamInfo {
 	const address = { text: "10.0.0.7:4000", ip: "10.0.0.7", port: 4000 };
@@ -80,4 +80,34 @@ test("names of the peer's certificate are looked up as one text", () => {
 	assert.equal(of("dns-san", "", peer), "unknown: false", "no name is not an empty one");
 	assert.equal(of("subject", "CN=web", peer), "known: true");
 	assert.equal(of("subject", "CN=web", undefined), "unknown: false");
+});
+
+test("of domains the narrowest that says something counts", () => {
+	const say = (name: string): MatchOutcome => ({ kind: "action", name, action: "allow" });
+	const silent: MatchOutcome = {
+		kind: "tree",
+		tree: { kind: "exact", entries: [], input: { kind: "source-ip" }, map: new Map(), otherwise: undefined },
+	};
+	const tree: MatchTree = {
+		kind: "domain",
+		entries: [],
+		input: { kind: "server-name" },
+		map: new Map([
+			["a.test", say("exact")],
+			["*.test", say("wide")],
+			["*.a.test", say("narrow")],
+			["b.test", silent],
+			["*", say("rest")],
+		]),
+		otherwise: undefined,
+	};
+	const ask = (name: string) => evaluateTreeBy(tree, () => name)?.name;
+	assert.deepEqual(["a.test", "x.a.test", "y.x.a.test", "b.test", "test", "org"].map(ask), [
+		"exact",
+		"narrow",
+		"narrow",
+		"wide",
+		"rest",
+		"rest",
+	]);
 });

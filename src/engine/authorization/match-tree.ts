@@ -19,10 +19,10 @@ export interface MatchAction {
 
 /** `xds.type.matcher.v3.Matcher` whose actions are those of authorization. */
 export interface MatchTree {
-	readonly kind: "list" | "exact" | "prefix" | "ip";
+	readonly kind: "list" | "exact" | "prefix" | "ip" | "domain";
 	/** Of a list, in order. */
 	readonly entries: readonly { readonly predicate: MatchPredicate; readonly outcome: MatchOutcome }[];
-	/** What a map looks up. */
+	/** What a map looks up. The keys of `domain` are names, `*.` and the end of names, or `*`. */
 	readonly input: MatchInput | undefined;
 	readonly map: ReadonlyMap<string, MatchOutcome>;
 	/** Ranges of addresses; the longest prefix wins. */
@@ -93,9 +93,10 @@ function decide(tree: MatchTree, read: MatchInputReader): MatchAction | undefine
 	} else {
 		const text = read(tree.input!);
 		if (text === null) return null;
-		const outcome = text === undefined ? undefined : lookUp(tree, text);
-		const action = outcome === undefined ? undefined : resolve(outcome, read);
-		if (action !== undefined) return action;
+		for (const outcome of text === undefined ? [] : lookUp(tree, text)) {
+			const action = resolve(outcome, read);
+			if (action !== undefined) return action;
+		}
 	}
 	return tree.otherwise === undefined ? undefined : resolve(tree.otherwise, read);
 }
@@ -113,19 +114,33 @@ function resolve(outcome: MatchOutcome, read: MatchInputReader): MatchAction | u
 	return outcome.kind === "action" ? outcome : decide(outcome.tree, read);
 }
 
-/** The longest prefix wins. */
-function lookUp({ kind, map, ranges }: MatchTree, text: string): MatchOutcome | undefined {
-	if (kind === "exact") return map.get(text);
+/** What fits a text, the first that says something counts: of ranges and domains the narrower ones go first, of prefixes the longest is
+ *  all. */
+function lookUp({ kind, map, ranges }: MatchTree, text: string): readonly MatchOutcome[] {
+	if (kind === "exact") return listOf(map.get(text));
+	if (kind === "domain") return listDomains(text).flatMap((domain) => listOf(map.get(domain)));
 	if (kind === "ip") {
 		const address = parseAddress(text);
 		const fitting = address === undefined ? [] : (ranges ?? []).filter(({ range }) => isInCidr(range, address));
-		return fitting.sort((left, right) => right.range.prefixLength - left.range.prefixLength)[0]?.outcome;
+		fitting.sort((left, right) => right.range.prefixLength - left.range.prefixLength);
+		return fitting.map(({ outcome }) => outcome);
 	}
 	let best: string | undefined;
 	for (const prefix of map.keys()) {
 		if (text.startsWith(prefix) && (best === undefined || prefix.length > best.length)) best = prefix;
 	}
-	return best === undefined ? undefined : map.get(best);
+	return best === undefined ? [] : listOf(map.get(best));
+}
+
+function listOf(outcome: MatchOutcome | undefined): readonly MatchOutcome[] {
+	return outcome === undefined ? [] : [outcome];
+}
+
+/** A name and the patterns that fit it: `*` in place of ever more of its parts. */
+function listDomains(name: string): readonly string[] {
+	const domains = [name];
+	for (let dot = name.indexOf("."); dot !== -1; dot = name.indexOf(".", dot + 1)) domains.push(`*${name.slice(dot)}`);
+	return [...domains, "*"];
 }
 
 /** Null when it depends on what cannot be known. */

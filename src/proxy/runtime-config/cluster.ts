@@ -396,6 +396,8 @@ function readOutlierDetection(message: OutlierDetection, scope: Scope): OutlierD
 }
 
 const httpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+/** How long connections may wait for somebody who needs one: here, one of layer 4 is made for who needs it and ends with that. */
+const tcpOptionsKey = "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions";
 
 function readUpstreamHttp(message: Cluster, hashPolicies: readonly HashPolicy[], scope: Scope): UpstreamHttpConfig {
 	const options = readHttpOptions(message, scope);
@@ -444,9 +446,9 @@ function readHttpOptions(message: Cluster, scope: Scope): HttpProtocolOptions | 
 	for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
 		const at = scope.at("typed_extension_protocol_options", name);
 		const options = unpackAny(any);
-		if (name !== httpOptionsKey || options?.$typeName !== httpOptionsKey)
-			at.report(`protocol options ${name} are not supported`);
-		else found = options as HttpProtocolOptions;
+		const isKnown = options?.$typeName === name && (name === httpOptionsKey || name === tcpOptionsKey);
+		if (!isKnown) at.report(`protocol options ${name} are not supported`);
+		else if (name === httpOptionsKey) found = options as HttpProtocolOptions;
 	}
 	return found;
 }

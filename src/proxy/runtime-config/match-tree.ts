@@ -87,7 +87,7 @@ function readTree(message: Matcher, scope: Scope, terms: TreeTerms): MatchTree {
 	if (input.kind === "expression") at.at("input").report("an expression is true or false, which no map looks up");
 	const tree = type.value.treeType;
 	if (tree.case === "customMatch") {
-		return { ...empty, kind: "ip", input, ranges: readRanges(tree.value, at.at("custom_match"), terms) };
+		return { ...empty, ...readCustomTree(tree.value, at.at("custom_match"), terms), input };
 	}
 	if (tree.case === undefined) return { ...empty, kind: "list" };
 	const place = at.at(tree.case === "exactMatchMap" ? "exact_match_map" : "prefix_match_map");
@@ -146,16 +146,26 @@ const chainTerms: TreeTerms = {
 	noun: "name of a filter chain",
 };
 
-/** `xds.type.matcher.v3.IPMatcher`. */
-function readRanges(message: TypedExtensionConfig, scope: Scope, terms: TreeTerms): MatchTree["ranges"] {
+function readCustomTree(
+	message: TypedExtensionConfig,
+	scope: Scope,
+	terms: TreeTerms,
+): Pick<MatchTree, "kind" | "ranges"> & Partial<Pick<MatchTree, "map">> {
 	const at = scope.at("typed_config");
 	const config = unpackExtension(message.typedConfig, at);
-	if (config?.$typeName !== "xds.type.matcher.v3.IPMatcher") {
-		if (config !== undefined) at.report(`${config.$typeName} is no supported matcher`);
-		return [];
+	if (config?.$typeName === "xds.type.matcher.v3.IPMatcher") {
+		return { kind: "ip", ranges: readRanges(config as IPMatcher, at, terms) };
 	}
-	return (config as IPMatcher).rangeMatchers.flatMap(({ ranges, onMatch }, index) => {
-		const place = at.at("range_matchers", index);
+	if (config?.$typeName === "xds.type.matcher.v3.ServerNameMatcher") {
+		return { kind: "domain", ranges: [], map: readDomains(config as ServerNameMatcher, at, terms) };
+	}
+	if (config !== undefined) at.report(`${config.$typeName} is no supported matcher`);
+	return { kind: "ip", ranges: [] };
+}
+
+function readRanges({ rangeMatchers }: IPMatcher, scope: Scope, terms: TreeTerms): MatchTree["ranges"] {
+	return rangeMatchers.flatMap(({ ranges, onMatch }, index) => {
+		const place = scope.at("range_matchers", index);
 		const outcome = readOutcome(onMatch, place.at("on_match"), terms);
 		return ranges.flatMap(({ addressPrefix, prefixLen }, position) => {
 			const range = parseCidr(addressPrefix, prefixLen ?? 0);
@@ -163,6 +173,25 @@ function readRanges(message: TypedExtensionConfig, scope: Scope, terms: TreeTerm
 			return range === undefined ? [] : [{ range, outcome }];
 		});
 	});
+}
+
+/** `xds.type.matcher.v3.ServerNameMatcher`. */
+type ServerNameMatcher = Message & {
+	readonly domainMatchers: readonly { readonly domains: readonly string[]; readonly onMatch?: Matcher_OnMatch }[];
+};
+
+function readDomains({ domainMatchers }: ServerNameMatcher, scope: Scope, terms: TreeTerms): MatchTree["map"] {
+	const map = new Map<string, MatchOutcome>();
+	for (const [index, { domains, onMatch }] of domainMatchers.entries()) {
+		const place = scope.at("domain_matchers", index);
+		const outcome = readOutcome(onMatch, place.at("on_match"), terms);
+		for (const [position, domain] of domains.entries()) {
+			const problem = map.has(domain) ? "duplicate domain" : domain.slice(1).includes("*") ? "invalid wildcard in" : "";
+			if (problem !== "") place.at("domains", position).report(`${problem} ${domain}`);
+			map.set(domain, outcome);
+		}
+	}
+	return map;
 }
 
 function readOutcome(message: Matcher_OnMatch | undefined, scope: Scope, terms: TreeTerms): MatchOutcome {

@@ -136,6 +136,8 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.matching.common_inputs.network.v3.SourceTypeInput": { works: "" },
 	"envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput": { works: "" },
 	"envoy.extensions.matching.common_inputs.network.v3.ApplicationProtocolInput": { works: "" },
+	"xds.type.matcher.v3.ServerNameMatcher": { works: "domain_matchers" },
+	"xds.type.matcher.v3.ServerNameMatcher.DomainMatcher": { works: "domains on_match" },
 	"xds.type.matcher.v3.IPMatcher": { works: "range_matchers" },
 	"xds.type.matcher.v3.IPMatcher.IPRangeMatcher": { works: "ranges on_match", ignored: "exclusive" },
 	"xds.core.v3.CidrRange": { works: "address_prefix prefix_len" },

@@ -169,6 +169,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.HealthCheck.GrpcHealthCheck": { works: "service_name authority initial_metadata" },
 	"envoy.config.core.v3.HealthCheck.Payload": { works: "text binary" },
 	"envoy.config.core.v3.HealthCheck.TlsOptions": { works: "alpn_protocols" },
+	"envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions": { works: "", ignored: "idle_timeout" },
 	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
 		works:
 			"common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config retry_policy hash_policy request_mirror_policies http_filters",
