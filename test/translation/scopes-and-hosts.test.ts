@@ -101,7 +101,10 @@ export const cases: readonly TranslationCase[] = [
 	{
 		name: "ServiceEntry: exported to some namespaces only",
 		config: entry("ext", `hosts: [api.example], ${web80}, resolution: DNS, location: MESH_EXTERNAL, exportTo: [bank]`),
-		calls: { "bank -> api.example": "api.example:80 by Service api.example", "web -> api.example": "unroutable 502" },
+		calls: {
+			"bank -> api.example": "api.example:80 by ServiceEntry ext spec.hosts",
+			"web -> api.example": "unroutable 502",
+		},
 	},
 	{
 		name: "ServiceEntry: several hosts and ports, each by itself",
@@ -110,8 +113,8 @@ export const cases: readonly TranslationCase[] = [
 			"hosts: [a.example, b.example], ports: [{number: 80, name: http, protocol: HTTP}, {number: 8080, name: alt, protocol: HTTP, targetPort: 9090}], resolution: STATIC, endpoints: [{address: 203.0.113.7}]",
 		),
 		calls: {
-			"web -> a.example": "a.example:80 by Service a.example",
-			"web -> b.example:8080": "b.example:8080 by Service b.example",
+			"web -> a.example": "a.example:80 by ServiceEntry ext spec.hosts",
+			"web -> b.example:8080": "b.example:8080 by ServiceEntry ext spec.hosts",
 			"web -> b.example:81": "unroutable 502",
 		},
 	},
@@ -121,16 +124,16 @@ export const cases: readonly TranslationCase[] = [
 ---${entry("bb", `hosts: ['*.b.example'], ${web80}, resolution: NONE`)}
 ---${entry("cc", `hosts: [a.b.example], ${web80}, resolution: DNS`)}`,
 		calls: {
-			"web -> a.b.example": "a.b.example:80 by Service a.b.example",
-			"web -> x.b.example": "*.b.example:80 by Service *.b.example",
-			"web -> x.example": "*.example:80 by Service *.example",
+			"web -> a.b.example": "a.b.example:80 by ServiceEntry cc spec.hosts",
+			"web -> x.b.example": "*.b.example:80 by ServiceEntry bb spec.hosts",
+			"web -> x.example": "*.example:80 by ServiceEntry aa spec.hosts",
 			"web -> example": "unroutable 502",
 		},
 	},
 	{
 		name: "ServiceEntry: DYNAMIC_DNS goes to the name that the request asks for",
 		config: entry("dd", `hosts: ['*.example'], ${web80}, resolution: DYNAMIC_DNS`),
-		calls: { "web -> x.example": "*.example:80 by Service *.example", "web -> example": "unroutable 502" },
+		calls: { "web -> x.example": "*.example:80 by ServiceEntry dd spec.hosts", "web -> example": "unroutable 502" },
 	},
 	{
 		name: "ServiceEntry: WorkloadEntries that it selects, by subsets too",
@@ -141,7 +144,7 @@ export const cases: readonly TranslationCase[] = [
 ---${istio("VirtualService", "vm", "{hosts: [vm.example], http: [{match: [{uri: {prefix: /v3}}], route: [{destination: {host: vm.example, subset: v3}}]}, {route: [{destination: {host: vm.example, subset: v2}}]}]}")}`,
 		calls: {
 			"web -> vm.example": "vm.example:80[v2] by VirtualService vm spec.http[1]",
-			"web -> vm.example /v3": "unroutable 503 UH by DestinationRule vm spec.subsets[1]",
+			"web -> vm.example /v3": "unroutable 503 UH by ServiceEntry vm spec.hosts",
 		},
 	},
 	{
