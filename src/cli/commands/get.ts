@@ -72,7 +72,7 @@ function formatObjects(objects: readonly ConfigDocument[]): string {
 }
 
 /** Conditions that are bad when they hold. */
-const faulty: ReadonlySet<string> = new Set(["Conflicted", "amime.dev/Quarantined"]);
+const faulty: ReadonlySet<string> = new Set(["Conflicted", "PartiallyInvalid", "amime.dev/Quarantined"]);
 
 /** `ok`, or the conditions that do not hold: `ResolvedRefs=BackendNotFound`. */
 function formatStatus(status: ConfigDocument["status"]): string {
