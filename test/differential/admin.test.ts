@@ -148,6 +148,19 @@ compareWithEnvoy("the admin port", {
 			want: { status: 200 },
 			see: (world) => ask(world, "/config_dump?include_eds&resource=static_endpoint_configs&name_regex=states"),
 		},
+		"masks that name no field, and sections that are not asked for": {
+			want: { packed: 400, unknown: 400, endpoints: 404, empty: { status: 200 }, good: { status: 200 } },
+			async see(world) {
+				const of = (query: string) => ask(world, `/config_dump?${query}`);
+				return {
+					packed: (await of("resource=static_clusters&mask=cluster")).status,
+					unknown: (await of("resource=static_clusters&mask=cluster.nope")).status,
+					endpoints: (await of("resource=static_endpoint_configs")).status,
+					empty: await of("mask=dynamic_active_clusters"),
+					good: await of("resource=static_clusters&mask=cluster.name"),
+				};
+			},
+		},
 		"counters set back": {
 			want: { status: 200, body: "OK\n" },
 			see: (world) => ask(world, "/reset_counters", "POST"),

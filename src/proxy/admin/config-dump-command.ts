@@ -10,13 +10,15 @@ import type { AdminCluster, AdminConfig, AdminHost, AdminResource, AdminState } 
 import { addressJson } from "./clusters-command.ts";
 import { describeRouteScopes, extensionSections } from "./config-dump-discovered.ts";
 import { applyMask } from "./field-mask.ts";
+import { isMaskInto, isMaskOf } from "./mask-paths.ts";
 import { redactSecrets } from "./redact.ts";
 import { type AdminRequest, type AdminResponse, json, readPattern } from "./request.ts";
 
 type Json = Record<string, unknown>;
 
 const jsonOptions = { registry: apiRegistry, useProtoFieldName: true } as const;
-const typePrefix = "type.googleapis.com/envoy.admin.v3.";
+const adminPackage = "envoy.admin.v3.";
+const typePrefix = `type.googleapis.com/${adminPackage}`;
 
 /** `/config_dump`: what the proxy runs on, secrets hidden. */
 export function dumpConfig(state: AdminState, request: AdminRequest): AdminResponse {
@@ -35,28 +37,27 @@ export function dumpConfig(state: AdminState, request: AdminRequest): AdminRespo
 			return plain("bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field", 400);
 		}
 		const holder = configs.find((section) => resource in section && resource !== "@type");
-		if (holder === undefined && !sectionFields.has(resource)) return plain(`${resource} not found in config dump`, 404);
+		const isKnown = sectionFields.has(resource) && (includeEds || !resource.endsWith("_endpoint_configs"));
+		if (holder === undefined && !isKnown) return plain(`${resource} not found in config dump`, 404);
 		const found = holder?.[resource];
 		const elements = (Array.isArray(found) ? found : found === undefined ? [] : [found]) as Json[];
 		const type = elementTypes.get(resource);
 		configs = elements.map((element) => (type === undefined ? element : { "@type": typePrefix + type, ...element }));
-		if (mask !== "" && !isMaskOf(type, mask)) {
+		const schema = type === undefined ? undefined : apiRegistry.getMessage(`envoy.admin.v3.${type}`);
+		if (mask !== "" && schema !== undefined && !configs.every((element) => isMaskInto(schema, mask, element))) {
 			return plain(`FieldMask paths: "${mask}"\n could not be successfully used.`, 400);
 		}
 		if (mask !== "")
 			configs = configs.map((element) => applyMask(element, mask)).filter((element) => element !== undefined);
 	} else if (mask !== "") {
-		configs = configs.map((section) => applyMask(section, mask)).filter((section) => section !== undefined);
+		configs = configs.flatMap((section) => {
+			const schema = apiRegistry.getMessage(String(section["@type"]).slice(typePrefix.length - adminPackage.length));
+			if (schema === undefined || !isMaskOf(schema, mask)) return [];
+			return [applyMask(section, mask) ?? { "@type": section["@type"] }];
+		});
 		if (configs.length === 0) return plain(`FieldMask ${mask} could not be successfully applied to any configs.`, 400);
 	}
 	return json(configs.length === 0 ? {} : { configs });
-}
-
-/** Whether every path of the mask begins with a field of the message. */
-function isMaskOf(type: string | undefined, mask: string): boolean {
-	const schema = type === undefined ? undefined : apiRegistry.getMessage(`envoy.admin.v3.${type}`);
-	if (schema === undefined) return true;
-	return mask.split(",").every((path) => schema.fields.some(({ name }) => name === path.trim().split(".")[0]));
 }
 
 function plain(body: string, status: number): AdminResponse {
