@@ -58,6 +58,7 @@ function describeRequirement(requirement: JwtRequirement): string {
 		case "allow-missing":
 			return "a good token, or none";
 		case "allow-missing-or-failed":
+		case "extract-only":
 			return "any token, or none";
 		case "any":
 			return requirement.requirements.map(describeRequirement).join(", or ");
@@ -96,9 +97,10 @@ class TokenJudge {
 				return this.#checkTokens([provider], provider, requirement.audiences);
 			}
 			case "allow-missing":
-			case "allow-missing-or-failed": {
+			case "allow-missing-or-failed":
+			case "extract-only": {
 				const status = this.#checkTokens(this.#providers, undefined, undefined);
-				const isForgiven = requirement.kind === "allow-missing-or-failed" || status === "Jwt is missing";
+				const isForgiven = requirement.kind !== "allow-missing" || status === "Jwt is missing";
 				return isForgiven ? "OK" : status;
 			}
 			case "all":

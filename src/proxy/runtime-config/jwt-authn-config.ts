@@ -77,7 +77,9 @@ export type JwtRequirement =
 	| { readonly kind: "any"; readonly requirements: readonly JwtRequirement[] }
 	| { readonly kind: "all"; readonly requirements: readonly JwtRequirement[] }
 	| { readonly kind: "allow-missing" }
-	| { readonly kind: "allow-missing-or-failed" };
+	| { readonly kind: "allow-missing-or-failed" }
+	/** As in Envoy: tokens are verified all the same, and a header says when one is not good. */
+	| { readonly kind: "extract-only" };
 
 /** `PerRouteConfig`. */
 export type JwtRouteConfig = { readonly kind: "off" } | { readonly kind: "requirement"; readonly name: string };

@@ -175,6 +175,8 @@ function readRequirement(message: JwtRequirementMessage, known: ReadonlySet<stri
 		}
 		case "allowMissing":
 			return { kind: "allow-missing" };
+		case "extractOnlyWithoutValidation":
+			return { kind: "extract-only" };
 		case "allowMissingOrFailed":
 			return { kind: "allow-missing-or-failed" };
 		default:

@@ -22,7 +22,8 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader.PathSegment": { works: "key" },
 	"envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences": { works: "provider_name audiences" },
 	"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement": {
-		works: "provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing",
+		works:
+			"provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing extract_only_without_validation",
 	},
 	"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList": { works: "requirements" },
 	"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList": { works: "requirements" },

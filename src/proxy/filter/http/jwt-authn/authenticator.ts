@@ -37,7 +37,11 @@ export interface Expectation {
 	readonly audiences: ReadonlySet<string> | undefined;
 	readonly allowsMissing: boolean;
 	readonly allowsFailed: boolean;
+	/** Whether a header tells the application of a token that is not good. */
+	readonly marksFailed: boolean;
 }
+
+const markHeader = "x-jwt-signature-verified";
 
 /** Verifies all tokens found; every one must be good, unless failures are allowed. `done` may be called before this returned. */
 export function authenticate(
@@ -181,8 +185,11 @@ class Authenticator {
 	}
 
 	#finish(status: JwtStatus): void {
-		const { allowsFailed, allowsMissing } = this.#expectation;
+		const { allowsFailed, allowsMissing, marksFailed } = this.#expectation;
 		if (status !== "OK") this.#publishFailure(status);
+		if (marksFailed && status !== "OK" && status !== "Jwt is missing") {
+			this.#verification.request.set(markHeader, "false");
+		}
 		const failsAtOnce = status !== "OK" && !allowsFailed && !allowsMissing;
 		const next = failsAtOnce ? undefined : this.#tokens.pop();
 		if (next !== undefined) {

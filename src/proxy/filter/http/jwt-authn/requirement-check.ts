@@ -23,14 +23,17 @@ export function createRequirementCheck(
 				audiences: requirement.audiences,
 				allowsMissing: false,
 				allowsFailed: false,
+				marksFailed: false,
 			};
 			return (verification, done) =>
 				authenticate(verification, expectation, provider.extractor.extract(verification.request), done);
 		}
 		case "allow-missing":
-			return checkAnyProvider(providers, false);
+			return checkAnyProvider(providers, "missing");
 		case "allow-missing-or-failed":
-			return checkAnyProvider(providers, true);
+			return checkAnyProvider(providers, "failed");
+		case "extract-only":
+			return checkAnyProvider(providers, "marked");
 		case "any":
 			return checkAny(requirement.requirements, providers);
 		case "all":
@@ -40,9 +43,18 @@ export function createRequirementCheck(
 	}
 }
 
-function checkAnyProvider(providers: readonly ProviderState[], allowsFailed: boolean): RequirementCheck {
+function checkAnyProvider(
+	providers: readonly ProviderState[],
+	allowed: "missing" | "failed" | "marked",
+): RequirementCheck {
 	const extractor = new TokenExtractor(providers.map(({ config }) => config));
-	const expectation = { provider: undefined, audiences: undefined, allowsMissing: true, allowsFailed };
+	const expectation = {
+		provider: undefined,
+		audiences: undefined,
+		allowsMissing: true,
+		allowsFailed: allowed !== "missing",
+		marksFailed: allowed === "marked",
+	};
 	return (verification, done) => authenticate(verification, expectation, extractor.extract(verification.request), done);
 }
 
@@ -50,7 +62,8 @@ function checkAny(requirements: readonly JwtRequirement[], providers: readonly P
 	const allowsFailed = requirements.some(({ kind }) => kind === "allow-missing-or-failed");
 	const allowsMissing = requirements.some(({ kind }) => kind === "allow-missing");
 	const regular = requirements.filter(({ kind }) => kind !== "allow-missing-or-failed" && kind !== "allow-missing");
-	if (regular.length === 0 && (allowsFailed || allowsMissing)) return checkAnyProvider(providers, allowsFailed);
+	if (regular.length === 0 && (allowsFailed || allowsMissing))
+		return checkAnyProvider(providers, allowsFailed ? "failed" : "missing");
 	const checks = regular.map((one) => createRequirementCheck(one, providers));
 	return (verification, done) => {
 		const statuses: JwtStatus[] = [];
