@@ -30,6 +30,8 @@ import {
 	urlPath,
 } from "./terms.ts";
 import {
+	matchAllowedPath,
+	matchAllowedTemplate,
 	matchHost,
 	matchNamespace,
 	matchPath,
@@ -163,10 +165,13 @@ function operationAttributes(operation: AuthorizationOperation, context: RuleCon
 		{
 			...operation.paths,
 			isOfRequests: true,
-			compile: (value, anyForm) =>
-				/\{\*\*?\}/.test(value)
-					? [pathTemplate(value), ...(anyForm ? [urlPath(matchTemplateWithParameters(value))] : [])]
-					: matchPath(value, anyForm).map(urlPath),
+			compile: (value, anyForm, restricts) => {
+				const isTemplate = /\{\*\*?\}/.test(value);
+				if (!restricts && !context.isExact)
+					return [urlPath(isTemplate ? matchAllowedTemplate(value) : matchAllowedPath(value))];
+				if (!isTemplate) return matchPath(value, anyForm).map(urlPath);
+				return [pathTemplate(value), ...(anyForm ? [urlPath(matchTemplateWithParameters(value))] : [])];
+			},
 		},
 		{ ...operation.ports, isOfRequests: false, compile: (value) => comparePort(value, context.port) },
 	];

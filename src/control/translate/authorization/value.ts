@@ -68,7 +68,11 @@ function anyOf(domains: readonly string[] | undefined): string {
  *  `.` or `me@` must not get past it. */
 export function matchHost(value: string, anyForm: boolean): readonly MatchedValue[] {
 	if (value === "*") return [stringMatcher("regex", ".+")];
-	if (value.endsWith("*")) return [stringMatcher("prefix", value.slice(0, -1), true)];
+	if (value.endsWith("*")) {
+		const prefix = value.slice(0, -1);
+		const named = anyForm ? [stringMatcher("regex", `(?i).*@${quoteRegex(prefix)}.*`)] : [];
+		return [stringMatcher("prefix", prefix, true), ...named];
+	}
 	const isOpen = anyForm && !/:\d+$/.test(value);
 	if (value.startsWith("*")) {
 		const suffix = value.slice(1);
@@ -92,9 +96,22 @@ export function matchPath(value: string, anyParameters: boolean): readonly Match
 	const segments = text.split("/").map(quoteRegex);
 	const last = segments.length - 1;
 	const pattern = segments
-		.map((segment, index) => (segment === "" || (isPrefix && index === last) ? segment : segment + parameters))
+		.map((segment, index) => {
+			// What stands before the first slash is no segment, and behind a prefix anything may follow.
+			const isSegment = index === last ? !isPrefix : segment !== "";
+			return isSegment ? segment + parameters : segment;
+		})
 		.join(betweenSegments);
 	return [plain, stringMatcher("regex", `${isSuffix ? ".*" : ""}${pattern}${isPrefix ? ".*" : ""}`)];
+}
+
+/** A path without its query where a rule lets in: what a suffix stands for must not be within path parameters, for `/admin;x.css` is `/admin` to
+ *  many applications and no `*.css`. */
+export function matchAllowedPath(value: string): MatchedValue {
+	const suffix = value.slice(1);
+	if (!value.startsWith("*") || suffix === "" || suffix.startsWith("/") || suffix.includes(";"))
+		return matchText(value);
+	return stringMatcher("regex", `(?:.*/)?[^/;]*${quoteRegex(suffix)}`);
 }
 
 /** What a path template takes, with path parameters: where a rule restricts, Envoy's own template would let `/admin;x/users/1` past
@@ -102,12 +119,30 @@ export function matchPath(value: string, anyParameters: boolean): readonly Match
 export function matchTemplateWithParameters(template: string): MatchedValue {
 	const pattern = template
 		.split("/")
-		.map((segment) =>
-			segment === "" || segment.includes("{") ? quoteTemplate(segment) : quoteRegex(segment) + parameters,
+		.map((segment, index, all) =>
+			segment.includes("{") || (segment === "" && index < all.length - 1)
+				? quoteTemplate(segment)
+				: quoteRegex(segment) + parameters,
 		)
 		.join(betweenSegments);
 	return stringMatcher("regex", pattern);
 }
+
+/** What a path template takes where a rule lets in: `{*}` is no segment of parameters alone, for `/;x/admin` is `/admin` to many
+ *  applications and no `/{*}/{*}`. */
+export function matchAllowedTemplate(template: string): MatchedValue {
+	const pattern = template
+		.split(/(\{\*\*?\})/)
+		.map((part) => {
+			if (part === "{*}") return `[${segmentCharacters}][;${segmentCharacters}]*`;
+			return part === "{**}" ? `[;/${segmentCharacters}]*` : quoteRegex(part);
+		})
+		.join("");
+	return stringMatcher("regex", pattern);
+}
+
+/** What Envoy's templates take for a segment, beside `;`. */
+const segmentCharacters = "a-zA-Z0-9._~%!$&'()*+,:@=-";
 
 function quoteTemplate(segment: string): string {
 	return segment
