@@ -36,15 +36,22 @@ export function collectGarbage(): void {
 export function followKeptMemory(): () => void {
 	const kept = new KeptMemory();
 	let before = performance.eventLoopUtilization();
-	const timer = setInterval(() => {
+	const look = (): void => {
 		const { utilization: busyShare } = performance.eventLoopUtilization(before);
 		before = performance.eventLoopUtilization();
 		const { rss: residentBytes, heapTotal, external } = process.memoryUsage();
 		const isAsked = kept.observe({ residentBytes, heapBytes: heapTotal + external, busyShare }, performance.now());
 		if (isAsked) void returnFreedMemory();
-	}, followIntervalMs);
-	timer.unref();
-	return () => clearInterval(timer);
+		arm();
+	};
+	// No interval: one that ran before the snapshot was taken would never ring in a process from it (scripts/snapshot-builder.cjs).
+	let timer: NodeJS.Timeout;
+	const arm = (): void => {
+		timer = setTimeout(look, followIntervalMs);
+		timer.unref();
+	};
+	arm();
+	return () => clearTimeout(timer);
 }
 
 const followIntervalMs = 10_000;
