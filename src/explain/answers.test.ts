@@ -190,6 +190,7 @@ metadata: {name: orders, namespace: shop}
 spec:
   hosts: [orders]
   http:
+    - {match: [{uri: {prefix: /b}}], route: [{destination: {host: orders}}]}
     - {match: [{uri: {prefix: /a}, headers: {x-user: {exact: bob}}}], route: [{destination: {host: orders}}]}
 `,
 	);
@@ -197,7 +198,7 @@ spec:
 	assert.equal(told?.flags, "NR");
 	assert.match(
 		told.summary,
-		/spec\.http\[0\], wants header x-user = 'bob'$/,
+		/spec\.http\[1\], wants header x-user = 'bob'$/,
 		"nobody knows what the request had there",
 	);
 	assert.equal(predict(served, { from: "shop/gone-0", to: "orders", method: "GET", path: "/" }, 0), undefined);

@@ -265,7 +265,7 @@ class RoutedRequest {
 }
 
 function noRoute(request: RequestHead, host: VirtualHostConfig, misses: readonly RouteMiss[]): Ending {
-	const nearest = [...misses].sort((a, b) => a.failed.length - b.failed.length)[0];
+	const [nearest] = [...misses].sort((a, b) => distanceOf(a) - distanceOf(b));
 	const where =
 		nearest?.object === undefined
 			? nearest?.name
@@ -278,6 +278,11 @@ function noRoute(request: RequestHead, host: VirtualHostConfig, misses: readonly
 		fix: "add a rule that takes this request, or one without matches at the end",
 		because: nearest?.object === undefined ? [] : [nearest.object],
 	};
+}
+
+/** How far a route is from taking a request: one for another path is further than one for other methods or headers. */
+function distanceOf({ failed }: RouteMiss): number {
+	return failed.length + (failed.some((miss) => miss.startsWith("path ")) ? failed.length + 2 : 0);
 }
 
 /** Virtual hosts that translation makes for hosts that no object describes. */

@@ -60,9 +60,10 @@ function tellAlone(failure: ProxyFailure): ToldFailure {
 }
 
 async function predictFor(
-	{ flags, proxy, authority, method, path }: ProxyFailure,
+	{ flags, details, proxy, authority, method, path }: ProxyFailure,
 	predict: Predict | undefined,
 ): Promise<Prediction | undefined> {
-	if (predict === undefined || flags !== "NR" || method === null || authority === null) return undefined;
+	if (predict === undefined || method === null || authority === null) return undefined;
+	if (flags !== "NR" && details !== "direct_response") return undefined;
 	return predict({ from: proxy, to: authority, method, path: path ?? "/" });
 }

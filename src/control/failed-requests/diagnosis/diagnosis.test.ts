@@ -163,6 +163,8 @@ test("a request that no rule takes names the object whose rules they are, or wha
 	const bare = tell({ status: 404, flags: "NR", details: "route_not_found", path: "/other" });
 	assert.match(bare.why, /none of the rules of VirtualService shop\/orders takes GET \/other/);
 	assert.deepEqual(bare.named, ["VirtualService orders"]);
+	const own = tell({ status: 500, details: "direct_response", ...rule(0) });
+	assert.match(own.why, /^VirtualService shop\/orders spec\.http\[0\] answers 500 itself/);
 	const summary = "no route takes GET /other; the nearest wants path /slow*";
 	const known = tell({ status: 404, flags: "NR", path: "/other" }, { flags: "NR", summary, because: [] });
 	assert.equal(known.why, summary);

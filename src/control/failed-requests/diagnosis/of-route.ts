@@ -14,7 +14,26 @@ export function diagnoseRoute(asked: Case): Diagnosis | undefined {
 		return diagnoseUnknownHost(asked);
 	if (hasFlag(failure, "NC")) return diagnoseMissingCluster(asked);
 	if (hasFlag(failure, "NR") && failure.method !== null) return diagnoseNoRoute(asked);
+	if (failure.details === "direct_response") return diagnoseOwnAnswer(asked);
 	return undefined;
+}
+
+/** A rule that answers itself: because it says so, or because it has nobody to ask. */
+function diagnoseOwnAnswer(asked: Case): Diagnosis | undefined {
+	const route = findRoute(asked);
+	if (route === undefined) return undefined;
+	const { status } = asked.failure;
+	const prediction = asked.prediction?.because.some(({ path }) => path === route.path) ? asked.prediction : undefined;
+	return {
+		fault: "configuration",
+		explanation: [
+			prediction === undefined
+				? `${nameOf(route)} answers ${status} itself: a direct response, or none of its backends can be used`
+				: `${nameOf(route)}: ${prediction.summary}`,
+		],
+		fix: prediction?.fix ?? "'amime analyze' tells of backends that cannot be used",
+		objects: [route],
+	};
 }
 
 /** The rule that a request took. */
