@@ -38,6 +38,12 @@ const listener = (name: string, filter: object): object => ({
 	filter_chains: [{ filters: [filter] }],
 });
 
+const runtime = (layer: object): object => ({
+	"@type": "type.googleapis.com/envoy.service.runtime.v3.Runtime",
+	name: "rt",
+	layer,
+});
+
 compareWithEnvoy("files of listeners and routes", {
 	async start(side) {
 		const source = (path: string): object => ({ resource_api_version: "V3", path_config_source: { path } });
@@ -51,7 +57,9 @@ compareWithEnvoy("files of listeners and routes", {
 				rds: { route_config_name: "r", config_source: source(rds) },
 			});
 		const lds = put(side, "lds.json", [listener("a", manager("first")), listener("b", manager("second"))]);
+		const rtds = put(side, "rtds.json", [runtime({ a: 1 })]);
 		const proxy = await side.proxy({
+			layered_runtime: { layers: [{ name: "rt", rtds_layer: { name: "rt", rtds_config: source(rtds) } }] },
 			node: { id: "n", cluster: "c" },
 			dynamic_resources: { lds_config: source(lds) },
 		});
@@ -63,6 +71,17 @@ compareWithEnvoy("files of listeners and routes", {
 			async see({ proxy }) {
 				const { body } = await sendRequest({ port: await proxy.port("b"), path: "/" });
 				return { body, stats: await proxy.stats("^http\\..*\\.rds\\.r\\.(update_(attempt|success)|config_reload)$") };
+			},
+		},
+		"a layer of the runtime with a value that is none is not used": {
+			want: { "runtime.update_rejected": 1, "runtime.num_keys": 1 },
+			async see({ proxy }, side) {
+				put(side, "rtds.json", [runtime({ a: 2, b: { c: [1] } })]);
+				await eventually(async () => {
+					const { "runtime.update_attempt": attempts } = await proxy.stats("^runtime\\.update_attempt$");
+					if (attempts !== 2) throw new Error("not read yet");
+				});
+				return proxy.stats("^runtime\\.(update_(success|rejected)|num_keys)$");
 			},
 		},
 		"a file with a type that nobody knows changes nothing": {

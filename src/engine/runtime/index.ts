@@ -3,6 +3,7 @@ export {
 	computeShare,
 	createRuntime,
 	emptyRuntime,
+	findInvalidRuntimeKey,
 	flattenRuntimeLayer,
 	getRuntimeNumber,
 	isFeatureEnabled,

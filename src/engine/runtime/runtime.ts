@@ -32,6 +32,12 @@ export function flattenRuntimeLayer(layer: Readonly<Record<string, unknown>>): M
 	return values;
 }
 
+/** The first key of a layer whose value is none: a list, or null. Undefined when all are. */
+export function findInvalidRuntimeKey(layer: Readonly<Record<string, unknown>>): string | undefined {
+	for (const [key, value] of flattenRuntimeLayer(layer)) if (value === null || Array.isArray(value)) return key;
+	return undefined;
+}
+
 /** Whether a draw in [0, 1) falls into the fraction. */
 export function isInFraction(fraction: RuntimeFraction, random: number, runtime: Runtime): boolean {
 	return random < computeShare(fraction, runtime);
@@ -76,7 +82,8 @@ function denominatorOf(name: string | number | undefined): number {
 
 function flatten(layer: Readonly<Record<string, unknown>>, prefix: string, values: Map<string, unknown>): void {
 	for (const [key, value] of Object.entries(layer)) {
-		if (typeof value !== "object" || value === null || isFraction(value)) values.set(prefix + key, value);
+		const isValue = typeof value !== "object" || value === null || Array.isArray(value) || isFraction(value);
+		if (isValue) values.set(prefix + key, value);
 		else flatten(value as Record<string, unknown>, `${prefix}${key}.`, values);
 	}
 }

@@ -14,7 +14,6 @@ import {
 	type Timer,
 	type Validated,
 } from "../../core/index.ts";
-import type { JsonObject } from "../../engine/matcher/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import {
 	clusterType,
@@ -50,6 +49,7 @@ import {
 } from "./resource-book.ts";
 import { createRouteScopes } from "./route-scopes.ts";
 import { createRouteUses, useOf } from "./route-uses.ts";
+import { readRuntimeLayer } from "./runtime-layer.ts";
 import { createSources } from "./sources.ts";
 import type { ConfigTargets } from "./targets.ts";
 import { formatProblems, type Translators, translatePacked } from "./translators.ts";
@@ -339,10 +339,10 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		const refused: RefusedResource[] = [];
 		for (const resource of update.added) {
 			const { name, value } = resource;
-			const translated = translatePacked(RuntimeSchema, value, (message) => ({ ok: true, value: message.layer ?? {} }));
+			const translated = translatePacked(RuntimeSchema, value, readRuntimeLayer);
 			if (translated.ok) {
 				book.accept(runtimeType, resource, origin, true);
-				targets.runtime.applyLayer(name, translated.value as JsonObject);
+				targets.runtime.applyLayer(name, translated.value);
 				warmups.meet("runtime", name);
 			} else {
 				const problem = formatProblems(translated.problems);

@@ -5,6 +5,7 @@ import type { Listener } from "../../api/gen/envoy/config/listener/v3/listener_p
 import type { StatsConfig, StatsMatcher } from "../../api/gen/envoy/config/metrics/v3/stats_pb.js";
 import { defaultAccessLogFormat } from "../../engine/format/index.ts";
 import { type JsonObject, matchString, translateRe2 } from "../../engine/matcher/index.ts";
+import { findInvalidRuntimeKey } from "../../engine/runtime/index.ts";
 import { isDefaultTag, readRegexPrefix } from "../../telemetry/index.ts";
 import { readAccessLogs } from "./access-log.ts";
 import type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
@@ -145,7 +146,9 @@ function readLayer(message: LayerMessage, serviceCluster: string, scope: Scope):
 	const { name, layerSpecifier } = message;
 	switch (layerSpecifier.case) {
 		case "staticLayer":
-			return [{ kind: "static", name, values: layerSpecifier.value as JsonObject }];
+			return [
+				{ kind: "static", name, values: readValues(layerSpecifier.value as JsonObject, scope.at("static_layer")) },
+			];
 		case "adminLayer":
 			return [{ kind: "admin", name }];
 		case "diskLayer": {
@@ -162,6 +165,12 @@ function readLayer(message: LayerMessage, serviceCluster: string, scope: Scope):
 		default:
 			return [];
 	}
+}
+
+function readValues(values: JsonObject, scope: Scope): JsonObject {
+	const invalid = findInvalidRuntimeKey(values);
+	if (invalid !== undefined) scope.report(`invalid runtime entry value for ${invalid}`);
+	return values;
 }
 
 function readStats(
