@@ -378,8 +378,8 @@ const cases: readonly TranslationCase[] = [
 		config: `${entry("hosts: [api.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS, location: MESH_EXTERNAL")}
 ---${entry("hosts: ['*.wild.example'], ports: [{number: 80, name: http, protocol: HTTP}], resolution: NONE, location: MESH_EXTERNAL").replace("outer", "wild")}`,
 		calls: {
-			"web -> api.example.com /v1": "api.example.com:80 by Service api.example.com",
-			"web -> a.wild.example": "*.wild.example:80 by Service *.wild.example",
+			"web -> api.example.com /v1": "api.example.com:80 by ServiceEntry outer spec.hosts",
+			"web -> a.wild.example": "*.wild.example:80 by ServiceEntry wild spec.hosts",
 			"web -> apy.example.com": "unroutable 502",
 		},
 	},
