@@ -188,6 +188,18 @@ compareWithEnvoy("TLS", {
 				return seen;
 			},
 		},
+		"in TLS 1.3 the cipher that sidecars, Go and browsers offer first": {
+			want: "TLS_AES_128_GCM_SHA256",
+			async see(world) {
+				const port = await world.proxy.port("names");
+				const ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+				const secured = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ciphers, minVersion: "TLSv1.3" });
+				await once(secured, "secureConnect");
+				const { name } = secured.getCipher();
+				secured.destroy();
+				return name;
+			},
+		},
 		"of two certificates for one name the client's kind": {
 			want: { both: "DNS:a.test, DNS:*.wild.test ec", rsa: "DNS:a.test, DNS:r.test rsa" },
 			async see(world) {

@@ -42,12 +42,8 @@ export const clientTls13Ciphers: readonly string[] = [
 	"TLS_CHACHA20_POLY1305_SHA256",
 ];
 
-/** Envoy lets the client choose among these; the library lets the server choose, and this is the order of most clients. */
-export const serverTls13Ciphers: readonly string[] = [
-	"TLS_AES_256_GCM_SHA384",
-	"TLS_AES_128_GCM_SHA256",
-	"TLS_CHACHA20_POLY1305_SHA256",
-];
+/** Envoy lets the client choose among these; the library lets the server choose, and this is the order of Envoy, of Go and of browsers. */
+export const serverTls13Ciphers: readonly string[] = clientTls13Ciphers;
 
 /** Makes contexts from secrets, once per version of them: a rotated secret is for handshakes that begin later. */
 export class TlsMaterialSource {
