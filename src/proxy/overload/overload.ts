@@ -1,12 +1,13 @@
 import type { Clock, Log, Random, SharedCount, Timer } from "../../core/index.ts";
 import { getRuntimeNumber, type Runtime } from "../../engine/runtime/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
-import type { OverloadActionName, OverloadConfig, OverloadTrigger } from "../runtime-config/index.ts";
+import type { OverloadActionName, OverloadConfig, OverloadTrigger, ShedPointName } from "../runtime-config/index.ts";
 import {
 	createHeapShrinkerStats,
 	createOverloadActionStats,
 	createOverloadStats,
 	createResourceStats,
+	createShedPointStats,
 } from "../stats/index.ts";
 import { createPressure } from "./pressure.ts";
 import { createScaledTimeouts, type ScaledTimeouts } from "./timeouts.ts";
@@ -55,6 +56,14 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 		const value = readValue(name);
 		return value >= 1 || (value > 0 && value > random.next());
 	};
+	const points = createShedPoints(config, deps);
+	/** Whether load is shed there, which is counted. */
+	const sheds = (name: ShedPointName): boolean => {
+		const point = points.get(name);
+		if (point === undefined || point.value <= 0 || (point.value < 1 && point.value <= random.next())) return false;
+		point.stats.shed_load_count.value++;
+		return true;
+	};
 	const timeouts = createScaledTimeouts(config?.scaledTimers ?? [], deps.clock);
 	const waiting = new Set<() => void>();
 	const isStopped = (): boolean => readValue(stopAccepting) >= 1;
@@ -64,7 +73,7 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 		if (wasStopped && !isStopped()) for (const listener of waiting) listener();
 		wasStopped = isStopped();
 	};
-	const stop = config === undefined ? () => undefined : watch(config, deps, values, onRefresh);
+	const stop = config === undefined ? () => undefined : watch(config, deps, values, points, onRefresh);
 	const stopShrinking =
 		config?.actions.some(({ name }) => name === shrink) === true ? shrinkHeap(deps, readValue) : () => undefined;
 	const limit = (): number =>
@@ -77,10 +86,13 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 		else connections.value += by;
 	};
 	return {
-		shedsRequest: () => values.size > 0 && isTaken("envoy.overload_actions.stop_accepting_requests"),
+		shedsRequest: () =>
+			(values.size > 0 && isTaken("envoy.overload_actions.stop_accepting_requests")) ||
+			(points.size > 0 && sheds("envoy.load_shed_points.http_connection_manager_decode_headers")),
 		endsKeepalive: () => values.size > 0 && isTaken("envoy.overload_actions.disable_http_keepalive"),
 		refuseConnection() {
 			if (values.size > 0 && isTaken("envoy.overload_actions.reject_incoming_connections")) return "overload";
+			if (points.size > 0 && sheds("envoy.load_shed_points.tcp_listener_accept")) return "overload";
 			return connections.value >= limit() ? "limit" : undefined;
 		},
 		get stopsAccepting() {
@@ -98,6 +110,24 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 			stopShrinking();
 		},
 	};
+}
+
+interface ShedPoint {
+	readonly triggers: readonly OverloadTrigger[];
+	readonly stats: ReturnType<typeof createShedPointStats>;
+	/** The share that is shed. */
+	value: number;
+}
+
+type ShedPoints = ReadonlyMap<ShedPointName, ShedPoint>;
+
+function createShedPoints(config: OverloadConfig | undefined, { stats }: OverloadDeps): ShedPoints {
+	return new Map(
+		(config?.shedPoints ?? []).map(({ name, triggers }) => [
+			name,
+			{ triggers, stats: createShedPointStats(stats.scope(`overload.${name}`)), value: 0 },
+		]),
+	);
 }
 
 const stopAccepting = "envoy.overload_actions.stop_accepting_connections";
@@ -129,6 +159,7 @@ function watch(
 	config: OverloadConfig,
 	deps: OverloadDeps,
 	values: Map<OverloadActionName, number>,
+	points: ShedPoints,
 	onRefresh: () => void,
 ): () => void {
 	const { clock, log, stats } = deps;
@@ -166,6 +197,10 @@ function watch(
 			values.set(action.name, value);
 			action.stats.active.value = value >= 1 ? 1 : 0;
 			action.stats.scale_percent.value = Math.round(value * 100);
+		}
+		for (const point of points.values()) {
+			point.value = Math.max(0, ...point.triggers.map((trigger) => computeValue(trigger, pressures)));
+			point.stats.scale_percent.value = Math.round(point.value * 100);
 		}
 		onRefresh();
 		timer = clock.setTimer(config.refreshIntervalMs, refresh, { unref: true });

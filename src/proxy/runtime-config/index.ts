@@ -127,6 +127,7 @@ export type {
 	ResourceMonitorConfig,
 	ScaledTimerConfig,
 	ScaledTimerKind,
+	ShedPointName,
 } from "./overload-config.ts";
 export type { PeerBoundsConfig } from "./peer-bounds-config.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";

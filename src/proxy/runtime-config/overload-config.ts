@@ -3,6 +3,7 @@ export interface OverloadConfig {
 	readonly refreshIntervalMs: number;
 	readonly monitors: readonly ResourceMonitorConfig[];
 	readonly actions: readonly OverloadActionConfig[];
+	readonly shedPoints: readonly ShedPointConfig[];
 	/** Connections of all listeners together; infinite without a limit. */
 	readonly maxDownstreamConnections: number;
 	/** What `reduce_timeouts` shortens. */
@@ -45,6 +46,20 @@ export const overloadActionNames = [
 export interface OverloadActionConfig {
 	readonly name: OverloadActionName;
 	/** The action's value is the greatest of theirs, from 0 to 1. */
+	readonly triggers: readonly OverloadTrigger[];
+}
+
+export type ShedPointName = (typeof shedPointNames)[number];
+
+/** Where load can be shed. */
+export const shedPointNames = [
+	"envoy.load_shed_points.http_connection_manager_decode_headers",
+	"envoy.load_shed_points.tcp_listener_accept",
+] as const;
+
+export interface ShedPointConfig {
+	readonly name: ShedPointName;
+	/** The share that is shed is the greatest of theirs, from 0 to 1. */
 	readonly triggers: readonly OverloadTrigger[];
 }
 

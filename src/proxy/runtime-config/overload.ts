@@ -22,6 +22,8 @@ import {
 	type ResourceMonitorConfig,
 	type ScaledTimerConfig,
 	type ScaledTimerKind,
+	type ShedPointConfig,
+	shedPointNames,
 } from "./overload-config.ts";
 import type { Scope } from "./scope.ts";
 import { toMs, unpackExtension } from "./values.ts";
@@ -50,23 +52,41 @@ export function readOverload(message: OverloadManager | undefined, scope: Scope)
 		seen.add(action.name);
 		if (name === reduceTimeouts) scaledTimers.push(...readScaledTimers(action, at.at("typed_config")));
 		else if (action.typedConfig !== undefined) at.at("typed_config").report(`${action.name} takes no config`);
-		const sources = new Set<string>();
-		const triggers = action.triggers.flatMap((trigger, place) => {
-			const where = at.at("triggers", place);
-			if (sources.has(trigger.name)) where.at("name").report(`duplicate trigger resource ${trigger.name}`);
-			sources.add(trigger.name);
-			if (!names.has(trigger.name)) where.at("name").report(`unknown trigger resource ${trigger.name}`);
-			return readTrigger(trigger, where) ?? [];
-		});
+		const triggers = readTriggers(action.triggers, names, at);
+		return name === undefined ? [] : [{ name, triggers }];
+	});
+	const shedPoints = message.loadshedPoints.flatMap((point, index): ShedPointConfig[] => {
+		const at = scope.at("loadshed_points", index);
+		const name = shedPointNames.find((known) => known === point.name);
+		if (name === undefined) at.at("name").report(`load shed point ${point.name} is not supported`);
+		if (seen.has(point.name)) at.at("name").report(`duplicate load shed point ${point.name}`);
+		seen.add(point.name);
+		const triggers = readTriggers(point.triggers, names, at);
 		return name === undefined ? [] : [{ name, triggers }];
 	});
 	return {
 		refreshIntervalMs: toMs(message.refreshInterval, 1_000),
 		monitors,
 		actions,
+		shedPoints,
 		maxDownstreamConnections,
 		scaledTimers,
 	};
+}
+
+function readTriggers(
+	messages: readonly Trigger[],
+	monitors: ReadonlySet<string>,
+	scope: Scope,
+): readonly OverloadTrigger[] {
+	const sources = new Set<string>();
+	return messages.flatMap((trigger, place) => {
+		const at = scope.at("triggers", place);
+		if (sources.has(trigger.name)) at.at("name").report(`duplicate trigger resource ${trigger.name}`);
+		sources.add(trigger.name);
+		if (!monitors.has(trigger.name)) at.at("name").report(`unknown trigger resource ${trigger.name}`);
+		return readTrigger(trigger, at) ?? [];
+	});
 }
 
 const reduceTimeouts = "envoy.overload_actions.reduce_timeouts";

@@ -124,6 +124,7 @@ export {
 	createOverloadActionStats,
 	createOverloadStats,
 	createResourceStats,
+	createShedPointStats,
 } from "./overload-stats.ts";
 export {
 	createResponseCodeStats,

@@ -19,6 +19,11 @@ export function createOverloadActionStats(scope: StatsScope) {
 	return { active: scope.gauge("active"), scale_percent: scope.gauge("scale_percent") };
 }
 
+/** `overload.<load shed point>.*`. */
+export function createShedPointStats(scope: StatsScope) {
+	return { scale_percent: scope.gauge("scale_percent"), shed_load_count: scope.counter("shed_load_count") };
+}
+
 /** `overload.envoy.overload_actions.shrink_heap.*`, beside those of every action. */
 export function createHeapShrinkerStats(scope: StatsScope) {
 	return { shrink_count: scope.counter("shrink_count") };

@@ -58,6 +58,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	(scope) => stats.createCodingErrorStats(scope, "brotli"),
 	(scope) => stats.createCodingErrorStats(scope, "zstd"),
 	stats.createResourceStats,
+	stats.createShedPointStats,
 	stats.createRbacStats,
 	stats.createRemainingStats,
 	stats.createRouteSubscriptionStats,
