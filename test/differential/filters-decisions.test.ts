@@ -103,6 +103,22 @@ compareWithEnvoy("what filters decide by", {
 					}),
 				],
 			},
+			redirected: {
+				filters: [
+					filter("rbac", "rbac.v3.RBAC", {
+						rules: {
+							action: "DENY",
+							policies: {
+								closed: {
+									permissions: [{ url_path: { path: { exact: "/closed" } } }],
+									principals: [{ any: true }],
+								},
+							},
+						},
+					}),
+				],
+				routes: [{ match: { prefix: "/go" }, route: { cluster: "up", internal_redirect_policy: {} } }],
+			},
 			whole: { filters: [filter("buffer", "buffer.v3.Buffer", { max_request_bytes: 100 })] },
 		}),
 	cases: {
@@ -140,6 +156,15 @@ compareWithEnvoy("what filters decide by", {
 				for (let index = 0; index < 5; index++)
 					resets.push((await world.call("limit", {})).headers["x-ratelimit-reset"]);
 				return resets;
+			},
+		},
+		"a request whose redirect is refused was there whole": {
+			want: { status: 403 },
+			see: async (world) => {
+				const headers = { "x-answer-status": "302", "x-answer-location": "http://127.0.0.1/closed", host: "127.0.0.1" };
+				const answer = await world.call("redirected", { method: "POST", path: "/go", headers, body: "abc" });
+				const early = await world.proxy.stats("http\\.redirected\\.downstream_rq_response_before_rq_complete");
+				return { status: answer.status, early };
 			},
 		},
 		"metadata is UTF-8 in headers": {

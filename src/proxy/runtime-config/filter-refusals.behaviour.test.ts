@@ -47,6 +47,11 @@ const refused: readonly [what: string, parts: BootstrapParts, path: string][] = 
 		`${at}.credentials[1].key`,
 	],
 	["a key without a client", keys({ credentials: [{ key: "a" }] }), `${at}.credentials[0].client`],
+	[
+		"a filter that has a name alone",
+		{ manager: { http_filters: [{ name: "envoy.filters.http.cors" }, routerFilter] } },
+		"hcm.http_filters[0]",
+	],
 	["no users at all", filter("basic_auth.v3.BasicAuth", { users: { inline_string: "" } }), `${at}.users`],
 	[
 		"a user's line that ends as on Windows",

@@ -93,9 +93,6 @@ function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | u
 	}
 	const any = message.configType.case === "typedConfig" ? message.configType.value : undefined;
 	if (any === undefined) {
-		const kind = filtersByName[name];
-		if (kind === "router") return { name, disabled, kind, config: readRouter(undefined, scope) };
-		if (kind === "cors") return { name, disabled, kind };
 		if (!message.isOptional) scope.report(`filter ${name} needs a typed_config`);
 		return undefined;
 	}
@@ -132,13 +129,6 @@ export function readDiscoveredHttpFilter(name: string, any: Any, scope: Scope): 
 	if (filter?.kind === "router") scope.report("a terminal filter cannot be discovered");
 	return filter;
 }
-
-const filtersByName: Readonly<Record<string, "router" | "cors">> = {
-	"envoy.filters.http.router": "router",
-	"envoy.router": "router",
-	"envoy.filters.http.cors": "cors",
-	"envoy.cors": "cors",
-};
 
 function readKnownFilter(name: string, disabled: boolean, config: Message, scope: Scope): HttpFilterConfig | undefined {
 	switch (config.$typeName) {

@@ -78,7 +78,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		if (maxMs !== undefined && maxMs > 0) this.#deadlines.setDurationEnd(now + maxMs);
 		manager.earlyLogs?.begin(record);
 		if (!checkRequest(this, hasHost)) return;
-		this.#process(request);
+		this.#process(request, this.isRequestComplete);
 	}
 
 	/** Ends this stream without an answer, and begins another one on the same connection with the request a redirect led to. */
@@ -113,8 +113,9 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		this.#deadlines.touch(record.startedAt);
 		const pieces = body?.pieces ?? [];
 		const trailers = body?.trailers;
-		if (pieces.length === 0 && trailers === undefined) this.#completeRequest();
-		this.#process(request);
+		// All of it is here, whatever answers before it has passed the filters.
+		this.#completeRequest();
+		this.#process(request, pieces.length === 0 && trailers === undefined);
 		pieces.forEach((piece, index) => {
 			this.onBody(piece, index === pieces.length - 1 && trailers === undefined);
 		});
@@ -123,7 +124,7 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 	}
 
 	/** Route, filters, router. */
-	#process(request: PassRequestHead): void {
+	#process(request: PassRequestHead, endStream: boolean): void {
 		const { manager } = this;
 		this.routeTable = manager.routes.of(request);
 		this.chooseRoute();
@@ -131,11 +132,11 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		const filters = this.#chooseFilters();
 		if (filters !== undefined) this.noteCluster();
 		if (filters === undefined || filters.request.length === 0) {
-			this.startRouter(this.isRequestComplete);
+			this.startRouter(endStream);
 			return;
 		}
 		this.#requestPath = new RequestPath(this, filters, manager.bufferLimitBytes);
-		this.#requestPath.start(this.isRequestComplete);
+		this.#requestPath.start(endStream);
 	}
 
 	#chooseFilters(): ActiveFilters | undefined {
