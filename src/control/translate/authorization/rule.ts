@@ -167,8 +167,10 @@ function operationAttributes(operation: AuthorizationOperation, context: RuleCon
 			isOfRequests: true,
 			compile: (value, anyForm, restricts) => {
 				const isTemplate = /\{\*\*?\}/.test(value);
-				if (!restricts && !context.isExact)
-					return [urlPath(isTemplate ? matchAllowedTemplate(value) : matchAllowedPath(value))];
+				if (!restricts && !context.isExact) {
+					const allowed = isTemplate ? matchAllowedTemplate(value) : matchAllowedPath(value);
+					return [allowed === undefined ? pathTemplate(value) : urlPath(allowed)];
+				}
 				if (!isTemplate) return matchPath(value, anyForm).map(urlPath);
 				return [pathTemplate(value), ...(anyForm ? [urlPath(matchTemplateWithParameters(value))] : [])];
 			},
