@@ -3,14 +3,14 @@ import type { ConnectionFacts, RequestHead } from "../../engine/format/index.ts"
 import type { Metadata } from "../../engine/matcher/index.ts";
 import { withoutPort } from "../../engine/router/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
-import type { ClusterConfig } from "../runtime-config/index.ts";
+import type { AlpnOverrides, ClusterConfig } from "../runtime-config/index.ts";
 import {
 	createHttp1CodecStats,
 	createHttp2CodecStats,
 	type Http1CodecStats,
 	type Http2CodecStats,
 } from "../stats/index.ts";
-import type { UpstreamTls } from "../transport/index.ts";
+import type { AlpnOffer, UpstreamTls } from "../transport/index.ts";
 import { HostPools } from "./host-pools.ts";
 import { HttpTunnel, type HttpTunnelOptions } from "./http-tunnel.ts";
 import { Http1Pool } from "./http1-pool.ts";
@@ -43,12 +43,13 @@ const poolKeys: Readonly<Record<PoolProtocol, Readonly<Record<"default" | "high"
 	auto: { default: "auto default", high: "auto high" },
 };
 
-/** What a pool offers by ALPN when the TLS configuration names nothing. */
-const alpnOf: Readonly<Record<PoolProtocol, readonly string[]>> = {
-	http1: ["http/1.1"],
-	http2: ["h2"],
-	auto: ["h2", "http/1.1"],
+/** What a pool offers by ALPN when nobody says anything else. */
+const alpnOf: Readonly<Record<PoolProtocol, AlpnOffer>> = {
+	http1: { protocols: ["http/1.1"], isOverride: false },
+	http2: { protocols: ["h2"], isOverride: false },
+	auto: { protocols: ["h2", "http/1.1"], isOverride: false },
 };
+const noAlpn: AlpnOffer = { protocols: [], isOverride: false };
 
 /** A cluster with the connections to its hosts and the statistics of its answers. */
 export class UpstreamCluster implements NegotiatedPools {
@@ -59,6 +60,8 @@ export class UpstreamCluster implements NegotiatedPools {
 	readonly #stopDrains: () => void;
 	/** Where their end is bound to the health of their host. */
 	readonly #rawConnections = new Map<Host, Set<RawConnection>>();
+	/** What HTTP offers by ALPN, when a filter says so. */
+	#offered: AlpnOverrides | undefined;
 	#http1Stats: Http1CodecStats | undefined;
 	#http2Stats: Http2CodecStats | undefined;
 
@@ -93,6 +96,11 @@ export class UpstreamCluster implements NegotiatedPools {
 		return withoutPort(named ?? request.authority);
 	}
 
+	/** Has connections for HTTP offer these protocols by ALPN, whatever the TLS configuration says: those of pools that are made from now on. */
+	offerProtocols(overrides: AlpnOverrides): void {
+		this.#offered = overrides;
+	}
+
 	/** The pool of a host for a priority. `serverName` is given when the SNI depends on the request; `downstreamProtocol` is what the
 	 *  client speaks. `client` is told to hosts that want a PROXY header: then it has a pool of its own, as each of its connections has
 	 *  where the cluster says so. Undefined when the circuit breaker allows no further pool. */
@@ -125,7 +133,7 @@ export class UpstreamCluster implements NegotiatedPools {
 							cluster: this.cluster,
 							host,
 							resources,
-							socketOptions: { ...this.#socketOptions(host, serverName, false, alpnOf[protocol]), proxyHeader },
+							socketOptions: { ...this.#socketOptions(host, serverName, false, this.#alpnOf(protocol)), proxyHeader },
 							onEmpty,
 						}),
 					);
@@ -143,6 +151,11 @@ export class UpstreamCluster implements NegotiatedPools {
 		const { protocol } = this.cluster.config.http;
 		if (protocol !== "downstream") return protocol;
 		return downstreamProtocol === "HTTP/2" ? "http2" : "http1";
+	}
+
+	#alpnOf(protocol: PoolProtocol): AlpnOffer {
+		const protocols = protocol === "auto" ? [] : (this.#offered?.[protocol] ?? []);
+		return protocols.length === 0 ? alpnOf[protocol] : { protocols, isOverride: true };
 	}
 
 	#createPool(protocol: PoolProtocol, parts: PoolParts): UpstreamPool {
@@ -171,7 +184,7 @@ export class UpstreamCluster implements NegotiatedPools {
 		host: Host,
 		serverName: string | undefined,
 		allowHalfOpen: boolean,
-		alpnFallback: readonly string[],
+		alpn: AlpnOffer,
 	): UpstreamSocketOptions {
 		const { config } = this.cluster;
 		return {
@@ -180,7 +193,7 @@ export class UpstreamCluster implements NegotiatedPools {
 			bindAddresses: config.bindAddresses.length > 0 ? config.bindAddresses : this.#context.bindAddresses,
 			keepalive: config.tcpKeepalive,
 			allowHalfOpen,
-			alpnFallback,
+			alpn,
 			bounds: config.peerBounds && this.#context.peerBoundsOf(this.cluster, host),
 			passthrough: selectPassthrough(config, host),
 		};
@@ -194,7 +207,10 @@ export class UpstreamCluster implements NegotiatedPools {
 			this.cluster.stats.upstream_cx_overflow.value++;
 			return undefined;
 		}
-		const options = { ...this.#socketOptions(host, undefined, true, []), proxyHeader: createProxyHeader(host, client) };
+		const options = {
+			...this.#socketOptions(host, undefined, true, noAlpn),
+			proxyHeader: createProxyHeader(host, client),
+		};
 		const release = (): void => {
 			resources.releaseConnection();
 			this.#rawConnections.get(host)?.delete(connection);

@@ -13,7 +13,7 @@ import {
 import type { Cluster, Host } from "../cluster/index.ts";
 import { type PeerBounds, revokedReason } from "../drain/index.ts";
 import type { AddressConfig, TcpKeepalive } from "../runtime-config/index.ts";
-import { describeTlsFault, sendPassthrough, type UpstreamTls } from "../transport/index.ts";
+import { type AlpnOffer, describeTlsFault, sendPassthrough, type UpstreamTls } from "../transport/index.ts";
 import type { PoolContext } from "./pool-core.ts";
 import { formatSocketAddress } from "./socket-address.ts";
 import { SocketRace } from "./socket-race.ts";
@@ -44,8 +44,7 @@ export interface UpstreamSocketOptions {
 	readonly bindAddresses: readonly string[] | undefined;
 	readonly keepalive: TcpKeepalive | undefined;
 	readonly allowHalfOpen: boolean;
-	/** Offered by ALPN when the TLS configuration names nothing. */
-	readonly alpnFallback: readonly string[];
+	readonly alpn: AlpnOffer;
 	/** Sent in plain text before anything else; undefined for nothing. */
 	readonly proxyHeader?: Buffer | undefined;
 	/** What connections must not outlive; absent where they may. */
@@ -159,7 +158,7 @@ function openHandle(
 	options: UpstreamSocketOptions,
 	owner: UpstreamSocketOwner,
 ): StreamSocket | undefined {
-	const { keepalive, allowHalfOpen, tls, serverName, alpnFallback, proxyHeader } = options;
+	const { keepalive, allowHalfOpen, tls, serverName, alpn, proxyHeader } = options;
 	const handles = findStreamHandles();
 	if (handles === undefined || (address.kind === "socket" && isIP(address.address) === 0)) return undefined;
 	const connectOptions: HandleConnectOptions = {
@@ -170,7 +169,7 @@ function openHandle(
 		onBytes: (bytes) => owner.onSocketBytes(bytes),
 	};
 	if (tls === undefined) return connectHandle(handles, connectOptions);
-	return tls.open(handles, connectOptions, { serverName, alpnFallback, greeting: proxyHeader });
+	return tls.open(handles, connectOptions, { serverName, alpn, greeting: proxyHeader });
 }
 
 function openPlain(address: AddressConfig, options: UpstreamSocketOptions, owner: UpstreamSocketOwner): Socket {
@@ -184,11 +183,11 @@ function openSecured(
 	tls: UpstreamTls,
 	owner: UpstreamSocketOwner,
 ): StreamSocket {
-	const { allowHalfOpen, alpnFallback, proxyHeader, serverName } = options;
+	const { allowHalfOpen, alpn, proxyHeader, serverName } = options;
 	const target = targetOf(address, options);
 	const place = proxyHeader === undefined ? target : { socket: connectWithHeader(target, proxyHeader) };
 	const all = { ...place, allowHalfOpen, onread: readInto(owner) };
-	return tls.connect(all as unknown as ConnectionOptions, serverName, alpnFallback);
+	return tls.connect(all as unknown as ConnectionOptions, serverName, alpn);
 }
 
 function readInto(owner: UpstreamSocketOwner): {

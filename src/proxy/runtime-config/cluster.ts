@@ -36,6 +36,7 @@ import type { HttpFilterConfig } from "./http-filter-config.ts";
 import { readUpstreamFilters } from "./http-filters.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
 import { readBalancing } from "./load-balancing.ts";
+import { readClusterFilters, withoutProtocols } from "./metadata-exchange.ts";
 import { readNameServers } from "./name-servers.ts";
 import { readPeerBounds } from "./peer-bounds-config.ts";
 import { readRetryPolicy } from "./retry.ts";
@@ -74,7 +75,8 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 		if (transportSocket === undefined)
 			scope.at("transport_socket_matches", index).at("transport_socket").report("this field is required");
 	}
-	const socket = readUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
+	const exchanged = readClusterFilters(message.filters, scope);
+	const plain = readUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
 	if (discovery === undefined) return undefined;
 	return {
 		name: message.name,
@@ -84,8 +86,12 @@ export function readCluster(message: Cluster, scope: Scope): ClusterConfig | und
 		commonBalancer: common,
 		subsets,
 		overrides,
-		transportSocket: socket,
+		transportSocket: withoutProtocols(plain, exchanged),
 		...rest,
+		transportSocketMatches: rest.transportSocketMatches.map((match) => ({
+			...match,
+			socket: withoutProtocols(match.socket, exchanged),
+		})),
 	};
 }
 

@@ -20,10 +20,12 @@ import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
 import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
+import type { AlpnOverrides } from "./istio-alpn.ts";
 import type { JsonToMetadataConfig } from "./json-to-metadata.ts";
 import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
 import type { FilterMatcher, MatchedFilterConfig } from "./matched-filter.ts";
 import type { OnDemandConfig } from "./on-demand.ts";
+import type { PeerMetadataConfig } from "./peer-metadata.ts";
 import type { FilterStateEntry } from "./set-filter-state.ts";
 import type { SetMetadataConfig } from "./set-metadata.ts";
 import type { StatefulSessionConfig } from "./stateful-session.ts";
@@ -66,6 +68,10 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "matched"; readonly config: MatchedFilterConfig }
 	/** Comes over ECDS, under the filter's name. */
 	| { readonly kind: "discovered"; readonly config: FilterDiscovery<HttpFilterConfig> }
+	/** What Istio's proxies offer by ALPN. */
+	| { readonly kind: "istio-alpn"; readonly config: AlpnOverrides }
+	/** Who Istio's proxies say they are. */
+	| { readonly kind: "peer-metadata"; readonly config: PeerMetadataConfig }
 	/** Istio's request metrics. */
 	| { readonly kind: "istio-stats"; readonly config: IstioStatsConfig }
 );

@@ -87,6 +87,7 @@ export type {
 	RouterFilterConfig,
 } from "./http-filter-config.ts";
 export type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+export type { AlpnOverrides } from "./istio-alpn.ts";
 export type { JsonEntryRule, JsonRules, JsonToMetadataConfig } from "./json-to-metadata.ts";
 export type {
 	JwtAuthnConfig,
@@ -130,6 +131,7 @@ export type {
 	ShedPointName,
 } from "./overload-config.ts";
 export type { PeerBoundsConfig } from "./peer-bounds-config.ts";
+export type { PeerMetadataConfig } from "./peer-metadata.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";
 export { type QuotaBucketSettings, type RateLimitQuotaConfig, readQuotaStrategy } from "./rate-limit-quota.ts";
 export type { RouteScopeConfig, ScopedRoutesConfig } from "./route-scopes.ts";

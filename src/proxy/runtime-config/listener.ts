@@ -26,6 +26,7 @@ import type {
 } from "./listener-config.ts";
 import { readListenerFilters } from "./listener-filters.ts";
 import { readChainMatcher } from "./match-tree.ts";
+import { readExchangedProtocol, withoutProtocols } from "./metadata-exchange.ts";
 import { readNetworkFilters } from "./network-filters.ts";
 import { readPeerBounds } from "./peer-bounds-config.ts";
 import type { Scope } from "./scope.ts";
@@ -232,7 +233,12 @@ function readFilterChain(message: FilterChain, scope: Scope): FilterChainConfig 
 	return {
 		name: message.name,
 		match: readMatch(message.filterChainMatch, scope.at("filter_chain_match")),
-		transportSocket: readDownstreamSocket(message.transportSocket, scope.at("transport_socket")),
+		transportSocket: withoutProtocols(
+			readDownstreamSocket(message.transportSocket, scope.at("transport_socket")),
+			message.filters.flatMap(({ configType }) =>
+				configType.case === "typedConfig" ? (readExchangedProtocol(configType.value) ?? []) : [],
+			),
+		),
 		transportConnectTimeoutMs: toMs(message.transportSocketConnectTimeout, 0),
 		filters: readNetworkFilters(message.filters, scope),
 		peerBounds: readPeerBounds(message.metadata),

@@ -47,6 +47,8 @@ import type {
 	StatefulSessionPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import type { Tap } from "../../api/gen/envoy/extensions/filters/http/tap/v3/tap_pb.js";
+import type { Config as PeerMetadata } from "../../api/gen/io/istio/http/peer_metadata/config_pb.js";
+import type { FilterConfig as IstioAlpn } from "../../api/gen/istio/envoy/config/filter/http/alpn/v2alpha1/config_pb.js";
 import { readAdmissionControl } from "./admission-control.ts";
 import { readApiKeyAuth, readApiKeyAuthRoute } from "./api-key-auth.ts";
 import { readBandwidthLimit } from "./bandwidth-limit.ts";
@@ -63,9 +65,11 @@ import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
 import { readHealthCheckFilter } from "./health-check-filter.ts";
 import type { HttpFilterConfig, HttpFilterOverride } from "./http-filter-config.ts";
+import { readAlpnOverrides } from "./istio-alpn.ts";
 import { readJsonToMetadata } from "./json-to-metadata.ts";
 import { readLocalRateLimit } from "./local-rate-limit.ts";
 import { readOnDemandClusters } from "./on-demand.ts";
+import { readPeerMetadata } from "./peer-metadata.ts";
 import type { Scope } from "./scope.ts";
 import { readFilterStateValues } from "./set-filter-state.ts";
 import { readSetMetadata } from "./set-metadata.ts";
@@ -80,7 +84,7 @@ const extensions = "envoy.extensions.filters.http.";
 
 /** Translates the filters that decide by themselves, without asking a service; undefined for others. */
 export function readLocalFilter(message: Message, scope: Scope): NamelessFilter | undefined {
-	if (!message.$typeName.startsWith(extensions)) return undefined;
+	if (!message.$typeName.startsWith(extensions)) return readIstioFilter(message, scope);
 	switch (message.$typeName.slice(extensions.length)) {
 		case "buffer.v3.Buffer":
 			return { kind: "buffer", config: readBuffer(message as Buffer) };
@@ -134,6 +138,17 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 		}
 		case "stateful_session.v3.StatefulSession":
 			return { kind: "stateful-session", config: readStatefulSession(message as StatefulSession, scope) };
+		default:
+			return undefined;
+	}
+}
+
+function readIstioFilter(message: Message, scope: Scope): NamelessFilter | undefined {
+	switch (message.$typeName) {
+		case "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig":
+			return { kind: "istio-alpn", config: readAlpnOverrides(message as IstioAlpn) };
+		case "io.istio.http.peer_metadata.Config":
+			return { kind: "peer-metadata", config: readPeerMetadata(message as PeerMetadata, scope) };
 		default:
 			return undefined;
 	}

@@ -145,6 +145,8 @@ function readTypedFilter(name: string, any: Any | undefined, at: Scope): TypedNe
 			at.report(`network filter ${struct.typeUrl} is not supported`);
 			return undefined;
 		}
+		// Without its protocol, which the chain does not offer, it does nothing.
+		case "envoy.tcp.metadataexchange.config.MetadataExchange":
 		case undefined:
 			return undefined;
 		default:

@@ -63,6 +63,24 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.core.v3.GrpcMethodList": { works: "services" },
 	"envoy.config.core.v3.GrpcMethodList.Service": { works: "name method_names" },
 	[`${filters}grpc_web.v3.GrpcWeb`]: { works: "" },
+	"istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig": { works: "alpn_override" },
+	"istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig.AlpnOverride": {
+		works: "upstream_protocol alpn_override",
+	},
+	"io.istio.http.peer_metadata.Config": {
+		works: "downstream_discovery upstream_discovery downstream_propagation upstream_propagation",
+		ignored: "shared_with_upstream additional_labels",
+	},
+	"io.istio.http.peer_metadata.Config.DiscoveryMethod": {
+		works: "istio_headers",
+		ignored: "baggage workload_discovery",
+	},
+	"io.istio.http.peer_metadata.Config.PropagationMethod": { works: "istio_headers" },
+	"io.istio.http.peer_metadata.Config.IstioHeaders": { works: "skip_external_clusters" },
+	"envoy.tcp.metadataexchange.config.MetadataExchange": {
+		works: "protocol",
+		ignored: "enable_discovery additional_labels",
+	},
 	[`${filters}on_demand.v3.OnDemand`]: { works: "odcds" },
 	[`${filters}on_demand.v3.OnDemandCds`]: { works: "source timeout" },
 	[`${filters}on_demand.v3.PerRouteConfig`]: { works: "odcds" },

@@ -4,4 +4,4 @@ export { createDownstreamTls, type DownstreamTls, type HandshakeOutcome } from "
 export { sendPassthrough, takePassthrough } from "./internal-passthrough.ts";
 export { describeTlsFault } from "./tls-faults.ts";
 export { TurnWriter } from "./turn-writer.ts";
-export { createUpstreamTls, type UpstreamTls } from "./upstream-tls.ts";
+export { type AlpnOffer, createUpstreamTls, type UpstreamTls } from "./upstream-tls.ts";

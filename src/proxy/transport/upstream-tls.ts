@@ -13,21 +13,27 @@ import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
 import { createTlsSession } from "./tls-session.ts";
 import { countPeerFault, verifyHandshake } from "./verify-handshake.ts";
 
+/** What a connection offers by ALPN. */
+export interface AlpnOffer {
+	readonly protocols: readonly string[];
+	/** Whether they are offered also where the configuration names others. */
+	readonly isOverride: boolean;
+}
+
 /** What a connection says before it is secured, and in its handshake. */
 export interface UpstreamTlsOptions {
 	/** In place of the configured one. */
 	readonly serverName: string | undefined;
-	/** Offered when the configuration names no protocol. */
-	readonly alpnFallback: readonly string[];
+	readonly alpn: AlpnOffer;
 	/** Sent in plain text first. */
 	readonly greeting: Buffer | undefined;
 }
 
 /** The TLS side of a cluster's connections. */
 export interface UpstreamTls {
-	/** Opens a connection and shakes hands; `serverName` is sent and `alpnFallback` offered when the configuration names none. The
+	/** Opens a connection and shakes hands; `serverName` is sent and `alpn` offered when the configuration names none. The
 	 *  socket is destroyed with an error that says why when the peer is refused. */
-	connect(options: ConnectionOptions, serverName: string | undefined, alpnFallback?: readonly string[]): TLSSocket;
+	connect(options: ConnectionOptions, serverName: string | undefined, alpn?: AlpnOffer): TLSSocket;
 	/** The same on a handle; undefined when the secrets are not there yet. */
 	open(handles: StreamHandles, target: HandleConnectOptions, options: UpstreamTlsOptions): StreamSocket | undefined;
 	/** Calls back once, when the peer has passed every check. */
@@ -68,7 +74,7 @@ export function createUpstreamTls(
 	function prepare(
 		library: "node" | "handle",
 		serverName: string | undefined,
-		alpnFallback: readonly string[],
+		alpn: AlpnOffer | undefined,
 		place: string,
 	): Preparation | undefined {
 		const material = source.get();
@@ -83,7 +89,8 @@ export function createUpstreamTls(
 			name,
 			ticketKey,
 			ticket: takeTicket(tickets, ticketKey, material.context),
-			protocols: config.alpnProtocols.length > 0 ? config.alpnProtocols : alpnFallback,
+			protocols:
+				alpn?.isOverride === true || config.alpnProtocols.length === 0 ? (alpn?.protocols ?? []) : config.alpnProtocols,
 			// An IP address is no server name (RFC 6066, section 3).
 			serverName: /^[\d.]+$|:/.test(name) ? "" : name,
 		};
@@ -145,12 +152,8 @@ export function createUpstreamTls(
 		}
 	}
 
-	function connectSocket(
-		options: ConnectionOptions,
-		serverName: string | undefined,
-		alpnFallback: readonly string[] = [],
-	): TLSSocket {
-		const preparation = prepare("node", serverName, alpnFallback, options.host ?? "");
+	function connectSocket(options: ConnectionOptions, serverName: string | undefined, alpn?: AlpnOffer): TLSSocket {
+		const preparation = prepare("node", serverName, alpn, options.host ?? "");
 		const socket = connect({
 			...options,
 			...(preparation === undefined ? {} : { secureContext: preparation.material.context }),
@@ -185,10 +188,10 @@ export function createUpstreamTls(
 	function openOnHandle(
 		handles: StreamHandles,
 		target: HandleConnectOptions,
-		{ serverName, alpnFallback, greeting }: UpstreamTlsOptions,
+		{ serverName, alpn, greeting }: UpstreamTlsOptions,
 	): StreamSocket | undefined {
 		const place = "ip" in target.target ? target.target.ip : target.target.path;
-		const preparation = prepare("handle", serverName, alpnFallback, place);
+		const preparation = prepare("handle", serverName, alpn, place);
 		if (preparation === undefined) return undefined;
 		const { material, protocols, ticket } = preparation;
 		const judge = new Judge(preparation);

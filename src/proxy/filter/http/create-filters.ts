@@ -25,11 +25,13 @@ import { createGrpcWebFilter } from "./grpc-web/grpc-web-filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
 import { createHeaderToMetadataFilter } from "./header-to-metadata/header-to-metadata-filter.ts";
 import { createHealthCheckFilter } from "./health-check/health-check-filter.ts";
+import { createIstioAlpnFilter } from "./istio-alpn/istio-alpn-filter.ts";
 import { createIstioStatsFilter } from "./istio-stats/index.ts";
 import { createJsonToMetadataFilter } from "./json-to-metadata/json-to-metadata-filter.ts";
 import { createLocalRateLimitFilter } from "./local-rate-limit/local-rate-limit-filter.ts";
 import { createMatchedFilter } from "./matched/matched-filter.ts";
 import { createOnDemandFilter } from "./on-demand/on-demand-filter.ts";
+import { createPeerMetadataFilter } from "./peer-metadata/peer-metadata-filter.ts";
 import { createRbacFilter } from "./rbac/rbac-filter.ts";
 import { createSetFilterStateFilter } from "./set-filter-state/set-filter-state-filter.ts";
 import { createSetMetadataFilter } from "./set-metadata/set-metadata-filter.ts";
@@ -56,7 +58,9 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			return createRbacFilter(name, disabled, index, config.config, scope);
 		case "istio-stats": {
 			const metrics = context.istioMetrics();
-			return createIstioStatsFilter({ name, disabled, index, ...config.config, metrics });
+			const exchange = parts.chain.findIndex(({ kind }) => kind === "peer-metadata");
+			const exchangedBy = exchange === -1 ? undefined : exchange;
+			return createIstioStatsFilter({ name, disabled, index, ...config.config, metrics, exchangedBy });
 		}
 		case "cors":
 			return createCorsFilter(name, disabled, index, context, scope);
@@ -112,6 +116,10 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			return createTapFilter(parts, config.config);
 		case "discovered":
 			return createMissingFilter(parts);
+		case "istio-alpn":
+			return createIstioAlpnFilter(parts, config.config);
+		case "peer-metadata":
+			return createPeerMetadataFilter(parts, config.config);
 		case "on-demand":
 			return createOnDemandFilter(parts, config.config);
 		case "router":

@@ -13,6 +13,10 @@ export {
 	type IstioStatsFilterOptions,
 	type IstioStatsStream,
 	type MessageHead,
+	metadataHeader,
+	metadataIdHeader,
+	type PeerState,
+	takePeer,
 } from "./istio-stats-filter.ts";
 export { createIstioTcpConnection, type IstioTcpConnection } from "./istio-tcp-stats.ts";
 export { httpLabelNames, type Reporter, tcpLabelNames } from "./labels.ts";

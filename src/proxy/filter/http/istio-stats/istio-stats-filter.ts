@@ -44,15 +44,36 @@ export interface IstioStatsFilterOptions {
 	/** Whether the Host header may not name a service that nothing else names; false by default. */
 	readonly disableHostHeaderFallback?: boolean;
 	readonly metrics: IstioMetrics;
+	/** The place in the chain of the filter that exchanges who is talking, and keeps a {@link PeerState} there; this one does without. */
+	readonly exchangedBy?: number | undefined;
 }
 
-const metadataHeader = "x-envoy-peer-metadata";
-const metadataIdHeader = "x-envoy-peer-metadata-id";
+/** What is known of the other sides of a request. */
+export interface PeerState {
+	client: WorkloadFacts | undefined;
+	upstream: WorkloadFacts | undefined;
+	/** Whether the client said who it is, and wants to be told the same. */
+	isAsked: boolean;
+}
+
+export const metadataHeader = "x-envoy-peer-metadata";
+export const metadataIdHeader = "x-envoy-peer-metadata-id";
 
 /** Creates the filter of one chain. */
 export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioStatsFilter {
-	const { index, metrics, name, disabled, reporter } = options;
+	const { exchangedBy, index, metrics, name, disabled, reporter } = options;
 	const cache = new SeriesCache(reporter, metrics, options.disableHostHeaderFallback !== true);
+	if (exchangedBy !== undefined) {
+		const side = reporter === "source" ? "upstream" : "client";
+		return {
+			name,
+			disabled,
+			index,
+			onRequestHead: () => "continue",
+			onResponseHead: () => undefined,
+			onEnd: (stream) => cache.count(stream.record, (stream.getState(exchangedBy) as PeerState | undefined)?.[side]),
+		};
+	}
 	if (reporter === "source") {
 		return {
 			name,
@@ -94,7 +115,7 @@ export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioS
 }
 
 /** Who the other side says it is; its headers go no further. */
-function takePeer(head: MessageHead, metrics: IstioMetrics): WorkloadFacts | undefined {
+export function takePeer(head: MessageHead, metrics: IstioMetrics): WorkloadFacts | undefined {
 	const header = getHeader(head.headers, metadataHeader);
 	if (header === undefined) {
 		if (getHeader(head.headers, metadataIdHeader) !== undefined) head.remove(metadataIdHeader);
