@@ -42,7 +42,6 @@ export function bundleOf(root: string): BundleOptions {
 			snapshot: "src/main/snapshot.ts",
 			"proxy-worker": "src/main/proxy-worker.ts",
 			"call-thread": "src/os/call-thread.ts",
-			"return-memory-thread": "src/os/return-memory-thread.ts",
 			"pkcs11-thread": "src/os/pkcs11/pkcs11-thread.ts",
 		},
 		assets: { "gen/descriptors.bin": "src/api/gen/descriptors.bin" },
@@ -161,7 +160,7 @@ function listLateGroups({ root, late }: BundleOptions): CodeSplittingGroup[] {
 	// Small parts that every process needs: in one chunk, for each costs half a millisecond of a start.
 	const base: CodeSplittingGroup = {
 		name: "base",
-		test: /\/src\/(?:core|os\/(?!pkcs11|call-thread|return-memory-thread)|main\/process|wire\/http2\/(?:frames|config|error-codes))/,
+		test: /\/src\/(?:core|os\/(?!pkcs11|call-thread)|main\/process|wire\/http2\/(?:frames|config|error-codes))/,
 	};
 	const parts: CodeSplittingGroup = {
 		debugName: "late parts",

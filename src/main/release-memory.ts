@@ -41,7 +41,7 @@ export function followKeptMemory(): () => void {
 		before = performance.eventLoopUtilization();
 		const { rss: residentBytes, heapTotal, external } = process.memoryUsage();
 		const isAsked = kept.observe({ residentBytes, heapBytes: heapTotal + external, busyShare }, performance.now());
-		if (isAsked) void returnFreedMemory();
+		if (isAsked) returnFreedMemory();
 		arm();
 	};
 	// No interval: one that ran before the snapshot was taken would never ring in a process from it (scripts/snapshot-builder.cjs).
@@ -50,7 +50,8 @@ export function followKeptMemory(): () => void {
 		timer = setTimeout(look, followIntervalMs);
 		timer.unref();
 	};
-	arm();
+	// The first look, before any traffic, says what is the least.
+	look();
 	return () => clearTimeout(timer);
 }
 
