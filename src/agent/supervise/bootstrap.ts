@@ -64,6 +64,13 @@ export function buildBootstrap(options: BootstrapOptions): Record<string, unknow
 			lds_config: ads,
 			cds_config: ads,
 		},
+		layered_runtime: {
+			layers: [
+				// A stock Envoy refuses listeners with a longer regular expression than 100 instructions, and rules that restrict paths become such.
+				{ name: "mesh", static_layer: { "re2.max_program_size.error_level": 32_768 } },
+				{ name: "admin", admin_layer: {} },
+			],
+		},
 		cluster_manager: {
 			load_stats_config: { api_type: "GRPC", transport_api_version: "V3", grpc_services: grpcServices },
 		},
