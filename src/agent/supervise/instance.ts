@@ -357,7 +357,7 @@ export class SupervisedInstance {
 			program,
 			args,
 			folder,
-			env: { ...programs.env, ...environment },
+			env: { ...programs.env, AMIME_MASK_ACCESS_TOKENS: "1", ...environment },
 			output: { kind: "file", path: this.#logPath() },
 		};
 	}

@@ -54,7 +54,7 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 			return {
 				name,
 				filter,
-				formatter: withoutTokens(readFileFormat(file, at)),
+				formatter: maskTokens(readFileFormat(file, at), scope),
 				sink: { kind: "file", path: file.path },
 			};
 		}
@@ -62,14 +62,14 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 			return {
 				name,
 				filter,
-				formatter: withoutTokens(readStreamFormat(sink as StdoutAccessLog, at)),
+				formatter: maskTokens(readStreamFormat(sink as StdoutAccessLog, at), scope),
 				sink: { kind: "stdout" },
 			};
 		case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog":
 			return {
 				name,
 				filter,
-				formatter: withoutTokens(readStreamFormat(sink as StderrAccessLog, at)),
+				formatter: maskTokens(readStreamFormat(sink as StderrAccessLog, at), scope),
 				sink: { kind: "stderr" },
 			};
 		case "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig":
@@ -91,9 +91,13 @@ function readAccessLog(message: AccessLog, scope: Scope): AccessLogConfig | unde
 
 const nothing: Formatter = { literal: "", format: () => "" };
 
-/** Lines of a log without the tokens that requests may carry in their query (RFC 6750 section 2.3), which Envoy writes. */
-function withoutTokens(formatter: Formatter): Formatter {
-	if (formatter.literal !== undefined) return formatter;
+/** The environment variable that has access logs mask tokens: set for every proxy of a mesh of ours. */
+const maskVariable = "AMIME_MASK_ACCESS_TOKENS";
+
+/** Lines of a log without the tokens that requests may carry in their query (RFC 6750 section 2.3). Envoy writes them, and so does a proxy that
+ *  is not told otherwise. */
+function maskTokens(formatter: Formatter, { environment }: Scope): Formatter {
+	if (formatter.literal !== undefined || environment.environment(maskVariable) !== "1") return formatter;
 	return {
 		literal: undefined,
 		format(stream) {
