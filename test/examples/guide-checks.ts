@@ -90,9 +90,8 @@ export const guideChecks: Readonly<Record<string, Check>> = {
 		assert.equal(preflight.headers["access-control-max-age"], "600");
 	},
 	async "gateway-grpc-and-tcp"(running, t, example) {
-		const session = openH2(t, running.gatewayPort(example, 80));
 		const call = (method: string) =>
-			callH2(session, `/library.Books/${method}`, {
+			callH2(openH2(t, running.gatewayPort(example, 80)), `/library.Books/${method}`, {
 				headers: {
 					...{ ":method": "POST", ":authority": "books.example" },
 					...{ "content-type": "application/grpc", te: "trailers" },
