@@ -413,7 +413,7 @@ export const cases: readonly TranslationCase[] = [
 				"books.shop:9090; answer set x: expression by GRPCRoute g spec.rules[2]",
 			"kgw -> x POST /other.Api/Do content-type=application/grpc v=2":
 				"books.shop:9090; answer set x: header by GRPCRoute g spec.rules[3]",
-			"kgw -> x POST /other.Api/Do content-type=application/grpc": "unroutable 404 NR by GRPCRoute g spec.rules[0]",
+			"kgw -> x POST /other.Api/Do content-type=application/grpc": "unroutable 404 NR by GRPCRoute g spec.rules[3]",
 		},
 	},
 	{
