@@ -196,7 +196,7 @@ export const cases: readonly TranslationCase[] = [
 			"web -> books:9090 POST /lib.Books/Put content-type=application/grpc":
 				"books.shop:9090 by GRPCRoute g spec.rules[1]",
 			"web -> books:9090 POST /other/Put content-type=application/grpc":
-				"unroutable 404 NR by GRPCRoute g spec.rules[3]",
+				"unroutable 404 NR by GRPCRoute g spec.rules[0]",
 		},
 	},
 	{
