@@ -29,6 +29,8 @@ const protectedExamples: ReadonlySet<string> = new Set([
 for (const kind of ["amime", "envoy"] as const)
 	test(`the small examples do what they say, on ${kind}`, {
 		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
+		// Some forty meshes start before the first case.
+		timeout: 600_000,
 	}, async (t) => {
 		const running = await startExamples(t, kind, (example) => protectedExamples.has(example));
 		for (const [example, check] of Object.entries({ ...checks, ...guideChecks, ...gatewayChecks, ...meshChecks })) {
