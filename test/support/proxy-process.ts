@@ -113,7 +113,10 @@ export async function startProxyProcess(
 				listener_statuses?: { name: string; local_address: { socket_address?: { port_value: number } } }[];
 			};
 			const found = listener === undefined ? statuses[0] : statuses.find(({ name }) => name === listener);
-			if (found?.local_address.socket_address === undefined) throw new Error(`${kind} has no listener ${listener}`);
+			if (found?.local_address.socket_address === undefined) {
+				const names = statuses.map(({ name }) => name).join(", ");
+				throw new Error(`${kind} has no listener ${listener}, but ${names || "none"}: ${written.all}`);
+			}
 			return found.local_address.socket_address.port_value;
 		},
 		admin: call,
