@@ -21,6 +21,7 @@ const certificates = {
 		privateKeyPem: rsa.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
 	},
 };
+const elsewhere = createTestPki({ trustDomain: "elsewhere.example" });
 const client = pki.issue(pki.idOf("client"), { commonName: "client" });
 const other = pki.issue(pki.idOf("other"), { commonName: "other" });
 
@@ -93,6 +94,8 @@ async function start(side: Side): Promise<World> {
 				listener("pinned", socket(["a"], { validation: { ...trusted, verify_certificate_hash: ["ab".repeat(32)] } })),
 				listener("forgiving", socket(["a"], { validation: forgiving })),
 				listener("nobody", socket(["a"], { require_client_certificate: true } as object)),
+				listener("domains", socket(["a"], { validation: domains })),
+				listener("members", socket(["a"], { validation: { ...domains, match_typed_subject_alt_names: members } })),
 				listener("shallow", socket(["a"], { validation: { ...trusted, max_verify_depth: 1 } })),
 				listener("deep", socket(["a"], { validation: { ...trusted, max_verify_depth: 2 } })),
 				listener("grouped", socket(["a"], { common: { tls_params: { cipher_suites: [cipherGroup] } } })),
@@ -125,6 +128,19 @@ const forgiving = {
 	...trusted,
 	trust_chain_verification: "ACCEPT_UNTRUSTED",
 	match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: pki.idOf("client") } }],
+};
+
+const members = [{ san_type: "URI", matcher: { exact: pki.idOf("client") } }];
+const domains = {
+	custom_validator_config: {
+		name: "envoy.tls.cert_validator.spiffe",
+		typed_config: typed("transport_sockets.tls.v3.SPIFFECertValidatorConfig", {
+			trust_domains: [
+				{ name: pki.trustDomain, trust_bundle: inline(pki.bundlePem) },
+				{ name: "third.example", trust_bundle: inline(elsewhere.bundlePem) },
+			],
+		}),
+	},
 };
 
 function routesTo(cluster: string): object {
@@ -241,6 +257,22 @@ compareWithEnvoy("TLS", {
 		"a certificate is not required where nobody could have signed it": {
 			want: served,
 			see: (world) => shake(world, "nobody"),
+		},
+		"peers of other trust domains, by the SPIFFE validator": {
+			want: { member: served, foreign: { heard: "" } },
+			async see(world) {
+				const foreign = elsewhere.issue(elsewhere.idOf("client"));
+				const seen = {
+					member: await shake(world, "domains", present(client)),
+					foreign: await shake(world, "domains", present(foreign)),
+					disguised: await shake(world, "domains", present(elsewhere.issue(pki.idOf("client")))),
+					stranger: await shake(world, "domains", present(pki.foreign(pki.idOf("client")))),
+					nameless: await shake(world, "domains", present(pki.withoutName())),
+					authority: await shake(world, "domains", present(pki.issue(pki.idOf("client"), { isCa: true }))),
+					other: await shake(world, "members", present(other)),
+				};
+				return { ...seen, ...(await world.proxy.stats("^listener\\.(domains|members)\\.ssl\\.(fail|no)_")) };
+			},
 		},
 		"a chain of more authorities than are allowed": {
 			want: { shallow: { heard: "" }, deep: served },

@@ -10,7 +10,9 @@ export {
 	forgivesChainError,
 	readSubjectAltNames,
 	type SubjectAltName,
-	verifyIdentity,
+	type TrustDomainFault,
+	verifyNames,
 	verifyPeer,
 	verifyPins,
+	verifyTrustDomain,
 } from "./verify-peer.ts";

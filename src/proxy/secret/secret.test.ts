@@ -197,6 +197,8 @@ test("with the SPIFFE validator the chain must end in the bundle of the trust do
 	const foreign = await judge(stranger.issue(stranger.idOf("web")));
 	assert.match(foreign ?? "", /trust domain third.example is not among those accepted/);
 	assert.match((await judge(pki.withoutName())) ?? "", /carries no SPIFFE id/);
+	// An authority by its own word, with the key usage of a workload.
+	assert.match((await judge(pki.issue(web, { isCa: true }))) ?? "", /is a certificate authority/);
 });
 
 test("names that hold separators are read whole", () => {

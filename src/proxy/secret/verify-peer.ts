@@ -14,12 +14,7 @@ export interface SubjectAltName {
  *  verdict already taken.
  *  @returns why it is refused, or undefined */
 export function verifyPeer(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
-	return verifyIdentity(validation, leaf) ?? verifyPins(validation, leaf);
-}
-
-/** The names of a peer's leaf and its trust domain. @returns why it is refused, or undefined */
-export function verifyIdentity(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
-	return verifyTrustDomain(validation, leaf) ?? verifyNames(validation, leaf);
+	return verifyTrustDomain(validation, leaf)?.problem ?? verifyNames(validation, leaf) ?? verifyPins(validation, leaf);
 }
 
 /** Whether a chain error of Node (`tlsSocket.authorizationError`) is forgiven by the rules.
@@ -41,16 +36,26 @@ export function verifyPins(validation: ValidationSecret, leaf: X509Certificate):
 	return "cert hash and spki";
 }
 
-/** The SPIFFE validator: the chain must end in the bundle of the trust domain that the certificate names. */
-function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+/** What the SPIFFE validator finds wrong: a leaf that is no workload's, a trust domain without a bundle, a chain that leads to none of its
+ *  roots. */
+export interface TrustDomainFault {
+	readonly kind: "leaf" | "domain" | "chain";
+	readonly problem: string;
+}
+
+/** The SPIFFE validator: the chain must end in the bundle of the trust domain that the certificate names.
+ *  @returns why it is refused, or undefined */
+export function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): TrustDomainFault | undefined {
 	if (validation.trustDomains === undefined) return undefined;
 	const uris = readSubjectAltNames(leaf).filter(({ type }) => type === "uri");
 	const misshapen = findSvidProblem(leaf, uris);
-	if (misshapen !== undefined) return misshapen;
+	if (misshapen !== undefined) return { kind: "leaf", problem: misshapen };
 	const domain = /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1];
-	if (domain === undefined) return "it carries no SPIFFE id";
+	if (domain === undefined) return { kind: "domain", problem: "it carries no SPIFFE id" };
 	const roots = validation.trustDomains.get(domain);
-	if (roots === undefined) return `trust domain ${domain} is not among those accepted`;
+	if (roots === undefined) {
+		return { kind: "domain", problem: `trust domain ${domain} is not among those accepted` };
+	}
 	const issuers = findIssuers(leaf, roots);
 	if (issuers !== undefined) {
 		rememberIssuers(roots, issuers);
@@ -58,7 +63,7 @@ function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate):
 	}
 	const isResumed = leaf.issuerCertificate === undefined;
 	if (isResumed && knownIssuers.get(roots)?.some((issuer) => isIssuer(issuer, leaf)) === true) return undefined;
-	return `it was not issued by trust domain ${domain}`;
+	return { kind: "chain", problem: `it was not issued by trust domain ${domain}` };
 }
 
 /** The issuers between a leaf and one of the roots; undefined when it leads to none. */
@@ -102,7 +107,8 @@ export function isIssuer(issuer: X509Certificate, certificate: X509Certificate):
 	return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
+/** The names of a peer's leaf. @returns why it is refused, or undefined */
+export function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	const { subjectAltNames } = validation;
 	if (subjectAltNames.length === 0) return undefined;
 	const names = readSubjectAltNames(leaf);
@@ -124,8 +130,8 @@ function verifyNames(validation: ValidationSecret, leaf: X509Certificate): strin
  *  a policy and to the application that reads x-forwarded-client-cert. */
 function findSvidProblem(leaf: X509Certificate, uris: readonly SubjectAltName[]): string | undefined {
 	const usage = readKeyUsage(leaf);
-	if (leaf.ca || usage?.signsCertificates) return "it is a certificate authority, not a workload";
-	if (usage?.digitalSignature === false) return "its key usage has no digitalSignature";
+	if (usage.isAuthority || usage.signsCertificates) return "it is a certificate authority, not a workload";
+	if (!usage.digitalSignature) return "its key usage has no digitalSignature";
 	if (uris.length > 1) return `it carries ${uris.length} URIs, a SPIFFE id stands alone`;
 	if (uris[0] === undefined || isWorkloadId(uris[0].value)) return undefined;
 	return `${JSON.stringify(uris[0].value.slice(0, maxIdShown))} is no SPIFFE id of a workload`;

@@ -5,9 +5,11 @@ import {
 	findChainRuleFault,
 	forgivesChainError,
 	readSubjectAltNames,
+	type TrustDomainFault,
 	type ValidationSecret,
-	verifyIdentity,
+	verifyNames,
 	verifyPins,
+	verifyTrustDomain,
 } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
 import type { HandshakeFacts } from "./handshake-facts.ts";
@@ -49,25 +51,36 @@ export function verifyHandshake(
 	return checksAnything ? { kind: "verified" } : { kind: "unverified", forgiven: undefined };
 }
 
-/** Envoy's order: the chain, the names, the pins. */
+/** Envoy's order: the chain, which for the SPIFFE validator begins with the leaf and its trust domain, the names, the pins. */
 function findFault(
 	facts: HandshakeFacts,
 	certificate: X509Certificate,
 	validation: ValidationSecret,
 ): Extract<PeerVerdict, { readonly kind: "refused" }> | undefined {
+	const domainFault = verifyTrustDomain(validation, certificate);
+	if (domainFault !== undefined && domainFault.kind !== "chain") {
+		return { kind: "refused", reason: domainFaults[domainFault.kind], cause: "chain" };
+	}
 	const found = findChainFault(facts, certificate);
 	const chainFault =
 		found !== undefined && !forgivesChainError(validation, found, canTuneContexts())
 			? found
 			: findRuleFault(validation, certificate);
 	if (chainFault !== undefined) return { kind: "refused", reason: describeChainFault(chainFault), cause: "chain" };
-	const identityFault = verifyIdentity(validation, certificate);
-	if (identityFault !== undefined) {
-		return { kind: "refused", reason: describeNameFault(identityFault, validation, certificate), cause: "name" };
+	if (domainFault !== undefined) return { kind: "refused", reason: domainFault.problem, cause: "chain" };
+	const nameFault = verifyNames(validation, certificate);
+	if (nameFault !== undefined) {
+		return { kind: "refused", reason: describeNameFault(nameFault, validation, certificate), cause: "name" };
 	}
 	const pinFault = verifyPins(validation, certificate);
 	return pinFault === undefined ? undefined : { kind: "refused", reason: pinFault, cause: "pin" };
 }
+
+/** Envoy's words. */
+const domainFaults: Readonly<Record<Exclude<TrustDomainFault["kind"], "chain">, string>> = {
+	leaf: "cert pre-check",
+	domain: "no trust bundle store",
+};
 
 const chainFaults: Readonly<Record<string, string>> = {
 	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "unable to get local issuer certificate",
