@@ -265,6 +265,10 @@ export interface FailureStatus {
 	readonly missing_cluster?: string | null;
 	/** What was wrong with the connection of the client. */
 	readonly caller_failure?: string | null;
+	/** Why a filter ended the connection. */
+	readonly termination_details?: string | null;
+	/** Where the client connected to. */
+	readonly local_address?: string | null;
 	/** Whose turn it is; null where the proxy only passed on what another one said, or does not know. */
 	readonly fault: "caller" | "application" | "configuration" | "policy" | "network" | null;
 	/** Sentences, the most telling first. */

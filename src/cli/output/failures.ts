@@ -20,7 +20,7 @@ export function formatFailureList(failures: readonly FailureStatus[], isDryRun: 
 		nameRequest(failure),
 		String(failure.status),
 		failure.flags ?? "-",
-		(isDryRun ? describeTried(failure) : shorten(failure.details ?? failure.caller_failure ?? null)) ?? "-",
+		(isDryRun ? describeTried(failure) : shorten(describeDetails(failure))) ?? "-",
 		failure.request_id ?? "-",
 	]);
 	const head = ["TIME", "PROXY", "REQUEST", "STATUS", "FLAGS", isDryRun ? "POLICY" : "DETAILS", "REQUEST ID"];
@@ -121,11 +121,11 @@ function formatHops(failures: readonly FailureStatus[], { dim }: Palette): strin
 		[proxy, status, flags, details].join(" "),
 	);
 	const rows = [...groups.values()].map((same) => {
-		const { proxy, status, flags, details, time, duration_ms: duration } = same[0]!;
+		const { proxy, status, flags, time, duration_ms: duration } = same[0]!;
 		const to = describeEndpoint(same[0]!);
 		return [
 			proxy,
-			[status, flags ?? "-", shorten(details) ?? ""].join(" ").trim(),
+			[status, flags ?? "-", shorten(describeDetails(same[0]!)) ?? ""].join(" ").trim(),
 			`${time}, ${duration ?? "?"} ms${same.length > 1 ? `, ${same.length} times` : ""}`,
 			to === null ? "" : `to ${to}`,
 		];
@@ -158,8 +158,22 @@ function formatFacts(failure: FailureStatus, { bad, dim, strong }: Palette): str
 	return `${[`${strong(failure.proxy)}  ${nameRequest(failure)}  ${status}`, ...lines, ...why].join("\n")}\n`;
 }
 
-function nameRequest({ method, authority, path, remote_address: from, status }: FailureStatus): string {
-	if (method === null && status === 0 && from !== null) return `connection from ${from}`;
+/** What proxies wrote beside the flags; of connections the most telling. */
+function describeDetails(failure: FailureStatus): string | null {
+	const { details, termination_details: ended, caller_failure: caller, upstream_failure: upstream, method } = failure;
+	return details ?? ended ?? caller ?? (method === null ? upstream : null);
+}
+
+function nameRequest({
+	method,
+	authority,
+	path,
+	remote_address: from,
+	local_address: to,
+	status,
+}: FailureStatus): string {
+	if (method === null && status === 0 && from !== null)
+		return `connection from ${from}${typeof to === "string" ? ` to ${to}` : ""}`;
 	return `${method ?? "-"} ${authority ?? ""}${path ?? ""}`;
 }
 

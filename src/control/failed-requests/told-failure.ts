@@ -14,6 +14,8 @@ export interface FailedRequest {
 	/** As in access logs, joined by commas. */
 	readonly flags: string | null;
 	readonly details: string | null;
+	/** Why a filter ended the connection. */
+	readonly termination_details: string | null;
 	/** What the nearest policies lack. */
 	readonly reason: string | null;
 	/** The policy in dry run that would have denied it. */
@@ -59,7 +61,14 @@ export interface ToldFailure extends FailedRequest {
 const texts = [
 	...(["request_id", "method", "authority", "path", "flags", "details", "reason", "would_deny", "audited"] as const),
 	...(["route", "route_config", "route_rule", "upstream_cluster", "missing_cluster", "upstream_host"] as const),
-	...(["upstream_failure", "caller_failure", "callee", "local_address", "remote_address"] as const),
+	...([
+		"upstream_failure",
+		"caller_failure",
+		"callee",
+		"local_address",
+		"remote_address",
+		"termination_details",
+	] as const),
 ] satisfies readonly (keyof FailedRequest)[];
 
 /** Reads one line; fields that are not known here stay as they are.

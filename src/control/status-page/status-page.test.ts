@@ -18,6 +18,7 @@ test("what strangers sent is text on the page and no part of it", () => {
 			reason: null,
 			would_deny: null,
 			audited: null,
+			termination_details: null,
 			duration_ms: 1,
 			route: null,
 			route_config: null,

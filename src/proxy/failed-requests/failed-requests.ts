@@ -7,6 +7,8 @@ export interface FailedRequests {
 	see(stream: StreamInfo): void;
 	/** Keeps a connection that no filter chain took, or whose handshake failed. */
 	seeRefused(connection: StreamInfo): void;
+	/** Looks at a TCP session that is over; keeps it when it failed (a response flag, or a filter that ended it). */
+	seeSession(session: StreamInfo): void;
 	/** Entries of another thread. */
 	add(dump: FailedRequestsDump): void;
 	/** What was kept since this was asked last. */
@@ -17,7 +19,7 @@ export interface FailedRequests {
 	readonly skipped: number;
 }
 
-/** Why a request is kept; refused connections are listed among the failed ones. */
+/** Why a request is kept; connections that were refused or failed are listed among the failed ones. */
 export type KeptKind = "failed" | "dry-run" | "refused";
 
 /** What travels between threads. */
@@ -41,6 +43,8 @@ const maximumKept = 1_000;
 /** An attack that only makes errors must not cost more than to answer them. */
 const maximumPerSecond = 500;
 const maximumIdLength = 256;
+/** Why a connection was closed whose handshake took too long. */
+const handshakeTimeout = "transport_socket_timeout";
 
 /** Without queries and without header values: secrets travel there. */
 const format: JsonFormat = {
@@ -101,6 +105,16 @@ export function createFailedRequests(clock: Clock): FailedRequests {
 		},
 		seeRefused(connection) {
 			rings.refused.keep(() => write(connection));
+		},
+		seeSession(session) {
+			const { connection, connectionTerminationDetails, responseFlags } = session;
+			if (responseFlags === 0 && connectionTerminationDetails === "") return;
+			// The listener has told of those whose handshake failed.
+			if (connection.transportFailureReason !== "" || connection.localCloseReason === handshakeTimeout) return;
+			rings.refused.keep(() => {
+				session.endedAt = clock.now();
+				return write(session);
+			});
 		},
 		add(dump) {
 			for (const kind of kinds) rings[kind].add(dump[kind]);

@@ -141,6 +141,7 @@ export function createChainParts(
 					accessLogs: filter.config.accessLogs.map((log) => context.createAccessLog(log)),
 					bufferLimitBytes: listener.bufferLimitBytes,
 					observers,
+					onEnd: (session) => context.failedRequests.seeSession(session),
 					getCluster: (name) => context.getCluster(name),
 					discovery: context.discovery,
 				});

@@ -1,4 +1,4 @@
-import { type Case, compact, type Diagnosis, hasFlag } from "./diagnosis.ts";
+import { type Case, compact, type Diagnosis, hasFlag, isSession } from "./diagnosis.ts";
 import { flagHints } from "./flag-hints.ts";
 import { diagnoseBounds } from "./of-bounds.ts";
 import { diagnoseConnection } from "./of-connection.ts";
@@ -46,8 +46,17 @@ function hintsOf({ failure }: Case): readonly string[] {
 }
 
 /** The one that asked went away. */
-function diagnoseEnd({ failure }: Case): Diagnosis | undefined {
+function diagnoseEnd(asked: Case): Diagnosis | undefined {
+	const { failure } = asked;
 	const after = failure.duration_ms === null ? "" : ` after ${failure.duration_ms} ms`;
+	if (isSession(failure) && hasFlag(failure, "UR")) return diagnoseCut(asked, after);
+	if (isSession(failure) && hasFlag(failure, "DT"))
+		return {
+			fault: "configuration",
+			explanation: [`the connection was closed${after}: it may not last longer`],
+			fix: "have the client connect anew, or raise maxConnectionDuration",
+			objects: [],
+		};
 	if (hasFlag(failure, "DC"))
 		return {
 			fault: "caller",
@@ -63,6 +72,19 @@ function diagnoseEnd({ failure }: Case): Diagnosis | undefined {
 			objects: [],
 		};
 	return undefined;
+}
+
+/** The other end of a TCP session was not closed but cut. */
+function diagnoseCut(asked: Case, after: string): Diagnosis {
+	const at = findInstanceAt(asked.mesh, asked.failure.upstream_host);
+	const own = isOwnApplication(asked) ? findOwnInstance(asked) : at?.instance;
+	const who = own === undefined ? (asked.failure.upstream_host ?? "the endpoint") : `${own.namespace}/${own.name}`;
+	return {
+		fault: "application",
+		explanation: [`${who} cut the connection${after} (a reset, no proper end)`],
+		fix: "its log knows why: mostly it crashed, was stopped, or closed with bytes of the client unread",
+		objects: [],
+	};
 }
 
 /** An answer that came from behind this proxy. */

@@ -67,6 +67,11 @@ kind: RequestAuthentication
 metadata: { name: tokens, namespace: shop }
 spec: { selector: { matchLabels: { app: web } }, jwtRules: [{ issuer: "https://issuer.example", jwksUri: "https://issuer.example/keys" }] }
 ---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: closed, namespace: shop }
+spec: { action: DENY, selector: { matchLabels: { app: ledger } }, rules: [{ to: [{ operation: { ports: ["5000"] } }] }] }
+---
 apiVersion: amime.dev/v1alpha1
 kind: RateLimitPolicy
 metadata: { name: few, namespace: shop }
@@ -138,6 +143,47 @@ test("a client that a STRICT sidecar did not let speak is told what it lacks", (
 	});
 	assert.match(late.why, /the certificate of 10\.0\.0\.9:4 is not accepted: certificate has expired/);
 	assert.match(tell({ ...silent, flags: "NR", details: "filter_chain_not_found" }).why, /mutual TLS is required/);
+});
+
+test("a TCP session that failed is told as requests are, in words of connections", () => {
+	const session = { method: null, path: null, authority: null, status: 0, remote_address: "127.0.0.1:4" };
+	const { ports, address } = index.instance({ namespace: "shop", name: "orders-0" })!;
+	const place = { upstream_cluster: orders, upstream_host: `${address}:${ports[0]!.meshPort}` };
+	const refused = tell({
+		...session,
+		flags: "UF,URX",
+		...place,
+		upstream_failure: "delayed_connect_error:_Connection_refused",
+	});
+	assert.match(refused.why, /^no connection to shop\/orders-0 \(.*\): connection refused/);
+	const lost = tell({ ...session, flags: "NC", missing_cluster: "outbound|80||odrers.shop.svc.cluster.local" });
+	assert.match(lost.why, /leads to odrers\.shop\.svc\.cluster\.local, which no Service/);
+	const denied = tell({ ...session, termination_details: "rbac_access_denied_matched_policy[none]" });
+	assert.deepEqual(
+		[denied.fault, denied.why],
+		["policy", "no ALLOW policy matches this caller and connection, so it is denied"],
+	);
+	const named = tell({
+		...session,
+		termination_details: "rbac_access_denied_matched_policy[ns[shop]-policy[closed]-rule[0]]",
+	});
+	assert.deepEqual(
+		[named.why, named.named],
+		["denied by AuthorizationPolicy shop/closed, rules[0]", ["AuthorizationPolicy closed spec.rules[0]"]],
+	);
+	const stray = tell({
+		...session,
+		flags: "UH",
+		upstream_cluster: "BlackHoleCluster",
+		local_address: "192.0.2.9:5432",
+	});
+	assert.match(stray.why, /^192\.0\.2\.9:5432: not let out of the mesh/);
+	assert.match(stray.fix, /ServiceEntry with 192\.0\.2\.9:5432/);
+	const cut = tell({ ...session, flags: "UR", ...place });
+	assert.deepEqual(
+		[cut.fault, cut.why],
+		["application", "shop/orders-0 cut the connection after 7 ms (a reset, no proper end)"],
+	);
 });
 
 test("a mistyped host is told with the nearest one, whoever mistyped it", () => {

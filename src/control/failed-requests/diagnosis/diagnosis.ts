@@ -52,6 +52,11 @@ export function hasFlag({ flags }: Pick<ProxyFailure, "flags">, ...wanted: reado
 	return (flags ?? "").split(",").some((flag) => wanted.includes(flag));
 }
 
+/** Whether it was no request but a connection, of which nothing of HTTP is known. */
+export function isSession({ method, status }: Pick<ProxyFailure, "method" | "status">): boolean {
+	return method === null && status === 0;
+}
+
 /** How an object is named in a sentence. */
 export function nameOf({ kind, namespace, name, path }: ObjectRef): string {
 	return `${kind} ${namespace}/${name}${path === "" ? "" : ` ${path}`}`;

@@ -1,12 +1,12 @@
 import type { ObjectRef } from "../../provenance/index.ts";
 import { findAuthorizationPolicies, findRequestAuthentications } from "../../translate/index.ts";
-import { type Case, compact, type Diagnosis, hasFlag, nameOf } from "./diagnosis.ts";
+import { type Case, compact, type Diagnosis, hasFlag, isSession, nameOf } from "./diagnosis.ts";
 import { findOwnInstance } from "./upstream.ts";
 
 /** Denials: by an AuthorizationPolicy, for want of a good token, by an external authorizer, by a rate limit. */
 export function diagnosePolicy(asked: Case): Diagnosis | undefined {
 	const { failure } = asked;
-	const details = failure.details ?? "";
+	const details = failure.details ?? failure.termination_details ?? "";
 	const policy = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details)?.[1];
 	const tried = findRules(asked);
 	if (policy === "none") return diagnoseUnallowed(asked, tried);
@@ -42,8 +42,8 @@ function diagnoseUnknownProvider(name: string, objects: readonly ObjectRef[]): D
 
 /** The rules that a failure names, tried and audited ones too. */
 function findRules({ failure, mesh }: Case): readonly ObjectRef[] {
-	const { details, reason, would_deny: wouldDeny, audited } = failure;
-	const text = [details, reason, wouldDeny, audited].join(" ");
+	const { details, termination_details: ended, reason, would_deny: wouldDeny, audited } = failure;
+	const text = [details, ended, reason, wouldDeny, audited].join(" ");
 	const names = new Set(Array.from(text.matchAll(/ns\[[^\]]+\]-policy\[[^\]]+\]-rule\[\d+\]/g), ([name]) => name));
 	return [...names].flatMap((name) => mesh.provenance.ofPolicy(name) ?? []);
 }
@@ -57,12 +57,12 @@ function diagnoseUnallowed(asked: Case, tried: readonly ObjectRef[]): Diagnosis 
 	return {
 		fault: "policy",
 		explanation: [
-			"no ALLOW policy matches this caller and request, so it is denied",
+			`no ALLOW policy matches this caller and ${isSession(failure) ? "connection" : "request"}, so it is denied`,
 			...(lacks === undefined || objects[0] === undefined ? [] : [`the nearest is ${nameOf(objects[0])}: ${lacks}`]),
 		],
 		fix:
 			objects[0] === undefined
-				? "add an ALLOW rule for this caller and request"
+				? `add an ALLOW rule for this caller and ${isSession(failure) ? "port" : "request"}`
 				: `if it should pass, add it to ${nameOf(objects[0])} or to an ALLOW rule of its own; else mend the caller`,
 		objects,
 	};

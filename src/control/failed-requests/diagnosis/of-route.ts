@@ -1,7 +1,7 @@
 import { findNearest } from "../../../core/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
 import { hostOf } from "../../translate/index.ts";
-import { type Case, compact, type Diagnosis, hasFlag, nameOf } from "./diagnosis.ts";
+import { type Case, compact, type Diagnosis, hasFlag, isSession, nameOf } from "./diagnosis.ts";
 import { clientOf, findUpstream, listHosts } from "./upstream.ts";
 
 /** Routes for hosts that nobody described: of captured traffic, and of a forward proxy. */
@@ -49,6 +49,7 @@ const notLetOut =
 function diagnoseUnknownHost(asked: Case): Diagnosis {
 	const { failure, mesh } = asked;
 	const { namespace } = clientOf(asked);
+	if (isSession(failure)) return diagnoseUnknownAddress(asked, namespace);
 	const host = (failure.authority ?? "").replace(/:\d+$/, "");
 	const elsewhere = mesh.index.services.find((service) => service.name === host && service.namespace !== namespace);
 	const nearest =
@@ -64,6 +65,17 @@ function diagnoseUnknownHost(asked: Case): Diagnosis {
 		fault: "configuration",
 		explanation: [notLetOut],
 		fix: host === "" ? "add a ServiceEntry for the host" : `add a ServiceEntry for ${host}, or mend the name`,
+		objects: findOutboundPolicy(asked, namespace),
+	};
+}
+
+/** A captured connection to an address that no object describes. */
+function diagnoseUnknownAddress(asked: Case, namespace: string): Diagnosis {
+	const to = asked.failure.local_address ?? "the address";
+	return {
+		fault: "configuration",
+		explanation: [`${to}: ${notLetOut}`],
+		fix: `add a ServiceEntry with ${to} (addresses, or its host name with resolution DNS), or mend the address`,
 		objects: findOutboundPolicy(asked, namespace),
 	};
 }

@@ -48,6 +48,8 @@ export interface GateRefusal {
 	readonly flags?: number;
 	/** For `%RESPONSE_CODE_DETAILS%`. */
 	readonly codeDetails?: string;
+	/** What the connection lacks, for `amime why`. */
+	readonly lacks?: string;
 }
 
 /** A network filter that lets connections pass or not. */

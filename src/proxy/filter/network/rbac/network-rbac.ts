@@ -1,5 +1,5 @@
 import type { Clock } from "../../../../core/index.ts";
-import { authorize, type RbacRules } from "../../../../engine/authorization/index.ts";
+import { authorize, explainDenial, formatDenial, type RbacRules } from "../../../../engine/authorization/index.ts";
 import { createStreamInfo } from "../../../../engine/format/index.ts";
 import type { NetworkRbacConfig } from "../../../runtime-config/index.ts";
 import type { RbacStats } from "../../../stats/index.ts";
@@ -10,8 +10,9 @@ const metadataNamespace = "envoy.filters.network.rbac";
 /** Judges connections once their handshake is done, and closes those that are denied with their first byte, as Envoy does. Unlike
  *  Envoy a denied peer that waits for the server's greeting gets none. */
 export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, clock: Clock): NetworkGate {
-	function judge(rules: RbacRules, { facts }: DownstreamConnection): ReturnType<typeof authorize> {
-		return authorize(rules, createStreamInfo(facts, clock.now(), clock.wall()));
+	const recordOf = ({ facts }: DownstreamConnection) => createStreamInfo(facts, clock.now(), clock.wall());
+	function judge(rules: RbacRules, connection: DownstreamConnection): ReturnType<typeof authorize> {
+		return authorize(rules, recordOf(connection));
 	}
 	return {
 		watchesBytes: config.isContinuous,
@@ -23,6 +24,7 @@ export function createNetworkRbac(config: NetworkRbacConfig, stats: RbacStats, c
 				terminationDetails: `rbac_access_denied_matched_policy[${policy}]`,
 				closeReason: "rbac_deny_close",
 				delayMs: config.delayDenyMs,
+				lacks: formatDenial(explainDenial(config.rules, recordOf(connection))),
 			};
 		},
 		onFirstByte(connection) {

@@ -7,6 +7,8 @@ import {
 } from "../../../../engine/format/index.ts";
 import type { AccessLog } from "../../../../telemetry/index.ts";
 import type { UpstreamCluster } from "../../../connection-pool/index.ts";
+import type { GateRefusal } from "../network-filter.ts";
+import { noteCloseReason } from "./session-failure.ts";
 
 /** Puts into a session's record what it begins with. `attempted` is filled as the session goes on. */
 export function beginRecord(record: StreamInfo, facts: ConnectionFacts, attempted: readonly UpstreamHostFacts[]): void {
@@ -28,6 +30,21 @@ export function noteUpstreamReset(record: StreamInfo): void {
 	record.responseFlags |= ResponseFlag.upstreamRemoteReset;
 	record.upstreamCloseType = "RemoteReset";
 	record.downstreamCloseType = "LocalReset";
+}
+
+/** For `amime why`: what a denied client lacks, or which cluster is not there. Nothing is noted of an empty word. */
+export function noteReason(record: StreamInfo, key: "denied" | "missing_cluster", word: string): void {
+	if (word !== "") record.dynamicMetadata = new Map(record.dynamicMetadata ?? []).set("amime", { [key]: word });
+}
+
+/** A gate of the chain turned the client away. */
+export function noteDenial(record: StreamInfo, refusal: GateRefusal, hasUpstream: boolean): void {
+	const { terminationDetails, flags = 0, codeDetails, closeReason, lacks = "" } = refusal;
+	record.connectionTerminationDetails = terminationDetails;
+	record.responseFlags |= flags;
+	if (codeDetails !== undefined) record.responseCodeDetails = codeDetails;
+	if (closeReason !== undefined) noteCloseReason(record, closeReason, hasUpstream);
+	noteReason(record, "denied", lacks);
 }
 
 /** Writes the record as it is to the access logs. */

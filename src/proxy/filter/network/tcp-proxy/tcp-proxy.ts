@@ -30,6 +30,8 @@ export interface TcpProxyDependencies {
 	readonly bufferLimitBytes: number;
 	/** Begin to watch a session, for metrics. */
 	readonly observers: readonly ((stream: StreamInfo) => TcpObservation)[];
+	/** Called with the record of each session that is over. */
+	onEnd(session: StreamInfo): void;
 	getCluster(name: string): UpstreamCluster | undefined;
 	readonly discovery: ClusterDiscovery;
 	/** Given where the config has `onDemand`. */

@@ -18,7 +18,7 @@ import { HeldBytes } from "./held-bytes.ts";
 import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
 import { describeFailure, noteCloseReason } from "./session-failure.ts";
 import { hashOf } from "./session-hash.ts";
-import { beginRecord, noteCluster, noteUpstreamReset, writeRecord } from "./session-record.ts";
+import { beginRecord, noteCluster, noteDenial, noteReason, noteUpstreamReset, writeRecord } from "./session-record.ts";
 import { armSessionTimers, SessionTimers } from "./session-timers.ts";
 import type { ClusterChoice, TcpObservation, TcpProxy } from "./tcp-proxy.ts";
 import { openTcpTunnel } from "./tcp-tunnel.ts";
@@ -159,6 +159,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#proxy.sessions.delete(this);
 		for (const observation of this.#observations) observation.end();
 		this.#writeLog("TcpConnectionEnd");
+		this.#proxy.deps.onEnd(this.#record);
 	}
 
 	// --- the upstream
@@ -327,11 +328,9 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		if (this.#downstreamEnded && !this.#ended) this.#endUpstream();
 	}
 
-	#deny({ terminationDetails, closeReason, delayMs, flags = 0, codeDetails }: GateRefusal): void {
-		this.#record.connectionTerminationDetails = terminationDetails;
-		this.#record.responseFlags |= flags;
-		if (codeDetails !== undefined) this.#record.responseCodeDetails = codeDetails;
-		if (closeReason !== undefined) noteCloseReason(this.#record, closeReason, this.#stream !== undefined);
+	#deny(refusal: GateRefusal): void {
+		const { delayMs } = refusal;
+		noteDenial(this.#record, refusal, this.#stream !== undefined);
 		if (delayMs === 0) {
 			this.destroy();
 			return;
@@ -395,6 +394,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 				return;
 			}
 			this.#proxy.deps.stats.downstream_cx_no_route.value++;
+			noteReason(this.#record, "missing_cluster", choice?.name ?? "");
 			this.#fail(ResponseFlag.noClusterFound);
 		});
 	}
