@@ -209,7 +209,7 @@ async function changeAgent(
 		throw new AdminError(404, "AGENT_UNKNOWN", `there is no agent '${spiffeId}'${suggestNearest(spiffeId, ids)}`);
 	}
 	if (result === "evicted") await agents.remove(spiffeId);
-	else await agents.put(spiffeId, { ...agent, isBanned: true });
+	else await agents.update(spiffeId, (known) => ({ ...(known ?? agent), isBanned: true }));
 	await onAgentOut(agent.spiffeId);
 	log.info(`audit: agent ${result}`, { who: principal.name, spiffeId });
 	return { body: { spiffeId, result } };

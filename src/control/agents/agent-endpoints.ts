@@ -99,14 +99,18 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const spiffeId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/agent/${node.agentPath}`);
 		if (identity.agents.get(spiffeId)?.isBanned === true) throw banned(spiffeId);
 		const issued = await signForAgent(spiffeId, csr);
-		await identity.agents.put(spiffeId, {
-			spiffeId,
-			attestor: attestor.name,
-			selectors: [`spiffe_id:${spiffeId}`, ...node.selectors],
-			serial: issued.serial,
-			expiresAt: issued.notAfter,
-			attestedAt: clock.wall(),
-			isBanned: false,
+		await identity.agents.update(spiffeId, (known) => {
+			// Banned while its certificate was signed.
+			if (known?.isBanned === true) throw banned(spiffeId);
+			return {
+				spiffeId,
+				attestor: attestor.name,
+				selectors: [`spiffe_id:${spiffeId}`, ...node.selectors],
+				serial: issued.serial,
+				expiresAt: issued.notAfter,
+				attestedAt: clock.wall(),
+				isBanned: false,
+			};
 		});
 		log.info("node attested", { spiffeId, attestor: attestor.name, selectors: node.selectors });
 		return { spiffeId, chain: issued.chain, bundle: authority.bundle().pem };
@@ -145,43 +149,42 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	function findAgent(peer: SpiffeId | undefined): AttestedAgent {
 		if (peer === undefined)
 			throw new AdminError(401, "AGENT_UNAUTHENTICATED", "show the certificate of an attested agent");
-		const agent = identity.agents.get(peer);
-		if (agent === undefined)
-			throw new AdminError(401, "AGENT_UNKNOWN", `'${peer}' has not attested here, or was evicted: attest again`);
-		if (agent.isBanned) throw banned(peer);
-		return agent;
+		return requireAgent(peer, identity.agents.get(peer));
 	}
+
+	/** Changes what is kept of an agent, as the store has it: who was evicted or banned meanwhile stays so. */
+	const changeAgent = (id: SpiffeId, change: (agent: AttestedAgent) => AttestedAgent | undefined) =>
+		identity.agents.update(id, (known) => change(requireAgent(id, known)));
 
 	/** The agent that asks. Each certificate is good until a newer one was shown: whoever has an older one copied it from the agent. */
 	async function authenticate({ peer, serial }: AgentRequest): Promise<AttestedAgent> {
 		const agent = findAgent(peer);
 		const now = clock.wall();
+		const { spiffeId } = agent;
 		if (serial === agent.serial || (serial === agent.previous?.serial && now < agent.previous!.until)) return agent;
-		if (serial === undefined || serial !== agent.nextSerial) {
-			log.warn("replaced certificate refused", { spiffeId: agent.spiffeId, serial });
-			throw new AdminError(
-				403,
-				"AGENT_REPLAYED",
-				`'${agent.spiffeId}' has shown a newer certificate than this one: two processes run as one agent, or somebody has copied its state; attest again`,
-			);
-		}
-		const { nextSerial: _, ...rest } = agent;
-		const shown = { ...rest, serial, previous: { serial: agent.serial, until: now + graceMs } };
-		await identity.agents.put(agent.spiffeId, shown);
+		const shown = await changeAgent(spiffeId, ({ nextSerial, ...known }) => {
+			// Another call has shown it already.
+			if (serial === known.serial) return undefined;
+			if (serial === undefined || serial !== nextSerial) throw replayed(spiffeId);
+			return { ...known, serial, previous: { serial: known.serial, until: now + graceMs } };
+		}).catch((error: unknown) => {
+			if (error instanceof AdminError) log.warn("certificate refused", { spiffeId, serial, code: error.code });
+			throw error;
+		});
 		// The older one is shown no more.
-		await options.holders.onShown(holderOf(agent.spiffeId), serial);
-		return shown;
+		await options.holders.onShown(holderOf(spiffeId), serial!);
+		return shown ?? findAgent(peer);
 	}
 
 	async function renew(request: AgentRequest): Promise<unknown> {
 		const { body } = request;
 		const agent = await authenticate(request);
 		const issued = await signForAgent(agent.spiffeId, parseSigningRequest(readText(readObject(body), "csr")));
-		await identity.agents.put(agent.spiffeId, {
-			...findAgent(agent.spiffeId),
+		await changeAgent(agent.spiffeId, (known) => ({
+			...known,
 			nextSerial: issued.serial,
 			expiresAt: issued.notAfter,
-		});
+		}));
 		return { chain: issued.chain, bundle: authority.bundle().pem, root: issued.root };
 	}
 
@@ -337,6 +340,21 @@ function readProxies({ proxies }: Payload): readonly ReportedProxy[] {
 /** What an agent is called among those who hold certificates; its workloads are below it. */
 export function holderOf(agent: SpiffeId): string {
 	return agent.slice(agent.indexOf("/", "spiffe://".length) + "/amime/".length);
+}
+
+function requireAgent(id: SpiffeId, agent: AttestedAgent | undefined): AttestedAgent {
+	if (agent === undefined)
+		throw new AdminError(401, "AGENT_UNKNOWN", `'${id}' has not attested here, or was evicted: attest again`);
+	if (agent.isBanned) throw banned(id);
+	return agent;
+}
+
+function replayed(id: SpiffeId): AdminError {
+	return new AdminError(
+		403,
+		"AGENT_REPLAYED",
+		`'${id}' has shown a newer certificate than this one: two processes run as one agent, or somebody has copied its state; attest again`,
+	);
 }
 
 function banned(spiffeId: SpiffeId): AdminError {

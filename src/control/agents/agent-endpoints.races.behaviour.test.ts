@@ -1,0 +1,107 @@
+/** What an admin decides of an agent while its certificate is being signed holds afterwards. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { silentLog, systemClock } from "../../core/index.ts";
+import {
+	type Authority,
+	createSigningRequest,
+	formatSigningRequest,
+	type IssuedSvid,
+	type SignRequest,
+} from "../../identity/index.ts";
+import { type AttestedAgent, parseSpiffeId } from "../../model/index.ts";
+import { createIdentityRegistry, openSqliteStore } from "../../registry/index.ts";
+import { createAgentEndpoints } from "./agent-endpoints.ts";
+
+const spiffeId = parseSpiffeId("spiffe://cluster.local/amime/agent/x509pop/one");
+const agent: AttestedAgent = {
+	spiffeId,
+	attestor: "x509pop",
+	selectors: [],
+	serial: "01",
+	expiresAt: 0,
+	attestedAt: 0,
+	isBanned: false,
+};
+
+/** Endpoints whose authority signs when the test lets it, and calls back before. */
+async function setUp(t: TestContext) {
+	const store = openSqliteStore(join(makeTemporaryFolder(t), "store.db"));
+	const identity = await createIdentityRegistry(store);
+	let whileSigning = async (): Promise<unknown> => undefined;
+	let serial = 1;
+	const authority: Partial<Authority> = {
+		trustDomain: "cluster.local",
+		onChange: () => () => undefined,
+		bundle: () => ({ trustDomain: "cluster.local", authorities: [], pem: "" }),
+		async sign({ spiffeId: id }: SignRequest) {
+			await whileSigning();
+			return { spiffeId: id, chain: "", serial: `0${++serial}`, notAfter: 0, root: "r" } as unknown as IssuedSvid;
+		},
+	};
+	const attested = { agentPath: "x509pop/one", selectors: [] };
+	const endpoints = createAgentEndpoints({
+		identity,
+		authority: authority as Authority,
+		attestors: [{ name: "x509pop", attest: async () => attested }],
+		svidTtlMs: () => 60_000,
+		onSigned: () => undefined,
+		holders: {
+			onSigned: async () => undefined,
+			onShown: async () => undefined,
+			onReport: async () => undefined,
+			onProxies: async () => undefined,
+			count: () => 0,
+		},
+		clock: systemClock,
+		log: silentLog,
+	});
+	t.after(async () => {
+		endpoints.close();
+		identity.close();
+		await store.close();
+	});
+	await identity.agents.put(spiffeId, agent);
+	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
+	return {
+		identity,
+		ask(path: string, shown = "01") {
+			const body = JSON.stringify({ attestor: "x509pop", csr, proxies: [] });
+			const query = new URLSearchParams();
+			return endpoints.routes.get(path)!({ peer: spiffeId, serial: shown, query, body });
+		},
+		whileSigning: (action: () => Promise<unknown>) => {
+			whileSigning = action;
+		},
+	};
+}
+
+for (const path of ["POST /v1/agent/renew", "POST /v1/agent/attest"]) {
+	test(`an agent that is banned while '${path}' is signed stays banned`, async (t) => {
+		const { identity, ask, whileSigning } = await setUp(t);
+		whileSigning(() => identity.agents.put(spiffeId, { ...agent, isBanned: true }));
+		await assert.rejects(ask(path), { code: "AGENT_BANNED" });
+		assert.equal(identity.agents.get(spiffeId)?.isBanned, true);
+		await assert.rejects(ask(path), { code: "AGENT_BANNED" });
+	});
+}
+
+test("an agent that is evicted while its renewal is signed stays evicted", async (t) => {
+	const { identity, ask, whileSigning } = await setUp(t);
+	whileSigning(() => identity.agents.remove(spiffeId));
+	await assert.rejects(ask("POST /v1/agent/renew"), { code: "AGENT_UNKNOWN" });
+	assert.equal(identity.agents.get(spiffeId), undefined);
+});
+
+test("calls that show a new certificate at the same time are all served, and older ones are refused then", async (t) => {
+	const { identity, ask } = await setUp(t);
+	await ask("POST /v1/agent/renew");
+	await Promise.all(Array.from({ length: 20 }, () => ask("POST /v1/agent/proxies", "02")));
+	const known = identity.agents.get(spiffeId)!;
+	assert.deepEqual([known.serial, known.previous?.serial], ["02", "01"]);
+	await assert.rejects(ask("POST /v1/agent/renew", "00"), { code: "AGENT_REPLAYED" });
+});
