@@ -71,4 +71,5 @@ export {
 	readCertificate,
 	readCertificates,
 	readDerCertificates,
+	readSigningRequest,
 } from "./x509/index.ts";

@@ -36,6 +36,31 @@ test("a join token makes one node, once and in time", async (t) => {
 	assert.equal((await world.items("/v1/identity/agents")).length, 1);
 });
 
+test("of many that show one join token at the same time one becomes a node, and a broken request leaves the token good", async (t) => {
+	const world = await startNodeWorld(t);
+	const bundle = await bundleOf(world);
+	const show = async (token: string, bend: (pem: string) => string = (pem) => pem): Promise<string> => {
+		const client = createAgentClient({ servers: serversOf(world), trustDomain: "cluster.local", bundle });
+		t.after(() => client.close());
+		const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+		const csr = bend(formatSigningRequest(createSigningRequest(privateKey, {})));
+		return client.request("POST", "/v1/agent/attest", { attestor: "join_token", token, csr }).then(
+			() => "attested",
+			(error: { readonly code: string }) => error.code,
+		);
+	};
+	const raced = await world.createToken();
+	const outcomes = await Promise.all(Array.from({ length: 20 }, () => show(raced)));
+	assert.equal(outcomes.filter((outcome) => outcome === "attested").length, 1, outcomes.join(" "));
+	assert.equal(outcomes.filter((outcome) => outcome === "ATTESTATION_REFUSED").length, 19, outcomes.join(" "));
+	const token = await world.createToken();
+	const withoutEnd = (pem: string): string => pem.replace(/\n.{8}(?=.*\n-----END)/, "\n");
+	const swapped = (pem: string): string => pem.replace(/(\w{4})(\w{4})(?=.*\n-----END)/, "$2$1");
+	for (const bend of [withoutEnd, swapped]) assert.equal(await show(token, bend), "CSR_INVALID");
+	assert.equal(await show(token), "attested");
+	assert.equal(await show(token), "ATTESTATION_REFUSED");
+});
+
 test("join tokens are not guessed: near ones are refused, however many, and the right one is good still", async (t) => {
 	const world = await startNodeWorld(t);
 	const tokens = await Promise.all(Array.from({ length: 20 }, () => world.createToken()));

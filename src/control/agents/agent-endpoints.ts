@@ -4,6 +4,7 @@ import {
 	createSigningGate,
 	type IssuedSvid,
 	parseSigningRequest,
+	readSigningRequest,
 	type SignRequest,
 } from "../../identity/index.ts";
 import {
@@ -92,6 +93,8 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const payload = readObject(body);
 		const attestor = findAttestor(payload);
 		const csr = parseSigningRequest(readText(payload, "csr"));
+		// Before the evidence: a join token is good once, and a request that cannot be signed would use it up.
+		readSigningRequest(csr);
 		const node = await attestor.attest(payload).catch((error: unknown) => {
 			log.warn("node refused", { attestor: attestor.name, reason: describeError(error) });
 			throw toAdminError(error);
