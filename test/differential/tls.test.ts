@@ -99,6 +99,9 @@ async function start(side: Side): Promise<World> {
 				listener("shallow", socket(["a"], { validation: { ...trusted, max_verify_depth: 1 } })),
 				listener("deep", socket(["a"], { validation: { ...trusted, max_verify_depth: 2 } })),
 				listener("grouped", socket(["a"], { common: { tls_params: { cipher_suites: [cipherGroup] } } })),
+				...Object.entries(protocolLists).map(([name, alpn_protocols]) =>
+					listener(name, socket(["a"], { common: { alpn_protocols } })),
+				),
 				listener("resumed", socket(["a"], { session_ticket_keys: { keys: [{ inline_bytes: ticketKey }] } } as object)),
 				{
 					name: "http",
@@ -122,6 +125,12 @@ async function start(side: Side): Promise<World> {
 	return { proxy };
 }
 
+const protocolLists = {
+	noprotocol: [""],
+	onecomma: ["h2,http/1.1"],
+	emptylast: ["h2", ""],
+	emptyfirst: ["", "h2"],
+};
 const cipherGroup = "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]";
 const ticketKey = Buffer.alloc(80, 7).toString("base64");
 const forgiving = {
@@ -280,6 +289,23 @@ compareWithEnvoy("TLS", {
 				shallow: await shake(world, "shallow", present(client)),
 				deep: await shake(world, "deep", present(client)),
 			}),
+		},
+		"application protocols with commas and without a name": {
+			want: { noprotocol: [false, false, false], onecomma: ["h2", "http/1.1", "h2"] },
+			async see(world) {
+				const seen: Record<string, (string | false | null)[]> = {};
+				for (const name of Object.keys(protocolLists)) {
+					const port = await world.proxy.port(name);
+					seen[name] = [];
+					for (const ALPNProtocols of [["h2"], ["http/1.1"], ["http/1.1", "h2"]]) {
+						const secured = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols });
+						await once(secured, "secureConnect");
+						seen[name].push(secured.alpnProtocol);
+						secured.destroy();
+					}
+				}
+				return seen;
+			},
 		},
 		"ciphers of a group": {
 			want: served,

@@ -28,15 +28,25 @@ export function checkCertificate(config: TlsCertificateConfig, scope: Scope): vo
 	}
 }
 
-/** Reports authorities that are none. */
+/** Reports authorities that are none, and lists of revoked certificates that are not there. */
 export function checkAuthorities(config: ValidationContextConfig, scope: Scope): void {
-	if (!canLook(scope) || config.watchedDirectory !== undefined || config.trustedCa === undefined) return;
-	const bytes = read(config.trustedCa, scope.at("trusted_ca"));
+	if (!canLook(scope) || config.watchedDirectory !== undefined) return;
+	if (config.crl !== undefined) read(config.crl, scope.at("crl"));
+	if (config.trustedCa !== undefined) checkRoots(config.trustedCa, "CA certificates", scope.at("trusted_ca"));
+}
+
+/** Reports the bundle of a trust domain that is none. */
+export function checkTrustBundle(bundle: DataSourceConfig, domain: string, scope: Scope): void {
+	if (canLook(scope)) checkRoots(bundle, `CA certificate for ${domain}`, scope);
+}
+
+function checkRoots(source: DataSourceConfig, what: string, scope: Scope): void {
+	const bytes = read(source, scope);
 	if (bytes === undefined) return;
 	try {
 		new X509Certificate(bytes);
 	} catch (error) {
-		scope.at("trusted_ca").report(`failed to load trusted CA certificates: ${describeError(error)}`);
+		scope.report(`failed to load trusted ${what}: ${describeError(error)}`);
 	}
 }
 
@@ -85,7 +95,11 @@ function canLook(scope: Scope): boolean {
 
 function read(source: DataSourceConfig, scope: Scope): Buffer | undefined {
 	if (source.kind === "inline") return Buffer.from(source.bytes);
-	if (source.kind === "environment") return undefined;
+	if (source.kind === "environment") {
+		const value = scope.environment.environment(source.variable);
+		if (value === undefined) scope.report(`environment variable ${source.variable} does not exist`);
+		return value === undefined ? undefined : Buffer.from(value);
+	}
 	const bytes = scope.readFile(source.path);
 	return bytes === undefined ? undefined : Buffer.from(bytes);
 }

@@ -25,7 +25,7 @@ import {
 	type UpstreamTlsContext,
 } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { SPIFFECertValidatorConfig } from "../../api/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
-import { checkAlgorithms, checkAuthorities, checkCertificate, checkTicketKeys } from "./check-tls.ts";
+import { checkAlgorithms, checkAuthorities, checkCertificate, checkTicketKeys, checkTrustBundle } from "./check-tls.ts";
 import { readConfigSource } from "./config-source.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import { readStringMatcher } from "./matchers.ts";
@@ -211,12 +211,16 @@ function readCommon(message: CommonTlsContext | undefined, scope: Scope): Common
 	};
 }
 
-function readAlpnProtocols(protocols: readonly string[], scope: Scope): readonly string[] {
-	for (const [index, protocol] of protocols.entries()) {
-		const bytes = Buffer.byteLength(protocol);
-		if (bytes === 0 || bytes > 255) scope.at("alpn_protocols", index).report("a protocol has 1 to 255 bytes");
-	}
-	return protocols;
+/** Envoy joins the names by commas and takes them apart again, so one may hold several; its library takes no list with an empty one. */
+function readAlpnProtocols(entries: readonly string[], scope: Scope): readonly string[] {
+	const protocols = entries.flatMap((entry, index) => {
+		const names = entry.split(",");
+		if (names.some((name) => Buffer.byteLength(name) > 255)) {
+			scope.at("alpn_protocols", index).report("a protocol has at most 255 bytes");
+		}
+		return names;
+	});
+	return protocols.includes("") ? [] : protocols;
 }
 
 /** Where a secret comes from; undefined: it is one of the bootstrap. */
@@ -346,10 +350,15 @@ function readSpiffe(
 		scope.report(`certificate validator ${config.$typeName} is not supported`);
 		return undefined;
 	}
-	return (config as SPIFFECertValidatorConfig).trustDomains.map(({ name, trustBundle }) => ({
-		name,
-		bundle: readDataSource(trustBundle) ?? { kind: "inline", bytes: new Uint8Array(0) },
-	}));
+	const seen = new Set<string>();
+	return (config as SPIFFECertValidatorConfig).trustDomains.map(({ name, trustBundle }, index) => {
+		const at = scope.at("typed_config").at("trust_domains", index);
+		if (seen.has(name)) at.at("name").report(`multiple trust bundles are given for trust domain ${name}`);
+		seen.add(name);
+		const bundle = readDataSource(trustBundle) ?? { kind: "inline", bytes: new Uint8Array(0) };
+		checkTrustBundle(bundle, name, at.at("trust_bundle"));
+		return { name, bundle };
+	});
 }
 
 /** Translates a secret. */
