@@ -324,6 +324,9 @@ test("proxy takes Envoy's flags and hands on the exit code", async (t) => {
 	const flags = ["-c", "envoy.yaml", "--concurrency", "2", "--base-id", "3", "-l", "warning", "--drain-time-s", "5"];
 	assert.equal((await run("proxy", ...flags)).code, 7);
 	assert.match((await run("proxy")).err, /no bootstrap given.*\[BOOTSTRAP_MISSING\]/);
+	assert.deepEqual(await run("proxy", "--version"), { code: 0, out: "amime  version: 1.2.3\n", err: "" });
+	assert.equal((await run("proxy", "--hot-restart-version")).out, "11.104\n");
+	assert.equal((await run("proxy", "--hot-restart-version", "--disable-hot-restart")).out, "disabled\n");
 });
 
 test("analyze prints findings with their codes, and its exit code is for CI", async (t) => {

@@ -16,6 +16,7 @@ export {
 	truncate,
 } from "./headers.ts";
 export { createHexId } from "./hex-id.ts";
+export { hotRestartVersion } from "./hot-restart-version.ts";
 export { AnswerTooLong, exchangeHttp, type HttpExchange, type HttpExchangeOptions } from "./http-exchange.ts";
 export { assertNever, invariant } from "./invariant.ts";
 export { requestJoinedHeaders, responseJoinedHeaders } from "./joined-headers.ts";

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { MeshError } from "../../core/index.ts";
+import { hotRestartVersion, MeshError } from "../../core/index.ts";
 import { type CliContext, withExamples } from "../context.ts";
 import type { ProxyCommandOptions } from "../host.ts";
 import { collectTag, createChoiceOption, parseCount } from "../parse-arguments.ts";
@@ -23,6 +23,8 @@ interface Flags {
 	readonly baseIdPath?: string;
 	readonly useDynamicBaseId?: boolean;
 	readonly disableHotRestart?: boolean;
+	readonly hotRestartVersion?: boolean;
+	readonly version?: boolean;
 	readonly skipHotRestartOnNoParent?: boolean;
 	readonly logLevel: string;
 	readonly componentLogLevel?: string;
@@ -84,6 +86,8 @@ export function addProxyCommand(program: Command, context: CliContext): void {
 		.option("--base-id-path <file>", "write the base id there")
 		.option("--disable-hot-restart", "be no parent and have none")
 		.option("--skip-hot-restart-on-no-parent", "start as epoch 0 would when there is no parent")
+		.option("--hot-restart-version", "print what scripts compare before a hot restart, and end")
+		.option("--version", "print the version, and end")
 		.addOption(createChoiceOption("-l, --log-level <level>", "lowest level logged", levels, "info"))
 		.option("--component-log-level <levels>", "levels of parts: name:level,name:level")
 		.option("--log-format <pattern>", "pattern of log lines, as Envoy's")
@@ -101,10 +105,15 @@ export function addProxyCommand(program: Command, context: CliContext): void {
 			"keep the last good configuration here, to serve from after a restart without control plane",
 		)
 		.action(async (flags: Flags) => {
+			const { host } = context;
+			if (flags.version === true) return void host.out.write(`amime  version: ${host.version}\n`);
+			if (flags.hotRestartVersion === true) {
+				return void host.out.write(`${flags.disableHotRestart === true ? "disabled" : hotRestartVersion}\n`);
+			}
 			if (flags.configPath === undefined && flags.configYaml === undefined) {
 				throw new MeshError("BOOTSTRAP_MISSING", "no bootstrap given: name one with -c FILE or --config-yaml TEXT");
 			}
-			context.setExitCode(await context.host.runProxy(toOptions(flags)));
+			context.setExitCode(await host.runProxy(toOptions(flags)));
 		});
 	command.addOption(
 		createChoiceOption(

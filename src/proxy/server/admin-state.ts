@@ -1,3 +1,4 @@
+import { hotRestartVersion } from "../../core/index.ts";
 import type { MetricsRegistry, TaggedName } from "../../telemetry/index.ts";
 import type { AdminCluster, AdminState, Readiness, ShownAddress } from "../admin/index.ts";
 import { type Cluster, type ClusterManager, describeHealthFlags } from "../cluster/index.ts";
@@ -103,9 +104,6 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 		},
 	};
 }
-
-/** What scripts made for Envoy look for; processes of ours agree on nothing by it. */
-const hotRestartVersion = "11.104";
 
 function toShownAddress(address: AddressConfig): ShownAddress {
 	if (address.kind === "socket") return { kind: "socket", address: address.address, port: address.port };
