@@ -67,11 +67,8 @@ export async function pruneHistory(store: Store): Promise<void> {
 /** The changes that make everything as it was behind `revision`: what was changed since, back again.
  *  @throws MeshError `REVISION_UNKNOWN` when no entry of the history is that revision's */
 export function planRollback(entries: readonly HistoryEntry[], revision: number): ConfigChange[] {
-	if (!entries.some((entry) => entry.revision === revision)) {
-		const known = entries.map((entry) => entry.revision);
-		const range = known.length === 0 ? "nothing was applied yet" : `known are ${known.at(-1)} to ${known[0]}`;
-		throw new MeshError("REVISION_UNKNOWN", `revision ${revision} is not in the history: ${range}`);
-	}
+	if (!entries.some((entry) => entry.revision === revision))
+		throw new MeshError("REVISION_UNKNOWN", describeUnknownRevision(entries, revision));
 	const changes = new Map<string, ConfigChange>();
 	for (const entry of entries) {
 		if (entry.revision <= revision) continue;
@@ -87,6 +84,20 @@ export function planRollback(entries: readonly HistoryEntry[], revision: number)
 		}
 	}
 	return [...changes.values()].filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
+}
+
+/** What to take instead of a revision that no entry of the history, newest first, has. */
+export function describeUnknownRevision(entries: readonly Pick<HistoryEntry, "revision">[], revision: number): string {
+	const unknown = `revision ${revision} is not in the history`;
+	const known = entries.map((entry) => entry.revision);
+	const [newest] = known;
+	const oldest = known.at(-1);
+	if (newest === undefined || oldest === undefined) return `${unknown}: nothing was applied yet`;
+	if (revision < oldest)
+		return `${unknown}: it begins with ${oldest}; what that entry changed, and what was before, is in 'amime history ${oldest}'`;
+	if (revision > newest) return `${unknown}: the newest is ${newest}`;
+	const before = known.find((one) => one < revision);
+	return `${unknown}: its neighbours are ${before} and ${known.findLast((one) => one > revision)}`;
 }
 
 function parseEntry(item: KeyValue, log: Log): HistoryEntry | undefined {

@@ -99,7 +99,15 @@ test("every change is in the history, and everything can be made as it was", asy
 	]);
 	await config.rollback(history[0]!.revision, "dot");
 	assert.deepEqual(shown(), atEnd);
-	await assert.rejects(config.rollback(4711), /revision 4711 is not in the history: known are \d+ to \d+/);
+	const oldest = history.at(-1)!.revision;
+	const newest = (await config.history())[0]!.revision;
+	const refused = (revision: number, words: string) =>
+		assert.rejects(config.rollback(revision), { message: `revision ${revision} is not in the history: ${words}` });
+	await refused(4711, `the newest is ${newest}`);
+	await refused(
+		oldest - 1,
+		`it begins with ${oldest}; what that entry changed, and what was before, is in 'amime history ${oldest}'`,
+	);
 });
 
 test("the history is bounded, and the newest entry is always kept", async (t) => {

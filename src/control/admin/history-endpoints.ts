@@ -1,4 +1,9 @@
-import type { ConfigChange, ConfigStore, HistoryEntry } from "../../registry/index.ts";
+import {
+	type ConfigChange,
+	type ConfigStore,
+	describeUnknownRevision,
+	type HistoryEntry,
+} from "../../registry/index.ts";
 import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
 
 /** Who changed what when, and the way back.
@@ -35,8 +40,9 @@ function readRevision(params: AdminRequest["params"]): number {
 
 async function showEntry(store: Pick<ConfigStore, "history">, { params }: AdminRequest): Promise<AdminResponse> {
 	const revision = readRevision(params);
-	const entry = (await store.history()).find((candidate) => candidate.revision === revision);
-	if (entry === undefined) throw new AdminError(404, "REVISION_UNKNOWN", `revision ${revision} is not in the history`);
+	const history = await store.history();
+	const entry = history.find((candidate) => candidate.revision === revision);
+	if (entry === undefined) throw new AdminError(404, "REVISION_UNKNOWN", describeUnknownRevision(history, revision));
 	return { body: { ...summarize(entry), changes: entry.changes.map(hideSecret) } };
 }
 
