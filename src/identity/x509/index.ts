@@ -21,6 +21,7 @@ export {
 export type { AlternativeName, ExtensionOptions, ExtensionValues } from "./extensions.ts";
 export { findConstrainedName, type NameConstraints } from "./name-constraints.ts";
 export { type KeyUsage, oid } from "./oids.ts";
+export { isPlainKey } from "./plain-key.ts";
 export {
 	createSigningRequest,
 	formatSigningRequest,

@@ -20,6 +20,7 @@ import {
 import { decodeExtensions, type ExtensionOptions, type ExtensionValues, encodeExtensions } from "./extensions.ts";
 import { oid } from "./oids.ts";
 import { formatPem, parsePem } from "./pem.ts";
+import { isPlainKey } from "./plain-key.ts";
 
 /** A PKCS #10 request (RFC 2986) whose self-signature held. */
 export interface SigningRequest {
@@ -120,13 +121,16 @@ function decodeWanted(attributes: DerElement | undefined): ExtensionValues {
 function checkKey(key: KeyObject): void {
 	const details = key.asymmetricKeyDetails;
 	if (key.asymmetricKeyType === "ec") {
-		if (details?.namedCurve === "prime256v1" || details?.namedCurve === "secp384r1") return;
-		throw invalid(`curve ${details?.namedCurve ?? "unknown"}, use P-256 or P-384`);
+		if (details?.namedCurve !== "prime256v1" && details?.namedCurve !== "secp384r1")
+			throw invalid(`curve ${details?.namedCurve ?? "unknown"}, use P-256 or P-384`);
+		if (isPlainKey(key)) return;
+		throw invalid("its key has a compressed point or writes its curve out: many peers could not read the certificate");
 	}
 	if (key.asymmetricKeyType !== "rsa") throw invalid(`key type ${key.asymmetricKeyType ?? "unknown"}, use ECDSA P-256`);
 	const bits = details?.modulusLength ?? 0;
 	if (bits < 2048 || bits > 8192)
 		throw invalid(`RSA key of ${bits} bits, use ECDSA P-256 or RSA with 2048 to 8192 bits`);
+	if (!isPlainKey(key)) throw invalid("RSA key with an exponent by which others can sign, use 65537");
 }
 
 function invalid(fault: string, cause?: unknown): MeshError {

@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { createTestPki } from "../../../test/support/pki.ts";
 import { createSeededRandom, MeshError } from "../../core/index.ts";
-import { DerError, decodeDer, decodeOid, encodeOid, encodeTime, encodeUnsigned } from "./der.ts";
+import {
+	DerError,
+	decodeDer,
+	decodeOid,
+	encodeBitString,
+	encodeOid,
+	encodeSequence,
+	encodeTime,
+	encodeUnsigned,
+} from "./der.ts";
 import {
 	createSigningRequest,
 	formatSigningRequest,
+	isPlainKey,
 	oid,
 	parseSigningRequest,
 	readCertificates,
@@ -51,6 +61,30 @@ test("a request for a P-384 or an RSA key is accepted, one for a weak key is ref
 	]) {
 		assert.throws(() => readSigningRequest(createSigningRequest(privateKey, {})), { code: "CSR_INVALID" });
 	}
+});
+
+test("a request for a key that only few peers can read is refused", () => {
+	const explicit = generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" }).privateKey;
+	assert.throws(() => readSigningRequest(createSigningRequest(explicit, {})), {
+		code: "CSR_INVALID",
+		message: /writes its curve out/,
+	});
+});
+
+test("keys are plain by the way they are written, too", () => {
+	const key = createPublicKey(newKey());
+	const spki = key.export({ type: "spki", format: "der" });
+	const curve = encodeSequence(encodeOid("1.2.840.10045.2.1"), encodeOid("1.2.840.10045.3.1.7"));
+	const withPoint = (point: Uint8Array) =>
+		createPublicKey({ key: encodeSequence(curve, encodeBitString(point)), format: "der", type: "spki" });
+	const point = spki.subarray(-65);
+	assert.ok(isPlainKey(key) && isPlainKey(withPoint(point)));
+	const compressed = Buffer.concat([Buffer.of(2 + (point[64]! & 1)), point.subarray(1, 33)]);
+	assert.ok(!isPlainKey(withPoint(compressed)));
+	const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey;
+	assert.ok(isPlainKey(rsa));
+	const everybodys = { ...rsa.export({ format: "jwk" }), e: "AQ" };
+	assert.ok(!isPlainKey(createPublicKey({ key: everybodys, format: "jwk" })));
 });
 
 test("a request whose signature does not hold is refused", () => {
