@@ -39,6 +39,7 @@ export {
 	type PublishedBundle,
 	parseSpiffeBundle,
 	type ReadBundle,
+	toPlainJwk,
 } from "./federation/spiffe-bundle.ts";
 export {
 	type JsonWebKeyEntry,

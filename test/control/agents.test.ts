@@ -1,6 +1,6 @@
 /** Agents: how nodes show who they are, what they are refused, and what a node can have signed. */
 import assert from "node:assert/strict";
-import { createHash, generateKeyPairSync } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -331,6 +331,36 @@ test("whoever has an identity with the admin flag may use the admin API, as long
 	await assert.rejects(node.request("GET", "/v1/identity/entries"), { code: "PATH_UNKNOWN" });
 	await world.deleteEntry("operator");
 	await assert.rejects(operator.request("GET", "/v1/identity/entries"), { code: "PATH_UNKNOWN" });
+});
+
+test("an authority below publishes no JWT key without a name, by another's name or that libraries cannot read", async (t) => {
+	const world = await startNodeWorld(t);
+	await world.createEntry({ id: "below", spiffeId: "/planes/below", downstream: true });
+	const node = await attest(t, world);
+	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
+	const { chain } = (await node.request("POST", "/v1/agent/x509", { entryId: "below", csr })) as { chain: string };
+	const bundle = await bundleOf(world);
+	const below = createAgentClient({ servers: serversOf(world), trustDomain: "cluster.local", bundle });
+	t.after(() => below.close());
+	const privateKeyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+	below.useSvid({ certificateChainPem: chain, privateKeyPem, bundlePem: bundle });
+	type Key = { keyId: string; publicJwk: Record<string, string> };
+	const published = async (): Promise<Key[]> =>
+		(JSON.parse((await world.admin("GET", "/v1/identity/bundle")).body) as { jwtKeys: Key[] }).jwtKeys;
+	const [own] = (await published()) as [Key];
+	const jwk = createPublicKey(privateKey).export({ format: "jwk" }) as Record<string, string>;
+	const report = (keyId: string, publicJwk = jwk) => {
+		const jwtKeys = [{ keyId, publicJwk, notAfter: Date.now() + 3_600_000 }];
+		return below.request("POST", "/v1/downstream/report", { acknowledged: [], jwtKeys });
+	};
+	for (const keyId of ["", "k".repeat(1_000), own.keyId])
+		await assert.rejects(report(keyId), { code: "AGENT_REQUEST_INVALID" }, keyId);
+	for (let round = 0; round < 2; round++) await report("below", { ...jwk, x: `${jwk["x"]}=` });
+	const expected = [own.keyId, "below"].sort();
+	await eventually(async () => assert.deepEqual((await published()).map(({ keyId }) => keyId).sort(), expected));
+	const { publicJwk } = (await published()).find(({ keyId }) => keyId === "below")!;
+	assert.equal(publicJwk["x"], jwk["x"]);
 });
 
 const serversOf = ({ plane }: NodeWorld): string[] => [`127.0.0.1:${plane.agentPort}`];

@@ -1,6 +1,11 @@
-import { createPublicKey } from "node:crypto";
 import { type Clock, describeError, type Log } from "../../core/index.ts";
-import { type Authority, createSigningGate, type JwtAuthority, parseSigningRequest } from "../../identity/index.ts";
+import {
+	type Authority,
+	createSigningGate,
+	type JwtAuthority,
+	parseSigningRequest,
+	toPlainJwk,
+} from "../../identity/index.ts";
 import type { RegistrationEntry, SpiffeId } from "../../model/index.ts";
 import { type IdentityRegistry, openRecordSet, type Store } from "../../registry/index.ts";
 import { AdminError } from "../admin/index.ts";
@@ -27,6 +32,7 @@ interface DownstreamRecord {
 const issuerTtlMs = 7 * 86_400_000;
 const maxWaitSeconds = 60;
 const maxKeys = 16;
+const maxKeyIdLength = 256;
 const maxRoots = 64;
 
 /** Other authorities of the trust domain: whoever has an entry with `downstream` gets an issuer signed, follows the roots, and says what it
@@ -108,6 +114,11 @@ export async function createDownstreamEndpoints(options: DownstreamEndpointsOpti
 		)
 			throw new AdminError(400, "AGENT_REQUEST_INVALID", "'acknowledged' expected: a list of root ids");
 		const keys = readKeys(jwtKeys);
+		const others = authority.jwtKeys();
+		const taken = keys.find((key) => others.some((other) => other.keyId === key.keyId && !isSameKey(key, other)));
+		// Whoever reads the set by name would take one for the other, and refuse good tokens.
+		if (taken !== undefined)
+			throw new AdminError(400, "AGENT_REQUEST_INVALID", `'jwtKeys': '${taken.keyId}' is the name of another key`);
 		await holders.onReport({
 			name: holderOf(spiffeId),
 			acknowledged: acknowledged as string[],
@@ -141,16 +152,20 @@ function readKeys(value: unknown): JwtAuthority[] {
 	if (!Array.isArray(value) || value.length > maxKeys) throw invalid;
 	return value.map((key: Partial<JwtAuthority> | null) => {
 		const { keyId, publicJwk, notAfter } = key ?? {};
-		if (typeof keyId !== "string" || typeof notAfter !== "number" || publicJwk === undefined) throw invalid;
+		if (typeof keyId !== "string" || keyId === "" || keyId.length > maxKeyIdLength) throw invalid;
+		if (typeof notAfter !== "number" || typeof publicJwk !== "object" || publicJwk === null) throw invalid;
 		const { kty, crv, x, y } = publicJwk;
 		if (kty !== "EC" || crv !== "P-256" || typeof x !== "string" || typeof y !== "string") throw invalid;
 		try {
-			createPublicKey({ key: { kty, crv, x, y }, format: "jwk" });
+			return { keyId, publicJwk: toPlainJwk({ kty, crv, x, y }), notAfter };
 		} catch {
 			throw invalid;
 		}
-		return { keyId, publicJwk: { kty, crv, x, y }, notAfter };
 	});
+}
+
+function isSameKey({ publicJwk: left }: JwtAuthority, { publicJwk: right }: Pick<JwtAuthority, "publicJwk">): boolean {
+	return left["x"] === right["x"] && left["y"] === right["y"];
 }
 
 function holderOf(spiffeId: SpiffeId): string {

@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { MeshError } from "../../core/index.ts";
 import type { PublicJwk } from "../authority/authority-state.ts";
 import type { FederatedBundle, JwtAuthority } from "../authority/authority-types.ts";
-import { type Certificate, formatCertificates, readCertificate } from "../x509/index.ts";
+import { type Certificate, formatCertificates, isPlainKey, readCertificate } from "../x509/index.ts";
 
 /** What a trust domain publishes. */
 export interface PublishedBundle {
@@ -80,16 +80,24 @@ function readRoot({ x5c }: Record<string, unknown>): Certificate {
 		throw new Error("'x5c' must hold exactly one certificate");
 	const root = readCertificate(Buffer.from(x5c[0], "base64"));
 	if (!root.extensions.isCa) throw new Error(`certificate ${root.serial} is no certificate authority`);
+	if (!isPlainKey(root.publicKey)) throw new Error(`certificate ${root.serial} has a key that workloads may not read`);
 	return root;
 }
 
 function readJwtKey({ kid, kty, crv, x, y, n, e }: Record<string, unknown>): JwtAuthority {
 	if (typeof kid !== "string" || kid === "") throw new Error("'kid' is missing");
 	const members = Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => typeof value === "string");
-	const publicJwk = Object.fromEntries(members) as PublicJwk;
-	// Only to see that it is a key.
-	createPublicKey({ key: { ...publicJwk }, format: "jwk" });
+	const publicJwk = toPlainJwk(Object.fromEntries(members));
 	return { keyId: kid, publicJwk, notAfter: Number.MAX_SAFE_INTEGER };
+}
+
+/** A key of others, written as RFC 7518 section 6 has it: libraries of workloads refuse a whole set for padding, a short coordinate or a
+ *  curve that they do not know.
+ *  @throws Error for one that is none */
+export function toPlainJwk(jwk: Readonly<Record<string, unknown>>): PublicJwk {
+	const key = createPublicKey({ key: { ...jwk }, format: "jwk" });
+	if (!isPlainKey(key)) throw new Error("a key that workloads may not read");
+	return key.export({ format: "jwk" }) as PublicJwk;
 }
 
 function readCount(value: unknown): number | undefined {
