@@ -169,12 +169,15 @@ export {
 	splitSpiffeId,
 	type WorkloadIdentity,
 } from "./spiffe-id.ts";
-export type {
-	AccessLoggingSettings,
-	MetricsSettings,
-	SpanTag,
-	Telemetry,
-	TelemetryMode,
-	TracingSettings,
+export {
+	type AccessLoggingSettings,
+	type IstioMetricName,
+	istioMetricNames,
+	type LabelOverride,
+	type MetricsSettings,
+	type SpanTag,
+	type Telemetry,
+	type TelemetryMode,
+	type TracingSettings,
 } from "./telemetry.ts";
 export type { ReadinessProbe, Workload, WorkloadPort } from "./workload.ts";

@@ -27,10 +27,29 @@ export interface AccessLoggingSettings {
 	readonly filter?: string;
 }
 
-/** One override of `metrics` that is for all metrics. */
+/** Istio's metrics by their names without `istio_`. */
+export const istioMetricNames = [
+	"request_bytes",
+	"request_duration_milliseconds",
+	"requests_total",
+	"response_bytes",
+	"tcp_connections_closed_total",
+	"tcp_connections_opened_total",
+	"tcp_received_bytes_total",
+	"tcp_sent_bytes_total",
+] as const;
+
+export type IstioMetricName = (typeof istioMetricNames)[number];
+
+/** What becomes of a label: the value of an expression (Common Expression Language), or it goes. */
+export type LabelOverride = { readonly kind: "value"; readonly expression: string } | { readonly kind: "remove" };
+
+/** One override of `metrics`; what it leaves out, wider objects and earlier ones say. */
 export interface MetricsSettings {
 	readonly mode: TelemetryMode;
-	readonly isDisabled: boolean;
+	readonly metrics: readonly IstioMetricName[];
+	readonly isDisabled?: boolean;
+	readonly labels: Readonly<Record<string, LabelOverride>>;
 }
 
 /** `telemetry.istio.io/v1` Telemetry. Without a selector it covers its namespace; in the root namespace, the mesh. */

@@ -49,6 +49,7 @@ export {
 	type SeriesTable,
 	type SeriesTableOptions,
 } from "./metrics/series.ts";
+export type { LabelChanges } from "./metrics/series-variants.ts";
 export {
 	formatStatsJson,
 	formatStatsText,

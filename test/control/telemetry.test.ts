@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../src/api/gen/envoy/config/core/v3/base_pb.js";
+import { parseDocuments } from "../../src/config/index.ts";
 import { createPatchedSource } from "../../src/control/envoy-filter/index.ts";
 import { listenerType } from "../../src/xds/server/index.ts";
 import { application, nodeIdOf, parseObjects, simulateMesh } from "../support/control-mesh.ts";
@@ -82,6 +83,87 @@ test("Istio's metrics are turned off for a side", () => {
 	);
 	assert.match(inbound, /istio\.stats/);
 	assert.doesNotMatch(outbound, /istio\.stats/);
+});
+
+/** The changes of metrics in each filter of a listener, HTTP and TCP. */
+function changesIn(text: string): unknown[] {
+	const found: unknown[] = [];
+	JSON.stringify(JSON.parse(text), (key, value) => {
+		if (key === "value" && value?.reporter !== undefined) found.push(value.metrics);
+		return value;
+	});
+	return found;
+}
+
+test("labels are added, changed and removed, metric by metric and side by side", () => {
+	const { inbound, outbound } = desk(
+		telemetry(`
+  metrics:
+    - overrides:
+        - match: { metric: REQUEST_COUNT, mode: SERVER }
+          tagOverrides: { request_host: { value: request.host }, response_code: { operation: REMOVE } }
+        - match: { customMetric: istio_requests_total, mode: SERVER }
+          tagOverrides: { a: { operation: UPSERT, value: "'b'" } }
+        - match: { metric: REQUEST_SIZE, mode: CLIENT }
+          disabled: true`),
+	);
+	assert.deepEqual(
+		changesIn(inbound).find((metrics) => metrics !== undefined),
+		[
+			{
+				name: "requests_total",
+				dimensions: { a: "'b'", request_host: "request.host" },
+				tags_to_remove: ["response_code"],
+			},
+		],
+	);
+	assert.deepEqual(
+		new Set(changesIn(outbound).map((metrics) => JSON.stringify(metrics))),
+		new Set(['[{"name":"request_bytes","drop":true}]']),
+	);
+});
+
+test("a narrower object adds to a wider one's labels, and turns a metric on again only by saying so", () => {
+	const root = telemetry(
+		"{ metrics: [{ overrides: [{ disabled: true, tagOverrides: { a: { value: request.host } } }] }] }",
+		"r",
+		"amime-system",
+	);
+	const on = "{ match: { metric: REQUEST_COUNT }, disabled: false, tagOverrides: { b: { value: request.method } } }";
+	const more = "{ match: { metric: REQUEST_DURATION }, tagOverrides: { b: { value: request.method } } }";
+	assert.doesNotMatch(desk(root).inbound, /istio\.stats/);
+	assert.doesNotMatch(desk(root + telemetry(`{ metrics: [{ overrides: [${more}] }] }`)).inbound, /istio\.stats/);
+	const { inbound } = desk(root + telemetry(`{ metrics: [{ overrides: [${on}, ${more}] }] }`));
+	assert.deepEqual(changesIn(inbound)[0], [
+		{ name: "request_bytes", drop: true },
+		{ name: "request_duration_milliseconds", drop: true },
+		{ name: "requests_total", dimensions: { a: "request.host", b: "request.method" } },
+		{ name: "response_bytes", drop: true },
+	]);
+});
+
+test("what is wrong with an override is told at its place", () => {
+	const problemsOf = (override: string): string[] =>
+		parseDocuments(telemetry(`{ metrics: [{ overrides: [${override}] }] }`), "t.yaml").problems.map(
+			({ path, problem }) => `${path}: ${problem}`,
+		);
+	const at = "spec.metrics[0].overrides[0]";
+	assert.match(
+		problemsOf("{ tagOverrides: { host: { value: 'request.host ==' } } }").join(),
+		/^spec\.metrics\[0\]\.overrides\[0\]\.tagOverrides\.host\.value: 'request\.host ==' is no expression: /,
+	);
+	assert.deepEqual(problemsOf("{ tagOverrides: { host: {} } }"), [
+		`${at}.tagOverrides.host: must have a value, or operation: REMOVE`,
+	]);
+	assert.deepEqual(problemsOf("{ tagOverrides: { host: { operation: REMOVE, value: request.host } } }"), [
+		`${at}.tagOverrides.host.value: stands with operation UPSERT only: a label that is removed has none`,
+	]);
+	assert.deepEqual(problemsOf("{ match: { metric: REQUEST_COUNT, customMetric: requests_total } }"), [
+		`${at}.match: has metric and customMetric: only one of them can be`,
+	]);
+	assert.deepEqual(problemsOf("{ match: { metric: GRPC_REQUEST_MESSAGES } }"), [
+		`${at}.match.metric: no proxy here counts GRPC_REQUEST_MESSAGES`,
+	]);
 });
 
 test("Envoy takes it", { skip: skipWithout("Envoy", findEnvoy()) }, async () => {

@@ -20,6 +20,7 @@ import {
 	type HttpConnectionManager_Tracing,
 	HttpConnectionManager_TracingSchema,
 	HttpConnectionManagerSchema,
+	HttpFilterSchema,
 } from "../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import {
 	type TcpProxy,
@@ -31,6 +32,7 @@ import { typeUrlOf } from "../../api/index.ts";
 import type { SpanTag } from "../../model/index.ts";
 import { extension } from "../translate/index.ts";
 import { translateAccessLog } from "./access-log.ts";
+import { changeMetrics, httpMetrics, metricsFilter, tcpMetrics } from "./metrics.ts";
 import type { ResolvedTelemetry, SideTelemetry } from "./resolve.ts";
 
 /** A listener with the settings of its side. */
@@ -46,11 +48,7 @@ export function applyTelemetry(listener: Listener, { client, server }: ResolvedT
 	});
 }
 
-/** Name of the filter that counts Istio's metrics. */
-const metricsFilter = "istio.stats";
-
 function applyToFilter(filter: Filter, side: SideTelemetry): readonly Filter[] {
-	if (filter.name === metricsFilter) return side.disablesMetrics === true ? [] : [filter];
 	const config = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
 	const pack = (typeUrl: string, value: Uint8Array): readonly Filter[] => [
 		create(FilterSchema, {
@@ -58,6 +56,10 @@ function applyToFilter(filter: Filter, side: SideTelemetry): readonly Filter[] {
 			configType: { case: "typedConfig", value: create(AnySchema, { typeUrl, value }) },
 		}),
 	];
+	if (filter.name === metricsFilter && config !== undefined) {
+		const value = changeMetrics(config.value, tcpMetrics, side);
+		return value === undefined ? [] : pack(config.typeUrl, value);
+	}
 	if (config?.typeUrl === typeUrlOf(HttpConnectionManagerSchema)) {
 		const manager = applyToManager(fromBinary(HttpConnectionManagerSchema, config.value), side);
 		return pack(config.typeUrl, toBinary(HttpConnectionManagerSchema, manager));
@@ -71,10 +73,15 @@ function applyToFilter(filter: Filter, side: SideTelemetry): readonly Filter[] {
 }
 
 function applyToManager(manager: HttpConnectionManager, side: SideTelemetry): HttpConnectionManager {
-	const httpFilters =
-		side.disablesMetrics === true
-			? manager.httpFilters.filter(({ name }) => name !== metricsFilter)
-			: manager.httpFilters;
+	const httpFilters = manager.httpFilters.flatMap((filter) => {
+		const { name, configType } = filter;
+		if (name !== metricsFilter || configType.case !== "typedConfig") return [filter];
+		const { typeUrl, value: config } = configType.value;
+		const value = changeMetrics(config, httpMetrics, side);
+		if (value === undefined) return [];
+		const typedConfig = create(AnySchema, { typeUrl, value });
+		return [create(HttpFilterSchema, { ...filter, configType: { case: "typedConfig", value: typedConfig } })];
+	});
 	const tracing = manager.tracing === undefined ? undefined : applyToTracing(manager.tracing, side);
 	return create(HttpConnectionManagerSchema, {
 		...manager,

@@ -1,8 +1,11 @@
 import {
 	type AccessLogSettings,
+	type IstioMetricName,
+	type LabelOverride,
 	type Labels,
 	type Mesh,
 	type MeshSettings,
+	type MetricsSettings,
 	matchesLabels,
 	type SpanTag,
 	type Telemetry,
@@ -21,7 +24,14 @@ export interface SideTelemetry {
 	readonly logFilter?: string;
 	/** In place of Envoy's format on standard output. */
 	readonly log?: AccessLogSettings;
-	readonly disablesMetrics?: boolean;
+	/** Changes of metrics; a metric without one stays as it is. */
+	readonly metrics?: ReadonlyMap<IstioMetricName, MetricChange>;
+}
+
+/** What becomes of one metric. */
+export interface MetricChange {
+	readonly isDisabled: boolean;
+	readonly labels: Readonly<Record<string, LabelOverride>>;
 }
 
 /** What holds for a proxy: for what its workload calls, and for what calls it. */
@@ -85,7 +95,23 @@ function resolveSide(
 		// Logging that a narrower object turns on is on, whatever wider ones say.
 		for (const { isDisabled, filter } of accessLogging.filter(isFor))
 			resolved = { ...resolved, disablesLog: isDisabled ?? false, ...(filter !== undefined && { logFilter: filter }) };
-		for (const { isDisabled } of metrics.filter(isFor)) resolved = { ...resolved, disablesMetrics: isDisabled };
+		for (const settings of metrics.filter(isFor))
+			resolved = { ...resolved, metrics: changeMetrics(resolved.metrics, settings) };
 	}
 	return resolved;
+}
+
+function changeMetrics(
+	changes: ReadonlyMap<IstioMetricName, MetricChange> = new Map(),
+	{ metrics, isDisabled, labels }: MetricsSettings,
+): ReadonlyMap<IstioMetricName, MetricChange> {
+	const changed = new Map(changes);
+	for (const metric of metrics) {
+		const before = changes.get(metric);
+		changed.set(metric, {
+			isDisabled: isDisabled ?? before?.isDisabled ?? false,
+			labels: { ...before?.labels, ...labels },
+		});
+	}
+	return changed;
 }

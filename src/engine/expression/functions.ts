@@ -2,7 +2,7 @@ import { translateRe2 } from "../matcher/index.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { compareValues, equals } from "./compare.ts";
 import { convert, readTimePart } from "./time-functions.ts";
-import { Failure, isList, isMap, typeName, type Value } from "./values.ts";
+import { Failure, formatValue, isList, isMap, typeName, type Value } from "./values.ts";
 
 const noOverload = new Failure("no such overload");
 
@@ -12,8 +12,19 @@ export function call(name: string, args: readonly Value[]): Value {
 	return known === undefined || args.length < known.min || args.length > known.max ? noOverload : known.run(args);
 }
 
-/** Whether there is a function that takes so many arguments. */
-export function isKnownFunction(name: string, count: number): boolean {
+/** The name by which {@link call} knows a function that takes so many arguments; undefined when there is none. `joinsTexts` adds what
+ *  Envoy leaves out and Istio's metrics have: conversions to text, and joining of texts and lists. */
+export function findFunction(name: string, count: number, joinsTexts: boolean): string | undefined {
+	if (joinsTexts && name === "string") return count === 1 ? toText : undefined;
+	if (!isKnownFunction(name, count)) return undefined;
+	return joinsTexts && name === "_+_" ? join : name;
+}
+
+const toText = "string";
+const join = "join";
+
+function isKnownFunction(name: string, count: number): boolean {
+	if (name === toText || name === join) return false;
 	if (name === "_&&_" || name === "_||_") return count === 2;
 	if (name === "_?_:_") return count === 3;
 	const known = functions[name];
@@ -91,6 +102,15 @@ const functions: Readonly<Record<string, KnownFunction>> = {
 	bool: unary((value) => (typeof value === "boolean" ? value : noOverload)),
 	dyn: unary((value) => value),
 	type: unary(typeName),
+	[toText]: unary((value) => {
+		if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
+		return value === null || isList(value) || isMap(value) ? noOverload : formatValue(value);
+	}),
+	[join]: binary((left, right) => {
+		if (typeof left === "string" && typeof right === "string") return left + right;
+		if (isList(left) && isList(right)) return [...left, ...right];
+		return arithmetic("+", left, right) ?? noOverload;
+	}),
 	...Object.fromEntries(
 		[
 			"getFullYear",

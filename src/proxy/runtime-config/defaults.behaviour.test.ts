@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
 	type BootstrapParts,
 	managerOf,
+	problemsOf,
 	routerFilter,
 	socketAddress,
 	staticCluster,
@@ -215,6 +216,26 @@ test("Istio's metrics filter comes as a typed struct", () => {
 	const [filter] = managerOf(translated({ manager: { http_filters: [stats, routerFilter] } })).filters;
 	assert.ok(filter?.kind === "istio-stats");
 	assert.equal(filter.config.reporter, "destination");
+	assert.deepEqual(filter.config.metrics, []);
+});
+
+test("an expression of Istio's metrics filter that cannot be read is a problem at its place", () => {
+	const typed = (dimensions: object) => ({
+		name: "istio.stats",
+		typed_config: {
+			"@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+			type_url: "type.googleapis.com/stats.PluginConfig",
+			value: { reporter: "source", metrics: [{ name: "requests_total", dimensions }] },
+		},
+	});
+	const told = problemsOf({
+		manager: { http_filters: [typed({ a: "request.host ==", b: "shout(request.host)" }), routerFilter] },
+	});
+	assert.match(
+		told[0]!,
+		/http_filters\[0\].*\.value\.metrics\[0\]\.dimensions\["?a"?\]: "request\.host ==" is no expression/,
+	);
+	assert.match(told[1]!, /dimensions\["?b"?\].*there is no function shout/);
 });
 
 test("what was translated cannot be changed", () => {

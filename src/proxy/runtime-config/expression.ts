@@ -3,8 +3,8 @@ import { parseExpressionText } from "../../core/index.ts";
 import {
 	compilePattern,
 	type Expression,
+	findFunction,
 	Instant,
-	isKnownFunction,
 	Span,
 	Unsigned,
 	type Value,
@@ -13,8 +13,9 @@ import type { Scope } from "./scope.ts";
 
 const nothing: Expression = { kind: "constant", value: null };
 
-/** Translates a parsed expression. Comprehensions, messages and functions that Envoy does not have are problems. */
-export function readExpression(message: Expr | undefined, scope: Scope): Expression {
+/** Translates a parsed expression. Comprehensions, messages and functions that Envoy does not have are problems. `joinsTexts` allows
+ *  conversions to text and joining of texts and lists. */
+export function readExpression(message: Expr | undefined, scope: Scope, joinsTexts = false): Expression {
 	const kind = message?.exprKind;
 	switch (kind?.case) {
 		case "constExpr":
@@ -24,19 +25,24 @@ export function readExpression(message: Expr | undefined, scope: Scope): Express
 		case "selectExpr": {
 			const at = scope.at("select_expr");
 			const { field, operand, testOnly } = kind.value;
-			return { kind: "select", operand: readExpression(operand, at.at("operand")), field, isTest: testOnly };
+			return {
+				kind: "select",
+				operand: readExpression(operand, at.at("operand"), joinsTexts),
+				field,
+				isTest: testOnly,
+			};
 		}
 		case "callExpr":
-			return readCall(kind.value, scope.at("call_expr"));
+			return readCall(kind.value, scope.at("call_expr"), joinsTexts);
 		case "listExpr": {
 			const at = scope.at("list_expr");
 			return {
 				kind: "list",
-				elements: kind.value.elements.map((one, index) => readExpression(one, at.at("elements", index))),
+				elements: kind.value.elements.map((one, index) => readExpression(one, at.at("elements", index), joinsTexts)),
 			};
 		}
 		case "structExpr":
-			return readMap(kind.value, scope.at("struct_expr"));
+			return readMap(kind.value, scope.at("struct_expr"), joinsTexts);
 		case "comprehensionExpr":
 			scope.at("comprehension_expr").report("comprehensions are not allowed in expressions");
 			return nothing;
@@ -47,23 +53,24 @@ export function readExpression(message: Expr | undefined, scope: Scope): Express
 }
 
 /** Translates the text of an expression, in the Common Expression Language. */
-export function readExpressionText(text: string, scope: Scope): Expression {
+export function readExpressionText(text: string, scope: Scope, joinsTexts = false): Expression {
 	const parsed = parseExpressionText(text);
-	if (parsed.ok) return readExpression(parsed.expression as Expr | undefined, scope);
+	if (parsed.ok) return readExpression(parsed.expression as Expr | undefined, scope, joinsTexts);
 	scope.report(`${JSON.stringify(text)} is no expression: ${parsed.problem}`);
 	return nothing;
 }
 
 type Kind<Case extends string> = Extract<Expr["exprKind"], { case: Case }>["value"];
 
-function readCall(message: Kind<"callExpr">, scope: Scope): Expression {
+function readCall(message: Kind<"callExpr">, scope: Scope, joinsTexts: boolean): Expression {
 	const { args, target } = message;
 	const name = message.function;
 	const all = [
-		...(target === undefined ? [] : [readExpression(target, scope.at("target"))]),
-		...args.map((one, index) => readExpression(one, scope.at("args", index))),
+		...(target === undefined ? [] : [readExpression(target, scope.at("target"), joinsTexts)]),
+		...args.map((one, index) => readExpression(one, scope.at("args", index), joinsTexts)),
 	];
-	if (!isKnownFunction(name, all.length)) {
+	const known = findFunction(name, all.length, joinsTexts);
+	if (known === undefined) {
 		scope.at("function").report(`there is no function ${name} that takes ${all.length} values`);
 		return nothing;
 	}
@@ -73,10 +80,10 @@ function readCall(message: Kind<"callExpr">, scope: Scope): Expression {
 		if (regex !== undefined) return { kind: "matches", operand: all[0]!, regex };
 		scope.at("args").report(`${JSON.stringify(pattern.value)} is no pattern of RE2`);
 	}
-	return { kind: "call", name, args: all };
+	return { kind: "call", name: known, args: all };
 }
 
-function readMap(message: Kind<"structExpr">, scope: Scope): Expression {
+function readMap(message: Kind<"structExpr">, scope: Scope, joinsTexts: boolean): Expression {
 	if (message.messageName !== "") scope.at("message_name").report("messages are not supported in expressions");
 	return {
 		kind: "map",
@@ -85,9 +92,9 @@ function readMap(message: Kind<"structExpr">, scope: Scope): Expression {
 			const key = entry.keyKind;
 			return [
 				key.case === "mapKey"
-					? readExpression(key.value, at.at("map_key"))
+					? readExpression(key.value, at.at("map_key"), joinsTexts)
 					: { kind: "constant", value: key.value ?? "" },
-				readExpression(entry.value, at.at("value")),
+				readExpression(entry.value, at.at("value"), joinsTexts),
 			];
 		}),
 	};

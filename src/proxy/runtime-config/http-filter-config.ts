@@ -1,4 +1,5 @@
 import type { RbacConfig } from "../../engine/authorization/index.ts";
+import type { Expression } from "../../engine/expression/index.ts";
 import type { FaultConfig } from "../../engine/fault/index.ts";
 import type { StringMatcher } from "../../engine/matcher/index.ts";
 import type { RuntimeFraction } from "../../engine/runtime/index.ts";
@@ -145,4 +146,16 @@ export interface CorsPolicy {
 export interface IstioStatsConfig {
 	readonly reporter: "source" | "destination";
 	readonly disableHostHeaderFallback: boolean;
+	/** Changes of metrics, in their order; none by default. */
+	readonly metrics: readonly IstioMetricChange[];
+}
+
+/** `stats.MetricConfig`. */
+export interface IstioMetricChange {
+	/** `requests_total`; empty for all metrics. */
+	readonly name: string;
+	/** Values of labels by their names, sorted. */
+	readonly dimensions: readonly (readonly [label: string, value: Expression])[];
+	readonly tagsToRemove: readonly string[];
+	readonly drop: boolean;
 }

@@ -12,7 +12,8 @@ import { readAccessLogs } from "./access-log.ts";
 import { readCallOutFilter } from "./call-out-filters.ts";
 import { readFault } from "./fault.ts";
 import { normalizeTypeUrl, readFilterDiscovery } from "./filter-discovery.ts";
-import type { HttpFilterConfig, IstioStatsConfig, RouterFilterConfig } from "./http-filter-config.ts";
+import type { HttpFilterConfig, RouterFilterConfig } from "./http-filter-config.ts";
+import { readIstioStats } from "./istio-stats.ts";
 import { readLocalFilter } from "./local-filters.ts";
 import { compositeType, readMatchedFilter } from "./matched-filter.ts";
 import { readRbac } from "./rbac.ts";
@@ -169,20 +170,6 @@ export function readInnerFilter(name: string, message: Message, scope: Scope): H
 	if (filter === undefined) scope.report(`HTTP filter ${message.$typeName} is not supported`);
 	else if (filter.kind === "router") scope.report("a terminal filter cannot be inside of another one");
 	return filter?.kind === "router" ? undefined : filter;
-}
-
-/** Reads Istio's metrics filter of either kind; undefined when the struct is another extension's. */
-export function readIstioStats(config: TypedStruct, scope: Scope): IstioStatsConfig | undefined {
-	if (config.typeUrl !== "type.googleapis.com/stats.PluginConfig") return undefined;
-	const value = config.value ?? {};
-	const { reporter } = value;
-	const known = ["source", "destination", "SERVER_GATEWAY", "UNSPECIFIED"];
-	if (reporter !== undefined && !known.includes(String(reporter)))
-		scope.at("value").at("reporter").report(`must be source or destination, not ${reporter}`);
-	return {
-		reporter: reporter === "destination" ? "destination" : "source",
-		disableHostHeaderFallback: value["disable_host_header_fallback"] === true,
-	};
 }
 
 function readRouter(message: Router | undefined, scope: Scope): RouterFilterConfig {

@@ -83,6 +83,7 @@ export type {
 	CorsPolicy,
 	HttpFilterConfig,
 	HttpFilterOverride,
+	IstioMetricChange,
 	IstioStatsConfig,
 	RouterFilterConfig,
 } from "./http-filter-config.ts";

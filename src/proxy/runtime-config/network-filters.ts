@@ -15,7 +15,7 @@ import type { TypedStruct } from "../../api/gen/xds/type/v3/typed_struct_pb.js";
 import { readSubstitutionFormat } from "./access-log.ts";
 import { readFilterDiscovery } from "./filter-discovery.ts";
 import { readHttpConnectionManager } from "./http-connection-manager.ts";
-import { readIstioStats } from "./http-filters.ts";
+import { readIstioStats } from "./istio-stats.ts";
 import type { FilterStateValueConfig, NetworkFilterConfig, TypedNetworkFilterConfig } from "./listener-config.ts";
 import { readRuntimeFlag, readTokenBucket } from "./listener-filters.ts";
 import { readNetworkExtAuthz, readNetworkRateLimit } from "./network-call-outs.ts";

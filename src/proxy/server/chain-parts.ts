@@ -3,7 +3,7 @@ import type { StreamInfo } from "../../engine/format/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
 import type { DataPathContext } from "../data-path-context.ts";
 import { ConnectionBucket } from "../filter/connection-bucket.ts";
-import { createIstioTcpConnection } from "../filter/http/istio-stats/index.ts";
+import { createIstioTcpConnection, prepareTcpChanges } from "../filter/http/istio-stats/index.ts";
 import { createNetworkExtAuthz, createNetworkRateLimit } from "../filter/network/call-outs/index.ts";
 import {
 	createConnectionLimit,
@@ -125,8 +125,9 @@ export function createChainParts(
 				gates.push(createServerNameForward(filter.port));
 				break;
 			case "istio-stats": {
-				const { reporter } = filter.config;
-				observers.push((stream) => createIstioTcpConnection(reporter, context.istioMetrics(), stream));
+				const { reporter, metrics } = filter.config;
+				const changes = prepareTcpChanges(metrics);
+				observers.push((stream) => createIstioTcpConnection(reporter, context.istioMetrics(), stream, changes));
 				break;
 			}
 			case "tcp-proxy": {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Label } from "./metric.ts";
 import { formatLabelledMetrics } from "./prometheus.ts";
 import { createMetricsRegistry } from "./registry.ts";
 import { createSeriesTable } from "./series.ts";
@@ -57,4 +58,57 @@ test("label values are escaped", () => {
 	const { table } = createTable(1);
 	table.series(['a"b\\c\nd', "200"]).counters.requests_total.value++;
 	assert.match(formatLabelledMetrics(table.metrics), /who="a\\"b\\\\c\\nd"/);
+});
+
+test("a variant has other labels for some metrics, and shares the series of those that it does not change", () => {
+	const { table } = createTable(10);
+	const count = (who: string, code: string, labels: readonly Label[] | undefined): void => {
+		const series = table.variant([who, code], new Map([["requests_total", labels]] as const));
+		series.counters.requests_total.value++;
+		series.histograms.duration_ms.record(1);
+	};
+	for (const code of ["200", "404"]) count("a", code, [["who", "a"]]);
+	count("b", "200", undefined);
+	count("c", "200", [
+		["who", "d"],
+		["code", "200"],
+	]);
+	table.series(["d", "200"]).counters.requests_total.value++;
+	const lines = formatLabelledMetrics(table.metrics).split("\n");
+	assert.deepEqual(
+		lines.filter((line) => line.startsWith("requests_total")),
+		['requests_total{who="d",code="200"} 2', 'requests_total{who="a"} 2'],
+	);
+	assert.deepEqual(
+		lines.filter((line) => line.startsWith("duration_ms_count")),
+		[
+			["a", "200"],
+			["a", "404"],
+			["b", "200"],
+			["c", "200"],
+		].map(([who, code]) => `duration_ms_count{who="${who}",code="${code}"} 1`),
+	);
+});
+
+test("variants are bounded, go when they are unused, and keep what they count into", () => {
+	const { table, overflow } = createTable(2);
+	const find = (host: string) => table.variant(["a", "200"], new Map([["requests_total", [["host", host]]]] as const));
+	for (let index = 0; index < 1_000; index++) find(`host-${index}`).counters.requests_total.value++;
+	assert.equal(overflow.value, 998);
+	const first = find("host-0");
+	table.sweep();
+	for (let round = 0; round < 3; round++) {
+		first.used = true;
+		table.sweep();
+	}
+	assert.equal(first.expired, false);
+	assert.equal(table.size, 1);
+	assert.deepEqual(formatLabelledMetrics(table.metrics).match(/^requests_total.*$/gm), [
+		'requests_total{host="host-0"} 1',
+		'requests_total{host="overflow"} 998',
+	]);
+	table.sweep();
+	table.sweep();
+	assert.equal(first.expired, true);
+	assert.equal(find("host-0").counters.requests_total.value, 0);
 });

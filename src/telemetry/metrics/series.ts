@@ -1,5 +1,6 @@
 import { Histogram } from "./histogram.ts";
 import type { Counter, Label } from "./metric.ts";
+import { createSeriesVariants, type LabelChanges } from "./series-variants.ts";
 
 /** A metric with labels of its own, outside Envoy's dotted names: what a scrape reads of it. */
 export interface LabelledMetric {
@@ -51,6 +52,8 @@ export interface SeriesTable<C extends string, H extends string> {
 	readonly size: number;
 	/** The series of these label values, in the order of the label names. For cache misses: the hot path keeps the result. */
 	series(labelValues: readonly string[]): Series<C, H>;
+	/** The same, with other labels for some metrics; there are at most as many of them again. */
+	variant(labelValues: readonly string[], changes: LabelChanges<C | H>): Series<C, H>;
 	/** Removes what was not used for long; to be called from a timer. */
 	sweep(): void;
 }
@@ -84,6 +87,29 @@ export function createSeriesTable<C extends string, H extends string>(
 		idleSweeps: 0,
 	});
 	const all = (): Series<C, H>[] => [...table.values(), ...(overflowSeries === undefined ? [] : [overflowSeries])];
+	const find = (labelValues: readonly string[]): Series<C, H> => {
+		const key = labelValues.join("\u0000");
+		const known = table.get(key);
+		if (known !== undefined) return known;
+		if (table.size >= budget) {
+			options.overflow.value++;
+			overflowSeries ??= create(overflowValues);
+			return overflowSeries;
+		}
+		const series = create(labelValues);
+		table.set(key, series);
+		return series;
+	};
+	const variants = createSeriesVariants({
+		counterNames,
+		histogramNames,
+		labelNames: options.labelNames,
+		budget,
+		idleSweeps,
+		overflow: options.overflow,
+		overflowValue: overflowLabelValue,
+		standard: find,
+	});
 	const metrics: LabelledMetric[] = [
 		...counterNames.map(
 			(name): LabelledMetric => ({
@@ -93,7 +119,8 @@ export function createSeriesTable<C extends string, H extends string>(
 				series: () =>
 					all()
 						.filter((series) => series.counters[name].value > 0)
-						.map(({ labels, counters }) => ({ labels, value: counters[name].value })),
+						.map(({ labels, counters }): LabelledSeries => ({ labels, value: counters[name].value }))
+						.concat(variants.read(name)),
 			}),
 		),
 		...histogramNames.map(
@@ -104,7 +131,8 @@ export function createSeriesTable<C extends string, H extends string>(
 				series: () =>
 					all()
 						.filter((series) => series.histograms[name].count > 0)
-						.map(({ labels, histograms }) => ({ labels, histogram: histograms[name] })),
+						.map(({ labels, histograms }): LabelledSeries => ({ labels, histogram: histograms[name] }))
+						.concat(variants.read(name)),
 			}),
 		),
 	];
@@ -113,20 +141,10 @@ export function createSeriesTable<C extends string, H extends string>(
 		get size() {
 			return table.size;
 		},
-		series(labelValues) {
-			const key = labelValues.join("\u0000");
-			const known = table.get(key);
-			if (known !== undefined) return known;
-			if (table.size >= budget) {
-				options.overflow.value++;
-				overflowSeries ??= create(overflowValues);
-				return overflowSeries;
-			}
-			const series = create(labelValues);
-			table.set(key, series);
-			return series;
-		},
+		series: find,
+		variant: variants.find,
 		sweep() {
+			variants.sweep();
 			for (const [key, series] of table) {
 				series.idleSweeps = series.used ? 0 : series.idleSweeps + 1;
 				series.used = false;

@@ -1,44 +1,19 @@
 import { parseExpressionText } from "../../../core/index.ts";
-import type {
-	AccessLoggingSettings,
-	MetricsSettings,
-	SpanTag,
-	Telemetry,
-	TelemetryMode,
-	TracingSettings,
-} from "../../../model/index.ts";
+import type { AccessLoggingSettings, SpanTag, Telemetry, TracingSettings } from "../../../model/index.ts";
 import { list, map } from "../../schema/collections.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, refused, required } from "../../schema/object.ts";
-import { boolean, number, oneOf, quote, string } from "../../schema/scalars.ts";
+import { boolean, number, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
+import { both, mode, providers } from "./common.ts";
+import { metrics } from "./metrics.ts";
 
-const mode = defaulted(
-	oneOf(["CLIENT_AND_SERVER", "CLIENT", "SERVER"]),
-	"CLIENT_AND_SERVER",
-	"What the workload calls (`CLIENT`), what calls it (`SERVER`), or both",
-	"CLIENT_AND_SERVER",
-);
 const match = optional(object({ mode }), "Which side it is for; both when absent");
-const both: TelemetryMode = "CLIENT_AND_SERVER";
 const text = () => string({ maxLength: 1024 });
 const fallback = defaulted(string({ minLength: 0, maxLength: 1024 }), "", "The value when there is none");
-
-/** The access log is that of the proxy; others take objects of their own. */
-const providers = optional(
-	list(
-		refine(object({ name: required(string({ maxLength: 253 }), "Name of the provider") }), (value, _node, reader) => {
-			if (value.name !== "envoy" && value.name !== "amime" && value.name !== "prometheus")
-				reader.field("name").warn(`no provider ${quote(value.name)}: there are envoy (the proxy's log) and prometheus`);
-			return value;
-		}),
-		{ max: 16 },
-	),
-	"Who gets it; `envoy` is the log of the proxy, `prometheus` its metrics",
-);
 
 const customTag: Schema<SpanTag> = refine(
 	object({
@@ -113,33 +88,6 @@ const accessLogging: Schema<AccessLoggingSettings> = refine(
 		...(value.filter !== undefined && { filter: value.filter }),
 	}),
 );
-
-const override: Schema<MetricsSettings> = refine(
-	object({
-		match: optional(
-			object({
-				metric: defaulted(
-					oneOf(["ALL_METRICS"], { REQUEST_COUNT: "all or none", REQUEST_DURATION: "all or none" }),
-					"ALL_METRICS",
-					"Which metrics",
-					"ALL_METRICS",
-				),
-				customMetric: refused("there are Istio's standard metrics only"),
-				mode,
-			}),
-			"Which metrics, of which side",
-		),
-		disabled: defaulted(boolean(), false, "They are not counted"),
-		tagOverrides: refused("labels are Istio's standard ones"),
-	}),
-	(value): MetricsSettings => ({ mode: value.match?.mode ?? both, isDisabled: value.disabled }),
-);
-
-const metrics = object({
-	providers,
-	overrides: optional(list(override, { max: 64 }), "Changes, later ones win"),
-	reportingInterval: refused("metrics are asked for"),
-});
 
 /** `telemetry.istio.io/v1` Telemetry. */
 export const telemetryKind = defineKind({

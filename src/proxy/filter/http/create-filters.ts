@@ -60,7 +60,8 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			const metrics = context.istioMetrics();
 			const exchange = parts.chain.findIndex(({ kind }) => kind === "peer-metadata");
 			const exchangedBy = exchange === -1 ? undefined : exchange;
-			return createIstioStatsFilter({ name, disabled, index, ...config.config, metrics, exchangedBy });
+			const { metrics: changes, ...settings } = config.config;
+			return createIstioStatsFilter({ name, disabled, index, ...settings, changes, metrics, exchangedBy });
 		}
 		case "cors":
 			return createCorsFilter(name, disabled, index, context, scope);

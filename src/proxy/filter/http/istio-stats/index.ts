@@ -18,5 +18,5 @@ export {
 	type PeerState,
 	takePeer,
 } from "./istio-stats-filter.ts";
-export { createIstioTcpConnection, type IstioTcpConnection } from "./istio-tcp-stats.ts";
+export { createIstioTcpConnection, type IstioTcpConnection, prepareTcpChanges } from "./istio-tcp-stats.ts";
 export { httpLabelNames, type Reporter, tcpLabelNames } from "./labels.ts";

@@ -17,6 +17,10 @@ const tcpCounters = {
 	istio_tcp_connections_closed_total: "TCP connections closed.",
 } as const;
 
+export type HttpMetricName = keyof typeof httpCounters | keyof typeof httpHistograms;
+export type TcpMetricName = keyof typeof tcpCounters;
+export const httpMetricNames = Object.keys({ ...httpCounters, ...httpHistograms }) as readonly HttpMetricName[];
+export const tcpMetricNames = Object.keys(tcpCounters) as readonly TcpMetricName[];
 export type HttpSeries = Series<keyof typeof httpCounters, keyof typeof httpHistograms>;
 export type TcpSeries = Series<keyof typeof tcpCounters, never>;
 

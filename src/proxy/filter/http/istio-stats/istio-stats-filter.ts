@@ -1,8 +1,10 @@
 import { getHeader, type HeaderList } from "../../../../core/index.ts";
 import type { ConnectionFacts, StreamInfo } from "../../../../engine/format/index.ts";
-import type { HttpSeries, IstioMetrics } from "./istio-metrics.ts";
-import { httpLabels, type Reporter } from "./labels.ts";
-import { readEndpointWorkload, type WorkloadFacts } from "./workload.ts";
+import { httpMetricNames, type IstioMetrics } from "./istio-metrics.ts";
+import { type MetricChange, prepareChanges } from "./label-changes.ts";
+import { httpLabelNames, type Reporter } from "./labels.ts";
+import { SeriesCache } from "./series-cache.ts";
+import type { WorkloadFacts } from "./workload.ts";
 
 /** A message head on its way through, as far as this filter changes it. */
 export interface MessageHead {
@@ -43,6 +45,8 @@ export interface IstioStatsFilterOptions {
 	readonly reporter: Reporter;
 	/** Whether the Host header may not name a service that nothing else names; false by default. */
 	readonly disableHostHeaderFallback?: boolean;
+	/** What is changed of the metrics; nothing by default. */
+	readonly changes?: readonly MetricChange[];
 	readonly metrics: IstioMetrics;
 	/** The place in the chain of the filter that exchanges who is talking, and keeps a {@link PeerState} there; this one does without. */
 	readonly exchangedBy?: number | undefined;
@@ -62,7 +66,8 @@ export const metadataIdHeader = "x-envoy-peer-metadata-id";
 /** Creates the filter of one chain. */
 export function createIstioStatsFilter(options: IstioStatsFilterOptions): IstioStatsFilter {
 	const { exchangedBy, index, metrics, name, disabled, reporter } = options;
-	const cache = new SeriesCache(reporter, metrics, options.disableHostHeaderFallback !== true);
+	const changes = prepareChanges(options.changes ?? [], httpMetricNames, httpLabelNames);
+	const cache = new SeriesCache(reporter, metrics, options.disableHostHeaderFallback !== true, changes);
 	if (exchangedBy !== undefined) {
 		const side = reporter === "source" ? "upstream" : "client";
 		return {
@@ -124,116 +129,4 @@ export function takePeer(head: MessageHead, metrics: IstioMetrics): WorkloadFact
 	head.remove(metadataHeader);
 	head.remove(metadataIdHeader);
 	return metrics.peers.get(header);
-}
-
-/** Series of one cluster, host, pair of principals and peer, by the numbers that vary from answer to answer. */
-interface Target {
-	readonly clusterName: string;
-	readonly authority: string;
-	readonly routeName: string;
-	readonly peer: WorkloadFacts | undefined;
-	readonly peerPrincipal: string;
-	readonly ownPrincipal: string;
-	readonly series: Map<number, HttpSeries>;
-}
-
-/** What stands for a peer that is not known. */
-const nobody = {};
-
-/** Finds the series of a stream without building its labels: by the object that stands for the other side (host or peer), then, in
- *  the usual case, by one number. */
-class SeriesCache {
-	readonly #reporter: Reporter;
-	readonly #metrics: IstioMetrics;
-	readonly #usesHost: boolean;
-	readonly #targets = new WeakMap<object, Target[]>();
-
-	constructor(reporter: Reporter, metrics: IstioMetrics, usesHost: boolean) {
-		this.#reporter = reporter;
-		this.#metrics = metrics;
-		this.#usesHost = usesHost;
-	}
-
-	count(stream: StreamInfo, peer: WorkloadFacts | undefined): void {
-		const isGrpc = isGrpcRequest(stream);
-		const target = this.#findTarget(stream, peer);
-		// Exact: 30 bits of flags above 5 bits of gRPC status, a bit for gRPC and 10 bits of code.
-		const outcome = (stream.responseCode & 0x3ff) + (isGrpc ? 0x400 + ((stream.grpcStatus + 1) & 0x1f) * 0x800 : 0);
-		const key = outcome + stream.responseFlags * 0x10000;
-		let series = target.series.get(key);
-		if (series === undefined || series.expired) {
-			const facts = peer ?? this.#endpointOf(stream);
-			series = this.#metrics.http.series(
-				httpLabels(this.#reporter, this.#metrics.own, facts, stream, isGrpc, this.#usesHost),
-			);
-			target.series.set(key, series);
-		}
-		series.used = true;
-		series.counters.istio_requests_total.value++;
-		if (stream.endedAt >= 0)
-			series.histograms.istio_request_duration_milliseconds.record(stream.endedAt - stream.startedAt);
-		series.histograms.istio_request_bytes.record(
-			stream.downstreamWireBytesReceived || stream.requestHeaderBytes + stream.bytesReceived,
-		);
-		series.histograms.istio_response_bytes.record(
-			stream.downstreamWireBytesSent || stream.responseHeaderBytes + stream.bytesSent,
-		);
-	}
-
-	#findTarget(stream: StreamInfo, peer: WorkloadFacts | undefined): Target {
-		const anchor = (this.#reporter === "source" ? stream.upstreamHost : peer) ?? nobody;
-		const tls = this.#reporter === "source" ? stream.upstreamTls : stream.connection.tls;
-		const peerPrincipal = tls?.peer?.uriSans[0] ?? "";
-		const ownPrincipal = tls?.local?.uriSans[0] ?? "";
-		// The authority names the service only where the cluster does not; there it must be part of the key.
-		const authority = !this.#usesHost || namesService(stream) ? "" : (stream.request?.authority ?? "");
-		let targets = this.#targets.get(anchor);
-		if (targets === undefined) {
-			targets = [];
-			this.#targets.set(anchor, targets);
-		}
-		for (const target of targets) {
-			if (
-				target.clusterName === stream.upstreamClusterName &&
-				target.peer === peer &&
-				target.peerPrincipal === peerPrincipal &&
-				target.ownPrincipal === ownPrincipal &&
-				target.authority === authority &&
-				target.routeName === stream.routeName
-			) {
-				return target;
-			}
-		}
-		const target: Target = {
-			clusterName: stream.upstreamClusterName,
-			authority,
-			routeName: stream.routeName,
-			peer,
-			peerPrincipal,
-			ownPrincipal,
-			series: new Map(),
-		};
-		// A client chooses its authority: forget the oldest rather than search a long list.
-		if (targets.length >= maxTargets) targets.shift();
-		targets.push(target);
-		return target;
-	}
-
-	#endpointOf(stream: StreamInfo): WorkloadFacts | undefined {
-		const text = this.#reporter === "source" ? stream.upstreamHost?.metadata["istio"]?.["workload"] : undefined;
-		return typeof text === "string" ? readEndpointWorkload(text) : undefined;
-	}
-}
-
-const maxTargets = 32;
-
-function namesService(stream: StreamInfo): boolean {
-	return stream.upstreamClusterMetadata["istio"] !== undefined || stream.upstreamClusterName.startsWith("outbound|");
-}
-
-function isGrpcRequest(stream: StreamInfo): boolean {
-	// Every gRPC answer has a status, sent or derived.
-	if (stream.grpcStatus < 0) return false;
-	const type = stream.request === undefined ? undefined : getHeader(stream.request.headers, "content-type");
-	return type?.startsWith("application/grpc") ?? false;
 }

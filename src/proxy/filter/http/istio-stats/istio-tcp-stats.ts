@@ -1,6 +1,7 @@
 import type { StreamInfo } from "../../../../engine/format/index.ts";
-import type { IstioMetrics, TcpSeries } from "./istio-metrics.ts";
-import { type Reporter, tcpLabels } from "./labels.ts";
+import { type IstioMetrics, type TcpMetricName, type TcpSeries, tcpMetricNames } from "./istio-metrics.ts";
+import { type ChangedLabels, type MetricChange, prepareChanges } from "./label-changes.ts";
+import { type Reporter, tcpLabelNames, tcpLabels } from "./labels.ts";
 import { readEndpointWorkload } from "./workload.ts";
 
 /** Counts one TCP connection. */
@@ -12,11 +13,17 @@ export interface IstioTcpConnection {
 	end(): void;
 }
 
+/** Makes the changes of a filter ready for {@link createIstioTcpConnection}. */
+export function prepareTcpChanges(changes: readonly MetricChange[]): ChangedLabels<TcpMetricName> | undefined {
+	return prepareChanges(changes, tcpMetricNames, tcpLabelNames);
+}
+
 /** Begins to count a proxied connection; `stream` is its record. */
 export function createIstioTcpConnection(
 	reporter: Reporter,
 	metrics: IstioMetrics,
 	stream: StreamInfo,
+	changes?: ChangedLabels<TcpMetricName>,
 ): IstioTcpConnection {
 	let series: TcpSeries | undefined;
 	let sent = 0;
@@ -26,7 +33,11 @@ export function createIstioTcpConnection(
 			const isFirst = series === undefined;
 			const workload = reporter === "source" ? stream.upstreamHost?.metadata["istio"]?.["workload"] : undefined;
 			const peer = typeof workload === "string" ? readEndpointWorkload(workload) : undefined;
-			series = metrics.tcp.series(tcpLabels(reporter, metrics.own, peer, stream));
+			const labels = tcpLabels(reporter, metrics.own, peer, stream);
+			series =
+				changes === undefined
+					? metrics.tcp.series(labels)
+					: metrics.tcp.variant(labels, changes.apply(labels, changes.evaluate(stream)));
 			if (isFirst) series.counters.istio_tcp_connections_opened_total.value++;
 		}
 		series.used = true;
