@@ -1,5 +1,5 @@
 /** TLS of listeners and clusters: which certificate a client gets, what clients must show, and how that is told. */
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as openTcp } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
@@ -22,6 +22,7 @@ const certificates = {
 	},
 };
 const elsewhere = createTestPki({ trustDomain: "elsewhere.example" });
+const lasting = pki.issue(pki.idOf("lasting"), { notAfter: Date.now() + 7_200_000 });
 const client = pki.issue(pki.idOf("client"), { commonName: "client" });
 const other = pki.issue(pki.idOf("other"), { commonName: "other" });
 
@@ -87,7 +88,24 @@ async function start(side: Side): Promise<World> {
 	const upstreamTls = typed("transport_sockets.tls.v3.UpstreamTlsContext", { common_tls_context: {} });
 	const proxy = await side.proxy({
 		static_resources: {
+			secrets: [
+				{
+					name: "own",
+					tls_certificate: {
+						certificate_chain: inline(lasting.certificateChainPem),
+						private_key: inline(lasting.privateKeyPem),
+					},
+				},
+				{ name: "roots", validation_context: { trusted_ca: inline(elsewhere.bundlePem + lasting.certificatePem) } },
+				{ name: "trusted.domains", validation_context: domains },
+			],
 			listeners: [
+				listener("discovered", {
+					name: "tls",
+					typed_config: typed("transport_sockets.tls.v3.DownstreamTlsContext", {
+						common_tls_context: discovered("roots"),
+					}),
+				}),
 				listener("names", socket(["a", "b"])),
 				listener("kinds", socket(["rsa", "a", "b"])),
 				listener("scanned", socket(["b", "a"], { full_scan_certs_on_sni_mismatch: true } as object)),
@@ -115,6 +133,14 @@ async function start(side: Side): Promise<World> {
 			],
 			clusters: [
 				cluster("one", port),
+				cluster("secret", port, {
+					transport_socket: {
+						name: "tls",
+						typed_config: typed("transport_sockets.tls.v3.UpstreamTlsContext", {
+							common_tls_context: discovered("trusted.domains"),
+						}),
+					},
+				}),
 				cluster("rude", (rude.address() as AddressInfo).port, {
 					connect_timeout: "8s",
 					transport_socket: { name: "tls", typed_config: upstreamTls },
@@ -125,6 +151,10 @@ async function start(side: Side): Promise<World> {
 	return { proxy };
 }
 
+const discovered = (validation: string): object => ({
+	tls_certificate_sds_secret_configs: [{ name: "own" }],
+	validation_context_sds_secret_config: { name: validation },
+});
 const protocolLists = {
 	noprotocol: [""],
 	onecomma: ["h2,http/1.1"],
@@ -305,6 +335,19 @@ compareWithEnvoy("TLS", {
 					}
 				}
 				return seen;
+			},
+		},
+		"when certificates end": {
+			want: {
+				"listener.discovered.ssl.certificate.own.expiration_unix_time_seconds": Math.floor(
+					new X509Certificate(lasting.certificatePem).validToDate.getTime() / 1000,
+				),
+			},
+			async see({ proxy }) {
+				const label = 'envoy_tls_certificate="(own|roots)"';
+				const { body } = await proxy.admin("/stats/prometheus?filter=ssl.certificate.(own|roots)");
+				const labelled = body.split("\n").filter((line) => new RegExp(label).test(line));
+				return { ...(await proxy.stats("ssl\\.certificate\\.")), labelled: labelled.length };
 			},
 		},
 		"ciphers of a group": {

@@ -3,3 +3,4 @@
 export { Listener, type ListenerDependencies } from "./listener.ts";
 export { createListenerManager, type ListenerManager, type ListenerView } from "./listener-manager.ts";
 export { formatAddress, type ListeningSocket, type SocketOrigin, type SocketSupply } from "./listening-sockets.ts";
+export { nameStats } from "./stat-name.ts";

@@ -29,7 +29,8 @@ import {
 } from "../runtime-config/index.ts";
 import { createListenerStats, type ListenerStats } from "../stats/index.ts";
 import { describeConnection, describePending } from "./connection-facts.ts";
-import { formatAddress, ListeningSockets, type SocketSupply } from "./listening-sockets.ts";
+import { ListeningSockets, type SocketSupply } from "./listening-sockets.ts";
+import { nameStats } from "./stat-name.ts";
 
 /** What listeners need from the proxy around them. */
 export interface ListenerDependencies {
@@ -464,15 +465,6 @@ function takesEverything({ match }: FilterChainConfig): boolean {
 		match.sourceRanges.length === 0 &&
 		match.sourcePorts.length === 0
 	);
-}
-
-/** The listener's part of statistics' names: its prefix, else its address as Envoy writes it. */
-function nameStats({ statPrefix, addresses }: ListenerConfig): string {
-	if (statPrefix !== "") return statPrefix;
-	const first = addresses[0];
-	if (first === undefined) return "unbound";
-	if (first.kind === "internal") return `envoy_internal_${first.listener}`;
-	return first.kind === "pipe" ? first.path : formatAddress(first).replaceAll(":", "_");
 }
 
 /** How many connections wait where the listener says nothing: the length of Node's own queue. */

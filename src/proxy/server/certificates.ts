@@ -11,16 +11,7 @@ export function listCertificates(
 	listeners: readonly ListenerConfig[],
 	secrets: SecretSource,
 ): AdminCertificate[] {
-	const contexts: CommonTlsConfig[] = [
-		...clusters.flatMap((cluster) =>
-			[cluster.transportSocket, ...cluster.transportSocketMatches.map(({ socket }) => socket)].flatMap(tlsOf),
-		),
-		...listeners.flatMap((listener) =>
-			[...listener.filterChains, ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain])]
-				.map((chain) => chain.transportSocket)
-				.flatMap(tlsOf),
-		),
-	];
+	const contexts = [...clusters, ...listeners].flatMap(contextsOf);
 	const seen = new Set<string>();
 	return contexts
 		.flatMap((context) => describeContext(context, secrets))
@@ -41,6 +32,16 @@ export function daysUntilFirstExpiry(certificates: readonly AdminCertificate[], 
 		.flatMap(({ pem }) => pem.toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
 		.map((block) => new X509Certificate(block).validToDate.getTime());
 	return ends.length === 0 ? undefined : Math.max(0, Math.floor((Math.min(...ends) - wall) / dayMs));
+}
+
+/** The TLS contexts of a cluster or a listener, in the order of the configuration. */
+export function contextsOf(config: ClusterConfig | ListenerConfig): CommonTlsConfig[] {
+	if ("filterChains" in config) {
+		const { filterChains, defaultFilterChain } = config;
+		const chains = [...filterChains, ...(defaultFilterChain === undefined ? [] : [defaultFilterChain])];
+		return chains.map((chain) => chain.transportSocket).flatMap(tlsOf);
+	}
+	return [config.transportSocket, ...config.transportSocketMatches.map(({ socket }) => socket)].flatMap(tlsOf);
 }
 
 function tlsOf<T>(socket: { readonly kind: "raw-buffer" } | { readonly kind: "tls"; readonly tls: T }): T[] {

@@ -35,6 +35,7 @@ import {
 	type WorkerThread,
 } from "../workers/index.ts";
 import { createAdminState } from "./admin-state.ts";
+import { createCertificateGauges } from "./certificate-gauges.ts";
 import { daysUntilFirstExpiry } from "./certificates.ts";
 import { createParentStats } from "./parent-stats.ts";
 import type { ProxyFlags } from "./proxy-flags.ts";
@@ -214,6 +215,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 	let admin: Admin | undefined;
 	let adminAddress: AdminAddress | undefined;
 	let loads: LoadReporter | undefined;
+	const showCertificateEnds = createCertificateGauges(secrets, registry.root);
 
 	return {
 		get adminAddress() {
@@ -300,6 +302,10 @@ export function createProxy(options: ProxyOptions): Proxy {
 		serverStats.live.value = state.readiness() === "LIVE" ? 1 : 0;
 		const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
 		if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
+		showCertificateEnds(
+			clusters.clusters().map(({ config }) => config),
+			listeners.listeners().map((listener) => listener.config),
+		);
 		serverStats.uptime.value = Math.floor((clock.wall() - startedAt) / 1000);
 		const memory = process.memoryUsage();
 		serverStats.memory_allocated.value = memory.heapUsed;
