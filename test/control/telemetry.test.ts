@@ -4,7 +4,10 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../src/api/gen/envoy/config/core/v3/base_pb.js";
 import { parseDocuments } from "../../src/config/index.ts";
+import { findExpressionProblem, proxyFunctions } from "../../src/config/kinds/telemetry/expression.ts";
 import { createPatchedSource } from "../../src/control/envoy-filter/index.ts";
+import { readExpressionText } from "../../src/proxy/runtime-config/expression.ts";
+import { Scope } from "../../src/proxy/runtime-config/scope.ts";
 import { listenerType } from "../../src/xds/server/index.ts";
 import { application, nodeIdOf, parseObjects, simulateMesh } from "../support/control-mesh.ts";
 import { listJson, validateWithEnvoy } from "../support/envoy-validate.ts";
@@ -164,6 +167,40 @@ test("what is wrong with an override is told at its place", () => {
 	assert.deepEqual(problemsOf("{ match: { metric: GRPC_REQUEST_MESSAGES } }"), [
 		`${at}.match.metric: no proxy here counts GRPC_REQUEST_MESSAGES`,
 	]);
+});
+
+test("an expression is refused at its place exactly when a proxy would not take it", () => {
+	const scope = (): Scope => new Scope("", [], {});
+	const texts = [
+		...Object.entries(proxyFunctions).flatMap(([name, [min, max]]) =>
+			[min, max, max + 1].map((count) => `${name}(${Array(count).fill("'a'").join(", ")})`),
+		),
+		"string(1) + 'a'",
+		"string(1, 2)",
+		"shout(request.host)",
+		"request.host.shout()",
+		"[1, 2].exists(x, x == 1)",
+		"[1].map(x, shout(x))",
+		"has(request.headers) ? {'a': -1 % 2}['a'] : [1][0] * 2 / 3 - 4",
+		"!(1 in [1]) && 1 < 2 || 1 >= 2",
+		"{'a': [shout(1)]}",
+	];
+	for (const joinsTexts of [true, false])
+		for (const text of texts) {
+			const at = scope();
+			readExpressionText(text, at, joinsTexts);
+			assert.equal(findExpressionProblem(text, joinsTexts) === undefined, at.problems.length === 0, text);
+		}
+	const { problems } = parseDocuments(
+		telemetry("{ metrics: [{ overrides: [{ tagOverrides: { a: { value: shout(request.host) } } }] }] }"),
+		"t.yaml",
+	);
+	assert.deepEqual(
+		problems.map(({ path, problem }) => `${path}: ${problem}`),
+		[
+			"spec.metrics[0].overrides[0].tagOverrides.a.value: 'shout(request.host)' cannot be evaluated by proxies: there is no function shout",
+		],
+	);
 });
 
 test("Envoy takes it", { skip: skipWithout("Envoy", findEnvoy()) }, async () => {

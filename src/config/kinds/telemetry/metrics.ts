@@ -1,4 +1,3 @@
-import { parseExpressionText } from "../../../core/index.ts";
 import {
 	type IstioMetricName,
 	istioMetricNames,
@@ -10,6 +9,7 @@ import { object, optional, refused } from "../../schema/object.ts";
 import { boolean, oneOf, quote, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { both, mode, providers } from "./common.ts";
+import { findExpressionProblem } from "./expression.ts";
 
 /** Istio's words for the metrics; undefined for those that amime's proxies do not count. */
 const selectors = {
@@ -69,10 +69,8 @@ const tagOverride: Schema<LabelOverride> = refine(
 				? { kind: "remove" }
 				: reader.field("value").refuse("stands with operation UPSERT only: a label that is removed has none");
 		if (value === undefined) return reader.refuse("must have a value, or operation: REMOVE");
-		const parsed = parseExpressionText(value);
-		return parsed.ok
-			? { kind: "value", expression: value }
-			: reader.field("value").refuse(`${quote(value)} is no expression: ${parsed.problem}`);
+		const problem = findExpressionProblem(value, true);
+		return problem === undefined ? { kind: "value", expression: value } : reader.field("value").refuse(problem);
 	},
 );
 

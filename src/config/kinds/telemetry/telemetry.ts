@@ -1,14 +1,14 @@
-import { parseExpressionText } from "../../../core/index.ts";
 import type { AccessLoggingSettings, SpanTag, Telemetry, TracingSettings } from "../../../model/index.ts";
 import { list, map } from "../../schema/collections.ts";
 import { workloadSelector } from "../../schema/kubernetes.ts";
 import { defaulted, object, optional, refused, required } from "../../schema/object.ts";
-import { boolean, number, quote, string } from "../../schema/scalars.ts";
+import { boolean, number, string } from "../../schema/scalars.ts";
 import { refine, type Schema } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
 import { targetFields, toTargets } from "../policy-target.ts";
 import { toSelector } from "../selector.ts";
 import { both, mode, providers } from "./common.ts";
+import { findExpressionProblem } from "./expression.ts";
 import { metrics } from "./metrics.ts";
 
 const match = optional(object({ mode }), "Which side it is for; both when absent");
@@ -73,10 +73,8 @@ const accessLogging: Schema<AccessLoggingSettings> = refine(
 					),
 				}),
 				({ expression }, _node, reader) => {
-					const parsed = parseExpressionText(expression);
-					return parsed.ok
-						? expression
-						: reader.field("expression").refuse(`${quote(expression)} is no expression: ${parsed.problem}`);
+					const problem = findExpressionProblem(expression, false);
+					return problem === undefined ? expression : reader.field("expression").refuse(problem);
 				},
 			),
 			"Which requests are logged; all when absent",
