@@ -3,13 +3,19 @@ import {
 	type BackendRef,
 	type Destination,
 	formatObjectName,
+	isHttpProtocol,
+	type MatchScope,
 	type NamedMatch,
+	type ObjectName,
 	type PathRewrite,
 	type RouteMatch,
 	type RouteRule,
 	type Service,
+	type ServicePort,
+	type StreamMatch,
+	type VirtualService,
 } from "../../model/index.ts";
-import { findRoutes, type MeshIndex, rankMatches } from "../translate/index.ts";
+import { findRoutes, hostOf, isVisible, listVirtualServices, type MeshIndex, rankMatches } from "../translate/index.ts";
 
 /** One rule of the routing of one service port, for people. */
 export interface ListedRoute {
@@ -20,9 +26,11 @@ export interface ListedRoute {
 	readonly clients?: string;
 	readonly match: string;
 	readonly action: string;
-	/** `namespace/name` of the HTTPRoute; absent for what goes without saying. */
+	/** `namespace/name` of the HTTPRoute, GRPCRoute or VirtualService; absent for what goes without saying. */
 	readonly route?: string;
 }
+
+type ListedHead = Pick<ListedRoute, "namespace" | "service" | "port">;
 
 /** Rules in the order in which they are tried. Consumer routes come after the routes for everybody. */
 export function listRoutes(index: MeshIndex, select: (service: Service) => boolean): ListedRoute[] {
@@ -35,8 +43,7 @@ export function listRoutes(index: MeshIndex, select: (service: Service) => boole
 			return [service.namespace, ...consumers].flatMap((clients): ListedRoute[] => {
 				const routes = findRoutes(index, service, port, clients);
 				const isOwn = clients === service.namespace;
-				if (routes.length === 0)
-					return isOwn ? [{ ...head, match: "any", action: `${service.name}:${port.port}` }] : [];
+				if (routes.length === 0) return isOwn ? listUnrouted(index, service, port, head) : [];
 				if (!isOwn && !routes.some((route) => route.namespace === clients)) return [];
 				return rankMatches(routes, () => undefined).map(({ route, ruleIndex, match }) => ({
 					...head,
@@ -48,6 +55,59 @@ export function listRoutes(index: MeshIndex, select: (service: Service) => boole
 			});
 		}),
 	);
+}
+
+/** Of a port that no HTTPRoute is for: the rules of the VirtualService that clients of the service's own namespace go by, else the way
+ *  that goes without saying. */
+function listUnrouted(index: MeshIndex, service: Service, port: ServicePort, head: ListedHead): ListedRoute[] {
+	const inMesh = ({ gateways, exportTo }: VirtualService) =>
+		gateways.includes("mesh") && isVisible(exportTo, service.namespace);
+	const visible = index.virtualServices.filter(inMesh);
+	for (const rule of listVirtualServices(visible, hostOf(service, index.mesh.settings))) {
+		const listed = listVirtualService(rule, service, port, head);
+		if (listed.length > 0) return listed;
+	}
+	return [{ ...head, match: "any", action: `${service.name}:${port.port}` }];
+}
+
+function listVirtualService(
+	{ http, tcp, tls, ...name }: VirtualService,
+	service: Service,
+	port: ServicePort,
+	head: ListedHead,
+): ListedRoute[] {
+	const isHere = (scope: MatchScope | undefined) =>
+		(scope?.port ?? port.port) === port.port && scope?.gateways?.includes("mesh") !== false;
+	const route = formatObjectName(name);
+	if (isHttpProtocol(port.protocol))
+		return http.flatMap((rule) =>
+			rule.matches
+				.filter(({ scope }) => isHere(scope))
+				.map((match) => {
+					const action = describeAction(rule, service);
+					return { ...head, match: describeMatch(match) + describeClients(match.scope), action, route };
+				}),
+		);
+	return [...tls, ...tcp].flatMap(({ matches, backends }) => {
+		const here = matches.filter(({ scope }) => isHere(scope));
+		if (matches.length > 0 && here.length === 0) return [];
+		const action = describeBackends(backends, service);
+		return (here.length === 0 ? [undefined] : here).map((match) => ({
+			...{ ...head, action, route },
+			match: describeStreamMatch(match) + describeClients(match?.scope),
+		}));
+	});
+}
+
+function describeStreamMatch(match: StreamMatch | undefined): string {
+	const { sniHosts = [], destinationSubnets = [] } = match ?? {};
+	return [...sniHosts.map((host) => `server name ${host}`), ...destinationSubnets].join(", ") || "any";
+}
+
+function describeClients(scope: MatchScope | undefined): string {
+	const labels = Object.entries(scope?.sourceLabels ?? {}).map(([name, value]) => `${name}=${value}`);
+	const from = [...(scope?.sourceNamespace === undefined ? [] : [`namespace ${scope.sourceNamespace}`]), ...labels];
+	return from.length === 0 ? "" : ` from ${from.join(" ")}`;
 }
 
 function describeMatch({ method, path, headers, queryParams }: RouteMatch): string {
@@ -84,9 +144,13 @@ function describeAction(rule: RouteRule, service: Service): string {
 		const target = `${redirect.scheme ?? ""}${redirect.scheme === undefined ? "" : "://"}${redirect.hostname ?? ""}${redirect.port === undefined ? "" : `:${redirect.port}`}${describeRewrite(redirect.path)}`;
 		return `redirect ${redirect.statusCode}${target === "" ? "" : ` to ${target}`}`;
 	}
-	const total = rule.backends.reduce((sum, backend) => sum + backend.weight, 0);
+	return describeBackends(rule.backends, service);
+}
+
+function describeBackends(backends: readonly BackendRef[], service: Service): string {
+	const total = backends.reduce((sum, backend) => sum + backend.weight, 0);
 	if (total === 0) return "500 (no backend)";
-	return rule.backends
+	return backends
 		.filter((backend) => backend.weight > 0)
 		.map((backend) => describeBackend(backend, total, service))
 		.join(", ");
@@ -105,15 +169,20 @@ function describeBackend({ destination, subset, port, weight }: BackendRef, tota
 
 function describeDestination(destination: Destination, parent: Service): string {
 	switch (destination.kind) {
-		case "service": {
-			const { name, namespace } = destination.service;
-			return namespace === parent.namespace ? name : `${name}.${namespace}`;
+		case "service":
+			return shorten(destination.service, parent);
+		case "host": {
+			const [, name, namespace] = /^([^.]+)\.([^.]+)\.svc\./.exec(destination.host) ?? [];
+			return name === undefined || namespace === undefined ? destination.host : shorten({ name, namespace }, parent);
 		}
-		case "host":
-			return destination.host;
 		case "unusable":
 			return `500 (${destination.reason})`;
 		default:
 			return assertNever(destination);
 	}
+}
+
+/** As callers beside `parent` say it. */
+function shorten({ name, namespace }: ObjectName, parent: Service): string {
+	return namespace === parent.namespace ? name : `${name}.${namespace}`;
 }
