@@ -155,7 +155,8 @@ function addStream<I extends DescMessage, O extends DescMessage>(
 							const bytes = Buffer.from(toBinary(responseSchema, response));
 							if (ended.signal.aborted || last?.equals(bytes)) continue;
 							last = bytes;
-							call.write(response);
+							// Whoever does not read gets the newest once it does, and nothing piles up here meanwhile.
+							await taken(call, response, ended.signal);
 						}
 					} catch (error) {
 						if (!ended.signal.aborted) call.emit("error", toStatus(error, name, log));
@@ -172,6 +173,18 @@ function addStream<I extends DescMessage, O extends DescMessage>(
 			},
 		},
 	);
+}
+
+/** Writes an answer; resolves when the connection has taken it, or when the call is over. */
+function taken<O>(call: ServerWritableStream<unknown, O>, response: O, signal: AbortSignal): Promise<void> {
+	const { promise, resolve } = Promise.withResolvers<void>();
+	const done = (): void => {
+		signal.removeEventListener("abort", done);
+		resolve();
+	};
+	signal.addEventListener("abort", done);
+	call.write(response, done);
+	return promise;
 }
 
 function define<I extends DescMessage, O extends DescMessage>(
