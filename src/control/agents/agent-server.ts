@@ -50,7 +50,8 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
 		const target = request.url ?? "/";
 		if (target.length > maxUrlLength)
 			throw new AdminError(414, "URL_TOO_LONG", `longer than ${maxUrlLength} characters`);
-		const url = new URL(target, "https://server");
+		const url = URL.parse(target, "https://server");
+		if (url === null) throw new AdminError(404, "PATH_UNKNOWN", `no such path: ${target}`);
 		const route = endpoints.routes.get(`${request.method} ${url.pathname}`);
 		const peer = peerOf(request.socket as TLSSocket, authority.trustDomain, clock.wall());
 		if (route === undefined && peer !== undefined && options.isAdmin(peer.spiffeId))

@@ -42,7 +42,8 @@ export async function startBundleServer(options: BundleServerOptions): Promise<B
 	const server = createServer(
 		{ minVersion: "TLSv1.2", ...(web !== undefined && { cert: web.certificate, key: web.key }) },
 		(request, response) => {
-			const path = new URL(request.url ?? "/", "https://bundle").pathname;
+			// Undefined for a target that is no URL, such as "//": the endpoint is public, and a throw here would end the process.
+			const path = URL.parse(request.url ?? "/", "https://bundle")?.pathname;
 			if (path !== "/" || (request.method !== "GET" && request.method !== "HEAD")) {
 				response.writeHead(path === "/" ? 405 : 404, { "content-length": "0" }).end();
 				return;
