@@ -123,6 +123,7 @@ export type {
 	Cors,
 	Destination,
 	DirectResponse,
+	ExternalAuth,
 	Fault,
 	FilterActions,
 	HeaderFilter,

@@ -112,7 +112,10 @@ export interface BackendRef {
 }
 
 /** What filters do beside changing headers. */
-export type FilterActions = Pick<RouteRule, "redirect" | "rewrite" | "cors" | "mirrors" | "directResponse">;
+export type FilterActions = Pick<
+	RouteRule,
+	"redirect" | "rewrite" | "cors" | "mirrors" | "directResponse" | "externalAuth"
+>;
 
 export interface RouteRetry {
 	readonly codes: readonly number[];
@@ -155,6 +158,29 @@ export interface Cors {
 	readonly forwardsUnmatchedPreflights?: boolean;
 }
 
+/** A service that is asked whether requests may pass (Gateway API, GEP-1494); who does not answer refuses. */
+export interface ExternalAuth {
+	readonly destination: Destination;
+	readonly port?: number;
+	readonly protocol:
+		| {
+				readonly kind: "grpc";
+				/** Headers of the request that it sees, in lower case; all when empty. */
+				readonly allowedHeaders: readonly string[];
+		  }
+		| {
+				readonly kind: "http";
+				/** Stands before the path of the request that it is asked about. */
+				readonly pathPrefix: string;
+				/** Headers that it sees beside those that it always sees. */
+				readonly allowedHeaders: readonly string[];
+				/** Headers of its answer that the backend sees; all when empty. */
+				readonly allowedResponseHeaders: readonly string[];
+		  };
+	/** The longest body that it is shown, and that may pass; it sees none when undefined. */
+	readonly maxBodyBytes?: number;
+}
+
 /** How a client stays with the backend that it had (Gateway API, GEP-1619): by a cookie or a header that names it. */
 export type SessionPersistence =
 	| {
@@ -188,6 +214,7 @@ export interface RouteRule {
 	readonly mirrors?: readonly Mirror[];
 	readonly fault?: Fault;
 	readonly cors?: Cors;
+	readonly externalAuth?: ExternalAuth;
 	readonly sessionPersistence?: SessionPersistence;
 	/** Field path of the rule in its document, for explanations. */
 	readonly path: string;

@@ -49,6 +49,30 @@ const cases: readonly (readonly [
 		{ parentRefs: [{ name: "gw", namespace: "edge", port: 80 }] },
 		["good", "http (1): good", "alt (0): good"],
 	],
+	...(
+		[
+			["missing", { name: "nobody" }, "!ResolvedRefs=BackendNotFound"],
+			["of another namespace", { name: "bank", namespace: "vault" }, "!ResolvedRefs=RefNotPermitted"],
+			["that is there", { name: "web" }, "good"],
+		] as const
+	).map(
+		([what, backendRef, expected]) =>
+			[
+				`an external authorizer ${what}`,
+				[http],
+				{
+					rules: [
+						{
+							filters: [
+								{ type: "ExternalAuth", externalAuth: { protocol: "HTTP", backendRef: { port: 80, ...backendRef } } },
+							],
+							backendRefs: [{ name: "web", port: 80 }],
+						},
+					],
+				},
+				[expected, "http (1): good"],
+			] as const,
+	),
 	[
 		"a section that is not there",
 		[http],

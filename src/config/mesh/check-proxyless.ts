@@ -15,9 +15,12 @@ export function checkProxyless(
 	if (object.kind === "BackendTLSPolicy")
 		return [say("spec.validation", `${which} does not follow it: such clients connect as they do without it`)];
 	if (!object.value.parents.some(isServiceParent)) return [];
-	return object.value.rules.flatMap(({ path, sessionPersistence }) =>
-		sessionPersistence === undefined
+	return object.value.rules.flatMap(({ path, sessionPersistence, externalAuth, backends }) => [
+		...(sessionPersistence === undefined
 			? []
-			: [say(`${path}.sessionPersistence`, `${which} keeps no sessions: each call goes to any backend`)],
-	);
+			: [say(`${path}.sessionPersistence`, `${which} keeps no sessions: each call goes to any backend`)]),
+		...(externalAuth === undefined && backends.every(({ filters }) => filters?.externalAuth === undefined)
+			? []
+			: [say(`${path}.filters`, `${which} asks no external authorizer: calls are refused`)]),
+	]);
 }

@@ -1,6 +1,7 @@
 import {
 	type BackendRef,
 	type BackendReference,
+	type FilterActions,
 	isServiceParent,
 	type ObjectName,
 	type RouteRule,
@@ -55,12 +56,6 @@ export function permitRules<R extends RouteRule | StreamRule>(
 	grants: ReferenceGrants,
 ): readonly R[] {
 	const from = { group: routeGroup, kind: route.kind, namespace: route.namespace };
-	const permit = <B extends Pick<BackendRef, "destination" | "filters">>(backend: B): B => {
-		const mirrors = backend.filters?.mirrors?.map(permitDestination);
-		return permitDestination(
-			mirrors === undefined ? backend : { ...backend, filters: { ...backend.filters, mirrors } },
-		);
-	};
 	const permitDestination = <B extends Pick<BackendRef, "destination">>(backend: B): B => {
 		const { destination } = backend;
 		if (destination.kind !== "service") return backend;
@@ -69,12 +64,24 @@ export function permitRules<R extends RouteRule | StreamRule>(
 		const reason = `no ReferenceGrant in namespace ${namespace} allows Service ${name}`;
 		return { ...backend, destination: { kind: "unusable", reason } };
 	};
+	const permitActions = <A extends object>(rule: A & Pick<FilterActions, "mirrors" | "externalAuth">): A => {
+		const mirrors = rule.mirrors?.map(permitDestination);
+		const externalAuth = rule.externalAuth && permitDestination(rule.externalAuth);
+		const isSame = externalAuth === rule.externalAuth && areSame(mirrors, rule.mirrors);
+		if (isSame) return rule;
+		return { ...rule, ...(mirrors !== undefined && { mirrors }), ...(externalAuth !== undefined && { externalAuth }) };
+	};
+	const permitBackend = (backend: BackendRef): BackendRef => {
+		const filters = backend.filters && permitActions(backend.filters);
+		return permitDestination(filters === undefined || filters === backend.filters ? backend : { ...backend, filters });
+	};
 	return rules.map((rule) => {
-		const backends = rule.backends.map(permit);
-		const mirrors = "mirrors" in rule ? rule.mirrors?.map(permit) : undefined;
-		const isSame =
-			backends.every((backend, position) => backend === rule.backends[position]) &&
-			(mirrors === undefined || mirrors.every((mirror, position) => mirror === (rule as RouteRule).mirrors![position]));
-		return isSame ? rule : { ...rule, backends, ...(mirrors !== undefined && { mirrors }) };
+		const backends = rule.backends.map(permitBackend);
+		const permitted = permitActions(rule);
+		return areSame(backends, rule.backends) ? permitted : { ...permitted, backends };
 	});
+}
+
+function areSame(some: readonly unknown[] | undefined, others: readonly unknown[] | undefined): boolean {
+	return some === others || some?.every((item, position) => item === others?.[position]) === true;
 }

@@ -5,6 +5,7 @@ import { mayBeHttp } from "../../model/index.ts";
 import { packResource, packResourceLate, type XdsResource } from "../../xds/server/index.ts";
 import {
 	type Client,
+	describeExternalAuths,
 	type EgressScope,
 	findEgress,
 	type HostRoutes,
@@ -105,6 +106,7 @@ export function buildCapturedListeners(
 		scope.egressProxy,
 		describeScope(scope),
 		usesSessions(index),
+		describeExternalAuths(index),
 		...policiesOnServices(index, services),
 		...services.map(({ service }) => shapeOf(service)),
 		// Headless services are listened for at the addresses of their endpoints.

@@ -20,6 +20,7 @@ import {
 } from "../../xds/server/index.ts";
 import {
 	countEnforcing,
+	describeExternalAuths,
 	type EgressScope,
 	egressSource,
 	findAuthorizationPolicies,
@@ -88,6 +89,7 @@ export function buildSnapshot(
 		[
 			...[index.mesh.settings, spec, sidecar, describeScope(view.scope), view.scope.mode, ...tokens],
 			usesSessions(index),
+			describeExternalAuths(index),
 			...listenerInputs(index, instance, view),
 			...routeLimits,
 			...inboundLimits,

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RouteMatchSchema } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
-import type { BackendRef, Destination, RouteRule } from "../../model/index.ts";
+import type { BackendRef, Destination, ExternalAuth, RouteRule } from "../../model/index.ts";
 import { fractionalPercent } from "./messages.ts";
 
 /** What one route of a rule is for. */
@@ -28,10 +28,15 @@ export function splitByBackend(rule: RouteRule): readonly RuleShare[] {
 	});
 }
 
-/** Everything that requests of a rule are sent to, mirrors included. */
-export function listDestinations({ backends, mirrors = [] }: RouteRule): Destination[] {
-	const own = backends.flatMap(({ filters }) => filters?.mirrors ?? []);
-	return [...backends, ...mirrors, ...own].map(({ destination }) => destination);
+/** Everything that requests of a rule are sent to, mirrors and external authorizers included. */
+export function listDestinations(rule: RouteRule): Destination[] {
+	const mirrors = [rule, ...rule.backends.map(({ filters }) => filters)].flatMap((actions) => actions?.mirrors ?? []);
+	return [...rule.backends, ...mirrors, ...listExternalAuths(rule)].map(({ destination }) => destination);
+}
+
+/** The authorizers that requests of a rule are shown to, those of its backends included. */
+export function listExternalAuths({ externalAuth, backends }: RouteRule): ExternalAuth[] {
+	return [externalAuth, ...backends.map(({ filters }) => filters?.externalAuth)].filter((auth) => auth !== undefined);
 }
 
 function sumOf(backends: readonly BackendRef[]): number {

@@ -16,6 +16,7 @@ import {
 import type { Client } from "./client.ts";
 import { type HostPolicy, resolveHostPolicy } from "./destination-rule.ts";
 import { leavesMesh, markEgress } from "./egress-log.ts";
+import { externalAuthConfig } from "./external-auth.ts";
 import { translateHashPolicy } from "./load-balancer.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, fractionalPercent } from "./messages.ts";
@@ -45,10 +46,16 @@ export interface RouteContext {
 /** What becomes of a request that matched: everything of a route but its match. */
 export function translateRule(context: RouteContext, rule: RouteRule, match: RouteMatch): Partial<RouteInit> {
 	const headers = translateHeaders(rule.requestHeaders, rule.responseHeaders);
+	const authorization = resolveAuthorizer(context, rule);
+	if (authorization.fault !== undefined) return { ...headers, ...refuse(context, rule, authorization.fault) };
 	const { typedPerFilterConfig } = perFilterConfig(rule);
 	const common = {
 		...headers,
-		typedPerFilterConfig: { ...typedPerFilterConfig, ...sessionConfig(context.owner, rule, match) },
+		typedPerFilterConfig: {
+			...typedPerFilterConfig,
+			...authorization.config,
+			...sessionConfig(context.owner, rule, match),
+		},
 	};
 	if (rule.redirect !== undefined)
 		return {
@@ -75,6 +82,20 @@ export function translateRule(context: RouteContext, rule: RouteRule, match: Rou
 		...(single !== undefined && mergeHeaders(headers, single.backend)),
 		action: { case: "route", value: forward(context, rule, match, single === undefined ? weighted : [single]) },
 	};
+}
+
+/** What asks the authorizer of a rule. Who cannot be asked cannot allow. */
+function resolveAuthorizer(
+	context: RouteContext,
+	{ externalAuth }: RouteRule,
+): { readonly config?: ReturnType<typeof externalAuthConfig>; readonly fault?: string } {
+	if (externalAuth === undefined) return {};
+	const config = externalAuthConfig(context.index, externalAuth);
+	const { fault = config === undefined ? "no port" : undefined } = resolveBackend(context, {
+		...externalAuth,
+		weight: 1,
+	});
+	return fault === undefined ? { config } : { fault: `nobody can authorize requests: ${fault}` };
 }
 
 function forward(
@@ -235,10 +256,14 @@ function directResponse({ status, body }: NonNullable<RouteRule["directResponse"
 }
 
 /** Status 500, saying why (Gateway API: no usable backend). */
-function noBackend({ owner }: RouteContext, rule: RouteRule, weighted: readonly ResolvedBackend[]): Partial<RouteInit> {
+function noBackend(context: RouteContext, rule: RouteRule, weighted: readonly ResolvedBackend[]): Partial<RouteInit> {
 	const faults = weighted.map(({ fault }) => fault).filter((fault) => fault !== undefined);
 	const why =
 		faults.length > 0 ? faults.join(", ") : rule.backends.length > 0 ? "every weight is 0" : "the rule has no backend";
+	return refuse(context, rule, why);
+}
+
+function refuse({ owner }: RouteContext, rule: RouteRule, why: string): Partial<RouteInit> {
 	const body = `${owner.kind} ${owner.namespace}/${owner.name} ${rule.path}: ${why}\n`;
 	return { action: directResponse({ status: 500, body: body.slice(0, 4000) }) };
 }

@@ -34,7 +34,9 @@ export const sessionPersistence: Schema<SessionPersistence> = refine(
 		),
 		type: defaulted(oneOf(["Cookie", "Header"]), "Cookie", "How a client says which session it has", "Cookie"),
 		absoluteTimeout: optional(gatewayDuration(), "How long a Permanent cookie is kept by clients"),
-		idleTimeout: refused("the proxy keeps no record of when a session was used last: write absoluteTimeout"),
+		idleTimeout: refused(
+			"neither Envoy nor amime keeps a record of when a session was used last, and cookies are given once: write absoluteTimeout with a Permanent cookie",
+		),
 		cookieConfig: optional(
 			object({
 				lifetimeType: defaulted(

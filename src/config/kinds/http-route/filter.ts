@@ -6,6 +6,7 @@ import { integer, oneOf, quote, string } from "../../schema/scalars.ts";
 import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 import { group, kindName } from "../gateway-api/reference.ts";
 import { cors } from "./cors.ts";
+import { type ExternalAuthSpec, externalAuth } from "./external-auth.ts";
 import { headerFilter, splitHost } from "./header-filter.ts";
 import { type MirrorSpec, mirror } from "./mirror.ts";
 import { pathModifier } from "./path.ts";
@@ -18,6 +19,7 @@ export interface Filters {
 	readonly rewrite?: { readonly hostname?: string; readonly path?: PathRewrite };
 	readonly mirrors: readonly MirrorSpec[];
 	readonly cors?: Cors;
+	readonly externalAuth?: ExternalAuthSpec;
 	/** Filters of other implementations: requests of the rule are answered with 500. */
 	readonly extensions: readonly {
 		readonly group: string;
@@ -45,13 +47,9 @@ const rewrite = object({
 	path: optional(pathModifier, "Path that the backend sees"),
 });
 
-const absent: Readonly<Record<string, string>> = {
-	ExternalAuth: "there are no external authorizers; write an AuthorizationPolicy",
-};
-
 const headerTypes = ["RequestHeaderModifier", "ResponseHeaderModifier"] as const;
 const grpcTypes = [...headerTypes, "RequestMirror", "ExtensionRef"] as const;
-const ruleTypes = [...grpcTypes, "RequestRedirect", "URLRewrite", "CORS"] as const;
+const ruleTypes = [...grpcTypes, "RequestRedirect", "URLRewrite", "CORS", "ExternalAuth"] as const;
 type FilterType = (typeof ruleTypes)[number];
 
 const extension = refine(
@@ -74,6 +72,7 @@ const settingsField = {
 	URLRewrite: "urlRewrite",
 	RequestMirror: "requestMirror",
 	CORS: "cors",
+	ExternalAuth: "externalAuth",
 	ExtensionRef: "extensionRef",
 } as const satisfies Record<FilterType, string>;
 
@@ -81,7 +80,7 @@ function filterList(types: readonly FilterType[], elsewhere: Readonly<Record<str
 	const ifKnown = <T>(type: FilterType, field: Field<T | undefined>): Field<T | undefined> =>
 		types.includes(type) ? field : refused(elsewhere[type]!);
 	const filter = object({
-		type: required(oneOf(types, { ...absent, ...elsewhere }), "Which filter it is"),
+		type: required(oneOf(types, elsewhere), "Which filter it is"),
 		requestHeaderModifier: optional(headerFilter, "Changes to the headers of the request"),
 		responseHeaderModifier: optional(headerFilter, "Changes to the headers of the response"),
 		requestRedirect: ifKnown("RequestRedirect", optional(redirect, "An answer that sends the client elsewhere")),
@@ -89,7 +88,7 @@ function filterList(types: readonly FilterType[], elsewhere: Readonly<Record<str
 		requestMirror: ifKnown("RequestMirror", optional(mirror, "Copies of requests for another Service")),
 		cors: ifKnown("CORS", optional(cors, "Which scripts of other origins may read answers")),
 		extensionRef: ifKnown("ExtensionRef", optional(extension, "A filter of another implementation; there are none")),
-		externalAuth: refused(absent.ExternalAuth!),
+		externalAuth: ifKnown("ExternalAuth", optional(externalAuth, "A service that is asked whether requests may pass")),
 	});
 	const checked = refine(filter, (value, _node, reader) => {
 		const wanted = settingsField[value.type];
@@ -136,6 +135,7 @@ interface FilterValue {
 	readonly urlRewrite: { readonly hostname: string | undefined; readonly path: PathRewrite | undefined } | undefined;
 	readonly requestMirror: MirrorSpec | undefined;
 	readonly cors: Cors | undefined;
+	readonly externalAuth: ExternalAuthSpec | undefined;
 	readonly extensionRef: Filters["extensions"][number] | undefined;
 }
 
@@ -154,6 +154,7 @@ function joinFilters(values: readonly FilterValue[]): Filters {
 		if (value.responseHeaderModifier !== undefined)
 			joined.responseHeaders = splitHost(value.responseHeaderModifier).headers;
 		if (value.cors !== undefined) joined.cors = value.cors;
+		if (value.externalAuth !== undefined) joined.externalAuth = value.externalAuth;
 		if (value.urlRewrite !== undefined) joined.rewrite = value.urlRewrite as NonNullable<Filters["rewrite"]>;
 		if (value.requestRedirect !== undefined)
 			joined.redirect = { ...value.requestRedirect, statusCode: value.requestRedirect.statusCode ?? 302 };
@@ -167,6 +168,7 @@ const notForCalls = {
 	RequestRedirect: "gRPC has no redirects",
 	URLRewrite: "gRPC names services and methods by path",
 	CORS: "it is for browsers and belongs to an HTTPRoute",
+	ExternalAuth: "it belongs to an HTTPRoute; write an AuthorizationPolicy with the action CUSTOM",
 };
 
 /** `filters` of a rule. */

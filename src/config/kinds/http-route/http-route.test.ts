@@ -251,6 +251,22 @@ const bad: readonly (readonly [what: string, rule: object, problems: readonly Re
 		},
 		[/backendRefs\[0\]\.filters: ReplacePrefixMatch needs exactly one match/],
 	],
+	[
+		"an authorizer of two protocols",
+		{
+			filters: [{ type: "ExternalAuth", externalAuth: { protocol: "HTTP", backendRef: backend, grpc: {} } }],
+		},
+		[/externalAuth\.grpc: must not be set with protocol HTTP/],
+	],
+	[
+		"an authorizer asked beside its path",
+		{
+			filters: [
+				{ type: "ExternalAuth", externalAuth: { protocol: "HTTP", backendRef: backend, http: { path: "/a/%2e." } } },
+			],
+		},
+		[/externalAuth\.http\.path: must not have the segments/],
+	],
 	["a backend without port", { backendRefs: [{ name: "x" }] }, [/backendRefs\[0\]\.port: is required/]],
 	["a duration of another form", { timeouts: { request: "1.5s" } }, [/timeouts\.request: '1\.5s' is not a duration/]],
 	[

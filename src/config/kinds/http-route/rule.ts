@@ -1,6 +1,7 @@
 import type {
 	BackendRef,
 	BackendReference,
+	ExternalAuth,
 	FilterActions,
 	Mirror,
 	RouteRetry,
@@ -21,6 +22,7 @@ import {
 	weight,
 } from "../gateway-api/reference.ts";
 import { checkSession, sessionPersistence } from "../gateway-api/session-persistence.ts";
+import type { ExternalAuthSpec } from "./external-auth.ts";
 import { backendFilters, checkRuleFilters, type Filters, grpcBackendFilters, ruleFilters } from "./filter.ts";
 import { anyRequest, routeMatch } from "./match.ts";
 
@@ -136,7 +138,7 @@ export function toCommonRule(value: CommonRule, namespace: string): Omit<RouteRu
 /** What filters do beside changing headers. */
 function toActions(filters: Filters | undefined, namespace: string): FilterActions {
 	if (filters === undefined) return {};
-	const { redirect, rewrite, cors, extensions } = filters;
+	const { redirect, rewrite, cors, externalAuth, extensions } = filters;
 	const mirrors = filters.mirrors.map(
 		({ backend: reference, percent }): Mirror => ({
 			destination: toDestination(reference, namespace),
@@ -148,10 +150,16 @@ function toActions(filters: Filters | undefined, namespace: string): FilterActio
 		...(redirect !== undefined && { redirect }),
 		...(rewrite !== undefined && { rewrite }),
 		...(cors !== undefined && { cors }),
+		...(externalAuth !== undefined && { externalAuth: toExternalAuth(externalAuth, namespace) }),
 		...(mirrors.length > 0 && { mirrors }),
 		// A filter that cannot be applied must not be skipped (Gateway API, HTTPRouteFilter.extensionRef).
 		...(extensions.length > 0 && { directResponse: { status: 500 } }),
 	};
+}
+
+function toExternalAuth({ backend: reference, ...auth }: ExternalAuthSpec, namespace: string): ExternalAuth {
+	const { port } = reference;
+	return { ...auth, destination: toDestination(reference, namespace), ...(port !== undefined && { port }) };
 }
 
 function ownFilters(filters: Filters | undefined, namespace: string): Pick<BackendRef, "filters"> {
@@ -179,7 +187,8 @@ export function listReferences(value: CommonRule, namespace: string): BackendRef
 	);
 	return [
 		...backendRefs.map((reference) => toBackendReference(reference, namespace)),
-		...filters.flatMap(({ mirrors, extensions }) => [
+		...filters.flatMap(({ mirrors, extensions, externalAuth }) => [
+			...(externalAuth === undefined ? [] : [toBackendReference(externalAuth.backend, namespace)]),
 			...mirrors.map(({ backend: reference }) => toBackendReference(reference, namespace)),
 			...extensions.map((extension) => ({ ...extension, namespace })),
 		]),

@@ -5,6 +5,7 @@ import { type Listener, ListenerSchema } from "../../../api/gen/envoy/config/lis
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert } from "../../../api/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { egressRequestLog } from "../egress-log.ts";
+import { authorizerClusterNames } from "../external-auth.ts";
 import { httpConnectionManager } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, extension, socketAddress } from "../messages.ts";
@@ -13,6 +14,7 @@ import { streamFilters } from "../outbound/stream-filters.ts";
 import { endsWithPeerCertificate } from "../tls.ts";
 import { type GatewayNode, outboundProxyOf } from "./gateway-node.ts";
 import { clustersOfPolicies, enforceHttp, enforceStream, findGatewayPolicies } from "./gateway-policies.ts";
+import { permittedRoutesOf } from "./http-routes.ts";
 import type { PortPlan } from "./merge-servers.ts";
 import { routeNameOf, type Server } from "./server.ts";
 import { type StreamChain, translateStreams } from "./stream-routes.ts";
@@ -139,6 +141,7 @@ function httpChain(
 	const [server] = servers;
 	const policies = findGatewayPolicies(index, node, servers);
 	const enforced = enforceHttp(index, node, policies);
+	const routes = permittedRoutesOf(index, servers);
 	const topology = index.mesh.settings.gatewayTopology;
 	const manager = httpConnectionManager({
 		kind: node.kind,
@@ -148,7 +151,7 @@ function httpChain(
 			case: "rds",
 			value: { configSource: adsSource(), routeConfigName: routeNameOf(server!) },
 		},
-		filters: [...enforced.filters, ...routeConfiguredFilters(index)],
+		filters: [...enforced.filters, ...routeConfiguredFilters(index, routes)],
 		accessLogs: [...enforced.accessLogs, egressRequestLog(outboundProxyOf(index, node).identity)],
 		traceSamplingPercent: index.mesh.settings.traceSamplingPercent,
 		extra: {
@@ -163,7 +166,7 @@ function httpChain(
 	});
 	return {
 		chain: { ...socketOf(index, server!, ["h2", "http/1.1"]), filters: [manager] },
-		clusterNames: clustersOfPolicies(index, policies),
+		clusterNames: [...clustersOfPolicies(index, policies), ...authorizerClusterNames(index, routes)],
 		isPassedOn: false,
 	};
 }

@@ -149,6 +149,12 @@ function virtualHostOf(
 	});
 }
 
+/** The routes of servers, as a Gateway may follow them. */
+export function permittedRoutesOf({ attachments }: MeshIndex, servers: readonly Server[]): HttpRoute[] {
+	const routes = new Set(servers.flatMap(({ attached }) => (attached?.httpRoutes ?? []).map(({ route }) => route)));
+	return [...routes].map((route) => ({ ...route, rules: permitRules(route, route.rules, attachments.grants) }));
+}
+
 /** The matches of all routes of a host, in the order of the Gateway API. */
 function routesOfApi(index: MeshIndex, node: GatewayNode, { bound }: HostDraft, report: ReportProblem): Route[] {
 	if (bound.length === 0) return [];

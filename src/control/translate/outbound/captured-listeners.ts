@@ -5,7 +5,9 @@ import { CorsSchema } from "../../../api/gen/envoy/extensions/filters/http/cors/
 import { HTTPFaultSchema } from "../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { HttpInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { TlsInspectorSchema } from "../../../api/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import type { HttpRoute } from "../../../model/index.ts";
 import { type EgressVerdict, egressFilter, egressRequestLog } from "../egress-log.ts";
+import { externalAuthFilters, routesOfServices } from "../external-auth.ts";
 import { type HttpFilterInit, httpConnectionManager, type OutboundProxy } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { adsSource, duration, extension, socketAddress } from "../messages.ts";
@@ -30,11 +32,12 @@ import { streamFilters } from "./stream-filters.ts";
 type ListenerInit = Extract<MessageInitShape<typeof ListenerSchema>, { readonly $typeName?: undefined }>;
 
 /** Filters that routes configure, before the router of every outbound listener. */
-export function routeConfiguredFilters(index: MeshIndex): HttpFilterInit[] {
+export function routeConfiguredFilters(index: MeshIndex, routes: Iterable<HttpRoute>): HttpFilterInit[] {
 	return [
 		egressFilter(),
 		extension(faultFilterName, HTTPFaultSchema, {}),
 		extension(corsFilterName, CorsSchema, {}),
+		...externalAuthFilters(index, routes),
 		...sessionFilters(index),
 	];
 }
@@ -49,7 +52,11 @@ export function outboundRouteFilters(
 		...{ kind, caller: identity, audience: "mesh", onRoutes: true },
 		proxiesOf: () => assumedRouters,
 	});
-	return [...routeConfiguredFilters(index), ...limits];
+	const routes = routesOfServices(
+		index,
+		[...services.values()].map(({ service }) => service),
+	);
+	return [...routeConfiguredFilters(index, routes), ...limits];
 }
 
 /** HTTP of an outbound listener, by a route configuration. */

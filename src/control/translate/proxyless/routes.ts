@@ -12,6 +12,7 @@ import {
 } from "../../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../../api/gen/envoy/config/route/v3/route_pb.js";
 import { HTTPFaultSchema } from "../../../api/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
+import { asksAuthorizer } from "../external-auth.ts";
 import { fractionalPercent, packAny, quoteRegex } from "../messages.ts";
 import { faultFilterName } from "../route-per-filter.ts";
 import { unusableClusterName } from "./names.ts";
@@ -30,14 +31,16 @@ function adaptRoute(route: Route): Route | undefined {
 	if (match === undefined) return undefined;
 	const fault = route.typedPerFilterConfig[faultFilterName];
 	const { action } = route;
-	if (action.case === "route")
+	const isUnasked = asksAuthorizer(route.typedPerFilterConfig);
+	if (action.case === "route" && !isUnasked)
 		return create(RouteSchema, {
 			name: route.name,
 			match,
 			action: { case: "route", value: adaptAction(action.value) },
 			...(fault !== undefined && { typedPerFilterConfig: { [faultFilterName]: fault } }),
 		});
-	const status = action.case === "directResponse" ? action.value.status : undefined;
+	// Nobody here can ask an external authorizer, so nobody is allowed.
+	const status = isUnasked ? 500 : action.case === "directResponse" ? action.value.status : undefined;
 	return create(RouteSchema, {
 		name: route.name,
 		match,
