@@ -11,7 +11,7 @@ import { type InstancePort, isHttpProtocol, type PortProtocol, type WorkloadInst
 import { passthroughConnectTimeoutMs } from "./cluster.ts";
 import { type HttpVersion, httpOptions } from "./http-options.ts";
 import { findInboundPool, type InboundPool } from "./inbound/inbound-pool.ts";
-import { leadingServices } from "./inbound/leading-services.ts";
+import { type LeadingPort, leadingServices } from "./inbound/leading-services.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import { duration, socketAddress } from "./messages.ts";
 import {
@@ -31,7 +31,7 @@ const appIdleTimeoutMs = 4_000;
 export function translateInboundCluster(index: MeshIndex, instance: WorkloadInstance, port: InstancePort): Cluster {
 	const leading = leadingServices(index, instance, port.appPort);
 	const pool = findInboundPool(index, instance, leading);
-	const version = applicationProtocol(port.protocol);
+	const version = applicationProtocol(isSpokenHttp2(port.protocol, leading) ? "http2" : port.protocol);
 	const cluster = staticCluster(inboundClusterName(port.appPort), port.appPort, version, loopback, pool);
 	const services = leading.map(({ service }) => service);
 	if (services.length > 0) cluster.metadata = create(MetadataSchema, serviceMetadata(services, index.mesh.settings));
@@ -74,6 +74,12 @@ export function translateBlackHoleCluster(): Cluster {
 		clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
 		connectTimeout: duration(passthroughConnectTimeoutMs),
 	});
+}
+
+/** Whether every Service in front says HTTP/2 (`appProtocol`, or the name of its port) of what the workload only calls HTTP. */
+function isSpokenHttp2(protocol: PortProtocol, leading: readonly LeadingPort[]): boolean {
+	if (protocol !== "http" || leading.length === 0) return false;
+	return leading.every(({ port }) => port.protocol === "http2" || port.protocol === "grpc");
 }
 
 /** What the application is spoken to in; undefined for bytes. */
