@@ -43,6 +43,9 @@ test("what gRPC without a proxy does not do is told with the clients that it is 
 	const client = workload("caller", "proxyless");
 	assert.deepEqual(unsupported(client, route(toService)), ["spec.rules[0].sessionPersistence: shop/caller"]);
 	assert.deepEqual(unsupported(client, policy), ["spec.validation: shop/caller"]);
+	const auth = "filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: cart, port: 80}}}]";
+	const asking = route(toService).replace("sessionPersistence: {sessionName: s}", auth);
+	assert.deepEqual(unsupported(client, asking), ["spec.rules[0].filters: shop/caller"]);
 	const many = ["a", "b", "c", "d"].map((name) => workload(name, "proxyless"));
 	assert.deepEqual(unsupported(...many, policy), ["spec.validation: shop/a, shop/b, shop/c, …"]);
 });
