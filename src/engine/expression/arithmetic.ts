@@ -1,4 +1,4 @@
-import { Failure, Instant, Span, Unsigned, type Value } from "./values.ts";
+import { Failure, Instant, instantOf, Span, spanOf, Unsigned, type Value } from "./values.ts";
 
 export type Operator = "+" | "-" | "*" | "/" | "%";
 
@@ -54,10 +54,10 @@ function ofDoubles(operator: Exclude<Operator, "%">, left: number, right: number
 function ofTimes(operator: "+" | "-", left: Value, right: Value): Value | undefined {
 	const sign = operator === "+" ? 1n : -1n;
 	if (right instanceof Span) {
-		if (left instanceof Span) return new Span(left.nanos + sign * right.nanos);
-		return left instanceof Instant ? new Instant(left.nanos + sign * right.nanos) : undefined;
+		if (left instanceof Span) return spanOf(left.nanos + sign * right.nanos);
+		return left instanceof Instant ? instantOf(left.nanos + sign * right.nanos) : undefined;
 	}
 	if (!(right instanceof Instant)) return undefined;
-	if (left instanceof Span && operator === "+") return new Instant(left.nanos + right.nanos);
-	return left instanceof Instant && operator === "-" ? new Span(left.nanos - right.nanos) : undefined;
+	if (left instanceof Span && operator === "+") return instantOf(left.nanos + right.nanos);
+	return left instanceof Instant && operator === "-" ? spanOf(left.nanos - right.nanos) : undefined;
 }

@@ -1,4 +1,4 @@
-import { Failure, Instant, Span, Unsigned, type Value } from "./values.ts";
+import { Failure, Instant, instantOf, Span, spanOf, Unsigned, type Value } from "./values.ts";
 
 const second = 1_000_000_000n;
 
@@ -6,7 +6,7 @@ const second = 1_000_000_000n;
 export function convert(type: "timestamp" | "duration" | "int" | "uint" | "double", value: Value): Value | undefined {
 	switch (type) {
 		case "timestamp":
-			if (typeof value === "bigint") return new Instant(value * second);
+			if (typeof value === "bigint") return instantOf(value * second);
 			return typeof value === "string" ? parseInstant(value) : value instanceof Instant ? value : undefined;
 		case "duration":
 			return typeof value === "string" ? parseSpan(value) : value instanceof Span ? value : undefined;
@@ -47,7 +47,7 @@ function parseInstant(text: string): Instant | Failure {
 	const parts = /^(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$/.exec(text);
 	const ms = parts === null ? Number.NaN : Date.parse(`${parts[1]}${parts[3]}`);
 	if (parts === null || Number.isNaN(ms)) return new Failure("no timestamp");
-	return new Instant(BigInt(ms) * 1_000_000n + BigInt((parts[2] ?? "").padEnd(9, "0")));
+	return instantOf(BigInt(ms) * 1_000_000n + BigInt((parts[2] ?? "").padEnd(9, "0")));
 }
 
 const units: Readonly<Record<string, number>> = { h: 3600e9, m: 60e9, s: 1e9, ms: 1e6, us: 1e3, ns: 1 };
@@ -60,7 +60,8 @@ function parseSpan(text: string): Span | Failure {
 	const length = parts.reduce((sum, [part]) => sum + part.length, 0);
 	if (parts.length === 0 || length !== rest.length) return new Failure("no duration");
 	const nanos = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * units[unit!]!, 0);
-	return new Span(BigInt(Math.round(isNegative ? -nanos : nanos)));
+	if (!Number.isFinite(nanos)) return new Failure("duration out of range");
+	return spanOf(BigInt(Math.round(isNegative ? -nanos : nanos)));
 }
 
 /** `getHours` and the like, of a time in UTC or a zone, or of a duration; undefined for other values. */

@@ -33,6 +33,20 @@ export class Instant {
 	}
 }
 
+const minInstant = -62_135_596_800_000_000_000n;
+const maxInstant = 253_402_300_799_999_999_999n;
+const maxSpan = 315_576_000_000_000_000_000n;
+
+/** A time of the years 1 to 9999, as protobuf has them; a failure for any other. */
+export function instantOf(nanos: bigint): Instant | Failure {
+	return nanos < minInstant || nanos > maxInstant ? new Failure("timestamp out of range") : new Instant(nanos);
+}
+
+/** A duration of at most 10,000 years, as protobuf has them; a failure for any other. */
+export function spanOf(nanos: bigint): Span | Failure {
+	return nanos < -maxSpan || nanos > maxSpan ? new Failure("duration out of range") : new Span(nanos);
+}
+
 /** `google.protobuf.Duration`, in nanoseconds. */
 export class Span {
 	readonly nanos: bigint;
