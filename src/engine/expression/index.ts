@@ -5,4 +5,4 @@ export { readAttribute } from "./attributes.ts";
 export { evaluate, matchesExpression } from "./evaluate.ts";
 export type { Expression } from "./expression.ts";
 export { compilePattern, findFunction } from "./functions.ts";
-export { formatValue, Instant, isFailure, Span, toJson, Unsigned, type Value } from "./values.ts";
+export { formatValue, instantOf, isFailure, Span, spanOf, toJson, Unsigned, type Value } from "./values.ts";

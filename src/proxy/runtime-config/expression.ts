@@ -4,8 +4,8 @@ import {
 	compilePattern,
 	type Expression,
 	findFunction,
-	Instant,
-	Span,
+	instantOf,
+	spanOf,
 	Unsigned,
 	type Value,
 } from "../../engine/expression/index.ts";
@@ -100,14 +100,15 @@ function readMap(message: Kind<"structExpr">, scope: Scope, joinsTexts: boolean)
 	};
 }
 
+/** Binary configuration can hold times and durations out of range: such a constant is a failure when it is evaluated. */
 function readConstant({ constantKind: kind }: Constant): Value {
 	switch (kind.case) {
 		case "uint64Value":
 			return new Unsigned(kind.value);
 		case "durationValue":
-			return new Span(nanosOf(kind.value));
+			return spanOf(nanosOf(kind.value));
 		case "timestampValue":
-			return new Instant(nanosOf(kind.value));
+			return instantOf(nanosOf(kind.value));
 		case "boolValue":
 		case "int64Value":
 		case "doubleValue":
