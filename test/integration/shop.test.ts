@@ -115,7 +115,7 @@ test("the shop runs as a mesh", async (t) => {
 		assert.match(await speakTls(port, good), /^HTTP\/1.1 200 /, "the mesh's own certificate is refused as well");
 		const told = await mesh.run("why");
 		const strict = "PeerAuthentication shop/strict spec.mtls.mode is STRICT";
-		assert.match(told, /shop\/orders-0 +connection from 127\.0\.0\.1:\d+ +0/);
+		assert.match(told, /shop\/orders-0 +connection from 127\.0\.0\.1:\d+ to 127\.0\.0\.1:\d+ +0/);
 		assert.match(told, new RegExp(`mutual TLS is required, and 127\\.0\\.0\\.1:\\d+ spoke plain text; ${strict}`));
 		assert.match(told, new RegExp(`showed no certificate, and one is required; ${strict}`));
 		assert.match(told, new RegExp(`the certificate of 127\\S+ is not accepted: certificate has expired; ${strict}`));
