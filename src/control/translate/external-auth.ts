@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { ApiVersion } from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
+import { RBAC_Action } from "../../api/gen/envoy/config/rbac/v3/rbac_pb.js";
 import {
 	ExtAuthzPerRouteSchema,
 	ExtAuthzSchema,
 } from "../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import { RBACPerRouteSchema, RBACSchema } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import { ConfigSchema as SetMetadataSchema } from "../../api/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.js";
 import type { ExternalAuth, HttpRoute, Service } from "../../model/index.ts";
 import { listExternalAuths } from "./backend-shares.ts";
 import type { HttpFilterInit } from "./http-connection-manager.ts";
@@ -14,12 +17,27 @@ import { duration, extension, packAny, stringMatcher } from "./messages.ts";
 import { hostOf, outboundClusterName } from "./names.ts";
 
 const filterPrefix = "amime.external_auth.";
+/** Namespace of the metadata that says which authorizers a listener has. */
+const presence = "amime.external_auth";
+const presenceFilterName = `${filterPrefix}here`;
+/** Name of the filter that refuses what a listener could not ask about. */
+export const authorizerGuardName = "amime.external_auth_guard";
+/** What names its refusals, in response code details: `rbac_access_denied_matched_policy[no_external_authorizer_yet]`. */
+const guardPolicy = "no_external_authorizer_yet";
 /** What an authorizer may take; the Gateway API says nothing of it, and Envoy's own 200 ms is short for one that asks others. */
 const timeoutMs = 10_000;
 
+/** What asks the authorizers that routes name, behind what refuses when a listener does not have them. Routes come to connections that are
+ *  open, filters do not: such a connection, and a listener that a proxy stays with since it refused its successor, would ask nobody. So
+ *  every listener has the guard, off except where a route turns it on, and those with authorizers say which. */
+export function externalAuthFilters(index: MeshIndex, routes: Iterable<HttpRoute>): HttpFilterInit[] {
+	const filters = authorizerFilters(index, routes);
+	return [...(filters.length === 0 ? [] : [presenceFilter(filters)]), guard, ...filters];
+}
+
 /** A filter for each authorizer that routes name, off except where a route turns it on: which headers an authorizer sees is said by
  *  the filter, not by the route, so that none can stand for two. */
-export function externalAuthFilters(index: MeshIndex, routes: Iterable<HttpRoute>): HttpFilterInit[] {
+function authorizerFilters(index: MeshIndex, routes: Iterable<HttpRoute>): HttpFilterInit[] {
 	const filters = new Map<string, HttpFilterInit>();
 	for (const { rules } of new Set(routes))
 		for (const auth of rules.flatMap(listExternalAuths)) {
@@ -30,6 +48,15 @@ export function externalAuthFilters(index: MeshIndex, routes: Iterable<HttpRoute
 		}
 	return [...filters].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, filter]) => filter);
 }
+
+function presenceFilter(filters: readonly HttpFilterInit[]): HttpFilterInit {
+	const value = Object.fromEntries(filters.map(({ name }) => [name, true]));
+	return extension(presenceFilterName, SetMetadataSchema, {
+		metadata: [{ metadataNamespace: presence, value, allowOverwrite: true }],
+	});
+}
+
+const guard: HttpFilterInit = { ...extension(authorizerGuardName, RBACSchema, {}), disabled: true };
 
 /** The routes of services, whoever they are for. */
 export function routesOfServices(index: MeshIndex, services: Iterable<Service>): HttpRoute[] {
@@ -45,7 +72,7 @@ export function authorizerClusterNames(index: MeshIndex, routes: Iterable<HttpRo
 /** What the listeners depend on of all authorizers of a mesh: the same text while they stay the same. */
 export function describeExternalAuths(index: MeshIndex): string {
 	return index.remember("external auths", () =>
-		externalAuthFilters(index, index.mesh.httpRoutes)
+		authorizerFilters(index, index.mesh.httpRoutes)
 			.map(({ name }) => name)
 			.join(),
 	);
@@ -55,9 +82,28 @@ export function describeExternalAuths(index: MeshIndex): string {
 export function externalAuthConfig(index: MeshIndex, auth: ExternalAuth): Readonly<Record<string, Any>> | undefined {
 	const cluster = authorizerClusterName(index, auth);
 	if (cluster === undefined) return undefined;
+	const name = filterNameOf(auth, cluster);
 	return {
-		[filterNameOf(auth, cluster)]: packAny(ExtAuthzPerRouteSchema, { override: { case: "checkSettings", value: {} } }),
+		[authorizerGuardName]: refuseWithout(name),
+		[name]: packAny(ExtAuthzPerRouteSchema, { override: { case: "checkSettings", value: {} } }),
 	};
+}
+
+/** Refuses requests of listeners that do not have a filter. */
+function refuseWithout(filterName: string): Any {
+	const isAbsent = {
+		filter: presence,
+		path: [{ segment: { case: "key" as const, value: filterName } }],
+		value: { matchPattern: { case: "boolMatch" as const, value: true } },
+		invert: true,
+	};
+	const policy = {
+		permissions: [{ rule: { case: "any" as const, value: true } }],
+		principals: [{ identifier: { case: "metadata" as const, value: isAbsent } }],
+	};
+	return packAny(RBACPerRouteSchema, {
+		rbac: { rules: { action: RBAC_Action.DENY, policies: { [guardPolicy]: policy } } },
+	});
 }
 
 /** Whether what a route says to filters asks an authorizer. */
