@@ -102,6 +102,36 @@ spec:
 	);
 });
 
+test("the authorizer that a route asks is named, and who cannot be asked", () => {
+	const authorizer = (path: string, backendRef: string, protocol: string) => `
+    - matches: [{path: {type: PathPrefix, value: ${path}}}]
+      filters: [{type: ExternalAuth, externalAuth: {backendRef: ${backendRef}, protocol: ${protocol}, ${protocol.toLowerCase()}: {}}}]
+      backendRefs: [{name: reviews, port: 80}]`;
+	const route = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: guarded, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: reviews}]
+  rules:${authorizer("/http", "{name: ratings, port: 80}", "HTTP")}${authorizer("/grpc", "{name: books, port: 80}", "GRPC")}${authorizer("/none", "{name: nobody, port: 80}", "HTTP")}
+    - backendRefs: [{name: reviews, port: 80}]
+`;
+	const mesh = [application("web"), application("reviews"), application("ratings"), application("books")];
+	const served = serve(...mesh, route);
+	const call = (path: string, more: object = {}) => ask(served, { from: "web", to: "reviews", path, ...more });
+	const told = (path: string) => call(path).outbound?.notes;
+	const who = "the external authorization service Service shop/";
+	assert.deepEqual(told("/http"), [`${who}ratings port 80 is asked over HTTP; taken to allow`]);
+	assert.deepEqual(told("/grpc"), [`${who}books port 80 is asked over gRPC; taken to allow`]);
+	assert.deepEqual([told("/"), call("/http").outbound?.policies], [[], []]);
+	const denied = call("/http", { external: "deny" });
+	assert.deepEqual(
+		[denied.outcome, denied.status, denied.summary, denied.because[0]?.path],
+		["denied", 403, `denied by ${who}ratings port 80`, "spec.rules[0]"],
+	);
+	assert.match(call("/none").summary, /\(500\): nobody can authorize requests: no Service shop\/nobody$/);
+});
+
 test("documents of a cluster are enough: Pods that Deployments would make, and a Gateway that nothing serves", () => {
 	const manifests = `
 apiVersion: apps/v1

@@ -1,4 +1,5 @@
 import type { ObjectRef, Provenance } from "../control/provenance/index.ts";
+import { authorizerGuardName } from "../control/translate/index.ts";
 import { getHeader } from "../core/index.ts";
 import type { FaultConfig } from "../engine/fault/index.ts";
 import { matchMetadata, matchRequestHeaders, matchString } from "../engine/matcher/index.ts";
@@ -50,6 +51,8 @@ export function runFilters(
 		if (result.end !== undefined) break;
 		const override = entry?.filterConfigs.get(filter.name) as HttpFilterOverride | undefined;
 		if (override?.kind === "disabled" || (filter.disabled && override === undefined)) continue;
+		// Routes and listeners are of one snapshot here: it never refuses.
+		if (filter.name === authorizerGuardName) continue;
 		switch (filter.kind) {
 			case "rbac":
 				judgePolicies(filter.config, override, { request, stream }, result, context);
@@ -189,31 +192,43 @@ function askProvider(
 	const custom = result.policies.find(({ action, verdict }) => action === "CUSTOM" && verdict === "matched");
 	const because = custom?.object === undefined ? [] : [custom.object];
 	const { service } = config;
-	const cluster = service.kind === "http" ? service.cluster : "the gRPC service";
-	const isMissing = service.kind === "http" && context.proxy.cluster(service.cluster) === undefined;
-	if (isMissing && !config.allowsFailure) {
+	const target = service.kind === "http" ? undefined : service.service.target;
+	const cluster = service.kind === "http" ? service.cluster : target?.kind === "cluster" ? target.name : undefined;
+	const who = `the external authorization service ${describeProvider(cluster, context)}`;
+	if (cluster !== undefined && context.proxy.cluster(cluster) === undefined && !config.allowsFailure) {
 		result.end = {
 			outcome: "denied",
 			status: config.statusOnError,
 			flags: "UAEX",
-			summary: `denied: the external authorization service ${cluster} is not known to the proxy`,
-			fix: "correct the service of the extension provider in MeshConfig",
+			summary: `denied: ${who} is not known to the proxy`,
+			fix:
+				custom === undefined
+					? "correct the backendRef of the route's ExternalAuth filter"
+					: "correct the service of the extension provider in MeshConfig",
 			because,
 		};
 		return;
 	}
-	result.notes.push(
-		`the external authorization service ${cluster} is asked; taken to ${context.external === "deny" ? "deny" : "allow"}`,
-	);
+	const how = service.kind === "http" ? "HTTP" : "gRPC";
+	result.notes.push(`${who} is asked over ${how}; taken to ${context.external === "deny" ? "deny" : "allow"}`);
 	if (context.external === "deny")
 		result.end = {
 			outcome: "denied",
 			status: 403,
 			flags: "UAEX",
-			summary: `denied by the external authorization service ${cluster}`,
-			fix: `ask ${cluster} why, or change the CUSTOM policy`,
+			summary: `denied by ${who}`,
+			fix: `ask it why, or change ${custom === undefined ? "the route's ExternalAuth filter" : "the CUSTOM policy"}`,
 			because,
 		};
+}
+
+/** `Service shop/auth port 80`, for a cluster that is known. */
+function describeProvider(cluster: string | undefined, { provenance }: FilterContext): string {
+	if (cluster === undefined) return "that the filter names";
+	const [object] = provenance.ofCluster(cluster);
+	if (object === undefined) return cluster;
+	const { kind, namespace, name } = object;
+	return `${kind} ${namespace}/${name} port ${cluster.split("|")[1]}`;
 }
 
 function injectFault({ delay, abort, headers }: FaultConfig, { request }: PreparedRequest, result: FilterResult): void {

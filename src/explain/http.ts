@@ -290,7 +290,7 @@ const unknownHosts = new Set(["unknown_host", "block_all"]);
 
 /** The end of a request that a route answers itself. */
 function endOf(
-	{ status = 0, object, location }: RouteExplanation,
+	{ status = 0, object, location, body = "" }: RouteExplanation,
 	{ action, virtualHostName }: RouteEntry,
 	authority: string,
 ): Ending | undefined {
@@ -309,13 +309,15 @@ function endOf(
 		case "direct-response": {
 			// Routes of the Gateway API answer nothing themselves: this stands for backends that cannot be used.
 			const isBroken = object?.kind === "HTTPRoute" || object?.kind === "GRPCRoute";
+			if (!isBroken)
+				return { outcome: "answered", status, summary: `the route answers itself with ${status}`, because };
+			// The body says why, behind the rule.
+			const why = body.slice(body.indexOf(": ") + 2).trim();
 			return {
-				outcome: isBroken ? "unroutable" : "answered",
+				outcome: "unroutable",
 				status,
-				summary: isBroken
-					? `the route has no backend that can be used (${status})`
-					: `the route answers itself with ${status}`,
-				...(isBroken && { fix: "name a Service that exists, or grant the reference" }),
+				summary: `the route has no backend that can be used (${status})${why === "" ? "" : `: ${why}`}`,
+				fix: "name a Service that exists, or grant the reference",
 				because,
 			};
 		}
