@@ -8,6 +8,8 @@ export interface BackendReference extends ObjectReference {
 	readonly port?: number;
 	/** Field path of the reference in its document. */
 	readonly path: string;
+	/** It is asked over gRPC (ExternalAuth): HTTP/1.1 does not do. */
+	readonly isGrpcAuthorizer?: boolean;
 }
 
 interface AttachedRoute extends ObjectName {

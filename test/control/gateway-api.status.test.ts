@@ -54,18 +54,18 @@ const cases: readonly (readonly [
 			["missing", { name: "nobody" }, "!ResolvedRefs=BackendNotFound"],
 			["of another namespace", { name: "bank", namespace: "vault" }, "!ResolvedRefs=RefNotPermitted"],
 			["that is there", { name: "web" }, "good"],
+			["over gRPC, on a port of HTTP/1.1", { name: "web" }, "!ResolvedRefs=UnsupportedProtocol", "GRPC"],
+			["over gRPC, on a port of HTTP/2", { name: "web", port: 90 }, "good", "GRPC"],
 		] as const
 	).map(
-		([what, backendRef, expected]) =>
+		([what, backendRef, expected, protocol = "HTTP"]) =>
 			[
 				`an external authorizer ${what}`,
 				[http],
 				{
 					rules: [
 						{
-							filters: [
-								{ type: "ExternalAuth", externalAuth: { protocol: "HTTP", backendRef: { port: 80, ...backendRef } } },
-							],
+							filters: [{ type: "ExternalAuth", externalAuth: { protocol, backendRef: { port: 80, ...backendRef } } }],
 							backendRefs: [{ name: "web", port: 80 }],
 						},
 					],

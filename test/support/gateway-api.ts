@@ -39,7 +39,7 @@ status: { podIP: 10.0.0.1, conditions: [{ type: Ready, status: "True" }] }
 apiVersion: v1
 kind: Service
 metadata: { name: web, namespace: shop }
-spec: { selector: { app: web }, ports: [{ name: http, port: 80 }] }
+spec: { selector: { app: web }, ports: [{ name: http, port: 80 }, { name: grpc, port: 90 }] }
 ---
 apiVersion: v1
 kind: Service

@@ -2,6 +2,7 @@ import {
 	type BackendRef,
 	type BackendReference,
 	type FilterActions,
+	isHttpProtocol,
 	isServiceParent,
 	type ObjectName,
 	type RouteRule,
@@ -35,18 +36,33 @@ function findFault(route: AnyRoute, reference: BackendReference, lookup: Backend
 		return { reason: "InvalidFilter", message: `${path}: there is no filter ${group}/${kind}` };
 	if (lookup.grants?.allows({ group: routeGroup, kind: route.kind, namespace: route.namespace }, reference) === false)
 		return { reason: "RefNotPermitted", message: `${path}: no ReferenceGrant in namespace ${namespace} allows ${key}` };
-	if (isServiceParent(reference))
-		return lookup.service(reference) === undefined
-			? { reason: "BackendNotFound", message: `${path}: there is no Service ${key}` }
-			: undefined;
-	if (group === "networking.istio.io" && kind === "Hostname")
-		return lookup.serviceByHost(name) === undefined
-			? { reason: "BackendNotFound", message: `${path}: no service has the host ${name}` }
-			: undefined;
+	if (isServiceParent(reference)) {
+		const service = lookup.service(reference);
+		if (service === undefined) return { reason: "BackendNotFound", message: `${path}: there is no Service ${key}` };
+		return findProtocolFault(reference, service);
+	}
+	if (group === "networking.istio.io" && kind === "Hostname") {
+		const service = lookup.serviceByHost(name);
+		if (service === undefined)
+			return { reason: "BackendNotFound", message: `${path}: no service has the host ${name}` };
+		return findProtocolFault(reference, service);
+	}
 	return {
 		reason: "InvalidKind",
 		message: `${path}: backends of kind ${group === "" ? kind : `${group}/${kind}`} are not supported`,
 	};
+}
+
+/** Why an authorizer over gRPC would be spoken to in HTTP/1.1. */
+function findProtocolFault(
+	{ path, port, isGrpcAuthorizer }: BackendReference,
+	service: Service,
+): ConditionFault | undefined {
+	const found = isGrpcAuthorizer === true ? service.ports.find((candidate) => candidate.port === port) : undefined;
+	if (found === undefined || (isHttpProtocol(found.protocol) && found.protocol !== "http")) return undefined;
+	const says = found.protocol === "auto" ? "does not say its protocol" : `says ${found.protocol}`;
+	const message = `${path}: an authorizer over gRPC is asked in HTTP/2, and port ${port} ${says}, so that every request is refused: name it grpc, or give it appProtocol kubernetes.io/h2c`;
+	return { reason: "UnsupportedProtocol", message };
 }
 
 /** Rules as a Gateway may follow them: a backend of another namespace needs a grant there, else its share is answered with 500. */

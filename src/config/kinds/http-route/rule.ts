@@ -188,9 +188,13 @@ export function listReferences(value: CommonRule, namespace: string): BackendRef
 	return [
 		...backendRefs.map((reference) => toBackendReference(reference, namespace)),
 		...filters.flatMap(({ mirrors, extensions, externalAuth }) => [
-			...(externalAuth === undefined ? [] : [toBackendReference(externalAuth.backend, namespace)]),
+			...(externalAuth === undefined ? [] : [toAuthorizerReference(externalAuth, namespace)]),
 			...mirrors.map(({ backend: reference }) => toBackendReference(reference, namespace)),
 			...extensions.map((extension) => ({ ...extension, namespace })),
 		]),
 	];
+}
+
+function toAuthorizerReference({ backend, protocol }: ExternalAuthSpec, namespace: string): BackendReference {
+	return { ...toBackendReference(backend, namespace), ...(protocol.kind === "grpc" && { isGrpcAuthorizer: true }) };
 }
