@@ -116,7 +116,9 @@ export function decodeOid(element: DerElement | undefined): string {
 	if (bytes.length === 0 || bytes.length > 64 || bytes[bytes.length - 1]! >= 0x80) throw new DerError("damaged OID");
 	const arcs: number[] = [];
 	let arc = 0;
-	for (const byte of bytes) {
+	for (const [position, byte] of bytes.entries()) {
+		const isFirst = position === 0 || bytes[position - 1]! < 0x80;
+		if (isFirst && byte === 0x80) throw new DerError("OID not in its shortest form");
 		arc = arc * 128 + (byte & 0x7f);
 		if (byte < 0x80) {
 			arcs.push(arc);
@@ -131,7 +133,7 @@ export function decodeOid(element: DerElement | undefined): string {
  *  @throws DerError */
 export function decodeBoolean(element: DerElement): boolean {
 	const { content } = expectTag(element, derTag.boolean);
-	if (content.length !== 1) throw new DerError("damaged BOOLEAN");
+	if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) throw new DerError("damaged BOOLEAN");
 	return content[0] !== 0;
 }
 
@@ -143,12 +145,23 @@ export function decodeSmallInteger(element: DerElement): number {
 	return content.readUIntBE(0, content.length);
 }
 
-/** The bytes of a BIT STRING that is a whole number of bytes.
+/** The bytes of a BIT STRING, the last of them filled up with zeros.
  *  @throws DerError */
 export function decodeBitString(element: DerElement | undefined): Buffer {
 	const { content } = expectTag(element, derTag.bitString);
-	if (content.length === 0 || content[0]! > 7) throw new DerError("damaged BIT STRING");
+	const unused = content[0] ?? 8;
+	if (unused > 7 || (unused > 0 && content.length === 1)) throw new DerError("damaged BIT STRING");
+	if ((content.at(-1)! & ((1 << unused) - 1)) !== 0 && content.length > 1)
+		throw new DerError("BIT STRING with bits after its end");
 	return content.subarray(1);
+}
+
+/** The bytes of a BIT STRING that is a whole number of bytes.
+ *  @throws DerError */
+export function decodeOctets(element: DerElement | undefined): Buffer {
+	const bytes = decodeBitString(element);
+	if (element!.content[0] !== 0) throw new DerError("BIT STRING of a part of a byte");
+	return bytes;
 }
 
 function encodeHeader(tag: number, length: number): Buffer {

@@ -164,16 +164,22 @@ function encodeName(name: AlternativeName): Buffer {
 function decodeName(element: DerElement): AlternativeName {
 	switch (element.tag) {
 		case nameTags.uri:
-			return { kind: "uri", value: element.content.toString("latin1") };
+			return { kind: "uri", value: decodeIa5(element) };
 		case nameTags.dns:
-			return { kind: "dns", value: element.content.toString("latin1") };
+			return { kind: "dns", value: decodeIa5(element) };
 		case nameTags.email:
-			return { kind: "email", value: element.content.toString("latin1") };
+			return { kind: "email", value: decodeIa5(element) };
 		case nameTags.ip:
 			return { kind: "ip", value: formatIp(element.content) };
 		default:
 			return { kind: "other", value: `tag 0x${element.tag.toString(16)}` };
 	}
+}
+
+/** IA5String: seven bits a letter. */
+function decodeIa5({ content }: DerElement): string {
+	if (content.some((byte) => byte >= 0x80)) throw new DerError("a name with letters that are not ASCII");
+	return content.toString("latin1");
 }
 
 function formatIp(bytes: Buffer): string {

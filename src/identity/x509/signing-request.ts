@@ -4,9 +4,9 @@ import { encodeName, encodePublicKey, type SigningKey, signatureAlgorithmOf } fr
 import {
 	type DerElement,
 	DerError,
-	decodeBitString,
 	decodeChildren,
 	decodeDer,
+	decodeOctets,
 	decodeOid,
 	derTag,
 	encodeBitString,
@@ -88,9 +88,13 @@ export function formatSigningRequest(der: Uint8Array): string {
 export function parseSigningRequest(pem: string): Buffer {
 	if (pem.length > 2 * maxRequestBytes) throw invalid(`longer than ${maxRequestBytes} bytes`);
 	const blocks = [...parsePem("CERTIFICATE REQUEST", pem), ...parsePem("NEW CERTIFICATE REQUEST", pem)];
-	if (blocks.length !== 1)
+	const [der] = blocks;
+	if (der === undefined || blocks.length !== 1)
 		throw invalid(`PEM text with one 'CERTIFICATE REQUEST' block expected, found ${blocks.length}`);
-	return blocks[0]!;
+	// Node passes over letters that are none of base64, and over what follows the first '='.
+	if (!pem.replace(/\s+/g, "").includes(`REQUEST-----${der.toString("base64")}-----END`))
+		throw invalid("damaged: its PEM text is not base64");
+	return der;
 }
 
 function decodeSigningRequest(der: Uint8Array): SigningRequest {
@@ -98,19 +102,28 @@ function decodeSigningRequest(der: Uint8Array): SigningRequest {
 	if (rest.length > 0) throw invalid("damaged: too many fields");
 	const [version, subject, publicKey, attributes] = decodeChildren(expectTag(info, derTag.sequence));
 	if (!expectTag(version, derTag.integer).content.equals(Buffer.of(0))) throw invalid("unknown version");
-	expectTag(subject, derTag.sequence);
+	checkSubject(expectTag(subject, derTag.sequence));
 	const spki = expectTag(publicKey, derTag.sequence).raw;
 	const key = createPublicKey({ key: spki, format: "der", type: "spki" });
 	checkKey(key);
+	// The certificate gets these bytes, and OpenSSL reads more than DER.
+	if (!encodePublicKey(key).equals(spki)) throw invalid("its key is not written as DER has it");
 	const hash = hashes[decodeOid(decodeChildren(expectTag(algorithm, derTag.sequence))[0])];
 	if (hash === undefined) throw invalid("unsupported signature algorithm, use ECDSA or RSA with SHA-256");
-	if (!verify(hash, info!.raw, key, decodeBitString(signature))) throw invalid("its self-signature does not hold");
+	if (!verify(hash, info!.raw, key, decodeOctets(signature))) throw invalid("its self-signature does not hold");
 	return { publicKey: Buffer.from(spki), key, extensions: decodeWanted(attributes) };
+}
+
+/** Says nothing here, and is a name all the same: sets of types and values. */
+function checkSubject(subject: DerElement): void {
+	for (const part of decodeChildren(subject))
+		for (const attribute of decodeChildren(expectTag(part, derTag.set)))
+			decodeOid(decodeChildren(expectTag(attribute, derTag.sequence))[0]);
 }
 
 function decodeWanted(attributes: DerElement | undefined): ExtensionValues {
 	const wanted: DerElement[] = [];
-	for (const attribute of attributes === undefined ? [] : decodeChildren(expectTag(attributes, 0xa0))) {
+	for (const attribute of decodeChildren(expectTag(attributes, 0xa0))) {
 		const [type, values] = decodeChildren(expectTag(attribute, derTag.sequence));
 		if (decodeOid(type) === oid.extensionRequest) wanted.push(...decodeChildren(expectTag(values, derTag.set)));
 	}
