@@ -135,3 +135,13 @@ test("claims that were changed after signing are refused", () => {
 	const result = verify(changed);
 	assert.ok(!result.ok && result.problem.includes("signature does not hold"));
 });
+
+test("a name that the set has twice means either key, whichever comes first", () => {
+	const token = createToken(header, good);
+	const twins = [jwkOf("ec", stranger.publicKey), jwkOf("ec", ec.publicKey)];
+	const [damaged, other] = [{ kid: "ec", kty: "EC", crv: "P-256", x: "AA", y: "AA" }, jwkOf("ec", rsa.publicKey)];
+	const holds = (keys: JsonWebKeySet["keys"]) =>
+		verifyJwtSvid(token, () => ({ keys }), { audiences: ["reviews"], now }).ok;
+	for (const keys of [twins, twins.toReversed(), [damaged, other, ...twins]]) assert.ok(holds(keys));
+	assert.ok(!holds([jwkOf("ec", stranger.publicKey), damaged, other]));
+});

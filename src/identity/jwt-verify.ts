@@ -37,6 +37,8 @@ export type JwtSvidResult =
 
 const maxTokenLength = 65_536;
 const allowedSkewMs = 60_000;
+/** Of keys with one name so many are tried: each costs a signature's check. */
+const maxKeysOfName = 4;
 
 interface Algorithm {
 	readonly hash: string;
@@ -126,11 +128,13 @@ function findTokenProblem(
 	if (algorithm === undefined) return `its algorithm is not one of ${Object.keys(algorithms).join(", ")}`;
 	if (typeof kid !== "string" || kid === "") return "it names no key (kid)";
 	// Only the set decides which keys there are: a key in the header counts for nothing.
-	const entry = keys.keys.find((candidate) => candidate.kid === kid);
-	if (entry === undefined) return "its key (kid) is not one of the trust domain's";
-	const key = readKey(entry);
-	if (key === undefined || !fits(key, algorithm)) return "its algorithm does not fit its key";
-	if (!holds(signed, signature, key, algorithm)) return "its signature does not hold";
+	const entries = keys.keys.filter((candidate) => candidate.kid === kid);
+	if (entries.length === 0) return "its key (kid) is not one of the trust domain's";
+	// A name that is there twice, as while keys are exchanged, means either (RFC 7517 section 4.5).
+	const named = entries.slice(0, maxKeysOfName).map(readKey);
+	const fitting = named.filter((key) => key !== undefined && fits(key, algorithm)) as KeyObject[];
+	if (fitting.length === 0) return "its algorithm does not fit its key";
+	if (!fitting.some((key) => holds(signed, signature, key, algorithm))) return "its signature does not hold";
 	return findClaimProblem(claims, expected);
 }
 
