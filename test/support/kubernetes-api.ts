@@ -1,5 +1,5 @@
 import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -18,6 +18,8 @@ export interface KubernetesApi {
 	writeAttestationFile(check: "review" | "keys"): string;
 	/** Writes a file of a private folder. */
 	write(name: string, text: string): string;
+	read(name: string): string;
+	remove(name: string): void;
 }
 
 export interface TokenOptions {
@@ -29,6 +31,12 @@ export interface TokenOptions {
 	readonly isForged?: boolean;
 	/** Whether it names Pod and node; true by default. */
 	readonly isBound?: boolean;
+	/** What its header says otherwise. */
+	readonly header?: Readonly<Record<string, unknown>>;
+	/** What its claims say otherwise. */
+	readonly claims?: Readonly<Record<string, unknown>>;
+	/** Signs in place of the cluster's key; gets its public half as PEM. */
+	readonly sign?: (text: string, publicKeyPem: string) => Buffer;
 }
 
 const issuer = "https://kubernetes.default.svc";
@@ -65,7 +73,7 @@ export async function startKubernetesApi(
 		const { spec } = JSON.parse(body) as { spec: { token: string; audiences: string[] } };
 		const result = verifyToken(spec.token, jwks, { audiences: spec.audiences, issuer, now: Date.now() });
 		if (!result.ok) return { kind: "TokenReview", status: { authenticated: false, error: result.problem } };
-		const claims = result.claims["kubernetes.io"] as Record<string, Record<string, string>>;
+		const claims = (result.claims["kubernetes.io"] ?? {}) as Record<string, Record<string, string>>;
 		const extra = (part: string): Record<string, string[]> =>
 			claims[part] === undefined
 				? {}
@@ -97,7 +105,9 @@ export async function startKubernetesApi(
 	};
 	return {
 		write,
-		createToken({ serviceAccount, audience, expiresInSeconds = 600, isForged = false, isBound = true }) {
+		read: (name) => readFileSync(join(folder, name), "utf8"),
+		remove: (name) => rmSync(join(folder, name)),
+		createToken({ serviceAccount, audience, expiresInSeconds = 600, isForged = false, isBound = true, ...bent }) {
 			const now = Math.floor(Date.now() / 1000);
 			const bound = { pod: { name: "agent-x", uid: "pod-uid-1" }, node: { name: "node-1", uid: "node-uid-1" } };
 			const claims = {
@@ -111,8 +121,12 @@ export async function startKubernetesApi(
 					serviceaccount: { name: serviceAccount, uid: "sa-uid" },
 					...(isBound ? bound : {}),
 				},
+				...bent.claims,
 			};
-			return signToken(claims, isForged ? forger.privateKey : keys.privateKey);
+			const publicKeyPem = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
+			const byKey = signBy(isForged ? forger.privateKey : keys.privateKey);
+			const signText = bent.sign === undefined ? byKey : (text: string) => bent.sign!(text, publicKeyPem);
+			return createToken({ alg: "RS256", kid: "one", ...bent.header }, claims, signText);
 		},
 		writeAttestationFile(check) {
 			write("ca.pem", pki.bundlePem);
@@ -126,10 +140,15 @@ export async function startKubernetesApi(
 	};
 }
 
-function signToken(claims: unknown, key: KeyObject): string {
+const signBy =
+	(key: KeyObject) =>
+	(text: string): Buffer =>
+		createSign("sha256").update(text).sign(key);
+
+function createToken(header: unknown, claims: unknown, sign: (text: string) => Buffer): string {
 	const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-	const text = `${encode({ alg: "RS256", kid: "one" })}.${encode(claims)}`;
-	return `${text}.${createSign("sha256").update(text).sign(key).toString("base64url")}`;
+	const text = `${encode(header)}.${encode(claims)}`;
+	return `${text}.${sign(text).toString("base64url")}`;
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { type Clock, MeshError, type Problem } from "../../core/index.ts";
-import { type JsonWebKeySet, parseTrustBundle } from "../../identity/index.ts";
-import type { OneTimeSecrets } from "../../registry/index.ts";
+import { type JsonWebKeyEntry, type JsonWebKeySet, parseTrustBundle } from "../../identity/index.ts";
+import type { IdentityRegistry } from "../../registry/index.ts";
 import { createJoinTokenAttestor } from "./join-token.ts";
 import { createKubernetesTokenAttestor, type KubernetesCluster } from "./kubernetes-token.ts";
-import type { NodeAttestor } from "./node-attestor.ts";
+import { type NodeAttestor, unavailable } from "./node-attestor.ts";
 import { createProofOfPossessionAttestor } from "./proof-of-possession.ts";
 
 const namePattern = /^[A-Za-z0-9._-]{1,63}$/;
@@ -22,7 +22,7 @@ const knownFields: Readonly<Record<string, readonly string[]>> = {
  *  @throws MeshError `ATTESTATION_FILE_INVALID` with every problem */
 export function createNodeAttestors(
 	file: string | undefined,
-	secrets: OneTimeSecrets,
+	{ secrets, challenges }: Pick<IdentityRegistry, "secrets" | "challenges">,
 	clock: Clock,
 ): readonly NodeAttestor[] {
 	const tokens = createJoinTokenAttestor(secrets);
@@ -34,7 +34,7 @@ export function createNodeAttestors(
 	if (config["x509pop"] !== undefined) {
 		const pem = open(readObject(config["x509pop"], "x509pop", problems), "roots", "x509pop");
 		const roots = pem === "" ? undefined : readRoots(pem, problems);
-		if (roots !== undefined) attestors.push(createProofOfPossessionAttestor({ roots, secrets, clock }));
+		if (roots !== undefined) attestors.push(createProofOfPossessionAttestor({ roots, challenges, clock }));
 	}
 	const clusters = config["kubernetes"] ?? [];
 	if (!Array.isArray(clusters)) problems.push({ path: "kubernetes", problem: "must be a list of clusters" });
@@ -125,17 +125,48 @@ function readCluster(
 		const ca = fields["ca"] === undefined ? undefined : open(fields, "ca", path);
 		open(fields, "token", path);
 		const tokenFile = resolve(folder, String(fields["token"]));
-		// Read anew for each call: projected tokens are rotated in place.
-		const token = (): string => readFileSync(tokenFile, "utf8").trim();
+		const token = (): string => readAgain(tokenFile, (text) => text.trim());
 		return { kind: "review", api: String(api), ...(ca === undefined ? {} : { ca }), token };
 	}
 
 	function readKeys(): KubernetesCluster["check"] {
 		const issuer = fields["issuer"];
 		if (typeof issuer !== "string") problems.push({ path: `${path}.issuer`, problem: "must be the tokens' issuer" });
-		open(fields, "jwks", path);
+		const text = open(fields, "jwks", path);
 		const keysFile = resolve(folder, String(fields["jwks"]));
-		const keys = async () => JSON.parse(readFileSync(keysFile, "utf8")) as JsonWebKeySet;
-		return { kind: "keys", issuer: String(issuer), keys };
+		try {
+			if (text !== "") readKeySet(text);
+		} catch (error) {
+			problems.push({ path: `${path}.jwks`, problem: `${keysFile}: ${(error as Error).message}` });
+		}
+		return { kind: "keys", issuer: String(issuer), keys: () => readAgain(keysFile, readKeySet) };
+	}
+}
+
+/** Reads a file anew, as for each call: projected tokens and keys are exchanged in place.
+ *  @throws MeshError `ATTESTATION_UNAVAILABLE` */
+function readAgain<T>(file: string, read: (text: string) => T): T {
+	try {
+		return read(readFileSync(file, "utf8"));
+	} catch (cause) {
+		throw unavailable(`${file} cannot be read now`, cause);
+	}
+}
+
+/** A JSON Web Key Set; keys of it that are none are found out when a token names them.
+ *  @throws Error */
+function readKeySet(text: string): JsonWebKeySet {
+	const value: unknown = parseKeys(text);
+	const keys: unknown = typeof value === "object" && value !== null && "keys" in value ? value.keys : undefined;
+	if (!Array.isArray(keys) || !keys.every((key) => typeof key === "object" && key !== null))
+		throw new Error("must be a JSON Web Key Set: an object with the list 'keys'");
+	return { keys: keys as JsonWebKeyEntry[] };
+}
+
+function parseKeys(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (cause) {
+		throw new Error("is no JSON", { cause });
 	}
 }

@@ -11,9 +11,11 @@ export interface KubernetesCluster {
 	/** The tokens' audience; one of these. */
 	readonly audiences: readonly string[];
 	/** Asks the cluster's API server, or checks by keys. */
-	readonly check:
+	readonly check: /** `token` throws MeshError `ATTESTATION_UNAVAILABLE`. */
 		| { readonly kind: "review"; readonly api: string; readonly ca?: string; readonly token: () => string }
-		| { readonly kind: "keys"; readonly issuer: string; readonly keys: () => Promise<JsonWebKeySet> };
+		/** `keys` throws MeshError `ATTESTATION_UNAVAILABLE` */
+		/** `keys` throws MeshError `ATTESTATION_UNAVAILABLE`. */
+		| { readonly kind: "keys"; readonly issuer: string; readonly keys: () => JsonWebKeySet };
 }
 
 const timeoutMs = 10_000;
@@ -45,7 +47,7 @@ export function createKubernetesTokenAttestor(clusters: readonly KubernetesClust
 			const holder =
 				check.kind === "review"
 					? await reviewToken(token, cluster, check)
-					: readClaims(token, await check.keys(), check.issuer, cluster, clock.wall());
+					: readClaims(token, check.keys(), check.issuer, cluster, clock.wall());
 			return toNode(holder, cluster);
 		},
 	};
