@@ -78,3 +78,56 @@ test("a gate lets so many in, the others in their order, and refuses beyond its 
 	assert.equal(refused.filter((error) => error instanceof MeshError && error.code === "SIGNING_BUSY").length, 92);
 	assert.equal(refused.length, 92 + 10);
 });
+
+/** A gate of one place that is held; answers with what was done, by whom, once it is let go. */
+function holdGate(options: { readonly waiting: number; readonly waitingEach?: number }) {
+	const gate = createSigningGate({ concurrent: 1, ...options });
+	const held = Promise.withResolvers<void>();
+	const done: string[] = [];
+	const refused: string[] = [];
+	const first = gate.run(() => held.promise);
+	const asked: Promise<unknown>[] = [first];
+	return {
+		ask(asker: string, count: number) {
+			for (let at = 0; at < count; at++)
+				asked.push(
+					gate
+						.run(async () => void done.push(asker), asker)
+						.catch((error: unknown) => {
+							assert.ok(error instanceof MeshError && error.code === "SIGNING_BUSY", String(error));
+							refused.push(asker);
+						}),
+				);
+		},
+		async release() {
+			held.resolve();
+			await Promise.all(asked);
+			assert.equal(gate.busy, 0);
+			return { done, refused };
+		},
+	};
+}
+
+test("whoever asks for a thousand signatures keeps nobody waiting behind them: askers take turns", async () => {
+	const gate = holdGate({ waiting: 1024 });
+	gate.ask("flood", 1000);
+	gate.ask("web", 2);
+	gate.ask("db", 1);
+	const { done, refused } = await gate.release();
+	assert.deepEqual(done.slice(0, 4), ["flood", "web", "db", "flood"]);
+	assert.equal(done.filter((asker) => asker === "web").length, 2);
+	assert.equal(done.filter((asker) => asker === "flood").length, 128);
+	assert.deepEqual(refused, Array<string>(872).fill("flood"));
+});
+
+test("a gate that is full takes one more from whoever has fewer waiting, and the newest of the busiest is refused for it", async () => {
+	const gate = holdGate({ waiting: 12, waitingEach: 6 });
+	gate.ask("one", 6);
+	gate.ask("two", 6);
+	gate.ask("web", 5);
+	const { done, refused } = await gate.release();
+	assert.equal(done.length, 12);
+	assert.equal(done.filter((asker) => asker === "web").length, 4);
+	// Nobody is put out for one who would have as many waiting then.
+	assert.deepEqual(refused.sort(), ["one", "one", "two", "two", "web"]);
+});

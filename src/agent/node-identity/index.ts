@@ -5,6 +5,7 @@ export type { NodeEvidence } from "./attest-node.ts";
 export {
 	createNodeSession,
 	type DomainBundle,
+	isAway,
 	type NodeSession,
 	type NodeSessionOptions,
 	type NodeState,

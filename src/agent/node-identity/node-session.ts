@@ -156,8 +156,7 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 				if (!(await resume())) await attest();
 				return;
 			} catch (error) {
-				const isAway = error instanceof MeshError && awayCodes.includes(error.code);
-				if (!isAway) throw error;
+				if (!isAway(error)) throw error;
 				log.warn("the control plane cannot be asked, trying again", { reason: describeError(error) });
 				await pause(clock, backoff.next(), stop.signal);
 			}
@@ -238,4 +237,19 @@ export function renewUnderActive(source: SvidSource, state: NodeState | undefine
 	source.renewWithin(state.renewWithinMs);
 }
 
-const awayCodes: readonly string[] = ["CONTROL_PLANE_UNREACHABLE", "ATTESTATION_UNAVAILABLE"];
+/** Whether the same request may do better later: nobody answers, or what a control plane needs for its answer is away or busy. */
+export function isAway(error: unknown): boolean {
+	return error instanceof MeshError && awayCodes.has(error.code);
+}
+
+const awayCodes: ReadonlySet<string> = new Set([
+	"CONTROL_PLANE_UNREACHABLE",
+	"ATTESTATION_UNAVAILABLE",
+	"SIGNING_BUSY",
+	"KEY_PLUGIN_UNAVAILABLE",
+	"STORE_UNAVAILABLE",
+	"STORE_BUSY",
+	"STORE_CLOSED",
+	"STORE_FULL",
+	"STORE_FORBIDDEN",
+]);

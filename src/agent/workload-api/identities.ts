@@ -1,7 +1,8 @@
-import { type Clock, describeError, type Log, MeshError, type Random } from "../../core/index.ts";
+import { type Clock, type Log, MeshError, type Random } from "../../core/index.ts";
 import { createSvidSource, type SvidSource, type X509Svid } from "../../identity/index.ts";
 import { matchesSelectors, type RegistrationEntry } from "../../model/index.ts";
 import { type DomainBundle, type NodeSession, renewUnderActive, type SignedToken } from "../node-identity/index.ts";
+import { createTokenCache } from "./token-cache.ts";
 
 /** One identity of a workload, with its certificate. */
 export interface WorkloadSvid {
@@ -20,7 +21,8 @@ export interface Identities {
 	/** The same once every one is there or was refused.
 	 *  @throws MeshError the last refusal, when there is none */
 	svids(entries: readonly RegistrationEntry[], signal: AbortSignal): Promise<readonly WorkloadSvid[]>;
-	/** A token, from the cache while it has half of its life. */
+	/** A token, from the cache while it has half of its life.
+	 *  @throws MeshError `SIGNING_BUSY` when the entry's workloads ask for too many at a time */
 	token(entry: RegistrationEntry, audiences: readonly string[]): Promise<SignedToken>;
 	/** The node's own trust domain; undefined before the control plane has answered. */
 	bundle(): DomainBundle | undefined;
@@ -43,19 +45,11 @@ interface HeldSource {
 	readonly source: SvidSource;
 }
 
-interface HeldToken {
-	readonly token: SignedToken;
-	/** Milliseconds since the epoch. */
-	readonly refreshAt: number;
-}
-
-const maxTokens = 4_096;
-
 export function createIdentities(options: IdentitiesOptions): Identities {
 	const { session, clock, random, log } = options;
 	const listeners = new Set<() => void>();
 	const sources = new Map<string, HeldSource>();
-	const tokens = new Map<string, HeldToken>();
+	const tokens = createTokenCache({ session, clock, log });
 
 	const tell = (): void => {
 		for (const listener of [...listeners]) listener();
@@ -90,7 +84,7 @@ export function createIdentities(options: IdentitiesOptions): Identities {
 			source.close();
 			sources.delete(id);
 		}
-		for (const key of tokens.keys()) if (!live.has(key.slice(0, key.indexOf("\n")))) tokens.delete(key);
+		tokens.keepOnly(new Set(live.keys()));
 	}
 
 	const stop = session.onChange(() => {
@@ -137,24 +131,7 @@ export function createIdentities(options: IdentitiesOptions): Identities {
 				signal.removeEventListener("abort", onAbort);
 			}
 		},
-		async token(entry, audiences) {
-			const key = [entry.id, entry.spiffeId, entry.jwtTtlMs ?? "", ...[...audiences].sort()].join("\n");
-			const now = clock.wall();
-			const held = tokens.get(key);
-			if (held !== undefined && now < held.refreshAt) return held.token;
-			if (tokens.size >= maxTokens) tokens.delete(tokens.keys().next().value!);
-			try {
-				const token = await session.signJwt(entry.id, audiences);
-				const refreshAt = now + (token.expiresAt - now) / 2;
-				tokens.set(key, { token, refreshAt });
-				return token;
-			} catch (error) {
-				const isAway = error instanceof MeshError && error.code === "CONTROL_PLANE_UNREACHABLE";
-				if (held === undefined || held.token.expiresAt <= now || !isAway) throw error;
-				log.warn("token not renewed, the old one is good still", { reason: describeError(error) });
-				return held.token;
-			}
-		},
+		token: (entry, audiences) => tokens.get(entry, audiences),
 		bundle: () => session.state()?.bundle,
 		federated(entries) {
 			const wanted = new Set(entries.flatMap((entry) => entry.federatesWith));

@@ -237,6 +237,8 @@ function toStatus(error: unknown, method: string, log: Log): StatusObject {
 	if (error instanceof CallFailure) return { code: error.code, details: error.message, metadata };
 	if (error instanceof MeshError && (error.code === "IDENTITY_NONE" || error.code === "WORKLOAD_GONE"))
 		return { code: status.PERMISSION_DENIED, details: error.message, metadata };
+	if (error instanceof MeshError && error.code === "SIGNING_BUSY")
+		return { code: status.RESOURCE_EXHAUSTED, details: "too many are asked for at a time: try again later", metadata };
 	log.warn("workload not served", { method, reason: describeError(error) });
 	return { code: status.UNAVAILABLE, details: "the identity cannot be had from the control plane now", metadata };
 }
