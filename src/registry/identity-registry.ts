@@ -31,6 +31,8 @@ export interface OneTimeSecrets {
 	issue(purpose: string, value: unknown, ttlMs: number): Promise<string>;
 	/** The value, once; undefined for one that is unknown, used or too old. */
 	redeem(purpose: string, secret: string): Promise<unknown>;
+	/** The value of one that is good; it stays good. */
+	look(purpose: string, secret: string): Promise<unknown>;
 }
 
 export interface IdentityRegistryOptions {
@@ -124,6 +126,12 @@ function createEntryRegistry(
 function createOneTimeSecrets(store: Store, clock: Clock): OneTimeSecrets {
 	const keyOf = (purpose: string, secret: string): string =>
 		`/amime/identity/once/${purpose}/${createHash("sha256").update(secret).digest("hex")}`;
+interface Kept {
+	readonly value: unknown;
+	/** Milliseconds since the epoch. */
+	readonly expiresAt: number;
+}
+
 	return {
 		async issue(purpose, value, ttlMs) {
 			const secret = `${randomUUID()}-${randomBytes(8).toString("hex")}`;
@@ -136,13 +144,19 @@ function createOneTimeSecrets(store: Store, clock: Clock): OneTimeSecrets {
 		async redeem(purpose, secret) {
 			const key = keyOf(purpose, secret);
 			const [found] = (await store.range({ key })).items;
+		async look(purpose, secret) {
+			const [found] = (await store.range({ key: keyOf(purpose, secret) })).items;
+			if (found === undefined) return undefined;
+			const { value, expiresAt } = JSON.parse(found.value) as Kept;
+			return expiresAt > clock.wall() ? value : undefined;
+		},
 			if (found === undefined) return undefined;
 			// Of two that show it at the same time, even to two control planes, one deletes it.
 			const { succeeded } = await store.txn({
 				compare: [{ key, target: "modRevision", is: "equal", value: found.modRevision }],
 				success: [{ kind: "delete", key }],
 			});
-			const { value, expiresAt } = JSON.parse(found.value) as { readonly value: unknown; readonly expiresAt: number };
+			const { value, expiresAt } = JSON.parse(found.value) as Kept;
 			return succeeded && expiresAt > clock.wall() ? value : undefined;
 		},
 	};

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { silentLog, systemClock } from "../../core/index.ts";
+import { MeshError, silentLog, systemClock } from "../../core/index.ts";
 import {
 	type Authority,
 	createSigningRequest,
@@ -15,6 +15,7 @@ import {
 import { type AttestedAgent, parseSpiffeId } from "../../model/index.ts";
 import { createIdentityRegistry, openSqliteStore } from "../../registry/index.ts";
 import { createAgentEndpoints } from "./agent-endpoints.ts";
+import { createJoinTokenAttestor } from "./join-token.ts";
 
 const spiffeId = parseSpiffeId("spiffe://cluster.local/amime/agent/x509pop/one");
 const agent: AttestedAgent = {
@@ -43,10 +44,11 @@ async function setUp(t: TestContext) {
 		},
 	};
 	const attested = { agentPath: "x509pop/one", selectors: [] };
+	const tokens = createJoinTokenAttestor(identity.secrets);
 	const endpoints = createAgentEndpoints({
 		identity,
 		authority: authority as Authority,
-		attestors: [{ name: "x509pop", attest: async () => attested }],
+		attestors: [{ name: "x509pop", attest: async () => attested }, tokens],
 		svidTtlMs: () => 60_000,
 		onSigned: () => undefined,
 		holders: {
@@ -69,8 +71,8 @@ async function setUp(t: TestContext) {
 	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
 	return {
 		identity,
-		ask(path: string, shown = "01") {
-			const body = JSON.stringify({ attestor: "x509pop", csr, proxies: [] });
+		ask(path: string, shown = "01", more: object = {}) {
+			const body = JSON.stringify({ attestor: "x509pop", csr, proxies: [], ...more });
 			const query = new URLSearchParams();
 			return endpoints.routes.get(path)!({ peer: spiffeId, serial: shown, query, body });
 		},
@@ -89,6 +91,30 @@ for (const path of ["POST /v1/agent/renew", "POST /v1/agent/attest"]) {
 		await assert.rejects(ask(path), { code: "AGENT_BANNED" });
 	});
 }
+
+for (const code of ["SIGNING_BUSY", "KEY_PLUGIN_UNAVAILABLE", "STORE_UNAVAILABLE"])
+	test(`a join token is good still when nothing could be signed for it: ${code}`, async (t) => {
+		const { identity, ask, whileSigning } = await setUp(t);
+		const token = await identity.secrets.issue("join-token", { agentPath: "join_token/two" }, 60_000);
+		const attest = () => ask("POST /v1/agent/attest", "", { attestor: "join_token", token });
+		whileSigning(() => Promise.reject(new MeshError(code, "not now")));
+		await assert.rejects(attest(), { code });
+		assert.equal(identity.agents.list().length, 1);
+		whileSigning(async () => undefined);
+		await attest();
+		assert.equal(identity.agents.list().length, 2);
+		await assert.rejects(attest(), { code: "ATTESTATION_REFUSED" });
+	});
+
+test("a join token that another uses while its certificate is signed makes no second node", async (t) => {
+	const { identity, ask, whileSigning } = await setUp(t);
+	const token = await identity.secrets.issue("join-token", { agentPath: "join_token/two" }, 60_000);
+	whileSigning(() => identity.secrets.redeem("join-token", token));
+	await assert.rejects(ask("POST /v1/agent/attest", "", { attestor: "join_token", token }), {
+		code: "ATTESTATION_REFUSED",
+	});
+	assert.equal(identity.agents.list().length, 1);
+});
 
 test("an agent that is evicted while its renewal is signed stays evicted", async (t) => {
 	const { identity, ask, whileSigning } = await setUp(t);

@@ -93,15 +93,20 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const payload = readObject(body);
 		const attestor = findAttestor(payload);
 		const csr = parseSigningRequest(readText(payload, "csr"));
-		// Before the evidence: a join token is good once, and a request that cannot be signed would use it up.
+		// Before the evidence: a request that cannot be signed is not looked at further.
 		readSigningRequest(csr);
-		const node = await attestor.attest(payload).catch((error: unknown) => {
+		const refuse = (error: unknown): never => {
 			log.warn("node refused", { attestor: attestor.name, reason: describeError(error) });
 			throw toAdminError(error);
-		});
+		};
+		const node = await attestor.attest(payload).catch(refuse);
 		const spiffeId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/agent/${node.agentPath}`);
 		if (identity.agents.get(spiffeId)?.isBanned === true) throw banned(spiffeId);
-		const issued = await signForAgent(spiffeId, csr);
+		const request = agentRequest(spiffeId, csr);
+		const issued = await gate.run(() => authority.sign(request), spiffeId);
+		// A join token is good once: what cannot be signed now leaves it good for the next try.
+		await node.use?.().catch(refuse);
+		await recordSigned(request.holder, issued);
 		await identity.agents.update(spiffeId, (known) => {
 			// Banned while its certificate was signed.
 			if (known?.isBanned === true) throw banned(spiffeId);
@@ -119,15 +124,17 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		return { spiffeId, chain: issued.chain, bundle: authority.bundle().pem };
 	}
 
-	async function sign(request: SignRequest & { readonly holder: string }): Promise<IssuedSvid> {
-		const issued = await gate.run(() => authority.sign(request));
-		await options.holders.onSigned(request.holder, issued);
+	async function recordSigned(holder: string, issued: IssuedSvid): Promise<void> {
+		await options.holders.onSigned(holder, issued);
 		options.onSigned(issued);
-		return issued;
 	}
 
-	const signForAgent = (spiffeId: SpiffeId, csr: Uint8Array): Promise<IssuedSvid> =>
-		sign({ csr, spiffeId, ttlMs: agentTtlMs, holder: holderOf(spiffeId) });
+	/** Agents take turns, so that one with many workloads, or one that is made to ask, keeps no other waiting. */
+	async function sign(agent: SpiffeId, request: AgentSignRequest): Promise<IssuedSvid> {
+		const issued = await gate.run(() => authority.sign(request), agent);
+		await recordSigned(request.holder, issued);
+		return issued;
+	}
 
 	/** An agent that asks for what follows a revision has handed that revision's bundle on. */
 	async function acknowledge(agent: SpiffeId): Promise<void> {
@@ -182,7 +189,8 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	async function renew(request: AgentRequest): Promise<unknown> {
 		const { body } = request;
 		const agent = await authenticate(request);
-		const issued = await signForAgent(agent.spiffeId, parseSigningRequest(readText(readObject(body), "csr")));
+		const csr = parseSigningRequest(readText(readObject(body), "csr"));
+		const issued = await sign(agent.spiffeId, agentRequest(agent.spiffeId, csr));
 		await changeAgent(agent.spiffeId, (known) => ({
 			...known,
 			nextSerial: issued.serial,
@@ -239,7 +247,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const agent = await authenticate(request);
 		const { id, spiffeId, x509TtlMs, dnsNames } = findEntry(agent, payload);
 		const holder = `${holderOf(agent.spiffeId)}/${id}`;
-		const issued = await sign({
+		const issued = await sign(agent.spiffeId, {
 			csr: parseSigningRequest(readText(payload, "csr")),
 			spiffeId,
 			ttlMs: x509TtlMs ?? options.svidTtlMs(),
@@ -259,7 +267,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const holder = `${holderOf(agent.spiffeId)}/${id}`;
 		const audiences = readAudiences(payload);
 		const ttlMs = jwtTtlMs ?? defaultJwtTtlMs;
-		return gate.run(() => authority.signJwt({ spiffeId, audiences, ttlMs, holder }));
+		return gate.run(() => authority.signJwt({ spiffeId, audiences, ttlMs, holder }), agent.spiffeId);
 	}
 
 	async function reportProxies(request: AgentRequest): Promise<unknown> {
@@ -284,6 +292,15 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		},
 	};
 }
+
+type AgentSignRequest = SignRequest & { readonly holder: string };
+
+const agentRequest = (spiffeId: SpiffeId, csr: Uint8Array): AgentSignRequest => ({
+	csr,
+	spiffeId,
+	ttlMs: agentTtlMs,
+	holder: holderOf(spiffeId),
+});
 
 async function challenge(request: AgentRequest, find: (payload: Payload) => NodeAttestor): Promise<unknown> {
 	const payload = readObject(request.body);

@@ -6,6 +6,9 @@ export interface AttestedNode {
 	readonly agentPath: string;
 	/** What can be said of it besides. */
 	readonly selectors: readonly string[];
+	/** Makes what the node showed good no more, for what is good once: done last, so that whatever fails before leaves it good.
+	 *  @throws MeshError `ATTESTATION_REFUSED` when another was quicker */
+	use?(): Promise<void>;
 }
 
 /** A way for nodes to show who they are. */
