@@ -43,7 +43,7 @@ export async function serveAgents(options: ServeAgentsOptions): Promise<AgentSer
 	const endpoints = createAgentEndpoints({
 		identity,
 		authority,
-		attestors: createNodeAttestors(options.attestationFile, identity.secrets, clock),
+		attestors: createNodeAttestors(options.attestationFile, identity, clock),
 		holders,
 		svidTtlMs: () => snapshots.index()?.mesh.settings.svidTtlMs ?? defaultSvidTtlMs,
 		onSigned: (issued) => {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../core/index.ts";
 import type { AttestedAgent, RegistrationEntry } from "../model/index.ts";
+import { type Challenges, createChallenges } from "./challenges.ts";
 import { openRecordSet, type RecordSet } from "./record-set.ts";
 import type { Store } from "./store.ts";
 
@@ -9,6 +10,7 @@ export interface IdentityRegistry {
 	readonly entries: EntryRegistry;
 	readonly agents: RecordSet<AttestedAgent>;
 	readonly secrets: OneTimeSecrets;
+	readonly challenges: Challenges;
 	close(): void;
 }
 
@@ -29,10 +31,10 @@ export interface EntryRegistry {
 export interface OneTimeSecrets {
 	/** Makes one that brings `value` to whoever shows it. */
 	issue(purpose: string, value: unknown, ttlMs: number): Promise<string>;
-	/** The value, once; undefined for one that is unknown, used or too old. */
-	redeem(purpose: string, secret: string): Promise<unknown>;
 	/** The value of one that is good; it stays good. */
 	look(purpose: string, secret: string): Promise<unknown>;
+	/** The value, once; undefined for one that is unknown, used or too old. */
+	redeem(purpose: string, secret: string): Promise<unknown>;
 }
 
 export interface IdentityRegistryOptions {
@@ -66,6 +68,7 @@ export async function createIdentityRegistry(
 		entries,
 		agents,
 		secrets: createOneTimeSecrets(store, clock),
+		challenges: createChallenges(store, clock),
 		close() {
 			entries.close();
 			records.close();
@@ -123,15 +126,15 @@ function createEntryRegistry(
 	};
 }
 
-function createOneTimeSecrets(store: Store, clock: Clock): OneTimeSecrets {
-	const keyOf = (purpose: string, secret: string): string =>
-		`/amime/identity/once/${purpose}/${createHash("sha256").update(secret).digest("hex")}`;
 interface Kept {
 	readonly value: unknown;
 	/** Milliseconds since the epoch. */
 	readonly expiresAt: number;
 }
 
+function createOneTimeSecrets(store: Store, clock: Clock): OneTimeSecrets {
+	const keyOf = (purpose: string, secret: string): string =>
+		`/amime/identity/once/${purpose}/${createHash("sha256").update(secret).digest("hex")}`;
 	return {
 		async issue(purpose, value, ttlMs) {
 			const secret = `${randomUUID()}-${randomBytes(8).toString("hex")}`;
@@ -141,15 +144,15 @@ interface Kept {
 			await store.txn({ success: [{ kind: "put", key: keyOf(purpose, secret), value: text, lease: lease.id }] });
 			return secret;
 		},
-		async redeem(purpose, secret) {
-			const key = keyOf(purpose, secret);
-			const [found] = (await store.range({ key })).items;
 		async look(purpose, secret) {
 			const [found] = (await store.range({ key: keyOf(purpose, secret) })).items;
 			if (found === undefined) return undefined;
 			const { value, expiresAt } = JSON.parse(found.value) as Kept;
 			return expiresAt > clock.wall() ? value : undefined;
 		},
+		async redeem(purpose, secret) {
+			const key = keyOf(purpose, secret);
+			const [found] = (await store.range({ key })).items;
 			if (found === undefined) return undefined;
 			// Of two that show it at the same time, even to two control planes, one deletes it.
 			const { succeeded } = await store.txn({

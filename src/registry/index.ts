@@ -1,5 +1,6 @@
 /** The state of the mesh: a store with etcd's semantics, and on it the running instances and the config applied by hand.
  *  Knows keys, revisions, watches and leases; does not know how proxies are configured. */
+export type { Challenges } from "./challenges.ts";
 export { type ConfigChange, describeUnknownRevision, type HistoryAction, type HistoryEntry } from "./config-history.ts";
 export {
 	type ConfigStore,

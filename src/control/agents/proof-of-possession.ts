@@ -1,38 +1,45 @@
 import { createHash, verify } from "node:crypto";
 import type { Clock } from "../../core/index.ts";
 import { type Certificate, findChainProblem, readCertificates, type TrustBundle } from "../../identity/index.ts";
-import type { OneTimeSecrets } from "../../registry/index.ts";
+import type { Challenges } from "../../registry/index.ts";
 import { type NodeAttestor, type Payload, readText, refused } from "./node-attestor.ts";
 
 export interface ProofOfPossessionOptions {
 	/** The authorities whose certificates nodes have. */
 	readonly roots: TrustBundle;
-	readonly secrets: OneTimeSecrets;
+	readonly challenges: Challenges;
 	readonly clock: Clock;
 }
 
 const challengeTtlMs = 60_000;
 const maxChainLetters = 65_536;
+const staleChallenge = "the challenge is unknown, was answered before or has expired";
 
 /** Nodes show a certificate that they have anyway, and sign a random text with its key (as SPIRE's x509pop). */
 export function createProofOfPossessionAttestor(options: ProofOfPossessionOptions): NodeAttestor {
-	const { roots, secrets, clock } = options;
+	const { roots, challenges, clock } = options;
 	return {
 		name: "x509pop",
 		async challenge(payload) {
 			const [leaf] = readChain(payload, roots, clock.wall());
-			return secrets.issue("x509pop", fingerprintOf(leaf!), challengeTtlMs);
+			return challenges.issue(subjectOf(leaf!), challengeTtlMs);
 		},
 		async attest(payload) {
 			const chain = readChain(payload, roots, clock.wall());
 			const leaf = chain[0]!;
 			const challenge = readText(payload, "challenge");
-			const asked = await secrets.redeem("x509pop", challenge);
-			if (asked !== fingerprintOf(leaf)) throw refused("the challenge is unknown, was answered before or has expired");
+			const isAsked = await challenges.isGood(challenge, subjectOf(leaf));
+			if (!isAsked) throw refused(staleChallenge);
 			const signature = Buffer.from(readText(payload, "signature"), "base64");
 			if (!verify("sha256", textToSign(challenge), leaf.publicKey, signature))
 				throw refused("the signature is not by the key of the certificate");
-			return { agentPath: `x509pop/${fingerprintOf(leaf)}`, selectors: describe(chain, roots) };
+			return {
+				agentPath: `x509pop/${fingerprintOf(leaf)}`,
+				selectors: describe(chain, roots),
+				async use() {
+					if (!(await challenges.use(challenge))) throw refused(staleChallenge);
+				},
+			};
 		},
 	};
 }
@@ -61,6 +68,9 @@ function parseChain(pem: string): Certificate[] {
 		throw refused("certificate of the node: damaged");
 	}
 }
+
+/** Whom a challenge is for. */
+const subjectOf = ({ id }: Certificate): string => `x509pop ${id}`;
 
 /** SHA-1 as SPIRE has it in agents' IDs and selectors: a name, nothing that security rests on. */
 function fingerprintOf({ der }: Certificate): string {
