@@ -1,7 +1,7 @@
 import type { ConfigObject, KindName } from "../../config/index.ts";
 import type { DestinationRule, ObjectName, Service } from "../../model/index.ts";
 import { clusterType, endpointType, listenerType, routeType } from "../../xds/server/index.ts";
-import { hostOf, type MeshIndex, resolveHostPolicy } from "../translate/index.ts";
+import { findAskingRules, hostOf, type MeshIndex, resolveHostPolicy } from "../translate/index.ts";
 
 /** An object, and the field of it that something comes from. */
 export interface ObjectRef {
@@ -34,6 +34,8 @@ export interface Provenance {
 		cluster: string,
 		client?: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
 	): readonly ObjectRef[];
+	/** The ExternalAuth filters of routes behind an HTTP filter, by its name. */
+	ofFilter(name: string): readonly ObjectRef[];
 	/** What a whole resource of a type can come from, the most likely first: for refusals that name a resource. */
 	ofResource(typeUrl: string, name: string): readonly ObjectRef[];
 }
@@ -97,17 +99,54 @@ class MeshProvenance implements Provenance {
 		return found.filter((ref) => ref !== undefined);
 	}
 
+	ofFilter(name: string): readonly ObjectRef[] {
+		return findAskingRules(this.#index, name).flatMap(({ route, path }) => this.of(route.kind, route, path) ?? []);
+	}
+
 	ofResource(typeUrl: string, name: string): readonly ObjectRef[] {
 		if (typeUrl === clusterType || typeUrl === endpointType) return this.ofCluster(name);
 		if (typeUrl === routeType || typeUrl === listenerType) {
 			const service = this.#serviceAt(name.replace(/^upstream_(.*)_(\d+)$/, "$1:$2"));
-			const own = service === undefined ? undefined : this.#ofService(service);
-			const routes = service === undefined ? [] : this.#index.routesOf(service);
+			if (service === undefined) return typeUrl === listenerType ? this.#ofListener(name) : [];
+			const own = this.#ofService(service);
+			const routes = this.#index.routesOf(service);
 			return [...routes.map((route) => this.#ofGatewayRoute(route, 0, undefined)), own].filter(
 				(ref) => ref !== undefined,
 			);
 		}
 		return [];
+	}
+
+	/** What listens on `address_port`: Gateways on any address, services on theirs. */
+	#ofListener(name: string): ObjectRef[] {
+		const [, address = "", number] = /^(.*)_(\d+)$/.exec(name) ?? [];
+		const port = Number(number);
+		const services = this.#index.services.filter(
+			({ addresses = [], ports }) => addresses.includes(address) && ports.some((own) => own.port === port),
+		);
+		if (services.length > 0) return services.flatMap((service) => this.#ofService(service) ?? []);
+		const { attachments, mesh } = this.#index;
+		const listeners = [...attachments.gateways.values()].flatMap((gateway) =>
+			gateway.listeners.filter(({ listener, owner }) => this.#isBehind(owner.namespace, listener.port, port)),
+		);
+		const servers = mesh.istioGateways.flatMap((gateway) =>
+			gateway.servers
+				.filter(({ port: own }) => this.#isBehind(gateway.namespace, own.number, port))
+				.map(({ path }) => this.of("IstioGateway", gateway, path)),
+		);
+		return [...listeners.map(({ owner, listener }) => this.of(owner.kind, owner, listener.path)), ...servers].filter(
+			(ref) => ref !== undefined,
+		);
+	}
+
+	/** Whether a proxy may listen on a port for what clients call another one: as it is, or behind a Service beside it. */
+	#isBehind(namespace: string, port: number, bindPort: number): boolean {
+		if (port === bindPort) return true;
+		return this.#index.services.some(
+			(service) =>
+				service.namespace === namespace &&
+				service.ports.some((own) => own.port === port && own.targetPort === bindPort),
+		);
 	}
 
 	#ofGatewayRoute(name: ObjectName, rule: number, match: number | undefined): ObjectRef | undefined {

@@ -18,7 +18,10 @@ export function listRefusalProblems(refusals: readonly Refusal[], provenance: Pr
 	);
 }
 
-function listOwners({ typeUrl, resource, suspect, reason }: Refusal, provenance: Provenance): readonly ObjectRef[] {
+function listOwners(
+	{ typeUrl, resource, suspect, filters = [], reason }: Refusal,
+	provenance: Provenance,
+): readonly ObjectRef[] {
 	if (suspect !== undefined) {
 		const { route, virtualHost } = suspect;
 		const owner = provenance.ofRoute({ name: route.name, metadata: route.metadata?.filterMetadata ?? {}, virtualHost });
@@ -28,6 +31,8 @@ function listOwners({ typeUrl, resource, suspect, reason }: Refusal, provenance:
 		([name]) => provenance.ofPolicy(name) ?? [],
 	);
 	if (policies.length > 0) return policies;
+	const ofFilters = filters.flatMap((name) => provenance.ofFilter(name));
+	if (ofFilters.length > 0) return ofFilters.slice(0, maxOwners);
 	return provenance.ofResource(typeUrl, resource).slice(0, maxOwners);
 }
 

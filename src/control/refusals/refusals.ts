@@ -2,6 +2,7 @@ import type { Node } from "../../api/gen/envoy/config/core/v3/base_pb.js";
 import type { Route } from "../../api/gen/envoy/config/route/v3/route_components_pb.js";
 import {
 	type AnswerListener,
+	listenerType,
 	type RefusedResource,
 	routeType,
 	type SnapshotSource,
@@ -10,6 +11,7 @@ import {
 } from "../../xds/server/index.ts";
 import { findSuspects, type Suspect } from "./find-suspects.ts";
 import { findAccepted, holdRoutes, readRoutes, routeHash } from "./hold-routes.ts";
+import { findSuspectFilters } from "./suspect-filters.ts";
 
 /** One thing that one proxy refused. */
 export interface Refusal {
@@ -21,6 +23,8 @@ export interface Refusal {
 	readonly reason: string;
 	/** The route that it is about, of a route configuration. */
 	readonly suspect?: Suspect;
+	/** Names of the HTTP filters that it is about, of a listener. */
+	readonly filters?: readonly string[];
 	/** The route serves as it was accepted before. */
 	readonly keepsLastGood: boolean;
 }
@@ -115,8 +119,11 @@ export function createRefusals(
 					return;
 				}
 				const { others } = stateOf(node.id);
-				for (const { name } of resources)
-					others.set(`${typeUrl} ${name}`, { nodeId: node.id, typeUrl, resource: name, reason, keepsLastGood: true });
+				for (const { name, value } of resources) {
+					const filters = typeUrl === listenerType ? findSuspectFilters(reason, value) : [];
+					const refusal = { nodeId: node.id, typeUrl, resource: name, reason, filters, keepsLastGood: true };
+					others.set(`${typeUrl} ${name}`, refusal);
+				}
 			},
 			accepted(node, typeUrl, names) {
 				const state = nodes.get(node.id);

@@ -9,7 +9,7 @@ import {
 } from "../../api/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { RBACPerRouteSchema, RBACSchema } from "../../api/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { ConfigSchema as SetMetadataSchema } from "../../api/gen/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.js";
-import type { ExternalAuth, HttpRoute, Service } from "../../model/index.ts";
+import type { ExternalAuth, HttpRoute, RouteRule, Service } from "../../model/index.ts";
 import { listExternalAuths } from "./backend-shares.ts";
 import type { HttpFilterInit } from "./http-connection-manager.ts";
 import type { MeshIndex } from "./mesh-index.ts";
@@ -57,6 +57,35 @@ function presenceFilter(filters: readonly HttpFilterInit[]): HttpFilterInit {
 }
 
 const guard: HttpFilterInit = { ...extension(authorizerGuardName, RBACSchema, {}), disabled: true };
+
+/** The rules that ask by a filter, by the field of the ExternalAuth where it can be told. */
+export function findAskingRules(
+	index: MeshIndex,
+	filterName: string,
+): { readonly route: HttpRoute; readonly path: string }[] {
+	if (!filterName.startsWith(filterPrefix)) return [];
+	return index.mesh.httpRoutes.flatMap((route) =>
+		route.rules.flatMap((rule) => {
+			const found = listExternalAuths(rule).find((auth) => {
+				const cluster = authorizerClusterName(index, auth);
+				return cluster !== undefined && filterNameOf(auth, cluster) === filterName;
+			});
+			return found === undefined ? [] : [{ route, path: pathOf(route, rule, found) }];
+		}),
+	);
+}
+
+function pathOf({ references }: HttpRoute, rule: RouteRule, { destination }: ExternalAuth): string {
+	const suffix = ".backendRef";
+	const own = references.find(
+		({ path, namespace, name }) =>
+			path.startsWith(`${rule.path}.`) &&
+			path.endsWith(`.externalAuth${suffix}`) &&
+			(destination.kind !== "service" ||
+				(destination.service.namespace === namespace && destination.service.name === name)),
+	);
+	return own === undefined ? rule.path : own.path.slice(0, -suffix.length);
+}
 
 /** The routes of services, whoever they are for. */
 export function routesOfServices(index: MeshIndex, services: Iterable<Service>): HttpRoute[] {

@@ -21,7 +21,7 @@ export { controlClusterNames, translateSecureControlCluster } from "./control-cl
 export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy } from "./destination-rule.ts";
 export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
-export { authorizerGuardName, describeExternalAuths } from "./external-auth.ts";
+export { authorizerGuardName, describeExternalAuths, findAskingRules } from "./external-auth.ts";
 export { type GatewayNode, type GatewayResources, translateGateway } from "./gateway/index.ts";
 export type { OutboundProxy, ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
