@@ -50,6 +50,22 @@ export const gatewayChecks: Readonly<Record<string, Check>> = {
 		await eventually(async () => assert.match((await ask("shop.example")).body, /"catalog"/), patient);
 		assert.equal((await ask("platform.example")).status, 404);
 	},
+	async "route-authorizer"(running, _, example) {
+		const pass = { "x-shop-pass": "yes" };
+		const ask = (path: string, headers: Readonly<Record<string, string>> = {}) =>
+			sendRequest({ port: running.gatewayPort(example, 80), path, headers: { host: "shop.example", ...headers } });
+		await eventually(
+			async () => assert.match((await ask("/orders/1", pass)).body, /"x-shop-decided":"allowed"/),
+			patient,
+		);
+		const outside = await ask("/orders/1");
+		assert.deepEqual([outside.status, outside.body], [403, "no pass\n"]);
+		assert.match((await ask("/")).body, /"orders"/);
+		await answers(running, example, "http://orders/orders/1", /"x-shop-decided":"allowed"/, { headers: pass });
+		const inside = await running.call(example, "http://orders/orders/1");
+		assert.deepEqual([inside.status, inside.body], [403, "no pass\n"]);
+		await answers(running, example, "http://orders/", /orders/);
+	},
 	async "gateway-tls-terminate"(running, _, example) {
 		const port = running.gatewayPort(example, 443);
 		const ca = readExample(example, "shop.pem");
