@@ -11,6 +11,9 @@ export interface LoadReport {
 	readonly named: ReadonlyMap<string, number>;
 }
 
+/** Weights have 32 bits. */
+const maxWeight = 2 ** 32 - 1;
+
 /** What one host reported of its load, as the weight it should have. */
 export class HostLoad {
 	readonly #terms: LoadReportTerms;
@@ -29,7 +32,7 @@ export class HostLoad {
 		if (rate <= 0 || utilization <= 0) return;
 		const weight = rate / (utilization + (errorsPerSecond / rate) * this.#terms.errorPenalty);
 		// Envoy's weights are whole, and every host has its turn.
-		this.#weight = Math.max(1, Math.floor(weight));
+		this.#weight = Math.min(maxWeight, Math.max(1, Math.floor(weight)));
 		if (Number.isNaN(this.#since) || now - this.#at >= this.#terms.expirationMs) this.#since = now;
 		this.#at = now;
 	}
@@ -48,7 +51,8 @@ export class HostLoad {
 	}
 }
 
-/** Reads the value of `endpoint-load-metrics`: `TEXT name=value,…` or `JSON {…}`; undefined when it is neither. */
+/** Reads the value of `endpoint-load-metrics`: `TEXT name=value,…` or `JSON {…}`; undefined when it is neither, and when a number in it is
+ *  none or has no end. */
 export function parseLoadReport(text: string): LoadReport | undefined {
 	const space = text.indexOf(" ");
 	const format = text.slice(0, space);
@@ -67,6 +71,7 @@ export function parseLoadReport(text: string): LoadReport | undefined {
 	} else {
 		return undefined;
 	}
+	for (const value of values.values()) if (!Number.isFinite(value)) return undefined;
 	const get = (name: string): number => values.get(name) ?? 0;
 	return {
 		cpuUtilization: get("cpu_utilization"),
