@@ -328,6 +328,26 @@ test("the addresses of a Gateway decide whether it is programmed", () => {
 	);
 });
 
+test("an address that no proxy has is not usable, unless a Service is in front of them whose load balancer may have it", () => {
+	const of = (address: string, ...more: string[]) => {
+		const gateway = JSON.parse(gatewayOf(http));
+		const own = { ...gateway, spec: { ...gateway.spec, addresses: [{ type: "IPAddress", value: address }] } };
+		const labels = { "gateway.networking.k8s.io/gateway-name": "gw", proxy: "own" };
+		const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "own-0", namespace: "edge", labels } };
+		const status = { podIP: "10.0.0.9", conditions: [{ type: "Ready", status: "True" }] };
+		const documents = [own, { ...pod, spec: { containers: [] }, status }].map((object) => JSON.stringify(object));
+		return showStatuses(...documents, ...more)[gatewayKey]![0];
+	};
+	assert.equal(of("10.0.0.9"), "good");
+	assert.equal(of("203.0.113.9"), "!Programmed=AddressNotUsable");
+	const balanced = { selector: { proxy: "own" }, type: "LoadBalancer", ports: [{ name: "http", port: 80 }] };
+	const metadata = { name: "front", namespace: "edge" };
+	assert.equal(
+		of("203.0.113.9", JSON.stringify({ apiVersion: "v1", kind: "Service", metadata, spec: balanced })),
+		"good",
+	);
+});
+
 test("certificates of listeners are looked for, read, and checked with their keys", () => {
 	const pki = createTestPki();
 	const { certificateChainPem: certificate, privateKeyPem: key } = pki.issue(pki.idOf("gw"));

@@ -27,6 +27,7 @@ interface AddressInputs {
 	readonly mesh: Pick<Mesh, "settings">;
 	serviceByHost(host: string, clientNamespace: string): Service | undefined;
 	instancesOf(service: Service): readonly WorkloadInstance[];
+	servicesOf(instance: WorkloadInstance): readonly Service[];
 	readonly instances: readonly WorkloadInstance[];
 }
 
@@ -104,7 +105,7 @@ function describePorts(proxies: readonly WorkloadInstance[]): string {
 	return `, ${moved.map(({ port, listenPort }) => `port ${port} on ${listenPort}`).join(", ")}`;
 }
 
-function resolveByLabel(gateway: Gateway, { instances }: AddressInputs): GatewayAddresses {
+function resolveByLabel(gateway: Gateway, { instances, servicesOf }: AddressInputs): GatewayAddresses {
 	const proxies = instances.filter(
 		({ namespace, labels }) => namespace === gateway.namespace && labels[gatewayNameLabel] === gateway.name,
 	);
@@ -113,12 +114,14 @@ function resolveByLabel(gateway: Gateway, { instances }: AddressInputs): Gateway
 		return { shown: [], message: "", fault: { reason: "AddressNotAssigned", message } };
 	}
 	const values = [...new Set(proxies.map(({ address }) => address))].sort();
-	// In front of proxies that run elsewhere are load balancers, which nobody here knows.
-	const missing = proxies.every(({ gatewayPorts }) => gatewayPorts !== undefined)
-		? listStaticAddresses(gateway).filter((address) => !values.includes(address))
-		: [];
+	// Of proxies that run elsewhere load balancers may have other addresses, which nobody here knows: they need a Service.
+	const isKnown = proxies.every((proxy) => proxy.gatewayPorts !== undefined || servicesOf(proxy).length === 0);
+	const missing = isKnown ? listStaticAddresses(gateway).filter((address) => !values.includes(address)) : [];
 	if (missing.length > 0) {
-		const message = `no proxy of this Gateway listens on ${missing.join(", ")}: one listens on the first address that its machine has`;
+		const hint = proxies.some(({ gatewayPorts }) => gatewayPorts !== undefined)
+			? "one listens on the first address that its machine has"
+			: "there is no Service in front of them whose load balancer could have it";
+		const message = `no proxy of this Gateway listens on ${missing.join(", ")}: ${hint}`;
 		const shown = values.filter((value) => listStaticAddresses(gateway).includes(value));
 		return {
 			shown: shown.map((value) => ({ type: "IPAddress", value })),

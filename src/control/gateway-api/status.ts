@@ -30,6 +30,7 @@ export interface StatusInputs {
 	entry(name: ObjectName): readonly Service[];
 	serviceByHost(host: string, clientNamespace: string): Service | undefined;
 	instancesOf(service: Service): readonly WorkloadInstance[];
+	servicesOf(instance: WorkloadInstance): readonly Service[];
 	readonly instances: readonly WorkloadInstance[];
 }
 
