@@ -5,10 +5,13 @@ import type { StatsScope } from "../../telemetry/index.ts";
 import type { AssignmentConfig, ClusterConfig, EndpointConfig, LocalityName } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import {
+	type ClusterMeasures,
 	type ClusterStats,
 	createClusterStats,
+	createMessageSizeStats,
 	createRemainingStats,
 	createResponseCodeStats,
+	createTimeoutBudgetStats,
 	type ResponseCodeStats,
 } from "../stats/index.ts";
 import type { Cluster, ClusterResources, Host, LocalOutcome } from "./cluster.ts";
@@ -66,6 +69,7 @@ export abstract class ClusterCore {
 	readonly stats: ClusterStats["upstream"];
 	readonly responses: ClusterStats["responses"];
 	readonly statsScope: StatsScope;
+	readonly measures: ClusterMeasures | undefined;
 	readonly deps: ClusterDeps;
 	protected readonly runtime: Runtime;
 	readonly #maintenanceKey: string;
@@ -96,6 +100,12 @@ export abstract class ClusterCore {
 		this.stats = stats.upstream;
 		this.responses = stats.responses;
 		this.statsScope = stats.scope;
+		const { trackTimeoutBudgets, trackRequestResponseSizes } = config;
+		if (trackTimeoutBudgets || trackRequestResponseSizes)
+			this.measures = {
+				budgets: trackTimeoutBudgets ? createTimeoutBudgetStats(stats.scope) : undefined,
+				sizes: trackRequestResponseSizes ? createMessageSizeStats(stats.scope) : undefined,
+			};
 		const breaker = (priority: "default" | "high"): CircuitBreaker => {
 			const thresholds = config.circuitBreakers[priority];
 			const remaining = thresholds.trackRemaining

@@ -9,7 +9,7 @@ import type {
 	LocalityName,
 	UpstreamTransportSocket,
 } from "../runtime-config/index.ts";
-import type { ClusterResponseStats, ResponseCodeStats, UpstreamStats } from "../stats/index.ts";
+import type { ClusterMeasures, ClusterResponseStats, ResponseCodeStats, UpstreamStats } from "../stats/index.ts";
 
 /** One endpoint of a cluster. It stays the same object while its address stays in the assignment, so that connection pools,
  *  counts and health survive updates. */
@@ -114,6 +114,8 @@ export interface Cluster {
 	readonly responses: ClusterResponseStats;
 	/** The answers of hosts in the zone of this one; undefined where the proxy or the host has no zone. */
 	zoneResponses(host: Host): ResponseCodeStats | undefined;
+	/** What is measured of each attempt; undefined when nothing is asked for. */
+	readonly measures: ClusterMeasures | undefined;
 	/** Where further statistics of the cluster are made; closed with the cluster. */
 	readonly statsScope: StatsScope;
 	/** All hosts of all priorities. */

@@ -4,9 +4,8 @@ import type { MessageSupport } from "./support-table.ts";
 export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.cluster.v3.Cluster": {
 		works:
-			"transport_socket_matches name alt_stat_name type cluster_type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment health_checks max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family outlier_detection cleanup_interval upstream_bind_config lb_subset_config ring_hash_lb_config maglev_lb_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy protocol_selection connection_pool_per_downstream_connection preconnect_policy track_cluster_stats typed_dns_resolver_config wait_for_warm_on_init filters",
-		ignored:
-			"dns_resolvers use_tcp_for_dns_lookups dns_resolution_config lrs_server lrs_report_endpoint_metrics track_timeout_budgets",
+			"transport_socket_matches name alt_stat_name type cluster_type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment health_checks max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family outlier_detection cleanup_interval upstream_bind_config lb_subset_config ring_hash_lb_config maglev_lb_config original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy protocol_selection connection_pool_per_downstream_connection preconnect_policy track_cluster_stats track_timeout_budgets typed_dns_resolver_config wait_for_warm_on_init filters",
+		ignored: "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config lrs_server lrs_report_endpoint_metrics",
 	},
 	// Istio's metadata exchange alone, which is not spoken.
 	"envoy.config.cluster.v3.Filter": { works: "name typed_config" },
@@ -44,8 +43,7 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate": { works: "base_interval max_interval" },
 	"envoy.config.cluster.v3.Cluster.EdsClusterConfig": { works: "eds_config service_name" },
 	"envoy.config.cluster.v3.TrackClusterStats": {
-		works: "per_endpoint_stats",
-		ignored: "timeout_budgets request_response_sizes",
+		works: "per_endpoint_stats timeout_budgets request_response_sizes",
 	},
 	"envoy.config.cluster.v3.Cluster.RefreshRate": { works: "base_interval max_interval" },
 	"envoy.config.cluster.v3.Cluster.LbSubsetConfig": {

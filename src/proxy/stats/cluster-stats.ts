@@ -272,6 +272,36 @@ export function createEndpointStats(scope: StatsScope, address: string) {
 	};
 }
 
+/** What clusters measure when they are asked to: `track_cluster_stats`. */
+export interface ClusterMeasures {
+	readonly budgets: TimeoutBudgetStats | undefined;
+	readonly sizes: MessageSizeStats | undefined;
+}
+
+/** `cluster.<name>.*` with `timeout_budgets`. */
+export type TimeoutBudgetStats = ReturnType<typeof createTimeoutBudgetStats>;
+
+export function createTimeoutBudgetStats(scope: StatsScope) {
+	return {
+		upstream_rq_timeout_budget_percent_used: scope.histogram("upstream_rq_timeout_budget_percent_used"),
+		upstream_rq_timeout_budget_per_try_percent_used: scope.histogram("upstream_rq_timeout_budget_per_try_percent_used"),
+	};
+}
+
+/** `cluster.<name>.*` with `request_response_sizes`. */
+export type MessageSizeStats = ReturnType<typeof createMessageSizeStats>;
+
+export function createMessageSizeStats(scope: StatsScope) {
+	return {
+		upstream_rq_headers_size: scope.histogram("upstream_rq_headers_size"),
+		upstream_rq_headers_count: scope.histogram("upstream_rq_headers_count"),
+		upstream_rq_body_size: scope.histogram("upstream_rq_body_size"),
+		upstream_rs_headers_size: scope.histogram("upstream_rs_headers_size"),
+		upstream_rs_headers_count: scope.histogram("upstream_rs_headers_count"),
+		upstream_rs_body_size: scope.histogram("upstream_rs_body_size"),
+	};
+}
+
 /** Whether one endpoint is healthy: `cluster.<name>.endpoint.<address>.healthy`. */
 export function createEndpointHealth(scope: StatsScope, address: string) {
 	return scope.gauge(`endpoint.${address.replaceAll(":", "_")}.healthy`);

@@ -13,6 +13,7 @@ export {
 export {
 	type CheckedGauges,
 	type CircuitBreakerStats,
+	type ClusterMeasures,
 	type ClusterResponseStats,
 	type ClusterStats,
 	createBalancerStats,
@@ -24,8 +25,10 @@ export {
 	createEndpointStats,
 	createHashTableGauges,
 	createHealthCheckStats,
+	createMessageSizeStats,
 	createOutlierDetectionStats,
 	createRemainingStats,
+	createTimeoutBudgetStats,
 	createUpstreamStats,
 	createVirtualClusterStats,
 	type DnsCacheStats,

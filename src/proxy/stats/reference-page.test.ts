@@ -61,6 +61,8 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createShedPointStats,
 	stats.createRbacStats,
 	stats.createRemainingStats,
+	stats.createTimeoutBudgetStats,
+	stats.createMessageSizeStats,
 	stats.createRouteSubscriptionStats,
 	stats.createRouterStats,
 	stats.createRuntimeStats,

@@ -249,6 +249,19 @@ export class HeaderBlock {
 		return this.#droppedCount - before;
 	}
 
+	/** Number and bytes of the fields as they came, names and values alone; several of a name that are joined are one. */
+	measure(): { readonly count: number; readonly bytes: number } {
+		const seen = new Set<string>();
+		let bytes = 0;
+		for (let field = 0; field < this.#count; field++) {
+			const name = this.#nameOf(field).toLowerCase();
+			const isNext = seen.has(name) && this.#joinedNames.has(name);
+			bytes += (isNext ? 1 : name.length) + this.#valueOf(field).length;
+			seen.add(isNext || !seen.has(name) ? name : `${name} ${field}`);
+		}
+		return { count: seen.size, bytes };
+	}
+
 	/** The fields of trailers: nothing is dropped from them. */
 	splitAll(): HeaderList {
 		this.#forgetKnown();

@@ -38,6 +38,11 @@ export class RequestBody {
 		this.#stats = stats;
 	}
 
+	/** Bytes that came so far. */
+	get totalBytes(): number {
+		return this.#totalBytes;
+	}
+
 	/** Whether nothing came so far. */
 	get isEmpty(): boolean {
 		return this.#totalBytes === 0 && this.trailers === undefined;

@@ -1,6 +1,12 @@
+import type { Millis } from "../../../../core/index.ts";
 import type { Cluster, Host } from "../../../cluster/index.ts";
 import { createResponseCodeStats, type ResponseCodeStats, type VirtualClusterStats } from "../../../stats/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
+
+/** How much of a time was used; of one without end it is nothing. */
+export function percentageOf(tookMs: number, limitMs: number): number {
+	return limitMs <= 0 ? 0 : Math.floor((Math.max(0, Math.floor(tookMs)) * 100) / limitMs);
+}
 
 const altStatName = "x-envoy-upstream-alt-stat-name";
 
@@ -53,8 +59,20 @@ export class ResponseAccounting {
 		for (const route of this.routes) route.upstream_rq_timeout.value++;
 	}
 
-	/** Records how long the upstream took. */
-	recordTime(milliseconds: number, host: Host): void {
+	/** The whole answer came: records how long the upstream took of what it had. */
+	complete(now: Millis, requestEndedAt: Millis, limitMs: number, host: Host): void {
+		if (requestEndedAt > now) return;
+		this.recordBudget(now - requestEndedAt, limitMs);
+		this.#recordTime(now - requestEndedAt, host);
+	}
+
+	/** Records how much of the request's time was used. */
+	recordBudget(tookMs: number, limitMs: number): void {
+		const budgets = this.#cluster.measures?.budgets;
+		budgets?.upstream_rq_timeout_budget_percent_used.record(percentageOf(tookMs, limitMs));
+	}
+
+	#recordTime(milliseconds: number, host: Host): void {
 		if (this.#isSilent) return;
 		const { responses } = this.#cluster;
 		responses.all.recordTime(milliseconds);

@@ -38,7 +38,7 @@ import {
 	updateExpectedTimeout,
 } from "./timeouts.ts";
 import type { UpstreamAttempt } from "./upstream-attempt.ts";
-import { noteCluster, prepareForHost, reportReset } from "./upstream-facts.ts";
+import { noteCluster, prepareForHost, reportReset, reportTimeout } from "./upstream-facts.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -48,11 +48,11 @@ export class RouterStream {
 	readonly filter: RouterFilter;
 	#hosts: HostSelection | undefined;
 	#action: ForwardAction | undefined;
-	#upstream: UpstreamCluster | undefined;
+	upstream: UpstreamCluster | undefined;
 	#attempt: Attempt | undefined;
-	#body: RequestBody | undefined;
+	body: RequestBody | undefined;
 	#retries: RetryController | undefined;
-	#timeouts: RequestTimeouts | undefined;
+	timeouts: RequestTimeouts | undefined;
 	#hasLength = false;
 	/** When the route's timeout strikes; runs from the end of the request. */
 	#endsAt: Millis = never;
@@ -82,7 +82,7 @@ export class RouterStream {
 	}
 
 	onRequestBody(view: Buffer, last: boolean): void {
-		const body = this.#body;
+		const body = this.body;
 		if (body === undefined || this.#isOver) return;
 		if (last) this.#noteRequestEnd();
 		this.#shadows?.onBody(view, last);
@@ -98,7 +98,7 @@ export class RouterStream {
 	}
 
 	onRequestTrailers(trailers: HeaderList): void {
-		const body = this.#body;
+		const body = this.body;
 		if (body === undefined || this.#isOver) return;
 		this.#noteRequestEnd();
 		this.#shadows?.onTrailers(trailers);
@@ -120,7 +120,7 @@ export class RouterStream {
 	}
 
 	onUpstreamDrain(): void {
-		this.#body?.resume();
+		this.body?.resume();
 	}
 
 	// --- the attempt
@@ -141,7 +141,7 @@ export class RouterStream {
 		record.upstreamProtocol = connection.protocol;
 		record.noteConnection(connection, attempt.host);
 		record.upstreamFirstSentAt = now;
-		const { perTryMs, perTryIdleMs } = this.#timeouts!;
+		const { perTryMs, perTryIdleMs } = this.timeouts!;
 		if (perTryMs <= 0 && perTryIdleMs <= 0) return;
 		if (perTryMs > 0) attempt.tryEndsAt = now + perTryMs;
 		if (perTryIdleMs > 0) attempt.tryIdleAt = now + perTryIdleMs;
@@ -150,7 +150,7 @@ export class RouterStream {
 
 	/** Sends what is here of the request. */
 	sendRequest(attempt: UpstreamAttempt, to: RequestTarget): void {
-		this.#body!.sendAll(attempt, to, this.request, this.#hasLength);
+		this.body!.sendAll(attempt, to, this.request, this.#hasLength);
 		if (attempt.requestSent) this.stream.record.upstreamLastSentAt = this.stream.now();
 	}
 
@@ -166,7 +166,7 @@ export class RouterStream {
 		this.#accounting!.count(200, attempt.host);
 		if (route !== undefined) route.responseHeaders.apply(head.headers, record);
 		this.stream.sendHead(head, false);
-		this.#body!.sendKept(attempt, connection);
+		this.body!.sendKept(attempt, connection);
 		this.onResponseTurnEnd();
 	}
 
@@ -175,7 +175,7 @@ export class RouterStream {
 		const { record } = this.stream;
 		record.upstreamTransportFailureReason = detail;
 		record.trace?.endAttempt(record, reason, this.stream.now());
-		reportReset(this.#upstream!.cluster, attempt.host, reason);
+		reportReset(this.upstream!.cluster, attempt.host, reason);
 		if (this.#takeOut(attempt)) return;
 		const started = this.stream.responseStarted;
 		if (!started && this.#canRetry() && this.#retries!.retriesReset(reason, attempt.isConnected)) {
@@ -198,7 +198,7 @@ export class RouterStream {
 	}
 
 	onInformational(response: UpstreamResponse): void {
-		passInformational(this.stream, this.#upstream!, response);
+		passInformational(this.stream, this.upstream!, response);
 	}
 
 	onResponse(attempt: Attempt, response: UpstreamResponse, endStream: boolean): void {
@@ -208,7 +208,7 @@ export class RouterStream {
 		const { status } = response;
 		record.upstreamFirstReceivedAt = now;
 		const head = new PassResponseHead(response.headers, status, response.contentLength);
-		const { cluster } = this.#upstream!;
+		const { cluster } = this.upstream!;
 		reportAnswer(cluster, attempt.host, this.request, head, record.upstreamFirstSentAt, now);
 		if (status >= 500 && this.#takeOut(attempt)) {
 			attempt.host.stats.rq_error.value++;
@@ -227,7 +227,6 @@ export class RouterStream {
 		attempt.tryEndsAt = never;
 		const elapsed = this.#requestEndedAt === never ? undefined : now - this.#requestEndedAt;
 		this.#accounting!.count(status, attempt.host);
-		if (elapsed !== undefined) this.#accounting!.recordTime(elapsed, attempt.host);
 		const serviceTimeMs = this.filter.sendsEnvoyHeaders ? elapsed : undefined;
 		record.responseCodeDetails = "via_upstream";
 		decorateResponse(stream, head, { serviceTimeMs, cookies: this.#hosts!.cookies });
@@ -237,7 +236,7 @@ export class RouterStream {
 		} else if (this.request.upgrade === "CONNECT" && status < 300) {
 			this.#endsAt = never;
 		}
-		if (endStream) attempt.finish();
+		if (endStream) this.#complete(attempt);
 		stream.sendHead(head, endStream);
 	}
 
@@ -245,19 +244,26 @@ export class RouterStream {
 		if (this.#attempt !== attempt || this.#isOver) return;
 		if (last) {
 			this.stream.record.upstreamLastReceivedAt = this.stream.now();
+			this.#complete(attempt);
 			if (this.#awaitsGrpcStatus) countGrpcEnd(attempt.host, undefined);
 		}
 		if (!this.stream.sendBody(view, last, false) && !last && !this.#pausedUpstream) {
 			this.#pausedUpstream = true;
 			attempt.connection!.pause();
-			this.#upstream!.cluster.stats.upstream_flow_control_paused_reading_total.value++;
+			this.upstream!.cluster.stats.upstream_flow_control_paused_reading_total.value++;
 		}
 	}
 
 	onResponseTrailers(attempt: Attempt, trailers: HeaderList): void {
 		if (this.#attempt !== attempt || this.#isOver) return;
 		if (this.#awaitsGrpcStatus) countGrpcEnd(attempt.host, trailers);
+		this.#complete(attempt);
 		this.stream.sendTrailers(trailers);
+	}
+
+	#complete(attempt: Attempt): void {
+		attempt.finish();
+		this.#accounting!.complete(this.stream.now(), this.#requestEndedAt, this.timeouts!.globalMs, attempt.host);
 	}
 
 	onResponseTurnEnd(): void {
@@ -268,7 +274,7 @@ export class RouterStream {
 		if (!this.#pausedUpstream) return;
 		this.#pausedUpstream = false;
 		this.#attempt?.connection?.resume();
-		this.#upstream!.cluster.stats.upstream_flow_control_resumed_reading_total.value++;
+		this.upstream!.cluster.stats.upstream_flow_control_resumed_reading_total.value++;
 	}
 
 	// --- time
@@ -280,7 +286,7 @@ export class RouterStream {
 
 	onDeadline(now: Millis): void {
 		const attempt = this.#attempt;
-		const { stats } = this.#upstream!.cluster;
+		const { stats } = this.upstream!.cluster;
 		if (now >= this.#endsAt) {
 			this.#endsAt = never;
 			this.#accounting!.countTimeout();
@@ -332,7 +338,7 @@ export class RouterStream {
 			this.#reply(ofRoute.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.noClusterFound);
 			return;
 		}
-		this.#upstream = upstream;
+		this.upstream = upstream;
 		const { cluster } = upstream;
 		const action = withClusterPolicies(ofRoute, cluster);
 		this.#action = action;
@@ -344,14 +350,15 @@ export class RouterStream {
 		}
 		const routes = context.routeStatistics.select(stream.routeTable, route, request, record);
 		this.#accounting = this.filter.account(cluster, request, record, routes);
-		this.#timeouts = resolveTimeouts(action, request, this.filter.respectsExpectedTimeout);
+		this.timeouts = resolveTimeouts(action, request, this.filter.respectsExpectedTimeout);
 		this.#hedges = Hedges.create(action, request);
-		this.#prepareTimeouts(action, request);
+		if (this.filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.timeouts, this.#hedges));
+		applyLimits(this.stream, action, request);
 		const limit = route.requestBufferLimitBytes >= 0 ? route.requestBufferLimitBytes : this.filter.bufferLimitBytes;
 		this.#retries = RetryController.create(this.filter, action, upstream, request, record, routes);
 		this.#hosts = new HostSelection(action, request, record, this.#retries);
 		const replayable = this.#retries !== undefined || action.internalRedirect !== undefined;
-		this.#body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
+		this.body = new RequestBody(stream, limit, replayable, endStream, upstream.cluster.stats);
 		if (endStream) this.#noteRequestEnd();
 		this.#hasLength = request.hasContentLength;
 		const host = this.#chooseHost(context.random);
@@ -363,22 +370,16 @@ export class RouterStream {
 				hasLength: this.#hasLength,
 				protocol: record.protocol,
 				endStream,
-				timeoutMs: this.#timeouts.globalMs,
+				timeoutMs: this.timeouts.globalMs,
 				bufferLimitBytes: limit,
 			};
 			this.#shadows = Shadows.start(action.mirrorPolicies, request, record, this.filter, terms);
 		}
 	}
 
-	/** Headers that tell the upstream how long it has. */
-	#prepareTimeouts(action: ForwardAction, request: PassRequestHead): void {
-		if (this.filter.sendsEnvoyHeaders) announceTimeout(request, announcedTimeouts(this.#timeouts!, this.#hedges));
-		applyLimits(this.stream, action, request);
-	}
-
 	/** @param drawDrop given for first attempts, of which the assignment may want some dropped */
 	#chooseHost(drawDrop?: Random): Host | undefined {
-		const chosen = this.#hosts!.select(this.#upstream!, this.#accounting!, drawDrop);
+		const chosen = this.#hosts!.select(this.upstream!, this.#accounting!, drawDrop);
 		return "details" in chosen ? this.#refuse(chosen) : chosen;
 	}
 
@@ -390,7 +391,7 @@ export class RouterStream {
 
 	#begin(host: Host): void {
 		const { record, route, request } = this.stream;
-		const upstream = this.#upstream!;
+		const upstream = this.upstream!;
 		const attempt =
 			createAttempt(this, host, upstream, this.#action!) ?? this.#refuse(refuseWithoutPool(this.#accounting!));
 		if (attempt === undefined) return;
@@ -405,7 +406,7 @@ export class RouterStream {
 
 	/** Whether the whole request is here to be sent again. */
 	#canRetry(): boolean {
-		return this.#retries !== undefined && this.#body!.isComplete && this.#body!.canReplay;
+		return this.#retries !== undefined && this.body!.isComplete && this.body!.canReplay;
 	}
 
 	/** With other attempts under way, one that came to nothing is only taken out. */
@@ -435,7 +436,7 @@ export class RouterStream {
 			this.#hosts!.attemptedPriorities = this.#retries!.attemptedPriorities;
 			if (this.filter.sendsEnvoyHeaders) {
 				const elapsed = this.stream.now() - this.#requestEndedAt;
-				updateExpectedTimeout(this.request, announcedTimeouts(this.#timeouts!, this.#hedges), elapsed);
+				updateExpectedTimeout(this.request, announcedTimeouts(this.timeouts!, this.#hedges), elapsed);
 			}
 			const host = this.#chooseHost();
 			if (host !== undefined) this.#begin(host);
@@ -444,8 +445,8 @@ export class RouterStream {
 
 	/** Follows the upstream's redirect where the route wants that. */
 	#redirect(attempt: Attempt, head: PassResponseHead): boolean {
-		const body = this.#body!;
-		const { cluster } = this.#upstream!;
+		const body = this.body!;
+		const { cluster } = this.upstream!;
 		const redirected = redirectInside(this.stream, this.#action!.internalRedirect, head, body, cluster, this.filter);
 		if (redirected === undefined) return false;
 		attempt.drop();
@@ -460,9 +461,9 @@ export class RouterStream {
 
 	#noteRequestEnd(): void {
 		const now = this.stream.now();
-		this.#body!.isComplete = true;
+		this.body!.isComplete = true;
 		this.#requestEndedAt = now;
-		const { globalMs } = this.#timeouts!;
+		const { globalMs } = this.timeouts!;
 		if (globalMs > 0) {
 			this.#endsAt = now + globalMs;
 			this.stream.downstream.armDeadline();
@@ -473,8 +474,7 @@ export class RouterStream {
 		attempt.tryEndsAt = attempt.tryIdleAt = never;
 		attempt.noteFlag?.(details.includes("idle") ? ResponseFlag.streamIdleTimeout : flag);
 		if (!this.stream.responseStarted && this.#canRetry() && this.#retries!.retriesTimeout()) {
-			this.#upstream!.cluster.reportLocal(attempt.host, "request-timeout");
-			attempt.host.stats.rq_timeout.value++;
+			reportTimeout(this.upstream!.cluster, attempt.host);
 			this.#hedges?.keep(attempt);
 			this.#retry(attempt, undefined);
 		} else if (this.#hedges === undefined || this.stream.responseStarted) {
@@ -484,11 +484,11 @@ export class RouterStream {
 
 	#failTimeout(attempt: Attempt | undefined, details: string, flag: number, status: number): void {
 		if (attempt !== undefined && !attempt.responded) {
-			this.#upstream!.cluster.reportLocal(attempt.host, "request-timeout");
-			attempt.host.stats.rq_timeout.value++;
+			reportTimeout(this.upstream!.cluster, attempt.host);
 			attempt.host.stats.rq_error.value++;
 		}
 		if (!this.stream.responseStarted) this.#accounting!.count(status, attempt?.host);
+		this.#accounting!.recordBudget(this.stream.now() - this.#requestEndedAt, this.timeouts!.globalMs);
 		this.#reply(status, status === 504 ? "upstream request timeout" : "", details, flag);
 	}
 

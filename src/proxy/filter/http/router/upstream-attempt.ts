@@ -13,6 +13,7 @@ import type {
 import type { LiveFilterChain } from "../live-filter-chain.ts";
 import type { Attempt } from "./attempt.ts";
 import { AttemptFilters } from "./attempt-filters.ts";
+import { AttemptMeasure } from "./attempt-measure.ts";
 import { type AttemptFailure, resetOutcomes } from "./response-details.ts";
 import type { RouterStream } from "./router-stream.ts";
 import type { UpstreamLogEntry } from "./upstream-logs.ts";
@@ -54,6 +55,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	#waiting = false;
 	#counted = false;
 	readonly #log: UpstreamLogEntry | undefined;
+	#measure: AttemptMeasure | undefined;
 
 	constructor(router: RouterStream, host: Host, pool: UpstreamPool) {
 		this.router = router;
@@ -66,6 +68,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 	/** Asks the pool for a connection. */
 	start(filters: LiveFilterChain | undefined): void {
 		this.#waiting = true;
+		this.#measure = AttemptMeasure.begin(this.router);
 		if (filters === undefined) this.pool.acquire(this);
 		else this.#startFiltered(filters);
 	}
@@ -109,22 +112,26 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.#waiting = false;
 		this.isOver = true;
 		this.#endLog(failure, detail);
+		this.#measure?.end(false);
 		this.#owner.onAttemptFailed(this, failure, detail);
 	}
 
 	onUpstreamInformational(response: UpstreamResponse): void {
+		this.#measure?.onHead(response);
 		this.#owner.onInformational(response);
 	}
 
 	onUpstreamResponse(response: UpstreamResponse, endStream: boolean): void {
 		this.responded = true;
 		this.#log?.onResponse(response);
+		this.#measure?.onHead(response);
 		this.#owner.onResponse(this, response, endStream);
 	}
 
 	onUpstreamBody(view: Buffer, last: boolean): void {
 		if (this.isOver) return;
 		this.#log?.onBody(view.length);
+		this.#measure?.onBody(view.length);
 		if (last) this.finish();
 		this.#owner.onResponseBody(this, view, last);
 	}
@@ -175,6 +182,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 			this.isOver = true;
 			this.pool.cancel(this);
 			this.#log?.end();
+			this.#measure?.end(false);
 			return;
 		}
 		// No upstream_rq_tx_reset: as in Envoy, that counts resets of streams, and HTTP/1 ends its connection instead.
@@ -203,6 +211,7 @@ export class UpstreamAttempt implements Attempt, PoolWaiter, ResponseReceiver {
 		this.isOver = true;
 		this.#limit?.cancel();
 		this.#log?.end();
+		this.#measure?.end(this.#counted);
 		if (!this.#counted) return;
 		this.pool.cluster.stats.upstream_rq_active.value--;
 		this.host.stats.rq_active.value--;

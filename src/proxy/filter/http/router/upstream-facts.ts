@@ -50,6 +50,12 @@ export function reportReset(cluster: Cluster, host: Host, reason: AttemptFailure
 	else cluster.reportLocal(host, reason.endsWith("connection failure") ? "connect-failure" : "reset");
 }
 
+/** Tells outlier detection and the host's counts that an attempt took too long. */
+export function reportTimeout(cluster: Cluster, host: Host): void {
+	cluster.reportLocal(host, "request-timeout");
+	host.stats.rq_timeout.value++;
+}
+
 /** Gives the host's own report of its load, where the answer has one, to the balancer that goes by it. */
 export function noteLoad(load: HostLoad, head: PassResponseHead, now: Millis): void {
 	const text = head.get("endpoint-load-metrics");
