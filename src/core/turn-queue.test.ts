@@ -37,3 +37,14 @@ test("of a bounded queue those that wait are called when one more comes, which h
 	await new Promise(setImmediate);
 	assert.deepEqual(called, ["a", "b", "c", "d", "e", "f", "g", "h"]);
 });
+
+test("a turn has one number, its calls at the end included, and the next one another", async () => {
+	const queue = new TurnQueue();
+	const seen = [queue.turn];
+	queue.add({ onTurnEnd: () => seen.push(queue.turn) });
+	await Promise.resolve();
+	assert.deepEqual([...seen, queue.turn], [seen[0], seen[0]]);
+	await new Promise(setImmediate);
+	assert.equal(seen[1], seen[0]);
+	assert.notEqual(queue.turn, seen[0]);
+});

@@ -14,6 +14,7 @@ export class TurnQueue {
 	#spare: TurnEndHolder[] = [];
 	#isArmed = false;
 	#isRunning = false;
+	#turn = 0;
 
 	/** @param most so many wait at most; when one more comes they are called at once, itself excepted. Where thousands are given work in one turn
 	 *  each holds a buffer meanwhile. No bound by default */
@@ -21,10 +22,20 @@ export class TurnQueue {
 		this.#most = most;
 	}
 
+	/** The number of the current turn, the calls at its end included. */
+	get turn(): number {
+		this.#arm();
+		return this.#turn;
+	}
+
 	/** The caller adds itself once a turn. */
 	add(holder: TurnEndHolder): void {
 		if (this.#waiting.length >= this.#most && !this.#isRunning) this.#callAll();
 		this.#waiting.push(holder);
+		this.#arm();
+	}
+
+	#arm(): void {
 		if (this.#isArmed) return;
 		this.#isArmed = true;
 		setImmediate(this.#run);
@@ -33,6 +44,7 @@ export class TurnQueue {
 	readonly #run = (): void => {
 		this.#isArmed = false;
 		this.#callAll();
+		this.#turn++;
 	};
 
 	#callAll(): void {

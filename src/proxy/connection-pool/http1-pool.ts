@@ -1,3 +1,4 @@
+import { type TurnEndHolder, truncate } from "../../core/index.ts";
 import type { Http1ParserConfig } from "../../wire/http1/index.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { type ConnectionEnd, PoolCore, type PoolParts } from "./pool-core.ts";
@@ -5,11 +6,17 @@ import type { PoolFailure } from "./reset-reason.ts";
 import type { PoolWaiter } from "./upstream-pool.ts";
 import type { OpenedSocket } from "./upstream-socket.ts";
 
-/** The keep-alive connections to one host for one priority: most recently used first. */
-export class Http1Pool extends PoolCore<ClientConnection> {
+/** The keep-alive connections to one host for one priority: most recently used first.
+ *  Invariant: a connection is not used again in the turn of the event loop in which its response ended. An upstream may close right behind
+ *  the response; its end is read in the next turn, before any request that arrives then. */
+export class Http1Pool extends PoolCore<ClientConnection> implements TurnEndHolder {
 	readonly parserConfig: Http1ParserConfig;
 	readonly properCase: boolean;
 	readonly #idle: ClientConnection[] = [];
+	/** Those that became idle in the turn of this number. */
+	readonly #fresh: ClientConnection[] = [];
+	#freshTurn = -1;
+	#isQueued = false;
 	#connecting = 0;
 
 	constructor(parts: PoolParts) {
@@ -25,15 +32,21 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 
 	/** Gives `waiter` a connection: at once when one is idle, else when one is connected or freed. */
 	acquire(waiter: PoolWaiter): void {
-		for (;;) {
-			const connection = this.#idle.pop();
-			if (connection === undefined) break;
-			if (!connection.isIdle || connection.socket.destroyed || connection.socket.readableEnded) continue;
-			this.#attach(waiter, connection);
-			if (this.cluster.config.preconnectRatio > 1) this.connectIfNeeded();
+		let connection = this.pending.length > 0 ? undefined : this.#take();
+		if (connection === undefined && this.#fresh.length > 0) {
+			if (this.tryWait(waiter)) {
+				this.#serve();
+				return;
+			}
+			// Where none may wait, the chance that it is closed is the better one.
+			connection = takeUsable(this.#fresh);
+		}
+		if (connection === undefined) {
+			this.wait(waiter);
 			return;
 		}
-		this.wait(waiter);
+		this.#attach(waiter, connection);
+		if (this.cluster.config.preconnectRatio > 1) this.connectIfNeeded();
 	}
 
 	onConnected(connection: ClientConnection): void {
@@ -47,7 +60,14 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 			connection.close();
 			return;
 		}
-		this.#idle.push(connection);
+		const { turn } = this.context.turns;
+		if (turn !== this.#freshTurn) this.#startTurn(turn);
+		this.#fresh.push(connection);
+		if (this.pending.length > 0) this.#queue();
+	}
+
+	onTurnEnd(): void {
+		this.#isQueued = false;
 		if (this.pending.length > 0) this.#serve();
 	}
 
@@ -58,8 +78,7 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 
 	onClosed(connection: ClientConnection, end: ConnectionEnd): void {
 		if (end.wasConnecting) this.#connecting--;
-		const index = this.#idle.indexOf(connection);
-		if (index !== -1) this.#idle.splice(index, 1);
+		if (!remove(this.#idle, connection)) remove(this.#fresh, connection);
 		this.countClosed(connection, end);
 		if (this.pending.length > 0) this.connectIfNeeded();
 	}
@@ -81,11 +100,11 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 	}
 
 	protected get freeCapacity(): number {
-		return this.#connecting + this.#idle.length;
+		return this.#connecting + this.#idle.length + this.#fresh.length;
 	}
 
 	protected get activeRequests(): number {
-		return this.all.size - this.#connecting - this.#idle.length;
+		return this.all.size - this.freeCapacity;
 	}
 
 	#attach(waiter: PoolWaiter, connection: ClientConnection): void {
@@ -99,11 +118,50 @@ export class Http1Pool extends PoolCore<ClientConnection> {
 	}
 
 	#serve(): void {
-		while (this.pending.length > 0 && this.#idle.length > 0) {
-			const connection = this.#idle.pop()!;
-			if (!connection.isIdle) continue;
+		while (this.pending.length > 0) {
+			const connection = this.#take();
+			if (connection === undefined) break;
 			this.#attach(this.takeWaiter(), connection);
 		}
-		if (this.pending.length > 0) this.connectIfNeeded();
+		if (this.pending.length === 0) return;
+		this.connectIfNeeded();
+		if (this.#fresh.length > 0) this.#queue();
 	}
+
+	#queue(): void {
+		if (this.#isQueued) return;
+		this.#isQueued = true;
+		this.context.turns.add(this);
+	}
+
+	/** The newest that may be used. */
+	#take(): ClientConnection | undefined {
+		if (this.#fresh.length > 0) {
+			const { turn } = this.context.turns;
+			if (turn !== this.#freshTurn) this.#startTurn(turn);
+		}
+		return takeUsable(this.#idle);
+	}
+
+	#startTurn(turn: number): void {
+		this.#freshTurn = turn;
+		const fresh = this.#fresh;
+		for (let index = 0; index < fresh.length; index++) this.#idle.push(fresh[index]!);
+		truncate(fresh, 0);
+	}
+}
+
+function takeUsable(connections: ClientConnection[]): ClientConnection | undefined {
+	for (;;) {
+		const connection = connections.pop();
+		if (connection === undefined) return undefined;
+		const { isIdle, socket } = connection;
+		if (isIdle && !socket.destroyed && !socket.readableEnded) return connection;
+	}
+}
+
+function remove(connections: ClientConnection[], connection: ClientConnection): boolean {
+	const index = connections.indexOf(connection);
+	if (index !== -1) connections.splice(index, 1);
+	return index !== -1;
 }

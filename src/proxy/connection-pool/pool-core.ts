@@ -117,17 +117,21 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 
 	/** Queues `waiter`, within the circuit breaker, and sees to it that there will be a connection. */
 	protected wait(waiter: PoolWaiter): void {
+		if (this.tryWait(waiter)) return;
+		this.cluster.stats.upstream_rq_pending_overflow.value++;
+		waiter.onPoolFailure("overflow", "");
+	}
+
+	/** As {@link wait}. @returns false when the circuit breaker does not let it wait */
+	protected tryWait(waiter: PoolWaiter): boolean {
+		if (!this.resources.tryAcquirePending()) return false;
 		const { stats } = this.cluster;
-		if (!this.resources.tryAcquirePending()) {
-			stats.upstream_rq_pending_overflow.value++;
-			waiter.onPoolFailure("overflow", "");
-			return;
-		}
 		stats.upstream_rq_pending_total.value++;
 		stats.upstream_rq_pending_active.value++;
 		this.host.stats.rq_pending_active.value++;
 		this.pending.push(waiter);
 		this.connectIfNeeded();
+		return true;
 	}
 
 	/** The next waiter, out of the queue. */
