@@ -9,6 +9,8 @@ export interface TlsServerOptions {
 	readonly requestsCertificate: boolean;
 	/** The library refuses an absent certificate within the handshake. */
 	readonly refusesUnauthorized: boolean;
+	/** The context keeps sessions: they outlast connections that are left. */
+	readonly keepsSession: boolean;
 	/** Chooses one of the client's protocols; undefined leaves ALPN out. */
 	readonly chooseProtocol: ((protocols: readonly string[]) => string | undefined) | undefined;
 	/** Chooses the certificate for a server name, "" where the client names none; an Error breaks the handshake off. */
@@ -119,7 +121,12 @@ export function acceptTls(
 ): void {
 	const early = below.takeUnread();
 	const ssl: OwnedTls = handles.wrapTls(below.handle, options.context, true);
-	const socket = new HandleSocket(handles, ssl, { allowHalfOpen: true, highWaterMark, below });
+	const socket = new HandleSocket(handles, ssl, {
+		allowHalfOpen: true,
+		highWaterMark,
+		below,
+		keepsSession: options.keepsSession,
+	});
 	const handshake = new ServerHandshake(ssl, socket, options, outcome);
 	ssl[handshakeKey] = handshake;
 	ssl.onhandshakestart = onStart;

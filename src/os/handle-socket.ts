@@ -3,6 +3,7 @@ import { type SocketEvent, SocketEvents } from "./socket-events.ts";
 import { createStreamError, endOfStream } from "./stream-error.ts";
 import type { HandleAddress, HandleRequest, SocketHandle, StreamHandle, StreamHandles } from "./stream-handles.ts";
 import type { SocketSignal, StreamSocket } from "./stream-socket.ts";
+import { writeChunks } from "./write-chunks.ts";
 
 /** The buffer that all handle sockets of a thread read into: what arrives is used up or copied before the next read. */
 export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(256 * 1024);
@@ -17,6 +18,8 @@ export interface HandleSocketOptions {
 	readonly isConnecting?: boolean;
 	/** The socket below, of a TLS handle: it knows the addresses, and closing it closes the handle. */
 	readonly below?: HandleSocket;
+	/** Of a TLS handle: a connection that is only left tells its peer so first, or the library would forget its session. */
+	readonly keepsSession?: boolean;
 	/** Takes what is read at the start of {@link sharedReadBuffer}, in place of "data". */
 	readonly onBytes?: ((bytes: number) => void) | undefined;
 }
@@ -33,6 +36,7 @@ export class HandleSocket implements StreamSocket {
 	readonly #allowHalfOpen: boolean;
 	readonly #highWaterMark: number;
 	readonly #below: HandleSocket | undefined;
+	readonly #keepsSession: boolean;
 	#onBytes: ((bytes: number) => void) | undefined;
 	readonly #events = new SocketEvents();
 	#isConnecting: boolean;
@@ -71,6 +75,7 @@ export class HandleSocket implements StreamSocket {
 		this.#highWaterMark = options.highWaterMark;
 		this.#isConnecting = options.isConnecting ?? false;
 		this.#below = options.below;
+		this.#keepsSession = options.keepsSession ?? false;
 		this.#onBytes = options.onBytes;
 		this.#handle[ownerKey] = this;
 		handle.onread = onRead;
@@ -374,21 +379,16 @@ export class HandleSocket implements StreamSocket {
 			this.#queue = [];
 			this.#queueBytes = 0;
 			this.#queueDone = undefined;
-			this.#dispatch(queue.length === 1 ? this.#writeOne(queue[0]!) : this.#writeAll(queue), queue, bytes, done);
+			this.#dispatch(
+				queue.length === 1 ? this.#writeOne(queue[0]!) : writeChunks(this.#handle, queue),
+				queue,
+				bytes,
+				done,
+			);
 			// All of it left at once: whoever was asked to wait while it was kept is told so, in a turn of its own.
 			if (this.writableNeedDrain && this.writableLength === 0) process.nextTick(() => this.#tellDrain());
 		}
 		if (this.writableEnded) this.#finishWhenEmpty();
-	}
-
-	#writeAll(chunks: readonly Chunk[]): number | HandleRequest {
-		const isBytesOnly = chunks.every((chunk) => typeof chunk !== "string");
-		if (isBytesOnly) return this.#handle.writev(null, chunks, true);
-		return this.#handle.writev(
-			null,
-			chunks.flatMap((chunk) => [chunk, typeof chunk === "string" ? "latin1" : "buffer"]),
-			false,
-		);
 	}
 
 	/** Sends our end once nothing is left to be written. */
@@ -419,6 +419,8 @@ export class HandleSocket implements StreamSocket {
 
 	destroy(error?: Error): this {
 		if (this.destroyed) return this;
+		if (this.#keepsSession && error === undefined && !this.writableEnded && this.#below?.destroyed === false)
+			this.#handle.shutdown(this.#handles.createShutdown());
 		this.#leave();
 		const onClosed = (): void => {
 			this.#isClosed = true;
@@ -461,8 +463,6 @@ export class HandleSocket implements StreamSocket {
 		// TLS handles outlive their connection until the next full collection: they must not keep it for as long.
 		this.#handle[ownerKey] = undefined;
 	}
-
-	// --- the connection
 
 	/** From whoever connects: how it went. */
 	onConnected(status: number, target: string): void {

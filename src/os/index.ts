@@ -16,7 +16,7 @@ export { openPeerProcess, type PeerProcess, readStartTime } from "./peer-process
 export { toSystemPath } from "./pipe-path.ts";
 export { createPrivateSocketPath, findSystemPath, releasePrivateSockets } from "./private-socket.ts";
 export { returnFreedMemory } from "./return-memory.ts";
-export { canTuneContexts, tuneContext } from "./ssl/tune-context.ts";
+export { canTuneContexts, type SessionRules, tuneContext } from "./ssl/tune-context.ts";
 export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
 export type { StreamSocket } from "./stream-socket.ts";
 export {

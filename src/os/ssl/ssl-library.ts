@@ -25,6 +25,7 @@ const none = "void";
 function resolve(ffi: Ffi) {
 	return ffi.dlopen(null, {
 		SSL_CTX_ctrl: { arguments: [pointer, int, "int64", pointer], return: "int64" },
+		SSL_CTX_set_num_tickets: { arguments: [pointer, "uint64"], return: int },
 		SSL_CTX_set_cert_verify_callback: { arguments: [pointer, pointer, pointer], return: none },
 		X509_verify_cert: { arguments: [pointer], return: int },
 		X509_STORE_CTX_get0_cert: { arguments: [pointer], return: pointer },

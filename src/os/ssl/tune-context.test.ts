@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { constants } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
-import { connect, createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { connect, createSecureContext, type SecureContext, type SecureVersion, TLSSocket } from "node:tls";
 import { createTestPki, type TestCertificate } from "../../../test/support/pki.ts";
-import { canTuneContexts, tuneContext } from "./tune-context.ts";
+import { canTuneContexts, type SessionRules, tuneContext } from "./tune-context.ts";
 
 const pki = createTestPki();
 const web = pki.idOf("web");
@@ -58,6 +59,80 @@ test("only the certificates that were given are sent", async (t) => {
 	socket.destroy();
 	assert.equal(certificate?.issuerCertificate, undefined);
 });
+
+test("a kept session comes back, each handshake brings one ticket, and only so many are kept", async (t) => {
+	const server = await startResuming(t, { tickets: 1, kept: 3 });
+	const first = await server.visit();
+	assert.equal(first.tickets.length, 1);
+	assert.equal(first.isReused, false);
+	const again = await server.visit(first.tickets[0]!);
+	assert.equal(again.isReused, true);
+	assert.equal(again.tickets.length, 1);
+	// The certificate of the client is the session's.
+	assert.equal(again.peer, first.peer);
+	for (let time = 0; time < 3; time++) await server.visit();
+	assert.equal((await server.visit(again.tickets[0])).isReused, false);
+});
+
+test("TLS 1.2 sessions that are kept come back by their number", async (t) => {
+	const server = await startResuming(t, { tickets: 1, kept: 3 }, "TLSv1.2");
+	const first = await server.visit();
+	assert.equal((await server.visit(first.tickets[0])).isReused, true);
+});
+
+test("without tickets nobody gets one, and nobody comes back", async (t) => {
+	const server = await startResuming(t, { tickets: 0, kept: 0 });
+	assert.equal((await server.visit()).tickets.length, 0);
+});
+
+test("a session is nothing to another context", async (t) => {
+	const one = await startResuming(t, { tickets: 1, kept: 3 });
+	const other = await startResuming(t, { tickets: 1, kept: 3 });
+	const { tickets } = await one.visit();
+	assert.equal((await other.visit(tickets[0])).isReused, false);
+});
+
+/** A server that keeps sessions, and clients that come back with one. */
+async function startResuming(t: TestContext, rules: SessionRules, maxVersion: SecureVersion = "TLSv1.3") {
+	const secureContext = createSecureContext({
+		...{ cert: own.certificateChainPem, key: own.privateKeyPem, ca: pki.bundlePem, maxVersion },
+		...{ allowPartialTrustChain: true, secureOptions: constants.SSL_OP_NO_TICKET, sessionIdContext: "test" },
+	});
+	tuneContext(secureContext, rules);
+	const server = createServer((below) => {
+		const socket = new TLSSocket(below, { isServer: true, secureContext, requestCert: true, rejectUnauthorized: true });
+		socket.on("error", () => undefined);
+		socket.on("secure", () => socket.end(socket.getPeerX509Certificate()?.fingerprint256 ?? ""));
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	t.after(() => server.close());
+	const { port } = server.address() as AddressInfo;
+	const { certificateChainPem: cert, privateKeyPem: key } = pki.issue(web);
+	return {
+		async visit(session?: Buffer | undefined) {
+			const socket = connect({
+				port,
+				host: "127.0.0.1",
+				rejectUnauthorized: false,
+				cert,
+				key,
+				...(session && { session }),
+			});
+			const tickets: Buffer[] = [];
+			socket.on("session", (ticket) => tickets.push(ticket));
+			let isReused = false;
+			socket.once("secureConnect", () => {
+				isReused = socket.isSessionReused();
+			});
+			let peer = "";
+			socket.setEncoding("latin1").on("data", (text) => {
+				peer += text;
+			});
+			await once(socket, "close");
+			return { tickets, peer, isReused };
+		},
+	};
+}
 
 function tune(authorities = pki.bundlePem, cert = own.certificateChainPem): SecureContext {
 	const context = createSecureContext({

@@ -7,6 +7,19 @@ import { findSslLibrary, type SslLibrary } from "./ssl-library.ts";
 const setMode = 33;
 const noAutoChain = 0x8n;
 
+/** SSL_CTRL_SET_SESS_CACHE_SIZE, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_SERVER. */
+const setCacheSize = 42;
+const setCacheMode = 44;
+const cacheOfServer = 0x2n;
+
+/** How the clients of a context may come back. */
+export interface SessionRules {
+	/** Given behind a full handshake of TLS 1.3. */
+	readonly tickets: number;
+	/** Sessions that the library keeps, the newest; 0 leaves the keeping to the clients. Tickets name one only where SSL_OP_NO_TICKET is set. */
+	readonly kept: number;
+}
+
 /** What a thread's contexts share. */
 class Tuning {
 	readonly #library: SslLibrary;
@@ -27,9 +40,16 @@ class Tuning {
 		});
 	}
 
-	tune(address: bigint, owner: object): void {
-		const { SSL_CTX_ctrl, SSL_CTX_set_cert_verify_callback } = this.#library.functions;
+	tune(address: bigint, owner: object, sessions: SessionRules | undefined): void {
+		const { SSL_CTX_ctrl, SSL_CTX_set_cert_verify_callback, SSL_CTX_set_num_tickets } = this.#library.functions;
 		SSL_CTX_ctrl(address, setMode, noAutoChain, 0n);
+		if (sessions !== undefined) {
+			SSL_CTX_set_num_tickets(address, BigInt(sessions.tickets));
+			if (sessions.kept > 0) {
+				SSL_CTX_ctrl(address, setCacheMode, cacheOfServer, 0n);
+				SSL_CTX_ctrl(address, setCacheSize, BigInt(sessions.kept), 0n);
+			}
+		}
 		const number = ++this.#last;
 		this.#good.set(number, new Map());
 		this.#gone.register(owner, number);
@@ -54,10 +74,11 @@ export function canTuneContexts(): boolean {
 }
 
 /** Sets what Node has no option for, on a context whose handshakes have not begun, where that can be done: chains are judged by
- *  {@link ChainVerdicts}, and an issuer is not looked for. */
-export function tuneContext({ context }: SecureContext): void {
+ *  {@link ChainVerdicts}, and an issuer is not looked for.
+ *  @param sessions of a server's context; undefined leaves Node's two tickets, which the client keeps whole */
+export function tuneContext({ context }: SecureContext, sessions?: SessionRules): void {
 	const address = findAddress(context);
-	if (address !== undefined) findTuning()?.tune(address, context);
+	if (address !== undefined) findTuning()?.tune(address, context, sessions);
 }
 
 /** Node shows its library's context as an opaque value, whose address is what it is printed as. */

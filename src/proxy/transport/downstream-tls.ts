@@ -44,7 +44,10 @@ export function createDownstreamTls(
 			sessionTimeoutSeconds:
 				config.sessionTimeoutMs === undefined ? undefined : Math.ceil(config.sessionTimeoutMs / 1000),
 			tls13Ciphers: serverTls13Ciphers,
-			disablesTickets: config.disableStatelessResumption,
+			resumption: {
+				disablesTickets: config.disableStatelessResumption,
+				keepsSessions: !config.disableStatefulResumption,
+			},
 			fullScanOnMismatch: config.fullScanOnSniMismatch,
 		},
 		secrets,
@@ -84,6 +87,7 @@ class Handshake {
 	readonly #wantsCertificate: boolean;
 	readonly #needsCertificate: boolean;
 	readonly #context: SecureContext;
+	readonly #keepsSession: boolean;
 	#settled = false;
 
 	constructor(
@@ -103,6 +107,7 @@ class Handshake {
 		this.#wantsCertificate = asks;
 		this.#needsCertificate = needs;
 		const gives = material.mixesKeys || config.disableStatelessResumption || thrift.givesTickets();
+		this.#keepsSession = gives && material.keepsSessions;
 		this.#context = gives ? material.context : material.withoutTickets();
 	}
 
@@ -117,6 +122,7 @@ class Handshake {
 			context: this.#context,
 			requestsCertificate: this.#wantsCertificate,
 			refusesUnauthorized: this.#needsCertificate,
+			keepsSession: this.#keepsSession,
 			chooseProtocol: this.#chooseProtocol,
 			chooseContext: this.#chooseContext,
 		};

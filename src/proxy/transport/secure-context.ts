@@ -1,6 +1,6 @@
 import { constants, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import { canTuneContexts, tuneContext } from "../../os/index.ts";
+import { canTuneContexts, type SessionRules, tuneContext } from "../../os/index.ts";
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, TicketKeysSecret, ValidationSecret } from "../secret/index.ts";
 import { type CertificateGroup, createCertificateChoice } from "./certificate-choice.ts";
@@ -14,6 +14,8 @@ export interface TlsMaterial {
 	readonly contextFor: ((serverName: string) => SecureContext) | undefined;
 	/** Whether there are certificates of both kinds of key, so that a context may hold two. */
 	readonly mixesKeys: boolean;
+	/** Whether the contexts keep sessions, all but {@link withoutTickets}. */
+	readonly keepsSessions: boolean;
 	/** The first context, without session tickets. */
 	withoutTickets(): SecureContext;
 	/** Our certificate, where there is one only and it is plain PEM. */
@@ -29,11 +31,21 @@ export interface ContextRules {
 	readonly sessionTimeoutSeconds: number | undefined;
 	/** In order of preference. */
 	readonly tls13Ciphers: readonly string[];
-	/** No session tickets are given out. */
-	readonly disablesTickets: boolean;
+	/** How clients come back; undefined: these are clients. */
+	readonly resumption: ResumptionRules | undefined;
 	/** With several certificates a server name that none stands for is treated as no name. */
 	readonly fullScanOnMismatch: boolean;
 }
+
+export interface ResumptionRules {
+	/** No session tickets are given out. */
+	readonly disablesTickets: boolean;
+	/** Sessions are kept here, when they are not kept by clients. */
+	readonly keepsSessions: boolean;
+}
+
+/** Sessions that a context keeps: at some 5 KB each. */
+const maxKeptSessions = 2048;
 
 /** What clients offer. */
 export const clientTls13Ciphers: readonly string[] = [
@@ -100,7 +112,7 @@ export class TlsMaterialSource {
 			const key = group.map((certificate) => certificates.indexOf(certificate)).join();
 			const known = contexts.get(key);
 			if (known !== undefined) return known;
-			const made = createTuned({ ...shared, ...groupOptions(group, validation) });
+			const made = createTuned({ ...shared, ...groupOptions(group, validation) }, this.#sessions());
 			contexts.set(key, made);
 			return made;
 		};
@@ -113,12 +125,10 @@ export class TlsMaterialSource {
 			contextFor: certificates.length > 1 ? contextFor : undefined,
 			mixesKeys: choose("").length > 1,
 			validation,
+			keepsSessions: (this.#sessions()?.kept ?? 0) > 0,
 			withoutTickets() {
-				bare ??= createTuned({
-					...shared,
-					...groupOptions(choose(""), validation),
-					secureOptions: constants.SSL_OP_NO_TICKET,
-				});
+				const options = { ...shared, ...groupOptions(choose(""), validation) };
+				bare ??= createTuned({ ...options, secureOptions: constants.SSL_OP_NO_TICKET }, { tickets: 0, kept: 0 });
 				return bare;
 			},
 			localOf:
@@ -149,18 +159,37 @@ export class TlsMaterialSource {
 			...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(":") }),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
-			...(this.#rules.disablesTickets ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
+			...(this.#givesWholeSessions() ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
 			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
 			...ticketOptions(this.#ticketKeys),
 			...authorityOptions(first, validation),
 			allowPartialTrustChain: true,
 		};
 	}
+
+	/** To seal a session for the client, and to unseal it with the certificate that is in it, costs more than to keep it; what is sealed with
+	 *  a configured key is for other proxies too. */
+	#givesWholeSessions(): boolean {
+		const { resumption } = this.#rules;
+		if (resumption === undefined) return true;
+		if (resumption.disablesTickets) return false;
+		return !resumption.keepsSessions || this.#ticketKeys !== "none" || !canTuneContexts();
+	}
+
+	#sessions(): SessionRules | undefined {
+		const { resumption } = this.#rules;
+		if (resumption === undefined) return undefined;
+		const keeps = resumption.keepsSessions && !this.#givesWholeSessions();
+		return { tickets: resumption.disablesTickets ? 0 : ticketsEach, kept: keeps ? maxKeptSessions : 0 };
+	}
 }
 
-function createTuned(options: SecureContextOptions): SecureContext {
+/** As Go's servers do: each resumed handshake brings the next one. */
+const ticketsEach = 1;
+
+function createTuned(options: SecureContextOptions, sessions: SessionRules | undefined): SecureContext {
 	const context = createSecureContext(options);
-	tuneContext(context);
+	tuneContext(context, sessions);
 	return context;
 }
 

@@ -60,7 +60,7 @@ export function createUpstreamTls(
 			preferServerCiphers: false,
 			sessionTimeoutSeconds: undefined,
 			tls13Ciphers: clientTls13Ciphers,
-			disablesTickets: false,
+			resumption: undefined,
 			fullScanOnMismatch: false,
 		},
 		secrets,
