@@ -34,6 +34,7 @@ import {
 	applyLimits,
 	type RequestTimeouts,
 	resolveTimeouts,
+	startTry,
 	timeoutStatusOf,
 	updateExpectedTimeout,
 } from "./timeouts.ts";
@@ -141,11 +142,7 @@ export class RouterStream {
 		record.upstreamProtocol = connection.protocol;
 		record.noteConnection(connection, attempt.host);
 		record.upstreamFirstSentAt = now;
-		const { perTryMs, perTryIdleMs } = this.timeouts!;
-		if (perTryMs <= 0 && perTryIdleMs <= 0) return;
-		if (perTryMs > 0) attempt.tryEndsAt = now + perTryMs;
-		if (perTryIdleMs > 0) attempt.tryIdleAt = now + perTryIdleMs;
-		this.stream.downstream.armDeadline();
+		if (this.body!.isComplete && startTry(attempt, this.timeouts!, now)) this.stream.downstream.armDeadline();
 	}
 
 	/** Sends what is here of the request. */
@@ -207,6 +204,7 @@ export class RouterStream {
 		const now = stream.now();
 		const { status } = response;
 		record.upstreamFirstReceivedAt = now;
+		if (attempt.tryIdleAt !== never) attempt.tryIdleAt = now + this.timeouts!.perTryIdleMs;
 		const head = new PassResponseHead(response.headers, status, response.contentLength);
 		const { cluster } = this.upstream!;
 		reportAnswer(cluster, attempt.host, this.request, head, record.upstreamFirstSentAt, now);
@@ -242,6 +240,7 @@ export class RouterStream {
 
 	onResponseBody(attempt: Attempt, view: Buffer, last: boolean): void {
 		if (this.#attempt !== attempt || this.#isOver) return;
+		if (attempt.tryIdleAt !== never) attempt.tryIdleAt = this.stream.now() + this.timeouts!.perTryIdleMs;
 		if (last) {
 			this.stream.record.upstreamLastReceivedAt = this.stream.now();
 			this.#complete(attempt);
@@ -464,10 +463,10 @@ export class RouterStream {
 		this.body!.isComplete = true;
 		this.#requestEndedAt = now;
 		const { globalMs } = this.timeouts!;
-		if (globalMs > 0) {
-			this.#endsAt = now + globalMs;
-			this.stream.downstream.armDeadline();
-		}
+		const attempt = this.#attempt;
+		const isLimited = attempt?.isConnected === true && startTry(attempt, this.timeouts!, now);
+		if (globalMs > 0) this.#endsAt = now + globalMs;
+		if (globalMs > 0 || isLimited) this.stream.downstream.armDeadline();
 	}
 
 	#failTry(attempt: Attempt, details: string, flag: number): void {

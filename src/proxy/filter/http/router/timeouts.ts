@@ -1,6 +1,7 @@
-import { getHeader, removeHeader } from "../../../../core/index.ts";
+import { getHeader, type Millis, removeHeader } from "../../../../core/index.ts";
 import { type ForwardAction, isGrpcRequest } from "../../../../engine/router/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
+import type { Attempt } from "./attempt.ts";
 
 /** The limits of one forwarded request; 0 is off. */
 export interface RequestTimeouts {
@@ -52,6 +53,15 @@ export function updateExpectedTimeout(request: PassRequestHead, timeouts: Reques
 	if (globalMs === 0) return;
 	const leftMs = Math.max(1, Math.ceil(globalMs - elapsedMs));
 	request.set(expectedName, String(perTryMs > 0 ? Math.min(perTryMs, leftMs) : leftMs));
+}
+
+/** Starts the limits of a try whose request is complete; as in Envoy, they are about the upstream and no slow upload.
+ *  @returns whether it has any */
+export function startTry(attempt: Attempt, { perTryMs, perTryIdleMs }: RequestTimeouts, now: Millis): boolean {
+	if ((perTryMs <= 0 && perTryIdleMs <= 0) || attempt.isOver) return false;
+	if (perTryMs > 0 && !attempt.responded) attempt.tryEndsAt = now + perTryMs;
+	if (perTryIdleMs > 0) attempt.tryIdleAt = now + perTryIdleMs;
+	return true;
 }
 
 function takeNumber(headers: string[], name: string, removes: boolean): number | undefined {
