@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { MeshError, silentLog, systemClock } from "../../core/index.ts";
+import { type Clock, MeshError, silentLog, systemClock } from "../../core/index.ts";
 import {
 	type Authority,
 	createSigningRequest,
@@ -12,7 +13,7 @@ import {
 	type IssuedSvid,
 	type SignRequest,
 } from "../../identity/index.ts";
-import { type AttestedAgent, parseSpiffeId } from "../../model/index.ts";
+import { type AttestedAgent, parseSpiffeId, type RegistrationEntry } from "../../model/index.ts";
 import { createIdentityRegistry, openSqliteStore } from "../../registry/index.ts";
 import { createAgentEndpoints } from "./agent-endpoints.ts";
 import { createJoinTokenAttestor } from "./join-token.ts";
@@ -29,14 +30,19 @@ const agent: AttestedAgent = {
 };
 
 /** Endpoints whose authority signs when the test lets it, and calls back before. */
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, clock: Clock = systemClock) {
 	const store = openSqliteStore(join(makeTemporaryFolder(t), "store.db"));
 	const identity = await createIdentityRegistry(store);
 	let whileSigning = async (): Promise<unknown> => undefined;
+	let whileReporting = async (): Promise<unknown> => undefined;
 	let serial = 1;
 	const authority: Partial<Authority> = {
 		trustDomain: "cluster.local",
 		onChange: () => () => undefined,
+		status: () => ({ roots: [] }) as unknown as ReturnType<Authority["status"]>,
+		sequence: () => 1,
+		jwtKeys: () => [],
+		federatedBundles: () => [],
 		bundle: () => ({ trustDomain: "cluster.local", authorities: [], pem: "" }),
 		async sign({ spiffeId: id }: SignRequest) {
 			await whileSigning();
@@ -54,11 +60,11 @@ async function setUp(t: TestContext) {
 		holders: {
 			onSigned: async () => undefined,
 			onShown: async () => undefined,
-			onReport: async () => undefined,
+			onReport: async () => void (await whileReporting()),
 			onProxies: async () => undefined,
 			count: () => 0,
 		},
-		clock: systemClock,
+		clock,
 		log: silentLog,
 	});
 	t.after(async () => {
@@ -71,10 +77,13 @@ async function setUp(t: TestContext) {
 	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
 	return {
 		identity,
-		ask(path: string, shown = "01", more: object = {}) {
+		ask(path: string, shown = "01", more: object = {}, search = "") {
 			const body = JSON.stringify({ attestor: "x509pop", csr, proxies: [], ...more });
-			const query = new URLSearchParams();
+			const query = new URLSearchParams(search);
 			return endpoints.routes.get(path)!({ peer: spiffeId, serial: shown, query, body });
+		},
+		whileReporting: (action: () => Promise<unknown>) => {
+			whileReporting = action;
 		},
 		whileSigning: (action: () => Promise<unknown>) => {
 			whileSigning = action;
@@ -130,4 +139,27 @@ test("calls that show a new certificate at the same time are all served, and old
 	const known = identity.agents.get(spiffeId)!;
 	assert.deepEqual([known.serial, known.previous?.serial], ["02", "01"]);
 	await assert.rejects(ask("POST /v1/agent/renew", "00"), { code: "AGENT_REPLAYED" });
+});
+
+test("an entry that is made while an agent's report is written down is told at once", async (t) => {
+	// It stands still: whoever waits is woken by a change alone.
+	const clock = createFakeClock();
+	const { identity, ask, whileReporting } = await setUp(t, clock);
+	type Answer = { readonly revision: string; readonly entries: readonly { readonly id: string }[] };
+	const follow = (after: string): Promise<Answer> =>
+		ask("GET /v1/agent/entries", "01", {}, `after=${after}&wait=30`) as Promise<Answer>;
+	const { revision } = await follow("");
+	const entry = {
+		id: "web",
+		spiffeId,
+		parentId: spiffeId,
+		selectors: [],
+		createdAt: 0,
+	} as unknown as RegistrationEntry;
+	whileReporting(() => identity.entries.create(entry));
+	const { entries } = await follow(revision);
+	assert.deepEqual(
+		entries.map(({ id }) => id),
+		["web"],
+	);
 });

@@ -222,11 +222,16 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const { peer, query } = request;
 		await authenticate(request);
 		const deadline = clock.now() + Math.min(Number(query.get("wait") ?? "0") || 0, maxWaitSeconds) * 1000;
-		for (;;) {
+		for (let isAcknowledged = false; ; ) {
 			const agent = findAgent(peer);
 			const content = describe(agent);
 			const revision = bell.revisionOf(content);
-			if (revision === query.get("after")) await acknowledge(agent.spiffeId);
+			if (revision === query.get("after") && !isAcknowledged) {
+				await acknowledge(agent.spiffeId);
+				isAcknowledged = true;
+				// Nobody heard what rang meanwhile.
+				continue;
+			}
 			const left = deadline - clock.now();
 			if (revision !== query.get("after") || left <= 0)
 				return { revision, renewWithinMs: renewWithin(options.holders.count()), ...content };
