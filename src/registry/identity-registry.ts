@@ -98,7 +98,8 @@ function createEntryRegistry(
 					reason: describeError(error),
 				});
 			});
-		const next = Math.min(...live.map(({ expiresAt = Number.POSITIVE_INFINITY }) => expiresAt));
+		let next = Number.POSITIVE_INFINITY;
+		for (const { expiresAt = next } of live) next = Math.min(next, expiresAt);
 		if (next < Number.POSITIVE_INFINITY)
 			timer = clock.setTimer(Math.min(next - clock.wall(), maxTimerMs), tell, { unref: true });
 	};

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import type { Clock } from "../../core/index.ts";
+import type { Clock, Timer } from "../../core/index.ts";
 
 /** Wakes whoever waits for a change. */
 export interface ChangeBell {
+	/** Wakes at once after a rest; of many rings that follow each other those of a quarter of a second are one. */
 	ring(): void;
 	/** Resolves at the next ring, or after the time. */
 	wait(ms: number): Promise<void>;
@@ -11,10 +12,29 @@ export interface ChangeBell {
 	close(): void;
 }
 
+/** Each ring costs everybody who waits a look at all that there is. */
+const restMs = 250;
+
 export function createChangeBell(clock: Clock): ChangeBell {
 	const waiting = new Set<() => void>();
-	const ring = (): void => {
+	let resting: Timer | undefined;
+	let isDue = false;
+	const wakeAll = (): void => {
 		for (const wake of [...waiting]) wake();
+	};
+	const ring = (): void => {
+		if (resting !== undefined) {
+			isDue = true;
+			return;
+		}
+		wakeAll();
+		resting = clock.setTimer(restMs, endRest, { unref: true });
+	};
+	const endRest = (): void => {
+		resting = undefined;
+		if (!isDue) return;
+		isDue = false;
+		ring();
 	};
 	return {
 		ring,
@@ -30,6 +50,9 @@ export function createChangeBell(clock: Clock): ChangeBell {
 			return promise;
 		},
 		revisionOf: (content) => createHash("sha256").update(JSON.stringify(content)).digest("base64url"),
-		close: ring,
+		close() {
+			resting?.cancel();
+			wakeAll();
+		},
 	};
 }
