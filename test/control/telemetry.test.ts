@@ -184,6 +184,11 @@ test("an expression is refused at its place exactly when a proxy would not take 
 		"has(request.headers) ? {'a': -1 % 2}['a'] : [1][0] * 2 / 3 - 4",
 		"!(1 in [1]) && 1 < 2 || 1 >= 2",
 		"{'a': [shout(1)]}",
+		"request.path.matches('^/a(b|c)*$')",
+		"request.path.matches('(')",
+		"matches(request.path, 'a(?=b)')",
+		"[request.path.matches('a{1001}')]",
+		"request.path.matches(request.host)",
 	];
 	for (const joinsTexts of [true, false])
 		for (const text of texts) {

@@ -157,3 +157,25 @@ for (const [what, parts, path] of refused) {
 		);
 	});
 }
+
+test("metrics of one's own that Istio's filter should count are refused, not passed over", () => {
+	const stats = (value: Fields): BootstrapParts => ({
+		manager: {
+			http_filters: [
+				{
+					name: "istio.stats",
+					typed_config: {
+						"@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+						type_url: "type.googleapis.com/stats.PluginConfig",
+						value,
+					},
+				},
+				routerFilter,
+			],
+		},
+	});
+	assert.deepEqual(problemsOf(stats({ reporter: "source", definitions: [] })), []);
+	assert.deepEqual(problemsOf(stats({ definitions: [{ name: "calls", type: "COUNTER", value: "1" }] })), [
+		`${at}.value.definitions: metrics of one's own are not supported`,
+	]);
+});

@@ -7,7 +7,9 @@ import type { Scope } from "./scope.ts";
 export function readIstioStats(config: TypedStruct, scope: Scope): IstioStatsConfig | undefined {
 	if (config.typeUrl !== "type.googleapis.com/stats.PluginConfig") return undefined;
 	const value = config.value ?? {};
-	const { reporter, metrics } = value;
+	const { reporter, metrics, definitions } = value;
+	if (Array.isArray(definitions) && definitions.length > 0)
+		scope.at("value").at("definitions").report("metrics of one's own are not supported");
 	const known = ["source", "destination", "SERVER_GATEWAY", "UNSPECIFIED"];
 	if (reporter !== undefined && !known.includes(String(reporter)))
 		scope.at("value").at("reporter").report(`must be source or destination, not ${reporter}`);

@@ -1,5 +1,6 @@
 import { parseExpressionText } from "../../../core/index.ts";
 import { quote } from "../../schema/scalars.ts";
+import { findPatternFault } from "../http-route/regular-expression.ts";
 
 /** Functions of proxies by how many values they take, receivers counted; those of operators are always there. */
 export const proxyFunctions: Readonly<Record<string, readonly [min: number, max: number]>> = {
@@ -51,10 +52,23 @@ function findIn(node: unknown, joinsTexts: boolean): string | undefined {
 		if (!isOperator && bounds === undefined) return `there is no function ${name}`;
 		if (bounds !== undefined && (count < bounds[0]! || count > bounds[1]!))
 			return `there is no function ${name} that takes ${count} values`;
+		const pattern = name === "matches" ? textOf(args[target === undefined ? 1 : 0]) : undefined;
+		const fault = pattern === undefined ? undefined : findPatternFault(pattern);
+		if (fault !== undefined) return `${quote(pattern ?? "")} is no pattern of RE2: ${fault}`;
 	}
 	for (const inner of Array.isArray(node) ? node : Object.values(node)) {
 		const problem = findIn(inner, joinsTexts);
 		if (problem !== undefined) return problem;
 	}
 	return undefined;
+}
+
+/** A text that stands in the expression as it is. */
+function textOf(node: unknown): string | undefined {
+	const { exprKind } = node as { readonly exprKind?: { readonly case?: unknown; readonly value?: unknown } };
+	if (exprKind?.case !== "constExpr") return undefined;
+	const { constantKind } = exprKind.value as {
+		readonly constantKind: { readonly case?: unknown; readonly value?: unknown };
+	};
+	return constantKind.case === "stringValue" ? String(constantKind.value) : undefined;
 }
