@@ -89,6 +89,10 @@ test("an unknown value is empty when asked so", () => {
 });
 
 for (const format of [
+	"%REQ(a b)%",
+	"%RESP((x)%",
+	"%HOSTNAME(x)%",
+	"%REQUESTED_SERVER_NAME(NOPE)%",
 	"%NOPE%",
 	"%REQ%",
 	"50%",

@@ -63,8 +63,8 @@ export function metadataOperator(
 	maxLength: number | undefined,
 	read: (stream: StreamInfo, namespace: string) => JsonValue | undefined,
 ): CompiledFormat<Operator> {
-	const [namespace, ...path] = splitPath(argument ?? "");
-	if (namespace === undefined || namespace === "") return wrong("a metadata operator needs a namespace");
+	if (argument === undefined || argument === "") return wrong("a metadata operator needs a namespace");
+	const [namespace = "", ...path] = splitPath(argument);
 	return ok(
 		jsonOperator((stream) => {
 			let value = read(stream, namespace);

@@ -22,7 +22,7 @@ export function createOperator(
 	const bare = textOperators[name] ?? addressOperators[name];
 	const number = numberOperators[name];
 	if (bare !== undefined || number !== undefined) {
-		if (maxLength !== undefined || (argument !== undefined && name !== "RESPONSE_CODE_DETAILS")) {
+		if (maxLength !== undefined || (hasText(argument) && name !== "RESPONSE_CODE_DETAILS")) {
 			return wrong(`${name} does not take any parameters or length`);
 		}
 		return ok(bare !== undefined ? text(bare, undefined) : numeric(number!));
@@ -61,7 +61,6 @@ const textOperators: Readonly<Record<string, Read<string>>> = {
 	UPSTREAM_TRANSPORT_FAILURE_REASON: (stream) => known(stream.upstreamTransportFailureReason.replaceAll(" ", "_")),
 	DOWNSTREAM_TRANSPORT_FAILURE_REASON: (stream) =>
 		known((stream.downstreamTransportFailureReason || stream.connection.transportFailureReason).replaceAll(" ", "_")),
-	REQUESTED_SERVER_NAME: (stream) => known(stream.connection.serverName),
 	FILTER_CHAIN_NAME: (stream) => known(stream.connection.filterChainName),
 	STREAM_ID: (stream) => known(stream.streamId) ?? randomUUID(),
 	TRACE_ID: (stream) => known(stream.traceId),
@@ -160,13 +159,17 @@ const parameterisedOperators: Readonly<Record<string, Parameterised>> = {
 	EMIT_TIME_LOCAL: (argument, maxLength) => timeOperator(argument, maxLength, "local", readEmitTime),
 	COMMON_DURATION: durationOperator,
 	GRPC_STATUS: (argument) => {
-		const form = argument ?? "CAMEL_STRING";
+		const form = argument || "CAMEL_STRING";
 		if (form !== "CAMEL_STRING" && form !== "SNAKE_STRING" && form !== "NUMBER")
 			return wrong(`GRPC_STATUS takes CAMEL_STRING, SNAKE_STRING or NUMBER, not ${form}`);
 		if (form === "NUMBER") return ok(numeric(readGrpcStatus));
 		return ok(text((stream) => grpcStatusText(readGrpcStatus(stream), form), undefined));
 	},
-	HOSTNAME: (_argument, maxLength, environment) => ok(text(() => known(environment.hostname) ?? "-", maxLength)),
+	HOSTNAME: (argument, maxLength, environment) =>
+		hasText(argument)
+			? wrong("HOSTNAME does not take any parameters")
+			: ok(text(() => known(environment.hostname) ?? "-", maxLength)),
+	REQUESTED_SERVER_NAME: serverNameOperator,
 	ENVIRONMENT: (argument, maxLength, environment) => {
 		if (argument === undefined || argument === "") return wrong("ENVIRONMENT needs the name of a variable");
 		const value = environment.environment(argument) ?? "-";
@@ -187,7 +190,7 @@ const parameterisedOperators: Readonly<Record<string, Parameterised>> = {
 		const read = metadataOf[type ?? ""];
 		if (read === undefined)
 			return wrong(`METADATA of ${type}: the type is one of ${Object.keys(metadataOf).join(", ")}`);
-		return metadataOperator(rest.join(":"), maxLength, read);
+		return metadataOperator(rest.join(":") || ":", maxLength, read);
 	},
 	FILTER_STATE: (argument, maxLength) => filterStateOperator(argument, maxLength, (stream) => stream.filterState),
 	UPSTREAM_FILTER_STATE: (argument, maxLength) => filterStateOperator(argument, maxLength, () => undefined),
@@ -293,6 +296,12 @@ function readQueryParameter(stream: StreamInfo, name: string): string | undefine
 	}
 }
 
+const headerName = /^:?[\w!#$&'*+.^`|~-]*$/;
+
+function hasText(argument: string | undefined): argument is string {
+	return argument !== undefined && argument !== "";
+}
+
 function headerOperator(
 	operator: string,
 	argument: string | undefined,
@@ -304,8 +313,27 @@ function headerOperator(
 	if (main === undefined || (main === "" && alternative === undefined))
 		return wrong(`${operator} needs the name of a header`);
 	if (names.length > 2) return wrong(`${operator} takes at most one alternative header: ${argument}`);
+	if (names.some((name) => !headerName.test(name))) return wrong(`${operator}: invalid characters in ${argument}`);
 	if (alternative === undefined) return ok(text((stream) => read(stream, main), maxLength));
 	return ok(text((stream) => read(stream, main) ?? read(stream, alternative), maxLength));
+}
+
+/** `REQUESTED_SERVER_NAME(which:whose)`: the name that TLS asked for, or the host that the request did, before or after rewrites. */
+function serverNameOperator(argument: string | undefined, maxLength: number | undefined): CompiledFormat<Operator> {
+	if (maxLength !== undefined) return wrong("REQUESTED_SERVER_NAME does not allow length to be specified");
+	const [which = "SNI_ONLY", whose = "ORIG_OR_HOST"] = hasText(argument) ? argument.split(":") : [];
+	if (which !== "SNI_ONLY" && which !== "SNI_FIRST" && which !== "HOST_FIRST")
+		return wrong(`REQUESTED_SERVER_NAME takes SNI_ONLY, SNI_FIRST or HOST_FIRST, not ${which}`);
+	if (whose !== "ORIG" && whose !== "HOST" && whose !== "ORIG_OR_HOST")
+		return wrong(`REQUESTED_SERVER_NAME takes ORIG, HOST or ORIG_OR_HOST, not ${whose}`);
+	const asked = (stream: StreamInfo): string | undefined => known(stream.connection.serverName);
+	const host = (stream: StreamInfo): string | undefined => {
+		const original = whose === "HOST" ? undefined : readHeader(stream.request?.headers, "x-envoy-original-host");
+		return original ?? (whose === "ORIG" ? undefined : known(stream.request?.authority ?? ""));
+	};
+	if (which === "SNI_ONLY") return ok(text(asked, undefined));
+	if (which === "SNI_FIRST") return ok(text((stream) => asked(stream) ?? host(stream), undefined));
+	return ok(text((stream) => host(stream) ?? asked(stream), undefined));
 }
 
 function pathOperator(argument: string | undefined, maxLength: number | undefined): CompiledFormat<Operator> {

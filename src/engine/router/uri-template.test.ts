@@ -34,6 +34,9 @@ for (const [template, path, matches] of [
 	["/a=b/*.txt", "/a=b/c.txt", true],
 	["/a=b/*.txt", "/a=b/c.txtx", false],
 	["/{x}.txt", "/c.txt", true],
+	["/v{x}.y/z", "/v1.y/z", true],
+	["/v{x}.y/z", "/v1.y", false],
+	["/{x}b/c", "/1b/c", true],
 ] as const) {
 	test(`${template} ${matches ? "takes" : "does not take"} ${path}`, () => {
 		const table = makeRoutes(named("t", matching(template)));
@@ -51,6 +54,10 @@ test("a rewrite puts what the template caught elsewhere and keeps the query", ()
 test("templates that mean nothing are refused", () => {
 	for (const template of [
 		"a",
+		"/*{x}",
+		"/v{x}{y}",
+		"/v{x=a/b}",
+		"/**/v{x}",
 		"//a",
 		"/a//*",
 		"/*.txt/b",

@@ -38,6 +38,8 @@ export function compileUriTemplate(template: string): UriTemplateResult {
 	return { ok: true, value: { regex: new RegExp(`^${source}$`), variables } };
 }
 
+const rewriteText = new RegExp(`^(?:${character}|/)+$`);
+
 /** Compiles the rewrite `/new/{name}`: texts and variables in turn. */
 export function compileUriRewrite(
 	template: string,
@@ -46,9 +48,10 @@ export function compileUriRewrite(
 	| { readonly ok: true; readonly value: readonly (string | number)[] }
 	| { readonly ok: false; readonly problem: string } {
 	const parts: (string | number)[] = [];
+	if (template.includes("//")) return { ok: false, problem: "has a segment of nothing" };
 	for (const piece of template.split(/(\{[^{}]*\})/)) {
 		if (!piece.startsWith("{")) {
-			if (/[{}*]/.test(piece)) return { ok: false, problem: `invalid rewrite '${template}'` };
+			if (piece !== "" && !rewriteText.test(piece)) return { ok: false, problem: `invalid rewrite '${template}'` };
 			if (piece !== "") parts.push(piece);
 			continue;
 		}
@@ -62,7 +65,7 @@ export function compileUriRewrite(
 
 /** Texts may stand behind `**`, further operators may not. */
 function hasOperator(part: string): boolean {
-	return part.startsWith("*") || part.startsWith("{");
+	return part.startsWith("*") || part.includes("{");
 }
 
 /** Slashes within braces belong to the variable's own pattern. */
@@ -90,13 +93,33 @@ interface CompiledPart {
 
 const literal = new RegExp(`^${character}+$`);
 
-/** A text, an operator, or a variable; at the end of a template a text may follow an operator or a variable.
+const mixed = /^([^{}]*)(\{[^{}]*\})([^{}]*)$/;
+
+/** A variable of one segment or of the rest, with texts before or behind it. */
+function compileMixed(before: string, variable: string, behind: string, variables: string[]): CompiledPart | undefined {
+	if (
+		before.startsWith("*") ||
+		variable.includes("/") ||
+		![before, behind].every((text) => text === "" || literal.test(text))
+	)
+		return undefined;
+	const compiled = compileVariable(variable, variables);
+	return compiled && { ...compiled, source: quote(before) + compiled.source + quote(behind) };
+}
+
+function quote(text: string): string {
+	return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** A text, an operator, a variable, or a variable with texts around it; at the end of a template a text may follow an operator, too.
  *  @param variables takes the names of variables */
 function compilePart(part: string, isEnd: boolean, variables: string[]): CompiledPart | undefined {
+	const [, before = "", between = "", behind = ""] = mixed.exec(part) ?? [];
+	if (before !== "" || (behind !== "" && !isEnd)) return compileMixed(before, between, behind, variables);
 	const [, operator = "", variable = "", text = ""] = /^(?:(\*\*?)|(\{[^}]*\}))?(.*)$/.exec(part)!;
 	const isBare = operator === "" && variable === "";
 	if (text === "" ? isBare : !literal.test(text) || !(isBare || isEnd)) return undefined;
-	const quoted = text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+	const quoted = quote(text);
 	if (variable === "") {
 		const taken = operator === "" ? "" : operator === "*" ? oneSegment : anySegments;
 		return { source: taken + quoted, isOpenEnded: operator === "**" };
