@@ -87,6 +87,8 @@ export interface TlsHandle extends StreamHandle {
 	verifyError(): (Error & { readonly code?: string }) | null;
 	getProtocol(): string | null;
 	getCipher(): { readonly name: string } | undefined;
+	/** Of a client's handshake alone; null of a server's. */
+	getEphemeralKeyInfo(): { readonly name?: string } | null;
 	getServername(): string | false;
 	getALPNNegotiatedProtocol(): string | false;
 	isSessionReused(): boolean;

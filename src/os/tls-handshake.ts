@@ -22,6 +22,10 @@ export class TlsHandshake {
 		return this.ssl.getCipher();
 	}
 
+	getEphemeralKeyInfo(): { readonly name?: string } | null {
+		return this.ssl.getEphemeralKeyInfo();
+	}
+
 	isSessionReused(): boolean {
 		return this.ssl.isSessionReused();
 	}

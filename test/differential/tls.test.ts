@@ -2,7 +2,7 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as openTcp } from "node:net";
-import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
@@ -60,6 +60,16 @@ async function start(side: Side): Promise<World> {
 	rude.listen(0, "127.0.0.1");
 	await once(rude, "listening");
 	side.after(() => rude.close());
+	const { certificateChainPem: cert, privateKeyPem: key } = certificates.a;
+	const secured = createTlsServer({ cert, key }, (socket) => {
+		socket.on("error", () => socket.destroy());
+		socket.write("hello");
+	});
+	secured.listen(0, "127.0.0.1");
+	await once(secured, "listening");
+	side.after(() => secured.close());
+	const securedPort = (secured.address() as AddressInfo).port;
+	const curveLists = [["X25519"], ["P-256"], ["P-384"]];
 	const cluster = (name: string, to: number, more: object = {}): object => ({
 		...staticCluster(name, {
 			load_assignment: {
@@ -106,6 +116,23 @@ async function start(side: Side): Promise<World> {
 						common_tls_context: discovered("roots"),
 					}),
 				}),
+				...curveLists.map((_, index) => ({
+					name: `curve${index}`,
+					address: socketAddress(0),
+					filter_chains: [
+						{
+							filters: [
+								{
+									name: "tcp",
+									typed_config: typed("filters.network.tcp_proxy.v3.TcpProxy", {
+										stat_prefix: "t",
+										cluster: `curve${index}`,
+									}),
+								},
+							],
+						},
+					],
+				})),
 				listener("names", socket(["a", "b"])),
 				listener("kinds", socket(["rsa", "a", "b"])),
 				listener("scanned", socket(["b", "a"], { full_scan_certs_on_sni_mismatch: true } as object)),
@@ -133,6 +160,16 @@ async function start(side: Side): Promise<World> {
 			],
 			clusters: [
 				cluster("one", port),
+				...curveLists.map((ecdh_curves, index) =>
+					cluster(`curve${index}`, securedPort, {
+						transport_socket: {
+							name: "tls",
+							typed_config: typed("transport_sockets.tls.v3.UpstreamTlsContext", {
+								common_tls_context: { tls_params: { ecdh_curves, tls_maximum_protocol_version: "TLSv1_3" } },
+							}),
+						},
+					}),
+				),
 				cluster("secret", port, {
 					transport_socket: {
 						name: "tls",
@@ -348,6 +385,17 @@ compareWithEnvoy("TLS", {
 				const { body } = await proxy.admin("/stats/prometheus?filter=ssl.certificate.(own|roots)");
 				const labelled = body.split("\n").filter((line) => new RegExp(label).test(line));
 				return { ...(await proxy.stats("ssl\\.certificate\\.")), labelled: labelled.length };
+			},
+		},
+		"the curves of connections to upstreams": {
+			want: { "cluster.curve0.ssl.curves.X25519": 1, "cluster.curve1.ssl.curves.P-256": 1 },
+			async see({ proxy }) {
+				for (const name of ["curve0", "curve1", "curve2"]) {
+					const socket = openTcp(await proxy.port(name), "127.0.0.1");
+					await once(socket, "data");
+					socket.destroy();
+				}
+				return proxy.stats("cluster\\.curve\\d\\.ssl\\.(curves|versions)\\.");
 			},
 		},
 		"ciphers of a group": {

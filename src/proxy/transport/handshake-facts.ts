@@ -9,6 +9,8 @@ export interface HandshakeFacts {
 	readonly alpnProtocol: string | false | null;
 	getProtocol(): string | null;
 	getCipher(): { readonly name: string } | undefined;
+	/** The key exchange of a handshake with a server; null with a client, of which the library does not tell. */
+	getEphemeralKeyInfo(): { readonly name?: string } | null;
 	isSessionReused(): boolean;
 	getPeerX509Certificate(): X509Certificate | undefined;
 	getX509Certificate(): X509Certificate | undefined;
@@ -18,3 +20,16 @@ export interface HandshakeFacts {
 export function factsOf(socket: TLSSocket): HandshakeFacts {
 	return socket as unknown as HandshakeFacts;
 }
+
+/** The curve that a server agreed on, by Envoy's name. */
+export function curveOf(facts: HandshakeFacts): string | undefined {
+	const name = facts.getEphemeralKeyInfo()?.name;
+	return name === undefined ? undefined : (curveNames[name] ?? name);
+}
+
+/** OpenSSL's names of what Envoy's library calls otherwise. */
+const curveNames: Readonly<Record<string, string>> = {
+	prime256v1: "P-256",
+	secp384r1: "P-384",
+	secp521r1: "P-521",
+};

@@ -6,7 +6,7 @@ import { connectTls, type HandleConnectOptions, type StreamHandles, type StreamS
 import type { UpstreamTlsConfig } from "../runtime-config/index.ts";
 import type { SecretSource, ValidationSecret } from "../secret/index.ts";
 import type { TlsStats } from "../stats/index.ts";
-import { factsOf, type HandshakeFacts } from "./handshake-facts.ts";
+import { curveOf, factsOf, type HandshakeFacts } from "./handshake-facts.ts";
 import { countSdsUpdates } from "./sds-updates.ts";
 import { clientTls13Ciphers, type TlsMaterial, TlsMaterialSource } from "./secure-context.ts";
 import { describeVerifyFault, isTlsFault } from "./tls-faults.ts";
@@ -140,7 +140,9 @@ export function createUpstreamTls(
 			const session = createTlsSession(facts, this.#peer, verdict.kind === "verified", material.localOf);
 			stats.ssl.handshake.value++;
 			if (isReused) stats.ssl.session_reused.value++;
-			stats.recordHandshake({ cipher: session.cipher, version: session.version });
+			const curve = curveOf(facts);
+			const { cipher, version } = session;
+			stats.recordHandshake({ cipher, version, ...(curve === undefined ? {} : { curve }) });
 			return session;
 		}
 
