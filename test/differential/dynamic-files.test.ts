@@ -275,5 +275,33 @@ compareWithEnvoy("configuration from files", {
 				return world.proxy.stats("^listener_manager\\.(listener_removed|total_listeners_(active|draining|warming))$");
 			},
 		},
+		"a listener without a name gets a new one with every file, and only one may have none": {
+			want: [
+				{ "listener_manager.listener_added": 3, "listener_manager.listener_removed": 2 },
+				{ "listener_manager.listener_added": 4, "listener_manager.listener_removed": 3 },
+				{ "listener_manager.listener_added": 5, "listener_manager.listener_removed": 4 },
+			],
+			async see(world, side) {
+				const { name: _, ...nameless } = world.listener("");
+				const seen: object[] = [];
+				for (const [added, listeners] of [
+					[2, [nameless]],
+					[3, [{ ...nameless, stat_prefix: "other" }]],
+					[4, [nameless, nameless]],
+				] as const) {
+					put(side, "lds", listeners);
+					await untilCounted(world, "listener_manager.listener_added", added);
+					const stats = await world.proxy.stats(
+						"^listener_manager\\.(listener_(added|removed|modified)|lds\\.update_rejected|total_listeners_active)$",
+					);
+					const { body } = await world.proxy.admin("/listeners");
+					seen.push({
+						...stats,
+						listeners: body.replace(/[\da-f]{8}-[\da-f-]{27}/g, "uuid").replace(/:\d+\n/g, ":port\n"),
+					});
+				}
+				return seen;
+			},
+		},
 	},
 });

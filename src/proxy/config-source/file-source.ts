@@ -1,13 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ListenerSchema } from "../../api/gen/envoy/config/listener/v3/listener_pb.js";
 import {
 	type DiscoveryResponse,
 	DiscoveryResponseSchema,
 } from "../../api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { apiRegistry } from "../../api/index.ts";
 import { describeError } from "../../core/index.ts";
-import { type ReceivedResource, type RefusedResource, unwrapResource } from "../../xds/client/index.ts";
+import { listenerType, type ReceivedResource, type RefusedResource, unwrapResource } from "../../xds/client/index.ts";
 import { parseMessage, parseYaml, readJsonMessage } from "../bootstrap/index.ts";
 import { formatProblems } from "./translators.ts";
 
@@ -114,12 +116,16 @@ function readDocument(text: string): unknown {
 function collect(items: readonly Packed[], typeUrl: string, version: string): ResourceFile {
 	const resources: ReceivedResource[] = [];
 	const broken: RefusedResource[] = [];
+	let madeUp: string | undefined;
 	for (const [index, any] of items.entries()) {
 		const unwrapped = unwrapResource(any);
 		if (unwrapped === undefined) continue;
 		const { name, typeUrl: found, value } = unwrapped;
 		if (found !== typeUrl) {
 			broken.push({ name: "", problem: `resources[${index}]: is of type ${found}, not ${typeUrl}` });
+		} else if (name === undefined && typeUrl === listenerType) {
+			madeUp ??= randomUUID();
+			resources.push({ name: madeUp, version, value: nameListener(value, madeUp) });
 		} else if (name === undefined || name === "") {
 			broken.push({ name: "", problem: `resources[${index}]: has no name` });
 		} else {
@@ -127,4 +133,10 @@ function collect(items: readonly Packed[], typeUrl: string, version: string): Re
 		}
 	}
 	return { kind: "read", version, resources, broken };
+}
+
+/** As in Envoy, a listener without a name gets another one with every reading: the one before goes, with its connections. Of fields that
+ *  come twice the last counts. */
+function nameListener(value: Uint8Array, name: string): Uint8Array {
+	return Buffer.concat([value, toBinary(ListenerSchema, create(ListenerSchema, { name }))]);
 }
