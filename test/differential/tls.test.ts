@@ -4,11 +4,11 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, connect as openTcp } from "node:net";
 import { type ConnectionOptions, connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
-import { compareWithEnvoy, type Side } from "../support/differential.ts";
+import { type Case, compareWithEnvoy, type Side } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { createTestPki, type TestCertificate } from "../support/pki.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
-import { startGreeter } from "../support/tcp-talk.ts";
+import { startGreeter, talk } from "../support/tcp-talk.ts";
 
 const pki = createTestPki();
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -69,7 +69,7 @@ async function start(side: Side): Promise<World> {
 	await once(secured, "listening");
 	side.after(() => secured.close());
 	const securedPort = (secured.address() as AddressInfo).port;
-	const curveLists = [["X25519"], ["P-256"], ["P-384"]];
+	const curveLists = [["X25519"], ["P-256"], ["P-384"], []];
 	const cluster = (name: string, to: number, more: object = {}): object => ({
 		...staticCluster(name, {
 			load_assignment: {
@@ -258,9 +258,35 @@ const present = ({ certificateChainPem, privateKeyPem }: TestCertificate): Conne
 const rsaOnly: ConnectionOptions = { maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" };
 const served = { heard: "hello one\n" };
 
+/** Towards the server of the cluster with Envoy's defaults, and by clients of a listener with them: what is agreed on. */
+const hybridCases: Readonly<Record<string, Case<World>>> = {
+	"key exchanges that are the default": {
+		want: {
+			upstream: { "cluster.curve3.ssl.curves.X25519MLKEM768": 1 },
+			clients: ["X25519MLKEM768", "X25519", "X25519MLKEM768", "prime256v1"],
+		},
+		async see(world) {
+			await talk({ port: await world.proxy.port("curve3"), until: "hello" });
+			const upstream = await world.proxy.stats("^cluster\\.curve3\\.ssl\\.curves\\.");
+			const clients: unknown[] = [];
+			for (const ecdhCurve of ["*X25519MLKEM768:*X25519", "X25519:P-256", "*X25519:X25519MLKEM768", "P-256"]) {
+				const port = await world.proxy.port("names");
+				const secured = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ecdhCurve });
+				await once(secured, "secureConnect");
+				clients.push((secured.getEphemeralKeyInfo() as { readonly name?: string }).name);
+				secured.destroy();
+			}
+			return { upstream, clients };
+		},
+	},
+};
+const [major = 0, minor = 0] = process.versions.openssl.split(".").map(Number);
+const hasHybrids = major > 3 || (major === 3 && minor >= 5);
+
 compareWithEnvoy("TLS", {
 	start,
 	cases: {
+		...(hasHybrids ? hybridCases : {}),
 		"a certificate by its name": {
 			want: ["DNS:a.test, DNS:*.wild.test ec", "DNS:b.test ec", "DNS:a.test, DNS:*.wild.test ec"],
 			see: async (world) => {

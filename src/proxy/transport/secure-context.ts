@@ -4,6 +4,7 @@ import { canTuneContexts, type SessionRules, tuneContext } from "../../os/index.
 import type { CommonTlsConfig, TlsVersion } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, TicketKeysSecret, ValidationSecret } from "../secret/index.ts";
 import { type CertificateGroup, createCertificateChoice } from "./certificate-choice.ts";
+import { formatKeyExchanges } from "./key-exchange.ts";
 
 /** What handshakes begin with: Node's context, and what the peer must satisfy beyond its chain. */
 export interface TlsMaterial {
@@ -155,7 +156,7 @@ export class TlsMaterialSource {
 			maxVersion,
 			// OpenSSL allows TLS 1.0 and 1.1 at security level 0 only.
 			ciphers: needsOldDigests ? `${ciphers}:@SECLEVEL=0` : ciphers,
-			ecdhCurve: (ecdhCurves.length > 0 ? ecdhCurves : defaultCurves).join(":"),
+			ecdhCurve: formatKeyExchanges(ecdhCurves),
 			...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(":") }),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
@@ -202,9 +203,6 @@ const defaultCiphers = [
 	"ECDHE-ECDSA-AES256-GCM-SHA384",
 	"ECDHE-RSA-AES256-GCM-SHA384",
 ];
-
-/** Envoy's default list. */
-const defaultCurves = ["X25519", "P-256"];
 
 /** One certificate, or one of each kind of key: the library takes the one that the client can use, ECDSA first. */
 function groupOptions(group: CertificateGroup, validation: ValidationSecret | undefined): SecureContextOptions {
