@@ -351,3 +351,24 @@ function makeCertificate(t: TestContext, days: number): string {
 	});
 	return readFileSync(file, "utf8");
 }
+
+test("changes of metrics are told where nobody counts them", () => {
+	const workload = (name: string, spec: string): string =>
+		`apiVersion: amime.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }\nspec: { command: [node], ports: [{ name: grpc, protocol: grpc, port: 9090 }], ${spec} }\n---\n`;
+	const telemetry = (selector = "", namespace = "shop"): string =>
+		`apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: { name: t, namespace: ${namespace} }\nspec: { ${selector} metrics: [{ overrides: [{ disabled: true }] }] }\n---\n`;
+	const sentences = (text: string) =>
+		find(text)
+			.filter(({ code }) => code === "METRICS_UNCOUNTED")
+			.map(({ path, problem }) => `${path} ${problem}`);
+	assert.deepEqual(sentences(telemetry()), []);
+	const mixed = workload("stock", "sidecar: envoy") + workload("bare", "pattern: proxyless");
+	const of = (app: string) => telemetry(`selector: { matchLabels: { app: ${app} } },`);
+	assert.match(
+		sentences(mixed + of("stock")).join(),
+		/^spec\.metrics does nothing for Workload shop\/stock, which has a stock Envoy/,
+	);
+	assert.match(sentences(mixed + of("bare")).join(), /Workload shop\/bare, which speaks gRPC without a proxy/);
+	assert.match(sentences(mixed + telemetry("", "amime-system")).join(), /as for 1 more$/);
+	assert.deepEqual(sentences(mixed + of("web")), []);
+});

@@ -9,6 +9,7 @@ import { checkPolicies } from "./policies.ts";
 import { checkRateLimits } from "./rate-limits.ts";
 import { checkServices } from "./services.ts";
 import { findShadowedRoutes } from "./shadowed-routes.ts";
+import { checkTelemetry } from "./telemetry.ts";
 import { findUnreferenced } from "./unreferenced.ts";
 import { checkVirtualServices } from "./virtual-services.ts";
 import type { Check, ReportFinding, World } from "./world.ts";
@@ -33,6 +34,7 @@ const checks: readonly Check[] = [
 	checkGateways,
 	checkCertificates,
 	checkServices,
+	checkTelemetry,
 	findUnreferenced,
 ];
 

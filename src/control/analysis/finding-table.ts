@@ -92,6 +92,10 @@ export const findingTable = {
 		"Locality settings have no effect without outlier detection, as in Istio",
 		"Add outlierDetection to the same traffic policy",
 	),
+	METRICS_UNCOUNTED: warning(
+		"A Telemetry changes Istio's metrics for workloads whose proxy does not count them: stock Envoys and gRPC without a proxy",
+		"Give those workloads amime's sidecar, or take the metrics of Envoy or of the gRPC library",
+	),
 	PORT_POLICY_REPLACES: warning(
 		"Settings of a port stand alone: what they leave out is not taken from the rule, as in Istio",
 		"Repeat in portLevelSettings what should hold there",
