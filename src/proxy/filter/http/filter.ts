@@ -8,6 +8,8 @@ import type { StreamRecord } from "./stream-record.ts";
 export interface LocalReply {
 	readonly status: number;
 	readonly body: string;
+	/** The body is bytes that somebody else said, a character each; else it is text. */
+	readonly isBinary?: boolean;
 	/** Details of access logs, spelled as Envoy does. */
 	readonly details: string;
 	/** Bits of ResponseFlag. */

@@ -16,6 +16,7 @@ export type AuthorizationVerdict =
 	| {
 			readonly kind: "denied";
 			readonly status: number;
+			/** A character a byte. */
 			readonly body: string;
 			readonly responseChanges: readonly HeaderChange[];
 			readonly metadata: Readonly<Record<string, unknown>>;

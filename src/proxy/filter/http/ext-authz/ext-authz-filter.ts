@@ -247,7 +247,13 @@ class AuthorizationGuard {
 
 	#refuseMutations(stream: FilterStream): void {
 		this.#stats.invalid.value++;
-		stream.sendLocalReply({ status: 500, body: "", details: "ext_authz_invalid", flags: 0 });
+		this.#countEvent(stream, "invalid");
+		stream.sendLocalReply({
+			status: 500,
+			body: "",
+			details: "ext_authz_invalid",
+			flags: ResponseFlag.unauthorizedExternalService,
+		});
 	}
 
 	#deny(stream: FilterStream, verdict: AuthorizationVerdict & { readonly kind: "denied" }): void {
@@ -258,6 +264,7 @@ class AuthorizationGuard {
 		stream.sendLocalReply({
 			status: verdict.status,
 			body: cutBody(verdict.body, this.#config.maxDeniedBodyBytes),
+			isBinary: true,
 			details: "ext_authz_denied",
 			flags: ResponseFlag.unauthorizedExternalService,
 			headers: verdict.responseChanges.flatMap(({ name, value }) => [name, value]),
@@ -298,7 +305,7 @@ class AuthorizationGuard {
 	}
 
 	/** Counts for the cluster that the request would go to. */
-	#countEvent(stream: FilterStream, event: "ok" | "denied" | "error" | "failure_mode_allowed"): void {
+	#countEvent(stream: FilterStream, event: "ok" | "denied" | "error" | "failure_mode_allowed" | "invalid"): void {
 		const cluster = this.#upstreamOf(stream)?.cluster;
 		if (cluster !== undefined) countForCluster(cluster.statsScope, this.#clusterPart, event);
 	}

@@ -60,7 +60,8 @@ function readVerdict(body: Buffer): AuthorizationVerdict {
 	const denied = answer.case === "deniedResponse" ? answer.value : undefined;
 	return {
 		kind: "denied",
-		status: denied?.status?.code || 403,
+		// As in Envoy, where a status has 16 bits.
+		status: (denied?.status?.code ?? 0) & 0xffff || 403,
 		body: Buffer.from(denied?.body ?? "", "utf8").toString("latin1"),
 		responseChanges: (denied?.headers ?? []).map((option) => toChange(option, "set", "add")),
 		metadata,

@@ -316,6 +316,7 @@ export class Processor implements DirectionOwner {
 		stream.sendLocalReply({
 			status: code >= 200 ? code : 200,
 			body: Buffer.from(response.body).toString("latin1"),
+			isBinary: true,
 			details: response.details === "" ? "ext_proc" : response.details,
 			flags: 0,
 			headers,

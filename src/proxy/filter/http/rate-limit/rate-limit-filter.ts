@@ -194,6 +194,7 @@ class RemoteLimiter {
 		stream.sendLocalReply({
 			status: limitedStatus,
 			body: Buffer.from(answer.rawBody).toString("latin1"),
+			isBinary: true,
 			details: "request_rate_limited",
 			flags: ResponseFlag.rateLimited,
 			headers,

@@ -279,17 +279,17 @@ export class HttpStream extends StreamCore implements RequestPathEnd, ResponsePa
 		this.#isAnsweredLocally = true;
 		this.#router?.abandon();
 		const { head, body } = createLocalReplyHead(this, reply, this.#isHead);
-		const endStream = body === "";
+		const endStream = body.length === 0;
 		if (this.#responsePath !== undefined) {
 			// A response waits in a filter: this answer goes past all of them.
 			this.#responsePath.cut();
 			this.#noteResponse(head);
 			this.writeHead(head, endStream);
-			if (!endStream && !this.isOver) this.writeBody(Buffer.from(body), true, true);
+			if (!endStream && !this.isOver) this.writeBody(body, true, true);
 			return;
 		}
 		this.sendHead(head, endStream);
-		if (!endStream && !this.isOver) this.sendBody(Buffer.from(body), true, true);
+		if (!endStream && !this.isOver) this.sendBody(body, true, true);
 	}
 
 	// --- router

@@ -10,11 +10,13 @@ export function createLocalReplyHead(
 	stream: HttpStream,
 	reply: LocalReply,
 	isHead: boolean,
-): { readonly head: PassResponseHead; readonly body: string } {
+): { readonly head: PassResponseHead; readonly body: Buffer } {
 	const { record, manager } = stream;
 	const headers: HeaderList = [];
 	const head = new PassResponseHead(headers, reply.status, -1);
-	record.localReplyBody = reply.body;
+	const bytes = Buffer.from(reply.body, reply.isBinary === true ? "latin1" : "utf8");
+	const text = reply.isBinary === true ? bytes.toString("utf8") : reply.body;
+	record.localReplyBody = text;
 	record.hasEmptyDetails = reply.details === "";
 	// Whoever sent it did not speak HTTP well: what follows on the connection is not to be trusted.
 	if (reply.status === 400 && !keepsConnection(manager.config)) stream.downstream.closeAfterResponse();
@@ -22,11 +24,11 @@ export function createLocalReplyHead(
 	const { byRouter = false, isBare = false } = reply;
 	// Whoever answers, the answer is one of the route that the request took, when that leads to an upstream.
 	if (!byRouter && !isBare && stream.route?.action.kind === "forward") applyRouteOperations(stream, head);
-	if (reply.headers !== undefined) headers.push(...reply.headers);
+	if (reply.headers !== undefined) addFields(headers, reply.headers);
 	if (byRouter) applyRouteOperations(stream, head);
 	record.responseCode = reply.status;
-	if (isBare) return { head, body: "" };
-	let body = reply.body;
+	if (isBare) return { head, body: noBytes };
+	let body = text;
 	let contentType = "text/plain";
 	const rewritten = manager.rewriteLocalReply?.(stream, head, body);
 	if (rewritten !== undefined) {
@@ -39,17 +41,30 @@ export function createLocalReplyHead(
 	if (record.takesGrpcReplies ?? stream.request.isGrpc) {
 		// The line end of a JSON format is none of the message.
 		const message = contentType === "application/json" ? body.trimEnd() : body;
-		return { head: toGrpc(stream, head, reply, message), body: "" };
+		return { head: toGrpc(stream, head, reply, message), body: noBytes };
 	}
-	if (body !== "") {
-		setHeader(headers, "content-length", String(Buffer.byteLength(body)));
+	const sent = body === text ? bytes : Buffer.from(body);
+	if (sent.length > 0) {
+		setHeader(headers, "content-length", String(sent.length));
 		// As in Envoy, what another body is says who wrote it.
-		if (body !== reply.body || getHeader(headers, "content-type") === undefined) {
+		if (body !== text || getHeader(headers, "content-type") === undefined) {
 			setHeader(headers, "content-type", contentType);
 		}
-		head.contentLength = Buffer.byteLength(body);
+		head.contentLength = sent.length;
 	}
-	return { head, body: isHead ? "" : body };
+	return { head, body: isHead ? noBytes : sent };
+}
+
+const noBytes = Buffer.alloc(0);
+
+/** How an answer is framed is for the connection to say, whatever a service wants. */
+const framing: ReadonlySet<string> = new Set(["connection", "content-length", "transfer-encoding"]);
+
+function addFields(headers: HeaderList, more: HeaderList): void {
+	for (let index = 0; index < more.length; index += 2) {
+		const name = more[index]!;
+		if (!name.startsWith(":") && !framing.has(name)) headers.push(name, more[index + 1]!);
+	}
 }
 
 function keepsConnection({ http1, streamErrorOnInvalidMessage }: HttpConnectionManagerConfig): boolean {
