@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { ApiVersion } from "../../api/gen/envoy/config/core/v3/config_source_pb.js";
 import {
 	type BufferSettings,
 	CheckSettingsSchema,
@@ -30,6 +31,7 @@ export function readExtAuthz(message: ExtAuthz, scope: Scope): ExtAuthzConfig | 
 		scope
 			.at("allowed_headers")
 			.report("cannot be set together with http_service.authorization_request.allowed_headers");
+	if (message.transportApiVersion === ApiVersion.V2) scope.at("transport_api_version").report("V2 is gone: say V3");
 	const { services } = message;
 	const service =
 		services.case === "grpcService"
@@ -118,6 +120,9 @@ function readHttp(message: HttpService, scope: Scope): AuthorizationService {
 	const response = message.authorizationResponse;
 	if (message.pathPrefix !== "" && !message.pathPrefix.startsWith("/")) {
 		scope.at("path_prefix").report("must start with '/'");
+	}
+	if (message.pathOverride !== "" && !message.pathOverride.startsWith("/")) {
+		scope.at("path_override").report("must start with '/'");
 	}
 	if (message.pathPrefix !== "" && message.pathOverride !== "") {
 		scope.at("path_override").report("cannot be set together with path_prefix");

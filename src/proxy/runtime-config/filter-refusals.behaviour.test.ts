@@ -46,6 +46,21 @@ const refused: readonly [what: string, parts: BootstrapParts, path: string][] = 
 		}),
 		`${at}.credentials[1].key`,
 	],
+	[
+		"a call for authorization in a version that is gone",
+		filter("ext_authz.v3.ExtAuthz", {
+			grpc_service: { envoy_grpc: { cluster_name: "c1" } },
+			transport_api_version: "V2",
+		}),
+		`${at}.transport_api_version`,
+	],
+	[
+		"a path for authorization that is none",
+		filter("ext_authz.v3.ExtAuthz", {
+			http_service: { server_uri: { uri: "http://a/", cluster: "c1", timeout: "1s" }, path_override: "x" },
+		}),
+		`${at}.http_service.path_override`,
+	],
 	["a key without a client", keys({ credentials: [{ key: "a" }] }), `${at}.credentials[0].client`],
 	[
 		"a filter that has a name alone",
