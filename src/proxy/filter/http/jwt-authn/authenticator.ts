@@ -11,7 +11,7 @@ import {
 import { matchString } from "../../../../engine/matcher/index.ts";
 import type { JwtAuthnStats } from "../../../stats/index.ts";
 import type { PassRequestHead } from "../pass-head.ts";
-import { formatClaim, normalizePayload } from "./claims.ts";
+import { formatClaim, isHeaderValue, normalizePayload } from "./claims.ts";
 import type { ProviderState } from "./provider-state.ts";
 import type { FoundToken } from "./token-extractor.ts";
 
@@ -163,12 +163,17 @@ class Authenticator {
 		const provider = this.#provider!;
 		const { config } = provider;
 		const { request } = this.#verification;
+		const values = config.claimHeaders.map(({ claimPath }) => formatClaim(jwt.payload, claimPath));
+		if (!values.every(isHeaderValue)) {
+			this.#finish("Jwt payload is an invalid JSON");
+			return;
+		}
 		if (config.payloadHeader !== "") {
 			const padding = config.padsPayloadHeader ? "=".repeat((4 - (jwt.payloadText.length % 4)) % 4) : "";
 			request.add(config.payloadHeader, jwt.payloadText + padding);
 		}
-		for (const { header, claimPath } of config.claimHeaders) {
-			const value = formatClaim(jwt.payload, claimPath);
+		for (const [at, { header }] of config.claimHeaders.entries()) {
+			const value = values[at]!;
 			if (value === "") continue;
 			request.add(header, value);
 			this.#clearsRoute ||= config.clearsRouteCache;

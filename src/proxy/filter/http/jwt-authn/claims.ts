@@ -11,12 +11,22 @@ export function formatClaim(payload: Readonly<Record<string, unknown>>, path: re
 		case "boolean":
 			return String(value);
 		case "number":
-			return value < 0 || value >= 2 ** 64 || !Number.isInteger(value) ? value.toFixed(6) : BigInt(value).toString();
+			return value < 0 || value >= 2 ** 64 || !Number.isInteger(value) ? formatFixed(value) : BigInt(value).toString();
 		case "object":
 			return value === null ? "" : Buffer.from(JSON.stringify(value), "utf8").toString("base64");
 		default:
 			return "";
 	}
+}
+
+/** Whether the text can be the value of a header: a line end in it would begin another header. */
+export function isHeaderValue(text: string): boolean {
+	return !text.includes("\n") && !text.includes("\r") && !text.includes("\0");
+}
+
+/** Six digits behind the point, and never an exponent. */
+function formatFixed(value: number): string {
+	return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
 }
 
 /** The payload with some texts split at their spaces. */
