@@ -171,6 +171,7 @@ compareWithEnvoy("HTTP/1 clients and HTTP/2 upstreams", {
 		"early hints": { want: { body: "hinted" }, see: (world) => ask(world, "/hints") },
 		"a stream reset by the upstream": { want: { answer: { status: 503 } }, see: broken("/reset/8") },
 		"a stream refused by the upstream": { want: { answer: { status: 503 } }, see: broken("/reset/7") },
+		"a stream reset with PROTOCOL_ERROR": { want: { answer: { status: 502 } }, see: broken("/reset/1") },
 		"a stream reset with NO_ERROR": { want: { answer: { status: 503 } }, see: broken("/reset/0") },
 		"a refused stream is tried again": { want: { answer: { status: 200 } }, see: broken("/refuse/one") },
 		"a reset stream is tried again": { want: { answer: { status: 503 } }, see: broken("/reset/2") },

@@ -241,6 +241,9 @@ export class Http2ClientConnection
 		if (reason === "remote reset") {
 			stats.upstream_rq_rx_reset.value++;
 			if (code === 0) stats.upstream_rq_rx_reset_no_error.value++;
+		} else if (reason === "protocol error") {
+			// Envoy does not tell it from one that this side finds.
+			stats.upstream_rq_tx_reset.value++;
 		}
 		this.#endStream(stream, reason);
 	}

@@ -6,6 +6,8 @@ export function resetReasonOf(code: number): ResetReason {
 	switch (code) {
 		case Http2ErrorCode.refusedStream:
 			return "remote refused stream reset";
+		case Http2ErrorCode.protocolError:
+			return "protocol error";
 		case Http2ErrorCode.connectError:
 			return "remote error with CONNECT request";
 		default:

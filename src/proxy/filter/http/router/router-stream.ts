@@ -64,6 +64,7 @@ export class RouterStream {
 	#accounting: ResponseAccounting | undefined;
 	#shadows: Shadows | undefined;
 	#hedges: Hedges | undefined;
+	#isInformed = false; // An interim answer came: as in Envoy no other try follows.
 	#isOver = false;
 
 	constructor(stream: HttpStream, filter: RouterFilter) {
@@ -180,22 +181,23 @@ export class RouterStream {
 			return;
 		}
 		const outcome = resetOutcomes[reason];
-		const details = formatResetDetails(reason, detail, started);
+		const details = formatResetDetails(reason, detail, started || this.#isInformed);
 		if (started) {
 			this.filter.stats.rq_reset_after_downstream_response_started.value++;
-			this.stream.record.responseFlags |= outcome.flag;
-			this.stream.record.responseCodeDetails = details;
+			record.responseFlags |= outcome.flag;
+			record.responseCodeDetails = details;
 			this.stream.abort();
 			return;
 		}
-		this.#accounting!.count(outcome.status, attempt.host);
+		if (!this.#isInformed) this.#accounting!.count(outcome.status, attempt.host);
 		const headers = reason === "overflow" && this.filter.sendsEnvoyHeaders ? ["x-envoy-overloaded", "true"] : undefined;
 		const body = formatResetBody(reason, this.#retries?.hasRetried === true);
 		this.#reply(outcome.status, body, details, outcome.flag, headers);
 	}
 
 	onInformational(response: UpstreamResponse): void {
-		passInformational(this.stream, this.upstream!, response);
+		this.#isInformed = passInformational(this.stream, this.upstream!, response, this.#isInformed);
+		if (this.#isInformed && this.#attempt !== undefined) this.#attempt.tryEndsAt = never;
 	}
 
 	onResponse(attempt: Attempt, response: UpstreamResponse, endStream: boolean): void {
@@ -405,7 +407,7 @@ export class RouterStream {
 
 	/** Whether the whole request is here to be sent again. */
 	#canRetry(): boolean {
-		return this.#retries !== undefined && this.body!.isComplete && this.body!.canReplay;
+		return this.#retries !== undefined && !this.#isInformed && this.body!.isComplete && this.body!.canReplay;
 	}
 
 	/** With other attempts under way, one that came to nothing is only taken out. */
@@ -463,8 +465,7 @@ export class RouterStream {
 		this.body!.isComplete = true;
 		this.#requestEndedAt = now;
 		const { globalMs } = this.timeouts!;
-		const attempt = this.#attempt;
-		const isLimited = attempt?.isConnected === true && startTry(attempt, this.timeouts!, now);
+		const isLimited = startTry(this.#attempt, this.timeouts!, now);
 		if (globalMs > 0) this.#endsAt = now + globalMs;
 		if (globalMs > 0 || isLimited) this.stream.downstream.armDeadline();
 	}
@@ -486,7 +487,7 @@ export class RouterStream {
 			reportTimeout(this.upstream!.cluster, attempt.host);
 			attempt.host.stats.rq_error.value++;
 		}
-		if (!this.stream.responseStarted) this.#accounting!.count(status, attempt?.host);
+		if (!this.stream.responseStarted && !this.#isInformed) this.#accounting!.count(status, attempt?.host);
 		this.#accounting!.recordBudget(this.stream.now() - this.#requestEndedAt, this.timeouts!.globalMs);
 		this.#reply(status, status === 504 ? "upstream request timeout" : "", details, flag);
 	}

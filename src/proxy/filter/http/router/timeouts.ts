@@ -55,10 +55,14 @@ export function updateExpectedTimeout(request: PassRequestHead, timeouts: Reques
 	request.set(expectedName, String(perTryMs > 0 ? Math.min(perTryMs, leftMs) : leftMs));
 }
 
-/** Starts the limits of a try whose request is complete; as in Envoy, they are about the upstream and no slow upload.
+/** Starts the limits of a try that has its connection, with a complete request; as in Envoy, they are about the upstream and no slow upload.
  *  @returns whether it has any */
-export function startTry(attempt: Attempt, { perTryMs, perTryIdleMs }: RequestTimeouts, now: Millis): boolean {
-	if ((perTryMs <= 0 && perTryIdleMs <= 0) || attempt.isOver) return false;
+export function startTry(
+	attempt: Attempt | undefined,
+	{ perTryMs, perTryIdleMs }: RequestTimeouts,
+	now: Millis,
+): boolean {
+	if ((perTryMs <= 0 && perTryIdleMs <= 0) || attempt?.isConnected !== true || attempt.isOver) return false;
 	if (perTryMs > 0 && !attempt.responded) attempt.tryEndsAt = now + perTryMs;
 	if (perTryIdleMs > 0) attempt.tryIdleAt = now + perTryIdleMs;
 	return true;
