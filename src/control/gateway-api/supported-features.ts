@@ -1,5 +1,6 @@
 /** What conformance tests of the Gateway API 1.6 know of Gateways and their routes and is served here: all of it but UDPRoute; and external
- *  authorizers, whose features have names in the API and no conformance tests. In the order of names, as the status of a GatewayClass has
+ *  authorizers, whose features have names in the API and no conformance tests, and redirects and rewrites of single backends, which the tests after 1.6
+ *  know. In the order of names, as the status of a GatewayClass has
  *  it. A feature is listed when its conformance tests, or the project's own, pass on both data planes. */
 export const supportedFeatures: readonly { readonly name: string }[] = [
 	"BackendTLSPolicy",
@@ -23,7 +24,9 @@ export const supportedFeatures: readonly { readonly name: string }[] = [
 	"HTTPRouteBackendProtocolH2C",
 	"HTTPRouteBackendProtocolWebSocket",
 	"HTTPRouteBackendRequestHeaderModification",
+	"HTTPRouteBackendRequestRedirect",
 	"HTTPRouteBackendTimeout",
+	"HTTPRouteBackendURLRewrite",
 	"HTTPRouteCORS",
 	"HTTPRouteDestinationPortMatching",
 	"HTTPRouteExternalAuth",
