@@ -151,7 +151,8 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 			if (!whole.has(typeUrl)) whole.set(typeUrl, create(root.scope(scope)));
 			if (fromServer) whole.get(typeUrl)!.update_attempt.value++;
 		},
-		updated(update, refused, result) {
+		updated(update, judged, result) {
+			const refused = [...(update.broken ?? []), ...judged];
 			const stats = whole.get(update.typeUrl);
 			if (stats !== undefined) {
 				stats.update_attempt.value++;

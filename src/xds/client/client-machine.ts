@@ -116,6 +116,7 @@ export function onResponse(state: ClientState, response: ClientResponse): Client
 				version: response.version,
 				added,
 				removed: computeRemoved(state, type, response),
+				...(broken.length > 0 ? { broken } : {}),
 			},
 			nonce: response.nonce,
 			streamId: state.streamId,

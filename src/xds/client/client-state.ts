@@ -20,6 +20,8 @@ export interface ResourceUpdate {
 	readonly added: readonly ReceivedResource[];
 	/** Deleted, or said not to exist. */
 	readonly removed: readonly string[];
+	/** Refused before anything was put to use: broken, of another type, or there twice. Absent when nothing is. */
+	readonly broken?: readonly RefusedResource[];
 }
 
 /** A resource refused, and why. */
