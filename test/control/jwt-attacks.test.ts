@@ -91,6 +91,7 @@ const accepted: Readonly<Record<string, Record<string, string>>> = {
 		sign("RSA-SHA256", Buffer.from(input), { key: rsa.privateKey, padding: 6, saltLength: 32 }),
 	),
 	"audiences with the right one among them": of(head, { ...claims, aud: ["x", "shop"] }),
+	"the audience of another rule of the issuer": of(head, { ...claims, aud: "desk" }),
 	"an end within the leeway": of(head, { ...claims, exp: now - 20 }),
 	"a beginning within the leeway": of(head, { ...claims, nbf: now + 20 }),
 	"a key of its own that nobody looks at": of({ ...head, jku: "http://127.0.0.1:1/keys", jwk: jwk(other, {}) }),
@@ -207,6 +208,13 @@ function describeMesh(): string {
 			metadata: { name: "tokens", namespace: "shop" },
 			spec: {
 				jwtRules: [
+					// Another rule for the same issuer: a token that satisfies one of them is good.
+					{
+						issuer,
+						audiences: ["desk"],
+						jwks: JSON.stringify(keySet),
+						outputClaimToHeaders: [{ header: "x-sub", claim: "sub" }],
+					},
 					{
 						issuer,
 						audiences: ["shop"],

@@ -58,7 +58,7 @@ export function jwtHttpFilters(
 			rules: [
 				{
 					match: { pathSpecifier: { case: "prefix", value: "/" } },
-					requirementType: { case: "requires", value: requirement(rules.length) },
+					requirementType: { case: "requires", value: requirement(rules) },
 				},
 			],
 			bypassCorsPreflight: true,
@@ -70,12 +70,15 @@ function nameOf(position: number): string {
 	return `origins-${position}`;
 }
 
-/** With several issuers every token must be good, whosever it is: one good token does not excuse a bad one. */
-function requirement(count: number): MessageInitShape<typeof JwtRequirementSchema> {
+/** With several issuers every token must be good, whosever it is: one good token does not excuse a bad one. Of several rules of one
+ *  issuer (audiences, keys) one that the token satisfies is enough. */
+function requirement(rules: readonly JwtRule[]): MessageInitShape<typeof JwtRequirementSchema> {
 	const missing = { requiresType: { case: "allowMissing" as const, value: {} } };
-	if (count > 1) return missing;
-	const provider = { requiresType: { case: "providerName" as const, value: nameOf(0) } };
-	return { requiresType: { case: "requiresAny", value: { requirements: [provider, missing] } } };
+	if (new Set(rules.map(({ issuer }) => issuer)).size > 1) return missing;
+	const providers = rules.map((_, position) => ({
+		requiresType: { case: "providerName" as const, value: nameOf(position) },
+	}));
+	return { requiresType: { case: "requiresAny", value: { requirements: [...providers, missing] } } };
 }
 
 function translateRule(
