@@ -56,6 +56,7 @@ export function createFakeAdminState(bootstrap: Readonly<Record<string, unknown>
 			awaitedSecrets: () => [],
 		},
 		failedRequests: { list: () => [], skipped: 0 },
+		describeNames: () => "",
 		runtime: () => ({
 			layers: [
 				{ name: "base", values: new Map([["a.b", "1"]]) },

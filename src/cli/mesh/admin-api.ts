@@ -263,6 +263,10 @@ export interface FailureStatus {
 	readonly upstream_failure: string | null;
 	/** The cluster that the route names and the proxy does not have. */
 	readonly missing_cluster?: string | null;
+	/** The limits of the circuit breaker that were reached: `max_pending_requests 1, max_connections 1`. */
+	readonly limit?: string | null;
+	/** Why the name of the endpoint has no address. */
+	readonly dns_failure?: string | null;
 	/** What was wrong with the connection of the client. */
 	readonly caller_failure?: string | null;
 	/** Why a filter ended the connection. */

@@ -30,6 +30,10 @@ export interface FailedRequest {
 	readonly upstream_cluster: string | null;
 	/** The cluster that the route names and the proxy does not have. */
 	readonly missing_cluster: string | null;
+	/** The limits of the circuit breaker that were reached, as in Envoy's configuration: `max_pending_requests 1, max_connections 1`. */
+	readonly limit: string | null;
+	/** Why the name of the endpoint has no address. */
+	readonly dns_failure: string | null;
 	/** `address:port` of the endpoint, and how often it was tried. */
 	readonly upstream_host: string | null;
 	readonly upstream_attempts: number | null;
@@ -61,6 +65,7 @@ export interface ToldFailure extends FailedRequest {
 const texts = [
 	...(["request_id", "method", "authority", "path", "flags", "details", "reason", "would_deny", "audited"] as const),
 	...(["route", "route_config", "route_rule", "upstream_cluster", "missing_cluster", "upstream_host"] as const),
+	...(["limit", "dns_failure"] as const),
 	...([
 		"upstream_failure",
 		"caller_failure",

@@ -25,7 +25,16 @@ test("what strangers sent is text on the page and no part of it", () => {
 			route_rule: null,
 			upstream_cluster: null,
 		},
-		...{ explanation: [], objects: [], fault: null, fix: "drop <u>it", missing_cluster: null, upstream_host: null },
+		...{
+			explanation: [],
+			objects: [],
+			fault: null,
+			fix: "drop <u>it",
+			missing_cluster: null,
+			limit: null,
+			dns_failure: null,
+			upstream_host: null,
+		},
 		...{
 			upstream_attempts: null,
 			upstream_failure: null,

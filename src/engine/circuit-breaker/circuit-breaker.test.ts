@@ -117,3 +117,15 @@ test("the runtime changes limits while they are in use", () => {
 	assert.equal(breaker.tryAcquireRequest(), true);
 	assert.equal(breaker.tryAcquireRequest(), false);
 });
+
+test("the limits that are reached are told with what they allow", () => {
+	const { open } = create();
+	const breaker = new CircuitBreaker({ ...defaults, maxPendingRequests: 1, maxConnections: 2, maxRetries: 0 }, open);
+	assert.equal(breaker.describeReached("use"), "");
+	breaker.tryAcquireConnection();
+	breaker.tryAcquirePending();
+	assert.equal(breaker.describeReached("use"), "max_pending_requests 1");
+	breaker.tryAcquireConnection();
+	assert.equal(breaker.describeReached("use"), "max_pending_requests 1, max_connections 2");
+	assert.equal(breaker.describeReached("retries"), "max_retries 0");
+});

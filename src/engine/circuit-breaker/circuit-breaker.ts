@@ -124,6 +124,19 @@ export class CircuitBreaker {
 		this.#retries.release();
 	}
 
+	/** The limits of a kind that nothing more fits into, with Envoy's names and what they allow: `max_pending_requests 1`. */
+	describeReached(kind: "use" | "retries"): string {
+		const limits: readonly (readonly [string, Limit])[] =
+			kind === "retries"
+				? [[this.#thresholds.retryBudget === undefined ? "max_retries" : "retry_budget", this.#retries]]
+				: [
+						["max_pending_requests", this.#pending],
+						["max_requests", this.#requests],
+						["max_connections", this.#connections],
+					];
+		return limits.flatMap(([name, limit]) => (limit.isReached ? `${name} ${limit.maximum}` : [])).join(", ");
+	}
+
 	/** Takes over what the runtime says when it says something new. */
 	#refresh(): void {
 		const overrides = this.#overrides;
@@ -159,6 +172,10 @@ class Limit {
 		return this.#shared === undefined ? this.#own : this.#shared.value;
 	}
 
+	get isReached(): boolean {
+		return this.inUse >= this.maximum;
+	}
+
 	tryAcquire(): boolean {
 		const isAllowed = this.#shared === undefined ? this.#own < this.maximum : this.#shared.tryAdd(this.maximum);
 		if (!isAllowed) return false;
@@ -175,7 +192,7 @@ class Limit {
 
 	/** A limit of nothing is never shown as reached, as in Envoy: only what is in use changes that. */
 	#show(): void {
-		this.#open.value = this.inUse >= this.maximum ? 1 : 0;
+		this.#open.value = this.isReached ? 1 : 0;
 		this.#showRemaining();
 	}
 

@@ -23,6 +23,8 @@ export interface AdminState {
 		list(requestId: string | undefined, limit: number, kind?: "failed" | "dry-run"): readonly string[];
 		readonly skipped: number;
 	};
+	/** Why names of a cluster's endpoints have no address now; empty where they have, and where nothing is known. */
+	describeNames(cluster: string): string;
 	runtime(): AdminRuntime;
 	/** Filters that record requests when they are asked to. */
 	readonly taps: TapControl;

@@ -77,6 +77,8 @@ export abstract class ClusterCore {
 	dropShare = 0;
 	dropCategory = "";
 	readonly overloadDrops = { value: 0 };
+	/** Why names of endpoints have no address now, by name. */
+	readonly nameProblems = new Map<string, string>();
 	healthVersion = 0;
 	protected readonly outlierMonitor: OutlierMonitor | undefined;
 	protected isClosed = false;

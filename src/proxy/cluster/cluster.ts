@@ -96,6 +96,8 @@ export interface ClusterResources {
 	releaseRequest(): void;
 	tryAcquireRetry(): boolean;
 	releaseRetry(): void;
+	/** The limits of a kind that nothing more fits into, with Envoy's names and what they allow: `max_pending_requests 1`. */
+	describeReached(kind: "use" | "retries"): string;
 }
 
 /** Success rates of the last interval in percent, -1 while unknown. */
@@ -120,6 +122,8 @@ export interface Cluster {
 	readonly statsScope: StatsScope;
 	/** All hosts of all priorities. */
 	readonly hosts: readonly Host[];
+	/** Why names of endpoints have no address now, by name. */
+	readonly nameProblems: ReadonlyMap<string, string>;
 	/** False until the first assignment or name resolution came (or its fetch timed out). */
 	readonly isWarm: boolean;
 	/** Calls back once, at once when it is warm already. */

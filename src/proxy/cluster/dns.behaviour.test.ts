@@ -162,3 +162,26 @@ test("the machine's resolver knows localhost", async () => {
 	const resolver = createDnsResolver(createDnsStats(createMetricsRegistry().root));
 	assert.deepEqual((await resolver.resolve("localhost", "v4-only", false)).addresses, ["127.0.0.1"]);
 });
+
+test("why a name has no address is known until it has one, or the cluster goes", async () => {
+	const error = Object.assign(new Error("getaddrinfo EAI_AGAIN a.test"), { code: "EAI_AGAIN" });
+	let next: () => Promise<DnsAnswer> = () => Promise.reject(error);
+	const { deps, clock } = createClusterDeps();
+	const assignment = createAssignment([createLocality([createEndpoint(80, {}, "a.test")])]);
+	const config = createClusterConfig({ discovery: { kind: "strict-dns", assignment, dns } });
+	const cluster = createCluster(config, { ...deps, resolver: { resolve: () => next() } });
+	const answer = async (addresses: readonly string[]): Promise<void> => {
+		next = () => Promise.resolve({ addresses, ttlMs: undefined });
+		await clock.advanceAsync(5000);
+		await clock.advanceAsync(0);
+	};
+	await clock.advanceAsync(0);
+	assert.deepEqual([...cluster.nameProblems.values()], ["a.test: the name server does not answer (EAI_AGAIN)"]);
+	await answer([]);
+	assert.deepEqual([...cluster.nameProblems.values()], ["there is no name a.test, or it has no IPv4 address"]);
+	await answer(["10.0.0.1"]);
+	assert.equal(cluster.nameProblems.size, 0);
+	await answer([]);
+	cluster.close();
+	assert.equal(cluster.nameProblems.size, 0);
+});

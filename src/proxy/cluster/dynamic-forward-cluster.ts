@@ -98,6 +98,11 @@ export class DynamicForwardCluster extends ClusterCore implements Cluster {
 		return false;
 	}
 
+	/** Why the host of a request has no address. */
+	describeProblem(authority: string): string {
+		return this.nameProblems.get(this.#parse(authority).name) ?? "";
+	}
+
 	/** Has no assignment. */
 	updateAssignment(): void {
 		this.becomeWarm();
@@ -132,6 +137,7 @@ export class DynamicForwardCluster extends ClusterCore implements Cluster {
 			resolver: this.#resolver,
 			clusterName: this.name,
 			needsAddress: false,
+			nameProblems: this.nameProblems,
 			stats: {
 				update_attempt: this.#cacheStats.dns_query_attempt,
 				update_success: this.#cacheStats.dns_query_success,

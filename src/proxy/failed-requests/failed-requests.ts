@@ -62,6 +62,8 @@ const format: JsonFormat = {
 	would_deny: "%DYNAMIC_METADATA(amime:would_deny)%",
 	audited: "%DYNAMIC_METADATA(amime:audited)%",
 	missing_cluster: "%DYNAMIC_METADATA(amime:missing_cluster)%",
+	limit: "%DYNAMIC_METADATA(amime:limit)%",
+	dns_failure: "%DYNAMIC_METADATA(amime:dns_failure)%",
 	termination_details: "%CONNECTION_TERMINATION_DETAILS%",
 	duration_ms: "%DURATION%",
 	local_address: "%DOWNSTREAM_LOCAL_ADDRESS%",

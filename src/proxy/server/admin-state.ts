@@ -80,6 +80,10 @@ export function createAdminState(parts: AdminStateParts): AdminState & { setLive
 			},
 		},
 		failedRequests: parts.failedRequests,
+		describeNames(name) {
+			const found = clusters.clusters().find((cluster) => cluster.name === name);
+			return [...(found?.nameProblems.values() ?? [])].join("; ");
+		},
 		runtime: () => runtime.describe(),
 		setHealthCheckFailing(failing) {
 			localHealth.isFailing = failing;

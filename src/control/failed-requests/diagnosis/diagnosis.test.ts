@@ -252,6 +252,25 @@ test("a connection that could not be made is told with its endpoint, how it fail
 test("a bound that was reached is told with the object that sets it", () => {
 	const open = tell({ flags: "UO", upstream_cluster: orders });
 	assert.match(open.why, /DestinationRule shop\/orders spec\.trafficPolicy\.connectionPool allows http2MaxRequests 3/);
+	const full = tell({ flags: "UO", upstream_cluster: orders, limit: "max_requests 3" });
+	assert.match(
+		full.why,
+		/orders\.shop.* circuit breaker is open: no more than 3 requests at once \(http2MaxRequests\)$/,
+	);
+	assert.equal(full.named[0], "DestinationRule orders spec.trafficPolicy.connectionPool.http.http2MaxRequests");
+	assert.match(full.fix ?? "", /^raise connectionPool\.http\.http2MaxRequests if orders/);
+	const both = tell({ flags: "UO", upstream_cluster: orders, limit: "max_pending_requests 1, max_connections 2" });
+	assert.match(both.why, /1 waiting for a connection \(http1MaxPendingRequests\), 2 connections \(maxConnections\)$/);
+	const waiting = tell({
+		method: null,
+		path: null,
+		status: 0,
+		flags: "URX",
+		upstream_cluster: orders,
+		limit: "max_pending_requests 1",
+	});
+	assert.match(waiting.why, /circuit breaker is open: no more than 1 waiting for a connection/);
+	assert.equal(tell({ flags: "UO", details: "maintenance_mode", upstream_cluster: orders }).fault, "policy");
 	const slow = tell({ flags: "UT", status: 504, ...rule(0), upstream_cluster: orders });
 	assert.match(
 		slow.why,

@@ -1,34 +1,73 @@
 import type { ObjectRef } from "../../provenance/index.ts";
-import { type Case, compact, type Diagnosis, hasFlag, type KnownMesh, nameOf } from "./diagnosis.ts";
+import { type Case, compact, type Diagnosis, hasFlag, isSession, type KnownMesh, nameOf } from "./diagnosis.ts";
 import { findRoute } from "./of-route.ts";
 import { findInstanceAt, findTrafficPolicy, findUpstream, isOwnApplication } from "./upstream.ts";
 
 /** Bounds that were reached: circuit breakers, timeouts, sizes. */
 export function diagnoseBounds(asked: Case): Diagnosis | undefined {
 	const { failure } = asked;
-	if (hasFlag(failure, "UO")) return diagnoseOverflow(asked);
+	// A TCP session that found no place to wait in ends with its attempts.
+	if (hasFlag(failure, "UO") || (hasFlag(failure, "URX") && isSession(failure) && failure.limit !== null))
+		return diagnoseOverflow(asked);
 	if (hasFlag(failure, "UT")) return diagnoseTimeout(asked);
 	if (hasFlag(failure, "FI", "DI")) return diagnoseFault(asked);
 	return diagnoseSize(asked);
 }
 
+/** Limits of a circuit breaker with the field of a DestinationRule that sets each, and what it bounds. */
+const breakerLimits: Readonly<Record<string, readonly [field: string, what: string]>> = {
+	max_pending_requests: ["http.http1MaxPendingRequests", "waiting for a connection"],
+	max_requests: ["http.http2MaxRequests", "requests at once"],
+	max_connections: ["tcp.maxConnections", "connections"],
+	max_retries: ["http.maxRetries", "retries at once"],
+};
+
 function diagnoseOverflow(asked: Case): Diagnosis {
+	const { failure, mesh } = asked;
+	if (failure.details === "maintenance_mode")
+		return {
+			fault: "policy",
+			explanation: ["the runtime of the proxy has this cluster in maintenance (upstream.maintenance_mode)"],
+			fix: "take the key out of the runtime of the proxy when the maintenance is over",
+			objects: [],
+		};
 	const upstream = findUpstream(asked);
-	const pool = upstream === undefined ? undefined : findTrafficPolicy(upstream, asked.mesh, "connectionPool");
-	const limits = Object.entries(pool?.value ?? {}).flatMap(([name, value]) =>
-		/^(maxConnections|http1MaxPendingRequests|http2MaxRequests|maxRetries)$/.test(name) ? `${name} ${value}` : [],
-	);
-	const where = upstream?.host ?? "the cluster";
+	const pool = upstream === undefined ? undefined : findTrafficPolicy(upstream, mesh, "connectionPool");
+	const where = upstream?.host ?? (isOwnApplication(asked) ? "the application beside the proxy" : "the cluster");
+	const reached = (failure.limit ?? "").split(", ").flatMap((text) => {
+		const [name = "", value = ""] = text.split(" ");
+		const known = breakerLimits[name];
+		return known === undefined
+			? []
+			: [{ field: known[0], text: `${value} ${known[1]} (${known[0].slice(known[0].indexOf(".") + 1)})` }];
+	});
+	const told = reached.map(({ text }) => text).join(", ");
+	const set = Object.entries(pool?.value ?? {})
+		.flatMap(([name, value]) =>
+			/^(maxConnections|http1MaxPendingRequests|http2MaxRequests|maxRetries)$/.test(name) ? `${name} ${value}` : [],
+		)
+		.join(", ");
+	const allows =
+		told !== ""
+			? `: no more than ${told}`
+			: pool?.ref === undefined
+				? ""
+				: `: ${nameOf(pool.ref)} allows ${set || "the defaults"}`;
+	const fields = reached.flatMap(({ field }) => (pool?.ref === undefined ? [] : findLimit(pool.ref, field, mesh)));
 	return {
 		fault: "configuration",
-		explanation: [
-			pool?.ref === undefined
-				? `too many connections or requests at once to ${where}: its circuit breaker is open`
-				: `too many connections or requests at once to ${where}: its circuit breaker is open; ${nameOf(pool.ref)} allows ${limits.join(", ") || "the defaults"}`,
-		],
-		fix: "raise the bound if the service can take more (or add replicas); or call it less at once",
-		objects: compact([pool?.ref, ...(upstream?.objects.slice(0, 1) ?? [])]),
+		explanation: [`too much at once for ${where}, its circuit breaker is open${allows}`],
+		fix: `raise ${reached.map(({ field }) => `connectionPool.${field}`).join(" or ") || "the bound"} if ${where} can take more (or add replicas); or call it less at once`,
+		objects: compact([
+			...(fields.length > 0 ? new Set(fields) : [pool?.ref]),
+			...(upstream?.objects.slice(0, 1) ?? []),
+		]),
 	};
+}
+
+/** A field of a connection pool where it is written, the whole pool where it is not. */
+function findLimit(pool: ObjectRef, field: string, { provenance }: KnownMesh): ObjectRef {
+	return provenance.of("DestinationRule", pool, `${pool.path}.${field}`) ?? pool;
 }
 
 function diagnoseTimeout(asked: Case): Diagnosis {

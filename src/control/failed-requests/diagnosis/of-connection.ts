@@ -18,7 +18,9 @@ export function diagnoseConnection(asked: Case): Diagnosis | undefined {
 	if (hasFlag(failure, "DF"))
 		return {
 			fault: "network",
-			explanation: ["DNS gives no address for the name of the endpoint"],
+			explanation: [
+				`DNS gives no address for the name of the endpoint${failure.dns_failure === null ? "" : `: ${failure.dns_failure}`}`,
+			],
 			fix: "correct the name, or the DNS of the machine of the proxy",
 			objects: findUpstream(asked)?.objects ?? [],
 		};

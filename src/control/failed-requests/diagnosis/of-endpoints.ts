@@ -22,7 +22,7 @@ export function diagnoseEndpoints(asked: Case): Diagnosis | undefined {
 	return diagnoseUpstream(asked, upstream);
 }
 
-function diagnoseUpstream({ mesh }: Case, upstream: Upstream): Diagnosis {
+function diagnoseUpstream({ failure, mesh }: Case, upstream: Upstream): Diagnosis {
 	const { host, service, servicePort, subset, policy, objects } = upstream;
 	const base = { fault: "configuration" as const, objects };
 	if (service === undefined || servicePort === undefined)
@@ -35,7 +35,7 @@ function diagnoseUpstream({ mesh }: Case, upstream: Upstream): Diagnosis {
 		return {
 			fault: "network",
 			explanation: [
-				`DNS gives no address for ${names === "" ? host : names}: the name is not found, or the name server does not answer`,
+				`DNS gives no address for ${names === "" ? host : names}: ${failure.dns_failure ?? "the name is not found, or the name server does not answer"}`,
 			],
 			fix: `correct the name, or the DNS of the machine of the proxy ('getent hosts ${endpoints[0]?.address ?? host}' there)`,
 			objects: [...ofServiceAt(upstream, mesh, "spec.hosts"), ...objects.slice(1)],

@@ -28,6 +28,7 @@ export class LogicalDnsDiscovery {
 			resolver,
 			clusterName: cluster.name,
 			needsAddress: true,
+			nameProblems: cluster.nameProblems,
 			stats: cluster.stats,
 			onAnswer: (addresses) => this.#onAnswer(addresses),
 		});

@@ -15,6 +15,8 @@ export interface NameWatchOptions {
 	readonly clusterName: string;
 	/** Whether an answer without addresses is a failure. */
 	readonly needsAddress: boolean;
+	/** Where it is written why the name has no address now, by name. */
+	readonly nameProblems: Map<string, string>;
 	readonly stats: Pick<UpstreamStats, "update_attempt" | "update_success" | "update_failure">;
 	/** A look-up ended; undefined when it failed, and what was known before goes on. */
 	onAnswer(addresses: readonly string[] | undefined): void;
@@ -47,17 +49,20 @@ export class NameWatch {
 
 	close(): void {
 		this.#isClosed = true;
+		this.#options.nameProblems.delete(this.#options.name);
 		this.#timer?.cancel();
 	}
 
 	async #resolve(): Promise<void> {
-		const { name, dns, resolver, stats, log, clusterName, onAnswer } = this.#options;
+		const { name, dns, resolver, stats, log, clusterName, nameProblems, onAnswer } = this.#options;
 		stats.update_attempt.value++;
 		let next: number;
 		try {
 			const { addresses, ttlMs } = await resolver.resolve(name, dns.family, dns.respectTtl, dns.servers);
 			if (this.#isClosed) return;
+			if (addresses.length === 0) nameProblems.set(name, describeAbsence(name, dns));
 			if (addresses.length === 0 && this.#options.needsAddress) throw new Error("the name has no address");
+			if (addresses.length > 0) nameProblems.delete(name);
 			stats.update_success.value++;
 			this.#failures = 0;
 			next = dns.respectTtl && ttlMs !== undefined && ttlMs > 0 ? Math.max(ttlMs, dns.minRefreshMs) : dns.refreshMs;
@@ -67,6 +72,7 @@ export class NameWatch {
 			if (this.#isClosed) return;
 			stats.update_failure.value++;
 			log.debug("name not resolved", { cluster: clusterName, name, error: describeError(error) });
+			if (isResolverError(error)) nameProblems.set(name, describeProblem(name, error));
 			next = this.#failureDelay();
 			onAnswer(undefined);
 		}
@@ -78,4 +84,34 @@ export class NameWatch {
 		if (failureRefresh === undefined) return refreshMs;
 		return Math.max(1, computeBackoff(failureRefresh, this.#failures++, this.#options.random));
 	}
+}
+
+const kinds: Readonly<Record<DnsConfig["family"], string>> = {
+	auto: "",
+	all: "",
+	"v4-preferred": "",
+	"v4-only": " IPv4",
+	"v6-only": " IPv6",
+};
+
+function describeAbsence(name: string, { family }: DnsConfig): string {
+	return `there is no name ${name}, or it has no${kinds[family]} address`;
+}
+
+/** What the resolver's codes mean. */
+const codes: Readonly<Record<string, string>> = {
+	EAI_AGAIN: "the name server does not answer",
+	ETIMEOUT: "the name server does not answer",
+	ECONNREFUSED: "nothing listens where the name server should be",
+	ESERVFAIL: "the name server failed",
+	EREFUSED: "the name server refuses to answer",
+	EBADNAME: "this is no name that DNS knows",
+};
+
+function isResolverError(error: unknown): error is NodeJS.ErrnoException {
+	return error instanceof Error && "code" in error;
+}
+
+function describeProblem(name: string, { code = "" }: NodeJS.ErrnoException): string {
+	return `${name}: ${codes[code] ?? "the look-up failed"} (${code})`;
 }

@@ -41,7 +41,7 @@ export class StrictDnsDiscovery {
 	#createTarget(endpoint: EndpointConfig, dns: DnsConfig, resolver: DnsResolver): Target {
 		const { address } = endpoint;
 		if (address.kind !== "socket") return { endpoint, watch: undefined, addresses: undefined };
-		const { name: clusterName, stats, deps } = this.#cluster;
+		const { name: clusterName, stats, deps, nameProblems } = this.#cluster;
 		let isFirst = true;
 		const watch = new NameWatch({
 			...deps,
@@ -50,6 +50,7 @@ export class StrictDnsDiscovery {
 			resolver,
 			clusterName,
 			needsAddress: false,
+			nameProblems,
 			stats,
 			onAnswer: (addresses) => {
 				if (isFirst) this.#waiting--;

@@ -32,6 +32,8 @@ export function createDynamicForwardProxyFilter({ name, disabled, index, context
 			let outcome: NameOutcome | undefined;
 			cluster.prepare(host, (found) => {
 				outcome = found;
+				const problem = found === "failed" ? cluster.describeProblem(host) : "";
+				if (problem !== "" && !stream.isOver) stream.setDynamicMetadata("amime", { dns_failure: problem });
 				if (isInHook || stream.isOver) return;
 				if (found === "found") stream.continueRequest(index);
 				else stream.sendLocalReply(refusals[found]);

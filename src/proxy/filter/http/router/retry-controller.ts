@@ -194,8 +194,10 @@ export class RetryController {
 			this.#record.addEarlyFlag(ResponseFlag.upstreamRetryLimitExceeded);
 			return false;
 		}
-		if (!this.#upstream.cluster.resources(this.#priority).tryAcquireRetry()) {
+		const resources = this.#upstream.cluster.resources(this.#priority);
+		if (!resources.tryAcquireRetry()) {
 			this.#count("upstream_rq_retry_overflow");
+			this.#record.mergeDynamicMetadata("amime", { limit: resources.describeReached("retries") });
 			this.#record.addEarlyFlag(ResponseFlag.upstreamOverflow);
 			return false;
 		}

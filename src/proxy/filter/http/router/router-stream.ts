@@ -173,7 +173,7 @@ export class RouterStream {
 		const { record } = this.stream;
 		record.upstreamTransportFailureReason = detail;
 		record.trace?.endAttempt(record, reason, this.stream.now());
-		reportReset(this.upstream!.cluster, attempt.host, reason);
+		reportReset(this.upstream!.cluster, attempt.host, reason, this.stream);
 		if (this.#takeOut(attempt)) return;
 		const started = this.stream.responseStarted;
 		if (!started && this.#canRetry() && this.#retries!.retriesReset(reason, attempt.isConnected)) {

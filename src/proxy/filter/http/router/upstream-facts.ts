@@ -41,9 +41,14 @@ function rewriteRequest(
 	if (action.hostRewrite?.kind === "auto" && host.hostname !== "") rewriteHost(action, request, host.hostname, options);
 }
 
-/** Tells outlier detection and the host's counts how an attempt broke. */
-export function reportReset(cluster: Cluster, host: Host, reason: AttemptFailure): void {
-	if (reason === "overflow") return;
+/** Tells outlier detection and the host's counts how an attempt broke, and `amime why` which limits had been reached. */
+export function reportReset(cluster: Cluster, host: Host, reason: AttemptFailure, stream: HttpStream): void {
+	if (reason === "overflow") {
+		const priority = stream.route?.action.kind === "forward" ? stream.route.action.priority : "default";
+		const limits = cluster.ownerOf(host).resources(priority).describeReached("use");
+		if (limits !== "") stream.setDynamicMetadata("amime", { limit: limits });
+		return;
+	}
 	host.stats.rq_error.value++;
 	if (reason === "maximum duration") return;
 	if (reason === "connection timeout") cluster.reportLocal(host, "connect-timeout");

@@ -1,4 +1,5 @@
 import { ResponseFlag, type StreamInfo } from "../../../../engine/format/index.ts";
+import type { Cluster } from "../../../cluster/index.ts";
 
 /** Why a session did not get to its upstream, in Envoy's words (and its spelling), for `%DOWNSTREAM_LOCAL_CLOSE_REASON%`. */
 export function describeFailure(flag: number): string {
@@ -15,4 +16,12 @@ const failureNumbers: ReadonlyMap<number, number> = new Map([
 export function noteCloseReason(record: StreamInfo, reason: string, hasUpstream: boolean): void {
 	record.downstreamLocalCloseReason = reason;
 	if (hasUpstream) record.upstreamLocalCloseReason = reason;
+}
+
+/** The circuit breaker lets no more sessions wait, or has no connection for one, which then got no host; `amime why` tells the limit. */
+export function noteOverflow(record: StreamInfo, cluster: Cluster, what: "waiting" | "connection"): void {
+	if (what === "waiting") cluster.stats.upstream_rq_pending_overflow.value++;
+	else record.upstreamHost = undefined;
+	const limit = cluster.resources("default").describeReached("use");
+	if (limit !== "") record.dynamicMetadata = new Map(record.dynamicMetadata ?? []).set("amime", { limit });
 }

@@ -16,7 +16,7 @@ import { describeClient } from "./describe-client.ts";
 import { findCluster } from "./find-cluster.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { lookUpNamedHost, namedHostOf } from "./named-host.ts";
-import { describeFailure, noteCloseReason } from "./session-failure.ts";
+import { describeFailure, noteCloseReason, noteOverflow } from "./session-failure.ts";
 import { hashOf } from "./session-hash.ts";
 import { beginRecord, noteCluster, noteDenial, noteReason, noteUpstreamReset, writeRecord } from "./session-record.ts";
 import { armSessionTimers, SessionTimers } from "./session-timers.ts";
@@ -438,7 +438,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 			return;
 		}
 		if (!cluster.resources("default").tryAcquirePending()) {
-			stats.upstream_rq_pending_overflow.value++;
+			noteOverflow(record, cluster, "waiting");
 			record.attemptCount++;
 			this.#attempt();
 			return;
@@ -446,7 +446,7 @@ export class TcpSession implements BalancerContext<Host>, RawStreamOwner, ListMe
 		this.#stream = upstream.openRaw(host, this, describeClient(config, record));
 		if (this.#stream === undefined) {
 			cluster.resources("default").releasePending();
-			record.upstreamHost = undefined;
+			noteOverflow(record, cluster, "connection");
 			this.#attempted.pop();
 			this.#fail(ResponseFlag.upstreamOverflow);
 			return;
