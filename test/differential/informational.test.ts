@@ -39,7 +39,9 @@ async function start(side: Side) {
 			{
 				name: "stdout",
 				typed_config: typed("access_loggers.stream.v3.StdoutAccessLog", {
-					log_format: { text_format_source: { inline_string: "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%\n" } },
+					log_format: {
+						text_format_source: { inline_string: "%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS%\n" },
+					},
 				}),
 			},
 		],
@@ -57,20 +59,22 @@ async function start(side: Side) {
 type World = Awaited<ReturnType<typeof start>>;
 
 /** The connection ends behind `answer` when it comes for the first time. */
-function ending(answer: string, status: number) {
+function ending(path: string, answer: string, status: number) {
 	return {
 		want: { status },
 		async see({ upstream, proxy, port }: World, side: Side) {
 			Object.assign(upstream, { answer, endsFirst: true });
-			const before = proxy.stdout().length;
 			const client = await openClient(side, port);
-			client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+			client.send(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
 			let { status } = await client.response();
 			while (status < 200) ({ status } = await client.response());
-			await eventually(() => {
-				if (!proxy.stdout().slice(before).includes("\n")) throw new Error("no access log line yet");
+			const log = await eventually(() => {
+				const lines = proxy.stdout().split("\n").slice(0, -1);
+				const line = lines.find((one) => one.startsWith(`${path} `));
+				if (line === undefined) throw new Error("no access log line yet");
+				return line;
 			});
-			return { status, log: proxy.stdout().slice(before) };
+			return { status, log };
 		},
 	};
 }
@@ -99,9 +103,9 @@ compareWithEnvoy("interim answers", {
 				},
 			]),
 		),
-		"none, and the end: tried again": ending("", 200),
-		"one, and the end: no further try": ending(early, 503),
-		"one that is none of Envoy's, and the end: tried again": ending("HTTP/1.1 199 X\r\n\r\n", 200),
+		"none, and the end: tried again": ending("/none", "", 200),
+		"one, and the end: no further try": ending("/one", early, 503),
+		"one that is none of Envoy's, and the end: tried again": ending("/other", "HTTP/1.1 199 X\r\n\r\n", 200),
 		"they are counted once a request": {
 			want: { "cluster.c1.upstream_rq_1xx": 6 },
 			see: ({ proxy }: World) => proxy.stats("^cluster\\.c1\\.upstream_rq_[125]xx$"),
