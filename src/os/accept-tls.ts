@@ -5,6 +5,7 @@ import { TlsHandshake } from "./tls-handshake.ts";
 
 /** What a server asks of a client's handshake. */
 export interface TlsServerOptions {
+	/** Made without renegotiation: nothing here counts it. */
 	readonly context: SecureContext;
 	readonly requestsCertificate: boolean;
 	/** The library refuses an absent certificate within the handshake. */
@@ -30,10 +31,6 @@ export interface TlsServerOutcome {
 /** As Node has it for its own sockets. */
 const highWaterMark = 64 * 1024;
 
-/** As Node has it for its own sockets: more renegotiations in ten minutes are an attack. */
-const maxRenegotiations = 3;
-const renegotiationWindowMs = 600_000;
-
 /** One handshake under way. The library keeps its handle until the next full collection: the handle knows its handshake, which lets go
  *  of everything when the connection is closed. */
 class ServerHandshake {
@@ -42,21 +39,12 @@ class ServerHandshake {
 	readonly #options: TlsServerOptions;
 	readonly #outcome: TlsServerOutcome;
 	#isDone = false;
-	#starts = 0;
-	#windowBegan = 0;
 
 	constructor(ssl: OwnedTls, socket: HandleSocket, options: TlsServerOptions, outcome: TlsServerOutcome) {
 		this.#ssl = ssl;
 		this.#socket = socket;
 		this.#options = options;
 		this.#outcome = outcome;
-	}
-
-	onStart(now: number): void {
-		if (this.#starts++ === 0 || now - this.#windowBegan >= renegotiationWindowMs) {
-			this.#windowBegan = now;
-			this.#starts = 1;
-		} else if (this.#starts > maxRenegotiations + 1) this.#socket.destroy();
 	}
 
 	onDone(): void {
@@ -129,7 +117,6 @@ export function acceptTls(
 	});
 	const handshake = new ServerHandshake(ssl, socket, options, outcome);
 	ssl[handshakeKey] = handshake;
-	ssl.onhandshakestart = onStart;
 	ssl.onhandshakedone = onDone;
 	ssl.onerror = onError;
 	if (options.chooseContext !== undefined) {
@@ -151,10 +138,6 @@ export function acceptTls(
 	});
 	for (const bytes of early) ssl.receive(bytes);
 	if (!socket.destroyed) socket.readAhead();
-}
-
-function onStart(this: OwnedTls, now: number): void {
-	this[handshakeKey]?.onStart(now);
 }
 
 function onDone(this: OwnedTls): void {

@@ -2,7 +2,13 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as openTcp } from "node:net";
-import { type ConnectionOptions, connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
+import {
+	type ConnectionOptions,
+	connect,
+	createServer as createTlsServer,
+	type SecureVersion,
+	type TLSSocket,
+} from "node:tls";
 import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
 import { type Case, compareWithEnvoy, type Side } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
@@ -148,6 +154,8 @@ async function start(side: Side): Promise<World> {
 					listener(name, socket(["a"], { common: { alpn_protocols } })),
 				),
 				listener("resumed", socket(["a"], { session_ticket_keys: { keys: [{ inline_bytes: ticketKey }] } } as object)),
+				listener("ticketless", socket(["a"], { disable_stateless_session_resumption: true } as object)),
+				listener("forgetful", socket(["a"], { disable_stateful_session_resumption: true } as object)),
 				{
 					name: "http",
 					address: socketAddress(0),
@@ -249,6 +257,25 @@ async function shake(world: World, listener: string, options: ConnectionOptions 
 	secured.on("error", () => secured.destroy());
 	secured.on("close", () => resolve({ certificate, heard }));
 	return await promise;
+}
+
+/** Whether a second connection resumes the session that the first got. */
+async function comesBack({ proxy }: World, listener: string, version: SecureVersion): Promise<boolean> {
+	const port = await proxy.port(listener);
+	const options = { port, host: "127.0.0.1", rejectUnauthorized: false, minVersion: version, maxVersion: version };
+	const first = connect(options);
+	let session: Buffer | undefined;
+	first.on("session", (offered) => {
+		session ??= offered;
+	});
+	await once(first, "data");
+	first.end();
+	await once(first, "close");
+	const second = connect({ ...options, ...(session !== undefined && { session }) });
+	await once(second, "secureConnect");
+	const isReused = second.isSessionReused();
+	second.destroy();
+	return isReused;
 }
 
 const present = ({ certificateChainPem, privateKeyPem }: TestCertificate): ConnectionOptions => ({
@@ -431,6 +458,31 @@ compareWithEnvoy("TLS", {
 		"keys of session tickets from the configuration": {
 			want: { heard: "hello one\n" },
 			see: (world) => shake(world, "resumed"),
+		},
+		"who comes back with a session": {
+			want: { "names TLSv1.3": true, "ticketless TLSv1.3": false },
+			async see(world) {
+				const seen: Record<string, boolean> = {};
+				for (const listener of ["names", "ticketless", "forgetful", "resumed"])
+					for (const version of ["TLSv1.2", "TLSv1.3"] as const)
+						seen[`${listener} ${version}`] = await comesBack(world, listener, version);
+				return seen;
+			},
+		},
+		"a client that asks for another handshake": {
+			want: { isRenegotiated: false },
+			async see({ proxy }) {
+				const port = await proxy.port("names");
+				const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, maxVersion: "TLSv1.2" });
+				socket.on("error", () => undefined);
+				await once(socket, "data");
+				const { promise, resolve } = Promise.withResolvers<boolean>();
+				socket.on("close", () => resolve(false));
+				socket.renegotiate({ rejectUnauthorized: false }, (error) => resolve(error === null));
+				const isRenegotiated = await promise;
+				socket.destroy();
+				return { isRenegotiated };
+			},
 		},
 		"an upstream that closes within the handshake": {
 			want: { status: 503 },

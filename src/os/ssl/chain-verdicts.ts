@@ -22,9 +22,11 @@ export class ChainVerdicts {
 	readonly #digestAddress: bigint;
 	readonly #moment = Buffer.allocUnsafeSlow(8);
 	readonly #momentAddress: bigint;
+	readonly #sha256: bigint;
 
 	constructor(library: SslLibrary) {
 		this.#library = library;
+		this.#sha256 = library.functions.EVP_sha256();
 		this.#digestAddress = library.addressOf(this.#digest);
 		this.#momentAddress = library.addressOf(this.#moment);
 		this.#onFault = library.register(["int32", "pointer"], 0, (isGood, store) => this.#goesOn(isGood === 1, store));
@@ -37,8 +39,11 @@ export class ChainVerdicts {
 		const { functions } = this.#library;
 		const leaf = functions.X509_STORE_CTX_get0_cert(store);
 		let key = this.#digestOf(leaf);
-		for (const certificate of this.#listOf(functions.X509_STORE_CTX_get0_untrusted(store)))
+		const untrusted = functions.X509_STORE_CTX_get0_untrusted(store);
+		for (let index = untrusted === 0n ? 0 : functions.OPENSSL_sk_num(untrusted); --index >= 0; ) {
+			const certificate = functions.OPENSSL_sk_value(untrusted, index);
 			if (certificate !== leaf) key += this.#digestOf(certificate);
+		}
 		const until = good.get(key);
 		if (until !== undefined && nowMs < until) {
 			functions.X509_STORE_CTX_set_error(store, 0);
@@ -79,8 +84,7 @@ export class ChainVerdicts {
 
 	/** Which certificate it is: its SHA-256, a letter a byte. */
 	#digestOf(certificate: bigint): string {
-		const { X509_digest, EVP_sha256 } = this.#library.functions;
-		if (X509_digest(certificate, EVP_sha256(), this.#digestAddress, 0n) !== 1)
+		if (this.#library.functions.X509_digest(certificate, this.#sha256, this.#digestAddress, 0n) !== 1)
 			throw new Error("a certificate without a digest");
 		return this.#digest.latin1Slice(0, digestBytes);
 	}

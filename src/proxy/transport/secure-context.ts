@@ -129,7 +129,10 @@ export class TlsMaterialSource {
 			keepsSessions: (this.#sessions()?.kept ?? 0) > 0,
 			withoutTickets() {
 				const options = { ...shared, ...groupOptions(choose(""), validation) };
-				bare ??= createTuned({ ...options, secureOptions: constants.SSL_OP_NO_TICKET }, { tickets: 0, kept: 0 });
+				bare ??= createTuned(
+					{ ...options, secureOptions: serverOptions | constants.SSL_OP_NO_TICKET },
+					{ tickets: 0, kept: 0 },
+				);
 				return bare;
 			},
 			localOf:
@@ -160,7 +163,9 @@ export class TlsMaterialSource {
 			...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(":") }),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
-			...(this.#givesWholeSessions() ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
+			...(this.#rules.resumption === undefined
+				? {}
+				: { secureOptions: this.#givesWholeSessions() ? serverOptions : serverOptions | constants.SSL_OP_NO_TICKET }),
 			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
 			...ticketOptions(this.#ticketKeys),
 			...authorityOptions(first, validation),
@@ -184,6 +189,9 @@ export class TlsMaterialSource {
 		return { tickets: resumption.disablesTickets ? 0 : ticketsEach, kept: keeps ? maxKeptSessions : 0 };
 	}
 }
+
+/** A client that asks for another handshake within TLS 1.2 is refused, as by Envoy. */
+const serverOptions = constants.SSL_OP_NO_RENEGOTIATION;
 
 /** As Go's servers do: each resumed handshake brings the next one. */
 const ticketsEach = 1;
