@@ -48,6 +48,20 @@ export const cases: readonly TranslationCase[] = [
 		},
 	},
 	{
+		name: "Istio: a VirtualService names its Gateway by namespace and name, by ./ in its own, or by the old name with dots",
+		config: `${gateway(http("'*'"))}
+---${istio("VirtualService", "a", "{hosts: [a.example], gateways: [gw.edge], http: [{directResponse: {status: 201}}]}")}
+---${istio("VirtualService", "b", "{hosts: [b.example], gateways: [gw.edge.svc.cluster.local], http: [{directResponse: {status: 202}}]}")}
+---${istio("VirtualService", "edge/c", "{hosts: [c.example], gateways: [./gw], http: [{directResponse: {status: 203}}]}")}
+---${istio("VirtualService", "d", "{hosts: [d.example], gateways: [./gw], http: [{directResponse: {status: 204}}]}")}`,
+		calls: {
+			"gw -> a.example": "answered 201 by VirtualService a spec.http[0]",
+			"gw -> b.example": "answered 202 by VirtualService b spec.http[0]",
+			"gw -> c.example": "answered 203 by VirtualService c spec.http[0]",
+			"gw -> d.example": "unroutable 404 NR",
+		},
+	},
+	{
 		name: "Istio: a server may say whose namespace its hosts are for",
 		config: `${gateway(http("shop/a.example, bank/b.example, ./c.example"))}
 ---${rules("v", "a.example, b.example, c.example", "{route: [{destination: {host: reviews}}]}")}

@@ -56,14 +56,16 @@ export const cases: readonly TranslationCase[] = [
 			{match: [{headers: {x-star: {regex: "*"}}}], directResponse: {status: 202}},
 			{match: [{headers: {X-Pre: {prefix: ab}}}], directResponse: {status: 203}},
 			{match: [{headers: {x-re: {regex: "a+b?"}}}], directResponse: {status: 204}},
+			{match: [{headers: {x-no: {prefix: ""}}}], directResponse: {status: 205}},
 			{route: [{destination: {host: reviews}}]}`),
 		calls: {
+			"web -> reviews / x-no=1": "answered 205 by VirtualService rule spec.http[4]",
 			"web -> reviews / x-any=": "answered 201 by VirtualService rule spec.http[0]",
 			"web -> reviews / x-star=1": "answered 202 by VirtualService rule spec.http[1]",
 			"web -> reviews / x-pre=abc": "answered 203 by VirtualService rule spec.http[2]",
-			"web -> reviews / x-pre=ba": "reviews.shop:80 by VirtualService rule spec.http[4]",
+			"web -> reviews / x-pre=ba": "reviews.shop:80 by VirtualService rule spec.http[5]",
 			"web -> reviews / x-re=aab": "answered 204 by VirtualService rule spec.http[3]",
-			"web -> reviews / x-re=aabc": "reviews.shop:80 by VirtualService rule spec.http[4]",
+			"web -> reviews / x-re=aabc": "reviews.shop:80 by VirtualService rule spec.http[5]",
 		},
 	},
 	{

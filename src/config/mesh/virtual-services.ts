@@ -135,6 +135,11 @@ function completeScope(scope: MatchScope | undefined, namespace: string): { read
 	return { scope: { ...scope, gateways: scope.gateways.map((gateway) => completeGateway(gateway, namespace)) } };
 }
 
+/** A Gateway's `namespace/name`; `./name` and `name` are of the object's own namespace, `name.namespace[.svc…]` is the old way to say it. */
 function completeGateway(gateway: string, namespace: string): string {
-	return gateway === "mesh" || gateway.includes("/") ? gateway : `${namespace}/${gateway}`;
+	if (gateway === "mesh") return gateway;
+	if (gateway.startsWith("./")) return `${namespace}${gateway.slice(1)}`;
+	if (gateway.includes("/")) return gateway;
+	const [name, inNamespace] = gateway.split(".");
+	return `${inNamespace ?? namespace}/${name}`;
 }

@@ -88,7 +88,10 @@ export function sdsSource(): ConfigSource {
 
 export type StringMatchKind = "exact" | "prefix" | "suffix" | "contains" | "regex";
 
+/** A match of text; an empty prefix, suffix or part, which Envoy refuses together with everything around it, is anything. */
 export function stringMatcher(kind: StringMatchKind, value: string, ignoreCase = false): StringMatcher {
+	const isAnything = value === "" && kind !== "exact" && kind !== "regex";
+	if (isAnything) return stringMatcher("regex", ".*");
 	return create(StringMatcherSchema, {
 		matchPattern: kind === "regex" ? { case: "safeRegex", value: { regex: value } } : { case: kind, value },
 		ignoreCase,

@@ -22,8 +22,8 @@ const fields = object({
 	gateways: optional(
 		list(
 			string({
-				format: "mesh, or the name of a Gateway, perhaps after its namespace and '/'",
-				pattern: /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+				format: "mesh, or the name of a Gateway, perhaps after its namespace ('.': the own one) and '/'",
+				pattern: /^(([a-z0-9]([a-z0-9-]*[a-z0-9])?|[.])\/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
 				maxLength: 320,
 			}),
 			{ max: 256 },
