@@ -104,7 +104,7 @@ export const guideChecks: Readonly<Record<string, Check>> = {
 		assert.doesNotMatch(String((await call("List")).body), /v1/);
 		const port = running.gatewayPort(example, 5000);
 		await answersAt(port);
-		const { v1, v2 } = await countTalks(port, 40);
+		const { v1, v2 } = await countTalks(port, 120);
 		assert.ok(v1 > v2 && v2 > 0, `${v1} ${v2}`);
 	},
 	async "tcp-shifting"(running, _, example) {

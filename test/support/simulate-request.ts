@@ -160,7 +160,9 @@ function listRules(snapshot: XdsSnapshot, name: string): RBAC[] {
 		if (!config.$typeName.endsWith("HttpConnectionManager")) return [];
 		return (config as HttpConnectionManager).httpFilters.flatMap((httpFilter) => {
 			const inner = anyUnpack(httpFilter.configType.value as never, apiRegistry)!;
-			return inner.$typeName.endsWith("rbac.v3.RBAC") ? [(inner as HttpRbac).rules!] : [];
+			// The guard of authorizers has its rules in routes only.
+			if (!inner.$typeName.endsWith("rbac.v3.RBAC") || httpFilter.disabled) return [];
+			return [(inner as HttpRbac).rules!];
 		});
 	});
 }
