@@ -3,7 +3,8 @@ import type { TlsCertificate } from "../../engine/format/index.ts";
 import type { CommonTlsConfig } from "../runtime-config/index.ts";
 import { type Revocation, readRevokedPeers } from "./revoked-peers.ts";
 import type { SecretSource, ValidationSecret } from "./secret.ts";
-import { isIssuer, isSame, maxChain, readSubjectAltNames } from "./verify-peer.ts";
+import { readSubjectAltNames } from "./subject-alt-names.ts";
+import { isIssuer, isSame, maxChain } from "./verify-peer.ts";
 
 /** Whether peers that have passed their handshake would pass it still. */
 export interface PeerTrust {

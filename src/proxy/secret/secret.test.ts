@@ -20,7 +20,8 @@ import type {
 } from "../runtime-config/index.ts";
 import type { ValidationSecret } from "./secret.ts";
 import { createSecretStore, type SecretStore } from "./secret-store.ts";
-import { forgivesChainError, readSubjectAltNames, verifyPeer } from "./verify-peer.ts";
+import { readSubjectAltNames } from "./subject-alt-names.ts";
+import { forgivesChainError, verifyPeer } from "./verify-peer.ts";
 
 const pki = createTestPki();
 const web = pki.idOf("web");

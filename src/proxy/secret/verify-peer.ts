@@ -1,14 +1,9 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import { matchString } from "../../engine/matcher/index.ts";
 import type { SubjectAltNameMatcher } from "../runtime-config/index.ts";
-import { readKeyUsage } from "./key-usage.ts";
+import { factsOfLeaf } from "./leaf-facts.ts";
 import type { ValidationSecret } from "./secret.ts";
-
-/** One subject alternative name of a certificate. */
-export interface SubjectAltName {
-	readonly type: "uri" | "dns" | "email" | "ip";
-	readonly value: string;
-}
+import type { SubjectAltName } from "./subject-alt-names.ts";
 
 /** Checks a peer's leaf beyond its chain: names, SPIFFE trust domain, pins. Call it after the handshake, with the chain's own
  *  verdict already taken.
@@ -47,7 +42,7 @@ export interface TrustDomainFault {
  *  @returns why it is refused, or undefined */
 export function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): TrustDomainFault | undefined {
 	if (validation.trustDomains === undefined) return undefined;
-	const uris = readSubjectAltNames(leaf).filter(({ type }) => type === "uri");
+	const uris = factsOfLeaf(leaf).names.filter(({ type }) => type === "uri");
 	const misshapen = findSvidProblem(leaf, uris);
 	if (misshapen !== undefined) return { kind: "leaf", problem: misshapen };
 	const domain = /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1];
@@ -111,7 +106,7 @@ export function isIssuer(issuer: X509Certificate, certificate: X509Certificate):
 export function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	const { subjectAltNames } = validation;
 	if (subjectAltNames.length === 0) return undefined;
-	const names = readSubjectAltNames(leaf);
+	const { names } = factsOfLeaf(leaf);
 	const accepted = names.find((name) => subjectAltNames.some((matcher) => matchesName(matcher, name)));
 	if (accepted !== undefined) {
 		const isSvid = accepted.type === "uri" && accepted.value.startsWith("spiffe://");
@@ -129,7 +124,7 @@ export function verifyNames(validation: ValidationSecret, leaf: X509Certificate)
  *  mean either, and an authority would be a workload that makes workloads. The ID must be one: others name the same workload differently to
  *  a policy and to the application that reads x-forwarded-client-cert. */
 function findSvidProblem(leaf: X509Certificate, uris: readonly SubjectAltName[]): string | undefined {
-	const usage = readKeyUsage(leaf);
+	const usage = factsOfLeaf(leaf).usageOf(leaf);
 	if (usage.isAuthority || usage.signsCertificates) return "it is a certificate authority, not a workload";
 	if (!usage.digitalSignature) return "its key usage has no digitalSignature";
 	if (uris.length > 1) return `it carries ${uris.length} URIs, a SPIFFE id stands alone`;
@@ -155,24 +150,4 @@ function matchesName(matcher: SubjectAltNameMatcher, name: SubjectAltName): bool
 		return dot > 0 && matcher.matcher.value.slice(dot).toLowerCase() === name.value.slice(1).toLowerCase();
 	}
 	return matchString(matcher.matcher, name.value);
-}
-
-const prefixes: Readonly<Record<string, SubjectAltName["type"]>> = {
-	URI: "uri",
-	DNS: "dns",
-	email: "email",
-	"IP Address": "ip",
-};
-
-/** The subject alternative names of a certificate, in order. Node prints unusual values as JSON strings. */
-export function readSubjectAltNames(certificate: X509Certificate): readonly SubjectAltName[] {
-	const names: SubjectAltName[] = [];
-	for (const [, prefix = "", quoted, plain] of (certificate.subjectAltName ?? "").matchAll(
-		/([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/g,
-	)) {
-		const type = prefixes[prefix.trim()];
-		if (type === undefined) continue;
-		names.push({ type, value: quoted === undefined ? (plain ?? "") : String(JSON.parse(quoted)) });
-	}
-	return names;
 }

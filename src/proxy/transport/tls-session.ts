@@ -1,6 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { TlsCertificate, TlsSession } from "../../engine/format/index.ts";
-import { readSubjectAltNames, type SubjectAltName } from "../secret/index.ts";
+import { factsOfLeaf, type SubjectAltName } from "../secret/index.ts";
 import type { HandshakeFacts } from "./handshake-facts.ts";
 
 /** The facts of a finished handshake. Certificates are taken apart only when a format or matcher asks.
@@ -133,7 +133,7 @@ class CertificateFacts implements TlsCertificate {
 	}
 
 	#namesOf(type: SubjectAltName["type"]): readonly string[] {
-		this.#names ??= readSubjectAltNames(this.#certificate);
+		this.#names ??= factsOfLeaf(this.#certificate).names;
 		return this.#names.filter((name) => name.type === type).map(({ value }) => value);
 	}
 }

@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { systemClock } from "../../core/index.ts";
 import { canTuneContexts } from "../../os/index.ts";
 import {
+	factsOfLeaf,
 	findChainRuleFault,
 	forgivesChainError,
 	readSubjectAltNames,
@@ -133,6 +134,6 @@ function hasPeerRules({ subjectAltNames, spkiHashes, certificateHashes }: Valida
 function findChainFault(facts: HandshakeFacts, certificate: X509Certificate): string | undefined {
 	const error = facts.ssl.verifyError();
 	if (error !== null && error !== undefined) return error.code ?? error.message;
-	const isExpired = facts.isSessionReused() && certificate.validToDate.getTime() <= systemClock.wall();
+	const isExpired = facts.isSessionReused() && factsOfLeaf(certificate).validToMs <= systemClock.wall();
 	return isExpired ? "CERT_HAS_EXPIRED" : undefined;
 }
