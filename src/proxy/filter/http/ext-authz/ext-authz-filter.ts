@@ -13,6 +13,7 @@ import { countForCluster, createExtAuthzStats, type ExtAuthzStats } from "../../
 import { destinationOf } from "../destination.ts";
 import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { isHeaderName, isHeaderValue } from "../header-syntax.ts";
 import type { PassResponseHead } from "../pass-head.ts";
 import { changeFields, changeRequest, type HeaderChange, removeFromRequest } from "../request-fields.ts";
 import type { AuthorizationVerdict, Authorizer } from "./authorization.ts";
@@ -333,7 +334,7 @@ function cutBody(body: string, maxBytes: number): string {
 }
 
 function isMalformed({ name, value }: HeaderChange): boolean {
-	return !/^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || /[\0\r\n]/.test(value);
+	return !isHeaderName(name) || !isHeaderValue(value);
 }
 
 function changeResponse(head: PassResponseHead, changes: readonly HeaderChange[]): void {

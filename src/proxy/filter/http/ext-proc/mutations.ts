@@ -14,6 +14,7 @@ import { checkHeaderChange } from "../../../../engine/header-rules/index.ts";
 import { matchString } from "../../../../engine/matcher/index.ts";
 import type { ExtProcConfig } from "../../../runtime-config/index.ts";
 import type { ExtProcStats } from "../../../stats/index.ts";
+import { isHeaderName, isHeaderValue } from "../header-syntax.ts";
 import type { HeaderChange } from "../request-fields.ts";
 
 /** Something whose headers a service may change. */
@@ -38,7 +39,7 @@ export function applyHeaderMutation(
 ): string | undefined {
 	for (const raw of mutation.removeHeaders) {
 		const name = raw.toLowerCase();
-		if (!isName(name)) {
+		if (!isHeaderName(name)) {
 			stats.rejected_header_mutations.value++;
 			return "Invalid character in remove_headers mutation.";
 		}
@@ -54,7 +55,7 @@ export function applyHeaderMutation(
 			return "Only one of value or raw_value in the HeaderValue message should be set.";
 		}
 		const change = readChange(option);
-		if (!isName(change.name) || /[\0\r\n]/.test(change.value)) {
+		if (!isHeaderName(change.name) || !isHeaderValue(change.value)) {
 			stats.rejected_header_mutations.value++;
 			return "Invalid character in set_headers mutation.";
 		}
@@ -80,10 +81,6 @@ function readChange({ header, append, appendAction }: HeaderValueOption): Header
 	const bytes = header!.rawValue.length > 0 ? Buffer.from(header!.rawValue) : Buffer.from(header!.value, "utf8");
 	const action = actions[appendAction] ?? (append === true ? "add" : "set");
 	return { action, name: header!.key.toLowerCase(), value: bytes.toString("latin1") };
-}
-
-function isName(name: string): boolean {
-	return /^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name);
 }
 
 /** The body that a service makes of another one. */

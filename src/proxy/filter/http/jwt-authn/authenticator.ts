@@ -10,8 +10,9 @@ import {
 } from "../../../../engine/jwt/index.ts";
 import { matchString } from "../../../../engine/matcher/index.ts";
 import type { JwtAuthnStats } from "../../../stats/index.ts";
+import { isHeaderValue } from "../header-syntax.ts";
 import type { PassRequestHead } from "../pass-head.ts";
-import { formatClaim, isHeaderValue, normalizePayload } from "./claims.ts";
+import { formatClaim, normalizePayload } from "./claims.ts";
 import type { ProviderState } from "./provider-state.ts";
 import type { FoundToken } from "./token-extractor.ts";
 

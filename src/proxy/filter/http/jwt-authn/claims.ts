@@ -19,11 +19,6 @@ export function formatClaim(payload: Readonly<Record<string, unknown>>, path: re
 	}
 }
 
-/** Whether the text can be the value of a header: a line end in it would begin another header. */
-export function isHeaderValue(text: string): boolean {
-	return !text.includes("\n") && !text.includes("\r") && !text.includes("\0");
-}
-
 /** Six digits behind the point, and never an exponent. */
 function formatFixed(value: number): string {
 	return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
