@@ -10,11 +10,9 @@ export interface KubernetesCluster {
 	readonly serviceAccounts: readonly string[];
 	/** The tokens' audience; one of these. */
 	readonly audiences: readonly string[];
-	/** Asks the cluster's API server, or checks by keys. */
-	readonly check: /** `token` throws MeshError `ATTESTATION_UNAVAILABLE`. */
+	/** Asks the cluster's API server, or checks by keys. `token` and `keys` throw MeshError `ATTESTATION_UNAVAILABLE`. */
+	readonly check:
 		| { readonly kind: "review"; readonly api: string; readonly ca?: string; readonly token: () => string }
-		/** `keys` throws MeshError `ATTESTATION_UNAVAILABLE` */
-		/** `keys` throws MeshError `ATTESTATION_UNAVAILABLE`. */
 		| { readonly kind: "keys"; readonly issuer: string; readonly keys: () => JsonWebKeySet };
 }
 

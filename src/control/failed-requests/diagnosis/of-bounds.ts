@@ -14,13 +14,20 @@ export function diagnoseBounds(asked: Case): Diagnosis | undefined {
 	return diagnoseSize(asked);
 }
 
-/** Limits of a circuit breaker with the field of a DestinationRule that sets each, and what it bounds. */
-const breakerLimits: Readonly<Record<string, readonly [field: string, what: string]>> = {
-	max_pending_requests: ["http.http1MaxPendingRequests", "waiting for a connection"],
-	max_requests: ["http.http2MaxRequests", "requests at once"],
-	max_connections: ["tcp.maxConnections", "connections"],
-	max_retries: ["http.maxRetries", "retries at once"],
-};
+/** A limit of a circuit breaker: the part of a connection pool and the field of it that set it, and what it bounds. */
+interface BreakerLimit {
+	readonly part: "http" | "tcp";
+	readonly field: string;
+	readonly what: string;
+}
+
+const breakerLimits: ReadonlyMap<string, BreakerLimit> = new Map([
+	["max_pending_requests", { part: "http", field: "http1MaxPendingRequests", what: "waiting for a connection" }],
+	["max_requests", { part: "http", field: "http2MaxRequests", what: "requests at once" }],
+	["max_connections", { part: "tcp", field: "maxConnections", what: "connections" }],
+	["max_retries", { part: "http", field: "maxRetries", what: "retries at once" }],
+]);
+const breakerFields: ReadonlySet<string> = new Set([...breakerLimits.values()].map(({ field }) => field));
 
 function diagnoseOverflow(asked: Case): Diagnosis {
 	const { failure, mesh } = asked;
@@ -36,23 +43,20 @@ function diagnoseOverflow(asked: Case): Diagnosis {
 	const where = upstream?.host ?? (isOwnApplication(asked) ? "the application beside the proxy" : "the cluster");
 	const reached = (failure.limit ?? "").split(", ").flatMap((text) => {
 		const [name = "", value = ""] = text.split(" ");
-		const known = breakerLimits[name];
-		return known === undefined
-			? []
-			: [{ field: known[0], text: `${value} ${known[1]} (${known[0].slice(known[0].indexOf(".") + 1)})` }];
+		const known = breakerLimits.get(name);
+		if (known === undefined) return [];
+		const { part, field, what } = known;
+		return { field: `${part}.${field}`, text: `${value} ${what} (${field})` };
 	});
-	const told = reached.map(({ text }) => text).join(", ");
-	const set = Object.entries(pool?.value ?? {})
-		.flatMap(([name, value]) =>
-			/^(maxConnections|http1MaxPendingRequests|http2MaxRequests|maxRetries)$/.test(name) ? `${name} ${value}` : [],
-		)
-		.join(", ");
-	const allows =
-		told !== ""
-			? `: no more than ${told}`
-			: pool?.ref === undefined
-				? ""
-				: `: ${nameOf(pool.ref)} allows ${set || "the defaults"}`;
+	let allows = "";
+	if (reached.length > 0) {
+		allows = `: no more than ${reached.map(({ text }) => text).join(", ")}`;
+	} else if (pool?.ref !== undefined) {
+		const set = Object.entries(pool.value).flatMap(([name, value]) =>
+			breakerFields.has(name) ? `${name} ${value}` : [],
+		);
+		allows = `: ${nameOf(pool.ref)} allows ${set.join(", ") || "the defaults"}`;
+	}
 	const fields = reached.flatMap(({ field }) => (pool?.ref === undefined ? [] : findLimit(pool.ref, field, mesh)));
 	return {
 		fault: "configuration",
