@@ -110,7 +110,6 @@ function prepare(
 	outcome: TlsClientOutcome,
 ): void {
 	ssl[handshakeKey] = handshake;
-	ssl.onhandshakestart = ignore;
 	ssl.onhandshakedone = onDone;
 	ssl.onerror = onError;
 	// The library judges the chain, the owner of the connection what follows from it.
@@ -126,10 +125,6 @@ function prepare(
 		ssl.setALPNProtocols(Buffer.concat(parts));
 	}
 	if (options.serverName !== "") ssl.setServername(options.serverName);
-}
-
-function ignore(): void {
-	return;
 }
 
 function onDone(this: OwnedTls): void {

@@ -60,7 +60,6 @@ export interface SocketHandle extends StreamHandle {
 export interface TlsHandle extends StreamHandle {
 	/** The stream below, which closing closes. */
 	_parent: StreamHandle;
-	onhandshakestart: ((now: number) => void) | undefined;
 	onhandshakedone: (() => void) | undefined;
 	onerror: ((error: NodeJS.ErrnoException) => void) | undefined;
 	/** Asked for a certificate by the client's server name; {@link certCbDone} goes on. */

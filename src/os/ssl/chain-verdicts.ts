@@ -39,11 +39,8 @@ export class ChainVerdicts {
 		const { functions } = this.#library;
 		const leaf = functions.X509_STORE_CTX_get0_cert(store);
 		let key = this.#digestOf(leaf);
-		const untrusted = functions.X509_STORE_CTX_get0_untrusted(store);
-		for (let index = untrusted === 0n ? 0 : functions.OPENSSL_sk_num(untrusted); --index >= 0; ) {
-			const certificate = functions.OPENSSL_sk_value(untrusted, index);
+		for (const certificate of this.#listOf(functions.X509_STORE_CTX_get0_untrusted(store)))
 			if (certificate !== leaf) key += this.#digestOf(certificate);
-		}
 		const until = good.get(key);
 		if (until !== undefined && nowMs < until) {
 			functions.X509_STORE_CTX_set_error(store, 0);
@@ -92,6 +89,9 @@ export class ChainVerdicts {
 	#listOf(stack: bigint): readonly bigint[] {
 		if (stack === 0n) return [];
 		const { OPENSSL_sk_num, OPENSSL_sk_value } = this.#library.functions;
-		return Array.from({ length: OPENSSL_sk_num(stack) }, (_, index) => OPENSSL_sk_value(stack, index));
+		const list: bigint[] = [];
+		const count = OPENSSL_sk_num(stack);
+		for (let index = 0; index < count; index++) list.push(OPENSSL_sk_value(stack, index));
+		return list;
 	}
 }

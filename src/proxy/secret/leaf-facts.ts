@@ -10,12 +10,15 @@ const known = new Map<string, LeafFacts>();
 /** What rules and formats ask of a peer's leaf. */
 export class LeafFacts {
 	readonly names: readonly SubjectAltName[];
+	/** Those of the names that are URIs. */
+	readonly uris: readonly SubjectAltName[];
 	/** The end of its time, in milliseconds of the epoch. */
 	readonly validToMs: number;
 	#usage: KeyUsage | undefined;
 
 	constructor(certificate: X509Certificate) {
 		this.names = readSubjectAltNames(certificate);
+		this.uris = this.names.filter(({ type }) => type === "uri");
 		this.validToMs = certificate.validToDate.getTime();
 	}
 

@@ -1,7 +1,7 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import { matchString } from "../../engine/matcher/index.ts";
 import type { SubjectAltNameMatcher } from "../runtime-config/index.ts";
-import { factsOfLeaf } from "./leaf-facts.ts";
+import { factsOfLeaf, type LeafFacts } from "./leaf-facts.ts";
 import type { ValidationSecret } from "./secret.ts";
 import type { SubjectAltName } from "./subject-alt-names.ts";
 
@@ -42,10 +42,10 @@ export interface TrustDomainFault {
  *  @returns why it is refused, or undefined */
 export function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certificate): TrustDomainFault | undefined {
 	if (validation.trustDomains === undefined) return undefined;
-	const uris = factsOfLeaf(leaf).names.filter(({ type }) => type === "uri");
-	const misshapen = findSvidProblem(leaf, uris);
+	const facts = factsOfLeaf(leaf);
+	const misshapen = findSvidProblem(leaf, facts);
 	if (misshapen !== undefined) return { kind: "leaf", problem: misshapen };
-	const domain = /^spiffe:\/\/([^/]+)/.exec(uris[0]?.value ?? "")?.[1];
+	const domain = /^spiffe:\/\/([^/]+)/.exec(facts.uris[0]?.value ?? "")?.[1];
 	if (domain === undefined) return { kind: "domain", problem: "it carries no SPIFFE id" };
 	const roots = validation.trustDomains.get(domain);
 	if (roots === undefined) {
@@ -106,15 +106,12 @@ export function isIssuer(issuer: X509Certificate, certificate: X509Certificate):
 export function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	const { subjectAltNames } = validation;
 	if (subjectAltNames.length === 0) return undefined;
-	const { names } = factsOfLeaf(leaf);
+	const facts = factsOfLeaf(leaf);
+	const { names } = facts;
 	const accepted = names.find((name) => subjectAltNames.some((matcher) => matchesName(matcher, name)));
 	if (accepted !== undefined) {
 		const isSvid = accepted.type === "uri" && accepted.value.startsWith("spiffe://");
-		if (!isSvid) return undefined;
-		return findSvidProblem(
-			leaf,
-			names.filter(({ type }) => type === "uri"),
-		);
+		return isSvid ? findSvidProblem(leaf, facts) : undefined;
 	}
 	const shown = names.map(({ value }) => value).join(", ");
 	return `none of its names is accepted: ${shown === "" ? "it has none" : shown}`;
@@ -123,8 +120,9 @@ export function verifyNames(validation: ValidationSecret, leaf: X509Certificate)
 /** Whoever is accepted by a SPIFFE ID must show a leaf with that ID alone (X509-SVID sections 2 and 5.2): with a second one policies could
  *  mean either, and an authority would be a workload that makes workloads. The ID must be one: others name the same workload differently to
  *  a policy and to the application that reads x-forwarded-client-cert. */
-function findSvidProblem(leaf: X509Certificate, uris: readonly SubjectAltName[]): string | undefined {
-	const usage = factsOfLeaf(leaf).usageOf(leaf);
+function findSvidProblem(leaf: X509Certificate, facts: LeafFacts): string | undefined {
+	const { uris } = facts;
+	const usage = facts.usageOf(leaf);
 	if (usage.isAuthority || usage.signsCertificates) return "it is a certificate authority, not a workload";
 	if (!usage.digitalSignature) return "its key usage has no digitalSignature";
 	if (uris.length > 1) return `it carries ${uris.length} URIs, a SPIFFE id stands alone`;

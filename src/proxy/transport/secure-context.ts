@@ -128,10 +128,9 @@ export class TlsMaterialSource {
 			validation,
 			keepsSessions: (this.#sessions()?.kept ?? 0) > 0,
 			withoutTickets() {
-				const options = { ...shared, ...groupOptions(choose(""), validation) };
 				bare ??= createTuned(
-					{ ...options, secureOptions: serverOptions | constants.SSL_OP_NO_TICKET },
-					{ tickets: 0, kept: 0 },
+					{ ...shared, ...groupOptions(choose(""), validation), ...optionsOf(noSessions) },
+					noSessions,
 				);
 				return bare;
 			},
@@ -163,9 +162,7 @@ export class TlsMaterialSource {
 			...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(":") }),
 			honorCipherOrder: preferServerCiphers,
 			sessionIdContext: "amime",
-			...(this.#rules.resumption === undefined
-				? {}
-				: { secureOptions: this.#givesWholeSessions() ? serverOptions : serverOptions | constants.SSL_OP_NO_TICKET }),
+			...optionsOf(this.#sessions()),
 			...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeout: sessionTimeoutSeconds }),
 			...ticketOptions(this.#ticketKeys),
 			...authorityOptions(first, validation),
@@ -174,24 +171,26 @@ export class TlsMaterialSource {
 	}
 
 	/** To seal a session for the client, and to unseal it with the certificate that is in it, costs more than to keep it; what is sealed with
-	 *  a configured key is for other proxies too. */
-	#givesWholeSessions(): boolean {
-		const { resumption } = this.#rules;
-		if (resumption === undefined) return true;
-		if (resumption.disablesTickets) return false;
-		return !resumption.keepsSessions || this.#ticketKeys !== "none" || !canTuneContexts();
-	}
-
+	 *  a configured key is for other proxies too. Undefined for clients. */
 	#sessions(): SessionRules | undefined {
 		const { resumption } = this.#rules;
 		if (resumption === undefined) return undefined;
-		const keeps = resumption.keepsSessions && !this.#givesWholeSessions();
+		const keeps = resumption.keepsSessions && this.#ticketKeys === "none" && canTuneContexts();
 		return { tickets: resumption.disablesTickets ? 0 : ticketsEach, kept: keeps ? maxKeptSessions : 0 };
 	}
 }
 
-/** A client that asks for another handshake within TLS 1.2 is refused, as by Envoy. */
-const serverOptions = constants.SSL_OP_NO_RENEGOTIATION;
+/** A client of a server that asks for another handshake within TLS 1.2 is refused, as by Envoy. Only tickets without a session that is kept
+ *  hold one. */
+function optionsOf(sessions: SessionRules | undefined): SecureContextOptions {
+	if (sessions === undefined) return {};
+	const { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = constants;
+	const holdsSessions = sessions.tickets > 0 && sessions.kept === 0;
+	return { secureOptions: holdsSessions ? SSL_OP_NO_RENEGOTIATION : SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET };
+}
+
+/** Of a context that gives no tickets. */
+const noSessions: SessionRules = { tickets: 0, kept: 0 };
 
 /** As Go's servers do: each resumed handshake brings the next one. */
 const ticketsEach = 1;
