@@ -1,12 +1,6 @@
-import { describeNone, readUpstream } from "../control/failed-requests/index.ts";
+import { describeAbsence, describeNone, readUpstream } from "../control/failed-requests/index.ts";
 import type { ObjectRef } from "../control/provenance/index.ts";
-import {
-	decideMutualTls,
-	findAuthorizationPolicies,
-	findRequestAuthentications,
-	resolveHostPolicy,
-} from "../control/translate/index.ts";
-import { findNearest } from "../core/index.ts";
+import { decideMutualTls, findAuthorizationPolicies, findRequestAuthentications } from "../control/translate/index.ts";
 import { formatSpiffeId, type WorkloadInstance } from "../model/index.ts";
 import type { ClusterConfig } from "../proxy/runtime-config/index.ts";
 import { type Arrival, simulateConnection, type Target } from "./connection.ts";
@@ -112,59 +106,23 @@ function describeMissingCluster(
 	name: string,
 	{ world, caller }: DestinationContext,
 ): Omit<Ending, "outcome" | "status"> {
-	const { index, provenance } = world;
-	const [, portText = "", subset = "", host = ""] = name.split("|");
 	const flags = "NC";
-	const service = host === "" ? undefined : index.serviceByHost(host, caller.namespace);
-	if (service === undefined) {
-		const hosts = index.services.map(
-			(one) => one.host ?? `${one.name}.${one.namespace}.svc.${index.mesh.settings.clusterDomain}`,
-		);
-		const nearest = findNearest(host, hosts);
-		const hidden = index.serviceByHost(host) !== undefined;
+	const upstream = readUpstream(name, caller, world);
+	if (upstream === undefined)
 		return {
 			flags,
-			summary: hidden
-				? `${host} is not exported to namespace ${caller.namespace}`
-				: `no Service and no ServiceEntry has the host ${host === "" ? name : host}`,
-			fix: hidden
-				? `add ${caller.namespace} to exportTo of ${host}`
-				: nearest === undefined
-					? `add a Service or a ServiceEntry for ${host}`
-					: `did you mean '${nearest}'?`,
+			summary: `leads to the cluster ${name}, which the proxy does not have`,
+			fix: "mend the name where the route was written",
 			because: [],
 		};
-	}
-	const port = Number(portText);
-	const because = provenance.ofCluster(name, caller);
-	if (!service.ports.some((one) => one.port === port))
-		return {
-			flags,
-			summary: `${host} has no port ${port}`,
-			fix: `use one of its ports: ${service.ports.map((one) => one.port).join(", ")}`,
-			because,
-		};
-	const { subsets, rules } = resolveHostPolicy(index, host, service.namespace, caller);
-	if (subset !== "" && !subsets.some((one) => one.name === subset)) {
-		const nearest = findNearest(
-			subset,
-			subsets.map((one) => one.name),
-		);
-		const [rule] = rules;
-		const where =
-			rule === undefined ? `a DestinationRule for ${host}` : `DestinationRule ${rule.namespace}/${rule.name}`;
-		return {
-			flags,
-			summary: `no DestinationRule for ${host} has the subset ${subset}`,
-			fix: nearest === undefined ? `add the subset to ${where}` : `did you mean the subset '${nearest}'?`,
-			because: [...because.slice(1), ...because.slice(0, 1)],
-		};
-	}
+	const absence = describeAbsence(upstream, caller, world);
+	if (absence !== undefined)
+		return { flags, summary: `leads to ${absence.what}`, fix: absence.fix, because: absence.objects };
 	return {
 		flags,
-		summary: `the proxy does not have the cluster ${name}: a Sidecar object hides ${host}`,
+		summary: `the proxy does not have the cluster ${name}: a Sidecar object hides ${upstream.host}`,
 		fix: "add the host to egress of the Sidecar object",
-		because,
+		because: upstream.objects,
 	};
 }
 

@@ -1,6 +1,7 @@
 import { findNearest } from "../../../core/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
 import { hostOf } from "../../translate/index.ts";
+import { describeAbsence } from "./absence.ts";
 import { type Case, compact, type Diagnosis, hasFlag, isSession, nameOf } from "./diagnosis.ts";
 import { clientOf, findUpstream, listHosts } from "./upstream.ts";
 
@@ -102,54 +103,16 @@ function diagnoseMissingCluster(asked: Case): Diagnosis {
 			fix: "'amime analyze' names routes that lead nowhere",
 			objects: compact([route]),
 		};
-	const { what, fix } = describeAbsence(asked, upstream);
+	const { what, fix, objects } = describeAbsence(upstream, clientOf(asked), asked.mesh) ?? {
+		what: `${upstream.host}, which this proxy does not have now: a Sidecar object hides it, or it is new`,
+		fix: "'amime status' shows whether the proxy is up to date; 'amime explain' goes through the call",
+		objects: upstream.objects,
+	};
 	return {
 		fault: "configuration",
 		explanation: [`${leads} to ${what}`],
-		...(fix !== undefined && { fix }),
-		// The DestinationRules first where it is a subset that is missing.
-		objects: [...compact([route]), ...(upstream.subset === "" ? upstream.objects : upstream.objects.toReversed())],
-	};
-}
-
-/** What of an upstream is not there. */
-function describeAbsence(
-	asked: Case,
-	{ host, port, subset, service, servicePort, policy }: NonNullable<ReturnType<typeof findUpstream>>,
-): { readonly what: string; readonly fix?: string | undefined } {
-	const { mesh } = asked;
-	const { namespace } = clientOf(asked);
-	if (service === undefined) {
-		if (mesh.index.serviceByHost(host) !== undefined)
-			return {
-				what: `${host}, which is not exported to namespace ${namespace}`,
-				fix: `add ${namespace} to its exportTo`,
-			};
-		const nearest = findNearest(
-			host,
-			mesh.index.services.map((one) => hostOf(one, mesh.index.mesh.settings)),
-		);
-		const what = `${host}, which no Service and no ServiceEntry of ${namespace} has`;
-		return { what, fix: nearest === undefined ? "correct the host, or add a Service" : `did you mean '${nearest}'?` };
-	}
-	if (servicePort === undefined) {
-		const ports = service.ports.map((candidate) => candidate.port).join(", ");
-		return {
-			what: `port ${port} of ${host}, which has no port ${port}; it has ${ports || "none"}`,
-			fix: ports === "" ? "give the Service a port" : `use ${ports}`,
-		};
-	}
-	const names = policy.subsets.map(({ name }) => name);
-	if (subset !== "" && !names.includes(subset)) {
-		const nearest = findNearest(subset, names);
-		return {
-			what: `the subset ${subset} of ${host}: no DestinationRule for ${host} has a subset ${subset}; ${names.length === 0 ? "there is none" : `there are ${names.join(", ")}`}`,
-			fix: nearest === undefined ? "add the subset to the DestinationRule" : `did you mean '${nearest}'?`,
-		};
-	}
-	return {
-		what: `${host}, which this proxy does not have now: a Sidecar object hides it, or it is new`,
-		fix: "'amime status' shows whether the proxy is up to date; 'amime explain' goes through the call",
+		fix,
+		objects: [...compact([route]), ...objects],
 	};
 }
 
