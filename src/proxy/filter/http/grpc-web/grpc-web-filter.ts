@@ -6,6 +6,7 @@ import type { FilterParts } from "../filter-parts.ts";
 import { clusterScopeOf, countGrpcStatus, isGrpcResponse, parseGrpcPath } from "../grpc-stats/grpc-method.ts";
 import { endsApart } from "../message-end.ts";
 import type { PassResponseHead } from "../pass-head.ts";
+import { FrameTextEncoder } from "./frame-text.ts";
 
 const webTypes: ReadonlySet<string> = new Set([
 	"application/grpc-web",
@@ -28,8 +29,7 @@ interface WebExchange {
 	readonly isTextResponse: boolean;
 	/** Characters that are not four yet. */
 	undecoded: string;
-	/** Bytes of a frame that is not whole yet. */
-	partial: Buffer;
+	readonly frames: FrameTextEncoder;
 	/** The head of an answer that is no gRPC, while its body is gathered for it. */
 	foreign: PassResponseHead | undefined;
 	gathered: Buffer;
@@ -56,7 +56,7 @@ export function createGrpcWebFilter(parts: FilterParts): HttpFilter {
 				isTextRequest: textTypes.has(type),
 				isTextResponse: textTypes.has(getHeader(headers, "accept") ?? ""),
 				undecoded: "",
-				partial: noBytes,
+				frames: new FrameTextEncoder(),
 				foreign: undefined,
 				gathered: noBytes,
 			} satisfies WebExchange);
@@ -90,14 +90,14 @@ export function createGrpcWebFilter(parts: FilterParts): HttpFilter {
 			const exchange = exchangeOf(stream);
 			if (exchange === undefined) return "continue";
 			if (exchange.foreign !== undefined) {
-				exchange.gathered = Buffer.concat([exchange.gathered, chunk.bytes]).subarray(0, maxMessageBytes);
+				gather(exchange, chunk.bytes);
 				chunk.bytes = noBytes;
 				if (!last) return "taken";
 				describeForeign(exchange.foreign, exchange.gathered);
 				exchange.foreign = undefined;
 				return "continue";
 			}
-			if (exchange.isTextResponse) chunk.bytes = encodeFrames(exchange, chunk.bytes);
+			if (exchange.isTextResponse) chunk.bytes = Buffer.from(exchange.frames.encode(chunk.bytes), "latin1");
 			return "continue";
 		},
 		onResponseTrailers(stream, trailers) {
@@ -144,24 +144,14 @@ function decodeBase64(text: string): Buffer | undefined {
 	return Buffer.concat([...text.matchAll(/[^=]+=*/g)].map(([part]) => Buffer.from(part, "base64")));
 }
 
-/** Each whole frame in base64 of its own; what is not whole waits. */
-function encodeFrames(exchange: WebExchange, bytes: Buffer): Buffer {
-	const all = exchange.partial.length === 0 ? bytes : Buffer.concat([exchange.partial, bytes]);
-	let encoded = "";
-	let at = 0;
-	while (at + 5 <= all.length) {
-		const end = at + 5 + all.readUInt32BE(at + 1);
-		if (end > all.length) break;
-		encoded += all.toString("base64", at, end);
-		at = end;
-	}
-	exchange.partial = Buffer.from(all.subarray(at));
-	return Buffer.from(encoded, "latin1");
-}
-
 function isProtoWebResponse(head: PassResponseHead): boolean {
 	const type = (getHeader(head.headers, "content-type") ?? "").split(";")[0]!.trim().toLowerCase();
 	return head.status === 200 && (type === "application/grpc-web" || type === "application/grpc-web+proto");
+}
+
+function gather(exchange: WebExchange, bytes: Buffer): void {
+	const taken = bytes.subarray(0, maxMessageBytes - exchange.gathered.length);
+	if (taken.length > 0) exchange.gathered = Buffer.concat([exchange.gathered, taken]);
 }
 
 /** What an answer that is no gRPC says becomes the status. */
