@@ -44,6 +44,8 @@ export interface AttestedAgent {
 	readonly nextSerial?: string;
 	/** The one before `serial`, and until when calls that were under way may show it still (milliseconds since the epoch). */
 	readonly previous?: { readonly serial: string; readonly until: number };
+	/** The name of the join token that it attested with, until it has shown a certificate: until then its answer may have been lost. */
+	readonly joinToken?: string;
 	/** Milliseconds since the epoch: the end of that certificate. */
 	readonly expiresAt: number;
 	/** Milliseconds since the epoch. */

@@ -1,7 +1,7 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../core/index.ts";
 import type { AttestedAgent, RegistrationEntry } from "../model/index.ts";
 import { type Challenges, createChallenges } from "./challenges.ts";
+import { createOneTimeSecrets, type OneTimeSecrets } from "./one-time-secrets.ts";
 import { openRecordSet, type RecordSet } from "./record-set.ts";
 import type { Store } from "./store.ts";
 
@@ -25,16 +25,6 @@ export interface EntryRegistry {
 	remove(id: string): Promise<boolean>;
 	/** Calls back after every change, expiries included; returns how to stop. */
 	watch(listener: () => void): () => void;
-}
-
-/** Random texts that are good once and for some time. The store has only their hashes. */
-export interface OneTimeSecrets {
-	/** Makes one that brings `value` to whoever shows it. */
-	issue(purpose: string, value: unknown, ttlMs: number): Promise<string>;
-	/** The value of one that is good; it stays good. */
-	look(purpose: string, secret: string): Promise<unknown>;
-	/** The value, once; undefined for one that is unknown, used or too old. */
-	redeem(purpose: string, secret: string): Promise<unknown>;
 }
 
 export interface IdentityRegistryOptions {
@@ -123,45 +113,6 @@ function createEntryRegistry(
 			stop();
 			timer?.cancel();
 			listeners.clear();
-		},
-	};
-}
-
-interface Kept {
-	readonly value: unknown;
-	/** Milliseconds since the epoch. */
-	readonly expiresAt: number;
-}
-
-function createOneTimeSecrets(store: Store, clock: Clock): OneTimeSecrets {
-	const keyOf = (purpose: string, secret: string): string =>
-		`/amime/identity/once/${purpose}/${createHash("sha256").update(secret).digest("hex")}`;
-	return {
-		async issue(purpose, value, ttlMs) {
-			const secret = `${randomUUID()}-${randomBytes(8).toString("hex")}`;
-			// The lease takes it away when nobody came; the time in it is what counts.
-			const lease = await store.grantLease(ttlMs);
-			const text = JSON.stringify({ value, expiresAt: clock.wall() + ttlMs });
-			await store.txn({ success: [{ kind: "put", key: keyOf(purpose, secret), value: text, lease: lease.id }] });
-			return secret;
-		},
-		async look(purpose, secret) {
-			const [found] = (await store.range({ key: keyOf(purpose, secret) })).items;
-			if (found === undefined) return undefined;
-			const { value, expiresAt } = JSON.parse(found.value) as Kept;
-			return expiresAt > clock.wall() ? value : undefined;
-		},
-		async redeem(purpose, secret) {
-			const key = keyOf(purpose, secret);
-			const [found] = (await store.range({ key })).items;
-			if (found === undefined) return undefined;
-			// Of two that show it at the same time, even to two control planes, one deletes it.
-			const { succeeded } = await store.txn({
-				compare: [{ key, target: "modRevision", is: "equal", value: found.modRevision }],
-				success: [{ kind: "delete", key }],
-			});
-			const { value, expiresAt } = JSON.parse(found.value) as Kept;
-			return succeeded && expiresAt > clock.wall() ? value : undefined;
 		},
 	};
 }

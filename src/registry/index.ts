@@ -16,10 +16,10 @@ export {
 	type EntryRegistry,
 	type IdentityRegistry,
 	type IdentityRegistryOptions,
-	type OneTimeSecrets,
 } from "./identity-registry.ts";
 export { createInstanceRegistry, type InstanceRegistry, type InstanceRegistryOptions } from "./instance-registry.ts";
 export { type Mirror, openMirror } from "./mirror.ts";
+export { joinTokenPurpose, type OneTimeSecrets } from "./one-time-secrets.ts";
 export { openRecordSet, type RecordSet, type RecordSetOptions } from "./record-set.ts";
 export type {
 	Compare,

@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { MeshError } from "../../core/index.ts";
 import { createSigningRequest, formatSigningRequest } from "../../identity/index.ts";
@@ -21,10 +21,19 @@ export interface NodeIdentity {
 	readonly bundlePem: string;
 }
 
-/** Shows the evidence, and gets the agent's first certificate for a key made here.
+/** A key for an agent's first certificate. Whoever tries again because no answer came takes the same: a join token that was used for a key
+ *  is good for that key still. */
+export function createAgentKey(): KeyObject {
+	return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+}
+
+/** Shows the evidence, and gets the agent's first certificate for the key.
  *  @throws MeshError `CONTROL_PLANE_UNREACHABLE`, `ATTESTATION_REFUSED` and other refusals, `EVIDENCE_UNREADABLE` */
-export async function attestNode(client: AgentClient, evidence: NodeEvidence): Promise<NodeIdentity> {
-	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+export async function attestNode(
+	client: AgentClient,
+	evidence: NodeEvidence,
+	privateKey: KeyObject,
+): Promise<NodeIdentity> {
 	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
 	const payload = await createPayload(client, evidence);
 	const answer = (await client.request("POST", "/v1/agent/attest", { attestor: evidence.kind, ...payload, csr })) as {

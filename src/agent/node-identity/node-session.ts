@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import {
 	type BackoffConfig,
 	type Clock,
@@ -18,7 +19,7 @@ import {
 } from "../../identity/index.ts";
 import type { RegistrationEntry, SpiffeId } from "../../model/index.ts";
 import type { AgentClient } from "./agent-client.ts";
-import { attestNode, type NodeEvidence, type NodeIdentity } from "./attest-node.ts";
+import { attestNode, createAgentKey, type NodeEvidence, type NodeIdentity } from "./attest-node.ts";
 import type { SavedIdentity } from "./saved-identity.ts";
 
 /** The keys of a trust domain: for certificates and for tokens. */
@@ -90,6 +91,8 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 	const stop = new AbortController();
 	let state: NodeState | undefined;
 	let own: SvidSource | undefined;
+	/** Of an attestation whose answer has not come. */
+	let key: KeyObject | undefined;
 
 	const first = Promise.withResolvers<void>();
 	const publish = (next: NodeState | undefined): void => {
@@ -104,7 +107,9 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 				"AGENT_STATE",
 				"the agent's saved identity has ended or is refused, and nothing else says who this node is: give a new --join-token",
 			);
-		const identity = await attestNode(client, evidence);
+		key ??= createAgentKey();
+		const identity = await attestNode(client, evidence, key);
+		key = undefined;
 		options.saved?.save(identity);
 		begin(identity);
 		log.info("node attested", { spiffeId: identity.spiffeId, by: evidence.kind });

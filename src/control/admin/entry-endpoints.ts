@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, type Log, type Problem, suggestNearest } from "../../core/index.ts";
 import { type AttestedAgent, parseSpiffeId, type RegistrationEntry, type SpiffeId } from "../../model/index.ts";
-import type { IdentityRegistry } from "../../registry/index.ts";
+import { type IdentityRegistry, joinTokenPurpose } from "../../registry/index.ts";
 import { describeEntry, parseEntry, readId } from "./parse-entry.ts";
 import { parseJson } from "./parse-json.ts";
 import { AdminError, type AdminRequest, type AdminResponse, type Endpoint } from "./router.ts";
@@ -168,7 +168,7 @@ async function createToken(
 		given?.["spiffeId"] === undefined ? undefined : readId(given["spiffeId"], "spiffeId", trustDomain, problems);
 	if (problems.length > 0) throw invalid(problems);
 	const agentPath = `join_token/${randomUUID()}`;
-	const token = await identity.secrets.issue("join-token", { agentPath }, (ttl as number) * 1000);
+	const token = await identity.secrets.issue(joinTokenPurpose, { agentPath }, (ttl as number) * 1000);
 	const agentId = parseSpiffeId(`spiffe://${trustDomain}/amime/agent/${agentPath}`);
 	if (alias !== undefined)
 		await identity.entries.create({
@@ -188,7 +188,7 @@ async function createToken(
 	return { status: 201, body: { token, agentId, ...(alias === undefined ? {} : { spiffeId: alias }), expiresAt } };
 }
 
-function describeAgent({ expiresAt, attestedAt, ...rest }: AttestedAgent): Record<string, unknown> {
+function describeAgent({ expiresAt, attestedAt, joinToken: _, ...rest }: AttestedAgent): Record<string, unknown> {
 	return {
 		...rest,
 		attestedAt: new Date(attestedAt).toISOString(),
@@ -198,7 +198,7 @@ function describeAgent({ expiresAt, attestedAt, ...rest }: AttestedAgent): Recor
 
 /** An evicted agent must attest again, a banned one may not even do that. */
 async function changeAgent(
-	{ identity: { agents }, onAgentOut, log }: EntryEndpointsOptions,
+	{ identity: { agents, secrets }, onAgentOut, log }: EntryEndpointsOptions,
 	{ query, principal }: AdminRequest,
 	result: "evicted" | "banned",
 ): Promise<AdminResponse> {
@@ -208,6 +208,8 @@ async function changeAgent(
 		const ids = agents.list().map((candidate) => candidate.spiffeId);
 		throw new AdminError(404, "AGENT_UNKNOWN", `there is no agent '${spiffeId}'${suggestNearest(spiffeId, ids)}`);
 	}
+	// What it could still have come back with.
+	if (agent.joinToken !== undefined) await secrets.forget(joinTokenPurpose, agent.joinToken);
 	if (result === "evicted") await agents.remove(spiffeId);
 	else await agents.update(spiffeId, (known) => ({ ...(known ?? agent), isBanned: true }));
 	await onAgentOut(agent.spiffeId);

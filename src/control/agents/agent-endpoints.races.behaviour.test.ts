@@ -29,6 +29,11 @@ const agent: AttestedAgent = {
 	isBanned: false,
 };
 
+function createCsr(): string {
+	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+	return formatSigningRequest(createSigningRequest(privateKey, {}));
+}
+
 /** Endpoints whose authority signs when the test lets it, and calls back before. */
 async function setUp(t: TestContext, clock: Clock = systemClock) {
 	const store = openSqliteStore(join(makeTemporaryFolder(t), "store.db"));
@@ -73,8 +78,7 @@ async function setUp(t: TestContext, clock: Clock = systemClock) {
 		await store.close();
 	});
 	await identity.agents.put(spiffeId, agent);
-	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-	const csr = formatSigningRequest(createSigningRequest(privateKey, {}));
+	const csr = createCsr();
 	return {
 		identity,
 		ask(path: string, shown = "01", more: object = {}, search = "") {
@@ -105,14 +109,14 @@ for (const code of ["SIGNING_BUSY", "KEY_PLUGIN_UNAVAILABLE", "STORE_UNAVAILABLE
 	test(`a join token is good still when nothing could be signed for it: ${code}`, async (t) => {
 		const { identity, ask, whileSigning } = await setUp(t);
 		const token = await identity.secrets.issue("join-token", { agentPath: "join_token/two" }, 60_000);
-		const attest = () => ask("POST /v1/agent/attest", "", { attestor: "join_token", token });
+		const attest = (more: object = {}) => ask("POST /v1/agent/attest", "", { attestor: "join_token", token, ...more });
 		whileSigning(() => Promise.reject(new MeshError(code, "not now")));
 		await assert.rejects(attest(), { code });
 		assert.equal(identity.agents.list().length, 1);
 		whileSigning(async () => undefined);
 		await attest();
 		assert.equal(identity.agents.list().length, 2);
-		await assert.rejects(attest(), { code: "ATTESTATION_REFUSED" });
+		await assert.rejects(attest({ csr: createCsr() }), { code: "ATTESTATION_REFUSED" });
 	});
 
 test("a join token that another uses while its certificate is signed makes no second node", async (t) => {
@@ -123,6 +127,22 @@ test("a join token that another uses while its certificate is signed makes no se
 		code: "ATTESTATION_REFUSED",
 	});
 	assert.equal(identity.agents.list().length, 1);
+});
+
+test("a join token whose answer was lost changes nothing for a node that has shown another answer to it", async (t) => {
+	const { identity, ask, whileSigning } = await setUp(t);
+	const token = await identity.secrets.issue("join-token", { agentPath: "x509pop/one" }, 60_000);
+	await identity.agents.remove(spiffeId);
+	const attest = () => ask("POST /v1/agent/attest", "", { attestor: "join_token", token });
+	let isSecond = false;
+	whileSigning(async () => {
+		if (isSecond) return;
+		isSecond = true;
+		await attest();
+		await ask("POST /v1/agent/proxies", identity.agents.get(spiffeId)!.serial);
+	});
+	await assert.rejects(attest(), { code: "ATTESTATION_REFUSED" });
+	await ask("POST /v1/agent/proxies", identity.agents.get(spiffeId)!.serial);
 });
 
 test("an agent that is evicted while its renewal is signed stays evicted", async (t) => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
 import {
 	type Authority,
@@ -14,10 +15,11 @@ import {
 	type RegistrationEntry,
 	type SpiffeId,
 } from "../../model/index.ts";
-import type { IdentityRegistry } from "../../registry/index.ts";
+import { type IdentityRegistry, joinTokenPurpose } from "../../registry/index.ts";
 import { AdminError, parseJson } from "../admin/index.ts";
 import { type Holders, type ReportedProxy, renewWithin } from "../authority/index.ts";
 import { createChangeBell } from "./change-bell.ts";
+import { tokenUnknown } from "./join-token.ts";
 import type { NodeAttestor, Payload } from "./node-attestor.ts";
 import { markOf } from "./revocations.ts";
 
@@ -94,32 +96,39 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		const attestor = findAttestor(payload);
 		const csr = parseSigningRequest(readText(payload, "csr"));
 		// Before the evidence: a request that cannot be signed is not looked at further.
-		readSigningRequest(csr);
+		const key = createHash("sha256").update(readSigningRequest(csr).publicKey).digest("hex");
 		const refuse = (error: unknown): never => {
 			log.warn("node refused", { attestor: attestor.name, reason: describeError(error) });
 			throw toAdminError(error);
 		};
-		const node = await attestor.attest(payload).catch(refuse);
+		const node = await attestor.attest(payload, key).catch(refuse);
 		const spiffeId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/agent/${node.agentPath}`);
 		if (identity.agents.get(spiffeId)?.isBanned === true) throw banned(spiffeId);
 		const request = agentRequest(spiffeId, csr);
 		const issued = await gate.run(() => authority.sign(request), spiffeId);
 		// A join token is good once: what cannot be signed now leaves it good for the next try.
+		const { joinToken } = node;
 		await node.use?.().catch(refuse);
 		await recordSigned(request.holder, issued);
-		await identity.agents.update(spiffeId, (known) => {
+		const attested = await identity.agents.update(spiffeId, (known) => {
 			// Banned while its certificate was signed.
 			if (known?.isBanned === true) throw banned(spiffeId);
+			// It has shown the certificate of another try, which stays.
+			if (joinToken !== undefined && known !== undefined && known.joinToken === undefined) return undefined;
 			return {
 				spiffeId,
 				attestor: attestor.name,
 				selectors: [`spiffe_id:${spiffeId}`, ...node.selectors],
+				...(joinToken !== undefined && { joinToken }),
 				serial: issued.serial,
+				// Whichever of the two answers arrives.
+				...(joinToken !== undefined && known !== undefined && { nextSerial: known.serial }),
 				expiresAt: issued.notAfter,
 				attestedAt: clock.wall(),
 				isBanned: false,
 			};
 		});
+		if (attested === undefined) refuse(tokenUnknown());
 		log.info("node attested", { spiffeId, attestor: attestor.name, selectors: node.selectors });
 		return { spiffeId, chain: issued.chain, bundle: authority.bundle().pem };
 	}
@@ -166,9 +175,19 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	const changeAgent = (id: SpiffeId, change: (agent: AttestedAgent) => AttestedAgent | undefined) =>
 		identity.agents.update(id, (known) => change(requireAgent(id, known)));
 
+	/** Whoever shows a certificate has got it: its join token is good for nobody any more. */
+	async function settle(agent: AttestedAgent, serial: string | undefined): Promise<AttestedAgent> {
+		if (agent.joinToken === undefined || (serial !== agent.serial && serial !== agent.nextSerial)) return agent;
+		await identity.secrets.forget(joinTokenPurpose, agent.joinToken);
+		const settled = await changeAgent(agent.spiffeId, ({ joinToken, ...known }) =>
+			joinToken === undefined ? undefined : known,
+		);
+		return settled ?? findAgent(agent.spiffeId);
+	}
+
 	/** The agent that asks. Each certificate is good until a newer one was shown: whoever has an older one copied it from the agent. */
 	async function authenticate({ peer, serial }: AgentRequest): Promise<AttestedAgent> {
-		const agent = findAgent(peer);
+		const agent = await settle(findAgent(peer), serial);
 		const now = clock.wall();
 		const { spiffeId } = agent;
 		if (serial === agent.serial || (serial === agent.previous?.serial && now < agent.previous!.until)) return agent;

@@ -9,6 +9,8 @@ export interface AttestedNode {
 	/** Makes what the node showed good no more, for what is good once: done last, so that whatever fails before leaves it good.
 	 *  @throws MeshError `ATTESTATION_REFUSED` when another was quicker */
 	use?(): Promise<void>;
+	/** What the store calls the join token that it showed: good for the same key until a certificate for that was shown. */
+	readonly joinToken?: string;
 }
 
 /** A way for nodes to show who they are. */
@@ -17,8 +19,9 @@ export interface NodeAttestor {
 	/** What the node must sign, for ways that ask for a signature.
 	 *  @throws MeshError `ATTESTATION_REFUSED` */
 	challenge?(payload: Payload): Promise<string>;
-	/** @throws MeshError `ATTESTATION_REFUSED`, `ATTESTATION_UNAVAILABLE` */
-	attest(payload: Payload): Promise<AttestedNode>;
+	/** @param key the hash of the key that the node wants a certificate for, and has
+	 *  @throws MeshError `ATTESTATION_REFUSED`, `ATTESTATION_UNAVAILABLE` */
+	attest(payload: Payload, key: string): Promise<AttestedNode>;
 }
 
 /** What a node sent. */

@@ -38,24 +38,25 @@ async function setUp(t: TestContext, pki = createTestPki({ trustDomain: "machine
 	return { clock, pki, one, two, node, other, ask, answerWith, size };
 }
 
+const key = "hash of a key";
 const refused = { code: "ATTESTATION_REFUSED" };
 
 test("a challenge of one control plane is answered to another, once", async (t) => {
 	const { one, two, node, ask, answerWith } = await setUp(t);
 	const answer = answerWith(await ask(one, node), node);
-	const attested = await two.attest(answer);
+	const attested = await two.attest(answer, key);
 	// What could not be signed for it leaves the answer good.
-	const again = await one.attest(answer);
+	const again = await one.attest(answer, key);
 	await attested.use!();
 	await assert.rejects(again.use!(), refused);
-	for (const plane of [one, two]) await assert.rejects(plane.attest(answer), refused, "replayed");
+	for (const plane of [one, two]) await assert.rejects(plane.attest(answer, key), refused, "replayed");
 });
 
 test("of many that show one answer at the same time one becomes the node", async (t) => {
 	const { one, two, node, ask, answerWith } = await setUp(t);
 	const answer = answerWith(await ask(one, node), node);
 	const outcomes = await Promise.allSettled(
-		Array.from({ length: 20 }, async (_, number) => (await (number % 2 === 0 ? one : two).attest(answer)).use!()),
+		Array.from({ length: 20 }, async (_, number) => (await (number % 2 === 0 ? one : two).attest(answer, key)).use!()),
 	);
 	assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
 });
@@ -63,11 +64,11 @@ test("of many that show one answer at the same time one becomes the node", async
 test("a challenge is good for the node that asked, and for a minute", async (t) => {
 	const { clock, one, node, other, ask, answerWith } = await setUp(t);
 	const challenge = await ask(one, node);
-	await assert.rejects(one.attest(answerWith(challenge, other)), refused, "of another node");
+	await assert.rejects(one.attest(answerWith(challenge, other), key), refused, "of another node");
 	clock.advance(59_000);
-	await one.attest(answerWith(challenge, node));
+	await one.attest(answerWith(challenge, node), key);
 	clock.advance(1_001);
-	await assert.rejects(one.attest(answerWith(challenge, node)), refused, "expired");
+	await assert.rejects(one.attest(answerWith(challenge, node), key), refused, "expired");
 });
 
 test("a challenge that was bent, made up or of another mesh is none", async (t) => {
@@ -90,8 +91,8 @@ test("a challenge that was bent, made up or of another mesh is none", async (t) 
 		"é".repeat(challenge.length),
 		await ask(foreign.one, node),
 	];
-	for (const text of bent) await assert.rejects(one.attest(answerWith(text, node)), refused, text);
-	await one.attest(answerWith(challenge, node));
+	for (const text of bent) await assert.rejects(one.attest(answerWith(text, node), key), refused, text);
+	await one.attest(answerWith(challenge, node), key);
 });
 
 test("a signature of something else, or by another key, is none", async (t) => {
@@ -100,8 +101,8 @@ test("a signature of something else, or by another key, is none", async (t) => {
 	const plain = answerWith(challenge, node, Buffer.from(challenge));
 	const stolen = { ...answerWith(challenge, node), signature: answerWith(challenge, other).signature };
 	for (const answer of [plain, stolen, { ...plain, signature: "AAAA" }])
-		await assert.rejects(one.attest(answer), refused);
-	await one.attest(answerWith(challenge, node));
+		await assert.rejects(one.attest(answer, key), refused);
+	await one.attest(answerWith(challenge, node), key);
 });
 
 test("whoever asks for challenges without end fills nothing", async (t) => {
