@@ -98,7 +98,7 @@ async function measureRenewals(authority: Awaited<ReturnType<typeof createAuthor
 
 /** A check of a token for the first time, and of one that is remembered by its text until it ends. */
 async function measureChecks(jwks: string, issued: readonly string[]): Promise<IdentityFigure[]> {
-	const keys = parseKeySet(jwks);
+	const keys = parseKeySet(Buffer.from(jwks));
 	if (typeof keys === "string") throw new Error(keys);
 	const now = Date.now() / 1000;
 	const known = new Map<string, Exclude<ReturnType<typeof parseToken>, string>>();

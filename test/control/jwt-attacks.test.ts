@@ -46,7 +46,8 @@ const keySet = {
 const issuer = "https://issuer.example";
 const now = Math.floor(Date.now() / 1000);
 const claims = { iss: issuer, sub: "ada", aud: "shop", exp: now + 3600 };
-const encode = (value: unknown): string => Buffer.from(text(value)).toString("base64url");
+const encode = (value: unknown): string =>
+	(Buffer.isBuffer(value) ? value : Buffer.from(text(value))).toString("base64url");
 const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 type Signer = (input: string) => Buffer;
@@ -111,6 +112,8 @@ const refused: Readonly<Record<string, Record<string, string>>> = {
 	),
 	"no alg": of({ kid: "rsa" }),
 	"an alg that is no text": of({ ...head, alg: ["RS256"] }),
+	"claims that are no UTF-8": of(head, Buffer.from(text({ ...claims, name: "ad\xe9" }), "latin1")),
+	"a header that is no UTF-8": of(Buffer.from(text({ ...head, cty: "ad\xe9" }), "latin1")),
 	"HS256 by the public key in PEM": of({ alg: "HS256", kid: "rsa" }, claims, hmac(spki)),
 	"HS256 by the public key in PEM, without a key id": of({ alg: "HS256" }, claims, hmac(spki)),
 	"HS256 by the public key in DER": of({ alg: "HS256", kid: "any-rsa" }, claims, hmac(der)),

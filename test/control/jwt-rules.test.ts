@@ -74,7 +74,7 @@ test("a key set is taken when proxies can use it, alone and among others", () =>
 			[[key, rsa], true],
 		] as const) {
 			const jwks = JSON.stringify({ keys: set });
-			assert.equal(Array.isArray(parseKeySet(jwks)), expected, `engine: ${jwks}`);
+			assert.equal(Array.isArray(parseKeySet(Buffer.from(jwks))), expected, `engine: ${jwks}`);
 			const { isRefused, listener } = translateRule({ jwks });
 			assert.equal(isRefused, !expected, jwks);
 			assert.ok(listener.ok, jwks);

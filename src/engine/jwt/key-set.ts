@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { decodeBase64Url } from "./base64-url.ts";
 import type { KeyProblem } from "./status.ts";
+import { parseStrictObject } from "./strict-json.ts";
 
 /** A key that tokens may be signed with. */
 export interface JwkKey {
@@ -19,16 +20,11 @@ type Fields = Readonly<Record<string, unknown>>;
 const maxKeys = 1000;
 
 /** Reads a JSON web key set, or an object of PEM certificates by key id. Keys that are wrong are left out unless all are. */
-export function parseKeySet(text: string): readonly JwkKey[] | KeyProblem {
-	let set: unknown;
-	try {
-		set = JSON.parse(text);
-	} catch (_notJson) {
-		return "Jwks is an invalid JSON";
-	}
-	if (typeof set !== "object" || set === null || Array.isArray(set)) return "Jwks is an invalid JSON";
-	const { keys } = set as { keys?: unknown };
-	if (keys === undefined) return readCertificates(set as Fields);
+export function parseKeySet(bytes: Uint8Array): readonly JwkKey[] | KeyProblem {
+	const set = parseStrictObject(bytes);
+	if (set === undefined) return "Jwks is an invalid JSON";
+	const { keys } = set;
+	if (keys === undefined) return readCertificates(set);
 	if (!Array.isArray(keys)) return "[keys] in Jwks is not an array";
 	if (keys.length > maxKeys) return "[keys] in Jwks are more than 1000";
 	const good: JwkKey[] = [];

@@ -1,10 +1,13 @@
+import { isUtf8 } from "node:buffer";
+
 /** Objects and lists may be so deep in one another, as in Envoy (protobuf's JSON). */
 const maxDepth = 100;
 
-/** The object that bytes are in JSON; undefined when they are none, or one that readers may understand differently: with the same name
- *  twice, or deeper than 100 levels. */
-export function parseStrictObject(bytes: Buffer): Record<string, unknown> | undefined {
-	const text = bytes.toString("utf8");
+/** The object that bytes are in JSON; undefined when they are none, or one that readers may understand differently: with bytes that are no
+ *  UTF-8, with the same name twice, or deeper than 100 levels. */
+export function parseStrictObject(bytes: Uint8Array): Record<string, unknown> | undefined {
+	if (!isUtf8(bytes)) return undefined;
+	const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 	try {
 		const value: unknown = JSON.parse(text);
 		if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;

@@ -122,7 +122,7 @@ function readKeySource(name: string, message: JwtProviderMessage, scope: Scope):
 	const at = scope.at("local_jwks");
 	const text = readDataSourceNow(specifier.value, at);
 	if (text === undefined || text.length === 0) return { kind: "none" };
-	const keys = parseKeySet(Buffer.from(text).toString("utf8"));
+	const keys = parseKeySet(text);
 	if (typeof keys !== "string") return { kind: "local", keys };
 	at.report(`Provider '${name}' in jwt_authn config has invalid local jwks: ${keys}`);
 	return { kind: "none" };

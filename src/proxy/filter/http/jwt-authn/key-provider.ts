@@ -62,7 +62,7 @@ export class KeyProvider {
 		const options = { cluster, authority, path, timeoutMs, retry, method: "GET", headers, sendsAddress: true };
 		this.#call = callHttp(this.#context, { ...options, maxBodyBytes: maxKeySetBytes }, (answer) => {
 			this.#call = undefined;
-			const keys = answer.status === 200 && answer.body.length > 0 ? parseKeySet(answer.body.toString("utf8")) : "";
+			const keys = answer.status === 200 && answer.body.length > 0 ? parseKeySet(answer.body) : "";
 			this.#finish(typeof keys === "string" ? undefined : keys, source);
 		});
 	}
