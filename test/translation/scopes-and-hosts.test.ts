@@ -43,6 +43,17 @@ export const cases: readonly TranslationCase[] = [
 		},
 	},
 	{
+		name: "Sidecar: '~' in place of a namespace takes hosts out of every one, and '~/*' leaves none",
+		config: `${sidecar("egress: [{hosts: ['~/bank.bank.svc.cluster.local', '*/*']}]")}
+---${sidecar("workloadSelector: {labels: {app: ratings}}, egress: [{hosts: ['./reviews.shop.svc.cluster.local', '~/*']}]", "shop/ratings")}`,
+		calls: {
+			"web -> reviews": "reviews.shop:80 by Service reviews",
+			"web -> bank.bank": "unroutable 502",
+			"ratings -> reviews": "unroutable 502",
+			"ratings -> bank.bank": "unroutable 502",
+		},
+	},
+	{
 		name: "Sidecar: one that selects workloads is over that of the namespace",
 		config: `${sidecar("egress: [{hosts: ['./*']}]")}
 ---${sidecar("workloadSelector: {labels: {app: web}}, egress: [{hosts: ['bank/*']}]", "shop/web")}`,

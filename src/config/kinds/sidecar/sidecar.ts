@@ -43,15 +43,15 @@ const hostSelector: Schema<HostSelector> = refine(
 	string({ format: "namespace/host", maxLength: 512 }),
 	(text, _node, reader) => {
 		const [written = "", host, ...rest] = text.split("/");
-		// `~` alone is none of any namespace; before a namespace it takes hosts out of what others let in.
-		const isExcluded = written.length > 1 && written.startsWith("~");
-		const namespace = isExcluded ? written.slice(1) : written;
+		// `~` takes hosts of a namespace out of what others let in, alone hosts of every namespace: `~/*` leaves nothing.
+		const isExcluded = written.startsWith("~");
+		const namespace = written === "~" ? "*" : isExcluded ? written.slice(1) : written;
 		if (host === undefined || rest.length > 0)
 			return reader.refuse(
-				"must be a namespace ('.' the own, '*' any, '~' none), '/' and a host, such as ./*; with '~' before the namespace it takes hosts out",
+				"must be a namespace ('.' the own, '*' any), '/' and a host, such as ./*; with '~' before the namespace, or in its place for any, it takes hosts out",
 			);
-		if (!/^(\.|\*|~|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$/.test(namespace))
-			return reader.refuse(`has no namespace before '/': write '.', '*', '~' or a name`);
+		if (!/^(\.|\*|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$/.test(namespace))
+			return reader.refuse(`has no namespace before '/': write '.', '*' or a name, or '~' before them`);
 		if (!/^(\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)$/.test(host))
 			return reader.refuse("has no host after '/': write a full name, or '*' alone or as its first label");
 		return { namespace, host: host.toLowerCase(), ...(isExcluded && { isExcluded }) };
