@@ -1,5 +1,6 @@
 import { addHeader, getHeader, type HeaderList, removeHeader, setHeader } from "../../core/index.ts";
 import type { StreamInfo } from "../format/stream-info.ts";
+import { toFieldValue } from "./field-value.ts";
 import type { HeaderAddition } from "./route-config.ts";
 
 /** Header operations of one or several levels, ready to run in order. */
@@ -53,11 +54,3 @@ function append(addition: HeaderAddition, value: string, headers: HeaderList): v
 	if (addition.action === "add-if-absent" && getHeader(headers, addition.name) !== undefined) return;
 	addHeader(headers, addition.name, value);
 }
-
-/** A formatted value may hold what a peer put into a server name or a certificate: nothing of it ends the line. Written as latin1, a
- *  character beyond would be cut down to another one. */
-function toFieldValue(text: string): string {
-	return unfitCharacter.test(text) ? text.replace(/[^\t\x20-\x7e\x80-\xff]/g, "_") : text;
-}
-
-const unfitCharacter = /[^\t\x20-\x7e\x80-\xff]/;

@@ -222,3 +222,25 @@ test("policies of the virtual host and of the table hold where the route has non
 	assert.equal(actionOf("GET /own").mirrorPolicies[0]?.cluster, "own");
 	assert.equal(actionOf("GET /").mirrorPolicies[0]?.cluster, "of-host");
 });
+
+test("what a peer put into a formatted path, host or location ends no line", () => {
+	const hostile = "/a\r\nx-evil: 1\0";
+	const rewrite = { path_rewrite: "%FILTER_STATE(said:PLAIN)%", host_rewrite: "h%FILTER_STATE(said:PLAIN)%" };
+	const { entry, request, stream } = decide(makeRoutes(forward({ prefix: "/" }, rewrite)), "GET /p?q", []);
+	Object.assign(stream, { filterState: new Map([["said", hostile]]) });
+	prepareRequest(entry!, request, stream, options);
+	assert.equal(request.path, "/a__x-evil: 1_?q");
+	assert.equal(request.authority, "h/a__x-evil: 1_");
+	const redirect = decide(
+		makeRoutes({ match: { prefix: "/" }, redirect: { path_rewrite: "%FILTER_STATE(said:PLAIN)%" } }),
+		"GET /p",
+		[],
+	);
+	Object.assign(redirect.stream, { filterState: new Map([["said", hostile]]) });
+	const action = redirect.entry!.action;
+	assert.ok(action.kind === "redirect");
+	assert.match(
+		computeRedirect(action, redirect.request, redirect.stream, options),
+		/^https?:\/\/[^/]*\/a__x-evil: 1_$/,
+	);
+});

@@ -7,3 +7,8 @@ export function isHeaderName(text: string): boolean {
 export function isHeaderValue(text: string): boolean {
 	return !/[\0\r\n]/.test(text);
 }
+
+/** Whether a text can be the value of a field as Envoy's upstream codecs see it: no control character but the tab. */
+export function isPlainHeaderValue(text: string): boolean {
+	return !/[^\t\x20-\x7e\x80-\xff]/.test(text);
+}

@@ -2,25 +2,20 @@ import { getHeader, type HeaderList, setHeader } from "../../../../core/index.ts
 import type { SessionStateConfig } from "../../../runtime-config/index.ts";
 import { findCookie } from "../cookies.ts";
 
-/** The host that a request's session belongs to: `address:port`, or undefined for a new session. */
-export function readSessionHost(config: SessionStateConfig, headers: HeaderList, wallMs: number): string | undefined {
-	switch (config.kind) {
-		case "cookie": {
-			const value = findCookie(headers, config.name);
-			return value === undefined ? undefined : decodeCookie(value, wallMs);
-		}
-		case "header": {
-			const value = getHeader(headers, config.name);
-			return value === undefined ? undefined : decodeBase64(value)?.toString("latin1");
-		}
-		case "envelope": {
-			const value = getHeader(headers, config.name);
-			const envelope = value === undefined ? undefined : splitEnvelope(value);
-			if (envelope === undefined) return undefined;
-			if (envelope.rest !== undefined) setHeader(headers, config.name, envelope.rest);
-			return envelope.host;
-		}
-	}
+/** Of a request with a session: its host, `address:port`, and what stands in the session's header in place of it. */
+export interface FoundSession {
+	readonly host: string;
+	/** Whatever the client encoded, control characters too; undefined when the header stays as it is. */
+	readonly rest: string | undefined;
+}
+
+/** The session that a request belongs to, or undefined for a new one. */
+export function readSession(config: SessionStateConfig, headers: HeaderList, wallMs: number): FoundSession | undefined {
+	const value = config.kind === "cookie" ? findCookie(headers, config.name) : getHeader(headers, config.name);
+	if (value === undefined) return undefined;
+	if (config.kind === "envelope") return splitEnvelope(value);
+	const host = config.kind === "cookie" ? decodeCookie(value, wallMs) : decodeBase64(value)?.toString("latin1");
+	return host === undefined ? undefined : { host, rest: undefined };
 }
 
 /** Whether a session of this kind is for a request's path: a cookie's path says so. */
@@ -109,7 +104,7 @@ function formatCookie(config: Extract<SessionStateConfig, { kind: "cookie" }>, h
 	return `${config.name}="${value}"${age}${path}${config.attributes}; HttpOnly`;
 }
 
-function splitEnvelope(value: string): { readonly host: string; readonly rest: string | undefined } | undefined {
+function splitEnvelope(value: string): FoundSession | undefined {
 	const at = value.indexOf(";UV:");
 	const host = decodeBase64(at === -1 ? value : value.slice(0, at))?.toString("latin1");
 	if (host === undefined) return undefined;

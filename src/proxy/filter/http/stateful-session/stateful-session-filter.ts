@@ -1,11 +1,13 @@
+import { setHeader } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import type { StatsScope } from "../../../../telemetry/index.ts";
 import type { SessionStateConfig, StatefulSessionConfig } from "../../../runtime-config/index.ts";
 import { createStatefulSessionStats, type StatefulSessionStats } from "../../../stats/index.ts";
 import type { HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { isPlainHeaderValue } from "../header-syntax.ts";
 import { routeConfigOf } from "../route-configs.ts";
-import { isSessionPath, readSessionHost, writeSessionHost } from "./session-state.ts";
+import { isSessionPath, readSession, writeSessionHost } from "./session-state.ts";
 
 /** A request's session. */
 interface Session {
@@ -39,8 +41,22 @@ export function createStatefulSessionFilter(
 			if (used === undefined) return "continue";
 			const { request, record } = stream;
 			const state = used.state !== undefined && isSessionPath(used.state, request.path) ? used.state : undefined;
-			const host = state && readSessionHost(state, request.headers, clock.wall());
+			const found = state && readSession(state, request.headers, clock.wall());
+			const host = found?.host;
 			stream.setState(index, { config: used, state, host } satisfies Session);
+			if (state?.kind === "envelope" && found?.rest !== undefined) {
+				if (!isPlainHeaderValue(found.rest)) {
+					const body = `invalid header value for: ${state.name}`;
+					stream.sendLocalReply({
+						status: 503,
+						body,
+						details: `filter_removed_required_request_headers{${body}}`,
+						flags: ResponseFlag.downstreamProtocolError,
+					});
+					return "stop";
+				}
+				setHeader(request.headers, state.name, found.rest);
+			}
 			if (host !== undefined) {
 				record.overrideHost = { address: host, isStrict: used.strict, missingStatus: used.missingHostStatus };
 			}
