@@ -151,6 +151,11 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: ["gamma-vs-older/1"],
 	},
 	{
+		what: "On a port where a Service has an HTTPRoute or GRPCRoute, captured requests to the address of a Service are its own, whatever host they name; with more than 100 Services at the port only those with routes have that.",
+		why: "Such a route holds for connections to its Service and no others (GEP-1426); Istio's sidecars go by the host alone.",
+		observations: [],
+	},
+	{
 		what: "A rule with a filter of another implementation is answered with 500, and the other rules of its HTTPRoute serve.",
 		why: "The Gateway API says so; Istio drops the whole route.",
 		observations: [],

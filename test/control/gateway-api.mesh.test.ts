@@ -1,7 +1,8 @@
 /** Routes of the Gateway API with Service parents, through what the proxy of a captured client is given. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { captureClient, clientPod, clusterService } from "../support/captured-client.ts";
+import { listenerType } from "../../src/xds/server/index.ts";
+import { type CapturedClient, captureClient, clientPod, clusterService } from "../support/captured-client.ts";
 
 const tcp = "[{name: tcp, port: 7000, targetPort: 7000}, {name: tls-x, port: 443, targetPort: 443}]";
 const world = [
@@ -72,4 +73,36 @@ test("a GRPCRoute of a Service goes by service and method", () => {
 	]);
 	assert.match(client.request("POST rpc:9000/a.B/C")!.cluster!, /next\.shop/);
 	assert.match(client.request("POST rpc:9000/a.C/C")!.cluster!, /rpc\.shop/);
+});
+
+/** Addresses that have a listener for HTTP of their own. */
+const addressesOf = ({ snapshot }: CapturedClient, port: number): string[] =>
+	[...(snapshot.resources.get(listenerType)?.keys() ?? [])]
+		.filter((name) => name.startsWith("10.0.0.") && name.endsWith(`_${port}`))
+		.map((name) => name.slice(0, name.indexOf("_")));
+
+test("services have listeners of their own at ports where one of them has an HTTPRoute, all while they are few", () => {
+	const services = (count: number): string[] =>
+		Array.from({ length: count }, (_, at) => clusterService(`s${at + 1}`, at + 1, { versions: [] }));
+	const route = routeOf("HTTPRoute", "r", { name: "s2" }, { name: "s1", port: 80 });
+	assert.deepEqual(addressesOf(captureClient([clientPod, ...services(3)]), 80), []);
+	const few = captureClient([clientPod, ...services(3), route]);
+	assert.deepEqual(addressesOf(few, 80).sort(), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+	assert.deepEqual(addressesOf(captureClient([clientPod, ...services(101), route]), 80), ["10.0.0.2"]);
+});
+
+test("a port that a Sidecar opens for some hosts stays theirs alone, also by address", () => {
+	const sidecar = `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: shop}
+spec:
+  egress:
+  - {port: {number: 80, protocol: HTTP, name: http}, hosts: [./s1]}
+  - {hosts: ["*/*"]}`;
+	const services = [1, 2].map((number) => clusterService(`s${number}`, number));
+	const routes = [1, 2].map((number) =>
+		routeOf("HTTPRoute", `r${number}`, { name: `s${number}` }, { name: "s1", port: 80 }),
+	);
+	assert.deepEqual(addressesOf(captureClient([clientPod, ...services, ...routes, sidecar]), 80), ["10.0.0.1"]);
 });

@@ -5,8 +5,10 @@ import { mayBeHttp } from "../../model/index.ts";
 import { packResource, packResourceLate, type XdsResource } from "../../xds/server/index.ts";
 import {
 	type Client,
+	describeAddressedServices,
 	describeExternalAuths,
 	type EgressScope,
+	findAddressedServices,
 	findEgress,
 	type HostRoutes,
 	hostsAtPort,
@@ -107,6 +109,7 @@ export function buildCapturedListeners(
 		describeScope(scope),
 		usesSessions(index),
 		describeExternalAuths(index),
+		describeAddressedServices(findAddressedServices(index, client, scope)),
 		...policiesOnServices(index, services),
 		...services.map(({ service }) => shapeOf(service)),
 		// Headless services are listened for at the addresses of their endpoints.
@@ -133,7 +136,7 @@ export function buildCapturedListeners(
 	);
 }
 
-/** Route configurations by port, one for each port that is told by its first bytes, and the forward proxy's. */
+/** Route configurations by port, one for each port that is told by its first bytes or by its address, and the forward proxy's. */
 function capturedRoutes(
 	index: MeshIndex,
 	client: Client,
@@ -145,6 +148,7 @@ function capturedRoutes(
 	const routes: XdsResource[] = [];
 	const proxied: HostRoutes[] = [];
 	const shared = [scope.mode, scope.saysReason, scope.egressProxy, describeScope(scope), index.mesh.settings];
+	const addressed = findAddressedServices(index, client, scope);
 	for (const port of listHttpPorts(scope)) {
 		const egress = findEgress(scope, port);
 		if (egress === undefined) continue;
@@ -163,7 +167,11 @@ function capturedRoutes(
 				isSameResource,
 			),
 			...known
-				.filter(({ seen }) => seen?.ports.some((item) => item.port === port && item.protocol === "auto") === true)
+				.filter(
+					({ host, seen }) =>
+						addressed.get(port)?.has(host) === true ||
+						seen?.ports.some((item) => item.port === port && item.protocol === "auto") === true,
+				)
 				.map((item) =>
 					memo.get(`route configuration ${key} ${item.host}:${port}`, [item.routes], () =>
 						packRoutes(translateSinglePortRoutes(item)),

@@ -49,6 +49,7 @@ export {
 	outboundClusterName,
 	serviceRouteName,
 } from "./names.ts";
+export { describeAddressedServices, findAddressedServices } from "./outbound/addressed-services.ts";
 export {
 	outboundHttpFilters,
 	routeConfiguredFilters,

@@ -4,6 +4,7 @@ import { resolveEndpoints } from "../endpoint.ts";
 import type { OutboundProxy } from "../http-connection-manager.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { compareText } from "../names.ts";
+import { type AddressedServices, findAddressedServices, listVirtualAddresses } from "./addressed-services.ts";
 import type { Egress, EgressScope, SeenService } from "./egress-scope.ts";
 import { type StreamChain, translateStreamChains } from "./stream-chains.ts";
 
@@ -22,8 +23,8 @@ export interface ListenerPlan {
 
 const anyAddress = "0.0.0.0";
 
-/** The outbound listeners of a captured client: one for HTTP on every port, one for each address of other services. Of services that
- *  want the same address, the older one is served. */
+/** The outbound listeners of a captured client: one for HTTP on every port, one for each address of other services and of those whose
+ *  HTTP goes by their address. Of services that want the same address, the older one is served. */
 export function planListeners(
 	index: MeshIndex,
 	client: Client,
@@ -31,10 +32,11 @@ export function planListeners(
 	proxy: OutboundProxy,
 ): ListenerPlan[] {
 	const plans = new Map<string, ListenerPlan & { readonly isLocked: boolean }>();
+	const addressed = findAddressedServices(index, client, scope);
 	for (const egress of scope.egresses) {
 		const isWhole = egress.listener?.port === undefined;
 		const locked = new Set(isWhole ? plans.keys() : []);
-		for (const added of planEgress(index, client, egress, proxy)) {
+		for (const added of planEgress(index, client, egress, proxy, addressed)) {
 			const key = `${added.address}_${added.port}`;
 			// A port that an egress before it names is that egress's alone.
 			if (locked.has(key)) continue;
@@ -55,7 +57,13 @@ export function planListeners(
 	return [...plans.values()].sort((a, b) => a.port - b.port || compareText(a.address, b.address));
 }
 
-function planEgress(index: MeshIndex, client: Client, egress: Egress, proxy: OutboundProxy): ListenerPlan[] {
+function planEgress(
+	index: MeshIndex,
+	client: Client,
+	egress: Egress,
+	proxy: OutboundProxy,
+	addressed: AddressedServices,
+): ListenerPlan[] {
 	const { listener } = egress;
 	const services = [...egress.services.values()].sort(
 		(a, b) => (a.service.createdAt ?? 0) - (b.service.createdAt ?? 0) || compareText(a.host, b.host),
@@ -75,7 +83,10 @@ function planEgress(index: MeshIndex, client: Client, egress: Egress, proxy: Out
 			},
 		];
 	return services.flatMap((seen) =>
-		seen.ports.flatMap((port) => planPort(index, client, egress, proxy, seen, port, bind, bindsToPort)),
+		seen.ports.flatMap((port) => [
+			...planPort(index, client, egress, proxy, seen, port, bind, bindsToPort),
+			...(addressed.get(port.port)?.has(seen.host) === true ? planAddresses(seen, port) : []),
+		]),
 	);
 }
 
@@ -106,6 +117,12 @@ function planPort(
 		const routeConfigName = isOwnListener ? `${seen.host}:${number}` : String(number);
 		return { address, port: number, ...(isSniffed && { routeConfigName }), isSniffed, chains, bindsToPort };
 	});
+}
+
+/** HTTP of one service alone, at its addresses. */
+function planAddresses({ host, service }: SeenService, { port }: ServicePort): ListenerPlan[] {
+	const shared = { port, routeConfigName: `${host}:${port}`, isSniffed: true, chains: [], bindsToPort: false };
+	return listVirtualAddresses(service).map((address) => ({ ...shared, address }));
 }
 
 /** Where clients of a port that is no HTTP connect to: the addresses of the service, those of its endpoints when it is headless, or any
