@@ -175,6 +175,39 @@ spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: 
 	assert.equal(ask({ from: "outside", to: "reviews" }).fix, "did you mean 'reviews.shop'?");
 });
 
+test("the proxy of a Gateway is a source by its own name, and paths that nothing takes are told with those that there are", () => {
+	const edge = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: shop }
+spec: { gatewayClassName: amime, listeners: [{ name: http, port: 8080, protocol: HTTP }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: edge, namespace: shop }
+spec:
+  parentRefs: [{ name: edge }]
+  rules:
+    - { matches: [{ path: { value: /a } }], backendRefs: [{ name: reviews, port: 80 }] }
+    - { matches: [{ path: { value: /b } }], backendRefs: [{ name: reviews, port: 80 }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: few, namespace: shop }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]
+  rules: [{ to: [{ operation: { paths: [/b, /c] } }] }]
+`;
+	const world = createOfflineWorld(parseObjects(application("reviews"), edge));
+	const proxy = world.index.instances.find(({ pattern }) => pattern === "gateway")!;
+	const ask = (path: string) =>
+		evaluate(world, { headers: [], from: `shop/${proxy.name}`, to: "shop.example", port: 8080, path }, 0);
+	assert.equal(ask("/b").outcome, "reached");
+	assert.match(ask("/c").summary, /takes GET \/c: its routes are for path \/a and below, path \/b and below$/);
+	const denied = ask("/a");
+	assert.deepEqual([denied.outcome, denied.because[0]?.name], ["denied", "few"]);
+});
+
 test("a service without endpoints is told with the port that nobody has, and a ServiceEntry is called one", () => {
 	const served = serve(
 		application("web"),

@@ -264,25 +264,42 @@ class RoutedRequest {
 	}
 }
 
+const maxWanted = 5;
+
 function noRoute(request: RequestHead, host: VirtualHostConfig, misses: readonly RouteMiss[]): Ending {
 	const [nearest] = [...misses].sort((a, b) => distanceOf(a) - distanceOf(b));
-	const where =
-		nearest?.object === undefined
-			? nearest?.name
-			: `${nearest.object.kind} ${nearest.object.namespace}/${nearest.object.name} ${nearest.object.path}`;
-	return {
-		outcome: "unroutable",
-		status: 404,
-		flags: "NR",
-		summary: `no route of ${host.name} takes ${request.method} ${request.path}${nearest === undefined ? "" : `; the nearest, ${where}, wants ${nearest.failed.join(" and ")}`}`,
-		fix: "add a rule that takes this request, or one without matches at the end",
-		because: nearest?.object === undefined ? [] : [nearest.object],
-	};
+	const none = `no route of ${host.name} takes ${request.method} ${request.path}`;
+	const fix = "add a rule that takes this request, or one without matches at the end";
+	const end = { outcome: "unroutable" as const, status: 404, flags: "NR", fix };
+	if (nearest === undefined) return { ...end, summary: none, because: [] };
+	const because = nearest.object === undefined ? [] : [nearest.object];
+	// Of routes for other paths none is nearer than the others.
+	if (misses.length > 1 && nearest.failed.some(isOfPath)) {
+		const paths = new Set(misses.flatMap(({ failed }) => failed.filter(isOfPath).map(wantedOf)));
+		const more = paths.size > maxWanted ? ` and ${paths.size - maxWanted} more` : "";
+		return {
+			...end,
+			summary: `${none}: its routes are for ${[...paths].slice(0, maxWanted).join(", ")}${more}`,
+			because,
+		};
+	}
+	const { kind, namespace, name, path } = nearest.object ?? { kind: "", namespace: "", name: "", path: "" };
+	const where = nearest.object === undefined ? nearest.name : `${kind} ${namespace}/${name} ${path}`;
+	return { ...end, summary: `${none}; the nearest, ${where}, wants ${nearest.failed.join(" and ")}`, because };
+}
+
+function isOfPath(miss: string): boolean {
+	return miss.startsWith("path ");
+}
+
+/** A condition without what there was in place of what it wants. */
+function wantedOf(miss: string): string {
+	return miss.replace(/, not .*$/s, "");
 }
 
 /** How far a route is from taking a request: one for another path is further than one for other methods or headers. */
 function distanceOf({ failed }: RouteMiss): number {
-	return failed.length + (failed.some((miss) => miss.startsWith("path ")) ? failed.length + 2 : 0);
+	return failed.length + (failed.some(isOfPath) ? failed.length + 2 : 0);
 }
 
 /** Virtual hosts that translation makes for hosts that no object describes. */

@@ -58,8 +58,9 @@ function readName(text: string): { readonly namespace?: string; readonly name: s
 	return [{ name: text }, ...(dot === -1 ? [] : [{ name: text.slice(0, dot), namespace: text.slice(dot + 1) }])];
 }
 
-/** A Pod that Gateways choose by its labels. */
+/** A proxy that was started for Gateways, or a Pod that they choose by its labels. */
 function gatewayOf(world: World, instance: WorkloadInstance): Source | undefined {
+	if (instance.pattern === "gateway") return openGateway(world, instance);
 	if (instance.declaredBy !== "Pod") return undefined;
 	const { gateways, istioGateways } = world.index.mesh;
 	const isChosen = [...gateways, ...istioGateways].some(({ namespace, name }) =>

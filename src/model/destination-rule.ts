@@ -119,7 +119,8 @@ export interface PortTrafficPolicy {
 }
 
 export interface TrafficPolicy extends PortTrafficPolicy {
-	readonly portLevel?: Readonly<Record<number, PortTrafficPolicy>>;
+	/** With the position of each in `portLevelSettings`. */
+	readonly portLevel?: Readonly<Record<number, PortTrafficPolicy & { readonly position: number }>>;
 	readonly tunnel?: Tunnel;
 	/** Version of the PROXY protocol before the bytes of the client. */
 	readonly proxyProtocol?: 1 | 2;

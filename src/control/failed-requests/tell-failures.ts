@@ -13,6 +13,8 @@ export interface RememberedCall {
 	readonly to: string;
 	readonly method: string;
 	readonly path: string;
+	/** Of the Gateway, where the call came in by one. */
+	readonly port?: number;
 }
 
 /** Says what should become of a call by the configuration; undefined when it cannot. */
@@ -47,7 +49,7 @@ export async function tellFailures(parts: FailureParts, selection: FailureSelect
 	const mesh: KnownMesh = { index, objects, provenance: createProvenance({ index, objects: objects() }) };
 	const predict = selection.id === undefined ? undefined : parts.predict;
 	const tell = async (failure: ProxyFailure): Promise<ToldFailure> => {
-		const prediction = await predictFor(failure, predict);
+		const prediction = await predictFor(failure, index, predict);
 		const { fault = null, fix = null, explanation, objects: refs } = diagnose({ failure, mesh, prediction });
 		return { ...failure, fault, explanation, fix, objects: refs };
 	};
@@ -60,10 +62,21 @@ function tellAlone(failure: ProxyFailure): ToldFailure {
 }
 
 async function predictFor(
-	{ flags, details, proxy, authority, method, path }: ProxyFailure,
+	{ flags, details, proxy, authority, method, path, local_address: at }: ProxyFailure,
+	index: MeshIndex,
 	predict: Predict | undefined,
 ): Promise<Prediction | undefined> {
 	if (predict === undefined || method === null || authority === null) return undefined;
 	if (flags !== "NR" && details !== "direct_response") return undefined;
-	return predict({ from: proxy, to: authority, method, path: path ?? "/" });
+	const port = findGatewayPort(index, proxy, at);
+	return predict({ from: proxy, to: authority, method, path: path ?? "/", ...(port !== undefined && { port }) });
+}
+
+/** The port of a Gateway that a client connected to, which is not always where its proxy listens. */
+function findGatewayPort(index: MeshIndex, proxy: string, at: string | null): number | undefined {
+	const [namespace = "", name = ""] = proxy.split("/");
+	const instance = index.instance({ namespace, name });
+	if (instance?.pattern !== "gateway") return undefined;
+	const listenPort = Number(/:(\d+)$/.exec(at ?? "")?.[1]);
+	return instance.gatewayPorts?.find((one) => one.listenPort === listenPort)?.port;
 }

@@ -46,6 +46,8 @@ export interface FailedRequest {
 	/** Where the client connected to, and from where. */
 	readonly local_address: string | null;
 	readonly remote_address: string | null;
+	/** What the client's TLS asked for (SNI). */
+	readonly server_name: string | null;
 }
 
 /** One that a proxy of the mesh has told, with what the control plane knows about it. */
@@ -65,7 +67,7 @@ export interface ToldFailure extends FailedRequest {
 const texts = [
 	...(["request_id", "method", "authority", "path", "flags", "details", "reason", "would_deny", "audited"] as const),
 	...(["route", "route_config", "route_rule", "upstream_cluster", "missing_cluster", "upstream_host"] as const),
-	...(["limit", "dns_failure"] as const),
+	...(["limit", "dns_failure", "server_name"] as const),
 	...([
 		"upstream_failure",
 		"caller_failure",

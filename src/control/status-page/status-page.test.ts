@@ -33,6 +33,7 @@ test("what strangers sent is text on the page and no part of it", () => {
 			missing_cluster: null,
 			limit: null,
 			dns_failure: null,
+			server_name: null,
 			upstream_host: null,
 		},
 		...{

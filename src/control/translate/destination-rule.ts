@@ -117,8 +117,8 @@ export function completePolicy(
 }
 
 function atPort({ portLevel, ...policy }: TrafficPolicy, port: number): TrafficPolicy {
-	const own = portLevel?.[port];
-	if (own === undefined) return policy;
+	if (portLevel?.[port] === undefined) return policy;
+	const { position: _____, ...own } = portLevel[port];
 	const { connectionPool: _, outlierDetection: __, loadBalancer: ___, tls: ____, ...rest } = policy;
 	return { ...rest, ...own };
 }

@@ -22,7 +22,15 @@ export { completePolicy, type HostPolicy, mergeTrafficPolicy, resolveHostPolicy 
 export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export { authorizerGuardName, describeExternalAuths, findAskingRules } from "./external-auth.ts";
-export { type GatewayNode, type GatewayResources, translateGateway } from "./gateway/index.ts";
+export {
+	findServedGateway,
+	type GatewayNode,
+	type GatewayResources,
+	hostsFor,
+	type ServedGateway,
+	type Server,
+	translateGateway,
+} from "./gateway/index.ts";
 export type { OutboundProxy, ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateCapturedInboundClusters } from "./inbound/captured-cluster.ts";

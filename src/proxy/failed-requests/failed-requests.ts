@@ -68,6 +68,7 @@ const format: JsonFormat = {
 	duration_ms: "%DURATION%",
 	local_address: "%DOWNSTREAM_LOCAL_ADDRESS%",
 	remote_address: "%DOWNSTREAM_REMOTE_ADDRESS%",
+	server_name: "%REQUESTED_SERVER_NAME%",
 	filter_chain: "%FILTER_CHAIN_NAME%",
 	caller: "%DOWNSTREAM_PEER_URI_SAN%",
 	caller_failure: "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",

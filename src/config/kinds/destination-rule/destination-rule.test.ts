@@ -52,6 +52,7 @@ test("a DestinationRule with everything becomes the model's", () => {
 		tls: { mode: "ISTIO_MUTUAL", subjectAltNames: [], isInsecure: false },
 		portLevel: {
 			80: {
+				position: 0,
 				loadBalancer: {
 					consistentHash: { key: { kind: "source-ip" }, algorithm: { kind: "ring", minimumRingSize: 1024 } },
 				},

@@ -53,7 +53,9 @@ export const trafficPolicy: Schema<TrafficPolicy> = refine(
 		...(value.portLevelSettings !== undefined &&
 			value.portLevelSettings.length > 0 && {
 				portLevel: Object.fromEntries(
-					[...value.portLevelSettings].reverse().map((item) => [item.port, toPortPolicy(item)] as const),
+					value.portLevelSettings
+						.map((item, position) => [item.port, { ...toPortPolicy(item), position }] as const)
+						.reverse(),
 				),
 			}),
 		...defined({ tunnel: value.tunnel, retryBudget: value.retryBudget }),

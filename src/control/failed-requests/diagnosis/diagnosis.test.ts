@@ -55,7 +55,13 @@ spec:
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: partner, namespace: shop }
-spec: { host: partner.example.com, trafficPolicy: { tls: { mode: SIMPLE } } }
+spec:
+  host: partner.example.com
+  trafficPolicy:
+    connectionPool: { tcp: { maxConnections: 9 } }
+    portLevelSettings:
+      - { port: { number: 80 }, tls: { mode: DISABLE } }
+      - { port: { number: 443 }, tls: { mode: SIMPLE }, connectionPool: { tcp: { maxConnections: 1 } } }
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -237,7 +243,7 @@ test("a connection that could not be made is told with its endpoint, how it fail
 	const verify = "X509_verify_cert:_certificate_verification_error_at_depth_0:_self_signed_certificate:TLS_error_end";
 	const certificate = tell({ flags: "UF", ...partner, upstream_failure: `TLS_error:|2:SSL:${verify}` });
 	assert.match(certificate.why, /its certificate is not accepted: self signed certificate/);
-	assert.equal(certificate.named[0], "DestinationRule partner spec.trafficPolicy.tls");
+	assert.equal(certificate.named[0], "DestinationRule partner spec.trafficPolicy.portLevelSettings[1].tls");
 	const plain = tell({
 		flags: "UF",
 		...partner,
@@ -246,6 +252,8 @@ test("a connection that could not be made is told with its endpoint, how it fail
 	assert.match(plain.why, /does not speak TLS on this port/);
 	const nobody = tell({ flags: "UH", upstream_cluster: "outbound|80||nobody.invalid" });
 	assert.match(nobody.why, /DNS gives no address for nobody\.invalid/);
+	const unnamed = { flags: "UH", upstream_cluster: "outbound|80||nobody.invalid", dns_failure: "there is no name n" };
+	assert.equal(tell(unnamed).why, "the endpoint has no address: there is no name n", "the name is said once");
 	assert.deepEqual([nobody.fault, nobody.named], ["network", ["ServiceEntry nameless spec.hosts"]]);
 });
 
@@ -261,6 +269,15 @@ test("a bound that was reached is told with the object that sets it", () => {
 	assert.match(full.fix ?? "", /^raise connectionPool\.http\.http2MaxRequests if orders/);
 	const both = tell({ flags: "UO", upstream_cluster: orders, limit: "max_pending_requests 1, max_connections 2" });
 	assert.match(both.why, /1 waiting for a connection \(http1MaxPendingRequests\), 2 connections \(maxConnections\)$/);
+	const single = tell({ flags: "UO", upstream_cluster: orders, limit: "max_requests 1, max_connections 1" });
+	assert.match(single.why, /no more than 1 request at once \(http2MaxRequests\), 1 connection \(maxConnections\)$/);
+	const ofPort = tell({
+		...{ flags: "UO", upstream_cluster: "outbound|443||partner.example.com", limit: "max_connections 1" },
+	});
+	assert.equal(
+		ofPort.named[0],
+		"DestinationRule partner spec.trafficPolicy.portLevelSettings[1].connectionPool.tcp.maxConnections",
+	);
 	const waiting = tell({
 		method: null,
 		path: null,

@@ -19,13 +19,23 @@ interface BreakerLimit {
 	readonly part: "http" | "tcp";
 	readonly field: string;
 	readonly what: string;
+	/** Where there is but one. */
+	readonly one: string;
 }
 
 const breakerLimits: ReadonlyMap<string, BreakerLimit> = new Map([
-	["max_pending_requests", { part: "http", field: "http1MaxPendingRequests", what: "waiting for a connection" }],
-	["max_requests", { part: "http", field: "http2MaxRequests", what: "requests at once" }],
-	["max_connections", { part: "tcp", field: "maxConnections", what: "connections" }],
-	["max_retries", { part: "http", field: "maxRetries", what: "retries at once" }],
+	[
+		"max_pending_requests",
+		{
+			part: "http",
+			field: "http1MaxPendingRequests",
+			what: "waiting for a connection",
+			one: "waiting for a connection",
+		},
+	],
+	["max_requests", { part: "http", field: "http2MaxRequests", what: "requests at once", one: "request at once" }],
+	["max_connections", { part: "tcp", field: "maxConnections", what: "connections", one: "connection" }],
+	["max_retries", { part: "http", field: "maxRetries", what: "retries at once", one: "retry at once" }],
 ]);
 const breakerFields: ReadonlySet<string> = new Set([...breakerLimits.values()].map(({ field }) => field));
 
@@ -45,8 +55,8 @@ function diagnoseOverflow(asked: Case): Diagnosis {
 		const [name = "", value = ""] = text.split(" ");
 		const known = breakerLimits.get(name);
 		if (known === undefined) return [];
-		const { part, field, what } = known;
-		return { field: `${part}.${field}`, text: `${value} ${what} (${field})` };
+		const { part, field, what, one } = known;
+		return { field: `${part}.${field}`, text: `${value} ${value === "1" ? one : what} (${field})` };
 	});
 	let allows = "";
 	if (reached.length > 0) {
@@ -146,7 +156,9 @@ function diagnoseSize({ failure }: Case): Diagnosis | undefined {
 	const found = sizes.find(([pattern]) => pattern.test(failure.details ?? ""));
 	if (found !== undefined) return { fault: "caller", explanation: [found[1]], fix: found[2], objects: [] };
 	if (!hasFlag(failure, "DPE")) return undefined;
-	const what = (failure.details ?? "").replace(/^http[123]\./, "").replaceAll("_", " ");
+	const told = (failure.details ?? "").replace(/^http[123]\./, "").replaceAll("_", " ");
+	// Envoy's word for whatever is no HTTP.
+	const what = told === "codec error" ? "" : told;
 	return {
 		fault: "caller",
 		explanation: [`what the client sent is no proper HTTP${what === "" ? "" : `: ${what}`}`],

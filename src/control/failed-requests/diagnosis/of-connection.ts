@@ -1,5 +1,6 @@
 import type { ObjectRef } from "../../provenance/index.ts";
 import { decideMutualTls } from "../../translate/index.ts";
+import { diagnoseStrangeConnection, findServed } from "./at-gateway.ts";
 import { type Case, compact, type Diagnosis, hasFlag, nameOf } from "./diagnosis.ts";
 import {
 	findInstanceAt,
@@ -19,7 +20,9 @@ export function diagnoseConnection(asked: Case): Diagnosis | undefined {
 		return {
 			fault: "network",
 			explanation: [
-				`DNS gives no address for the name of the endpoint${failure.dns_failure === null ? "" : `: ${failure.dns_failure}`}`,
+				failure.dns_failure === null
+					? "DNS gives no address for the name of the endpoint"
+					: `the endpoint has no address: ${failure.dns_failure}`,
 			],
 			fix: "correct the name, or the DNS of the machine of the proxy",
 			objects: findUpstream(asked)?.objects ?? [],
@@ -48,6 +51,8 @@ function diagnoseRefusedClient(asked: Case): Diagnosis {
 			explanation: [`mutual TLS is required, and ${who} spoke plain text${wanted}`],
 			fix: "call through a sidecar or a Gateway; or set that port to PERMISSIVE in a PeerAuthentication",
 		};
+	const served = reason === null ? findServed(asked) : undefined;
+	if (served !== undefined) return diagnoseStrangeConnection(asked, served);
 	if (reason === null)
 		return {
 			...told,

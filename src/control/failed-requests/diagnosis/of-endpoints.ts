@@ -35,7 +35,9 @@ function diagnoseUpstream({ failure, mesh }: Case, upstream: Upstream): Diagnosi
 		return {
 			fault: "network",
 			explanation: [
-				`DNS gives no address for ${names === "" ? host : names}: ${failure.dns_failure ?? "the name is not found, or the name server does not answer"}`,
+				failure.dns_failure === null
+					? `DNS gives no address for ${names === "" ? host : names}: the name is not found, or the name server does not answer`
+					: `the endpoint has no address: ${failure.dns_failure}`,
 			],
 			fix: `correct the name, or the DNS of the machine of the proxy ('getent hosts ${endpoints[0]?.address ?? host}' there)`,
 			objects: [...ofServiceAt(upstream, mesh, "spec.hosts"), ...objects.slice(1)],

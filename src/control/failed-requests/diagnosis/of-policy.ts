@@ -1,5 +1,7 @@
+import type { AuthorizationPolicy, AuthorizationRule, ExtensionProvider, ValueMatch } from "../../../model/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
 import { findAuthorizationPolicies, findRequestAuthentications } from "../../translate/index.ts";
+import { findServed } from "./at-gateway.ts";
 import { type Case, compact, type Diagnosis, hasFlag, isSession, nameOf } from "./diagnosis.ts";
 import { findOwnInstance } from "./upstream.ts";
 
@@ -14,14 +16,34 @@ export function diagnosePolicy(asked: Case): Diagnosis | undefined {
 	if (policy !== undefined)
 		return {
 			fault: "policy",
-			explanation: [`denied by ${describePolicy(policy)}`],
+			explanation: [`denied by ${describePolicy(policy)}`, ...describeBytes(asked, tried[0])],
 			objects: tried,
-			...(tried[0] !== undefined && { fix: `if it should pass, narrow ${nameOf(tried[0])}` }),
+			...(tried[0] !== undefined && {
+				fix: `if it should pass, narrow ${nameOf(tried[0])}${describeBytes(asked, tried[0]).length === 0 ? "" : ", by ports for example"}`,
+			}),
 		};
 	if (details.startsWith("jwt_authn_access_denied")) return diagnoseToken(asked, details);
 	if (hasFlag(failure, "UAEX") || details.startsWith("ext_authz")) return diagnoseExternal(asked);
 	if (hasFlag(failure, "RL") || failure.status === 429) return diagnoseLimit(asked);
 	return tried.length === 0 ? undefined : { explanation: [], objects: tried };
+}
+
+/** A connection has no path and no method: a DENY rule that asks for them denies it all the same (Istio). */
+function describeBytes(asked: Case, rule: ObjectRef | undefined): readonly string[] {
+	if (!isSession(asked.failure) || rule === undefined) return [];
+	const policies = asked.mesh.index.authorizationPoliciesIn(rule.namespace);
+	const found = policies.find(({ name }) => name === rule.name)?.rules.find(({ path }) => path === rule.path);
+	if (found === undefined || !asksForHttp(found)) return [];
+	return ["its conditions on HTTP count for nothing here: a connection has no path, no method and no headers"];
+}
+
+function asksForHttp({ from, to, when }: AuthorizationRule): boolean {
+	const says = ({ values, notValues }: ValueMatch): boolean => values.length + notValues.length > 0;
+	return (
+		to.some(({ hosts, methods, paths }) => [hosts, methods, paths].some(says)) ||
+		from.some(({ requestPrincipals }) => says(requestPrincipals)) ||
+		when.some(({ key }) => key.startsWith("request."))
+	);
 }
 
 /** How rules of CUSTOM policies end whose provider nobody knows. */
@@ -51,7 +73,7 @@ function findRules({ failure, mesh }: Case): readonly ObjectRef[] {
 /** No ALLOW policy matched: what the nearest lacks, or else those that might have matched. */
 function diagnoseUnallowed(asked: Case, tried: readonly ObjectRef[]): Diagnosis {
 	const { failure } = asked;
-	const objects = tried.length > 0 ? tried : findPolicies(asked, "ALLOW");
+	const objects = tried.length > 0 ? tried : listPolicies(asked, "ALLOW").map(({ ref }) => ref);
 	const [nearest] = failure.reason?.split(" | ") ?? [];
 	const lacks = nearest?.replace(/^ns\[[^\]]+\]-policy\[[^\]]+\]-rule\[\d+\]: /, "");
 	return {
@@ -68,13 +90,21 @@ function diagnoseUnallowed(asked: Case, tried: readonly ObjectRef[]): Diagnosis 
 	};
 }
 
-function findPolicies(asked: Case, action: "ALLOW" | "CUSTOM"): readonly ObjectRef[] {
+interface FoundPolicy {
+	readonly policy: AuthorizationPolicy;
+	readonly ref: ObjectRef;
+}
+
+/** The policies of an action that a failure's proxy enforces. */
+function listPolicies(asked: Case, action: AuthorizationPolicy["action"]): readonly FoundPolicy[] {
 	const instance = findOwnInstance(asked);
 	if (instance === undefined) return [];
 	const { index, provenance } = asked.mesh;
-	return findAuthorizationPolicies(index, instance).flatMap((policy) =>
-		policy.action === action ? (provenance.of("AuthorizationPolicy", policy) ?? []) : [],
-	);
+	const policies = findServed(asked)?.authorizations ?? findAuthorizationPolicies(index, instance);
+	return policies.flatMap((policy) => {
+		const ref = policy.action === action ? provenance.of("AuthorizationPolicy", policy) : undefined;
+		return ref === undefined ? [] : [{ policy, ref }];
+	});
 }
 
 /** What helps with what a token was refused for; in the words of the proxies. */
@@ -93,7 +123,8 @@ const tokenHints: readonly (readonly [pattern: RegExp, fix: string])[] = [
 function diagnoseToken(asked: Case, details: string): Diagnosis {
 	const instance = findOwnInstance(asked);
 	const { index, provenance } = asked.mesh;
-	const rules = instance === undefined ? [] : findRequestAuthentications(index, instance);
+	const rules =
+		instance === undefined ? [] : (findServed(asked)?.authentications ?? findRequestAuthentications(index, instance));
 	const reason = details.slice(details.indexOf("{") + 1).replace("}", "");
 	const words = reason.replaceAll("_", " ");
 	return {
@@ -106,18 +137,24 @@ function diagnoseToken(asked: Case, details: string): Diagnosis {
 
 function diagnoseExternal(asked: Case): Diagnosis {
 	const isError = asked.failure.details?.includes("error") === true;
+	const policies = listPolicies(asked, "CUSTOM");
+	const providers = listProviders(asked, policies);
+	const names = providers.map(({ name, service, port }) => `'${name}' (${service}:${port})`);
+	const who = ["the external authorizer", names.join(" or ")].filter((part) => part !== "").join(" ");
 	return {
 		fault: isError ? "network" : "policy",
-		explanation: [
-			isError
-				? "the external authorizer could not be asked, so the request is refused"
-				: "the external authorizer refused the request",
-		],
+		explanation: [isError ? `${who} could not be asked, so the request is refused` : `${who} refused the request`],
 		fix: isError
-			? "is the authorizer of the CUSTOM policy up, and is its address right (extensionProviders)?"
-			: "the log of the authorizer knows why",
-		objects: findPolicies(asked, "CUSTOM"),
+			? `is ${names.length === 0 ? "the authorizer of the route or of the CUSTOM policy" : names.join(" or ")} up, and is its address right (extensionProviders)? ${names.length === 0 ? "'amime endpoints' shows" : `'amime endpoints ${providers[0]!.service.replace(/^.*\//, "")}' shows`} who is there`
+			: "its log knows why",
+		objects: policies.map(({ ref }) => ref),
 	};
+}
+
+/** What the providers of policies are, as far as the mesh has them. */
+function listProviders({ mesh }: Case, policies: readonly FoundPolicy[]): readonly ExtensionProvider[] {
+	const names = new Set(policies.map(({ policy }) => policy.provider));
+	return mesh.index.mesh.settings.extensionProviders.filter(({ name }) => names.has(name));
 }
 
 function diagnoseLimit({ failure, mesh }: Case): Diagnosis | undefined {

@@ -2,6 +2,7 @@ import { findNearest } from "../../../core/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
 import { hostOf } from "../../translate/index.ts";
 import { describeAbsence } from "./absence.ts";
+import { diagnoseNoRouteAtGateway, findServed } from "./at-gateway.ts";
 import { type Case, compact, type Diagnosis, hasFlag, isSession, nameOf } from "./diagnosis.ts";
 import { clientOf, findUpstream, listHosts } from "./upstream.ts";
 
@@ -32,9 +33,27 @@ function diagnoseOwnAnswer(asked: Case): Diagnosis | undefined {
 				? `${nameOf(route)} answers ${status} itself: a direct response, or none of its backends can be used`
 				: `${nameOf(route)}: ${prediction.summary}`,
 		],
-		fix: prediction?.fix ?? "'amime analyze' tells of backends that cannot be used",
+		fix:
+			correctBackend(asked, prediction?.summary ?? "") ??
+			prediction?.fix ??
+			"'amime analyze' tells of backends that cannot be used",
 		objects: [route],
 	};
+}
+
+/** What to write in place of a backend that is not there, by the reason why a rule has none. */
+function correctBackend({ mesh }: Case, reason: string): string | undefined {
+	const [, namespace = "", name = "", port] = /Service ([^\s/]+)\/(\S+?)(?: has no port (\d+))?$/.exec(reason) ?? [];
+	if (name === "") return undefined;
+	const services = mesh.index.services.filter((service) => service.host === undefined);
+	if (port !== undefined) {
+		const own = services.find((service) => service.namespace === namespace && service.name === name);
+		const ports = own?.ports.map((one) => one.port).join(", ") ?? "";
+		return ports === "" ? undefined : `use ${ports}`;
+	}
+	const names = services.map((service) => `${service.namespace}/${service.name}`);
+	const nearest = findNearest(`${namespace}/${name}`, names);
+	return nearest === undefined ? undefined : `did you mean '${nearest}'?`;
 }
 
 /** The rule that a request took. */
@@ -117,16 +136,21 @@ function diagnoseMissingCluster(asked: Case): Diagnosis {
 }
 
 function diagnoseNoRoute(asked: Case): Diagnosis {
-	const { failure, prediction } = asked;
+	const served = findServed(asked);
+	return served === undefined
+		? describeNoRoute(asked, findRouters(asked))
+		: diagnoseNoRouteAtGateway(asked, served, (routers) => describeNoRoute(asked, routers));
+}
+
+function describeNoRoute({ failure, prediction }: Case, routers: readonly ObjectRef[]): Diagnosis {
 	const what = `${failure.method ?? ""} ${failure.path ?? ""}`.trim();
 	if (prediction?.flags === "NR")
 		return {
 			fault: "configuration",
 			explanation: [prediction.summary],
 			fix: prediction.fix ?? "add a rule that takes this request, or one without matches at the end",
-			objects: prediction.because,
+			objects: prediction.because.length > 0 ? prediction.because : routers,
 		};
-	const routers = findRouters(asked);
 	return {
 		fault: "configuration",
 		explanation: [

@@ -3,6 +3,7 @@ import type {
 	PortTrafficPolicy,
 	Service,
 	ServicePort,
+	TrafficPolicy,
 	WorkloadInstance,
 } from "../../../model/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
@@ -82,24 +83,36 @@ export function findTrafficPolicy<K extends keyof PortTrafficPolicy>(
 	{ provenance }: Whereabouts,
 	part: K,
 ): { readonly value: NonNullable<PortTrafficPolicy[K]>; readonly ref: ObjectRef | undefined } | undefined {
-	const candidates = policy.rules.flatMap((rule) => listPlaces(rule, subset, port));
-	for (const { rule, place, settings } of candidates) {
-		const value = settings?.[part];
+	for (const { rule, place, settings, isLast } of policy.rules.flatMap((one) => listPlaces(one, subset, port))) {
+		const value = settings[part];
 		if (value !== undefined) return { value, ref: provenance.of("DestinationRule", rule, `${place}.${part}`) };
+		if (isLast) return undefined;
 	}
 	return undefined;
 }
 
-/** Where a DestinationRule may say something, what counts first in front. */
-function listPlaces(rule: DestinationRule, subset: string, port: number) {
+interface Place {
+	readonly rule: DestinationRule;
+	readonly place: string;
+	readonly settings: PortTrafficPolicy;
+	/** Settings of a port stand alone: what they leave out has its default. */
+	readonly isLast: boolean;
+}
+
+/** Where a DestinationRule says something, what counts first in front. */
+function listPlaces(rule: DestinationRule, subset: string, port: number): readonly Place[] {
 	const at = rule.subsets.findIndex(({ name }) => name === subset);
-	const own = rule.subsets[at];
-	return [
-		{ rule, place: `spec.subsets[${at}].trafficPolicy`, settings: own?.trafficPolicy?.portLevel?.[port] },
-		{ rule, place: `spec.subsets[${at}].trafficPolicy`, settings: own?.trafficPolicy },
-		{ rule, place: "spec.trafficPolicy", settings: rule.trafficPolicy?.portLevel?.[port] },
-		{ rule, place: "spec.trafficPolicy", settings: rule.trafficPolicy },
+	const written: readonly (readonly [string, TrafficPolicy | undefined])[] = [
+		[`spec.subsets[${at}].trafficPolicy`, rule.subsets[at]?.trafficPolicy],
+		["spec.trafficPolicy", rule.trafficPolicy],
 	];
+	return written.flatMap(([place, settings]): Place[] => {
+		if (settings === undefined) return [];
+		const own = settings.portLevel?.[port];
+		return own === undefined
+			? [{ rule, place, settings, isLast: false }]
+			: [{ rule, place: `${place}.portLevelSettings[${own.position}]`, settings: own, isLast: true }];
+	});
 }
 
 /** Every name that callers of a namespace may use for a host of the mesh. */
