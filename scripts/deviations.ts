@@ -46,6 +46,11 @@ export const deviations: readonly Deviation[] = [
 		cases: [],
 	},
 	{
+		what: "A field of an answer with a line end or NUL in it, dictated by an ext_authz or rate limit service, is left out.",
+		why: "Envoy writes it as it is: whoever dictates it adds further fields, or a whole answer.",
+		cases: [],
+	},
+	{
 		what: "TLS to upstreams goes up to version 1.3 where the configuration names no maximum.",
 		why: "It is the better version; Envoy's clients stop at 1.2.",
 		cases: [],

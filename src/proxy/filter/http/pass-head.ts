@@ -1,6 +1,7 @@
 import { getHeader, type HeaderList, removeHeader, setHeader } from "../../../core/index.ts";
 import type { RequestHead } from "../../../engine/format/index.ts";
 import { formatFields, formatProperCaseFields, type HeaderBlock, isGrpcType } from "../../../wire/http1/index.ts";
+import { isHeaderName, isHeaderValue } from "./header-syntax.ts";
 
 /** The fields of a message on their way through: the text they came in, plus what was added. As long as nobody asks for the list
  *  of fields, the text passes as it is; once somebody did, the list is the truth. */
@@ -80,6 +81,11 @@ export class PassHead {
 		return this.#added === undefined ? this.#block!.passText : this.#block!.passText + formatFields(this.#added, 0);
 	}
 
+	/** The list begins, with what the parser has judged and nothing else. */
+	protected onSplit(_list: HeaderList): void {
+		// Only requests are judged.
+	}
+
 	/** Makes the head independent of its parser. */
 	detach(): void {
 		if (this.#list === undefined) this.#split();
@@ -87,6 +93,7 @@ export class PassHead {
 
 	#split(): HeaderList {
 		const list = this.#block!.list;
+		this.onSplit(list);
 		if (this.#added !== undefined) list.push(...this.#added);
 		this.#list = list;
 		return list;
@@ -104,6 +111,11 @@ export class PassRequestHead extends PassHead implements RequestHead {
 	upgrade: string | undefined;
 	/** A filter took the host away: upstreams get none, not an empty one. */
 	isHostRemoved = false;
+	/** What came of the client, which its parser has judged; undefined while nobody asked for the list. */
+	#judged: readonly string[] | undefined;
+	readonly #judgedMethod: string;
+	readonly #judgedPath: string;
+	readonly #judgedAuthority: string;
 
 	constructor(
 		source: HeaderBlock | HeaderList,
@@ -119,6 +131,25 @@ export class PassRequestHead extends PassHead implements RequestHead {
 		this.authority = authority;
 		this.scheme = scheme;
 		this.upgrade = upgrade;
+		this.#judgedMethod = method;
+		this.#judgedPath = path;
+		this.#judgedAuthority = authority;
+		if (Array.isArray(source)) this.#judged = source.slice();
+	}
+
+	protected override onSplit(list: HeaderList): void {
+		this.#judged = list.slice();
+	}
+
+	/** The first field that somebody has given a name or value that no message may carry. What came of the client is not judged again, and
+	 *  neither is what was added while nobody asked for the list: only the proxy itself does so. */
+	findMalformed(): { readonly name: string; readonly part: "name" | "value" } | undefined {
+		const { authority, path, method } = this;
+		if (authority !== this.#judgedAuthority && !isHeaderValue(authority)) return { name: ":authority", part: "value" };
+		if (path !== this.#judgedPath && !isHeaderValue(path)) return { name: ":path", part: "value" };
+		if (method !== this.#judgedMethod && !isHeaderValue(method)) return { name: ":method", part: "value" };
+		const judged = this.#judged;
+		return judged === undefined ? undefined : findMalformedField(this.headers, judged);
 	}
 
 	/** Whether it is a request of gRPC. */
@@ -139,6 +170,24 @@ export class PassRequestHead extends PassHead implements RequestHead {
 		else source.drop(["expect"]);
 		return true;
 	}
+}
+
+/** @param judged fields that are in order; most of `headers`, in the same order */
+function findMalformedField(headers: HeaderList, judged: readonly string[]) {
+	let at = 0;
+	for (let index = 0; index < headers.length; index += 2) {
+		const name = headers[index]!;
+		const value = headers[index + 1]!;
+		let same = at;
+		while (same < judged.length && (judged[same] !== name || judged[same + 1] !== value)) same += 2;
+		if (same < judged.length) {
+			at = same + 2;
+			continue;
+		}
+		if (name !== "" && !isHeaderName(name)) return { name, part: "name" } as const;
+		if (!isHeaderValue(value)) return { name, part: "value" } as const;
+	}
+	return undefined;
 }
 
 /** A response's head on its way through. */

@@ -10,10 +10,10 @@ export interface HeaderChange {
 	readonly value: string;
 }
 
-/** Changes a request's head. Pseudo headers are set; `append` and `add` would make no request. */
+/** Changes a request's head. Pseudo headers have one value: what is added to it stands behind a comma. */
 export function changeRequest(request: PassRequestHead, { action, name, value }: HeaderChange): void {
 	if (name.startsWith(":") || name === "host") {
-		setPseudoHeader(request, name, value);
+		changePseudoHeader(request, name, action === "append" || action === "add", value);
 		return;
 	}
 	const { headers } = request;
@@ -34,6 +34,12 @@ export function changeRequest(request: PassRequestHead, { action, name, value }:
 		case "overwrite-if-exists":
 			if (before !== undefined) setHeader(headers, name, value);
 	}
+}
+
+/** Whether a service may put a change into an answer: no pseudo header, which would be a field like others, and no line end, which would begin another
+ *  field. */
+export function isForAnswers({ name, value }: Pick<HeaderChange, "name" | "value">): boolean {
+	return !name.startsWith(":") && !/[\0\r\n]/.test(name) && !/[\0\r\n]/.test(value);
 }
 
 /** Changes a list of header fields. */
@@ -61,21 +67,15 @@ export function listRequestFields(request: PassRequestHead): (readonly [name: st
 	return fields;
 }
 
-function setPseudoHeader(request: PassRequestHead, name: string, value: string): void {
-	switch (name) {
-		case ":method":
-			request.method = value;
-			return;
-		case ":path":
-			request.path = value;
-			return;
-		case ":scheme":
-			request.scheme = value;
-			return;
-		case ":authority":
-		case "host":
-			request.authority = value;
-			return;
-		default:
-	}
+const pseudoFields: ReadonlyMap<string, "method" | "path" | "scheme" | "authority"> = new Map([
+	[":method", "method"],
+	[":path", "path"],
+	[":scheme", "scheme"],
+	[":authority", "authority"],
+	["host", "authority"],
+]);
+
+function changePseudoHeader(request: PassRequestHead, name: string, adds: boolean, value: string): void {
+	const field = pseudoFields.get(name);
+	if (field !== undefined) request[field] = adds && request[field] !== "" ? `${request[field]},${value}` : value;
 }

@@ -15,7 +15,7 @@ import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } fr
 import type { FilterParts } from "../filter-parts.ts";
 import { isHeaderName, isHeaderValue } from "../header-syntax.ts";
 import type { PassResponseHead } from "../pass-head.ts";
-import { changeFields, changeRequest, type HeaderChange, removeFromRequest } from "../request-fields.ts";
+import { changeFields, changeRequest, type HeaderChange, isForAnswers, removeFromRequest } from "../request-fields.ts";
 import type { AuthorizationVerdict, Authorizer } from "./authorization.ts";
 import { createGrpcAuthorizer } from "./grpc-authorizer.ts";
 import { createHttpAuthorizer } from "./http-authorizer.ts";
@@ -212,7 +212,8 @@ class AuthorizationGuard {
 	#apply(stream: FilterStream, inquiry: Inquiry, verdict: AuthorizationVerdict & { readonly kind: "ok" }): boolean {
 		const { headerRules, validatesMutations, clearsRouteCache } = this.#config;
 		const { requestChanges, requestRemovals, responseChanges, queryToSet, queryToRemove } = verdict;
-		if (validatesMutations && [...requestChanges, ...responseChanges].some(isMalformed)) {
+		const isWrong = [...requestChanges, ...responseChanges].some(isMalformed) || !queryToSet.every(isEncoded);
+		if (validatesMutations && isWrong) {
 			this.#refuseMutations(stream);
 			return false;
 		}
@@ -242,7 +243,7 @@ class AuthorizationGuard {
 			request.path = changeQuery(request.path, queryToSet, queryToRemove);
 		const changes = requestChanges.length + requestRemovals.length + queryToSet.length + queryToRemove.length;
 		if (clearsRouteCache && changes > 0) stream.clearRouteCache();
-		inquiry.responseChanges = responseChanges;
+		inquiry.responseChanges = responseChanges.filter(isForAnswers);
 		return true;
 	}
 
@@ -268,7 +269,7 @@ class AuthorizationGuard {
 			isBinary: true,
 			details: "ext_authz_denied",
 			flags: ResponseFlag.unauthorizedExternalService,
-			headers: verdict.responseChanges.flatMap(({ name, value }) => [name, value]),
+			headers: verdict.responseChanges.filter(isForAnswers).flatMap(({ name, value }) => [name, value]),
 		});
 	}
 
@@ -335,6 +336,11 @@ function cutBody(body: string, maxBytes: number): string {
 
 function isMalformed({ name, value }: HeaderChange): boolean {
 	return !isHeaderName(name) || !isHeaderValue(value);
+}
+
+/** Whether a query parameter has nothing but what escapes would leave as it is; as in Envoy, escapes are not among it. */
+function isEncoded({ name, value }: { readonly name: string; readonly value: string }): boolean {
+	return /^[\w*.-]*$/.test(name) && /^[\w*.-]*$/.test(value);
 }
 
 function changeResponse(head: PassResponseHead, changes: readonly HeaderChange[]): void {

@@ -50,10 +50,13 @@ function readVerdict(body: Buffer): AuthorizationVerdict {
 		return {
 			kind: "ok",
 			requestChanges: (ok?.headers ?? []).map((option) => toChange(option, "set", "append")),
-			requestRemovals: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()),
+			requestRemovals: (ok?.headersToRemove ?? []).map((name) => toName(name)),
 			responseChanges: (ok?.responseHeadersToAdd ?? []).map((option) => toResponseChange(option)),
-			queryToSet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => ({ name: key, value })),
-			queryToRemove: ok?.queryParametersToRemove ?? [],
+			queryToSet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => ({
+				name: toBytes(key),
+				value: toBytes(value),
+			})),
+			queryToRemove: (ok?.queryParametersToRemove ?? []).map(toBytes),
 			metadata: { ...metadata, ...((ok?.dynamicMetadata ?? {}) as object) },
 		};
 	}
@@ -62,7 +65,7 @@ function readVerdict(body: Buffer): AuthorizationVerdict {
 		kind: "denied",
 		// As in Envoy, where a status has 16 bits.
 		status: (denied?.status?.code ?? 0) & 0xffff || 403,
-		body: Buffer.from(denied?.body ?? "", "utf8").toString("latin1"),
+		body: toBytes(denied?.body ?? ""),
 		responseChanges: (denied?.headers ?? []).map((option) => toChange(option, "set", "add")),
 		metadata,
 	};
@@ -89,7 +92,16 @@ function toResponseChange(option: HeaderValueOption): HeaderChange {
 	return { action, ...readField(option) };
 }
 
+/** As in Envoy, `raw_value` is not read. */
 function readField({ header }: HeaderValueOption): { readonly name: string; readonly value: string } {
-	const bytes = header?.rawValue.length ? Buffer.from(header.rawValue) : Buffer.from(header?.value ?? "", "utf8");
-	return { name: (header?.key ?? "").toLowerCase(), value: bytes.toString("latin1") };
+	return { name: toName(header?.key ?? ""), value: toBytes(header?.value ?? "") };
+}
+
+function toName(text: string): string {
+	return toBytes(text).replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** A character a byte. */
+function toBytes(text: string): string {
+	return Buffer.from(text, "utf8").toString("latin1");
 }

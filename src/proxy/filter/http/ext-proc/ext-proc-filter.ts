@@ -74,7 +74,7 @@ export function createExtProcFilter(parts: FilterParts, config: ExtProcConfig): 
 				head: {
 					change: (change) => {
 						if (change.name === ":status") head.status = Number(change.value);
-						else changeFields(head.headers, change);
+						else if (!change.name.startsWith(":")) changeFields(head.headers, change);
 					},
 					remove: (field) => head.remove(field),
 				},

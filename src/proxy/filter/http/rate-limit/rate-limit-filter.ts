@@ -19,6 +19,7 @@ import { countForCluster } from "../../../stats/index.ts";
 import { destinationOf } from "../destination.ts";
 import type { FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { changeRequest, isForAnswers } from "../request-fields.ts";
 import { routeConfigOf } from "../route-configs.ts";
 import { createRateLimitHeaders, formatRetryAfter } from "./rate-limit-headers.ts";
 
@@ -164,7 +165,10 @@ class RemoteLimiter {
 		if (metadata !== undefined && Object.keys(metadata).length > 0) {
 			stream.setDynamicMetadata(this.#config.metadataNamespace, metadata);
 		}
-		inquiry.headers = readFields(answer.responseHeadersToAdd);
+		inquiry.headers = answer.responseHeadersToAdd
+			.map(readField)
+			.filter(isForAnswers)
+			.flatMap(({ name, value }) => [name, value]);
 		const isOver = answer.overallCode === RateLimitResponse_Code.OVER_LIMIT;
 		this.#count(upstream, isOver ? "over_limit" : "ok");
 		if (isOver) {
@@ -178,7 +182,8 @@ class RemoteLimiter {
 			this.#refuse(stream, inquiry, answer);
 			return;
 		}
-		for (const { name, value } of pairs(readFields(answer.requestHeadersToAdd))) stream.request.add(name, value);
+		for (const field of answer.requestHeadersToAdd)
+			changeRequest(stream.request, { action: "add", ...readField(field) });
 		stream.continueRequest(this.#parts.index);
 	}
 
@@ -236,15 +241,9 @@ function decode(body: Buffer): RateLimitResponse | undefined {
 	}
 }
 
-function readFields(values: readonly HeaderValue[]): HeaderList {
-	return values.flatMap(({ key, value, rawValue }) => [
-		key.toLowerCase(),
-		(rawValue.length > 0 ? Buffer.from(rawValue) : Buffer.from(value, "utf8")).toString("latin1"),
-	]);
-}
-
-function* pairs(headers: HeaderList): Generator<{ readonly name: string; readonly value: string }> {
-	for (let index = 0; index < headers.length; index += 2) yield { name: headers[index]!, value: headers[index + 1]! };
+/** As in Envoy, `raw_value` is not read. */
+function readField({ key, value }: HeaderValue): { readonly name: string; readonly value: string } {
+	return { name: Buffer.from(key.toLowerCase()).toString("latin1"), value: Buffer.from(value).toString("latin1") };
 }
 
 function toUtf8(text: string): string {

@@ -3,7 +3,7 @@ import type { AttemptConnection, OutgoingRequest, UpstreamExchange } from "../..
 import type { LocalReply } from "../filter.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 import type { RequestPath } from "../request-path.ts";
-import { refuseIncomplete } from "./missing-fields.ts";
+import { refuseUnsendable } from "./missing-fields.ts";
 
 const nothing = Buffer.alloc(0);
 
@@ -157,7 +157,7 @@ export class FilteredExchange
 	/** @returns whether the request can be sent */
 	#writeHead(real: UpstreamExchange, endStream: boolean): boolean {
 		const request = this.#request;
-		const refusal = refuseIncomplete(request);
+		const refusal = refuseUnsendable(request);
 		if (refusal === undefined) real.writeRequest(request, endStream, request.hasContentLength);
 		else this.#refuse(refusal);
 		return refusal === undefined;

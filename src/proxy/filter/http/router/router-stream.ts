@@ -20,7 +20,7 @@ import { countAnswer, countGrpcEnd, reportAnswer } from "./host-verdict.ts";
 import { passInformational } from "./informational.ts";
 import { redirectInside } from "./internal-redirect.ts";
 import { answerLocally } from "./local-answer.ts";
-import { refuseIncomplete } from "./missing-fields.ts";
+import { refuseUnsendable } from "./missing-fields.ts";
 import { RequestBody, type RequestTarget } from "./request-body.ts";
 import type { ResponseAccounting } from "./response-accounting.ts";
 import { decorateResponse } from "./response-decoration.ts";
@@ -129,7 +129,7 @@ export class RouterStream {
 
 	onAttemptReady(attempt: UpstreamAttempt, connection: UpstreamExchange): void {
 		this.noteConnection(attempt, connection);
-		const refusal = refuseIncomplete(this.request);
+		const refusal = refuseUnsendable(this.request);
 		if (refusal === undefined) this.sendRequest(attempt, connection);
 		else this.stream.sendLocalReply(refusal);
 	}

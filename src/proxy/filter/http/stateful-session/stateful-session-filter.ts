@@ -5,7 +5,7 @@ import type { SessionStateConfig, StatefulSessionConfig } from "../../../runtime
 import { createStatefulSessionStats, type StatefulSessionStats } from "../../../stats/index.ts";
 import type { HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
-import { isPlainHeaderValue } from "../header-syntax.ts";
+import { isHeaderValue } from "../header-syntax.ts";
 import { routeConfigOf } from "../route-configs.ts";
 import { isSessionPath, readSession, writeSessionHost } from "./session-state.ts";
 
@@ -45,7 +45,7 @@ export function createStatefulSessionFilter(
 			const host = found?.host;
 			stream.setState(index, { config: used, state, host } satisfies Session);
 			if (state?.kind === "envelope" && found?.rest !== undefined) {
-				if (!isPlainHeaderValue(found.rest)) {
+				if (!isHeaderValue(found.rest)) {
 					const body = `invalid header value for: ${state.name}`;
 					stream.sendLocalReply({
 						status: 503,
