@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseDocuments } from "../../src/config/index.ts";
-import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
 import { translateListener } from "../../src/proxy/runtime-config/index.ts";
 import { createTestMesh } from "../support/control-mesh.ts";
+import { ordersWorkload, toDocuments, translateOrders } from "../support/orders-workload.ts";
 
 /** A workload whose CUSTOM policies ask a good provider and the one that is described. */
 function translateProvider(protocol: "Http" | "Grpc", fields: object) {
@@ -16,12 +16,7 @@ function translateProvider(protocol: "Http" | "Grpc", fields: object) {
 		spec: { action: "CUSTOM", provider: { name }, rules: [{}] },
 	});
 	const documents = [
-		{
-			apiVersion: "amime.dev/v1alpha1",
-			kind: "Workload",
-			metadata: { name: "orders", namespace: "shop" },
-			spec: { command: ["true"], ports: [{ name: "http", port: 8080 }] },
-		},
+		ordersWorkload,
 		{
 			apiVersion: "amime.dev/v1alpha1",
 			kind: "MeshConfig",
@@ -36,14 +31,9 @@ function translateProvider(protocol: "Http" | "Grpc", fields: object) {
 		policy("odd"),
 		policy("good"),
 	];
-	const { objects, problems } = parseDocuments(
-		documents.map((one) => JSON.stringify(one)).join("\n---\n"),
-		"test.yaml",
-	);
+	const { objects, problems } = parseDocuments(toDocuments(...documents), "test.yaml");
 	const mesh = createTestMesh(objects);
-	const index = createMeshIndex(mesh);
-	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
-	const listener = translateListener(translateInboundListener(index, instance, instance.ports[0]!, "amime"));
+	const listener = translateListener(translateOrders(objects).listener);
 	return {
 		providers: mesh.settings.extensionProviders.map(({ name }) => name),
 		isRefused: problems.some(({ severity }) => severity === "error"),

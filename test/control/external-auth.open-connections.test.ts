@@ -3,34 +3,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import { adsResources, http2Cluster, overMutualTls, socketAddress } from "../support/bootstraps.ts";
-import { createRunningInstance, startApplication, startControlPlane } from "../support/control-plane.ts";
+import { startApplication } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { findFreePort } from "../support/free-port.ts";
+import { clientWorkload, gatewayOn, gatewayWorkload, serviceOf, startGatewayWorld } from "../support/gateway-world.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
-import { startProxyProcess } from "../support/proxy-process.ts";
-import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const patient = { deadlineMs: 60_000 };
-
-/** A Service of one endpoint on this machine. */
-const service = (name: string, port: number): object[] => [
-	{
-		apiVersion: "v1",
-		kind: "Service",
-		metadata: { name, namespace: "shop" },
-		spec: { ports: [{ name: "http", port: 80 }] },
-	},
-	{
-		apiVersion: "discovery.k8s.io/v1",
-		kind: "EndpointSlice",
-		metadata: { name: `${name}-1`, namespace: "shop", labels: { "kubernetes.io/service-name": name } },
-		addressType: "IPv4",
-		ports: [{ name: "http", port }],
-		endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
-	},
-];
 
 /** The routes of the service `web`, of which `/asked` asks some authorizers. */
 const route = (name: string, parent: object, authorizers: readonly string[]): object => ({
@@ -74,21 +54,6 @@ async function openConnection(t: TestContext, port: number) {
 	};
 }
 
-const bootstrapOf = (xdsTlsPort: number, secretSocket: string): object => ({
-	node: {
-		id: "router~127.0.0.1~gw-0.edge~edge.svc.cluster.local",
-		cluster: "gw.edge",
-		metadata: { LABELS: { "gateway.networking.k8s.io/gateway-name": "gw" } },
-	},
-	dynamic_resources: adsResources("xds"),
-	static_resources: {
-		clusters: [
-			overMutualTls(http2Cluster("xds", socketAddress(xdsTlsPort))),
-			http2Cluster("sds", { pipe: { path: secretSocket } }),
-		],
-	},
-});
-
 for (const kind of ["amime", "envoy"] as const)
 	test(`an open connection does not pass the authorizers that a route gets later, on ${kind}`, {
 		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
@@ -100,29 +65,13 @@ for (const kind of ["amime", "envoy"] as const)
 		});
 		const web = await startApplication(t, (_request, response) => response.end("here"));
 		const gatewayPort = await findFreePort();
-		const workload = (name: string, namespace: string, spec: object, labels: object = {}): object => ({
-			apiVersion: "amime.dev/v1alpha1",
-			kind: "Workload",
-			metadata: { name, namespace, labels },
-			spec: { command: ["none"], serviceAccount: name, ...spec },
-		});
 		const objects = [
-			workload("client", "shop", { ports: [{ name: "http", protocol: "http" }] }),
-			workload("gw", "edge", { pattern: "none" }, { "gateway.networking.k8s.io/gateway-name": "gw" }),
-			...service("web", web),
-			...service("first", refuse),
-			...service("second", refuse),
-			{
-				apiVersion: "gateway.networking.k8s.io/v1",
-				kind: "Gateway",
-				metadata: { name: "gw", namespace: "edge" },
-				spec: {
-					gatewayClassName: "amime",
-					listeners: [
-						{ name: "http", port: gatewayPort, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } },
-					],
-				},
-			},
+			clientWorkload,
+			gatewayWorkload,
+			...serviceOf("web", web),
+			...serviceOf("first", refuse),
+			...serviceOf("second", refuse),
+			gatewayOn(gatewayPort),
 		];
 		const configOf = (authorizers: readonly string[]): string =>
 			[
@@ -132,13 +81,7 @@ for (const kind of ["amime", "envoy"] as const)
 			]
 				.map((object) => JSON.stringify(object))
 				.join("\n---\n");
-		const control = await startControlPlane(t, configOf([]), { xdsTlsAddress: "127.0.0.1:0" });
-		const client = await createRunningInstance("client", 1, [], { sidecar: kind });
-		await control.register(client);
-		await control.startProxy(t, client, kind);
-		const secretSocket = await control.serveSecrets(t, { namespace: "edge", serviceAccount: "gw" });
-		const bootstrap = bootstrapOf(control.plane.xdsTlsPort!, secretSocket);
-		await startProxyProcess(t, kind, makeTemporaryFolder(t), bootstrap, { awaitReady: false });
+		const { control, client } = await startGatewayWorld(t, kind, configOf([]));
 
 		const places = [
 			{ place: "a gateway", port: gatewayPort, target: (path: string) => path },

@@ -9,35 +9,15 @@ import {
 	CheckRequestSchema,
 	CheckResponseSchema,
 } from "../../src/api/gen/envoy/service/auth/v3/external_auth_pb.js";
-import { adsResources, http2Cluster, overMutualTls, socketAddress } from "../support/bootstraps.ts";
-import { createRunningInstance, startApplication, startControlPlane } from "../support/control-plane.ts";
+import { startApplication } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { findFreePort } from "../support/free-port.ts";
+import { clientWorkload, gatewayOn, gatewayWorkload, serviceOf, startGatewayWorld } from "../support/gateway-world.ts";
 import { startGrpcService } from "../support/grpc-service.ts";
 import { sendRequest } from "../support/http-call.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
-import { startProxyProcess } from "../support/proxy-process.ts";
-import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const patient = { deadlineMs: 60_000 };
-
-/** A Service of one endpoint on this machine. */
-const service = (name: string, port: number, protocol = "http", namespace = "shop"): object[] => [
-	{
-		apiVersion: "v1",
-		kind: "Service",
-		metadata: { name, namespace },
-		spec: { ports: [{ name: protocol, port: 80 }] },
-	},
-	{
-		apiVersion: "discovery.k8s.io/v1",
-		kind: "EndpointSlice",
-		metadata: { name: `${name}-1`, namespace, labels: { "kubernetes.io/service-name": name } },
-		addressType: "IPv4",
-		ports: [{ name: protocol, port }],
-		endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
-	},
-];
 
 const rule = (path: string, backendRef: object, spec: object): object => ({
 	matches: [{ path: { type: "PathPrefix", value: path } }],
@@ -122,21 +102,6 @@ async function startGrpcAuthorizer(t: TestContext, asked: CheckRequest[]): Promi
 	return port;
 }
 
-const bootstrapOf = (xdsTlsPort: number, secretSocket: string): object => ({
-	node: {
-		id: "router~127.0.0.1~gw-0.edge~edge.svc.cluster.local",
-		cluster: "gw.edge",
-		metadata: { LABELS: { "gateway.networking.k8s.io/gateway-name": "gw" } },
-	},
-	dynamic_resources: adsResources("xds"),
-	static_resources: {
-		clusters: [
-			overMutualTls(http2Cluster("xds", socketAddress(xdsTlsPort))),
-			http2Cluster("sds", { pipe: { path: secretSocket } }),
-		],
-	},
-});
-
 for (const kind of ["amime", "envoy"] as const)
 	test(`authorizers that routes name are asked and obeyed, on ${kind}`, {
 		skip: kind === "envoy" && skipWithout("envoy", findEnvoy()),
@@ -165,48 +130,20 @@ for (const kind of ["amime", "envoy"] as const)
 			metadata: { name, namespace: "shop" },
 			spec: { parentRefs: [parent], rules },
 		});
-		const workload = (name: string, namespace: string): object => ({
-			apiVersion: "amime.dev/v1alpha1",
-			kind: "Workload",
-			metadata: { name, namespace },
-			spec: { command: ["none"], serviceAccount: name, ports: [{ name: "http", protocol: "http" }] },
-		});
 		const objects: object[] = [
-			workload("client", "shop"),
-			{
-				apiVersion: "amime.dev/v1alpha1",
-				kind: "Workload",
-				metadata: { name: "gw", namespace: "edge", labels: { "gateway.networking.k8s.io/gateway-name": "gw" } },
-				spec: { command: ["none"], serviceAccount: "gw", pattern: "none" },
-			},
-			...service("web", ports.web),
-			...service("http-auth", ports.http),
-			...service("grpc-auth", ports.grpc, "grpc"),
-			...service("dead-auth", ports.dead),
-			...service("vault-auth", ports.http, "http", "vault"),
-			{
-				apiVersion: "gateway.networking.k8s.io/v1",
-				kind: "Gateway",
-				metadata: { name: "gw", namespace: "edge" },
-				spec: {
-					gatewayClassName: "amime",
-					listeners: [
-						{ name: "http", port: ports.gateway, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } },
-					],
-				},
-			},
+			clientWorkload,
+			gatewayWorkload,
+			...serviceOf("web", ports.web),
+			...serviceOf("http-auth", ports.http),
+			...serviceOf("grpc-auth", ports.grpc, "grpc"),
+			...serviceOf("dead-auth", ports.dead),
+			...serviceOf("vault-auth", ports.http, "http", "vault"),
+			gatewayOn(ports.gateway),
 			route("outside", { name: "gw", namespace: "edge" }),
 			route("inside", { group: "", kind: "Service", name: "web" }),
 		];
-		const control = await startControlPlane(t, objects.map((object) => JSON.stringify(object)).join("\n---\n"), {
-			xdsTlsAddress: "127.0.0.1:0",
-		});
-		const client = await createRunningInstance("client", 1, [], { sidecar: kind });
-		await control.register(client);
-		await control.startProxy(t, client, kind);
-		const secretSocket = await control.serveSecrets(t, { namespace: "edge", serviceAccount: "gw" });
-		const bootstrap = bootstrapOf(control.plane.xdsTlsPort!, secretSocket);
-		await startProxyProcess(t, kind, makeTemporaryFolder(t), bootstrap, { awaitReady: false });
+		const config = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+		const { control, client } = await startGatewayWorld(t, kind, config);
 
 		for (const place of ["a gateway", "a sidecar"] as const) {
 			const isGateway = place === "a gateway";

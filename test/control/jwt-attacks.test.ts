@@ -5,19 +5,13 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { create } from "@bufbuild/protobuf";
-import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
-import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
-import { toBootstrapListener } from "../support/authorization-world.ts";
-import { ownSecrets, socketAddress, staticCluster } from "../support/bootstraps.ts";
-import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { parseObjects } from "../support/control-mesh.ts";
 import { eventually } from "../support/eventually.ts";
 import { type HttpAnswer, sendRequest } from "../support/http-call.ts";
+import { ordersWorkload, startOrdersProxy, toDocuments, tokensBy } from "../support/orders-workload.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
-import { createTestPki } from "../support/pki.ts";
-import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
+import type { ProxyKind } from "../support/proxy-process.ts";
 import { talk } from "../support/tcp-talk.ts";
-import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const small = generateKeyPairSync("rsa", { modulusLength: 1024 });
@@ -198,46 +192,32 @@ const refused: Readonly<Record<string, Record<string, string>>> = {
 };
 
 function describeMesh(): string {
-	return [
-		{
-			apiVersion: "amime.dev/v1alpha1",
-			kind: "Workload",
-			metadata: { name: "orders", namespace: "shop" },
-			spec: { command: ["true"], ports: [{ name: "http", port: 8080 }] },
-		},
-		{
-			apiVersion: "security.istio.io/v1",
-			kind: "RequestAuthentication",
-			metadata: { name: "tokens", namespace: "shop" },
-			spec: {
-				jwtRules: [
-					// Another rule for the same issuer: a token that satisfies one of them is good.
-					{
-						issuer,
-						audiences: ["desk"],
-						jwks: JSON.stringify(keySet),
-						outputClaimToHeaders: [{ header: "x-sub", claim: "sub" }],
-					},
-					{
-						issuer,
-						audiences: ["shop"],
-						jwks: JSON.stringify(keySet),
-						fromHeaders: [{ name: "authorization", prefix: "Bearer " }, { name: "x-token" }],
-						fromParams: ["token"],
-						outputClaimToHeaders: [{ header: "x-sub", claim: "sub" }],
-					},
-				],
+	return toDocuments(
+		ordersWorkload,
+		tokensBy(
+			// Another rule for the same issuer: a token that satisfies one of them is good.
+			{
+				issuer,
+				audiences: ["desk"],
+				jwks: JSON.stringify(keySet),
+				outputClaimToHeaders: [{ header: "x-sub", claim: "sub" }],
 			},
-		},
+			{
+				issuer,
+				audiences: ["shop"],
+				jwks: JSON.stringify(keySet),
+				fromHeaders: [{ name: "authorization", prefix: "Bearer " }, { name: "x-token" }],
+				fromParams: ["token"],
+				outputClaimToHeaders: [{ header: "x-sub", claim: "sub" }],
+			},
+		),
 		{
 			apiVersion: "security.istio.io/v1",
 			kind: "AuthorizationPolicy",
 			metadata: { name: "only-ada", namespace: "shop" },
 			spec: { rules: [{ from: [{ source: { requestPrincipals: [`${issuer}/ada`] } }] }] },
 		},
-	]
-		.map((document) => JSON.stringify(document))
-		.join("\n---\n");
+	);
 }
 
 interface World {
@@ -394,28 +374,8 @@ async function startWorld(t: TestContext, kind: ProxyKind): Promise<World> {
 	});
 	await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
 	t.after(() => application.close().closeAllConnections());
-	const index = createMeshIndex(createTestMesh(parseObjects(describeMesh())));
-	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
-	const listener = create(ListenerSchema, {
-		...translateInboundListener(index, instance, instance.ports[0]!, kind),
-		name: "orders",
-	});
-	const pki = createTestPki();
-	const secret = pki.issue("spiffe://cluster.local/ns/shop/sa/orders");
-	const cluster = `inbound|${instance.ports[0]!.appPort}||`;
-	const address = socketAddress((application.address() as AddressInfo).port);
-	const proxy = await startProxyProcess(t, kind, makeTemporaryFolder(t), {
-		static_resources: {
-			listeners: [toBootstrapListener(listener)],
-			clusters: [
-				staticCluster(cluster, {
-					load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-				}),
-			],
-			secrets: ownSecrets(secret),
-		},
-	});
-	const port = await proxy.port("orders");
+	const { port: applicationPort } = application.address() as AddressInfo;
+	const { proxy, port } = await startOrdersProxy(t, kind, parseObjects(describeMesh()), applicationPort);
 	return {
 		seen,
 		port,

@@ -1,20 +1,13 @@
 /** Claims of every kind as headers, and tokens in odd places, at listeners that the control plane makes: amime and a stock Envoy say the same. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { create } from "@bufbuild/protobuf";
-import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
-import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
-import { toBootstrapListener } from "../support/authorization-world.ts";
-import { ownSecrets, socketAddress, staticCluster } from "../support/bootstraps.ts";
-import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { parseObjects } from "../support/control-mesh.ts";
+import { startApplication } from "../support/control-plane.ts";
 import { sendRequest } from "../support/http-call.ts";
+import { ordersWorkload, startOrdersProxy, toDocuments, tokensBy } from "../support/orders-workload.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
-import { createTestPki } from "../support/pki.ts";
-import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
-import { makeTemporaryFolder } from "../support/temporary-folder.ts";
+import type { ProxyKind } from "../support/proxy-process.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const issuer = "https://issuer.example";
@@ -27,33 +20,17 @@ function createToken(claims: object): string {
 }
 
 const claimed = ["sub", "groups", "age", "ratio", "isAdmin", "address", "address.city", "a.b.c", "none", "text"];
-const config = [
-	{
-		apiVersion: "amime.dev/v1alpha1",
-		kind: "Workload",
-		metadata: { name: "orders", namespace: "shop" },
-		spec: { command: ["true"], ports: [{ name: "http", port: 8080 }] },
-	},
-	{
-		apiVersion: "security.istio.io/v1",
-		kind: "RequestAuthentication",
-		metadata: { name: "tokens", namespace: "shop" },
-		spec: {
-			jwtRules: [
-				{
-					issuer,
-					jwks: JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "one", alg: "ES256" }] }),
-					fromHeaders: [{ name: "authorization", prefix: "Bearer " }, { name: "x-token" }],
-					fromParams: ["token"],
-					outputClaimToHeaders: claimed.map((claim, at) => ({ header: `x-claim-${at}`, claim })),
-					outputPayloadToHeader: "x-payload",
-				},
-			],
-		},
-	},
-]
-	.map((document) => JSON.stringify(document))
-	.join("\n---\n");
+const config = toDocuments(
+	ordersWorkload,
+	tokensBy({
+		issuer,
+		jwks: JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "one", alg: "ES256" }] }),
+		fromHeaders: [{ name: "authorization", prefix: "Bearer " }, { name: "x-token" }],
+		fromParams: ["token"],
+		outputClaimToHeaders: claimed.map((claim, at) => ({ header: `x-claim-${at}`, claim })),
+		outputPayloadToHeader: "x-payload",
+	}),
+);
 
 type Heads = Record<string, string>;
 interface Outcome {
@@ -65,32 +42,11 @@ interface Outcome {
 
 async function startWorld(t: TestContext, kind: ProxyKind) {
 	const seen: { readonly headers: Heads; readonly url: string }[] = [];
-	const application = createServer((request, response) => {
+	const application = await startApplication(t, (request, response) => {
 		seen.push({ headers: request.headers as Heads, url: request.url! });
 		response.end("here");
 	});
-	await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
-	t.after(() => application.close().closeAllConnections());
-	const index = createMeshIndex(createTestMesh(parseObjects(config)));
-	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
-	const listener = create(ListenerSchema, {
-		...translateInboundListener(index, instance, instance.ports[0]!, kind),
-		name: "orders",
-	});
-	const cluster = `inbound|${instance.ports[0]!.appPort}||`;
-	const address = socketAddress((application.address() as AddressInfo).port);
-	const proxy = await startProxyProcess(t, kind, makeTemporaryFolder(t), {
-		static_resources: {
-			listeners: [toBootstrapListener(listener)],
-			clusters: [
-				staticCluster(cluster, {
-					load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-				}),
-			],
-			secrets: ownSecrets(createTestPki().issue("spiffe://cluster.local/ns/shop/sa/orders")),
-		},
-	});
-	const port = await proxy.port("orders");
+	const { port } = await startOrdersProxy(t, kind, parseObjects(config), application);
 	return async (headers: Heads, path = "/"): Promise<Outcome> => {
 		seen.length = 0;
 		const { status } = await sendRequest({ port, path, headers: { host: "orders", ...headers } });

@@ -5,19 +5,12 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { create } from "@bufbuild/protobuf";
-import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
-import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
-import { toBootstrapListener } from "../support/authorization-world.ts";
-import { ownSecrets } from "../support/bootstraps.ts";
 import { plainCluster } from "../support/call-out-clusters.ts";
-import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { parseObjects } from "../support/control-mesh.ts";
 import { startApplication } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRequest } from "../support/http-call.ts";
-import { createTestPki } from "../support/pki.ts";
-import { startProxyProcess } from "../support/proxy-process.ts";
-import { makeTemporaryFolder } from "../support/temporary-folder.ts";
+import { ordersWorkload, startOrdersProxy, toDocuments, tokensBy } from "../support/orders-workload.ts";
 
 const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k", alg: "ES256" };
@@ -51,39 +44,10 @@ async function startWorld(t: TestContext) {
 	t.after(() => keys.close().closeAllConnections());
 	const keyPort = (keys.address() as AddressInfo).port;
 	const application = await startApplication(t, (_request, response) => void response.end("here"));
-	const objects = [
-		{
-			apiVersion: "amime.dev/v1alpha1",
-			kind: "Workload",
-			metadata: { name: "orders", namespace: "shop" },
-			spec: { command: ["true"], ports: [{ name: "http", port: 8080 }] },
-		},
-		{
-			apiVersion: "security.istio.io/v1",
-			kind: "RequestAuthentication",
-			metadata: { name: "tokens", namespace: "shop" },
-			spec: { jwtRules: [{ issuer: "me", jwksUri: `http://127.0.0.1:${keyPort}/keys` }] },
-		},
-	];
-	const index = createMeshIndex(createTestMesh(parseObjects(...objects.map((object) => JSON.stringify(object)))));
-	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
-	const listener = create(ListenerSchema, {
-		...translateInboundListener(index, instance, instance.ports[0]!, "amime"),
-		name: "orders",
+	const rules = tokensBy({ issuer: "me", jwksUri: `http://127.0.0.1:${keyPort}/keys` });
+	const { port } = await startOrdersProxy(t, "amime", parseObjects(toDocuments(ordersWorkload, rules)), application, {
+		clusters: [plainCluster(`jwks|${keyPort}||127.0.0.1`, keyPort)],
 	});
-	const pki = createTestPki();
-	const secret = pki.issue("spiffe://cluster.local/ns/shop/sa/orders");
-	const proxy = await startProxyProcess(t, "amime", makeTemporaryFolder(t), {
-		static_resources: {
-			listeners: [toBootstrapListener(listener)],
-			clusters: [
-				plainCluster(`inbound|${instance.ports[0]!.appPort}||`, application),
-				plainCluster(`jwks|${keyPort}||127.0.0.1`, keyPort),
-			],
-			secrets: ownSecrets(secret),
-		},
-	});
-	const port = await proxy.port("orders");
 	return {
 		answerBy(next: (response: ServerResponse) => void): void {
 			answer = next;

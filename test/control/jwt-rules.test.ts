@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { test } from "node:test";
 import { parseDocuments } from "../../src/config/index.ts";
-import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
 import { parseKeySet } from "../../src/engine/jwt/index.ts";
 import { translateListener } from "../../src/proxy/runtime-config/index.ts";
-import { createTestMesh } from "../support/control-mesh.ts";
+import { ordersWorkload, toDocuments, tokensBy, translateOrders } from "../support/orders-workload.ts";
 
 const publicJwk = ({ publicKey }: { readonly publicKey: KeyObject }): Record<string, string> =>
 	publicKey.export({ format: "jwk" }) as Record<string, string>;
@@ -43,27 +42,9 @@ const keys: readonly (readonly [usable: boolean, key: unknown])[] = [
 
 /** What becomes of a workload's listener with a rule for tokens; undefined when the rule is refused. */
 function translateRule(rule: object) {
-	const documents = [
-		{
-			apiVersion: "amime.dev/v1alpha1",
-			kind: "Workload",
-			metadata: { name: "orders", namespace: "shop" },
-			spec: { command: ["true"], ports: [{ name: "http", port: 8080 }] },
-		},
-		{
-			apiVersion: "security.istio.io/v1",
-			kind: "RequestAuthentication",
-			metadata: { name: "tokens", namespace: "shop" },
-			spec: { jwtRules: [{ issuer: "me", ...rule }] },
-		},
-	];
-	const { objects, problems } = parseDocuments(
-		documents.map((one) => JSON.stringify(one)).join("\n---\n"),
-		"test.yaml",
-	);
-	const index = createMeshIndex(createTestMesh(objects));
-	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
-	const listener = translateListener(translateInboundListener(index, instance, instance.ports[0]!, "amime"));
+	const documents = toDocuments(ordersWorkload, tokensBy({ issuer: "me", ...rule }));
+	const { objects, problems } = parseDocuments(documents, "test.yaml");
+	const listener = translateListener(translateOrders(objects).listener);
 	return { isRefused: problems.some(({ severity }) => severity === "error"), listener };
 }
 

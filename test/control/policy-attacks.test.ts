@@ -5,19 +5,14 @@ import { connect as connectHttp2 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { create } from "@bufbuild/protobuf";
-import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
-import { createMeshIndex, translateInboundListener } from "../../src/control/translate/index.ts";
-import { toBootstrapListener } from "../support/authorization-world.ts";
-import { ownSecrets, socketAddress, staticCluster } from "../support/bootstraps.ts";
-import { createTestMesh, parseObjects } from "../support/control-mesh.ts";
+import { parseObjects } from "../support/control-mesh.ts";
 import { eventually } from "../support/eventually.ts";
 import { block, frame } from "../support/http2-recorder.ts";
+import { startOrdersProxy } from "../support/orders-workload.ts";
 import { findEnvoy, skipWithout } from "../support/peers.ts";
 import { createTestPki, type TestCertificate, type TestPki } from "../support/pki.ts";
-import { type ProxyKind, startProxyProcess } from "../support/proxy-process.ts";
+import type { ProxyKind } from "../support/proxy-process.ts";
 import { openRawHttp2 } from "../support/raw-http2.ts";
-import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const documents = `
 apiVersion: amime.dev/v1alpha1
@@ -433,28 +428,8 @@ async function startWorld(t: TestContext, kind: ProxyKind, texts = documents): P
 	});
 	await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
 	t.after(() => application.close().closeAllConnections());
-
-	const index = createMeshIndex(createTestMesh(parseObjects(texts)));
-	const instance = index.instance({ namespace: "shop", name: "orders-0" })!;
-	const listener = create(ListenerSchema, {
-		...translateInboundListener(index, instance, instance.ports[0]!, kind),
-		name: "orders",
-	});
-	const secret = pki.issue("spiffe://cluster.local/ns/shop/sa/orders");
-	const address = socketAddress((application.address() as AddressInfo).port);
-	const cluster = `inbound|${instance.ports[0]!.appPort}||`;
-	const proxy = await startProxyProcess(t, kind, makeTemporaryFolder(t), {
-		static_resources: {
-			listeners: [toBootstrapListener(listener)],
-			clusters: [
-				staticCluster(cluster, {
-					load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-				}),
-			],
-			secrets: ownSecrets(secret),
-		},
-	});
-	const port = await proxy.port("orders");
+	const applicationPort = (application.address() as AddressInfo).port;
+	const { port } = await startOrdersProxy(t, kind, parseObjects(texts), applicationPort, { pki });
 	return {
 		pki,
 		port,

@@ -6,6 +6,7 @@ import {
 	type CheckResponse,
 	CheckResponseSchema,
 } from "../../src/api/gen/envoy/service/auth/v3/external_auth_pb.js";
+import { type AuthorizerAnswer, allowedWith, deniedWith, headerOption } from "../support/authorizer-answers.ts";
 import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
@@ -20,52 +21,45 @@ interface World {
 	readonly service: GrpcService;
 }
 
-type Answer = Parameters<typeof create<typeof CheckResponseSchema>>[1];
-
-const header = (key: string, value: string, more: object = {}) => ({ header: { key, value }, ...more });
-const ok = (value: object): Answer => ({ status: { code: 0 }, httpResponse: { case: "okResponse", value } }) as Answer;
-const denied = (value: object): Answer =>
-	({ status: { code: 7 }, httpResponse: { case: "deniedResponse", value } }) as Answer;
-
 /** What the service says, by the request's path. */
-const answers: Readonly<Record<string, Answer>> = {
-	"/ok": ok({}),
-	"/plain-ok": { status: { code: 0 } } as Answer,
-	"/set": ok({
+const answers: Readonly<Record<string, AuthorizerAnswer>> = {
+	"/ok": allowedWith({}),
+	"/plain-ok": { status: { code: 0 } } as AuthorizerAnswer,
+	"/set": allowedWith({
 		headers: [
-			header("x-new", "1"),
-			header("x-old", "replaced"),
-			header("x-app", "second", { append: true }),
-			header("x-absent-app", "only", { append: true }),
+			headerOption("x-new", "1"),
+			headerOption("x-old", "replaced"),
+			headerOption("x-app", "second", { append: true }),
+			headerOption("x-absent-app", "only", { append: true }),
 		],
 		headersToRemove: ["x-gone", ":method", "host"],
 	}),
-	"/actions": ok({
+	"/actions": allowedWith({
 		headers: [
-			header("x-old", "if-absent", { appendAction: Append.ADD_IF_ABSENT }),
-			header("x-new", "if-absent", { appendAction: Append.ADD_IF_ABSENT }),
-			header("x-app", "if-exists", { appendAction: Append.OVERWRITE_IF_EXISTS }),
-			header("x-none", "if-exists", { appendAction: Append.OVERWRITE_IF_EXISTS }),
+			headerOption("x-old", "if-absent", { appendAction: Append.ADD_IF_ABSENT }),
+			headerOption("x-new", "if-absent", { appendAction: Append.ADD_IF_ABSENT }),
+			headerOption("x-app", "if-exists", { appendAction: Append.OVERWRITE_IF_EXISTS }),
+			headerOption("x-none", "if-exists", { appendAction: Append.OVERWRITE_IF_EXISTS }),
 		],
 	}),
-	"/response": ok({
+	"/response": allowedWith({
 		responseHeadersToAdd: [
-			header("x-cs", "added"),
-			header("x-backend", "beside"),
-			header("x-over", "over", { appendAction: Append.OVERWRITE_IF_EXISTS_OR_ADD }),
-			header("x-backend-absent", "a", { appendAction: Append.ADD_IF_ABSENT }),
+			headerOption("x-cs", "added"),
+			headerOption("x-backend", "beside"),
+			headerOption("x-over", "over", { appendAction: Append.OVERWRITE_IF_EXISTS_OR_ADD }),
+			headerOption("x-backend-absent", "a", { appendAction: Append.ADD_IF_ABSENT }),
 		],
 	}),
-	"/query?a=1&b=2": ok({ queryParametersToSet: [{ key: "c", value: "3" }], queryParametersToRemove: ["a"] }),
-	"/metadata": { ...ok({}), dynamicMetadata: { who: "me", nested: { a: 1 } } } as Answer,
-	"/denied": denied({
+	"/query?a=1&b=2": allowedWith({ queryParametersToSet: [{ key: "c", value: "3" }], queryParametersToRemove: ["a"] }),
+	"/metadata": { ...allowedWith({}), dynamicMetadata: { who: "me", nested: { a: 1 } } } as AuthorizerAnswer,
+	"/denied": deniedWith({
 		status: { code: 401 },
 		body: "go away",
-		headers: [header("x-why", "no"), header("x-why", "really")],
+		headers: [headerOption("x-why", "no"), headerOption("x-why", "really")],
 	}),
-	"/denied-plain": { status: { code: 16 } } as Answer,
-	"/denied-zero": denied({ body: "none" }),
-	"/path": ok({ headers: [header(":path", "/elsewhere")] }),
+	"/denied-plain": { status: { code: 16 } } as AuthorizerAnswer,
+	"/denied-zero": deniedWith({ body: "none" }),
+	"/path": allowedWith({ headers: [headerOption(":path", "/elsewhere")] }),
 };
 
 const format =
@@ -79,7 +73,7 @@ async function start(side: Side, fields: object): Promise<World> {
 			const path = request.attributes?.request?.http?.path ?? "";
 			if (path === "/error") call.finish(13, "broken");
 			else if (path !== "/never") {
-				const answer = answers[path] ?? ok({});
+				const answer = answers[path] ?? allowedWith({});
 				call.send(toBinary(CheckResponseSchema, create(CheckResponseSchema, answer) as CheckResponse));
 				call.finish();
 			}

@@ -6,6 +6,7 @@ import {
 	CheckResponseSchema,
 } from "../../src/api/gen/envoy/service/auth/v3/external_auth_pb.js";
 import { frameMessage } from "../../src/wire/grpc/index.ts";
+import { type AuthorizerAnswer, allowedWith, deniedWith, headerOption } from "../support/authorizer-answers.ts";
 import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
@@ -21,33 +22,28 @@ interface World {
 	readonly service: GrpcService;
 }
 
-type Answer = Parameters<typeof create<typeof CheckResponseSchema>>[1];
-
-const header = (key: string, value: string, more: object = {}) => ({ header: { key, value }, ...more });
-const encode = (answer: Answer): Uint8Array =>
+const encode = (answer: AuthorizerAnswer): Uint8Array =>
 	toBinary(CheckResponseSchema, create(CheckResponseSchema, answer) as CheckResponse);
-const ok = (value: object): Uint8Array =>
-	encode({ status: { code: 0 }, httpResponse: { case: "okResponse", value } } as Answer);
-const denied = (value: object): Uint8Array =>
-	encode({ status: { code: 7 }, httpResponse: { case: "deniedResponse", value } } as Answer);
-const status = (code: number) => denied({ status: { code }, body: "no", headers: [header("x-why", "no")] });
+const ok = (value: object): Uint8Array => encode(allowedWith(value));
+const denied = (value: object): Uint8Array => encode(deniedWith(value));
+const status = (code: number) => denied({ status: { code }, body: "no", headers: [headerOption("x-why", "no")] });
 
-const many = Array.from({ length: 300 }, (_, index) => header(`x-many-${index}`, "v"));
-const fine = ok({ headers: [header("x-fine", "1")] });
+const many = Array.from({ length: 300 }, (_, index) => headerOption(`x-many-${index}`, "v"));
+const fine = ok({ headers: [headerOption("x-fine", "1")] });
 
 /** What the service says, by the request's path. */
 const messages: Readonly<Record<string, Uint8Array>> = {
 	"/ok": fine,
-	"/denied-name-space": denied({ headers: [header("x bad", "1")] }),
-	"/denied-name-empty": denied({ headers: [header("", "1")] }),
-	"/denied-name-colon": denied({ headers: [header("x:y", "1")] }),
-	"/denied-pseudo": denied({ headers: [header(":status", "299")] }),
-	"/denied-length": denied({ body: "hello", headers: [header("content-length", "2")] }),
-	"/denied-coding": denied({ body: "hello", headers: [header("transfer-encoding", "chunked")] }),
-	"/denied-connection": denied({ body: "hello", headers: [header("connection", "close")] }),
+	"/denied-name-space": denied({ headers: [headerOption("x bad", "1")] }),
+	"/denied-name-empty": denied({ headers: [headerOption("", "1")] }),
+	"/denied-name-colon": denied({ headers: [headerOption("x:y", "1")] }),
+	"/denied-pseudo": denied({ headers: [headerOption(":status", "299")] }),
+	"/denied-length": denied({ body: "hello", headers: [headerOption("content-length", "2")] }),
+	"/denied-coding": denied({ body: "hello", headers: [headerOption("transfer-encoding", "chunked")] }),
+	"/denied-connection": denied({ body: "hello", headers: [headerOption("connection", "close")] }),
 	"/denied-many": denied({ headers: many }),
-	"/denied-long": denied({ headers: [header("x-long", "v".repeat(40_000))] }),
-	"/denied-utf8": denied({ body: "ü", headers: [header("x-u", "ü")] }),
+	"/denied-long": denied({ headers: [headerOption("x-long", "v".repeat(40_000))] }),
+	"/denied-utf8": denied({ body: "ü", headers: [headerOption("x-u", "ü")] }),
 	"/denied-big": denied({ body: "b".repeat(1_500_000) }),
 	"/status-42": status(42),
 	"/status-100": status(100),
@@ -58,12 +54,12 @@ const messages: Readonly<Record<string, Uint8Array>> = {
 	"/status-999": status(999),
 	"/status-70000": status(70_000),
 	"/status-negative": status(-1),
-	"/ok-length": ok({ headers: [header("content-length", "7")] }),
-	"/ok-pseudo": ok({ headers: [header(":what", "7"), header(":scheme", "ftp")] }),
-	"/ok-method": ok({ headers: [header(":method", "PUT")] }),
-	"/ok-host": ok({ headers: [header("host", "a b")] }),
+	"/ok-length": ok({ headers: [headerOption("content-length", "7")] }),
+	"/ok-pseudo": ok({ headers: [headerOption(":what", "7"), headerOption(":scheme", "ftp")] }),
+	"/ok-method": ok({ headers: [headerOption(":method", "PUT")] }),
+	"/ok-host": ok({ headers: [headerOption("host", "a b")] }),
 	"/ok-many": ok({ headers: many.slice(0, 90) }),
-	"/ok-utf8": ok({ headers: [header("x-u", "ü")] }),
+	"/ok-utf8": ok({ headers: [headerOption("x-u", "ü")] }),
 	"/ok-remove": ok({ headersToRemove: ["", " ", "x\r\n", ":path", "Host", "X-GONE"] }),
 	"/ok-query?a=1": ok({
 		queryParametersToSet: [
@@ -71,10 +67,13 @@ const messages: Readonly<Record<string, Uint8Array>> = {
 			{ key: "", value: "" },
 		],
 	}),
-	"/ok-response-length": ok({ responseHeadersToAdd: [header("content-length", "3", { append: false })] }),
-	"/both": encode({ status: { code: 0 }, httpResponse: { case: "deniedResponse", value: { body: "x" } } } as Answer),
-	"/both-ok": encode({ status: { code: 7 }, httpResponse: { case: "okResponse", value: {} } } as Answer),
-	"/no-status": encode({ httpResponse: { case: "deniedResponse", value: { body: "x" } } } as Answer),
+	"/ok-response-length": ok({ responseHeadersToAdd: [headerOption("content-length", "3", { append: false })] }),
+	"/both": encode({
+		status: { code: 0 },
+		httpResponse: { case: "deniedResponse", value: { body: "x" } },
+	} as AuthorizerAnswer),
+	"/both-ok": encode({ status: { code: 7 }, httpResponse: { case: "okResponse", value: {} } } as AuthorizerAnswer),
+	"/no-status": encode({ httpResponse: { case: "deniedResponse", value: { body: "x" } } } as AuthorizerAnswer),
 };
 
 const raw = (call: ServedCall, headers: Record<string, string>, bytes?: Buffer): void => {

@@ -9,27 +9,10 @@ import {
 	Unsigned,
 	type Value,
 } from "../../src/engine/expression/index.ts";
-import { createStreamInfo } from "../../src/engine/format/index.ts";
+import { makeStream } from "../support/streams.ts";
 import { pick } from "./random-document.ts";
 
-const address = { text: "127.0.0.1:1234", ip: "127.0.0.1", port: 1234 };
-const stream = createStreamInfo(
-	{
-		id: 7,
-		remote: address,
-		directRemote: address,
-		local: address,
-		directLocal: address,
-		serverName: "",
-		tls: undefined,
-		transportFailureReason: "",
-		terminationDetails: "",
-		filterChainName: "",
-		listenerMetadata: {},
-	},
-	0,
-	1_700_000_000_000,
-);
+const stream = makeStream();
 
 const values: readonly Value[] = [
 	null,

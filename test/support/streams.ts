@@ -2,6 +2,7 @@
 import type { HeaderList } from "../../src/core/index.ts";
 import {
 	type ConnectionFacts,
+	createConnectionFacts,
 	createStreamInfo,
 	type RequestHead,
 	type SocketAddress,
@@ -15,20 +16,9 @@ export function makeAddress(ip: string, port: number): SocketAddress {
 }
 
 export function makeConnection(changes: Partial<ConnectionFacts> = {}): ConnectionFacts {
-	return {
-		id: 7,
-		remote: makeAddress("10.0.0.9", 40000),
-		directRemote: makeAddress("10.0.0.9", 40000),
-		local: makeAddress("10.0.0.1", 8080),
-		directLocal: makeAddress("10.0.0.1", 8080),
-		serverName: "",
-		tls: undefined,
-		transportFailureReason: "",
-		terminationDetails: "",
-		filterChainName: "",
-		listenerMetadata: {},
-		...changes,
-	};
+	const remote = makeAddress("10.0.0.9", 40000);
+	const local = makeAddress("10.0.0.1", 8080);
+	return { ...createConnectionFacts(remote, local), id: 7, ...changes };
 }
 
 export function makeCertificate(uriSans: readonly string[], changes: Partial<TlsCertificate> = {}): TlsCertificate {

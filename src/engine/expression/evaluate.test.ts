@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createStreamInfo } from "../format/index.ts";
+import { createConnectionFacts, createStreamInfo } from "../format/index.ts";
 import {
 	type Expression,
 	evaluate,
@@ -13,23 +13,7 @@ import {
 } from "./index.ts";
 
 const address = { text: "127.0.0.1:1234", ip: "127.0.0.1", port: 1234 };
-const stream = createStreamInfo(
-	{
-		id: 7,
-		remote: address,
-		directRemote: address,
-		local: address,
-		directLocal: address,
-		serverName: "",
-		tls: undefined,
-		transportFailureReason: "",
-		terminationDetails: "",
-		filterChainName: "",
-		listenerMetadata: {},
-	},
-	0,
-	1_700_000_000_000,
-);
+const stream = createStreamInfo({ ...createConnectionFacts(address, address), id: 7 }, 0, 1_700_000_000_000);
 stream.request = {
 	method: "GET",
 	path: "/a?x=1#f",
