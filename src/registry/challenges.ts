@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../core/index.ts";
-import type { Store } from "./store.ts";
+import { isAbsent, type Store } from "./store.ts";
 
 /** Texts for others to sign, known again by every control plane of a store. Only one that was answered is written down: asking for them,
  *  which anybody may, fills nothing. */
@@ -52,7 +52,7 @@ export function createChallenges(store: Store, clock: Clock): Challenges {
 			const path = usedPath(challenge);
 			// Of two that answer it at the same time, even to two control planes, one writes it.
 			const { succeeded } = await store.txn({
-				compare: [{ key: path, target: "createRevision", is: "equal", value: 0 }],
+				compare: [isAbsent(path)],
 				success: [{ kind: "put", key: path, value: "", lease: lease.id }],
 			});
 			return succeeded;
@@ -63,7 +63,7 @@ export function createChallenges(store: Store, clock: Clock): Challenges {
 async function obtainKey(store: Store): Promise<Buffer> {
 	const made = randomBytes(32).toString("base64url");
 	const { succeeded } = await store.txn({
-		compare: [{ key: keyPath, target: "createRevision", is: "equal", value: 0 }],
+		compare: [isAbsent(keyPath)],
 		success: [{ kind: "put", key: keyPath, value: made }],
 	});
 	const known = succeeded ? made : (await store.range({ key: keyPath })).items[0]?.value;

@@ -21,21 +21,22 @@ export { createInstanceRegistry, type InstanceRegistry, type InstanceRegistryOpt
 export { type Mirror, openMirror } from "./mirror.ts";
 export { joinTokenPurpose, type OneTimeSecrets } from "./one-time-secrets.ts";
 export { openRecordSet, type RecordSet, type RecordSetOptions } from "./record-set.ts";
-export type {
-	Compare,
-	Comparison,
-	KeyValue,
-	Lease,
-	LeaseId,
-	Operation,
-	RangeResult,
-	RangeSelector,
-	Store,
-	TxnResult,
-	Watch,
-	WatchBatch,
-	WatchEvent,
-	WatchListener,
+export {
+	type Compare,
+	type Comparison,
+	isAbsent,
+	type KeyValue,
+	type Lease,
+	type LeaseId,
+	type Operation,
+	type RangeResult,
+	type RangeSelector,
+	type Store,
+	type TxnResult,
+	type Watch,
+	type WatchBatch,
+	type WatchEvent,
+	type WatchListener,
 } from "./store.ts";
 export type { EtcdTls } from "./stores/etcd/etcd-members.ts";
 export { type EtcdStoreOptions, openEtcdStore } from "./stores/etcd/etcd-store.ts";

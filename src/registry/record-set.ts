@@ -1,6 +1,6 @@
 import { type Clock, type Log, MeshError, type Random, silentLog, systemClock, systemRandom } from "../core/index.ts";
 import { openMirror } from "./mirror.ts";
-import type { Store } from "./store.ts";
+import { isAbsent, type Store } from "./store.ts";
 
 /** Values under one prefix of the store, each by a name, kept current by a watch. While the store fails, the last known ones stay. */
 export interface RecordSet<T> {
@@ -73,7 +73,7 @@ export async function openRecordSet<T>(store: Store, options: RecordSetOptions<T
 		async create(name, value) {
 			const key = prefix + name;
 			const { succeeded, revision } = await store.txn({
-				compare: [{ key, target: "createRevision", is: "equal", value: 0 }],
+				compare: [isAbsent(key)],
 				success: [{ kind: "put", key, value: JSON.stringify(value) }],
 			});
 			if (succeeded) await mirror.waitFor(revision);

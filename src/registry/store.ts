@@ -25,6 +25,11 @@ export type Compare =
 			readonly value: number;
 	  };
 
+/** That there is no such key. */
+export function isAbsent(key: string): Compare {
+	return { key, target: "createRevision", is: "equal", value: 0 };
+}
+
 export type Comparison = "equal" | "not-equal" | "greater" | "less";
 
 /** One step of a transaction. A delete takes a key, or every key with a prefix. */

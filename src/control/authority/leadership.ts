@@ -1,5 +1,5 @@
 import { type Clock, describeError, type Log, MeshError, type Timer } from "../../core/index.ts";
-import type { LeaseId, Store } from "../../registry/index.ts";
+import { isAbsent, type LeaseId, type Store } from "../../registry/index.ts";
 
 /** Which of several control planes does what is due by itself. Two at a time do no harm: every change is a transaction. */
 export interface Leadership {
@@ -27,7 +27,7 @@ export async function openLeadership(
 			else await store.keepAlive(lease);
 			if (isLeader) return;
 			const { succeeded } = await store.txn({
-				compare: [{ key, target: "createRevision", is: "equal", value: 0 }],
+				compare: [isAbsent(key)],
 				success: [{ kind: "put", key, value: String(lease), lease }],
 			});
 			isLeader = succeeded;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
-import { openRecordSet, type RecordSet, type Store } from "../../registry/index.ts";
+import { isAbsent, openRecordSet, type RecordSet, type Store } from "../../registry/index.ts";
 import { createMemberKey, type MemberKey, readMemberKey, sealFor, unsealFor } from "./sealing.ts";
 
 /** The key that seals private keys in a store which control planes share. */
@@ -62,7 +62,7 @@ async function obtain(store: Store, members: RecordSet<Member>, member: MemberKe
 	const key = randomBytes(32);
 	const own: Member = { id, publicKey, sealedKey: sealFor(publicKey, place, key) };
 	const { succeeded } = await store.txn({
-		compare: [{ key: madeKey, target: "createRevision", is: "equal", value: 0 }],
+		compare: [isAbsent(madeKey)],
 		success: [
 			{ kind: "put", key: madeKey, value: id },
 			{ kind: "put", key: place, value: JSON.stringify(own) },
