@@ -36,7 +36,7 @@ export interface TestCertificateOptions {
 	readonly notBefore?: number;
 	/** Milliseconds since the epoch; an hour after `now` by default. */
 	readonly notAfter?: number;
-	/** `digitalSignature` by default. */
+	/** `digitalSignature` by default; an empty list leaves the extension out. */
 	readonly keyUsages?: readonly KeyUsage[];
 	/** OIDs; serverAuth and clientAuth by default. */
 	readonly extendedKeyUsages?: readonly string[];
@@ -125,7 +125,7 @@ export function createTestPki(options: TestPkiOptions = {}): TestPki {
 				notAfter: bend.notAfter ?? now + hour,
 				extensions: {
 					basicConstraints: { isCa: bend.isCa ?? false },
-					keyUsages: bend.keyUsages ?? ["digitalSignature"],
+					...(bend.keyUsages?.length !== 0 && { keyUsages: bend.keyUsages ?? ["digitalSignature"] }),
 					extendedKeyUsages: bend.extendedKeyUsages ?? [oid.serverAuth, oid.clientAuth],
 					names,
 					namesCritical: bend.commonName === undefined,

@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import { findChainPath, listShown } from "./chain-path.ts";
 import { children, contentOf } from "./der.ts";
 
 /** What a validation context demands of a chain beyond what the TLS library checks. */
@@ -22,8 +23,10 @@ export interface RevocationList {
 
 /** Checks a leaf whose chain the library has verified. @returns OpenSSL's words for what is wrong, or undefined */
 export function findChainRuleFault(rules: ChainRules, leaf: X509Certificate): string | undefined {
-	if (rules.maxDepth !== undefined && countIntermediates(leaf, rules.anchors) > Math.max(0, rules.maxDepth - 1)) {
-		return "certificate chain too long";
+	if (rules.maxDepth !== undefined) {
+		// The library has verified it: one that ends in none of these was verified before its session was resumed, or by the system's roots.
+		const intermediates = findChainPath(leaf, rules.anchors) ?? listShown(leaf);
+		if (intermediates.length > Math.max(0, rules.maxDepth - 1)) return "certificate chain too long";
 	}
 	if (rules.leafLists === undefined) return undefined;
 	const { issuer, serial } = readNames(leaf);
@@ -51,19 +54,6 @@ export function readRevocationLists(pem: Buffer): RevocationList[] {
 const integerTag = 0x02;
 const sequenceTag = 0x30;
 const versionTag = 0xa0;
-
-/** Bound on the certificates of a chain that are looked at. */
-const maxChain = 100;
-
-function countIntermediates(leaf: X509Certificate, anchors: readonly X509Certificate[]): number {
-	const isAnchor = (one: X509Certificate): boolean => anchors.some(({ raw }) => raw.equals(one.raw));
-	let count = 0;
-	for (let one = leaf; count < maxChain && !isAnchor(one); count++) {
-		if (anchors.some((anchor) => one.checkIssued(anchor)) || one.issuerCertificate === undefined) break;
-		one = one.issuerCertificate;
-	}
-	return count;
-}
 
 function readNames(leaf: X509Certificate): { readonly issuer: Buffer; readonly serial: string } {
 	const fields = children(children(contentOf(leaf.raw))[0]!.content);

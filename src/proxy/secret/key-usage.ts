@@ -3,6 +3,8 @@ import { children, contentOf } from "./der.ts";
 
 /** What a leaf says it is for, as far as it matters to peers (RFC 5280 sections 4.2.1.3 and 4.2.1.9). */
 export interface KeyUsage {
+	/** Says what its key is for, as every SVID does (X509-SVID section 4.3). */
+	readonly isLimited: boolean;
 	/** True where the certificate does not limit the use of its key. */
 	readonly digitalSignature: boolean;
 	/** Signs certificates or revocation lists by its key usage. */
@@ -30,6 +32,7 @@ export function readKeyUsage({ raw }: X509Certificate): KeyUsage {
 	const constraints = find(basicConstraintsId);
 	const [first] = constraints === undefined ? [] : children(contentOf(constraints));
 	return {
+		isLimited: bits !== undefined,
 		digitalSignature: bits === undefined || (bits & 0x80) !== 0,
 		signsCertificates: ((bits ?? 0) & 0x06) !== 0,
 		isAuthority: first?.tag === tag.boolean && first.content[0] !== 0,

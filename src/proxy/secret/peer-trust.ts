@@ -1,10 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import type { TlsCertificate } from "../../engine/format/index.ts";
 import type { CommonTlsConfig } from "../runtime-config/index.ts";
+import { isIssuer, isSame } from "./chain-path.ts";
 import { type Revocation, readRevokedPeers } from "./revoked-peers.ts";
 import type { SecretSource, ValidationSecret } from "./secret.ts";
 import { readSubjectAltNames } from "./subject-alt-names.ts";
-import { isIssuer, isSame, maxChain } from "./verify-peer.ts";
+import { maxChain } from "./verify-peer.ts";
 
 /** Whether peers that have passed their handshake would pass it still. */
 export interface PeerTrust {

@@ -194,6 +194,14 @@ test("with the SPIFFE validator the chain must end in the bundle of the trust do
 	assert.equal(await judge(other.issue(other.idOf("web"))), undefined);
 	// An authority that is trusted, for a trust domain that is not its own.
 	assert.match((await judge(other.issue(web))) ?? "", /was not issued by trust domain cluster.local/);
+	// The same, with a good chain shown before the one that signed it.
+	const impostor = other.issue(web);
+	const between = [impostor.certificatePem, pki.issuerPem, pki.bundlePem, other.issuerPem].join("");
+	assert.match((await judge({ ...impostor, certificateChainPem: between })) ?? "", /was not issued by trust domain/);
+	const good = pki.issue(web);
+	const crowded = [good.certificatePem, good.certificatePem, other.issuerPem, pki.bundlePem, pki.issuerPem].join("");
+	assert.equal(await judge({ ...good, certificateChainPem: crowded }), undefined);
+	assert.match((await judge(pki.issue(web, { keyUsages: [] }))) ?? "", /has no key usage/);
 	const stranger = createTestPki({ trustDomain: "third.example" });
 	const foreign = await judge(stranger.issue(stranger.idOf("web")));
 	assert.match(foreign ?? "", /trust domain third.example is not among those accepted/);

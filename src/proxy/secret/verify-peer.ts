@@ -1,6 +1,7 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import { matchString } from "../../engine/matcher/index.ts";
 import type { SubjectAltNameMatcher } from "../runtime-config/index.ts";
+import { findChainPath, isIssuer, isSame } from "./chain-path.ts";
 import { factsOfLeaf, type LeafFacts } from "./leaf-facts.ts";
 import type { ValidationSecret } from "./secret.ts";
 import type { SubjectAltName } from "./subject-alt-names.ts";
@@ -45,39 +46,24 @@ export function verifyTrustDomain(validation: ValidationSecret, leaf: X509Certif
 	const facts = factsOfLeaf(leaf);
 	const misshapen = findSvidProblem(leaf, facts);
 	if (misshapen !== undefined) return { kind: "leaf", problem: misshapen };
+	if (!facts.usageOf(leaf).isLimited) return { kind: "leaf", problem: "it has no key usage" };
 	const domain = /^spiffe:\/\/([^/]+)/.exec(facts.uris[0]?.value ?? "")?.[1];
 	if (domain === undefined) return { kind: "domain", problem: "it carries no SPIFFE id" };
 	const roots = validation.trustDomains.get(domain);
 	if (roots === undefined) {
 		return { kind: "domain", problem: `trust domain ${domain} is not among those accepted` };
 	}
-	const issuers = findIssuers(leaf, roots);
+	if (knownIssuers.get(roots)?.some((issuer) => isIssuer(issuer, leaf)) === true) return undefined;
+	const issuers = findChainPath(leaf, roots);
 	if (issuers !== undefined) {
 		rememberIssuers(roots, issuers);
 		return undefined;
 	}
-	const isResumed = leaf.issuerCertificate === undefined;
-	if (isResumed && knownIssuers.get(roots)?.some((issuer) => isIssuer(issuer, leaf)) === true) return undefined;
 	return { kind: "chain", problem: `it was not issued by trust domain ${domain}` };
 }
 
-/** The issuers between a leaf and one of the roots; undefined when it leads to none. */
-function findIssuers(leaf: X509Certificate, roots: readonly X509Certificate[]): X509Certificate[] | undefined {
-	const issuers: X509Certificate[] = [];
-	let certificate = leaf;
-	for (let depth = 0; depth < maxChain; depth++) {
-		const current = certificate;
-		if (roots.some((root) => isSame(root, current) || isIssuer(root, current))) return issuers;
-		const issuer = current.issuerCertificate;
-		if (issuer === undefined || isSame(issuer, current)) return undefined;
-		issuers.push(issuer);
-		certificate = issuer;
-	}
-	return undefined;
-}
-
-/** Issuers that have led to a trust domain's roots in a full handshake. A resumed session has its leaf alone, and is no proof of itself: the
- *  library gives tickets before a peer is judged. */
+/** Issuers that have led to a trust domain's roots in a full handshake: what they signed needs no other proof. A resumed session has its leaf
+ *  alone, and is no proof of itself: the library gives tickets before a peer is judged. */
 const knownIssuers = new WeakMap<readonly X509Certificate[], X509Certificate[]>();
 /** Bound on those of one trust domain; the oldest make room. */
 const maxIssuers = 32;
@@ -91,16 +77,6 @@ function rememberIssuers(roots: readonly X509Certificate[], [nearest]: readonly 
 
 /** Bound on the certificates of a chain that are looked at. */
 export const maxChain = 16;
-
-/** Whether it is the same certificate. */
-export function isSame(one: X509Certificate, other: X509Certificate): boolean {
-	return one.raw.equals(other.raw);
-}
-
-/** Whether one has signed the other. */
-export function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
-	return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
-}
 
 /** The names of a peer's leaf. @returns why it is refused, or undefined */
 export function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
