@@ -7,16 +7,17 @@ import type { Secret } from "../../src/api/gen/envoy/extensions/transport_socket
 import type { Problem, Validated } from "../../src/core/index.ts";
 import type { RouteTableConfig } from "../../src/engine/router/index.ts";
 import type { ConfigTargets, ResourceProblem, Translators } from "../../src/proxy/config-source/index.ts";
-import type {
-	AddressConfig,
-	AssignmentConfig,
-	BootstrapConfig,
-	ClusterConfig,
-	ConfigSourceConfig,
-	ExtensionConfig,
-	ListenerConfig,
-	RouteScopeConfig,
-	SecretConfig,
+import {
+	type AddressConfig,
+	type AssignmentConfig,
+	type BootstrapConfig,
+	type ClusterConfig,
+	type ConfigSourceConfig,
+	type ExtensionConfig,
+	type ListenerConfig,
+	qualifyName,
+	type RouteScopeConfig,
+	type SecretConfig,
 } from "../../src/proxy/runtime-config/index.ts";
 
 export const ads: ConfigSourceConfig = { kind: "ads", initialFetchTimeoutMs: 15_000 };
@@ -99,7 +100,7 @@ export const plainTranslators: Translators = {
 };
 
 const tlsOverSds = {
-	certificates: [{ kind: "secret", name: "default", source: sds }],
+	certificates: [{ kind: "secret", name: qualifyName("default", sds), source: sds }],
 	validation: { kind: "none" },
 	ticketKeys: { kind: "none" },
 };

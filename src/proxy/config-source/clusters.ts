@@ -2,7 +2,7 @@ import { ClusterSchema } from "../../api/gen/envoy/config/cluster/v3/cluster_pb.
 import { ClusterLoadAssignmentSchema } from "../../api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { Log } from "../../core/index.ts";
 import { clusterType, endpointType, type RefusedResource, type ResourceUpdate } from "../../xds/client/index.ts";
-import type { AssignmentConfig, ClusterConfig } from "../runtime-config/index.ts";
+import { type AssignmentConfig, type ClusterConfig, plainName } from "../runtime-config/index.ts";
 import type { ConfigEvents } from "./events.ts";
 import { hasInlineKey, listClusterSecrets, type Reference, type SecretReference } from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
@@ -82,7 +82,7 @@ export function createClusters(deps: ClustersDeps): Clusters {
 		}
 		entry.stopWaiting = warmups.begin(needs, (timedOut) => {
 			for (const need of timedOut) {
-				log.warn("cluster stops waiting", { cluster: config.name, for: `${need.kind} ${need.name}` });
+				log.warn("cluster stops waiting", { cluster: config.name, for: `${need.kind} ${plainName(need.name)}` });
 			}
 			prepare(entry);
 		});

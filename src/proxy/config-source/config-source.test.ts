@@ -21,7 +21,7 @@ import { type Clock, createSeededRandom, MeshError, silentLog, systemClock } fro
 import { createMetricsRegistry } from "../../telemetry/index.ts";
 import { clusterType, endpointType, listenerType, routeType, secretType } from "../../xds/client/index.ts";
 import { createFileWatcher } from "../file-watcher/index.ts";
-import type { BootstrapConfig } from "../runtime-config/index.ts";
+import { type BootstrapConfig, plainName } from "../runtime-config/index.ts";
 import { createSecretStore, type SecretStore } from "../secret/index.ts";
 import { type ConfigSource, createConfigSource } from "./config-source.ts";
 
@@ -232,7 +232,7 @@ test("a listener waits for its secret, which is never written to disk", async (t
 	assert.equal(targets.events.at(-1), "listener encrypted");
 
 	const changes: string[] = [];
-	secrets.onChange((name) => changes.push(name));
+	secrets.onChange((name) => changes.push(plainName(name)));
 	agent.set({ secrets: [secretOf({ ...pair, privateKeyPem: pki.issue(pki.idOf("web")).privateKeyPem })] });
 	await eventually(() => {
 		assert.equal(agent.status(secretType)?.reason, "default: private_key: does not belong to the certificate");

@@ -28,7 +28,13 @@ import {
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import type { BootstrapConfig, ConfigSourceConfig, ExtensionConfig, SecretConfig } from "../runtime-config/index.ts";
+import {
+	type BootstrapConfig,
+	type ConfigSourceConfig,
+	type ExtensionConfig,
+	plainName,
+	type SecretConfig,
+} from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { createArrivals } from "./arrivals.ts";
 import { type ClusterDiscovery, createOnDemandClusters } from "./cluster-discovery.ts";
@@ -121,6 +127,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		schema: RouteConfigurationSchema,
 		need: "route",
 		translate: translators.routes,
+		rename,
 		put: (added, removed) => targets.routes.applyRoutes(added, removed),
 		warmups,
 		book,
@@ -214,7 +221,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			...runtimeUses(),
 			...routeUses(routeReferences),
 			...endpointReferences.map((reference) => useOf(endpointType, reference, `cluster.${reference.statName}`)),
-			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${reference.name}`)),
+			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${plainName(reference.name)}`)),
 			...extensionReferences.map((reference) =>
 				useOf(extensionType, reference, `extension_config_discovery.${reference.of}.${reference.name}`),
 			),
@@ -313,7 +320,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		const refused: RefusedResource[] = [];
 		for (const resource of update.added) {
 			const { name, value } = resource;
-			const translated = translatePacked(SecretSchema, value, translators.secret);
+			const translated = translatePacked(SecretSchema, value, (message) => translators.secret(rename(message, name)));
 			const problems = translated.ok ? applySecret(translated.value) : translated.problems;
 			if (problems.length === 0) {
 				book.accept(secretType, resource, origin, false);
@@ -447,8 +454,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		hasCluster: (name) => clusters.has(name),
 		discover: (query, done) => discovery.discover(query, done),
 		describe: () => ({
-			accepted: book.accepted(),
-			refused: book.refused(),
+			accepted: book.accepted().map(showPlainly),
+			refused: book.refused().map(showPlainly),
 			warmingClusters: clusters.warmingNames,
 			warmingListeners: listeners.warmingNames,
 			isConnected: sources.isConnected,
@@ -456,7 +463,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 				...new Set(
 					[...clusters.secretReferences(), ...listeners.secretReferences()]
 						.filter(({ isAwaited, name }) => isAwaited && !hasSecret(name))
-						.map(({ name }) => name),
+						.map(({ name }) => plainName(name)),
 				),
 			],
 			versionOf: (typeUrl) => versions.get(typeUrl) ?? "",
@@ -473,4 +480,13 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			extensions.close();
 		},
 	};
+}
+
+/** A message goes by the name of its source as well, where that is not the aggregated server. */
+function rename<Named extends { readonly name: string }>(message: Named, name: string): Named {
+	return plainName(name) === name ? message : { ...message, name };
+}
+
+function showPlainly<Entry extends { readonly name: string }>(entry: Entry): Entry {
+	return { ...entry, name: plainName(entry.name) };
 }

@@ -10,7 +10,7 @@ import {
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import type { ConfigSourceConfig } from "../runtime-config/index.ts";
+import { type ConfigSourceConfig, plainName } from "../runtime-config/index.ts";
 import { type ResourceFile, readResourceFile, type UnknownFields } from "./file-source.ts";
 import type { ResourceOrigin } from "./resource-book.ts";
 
@@ -96,19 +96,21 @@ export function followFile(
 	async function use(file: Extract<ResourceFile, { kind: "read" }>): Promise<readonly RefusedResource[]> {
 		const { resources, version } = file;
 		if (file.broken.length > 0) return file.broken;
-		const wrong = name === undefined ? undefined : refuseForName(typeUrl, name, file);
-		if (wrong !== undefined) return [{ name: name!, problem: wrong }];
+		const wrong = name === undefined ? undefined : refuseForName(typeUrl, plainName(name), file);
+		if (wrong !== undefined) return [{ name: plainName(name!), problem: wrong }];
 		const present = new Set(resources.map((resource) => resource.name));
 		const removed = name === undefined ? [...given].filter((one) => !present.has(one)) : [];
 		const { unique, duplicates } = splitDuplicates(resources);
-		const update: ResourceUpdate = { typeUrl, version, added: unique, removed };
+		// As long as others may have one of its name, it goes by the name that it is wanted under.
+		const added = name === undefined ? unique : unique.map((resource) => ({ ...resource, name }));
+		const update: ResourceUpdate = { typeUrl, version, added, removed };
 		const breaking = deps.findRuleProblems(update);
-		if (breaking.length > 0) return breaking;
+		if (breaking.length > 0) return breaking.map(showPlainly);
 		await nextTurn();
 		if (closed) return [];
 		const refused = await deps.apply(update, "file");
 		given = present;
-		return [...duplicates, ...refused];
+		return [...duplicates, ...refused.map(showPlainly)];
 	}
 
 	const enqueue = (): void => {
@@ -127,6 +129,10 @@ export function followFile(
 /** Reading, checking and applying are done in turns of their own: requests that come meanwhile wait for a part of it, not for all. */
 function nextTurn(): Promise<void> {
 	return new Promise((resolve) => setImmediate(resolve));
+}
+
+function showPlainly(refused: RefusedResource): RefusedResource {
+	return { ...refused, name: plainName(refused.name) };
 }
 
 function refuseForName(

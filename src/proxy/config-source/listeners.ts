@@ -6,7 +6,7 @@ import {
 	type RefusedResource,
 	type ResourceUpdate,
 } from "../../xds/client/index.ts";
-import { type AddressConfig, differsInChainsOnly, type ListenerConfig } from "../runtime-config/index.ts";
+import { type AddressConfig, differsInChainsOnly, type ListenerConfig, plainName } from "../runtime-config/index.ts";
 import type { ConfigEvents } from "./events.ts";
 import {
 	type ExtensionReference,
@@ -96,7 +96,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
 		let inBatch = true;
 		entry.stopWaiting = warmups.begin(needs, (timedOut) => {
 			for (const need of timedOut) {
-				log.warn("listener stops waiting", { listener: config.name, for: `${need.kind} ${need.name}` });
+				log.warn("listener stops waiting", { listener: config.name, for: `${need.kind} ${plainName(need.name)}` });
 			}
 			entry.isReady = true;
 			// Late ones go alone; their problems can no longer be part of the answer to the server.

@@ -12,6 +12,8 @@ export interface NamedResourcesDeps<Desc extends DescMessage, Config> {
 	/** What waits for them. */
 	readonly need: Need["kind"];
 	translate(message: MessageShape<Desc>): Validated<Config>;
+	/** Gives a message the name that the resource goes by within the proxy, where that is another one. */
+	rename?(message: MessageShape<Desc>, name: string): MessageShape<Desc>;
 	put(added: readonly Config[], removed: readonly string[]): void;
 	readonly warmups: Warmups;
 	readonly book: ResourceBook;
@@ -54,7 +56,9 @@ export function createNamedResources<Desc extends DescMessage, Config>(
 			const names: string[] = [];
 			for (const resource of update.added) {
 				if (known.has(resource.name) && book.isSame(typeUrl, resource)) continue;
-				const translated = translatePacked(deps.schema, resource.value, (message) => deps.translate(message));
+				const translated = translatePacked(deps.schema, resource.value, (message) =>
+					deps.translate(deps.rename?.(message, resource.name) ?? message),
+				);
 				if (translated.ok) {
 					book.accept(typeUrl, resource, origin, true);
 					added.push(translated.value);

@@ -1,6 +1,9 @@
-import { ScopedRouteConfigurationSchema } from "../../api/gen/envoy/config/route/v3/scoped_route_pb.js";
+import {
+	type ScopedRouteConfiguration,
+	ScopedRouteConfigurationSchema,
+} from "../../api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { type RefusedResource, type ResourceUpdate, scopedRouteType } from "../../xds/client/index.ts";
-import type { RouteScopeConfig } from "../runtime-config/index.ts";
+import { plainName, qualifyName, type RouteScopeConfig } from "../runtime-config/index.ts";
 import type { RouteReference, ScopeReference } from "./references.ts";
 import type { ResourceBook, ResourceOrigin } from "./resource-book.ts";
 import type { RouteScopeTarget } from "./targets.ts";
@@ -41,9 +44,19 @@ export function createRouteScopes(deps: RouteScopesDeps): RouteScopes {
 		return deps.references().flatMap(({ routeSource, statPrefix }) => {
 			if (routeSource === undefined) return [];
 			return [...scopes.values()].flatMap(({ routes }) =>
-				routes.kind === "named" ? [{ name: routes.name, source: routeSource, statPrefix }] : [],
+				routes.kind === "named"
+					? [{ name: qualifyName(plainName(routes.name), routeSource), source: routeSource, statPrefix }]
+					: [],
 			);
 		});
+	}
+
+	/** Route configurations go by the names of their sources as well. */
+	function nameSource(message: ScopedRouteConfiguration): ScopedRouteConfiguration {
+		const { routeConfigurationName } = message;
+		if (routeConfigurationName === "") return message;
+		const routeSource = deps.references()[0]?.routeSource;
+		return { ...message, routeConfigurationName: qualifyName(routeConfigurationName, routeSource) };
 	}
 
 	/** Two scopes with one key cannot be told apart. */
@@ -87,7 +100,9 @@ export function createRouteScopes(deps: RouteScopesDeps): RouteScopes {
 			const leaving = new Set(removed);
 			for (const resource of update.added) {
 				if (scopes.has(resource.name) && book.isSame(scopedRouteType, resource)) continue;
-				const translated = translatePacked(ScopedRouteConfigurationSchema, resource.value, translators.scope);
+				const translated = translatePacked(ScopedRouteConfigurationSchema, resource.value, (message) =>
+					translators.scope(nameSource(message)),
+				);
 				const conflict = translated.ok ? findConflict(translated.value, leaving) : undefined;
 				if (translated.ok && conflict === undefined) {
 					scopes.set(resource.name, translated.value);

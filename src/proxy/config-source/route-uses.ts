@@ -1,4 +1,5 @@
 import { routeType } from "../../xds/client/index.ts";
+import { plainName } from "../runtime-config/index.ts";
 import type { SubscriptionUse } from "./events.ts";
 import type { Reference, RouteReference } from "./references.ts";
 
@@ -17,7 +18,7 @@ export function createRouteUses(): (references: readonly RouteReference[]) => Su
 		for (const reference of references) {
 			const key = JSON.stringify([reference.name, reference.source]);
 			if (kept.has(key)) continue;
-			const scope = scopes.get(key) ?? `http.${reference.statPrefix}.rds.${reference.name}`;
+			const scope = scopes.get(key) ?? `http.${reference.statPrefix}.rds.${plainName(reference.name)}`;
 			kept.set(key, scope);
 			uses.push(useOf(routeType, reference, scope));
 		}

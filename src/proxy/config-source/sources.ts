@@ -3,14 +3,24 @@ import { type Node, NodeSchema } from "../../api/gen/envoy/config/core/v3/base_p
 import { type Clock, describeError, type Log, MeshError, type Random } from "../../core/index.ts";
 import {
 	createXdsClient,
+	endpointType,
 	type RefusedResource,
 	type ResourceUpdate,
+	routeType,
+	secretType,
 	serviceOfType,
 	type XdsClient,
 	type XdsConsumer,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import type { ApiConfigSourceConfig, BootstrapConfig, ConfigSourceConfig } from "../runtime-config/index.ts";
+import {
+	type ApiConfigSourceConfig,
+	type BootstrapConfig,
+	type ConfigSourceConfig,
+	identifyServer,
+	plainName,
+	qualifyName,
+} from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { UnknownFields } from "./file-source.ts";
 import { type FileOutcome, type FileSubscription, followFile, type PathSource } from "./file-subscription.ts";
@@ -60,6 +70,9 @@ export interface Sources {
 	close(): void;
 }
 
+/** Types whose resources go by the names of their sources as well. */
+const namedTypes: ReadonlySet<string> = new Set([endpointType, routeType, secretType]);
+
 /** Opens sources as they are wanted. */
 export function createSources(deps: SourcesDeps): Sources {
 	const { bootstrap } = deps;
@@ -75,18 +88,28 @@ export function createSources(deps: SourcesDeps): Sources {
 		missing: deps.missing,
 	};
 
-	function openClient(key: string, api: ApiConfigSourceConfig, typeUrl: string | undefined): XdsClient {
+	/** `alone`: what the server is asked for; undefined for the aggregated one. */
+	function openClient(
+		key: string,
+		api: ApiConfigSourceConfig,
+		alone: { readonly typeUrl: string; readonly source: ConfigSourceConfig } | undefined,
+	): XdsClient {
 		const known = clients.get(key);
 		if (known !== undefined) return known;
-		const service = typeUrl === undefined ? "ads" : serviceOfType(typeUrl);
-		if (service === undefined) throw new MeshError("XDS_TYPE_UNKNOWN", `no service carries ${typeUrl} alone`);
+		const service = alone === undefined ? "ads" : serviceOfType(alone.typeUrl);
+		if (service === undefined) throw new MeshError("XDS_TYPE_UNKNOWN", `no service carries ${alone?.typeUrl} alone`);
 		const client = createXdsClient({
 			target: resolveXdsTarget(api, bootstrap.clusters, deps.secrets),
 			service,
 			variant: api.delta ? "delta" : "state-of-the-world",
 			node,
 			nodeOnFirstMessageOnly: api.setNodeOnFirstMessageOnly,
-			consumer: typeUrl === undefined ? { ...consumer, connectionChanged: deps.connectionChanged } : consumer,
+			consumer:
+				alone === undefined
+					? { ...consumer, connectionChanged: deps.connectionChanged }
+					: namedTypes.has(alone.typeUrl)
+						? qualifyNames(consumer, alone.source)
+						: consumer,
 			clock: deps.clock,
 			random: deps.random,
 			log: deps.log,
@@ -107,8 +130,8 @@ export function createSources(deps: SourcesDeps): Sources {
 		if (api === undefined) {
 			throw new MeshError("XDS_CLUSTER_UNUSABLE", "a resource comes over ADS, but the bootstrap has no ads_config");
 		}
-		const key = isAggregated ? "ads" : `${typeUrl} ${JSON.stringify([api.delta, api.services])}`;
-		return { key, client: openClient(key, api, isAggregated ? undefined : typeUrl), delta: api.delta };
+		const key = isAggregated ? "ads" : `${typeUrl} ${identifyServer(api)}`;
+		return { key, client: openClient(key, api, isAggregated ? undefined : { typeUrl, source }), delta: api.delta };
 	}
 
 	function subscribe(
@@ -171,7 +194,7 @@ export function createSources(deps: SourcesDeps): Sources {
 					const server = clientOf(typeUrl, source);
 					if (server === undefined) continue;
 					const entry = wanted.get(server.key) ?? { client: server.client, names: new Set() };
-					entry.names.add(name);
+					entry.names.add(plainName(name));
 					wanted.set(server.key, entry);
 				} catch (error) {
 					deps.log.error("resource cannot be subscribed to", { resource: name, problem: describeError(error) });
@@ -214,4 +237,19 @@ export function describeNode(node: Node, version: string): Node {
 		userAgentName: "amime",
 		userAgentVersionType: { case: "userAgentVersion", value: version },
 	});
+}
+
+/** What a server of its own sends goes by the names that it is wanted under. */
+function qualifyNames(consumer: XdsConsumer, source: ConfigSourceConfig): XdsConsumer {
+	const qualify = (name: string): string => qualifyName(name, source);
+	return {
+		async apply(update) {
+			const added = update.added.map((resource) => ({ ...resource, name: qualify(resource.name) }));
+			const broken = update.broken?.map((one) => (one.name === "" ? one : { ...one, name: qualify(one.name) }));
+			const named = { ...update, added, removed: update.removed.map(qualify) };
+			const refused = await consumer.apply(broken === undefined ? named : { ...named, broken });
+			return refused.map((one) => ({ ...one, name: plainName(one.name) }));
+		},
+		missing: (typeUrl, names) => consumer.missing(typeUrl, names.map(qualify)),
+	};
 }

@@ -10,6 +10,7 @@ import {
 } from "../../api/gen/envoy/config/endpoint/v3/load_report_pb.js";
 import type { Millis } from "../../core/index.ts";
 import type { Cluster, Host } from "../cluster/index.ts";
+import { plainName } from "../runtime-config/index.ts";
 
 /** What a host counted. */
 interface HostCounts {
@@ -70,7 +71,7 @@ export class LoadWindows {
 		const { discovery } = cluster.config;
 		return create(ClusterStatsSchema, {
 			clusterName: cluster.name,
-			clusterServiceName: discovery.kind === "eds" ? discovery.serviceName : "",
+			clusterServiceName: discovery.kind === "eds" ? plainName(discovery.serviceName) : "",
 			upstreamLocalityStats: this.#takeLocalities(cluster, isGranular),
 			totalDroppedRequests: BigInt(drops.total - (before?.total ?? 0)),
 			droppedRequests: overload > 0 ? [{ category: cluster.dropCategory, droppedCount: BigInt(overload) }] : [],

@@ -39,6 +39,7 @@ import { readBalancing } from "./load-balancing.ts";
 import { readClusterFilters, withoutProtocols } from "./metadata-exchange.ts";
 import { readNameServers } from "./name-servers.ts";
 import { readPeerBounds } from "./peer-bounds-config.ts";
+import { qualifyName } from "./resource-name.ts";
 import { readRetryPolicy } from "./retry.ts";
 import { readHashPolicy, readMirrorPolicies } from "./route-action.ts";
 import type { Scope } from "./scope.ts";
@@ -300,7 +301,7 @@ function readEds(message: Cluster, scope: Scope): ClusterDiscovery | undefined {
 	}
 	if (message.loadAssignment !== undefined) scope.at("load_assignment").report("EDS clusters take no load_assignment");
 	const source = readConfigSource(config.edsConfig, at.at("eds_config"));
-	return source === undefined ? undefined : { kind: "eds", serviceName: config.serviceName || message.name, source };
+	return source && { kind: "eds", serviceName: qualifyName(config.serviceName || message.name, source), source };
 }
 
 function readOriginalDst(message: Cluster, scope: Scope): ClusterDiscovery {

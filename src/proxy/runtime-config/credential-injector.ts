@@ -1,6 +1,7 @@
 import type { CredentialInjector } from "../../api/gen/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.js";
 import type { Generic } from "../../api/gen/envoy/extensions/http/injected_credentials/generic/v3/generic_pb.js";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
+import { qualifyName } from "./resource-name.ts";
 import { type Scope, toWireText } from "./scope.ts";
 import { readSecretSource } from "./tls.ts";
 import { unpackExtension } from "./values.ts";
@@ -28,11 +29,12 @@ export function readCredentialInjector(message: CredentialInjector, scope: Scope
 	const config = unpackExtension(message.credential?.typedConfig, at);
 	const generic = config?.$typeName === genericType ? (config as Generic) : undefined;
 	if (config !== undefined && generic === undefined) at.report(`credential ${config.$typeName} is not supported`);
+	const source = generic?.credential && readSecretSource(generic.credential, at.at("credential"));
 	return {
 		overwrites: message.overwrite,
 		allowsNone: message.allowRequestWithoutCredential,
-		secret: generic?.credential?.name ?? "",
-		source: generic?.credential && readSecretSource(generic.credential, at.at("credential")),
+		secret: qualifyName(generic?.credential?.name ?? "", source),
+		source,
 		header: generic?.header.toLowerCase() || "authorization",
 		prefix: toWireText(generic?.headerValuePrefix ?? ""),
 	};

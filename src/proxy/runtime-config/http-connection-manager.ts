@@ -30,6 +30,7 @@ import type {
 } from "./http-connection-manager-config.ts";
 import { readHttpFilters } from "./http-filters.ts";
 import { readCommonHttp, readHttp1, readHttp2 } from "./http-protocol.ts";
+import { qualifyName } from "./resource-name.ts";
 import { readScopedRoutes } from "./route-scopes.ts";
 import { readRouteConfiguration } from "./routes.ts";
 import { type Scope, toWireText } from "./scope.ts";
@@ -123,7 +124,7 @@ function readRoutes(message: HttpConnectionManager, scope: Scope): HttpConnectio
 			? undefined
 			: readConfigSource(specifier.value.configSource, at.at("config_source"));
 	if (source === undefined) return undefined;
-	return { kind: "rds", name: specifier.value.routeConfigName, source };
+	return { kind: "rds", name: qualifyName(specifier.value.routeConfigName, source), source };
 }
 
 function readProtocolPart(

@@ -29,6 +29,7 @@ import { checkAlgorithms, checkAuthorities, checkCertificate, checkTicketKeys, c
 import { readConfigSource } from "./config-source.ts";
 import type { ConfigSourceConfig } from "./config-source-config.ts";
 import { readStringMatcher } from "./matchers.ts";
+import { qualifyName } from "./resource-name.ts";
 import type { Scope } from "./scope.ts";
 import type {
 	CommonTlsConfig,
@@ -148,7 +149,7 @@ function readTicketKeys({ sessionTicketKeysType: type }: DownstreamTlsContext, s
 		}
 		case "sessionTicketKeysSdsSecretConfig": {
 			const source = readSecretSource(type.value, scope.at("session_ticket_keys_sds_secret_config"));
-			return { kind: "secret", name: type.value.name, source };
+			return { kind: "secret", name: qualifyName(type.value.name, source), source };
 		}
 		default:
 			return { kind: "none" };
@@ -196,7 +197,8 @@ function readCommon(message: CommonTlsContext | undefined, scope: Scope): Common
 	}
 	for (const [index, secret] of (message?.tlsCertificateSdsSecretConfigs ?? []).entries()) {
 		const at = scope.at("tls_certificate_sds_secret_configs", index);
-		certificates.push({ kind: "secret", name: secret.name, source: readSecretSource(secret, at) });
+		const source = readSecretSource(secret, at);
+		certificates.push({ kind: "secret", name: qualifyName(secret.name, source), source });
 	}
 	return {
 		minimumVersion: versions[parameters?.tlsMinimumProtocolVersion ?? 0],
@@ -238,16 +240,18 @@ function readValidation(message: CommonTlsContext | undefined, scope: Scope): Va
 			return { kind: "inline", context: readValidationContext(type.value, scope.at("validation_context")) };
 		case "validationContextSdsSecretConfig": {
 			const at = scope.at("validation_context_sds_secret_config");
-			return { kind: "secret", name: type.value.name, source: readSecretSource(type.value, at), defaults: undefined };
+			const source = readSecretSource(type.value, at);
+			return { kind: "secret", name: qualifyName(type.value.name, source), source, defaults: undefined };
 		}
 		case "combinedValidationContext": {
 			const at = scope.at("combined_validation_context");
 			const { defaultValidationContext: defaults, validationContextSdsSecretConfig: secret } = type.value;
+			const source =
+				secret === undefined ? undefined : readSecretSource(secret, at.at("validation_context_sds_secret_config"));
 			return {
 				kind: "secret",
-				name: secret?.name ?? "",
-				source:
-					secret === undefined ? undefined : readSecretSource(secret, at.at("validation_context_sds_secret_config")),
+				name: qualifyName(secret?.name ?? "", source),
+				source,
 				defaults:
 					defaults === undefined ? undefined : readValidationContext(defaults, at.at("default_validation_context")),
 			};

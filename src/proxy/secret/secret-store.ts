@@ -1,13 +1,14 @@
 import { dirname } from "node:path";
 import type { Log, Problem, Validated } from "../../core/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import type {
-	DataSourceConfig,
-	SecretConfig,
-	TicketKeysSource,
-	TlsCertificateSource,
-	ValidationContextConfig,
-	ValidationSource,
+import {
+	type DataSourceConfig,
+	plainName,
+	type SecretConfig,
+	type TicketKeysSource,
+	type TlsCertificateSource,
+	type ValidationContextConfig,
+	type ValidationSource,
 } from "../runtime-config/index.ts";
 import { type Environment, loadCertificate, loadGeneric, loadTicketKeys, loadValidation } from "./load.ts";
 import type { SecretSource, TlsSecret, ValidationSecret } from "./secret.ts";
@@ -49,7 +50,7 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
 	function set(secret: TlsSecret): void {
 		if (secrets.get(secret.name)?.version === secret.version) return;
 		secrets.set(secret.name, secret);
-		log.info("secret is new", { secret: secret.name, kind: secret.kind });
+		log.info("secret is new", { secret: plainName(secret.name), kind: secret.kind });
 		for (const listener of [...listeners]) listener(secret.name);
 	}
 
@@ -61,7 +62,7 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
 				if (loaded.ok) set(loaded.value);
 				else
 					log.warn("secret was replaced by one that cannot be used", {
-						secret: config.name,
+						secret: plainName(config.name),
 						problems: loaded.problems,
 					});
 			}),

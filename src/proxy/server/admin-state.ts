@@ -5,7 +5,7 @@ import { type Cluster, type ClusterManager, describeHealthFlags } from "../clust
 import type { ConfigSource } from "../config-source/index.ts";
 import type { FailedRequests } from "../failed-requests/index.ts";
 import type { ListenerManager } from "../listener/index.ts";
-import type { AddressConfig, BootstrapConfig } from "../runtime-config/index.ts";
+import { type AddressConfig, type BootstrapConfig, plainName } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import type { TapControl } from "../tap/index.ts";
 import { listCertificates } from "./certificates.ts";
@@ -116,12 +116,13 @@ function toShownAddress(address: AddressConfig): ShownAddress {
 
 function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminCluster {
 	const { circuitBreakers, discovery, statName, name } = cluster.config;
+	const serviceName = discovery.kind === "eds" ? plainName(discovery.serviceName) : name;
 	const isStatic = bootstrap.clusters.some((config) => config.name === name);
 	return {
 		name,
 		observabilityName: statName === name.replaceAll(":", "_") ? name : statName,
 		addedViaApi: !isStatic,
-		edsServiceName: discovery.kind === "eds" && discovery.serviceName !== name ? discovery.serviceName : "",
+		edsServiceName: serviceName === name ? "" : serviceName,
 		limits: circuitBreakers,
 		outlier:
 			cluster.outlier === undefined

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Gauge, StatsScope } from "../../telemetry/index.ts";
 import { nameStats } from "../listener/index.ts";
-import type { ClusterConfig, CommonTlsConfig, ListenerConfig } from "../runtime-config/index.ts";
+import { type ClusterConfig, type CommonTlsConfig, type ListenerConfig, plainName } from "../runtime-config/index.ts";
 import type { CertificateSecret, SecretSource, ValidationSecret } from "../secret/index.ts";
 import { contextsOf } from "./certificates.ts";
 
@@ -39,12 +39,12 @@ export function createCertificateGauges(
 	function showContext(owner: Shown, context: CommonTlsConfig): void {
 		for (const source of context.certificates) {
 			const secret = secrets.certificate(source);
-			const name = source.kind === "inline" ? "unnamed_cert_e3b0c442" : source.name;
+			const name = source.kind === "inline" ? "unnamed_cert_e3b0c442" : plainName(source.name);
 			if (secret !== undefined) for (const end of endsOf(secret, readLeaf)) set(owner, { ...end, name });
 		}
 		const validation = secrets.validation(context.validation);
 		if (validation === undefined || validation === "none") return;
-		const secretName = context.validation.kind === "secret" ? context.validation.name : undefined;
+		const secretName = context.validation.kind === "secret" ? plainName(context.validation.name) : undefined;
 		const isSpiffe = validation.trustDomains !== undefined;
 		for (const { name, seconds } of endsOf(validation, readRoots)) {
 			const base = secretName ?? (isSpiffe ? "unnamed_ca_cert" : "unnamed_ca_cert_e3b0c442");
