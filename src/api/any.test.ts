@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
 import { RouterSchema } from "./gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { TypedStructSchema } from "./gen/xds/type/v3/typed_struct_pb.js";
-import { apiRegistry, findStructProblem, packAny, unpackAny } from "./index.ts";
+import { apiRegistry, findAnyProblem, packAny, unpackAny } from "./index.ts";
 
 const message = create(RouterSchema, { suppressEnvoyHeaders: true, strictCheckHeaders: ["x-envoy-max-retries"] });
 
@@ -33,11 +33,20 @@ test("a struct with a type is the message that it describes, where that is known
 		packAny(TypedStructSchema, create(TypedStructSchema, { typeUrl: url, value }));
 	const good = struct({ suppress_envoy_headers: true, strictCheckHeaders: ["x-envoy-max-retries"] });
 	assert.deepEqual(unpackAny(good), message);
-	assert.equal(findStructProblem(good), undefined);
+	assert.equal(findAnyProblem(good), undefined);
 	const unknown = struct({ any: true }, "type.googleapis.com/stats.PluginConfig");
 	assert.equal(unpackAny(unknown)?.$typeName, "xds.type.v3.TypedStruct");
-	assert.equal(findStructProblem(unknown), undefined);
+	assert.equal(findAnyProblem(unknown), undefined);
 	const broken = struct({ no_such_field: true });
 	assert.equal(unpackAny(broken)?.$typeName, "xds.type.v3.TypedStruct");
-	assert.match(findStructProblem(broken) ?? "", /no_such_field/);
+	assert.match(findAnyProblem(broken) ?? "", /no_such_field/);
+});
+
+test("bytes that are no message of their type are told, and are none", () => {
+	const broken = create(AnySchema, {
+		typeUrl: "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+		value: Uint8Array.of(0x42, 0x7f),
+	});
+	assert.equal(unpackAny(broken), undefined);
+	assert.match(findAnyProblem(broken) ?? "", /^is no envoy\.extensions\.filters\.http\.router\.v3\.Router: /);
 });

@@ -21,21 +21,37 @@ export function packAny<Desc extends DescMessage>(schema: Desc, message: Message
 	return any;
 }
 
-/** The message in an `Any`, not to be changed; undefined when its type is not among the generated ones. A `TypedStruct` is the message
- *  that it describes, where that is a generated one and can be read. */
+/** The message in an `Any`, not to be changed; undefined when its type is not among the generated ones, or its bytes are no message of
+ *  it. A `TypedStruct` is the message that it describes, where that is a generated one and can be read. */
 export function unpackAny(any: Any): Message | undefined {
-	const message = packed.get(any) ?? anyUnpack(any, apiRegistry);
-	if (message === undefined || !isTypedStruct(message)) return message;
-	const described = readStruct(message);
-	return described.kind === "message" ? described.message : message;
+	const opened = open(any);
+	if (opened.kind !== "message" || !isTypedStruct(opened.message)) {
+		return opened.kind === "message" ? opened.message : undefined;
+	}
+	const described = readStruct(opened.message);
+	return described.kind === "message" ? described.message : opened.message;
 }
 
-/** Why the `TypedStruct` in an `Any` is not the message that it says it is; undefined for everything else. */
-export function findStructProblem(any: Any): string | undefined {
-	const message = packed.get(any) ?? anyUnpack(any, apiRegistry);
-	if (message === undefined || !isTypedStruct(message)) return undefined;
-	const described = readStruct(message);
+/** Why an `Any` is not the message that it says it is: its bytes, or the fields of its `TypedStruct`; undefined when it is, or nobody
+ *  knows. */
+export function findAnyProblem(any: Any): string | undefined {
+	const opened = open(any);
+	if (opened.kind !== "message") return opened.kind === "broken" ? opened.problem : undefined;
+	if (!isTypedStruct(opened.message)) return undefined;
+	const described = readStruct(opened.message);
 	return described.kind === "broken" ? described.problem : undefined;
+}
+
+function open(any: Any): Described {
+	const known = packed.get(any);
+	if (known !== undefined) return { kind: "message", message: known };
+	try {
+		const message = anyUnpack(any, apiRegistry);
+		return message === undefined ? { kind: "unknown" } : { kind: "message", message };
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		return { kind: "broken", problem: `is no ${any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1)}: ${reason}` };
+	}
 }
 
 function isTypedStruct(message: Message): message is TypedStruct {

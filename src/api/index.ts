@@ -1,6 +1,6 @@
 /** The generated xDS messages, behind one registry for `google.protobuf.Any`. Messages themselves are imported from `gen/`
  *  by path, as `api/gen/envoy/config/listener/v3/listener_pb.js`; nothing in `gen/` is committed (scripts/generate-api.ts). */
-export { findStructProblem, packAny, unpackAny } from "./any.ts";
+export { findAnyProblem, packAny, unpackAny } from "./any.ts";
 export { closeParts } from "./descriptors.ts";
 export { apiRegistry, typeUrlOf } from "./registry.ts";
 export {

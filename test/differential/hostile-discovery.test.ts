@@ -133,6 +133,29 @@ const breaking = (act: (world: World) => void | Promise<void>) => ({
 	},
 });
 
+const makeTemplateRoutes = (template: string) => ({
+	name: "routes",
+	virtual_hosts: [
+		{
+			name: "all",
+			domains: ["*"],
+			routes: [
+				{
+					match: {
+						path_match_policy: {
+							name: "envoy.path.match.uri_template.uri_template_matcher",
+							typed_config: {
+								"@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+								path_template: template,
+							},
+						},
+					},
+					route: { cluster: "a" },
+				},
+			],
+		},
+	],
+});
 const garbage = Buffer.from("ffffffff0f0a0a0a", "hex");
 
 for (const isDelta of [false, true]) {
@@ -197,6 +220,15 @@ for (const isDelta of [false, true]) {
 					version: "9",
 					nonce: "x12",
 					resources: [cluster("a"), cluster("b"), { resource: pack(clusterType, { connect_timeout: "1s" }) }],
+				},
+			),
+			"a path template with a line's end in it": saying(
+				{},
+				{
+					type: routeType,
+					version: "10",
+					nonce: "x13",
+					resources: [{ name: "routes", resource: pack(routeType, makeTemplateRoutes("/a\n*")) }],
 				},
 			),
 			"a message that is no response": breaking(({ discovery }) => discovery.stream().send(garbage)),

@@ -48,24 +48,32 @@ function parseIpv4(text: string): Uint8Array | undefined {
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {
-	const unscoped = text.split("%", 1)[0]!;
+	const [unscoped = "", zone] = splitZone(text);
+	if (zone !== undefined && !/^[\w.~-]+$/.test(zone)) return undefined;
 	const halves = unscoped.split("::");
 	if (halves.length > 2) return undefined;
-	const head = parseGroups(halves[0]!);
-	const tail = halves.length === 2 ? parseGroups(halves[1]!) : [];
+	// Four numbers with dots stand at the end of all.
+	const head = parseGroups(halves[0]!, halves.length === 1);
+	const tail = halves.length === 2 ? parseGroups(halves[1]!, true) : [];
 	if (head === undefined || tail === undefined) return undefined;
 	const missing = 16 - head.length - tail.length;
 	if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined;
 	return Uint8Array.from([...head, ...new Array<number>(missing).fill(0), ...tail]);
 }
 
-function parseGroups(text: string): number[] | undefined {
+/** `fe80::1%eth0` says on which link the address is. */
+function splitZone(text: string): readonly [string, string?] {
+	const at = text.indexOf("%");
+	return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
 	if (text === "") return [];
 	const bytes: number[] = [];
 	const groups = text.split(":");
 	for (const [index, group] of groups.entries()) {
 		if (group.includes(".")) {
-			const v4 = index === groups.length - 1 ? parseIpv4(group) : undefined;
+			const v4 = isEnd && index === groups.length - 1 ? parseIpv4(group) : undefined;
 			if (v4 === undefined) return undefined;
 			bytes.push(...v4);
 		} else {

@@ -116,7 +116,7 @@ function quote(text: string): string {
 function compilePart(part: string, isEnd: boolean, variables: string[]): CompiledPart | undefined {
 	const [, before = "", between = "", behind = ""] = mixed.exec(part) ?? [];
 	if (before !== "" || (behind !== "" && !isEnd)) return compileMixed(before, between, behind, variables);
-	const [, operator = "", variable = "", text = ""] = /^(?:(\*\*?)|(\{[^}]*\}))?(.*)$/.exec(part)!;
+	const [, operator = "", variable = "", text = ""] = /^(?:(\*\*?)|(\{[^}]*\}))?(.*)$/s.exec(part)!;
 	const isBare = operator === "" && variable === "";
 	if (text === "" ? isBare : !literal.test(text) || !(isBare || isEnd)) return undefined;
 	const quoted = quote(text);

@@ -30,7 +30,7 @@ export interface Translators {
 	rules(typeUrl: string, value: Uint8Array): readonly Problem[];
 }
 
-/** Unpacks and translates; bytes that are no such message are a problem like any other. */
+/** Unpacks and translates; bytes that are no such message, or that nobody can make anything of, are a problem like any other. */
 export function translatePacked<Desc extends DescMessage, Config>(
 	schema: Desc,
 	value: Uint8Array,
@@ -42,7 +42,12 @@ export function translatePacked<Desc extends DescMessage, Config>(
 	} catch (error) {
 		return { ok: false, problems: [{ path: "", problem: `is no ${schema.typeName}: ${describeError(error)}` }] };
 	}
-	return translate(message);
+	try {
+		return translate(message);
+	} catch (error) {
+		// What a server made up must not end the stream that brings everything else: this resource alone is refused.
+		return { ok: false, problems: [{ path: "", problem: `cannot be read: ${describeError(error)}` }] };
+	}
 }
 
 /** Problems as one sentence, for a NACK and a log line. */

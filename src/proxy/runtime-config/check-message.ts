@@ -1,7 +1,7 @@
 import type { DescField, DescMessage, DescOneof, Message } from "@bufbuild/protobuf";
 import { isFieldSet } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { apiRegistry, findStructProblem, unpackAny } from "../../api/index.ts";
+import { apiRegistry, findAnyProblem, unpackAny } from "../../api/index.ts";
 import type { Problem } from "../../core/index.ts";
 import { checkFieldRules, checkOneofRules } from "./check-rules.ts";
 import { supportOf } from "./support-table.ts";
@@ -76,7 +76,7 @@ function descend(field: DescField, value: unknown, path: string, problems: Probl
 function descendInto(schema: DescMessage, message: Message, path: string, problems: Problem[]): void {
 	if (schema.typeName === "google.protobuf.Any") {
 		const unpacked = unpackAny(message as Any);
-		const problem = findStructProblem(message as Any);
+		const problem = findAnyProblem(message as Any);
 		if (problem !== undefined) problems.push({ path, problem });
 		const inner = unpacked === undefined ? undefined : apiRegistry.getMessage(unpacked.$typeName);
 		// An unknown type is for the translation to judge: it knows which extensions are optional.

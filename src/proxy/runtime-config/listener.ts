@@ -117,7 +117,7 @@ const tcpFastOpen = 23;
 function readFastOpen({ tcpFastOpenQueueLength: length }: Listener): SocketOptionConfig[] {
 	if (length === undefined) return [];
 	const value = Buffer.alloc(4);
-	value.writeInt32LE(length);
+	value.writeUInt32LE(length);
 	return [{ level: tcpLevel, name: tcpFastOpen, value, state: "listening" }];
 }
 
