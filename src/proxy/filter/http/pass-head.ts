@@ -55,7 +55,7 @@ export class PassHead {
 		return this.#block!.contentLength !== undefined;
 	}
 
-	/** Appends a field, whatever is there. */
+	/** Appends a field of the proxy's own, whatever is there. */
 	add(name: string, value: string): void {
 		if (this.#list !== undefined) this.#list.push(name, value);
 		else if (this.#added === undefined) this.#added = [name, value];
@@ -81,7 +81,7 @@ export class PassHead {
 		return this.#added === undefined ? this.#block!.passText : this.#block!.passText + formatFields(this.#added, 0);
 	}
 
-	/** The list begins, with what the parser has judged and nothing else. */
+	/** The list begins, with what the parser has judged and what the proxy added. */
 	protected onSplit(_list: HeaderList): void {
 		// Only requests are judged.
 	}
@@ -93,8 +93,8 @@ export class PassHead {
 
 	#split(): HeaderList {
 		const list = this.#block!.list;
-		this.onSplit(list);
 		if (this.#added !== undefined) list.push(...this.#added);
+		this.onSplit(list);
 		this.#list = list;
 		return list;
 	}
@@ -111,8 +111,8 @@ export class PassRequestHead extends PassHead implements RequestHead {
 	upgrade: string | undefined;
 	/** A filter took the host away: upstreams get none, not an empty one. */
 	isHostRemoved = false;
-	/** What came of the client, which its parser has judged; undefined while nobody asked for the list. */
-	#judged: readonly string[] | undefined;
+	/** What came of the client, which its parser has judged, and what the proxy added; undefined while nobody asked for the list. */
+	#judged: string[] | undefined;
 	readonly #judgedMethod: string;
 	readonly #judgedPath: string;
 	readonly #judgedAuthority: string;
@@ -141,8 +141,13 @@ export class PassRequestHead extends PassHead implements RequestHead {
 		this.#judged = list.slice();
 	}
 
+	override add(name: string, value: string): void {
+		this.#judged?.push(name, value);
+		super.add(name, value);
+	}
+
 	/** The first field that somebody has given a name or value that no message may carry. What came of the client is not judged again, and
-	 *  neither is what was added while nobody asked for the list: only the proxy itself does so. */
+	 *  neither is what was added: only the proxy itself does so. */
 	findMalformed(): { readonly name: string; readonly part: "name" | "value" } | undefined {
 		const { authority, path, method } = this;
 		if (authority !== this.#judgedAuthority && !isHeaderValue(authority)) return { name: ":authority", part: "value" };
