@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { Argument, InvalidArgumentError, Option } from "commander";
 import { suggestNearest } from "../core/index.ts";
 
@@ -24,6 +25,18 @@ export function parseLast(text: string): number {
 
 function readDigits(text: string): number | undefined {
 	return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** An IPv4 or IPv6 address. */
+export function parseAddress(text: string): string {
+	if (isIP(text) === 0) throw new InvalidArgumentError("an address is written as 192.0.2.1 or 2001:db8::1");
+	return text;
+}
+
+/** A SPIFFE ID in full. */
+export function parseSpiffeId(text: string): string {
+	if (/^spiffe:\/\/[^/]+\/./.test(text)) return text;
+	throw new InvalidArgumentError("a SPIFFE ID is written as spiffe://cluster.local/ns/shop/sa/web");
 }
 
 /** Values of an option that may be given several times. */
@@ -59,6 +72,13 @@ export function parsePercent(text: string): number {
 	const [, digits] = /^(\d+(?:\.\d+)?)%?$/.exec(text) ?? [];
 	if (digits === undefined) throw new InvalidArgumentError("a share is written as 10%");
 	return Number(digits);
+}
+
+/** A share of something: from above 0% to 100%. */
+export function parseShare(text: string): number {
+	const share = parsePercent(text);
+	if (share > 0 && share <= 100) return share;
+	throw new InvalidArgumentError("a share is from above 0% to 100%, such as 10%");
 }
 
 /** Rising shares such as `10%,50%,100%`, in percent. */

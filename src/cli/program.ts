@@ -167,7 +167,17 @@ function createProgram(context: CliContext, name: string | undefined): Command {
 		);
 	const asked = longRunning.get(name);
 	for (const add of asked === undefined ? listCommands() : [asked]) add(program, context);
+	for (const group of program.commands) if (group.commands.length > 0) nameParts(group);
 	return program;
+}
+
+/** An unknown part of a command is answered with those that there are. */
+function nameParts(group: Command): void {
+	group.on("command:*", ([word = ""]: readonly string[]) => {
+		const names = group.commands.map((part) => part.name());
+		const hint = suggestNearest(word, names) || `: there are ${names.join(", ")}`;
+		group.error(`error: unknown command '${word}' of 'amime ${group.name()}'${hint}`);
+	});
 }
 
 /** Commander says `error: unknown command 'x'` and its suggestion on a second line; a failure is one line here. */

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { suggestNearest } from "../core/index.ts";
 import type { Query } from "./explanation.ts";
 
@@ -39,7 +40,7 @@ const checks: Readonly<Record<keyof Query, Check>> = {
 	serverName: text,
 	identity: (value) =>
 		typeof value === "string" && value.startsWith("spiffe://") ? undefined : "must be a SPIFFE ID, spiffe://…",
-	sourceAddress: text,
+	sourceAddress: (value) => (typeof value === "string" && isIP(value) !== 0 ? undefined : "must be an IP address"),
 	address: text,
 	viaHttpProxy: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
 	external: (value) => (value === "allow" || value === "deny" ? undefined : "must be allow or deny"),

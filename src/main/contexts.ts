@@ -59,7 +59,11 @@ function readFile(file: string, isWanted: boolean): ContextsFile {
 
 function readContext({ server, token = "", ca, cert, key }: MeshContext, folder: string): Control {
 	if (typeof server !== "string" || !URL.canParse(server) || !/^https?:/.test(server))
-		throw invalid(`'${String(server)}' is no address: write it as https://mesh.example:15014`);
+		throw invalid(
+			server === undefined
+				? "the context has no 'server': give it one, such as https://mesh.example:15014"
+				: `'${String(server)}' is no address: write it as https://mesh.example:15014`,
+		);
 	if ((cert === undefined) !== (key === undefined)) throw invalid("a certificate and its key go together: give both");
 	const isSecret = token !== "" || key !== undefined;
 	const { protocol, hostname } = new URL(server);

@@ -4,7 +4,7 @@ import type { Bootstrap } from "../api/gen/envoy/config/bootstrap/v3/bootstrap_p
 import { LocalitySchema, NodeSchema } from "../api/gen/envoy/config/core/v3/base_pb.js";
 import { StatsConfigSchema, TagSpecifierSchema } from "../api/gen/envoy/config/metrics/v3/stats_pb.js";
 import type { ProxyCommandOptions } from "../cli/index.ts";
-import { describeError, MeshError, type Validated } from "../core/index.ts";
+import { MeshError, type Validated } from "../core/index.ts";
 import { describeProblems, mergeBootstrap, parseBinaryBootstrap, parseBootstrap } from "../proxy/index.ts";
 
 /** The bootstrap that the flags ask for. */
@@ -64,6 +64,6 @@ function readBytes(path: string): Buffer {
 	try {
 		return readFileSync(path);
 	} catch (error) {
-		throw new MeshError("BOOTSTRAP_UNREADABLE", `cannot read the bootstrap ${path}: ${describeError(error)}`);
+		throw new MeshError("BOOTSTRAP_UNREADABLE", `cannot read the bootstrap ${path}`, { cause: error });
 	}
 }

@@ -93,7 +93,8 @@ async function readDocuments(context: CliContext, given: string): Promise<readon
 function nameSource(error: unknown, source: string, { locate }: JoinedTexts): unknown {
 	if (!(error instanceof MeshError) || !("problems" in error)) return error;
 	const problems = error.problems as readonly ConfigProblem[];
-	if (problems.length === 0) return error;
+	if (problems.length === 0)
+		return error.code === "CONFIG_EMPTY" ? new MeshError(error.code, `${source} holds no document`) : error;
 	const named = problems.map((problem) => ({ ...problem, ...locate(problem.line ?? 0) }));
 	return new RefusedDocuments(error.code, source, named);
 }

@@ -1,5 +1,12 @@
 import { type Command, Option } from "commander";
-import { createChoiceOption, parseCount, parsePercent, parsePercents, parseSeconds } from "../parse-arguments.ts";
+import {
+	createChoiceOption,
+	parseCount,
+	parsePercent,
+	parsePercents,
+	parseSeconds,
+	parseShare,
+} from "../parse-arguments.ts";
 
 /** Options of `amime apply` for a change that some proxies are given first. */
 export interface CanaryOptions {
@@ -24,7 +31,7 @@ export function withCanaryOptions(command: Command): Command {
 	return command
 		.addOption(
 			new Option("--canary <share>", "give the change to this share of the proxies first, such as 10%").argParser(
-				parsePercent,
+				parseShare,
 			),
 		)
 		.addOption(new Option("--steps <shares>", "several shares, each watched: 10%,50%,100%").argParser(parsePercents))

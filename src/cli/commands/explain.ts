@@ -3,7 +3,7 @@ import type { Outcome, Query } from "../../explain/index.ts";
 import { type CliContext, type MeshOptions, print, withExamples, withMeshOptions } from "../context.ts";
 import { openEvaluator } from "../mesh/evaluator.ts";
 import { formatExplanation } from "../output/explanation.ts";
-import { createChoiceOption, parsePort } from "../parse-arguments.ts";
+import { createChoiceOption, parseAddress, parsePort, parseSpiffeId } from "../parse-arguments.ts";
 
 interface ExplainOptions extends MeshOptions {
 	readonly from: string;
@@ -46,8 +46,8 @@ export function addExplainCommand(program: Command, context: CliContext): void {
 			[],
 		)
 		.option("--server-name <name>", "the client speaks TLS itself, for this name")
-		.option("--identity <spiffe-id>", "the client's SPIFFE ID in place of its workload's")
-		.option("--source-address <ip>", "the client's address in place of its instance's")
+		.option("--identity <spiffe-id>", "the client's SPIFFE ID in place of its workload's", parseSpiffeId)
+		.option("--source-address <ip>", "the client's address in place of its instance's", parseAddress)
 		.addOption(
 			createChoiceOption(
 				"--external <answer>",

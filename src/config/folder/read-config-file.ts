@@ -38,7 +38,7 @@ export async function readConfigFile(path: string, scanned: FileSignature): Prom
 		return { parsed: parseDocuments(text, path), text, signature };
 	} catch (error) {
 		if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-		return failed(`cannot be read: ${describeError(error)}`);
+		return failed(`cannot be read: ${describeError(error, path)}`);
 	}
 }
 

@@ -51,7 +51,7 @@ export class Scope {
 		try {
 			return (this.options.readFile ?? readFileSync)(path);
 		} catch (error) {
-			this.report(`cannot read ${path}: ${describeError(error)}`);
+			this.report(`cannot read ${path}: ${describeError(error, path)}`);
 			return undefined;
 		}
 	}

@@ -180,7 +180,10 @@ function readSource(
 			try {
 				return readFileSync(source.path);
 			} catch (error) {
-				problems.push({ path: `${path}.filename`, problem: `${source.path} cannot be read: ${describeError(error)}` });
+				problems.push({
+					path: `${path}.filename`,
+					problem: `${source.path} cannot be read: ${describeError(error, source.path)}`,
+				});
 				return undefined;
 			}
 	}

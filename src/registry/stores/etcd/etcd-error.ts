@@ -78,7 +78,9 @@ export function toMeshError(failure: CallFailure, where: string, cause?: unknown
 		return new MeshError("STORE_FORBIDDEN", `${problem} (${failure.details})`, { cause });
 	}
 	const problem = `etcd ${where} does not answer as it should: look at its log and at the network between (${failure.details})`;
-	return new MeshError("STORE_UNAVAILABLE", problem, { cause });
+	// The cause would repeat it.
+	const isSame = cause instanceof Error && cause.message === failure.details;
+	return new MeshError("STORE_UNAVAILABLE", problem, isSame ? undefined : { cause });
 }
 
 // etcd refuses a missing user or a wrong password as an invalid argument.
