@@ -344,14 +344,36 @@ test("a patch that a proxy refuses is held back from it, the others and other ty
 	);
 	assert.equal(snapshot().resources.get(routeType), base().resources.get(routeType));
 	assert.equal(snapshot(), snapshot());
-	assert.equal(source.refuse(node, listenerType, "inbound_80: filter 'other' is bad"), true);
+	const names = [...snapshot().resources.get(listenerType)!.keys()];
+	assert.equal(source.refuse(node, listenerType, "inbound_80: filter 'other' is bad", names), true);
 	assert.match(json("listeners"), /"own"/);
 	assert.doesNotMatch(json("listeners"), /"other"/);
 	assert.deepEqual(
 		source.problems().map(({ path, code }) => [path, code]),
 		[["spec.configPatches[1]", "PROXY_REFUSED"]],
 	);
-	assert.equal(source.refuse(node, clusterType, "a: bad"), false);
+	assert.equal(source.refuse(node, clusterType, "a: bad", ["a"]), false);
 	source.gone(node);
 	assert.deepEqual(source.problems(), []);
+});
+
+test("of the patches of one type, those of the refused resource alone are held back", () => {
+	const added = (name: string): string =>
+		patch("CLUSTER", "{ context: ANY }", "ADD", `{ name: ${name}, type: STATIC }`);
+	const { source, node, base, json } = desk(
+		filter(
+			`${added("first")}, ${added("second")}, ${patch("CLUSTER", "{ cluster: { name: BlackHoleCluster } }", "MERGE", "{ connect_timeout: 7s }")}`,
+		),
+	);
+	assert.ok(base().resources.get(clusterType)!.has("BlackHoleCluster"));
+	const untouched = [...base().resources.get(clusterType)!.keys()].find((name) => name !== "BlackHoleCluster")!;
+	assert.match(json("clusters"), /"second"/);
+	assert.equal(source.refuse(node, clusterType, `${untouched}: bad`, [untouched]), false);
+	assert.equal(source.refuse(node, clusterType, "first: bad", ["first"]), true);
+	assert.match(json("clusters"), /"second"/);
+	assert.match(json("clusters"), /"7s"/);
+	assert.doesNotMatch(json("clusters"), /"first"/);
+	assert.equal(source.refuse(node, clusterType, "BlackHoleCluster: bad", ["BlackHoleCluster"]), true);
+	assert.match(json("clusters"), /"second"/);
+	assert.doesNotMatch(json("clusters"), /"7s"/);
 });

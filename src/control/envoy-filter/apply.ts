@@ -33,7 +33,7 @@ export function applyEnvoyFilters(
 	memory: PatchMemory = createPatchMemory(),
 ): XdsSnapshot {
 	if (patches.length === 0) return snapshot;
-	const ordered = [...patches].sort((a, b) => turnOf(a) - turnOf(b));
+	const ordered = inTurn(patches);
 	const of = (...places: readonly CompiledPatch["patch"]["applyTo"][]): CompiledPatch[] =>
 		ordered.filter(({ patch }) => places.includes(patch.applyTo));
 	const routes = of("ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE");
@@ -51,6 +51,28 @@ export function applyEnvoyFilters(
 		patchClusters(items, patch, isGateway),
 	);
 	return { resources };
+}
+
+/** Those patches that change or add resources of a type, by their names. */
+export function selectTouching(
+	snapshot: XdsSnapshot,
+	patches: readonly CompiledPatch[],
+	isGateway: boolean,
+	typeUrl: string,
+	names: ReadonlySet<string>,
+): CompiledPatch[] {
+	const all = snapshot.resources.get(typeUrl) ?? noResources;
+	let current: XdsSnapshot = { resources: new Map([[typeUrl, new Map([...all].filter(([name]) => names.has(name)))]]) };
+	return inTurn(patches).filter((patch) => {
+		const before = current.resources.get(typeUrl);
+		current = applyEnvoyFilters(current, [patch], isGateway);
+		const after = current.resources.get(typeUrl);
+		return [...names].some((name) => before?.get(name)?.version !== after?.get(name)?.version);
+	});
+}
+
+function inTurn(patches: readonly CompiledPatch[]): CompiledPatch[] {
+	return [...patches].sort((a, b) => turnOf(a) - turnOf(b));
 }
 
 /** Istio goes from outside in, and changes what is there before it adds: a merge does not reach an added virtual host or cluster. Filters

@@ -13,15 +13,15 @@ import {
 import { findInstance, readNodeName, readProxyKind } from "../snapshot/index.ts";
 import { applyTelemetry, hasMeshTelemetry, type ResolvedTelemetry, resolveTelemetry } from "../telemetry/index.ts";
 import type { MeshIndex } from "../translate/index.ts";
-import { applyEnvoyFilters, createPatchMemory, type PatchMemory } from "./apply.ts";
+import { applyEnvoyFilters, createPatchMemory, type PatchMemory, selectTouching } from "./apply.ts";
 import { type CompiledPatch, compileEnvoyFilter } from "./compile.ts";
 import { type PatchedNode, selectEnvoyFilters } from "./select.ts";
 
 /** Snapshots with what Telemetry objects say, and the patches of EnvoyFilters over that. */
 export interface PatchedSource extends SnapshotSource {
-	/** A node refused resources of a type: the patches that its words are about, else all of that type, are held back from it. False when it
-	 *  has none, or has them held back already. */
-	refuse(node: Node, typeUrl: string, reason: string): boolean;
+	/** A node refused resources of a type: of the patches that changed them, those that its words are about, else all, are held back from it.
+	 *  False when there are none, or they are held back already. */
+	refuse(node: Node, typeUrl: string, reason: string, names: readonly string[]): boolean;
 	gone(node: Node): void;
 	/** Patches that cannot be applied, or that proxies refuse. */
 	problems(): readonly Omit<LocatedProblem, "file" | "line">[];
@@ -83,8 +83,12 @@ export function createPatchedSource(source: SnapshotSource, index: () => MeshInd
 			return result;
 		},
 		onChange: (listener) => source.onChange(listener),
-		refuse(node, typeUrl, reason) {
-			const suspects = selected(node).filter(({ patch }) => concerns(patch.applyTo, typeUrl));
+		refuse(node, typeUrl, reason, names) {
+			const base = known.get(node.id)?.base;
+			if (base === undefined) return false;
+			const isGateway = readNodeName(node.id)?.type === "router";
+			const concerned = selected(node).filter(({ patch }) => concerns(patch.applyTo, typeUrl));
+			const suspects = selectTouching(base, concerned, isGateway, typeUrl, new Set(names));
 			if (suspects.length === 0) return false;
 			const told = suspects.filter(({ patch }) => listTexts(patch.value).some((text) => reason.includes(text)));
 			const refused = held.get(node.id) ?? new Map<CompiledPatch, string>();

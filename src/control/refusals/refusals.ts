@@ -59,7 +59,7 @@ const maxAttempts = 8;
  *  @param takeOver whether somebody else holds back what was refused */
 export function createRefusals(
 	source: SnapshotSource,
-	takeOver: (node: Node, typeUrl: string, reason: string) => boolean = () => false,
+	takeOver: (node: Node, typeUrl: string, reason: string, names: readonly string[]) => boolean = () => false,
 ): Refusals {
 	const nodes = new Map<string, NodeState>();
 	const listeners = new Set<(nodeIds: ReadonlySet<string> | "all") => void>();
@@ -109,7 +109,8 @@ export function createRefusals(
 		},
 		answers: {
 			refused(node, typeUrl, reason, resources) {
-				if (takeOver(node, typeUrl, reason)) {
+				const names = resources.map(({ name }) => name);
+				if (takeOver(node, typeUrl, reason, names)) {
 					for (const listener of listeners) listener(new Set([node.id]));
 					return;
 				}

@@ -50,7 +50,7 @@ export function openCandidate(
 	return {
 		get: (node) => patched.get(node),
 		onChange: (listener) => patched.onChange(listener),
-		refuse: (node, typeUrl, reason) => patched.refuse(node, typeUrl, reason),
+		refuse: (node, typeUrl, reason, names) => patched.refuse(node, typeUrl, reason, names),
 		gone: (node) => patched.gone(node),
 		snapshots,
 		describeNode({ id }) {

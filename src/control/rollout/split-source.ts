@@ -4,7 +4,7 @@ import type { SnapshotSource, XdsSnapshot } from "../../xds/server/index.ts";
 /** What canaries are given: a source of snapshots that can tell why it was refused. */
 export interface CandidateSource extends SnapshotSource {
 	/** See `PatchedSource`. */
-	refuse(node: Node, typeUrl: string, reason: string): boolean;
+	refuse(node: Node, typeUrl: string, reason: string, names: readonly string[]): boolean;
 	gone(node: Node): void;
 }
 
@@ -36,7 +36,7 @@ export function createSplitSource(base: CandidateSource): SplitSource {
 				stopBase();
 			};
 		},
-		refuse: (node, typeUrl, reason) => sourceOf(node.id).refuse(node, typeUrl, reason),
+		refuse: (node, typeUrl, reason, names) => sourceOf(node.id).refuse(node, typeUrl, reason, names),
 		gone(node) {
 			base.gone(node);
 			candidate?.gone(node);
