@@ -77,6 +77,8 @@ export function matchesPermission(permission: Permission, stream: StreamInfo): b
 			return request !== undefined && matchRequestHeader(permission.matcher, request);
 		case "url-path":
 			return matchesUrlPath(permission.matcher, stream);
+		case "upstream-address":
+			return isUpstreamIn(permission, stream.filterState?.get(upstreamAddressKey));
 		case "uri-template":
 			return request !== undefined && permission.regex.test(withoutQuery(request.path));
 		case "destination-ip":
@@ -157,6 +159,35 @@ function matchesUrlPath(matcher: StringMatcher, { request }: StreamInfo): boolea
 function withoutQuery(path: string): string {
 	const end = path.search(/[?#]/);
 	return end === -1 ? path : path.slice(0, end);
+}
+
+/** The address of a host. It has no text of its own in logs, as in Envoy. */
+export class UpstreamAddress {
+	readonly ip: string;
+	readonly port: number;
+
+	constructor(ip: string, port: number) {
+		this.ip = ip;
+		this.port = port;
+	}
+
+	/** What a log shows of it. */
+	toJSON(): undefined {
+		return undefined;
+	}
+}
+
+/** Filter state: the `UpstreamAddress` that a request for a name goes to. */
+export const upstreamAddressKey = "envoy.stream.upstream_address";
+
+function isUpstreamIn(
+	{ range, ports }: Extract<Permission, { readonly kind: "upstream-address" }>,
+	upstream: unknown,
+): boolean {
+	if (!(upstream instanceof UpstreamAddress)) return false;
+	const { ip, port } = upstream;
+	if (range !== undefined && !isAddressIn(range, ip)) return false;
+	return ports === undefined || (port >= ports.start && port <= ports.end);
 }
 
 function isAddressIn(range: Parameters<typeof isInCidr>[0], text: string): boolean {

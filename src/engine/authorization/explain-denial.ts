@@ -1,7 +1,7 @@
 import { matchesExpression } from "../expression/index.ts";
 import type { StreamInfo } from "../format/index.ts";
 import type { CidrRange, HeaderMatcher, MetadataMatcher, StringMatcher, ValueMatcher } from "../matcher/index.ts";
-import { matchesPermission, matchesPrincipal } from "./authorize.ts";
+import { matchesPermission, matchesPrincipal, UpstreamAddress, upstreamAddressKey } from "./authorize.ts";
 import type { Permission, Principal, RbacPolicy, RbacRules } from "./types.ts";
 
 /** One condition that a stream does not meet. */
@@ -118,6 +118,15 @@ function describePermission(permission: Permission, stream: StreamInfo): FailedC
 				String(stream.connection.local.port),
 				end === start + 1 ? String(start) : `${start} to ${end - 1}`,
 			);
+		}
+		case "upstream-address": {
+			const { ports, range } = permission;
+			const wanted = [
+				...(range === undefined ? [] : [formatRange(range)]),
+				...(ports === undefined ? [] : [`port ${ports.start} to ${ports.end}`]),
+			].join(", ");
+			const found = stream.filterState?.get(upstreamAddressKey);
+			return condition("upstream address", found instanceof UpstreamAddress ? `${found.ip}:${found.port}` : "", wanted);
 		}
 		case "requested-server-name":
 			return condition("server name", stream.connection.serverName, describeMatcher(permission.matcher));

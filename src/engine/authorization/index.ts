@@ -1,5 +1,5 @@
 /** Role-based access control: which policy allows or denies a connection or request. Spec: envoy.config.rbac.v3. */
-export { authorize, type RbacVerdict } from "./authorize.ts";
+export { authorize, type RbacVerdict, UpstreamAddress, upstreamAddressKey } from "./authorize.ts";
 export { explainDenial, type FailedCondition, formatDenial, type UnmetPolicy } from "./explain-denial.ts";
 export type {
 	MatchAction,

@@ -37,8 +37,16 @@ export type Permission =
 	| { readonly kind: "metadata"; readonly matcher: MetadataMatcher }
 	| { readonly kind: "route-metadata"; readonly matcher: MetadataMatcher }
 	| { readonly kind: "requested-server-name"; readonly matcher: StringMatcher }
+	/** Where the request goes, as a filter before has found out; undefined range or ports: any. Without such a filter nothing matches. */
+	| { readonly kind: "upstream-address"; readonly range: CidrRange | undefined; readonly ports: PortRange | undefined }
 	/** `envoy.path.match.uri_template`. */
 	| { readonly kind: "uri-template"; readonly regex: RegExp };
+
+/** Both inclusive. */
+export interface PortRange {
+	readonly start: number;
+	readonly end: number;
+}
 
 export type Principal =
 	| { readonly kind: "and"; readonly ids: readonly Principal[] }

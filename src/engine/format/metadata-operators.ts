@@ -21,6 +21,7 @@ export function filterStateOperator(
 	const operator = jsonOperator((stream) => {
 		const value = read(stream)?.get(key) as JsonValue | undefined;
 		if (typeof value !== "object" || value === null) return value;
+		if (isForFiltersOnly(value)) return undefined;
 		// Objects with a text of their own show it.
 		if (form === "PLAIN" && value.toString !== Object.prototype.toString) return String(value);
 		if (field === undefined) return value;
@@ -34,6 +35,11 @@ export function filterStateOperator(
 			: operator.text(stream);
 	};
 	return ok({ text, json: operator.json });
+}
+
+/** Objects that are no JSON have no form in logs. */
+function isForFiltersOnly(value: object): boolean {
+	return "toJSON" in value && typeof value.toJSON === "function" && value.toJSON() === undefined;
 }
 
 /** What `METADATA(type:…)` reads, by its type. */

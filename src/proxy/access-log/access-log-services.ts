@@ -168,8 +168,8 @@ function encodeRecord(sink: OpenTelemetryAccessLogSink, stream: StreamInfo): Uin
 	}
 	for (const key of sink.filterStateObjects) {
 		const value = stream.filterState?.get(key);
-		if (value !== undefined)
-			attributes.push(encodeKeyValue(key, typeof value === "string" ? value : JSON.stringify(value)));
+		const text = typeof value === "string" ? value : (JSON.stringify(value) as string | undefined);
+		if (text !== undefined) attributes.push(encodeKeyValue(key, text));
 	}
 	const hasTrace = stream.traceId !== "" && stream.spanId !== "";
 	return toBinary(

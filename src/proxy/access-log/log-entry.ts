@@ -109,7 +109,8 @@ function describeCommon(stream: StreamInfo, config: GrpcAccessLogSink): AccessLo
 	for (const key of config.filterStateObjects) {
 		const value = stream.filterState?.get(key);
 		if (value === undefined) continue;
-		const text = typeof value === "string" ? value : JSON.stringify(value);
+		const text = typeof value === "string" ? value : (JSON.stringify(value) as string | undefined);
+		if (text === undefined) continue;
 		common.filterStateObjects[key] = anyPack(StringValueSchema, create(StringValueSchema, { value: text }));
 	}
 	return common;

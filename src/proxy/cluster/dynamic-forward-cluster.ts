@@ -98,6 +98,13 @@ export class DynamicForwardCluster extends ClusterCore implements Cluster {
 		return false;
 	}
 
+	/** Where the requests for a known host go; undefined for others. */
+	addressOf(authority: string): { readonly ip: string; readonly port: number } | undefined {
+		const { name, port } = this.#parse(authority);
+		const ip = this.#entries.get(formatKey(name, port))?.addresses[0];
+		return ip === undefined ? undefined : { ip, port };
+	}
+
 	/** Why the host of a request has no address. */
 	describeProblem(authority: string): string {
 		return this.nameProblems.get(this.#parse(authority).name) ?? "";

@@ -63,7 +63,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "set-metadata"; readonly config: SetMetadataConfig }
 	| { readonly kind: "stateful-session"; readonly config: StatefulSessionConfig }
 	| { readonly kind: "tap"; readonly config: TapFilterConfig }
-	| { readonly kind: "dynamic-forward-proxy"; readonly cache: DnsCacheConfig }
+	| { readonly kind: "dynamic-forward-proxy"; readonly cache: DnsCacheConfig; readonly savesAddress: boolean }
 	| CallOutFilterConfig
 	/** A filter with a matcher around it, or one that a matcher chooses. */
 	| { readonly kind: "matched"; readonly config: MatchedFilterConfig }

@@ -207,11 +207,15 @@ function readSetFilterState(message: SetFilterState, scope: Scope) {
 }
 
 function readDynamicForward(
-	{ implementationSpecifier: specifier }: DynamicForward,
+	{ implementationSpecifier: specifier, saveUpstreamAddress: savesAddress }: DynamicForward,
 	scope: Scope,
 ): NamelessFilter | undefined {
 	if (specifier.case === "dnsCacheConfig")
-		return { kind: "dynamic-forward-proxy", cache: readDnsCache(specifier.value, scope.at("dns_cache_config")) };
+		return {
+			kind: "dynamic-forward-proxy",
+			cache: readDnsCache(specifier.value, scope.at("dns_cache_config")),
+			savesAddress,
+		};
 	if (specifier.case === undefined) scope.at("dns_cache_config").report("this field is required");
 	return undefined;
 }

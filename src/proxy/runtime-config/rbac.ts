@@ -13,6 +13,7 @@ import {
 	RBAC_EnforcementType,
 } from "../../api/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { UriTemplateMatchConfig } from "../../api/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
+import type { UpstreamIpPortMatcher } from "../../api/gen/envoy/extensions/rbac/matchers/upstream_ip_port/v3/upstream_ip_port_matcher_pb.js";
 import type { Matcher } from "../../api/gen/xds/type/matcher/v3/matcher_pb.js";
 import {
 	hasLogAction,
@@ -155,6 +156,8 @@ function readPermission(message: PermissionMessage, scope: Scope): Permission {
 			return readSourcedMetadata(rule.value, scope.at("sourced_metadata"));
 		case "uriTemplate":
 			return { kind: "uri-template", regex: readUriTemplate(rule.value, scope.at("uri_template")) };
+		case "matcher":
+			return readUpstreamMatcher(rule.value, scope.at("matcher"));
 		case "requestedServerName":
 			return {
 				kind: "requested-server-name",
@@ -219,6 +222,22 @@ function readPrincipal(message: PrincipalMessage, scope: Scope): Principal {
 function readSourcedMetadata(message: SourcedMetadata, scope: Scope): Extract<Permission, Principal> {
 	const matcher = readMetadataMatcher(message.metadataMatcher!, scope.at("metadata_matcher"));
 	return { kind: message.metadataSource === MetadataSource.ROUTE ? "route-metadata" : "metadata", matcher };
+}
+
+function readUpstreamMatcher({ typedConfig }: TypedExtensionConfig, scope: Scope): Permission {
+	const at = scope.at("typed_config");
+	const config = unpackExtension(typedConfig, at);
+	if (config?.$typeName !== "envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher") {
+		if (config !== undefined) at.report(`${config.$typeName} is not supported`);
+		return { kind: "not", rule: { kind: "any" } };
+	}
+	const { upstreamIp, upstreamPortRange: ports } = config as UpstreamIpPortMatcher;
+	if (upstreamIp === undefined && ports === undefined) at.report("misses upstream_ip and/or upstream_port_range");
+	return {
+		kind: "upstream-address",
+		range: upstreamIp === undefined ? undefined : (readCidr(upstreamIp, at.at("upstream_ip")) ?? noRange),
+		ports: ports && { start: Number(ports.start), end: Number(ports.end) },
+	};
 }
 
 function readUriTemplate(message: TypedExtensionConfig, scope: Scope): RegExp {

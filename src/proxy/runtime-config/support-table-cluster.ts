@@ -26,7 +26,9 @@ export const clusterSupport: Readonly<Record<string, MessageSupport>> = {
 		ignored: "use_tcp_for_dns_lookups dns_resolution_config",
 	},
 	"envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers": { works: "max_pending_requests" },
-	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig": { works: "dns_cache_config" },
+	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig": {
+		works: "dns_cache_config save_upstream_address",
+	},
 	"envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig": {
 		works: "host_rewrite_literal host_rewrite_header",
 	},

@@ -21,7 +21,10 @@ export const filterSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.config.rbac.v3.Policy": { works: "permissions principals condition checked_condition" },
 	"envoy.config.rbac.v3.Permission": {
 		works:
-			"and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata",
+			"and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template sourced_metadata matcher",
+	},
+	"envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher": {
+		works: "upstream_ip upstream_port_range",
 	},
 	"envoy.config.rbac.v3.SourcedMetadata": { works: "metadata_matcher metadata_source" },
 	"envoy.config.rbac.v3.Permission.Set": { works: "rules" },

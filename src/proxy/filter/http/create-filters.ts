@@ -74,7 +74,7 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 		case "decompressor":
 			return createDecompressorFilter(parts, config.config);
 		case "dynamic-forward-proxy":
-			return createDynamicForwardProxyFilter(parts);
+			return createDynamicForwardProxyFilter(parts, config.savesAddress);
 		case "grpc-http1-bridge":
 			return createGrpcHttp1BridgeFilter(parts, config.config);
 		case "grpc-reverse-bridge":

@@ -1,13 +1,18 @@
+import { UpstreamAddress, upstreamAddressKey } from "../../../../engine/authorization/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import { previewHost, resolveClusterName } from "../../../../engine/router/index.ts";
 import { DynamicForwardCluster, type NameOutcome } from "../../../cluster/index.ts";
-import type { HttpFilter, LocalReply } from "../filter.ts";
+import type { FilterStream, HttpFilter, LocalReply } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { routeConfigOf } from "../route-configs.ts";
 
 /** Looks the host of a request up before the router needs it, where its cluster forwards to any host.
- *  Spec: envoy.filters.http.dynamic_forward_proxy. */
-export function createDynamicForwardProxyFilter({ name, disabled, index, context }: FilterParts): HttpFilter {
+ *  Spec: envoy.filters.http.dynamic_forward_proxy.
+ *  @param savesAddress whether later filters can see in the filter state where the request goes */
+export function createDynamicForwardProxyFilter(
+	{ name, disabled, index, context }: FilterParts,
+	savesAddress: boolean,
+): HttpFilter {
 	return {
 		name,
 		disabled,
@@ -34,6 +39,7 @@ export function createDynamicForwardProxyFilter({ name, disabled, index, context
 				outcome = found;
 				const problem = found === "failed" ? cluster.describeProblem(host) : "";
 				if (problem !== "" && !stream.isOver) stream.setDynamicMetadata("amime", { dns_failure: problem });
+				if (savesAddress && found === "found" && !stream.isOver) saveAddress(stream, cluster.addressOf(host));
 				if (isInHook || stream.isOver) return;
 				if (found === "found") stream.continueRequest(index);
 				else stream.sendLocalReply(refusals[found]);
@@ -45,6 +51,12 @@ export function createDynamicForwardProxyFilter({ name, disabled, index, context
 			return "stop";
 		},
 	};
+}
+
+function saveAddress({ record }: FilterStream, address: ReturnType<DynamicForwardCluster["addressOf"]>): void {
+	if (address === undefined) return;
+	record.filterState ??= new Map();
+	record.filterState.set(upstreamAddressKey, new UpstreamAddress(address.ip, address.port));
 }
 
 const emptyHost: LocalReply = { status: 400, body: "Empty host header", details: "empty_host_header", flags: 0 };
