@@ -40,6 +40,11 @@ const malformed: readonly (readonly [string, Buffer, string])[] = [
 	["a length of words", post(["content-length", "many"]), "invalid-header-field"],
 	["no path", frame(1, 5, 1, block(getHead[0]!, getHead[1]!, getHead[3]!)), "messaging"],
 	["no method", frame(1, 5, 1, block(...getHead.slice(1))), "messaging"],
+	[
+		"a user name in the authority",
+		frame(1, 5, 1, block(...getHead.slice(0, 3), [":authority", "a@b"])),
+		"invalid-header-field",
+	],
 	["no authority", frame(1, 5, 1, block(...getHead.slice(0, 3))), "messaging"],
 	["a path without slash", frame(1, 5, 1, block(getHead[0]!, getHead[1]!, [":path", "a"], getHead[3]!)), "messaging"],
 	[

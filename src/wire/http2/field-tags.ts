@@ -79,7 +79,8 @@ function buildCharacters(): Uint8Array {
 	mark(`${lower}${digits}!#$%&'*+-.^_\`|~`, nameBit | tokenBit);
 	mark(upper, tokenBit);
 	mark(`${lower}${upper}${digits}+-.`, schemeBit);
-	mark(`${lower}${upper}${digits}!$%&'()*+,-.:;=@[]_~`, authorityBit);
+	// Without "@": a user name is none of an authority (RFC 9113 section 8.3.1).
+	mark(`${lower}${upper}${digits}!$%&'()*+,-.:;=[]_~`, authorityBit);
 	mark(digits, digitBit);
 	for (let code = 0; code < 256; code++) {
 		if (code === 9 || (code >= 0x20 && code !== 0x7f)) table[code]! |= valueBit;
