@@ -71,7 +71,7 @@ export function createBundleRefresh(options: BundleRefreshOptions): BundleRefres
 			}
 			await relations.keep({ trustDomain, text, fetchedAt: now });
 			if (text !== known?.text)
-				log.info("bundle of a related trust domain is new", { trustDomain, sequence: next.sequence });
+				log.info("bundle of a related trust domain is new", { trustDomain, sequence: next.sequence?.toString() });
 			backoffs.delete(trustDomain);
 			return next.refreshHintSeconds ?? defaultHintSeconds;
 		} catch (error) {

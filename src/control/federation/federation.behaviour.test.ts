@@ -164,7 +164,12 @@ test("https_web: the last good bundle stays through every bad answer, and a sequ
 		await assert.rejects(refresh.refresh("there.example"), /FEDERATION|bundle/);
 		assert.equal(relations.bundleOf("there.example")?.text, good?.text);
 	}
-	answer = { status: 200, body: there.format(10) };
+	const big = (sequence: bigint) => there.format(10).replace('"spiffe_sequence":10', `"spiffe_sequence":${sequence}`);
+	answer = { status: 200, body: big(2n ** 63n + 1n) };
+	await refresh.refresh("there.example");
+	answer = { status: 200, body: big(2n ** 63n) };
+	await assert.rejects(refresh.refresh("there.example"), /went back/);
+	answer = { status: 200, body: big(2n ** 63n + 2n) };
 	await refresh.refresh("there.example");
 	assert.equal(relations.bundleOf("there.example")?.error, undefined);
 	await relations.remove("there.example");

@@ -19,6 +19,19 @@ test("keys of a bundle are written as RFC 7518 has them, however they came", () 
 	for (const curve of ["P-384", "P-521"]) assert.equal(read(newJwk(curve)).publicJwk["crv"], curve);
 });
 
+test("a sequence has 64 bits; what is none is passed over", () => {
+	const jwk = { ...newJwk(), use: "jwt-svid", kid: "k" };
+	const sequenceOf = (text: string) =>
+		parseSpiffeBundle("other.domain", `{"keys":[${JSON.stringify(jwk)}],"spiffe_sequence":${text}}`).sequence;
+	assert.deepEqual(["0", "9007199254740993", "18446744073709551615"].map(sequenceOf), [
+		0n,
+		2n ** 53n + 1n,
+		2n ** 64n - 1n,
+	]);
+	for (const text of ["-1", "1.5", "1e3", "18446744073709551616", '"7"', "null", "true", "[7]"])
+		assert.equal(sequenceOf(text), undefined, text);
+});
+
 test("keys that other libraries cannot read, or by which everybody signs, are refused", () => {
 	const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "jwk" }) as Jwk;
 	assert.equal(read(rsa).publicJwk["n"], rsa["n"]);

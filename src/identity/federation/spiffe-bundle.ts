@@ -15,8 +15,9 @@ export interface PublishedBundle {
 
 /** A bundle of another trust domain as it was read. */
 export interface ReadBundle extends FederatedBundle {
+	/** Undefined when it does not say. It has 64 bits. */
+	readonly sequence: bigint | undefined;
 	/** Undefined when it does not say. */
-	readonly sequence: number | undefined;
 	readonly refreshHintSeconds: number | undefined;
 }
 
@@ -47,7 +48,7 @@ export function parseSpiffeBundle(trustDomain: string, text: string): ReadBundle
 		new MeshError("FEDERATION_BUNDLE", `bundle of ${trustDomain}: ${fault}`, cause === undefined ? {} : { cause });
 	let document: Record<string, unknown> | null;
 	try {
-		document = JSON.parse(text) as Record<string, unknown> | null;
+		document = JSON.parse(text, keepSequence) as Record<string, unknown> | null;
 	} catch (error) {
 		throw invalid("no JSON", error);
 	}
@@ -70,7 +71,7 @@ export function parseSpiffeBundle(trustDomain: string, text: string): ReadBundle
 		trustDomain,
 		pem: formatCertificates(roots.map(({ der }) => der)),
 		jwks,
-		sequence: readCount(document?.["spiffe_sequence"]),
+		sequence: readSequence(document?.["spiffe_sequence"]),
 		refreshHintSeconds: readCount(document?.["spiffe_refresh_hint"]),
 	};
 }
@@ -98,6 +99,18 @@ export function toPlainJwk(jwk: Readonly<Record<string, unknown>>): PublicJwk {
 	const key = createPublicKey({ key: { ...jwk }, format: "jwk" });
 	if (!isPlainKey(key)) throw new Error("a key that workloads may not read");
 	return key.export({ format: "jwk" }) as PublicJwk;
+}
+
+/** Numbers of JavaScript end at 2^53, a sequence may go on: digits are read as they stand. */
+function keepSequence(key: string, value: unknown, context?: { readonly source?: string }): unknown {
+	const source = context?.source;
+	return key === "spiffe_sequence" && source !== undefined && /^\d{1,20}$/.test(source) ? BigInt(source) : value;
+}
+
+const maxSequence = 2n ** 64n - 1n;
+
+function readSequence(value: unknown): bigint | undefined {
+	return typeof value === "bigint" && value <= maxSequence ? value : undefined;
 }
 
 function readCount(value: unknown): number | undefined {
