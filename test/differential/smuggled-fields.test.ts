@@ -58,6 +58,8 @@ const fields: Readonly<Record<string, Field>> = {
 	"host with a line": ["host", "a\r\nx-smuggled: 1"],
 	"authority with a line": [":authority", "a\r\nx-smuggled: 1"],
 	"status with a line": [":status", "200 OK\r\nx-smuggled: 1"],
+	"status of a number": [":status", "299"],
+	"status of a word": [":status", "abc"],
 	"length of nothing": ["content-length", "5\r\nx-smuggled: 1"],
 };
 

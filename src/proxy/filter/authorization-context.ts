@@ -36,3 +36,12 @@ export function pickMetadata(names: readonly string[], read: (name: string) => u
 	}
 	return picked;
 }
+
+/** The texts of a part of the node's metadata, as labels; an empty name for none. */
+export function readLabels(name: string, metadata: Readonly<Record<string, unknown>>): Record<string, string> {
+	const labels = name === "" ? undefined : metadata[name];
+	if (typeof labels !== "object" || labels === null) return {};
+	return Object.fromEntries(
+		Object.entries(labels).map(([key, value]) => [key, typeof value === "string" ? value : ""]),
+	);
+}

@@ -38,6 +38,12 @@ export interface ExtAuthzConfig {
 	/** Undefined: every change is allowed. */
 	readonly headerRules: HeaderRules | undefined;
 	readonly takesMetadata: boolean;
+	/** Whether fields for an upstream's answer beyond what its cluster takes fail the request. */
+	readonly limitsResponseHeaders: boolean;
+	/** Whether denials and failures are only counted and noted. */
+	readonly isShadow: boolean;
+	/** The part of the node's metadata whose texts are labels of the destination; empty for none. */
+	readonly labelsKey: string;
 }
 
 export interface AuthorizationBody {

@@ -73,6 +73,9 @@ export function readExtAuthz(message: ExtAuthz, scope: Scope): ExtAuthzConfig | 
 				? undefined
 				: readHeaderRules(message.decoderHeaderMutationRules, scope.at("decoder_header_mutation_rules")),
 		takesMetadata: message.enableDynamicMetadataIngestion ?? true,
+		limitsResponseHeaders: message.enforceResponseHeaderLimits,
+		isShadow: message.shadowMode,
+		labelsKey: message.bootstrapMetadataLabelsKey,
 	};
 }
 

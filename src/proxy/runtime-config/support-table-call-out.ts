@@ -32,8 +32,8 @@ export const callOutSupport: Readonly<Record<string, MessageSupport>> = {
 	"envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig": { works: "disabled requirement_name" },
 	"envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": {
 		works:
-			"grpc_service http_service transport_api_version failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error validate_mutations metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable include_peer_certificate stat_prefix allowed_headers disallowed_headers include_tls_session charge_cluster_response_stats decoder_header_mutation_rules enable_dynamic_metadata_ingestion max_denied_response_body_bytes encode_raw_headers",
-		ignored: "emit_client_span emit_filter_state_stats",
+			"grpc_service http_service transport_api_version failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error validate_mutations metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable include_peer_certificate stat_prefix allowed_headers disallowed_headers include_tls_session charge_cluster_response_stats decoder_header_mutation_rules enable_dynamic_metadata_ingestion max_denied_response_body_bytes encode_raw_headers enforce_response_header_limits shadow_mode bootstrap_metadata_labels_key",
+		ignored: "emit_client_span emit_filter_state_stats filter_metadata",
 	},
 	"envoy.extensions.filters.http.ext_authz.v3.BufferSettings": {
 		works: "max_request_bytes allow_partial_message pack_as_bytes",

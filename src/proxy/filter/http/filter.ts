@@ -97,6 +97,8 @@ export interface FilterStream {
 	readonly requestPath: FilterPath;
 	/** The response's way to the client; there is none before the response began. */
 	readonly responsePath: FilterPath;
+	/** What a client's head may have, its first line's parts counted as fields. */
+	readonly headLimits: { readonly maxHeaderCount: number; readonly maxHeadBytes: number };
 	now(): Millis;
 	/** The route's config for this filter, if any. */
 	routeConfig(name: string): unknown;

@@ -12,6 +12,8 @@ export type AuthorizationVerdict =
 			readonly queryToSet: readonly { readonly name: string; readonly value: string }[];
 			readonly queryToRemove: readonly string[];
 			readonly metadata: Readonly<Record<string, unknown>>;
+			/** Whether the service asked for a way to add a field that there is none of. */
+			readonly hasUnknownActions: boolean;
 	  }
 	| {
 			readonly kind: "denied";
@@ -22,7 +24,12 @@ export type AuthorizationVerdict =
 			readonly metadata: Readonly<Record<string, unknown>>;
 	  }
 	/** The service could not be asked, or gave no answer to go by. */
-	| { readonly kind: "error"; readonly metadata: Readonly<Record<string, unknown>> };
+	| {
+			readonly kind: "error";
+			readonly metadata: Readonly<Record<string, unknown>>;
+			/** What clients are to be told; status 0 for the configured one. */
+			readonly reply?: { readonly status: number; readonly body: string; readonly headers: readonly HeaderChange[] };
+	  };
 
 /** What is asked. */
 export interface AuthorizationQuestion {

@@ -8,7 +8,11 @@ import { listRequestFields } from "../request-fields.ts";
 import { type AuthorizationQuestion, partialBodyHeader } from "./authorization.ts";
 
 /** The message a gRPC service is asked with. */
-export function createCheckRequest(question: AuthorizationQuestion, config: ExtAuthzConfig): CheckRequest {
+export function createCheckRequest(
+	question: AuthorizationQuestion,
+	config: ExtAuthzConfig,
+	labels: Readonly<Record<string, string>>,
+): CheckRequest {
 	const { stream, contextExtensions } = question;
 	const { connection, record, route } = stream;
 	const { tls } = connection;
@@ -19,7 +23,7 @@ export function createCheckRequest(question: AuthorizationQuestion, config: ExtA
 	const message = create(CheckRequestSchema, {
 		attributes: {
 			source,
-			destination: createAuthorizationPeer(connection.local, tls?.local),
+			destination: Object.assign(createAuthorizationPeer(connection.local, tls?.local), { labels }),
 			request: { time: timestampFromMs(record.startWallMs), http: createHttp(question, config) },
 			contextExtensions: { ...contextExtensions },
 			metadataContext: { filterMetadata: pickMetadata(config.metadataNamespaces, (name) => dynamic.get(name)) },

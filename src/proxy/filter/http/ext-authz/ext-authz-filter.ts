@@ -1,4 +1,4 @@
-import { assertNever } from "../../../../core/index.ts";
+import { assertNever, type HeaderList } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import { checkHeaderChange } from "../../../../engine/header-rules/index.ts";
 import { matchMetadata } from "../../../../engine/matcher/index.ts";
@@ -14,14 +14,24 @@ import { destinationOf } from "../destination.ts";
 import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { isHeaderName, isHeaderValue } from "../header-syntax.ts";
-import type { PassResponseHead } from "../pass-head.ts";
-import { changeFields, changeRequest, type HeaderChange, isForAnswers, removeFromRequest } from "../request-fields.ts";
+import type { PassRequestHead, PassResponseHead } from "../pass-head.ts";
+import {
+	changeRequest,
+	type HeaderChange,
+	isForAnswers,
+	listRequestFields,
+	removeFromRequest,
+} from "../request-fields.ts";
+import { changeResponse, refuseWithoutStatus } from "../response-fields.ts";
 import type { AuthorizationVerdict, Authorizer } from "./authorization.ts";
 import { createGrpcAuthorizer } from "./grpc-authorizer.ts";
 import { createHttpAuthorizer } from "./http-authorizer.ts";
 import { changeQuery } from "./query-change.ts";
+import { noteShadowDecision } from "./shadow-decision.ts";
 
 const metadataNamespace = "envoy.filters.http.ext_authz";
+/** What upstreams may send; as much may stand there after changes. */
+const maxResponseHeadBytes = 60 * 1024;
 
 type Settings = Extract<Extract<HttpFilterOverride, { kind: "ext-authz" }>["config"], { kind: "settings" }>;
 
@@ -58,8 +68,7 @@ export function createExtAuthzFilter(parts: FilterParts, config: ExtAuthzConfig)
 		},
 		onResponseHead: (stream, head) => {
 			const changes = inquiryOf(stream)?.responseChanges ?? [];
-			if (changes.length > 0) changeResponse(head, changes);
-			return "continue";
+			return changes.length === 0 || guard.changeResponse(stream, head, changes) ? "continue" : "stop";
 		},
 		onEnd: (stream) => inquiryOf(stream)?.call?.cancel(),
 	};
@@ -155,6 +164,30 @@ class AuthorizationGuard {
 		return extensions;
 	}
 
+	/** @returns whether the answer may go on */
+	changeResponse(stream: FilterStream, head: PassResponseHead, changes: readonly HeaderChange[]): boolean {
+		const ordered = [
+			...changes.filter(({ action }) => action === "add"),
+			...changes.filter(({ action }) => action !== "add"),
+		];
+		let hasStatus = true;
+		for (const change of ordered) hasStatus = changeResponse(head, change) && hasStatus;
+		if (this.#config.limitsResponseHeaders && this.#isTooLarge(stream, head)) {
+			this.#stats.response_header_limits_reached.value++;
+			this.#replyInvalid(stream);
+			return false;
+		}
+		if (!hasStatus) refuseWithoutStatus(stream);
+		return hasStatus;
+	}
+
+	/** Whether an upstream's answer has more fields than its cluster takes. As in Envoy, answers of the proxy have no limit. */
+	#isTooLarge(stream: FilterStream, { headers }: PassResponseHead): boolean {
+		if (stream.record.responseCodeDetails !== "via_upstream") return false;
+		const limit = this.#upstreamOf(stream)?.cluster.config.http.common.maxHeadersCount;
+		return (limit !== undefined && headers.length / 2 + 1 > limit) || bytesOf(headers) > maxResponseHeadBytes;
+	}
+
 	#isEnabled({ record }: FilterStream): boolean {
 		const { enabled, enabledMetadata } = this.#config;
 		const { random, runtime } = this.#parts.context;
@@ -177,6 +210,7 @@ class AuthorizationGuard {
 		switch (verdict.kind) {
 			case "ok":
 				if (this.#apply(stream, inquiry, verdict)) {
+					if (this.#config.isShadow) noteShadowDecision(stream, this.#parts.name, "OK", 200);
 					this.#stats.ok.value++;
 					this.#countEvent(stream, "ok");
 					stream.continueRequest(this.#parts.index);
@@ -191,7 +225,7 @@ class AuthorizationGuard {
 			case "error":
 				this.#stats.error.value++;
 				this.#countEvent(stream, "error");
-				this.#fail(stream);
+				this.#fail(stream, verdict);
 				return;
 			default:
 				assertNever(verdict);
@@ -212,7 +246,10 @@ class AuthorizationGuard {
 	#apply(stream: FilterStream, inquiry: Inquiry, verdict: AuthorizationVerdict & { readonly kind: "ok" }): boolean {
 		const { headerRules, validatesMutations, clearsRouteCache } = this.#config;
 		const { requestChanges, requestRemovals, responseChanges, queryToSet, queryToRemove } = verdict;
-		const isWrong = [...requestChanges, ...responseChanges].some(isMalformed) || !queryToSet.every(isEncoded);
+		const isWrong =
+			verdict.hasUnknownActions ||
+			[...requestChanges, ...responseChanges].some(isMalformed) ||
+			!queryToSet.every(isEncoded);
 		if (validatesMutations && isWrong) {
 			this.#refuseMutations(stream);
 			return false;
@@ -243,13 +280,22 @@ class AuthorizationGuard {
 			request.path = changeQuery(request.path, queryToSet, queryToRemove);
 		const changes = requestChanges.length + requestRemovals.length + queryToSet.length + queryToRemove.length;
 		if (clearsRouteCache && changes > 0) stream.clearRouteCache();
-		inquiry.responseChanges = responseChanges.filter(isForAnswers);
+		if (exceeds(request, stream.headLimits)) {
+			this.#stats.request_header_limits_reached.value++;
+			this.#refuseMutations(stream);
+			return false;
+		}
+		inquiry.responseChanges = responseChanges;
 		return true;
 	}
 
 	#refuseMutations(stream: FilterStream): void {
 		this.#stats.invalid.value++;
 		this.#countEvent(stream, "invalid");
+		this.#replyInvalid(stream);
+	}
+
+	#replyInvalid(stream: FilterStream): void {
 		stream.sendLocalReply({
 			status: 500,
 			body: "",
@@ -259,6 +305,12 @@ class AuthorizationGuard {
 	}
 
 	#deny(stream: FilterStream, verdict: AuthorizationVerdict & { readonly kind: "denied" }): void {
+		if (this.#config.isShadow) {
+			this.#stats.shadow_denied.value++;
+			noteShadowDecision(stream, this.#parts.name, "DENIED", verdict.status, verdict.responseChanges);
+			stream.continueRequest(this.#parts.index);
+			return;
+		}
 		if (this.#config.validatesMutations && verdict.responseChanges.some(isMalformed)) {
 			this.#refuseMutations(stream);
 			return;
@@ -269,13 +321,21 @@ class AuthorizationGuard {
 			isBinary: true,
 			details: "ext_authz_denied",
 			flags: ResponseFlag.unauthorizedExternalService,
-			headers: verdict.responseChanges.filter(isForAnswers).flatMap(({ name, value }) => [name, value]),
+			headers: listFields(verdict.responseChanges),
 		});
 	}
 
-	#fail(stream: FilterStream): void {
+	#fail(stream: FilterStream, { reply }: AuthorizationVerdict & { readonly kind: "error" }): void {
+		const { isShadow, validatesMutations, statusOnError } = this.#config;
+		const told = validatesMutations && reply?.headers.some(isMalformed) === true ? undefined : reply;
+		if (isShadow) {
+			this.#stats.shadow_error.value++;
+			noteShadowDecision(stream, this.#parts.name, "ERROR", told?.status || statusOnError);
+			stream.continueRequest(this.#parts.index);
+			return;
+		}
 		if (!this.#config.allowsFailure) {
-			this.#replyWithError(stream);
+			this.#replyWithError(stream, told);
 			return;
 		}
 		this.#stats.failure_mode_allowed.value++;
@@ -284,10 +344,12 @@ class AuthorizationGuard {
 		stream.continueRequest(this.#parts.index);
 	}
 
-	#replyWithError(stream: FilterStream): void {
+	#replyWithError(stream: FilterStream, told?: (AuthorizationVerdict & { readonly kind: "error" })["reply"]): void {
 		stream.sendLocalReply({
-			status: this.#config.statusOnError,
-			body: "",
+			status: told?.status || this.#config.statusOnError,
+			body: cutBody(told?.body ?? "", this.#config.maxDeniedBodyBytes),
+			isBinary: true,
+			headers: listFields(told?.headers ?? []),
 			details: "ext_authz_error",
 			flags: ResponseFlag.unauthorizedExternalService,
 		});
@@ -298,8 +360,8 @@ class AuthorizationGuard {
 		const responses = this.#upstreamOf(stream)?.cluster.responses;
 		if (responses === undefined) return;
 		responses.all.count(status);
-		const isInternal = stream.request.mayHaveEnvoyFields && stream.request.get("x-envoy-internal") === "true";
-		(isInternal ? responses.internal : responses.external).count(status);
+		// As in Envoy, whoever asked.
+		responses.internal.count(status);
 	}
 
 	#upstreamOf(stream: FilterStream) {
@@ -343,8 +405,16 @@ function isEncoded({ name, value }: { readonly name: string; readonly value: str
 	return /^[\w*.-]*$/.test(name) && /^[\w*.-]*$/.test(value);
 }
 
-function changeResponse(head: PassResponseHead, changes: readonly HeaderChange[]): void {
-	const { headers } = head;
-	for (const change of changes) if (change.action === "add") changeFields(headers, change);
-	for (const change of changes) if (change.action !== "add") changeFields(headers, change);
+function listFields(changes: readonly HeaderChange[]): HeaderList {
+	return changes.filter(isForAnswers).flatMap(({ name, value }) => [name, value]);
+}
+
+/** Whether a request has more than a client may send. */
+function exceeds(request: PassRequestHead, { maxHeaderCount, maxHeadBytes }: FilterStream["headLimits"]): boolean {
+	const fields = listRequestFields(request);
+	return fields.length > maxHeaderCount || bytesOf(fields.flat()) > maxHeadBytes;
+}
+
+function bytesOf(texts: readonly string[]): number {
+	return texts.reduce((bytes, { length }) => bytes + length, 0);
 }

@@ -10,6 +10,7 @@ import {
 } from "../../../../api/gen/envoy/service/auth/v3/external_auth_pb.js";
 import type { DataPathContext } from "../../../data-path-context.ts";
 import type { ExtAuthzConfig, GrpcServiceConfig } from "../../../runtime-config/index.ts";
+import { readLabels } from "../../authorization-context.ts";
 import type { HeaderChange } from "../request-fields.ts";
 import type { AuthorizationVerdict, Authorizer } from "./authorization.ts";
 import { createCheckRequest } from "./check-request.ts";
@@ -23,9 +24,10 @@ export function createGrpcAuthorizer(
 	context: DataPathContext,
 ): Authorizer {
 	const client = context.grpc.client(service);
+	const labels = readLabels(config.labelsKey, context.nodeMetadata);
 	return {
 		check(question, done) {
-			const message = toBinary(CheckRequestSchema, createCheckRequest(question, config));
+			const message = toBinary(CheckRequestSchema, createCheckRequest(question, config, labels));
 			return client.unary(checkPath, message, { stream: question.stream.record }, (response) => {
 				done(response.code === 0 && response.body !== undefined ? readVerdict(response.body) : failed);
 			});
@@ -44,14 +46,21 @@ function readVerdict(body: Buffer): AuthorizationVerdict {
 	}
 	const metadata = (response.dynamicMetadata ?? {}) as Readonly<Record<string, unknown>>;
 	const answer = response.httpResponse;
-	if (answer.case === "errorResponse") return { kind: "error", metadata };
+	if (answer.case === "errorResponse") {
+		const { status, body: text, headers } = answer.value;
+		const fields = headers.map((option) => toChange(option, "set", "add"));
+		return { kind: "error", metadata, reply: { status: readStatus(status), body: toBytes(text), headers: fields } };
+	}
 	if ((response.status?.code ?? 0) === 0) {
 		const ok = answer.case === "okResponse" ? answer.value : undefined;
+		const toAdd = ok?.responseHeadersToAdd ?? [];
+		const responseChanges = toAdd.flatMap((option) => toResponseChange(option) ?? []);
 		return {
 			kind: "ok",
 			requestChanges: (ok?.headers ?? []).map((option) => toChange(option, "set", "append")),
 			requestRemovals: (ok?.headersToRemove ?? []).map((name) => toName(name)),
-			responseChanges: (ok?.responseHeadersToAdd ?? []).map((option) => toResponseChange(option)),
+			responseChanges,
+			hasUnknownActions: responseChanges.length < toAdd.length,
 			queryToSet: (ok?.queryParametersToSet ?? []).map(({ key, value }) => ({
 				name: toBytes(key),
 				value: toBytes(value),
@@ -63,8 +72,7 @@ function readVerdict(body: Buffer): AuthorizationVerdict {
 	const denied = answer.case === "deniedResponse" ? answer.value : undefined;
 	return {
 		kind: "denied",
-		// As in Envoy, where a status has 16 bits.
-		status: (denied?.status?.code ?? 0) & 0xffff || 403,
+		status: readStatus(denied?.status) || 403,
 		body: toBytes(denied?.body ?? ""),
 		responseChanges: (denied?.headers ?? []).map((option) => toChange(option, "set", "add")),
 		metadata,
@@ -86,10 +94,14 @@ const responseActions: Readonly<Record<number, HeaderChange["action"]>> = {
 	[HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD]: "set",
 };
 
-function toResponseChange(option: HeaderValueOption): HeaderChange {
-	const action =
-		option.append === undefined ? (responseActions[option.appendAction] ?? "add") : option.append ? "add" : "set";
-	return { action, ...readField(option) };
+function toResponseChange(option: HeaderValueOption): HeaderChange | undefined {
+	const action = option.append === undefined ? responseActions[option.appendAction] : option.append ? "add" : "set";
+	return action === undefined ? undefined : { action, ...readField(option) };
+}
+
+/** As in Envoy, where a status has 16 bits. */
+function readStatus(status: { readonly code: number } | undefined): number {
+	return (status?.code ?? 0) & 0xffff;
 }
 
 /** As in Envoy, `raw_value` is not read. */

@@ -104,6 +104,7 @@ function judge(answer: HttpAnswer, http: HttpAuthorization): AuthorizationVerdic
 		queryToSet: [],
 		queryToRemove: [],
 		metadata,
+		hasUnknownActions: false,
 	};
 }
 

@@ -5,7 +5,8 @@ import { createExtProcStats } from "../../../stats/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import type { PassResponseHead } from "../pass-head.ts";
-import { changeFields, changeRequest, listRequestFields, removeFromRequest } from "../request-fields.ts";
+import { changeRequest, listRequestFields, removeFromRequest } from "../request-fields.ts";
+import { changeResponse } from "../response-fields.ts";
 import { routeConfigOf } from "../route-configs.ts";
 import { Direction } from "./direction.ts";
 import { pairsOf } from "./mutations.ts";
@@ -73,8 +74,9 @@ export function createExtProcFilter(parts: FilterParts, config: ExtProcConfig): 
 				limitBytes: defaultLimitBytes,
 				head: {
 					change: (change) => {
-						if (change.name === ":status") head.status = Number(change.value);
-						else if (!change.name.startsWith(":")) changeFields(head.headers, change);
+						// As in Envoy, what is no status changes nothing.
+						if (change.name !== ":status") changeResponse(head, change);
+						else if (/^[1-9]\d\d$/.test(change.value)) head.status = Number(change.value);
 					},
 					remove: (field) => head.remove(field),
 				},

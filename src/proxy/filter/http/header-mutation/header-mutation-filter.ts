@@ -1,6 +1,7 @@
 import type { HeaderMutationConfig, MutationsConfig } from "../../../runtime-config/index.ts";
 import type { FilterStream, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
+import { refuseWithoutStatus } from "../response-fields.ts";
 import { routeConfigsOf } from "../route-configs.ts";
 import { mutateHeaders, requestPseudoHeaders, responsePseudoHeaders } from "./mutate-headers.ts";
 import { mutateQuery } from "./mutate-query.ts";
@@ -47,12 +48,7 @@ export function createHeaderMutationFilter(
 				if (steps.length > 0) mutateHeaders(steps, head.headers, stream.record, responsePseudoHeaders(head));
 			}
 			if (head.status !== 0) return "continue";
-			stream.sendLocalReply({
-				status: 502,
-				body: "missing required header: :status",
-				details: "filter_removed_required_response_headers{missing required header: :status}",
-				flags: 0,
-			});
+			refuseWithoutStatus(stream);
 			return "stop";
 		},
 	};

@@ -20,6 +20,7 @@ import { destinationOf } from "../destination.ts";
 import type { FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
 import { changeRequest, isForAnswers } from "../request-fields.ts";
+import { changeResponse, refuseWithoutStatus } from "../response-fields.ts";
 import { routeConfigOf } from "../route-configs.ts";
 import { createRateLimitHeaders, formatRetryAfter } from "./rate-limit-headers.ts";
 
@@ -29,7 +30,7 @@ const resourceExhausted = 8;
 /** A request that is being asked about, or was. */
 interface Inquiry {
 	call: { cancel(): void } | undefined;
-	/** What the service adds to the answer. */
+	/** What the service adds to the answer, and what the filter does. */
 	headers: HeaderList;
 }
 
@@ -44,9 +45,15 @@ export function createRateLimitFilter(parts: FilterParts, config: RateLimitFilte
 		index,
 		onRequestHead: (stream) => limiter.onHead(stream),
 		onResponseHead: (stream, head) => {
-			const added = inquiryOf(stream)?.headers;
-			if (added !== undefined) head.headers.push(...added);
-			return "continue";
+			const added = inquiryOf(stream)?.headers ?? [];
+			let hasStatus = true;
+			for (let index = 0; index < added.length; index += 2) {
+				const change = { action: "add", name: added[index]!, value: added[index + 1]! } as const;
+				hasStatus = changeResponse(head, change) && hasStatus;
+			}
+			if (hasStatus) return "continue";
+			refuseWithoutStatus(stream);
+			return "stop";
 		},
 		onEnd: (stream) => {
 			inquiryOf(stream)?.call?.cancel();
@@ -165,10 +172,7 @@ class RemoteLimiter {
 		if (metadata !== undefined && Object.keys(metadata).length > 0) {
 			stream.setDynamicMetadata(this.#config.metadataNamespace, metadata);
 		}
-		inquiry.headers = answer.responseHeadersToAdd
-			.map(readField)
-			.filter(isForAnswers)
-			.flatMap(({ name, value }) => [name, value]);
+		inquiry.headers = answer.responseHeadersToAdd.map(readField).flatMap(({ name, value }) => [name, value]);
 		const isOver = answer.overallCode === RateLimitResponse_Code.OVER_LIMIT;
 		this.#count(upstream, isOver ? "over_limit" : "ok");
 		if (isOver) {
@@ -189,7 +193,7 @@ class RemoteLimiter {
 
 	#refuse(stream: FilterStream, inquiry: Inquiry, answer: RateLimitResponse): void {
 		const { limitedStatus, limitedAsResourceExhausted, sendsRetryAfter } = this.#config;
-		const headers = inquiry.headers;
+		const headers = keepAnswerable(inquiry.headers);
 		inquiry.headers = [];
 		const retryAfter = sendsRetryAfter && limitedStatus === 429 ? formatRetryAfter(answer.statuses) : undefined;
 		if (retryAfter !== undefined && getHeader(headers, "retry-after") === undefined) {
@@ -239,6 +243,13 @@ function decode(body: Buffer): RateLimitResponse | undefined {
 	} catch (_badMessage) {
 		return undefined;
 	}
+}
+
+function keepAnswerable(headers: HeaderList): HeaderList {
+	return headers.flatMap((name, index) => {
+		const value = headers[index + 1];
+		return index % 2 === 0 && isForAnswers({ name, value: value! }) ? [name, value!] : [];
+	});
 }
 
 /** As in Envoy, `raw_value` is not read. */

@@ -140,6 +140,10 @@ export class AttemptFilters implements AttemptOwner, RequestPathEnd, ResponsePat
 		return this.#responsePath!;
 	}
 
+	get headLimits(): RequestPathEnd["headLimits"] {
+		return this.#router.stream.headLimits;
+	}
+
 	now(): Millis {
 		return this.#router.stream.now();
 	}

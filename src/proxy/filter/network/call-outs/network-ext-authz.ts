@@ -10,7 +10,7 @@ import { matchMetadata } from "../../../../engine/matcher/index.ts";
 import type { GrpcClient, GrpcResponse } from "../../../grpc-client/index.ts";
 import type { NetworkExtAuthzConfig } from "../../../runtime-config/index.ts";
 import type { NetworkExtAuthzStats } from "../../../stats/index.ts";
-import { createAuthorizationPeer, pickMetadata } from "../../authorization-context.ts";
+import { createAuthorizationPeer, pickMetadata, readLabels } from "../../authorization-context.ts";
 import type { DownstreamConnection, GateRefusal, NetworkGate } from "../network-filter.ts";
 
 const checkPath = "/envoy.service.auth.v3.Authorization/Check";
@@ -105,14 +105,6 @@ function readAnswer({ code, body }: GrpcResponse): CheckResponse | undefined {
 	} catch (_badMessage) {
 		return undefined;
 	}
-}
-
-function readLabels(name: string, metadata: Readonly<Record<string, unknown>>): Record<string, string> {
-	const labels = name === "" ? undefined : metadata[name];
-	if (typeof labels !== "object" || labels === null) return {};
-	return Object.fromEntries(
-		Object.entries(labels).map(([key, value]) => [key, typeof value === "string" ? value : ""]),
-	);
 }
 
 const refusal = {

@@ -37,6 +37,10 @@ export abstract class StreamCore {
 		return this.downstream.facts;
 	}
 
+	get headLimits(): HttpConnectionManager["parserConfig"] {
+		return this.manager.parserConfig;
+	}
+
 	now(): Millis {
 		return this.manager.context.clock.now();
 	}
