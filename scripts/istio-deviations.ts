@@ -175,4 +175,25 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		why: "In Istio one such rule makes every proxy refuse the whole route configuration, which stays as it was before.",
 		observations: ["weights-missing/0", "weights-missing/1"],
 	},
+	{
+		what: "A connection to an upstream may take 5 s to open where no DestinationRule says it, in place of 10 s.",
+		why: "Callers learn of an endpoint that is gone, and are sent to another one, before they give up themselves.",
+		instead: "`connectTimeout: 10s` in the MeshConfig.",
+		observations: [],
+	},
+	{
+		what: "A connection to a Gateway whose SNI none of the server's `hosts` covers is closed, also when a VirtualService of the Gateway names it in `sniHosts`.",
+		why: "`hosts` say what a Gateway exposes; in Istio any VirtualService that is bound to it by one host may expose others.",
+		observations: [],
+	},
+	{
+		what: "DestinationRules of one host and namespace with different `exportTo` are merged for the clients that see both.",
+		why: "Each of them is meant for those clients; in Istio only the newest of them has an effect.",
+		observations: [],
+	},
+	{
+		what: "`%UPSTREAM_CLUSTER%` in a header or a log line is the cluster's name.",
+		why: "Istio's has a `;` behind it, which is for its own rules of statistics.",
+		observations: [],
+	},
 ];
