@@ -43,9 +43,17 @@ function formatCell(cell: Cell): string {
 	return `<td${isBad ? ' class="bad"' : ""}>${escapeHtml(text)}${more}</td>`;
 }
 
+/** Letters that turn the direction of what follows them: they would show the page's own words in another order. */
+const directions = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** Text as it may stand in an element or an attribute. */
 export function escapeHtml(text: string): string {
-	return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+	return text
+		.replaceAll(directions, "\ufffd")
+		.replaceAll("&", "&amp;")
+		.replaceAll("<", "&lt;")
+		.replaceAll(">", "&gt;")
+		.replaceAll('"', "&quot;");
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {

@@ -59,6 +59,12 @@ test("a change that only some proxies have is told at the top", () => {
 	assert.match(String(body), /A change is being rolled out: HTTPRoute shop\/web by ann \(<code>amime rollout/);
 });
 
+test("letters that turn the direction of text turn none of the page's own words", () => {
+	const { body } = formatStatusPage({ ...empty, rollout: "HTTPRoute shop/web\u202e by \u2066ann" });
+	assert.doesNotMatch(String(body), /[\u202e\u2066]/);
+	assert.match(String(body), /shop\/web\ufffd by \ufffdann \(/);
+});
+
 test("certificates without a successor in time are told, those that nobody needs any more are not", () => {
 	const hour = 3_600_000;
 	const leaf = (name: string, ageHours: number) => ({
