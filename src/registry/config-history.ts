@@ -65,13 +65,14 @@ export async function pruneHistory(store: Store): Promise<void> {
 }
 
 /** The changes that make everything as it was behind `revision`: what was changed since, back again.
+ *  @param isBefore takes back what that entry changed, too: there is nothing else in front of the first one
  *  @throws MeshError `REVISION_UNKNOWN` when no entry of the history is that revision's */
-export function planRollback(entries: readonly HistoryEntry[], revision: number): ConfigChange[] {
+export function planRollback(entries: readonly HistoryEntry[], revision: number, isBefore = false): ConfigChange[] {
 	if (!entries.some((entry) => entry.revision === revision))
 		throw new MeshError("REVISION_UNKNOWN", describeUnknownRevision(entries, revision));
 	const changes = new Map<string, ConfigChange>();
 	for (const entry of entries) {
-		if (entry.revision <= revision) continue;
+		if (entry.revision < revision || (!isBefore && entry.revision === revision)) continue;
 		for (const { kind, namespace, name, before, after } of entry.changes) {
 			const key = `${kind}/${namespace}/${name}`;
 			const known = changes.get(key);
@@ -94,7 +95,7 @@ export function describeUnknownRevision(entries: readonly Pick<HistoryEntry, "re
 	const oldest = known.at(-1);
 	if (newest === undefined || oldest === undefined) return `${unknown}: nothing was applied yet`;
 	if (revision < oldest)
-		return `${unknown}: it begins with ${oldest}; what that entry changed, and what was before, is in 'amime history ${oldest}'`;
+		return `${unknown}: it begins with ${oldest}; what was before that entry, 'amime rollback ${oldest} --before' brings back`;
 	if (revision > newest) return `${unknown}: the newest is ${newest}`;
 	const before = known.find((one) => one < revision);
 	return `${unknown}: its neighbours are ${before} and ${known.findLast((one) => one > revision)}`;

@@ -106,8 +106,12 @@ test("every change is in the history, and everything can be made as it was", asy
 	await refused(4711, `the newest is ${newest}`);
 	await refused(
 		oldest - 1,
-		`it begins with ${oldest}; what that entry changed, and what was before, is in 'amime history ${oldest}'`,
+		`it begins with ${oldest}; what was before that entry, 'amime rollback ${oldest} --before' brings back`,
 	);
+	await config.rollback(history[1]!.revision, "dot", true);
+	assert.deepEqual(shown().map(String), ["a,[object Object]", "b,[object Object]"], "what bob changed is back");
+	await config.rollback(oldest, "dot", true);
+	assert.deepEqual(shown(), [], "before the first entry nothing was applied");
 });
 
 test("the history is bounded, and the newest entry is always kept", async (t) => {

@@ -58,7 +58,7 @@ export interface ConfigStore {
 	/** Makes every object as it was at a revision of the history; returns what that changed. An object whose creation is undone and
 	 *  redone counts as made anew.
 	 *  @throws MeshError `REVISION_UNKNOWN` */
-	rollback(revision: number, author?: string): Promise<readonly ConfigChange[]>;
+	rollback(revision: number, author?: string, isBefore?: boolean): Promise<readonly ConfigChange[]>;
 	get(object: StoredObjectName): StoredObject | undefined;
 	/** All objects in the order of kind, namespace and name, as last known. */
 	list(): readonly StoredObject[];
@@ -191,8 +191,8 @@ export async function createConfigStore(store: Store, options: ConfigStoreOption
 			return (await write([{ kind, namespace, name }], { author, action: "delete" })).length > 0;
 		},
 		history: () => readHistory(store, log),
-		async rollback(revision, author = "unknown") {
-			const changes = planRollback(await readHistory(store, log), revision);
+		async rollback(revision, author = "unknown", isBefore = false) {
+			const changes = planRollback(await readHistory(store, log), revision, isBefore);
 			return write(changes, { author, action: "rollback" });
 		},
 		get(object) {

@@ -45,13 +45,22 @@ export function addRollbackCommand(program: Command, context: CliContext): void 
 			"make all applied configuration as it was at a revision of the history (files of a folder stay as they are)",
 		)
 		.argument("<revision>", "number from 'amime history'", parseCount)
-		.action(async (revision: number, options: { readonly state?: string }) => {
-			const answer = await openMesh(context, options).request("POST", `/v1/rollback/${revision}`);
+		.option("--before", "as it was before that revision: what it changed is taken back as well", false)
+		.action(async (revision: number, options: { readonly state?: string; readonly before: boolean }) => {
+			const path = `/v1/rollback/${revision}${options.before ? "?before=true" : ""}`;
+			const answer = await openMesh(context, options).request("POST", path);
 			const { items } = answer as { readonly items: readonly HistoryChange[] };
 			const lines = items.map(({ kind, namespace, name, result }) => `${kind} ${namespace}/${name} ${result}\n`);
-			context.host.out.write(lines.length === 0 ? `everything is as it was at revision ${revision}\n` : lines.join(""));
+			context.host.out.write(
+				lines.length === 0
+					? `everything is as it was ${options.before ? "before" : "at"} revision ${revision}\n`
+					: lines.join(""),
+			);
 		});
-	withExamples(withState(command), [["amime rollback 42", "undo what was applied after revision 42"]]);
+	withExamples(withState(command), [
+		["amime rollback 42", "undo what was applied after revision 42"],
+		["amime rollback 42 --before", "undo revision 42, too: the way back to before the first entry of the history"],
+	]);
 }
 
 function formatHistory(entries: readonly HistoryStatus[]): string {

@@ -50,7 +50,7 @@ function formatRoutes(routes: readonly RouteStatus[]): string {
 	if (routes.length === 0) return "no routes\n";
 	const rows = routes.map((route) => [
 		`${route.namespace}/${route.service}:${route.port}`,
-		route.match,
+		route.clients === undefined ? route.match : `${route.match} from namespace ${route.clients}`,
 		route.action,
 		route.route ?? "(default)",
 	]);

@@ -89,6 +89,7 @@ export interface RouteStatus {
 	readonly namespace: string;
 	readonly service: string;
 	readonly port: number;
+	readonly clients?: string;
 	readonly match: string;
 	readonly action: string;
 	readonly route?: string;

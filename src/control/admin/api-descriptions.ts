@@ -92,7 +92,10 @@ export const apiDescriptions: ApiDescriptions = {
 	},
 	"GET /v1/history": { summary: "Who applied or deleted what and when, newest first" },
 	"GET /v1/history/{revision}": { summary: "One entry of the history with its documents" },
-	"POST /v1/rollback/{revision}": { summary: "Makes everything applied as it was at a revision" },
+	"POST /v1/rollback/{revision}": {
+		summary: "Makes everything applied as it was at a revision",
+		query: { before: "`true`: as it was before that revision, what it changed taken back as well" },
+	},
 	"GET /v1/rollouts": { summary: "Changes that some proxies were given before the others, newest first" },
 	"POST /v1/rollouts": {
 		summary: "Gives documents to some proxies, watches them, and applies the documents or takes them back",

@@ -23,13 +23,19 @@ export function createHistoryEndpoints(
 			method: "POST",
 			path: "/v1/rollback/{revision}",
 			role: "editor",
-			answer: async ({ params, principal }) => {
+			answer: async ({ params, query, principal }) => {
 				checkFree();
-				const changes = await store.rollback(readRevision(params), principal.name);
+				const changes = await store.rollback(readRevision(params), principal.name, readBefore(query));
 				return { body: { items: changes.map(summarizeChange) } };
 			},
 		},
 	];
+}
+
+function readBefore(query: URLSearchParams): boolean {
+	const text = query.get("before") ?? "false";
+	if (text === "true" || text === "false") return text === "true";
+	throw new AdminError(400, "QUERY_INVALID", `'before' is true or false, not '${text}'`);
 }
 
 function readRevision(params: AdminRequest["params"]): number {

@@ -55,3 +55,44 @@ test("the rules of a VirtualService are listed for each port; without one, the w
 		"reviews:81 | header x-tester=yes from app=web | reviews v2 | shop/reviews",
 	]);
 });
+
+test("TCPRoutes and TLSRoutes of a Service are listed, and those that only clients of another namespace have", () => {
+	const streams = `
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: { name: own, namespace: shop }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: reviews, port: 5000 }]
+  rules: [{ backendRefs: [{ name: reviews, port: 5000, weight: 9 }, { name: other, port: 80, weight: 1 }] }]
+---
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: { name: theirs, namespace: team }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: reviews, namespace: shop, port: 5000 }]
+  rules: [{ backendRefs: [{ name: local, port: 5000 }] }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: local, namespace: team }
+spec: { selector: { app: local }, ports: [{ name: tcp, port: 5000 }, { name: tls, port: 443 }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: { name: named, namespace: team }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: local, port: 443 }]
+  hostnames: [a.example]
+  rules: [{ backendRefs: [{ name: local, port: 443 }] }]
+`;
+	const index = createMeshIndex(createTestMesh(parseObjects(services, streams)));
+	const of = (name: string, port: number) =>
+		listRoutes(index, (service) => service.name === name)
+			.filter((route) => route.port === port)
+			.map(({ clients, match, action, route }) => [clients ?? "all", match, action, route].join(" | "));
+	assert.deepEqual(of("reviews", 5000), [
+		"all | any | reviews:5000 90 %, other:80 10 % | shop/own",
+		"team | any | local.team:5000 | team/theirs",
+	]);
+	assert.deepEqual(of("local", 443), ["all | server name a.example | local:443 | team/named"]);
+});

@@ -26,11 +26,11 @@ export interface ListedRoute {
 	readonly clients?: string;
 	readonly match: string;
 	readonly action: string;
-	/** `namespace/name` of the HTTPRoute, GRPCRoute or VirtualService; absent for what goes without saying. */
+	/** `namespace/name` of the HTTPRoute, GRPCRoute, TLSRoute, TCPRoute or VirtualService; absent for what goes without saying. */
 	readonly route?: string;
 }
 
-type ListedHead = Pick<ListedRoute, "namespace" | "service" | "port">;
+type ListedHead = Pick<ListedRoute, "namespace" | "service" | "port" | "clients">;
 
 /** Rules in the order in which they are tried. Consumer routes come after the routes for everybody. */
 export function listRoutes(index: MeshIndex, select: (service: Service) => boolean): ListedRoute[] {
@@ -57,17 +57,28 @@ export function listRoutes(index: MeshIndex, select: (service: Service) => boole
 	);
 }
 
-/** Of a port that no HTTPRoute is for: the rules of the VirtualService that clients of the service's own namespace go by, else the way
- *  that goes without saying. */
+/** Of a port that no HTTPRoute is for: the rules of the VirtualService, TLSRoute or TCPRoute that clients of the service's own namespace go by,
+ *  else the way that goes without saying; then those that only clients of another namespace have. */
 function listUnrouted(index: MeshIndex, service: Service, port: ServicePort, head: ListedHead): ListedRoute[] {
-	const inMesh = ({ gateways, exportTo }: VirtualService) =>
-		gateways.includes("mesh") && isVisible(exportTo, service.namespace);
-	const visible = index.virtualServices.filter(inMesh);
-	for (const rule of listVirtualServices(visible, hostOf(service, index.mesh.settings))) {
-		const listed = listVirtualService(rule, service, port, head);
-		if (listed.length > 0) return listed;
-	}
-	return [{ ...head, match: "any", action: `${service.name}:${port.port}` }];
+	const host = hostOf(service, index.mesh.settings);
+	const inMesh = index.virtualServices.filter(({ gateways }) => gateways.includes("mesh"));
+	const listFor = (clients: string, start: ListedHead): ListedRoute[] => {
+		const visible = inMesh.filter(({ exportTo }) => isVisible(exportTo, clients));
+		for (const rule of listVirtualServices(visible, host)) {
+			const listed = listVirtualService(rule, service, port, start);
+			if (listed.length > 0) return listed;
+		}
+		return [];
+	};
+	const own = listFor(service.namespace, head);
+	const named = new Set(own.map(({ route }) => route));
+	const elsewhere = inMesh
+		.filter(({ hosts, exportTo }) => hosts.includes(host) && !isVisible(exportTo, service.namespace))
+		.flatMap(({ exportTo = [] }) => exportTo);
+	const others = [...new Set(elsewhere)].flatMap((clients) =>
+		listFor(clients, { ...head, clients }).filter(({ route }) => !named.has(route)),
+	);
+	return [...(own.length > 0 ? own : [{ ...head, match: "any", action: `${service.name}:${port.port}` }]), ...others];
 }
 
 function listVirtualService(
