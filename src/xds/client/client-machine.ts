@@ -13,6 +13,9 @@ import type {
 /** How long a server has to send a resource asked for by name before it is taken not to exist. */
 export const resourceTimeoutMs = 15_000;
 
+/** So many answers may wait for a server that does not read them; more than any that reads at all leaves unread. */
+const maxOwed = 10_000;
+
 /** Envoy's: half a second, doubled up to half a minute, with jitter. */
 const reconnectBackoff = { baseMs: 500, maxMs: 30_000 };
 
@@ -75,6 +78,7 @@ export function onOpened(state: ClientState, now: Millis): ClientEffect[] {
 	state.connection = "open";
 	state.streamId++;
 	state.nodeSent = false;
+	state.isHeld = false;
 	const types = [...state.types.values()].sort((one, other) => sendRank(one.typeUrl) - sendRank(other.typeUrl));
 	return types.flatMap((type) => flush(state, type, now));
 }
@@ -148,7 +152,18 @@ export function onApplied(
 	// In state of the world a newer answer says all that an earlier one would.
 	if (state.variant === "state-of-the-world") type.owed.length = 0;
 	type.owed.push({ nonce: effect.nonce, error: problems.length === 0 ? undefined : describeProblems(problems) });
-	return flush(state, type, now);
+	return type.owed.length > maxOwed ? [{ kind: "abandon" }] : flush(state, type, now);
+}
+
+/** The stream takes no more for now: what is not sent yet waits here, where a newer request stands for an older one. */
+export function onFull(state: ClientState): void {
+	state.isHeld = true;
+}
+
+/** The stream has room again. */
+export function onDrained(state: ClientState, now: Millis): ClientEffect[] {
+	state.isHeld = false;
+	return [...state.types.values()].flatMap((type) => flush(state, type, now));
 }
 
 /** Holds requests of a type (acknowledgements too) until as many calls of `onResume`. Subscribers, as Envoy does, hold clusters
@@ -197,7 +212,7 @@ function createClientType(typeUrl: string): ClientType {
 
 /** Sends what the server does not know yet: a changed subscription, an answer, or both in one request. */
 function flush(state: ClientState, type: ClientType, now: Millis): ClientEffect[] {
-	if (state.connection !== "open" || type.pauses > 0) return [];
+	if (state.connection !== "open" || state.isHeld || type.pauses > 0) return [];
 	const wanted = type.wildcard ? type.asked : new Set([...type.names, ...type.asked]);
 	const subscribe = [...wanted].filter((name) => type.told?.has(name) !== true);
 	const unsubscribe = [...(type.told ?? [])].filter((name) => !wanted.has(name));

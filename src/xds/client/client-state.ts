@@ -93,6 +93,8 @@ export interface ClientState {
 	streamId: number;
 	connection: "idle" | "open" | "waiting" | "closed";
 	nodeSent: boolean;
+	/** The server does not read: requests wait until the stream has room. */
+	isHeld: boolean;
 	/** Failures in a row, for the back-off. */
 	failures: number;
 	reconnectAt: Millis;
@@ -112,6 +114,8 @@ export type ClientEffect =
 			readonly broken: readonly RefusedResource[];
 	  }
 	| { readonly kind: "missing"; readonly typeUrl: string; readonly names: readonly string[] }
+	/** The server reads nothing: the stream is given up. Call `onClosed` when it is over. */
+	| { readonly kind: "abandon" }
 	/** Call `onTime` at `at`; a later one replaces an earlier one. */
 	| { readonly kind: "wake"; readonly at: Millis };
 
@@ -129,6 +133,7 @@ export function createClientState(options: ClientStateOptions): ClientState {
 		streamId: 0,
 		connection: "idle",
 		nodeSent: false,
+		isHeld: false,
 		failures: 0,
 		reconnectAt: 0,
 	};

@@ -72,7 +72,8 @@ export function serviceOfType(typeUrl: string): XdsService | undefined {
 
 /** One gRPC stream on a connection of its own. */
 export interface DiscoveryStream {
-	send(request: ClientRequest): void;
+	/** @returns whether more can be sent; otherwise `drained` is called when it can */
+	send(request: ClientRequest): boolean;
 	/** Responses one after the other: the next is read when the earlier one was dealt with. Throws when the stream breaks. */
 	responses(): AsyncIterable<ClientResponse>;
 	close(): void;
@@ -85,6 +86,7 @@ export async function openDiscoveryStream(
 	service: XdsService,
 	variant: ClientVariant,
 	attempt: number,
+	drained: () => void,
 ): Promise<DiscoveryStream> {
 	const grpc = await import("@grpc/grpc-js");
 	const tls = target.tls?.();
@@ -109,8 +111,9 @@ export async function openDiscoveryStream(
 	);
 	// The reader of `responses` learns of errors; without a listener an early one would end the process.
 	call.on("error", () => undefined);
+	call.on("drain", drained);
 	return {
-		send: (request) => void call.write(request),
+		send: (request) => call.write(request),
 		responses: () => call,
 		close() {
 			call.cancel();

@@ -16,7 +16,9 @@ import {
 	onApplied,
 	onAsk,
 	onClosed,
+	onDrained,
 	onForget,
+	onFull,
 	onOpened,
 	onPause,
 	onResponse,
@@ -88,6 +90,21 @@ testTranscripts(join(import.meta.dirname, "testdata"), () => {
 				return [];
 			case "resume":
 				return format(onResume(state, typeUrl, now));
+			case "full":
+				onFull(state);
+				return [];
+			case "drained":
+				return format(onDrained(state, now));
+			case "responses": {
+				// As many as are said, each applied at once; what the last one leads to is told.
+				let told: string[] = [];
+				for (let count = 1; count <= Number(words[2]); count++) {
+					const one = { typeUrl, nonce: `${count}`, version: `${count}`, resources: [], removed: [], broken: [] };
+					const [effect] = onResponse(state, one);
+					if (effect?.kind === "update") told = format(onApplied(state, effect, [], now));
+				}
+				return told;
+			}
 			case "wait":
 				now += Number(argument);
 				return format(onTime(state, now));

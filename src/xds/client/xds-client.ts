@@ -13,7 +13,9 @@ import {
 	onApplied,
 	onAsk,
 	onClosed,
+	onDrained,
 	onForget,
+	onFull,
 	onOpened,
 	onPause,
 	onResponse,
@@ -88,7 +90,11 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 				return;
 			case "send":
 				logRequest(effect.request.typeUrl, effect.request.nonce, effect.request.error);
-				stream?.send(effect.request);
+				if (stream?.send(effect.request) === false) onFull(state);
+				return;
+			case "abandon":
+				log.warn("the management server reads nothing");
+				stream?.close();
 				return;
 			case "missing":
 				log.warn("resources do not exist", { type: shortTypeName(effect.typeUrl), names: effect.names });
@@ -110,7 +116,9 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 		let reason = "the server ended the stream";
 		let mine: DiscoveryStream | undefined;
 		try {
-			mine = await openDiscoveryStream(target, service, variant, attempt++);
+			mine = await openDiscoveryStream(target, service, variant, attempt++, () => {
+				if (mine !== undefined && stream === mine) run(onDrained(state, clock.now()));
+			});
 			if (closed) {
 				mine.close();
 				return;
