@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -91,6 +91,27 @@ for (const [name, cgroup, expected] of scopes)
 		);
 		assert.ok(found.some((selector) => selector.startsWith("cgroup:path:/")));
 	});
+
+const asRoot = process.getuid!() === 0 ? false : "needs root, to be several users";
+
+test("container: a group of such a name in a service's own groups counts for nothing when a user made it", {
+	skip: asRoot,
+}, async (t) => {
+	const pods = `/system.slice/web.service/kubepods-pod${podUid.replaceAll("-", "_")}.slice`;
+	const proc = createProc(t, `0::${pods}/cri-containerd-${containerId}.scope\n`);
+	const cgroups = makeTemporaryFolder(t);
+	const attest = async () =>
+		(await createContainerAttestor({ proc, cgroups }).attest(processOf())).filter((text) =>
+			text.startsWith("container"),
+		);
+	for (const mount of ["unified", ""]) {
+		const folder = join(cgroups, mount, pods);
+		mkdirSync(folder, { recursive: true });
+		assert.deepEqual(await attest(), [`container:id:${containerId}`], "root made it");
+		chownSync(folder, 1000, 1000);
+		assert.deepEqual(await attest(), [], mount);
+	}
+});
 
 const units: readonly (readonly [name: string, cgroup: string, unit: string | undefined])[] = [
 	["a service", "0::/system.slice/web.service\n", "web.service"],

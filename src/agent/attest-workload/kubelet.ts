@@ -3,18 +3,16 @@ import { request as requestPlain } from "node:http";
 import { request as requestTls } from "node:https";
 import { type Clock, exchangeHttp, MeshError } from "../../core/index.ts";
 import type { WorkloadAttestor } from "./attest-process.ts";
-import { type ContainerOfProcess, findContainer, readControlGroups } from "./cgroup.ts";
+import { type ContainerOfProcess, type ControlGroupFolders, findContainer } from "./cgroup.ts";
 
 /** Where the kubelet of this node answers. */
-export interface KubeletOptions {
+export interface KubeletOptions extends ControlGroupFolders {
 	/** Such as `https://127.0.0.1:10250`, or `http://127.0.0.1:10255` for its read-only port. */
 	readonly url: string;
 	/** PEM of its certificate or of its authority, for https; the name in it does not count, kubelets are asked by loopback addresses. */
 	readonly ca?: string;
 	/** A file with a bearer token that may list Pods; read anew each time. */
 	readonly tokenFile?: string;
-	/** `/proc` by default. */
-	readonly proc?: string;
 	readonly clock: Clock;
 }
 
@@ -51,7 +49,7 @@ const pauseMs = 500;
 
 /** `k8s:…` of the Pod and the container that a process belongs to, by its control group and the kubelet's list of Pods. */
 export function createKubeletAttestor(options: KubeletOptions): WorkloadAttestor {
-	const { clock, proc = "/proc" } = options;
+	const { clock } = options;
 	let cached: { readonly at: number; readonly pods: Promise<readonly Pod[]> } | undefined;
 
 	function listPods(): Promise<readonly Pod[]> {
@@ -63,7 +61,7 @@ export function createKubeletAttestor(options: KubeletOptions): WorkloadAttestor
 	return {
 		name: "k8s",
 		async attest({ pid }) {
-			const container = findContainer(readControlGroups(pid, proc));
+			const container = findContainer(pid, options);
 			if (container?.podUid === undefined) return [];
 			for (let attempt = 1; attempt <= attempts; attempt++) {
 				const selectors = findSelectors(await listPods(), container);
