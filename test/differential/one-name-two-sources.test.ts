@@ -2,7 +2,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { managerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { startEchoBackend } from "../support/echo-backend.ts";
 import { until } from "../support/eventually.ts";
@@ -20,6 +20,7 @@ const types = {
 	route: "envoy.config.route.v3.RouteConfiguration",
 	endpoints: "envoy.config.endpoint.v3.ClusterLoadAssignment",
 	secret: "envoy.extensions.transport_sockets.tls.v3.Secret",
+	extension: "envoy.config.core.v3.TypedExtensionConfig",
 };
 
 function routes(text: string): object {
@@ -38,6 +39,13 @@ function certificate(name: string): object {
 			private_key: { inline_string: privateKeyPem },
 		},
 	};
+}
+
+const mutationType = "filters.http.header_mutation.v3.HeaderMutation";
+
+function filter(value: string): object {
+	const mutation = { append: { header: { key: "x-filter", value } } };
+	return { name: "edge", typed_config: typed(mutationType, { mutations: { response_mutations: [mutation] } }) };
 }
 
 function assignment(port: number): object {
@@ -63,6 +71,17 @@ async function start(side: Side): Promise<World> {
 	write("secret-b", types.secret, certificate("b"));
 	write("endpoints-a", types.endpoints, assignment(one.port));
 	write("endpoints-b", types.endpoints, assignment(two.port));
+	write("filter-a", types.extension, filter("a"));
+	write("filter-b", types.extension, filter("b"));
+	const filtered = (name: string, file: string): object => {
+		const types = [`type.googleapis.com/envoy.extensions.${mutationType}`];
+		const discovered = { name: "edge", config_discovery: { config_source: from(file), type_urls: types } };
+		const manager = managerFilter({
+			route_config: oneHost([{ match: { prefix: "/" }, direct_response: { status: 200 } }]),
+			http_filters: [discovered, routerFilter],
+		});
+		return { name, address: socketAddress(0), filter_chains: [{ filters: [manager] }] };
+	};
 	const listener = (name: string, file: string, more: object = {}): object => ({
 		name,
 		address: socketAddress(0),
@@ -104,6 +123,8 @@ async function start(side: Side): Promise<World> {
 					listener("b", "routes-b"),
 					listener("tls a", "routes-a", tls("secret-a")),
 					listener("tls b", "routes-b", tls("secret-b")),
+					filtered("filter a", "filter-a"),
+					filtered("filter b", "filter-b"),
 				],
 				clusters: [cluster("a"), cluster("b")],
 			},
@@ -121,6 +142,15 @@ async function ask({ proxy }: World, path: string): Promise<string[]> {
 		answers.push(`${status} ${body}`);
 	}
 	return answers;
+}
+
+async function findMutations({ proxy }: World): Promise<unknown[]> {
+	const values: unknown[] = [];
+	for (const name of ["filter a", "filter b"]) {
+		const { headers } = await sendRequest({ port: await proxy.port(name), path: "/" });
+		values.push(headers["x-filter"]);
+	}
+	return values;
 }
 
 async function findSubjects({ proxy }: World): Promise<(string | undefined)[]> {
@@ -151,6 +181,7 @@ compareWithEnvoy("resources of one name", {
 		endpoints: { want: ["200 one", "200 one"], see: (world) => ask(world, "/a") },
 		"endpoints of the other cluster": { want: ["200 two", "200 two"], see: (world) => ask(world, "/b") },
 		certificates: { want: ["a.test", "b.test"], see: findSubjects },
+		filters: { want: ["a", "b"], see: findMutations },
 		"one route configuration changes": {
 			want: ["200 new", "200 b"],
 			async see(world) {
@@ -170,6 +201,20 @@ compareWithEnvoy("resources of one name", {
 					([, second]) => second === "c.test",
 				);
 			},
+		},
+		"one filter changes": {
+			want: ["new", "b"],
+			async see(world) {
+				world.write("filter-a", types.extension, filter("new"));
+				return follow(
+					() => findMutations(world),
+					([first]) => first === "new",
+				);
+			},
+		},
+		"filters of one name are counted together": {
+			want: { "extension_config_discovery.http_filter.edge.update_success": 3 },
+			see: ({ proxy }) => proxy.stats("^extension_config_discovery.*(success|rejected|config_reload)$"),
 		},
 		"they are counted apart, under their own names": {
 			want: { "http.a.rds.local_route.update_success": 2, "http.b.rds.local_route.update_success": 1 },

@@ -138,6 +138,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		schema: TypedExtensionConfigSchema,
 		need: "extension",
 		translate: translateExtension,
+		rename,
 		put: (added, removed) => targets.extensions.applyExtensions(added, removed),
 		warmups,
 		book,
@@ -223,7 +224,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 			...endpointReferences.map((reference) => useOf(endpointType, reference, `cluster.${reference.statName}`)),
 			...secretReferences.map((reference) => useOf(secretType, reference, `sds.${plainName(reference.name)}`)),
 			...extensionReferences.map((reference) =>
-				useOf(extensionType, reference, `extension_config_discovery.${reference.of}.${reference.name}`),
+				useOf(extensionType, reference, `extension_config_discovery.${reference.of}.${plainName(reference.name)}`),
 			),
 			...scopeReferences.map((reference) => ({
 				...useOf(scopedRouteType, reference, `http.${reference.statPrefix}.scoped_rds.${reference.name}`),

@@ -88,12 +88,18 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 	/** By scope. */
 	const named = new Map<
 		string,
-		{ readonly use: SubscriptionUse; readonly scope: StatsScope; readonly stats: SubscriptionStats }
+		{
+			readonly typeUrl: string;
+			/** Resources of one name from several sources are counted together. */
+			names: ReadonlySet<string>;
+			readonly scope: StatsScope;
+			readonly stats: SubscriptionStats;
+		}
 	>();
 
 	function statsOf(typeUrl: string, name: string): readonly SubscriptionStats[] {
 		return [...named.values()]
-			.filter(({ use }) => use.typeUrl === typeUrl && use.name === name)
+			.filter((entry) => entry.typeUrl === typeUrl && entry.names.has(name))
 			.map(({ stats }) => stats);
 	}
 
@@ -193,18 +199,22 @@ export function createConfigEvents(root: StatsScope, clock: Clock): ConfigEvents
 			controlPlane.connected_state.value = connected ? 1 : 0;
 		},
 		retain(uses) {
-			const wanted = new Map(uses.map((use) => [use.scope, use]));
-			for (const [key, { scope, use }] of named) {
-				if (wanted.get(key)?.name === use.name) continue;
-				scope.close();
+			const wanted = Map.groupBy(uses, ({ scope }) => scope);
+			for (const [key, entry] of named) {
+				const names = new Set(wanted.get(key)?.map(({ name }) => name));
+				const goesOn = [...entry.names].some((name) => names.has(name));
+				entry.names = names;
+				if (goesOn) continue;
+				entry.scope.close();
 				named.delete(key);
 			}
-			for (const [key, use] of wanted) {
+			for (const [key, ofScope] of wanted) {
 				if (named.has(key)) continue;
+				const { fromServer, typeUrl } = ofScope[0]!;
 				const scope = root.scope(key);
-				const stats = createNamedStats(use.typeUrl, scope);
-				named.set(key, { use, scope, stats });
-				if (use.fromServer) stats.update_attempt.value++;
+				const stats = createNamedStats(typeUrl, scope);
+				named.set(key, { typeUrl, names: new Set(ofScope.map(({ name }) => name)), scope, stats });
+				if (fromServer) stats.update_attempt.value++;
 			}
 		},
 		clustersWarming(count) {

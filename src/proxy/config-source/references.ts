@@ -75,22 +75,22 @@ export function listExtensionReferences(listener: ListenerConfig): ExtensionRefe
 	const http = managersOf(listener).flatMap((manager) =>
 		filtersOf(manager).flatMap((filter): ExtensionReference[] => {
 			if (filter.kind !== "discovered") return [];
-			const { source, isAwaited, types } = filter.config;
-			return [{ of: "http_filter", name: filter.name, source, isAwaited, types }];
+			const { resource: name, source, isAwaited, types } = filter.config;
+			return [{ of: "http_filter", name, source, isAwaited, types }];
 		}),
 	);
 	const network = chainsOf(listener).flatMap(({ filters }) =>
 		filters.flatMap((filter): ExtensionReference[] => {
 			if (filter.kind !== "discovered") return [];
-			const { isTerminal, name } = filter;
-			const { source, isAwaited, types } = filter.config;
+			const { isTerminal } = filter;
+			const { resource: name, source, isAwaited, types } = filter.config;
 			return [{ of: "network_filter", name, source, isAwaited, types, isTerminal }];
 		}),
 	);
 	const own = listener.listenerFilters.flatMap((filter): ExtensionReference[] => {
 		if (filter.kind !== "discovered") return [];
-		const { source, isAwaited, types } = filter.config;
-		return [{ of: "tcp_listener_filter", name: filter.name, source, isAwaited, types }];
+		const { resource: name, source, isAwaited, types } = filter.config;
+		return [{ of: "tcp_listener_filter", name, source, isAwaited, types }];
 	});
 	return [...http, ...network, ...own];
 }

@@ -4,6 +4,7 @@ import { type Clock, describeError, type Log, MeshError, type Random } from "../
 import {
 	createXdsClient,
 	endpointType,
+	extensionType,
 	type RefusedResource,
 	type ResourceUpdate,
 	routeType,
@@ -71,7 +72,7 @@ export interface Sources {
 }
 
 /** Types whose resources go by the names of their sources as well. */
-const namedTypes: ReadonlySet<string> = new Set([endpointType, routeType, secretType]);
+const namedTypes: ReadonlySet<string> = new Set([endpointType, extensionType, routeType, secretType]);
 
 /** Opens sources as they are wanted. */
 export function createSources(deps: SourcesDeps): Sources {

@@ -26,6 +26,8 @@ import {
 	differsInChainsOnly,
 	type FilterChainConfig,
 	type ListenerConfig,
+	type ListenerFilterConfig,
+	type NetworkFilterConfig,
 } from "../runtime-config/index.ts";
 import { createListenerStats, type ListenerStats } from "../stats/index.ts";
 import { describeConnection, describePending } from "./connection-facts.ts";
@@ -203,8 +205,8 @@ export class Listener {
 			this.#outdated.delete(chain);
 		}
 		const { config, chains, defaultChain, only } = this.#current;
-		const isNamed = (filter: { readonly kind: string; readonly name?: string }): boolean =>
-			filter.kind === "discovered" && filter.name === name;
+		const isNamed = (filter: NetworkFilterConfig | ListenerFilterConfig): boolean =>
+			filter.kind === "discovered" && filter.config.resource === name;
 		const renewed = new Map<FilterChain, FilterChain>();
 		for (const chain of allChains(this.#current)) {
 			if (!chain.config.filters.some(isNamed)) continue;

@@ -5,10 +5,12 @@ import { readDiscoveredHttpFilter } from "./http-filters.ts";
 import type { ListenerFilterConfig, TypedNetworkFilterConfig } from "./listener-config.ts";
 import { readTypedListenerFilter } from "./listener-filters.ts";
 import { readDiscoveredNetworkFilter } from "./network-filters.ts";
+import { plainName } from "./resource-name.ts";
 import type { Scope } from "./scope.ts";
 
 /** A filter's configuration that came over ECDS. */
 export type ExtensionConfig = {
+	/** As `FilterDiscovery.resource` of those who want it. */
 	readonly name: string;
 	readonly typeUrl: string;
 } & (
@@ -28,13 +30,13 @@ export function readExtension({ name, typedConfig }: TypedExtensionConfig, scope
 	}
 	const typeUrl = normalizeTypeUrl(typedConfig.typeUrl);
 	if (typeUrl.startsWith(`${filters}network.`)) {
-		const filter = readDiscoveredNetworkFilter(name, typedConfig, at);
+		const filter = readDiscoveredNetworkFilter(plainName(name), typedConfig, at);
 		return filter && { of: "network", name, typeUrl, filter };
 	}
 	if (typeUrl.startsWith(`${filters}listener.`)) {
-		const filter = readTypedListenerFilter(name, typedConfig, at);
+		const filter = readTypedListenerFilter(plainName(name), typedConfig, at);
 		return filter && { of: "listener", name, typeUrl, filter };
 	}
-	const filter = readDiscoveredHttpFilter(name, typedConfig, at);
+	const filter = readDiscoveredHttpFilter(plainName(name), typedConfig, at);
 	return filter && { of: "http", name, typeUrl, filter };
 }

@@ -87,7 +87,7 @@ function readHttpFilter(message: HttpFilter, scope: Scope): HttpFilterConfig | u
 	if (message.configType.case === "configDiscovery") {
 		const at = scope.at("config_discovery");
 		checkDiscovery(message.configType.value, at);
-		const config = readFilterDiscovery(message.configType.value, at, (any, place) =>
+		const config = readFilterDiscovery(name, message.configType.value, at, (any, place) =>
 			readTypedFilter(message, any, place),
 		);
 		return config === undefined ? undefined : { name, disabled, kind: "discovered", config };

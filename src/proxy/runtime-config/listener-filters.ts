@@ -80,7 +80,7 @@ function readPredicate(message: ListenerFilterChainMatchPredicate, scope: Scope)
 function readFilter({ configType, name }: ListenerFilter, scope: Scope): ListenerFilterConfig | undefined {
 	if (configType.case !== "configDiscovery")
 		return readTypedListenerFilter(name, configType.value, scope.at("typed_config"));
-	const config = readFilterDiscovery(configType.value, scope.at("config_discovery"), (any, at) =>
+	const config = readFilterDiscovery(name, configType.value, scope.at("config_discovery"), (any, at) =>
 		readTypedListenerFilter(name, any, at),
 	);
 	return config === undefined ? undefined : { kind: "discovered", name, config };

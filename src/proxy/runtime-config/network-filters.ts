@@ -60,7 +60,7 @@ function checkPlace(filter: TypedNetworkFilterConfig, isLast: boolean, scope: Sc
 function readNetworkFilter(message: Filter, isLast: boolean, scope: Scope): NetworkFilterConfig | undefined {
 	const { configType, name } = message;
 	if (configType.case !== "configDiscovery") return readTypedFilter(name, configType.value, scope.at("typed_config"));
-	const config = readFilterDiscovery(configType.value, scope.at("config_discovery"), (any, at) =>
+	const config = readFilterDiscovery(name, configType.value, scope.at("config_discovery"), (any, at) =>
 		readDiscoveredNetworkFilter(name, any, at),
 	);
 	return config === undefined ? undefined : { kind: "discovered", name, config, isTerminal: isLast };

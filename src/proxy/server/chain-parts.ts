@@ -61,7 +61,7 @@ export function createChainParts(
 	for (const configured of chain.filters) {
 		const filter =
 			configured.kind === "discovered"
-				? (context.extensions.getNetworkFilter(configured.name) ?? configured.config.initial)
+				? (context.extensions.getNetworkFilter(configured.config.resource) ?? configured.config.initial)
 				: configured;
 		if (filter === undefined) {
 			isMissing = true;

@@ -17,7 +17,7 @@ export class LiveFilterChain {
 		this.#context = context;
 		this.#scope = scope;
 		this.current = this.#create();
-		const names = new Set(configs.flatMap(({ kind, name }) => (kind === "discovered" ? [name] : [])));
+		const names = new Set(configs.flatMap((config) => (config.kind === "discovered" ? [config.config.resource] : [])));
 		if (names.size === 0) return;
 		this.#stop = context.extensions.onChange((name) => {
 			if (names.has(name)) this.#renew();
@@ -43,7 +43,7 @@ export class LiveFilterChain {
 	#resolve(config: HttpFilterConfig): HttpFilterConfig {
 		if (config.kind !== "discovered") return config;
 		const { disabled, name } = config;
-		const found = this.#context.extensions.get(name) ?? config.config.initial;
+		const found = this.#context.extensions.get(config.config.resource) ?? config.config.initial;
 		return found === undefined ? config : { ...found, name, disabled };
 	}
 }

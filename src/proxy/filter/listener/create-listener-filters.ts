@@ -66,7 +66,7 @@ function createFilter(config: ListenerFilterConfig, context: ListenerFilterConte
 		case "proxy-protocol":
 			return [createProxyProtocol(config.config, createProxyProtocolStats(context.stats, config.config.statPrefix))];
 		case "discovered": {
-			const found = context.extensions?.getListenerFilter(config.name) ?? config.config.initial;
+			const found = context.extensions?.getListenerFilter(config.config.resource) ?? config.config.initial;
 			return found === undefined ? [missingFilter] : createFilter(found, context);
 		}
 		case "original-dst": {
