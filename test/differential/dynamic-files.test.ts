@@ -123,6 +123,17 @@ compareWithEnvoy("configuration from files", {
 			want: ["200 one", "200 first"],
 			see: async (world) => [await body(world), await body(world, "/body")],
 		},
+		"the versions of files are shown": {
+			want: ["ClustersConfigDump c1", "ListenersConfigDump l1"],
+			async see({ proxy }) {
+				const { configs } = JSON.parse((await proxy.admin("/config_dump")).body) as {
+					configs: { readonly "@type": string; readonly version_info?: string }[];
+				};
+				return configs.flatMap(({ "@type": type, version_info: version }) =>
+					version === undefined ? [] : [`${type.slice(type.lastIndexOf(".") + 1)} ${version}`],
+				);
+			},
+		},
 		"routes are swapped": {
 			want: "200 second",
 			see(world, side) {

@@ -266,7 +266,8 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 		// Scopes are put together anew with every update.
 		const isChange = book.acceptedOf(update.typeUrl) !== accepted || update.typeUrl === scopedRouteType;
 		if (origin !== "file") events.updated(whole, refused, { durationMs: clock.now() - began, isChange });
-		if (book.changesOf(update.typeUrl) !== changes) versions.set(update.typeUrl, update.version);
+		const warms = update.typeUrl === listenerType && update.added.some(({ name }) => listeners.isWarming(name));
+		if (warms || book.changesOf(update.typeUrl) !== changes) versions.set(update.typeUrl, update.version);
 		arrivals.arrived(update.typeUrl);
 		if (origin === "server") lastGood?.changed();
 		return refused;

@@ -49,6 +49,7 @@ export interface Listeners {
 	secretReferences(): SecretReference[];
 	/** Resolves once no listener warms and none is being applied. */
 	whenWarm(): Promise<void>;
+	isWarming(name: string): boolean;
 	readonly warmingNames: readonly string[];
 }
 
@@ -222,6 +223,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
 			await turn;
 			if (warming.size > 0) await new Promise<void>((resolve) => warmCallbacks.push(resolve));
 		},
+		isWarming: (name) => warming.has(name),
 		get warmingNames() {
 			return [...warming.keys()];
 		},
