@@ -1,6 +1,6 @@
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { type Clock, getHeader, type HeaderList, type TurnEndHolder, type TurnQueue } from "../core/index.ts";
-import { HandleSocket, type StreamSocket, sharedReadBuffer } from "../os/index.ts";
+import { HandleSocket, type StreamSocket, sharedReadBuffer, type WriteOutcome, writeReusable } from "../os/index.ts";
 import { encodeStatusMessage, parseGrpcTimeout } from "../wire/grpc/index.ts";
 import {
 	defaultHttp2Config,
@@ -180,10 +180,8 @@ export class GrpcConnection implements Http2Sink<ServerCall>, TurnEndHolder {
 		this.context.turns.add(this);
 	}
 
-	write(bytes: Buffer): "gone" | "taken" | "full" {
-		const hasRoom = this.#socket.write(bytes, this.#onWritten);
-		if (this.#socket.writableLength === 0) return "gone";
-		return hasRoom ? "taken" : "full";
+	write(bytes: Buffer): WriteOutcome {
+		return writeReusable(this.#socket, bytes, this.#onWritten);
 	}
 
 	readonly #onWritten = (): void => this.codec.onWritten();

@@ -1,28 +1,13 @@
 import { isOver, listenOnce } from "./handle-request.ts";
-import { type SocketEvent, SocketEvents } from "./socket-events.ts";
+import type { HandleSocketOptions } from "./handle-socket-options.ts";
+import { callAll, type SocketEvent, SocketEvents } from "./socket-events.ts";
 import { createStreamError, endOfStream } from "./stream-error.ts";
 import type { HandleAddress, HandleRequest, SocketHandle, StreamHandle, StreamHandles } from "./stream-handles.ts";
-import type { SocketSignal, StreamSocket } from "./stream-socket.ts";
+import type { SocketSignal, StreamSocket, WriteOutcome } from "./stream-socket.ts";
 import { writeChunks } from "./write-chunks.ts";
 
 /** The buffer that all handle sockets of a thread read into: what arrives is used up or copied before the next read. */
 export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(256 * 1024);
-
-/** How a {@link HandleSocket} behaves. */
-export interface HandleSocketOptions {
-	/** Our end is not sent with the peer's. */
-	readonly allowHalfOpen: boolean;
-	/** From so many unsent bytes on, `write` says false. */
-	readonly highWaterMark: number;
-	/** Not connected yet: {@link HandleSocket.onConnected} follows. */
-	readonly isConnecting?: boolean;
-	/** The socket below, of a TLS handle: it knows the addresses, and closing it closes the handle. */
-	readonly below?: HandleSocket;
-	/** Of a TLS handle: a connection that is only left tells its peer so first, or the library would forget its session. */
-	readonly keepsSession?: boolean;
-	/** Takes what is read at the start of {@link sharedReadBuffer}, in place of "data". */
-	readonly onBytes?: ((bytes: number) => void) | undefined;
-}
 
 type Chunk = Uint8Array | string;
 type OwnedHandle = StreamHandle & { [ownerKey]?: HandleSocket | undefined };
@@ -287,6 +272,24 @@ export class HandleSocket implements StreamSocket {
 		return this.#dispatch(this.#writeOne(data), data, data.length, done === undefined ? undefined : [done]);
 	}
 
+	/** Writes bytes of a buffer that will be used again. @param done called when it may be, unless that is at once: "gone" */
+	writeReusable(bytes: Uint8Array, done: () => void): WriteOutcome {
+		let isUsedUp = false;
+		let hasRoom: boolean;
+		if (this.destroyed || this.writableEnded || this.#isWriting() || this.#corked > 0 || this.#isConnecting)
+			hasRoom = this.write(bytes, done);
+		else {
+			const result = this.#writeOne(bytes);
+			if (result === 0) return "gone";
+			// TLS has encrypted or copied them.
+			isUsedUp = this.#below !== undefined;
+			hasRoom = this.#dispatch(result, bytes, bytes.length, isUsedUp ? undefined : [done]);
+		}
+		if (this.destroyed || (isUsedUp && hasRoom)) return "gone";
+		if (isUsedUp) process.nextTick(done);
+		return hasRoom ? "taken" : "full";
+	}
+
 	cork(): void {
 		this.#corked++;
 	}
@@ -492,8 +495,4 @@ function onRead(this: OwnedHandle): void {
 
 function ignore(): void {
 	return;
-}
-
-function callAll(callbacks: readonly (() => void)[]): void {
-	for (const callback of callbacks) callback();
 }

@@ -8,7 +8,8 @@ export { descriptorOf } from "./descriptor.ts";
 export { acceptHandles } from "./handle-accept.ts";
 export { connectHandle, type HandleConnectOptions } from "./handle-connect.ts";
 export { type ListenOptions, listenAtAddress } from "./handle-listen.ts";
-export { HandleSocket, type HandleSocketOptions, sharedReadBuffer } from "./handle-socket.ts";
+export { HandleSocket, sharedReadBuffer } from "./handle-socket.ts";
+export type { HandleSocketOptions } from "./handle-socket-options.ts";
 export { KeptMemory, type MemoryReading } from "./kept-memory.ts";
 export { createListeningSocket, type ListeningSocketOptions } from "./listening-socket.ts";
 export { type FileMapping, mapFile } from "./map-file.ts";
@@ -18,7 +19,7 @@ export { createPrivateSocketPath, findSystemPath, releasePrivateSockets } from "
 export { returnFreedMemory } from "./return-memory.ts";
 export { canTuneContexts, type SessionRules, tuneContext } from "./ssl/tune-context.ts";
 export { findStreamHandles, type SocketHandle, type StreamHandles } from "./stream-handles.ts";
-export type { StreamSocket } from "./stream-socket.ts";
+export type { StreamSocket, WriteOutcome } from "./stream-socket.ts";
 export {
 	type OriginalDestination,
 	openSystemCalls,
@@ -27,3 +28,4 @@ export {
 	type SystemCallsResult,
 } from "./system-calls.ts";
 export { TlsHandshake } from "./tls-handshake.ts";
+export { writeReusable } from "./write-reusable.ts";

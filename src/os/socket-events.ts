@@ -47,3 +47,8 @@ export class SocketEvents {
 		else for (const listener of present) listener(value as never);
 	}
 }
+
+/** In their order. */
+export function callAll(callbacks: readonly (() => void)[]): void {
+	for (const callback of callbacks) callback();
+}

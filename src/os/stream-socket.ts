@@ -45,5 +45,8 @@ export interface StreamSocket {
 	off(event: SocketSignal, listener: () => void): unknown;
 }
 
+/** What became of bytes: used up, kept until `done` is called, or kept and the caller should wait for "drain". */
+export type WriteOutcome = "gone" | "taken" | "full";
+
 /** Events without a value. */
 export type SocketSignal = "connect" | "end" | "drain" | "close";

@@ -1,5 +1,6 @@
 import { type DeadlineHolder, type HeaderList, type Millis, type TurnEndHolder, truncate } from "../../core/index.ts";
 import type { SocketAddress, TlsSession } from "../../engine/format/index.ts";
+import { type WriteOutcome, writeReusable } from "../../os/index.ts";
 import {
 	Http2Connection,
 	type Http2Fault,
@@ -300,16 +301,11 @@ export class Http2ClientConnection
 		if (this.#phase !== "closed" && this.#phase !== "connecting") this.codec.flush();
 	}
 
-	write(bytes: Buffer): "gone" | "taken" | "full" {
+	write(bytes: Buffer): WriteOutcome {
 		this.pool.cluster.stats.upstream_cx_tx_bytes_total.value += bytes.length;
-		const { socket } = this;
-		const isTls = this.pool.socketOptions.tls !== undefined;
-		const hasRoom = socket.write(bytes, this.#onWritten);
-		// Encryption copies later; without it a write without rest is done with its bytes.
-		if (!isTls && socket.writableLength === 0) return "gone";
-		if (hasRoom) return "taken";
-		this.#isFull = true;
-		return "full";
+		const outcome = writeReusable(this.socket, bytes, this.#onWritten);
+		if (outcome === "full") this.#isFull = true;
+		return outcome;
 	}
 
 	// --- time

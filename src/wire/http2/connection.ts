@@ -22,7 +22,7 @@ export class Http2Connection<Owner> {
 
 	/** The preface and SETTINGS are queued at once.
 	 *  @param shared what the connections of one listener or cluster have in common
-	 *  @param reportsWrites the owner calls {@link onWritten} once for each `write`, in their order: buffers are used again then */
+	 *  @param reportsWrites the owner calls {@link onWritten} once for each `write` that was not "gone", in their order: buffers are used again then */
 	constructor(
 		role: "server" | "client",
 		config: Http2Config,

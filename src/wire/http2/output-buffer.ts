@@ -27,8 +27,8 @@ export class OutputBuffer {
 	frames = 0;
 	controlFrames = 0;
 	readonly #buffers: OutputBuffers;
-	/** The buffers of writes that are not done, first to last; undefined for those that nobody looks at any more. */
-	readonly #inFlight: (Buffer | undefined)[] = [];
+	/** The buffers of writes that are not done, first to last. */
+	readonly #inFlight: Buffer[] = [];
 
 	constructor(buffers: OutputBuffers) {
 		this.#buffers = buffers;
@@ -94,14 +94,14 @@ export class OutputBuffer {
 		return this.buffer!.subarray(this.start, this.at);
 	}
 
-	/** The octets have left; `isGone` when nobody looks at them any more. `isReported`: {@link onWritten} follows either way. */
+	/** The octets have left; `isGone` when nobody looks at them any more. `isReported`: else {@link onWritten} follows. */
 	release(isGone: boolean, isReported: boolean): void {
 		this.frames = this.controlFrames = 0;
 		const buffer = this.buffer!;
 		this.buffer = undefined;
 		this.start = this.at = 0;
 		if (isGone) this.#buffers.give(buffer);
-		if (isReported) this.#inFlight.push(isGone ? undefined : buffer);
+		else if (isReported) this.#inFlight.push(buffer);
 	}
 
 	/** The first of the writes is done. */

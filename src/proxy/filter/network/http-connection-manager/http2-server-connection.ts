@@ -6,7 +6,7 @@ import {
 	truncate,
 } from "../../../../core/index.ts";
 import { type ConnectionFacts, ResponseFlag, type TlsSession } from "../../../../engine/format/index.ts";
-import type { StreamSocket } from "../../../../os/index.ts";
+import { type StreamSocket, type WriteOutcome, writeReusable } from "../../../../os/index.ts";
 import {
 	Http2Connection,
 	Http2ErrorCode,
@@ -188,15 +188,11 @@ export class Http2ServerConnection
 		this.manager.context.turns.add(this);
 	}
 
-	write(bytes: Buffer): "gone" | "taken" | "full" {
+	write(bytes: Buffer): WriteOutcome {
 		this.manager.stats.downstream_cx_tx_bytes_total.value += bytes.length;
-		const socket = this.#socket;
-		const hasRoom = socket.write(bytes, this.#onWritten);
-		// Encryption copies later; without it a write without rest is done with its bytes.
-		if (!this.manager.isTls && socket.writableLength === 0) return "gone";
-		if (hasRoom) return "taken";
-		this.#isFull = true;
-		return "full";
+		const outcome = writeReusable(this.#socket, bytes, this.#onWritten);
+		if (outcome === "full") this.#isFull = true;
+		return outcome;
 	}
 
 	readonly #onWritten = (): void => this.codec.onWritten();
