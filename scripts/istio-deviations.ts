@@ -196,4 +196,10 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		why: "Istio's has a `;` behind it, which is for its own rules of statistics.",
 		observations: [],
 	},
+	{
+		what: "A server of a Gateway with `AUTO_PASSTHROUGH` is left out and told as a problem.",
+		why: "It joins networks that cannot reach each other, which amime does not know; meshes trust each other by `amime federation`.",
+		instead: "`PASSTHROUGH`, and `tls` rules of a VirtualService for the services that others may reach.",
+		observations: [],
+	},
 ];

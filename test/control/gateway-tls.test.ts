@@ -151,6 +151,27 @@ test("a server whose Secret is missing, of another namespace or without authorit
 	assert.match(gateway.problems.join("\n"), /servers\[3\].* has no ca\.crt to check clients by/);
 });
 
+test("a server of AUTO_PASSTHROUGH is left out alone and told", () => {
+	const server = (mode: string, number: number) => ({
+		port: { number, name: `tls-${number}`, protocol: "TLS" },
+		hosts: ["*.local"],
+		tls: { mode, ...(mode === "SIMPLE" && { credentialName: "good" }) },
+	});
+	const gateway = simulateGateway([
+		secret("good"),
+		istioGateway(server("AUTO_PASSTHROUGH", 443), {
+			...server("SIMPLE", 443),
+			port: { number: 443, name: "https", protocol: "HTTPS" },
+		}),
+	]);
+	assert.ok(gateway.tlsOf(443, "a.local") !== undefined);
+	assert.equal(gateway.problems.length, 1, gateway.problems.join("\n"));
+	assert.match(
+		gateway.problems[0]!,
+		/servers\[0\]\.tls\.mode: AUTO_PASSTHROUGH is not supported.*the server is left out/,
+	);
+});
+
 test("TLS that is passed on goes by server name", () => {
 	const tls = { name: "tls", port: 443, protocol: "TLS", tls: { mode: "Passthrough" }, allowedRoutes };
 	const gateway = simulateGateway([

@@ -20,8 +20,15 @@ export function resolveServerTls(
 	if (isPlain) return {};
 	switch (tls.mode) {
 		case "PASSTHROUGH":
-		case "AUTO_PASSTHROUGH":
 			return { tls: { kind: "passthrough" } };
+		case "AUTO_PASSTHROUGH":
+			return {
+				fault: {
+					path: `${path}.tls.mode`,
+					problem:
+						"AUTO_PASSTHROUGH is not supported: it joins networks that cannot reach each other. PASSTHROUGH with tls rules of a VirtualService leads to the services that these name",
+				},
+			};
 		case "ISTIO_MUTUAL":
 			return { tls: { kind: "mesh", isMutual: true, ...revokedOf(tls) } };
 		default:
