@@ -4,7 +4,7 @@ import { ignored, object, optional, required } from "../../schema/object.ts";
 import { oneOf, string } from "../../schema/scalars.ts";
 import { refine } from "../../schema/schema.ts";
 import { defineKind } from "../kind.ts";
-import { gatewayGroup, group, hostname, kindName, sectionName } from "./reference.ts";
+import { gatewayGroup, group, hostname, kindName, preciseHostname, sectionName } from "./reference.ts";
 
 const name = string({ maxLength: 253 });
 
@@ -52,7 +52,7 @@ const validation = refine(
 			}),
 			"System trusts the certificates of the proxy's system; connections of a policy with another set fail",
 		),
-		hostname: required(hostname(), "Server name that is sent, and that the certificate must be for"),
+		hostname: required(preciseHostname(), "Server name that is sent, and that the certificate must be for"),
 		subjectAltNames: optional(
 			list(subjectAltName, { max: 5 }),
 			"Names of which the certificate must have one, instead of the hostname",

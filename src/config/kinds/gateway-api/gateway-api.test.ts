@@ -135,6 +135,7 @@ test("a BackendTLSPolicy trusts given certificates or the system's, not both", (
 	assert.deepEqual(value?.subjectAltNames, [{ type: "URI", value: "spiffe://a/b" }]);
 	assert.equal(of({ wellKnownCACertificates: "System", hostname: "a.example" }).value?.usesSystemCertificates, true);
 	assert.match(of({ hostname: "a.example" }).problems[0]!, /must have caCertificateRefs or/);
+	assert.match(of({ caCertificateRefs, hostname: "*.example" }).problems[0]!, /hostname: .*without a wildcard/);
 	assert.match(
 		of({ caCertificateRefs, wellKnownCACertificates: "System", hostname: "a.example" }).problems[0]!,
 		/not both/,

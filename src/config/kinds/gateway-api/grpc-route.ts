@@ -1,6 +1,6 @@
 import type { HttpRoute, NamedMatch, PathMatch, RouteMatch } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
-import { defaulted, ignored, type ObjectOf, object, optional, required } from "../../schema/object.ts";
+import { defaulted, ignored, type ObjectOf, object, optional } from "../../schema/object.ts";
 import { oneOf, string } from "../../schema/scalars.ts";
 import { type Reader, refine } from "../../schema/schema.ts";
 import { grpcFilters } from "../http-route/filter.ts";
@@ -71,9 +71,9 @@ const spec = object({
 		"There are no default Gateways: name one in parentRefs",
 		"is without effect: there are no default Gateways, name one in parentRefs",
 	),
-	rules: required(
+	rules: optional(
 		list(rule, { min: 1, max: 1000, salvage: "this rule is left out, the other rules are served" }),
-		"What happens to which calls. The most specific match of all rules wins, then the older route, then its name",
+		"What happens to which calls. The most specific match of all rules wins, then the older route, then its name; none when absent",
 	),
 });
 
@@ -101,14 +101,14 @@ spec:
 		name,
 		parents: value.parentRefs.map((reference) => toParent(reference, namespace)),
 		hostnames: value.hostnames ?? [],
-		rules: value.rules.map((item) => {
+		rules: (value.rules ?? []).map((item) => {
 			const matches = item.matches ?? [];
 			return {
 				...toCommonRule(item, namespace),
 				matches: matches.length === 0 ? [{ path: anyCall, headers: noHeaders, queryParams: [] }] : matches,
 			};
 		}),
-		references: value.rules.flatMap((item) => listReferences(item, namespace)),
+		references: (value.rules ?? []).flatMap((item) => listReferences(item, namespace)),
 		createdAt,
 		source,
 	}),

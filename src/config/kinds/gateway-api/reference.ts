@@ -51,6 +51,15 @@ export function hostname(): Schema<string> {
 	});
 }
 
+/** One host, no wildcard. */
+export function preciseHostname(): Schema<string> {
+	return string({
+		format: "a host such as shop.example.com, in lower case, without a wildcard or a port and no IP address",
+		pattern: /^(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+		maxLength: 253,
+	});
+}
+
 export const port = integer({ min: 1, max: 65_535 });
 
 const objectName = string({ maxLength: 253 });

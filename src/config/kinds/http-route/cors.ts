@@ -46,10 +46,27 @@ export const cors: Schema<Cors> = refine(fields, (value, _node, reader): Cors | 
 	};
 });
 
-/** `*` is any origin that is well formed; elsewhere it stands for any text. */
+/** `*` is any origin that is well formed; elsewhere it stands for any text of a host. An origin without a port has that of its scheme, and
+ *  browsers leave it out (Gateway API, allowOrigins). */
 function toOriginMatch(text: string): StringMatch {
 	if (text === "*") return { kind: "regex", value: "[a-zA-Z][a-zA-Z0-9+.-]*://[^/\\s?#]+" };
-	if (!text.includes("*")) return { kind: "exact", value: text };
-	const parts = text.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-	return { kind: "regex", value: parts.join("[^/\\s?#]*") };
+	const { scheme, host, port } = splitOrigin(text.toLowerCase());
+	const isDefault = port === defaultPorts.get(scheme);
+	if (!text.includes("*")) {
+		const origin = `${scheme}://${host}`;
+		return { kind: "exact", value: port === undefined || isDefault ? origin : `${origin}:${port}` };
+	}
+	const parts = host.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+	const pattern = host === "*" ? "(?:[^/\\s?#@:]+|\\[[0-9a-f:.]+\\])" : parts.join("[^/\\s?#@:]*");
+	return { kind: "regex", value: `${scheme}://${pattern}${port === undefined || isDefault ? "" : `:${port}`}` };
+}
+
+const defaultPorts: ReadonlyMap<string, string> = new Map([
+	["http", "80"],
+	["https", "443"],
+]);
+
+function splitOrigin(text: string): { readonly scheme: string; readonly host: string; readonly port?: string } {
+	const [, scheme = "", host = "", port] = /^([^:]+):\/\/(.*?)(?::(\d+))?$/.exec(text) ?? [];
+	return { scheme, host, ...(port !== undefined && { port }) };
 }

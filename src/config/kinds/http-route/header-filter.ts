@@ -43,19 +43,23 @@ const untouchable: ReadonlySet<string> = new Set([
 export const headerFilter: Schema<HeaderFilter> = refine(fields, (value, _node, reader) => {
 	const toPairs = (headers: readonly { name: string; value: string }[] | undefined) =>
 		(headers ?? []).map((item) => [item.name, item.value] as const);
-	const filter: HeaderFilter = { set: toPairs(value.set), add: toPairs(value.add), remove: value.remove ?? [] };
-	const parts = [
-		check(
-			filter.set.map(([name]) => name),
-			(index) => reader.field("set").item(index).field("name"),
-		),
-		check(
-			filter.add.map(([name]) => name),
-			(index) => reader.field("add").item(index).field("name"),
-		),
-		check(filter.remove, (index) => reader.field("remove").item(index)),
-	];
-	return parts.every((isGood) => isGood) ? filter : undefined;
+	const [set, add] = [toPairs(value.set), toPairs(value.add)];
+	const remove = value.remove ?? [];
+	const sets = keepFirst(
+		set.map(([name]) => name),
+		(index) => reader.field("set").item(index).field("name"),
+	);
+	const adds = keepFirst(
+		add.map(([name]) => name),
+		(index) => reader.field("add").item(index).field("name"),
+	);
+	const removes = keepFirst(remove, (index) => reader.field("remove").item(index));
+	if (sets === undefined || adds === undefined || removes === undefined) return undefined;
+	return {
+		set: set.filter((_, index) => sets.has(index)),
+		add: add.filter((_, index) => adds.has(index)),
+		remove: remove.filter((_, index) => removes.has(index)),
+	};
 });
 
 /** Takes the host out of a filter's headers: it is no field that a proxy adds or removes, but one that it rewrites. */
@@ -71,18 +75,18 @@ export function splitHost(filter: HeaderFilter): { readonly headers: HeaderFilte
 	return { headers, ...(hostname !== undefined && { hostname }) };
 }
 
-function check(names: readonly string[], at: (index: number) => Reader): boolean {
+/** Where names stand for the first time: of several entries of a name the first counts (Gateway API, HTTPHeader.name). Undefined when one
+ *  may not be there at all. */
+function keepFirst(names: readonly string[], at: (index: number) => Reader): ReadonlySet<number> | undefined {
 	let isGood = true;
-	const seen = new Set<string>();
+	const first = new Map<string, number>();
 	for (const [index, name] of names.entries()) {
+		const known = first.get(name);
 		if (untouchable.has(name)) {
 			isGood = false;
 			at(index).refuse(`${quote(name)} belongs to the connection and cannot be changed`);
-		} else if (seen.has(name)) {
-			isGood = false;
-			at(index).refuse(`${quote(name)} is there twice: names are compared without case`);
-		}
-		seen.add(name);
+		} else if (known === undefined) first.set(name, index);
+		else at(index).warn(`${quote(name)} is there twice, first as item ${known}: this one is ignored`);
 	}
-	return isGood;
+	return isGood ? new Set(first.values()) : undefined;
 }

@@ -327,6 +327,64 @@ test("of several entries of a header or query parameter the first counts", () =>
 	assert.match(problems[0]!, /headers\[1\]\.name: 'a' is there twice, first as item 0: this one is ignored/);
 });
 
+test("of several entries of a header in a filter the first counts", () => {
+	const set = ["A", "b", "a"].map((name, index) => ({ name, value: String(index) }));
+	const filter = { type: "RequestHeaderModifier", requestHeaderModifier: { set, remove: ["c", "C"] } };
+	const { value, problems } = route({ filters: [filter], backendRefs: [backend] });
+	const pairs = [
+		["a", "0"],
+		["b", "1"],
+	];
+	assert.deepEqual(value!.rules[0]!.requestHeaders, { set: pairs, add: [], remove: ["c"] });
+	assert.deepEqual(
+		problems.map((problem) => problem.replace(/^.*requestHeaderModifier\./, "")),
+		["set[2].name", "remove[1]"].map(
+			(path, at) => `${path}: '${["a", "c"][at]}' is there twice, first as item 0: this one is ignored`,
+		),
+	);
+});
+
+test("a route without rules has one for every request, and no backend", () => {
+	const { value, problems } = readSpec("HTTPRoute", { parentRefs });
+	assert.deepEqual(
+		[problems, value?.rules.map(({ matches, backends }) => [matches.length, backends.length])],
+		[[], [[1, 0]]],
+	);
+	const grpc = readSpec("GRPCRoute", { parentRefs });
+	assert.deepEqual([grpc.problems, grpc.value?.rules], [[], []]);
+});
+
+test("origins: without a port that of the scheme, a wildcard is hosts, and neither ports nor users", () => {
+	const matcher = (origin: string) =>
+		route({ filters: [{ type: "CORS", cors: { allowOrigins: [origin] } }] }).value!.rules[0]!.cors!.allowOrigins[0]!;
+	const takes = (configured: string, origin: string): boolean => {
+		const { kind, value } = matcher(configured) as { readonly kind: string; readonly value: string };
+		return kind === "exact" ? value === origin : new RegExp(`^(?:${value})$`).test(origin);
+	};
+	const cases: readonly (readonly [configured: string, origin: string, expected: boolean])[] = [
+		["https://a.example", "https://a.example", true],
+		["https://a.example:443", "https://a.example", true],
+		["http://a.example:80", "http://a.example", true],
+		["https://a.example:80", "https://a.example", false],
+		["https://a.example", "https://a.example:8443", false],
+		["HTTPS://A.example", "https://a.example", true],
+		["https://*.a.example", "https://b.c.a.example", true],
+		["https://*.a.example", "https://a.example", false],
+		["https://*.a.example", "https://b.a.example:8443", false],
+		["https://*.a.example:8443", "https://b.a.example:8443", true],
+		["https://*.a.example:443", "https://b.a.example", true],
+		["https://*.a.example", "https://evil:1@b.a.example", false],
+		["https://*", "https://a.example", true],
+		["https://*", "https://a.example:8443", false],
+		["https://*:8443", "https://a.example:8443", true],
+		["https://*", "https://[::1]", true],
+		["https://*", "http://a.example", false],
+		["*", "http://a.example:8080", true],
+	];
+	for (const [configured, origin, expected] of cases)
+		assert.equal(takes(configured, origin), expected, `${configured} ${origin}`);
+});
+
 test("a parent is a Gateway, or a Service that says so", () => {
 	const of = (parent: object) => {
 		const { value, problems } = readSpec("HTTPRoute", { parentRefs: [parent], rules: [{ backendRefs: [backend] }] });
@@ -377,7 +435,7 @@ test("mirrors, CORS and filters of others become the model's", () => {
 		{ destination: service("copy"), port: 82, percent: 12.5 },
 	]);
 	assert.deepEqual(value?.rules[0]?.cors, {
-		allowOrigins: [{ kind: "regex", value: "https://[^/\\s?#]*\\.example\\.com" }],
+		allowOrigins: [{ kind: "regex", value: "https://[^/\\s?#@:]*\\.example\\.com" }],
 		allowMethods: ["PUT"],
 		allowHeaders: [],
 		exposeHeaders: [],

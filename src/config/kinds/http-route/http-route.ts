@@ -1,8 +1,9 @@
-import type { HttpRoute } from "../../../model/index.ts";
+import type { HttpRoute, RouteRule } from "../../../model/index.ts";
 import { list } from "../../schema/collections.ts";
-import { ignored, object, optional, required } from "../../schema/object.ts";
+import { ignored, object, optional } from "../../schema/object.ts";
 import { gatewayGroup, hostname, parentReferences, toParent } from "../gateway-api/reference.ts";
 import { defineKind } from "../kind.ts";
+import { anyRequest } from "./match.ts";
 import { listReferences, routeRule, toRouteRule } from "./rule.ts";
 
 const spec = object({
@@ -15,11 +16,14 @@ const spec = object({
 		"There are no default Gateways: name one in parentRefs",
 		"is without effect: there are no default Gateways, name one in parentRefs",
 	),
-	rules: required(
+	rules: optional(
 		list(routeRule, { min: 1, max: 1000, salvage: "this rule is left out, the other rules are served" }),
-		"What happens to which requests. The most specific match of all rules wins, then the older route, then its name",
+		"What happens to which requests. The most specific match of all rules wins, then the older route, then its name. Without the field every request is answered with 500",
 	),
 });
+
+/** What the field is by default: every request, and no backend. */
+const defaultRule: RouteRule = { matches: [anyRequest], backends: [], path: "spec.rules" };
 
 /** `gateway.networking.k8s.io/v1` HTTPRoute, with Gateway and Service parents (GAMMA). */
 export const httpRouteKind = defineKind({
@@ -50,8 +54,8 @@ spec:
 		name,
 		parents: value.parentRefs.map((reference) => toParent(reference, namespace)),
 		hostnames: value.hostnames ?? [],
-		rules: value.rules.map((rule) => toRouteRule(rule, namespace)),
-		references: value.rules.flatMap((rule) => listReferences(rule, namespace)),
+		rules: value.rules?.map((rule) => toRouteRule(rule, namespace)) ?? [defaultRule],
+		references: (value.rules ?? []).flatMap((rule) => listReferences(rule, namespace)),
 		createdAt,
 		source,
 	}),
