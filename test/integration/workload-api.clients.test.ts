@@ -5,13 +5,14 @@ import { isDeepStrictEqual } from "node:util";
 import { eventually } from "../support/eventually.ts";
 import { startNodeWorld } from "../support/node-agent.ts";
 import { skipWithout } from "../support/peers.ts";
-import { findJavaClient, findPythonClient, type OpenClient } from "../support/spiffe-clients.ts";
+import { findGoClient, findJavaClient, findPythonClient, type OpenClient } from "../support/spiffe-clients.ts";
 
 const web = "spiffe://cluster.local/ns/shop/sa/web";
 
 const patient = { deadlineMs: 60_000 };
 const python = findPythonClient();
 const java = findJavaClient();
+const go = findGoClient();
 
 test("Python's spiffe fetches certificates, bundles and tokens, has them checked, and is refused", {
 	skip: skipWithout("Python's spiffe client", python === undefined ? undefined : "python"),
@@ -90,3 +91,49 @@ for (const [name, client, tokens] of [
 		}
 		for (const line of [...watching.lines, ...(keys?.lines ?? [])]) assert.ok(!("error" in line), JSON.stringify(line));
 	});
+
+for (const [name, client, seesHints] of [
+	["go-spiffe", go, true],
+	["Python's spiffe", python, false],
+	["java-spiffe", java, true],
+] as const)
+	test(`${name} gets several identities in their order, and bundles of domains that have roots alone`, {
+		skip: skipWithout(`${name} client`, client === undefined ? undefined : "client"),
+	}, async (t) => {
+		const world = await startNodeWorld(t);
+		const partner = await startNodeWorld(t, { settings: { trustDomain: "partner.example" } });
+		const bundle = JSON.parse((await partner.admin("GET", "/v1/identity/federation-bundle")).body) as Bundle;
+		const roots = { ...bundle, keys: bundle.keys.filter(({ use }) => use === "x509-svid") };
+		for (const [domain, keys] of [
+			["both.example", bundle],
+			["roots.example", roots],
+		] as const) {
+			const body = JSON.stringify({ bundle: JSON.stringify(keys) });
+			assert.equal((await world.admin("PUT", `/v1/identity/federation/${domain}`, body)).status, 200);
+		}
+		const second = "spiffe://cluster.local/second";
+		await world.createEntry({ id: "web", hint: "internal", federatesWith: ["both.example"] });
+		await world.createEntry({ id: "second", spiffeId: "/second", hint: "external", federatesWith: ["roots.example"] });
+		await world.createEntry({ id: "third", spiffeId: "/third" });
+		const agent = await world.startAgent(t);
+		await eventually(() => assert.equal(agent.session.state()?.entries.length, 3));
+		const ask = (...args: string[]) => client!.ask(agent.socketPath, ...args);
+		const svids = (await ask("x509"))["svids"] as { id: string; hint?: string }[];
+		assert.deepEqual(
+			svids.map(({ id, hint }) => [id, seesHints ? hint : undefined]),
+			[
+				[web, seesHints ? "internal" : undefined],
+				[second, seesHints ? "external" : undefined],
+				["spiffe://cluster.local/third", seesHints ? "" : undefined],
+			],
+		);
+		const counts = { "cluster.local": 1, "both.example": 1, "roots.example": 1 };
+		assert.deepEqual((await ask("x509-bundles"))["bundles"], counts);
+		assert.deepEqual((await ask("jwt-bundles"))["bundles"], { ...counts, "roots.example": 0 });
+		const [token] = (await ask("jwt", "reviews", second))["svids"] as { id: string }[];
+		assert.equal(token!.id, second);
+	});
+
+interface Bundle {
+	readonly keys: readonly { readonly use: string }[];
+}
