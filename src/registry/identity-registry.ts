@@ -1,6 +1,7 @@
-import { type Clock, describeError, type Log, silentLog, systemClock, type Timer } from "../core/index.ts";
+import { type Clock, type Log, silentLog, systemClock } from "../core/index.ts";
 import type { AttestedAgent, RegistrationEntry } from "../model/index.ts";
 import { type Challenges, createChallenges } from "./challenges.ts";
+import { createEntryRegistry, type EntryRegistry } from "./entry-registry.ts";
 import { createOneTimeSecrets, type OneTimeSecrets } from "./one-time-secrets.ts";
 import { openRecordSet, type RecordSet } from "./record-set.ts";
 import type { Store } from "./store.ts";
@@ -14,26 +15,10 @@ export interface IdentityRegistry {
 	close(): void;
 }
 
-/** Registration entries. One that has expired is not listed any more, and removed. */
-export interface EntryRegistry {
-	/** In the order they were made. */
-	list(): readonly RegistrationEntry[];
-	get(id: string): RegistrationEntry | undefined;
-	/** False when there is one of that id. */
-	create(entry: RegistrationEntry): Promise<boolean>;
-	put(entry: RegistrationEntry): Promise<void>;
-	remove(id: string): Promise<boolean>;
-	/** Calls back after every change, expiries included; returns how to stop. */
-	watch(listener: () => void): () => void;
-}
-
 export interface IdentityRegistryOptions {
 	readonly clock?: Clock;
 	readonly log?: Log;
 }
-
-/** Timers take no more than 2^31 ms. */
-const maxTimerMs = 24 * 3_600_000;
 
 /** @throws MeshError of the store when it cannot be read */
 export async function createIdentityRegistry(
@@ -65,60 +50,6 @@ export async function createIdentityRegistry(
 			agents.close();
 		},
 	};
-}
-
-function createEntryRegistry(
-	records: RecordSet<RegistrationEntry>,
-	clock: Clock,
-	log: Log,
-): EntryRegistry & { close(): void } {
-	const listeners = new Set<() => void>();
-	let live: readonly RegistrationEntry[] = [];
-	let timer: Timer | undefined;
-	const isLive = ({ expiresAt }: RegistrationEntry): boolean => expiresAt === undefined || expiresAt > clock.wall();
-
-	const refresh = (): void => {
-		timer?.cancel();
-		const all = records.list();
-		live = all.filter(isLive).sort(byAge);
-		for (const { id } of all.filter((entry) => !isLive(entry)))
-			records.remove(id).catch((error: unknown) => {
-				log.warn("expired entry cannot be removed, it counts no more all the same", {
-					id,
-					reason: describeError(error),
-				});
-			});
-		let next = Number.POSITIVE_INFINITY;
-		for (const { expiresAt = next } of live) next = Math.min(next, expiresAt);
-		if (next < Number.POSITIVE_INFINITY)
-			timer = clock.setTimer(Math.min(next - clock.wall(), maxTimerMs), tell, { unref: true });
-	};
-	const tell = (): void => {
-		refresh();
-		for (const listener of [...listeners]) listener();
-	};
-	refresh();
-	const stop = records.watch(tell);
-	return {
-		list: () => live,
-		get: (id) => live.find((entry) => entry.id === id),
-		create: (entry) => records.create(entry.id, entry),
-		put: (entry) => records.put(entry.id, entry),
-		remove: (id) => records.remove(id),
-		watch(listener) {
-			listeners.add(listener);
-			return () => listeners.delete(listener);
-		},
-		close() {
-			stop();
-			timer?.cancel();
-			listeners.clear();
-		},
-	};
-}
-
-function byAge(left: RegistrationEntry, right: RegistrationEntry): number {
-	return left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1);
 }
 
 function hasText(value: unknown, ...fields: readonly string[]): boolean {

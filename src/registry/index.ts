@@ -11,9 +11,9 @@ export {
 	type WatchedChange,
 	type WatchedListener,
 } from "./config-store.ts";
+export type { EntryRegistry } from "./entry-registry.ts";
 export {
 	createIdentityRegistry,
-	type EntryRegistry,
 	type IdentityRegistry,
 	type IdentityRegistryOptions,
 } from "./identity-registry.ts";

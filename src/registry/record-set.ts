@@ -17,8 +17,8 @@ export interface RecordSet<T> {
 	update(name: string, change: (value: T | undefined) => T | undefined): Promise<T | undefined>;
 	/** Returns whether there was one. */
 	remove(name: string): Promise<boolean>;
-	/** Calls back after every change; returns how to stop. */
-	watch(listener: () => void): () => void;
+	/** Calls back after every change with the names of what has changed; returns how to stop. */
+	watch(listener: (names: readonly string[]) => void): () => void;
 	/** The newest revision at which something changed. */
 	readonly revision: number;
 	close(): void;
@@ -41,7 +41,7 @@ const maxTries = 5;
  *  @throws MeshError of the store when it cannot be read */
 export async function openRecordSet<T>(store: Store, options: RecordSetOptions<T>): Promise<RecordSet<T>> {
 	const { prefix, parse, clock = systemClock, random = systemRandom, log = silentLog } = options;
-	const listeners = new Set<() => void>();
+	const listeners = new Set<(names: readonly string[]) => void>();
 	const values = new Map<string, T>();
 	let sorted: readonly T[] | undefined;
 	let isReady = false;
@@ -58,7 +58,8 @@ export async function openRecordSet<T>(store: Store, options: RecordSetOptions<T
 	const onChange = (keys: readonly string[]): void => {
 		if (!isReady) return;
 		for (const key of keys) read(key);
-		for (const listener of [...listeners]) listener();
+		const names = keys.map((key) => key.slice(prefix.length));
+		for (const listener of [...listeners]) listener(names);
 	};
 	const mirror = await openMirror({ store, prefix, clock, random, log, onChange });
 	isReady = true;

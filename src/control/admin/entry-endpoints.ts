@@ -103,9 +103,9 @@ async function createEntry(
 	const parsed = parseEntry(parseJson(body), { trustDomain, now: clock.wall(), newId: randomUUID() });
 	if (!parsed.ok) throw invalid(parsed.problems);
 	const entry = parsed.value;
-	if (entries.list().length >= maxEntries)
+	if (entries.size >= maxEntries)
 		throw new AdminError(409, "ENTRY_LIMIT", `there are ${maxEntries} entries already: delete some first`);
-	const same = entries.list().find((other) => isSame(entry, other));
+	const same = entries.findSame(entry);
 	if (same !== undefined)
 		throw new AdminError(
 			409,
@@ -132,14 +132,6 @@ async function replaceEntry(
 	await identity.entries.put(entry);
 	log.info("audit: entry changed", { who: principal.name, id, spiffeId: entry.spiffeId });
 	return { body: { ...describeEntry(entry), result: "configured" } };
-}
-
-function isSame(left: RegistrationEntry, right: RegistrationEntry): boolean {
-	return (
-		left.spiffeId === right.spiffeId &&
-		left.parentId === right.parentId &&
-		left.selectors.join("\n") === right.selectors.join("\n")
-	);
 }
 
 function findEntry({ identity }: EntryEndpointsOptions, id: string): RegistrationEntry {

@@ -45,7 +45,7 @@ export async function openRevocations({ store, identity, clock, log }: Revocatio
 	});
 	const listeners = new Set<() => void>();
 	let text = format(records.list());
-	let known: ReadonlySet<string> = new Set(entries.list().map(({ id }) => id));
+	const known = new Set(entries.list().map(({ id }) => id));
 	const keyOf = ({ of, mark }: Revocation): string => `${of}-${mark}`;
 
 	async function revoke(of: Revocation["of"], name: string): Promise<void> {
@@ -60,10 +60,11 @@ export async function openRevocations({ store, identity, clock, log }: Revocatio
 			});
 		}
 	}
-	const followEntries = (): void => {
-		const now = new Set(entries.list().map(({ id }) => id));
-		for (const id of known) if (!now.has(id)) void revoke("entry", id);
-		known = now;
+	const followEntries = (ids: readonly string[]): void => {
+		for (const id of ids) {
+			if (entries.get(id) !== undefined) known.add(id);
+			else if (known.delete(id)) void revoke("entry", id);
+		}
 	};
 	const listBanned = (): string[] => agents.list().flatMap(({ isBanned, spiffeId }) => (isBanned ? [spiffeId] : []));
 	// A ban that nobody could write down is written down by the next start.
