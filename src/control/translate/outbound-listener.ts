@@ -49,11 +49,13 @@ export function translateUpstreamListener(
 	proxy: OutboundProxy,
 	scope: EgressScope,
 ): Listener | undefined {
-	const service = index.service(upstream.service);
+	const named = index.service(upstream.service);
+	// An alias (ExternalName) has no routes of its own: it is what it stands for, where the mesh knows that.
+	const service = named?.aliasOf === undefined ? named : index.serviceByHost(named.aliasOf, client.namespace);
 	const port = service?.ports.find((candidate) => candidate.port === upstream.port);
-	if (service === undefined || port === undefined) return undefined;
+	if (named === undefined || service === undefined || port === undefined) return undefined;
 	const host = hostOf(service, index.mesh.settings);
-	const name = `upstream_${host}_${port.port}`;
+	const name = `upstream_${hostOf(named, index.mesh.settings)}_${port.port}`;
 	if (isHttpProtocol(port.protocol)) {
 		const route = serviceRouteName(host, port.port);
 		const filters = [outboundHttp(index, proxy, `outbound_${route}`, route, [], scope, false)];
