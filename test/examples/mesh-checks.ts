@@ -27,4 +27,24 @@ export const meshChecks: Readonly<Record<string, Check>> = {
 			assert.match(body, /istio_dry_run_deny_.*shadow_denied: [1-9]/);
 		}, patient);
 	},
+	async "custom-metrics"(running, _, example) {
+		await answers(running, example, "http://catalog/", /"catalog"/);
+		// A stock Envoy has no filter for Istio's metrics.
+		const who = await sendRequest({ port: running.adminPort(example, "web"), path: "/server_info" });
+		if (!/"user_agent_name": ?"amime"/.test(who.body)) return;
+		await eventually(async () => {
+			const { body } = await sendRequest({ port: running.adminPort(example, "web"), path: "/stats/prometheus" });
+			const [counted = ""] = /^istio_requests_total\{.*$/m.exec(body) ?? [];
+			assert.match(counted, /request_method="GET"/);
+			assert.match(counted, /request_host="catalog"/);
+			assert.doesNotMatch(counted, /response_flags=/);
+			assert.match(body, /^istio_response_bytes_count\{/m);
+			assert.doesNotMatch(body, /^istio_request_bytes_count\{/m);
+		}, patient);
+	},
+	async "external-name"(running, _, example) {
+		await answers(running, example, "http://payments/", /"partner".*"host":"payments"/);
+		assert.equal((await running.call(example, "http://payments/?ms=30000")).status, 504);
+		await answers(running, example, "http://api.partner.example/", /"host":"api.partner.example"/);
+	},
 };

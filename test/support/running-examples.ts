@@ -20,7 +20,7 @@ export function listSmallExamples(): string[] {
 }
 
 /** Ports of programs outside the mesh, which rules name. */
-const outsidePorts = ["7184", "7185", "7186", "7187"];
+const outsidePorts = ["7184", "7185", "7186", "7187", "7188"];
 
 /** Several examples under one control plane. */
 export interface RunningExamples {
