@@ -33,8 +33,8 @@ const printed: readonly (readonly [command: string, type: string])[] = [
 	["certs", "CertificateStatus[]"],
 	["ca status", "AuthorityStatus"],
 	["federation list", "RelationStatus[]"],
-	["identity entry list", "EntryStatus[]"],
-	["identity agent list", "AgentStatus[]"],
+	["identity list", "EntryStatus[]"],
+	["identity agents", "AgentStatus[]"],
 ];
 
 const typeFiles: readonly string[] = [

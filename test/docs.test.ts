@@ -67,6 +67,10 @@ test("every command and option that the pages name exists", async () => {
 			const own = await helpOf([name]);
 			const isGroup = new RegExp(`^ {2}${part.replace(/\W/g, ".")}(?: |$)`, "m").test(own) && /^[a-z]/.test(part);
 			const help = isGroup ? `${own}${await helpOf([name, part])}` : own;
+			const usage = /^Usage: .*/m.exec(own)?.[0] ?? "";
+			const takesWords = /[<[](?!options|command)/.test(usage.replace("[options]", ""));
+			if (!isGroup && !takesWords && /^[a-z][a-z-]*$/.test(part))
+				wrong.push(`${page}: amime ${line.join(" ")}: no ${name} ${part}`);
 			for (const word of [part, ...rest]) {
 				const option = /^(--[a-z][a-z0-9-]*)/.exec(word)?.[1];
 				if (option !== undefined && option !== "--help" && !new RegExp(`${option}(?![a-z-])`).test(help))
@@ -90,6 +94,8 @@ function listCommandLines(text: string): string[][] {
 					words
 						.replace(/'[^']*'/g, "''")
 						.trim()
+						// Two blanks end a command in the examples of the help.
+						.replace(/ {2,}.*$/, "")
 						.split(/\s+/),
 				];
 	});

@@ -11,7 +11,7 @@ import {
 } from "../context.ts";
 import type { AuthorityStatus } from "../mesh/admin-api.ts";
 import { readText } from "../mesh/read-text.ts";
-import { formatAuthority, formatWaiting } from "../output/authority-table.ts";
+import { describeAwaited, formatAuthority, formatWaiting } from "../output/authority-table.ts";
 
 interface RotateOptions extends MeshOptions {
 	readonly root?: true;
@@ -72,17 +72,15 @@ function addRotate(group: Command, context: CliContext): void {
 
 function formatRotation(status: AuthorityStatus, what: string, isDryRun: boolean): string {
 	const prepared = [...status.issuers, ...status.jwtKeys].some(({ phase }) => phase === "prepared");
+	const named = what === "jwt" ? "JWT key" : what;
 	if (isDryRun) {
-		const wait =
-			what === "root"
-				? `it signs when all ${status.live} live proxies have acknowledged it\n${formatWaiting(status)}`
-				: "no proxy is waited for\n";
-		return `a new ${what} would be made; ${wait}`;
+		const wait = what === "root" ? `${describeAwaited(status)}\n${formatWaiting(status)}` : "no proxy is waited for\n";
+		return `a new ${named} would be made; ${wait}`;
 	}
 	if (what !== "root")
-		return `a new ${what} is made${prepared && what === "jwt" ? " and published; it signs in 5 minutes" : ""}\n`;
+		return `a new ${named} is made${prepared && what === "jwt" ? " and published; it signs in 5 minutes" : ""}\n`;
 	return prepared
-		? `a new root is in the bundle; it signs when all ${status.live} live proxies have acknowledged it\n${formatWaiting(status)}`
+		? `a new root is in the bundle; ${describeAwaited(status)}\n${formatWaiting(status)}`
 		: "a new root is in use; the old one goes when nobody shows a certificate under it\n";
 }
 

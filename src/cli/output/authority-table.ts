@@ -23,8 +23,21 @@ export function formatAuthority(status: AuthorityStatus): string {
 		]),
 		...jwtKeys.map((key) => ["jwt key", key.name, key.phase, ...timesOf(key), keyOf(key), `kid ${key.keyId}`]),
 	];
-	const head = `trust domain ${status.trustDomain}, bundle ${status.sequence}, ${status.live} live proxies\n${describeKeys(status)}\n`;
+	const head = `trust domain ${status.trustDomain}, bundle ${status.sequence}, ${nameLive(status)}\n${describeKeys(status)}\n`;
 	return `${head}${formatTable(["WHAT", "NAME", "PHASE", "SINCE", "UNTIL", "KEY", ""], rows)}${formatWaiting(status)}`;
+}
+
+/** `1 live proxy`, `3 live proxies`. */
+function nameLive({ live }: Pick<AuthorityStatus, "live">): string {
+	return `${live} live ${live === 1 ? "proxy" : "proxies"}`;
+}
+
+/** When a new root begins to sign. */
+export function describeAwaited({ live }: Pick<AuthorityStatus, "live">): string {
+	if (live === 0) return "it signs at once: no proxy is live";
+	return live === 1
+		? "it signs when the one live proxy has acknowledged it"
+		: `it signs when all ${live} live proxies have acknowledged it`;
 }
 
 /** The proxies that have not acknowledged the newest bundle; empty when there are none. */
