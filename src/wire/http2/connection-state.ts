@@ -191,6 +191,12 @@ export class ConnectionState<Owner> {
 		return this.#closed.indexOf(streamId * 2 + 1) === -1 ? undefined : "reset";
 	}
 
+	/** A block came behind our reset: nothing more may. */
+	endReset(streamId: number): void {
+		const index = this.#closed.indexOf(streamId * 2 + 1);
+		if (index !== -1) this.#closed[index] = streamId * 2;
+	}
+
 	dropPending(stream: Http2Stream<Owner>): void {
 		this.waiting.delete(stream);
 		for (const piece of stream.pending!) this.releasePiece(piece);

@@ -62,6 +62,18 @@ const malformed: readonly (readonly [string, Buffer, string])[] = [
 	["a protocol that was not offered", get([":protocol", "websocket"]), "invalid-header-field"],
 ];
 
+test("trailers may come once behind our reset, and nothing behind them", () => {
+	const trailers = frame(1, 5, 1, block(["t", "v"]));
+	const broken = [post(["content-length", "1"]), frame(0, 0, 1, "xx")];
+	assert.deepEqual(serve([...broken, trailers]), ["RST 1 1", "1 fault content-length 1"]);
+	assert.deepEqual(serve([...broken, trailers, trailers]), [
+		"RST 1 1",
+		"GOAWAY 5",
+		"1 fault content-length 1",
+		"stream-closed 5",
+	]);
+});
+
 for (const [name, bytes, fault] of malformed) {
 	test(`${name} ends the stream alone, or the connection without a word, as configured`, () => {
 		const next = frame(1, 5, 3, block(...getHead));

@@ -149,7 +149,12 @@ export class MessageReceiver<Owner> {
 		const state = this.#state;
 		this.#skip(bytes, start, end);
 		const ending = state.recallClosed(streamId);
-		if (ending === "reset" || streamId > state.lastAcceptedStreamId) return;
+		if (ending === "reset") {
+			// A client that did not know yet may send trailers, once: more is a flood that costs us each block's reading.
+			if (state.isServer) state.endReset(streamId);
+			return;
+		}
+		if (streamId > state.lastAcceptedStreamId) return;
 		if (ending === "ended") state.fail("stream-closed", Http2ErrorCode.streamClosed, false);
 		else state.fail("protocol", Http2ErrorCode.protocolError, false);
 	}
