@@ -58,6 +58,7 @@ export async function startMesh(world: readonly Manifest[], stateFolder: string)
 	const refused: string[] = [];
 	for (const manifest of [meshConfig, ...world]) refused.push(...(await put(withTime(manifest, 0))));
 	for (const reason of refused) console.log(`  world: refused: ${reason}`);
+	const worldByKey = new Map(world.map((manifest) => [keyOf(manifest), withTime(manifest, 0)]));
 	let current: readonly Manifest[] = [];
 	return {
 		xdsTlsPort: control.xdsTlsPort!,
@@ -65,8 +66,13 @@ export async function startMesh(world: readonly Manifest[], stateFolder: string)
 		token,
 		async apply(manifests) {
 			const kept = new Set(manifests.map(keyOf));
-			for (const manifest of current.filter((object) => !kept.has(keyOf(object)))) await remove(client, manifest);
 			const problems: string[] = [];
+			for (const manifest of current.filter((object) => !kept.has(keyOf(object)))) {
+				// What a case puts in the place of an object of the world goes back to what it was.
+				const before = worldByKey.get(keyOf(manifest));
+				if (before === undefined) await remove(client, manifest);
+				else problems.push(...(await put(before)));
+			}
 			for (const manifest of manifests) problems.push(...(await put(manifest)));
 			current = manifests;
 			return problems;
