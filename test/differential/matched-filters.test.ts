@@ -9,6 +9,10 @@ const input = (type: string, fields: Json): Json => ({
 	name: "input",
 	typed_config: { "@type": `type.googleapis.com/envoy.type.matcher.v3.${type}`, ...fields },
 });
+const sourceType: Json = {
+	name: "input",
+	typed_config: typed("matching.common_inputs.network.v3.SourceTypeInput", {}),
+};
 const header = (name: string): Json => input("HttpRequestHeaderMatchInput", { header_name: name });
 const fault = (http_status: number): Json =>
 	typed("filters.http.fault.v3.HTTPFault", { abort: { http_status, percentage: { numerator: 100 } } });
@@ -114,6 +118,7 @@ compareWithEnvoy("filters with matchers", {
 					),
 				],
 			},
+			origin: { filters: [around(composite, byValue(sourceType, { local: execute(fault(501)) }))] },
 			cel: { filters: [around(composite, byExpression)] },
 			none: { filters: [around(fault(503), undefined)] },
 			sampled: {
@@ -154,6 +159,15 @@ compareWithEnvoy("filters with matchers", {
 		"the answer decides": {
 			want: { status: 200, answered: "1" },
 			see: (world) => see(world, "answers", { headers: { "x-answer-x-kind": "one" } }),
+		},
+		"a client on this machine is local": {
+			want: [{ status: 501 }, { status: 200 }],
+			see: async (world) => [
+				await see(world, "origin", {}),
+				await see(world, "origin", { headers: { "x-forwarded-for": "203.0.113.1" } }),
+				await see(world, "origin", { headers: { "x-forwarded-for": "127.0.0.2" } }),
+				await see(world, "origin", { headers: { "x-forwarded-for": "::1" } }),
+			],
 		},
 		"an expression decides": {
 			want: [{ status: 503 }, { status: 200, asked: "1" }],

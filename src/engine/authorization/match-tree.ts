@@ -215,9 +215,16 @@ export function readMatchInput(input: MatchInput, stream: StreamInfo): string | 
 		case "subject":
 			return connection.tls === undefined ? null : connection.tls.peer?.subject || undefined;
 		case "source-type":
+			return isLocal(remote.ip, connection.local.ip) ? "local" : undefined;
 		case "transport-protocol":
 		case "application-protocol":
 			// Known while a filter chain is chosen only.
 			return undefined;
 	}
+}
+
+/** Whether a client is on this machine. */
+function isLocal(remote: string, local: string): boolean {
+	// As in Envoy, the other addresses of 127.0.0.0/8 are no loopback.
+	return remote === local || remote === "::1" || remote === "127.0.0.1";
 }

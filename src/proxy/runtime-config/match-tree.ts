@@ -53,7 +53,7 @@ export function readRequestMatcher(
 	readAction: (config: Message, scope: Scope) => string | undefined,
 ): MatchTree {
 	return readTree(message, scope, {
-		inputs: authorizationInputs,
+		inputs: { ...authorizationInputs, [`${network}SourceTypeInput`]: { kind: "source-type" } },
 		isAboutRequests: true,
 		readAction(config, at) {
 			const name = readAction(config, at);
