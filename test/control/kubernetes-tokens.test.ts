@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { type TestContext, test } from "node:test";
 import { createAgentClient } from "../../src/agent/node-identity/index.ts";
+import { createNodeAttestors } from "../../src/control/agents/index.ts";
+import { systemClock } from "../../src/core/index.ts";
 import { createSigningRequest, formatSigningRequest } from "../../src/identity/index.ts";
+import type { IdentityRegistry } from "../../src/registry/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { startKubernetesApi, type TokenOptions } from "../support/kubernetes-api.ts";
 import { startNodeWorld } from "../support/node-agent.ts";
 
@@ -90,6 +94,35 @@ test("a reviewer's token that cannot be read now is no refusal of the node", asy
 	const { cluster, attest } = await setUp(t, "review");
 	cluster.remove("reviewer.token");
 	await assert.rejects(attest(cluster.createToken(good)), { code: "ATTESTATION_UNAVAILABLE" });
+});
+
+test("an API server is asked for what may be a node's alone, and for so many reviews at a time", async (t) => {
+	const cluster = await startKubernetesApi(t);
+	const attestors = createNodeAttestors(cluster.writeAttestationFile("review"), {} as IdentityRegistry, systemClock);
+	const attest = (shown: string) =>
+		attestors.find(({ name }) => name === "k8s_psat")!.attest({ cluster: "prod", token: shown }, "key");
+	const token = cluster.createToken(good);
+	const foreign = cluster.createToken({ ...good, serviceAccount: "default" });
+	const long = cluster.createToken({ ...good, claims: { x: "x".repeat(20_000) } });
+	for (const text of ["x", "a.b.c", "..", `${token}.`, `.${token}`, "e30.e30.e30", "e30.bnVsbA.e30", foreign, long])
+		await assert.rejects(attest(text), { code: "ATTESTATION_REFUSED" }, text.slice(0, 20));
+	assert.equal(cluster.reviews.count, 0);
+	const release = Promise.withResolvers<void>();
+	cluster.hold(release.promise);
+	const asked = Array.from({ length: 300 }, () =>
+		attest(token).then(
+			() => "attested",
+			(error: { readonly code: string }) => error.code,
+		),
+	);
+	// Those beyond the bound are told at once.
+	assert.equal(await Promise.race(asked), "ATTESTATION_UNAVAILABLE");
+	await eventually(() => assert.equal(cluster.reviews.count, 8));
+	release.resolve();
+	const outcomes = Map.groupBy(await Promise.all(asked), (outcome) => outcome);
+	assert.deepEqual([...outcomes.keys()].sort(), ["ATTESTATION_UNAVAILABLE", "attested"]);
+	assert.equal(outcomes.get("attested")?.length, 8 + 256);
+	assert.equal(cluster.reviews.most, 8);
 });
 
 test("a file of keys that is none is found at the start", async (t) => {

@@ -20,6 +20,10 @@ export interface KubernetesApi {
 	write(name: string, text: string): string;
 	read(name: string): string;
 	remove(name: string): void;
+	/** How many reviews were asked for, and how many of them at one time. */
+	readonly reviews: { count: number; most: number };
+	/** Reviews are answered only once it has resolved. */
+	hold(until: Promise<unknown>): void;
 }
 
 export interface TokenOptions {
@@ -52,11 +56,21 @@ export async function startKubernetesApi(
 	const forger = generateKeyPairSync("rsa", { modulusLength: 2048 });
 	const jwks = { keys: [{ ...keys.publicKey.export({ format: "jwk" }), kid: "one", use: "sig", alg: "RS256" }] };
 	const pki = createTestPki({ trustDomain: "kubernetes" });
+	const reviews = { count: 0, most: 0 };
+	let open = 0;
+	let held: Promise<unknown> = Promise.resolve();
 	const serving = pki.issue("spiffe://kubernetes/api", { dnsNames: ["localhost"] });
 	const server = createServer(
 		{ cert: serving.certificateChainPem, key: serving.privateKeyPem },
 		(request, response) => {
-			void readText(request).then((body) => {
+			void readText(request).then(async (body) => {
+				const isReview = request.url?.endsWith("/tokenreviews") === true;
+				if (isReview) {
+					reviews.count++;
+					reviews.most = Math.max(reviews.most, ++open);
+					await held;
+					open--;
+				}
 				const isKnown = request.headers.authorization === `Bearer ${reviewer}`;
 				const answer = isKnown ? respond(request.url ?? "", body) : undefined;
 				response.writeHead(!isKnown ? 401 : answer === undefined ? 404 : 200, { "content-type": "application/json" });
@@ -104,6 +118,10 @@ export async function startKubernetesApi(
 		return join(folder, name);
 	};
 	return {
+		reviews,
+		hold: (until) => {
+			held = until;
+		},
 		write,
 		read: (name) => readFileSync(join(folder, name), "utf8"),
 		remove: (name) => rmSync(join(folder, name)),

@@ -1,6 +1,6 @@
 import { request } from "node:https";
-import { type Clock, exchangeHttp } from "../../core/index.ts";
-import { type JsonWebKeySet, verifyToken } from "../../identity/index.ts";
+import { type Clock, exchangeHttp, MeshError } from "../../core/index.ts";
+import { createSigningGate, type JsonWebKeySet, type SigningGate, verifyToken } from "../../identity/index.ts";
 import { type AttestedNode, type NodeAttestor, readText, refused, unavailable } from "./node-attestor.ts";
 
 /** A cluster whose nodes may become nodes of the mesh. */
@@ -18,6 +18,9 @@ export interface KubernetesCluster {
 
 const timeoutMs = 10_000;
 const maxAnswerBytes = 1024 * 1024;
+/** Whoever reaches the control plane can have tokens reviewed: an API server has so many reviews of it at a time, and others wait. */
+const reviewBounds = { concurrent: 8, waiting: 256 };
+const maxTokenLength = 16 * 1024;
 const extraPrefix = "authentication.kubernetes.io/";
 const uidPattern = /^[A-Za-z0-9._-]{1,253}$/;
 
@@ -34,6 +37,7 @@ interface TokenHolder {
 /** Nodes show the projected service-account token of their agent's Pod (as SPIRE's k8s_psat). One that is bound to a Pod on a node says
  *  which node it is; others are refused. */
 export function createKubernetesTokenAttestor(clusters: readonly KubernetesCluster[], clock: Clock): NodeAttestor {
+	const gates = new Map(clusters.map(({ name }) => [name, createSigningGate(reviewBounds)]));
 	return {
 		name: "k8s_psat",
 		async attest(payload) {
@@ -44,7 +48,7 @@ export function createKubernetesTokenAttestor(clusters: readonly KubernetesClust
 			const { check } = cluster;
 			const holder =
 				check.kind === "review"
-					? await reviewToken(token, cluster, check)
+					? await reviewInTurn(gates.get(name)!, token, cluster, check)
 					: readClaims(token, check.keys(), check.issuer, cluster, clock.wall());
 			return toNode(holder, cluster);
 		},
@@ -73,6 +77,39 @@ function toNode(holder: TokenHolder, cluster: KubernetesCluster): AttestedNode {
 	};
 }
 
+/** Asks for what may be a node's alone, and so many at a time. */
+async function reviewInTurn(
+	gate: SigningGate,
+	token: string,
+	cluster: KubernetesCluster,
+	check: Extract<KubernetesCluster["check"], { kind: "review" }>,
+): Promise<TokenHolder> {
+	if (!claimsAccount(token, cluster))
+		throw refused(`the token is none of an agent's service account of ${cluster.name}`);
+	return gate
+		.run(() => reviewToken(token, cluster, check))
+		.catch((error: unknown) => {
+			const isBusy = error instanceof MeshError && error.code === "SIGNING_BUSY";
+			throw isBusy ? unavailable(`too many tokens of cluster ${cluster.name} wait for their review`, undefined) : error;
+		});
+}
+
+/** What the token says of itself, which is worth a question and no more. */
+function claimsAccount(token: string, { serviceAccounts }: KubernetesCluster): boolean {
+	const parts = token.split(".");
+	if (token.length > maxTokenLength || parts.length !== 3) return false;
+	try {
+		const claims: unknown = JSON.parse(Buffer.from(parts[1]!, "base64url").toString("utf8"));
+		const account = accountPattern.exec(String((claims as { readonly sub?: unknown } | null)?.sub));
+		return account !== null && serviceAccounts.includes(`${account[1]}:${account[2]}`);
+	} catch {
+		// No JSON is no claim.
+		return false;
+	}
+}
+
+const accountPattern = /^system:serviceaccount:([^:]+):([^:]+)$/;
+
 /** Asks `authentication.k8s.io/v1 TokenReview`. What API servers before 1.30 leave out of it is read from the Pod and the Node. */
 async function reviewToken(
 	token: string,
@@ -90,7 +127,7 @@ async function reviewToken(
 	if (!Array.isArray(audiences) || !audiences.some((audience) => cluster.audiences.includes(audience)))
 		throw refused("the token is for another audience");
 	const user = objectAt(status, "user");
-	const match = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(String(user?.["username"]));
+	const match = accountPattern.exec(String(user?.["username"]));
 	if (match === null) throw refused("the token is not a service account's");
 	const extra = objectAt(user, "extra") ?? {};
 	const read = (name: string): string | undefined => {
@@ -156,6 +193,8 @@ async function ask({ api, ca, token }: Api, method: "GET" | "POST", path: string
 	const call = request(url, {
 		method,
 		timeout: timeoutMs,
+		// An answer that drips takes no longer either.
+		signal: AbortSignal.timeout(timeoutMs),
 		minVersion: "TLSv1.2",
 		...(ca === undefined ? {} : { ca }),
 		headers: {
