@@ -280,7 +280,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		if (this.parser.fault !== undefined) {
 			this.pool.cluster.stats.upstream_cx_protocol_error.value++;
 			this.parser.fault = undefined;
-			this.#fail("protocol error", "");
+			this.#fail("protocol error", "", true);
 			return;
 		}
 		if (taken < bytes) {
@@ -302,7 +302,7 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		}
 		const inBody = this.#phase === Phase.busy && this.parser.isInMessage && this.parser.state !== ParserState.tunnel;
 		if (inBody) this.pool.cluster.stats.upstream_cx_protocol_error.value++;
-		this.#fail(inBody ? "protocol error" : "connection termination", "");
+		this.#fail(inBody ? "protocol error" : "connection termination", "", false);
 	}
 
 	onSocketClose(error: Error | undefined): void {
@@ -362,7 +362,10 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 				this.close();
 				return Number.POSITIVE_INFINITY;
 			case Phase.busy:
-				if (now >= this.#lifetimeEndsAt) this.#closing = true;
+				if (now >= this.#lifetimeEndsAt && !this.#closing) {
+					this.pool.cluster.stats.upstream_cx_max_duration_reached.value++;
+					this.#closing = true;
+				}
 				return Math.max(this.#dueAt, now + 1000);
 			default:
 				return Number.POSITIVE_INFINITY;
@@ -405,11 +408,11 @@ export class ClientConnection implements Http1ResponseSink, DeadlineHolder, Upst
 		this.pool.context.deadlines.schedule(this, Math.min(this.#dueAt, this.#lifetimeEndsAt));
 	}
 
-	#fail(reason: ResetReason, detail: string): void {
+	/** `local`: the end comes from here, as of what cannot be read. */
+	#fail(reason: ResetReason, detail: string, local: boolean): void {
 		const receiver = this.#receiver;
 		this.#receiver = undefined;
-		// What cannot be read is ended from here.
-		this.#leave(reason === "protocol error");
+		this.#leave(local);
 		this.socket.destroy();
 		receiver?.onUpstreamReset(reason, detail);
 	}

@@ -58,13 +58,13 @@ export class Http2ClientConnection
 	#failure: ResetReason | undefined;
 	readonly #touched: Http2Exchange[] = [];
 	#localAddress: SocketAddress | undefined;
-	readonly #openedAt: Millis;
+	readonly startedAt: Millis;
 
 	/** @param opened a socket that is connected already; its events must come here, {@link onSocketReady} included */
 	constructor(pool: Http2Pool, now: Millis, opened: OpenedSocket | undefined) {
 		this.pool = pool;
 		this.id = opened?.connectionId ?? pool.context.nextConnectionId();
-		this.#openedAt = now;
+		this.startedAt = now;
 		const { config } = pool.cluster;
 		this.#remaining = config.http.common.maxRequestsPerConnection || never;
 		this.#dueAt = now + config.connectTimeoutMs;
@@ -172,7 +172,7 @@ export class Http2ClientConnection
 		const { keepalive } = cluster.config.http.http2;
 		if (maxConnectionDurationMs > 0) this.#lifetimeEndsAt = now + maxConnectionDurationMs;
 		if (keepalive !== undefined) this.#keepalive = new Http2Keepalive(keepalive, now, () => this.codec.ping());
-		noteConnected(cluster, now - this.#openedAt);
+		noteConnected(cluster, now - this.startedAt);
 		this.pool.bindPeer(this, this.socket);
 		this.#phase = this.pool.isClosing ? "draining" : "ready";
 		this.#becomeIdle(now);
@@ -372,7 +372,7 @@ export class Http2ClientConnection
 		const { pool, socket } = this;
 		const { stats } = pool.cluster;
 		pool.context.deadlines.cancel(this);
-		stats.upstream_cx_length_ms.record(pool.context.clock.now() - this.#openedAt);
+		stats.upstream_cx_length_ms.record(pool.context.clock.now() - this.startedAt);
 		if (local && this.#failure !== undefined) socket.destroySoon();
 		else socket.destroy();
 		const exchanges: Http2Exchange[] = [];

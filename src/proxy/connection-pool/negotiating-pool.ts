@@ -70,7 +70,11 @@ export class NegotiatingPool extends PoolCore<NegotiatingConnection> {
 	onConnected(connection: NegotiatingConnection, protocol: string): UpstreamSocketOwner {
 		const counted = this.giveUp(connection);
 		// As in Envoy, what a connection is before it has a protocol and what it is afterwards count for one each.
-		this.cluster.stats.upstream_cx_total.value++;
+		const { stats } = this.cluster;
+		const tookMs = this.context.clock.now() - connection.startedAt;
+		stats.upstream_cx_connect_ms.record(tookMs);
+		stats.upstream_cx_length_ms.record(tookMs);
+		stats.upstream_cx_total.value++;
 		this.host.stats.cx_total.value++;
 		const waiters = this.pending.splice(0);
 		const isHttp2 = protocol === "h2";
@@ -106,6 +110,7 @@ export class NegotiatingPool extends PoolCore<NegotiatingConnection> {
 /** A connection on its way to be one of HTTP/1 or HTTP/2. */
 class NegotiatingConnection implements PooledConnection, UpstreamSocketOwner, DeadlineHolder {
 	readonly connectionId: number;
+	readonly startedAt: Millis;
 	readonly socket: UpstreamSocket;
 	queuedFor: Millis = never;
 	readonly #pool: NegotiatingPool;
@@ -117,8 +122,9 @@ class NegotiatingConnection implements PooledConnection, UpstreamSocketOwner, De
 		this.#pool = pool;
 		const { context, cluster } = pool;
 		this.connectionId = context.nextConnectionId();
+		this.startedAt = context.clock.now();
 		this.socket = openUpstreamSocket(pool, pool.socketOptions, this);
-		context.deadlines.schedule(this, context.clock.now() + cluster.config.connectTimeoutMs);
+		context.deadlines.schedule(this, this.startedAt + cluster.config.connectTimeoutMs);
 	}
 
 	close(): void {

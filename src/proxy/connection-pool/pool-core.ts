@@ -1,4 +1,4 @@
-import type { Clock, DeadlineQueue, TurnQueue } from "../../core/index.ts";
+import type { Clock, DeadlineQueue, Millis, TurnQueue } from "../../core/index.ts";
 import type { Cluster, ClusterResources, Host } from "../cluster/index.ts";
 import type { PoolFailure } from "./reset-reason.ts";
 import type { PoolWaiter, UpstreamPool } from "./upstream-pool.ts";
@@ -18,7 +18,10 @@ export interface PoolContext {
 }
 
 /** A connection of a pool. */
-export type PooledConnection = BoundConnection;
+export interface PooledConnection extends BoundConnection {
+	/** When its making began. */
+	readonly startedAt: Millis;
+}
 
 /** What a pool is made from. */
 export interface PoolParts {
@@ -211,6 +214,7 @@ export abstract class PoolCore<Connection extends PooledConnection> implements U
 		this.host.stats.cx_connect_fail.value++;
 		if (isTimeout) stats.upstream_cx_connect_timeout.value++;
 		stats.upstream_cx_destroy.value++;
+		stats.upstream_cx_length_ms.record(this.context.clock.now() - connection.startedAt);
 		if (isTimeout) stats.upstream_cx_destroy_local.value++;
 		else stats.upstream_cx_destroy_remote.value++;
 		for (const waiter of this.pending.splice(0)) {
