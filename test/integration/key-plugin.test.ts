@@ -101,7 +101,10 @@ test("a token's keys cannot be taken out, and a wrong PIN is tried once", { skip
 	assert.deepEqual(await device.list(), []);
 	const wrong = open("0000");
 	for (let round = 0; round < 3; round++)
-		await assert.rejects(wrong.list(), { code: "PKCS11_REFUSED", message: /CKR_PIN_INCORRECT/ });
+		await assert.rejects(wrong.list(), {
+			code: "PKCS11_REFUSED",
+			message: /CKR_PIN_INCORRECT: the token does not take the PIN; correct it/,
+		});
 	assert.deepEqual(await open(token.pin).list(), [], "the token is not locked");
 	await assert.rejects(open(token.pin, "other").list(), { message: /has no token 'other': it has 'mesh'/ });
 	await assert.rejects(openTokenDevice({ ...token, module: "/nowhere.so", token: "x", prefix: "" }).list(), {

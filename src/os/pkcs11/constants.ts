@@ -72,6 +72,15 @@ export function isPinRefused(code: bigint): boolean {
 	return nameOf(code).startsWith("CKR_PIN_") || nameOf(code) === "CKR_USER_PIN_NOT_INITIALIZED";
 }
 
+/** What to do about a PIN that was not taken; empty for any other result. */
+export function describePinRefusal(code: bigint): string {
+	if (!isPinRefused(code)) return "";
+	const name = nameOf(code);
+	if (name === "CKR_PIN_LOCKED") return ": the token is locked after wrong PINs; its security officer unlocks it";
+	if (name === "CKR_USER_PIN_NOT_INITIALIZED") return ": the token has no PIN yet; set one with the tool of its maker";
+	return ": the token does not take the PIN; correct it (--pin-file, AMIME_PIN) before the next start, for a few wrong ones lock the token";
+}
+
 const lost = new Set([
 	"CKR_GENERAL_ERROR",
 	"CKR_DEVICE_ERROR",

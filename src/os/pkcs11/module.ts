@@ -1,6 +1,6 @@
 import { describeError } from "../../core/index.ts";
 import type { Ffi } from "../native.ts";
-import { isLost, isPinRefused, nameOf } from "./constants.ts";
+import { describePinRefusal, isLost, isPinRefused, nameOf } from "./constants.ts";
 
 /** Why a token did not do what it was asked: `lost` may be better with another session, `refused` stays so until somebody sees to it. */
 export class TokenError extends Error {
@@ -52,6 +52,6 @@ export function loadModule(ffi: Ffi, path: string): ModuleCall {
 		const code = functions[name]!(...values);
 		if (code === 0n) return;
 		const kind = isPinRefused(code) ? "refused" : isLost(code) ? "lost" : "failed";
-		throw new TokenError(kind, `${name}: ${nameOf(code)}`);
+		throw new TokenError(kind, `${name}: ${nameOf(code)}${describePinRefusal(code)}`);
 	};
 }
