@@ -8,16 +8,11 @@ import {
 	readSigningRequest,
 	type SignRequest,
 } from "../../identity/index.ts";
-import {
-	type AttestedAgent,
-	findAgentEntries,
-	parseSpiffeId,
-	type RegistrationEntry,
-	type SpiffeId,
-} from "../../model/index.ts";
+import { type AttestedAgent, parseSpiffeId, type RegistrationEntry, type SpiffeId } from "../../model/index.ts";
 import { type IdentityRegistry, joinTokenPurpose } from "../../registry/index.ts";
 import { AdminError, parseJson } from "../admin/index.ts";
 import { type Holders, type ReportedProxy, renewWithin } from "../authority/index.ts";
+import { createAgentEntries } from "./agent-entries.ts";
 import { createChangeBell } from "./change-bell.ts";
 import { tokenUnknown } from "./join-token.ts";
 import type { NodeAttestor, Payload } from "./node-attestor.ts";
@@ -70,6 +65,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 	const { identity, authority, attestors, clock } = options;
 	const log = options.log.child("agents");
 	const serverId = parseSpiffeId(`spiffe://${authority.trustDomain}/amime/server`);
+	const entries = createAgentEntries(identity.entries, serverId);
 	const bell = createChangeBell(clock);
 	const gate = createSigningGate();
 	/** By agent, for whom it has reported the roots of which bundle: its own certificate's and its workloads'. */
@@ -222,7 +218,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 		return {
 			/** Certificates under another root are to be renewed. */
 			activeRoot: authority.status().roots.find(({ phase }) => phase === "active")?.name ?? "",
-			entries: findAgentEntries(identity.entries.list(), agent, serverId),
+			entries: [...entries.of(agent).values()],
 			bundle: {
 				trustDomain: authority.trustDomain,
 				pem: authority.bundle().pem,
@@ -260,7 +256,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
 
 	function findEntry(agent: AttestedAgent, payload: Payload): RegistrationEntry {
 		const id = readText(payload, "entryId");
-		const entry = findAgentEntries(identity.entries.list(), agent, serverId).find((candidate) => candidate.id === id);
+		const entry = entries.of(agent).get(id);
 		if (entry !== undefined) return entry;
 		log.warn("signature refused", { agent: agent.spiffeId, entry: id });
 		throw new AdminError(403, "ENTRY_FORBIDDEN", `entry '${id}' is not one of ${agent.spiffeId}`);
