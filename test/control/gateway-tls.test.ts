@@ -72,6 +72,51 @@ test("HTTPS listeners end TLS by server name, each with its certificate and its 
 	]);
 });
 
+test("a redirect names the port only where it is not the one of its scheme, whose listener it is answered at", () => {
+	const https = {
+		name: "https",
+		port: 443,
+		protocol: "HTTPS",
+		tls: { certificateRefs: [{ name: "one" }] },
+		allowedRoutes,
+	};
+	const redirects: Record<string, object> = {
+		none: {},
+		host: { hostname: "b.example" },
+		port443: { hostname: "b.example", port: 443 },
+		port80: { hostname: "b.example", port: 80 },
+		plain: { scheme: "http" },
+		other: { port: 8443 },
+	};
+	const rules = Object.entries(redirects).map(([name, requestRedirect]) => ({
+		matches: [{ path: { value: `/${name}` } }],
+		filters: [{ type: "RequestRedirect", requestRedirect }],
+	}));
+	const gateway = simulateGateway([
+		secret("one"),
+		gatewayOf(https, { name: "http", port: 80, protocol: "HTTP", allowedRoutes }),
+		routeOf("HTTPRoute", "r", { rules }),
+	]);
+	const portAt = (port: number, name: string, sni?: string): number | undefined => {
+		const action = gateway.route(port, {
+			host: "a.example",
+			path: `/${name}`,
+			...(sni !== undefined && { sni }),
+		})?.action;
+		return action?.case === "redirect" ? action.value.portRedirect : undefined;
+	};
+	const names = Object.keys(redirects);
+	// 0 names none.
+	assert.deepEqual(
+		names.map((name) => portAt(443, name, "a.example")),
+		[0, 0, 0, 80, 0, 8443],
+	);
+	assert.deepEqual(
+		names.map((name) => portAt(8080, name)),
+		[0, 0, 443, 0, 0, 8443],
+	);
+});
+
 test("a listener without its certificate does not serve, and nothing else of the Gateway suffers", () => {
 	const https = {
 		name: "https",

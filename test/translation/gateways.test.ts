@@ -313,7 +313,9 @@ export const cases: readonly TranslationCase[] = [
 			{matches: [{path: {value: /host}}], filters: [{type: RequestRedirect, requestRedirect: {hostname: new.example}}]},
 			{matches: [{path: {value: /tls}}], filters: [{type: RequestRedirect, requestRedirect: {scheme: https, statusCode: 301}}]},
 			{matches: [{path: {value: /port}}], filters: [{type: RequestRedirect, requestRedirect: {port: 80, statusCode: 308}}]},
-			{matches: [{path: {value: /pre}}], filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /post}, statusCode: 307}}]}]`,
+			{matches: [{path: {value: /pre}}], filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /post}, statusCode: 307}}]},
+			{matches: [{path: {value: /full}}], filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: ""}}}]},
+			{matches: [{path: {value: /root}}], filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: ""}}}], ${to("reviews")}}]`,
 		)}`,
 		calls: {
 			"kgw -> x /host/a?q=1": "answered 302 http://new.example/host/a?q=1 by HTTPRoute r spec.rules[0]",
@@ -321,6 +323,8 @@ export const cases: readonly TranslationCase[] = [
 			"kgw -> x:8080 /tls": "answered 301 https://x:443/tls by HTTPRoute r spec.rules[1]",
 			"kgw -> x:8080 /port": "answered 308 http://x:80/port by HTTPRoute r spec.rules[2]",
 			"kgw -> x /pre/a": "answered 307 http://x/post/a by HTTPRoute r spec.rules[3]",
+			"kgw -> x /full/a": "answered 302 http://x/ by HTTPRoute r spec.rules[4]",
+			"kgw -> x /root/a": "reviews.shop:80; path / by HTTPRoute r spec.rules[5]",
 		},
 	},
 	{

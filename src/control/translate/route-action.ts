@@ -35,6 +35,8 @@ export interface RouteContext {
 	readonly client: Client;
 	/** Port of the listener, or of the service that was called. */
 	readonly port: number;
+	/** Whether clients speak TLS to the listener; false by default. */
+	readonly isTls?: boolean;
 	/** `mesh`, or `namespace/name` of the gateway. */
 	readonly gateway: string;
 	/** Whose rules it follows where they differ: a destination that is not there is a 503 in Istio, a 500 in the Gateway API. */
@@ -62,7 +64,7 @@ export function translateRule(context: RouteContext, rule: RouteRule, match: Rou
 			...common,
 			action: {
 				case: "redirect",
-				value: translateRedirect(rule.redirect, match.path, context.port, context.semantics),
+				value: translateRedirect(rule.redirect, match.path, context),
 			},
 		};
 	if (rule.directResponse !== undefined) return { ...common, action: directResponse(rule.directResponse) };

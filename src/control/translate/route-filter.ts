@@ -97,18 +97,26 @@ function translatePathRewrite(rewrite: PathRewrite, path: PathMatch): Partial<Ro
 	return replaced.kind === "prefix" ? { prefixRewrite: replaced.value } : { regexRewrite: replaced.value };
 }
 
-/** @param servicePort the port of the service: the one that a redirect without port and scheme keeps */
+/** Where redirects are answered. */
+export interface RedirectPlace {
+	/** Of the listener or service: the one that a redirect without port and scheme keeps. */
+	readonly port: number;
+	/** Whether clients speak TLS there; false by default. */
+	readonly isTls?: boolean;
+	readonly semantics: RuleSemantics;
+}
+
+/** A redirect of a rule for requests that match a path. */
 export function translateRedirect(
 	redirect: Redirect,
 	path: PathMatch,
-	servicePort: number,
-	semantics: RuleSemantics,
+	{ port, isTls = false, semantics }: RedirectPlace,
 ): RedirectInit {
 	const { scheme, hostname } = redirect;
 	return {
 		...(scheme !== undefined && { schemeRewriteSpecifier: { case: "schemeRedirect", value: scheme } }),
 		...(hostname !== undefined && { hostRedirect: hostname }),
-		portRedirect: redirectPort(redirect, servicePort, semantics),
+		portRedirect: redirectPort(redirect, port, isTls, semantics),
 		...(redirect.path !== undefined && { pathRewriteSpecifier: translateRedirectPath(redirect.path, path) }),
 		responseCode: responseCodes[redirect.statusCode] ?? ResponseCode.FOUND,
 	};
@@ -125,14 +133,23 @@ const responseCodes: Readonly<Record<number, ResponseCode>> = {
 /** The port that Location must carry; 0 leaves it as it is. Without one the scheme's own is meant when a scheme is given, else the
  *  service's. A scheme's own port is not written (Gateway API, HTTPRequestRedirectFilter.port), in Istio not even in place of another
  *  one that the request's host has. */
-function redirectPort({ scheme, hostname, port }: Redirect, servicePort: number, semantics: RuleSemantics): number {
+function redirectPort(
+	{ scheme, hostname, port }: Redirect,
+	servicePort: number,
+	isTls: boolean,
+	semantics: RuleSemantics,
+): number {
 	if (port === "unchanged") return 0;
-	if (port === "request") return servicePort === (scheme === "https" ? 443 : 80) ? 0 : servicePort;
-	if (semantics === "istio") return port === (scheme === "https" ? 443 : 80) ? 0 : (port ?? 0);
-	const wanted = port ?? (scheme === "https" ? 443 : scheme === "http" ? 80 : servicePort);
-	const isDefault = wanted === (scheme === "https" ? 443 : 80);
+	if (port === "request") return servicePort === defaultPort(scheme === "https") ? 0 : servicePort;
+	if (semantics === "istio") return port === defaultPort(scheme === "https") ? 0 : (port ?? 0);
+	const wanted = port ?? (scheme === undefined ? servicePort : defaultPort(scheme === "https"));
+	const isDefault = wanted === defaultPort(scheme === undefined ? isTls : scheme === "https");
 	// Without a hostname the request's own host is used, whose port has to be replaced when it is not the default one.
-	return isDefault && (hostname !== undefined || servicePort === 80) ? 0 : wanted;
+	return isDefault && (hostname !== undefined || servicePort === defaultPort(isTls)) ? 0 : wanted;
+}
+
+function defaultPort(isTls: boolean): number {
+	return isTls ? 443 : 80;
 }
 
 function translateRedirectPath(rewrite: PathRewrite, path: PathMatch): RedirectInit["pathRewriteSpecifier"] {

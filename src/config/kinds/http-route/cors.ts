@@ -39,7 +39,8 @@ export const cors: Schema<Cors> = refine(fields, (value, _node, reader): Cors | 
 		allowOrigins: (value.allowOrigins ?? []).map(toOriginMatch),
 		allowMethods: value.allowMethods ?? [],
 		allowHeaders: value.allowHeaders ?? [],
-		exposeHeaders: value.exposeHeaders ?? [],
+		// With credentials browsers take '*' for the name of a header, so that it says nothing (Gateway API, exposeHeaders).
+		exposeHeaders: (value.exposeHeaders ?? []).filter((name) => name !== "*" || !value.allowCredentials),
 		maxAgeMs: value.maxAge * 1000,
 		...(value.allowCredentials && { allowCredentials: true }),
 		forwardsUnmatchedPreflights: false,

@@ -385,6 +385,13 @@ test("origins: without a port that of the scheme, a wildcard is hosts, and neith
 		assert.equal(takes(configured, origin), expected, `${configured} ${origin}`);
 });
 
+test("with credentials '*' exposes no headers", () => {
+	const exposed = (allowCredentials: boolean) =>
+		route({ filters: [{ type: "CORS", cors: { exposeHeaders: ["*", "x-a"], allowCredentials } }] }).value!.rules[0]!
+			.cors!.exposeHeaders;
+	assert.deepEqual([exposed(true), exposed(false)], [["x-a"], ["*", "x-a"]]);
+});
+
 test("a parent is a Gateway, or a Service that says so", () => {
 	const of = (parent: object) => {
 		const { value, problems } = readSpec("HTTPRoute", { parentRefs: [parent], rules: [{ backendRefs: [backend] }] });

@@ -66,7 +66,9 @@ export const pathModifier: Schema<PathRewrite> = refine(
 		if (wanted === undefined) reader.field(wantedName).refuse(`is required with type ${type}`);
 		if (other !== undefined) reader.field(otherName).refuse(`must not be set with type ${type}`);
 		if (wanted === undefined || other !== undefined) return undefined;
-		return { kind: type === "ReplaceFullPath" ? "full" : "prefix", value: wanted };
+		if (type === "ReplacePrefixMatch") return { kind: "prefix", value: wanted };
+		// No path is empty.
+		return { kind: "full", value: wanted === "" ? "/" : wanted };
 	},
 );
 

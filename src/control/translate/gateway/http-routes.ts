@@ -90,7 +90,7 @@ function misdirectedHost(port: number, domains: readonly string[]): VirtualHost 
 /** What is known of one host so far. */
 interface HostDraft {
 	/** Routes of the Gateway API, each with the listener's port. */
-	readonly bound: { readonly route: HttpRoute; readonly port: number }[];
+	readonly bound: { readonly route: HttpRoute; readonly port: number; readonly isTls: boolean }[];
 	/** Which VirtualServices are in `routes`, by gateway. */
 	readonly virtualServices: Set<string>;
 	/** Of VirtualServices, older first. */
@@ -122,13 +122,13 @@ function addVirtualServices(
 	}
 }
 
-function addRoutes({ attached, hosts, port }: Server, hostOf: (host: string) => HostDraft): void {
+function addRoutes({ attached, hosts, port, tls }: Server, hostOf: (host: string) => HostDraft): void {
 	// A host that a listener has is its own, even without routes: no wider listener answers for it.
 	for (const { host } of hosts) if (host !== "*") hostOf(host);
 	for (const { route, hostnames } of attached?.httpRoutes ?? [])
 		for (const host of hostnames) {
 			const { bound } = hostOf(host);
-			if (!bound.some((known) => known.route === route)) bound.push({ route, port });
+			if (!bound.some((known) => known.route === route)) bound.push({ route, port, isTls: tls !== undefined });
 		}
 }
 
@@ -160,12 +160,13 @@ function routesOfApi(index: MeshIndex, node: GatewayNode, { bound }: HostDraft, 
 	if (bound.length === 0) return [];
 	const { grants } = index.attachments;
 	const permitted = bound.map(({ route }): HttpRoute => ({ ...route, rules: permitRules(route, route.rules, grants) }));
-	const portOf = new Map(permitted.map((route, position) => [route, bound[position]!.port]));
+	const boundOf = new Map(permitted.map((route, position) => [route, bound[position]!]));
 	return rankMatches(permitted, report).flatMap((ranked) =>
 		translateRanked(ranked, {
 			index,
 			client: node.client,
-			port: portOf.get(ranked.route)!,
+			port: boundOf.get(ranked.route)!.port,
+			isTls: boundOf.get(ranked.route)!.isTls,
 			gateway: "",
 			semantics: "gateway-api",
 			owner: ranked.route,
