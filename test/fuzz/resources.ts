@@ -2,19 +2,25 @@
  *  is stopped or finds something. The short run of the suite is resources.test.ts. */
 import assert from "node:assert/strict";
 import { type DescMessage, fromBinary, fromJson, type Message, toBinary } from "@bufbuild/protobuf";
+import { BootstrapSchema } from "../../src/api/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../src/api/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { TypedExtensionConfigSchema } from "../../src/api/gen/envoy/config/core/v3/extension_pb.js";
 import { ClusterLoadAssignmentSchema } from "../../src/api/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../src/api/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../../src/api/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { SecretSchema } from "../../src/api/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { apiRegistry, typeUrlOf } from "../../src/api/index.ts";
 import { createSeededRandom, type Random, type Validated } from "../../src/core/index.ts";
 import {
 	checkPackedRules,
 	translateAssignment,
+	translateBootstrap,
 	translateCluster,
+	translateExtension,
 	translateListener,
 	translateRouteConfiguration,
+	translateRouteScope,
 	translateSecret,
 } from "../../src/proxy/runtime-config/index.ts";
 import { damageBytes } from "./damage.ts";
@@ -32,6 +38,9 @@ const targets = [
 	{ schema: ClusterSchema, translate: translateCluster },
 	{ schema: ClusterLoadAssignmentSchema, translate: translateAssignment },
 	{ schema: SecretSchema, translate: translateSecret },
+	{ schema: TypedExtensionConfigSchema, translate: translateExtension },
+	{ schema: ScopedRouteConfigurationSchema, translate: translateRouteScope },
+	{ schema: BootstrapSchema, translate: translateBootstrap },
 ] as unknown as readonly Target[];
 
 /** One round: any resource is taken, or refused in words; so it is when bytes of it were damaged on the way.
