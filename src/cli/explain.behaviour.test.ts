@@ -137,6 +137,7 @@ test("a broken file of expectations is told by line and field, and the good ones
   - allow: {from: web, to: orders}
     status: 200
   - allow: {from: web, to: orders}
+  - deny: {from: web, to: orders, status: 403}
 `,
 	);
 	const { code, out, err } = await run("verify", "-f", "-", "-d", shop);
@@ -150,6 +151,7 @@ test("a broken file of expectations is told by line and field, and the good ones
 	assert.match(err, /-:4: expectations\[2\]\.allow\.port: must be a port from 1 to 65535/);
 	assert.match(err, /-:5: expectations\[3\]\.destinations: must be a service/);
 	assert.match(err, /-:7: expectations\[4\]\.status: is no field of allow/);
+	assert.match(err, /-:9: expectations\[6\]\.deny\.status: stands beside 'deny', not in its call/);
 	assert.match(out, /1 of 1 expectations hold/);
 });
 

@@ -136,7 +136,9 @@ class Reader {
 				this.#report(
 					this.#lineOf(node ?? item) || line,
 					[path, kind, field].filter((part) => part !== "").join("."),
-					problem,
+					problem.startsWith("is no field") && fields[kind].includes(field)
+						? `stands beside '${kind}', not in its call: one level further out`
+						: problem,
 				);
 			}
 			return;
