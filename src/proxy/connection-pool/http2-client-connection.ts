@@ -385,6 +385,7 @@ export class Http2ClientConnection
 		pool.onClosed(this, { wasConnecting, wasBusy, local });
 		for (const exchange of exchanges) {
 			if (this.#failure === undefined) stats.upstream_rq_pending_failure_eject.value++;
+			if (reason === "protocol error") stats.upstream_rq_tx_reset.value++;
 			exchange.fail(reason, detail);
 		}
 	}

@@ -51,7 +51,7 @@ export function applySettings<Owner>(
 		: resizeWindows(state, windowBytes, largestWindowBytes);
 }
 
-/** Changes the windows of all streams once, however often the frame changes its mind: a frame has room for 2,730 settings.
+/** Changes the windows of all streams once, however often the frame changes its mind.
  *  @param largestBytes the largest size that the frame names, which no window may overflow either */
 function resizeWindows<Owner>(
 	state: ConnectionState<Owner>,

@@ -10,6 +10,8 @@ import type { Http2Stream } from "./stream.ts";
 
 /** CONTINUATION frames that any header block may have; as many more as its limit needs twice over. */
 const freeContinuations = 8;
+/** Settings in one frame at most, as in Envoy. */
+const maxSettings = 32;
 
 /** The receiving direction: what each frame means, in the state that the connection and its streams are in. Faults that Envoy's codec answers
  *  by closing at once are silent here as well. */
@@ -226,6 +228,7 @@ export class Receiver<Owner> implements FrameTarget {
 			return true;
 		}
 		if ((end - start) % 6 !== 0) return this.#fail("frame-size", Http2ErrorCode.frameSizeError);
+		if (end - start > maxSettings * 6) return this.#fail("protocol", Http2ErrorCode.enhanceYourCalm);
 		const fault = applySettings(state, bytes, start, end);
 		if (fault !== undefined) return this.#fail(fault.fault, fault.code);
 		state.hasPeerSettings = true;
@@ -279,6 +282,8 @@ export class Receiver<Owner> implements FrameTarget {
 		if (streamId !== 0) return this.#failProtocol(true);
 		const last = bytes.readUInt32BE(start) & 0x7fffffff;
 		if (last > state.lastTakenStreamId) return this.#failProtocol(true);
+		// Ours are the odd ones.
+		if (!state.isServer && last !== 0 && (last & 1) === 0) return this.#failProtocol(true);
 		state.lastTakenStreamId = last;
 		state.sink.onGoAway(last, bytes.readUInt32BE(start + 4));
 		if (!state.isServer && !state.isOver) state.refuseAbove(last);
