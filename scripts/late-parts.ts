@@ -28,7 +28,7 @@ export const lateParts: LateParts = [
 		"admin",
 	],
 	[
-		/^src\/proxy\/runtime-config\/(admission-control|api-key-auth|credential-injector|custom-response|ext-authz|ext-proc|istio-alpn|jwt-authn|on-demand|peer-metadata|rate-limit-filter|rate-limit-quota|bandwidth-limit|basic-auth|compression|csrf|fault|grpc-stats|header-mutation|header-to-metadata|json-to-metadata|local-rate-limit|stateful-session|tap)/,
+		/^src\/proxy\/runtime-config\/(admission-control|api-key-auth|credential-injector|custom-response|ext-authz|ext-proc|istio-alpn|jwt-authn|on-demand|peer-metadata|rate-limit-filter|rate-limit-quota|bandwidth-limit|basic-auth|cdn-loop|ip-tagging|compression|csrf|fault|grpc-stats|header-mutation|header-to-metadata|json-to-metadata|local-rate-limit|stateful-session|tap)/,
 		"filter-$1",
 	],
 	[/^src\/proxy\/runtime-config\/(?:match-tree|matched-filter|expression)\.ts$/, "matching"],

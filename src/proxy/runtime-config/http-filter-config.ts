@@ -10,6 +10,7 @@ import type { BandwidthLimitConfig } from "./bandwidth-limit.ts";
 import type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 import type { BufferConfig } from "./buffer.ts";
 import type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
+import type { CdnLoopConfig } from "./cdn-loop.ts";
 import type { CompressorConfig, CompressorOverride, DecompressorConfig } from "./compression.ts";
 import type { CredentialInjectorConfig } from "./credential-injector.ts";
 import type { CsrfConfig } from "./csrf.ts";
@@ -21,6 +22,7 @@ import type { GrpcStatsConfig } from "./grpc-stats.ts";
 import type { HeaderMutationConfig, MutationsConfig } from "./header-mutation.ts";
 import type { HeaderToMetadataConfig } from "./header-to-metadata.ts";
 import type { HealthCheckFilterConfig } from "./health-check-filter.ts";
+import type { IpTaggingConfig } from "./ip-tagging.ts";
 import type { AlpnOverrides } from "./istio-alpn.ts";
 import type { JsonToMetadataConfig } from "./json-to-metadata.ts";
 import type { LocalRateLimitConfig } from "./local-rate-limit.ts";
@@ -43,6 +45,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "admission-control"; readonly config: AdmissionControlConfig }
 	| { readonly kind: "api-key-auth"; readonly config: ApiKeyAuthConfig }
 	| { readonly kind: "basic-auth"; readonly config: BasicAuthConfig }
+	| { readonly kind: "cdn-loop"; readonly config: CdnLoopConfig }
 	| { readonly kind: "credential-injector"; readonly config: CredentialInjectorConfig }
 	| { readonly kind: "custom-response"; readonly config: CustomResponseConfig }
 	| { readonly kind: "csrf"; readonly config: CsrfConfig }
@@ -56,6 +59,7 @@ export type HttpFilterConfig = { readonly name: string; readonly disabled: boole
 	| { readonly kind: "header-mutation"; readonly config: HeaderMutationConfig }
 	| { readonly kind: "header-to-metadata"; readonly config: HeaderToMetadataConfig }
 	| { readonly kind: "health-check"; readonly config: HealthCheckFilterConfig }
+	| { readonly kind: "ip-tagging"; readonly config: IpTaggingConfig }
 	| { readonly kind: "local-rate-limit"; readonly config: LocalRateLimitConfig }
 	| { readonly kind: "json-to-metadata"; readonly config: JsonToMetadataConfig }
 	| { readonly kind: "bandwidth-limit"; readonly config: BandwidthLimitConfig }

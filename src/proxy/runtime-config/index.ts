@@ -16,6 +16,7 @@ export type { BasicAuthConfig, BasicAuthUsers } from "./basic-auth.ts";
 export type { BootstrapConfig, RuntimeLayer } from "./bootstrap-config.ts";
 export type { BufferConfig } from "./buffer.ts";
 export type { CallOutFilterConfig, CallOutOverride } from "./call-out-filter-config.ts";
+export type { CdnLoopConfig } from "./cdn-loop.ts";
 export { ticketKeyBytes } from "./check-tls.ts";
 export type {
 	AssignmentConfig,
@@ -88,6 +89,7 @@ export type {
 	RouterFilterConfig,
 } from "./http-filter-config.ts";
 export type { Http1Config, Http2Config } from "./http-protocol-config.ts";
+export type { IpTaggingConfig } from "./ip-tagging.ts";
 export type { AlpnOverrides } from "./istio-alpn.ts";
 export type { JsonEntryRule, JsonRules, JsonToMetadataConfig } from "./json-to-metadata.ts";
 export type {

@@ -10,6 +10,7 @@ import type {
 	BasicAuthPerRoute,
 } from "../../api/gen/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb.js";
 import type { Buffer, BufferPerRoute } from "../../api/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
+import type { CdnLoopConfig as CdnLoop } from "../../api/gen/envoy/extensions/filters/http/cdn_loop/v3/cdn_loop_pb.js";
 import type {
 	Compressor,
 	CompressorPerRoute,
@@ -34,6 +35,7 @@ import type {
 } from "../../api/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
 import type { Config as HeaderToMetadata } from "../../api/gen/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.js";
 import type { HealthCheck } from "../../api/gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
+import type { IPTagging } from "../../api/gen/envoy/extensions/filters/http/ip_tagging/v3/ip_tagging_pb.js";
 import type { JsonToMetadata } from "../../api/gen/envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata_pb.js";
 import type { LocalRateLimit } from "../../api/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import type {
@@ -54,6 +56,7 @@ import { readApiKeyAuth, readApiKeyAuthRoute } from "./api-key-auth.ts";
 import { readBandwidthLimit } from "./bandwidth-limit.ts";
 import { readBasicAuth, readUsers } from "./basic-auth.ts";
 import { readBuffer, readBufferPerRoute } from "./buffer.ts";
+import { readCdnLoop } from "./cdn-loop.ts";
 import { readCompressor, readCompressorPerRoute, readDecompressor } from "./compression.ts";
 import { readCredentialInjector } from "./credential-injector.ts";
 import { readCsrf } from "./csrf.ts";
@@ -65,6 +68,7 @@ import { readHeaderMutation, readMutations } from "./header-mutation.ts";
 import { readHeaderToMetadata } from "./header-to-metadata.ts";
 import { readHealthCheckFilter } from "./health-check-filter.ts";
 import type { HttpFilterConfig, HttpFilterOverride } from "./http-filter-config.ts";
+import { readIpTagging } from "./ip-tagging.ts";
 import { readAlpnOverrides } from "./istio-alpn.ts";
 import { readJsonToMetadata } from "./json-to-metadata.ts";
 import { readLocalRateLimit } from "./local-rate-limit.ts";
@@ -114,6 +118,10 @@ export function readLocalFilter(message: Message, scope: Scope): NamelessFilter 
 			return { kind: "custom-response", config: readCustomResponse(message as CustomResponse, scope) };
 		case "basic_auth.v3.BasicAuth":
 			return { kind: "basic-auth", config: readBasicAuth(message as BasicAuth, scope) };
+		case "cdn_loop.v3.CdnLoopConfig":
+			return { kind: "cdn-loop", config: readCdnLoop(message as CdnLoop, scope) };
+		case "ip_tagging.v3.IPTagging":
+			return { kind: "ip-tagging", config: readIpTagging(message as IPTagging, scope) };
 		case "csrf.v3.CsrfPolicy":
 			return { kind: "csrf", config: readCsrf(message as CsrfPolicy, scope) };
 		case "header_mutation.v3.HeaderMutation":

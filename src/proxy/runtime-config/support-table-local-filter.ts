@@ -137,6 +137,10 @@ export const localFilterSupport: Readonly<Record<string, MessageSupport>> = {
 	[`${filters}json_to_metadata.v3.JsonToMetadata.KeyValuePair`]: {
 		works: "metadata_namespace key value type preserve_existing_metadata_value",
 	},
+	[`${filters}cdn_loop.v3.CdnLoopConfig`]: { works: "cdn_id max_allowed_occurrences" },
+	[`${filters}ip_tagging.v3.IPTagging`]: { works: "request_type ip_tags ip_tag_header" },
+	[`${filters}ip_tagging.v3.IPTagging.IPTag`]: { works: "ip_tag_name ip_list" },
+	[`${filters}ip_tagging.v3.IPTagging.IpTagHeader`]: { works: "header action" },
 	[`${filters}bandwidth_limit.v3.BandwidthLimit`]: {
 		works:
 			"stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers response_trailer_prefix",

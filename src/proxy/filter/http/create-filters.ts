@@ -6,6 +6,7 @@ import { createApiKeyAuthFilter } from "./api-key-auth/api-key-auth-filter.ts";
 import { createBandwidthLimitFilter } from "./bandwidth-limit/bandwidth-limit-filter.ts";
 import { createBasicAuthFilter } from "./basic-auth/basic-auth-filter.ts";
 import { createBufferFilter } from "./buffer/buffer-filter.ts";
+import { createCdnLoopFilter } from "./cdn-loop/cdn-loop-filter.ts";
 import { createCompressorFilter } from "./compressor/compressor-filter.ts";
 import { createCorsFilter } from "./cors/cors-filter.ts";
 import { createCallOutFilter } from "./create-call-out-filter.ts";
@@ -25,6 +26,7 @@ import { createGrpcWebFilter } from "./grpc-web/grpc-web-filter.ts";
 import { createHeaderMutationFilter } from "./header-mutation/header-mutation-filter.ts";
 import { createHeaderToMetadataFilter } from "./header-to-metadata/header-to-metadata-filter.ts";
 import { createHealthCheckFilter } from "./health-check/health-check-filter.ts";
+import { createIpTaggingFilter } from "./ip-tagging/ip-tagging-filter.ts";
 import { createIstioAlpnFilter } from "./istio-alpn/istio-alpn-filter.ts";
 import { createIstioStatsFilter } from "./istio-stats/index.ts";
 import { createJsonToMetadataFilter } from "./json-to-metadata/json-to-metadata-filter.ts";
@@ -93,6 +95,10 @@ function createHttpFilter(config: HttpFilterConfig, parts: FilterParts): HttpFil
 			return createCustomResponseFilter(parts, config.config);
 		case "basic-auth":
 			return createBasicAuthFilter(parts, config.config);
+		case "cdn-loop":
+			return createCdnLoopFilter(parts, config.config);
+		case "ip-tagging":
+			return createIpTaggingFilter(parts, config.config);
 		case "csrf":
 			return createCsrfFilter(parts, config.config);
 		case "header-mutation":
