@@ -29,10 +29,9 @@ export class LeafFacts {
 	}
 }
 
-/** The facts of a leaf, which are remembered by its bytes. */
+/** The facts of a leaf, which are remembered by its SHA-256. */
 export function factsOfLeaf(certificate: X509Certificate): LeafFacts {
-	const { raw } = certificate;
-	const key = raw.latin1Slice(0, raw.length);
+	const key = certificate.fingerprint256;
 	const found = known.get(key);
 	if (found !== undefined) return found;
 	const facts = new LeafFacts(certificate);
