@@ -51,6 +51,8 @@ class ServerHandshake {
 		if (this.#isDone || this.#socket.destroyed) return;
 		this.#isDone = true;
 		this.#socket.pause();
+		// The client waits for nothing now: a ticket that it is given goes with the first answer.
+		if (this.#options.keepsSession && this.#ssl.getProtocol() === "TLSv1.3") this.#socket.holdUntil("write");
 		this.#outcome.onSecure(this.#socket, new TlsHandshake(this.#ssl));
 	}
 

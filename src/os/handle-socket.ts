@@ -1,9 +1,10 @@
 import { isOver, listenOnce } from "./handle-request.ts";
 import type { HandleSocketOptions } from "./handle-socket-options.ts";
-import { callAll, type SocketEvent, SocketEvents } from "./socket-events.ts";
-import { createStreamError, endOfStream } from "./stream-error.ts";
+import { holdSegments } from "./held-segments.ts";
+import { callAll, EventedSocket } from "./socket-events.ts";
+import { createStreamError, endOfStream, streamErrorOf } from "./stream-error.ts";
 import type { HandleAddress, HandleRequest, SocketHandle, StreamHandle, StreamHandles } from "./stream-handles.ts";
-import type { SocketSignal, StreamSocket, WriteOutcome } from "./stream-socket.ts";
+import type { StreamSocket, WriteOutcome } from "./stream-socket.ts";
 import { writeChunks } from "./write-chunks.ts";
 
 /** The buffer that all handle sockets of a thread read into: what arrives is used up or copied before the next read. */
@@ -15,7 +16,7 @@ type OwnedHandle = StreamHandle & { [ownerKey]?: HandleSocket | undefined };
 const ownerKey = Symbol("owner");
 
 /** A socket straight on Node's stream handle: the events and words of `net.Socket` without its buffers, states and ticks. Starts paused. */
-export class HandleSocket implements StreamSocket {
+export class HandleSocket extends EventedSocket implements StreamSocket {
 	readonly #handles: StreamHandles;
 	readonly #handle: OwnedHandle;
 	readonly #allowHalfOpen: boolean;
@@ -23,7 +24,6 @@ export class HandleSocket implements StreamSocket {
 	readonly #below: HandleSocket | undefined;
 	readonly #keepsSession: boolean;
 	#onBytes: ((bytes: number) => void) | undefined;
-	readonly #events = new SocketEvents();
 	#isConnecting: boolean;
 	#isPaused = true;
 	#isReading = false;
@@ -43,6 +43,7 @@ export class HandleSocket implements StreamSocket {
 	#queueBytes = 0;
 	#queueDone: (() => void)[] | undefined;
 	#corked = 0;
+	#heldUntil: "write" | "end" | undefined;
 	#isFinished = false;
 	#endsSoon = false;
 	#isClosed = false;
@@ -54,6 +55,7 @@ export class HandleSocket implements StreamSocket {
 	#lastBytesWritten = 0;
 
 	constructor(handles: StreamHandles, handle: StreamHandle, options: HandleSocketOptions) {
+		super();
 		this.#handles = handles;
 		this.#handle = handle;
 		this.#allowHalfOpen = options.allowHalfOpen;
@@ -120,31 +122,6 @@ export class HandleSocket implements StreamSocket {
 		return this.#unread?.reduce((sum, { length }) => sum + length, 0) ?? 0;
 	}
 
-	// --- events
-
-	on(event: "data", listener: (bytes: Buffer) => void): this;
-	on(event: "error", listener: (error: Error) => void): this;
-	on(event: SocketSignal | "hidden", listener: () => void): this;
-	on(event: SocketEvent, listener: (value: never) => void): this {
-		this.#events.add(event, listener as () => void);
-		return this;
-	}
-
-	once(event: "data", listener: (bytes: Buffer) => void): this;
-	once(event: SocketSignal, listener: () => void): this;
-	once(event: SocketEvent, listener: (value: never) => void): this {
-		this.#events.addOnce(event, listener as () => void);
-		return this;
-	}
-
-	off(event: "data", listener: (bytes: Buffer) => void): this;
-	off(event: "error", listener: (error: Error) => void): this;
-	off(event: SocketSignal | "hidden", listener: () => void): this;
-	off(event: SocketEvent, listener: (value: never) => void): this {
-		this.#events.remove(event, listener as () => void);
-		return this;
-	}
-
 	// --- reading
 
 	isPaused(): boolean {
@@ -202,7 +179,7 @@ export class HandleSocket implements StreamSocket {
 		if (this.#isReading || this.readableEnded || this.#hasUntoldEnd) return;
 		this.#isReading = true;
 		const status = this.#handle.readStart();
-		if (status < 0) this.destroy(createStreamError(status, "read"));
+		if (status < 0) this.destroy(streamErrorOf(status, "read"));
 	}
 
 	/** Hands on what waited. */
@@ -211,7 +188,7 @@ export class HandleSocket implements StreamSocket {
 		while (this.#unread !== undefined && !this.#isPaused && !this.destroyed) {
 			const bytes = this.#unread.shift()!;
 			if (this.#unread.length === 0) this.#unread = undefined;
-			if (this.#onBytes === undefined) this.#events.emit("data", bytes);
+			if (this.#onBytes === undefined) this.events.emit("data", bytes);
 			else
 				for (let at = 0; at < bytes.length; at += sharedReadBuffer.length)
 					this.#onBytes(bytes.copy(sharedReadBuffer, 0, at));
@@ -227,10 +204,10 @@ export class HandleSocket implements StreamSocket {
 		if (this.destroyed || count === 0) return;
 		if (count < 0) {
 			this.#isReading = false;
-			if (count !== endOfStream) this.destroy(createStreamError(count, "read"));
+			if (count !== endOfStream) this.destroy(streamErrorOf(count, "read"));
 			else if (this.#isPaused || this.#unread !== undefined) {
 				this.#hasUntoldEnd = true;
-				this.#events.emit("hidden");
+				this.events.emit("hidden");
 			} else this.#tellEnd();
 			return;
 		}
@@ -238,14 +215,14 @@ export class HandleSocket implements StreamSocket {
 		if (this.#isPaused || this.#unread !== undefined) {
 			this.#unread ??= [];
 			this.#unread.push(Buffer.from(sharedReadBuffer.subarray(0, count)));
-		} else if (this.#onBytes === undefined) this.#events.emit("data", Buffer.from(sharedReadBuffer.subarray(0, count)));
+		} else if (this.#onBytes === undefined) this.events.emit("data", Buffer.from(sharedReadBuffer.subarray(0, count)));
 		else this.#onBytes(count);
 	}
 
 	#tellEnd(): void {
 		this.#hasUntoldEnd = false;
 		this.readableEnded = true;
-		this.#events.emit("end");
+		this.events.emit("end");
 		if (this.destroyed) return;
 		if (!this.#allowHalfOpen) this.end();
 		if (this.#isFinished) this.destroy();
@@ -280,7 +257,7 @@ export class HandleSocket implements StreamSocket {
 			hasRoom = this.write(bytes, done);
 		else {
 			const result = this.#writeOne(bytes);
-			if (result === 0) return "gone";
+			if (result === 0 && this.#heldUntil === undefined) return "gone";
 			// TLS has encrypted or copied them.
 			isUsedUp = this.#below !== undefined;
 			hasRoom = this.#dispatch(result, bytes, bytes.length, isUsedUp ? undefined : [done]);
@@ -288,6 +265,13 @@ export class HandleSocket implements StreamSocket {
 		if (this.destroyed || (isUsedUp && hasRoom)) return "gone";
 		if (isUsedUp) process.nextTick(done);
 		return hasRoom ? "taken" : "full";
+	}
+
+	/** What leaves from here on makes up full segments, and the rest goes with the next write, or with our end, at once or after 200 ms. */
+	holdUntil(what: "write" | "end"): void {
+		const { descriptor } = this;
+		if (this.#heldUntil !== undefined || (descriptor !== undefined && holdSegments(descriptor, true)))
+			this.#heldUntil = what;
 	}
 
 	cork(): void {
@@ -328,17 +312,18 @@ export class HandleSocket implements StreamSocket {
 
 	/** What becomes of a write: done, failed, or under way. */
 	#dispatch(result: number | HandleRequest, data: unknown, bytes: number, done: (() => void)[] | undefined): boolean {
+		if (this.#heldUntil === "write") this.#letGo();
 		if (result === 0) {
 			if (done !== undefined) process.nextTick(callAll, done);
 			return true;
 		}
 		if (typeof result === "number") {
-			this.destroy(createStreamError(result, "write"));
+			this.destroy(streamErrorOf(result, "write"));
 			return false;
 		}
 		const failure = this.#handles.state[this.#handles.writeError]!;
 		if (failure !== 0) {
-			this.destroy(createStreamError(failure, "write"));
+			this.destroy(streamErrorOf(failure, "write"));
 			return false;
 		}
 		const isOverAlready = isOver(result);
@@ -355,6 +340,12 @@ export class HandleSocket implements StreamSocket {
 		return this.#hasRoom();
 	}
 
+	#letGo(): void {
+		this.#heldUntil = undefined;
+		const { descriptor } = this;
+		if (descriptor !== undefined) holdSegments(descriptor, false);
+	}
+
 	#onWritten(status: number): void {
 		if (this.destroyed) return;
 		const done = this.#requestDone;
@@ -362,7 +353,7 @@ export class HandleSocket implements StreamSocket {
 		this.#requestBytes = 0;
 		this.#requestDone = undefined;
 		if (done !== undefined) callAll(done);
-		if (status < 0) this.destroy(createStreamError(status, "write"));
+		if (status < 0) this.destroy(streamErrorOf(status, "write"));
 		else this.#flushQueue();
 		this.#tellDrain();
 	}
@@ -370,7 +361,7 @@ export class HandleSocket implements StreamSocket {
 	#tellDrain(): void {
 		if (this.destroyed || this.writableLength > 0 || !this.writableNeedDrain) return;
 		this.writableNeedDrain = false;
-		this.#events.emit("drain");
+		this.events.emit("drain");
 	}
 
 	#flushQueue(): void {
@@ -402,13 +393,13 @@ export class HandleSocket implements StreamSocket {
 		this.#request = request;
 		const status = this.#handle.shutdown(request);
 		if (status === 1) this.#finish();
-		else if (status < 0 && !this.destroyed) this.destroy(createStreamError(status, "shutdown"));
+		else if (status < 0 && !this.destroyed) this.destroy(streamErrorOf(status, "shutdown"));
 	}
 
 	#finish(): void {
 		if (this.destroyed || this.#isFinished) return;
 		this.#isFinished = true;
-		this.#events.emit("finish");
+		this.events.emit("finish");
 		if (this.readableEnded || this.#endsSoon) this.destroy();
 	}
 
@@ -427,8 +418,8 @@ export class HandleSocket implements StreamSocket {
 		this.#leave();
 		const onClosed = (): void => {
 			this.#isClosed = true;
-			if (error !== undefined) this.#events.emit("error", error);
-			this.#events.emit("close");
+			if (error !== undefined) this.events.emit("error", error);
+			this.events.emit("close");
 		};
 		if (this.#below === undefined) this.#handle.close(onClosed);
 		else if (this.#below.#isClosed) process.nextTick(onClosed);
@@ -447,7 +438,7 @@ export class HandleSocket implements StreamSocket {
 		this.#leave();
 		const onClosed = (): void => {
 			this.#isClosed = true;
-			this.#events.emit("close");
+			this.events.emit("close");
 		};
 		const status = reset.call(this.#handle, onClosed);
 		if (status < 0) this.#handle.close(onClosed);
@@ -475,7 +466,7 @@ export class HandleSocket implements StreamSocket {
 			return;
 		}
 		this.#isConnecting = false;
-		this.#events.emit("connect");
+		this.events.emit("connect");
 		if (this.destroyed) return;
 		this.#flushQueue();
 		if (!this.#isPaused) this.resume();

@@ -1,3 +1,5 @@
+import type { SocketSignal } from "./stream-socket.ts";
+
 type Listener = (value?: never) => void;
 type Wrapped = Listener & { readonly original?: Listener };
 type Listeners = Wrapped | readonly Wrapped[] | undefined;
@@ -45,6 +47,34 @@ export class SocketEvents {
 		if (present === undefined) return;
 		if (typeof present === "function") present(value as never);
 		else for (const listener of present) listener(value as never);
+	}
+}
+
+/** What a socket calls, and how others listen to it. */
+export class EventedSocket {
+	protected readonly events = new SocketEvents();
+
+	on(event: "data", listener: (bytes: Buffer) => void): this;
+	on(event: "error", listener: (error: Error) => void): this;
+	on(event: SocketSignal | "hidden", listener: () => void): this;
+	on(event: SocketEvent, listener: (value: never) => void): this {
+		this.events.add(event, listener as () => void);
+		return this;
+	}
+
+	once(event: "data", listener: (bytes: Buffer) => void): this;
+	once(event: SocketSignal, listener: () => void): this;
+	once(event: SocketEvent, listener: (value: never) => void): this {
+		this.events.addOnce(event, listener as () => void);
+		return this;
+	}
+
+	off(event: "data", listener: (bytes: Buffer) => void): this;
+	off(event: "error", listener: (error: Error) => void): this;
+	off(event: SocketSignal | "hidden", listener: () => void): this;
+	off(event: SocketEvent, listener: (value: never) => void): this {
+		this.events.remove(event, listener as () => void);
+		return this;
 	}
 }
 

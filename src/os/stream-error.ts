@@ -6,6 +6,19 @@ export const endOfStream = -4095;
 /** Made at first use: Node makes a new one for each question. */
 let names: ReturnType<typeof getSystemErrorMap> | undefined;
 
+/** Errors without a target, by call and status: as many as the system has. */
+const known = new Map<string, NodeJS.ErrnoException>();
+
+/** An error of a system call that names no target; the same one each time, since clients that reset connections cause very many. */
+export function streamErrorOf(status: number, call: string): NodeJS.ErrnoException {
+	const key = call + status;
+	const found = known.get(key);
+	if (found !== undefined) return found;
+	const error = createStreamError(status, call);
+	known.set(key, error);
+	return error;
+}
+
 /** An error of a system call as Node's own sockets have it: `code` is its name. */
 export function createStreamError(status: number, call: string, target = ""): NodeJS.ErrnoException {
 	names ??= getSystemErrorMap();

@@ -1,4 +1,5 @@
 import type { TurnEndHolder, TurnQueue } from "../../core/index.ts";
+import { HandleSocket } from "../../os/index.ts";
 import { CopiedWrites, type WritableSocket } from "./copied-writes.ts";
 
 /** Bytes up to this many join the text around them in one write. */
@@ -81,6 +82,12 @@ export class TurnWriter implements TurnEndHolder {
 		if (text === "") return;
 		this.#text = "";
 		if (!this.#socket.destroyed) this.#socket.write(text, "latin1");
+	}
+
+	/** As {@link flush}; the socket's end follows, and goes with it. */
+	flushLast(): void {
+		if (this.#text !== "" && this.#socket instanceof HandleSocket) this.#socket.holdUntil("end");
+		this.flush();
 	}
 
 	onTurnEnd(): void {

@@ -488,7 +488,7 @@ export class Http1ServerConnection
 		if (this.#closing || this.#closed) return;
 		this.#closing = true;
 		this.#rest = undefined;
-		this.#out.flush();
+		this.#out.flushLast();
 		this.#socket.end();
 		this.#socket.resume();
 		const delay = this.manager.config.delayedCloseTimeoutMs;
