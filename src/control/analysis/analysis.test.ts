@@ -372,3 +372,25 @@ test("changes of metrics are told where nobody counts them", () => {
 	assert.match(sentences(mixed + telemetry("", "amime-system")).join(), /as for 1 more$/);
 	assert.deepEqual(sentences(mixed + of("web")), []);
 });
+
+test("patches with extensions that amime's proxies lack are told once each, with whom they are kept from", () => {
+	const workload = (name: string, spec = ""): string =>
+		`apiVersion: amime.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }\nspec: { command: [node], ports: [{ name: http, port: 8080 }]${spec} }\n---\n`;
+	const filter = (type: string, spec = ""): string =>
+		`apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: { name: f, namespace: shop }\nspec: { ${spec} configPatches: [{ applyTo: HTTP_FILTER, match: { context: SIDECAR_INBOUND }, patch: { operation: INSERT_BEFORE, value: { name: x, typed_config: { "@type": type.googleapis.com/${type} } } } }] }\n---\n`;
+	const sentences = (text: string) =>
+		find(text)
+			.filter(({ code }) => code === "PATCH_UNSUPPORTED")
+			.map(({ path, problem }) => `${path} ${problem}`);
+	const lua = "envoy.extensions.filters.http.lua.v3.Lua";
+	const mixed = workload("one") + workload("two") + workload("stock", ", sidecar: envoy");
+	const [only, ...more] = sentences(mixed + filter(lua));
+	assert.deepEqual(more, []);
+	assert.match(
+		only ?? "",
+		/^spec\.configPatches\[0\]\.patch\.value amime's proxies do not have envoy\.extensions\.filters\.http\.lua\.v3\.Lua: /,
+	);
+	assert.match(only ?? "", /sidecar of Workload shop\/one \(.*\), nor to those of 2 more$/);
+	assert.deepEqual(sentences(mixed + filter(lua, "workloadSelector: { labels: { app: stock } },")), []);
+	assert.deepEqual(sentences(mixed + filter("envoy.extensions.filters.http.buffer.v3.Buffer")), []);
+});

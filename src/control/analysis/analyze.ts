@@ -2,6 +2,7 @@ import { type ConfigObject, compareProblems, formatObjectKey, type LocatedProble
 import type { MeshIndex } from "../translate/index.ts";
 import { checkCertificates } from "./certificates.ts";
 import { checkDestinationRules } from "./destination-rules.ts";
+import { checkEnvoyFilters } from "./envoy-filters.ts";
 import { type Finding, type FindingCode, findingTable } from "./finding-table.ts";
 import { checkGateways } from "./gateways.ts";
 import { findHostConflicts } from "./hosts.ts";
@@ -35,6 +36,7 @@ const checks: readonly Check[] = [
 	checkCertificates,
 	checkServices,
 	checkTelemetry,
+	checkEnvoyFilters,
 	findUnreferenced,
 ];
 

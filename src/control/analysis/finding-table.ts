@@ -96,6 +96,10 @@ export const findingTable = {
 		"A Telemetry changes Istio's metrics for workloads whose proxy does not count them: stock Envoys and gRPC without a proxy",
 		"Give those workloads amime's sidecar, or take the metrics of Envoy or of the gRPC library",
 	),
+	PATCH_UNSUPPORTED: warning(
+		"An EnvoyFilter adds an extension that amime's proxies do not have, such as Lua or Wasm, and these go without the patch",
+		"Say it with a kind of the mesh (VirtualService, AuthorizationPolicy, ext_authz or ext_proc), or give the workloads a stock Envoy",
+	),
 	PORT_POLICY_REPLACES: warning(
 		"Settings of a port stand alone: what they leave out is not taken from the rule, as in Istio",
 		"Repeat in portLevelSettings what should hold there",

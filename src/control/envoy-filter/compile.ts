@@ -19,8 +19,8 @@ export interface CompiledPatch {
 	readonly patch: EnvoyPatch;
 	/** Undefined for `REMOVE`. */
 	readonly value: Message | undefined;
-	/** It has an extension that amime's own proxy does not know: only stock Envoys get it. */
-	readonly isForeign: boolean;
+	/** Names of the messages in it that amime's own proxy does not know: with any, only stock Envoys get it. */
+	readonly foreignTypes: readonly string[];
 }
 
 /** The patches of an object that are messages of Envoy's API, and what is wrong with the others. */
@@ -66,23 +66,24 @@ export function compileEnvoyFilter(filter: EnvoyFilter): CompiledFilter {
 }
 
 function compilePatch(patch: EnvoyPatch): CompiledPatch {
-	if (patch.operation === "REMOVE") return { patch, value: undefined, isForeign: false };
-	const foreign = { isFound: false };
-	const json = wrapForeign(patch.value, foreign) as JsonValue;
+	if (patch.operation === "REMOVE") return { patch, value: undefined, foreignTypes: [] };
+	const foreignTypes: string[] = [];
+	const json = wrapForeign(patch.value, foreignTypes) as JsonValue;
 	const value = fromJson(schemas[patch.applyTo], json, { registry: apiRegistry });
-	return { patch, value, isForeign: foreign.isFound };
+	return { patch, value, foreignTypes };
 }
 
 const typedStruct = "type.googleapis.com/udpa.type.v1.TypedStruct";
 
 /** Extensions that are not among the messages here go as TypedStruct: Envoy reads them by the type that it names. */
-function wrapForeign(value: unknown, foreign: { isFound: boolean }): unknown {
-	if (Array.isArray(value)) return value.map((item) => wrapForeign(item, foreign));
+/** @param found the types are added here */
+function wrapForeign(value: unknown, found: string[]): unknown {
+	if (Array.isArray(value)) return value.map((item) => wrapForeign(item, found));
 	if (value === null || typeof value !== "object") return value;
 	const { "@type": type, ...fields } = value as Readonly<Record<string, unknown>>;
 	if (typeof type === "string" && apiRegistry.getMessage(type.slice(type.lastIndexOf("/") + 1)) === undefined) {
-		foreign.isFound = true;
+		found.push(type.slice(type.lastIndexOf("/") + 1));
 		return { "@type": typedStruct, type_url: type, value: fields };
 	}
-	return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, wrapForeign(item, foreign)]));
+	return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, wrapForeign(item, found)]));
 }

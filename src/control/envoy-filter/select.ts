@@ -28,7 +28,9 @@ export function selectEnvoyFilters(
 				(`${a.name}.${a.namespace}` < `${b.name}.${b.namespace}` ? -1 : 1),
 		)
 		.flatMap((filter) => compileEnvoyFilter(filter).patches)
-		.filter(({ patch, isForeign }) => matchesProxy(patch, node) && (!isForeign || node.kind === "envoy"));
+		.filter(
+			({ patch, foreignTypes }) => matchesProxy(patch, node) && (foreignTypes.length === 0 || node.kind === "envoy"),
+		);
 }
 
 function isFor({ namespace, selector, targets }: EnvoyFilter, node: PatchedNode, rootNamespace: string): boolean {
