@@ -52,7 +52,8 @@ export function findPythonClient(): SpiffeClient | undefined {
 		run("python3", ["-m", "pip", "install", "--quiet", "--target", join(scratch, "packages"), ...requirements]);
 	});
 	return isThere
-		? createClient(["python3", join(target, "client.py")], { PYTHONPATH: join(target, "packages") })
+		? // Without the packages of the system, which need not go together with these.
+			createClient(["python3", "-S", join(target, "client.py")], { PYTHONPATH: join(target, "packages") })
 		: undefined;
 }
 

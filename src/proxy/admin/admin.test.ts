@@ -287,7 +287,7 @@ test("a taken port is one clear sentence", async (t) => {
 	});
 	await assert.rejects(admin.start(), {
 		code: "ADMIN_ADDRESS_UNAVAILABLE",
-		message: new RegExp(`^admin port 127\\.0\\.0\\.1:${port}: .*in use`),
+		message: new RegExp(`^admin port 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`),
 	});
 	await admin.close();
 });
