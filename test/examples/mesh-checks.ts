@@ -47,4 +47,10 @@ export const meshChecks: Readonly<Record<string, Check>> = {
 		assert.equal((await running.call(example, "http://payments/?ms=30000")).status, 504);
 		await answers(running, example, "http://api.partner.example/", /"host":"api.partner.example"/);
 	},
+	async "trust-domain-migration"(running, _, example) {
+		await answers(running, example, "http://orders/", /orders/);
+		await eventually(async () => {
+			assert.equal((await running.call(example, "http://orders/", { from: "intruder" })).status, 403);
+		}, patient);
+	},
 };

@@ -1,8 +1,10 @@
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
+import { parse } from "yaml";
 import { buildMesh } from "../../src/config/index.ts";
 import { readLocalityLabel, type Workload, type WorkloadInstance } from "../../src/model/index.ts";
 import { parseObjects } from "./control-mesh.ts";
@@ -66,6 +68,7 @@ export async function startExamples(
 				.replace(new RegExp(outsidePorts.join("|"), "g"), (port) => outside.get(port)!),
 		]),
 	);
+	joinMeshConfigs(texts);
 	const control = await startControlPlane(t, "", { xdsTlsAddress: "127.0.0.1:0" });
 	for (const [name, text] of texts) {
 		mkdirSync(join(control.folder, name));
@@ -153,6 +156,22 @@ export async function startExamples(
 			return upstreams.find((upstream) => upstream.service.name === service && upstream.port === port)!.listenPort;
 		},
 	};
+}
+
+/** What examples say of the whole mesh becomes one object: a control plane has one. */
+function joinMeshConfigs(texts: Map<string, string>): void {
+	const specs: object[] = [];
+	for (const [name, text] of texts) {
+		const documents = text.split(/^---$/m);
+		const rest = documents.filter((document) => !/^kind: MeshConfig$/m.test(document));
+		for (const document of documents)
+			if (!rest.includes(document)) specs.push((parse(document) as { readonly spec: object }).spec);
+		texts.set(name, rest.join("---"));
+	}
+	const fields = specs.flatMap((spec) => Object.keys(spec));
+	assert.equal(new Set(fields).size, fields.length, "no field is said by two");
+	const document = { apiVersion: "amime.dev/v1alpha1", kind: "MeshConfig", metadata: { name: "examples" } };
+	texts.set("mesh", JSON.stringify({ ...document, spec: Object.assign({}, ...specs) }));
 }
 
 function startProgram(
