@@ -194,4 +194,8 @@ spec:
 	const same = await run("diff", "-f", "old", "--against", "old", "--exit-code");
 	assert.equal(same.code, 0);
 	assert.match(same.out, /^no object changes\n\n0 proxies change, 1 stay as they are\n$/);
+	writeFileSync(join(folder, "new", "mesh.yaml"), document(-1));
+	const broken = await run("diff", "-f", "new", "--against", "old", "--exit-code");
+	assert.equal(broken.code, 1);
+	assert.match(broken.out, /new problem +new\/mesh\.yaml:\d+:\d+: HTTPRoute shop\/web: .*weight/);
 });

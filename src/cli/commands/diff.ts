@@ -26,7 +26,8 @@ export function addDiffCommand(program: Command, context: CliContext): void {
 		.action(async (options: DiffOptions) => {
 			const diff = await computeDiff(context, options);
 			await print(context, options.output, diff, () => formatDiff(diff, context.palette));
-			if (options.exitCode === true && diff.objects.length + diff.proxies.length > 0) context.setExitCode(3);
+			if (diff.problems.added.some(({ severity }) => severity === "error")) context.setExitCode(1);
+			else if (options.exitCode === true && diff.objects.length + diff.proxies.length > 0) context.setExitCode(3);
 		});
 	withExamples(withMeshOptions(command), [
 		["amime diff -f config/", "what applying config/ would do to the running mesh"],
