@@ -1,11 +1,6 @@
 import { describeAbsence, describeNone, readUpstream } from "../control/failed-requests/index.ts";
 import type { ObjectRef } from "../control/provenance/index.ts";
-import {
-	decideMutualTls,
-	findAuthorizationPolicies,
-	findRequestAuthentications,
-	findServedGateway,
-} from "../control/translate/index.ts";
+import { decideMutualTls, findEnforcedPolicies } from "../control/translate/index.ts";
 import { formatSpiffeId, type WorkloadInstance } from "../model/index.ts";
 import type { ClusterConfig } from "../proxy/runtime-config/index.ts";
 import { type Arrival, simulateConnection, type Target } from "./connection.ts";
@@ -301,21 +296,14 @@ function filterContext(
 
 /** The rules of RequestAuthentications for an instance, in the order of the providers made of them. */
 export function tokenRulesOf({ index, provenance }: World, instance: WorkloadInstance): ObjectRef[] {
-	const policies = findServedBy(index, instance)?.authentications ?? findRequestAuthentications(index, instance);
-	return policies.flatMap((policy) =>
+	return findEnforcedPolicies(index, instance).authentications.flatMap((policy) =>
 		policy.rules.flatMap((_rule, at) => provenance.of("RequestAuthentication", policy, `spec.jwtRules[${at}]`) ?? []),
 	);
 }
 
-/** What a gateway enforces: policies may name its Gateways in place of its labels. */
-function findServedBy(index: World["index"], instance: WorkloadInstance) {
-	return instance.pattern === "sidecar" ? undefined : findServedGateway(index, instance);
-}
-
 /** The ALLOW policies that cover an instance. */
 export function allowPoliciesOf({ index, provenance }: World, instance: WorkloadInstance): ObjectRef[] {
-	const policies = findServedBy(index, instance)?.authorizations ?? findAuthorizationPolicies(index, instance);
-	return policies.flatMap((policy) =>
+	return findEnforcedPolicies(index, instance).authorizations.flatMap((policy) =>
 		policy.action === "ALLOW" ? (provenance.of("AuthorizationPolicy", policy) ?? []) : [],
 	);
 }

@@ -94,6 +94,7 @@ export type {
 	TokenLocation,
 	ValueMatch,
 } from "./policy.ts";
+export { comparesHttp } from "./policy.ts";
 export {
 	formatLimitName,
 	type RateLimit,

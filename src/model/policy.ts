@@ -58,6 +58,16 @@ export interface AuthorizationRule {
 	readonly path: string;
 }
 
+/** Whether a rule compares anything that only HTTP has. */
+export function comparesHttp({ from, to, when }: AuthorizationRule): boolean {
+	const isUsed = ({ values, notValues }: ValueMatch): boolean => values.length + notValues.length > 0;
+	return (
+		to.some(({ hosts, methods, paths }) => [hosts, methods, paths].some(isUsed)) ||
+		from.some(({ requestPrincipals }) => isUsed(requestPrincipals)) ||
+		when.some(({ key }) => key.startsWith("request."))
+	);
+}
+
 /** An object that a policy is attached to, in its own namespace. */
 export interface PolicyTarget {
 	readonly group: string;

@@ -2,6 +2,7 @@ import { suggestNearest } from "../../core/index.ts";
 import {
 	type AuthorizationPolicy,
 	type AuthorizationRule,
+	comparesHttp,
 	type Labels,
 	matchesLabels,
 	mayBeHttp,
@@ -68,17 +69,6 @@ function checkRule(policy: AuthorizationPolicy, rule: AuthorizationRule, report:
 		const sentence = `'${number}' never matches a claim that is a number in the token: compare a claim that is text`;
 		report("CLAIM_NUMERIC", at, `${rule.path}.when[${position}].values`, sentence);
 	}
-}
-
-/** Whether a rule compares anything that only HTTP has. */
-function comparesHttp({ from, to, when }: AuthorizationRule): boolean {
-	const isUsed = (match: { readonly values: readonly string[]; readonly notValues: readonly string[] }): boolean =>
-		match.values.length + match.notValues.length > 0;
-	return (
-		to.some(({ hosts, methods, paths }) => isUsed(hosts) || isUsed(methods) || isUsed(paths)) ||
-		from.some(({ requestPrincipals }) => isUsed(requestPrincipals)) ||
-		when.some(({ key }) => key.startsWith("request."))
-	);
 }
 
 function findHttpRulesOnTcp({ index }: World, policy: AuthorizationPolicy, report: ReportFinding): void {

@@ -75,14 +75,15 @@ function compilePatch(patch: EnvoyPatch): CompiledPatch {
 
 const typedStruct = "type.googleapis.com/udpa.type.v1.TypedStruct";
 
-/** Extensions that are not among the messages here go as TypedStruct: Envoy reads them by the type that it names. */
-/** @param found the types are added here */
+/** Extensions that are not among the messages here go as TypedStruct: Envoy reads them by the type that it names.
+ *  @param found their types are added here */
 function wrapForeign(value: unknown, found: string[]): unknown {
 	if (Array.isArray(value)) return value.map((item) => wrapForeign(item, found));
 	if (value === null || typeof value !== "object") return value;
 	const { "@type": type, ...fields } = value as Readonly<Record<string, unknown>>;
-	if (typeof type === "string" && apiRegistry.getMessage(type.slice(type.lastIndexOf("/") + 1)) === undefined) {
-		found.push(type.slice(type.lastIndexOf("/") + 1));
+	const typeName = typeof type === "string" ? type.slice(type.lastIndexOf("/") + 1) : undefined;
+	if (typeName !== undefined && apiRegistry.getMessage(typeName) === undefined) {
+		found.push(typeName);
 		return { "@type": typedStruct, type_url: type, value: fields };
 	}
 	return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, wrapForeign(item, found)]));

@@ -23,6 +23,7 @@ export { egressSource, leavesMesh } from "./egress-log.ts";
 export { isMutualTlsOnly, type ResolvedEndpoint, resolveEndpoints, translateAssignment } from "./endpoint.ts";
 export { authorizerGuardName, describeExternalAuths, findAskingRules } from "./external-auth.ts";
 export {
+	findEnforcedPolicies,
 	findServedGateway,
 	type GatewayNode,
 	type GatewayResources,

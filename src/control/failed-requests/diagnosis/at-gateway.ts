@@ -9,9 +9,7 @@ const maxNamed = 5;
 /** What a failure's proxy serves where the client connected to; undefined where it is no gateway. */
 export function findServed(asked: Case): ServedGateway | undefined {
 	const instance = findOwnInstance(asked);
-	// The Gateways of any sidecar are those with an empty selector: they are not meant.
-	if (instance === undefined || instance.pattern === "sidecar") return undefined;
-	const served = findServedGateway(asked.mesh.index, instance);
+	const served = instance && findServedGateway(asked.mesh.index, instance);
 	if (served === undefined) return undefined;
 	const port = Number(/:(\d+)$/.exec(asked.failure.local_address ?? "")?.[1]);
 	const there = served.servers.filter(({ bindPort }) => bindPort === port);

@@ -1,7 +1,6 @@
-import type { AuthorizationPolicy, AuthorizationRule, ExtensionProvider, ValueMatch } from "../../../model/index.ts";
+import { type AuthorizationPolicy, comparesHttp, type ExtensionProvider } from "../../../model/index.ts";
 import type { ObjectRef } from "../../provenance/index.ts";
-import { findAuthorizationPolicies, findRequestAuthentications } from "../../translate/index.ts";
-import { findServed } from "./at-gateway.ts";
+import { findEnforcedPolicies } from "../../translate/index.ts";
 import { type Case, compact, type Diagnosis, hasFlag, isSession, nameOf } from "./diagnosis.ts";
 import { findOwnInstance } from "./upstream.ts";
 
@@ -13,15 +12,17 @@ export function diagnosePolicy(asked: Case): Diagnosis | undefined {
 	const tried = findRules(asked);
 	if (policy === "none") return diagnoseUnallowed(asked, tried);
 	if (policy?.endsWith(badCustomSuffix)) return diagnoseUnknownProvider(policy, tried);
-	if (policy !== undefined)
+	if (policy !== undefined) {
+		const ofBytes = describeBytes(asked, tried[0]);
 		return {
 			fault: "policy",
-			explanation: [`denied by ${describePolicy(policy)}`, ...describeBytes(asked, tried[0])],
+			explanation: [`denied by ${describePolicy(policy)}`, ...ofBytes],
 			objects: tried,
 			...(tried[0] !== undefined && {
-				fix: `if it should pass, narrow ${nameOf(tried[0])}${describeBytes(asked, tried[0]).length === 0 ? "" : ", by ports for example"}`,
+				fix: `if it should pass, narrow ${nameOf(tried[0])}${ofBytes.length === 0 ? "" : ", by ports for example"}`,
 			}),
 		};
+	}
 	if (details.startsWith("jwt_authn_access_denied")) return diagnoseToken(asked, details);
 	if (hasFlag(failure, "UAEX") || details.startsWith("ext_authz")) return diagnoseExternal(asked);
 	if (hasFlag(failure, "RL") || failure.status === 429) return diagnoseLimit(asked);
@@ -33,17 +34,8 @@ function describeBytes(asked: Case, rule: ObjectRef | undefined): readonly strin
 	if (!isSession(asked.failure) || rule === undefined) return [];
 	const policies = asked.mesh.index.authorizationPoliciesIn(rule.namespace);
 	const found = policies.find(({ name }) => name === rule.name)?.rules.find(({ path }) => path === rule.path);
-	if (found === undefined || !asksForHttp(found)) return [];
+	if (found === undefined || !comparesHttp(found)) return [];
 	return ["its conditions on HTTP count for nothing here: a connection has no path, no method and no headers"];
-}
-
-function asksForHttp({ from, to, when }: AuthorizationRule): boolean {
-	const says = ({ values, notValues }: ValueMatch): boolean => values.length + notValues.length > 0;
-	return (
-		to.some(({ hosts, methods, paths }) => [hosts, methods, paths].some(says)) ||
-		from.some(({ requestPrincipals }) => says(requestPrincipals)) ||
-		when.some(({ key }) => key.startsWith("request."))
-	);
 }
 
 /** How rules of CUSTOM policies end whose provider nobody knows. */
@@ -100,8 +92,7 @@ function listPolicies(asked: Case, action: AuthorizationPolicy["action"]): reado
 	const instance = findOwnInstance(asked);
 	if (instance === undefined) return [];
 	const { index, provenance } = asked.mesh;
-	const policies = findServed(asked)?.authorizations ?? findAuthorizationPolicies(index, instance);
-	return policies.flatMap((policy) => {
+	return findEnforcedPolicies(index, instance).authorizations.flatMap((policy) => {
 		const ref = policy.action === action ? provenance.of("AuthorizationPolicy", policy) : undefined;
 		return ref === undefined ? [] : [{ policy, ref }];
 	});
@@ -123,8 +114,7 @@ const tokenHints: readonly (readonly [pattern: RegExp, fix: string])[] = [
 function diagnoseToken(asked: Case, details: string): Diagnosis {
 	const instance = findOwnInstance(asked);
 	const { index, provenance } = asked.mesh;
-	const rules =
-		instance === undefined ? [] : (findServed(asked)?.authentications ?? findRequestAuthentications(index, instance));
+	const rules = instance === undefined ? [] : findEnforcedPolicies(index, instance).authentications;
 	const reason = details.slice(details.indexOf("{") + 1).replace("}", "");
 	const words = reason.replaceAll("_", " ");
 	return {

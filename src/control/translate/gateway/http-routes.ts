@@ -161,17 +161,11 @@ function routesOfApi(index: MeshIndex, node: GatewayNode, { bound }: HostDraft, 
 	const { grants } = index.attachments;
 	const permitted = bound.map(({ route }): HttpRoute => ({ ...route, rules: permitRules(route, route.rules, grants) }));
 	const boundOf = new Map(permitted.map((route, position) => [route, bound[position]!]));
-	return rankMatches(permitted, report).flatMap((ranked) =>
-		translateRanked(ranked, {
-			index,
-			client: node.client,
-			port: boundOf.get(ranked.route)!.port,
-			isTls: boundOf.get(ranked.route)!.isTls,
-			gateway: "",
-			semantics: "gateway-api",
-			owner: ranked.route,
-		}),
-	);
+	return rankMatches(permitted, report).flatMap((ranked) => {
+		const { port, isTls } = boundOf.get(ranked.route)!;
+		const place = { index, client: node.client, port, isTls, gateway: "", owner: ranked.route };
+		return translateRanked(ranked, { ...place, semantics: "gateway-api" });
+	});
 }
 
 /** Rules of several VirtualServices stay in their order, but what matches everything comes after the others (Istio). */

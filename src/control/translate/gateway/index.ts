@@ -3,5 +3,5 @@
 
 export type { GatewayNode } from "./gateway-node.ts";
 export { type GatewayResources, translateGateway } from "./gateway-resources.ts";
-export { findServedGateway, type ServedGateway } from "./served-gateway.ts";
+export { findEnforcedPolicies, findServedGateway, type ServedGateway } from "./served-gateway.ts";
 export { hostsFor, type Server } from "./server.ts";

@@ -14,6 +14,20 @@ const maxListenersPerPort = 100;
  *  or GRPCRoutes are for, since these hold for connections to the Service and for no others (GAMMA), and beside them the other Services
  *  of the same port. At all other addresses and ports the host decides (Istio). */
 export function findAddressedServices(index: MeshIndex, client: Client, scope: EgressScope): AddressedServices {
+	const before = known.get(scope);
+	if (before?.index === index && before.namespace === client.namespace) return before.found;
+	const found = collect(index, client, scope);
+	known.set(scope, { index, namespace: client.namespace, found });
+	return found;
+}
+
+/** Listeners and routes of a client ask for the same. */
+const known = new WeakMap<
+	EgressScope,
+	{ readonly index: MeshIndex; readonly namespace: string; readonly found: AddressedServices }
+>();
+
+function collect(index: MeshIndex, client: Client, scope: EgressScope): AddressedServices {
 	const found = new Map<number, ReadonlySet<string>>();
 	if (!hasRoutesOfServices(index)) return found;
 	for (const egress of scope.egresses) {
