@@ -6,6 +6,7 @@ export { type DeadlineHolder, DeadlineQueue } from "./deadline-queue.ts";
 export { describeError, MeshError, type Problem, type Validated } from "./errors.ts";
 export { type ParsedExpression, parseExpressionText } from "./expression-text.ts";
 export { grpcStatusNames } from "./grpc-status-names.ts";
+export { isHeaderName, isHeaderValue, toHeaderValue } from "./header-syntax.ts";
 export {
 	addHeader,
 	getHeader,

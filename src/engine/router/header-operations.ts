@@ -1,6 +1,5 @@
-import { addHeader, getHeader, type HeaderList, removeHeader, setHeader } from "../../core/index.ts";
+import { addHeader, getHeader, type HeaderList, removeHeader, setHeader, toHeaderValue } from "../../core/index.ts";
 import type { StreamInfo } from "../format/stream-info.ts";
-import { toFieldValue } from "./field-value.ts";
 import type { HeaderAddition } from "./route-config.ts";
 
 /** Header operations of one or several levels, ready to run in order. */
@@ -35,7 +34,7 @@ export function createHeaderOperations(levels: readonly HeaderLevel[]): HeaderOp
 function applyLevel(level: HeaderLevel, headers: HeaderList, stream: StreamInfo, values: string[]): void {
 	for (let index = 0; index < level.remove.length; index++) removeHeader(headers, level.remove[index]!);
 	const { add } = level;
-	for (let index = 0; index < add.length; index++) values[index] = toFieldValue(add[index]!.value.format(stream));
+	for (let index = 0; index < add.length; index++) values[index] = toHeaderValue(add[index]!.value.format(stream));
 	// Invariant: overwrites run before additions, so an addition of the same name stays beside the overwritten value.
 	for (let index = 0; index < add.length; index++) overwrite(add[index]!, values[index]!, headers);
 	for (let index = 0; index < add.length; index++) append(add[index]!, values[index]!, headers);

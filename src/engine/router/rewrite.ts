@@ -1,7 +1,6 @@
-import { addHeader, getHeader, setHeader } from "../../core/index.ts";
+import { addHeader, getHeader, setHeader, toHeaderValue } from "../../core/index.ts";
 import type { RequestHead, StreamInfo } from "../format/stream-info.ts";
 import { substitute } from "../matcher/regex.ts";
-import { toFieldValue } from "./field-value.ts";
 import type { PathMatch, PathRewrite } from "./route-config.ts";
 import type { ForwardAction, RedirectAction, RouteEntry } from "./route-entry.ts";
 
@@ -75,7 +74,7 @@ export function computeRedirect(
 				: cutRequestHost(request, scheme, port !== "");
 	if (action.path?.kind === "format") {
 		const query = action.stripQuery ? "" : request.path.slice(cutQuery(request.path).length);
-		return `${scheme}://${host}${port}${toFieldValue(action.path.value.format(stream))}${query}`;
+		return `${scheme}://${host}${port}${toHeaderValue(action.path.value.format(stream))}${query}`;
 	}
 	if (action.path !== undefined && action.path.kind !== "path") {
 		if (options.insertOriginalPath) setHeader(request.headers, "x-envoy-original-path", request.path);
@@ -113,7 +112,7 @@ function rewriteHostByRoute(
 ): void {
 	const rewrite = action.hostRewrite;
 	if (rewrite?.kind === "format") {
-		const host = toFieldValue(rewrite.value.format(stream));
+		const host = toHeaderValue(rewrite.value.format(stream));
 		if (host !== "") rewriteHost(action, request, host, options);
 	}
 	if (rewrite?.kind === "literal") rewriteHost(action, request, rewrite.value, options);
@@ -128,7 +127,7 @@ function rewriteHostByRoute(
 
 function rewritePath(match: PathMatch, rewrite: PathRewrite, path: string, stream: StreamInfo): string {
 	const bare = cutQuery(path);
-	if (rewrite.kind === "format") return toFieldValue(rewrite.value.format(stream)) + path.slice(bare.length);
+	if (rewrite.kind === "format") return toHeaderValue(rewrite.value.format(stream)) + path.slice(bare.length);
 	if (rewrite.kind === "template") {
 		const caught = rewrite.regex.exec(bare);
 		const parts = rewrite.parts.map((part) => (typeof part === "string" ? part : (caught?.[part] ?? "")));

@@ -1,7 +1,13 @@
-import { getHeader, type HeaderList, removeHeader, setHeader } from "../../../core/index.ts";
+import {
+	getHeader,
+	type HeaderList,
+	isHeaderName,
+	isHeaderValue,
+	removeHeader,
+	setHeader,
+} from "../../../core/index.ts";
 import type { RequestHead } from "../../../engine/format/index.ts";
 import { formatFields, formatProperCaseFields, type HeaderBlock, isGrpcType } from "../../../wire/http1/index.ts";
-import { isHeaderName, isHeaderValue } from "./header-syntax.ts";
 
 /** The fields of a message on their way through: the text they came in, plus what was added. As long as nobody asks for the list
  *  of fields, the text passes as it is; once somebody did, the list is the truth. */

@@ -1,4 +1,4 @@
-import { assertNever, type HeaderList } from "../../../../core/index.ts";
+import { assertNever, type HeaderList, isHeaderName, isHeaderValue } from "../../../../core/index.ts";
 import { ResponseFlag } from "../../../../engine/format/index.ts";
 import { checkHeaderChange } from "../../../../engine/header-rules/index.ts";
 import { matchMetadata } from "../../../../engine/matcher/index.ts";
@@ -13,7 +13,6 @@ import { countForCluster, createExtAuthzStats, type ExtAuthzStats } from "../../
 import { destinationOf } from "../destination.ts";
 import type { BodyChunk, BodyVerdict, FilterStream, HeadVerdict, HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
-import { isHeaderName, isHeaderValue } from "../header-syntax.ts";
 import type { PassRequestHead, PassResponseHead } from "../pass-head.ts";
 import {
 	changeRequest,

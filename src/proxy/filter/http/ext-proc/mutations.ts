@@ -9,12 +9,11 @@ import type {
 	BodyMutation,
 	HeaderMutation,
 } from "../../../../api/gen/envoy/service/ext_proc/v3/external_processor_pb.js";
-import { type HeaderList, removeHeader } from "../../../../core/index.ts";
+import { type HeaderList, isHeaderName, isHeaderValue, removeHeader } from "../../../../core/index.ts";
 import { checkHeaderChange } from "../../../../engine/header-rules/index.ts";
 import { matchString } from "../../../../engine/matcher/index.ts";
 import type { ExtProcConfig } from "../../../runtime-config/index.ts";
 import type { ExtProcStats } from "../../../stats/index.ts";
-import { isHeaderName, isHeaderValue } from "../header-syntax.ts";
 import type { HeaderChange } from "../request-fields.ts";
 
 /** Something whose headers a service may change. */

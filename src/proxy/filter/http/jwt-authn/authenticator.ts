@@ -1,3 +1,4 @@
+import { isHeaderValue } from "../../../../core/index.ts";
 import {
 	checkLifetime,
 	checkTimes,
@@ -10,7 +11,6 @@ import {
 } from "../../../../engine/jwt/index.ts";
 import { matchString } from "../../../../engine/matcher/index.ts";
 import type { JwtAuthnStats } from "../../../stats/index.ts";
-import { isHeaderValue } from "../header-syntax.ts";
 import type { PassRequestHead } from "../pass-head.ts";
 import { formatClaim, normalizePayload } from "./claims.ts";
 import type { ProviderState } from "./provider-state.ts";

@@ -5,7 +5,6 @@ import type { SessionStateConfig, StatefulSessionConfig } from "../../../runtime
 import { createStatefulSessionStats, type StatefulSessionStats } from "../../../stats/index.ts";
 import type { HttpFilter } from "../filter.ts";
 import type { FilterParts } from "../filter-parts.ts";
-import { isHeaderValue } from "../header-syntax.ts";
 import { routeConfigOf } from "../route-configs.ts";
 import { isSessionPath, readSession, writeSessionHost } from "./session-state.ts";
 
@@ -44,19 +43,8 @@ export function createStatefulSessionFilter(
 			const found = state && readSession(state, request.headers, clock.wall());
 			const host = found?.host;
 			stream.setState(index, { config: used, state, host } satisfies Session);
-			if (state?.kind === "envelope" && found?.rest !== undefined) {
-				if (!isHeaderValue(found.rest)) {
-					const body = `invalid header value for: ${state.name}`;
-					stream.sendLocalReply({
-						status: 503,
-						body,
-						details: `filter_removed_required_request_headers{${body}}`,
-						flags: ResponseFlag.downstreamProtocolError,
-					});
-					return "stop";
-				}
-				setHeader(request.headers, state.name, found.rest);
-			}
+			// What the client wrapped may be no header's value: the router judges whatever a filter made of a request.
+			if (state?.kind === "envelope" && found?.rest !== undefined) setHeader(request.headers, state.name, found.rest);
 			if (host !== undefined) {
 				record.overrideHost = { address: host, isStrict: used.strict, missingStatus: used.missingHostStatus };
 			}
