@@ -10,7 +10,7 @@ import type { AccessLog, StatsScope } from "../../telemetry/index.ts";
 import type { GrpcStream } from "../grpc-client/index.ts";
 import type { AccessLogConfig, GrpcAccessLogSink, OpenTelemetryAccessLogSink } from "../runtime-config/index.ts";
 import { Batch, type BatchStats, encodeField } from "./batch.ts";
-import { encodeEntry } from "./log-entry.ts";
+import { encodeEntry, formatFilterState } from "./log-entry.ts";
 import { encodeKeyValue, exportOtlp, fillEntries, fillTemplate, type OtlpContext } from "./otlp.ts";
 
 /** The access logs of a proxy that go to services. */
@@ -167,8 +167,7 @@ function encodeRecord(sink: OpenTelemetryAccessLogSink, stream: StreamInfo): Uin
 		if (value !== undefined) attributes.push(encodeKeyValue(tag, value));
 	}
 	for (const key of sink.filterStateObjects) {
-		const value = stream.filterState?.get(key);
-		const text = typeof value === "string" ? value : (JSON.stringify(value) as string | undefined);
+		const text = formatFilterState(stream, key);
 		if (text !== undefined) attributes.push(encodeKeyValue(key, text));
 	}
 	const hasTrace = stream.traceId !== "" && stream.spanId !== "";

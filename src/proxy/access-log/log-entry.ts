@@ -107,9 +107,7 @@ function describeCommon(stream: StreamInfo, config: GrpcAccessLogSink): AccessLo
 		if (value !== undefined) common.customTags[tag] = value;
 	}
 	for (const key of config.filterStateObjects) {
-		const value = stream.filterState?.get(key);
-		if (value === undefined) continue;
-		const text = typeof value === "string" ? value : (JSON.stringify(value) as string | undefined);
+		const text = formatFilterState(stream, key);
 		if (text === undefined) continue;
 		common.filterStateObjects[key] = anyPack(StringValueSchema, create(StringValueSchema, { value: text }));
 	}
@@ -278,4 +276,10 @@ function toDuration(ms: number): Duration {
 
 function toTimestamp(ms: number): Timestamp {
 	return create(TimestampSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.floor((ms % 1000) * 1e6) });
+}
+
+/** An entry of the filter state as text; undefined for one that is not there, or is no JSON. */
+export function formatFilterState({ filterState }: StreamInfo, key: string): string | undefined {
+	const value = filterState?.get(key);
+	return typeof value === "string" ? value : (JSON.stringify(value) as string | undefined);
 }

@@ -34,6 +34,7 @@ import {
 	type ExtensionConfig,
 	plainName,
 	type SecretConfig,
+	showPlainly,
 } from "../runtime-config/index.ts";
 import type { SecretStore } from "../secret/index.ts";
 import { createArrivals } from "./arrivals.ts";
@@ -487,8 +488,4 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
 /** A message goes by the name of its source as well, where that is not the aggregated server. */
 function rename<Named extends { readonly name: string }>(message: Named, name: string): Named {
 	return plainName(name) === name ? message : { ...message, name };
-}
-
-function showPlainly<Entry extends { readonly name: string }>(entry: Entry): Entry {
-	return { ...entry, name: plainName(entry.name) };
 }

@@ -10,7 +10,7 @@ import {
 	secretType,
 } from "../../xds/client/index.ts";
 import type { FileWatcher } from "../file-watcher/index.ts";
-import { type ConfigSourceConfig, plainName } from "../runtime-config/index.ts";
+import { type ConfigSourceConfig, plainName, showPlainly } from "../runtime-config/index.ts";
 import { type ResourceFile, readResourceFile, type UnknownFields } from "./file-source.ts";
 import type { ResourceOrigin } from "./resource-book.ts";
 
@@ -129,10 +129,6 @@ export function followFile(
 /** Reading, checking and applying are done in turns of their own: requests that come meanwhile wait for a part of it, not for all. */
 function nextTurn(): Promise<void> {
 	return new Promise((resolve) => setImmediate(resolve));
-}
-
-function showPlainly(refused: RefusedResource): RefusedResource {
-	return { ...refused, name: plainName(refused.name) };
 }
 
 function refuseForName(

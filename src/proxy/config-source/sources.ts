@@ -21,6 +21,7 @@ import {
 	identifyServer,
 	plainName,
 	qualifyName,
+	showPlainly,
 } from "../runtime-config/index.ts";
 import type { SecretSource } from "../secret/index.ts";
 import type { UnknownFields } from "./file-source.ts";
@@ -74,6 +75,12 @@ export interface Sources {
 /** Types whose resources go by the names of their sources as well. */
 const namedTypes: ReadonlySet<string> = new Set([endpointType, extensionType, routeType, secretType]);
 
+/** What a server of its own is asked for. */
+interface LoneServer {
+	readonly typeUrl: string;
+	readonly source: ConfigSourceConfig;
+}
+
 /** Opens sources as they are wanted. */
 export function createSources(deps: SourcesDeps): Sources {
 	const { bootstrap } = deps;
@@ -89,12 +96,13 @@ export function createSources(deps: SourcesDeps): Sources {
 		missing: deps.missing,
 	};
 
-	/** `alone`: what the server is asked for; undefined for the aggregated one. */
-	function openClient(
-		key: string,
-		api: ApiConfigSourceConfig,
-		alone: { readonly typeUrl: string; readonly source: ConfigSourceConfig } | undefined,
-	): XdsClient {
+	function consumerOf(alone: LoneServer | undefined): XdsConsumer {
+		if (alone === undefined) return { ...consumer, connectionChanged: deps.connectionChanged };
+		return namedTypes.has(alone.typeUrl) ? qualifyNames(consumer, alone.source) : consumer;
+	}
+
+	/** `alone`: undefined for the aggregated server. */
+	function openClient(key: string, api: ApiConfigSourceConfig, alone: LoneServer | undefined): XdsClient {
 		const known = clients.get(key);
 		if (known !== undefined) return known;
 		const service = alone === undefined ? "ads" : serviceOfType(alone.typeUrl);
@@ -105,12 +113,7 @@ export function createSources(deps: SourcesDeps): Sources {
 			variant: api.delta ? "delta" : "state-of-the-world",
 			node,
 			nodeOnFirstMessageOnly: api.setNodeOnFirstMessageOnly,
-			consumer:
-				alone === undefined
-					? { ...consumer, connectionChanged: deps.connectionChanged }
-					: namedTypes.has(alone.typeUrl)
-						? qualifyNames(consumer, alone.source)
-						: consumer,
+			consumer: consumerOf(alone),
 			clock: deps.clock,
 			random: deps.random,
 			log: deps.log,
@@ -249,7 +252,7 @@ function qualifyNames(consumer: XdsConsumer, source: ConfigSourceConfig): XdsCon
 			const broken = update.broken?.map((one) => (one.name === "" ? one : { ...one, name: qualify(one.name) }));
 			const named = { ...update, added, removed: update.removed.map(qualify) };
 			const refused = await consumer.apply(broken === undefined ? named : { ...named, broken });
-			return refused.map((one) => ({ ...one, name: plainName(one.name) }));
+			return refused.map(showPlainly);
 		},
 		missing: (typeUrl, names) => consumer.missing(typeUrl, names.map(qualify)),
 	};

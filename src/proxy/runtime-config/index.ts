@@ -137,7 +137,7 @@ export type { PeerBoundsConfig } from "./peer-bounds-config.ts";
 export type { PeerMetadataConfig } from "./peer-metadata.ts";
 export type { RateLimitFilterConfig, RateLimitRouteConfig } from "./rate-limit-filter.ts";
 export { type QuotaBucketSettings, type RateLimitQuotaConfig, readQuotaStrategy } from "./rate-limit-quota.ts";
-export { identifyServer, plainName, qualifyName } from "./resource-name.ts";
+export { identifyServer, plainName, qualifyName, showPlainly } from "./resource-name.ts";
 export type { RouteScopeConfig, ScopedRoutesConfig } from "./route-scopes.ts";
 export type { TranslateOptions } from "./scope.ts";
 export type { FilterStateEntry } from "./set-filter-state.ts";

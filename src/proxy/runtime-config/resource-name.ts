@@ -17,6 +17,11 @@ export function plainName(qualified: string): string {
 	return end === -1 ? qualified : qualified.slice(0, end);
 }
 
+/** Something named, with the name that others show. */
+export function showPlainly<Named extends { readonly name: string }>(named: Named): Named {
+	return { ...named, name: plainName(named.name) };
+}
+
 /** Sources of one identity are one server. */
 export function identifyServer({ delta, services }: ApiConfigSourceConfig): string {
 	return JSON.stringify([delta, services]);

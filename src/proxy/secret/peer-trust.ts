@@ -5,7 +5,6 @@ import { isIssuer, isSame } from "./chain-path.ts";
 import { type Revocation, readRevokedPeers } from "./revoked-peers.ts";
 import type { SecretSource, ValidationSecret } from "./secret.ts";
 import { readSubjectAltNames } from "./subject-alt-names.ts";
-import { maxChain } from "./verify-peer.ts";
 
 /** Whether peers that have passed their handshake would pass it still. */
 export interface PeerTrust {
@@ -72,6 +71,8 @@ export function createPeerTrust(
 type TrustedRoots = ReadonlyMap<string, readonly X509Certificate[]>;
 
 const anyDomain = "";
+/** Bound on the certificates of a chain that are looked at. */
+const maxChain = 16;
 /** Bound on the issuers that a judge remembers. */
 const maxIssuers = 100;
 

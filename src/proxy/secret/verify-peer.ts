@@ -75,9 +75,6 @@ function rememberIssuers(roots: readonly X509Certificate[], [nearest]: readonly 
 	knownIssuers.set(roots, [...known, nearest].slice(-maxIssuers));
 }
 
-/** Bound on the certificates of a chain that are looked at. */
-export const maxChain = 16;
-
 /** The names of a peer's leaf. @returns why it is refused, or undefined */
 export function verifyNames(validation: ValidationSecret, leaf: X509Certificate): string | undefined {
 	const { subjectAltNames } = validation;
