@@ -1,4 +1,5 @@
 import type { AuthorityStatus } from "../mesh/admin-api.ts";
+import { count } from "./count.ts";
 import { formatTable } from "./table.ts";
 
 /** The slots of an authority, and for whom a rotation waits. */
@@ -23,13 +24,8 @@ export function formatAuthority(status: AuthorityStatus): string {
 		]),
 		...jwtKeys.map((key) => ["jwt key", key.name, key.phase, ...timesOf(key), keyOf(key), `kid ${key.keyId}`]),
 	];
-	const head = `trust domain ${status.trustDomain}, bundle ${status.sequence}, ${nameLive(status)}\n${describeKeys(status)}\n`;
+	const head = `trust domain ${status.trustDomain}, bundle ${status.sequence}, ${count(status.live, "live proxy", "live proxies")}\n${describeKeys(status)}\n`;
 	return `${head}${formatTable(["WHAT", "NAME", "PHASE", "SINCE", "UNTIL", "KEY", ""], rows)}${formatWaiting(status)}`;
-}
-
-/** `1 live proxy`, `3 live proxies`. */
-function nameLive({ live }: Pick<AuthorityStatus, "live">): string {
-	return `${live} live ${live === 1 ? "proxy" : "proxies"}`;
 }
 
 /** When a new root begins to sign. */

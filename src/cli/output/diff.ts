@@ -1,5 +1,6 @@
 import type { ChangeKind, FieldChange, MeshDiff, ProxyChange } from "../../explain/index.ts";
 import type { Palette } from "./colour.ts";
+import { count } from "./count.ts";
 import { formatProblem } from "./problems.ts";
 
 /** Resources, proxies of a resource and fields of a resource that are listed; JSON has them all. */
@@ -85,8 +86,4 @@ function formatProxies({ proxies, unchangedProxies }: MeshDiff): string[] {
 		`${count(proxies.length, "proxy changes", "proxies change")}, ${unchangedProxies} stay as they are`,
 		...summaries,
 	];
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-	return `${number} ${number === 1 ? one : many}`;
 }

@@ -41,25 +41,20 @@ const untouchable: ReadonlySet<string> = new Set([
 
 /** A RequestHeaderModifier or ResponseHeaderModifier. A `host` that is set is that which the backend sees. */
 export const headerFilter: Schema<HeaderFilter> = refine(fields, (value, _node, reader) => {
-	const toPairs = (headers: readonly { name: string; value: string }[] | undefined) =>
-		(headers ?? []).map((item) => [item.name, item.value] as const);
-	const [set, add] = [toPairs(value.set), toPairs(value.add)];
-	const remove = value.remove ?? [];
-	const sets = keepFirst(
-		set.map(([name]) => name),
-		(index) => reader.field("set").item(index).field("name"),
+	const toPairs = (name: "set" | "add") =>
+		keepFirst(
+			(value[name] ?? []).map((item) => [item.name, item.value] as const),
+			([header]) => header,
+			(index) => reader.field(name).item(index).field("name"),
+		);
+	const set = toPairs("set");
+	const add = toPairs("add");
+	const remove = keepFirst(
+		value.remove ?? [],
+		(header) => header,
+		(index) => reader.field("remove").item(index),
 	);
-	const adds = keepFirst(
-		add.map(([name]) => name),
-		(index) => reader.field("add").item(index).field("name"),
-	);
-	const removes = keepFirst(remove, (index) => reader.field("remove").item(index));
-	if (sets === undefined || adds === undefined || removes === undefined) return undefined;
-	return {
-		set: set.filter((_, index) => sets.has(index)),
-		add: add.filter((_, index) => adds.has(index)),
-		remove: remove.filter((_, index) => removes.has(index)),
-	};
+	return set === undefined || add === undefined || remove === undefined ? undefined : { set, add, remove };
 });
 
 /** Takes the host out of a filter's headers: it is no field that a proxy adds or removes, but one that it rewrites. */
@@ -75,12 +70,17 @@ export function splitHost(filter: HeaderFilter): { readonly headers: HeaderFilte
 	return { headers, ...(hostname !== undefined && { hostname }) };
 }
 
-/** Where names stand for the first time: of several entries of a name the first counts (Gateway API, HTTPHeader.name). Undefined when one
- *  may not be there at all. */
-function keepFirst(names: readonly string[], at: (index: number) => Reader): ReadonlySet<number> | undefined {
+/** The entries whose names stand there for the first time: of several of a name the first counts (Gateway API, HTTPHeader.name). Undefined when
+ *  one may not be there at all. */
+function keepFirst<Entry>(
+	entries: readonly Entry[],
+	nameOf: (entry: Entry) => string,
+	at: (index: number) => Reader,
+): readonly Entry[] | undefined {
 	let isGood = true;
 	const first = new Map<string, number>();
-	for (const [index, name] of names.entries()) {
+	for (const [index, entry] of entries.entries()) {
+		const name = nameOf(entry);
 		const known = first.get(name);
 		if (untouchable.has(name)) {
 			isGood = false;
@@ -88,5 +88,5 @@ function keepFirst(names: readonly string[], at: (index: number) => Reader): Rea
 		} else if (known === undefined) first.set(name, index);
 		else at(index).warn(`${quote(name)} is there twice, first as item ${known}: this one is ignored`);
 	}
-	return isGood ? new Set(first.values()) : undefined;
+	return isGood ? entries.filter((entry, index) => first.get(nameOf(entry)) === index) : undefined;
 }
