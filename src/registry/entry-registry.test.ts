@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFakeClock } from "../../test/support/fake-clock.ts";
+import { entryOf as plainEntry } from "../../test/support/registration-entries.ts";
 import { silentLog } from "../core/index.ts";
 import { parseSpiffeId, type RegistrationEntry } from "../model/index.ts";
 import { createEntryRegistry } from "./entry-registry.ts";
@@ -50,19 +51,8 @@ function setUp() {
 	return { entries, clock, looks, told, start: clock.wall() };
 }
 
-const entryOf = (id: string, change: Partial<RegistrationEntry> = {}): RegistrationEntry => ({
-	id,
-	spiffeId: parseSpiffeId(`spiffe://cluster.local/${id}`),
-	parentId: parseSpiffeId("spiffe://cluster.local/node"),
-	selectors: ["unix:uid:1"],
-	dnsNames: [],
-	hint: "",
-	federatesWith: [],
-	admin: false,
-	downstream: false,
-	createdAt: 0,
-	...change,
-});
+const entryOf = (id: string, change: Partial<RegistrationEntry> = {}): RegistrationEntry =>
+	plainEntry({ id, spiffeId: parseSpiffeId(`spiffe://cluster.local/${id}`), ...change });
 
 test("a change tells its id, and looks at no other entry", async () => {
 	const { entries, looks, told } = setUp();

@@ -5,8 +5,8 @@ import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { buildBootstrap } from "../../src/agent/supervise/bootstrap.ts";
-import { createRunningInstance, startControlPlane } from "../support/control-plane.ts";
+import { captureBootstrap } from "../support/captured-pod.ts";
+import { startControlPlane } from "../support/control-plane.ts";
 import { readEgressLog } from "../support/egress-log.ts";
 import { eventually } from "../support/eventually.ts";
 import { addAddresses, isInNamespace, redirect, testInNamespace } from "../support/network-namespace.ts";
@@ -155,20 +155,12 @@ if (isInNamespace) {
 		test(`a Pod reaches what is described, whatever it says of it, on ${kind}`, async (t) => {
 			await startOutside(t, createTestPki());
 			const control = await startControlPlane(t, describeMesh("REGISTRY_ONLY"));
-			const instance = await createRunningInstance("client", 1, [], { name: "client", address: pod });
-			const { admin: _, ...bootstrap } = buildBootstrap({
-				instance,
-				xdsAddresses: [`127.0.0.1:${control.plane.xdsPort}`],
-				secretSocket: await control.serveSecrets(t, { namespace: "shop", serviceAccount: "client" }),
-				...{ meshName: "test", clusterDomain: "cluster.local" },
-			});
-			const node = bootstrap["node"] as { readonly metadata: object };
-			const captured = { ...node, metadata: { ...node.metadata, INTERCEPTION_MODE: "REDIRECT" } };
+			const bootstrap = await captureBootstrap(t, control, pod);
 			const sidecar = await startProxyProcess(
 				t,
 				kind,
 				makeTemporaryFolder(t),
-				{ ...bootstrap, node: captured },
+				bootstrap,
 				// Access logs are waited for.
 				{ args: ["--file-flush-interval-msec", "100"] },
 			);

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import { buildBootstrap } from "../../src/agent/supervise/bootstrap.ts";
-import { createRunningInstance, startControlPlane } from "../support/control-plane.ts";
+import { captureBootstrap } from "../support/captured-pod.ts";
+import { startControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { addAddresses, isInNamespace, redirect, testInNamespace } from "../support/network-namespace.ts";
+import { toDocuments } from "../support/orders-workload.ts";
 import { startProxyProcess } from "../support/proxy-process.ts";
 import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
@@ -63,9 +64,6 @@ const world = [
 	...service("api", api!, apiPod!),
 ];
 
-const textOf = (...objects: readonly object[]): string =>
-	objects.map((object) => JSON.stringify(object)).join("\n---\n");
-
 async function startPods(t: TestContext): Promise<void> {
 	for (const [name, host] of [
 		["web", webPod!],
@@ -104,17 +102,9 @@ if (isInNamespace) {
 	for (const kind of ["amime", "envoy"] as const)
 		test(`a route of a Service holds for connections to its address, on ${kind}`, async (t) => {
 			await startPods(t);
-			const control = await startControlPlane(t, textOf(...world, route));
-			const instance = await createRunningInstance("client", 1, [], { name: "client", address: pod });
-			const { admin: _, ...bootstrap } = buildBootstrap({
-				instance,
-				xdsAddresses: [`127.0.0.1:${control.plane.xdsPort}`],
-				secretSocket: await control.serveSecrets(t, { namespace: "shop", serviceAccount: "client" }),
-				...{ meshName: "test", clusterDomain: "cluster.local" },
-			});
-			const node = bootstrap["node"] as { readonly metadata: object };
-			const captured = { ...node, metadata: { ...node.metadata, INTERCEPTION_MODE: "REDIRECT" } };
-			await startProxyProcess(t, kind, makeTemporaryFolder(t), { ...bootstrap, node: captured });
+			const control = await startControlPlane(t, toDocuments(...world, route));
+			const bootstrap = await captureBootstrap(t, control, pod);
+			await startProxyProcess(t, kind, makeTemporaryFolder(t), bootstrap);
 			const answers = (address: string, host: string, expected: string) =>
 				eventually(async () => assert.equal(await get(address, host), expected), patient);
 
@@ -131,13 +121,13 @@ if (isInNamespace) {
 			});
 
 			await t.test("a Service that comes later stands beside them", async () => {
-				control.writeConfig(textOf(...world, ...service("other", other!, otherPod!), route));
+				control.writeConfig(toDocuments(...world, ...service("other", other!, otherPod!), route));
 				await answers(other!, "web", "other");
 				await answers(web!, "other", "web by the route");
 			});
 
 			await t.test("without the route the host decides again, as in Istio", async () => {
-				control.writeConfig(textOf(...world));
+				control.writeConfig(toDocuments(...world));
 				await answers(api!, "web", "web");
 				await answers(web!, "api", "api");
 			});

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createControlClient } from "../../src/agent/control-client/index.ts";
-import { findAgentEntries, parseSpiffeId, type RegistrationEntry } from "../../src/model/index.ts";
+import { findAgentEntries, parseSpiffeId } from "../../src/model/index.ts";
 import { createIdentityRegistry, openEtcdStore, openSqliteStore } from "../../src/registry/index.ts";
 import { createTestHost } from "../support/cli-host.ts";
 import { startControlPlane } from "../support/control-plane.ts";
@@ -12,6 +12,7 @@ import { startEtcd, untilEtcdAnswers } from "../support/etcd.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { findEtcd, skipWithout } from "../support/peers.ts";
+import { entryOf } from "../support/registration-entries.ts";
 import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const domain = "spiffe://cluster.local";
@@ -182,22 +183,6 @@ test("an agent gets the entries below it, below its aliases and below these, and
 });
 
 const id = (path: string) => parseSpiffeId(`${domain}${path}`);
-
-function entryOf(change: Partial<RegistrationEntry>): RegistrationEntry {
-	return {
-		id: "entry",
-		spiffeId: id("/web"),
-		parentId: id("/node"),
-		selectors: ["unix:uid:1"],
-		dnsNames: [],
-		hint: "",
-		federatesWith: [],
-		admin: false,
-		downstream: false,
-		createdAt: 0,
-		...change,
-	};
-}
 
 /** The command line beside a running control plane. */
 async function openDesk(t: TestContext) {

@@ -5,9 +5,9 @@ import { CheckRequestSchema, CheckResponseSchema } from "../../src/api/gen/envoy
 import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { type Case, compareWithEnvoy, type Side } from "../support/differential.ts";
-import { eventually } from "../support/eventually.ts";
 import { startGrpcService } from "../support/grpc-service.ts";
 import { sendRequest } from "../support/http-call.ts";
+import { findLogLine } from "../support/log-line.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
 import { startSeenBackend } from "../support/seen-backend.ts";
 
@@ -131,14 +131,7 @@ async function ask({ proxy }: World, listener: string, path: string): Promise<un
 		headers: { "x-case": id },
 	}).catch((error: Error) => ({ status: 0, body: `no answer: ${(error as NodeJS.ErrnoException).code}`, headers: {} }));
 	const shown = Object.entries(headers).filter(([name]) => !/^(date|server|x-envoy-upstream-service-time)$/.test(name));
-	const line = await eventually(() => {
-		const found = proxy
-			.stdout()
-			.split("\n")
-			.find((one) => one.startsWith(`${id} `));
-		if (found === undefined) throw new Error(`no log line of ${id}`);
-		return found.slice(id.length + 1).replace(/"ext_authz_duration":\d+/, "");
-	});
+	const line = (await findLogLine(proxy, id)).replace(/"ext_authz_duration":\d+/, "");
 	const text = body.replaceAll(id, "ID");
 	const [logged, state = "-"] = line.split("|");
 	return {

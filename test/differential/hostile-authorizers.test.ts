@@ -7,12 +7,12 @@ import {
 } from "../../src/api/gen/envoy/service/auth/v3/external_auth_pb.js";
 import { frameMessage } from "../../src/wire/grpc/index.ts";
 import { type AuthorizerAnswer, allowedWith, deniedWith, headerOption } from "../support/authorizer-answers.ts";
-import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
-import { eventually } from "../support/eventually.ts";
 import { type GrpcService, type ServedCall, startGrpcService } from "../support/grpc-service.ts";
 import { sendRequest } from "../support/http-call.ts";
+import { findLogLine } from "../support/log-line.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
 import { startSeenBackend } from "../support/seen-backend.ts";
 
@@ -179,10 +179,7 @@ async function start(side: Side, fields: object): Promise<World> {
 				}),
 			},
 		],
-		route_config: {
-			name: "r",
-			virtual_hosts: [{ name: "v", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "c" } }] }],
-		},
+		route_config: oneHost([{ match: { prefix: "/" }, route: { cluster: "c" } }]),
 	});
 	const proxy = await side.proxy(
 		{
@@ -206,14 +203,7 @@ async function ask({ port, proxy }: World, path: string): Promise<unknown> {
 	const headers = Object.entries(answer.headers)
 		.filter(([name]) => !/^(date|server|x-envoy-upstream-service-time)$/.test(name))
 		.map(([name, value]) => [name, String(value).length > 100 ? String(value).length : value]);
-	const line = await eventually(() => {
-		const found = proxy
-			.stdout()
-			.split("\n")
-			.find((one) => one.startsWith(`${id} `));
-		if (found === undefined) throw new Error(`no log line of ${id}`);
-		return found.slice(id.length + 1);
-	}).catch(() => "no log line");
+	const line = await findLogLine(proxy, id).catch(() => "no log line");
 	return {
 		status: answer.status,
 		body: answer.body.length > 2000 ? answer.body.length : answer.body.replaceAll(id, "ID"),

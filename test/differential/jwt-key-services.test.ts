@@ -3,7 +3,7 @@ import { createSign, generateKeyPairSync } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
-import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { plainCluster } from "../support/call-out-clusters.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { sendRequest } from "../support/http-call.ts";
@@ -178,7 +178,7 @@ async function start(side: Side) {
 	const routes = [{ match: { prefix: "/" }, route: { cluster: "c" } }];
 	const manager = managerFilter({
 		http_filters: [filter, routerFilter],
-		route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["*"], routes }] },
+		route_config: oneHost(routes),
 	});
 	const proxy = await side.proxy({
 		static_resources: {

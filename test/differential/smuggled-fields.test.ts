@@ -13,7 +13,7 @@ import {
 	RateLimitRequestSchema,
 	RateLimitResponseSchema,
 } from "../../src/api/gen/envoy/service/ratelimit/v3/rls_pb.js";
-import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { grpcCluster, plainCluster } from "../support/call-out-clusters.ts";
 import { type Case, compareWithEnvoy, type Side } from "../support/differential.ts";
 import { type ServedCall, startGrpcService } from "../support/grpc-service.ts";
@@ -197,21 +197,12 @@ async function start(side: Side, more: object): Promise<World> {
 				filters: [
 					managerFilter({
 						http_filters: [{ name, typed_config }, routerFilter],
-						route_config: {
-							name: "r",
-							virtual_hosts: [
-								{
-									name: "v",
-									domains: ["*"],
-									routes: [
-										{
-											match: { prefix: "/" },
-											route: { cluster: "c", rate_limits: [{ actions: [path] }], timeout: "2s" },
-										},
-									],
-								},
-							],
-						},
+						route_config: oneHost([
+							{
+								match: { prefix: "/" },
+								route: { cluster: "c", rate_limits: [{ actions: [path] }], timeout: "2s" },
+							},
+						]),
 					}),
 				],
 			},

@@ -1,5 +1,5 @@
 /** The filters cdn_loop and ip_tagging: which requests are refused, and what upstreams are told. */
-import { managerFilter, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
+import { managerFilter, oneHost, routerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { plainCluster } from "../support/call-out-clusters.ts";
 import { type Case, compareWithEnvoy, type Side } from "../support/differential.ts";
 import type { ProxyProcess } from "../support/proxy-process.ts";
@@ -43,25 +43,16 @@ async function start(side: Side): Promise<ProxyProcess> {
 						use_remote_address: false,
 						internal_address_config: { cidr_ranges: [cidr("10.0.0.0", 8)] },
 						http_filters: [{ name, typed_config }, routerFilter],
-						route_config: {
-							name: "r",
-							virtual_hosts: [
-								{
-									name: "v",
-									domains: ["*"],
-									routes: [
-										{
-											match: {
-												prefix: "/",
-												headers: [{ name: "x-envoy-ip-tags", string_match: { exact: "one-host" } }],
-											},
-											direct_response: { status: 418 },
-										},
-										{ match: { prefix: "/" }, route: { cluster: "c" } },
-									],
+						route_config: oneHost([
+							{
+								match: {
+									prefix: "/",
+									headers: [{ name: "x-envoy-ip-tags", string_match: { exact: "one-host" } }],
 								},
-							],
-						},
+								direct_response: { status: 418 },
+							},
+							{ match: { prefix: "/" }, route: { cluster: "c" } },
+						]),
 					}),
 				],
 			},

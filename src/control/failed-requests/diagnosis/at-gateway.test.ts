@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { application, createTestMesh, parseObjects } from "../../../../test/support/control-mesh.ts";
+import { tellDiagnosis } from "../../../../test/support/told-diagnosis.ts";
 import { createProvenance } from "../../provenance/index.ts";
 import { createMeshIndex } from "../../translate/index.ts";
-import { parseFailedRequest } from "../told-failure.ts";
-import { diagnose, type Prediction } from "./index.ts";
+import type { Prediction } from "./index.ts";
 
 const target = "targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: public }]";
 const objects = parseObjects(
@@ -85,20 +85,8 @@ const mesh = { index, objects: () => objects, provenance: createProvenance({ ind
 
 function tell(line: object, prediction?: Prediction) {
 	const known = { time: "2026-01-01T00:00:00Z", status: 404, method: "GET", path: "/", authority: "shop.example" };
-	const failure = parseFailedRequest(
-		JSON.stringify({ ...known, duration_ms: 7, local_address: "127.0.0.1:8080", ...line }),
-	);
-	assert.ok(failure);
-	const {
-		fault,
-		explanation,
-		fix,
-		objects: refs,
-	} = diagnose({
-		...{ failure: { ...failure, proxy: "shop/public-0" }, mesh, prediction },
-	});
-	const named = refs.map(({ kind, name, path }) => `${kind} ${name} ${path}`.trim());
-	return { fault, why: explanation.join("; "), fix: fix ?? "", named };
+	const where = { duration_ms: 7, local_address: "127.0.0.1:8080" };
+	return tellDiagnosis(mesh, "shop/public-0", { ...known, ...where, ...line }, prediction).told;
 }
 
 const none = { flags: "NR", details: "route_not_found" };

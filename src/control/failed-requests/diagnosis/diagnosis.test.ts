@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { application, createTestMesh, parseObjects } from "../../../../test/support/control-mesh.ts";
+import { tellDiagnosis } from "../../../../test/support/told-diagnosis.ts";
 import { createProvenance } from "../../provenance/index.ts";
 import { createMeshIndex } from "../../translate/index.ts";
-import { parseFailedRequest } from "../told-failure.ts";
-import { diagnose, type Prediction } from "./index.ts";
+import type { Prediction } from "./index.ts";
 
 const objects = parseObjects(
 	application("web"),
@@ -93,24 +93,10 @@ const rule = (at: number) => ({
 });
 
 function tell(line: object, prediction?: Prediction) {
-	const failure = parseFailedRequest(
-		JSON.stringify({
-			...{ time: "2026-01-01T00:00:00Z", status: 503, method: "GET", path: "/", authority: "orders", duration_ms: 7 },
-			...line,
-		}),
-	);
-	assert.ok(failure);
-	const {
-		fault,
-		explanation,
-		fix,
-		objects: refs,
-	} = diagnose({
-		...{ failure: { ...failure, proxy: "shop/web-0" }, mesh, prediction },
-	});
+	const known = { time: "2026-01-01T00:00:00Z", status: 503, method: "GET", path: "/", authority: "orders" };
+	const { told, objects: refs } = tellDiagnosis(mesh, "shop/web-0", { ...known, duration_ms: 7, ...line }, prediction);
 	for (const { line: at } of refs) assert.ok(at > 0);
-	const named = refs.map(({ kind, name, path }) => `${kind} ${name} ${path}`.trim());
-	return { fault, why: explanation.join("; "), fix: fix ?? "", named };
+	return told;
 }
 
 test("plain text to a sidecar that is STRICT names the DestinationRule that has it so, and the PeerAuthentication", () => {
