@@ -1,7 +1,13 @@
 /** The command line of the benchmarks: it says what there is, and whose fault it is when it does not run. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type IncomingHttpHeaders } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type Benches, runBenchProgram } from "../bench/program.ts";
+import { startBackend } from "../bench/support/backend.ts";
+import { stopProcess } from "../bench/support/process.ts";
 
 const names = {
 	proxyScenarios: ["http1-plain", "h2-h2"],
@@ -81,4 +87,24 @@ test("what is not there is answered with what is, and ends with 2", async () => 
 		assert.match(text, message);
 		assert.deepEqual([ran, code], [[], 2], text);
 	}
+});
+
+test("behind the proxies a backend answers calls of gRPC with a whole message and its trailer", async (t) => {
+	const folder = mkdtempSync(join(tmpdir(), "amime-bench-"));
+	t.after(() => rmSync(folder, { recursive: true }));
+	const backend = await startBackend(0, 100, folder);
+	t.after(() => stopProcess(backend.child));
+	if (backend.http2Port === undefined) return t.skip("PEER MISSING: nginx");
+	const session = connect(`http://127.0.0.1:${backend.http2Port}`);
+	const call = session.request({ ":method": "POST", ":path": "/grpc.Bench/Call", "content-type": "application/grpc" });
+	let trailers: IncomingHttpHeaders = {};
+	call.on("trailers", (received) => {
+		trailers = received;
+	});
+	call.end(Buffer.from([0, 0, 0, 0, 0]));
+	const answer = Buffer.concat((await call.toArray()) as Buffer[]);
+	session.destroy();
+	assert.deepEqual([...answer.subarray(0, 5)], [0, 0, 0, 0, 10]);
+	assert.equal(answer.length, 15);
+	assert.equal(trailers["grpc-status"], "0");
 });
