@@ -25,7 +25,7 @@ import type { SavedIdentity } from "./saved-identity.ts";
 /** The keys of a trust domain: for certificates and for tokens. */
 export interface DomainBundle {
 	readonly trustDomain: string;
-	/** PEM of its roots. */
+	/** PEM of its roots; empty for a related domain with JWT keys alone. */
 	readonly pem: string;
 	readonly jwks: readonly JsonWebKeyEntry[];
 }
