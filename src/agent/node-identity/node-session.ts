@@ -107,8 +107,11 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 				"AGENT_STATE",
 				"the agent's saved identity has ended or is refused, and nothing else says who this node is: give a new --join-token",
 			);
-		key ??= createAgentKey();
-		const identity = await attestNode(client, evidence, key);
+		key ??= options.saved?.firstKey() ?? createAgentKey();
+		const identity = await attestNode(client, evidence, key).catch((error: unknown) => {
+			if (!isAway(error)) options.saved?.remove();
+			throw error;
+		});
 		key = undefined;
 		options.saved?.save(identity);
 		begin(identity);
