@@ -364,7 +364,8 @@ export class SupervisedInstance {
 		return {
 			program,
 			args,
-			folder,
+			// Relative paths of certificates are those beside the documents.
+			folder: this.workload.folder ?? folder,
 			env: { ...programs.env, AMIME_MASK_ACCESS_TOKENS: "1", ...environment },
 			output: { kind: "file", path: this.#logPath() },
 		};
