@@ -16,6 +16,7 @@ import { type CodeSplittingGroup, type Plugin, rolldown } from "rolldown";
 import { type LateParts, lateParts } from "./late-parts.ts";
 import { makeLibraryTypesLazy } from "./lazy-library-types.ts";
 import { makeSnapshot, type SnapshotOptions } from "./make-snapshot.ts";
+import { makeExportsPlain } from "./plain-exports.ts";
 
 /** What is bundled. */
 export interface BundleOptions {
@@ -103,7 +104,7 @@ export async function makeBundle(options: BundleOptions): Promise<ReadonlyMap<st
 		codeSplitting: { groups: listLateGroups(options) },
 		entryFileNames: "[name].cjs",
 		chunkFileNames: "[name]-[hash].cjs",
-		plugins: [loadLate(), escapeText()],
+		plugins: [loadLate(), { name: "plain-exports", renderChunk: makeExportsPlain }, escapeText()],
 	});
 	await bundle.close();
 	for (const [name, path] of Object.entries(options.assets)) {

@@ -170,6 +170,27 @@ test("a late part of the bundle is loaded when something of it is used", async (
 	assert.equal(launch(root, "--seldom").out, "one… loaded late\none… part bundle d41d");
 });
 
+test("what chunks give each other are values, not calls, but for what changes", async (t) => {
+	const root = await createProject(t);
+	write(
+		root,
+		"src/main/word.ts",
+		`export const word: string = "one"; export let uses = 0; export function use(): void { uses++; }`,
+	);
+	write(
+		root,
+		"src/main/seldom.ts",
+		`import { use, uses, word } from "./word.ts"; export function seldom(): void { use(); use(); console.log(word, uses); }`,
+	);
+	for (const path of ["src/main/word.ts", "src/main/seldom.ts"]) utimesSync(join(root, path), 1e9, 1e9);
+	await bundle(root);
+	assert.match(launch(root, "--seldom").out, /^one 2\n/);
+	const folder = join(root, "dist/main");
+	const chunks = readdirSync(folder).filter((name) => name.endsWith(".cjs"));
+	const text = chunks.map((name) => readFileSync(join(folder, name), "latin1")).join("");
+	assert.equal(text.match(/defineProperty\(exports,"/g)?.length, 1, text);
+});
+
 test("processes of the bundle before an upgrade in place still find their late parts, those of older ones do not stay", async (t) => {
 	const root = await createProject(t);
 	const listLate = (): string[] =>
