@@ -23,7 +23,6 @@ const protectedExamples: ReadonlySet<string> = new Set([
 		"jwt",
 		"mutual-tls",
 		"rate-limit",
-		"sidecar-ingress-tls",
 		"trust-domain-migration",
 	],
 ]);

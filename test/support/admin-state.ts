@@ -55,7 +55,7 @@ export function createFakeAdminState(bootstrap: Readonly<Record<string, unknown>
 			versionOf: () => "",
 			awaitedSecrets: () => [],
 		},
-		failedRequests: { list: () => [], skipped: 0 },
+		failedRequests: { list: () => [], countSkipped: () => 0 },
 		describeNames: () => "",
 		runtime: () => ({
 			layers: [

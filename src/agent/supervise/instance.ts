@@ -1,15 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-	type Clock,
-	describeError,
-	type Log,
-	MeshError,
-	type Random,
-	type Timer,
-	type WorkGate,
-} from "../../core/index.ts";
-import { createSvidSource, type SvidSource, type X509Svid } from "../../identity/index.ts";
+import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
+import { createSvidSource, type SigningGate, type SvidSource, type X509Svid } from "../../identity/index.ts";
 import {
 	formatObjectName,
 	type InstanceHealth,
@@ -62,7 +54,7 @@ export interface InstanceDeps {
 	readonly listener: SupervisorListener;
 	readonly config: InstanceConfig;
 	readonly trust: TrustClient;
-	readonly gate: WorkGate;
+	readonly gate: SigningGate;
 }
 
 export interface InstanceOptions {
@@ -364,8 +356,7 @@ export class SupervisedInstance {
 		return {
 			program,
 			args,
-			// Relative paths of certificates are those beside the documents.
-			folder: this.workload.folder ?? folder,
+			folder,
 			env: { ...programs.env, AMIME_MASK_ACCESS_TOKENS: "1", ...environment },
 			output: { kind: "file", path: this.#logPath() },
 		};

@@ -10,8 +10,6 @@ import { checkPolicies } from "./policies.ts";
 import { checkRateLimits } from "./rate-limits.ts";
 import { checkServices } from "./services.ts";
 import { findShadowedRoutes } from "./shadowed-routes.ts";
-import { checkSidecars } from "./sidecars.ts";
-import { checkSources } from "./sources.ts";
 import { checkTelemetry } from "./telemetry.ts";
 import { findUnreferenced } from "./unreferenced.ts";
 import { checkVirtualServices } from "./virtual-services.ts";
@@ -37,8 +35,6 @@ const checks: readonly Check[] = [
 	checkGateways,
 	checkCertificates,
 	checkServices,
-	checkSidecars,
-	checkSources,
 	checkTelemetry,
 	checkEnvoyFilters,
 	findUnreferenced,

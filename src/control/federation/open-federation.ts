@@ -38,8 +38,7 @@ export async function openFederation(
 	const bring = (): void => {
 		const bundles = relations.bundles();
 		authority.setFederatedBundles(bundles);
-		// Those with JWT keys alone have no peers.
-		options.onTrustDomains(bundles.filter(({ pem }) => pem !== "").map(({ trustDomain }) => trustDomain));
+		options.onTrustDomains(bundles.map(({ trustDomain }) => trustDomain));
 	};
 	relations.onChange(bring);
 	bring();

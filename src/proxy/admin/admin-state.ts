@@ -21,7 +21,7 @@ export interface AdminState {
 	/** The last requests that failed, and how many were too many to be kept. */
 	readonly failedRequests: {
 		list(requestId: string | undefined, limit: number, kind?: "failed" | "dry-run"): readonly string[];
-		readonly skipped: number;
+		countSkipped(): number;
 	};
 	/** Why names of a cluster's endpoints have no address now; empty where they have, and where nothing is known. */
 	describeNames(cluster: string): string;

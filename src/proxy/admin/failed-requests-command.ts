@@ -18,7 +18,7 @@ export function describeFailedRequests(
 	return {
 		...text(lines.map((line) => `${withNames(line, describeNames)}\n`).join("")),
 		contentType: "application/jsonl",
-		headers: [["x-amime-skipped", String(failedRequests.skipped)]],
+		headers: [["x-amime-skipped", String(failedRequests.countSkipped())]],
 	};
 }
 

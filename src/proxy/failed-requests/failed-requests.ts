@@ -16,7 +16,7 @@ export interface FailedRequests {
 	/** Entries as JSON objects, newest first: those of a request id whatever they are, or the last ones of a kind. */
 	list(requestId: string | undefined, limit: number, kind?: KeptKind): readonly string[];
 	/** How many were not written down because there were too many in a second. */
-	readonly skipped: number;
+	countSkipped(): number;
 }
 
 /** Why a request is kept; connections that were refused or failed are listed among the failed ones. */
@@ -137,9 +137,7 @@ export function createFailedRequests(clock: Clock): FailedRequests {
 				.reverse()
 				.map(({ text }) => text);
 		},
-		get skipped() {
-			return kinds.reduce((sum, kind) => sum + rings[kind].skipped, 0);
-		},
+		countSkipped: () => kinds.reduce((sum, kind) => sum + rings[kind].skipped, 0),
 	};
 }
 

@@ -248,7 +248,7 @@ export class Listener {
 
 	/** Takes a connection that is not looked into yet; `mayHandOver` unless another listener handed it over. */
 	receive(pending: PendingConnection, mayHandOver: boolean): void {
-		if (mayHandOver && this.#deps.overload?.stopsAccepting === true) {
+		if (mayHandOver && this.#deps.overload?.stopsAccepting() === true) {
 			this.#hold(pending);
 			return;
 		}

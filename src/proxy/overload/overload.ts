@@ -21,7 +21,7 @@ export interface OverloadState {
 	/** Whether a connection that was just accepted is closed, and why. */
 	refuseConnection(): "overload" | "limit" | undefined;
 	/** Whether connections wait, neither served nor refused. */
-	readonly stopsAccepting: boolean;
+	stopsAccepting(): boolean;
 	/** Called when connections may be served again. @returns what ends it */
 	onAccepting(listener: () => void): () => void;
 	readonly timeouts: ScaledTimeouts;
@@ -95,9 +95,7 @@ export function createOverload(config: OverloadConfig | undefined, deps: Overloa
 			if (points.size > 0 && sheds("envoy.load_shed_points.tcp_listener_accept")) return "overload";
 			return connections.value >= limit() ? "limit" : undefined;
 		},
-		get stopsAccepting() {
-			return values.size > 0 && isStopped();
-		},
+		stopsAccepting: () => values.size > 0 && isStopped(),
 		onAccepting(listener) {
 			waiting.add(listener);
 			return () => void waiting.delete(listener);

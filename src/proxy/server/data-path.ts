@@ -57,6 +57,10 @@ export interface DataPath {
 	close(): void;
 }
 
+/** What is made with the context that it is a part of. It is put there as properties: with accessors the context would be a hash table to V8,
+ *  and every request reads dozens of its parts. */
+type LatePart = "upstreamFilters" | "routeScopes" | "grpc" | "quotas" | "tracers";
+
 /** Ties clusters, routes, secrets and statistics together for the filters. */
 export function createDataPath(parts: DataPathParts): DataPath {
 	const { clock, clusters, stats } = parts;
@@ -77,7 +81,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	const stopRetired = clusters.onRetired((cluster) => {
 		upstreams.get(cluster)?.close();
 		upstreams.delete(cluster);
-		upstreamFilters.drop(cluster);
+		context.upstreamFilters.drop(cluster);
 		const { transportSocket, transportSocketMatches } = cluster.config;
 		for (const socket of [transportSocket, ...transportSocketMatches.map((match) => match.socket)]) {
 			tlsSides.get(socket)?.close();
@@ -86,7 +90,7 @@ export function createDataPath(parts: DataPathParts): DataPath {
 	});
 
 	const extensions = createExtensionBoard();
-	const context: DataPathContext = {
+	const early: Omit<DataPathContext, LatePart> = {
 		clock,
 		deadlines,
 		turns,
@@ -108,9 +112,6 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		bindAddresses: parts.bindAddresses,
 		nodeMetadata: parts.node.metadata ?? {},
 		zone: parts.node.locality?.zone ?? "",
-		get tracers() {
-			return tracers;
-		},
 		istioMetrics() {
 			const { node, registry } = parts;
 			istio ??= createIstioMetrics({ registry, clock, node: { id: node.id, metadata: node.metadata ?? {} } });
@@ -128,18 +129,6 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		},
 		getRouteTable: (name) => tables.get(name),
 		extensions,
-		get upstreamFilters() {
-			return upstreamFilters;
-		},
-		get routeScopes() {
-			return routeScopes;
-		},
-		get quotas() {
-			return quotas;
-		},
-		get grpc() {
-			return grpc;
-		},
 		createAccessLog(config) {
 			const { sink } = config;
 			if (sink.kind === "grpc" || sink.kind === "open-telemetry") return logServices.create(config, sink);
@@ -176,11 +165,14 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		},
 	};
 
-	const upstreamFilters = new UpstreamFilters(context);
+	const context = early as typeof early & { -readonly [Part in LatePart]: DataPathContext[Part] };
+	context.upstreamFilters = new UpstreamFilters(context);
 	const routeScopes = createRouteScopeBoard(context);
-	const grpc = createGrpcClients(context);
-	const quotas = createQuotaClients(context);
+	context.routeScopes = routeScopes;
+	context.grpc = createGrpcClients(context);
+	context.quotas = createQuotaClients(context);
 	const tracers = createTracers({ context, stats, serviceName: parts.node.cluster });
+	context.tracers = tracers;
 	const logServices = createAccessLogServices({ context, stats, node: parts.node });
 
 	return {
@@ -209,8 +201,8 @@ export function createDataPath(parts: DataPathParts): DataPath {
 		close() {
 			stopRetired();
 			istio?.close();
-			quotas.close();
-			grpc.close();
+			context.quotas.close();
+			context.grpc.close();
 			for (const upstream of upstreams.values()) upstream.close();
 			upstreams.clear();
 			deadlines.close();

@@ -36,32 +36,25 @@ export function createLayeredRuntime(
 	/** Folders that are not there: their layers are not shown. */
 	let absent: ReadonlySet<number> = new Set();
 	let values = new Map<string, unknown>();
-	let version = 0;
 	const merge = (): void => {
 		const { failed, found, missing } = readDiskLayers(layers, layerValues);
 		absent = missing;
 		stats.num_layers.value = layers.length - absent.size;
 		values = new Map(layerValues.flatMap((layer) => [...layer]));
-		version++;
+		runtime.version++;
 		stats.num_keys.value = values.size;
 		stats.admin_overrides_active.value = adminValues !== undefined && adminValues.size > 0 ? 1 : 0;
 		(failed ? stats.load_error : stats.load_success).value++;
 		(found > 1 ? stats.override_dir_exists : stats.override_dir_not_exists).value++;
 		for (const listener of listeners) listener();
 	};
-	merge();
-	// As Envoy, which loads once more when everything about it is ready.
-	merge();
-	for (const layer of layers) if (layer.kind === "disk") files.watch(layer.link, undefined, merge);
-	return {
+	const runtime: LayeredRuntime & { version: number } = {
+		version: 0,
 		get: (key) => values.get(key),
-		get version() {
-			return version;
-		},
 		values: () => values,
 		override(given) {
 			values = new Map(given);
-			version++;
+			runtime.version++;
 		},
 		onChange: (listener) => void listeners.add(listener),
 		applyLayer(resource, given) {
@@ -93,6 +86,11 @@ export function createLayeredRuntime(
 						},
 		}),
 	};
+	merge();
+	// As Envoy, which loads once more when everything about it is ready.
+	merge();
+	for (const layer of layers) if (layer.kind === "disk") files.watch(layer.link, undefined, merge);
+	return runtime;
 }
 
 /** Reads the layers that are folders into `layerValues`; one that is not there has no values. */
