@@ -7,7 +7,7 @@ import {
 	type KindDescription,
 	type TypeDescription,
 } from "../src/config/index.ts";
-import { istioDeviations } from "./istio-deviations.ts";
+import { gatewayApiDeviations, istioDeviations } from "./istio-deviations.ts";
 
 /** Where the page is. */
 export const istioSupportPath = resolve(import.meta.dirname, "../docs/reference/istio-support.md");
@@ -42,6 +42,12 @@ export function formatIstioSupport(): string {
 			({ what, why, instead = "", observations }) =>
 				`| ${escapeCell(what)} | ${escapeCell(why)} | ${escapeCell(instead)} | ${observations.map((name) => `\`${name}\``).join(", ")} |`,
 		),
+		"",
+		"## Different from the text of the Gateway API",
+		"",
+		"| what | why |",
+		"|---|---|",
+		...gatewayApiDeviations.map(([what, why]) => `| ${escapeCell(what)} | ${escapeCell(why)} |`),
 		"",
 	].join("\n");
 }

@@ -151,7 +151,7 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		observations: ["gamma-vs-older/1"],
 	},
 	{
-		what: "On a port where a Service has an HTTPRoute or GRPCRoute, captured requests to the address of a Service are its own, whatever host they name; with more than 100 Services at the port only those with routes have that.",
+		what: "On a port where a Service has an HTTPRoute or GRPCRoute, captured requests to the address of a Service are its own, whatever host they name; with more than 100 Services at the port, and for proxies that are given what they need alone (`proxyScope`), only those with routes, or called before, have that.",
 		why: "Such a route holds for connections to its Service and no others (GEP-1426); Istio's sidecars go by the host alone.",
 		observations: [],
 	},
@@ -202,4 +202,20 @@ export const istioDeviations: readonly IstioDeviation[] = [
 		instead: "`PASSTHROUGH`, and `tls` rules of a VirtualService for the services that others may reach.",
 		observations: [],
 	},
+];
+
+/** Where amime does something else than the text of the Gateway API, what differs and why. */
+export const gatewayApiDeviations: readonly (readonly [what: string, why: string])[] = [
+	[
+		"An HTTPRoute and a GRPCRoute with a host in common are both accepted by a listener; the most specific match of either decides. The text has only the older accepted.",
+		"Calls and plain requests to one host are common, Istio serves both, and what served before would stop.",
+	],
+	[
+		"Of listeners of one port that cannot be told apart, the first serves and the others are `Conflicted`. The text has all of them `Conflicted`.",
+		"A listener that is added, or a ListenerSet, must not take away one that serves.",
+	],
+	[
+		"`backoff` of a retry is the longest that the first retry waits, doubled for the next; each waits a random part of it. The text has it the shortest.",
+		"Envoy has no lower bound for the wait.",
+	],
 ];

@@ -1,4 +1,4 @@
-/** Tools without a subject: clock, random, back-off, header lists, log, errors, nearest words, invariants.
+/** Tools without a subject: clock, random, back-off, gates, header lists, log, errors, nearest words, invariants.
  *  Knows nothing about meshes, and imports no other room. */
 export { type Backoff, type BackoffConfig, computeBackoff, createBackoff } from "./backoff.ts";
 export { type Clock, type Millis, systemClock, type Timer } from "./clock.ts";
@@ -33,3 +33,4 @@ export { pause, type RepeatOptions, repeatUntilStopped } from "./repeat.ts";
 export { SharedCount, SharedCounts } from "./shared-counts.ts";
 export { createTurnClock } from "./turn-clock.ts";
 export { type TurnEndHolder, TurnQueue } from "./turn-queue.ts";
+export { createWorkGate, type WorkGate, type WorkGateOptions } from "./work-gate.ts";

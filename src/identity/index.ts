@@ -51,7 +51,7 @@ export {
 	verifyJwtSvid,
 	verifyToken,
 } from "./jwt-verify.ts";
-export { createSigningGate, type SigningGate, type SigningGateOptions } from "./signing-gate.ts";
+export { createSigningGate } from "./signing-gate.ts";
 export { trustDomainOf, type VerifiedSvid, validateLeaf, verifySvid, verifySvidPem } from "./svid.ts";
 export {
 	createSvidSource,

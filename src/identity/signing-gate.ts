@@ -1,90 +1,9 @@
-import { MeshError } from "../core/index.ts";
+import { createWorkGate, MeshError, type WorkGate, type WorkGateOptions } from "../core/index.ts";
 
-/** Lets only so many signatures be under way at once. */
-export interface SigningGate {
-	/** Runs the work when there is room: askers take turns, each one's in the order of asking.
-	 *  @param asker whose turn it takes; all that name none share one
-	 *  @throws MeshError `SIGNING_BUSY` when too many wait; whoever asked comes back after a random time */
-	run<T>(work: () => Promise<T>, asker?: string): Promise<T>;
-	/** How many are under way. */
-	readonly busy: number;
-}
-
-export interface SigningGateOptions {
-	/** How many at once; 16 by default. */
-	readonly concurrent?: number;
-	/** How many may wait; 1,024 by default. When they do, one more takes the place of the newest of whoever has the most waiting. */
-	readonly waiting?: number;
-	/** How many of these may be one asker's, when it is named; 128 by default. */
-	readonly waitingEach?: number;
-}
-
-interface Waiting {
-	enter(): void;
-	refuse(error: MeshError): void;
-}
-
-/** After an outage everybody wants a signature, and somebody may want more than all others: the gate keeps an authority, and a machine's
- *  connection to it, from drowning, and nobody out. */
-export function createSigningGate(options: SigningGateOptions = {}): SigningGate {
-	const { concurrent = 16, waiting = 1024, waitingEach = 128 } = options;
-	/** By asker, in the order of their turns; none is empty. */
-	const queues = new Map<string, Waiting[]>();
-	let busy = 0;
-	let size = 0;
-
-	const refusal = (count: number): MeshError =>
-		new MeshError("SIGNING_BUSY", `${count} signatures wait already: try again later`);
-
-	function takeNext(): Waiting | undefined {
-		for (const [asker, queue] of queues) {
-			const next = queue.shift()!;
-			size--;
-			// Its next one is after everybody else's.
-			queues.delete(asker);
-			if (queue.length > 0) queues.set(asker, queue);
-			return next;
-		}
-		return undefined;
-	}
-
-	/** @returns whether somebody had more waiting than this asker would */
-	function makeRoom(own: number): boolean {
-		let longest: Waiting[] = [];
-		for (const queue of queues.values()) if (queue.length > longest.length) longest = queue;
-		if (longest.length <= own + 1) return false;
-		size--;
-		longest.pop()!.refuse(refusal(longest.length));
-		return true;
-	}
-
-	function wait(asker: string | undefined): Promise<void> {
-		const name = asker ?? "";
-		const own = queues.get(name) ?? [];
-		if (asker !== undefined && own.length >= waitingEach) throw refusal(own.length);
-		if (size >= waiting && !makeRoom(own.length)) throw refusal(size);
-		return new Promise<void>((enter, refuse) => {
-			own.push({ enter, refuse });
-			queues.set(name, own);
-			size++;
-		});
-	}
-
-	return {
-		async run(work, asker) {
-			// Whoever leaves hands its place on.
-			if (busy >= concurrent) await wait(asker);
-			else busy++;
-			try {
-				return await work();
-			} finally {
-				const next = takeNext();
-				if (next === undefined) busy--;
-				else next.enter();
-			}
-		},
-		get busy() {
-			return busy;
-		},
-	};
+/** Lets only so many signatures be under way at once; whoever may not wait is refused by `SIGNING_BUSY`. */
+export function createSigningGate(bounds: Omit<WorkGateOptions, "refusal"> = {}): WorkGate {
+	return createWorkGate({
+		...bounds,
+		refusal: (waiting) => new MeshError("SIGNING_BUSY", `${waiting} signatures wait already: try again later`),
+	});
 }

@@ -18,6 +18,7 @@ const grant = (kind: string, to: object = { group: "", kind: "Service" }) =>
 		spec: { from: [{ group: "gateway.networking.k8s.io", kind, namespace: "shop" }], to: [to] },
 	});
 const gatewayKey = "Gateway/edge/gw";
+const testPki = createTestPki();
 
 /** The status of `HTTPRoute/shop/r` and of the listeners of `edge/gw`. */
 function attach(listeners: readonly object[], spec: object, kind = "HTTPRoute", ...more: string[]): string[] {
@@ -374,6 +375,35 @@ test("certificates of listeners are looked for, read, and checked with their key
 	assert.equal(of(elsewhere, secret(good, "vault")), "https (0): !Programmed=Invalid !ResolvedRefs=RefNotPermitted");
 	const allowed = grant("Gateway", { group: "", kind: "Secret" }).replace('"namespace":"shop"', '"namespace":"edge"');
 	assert.equal(of(elsewhere, secret(good, "vault"), allowed), "https (0): good");
+});
+
+test("listeners of one port that end TLS for the same hosts say so", () => {
+	const { certificateChainPem: certificate, privateKeyPem: key } = testPki.issue(testPki.idOf("gw"));
+	const data = { "tls.crt": certificate, "tls.key": key };
+	const cert = JSON.stringify({
+		apiVersion: "v1",
+		kind: "Secret",
+		metadata: { name: "cert", namespace: "edge" },
+		stringData: data,
+	});
+	const tls = { certificateRefs: [{ name: "cert" }] };
+	const https = (name: string, hostname?: string, fields: object = {}) => ({
+		...{ name, port: 443, protocol: "HTTPS", tls },
+		...(hostname !== undefined && { hostname }),
+		...fields,
+	});
+	const told = (...listeners: object[]) => {
+		const lines = showStatuses(gatewayOf(...listeners), cert)[gatewayKey]!.slice(1);
+		return lines.filter((line) => line.includes("OverlappingTLSConfig=OverlappingHostnames")).map((line) => line[0]);
+	};
+	assert.deepEqual(told(https("a", "a.example"), https("b", "b.example"), https("c", "*.example.com")), []);
+	assert.deepEqual(told(https("a", "foo.example.com"), https("b", "foo.example.org"), https("c", "*.example.com")), [
+		"a",
+		"c",
+	]);
+	assert.deepEqual(told(https("a"), https("b", "b.example"), https("c", undefined, { port: 8443 })), ["a", "b"]);
+	const passed = { protocol: "TLS", tls: { mode: "Passthrough" } };
+	assert.deepEqual(told(https("a", "*.example"), https("b", "b.example", passed), { ...http, name: "c" }), []);
 });
 
 /** `targetRefs` of web unless the spec says otherwise. */

@@ -1,11 +1,20 @@
 /** The answer to an attestation may be lost: the node gets on with the same join token and the same key, and nobody else does. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { chmodSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type AgentClient, createAgentClient, createNodeSession } from "../../src/agent/node-identity/index.ts";
+import {
+	type AgentClient,
+	createAgentClient,
+	createNodeSession,
+	type NodeEvidence,
+	openSavedIdentity,
+} from "../../src/agent/node-identity/index.ts";
 import { MeshError, silentLog, systemClock, systemRandom } from "../../src/core/index.ts";
 import { createSigningRequest, formatSigningRequest } from "../../src/identity/index.ts";
 import { type NodeWorld, startNodeWorld } from "../support/node-agent.ts";
+import { makeTemporaryFolder } from "../support/temporary-folder.ts";
 
 const used = { code: "ATTESTATION_REFUSED" };
 
@@ -68,6 +77,42 @@ test("an agent whose answers are lost gets on with its join token, and nobody el
 		[session.spiffeId()],
 	);
 	await assert.rejects(thief.attest(), used);
+});
+
+test("an agent that was killed before it kept the answer gets on with its join token when it starts again", async (t) => {
+	const world = await startNodeWorld(t);
+	const evidence: NodeEvidence = { kind: "join_token", token: await world.createToken() };
+	const state = join(makeTemporaryFolder(t), "agent");
+	const open = async (client: AgentClient) => {
+		const saved = openSavedIdentity(state, evidence, silentLog);
+		const session = createNodeSession({
+			...{ client, evidence, saved },
+			...{ clock: systemClock, random: systemRandom, log: silentLog },
+		});
+		t.after(() => session.close());
+		return session;
+	};
+	const real = await openClient(t, world);
+	const answered = Promise.withResolvers<void>();
+	const killed = await open({
+		...real,
+		async request(method, path, ...rest) {
+			await real.request(method, path, ...rest);
+			answered.resolve();
+			return new Promise(() => undefined);
+		},
+	});
+	void killed.start();
+	await answered.promise;
+	const [file, ...others] = readdirSync(state);
+	assert.deepEqual([others, statSync(join(state, file!)).mode & 0o777], [[], 0o600]);
+	chmodSync(join(state, file!), 0o644);
+
+	const again = await open(await openClient(t, world));
+	await again.start();
+	assert.equal((await world.items("/v1/identity/agents")).length, 1);
+	const kept = readdirSync(state);
+	assert.deepEqual([kept.length, kept[0]?.endsWith(".json")], [1, true], "the key is in the identity by now");
 });
 
 test("a join token is good for the node's key until that has shown a certificate", async (t) => {

@@ -1,4 +1,4 @@
-/** SETTINGS with many entries, and GOAWAY with streams that nobody opened, beside Envoy. */
+/** SETTINGS with many entries, floods of frames that change nothing, and GOAWAY with streams that nobody opened, beside Envoy. */
 import { managerFilter, oneHost, socketAddress, staticCluster, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { until } from "../support/eventually.ts";
@@ -75,6 +75,18 @@ async function send({ proxy, side }: World, count: number): Promise<unknown> {
 	return client.see();
 }
 
+/** What a client sees that sends so many of these, behind a request that is over. */
+async function flood({ proxy, side }: World, bytes: Buffer, count: number): Promise<unknown> {
+	const client = await openRawHttp2(side, await proxy.port("clients"));
+	const isOver = (): boolean => client.see().closed;
+	client.send(frame(4, 0, 0), frame(1, 5, 1, block(...getHead)));
+	await until(async () => client.see().streams[1] !== undefined);
+	client.send(frame(1, 4, 3, block(...getHead)));
+	client.send(Buffer.concat(Array.from({ length: count }, () => bytes)));
+	await until(async () => isOver());
+	return { closed: isOver() };
+}
+
 async function ask({ proxy }: World, name: string): Promise<unknown> {
 	const { status, body } = await sendRequest({ port: await proxy.port(name), path: "/" });
 	const stats = await proxy.stats(`^cluster\\.${name}\\.upstream_rq_(tx_reset|[25]xx)$`);
@@ -88,6 +100,21 @@ compareWithEnvoy("control frames of HTTP/2", {
 	cases: {
 		"32 settings of a client": { want: { goAways: [], closed: false }, see: (world) => send(world, 32) },
 		"33 settings of a client": { want: { goAways: [11], closed: true, streams: {} }, see: (world) => send(world, 33) },
+		"resets of a stream that is over": {
+			want: { closed: true },
+			see: (world) => flood(world, frame(3, 0, 1, "\0\0\0\x08"), 3000),
+		},
+		"acknowledgements of settings that nobody sent": {
+			want: { closed: true },
+			see: (world) => flood(world, frame(4, 1, 0), 2),
+		},
+		"settings that all want an answer": { want: { closed: true }, see: (world) => flood(world, frame(4, 0, 0), 1500) },
+		"pings that all want an answer": {
+			want: { closed: true },
+			see: (world) => flood(world, frame(6, 0, 0, "abcdefgh"), 1500),
+		},
+		"data of padding alone": { want: { closed: true }, see: (world) => flood(world, frame(0, 8, 3, "\x03\0\0\0"), 3) },
+		"a client's last stream is its own": { want: { closed: true }, see: (world) => flood(world, goAway(1), 1) },
 		"32 settings of an upstream": { want: { status: 200 }, see: (world) => ask(world, "settings-32") },
 		"33 settings of an upstream": { want: broken, see: (world) => ask(world, "settings-33") },
 		"the last stream is the one": { want: { status: 200 }, see: (world) => ask(world, "last-1") },

@@ -23,6 +23,7 @@ const protectedExamples: ReadonlySet<string> = new Set([
 		"jwt",
 		"mutual-tls",
 		"rate-limit",
+		"sidecar-ingress-tls",
 		"trust-domain-migration",
 	],
 ]);

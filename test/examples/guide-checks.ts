@@ -148,6 +148,20 @@ export const guideChecks: Readonly<Record<string, Check>> = {
 		await eventually(async () => assert.match((await askTls({ ...call, client })).body, /"catalog"/), patient);
 		await assert.rejects(askTls(call));
 	},
+	async "sidecar-ingress-tls"(running, _, example) {
+		const call = {
+			...{ port: running.meshPort(example, "orders"), host: "orders.example", path: "/call?to=http://stock/" },
+			ca: readExample(example, "orders.pem"),
+		};
+		const client = {
+			certificateChainPem: readExample(example, "partner.pem"),
+			privateKeyPem: readExample(example, "partner.key"),
+		};
+		await eventually(async () => assert.match((await askTls({ ...call, client })).body, /^200\n.*"stock"/), patient);
+		await assert.rejects(askTls(call));
+		await assert.rejects(sendRequest({ port: call.port, path: "/" }));
+		await assert.rejects(sendRequest({ port: running.meshPort(example, "stock"), path: "/" }));
+	},
 	async "gateway-access"(running, _, example) {
 		const ask = asker(running, example);
 		await eventually(async () => assert.match((await ask("/")).body, /"catalog"/), patient);

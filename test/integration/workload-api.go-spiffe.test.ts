@@ -141,3 +141,34 @@ test("bundles of related trust domains come with entries that federate, and go w
 	await eventually(async () => assert.deepEqual((await client!.ask(socketPath, "x509-bundles"))["bundles"], own));
 	assert.match(String((await client!.ask(socketPath, "validate", "reviews", token!.token))["error"]), /no keys of/);
 });
+
+test("a related trust domain with JWT keys alone has its tokens checked, and no empty bundle of roots is told", {
+	skip,
+}, async (t) => {
+	const [world, partner] = [
+		await startNodeWorld(t),
+		await startNodeWorld(t, { settings: { trustDomain: "partner.example" } }),
+	];
+	const { keys } = JSON.parse((await partner.admin("GET", "/v1/identity/federation-bundle")).body) as {
+		readonly keys: readonly { readonly use: string }[];
+	};
+	const shown = JSON.stringify(keys.filter(({ use }) => use === "jwt-svid"));
+	const bundle = `{"keys":${shown},"spiffe_sequence":9007199254740993}`;
+	const related = await world.admin("PUT", "/v1/identity/federation/partner.example", JSON.stringify({ bundle }));
+	assert.equal(related.status, 200, related.body);
+	assert.deepEqual(JSON.parse(related.body), {
+		...{ trustDomain: "partner.example", keys: 1, sequence: "9007199254740993" },
+		fetchedAt: JSON.parse(related.body).fetchedAt,
+	});
+	await partner.createEntry({ spiffeId: "/ns/shop/sa/partner" });
+	const theirs = await partner.startAgent(t);
+	const [token] = (await client!.ask(theirs.socketPath, "jwt", "reviews"))["svids"] as Svid[];
+	await world.createEntry({ id: "web", federatesWith: ["partner.example"] });
+	const { socketPath } = await world.startAgent(t);
+	const both = { "cluster.local": 1, "partner.example": 1 };
+	await eventually(async () => assert.deepEqual((await client!.ask(socketPath, "jwt-bundles"))["bundles"], both));
+	assert.deepEqual((await client!.ask(socketPath, "x509-bundles"))["bundles"], { "cluster.local": 1 });
+	assert.equal((await client!.ask(socketPath, "x509"))["domains"], 1);
+	const partnerId = "spiffe://partner.example/ns/shop/sa/partner";
+	assert.equal((await client!.ask(socketPath, "validate", "reviews", token!.token))["id"], partnerId);
+});

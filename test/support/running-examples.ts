@@ -21,8 +21,8 @@ export function listSmallExamples(): string[] {
 		.map(({ name }) => name);
 }
 
-/** Ports of programs outside the mesh, which rules name. */
-const outsidePorts = ["7184", "7185", "7186", "7187", "7188"];
+/** Ports of programs that rules name. */
+const outsidePorts = ["7184", "7185", "7186", "7187", "7188", "7189"];
 
 /** Several examples under one control plane. */
 export interface RunningExamples {
@@ -65,7 +65,12 @@ export async function startExamples(
 				.filter((file) => file.endsWith(".yaml"))
 				.map((file) => readFileSync(join(examples, name, file), "utf8"))
 				.join("\n---\n")
-				.replace(new RegExp(outsidePorts.join("|"), "g"), (port) => outside.get(port)!),
+				.replace(new RegExp(outsidePorts.join("|"), "g"), (port) => outside.get(port)!)
+				// `amime up` runs sidecars in the folder of the example.
+				.replace(
+					/(?<=(?:serverCertificate|privateKey|caCertificates): )(?=[\w-]+\.(?:pem|key)$)/gm,
+					`${join(examples, name)}/`,
+				),
 		]),
 	);
 	joinMeshConfigs(texts);

@@ -25,7 +25,7 @@ import type { SavedIdentity } from "./saved-identity.ts";
 /** The keys of a trust domain: for certificates and for tokens. */
 export interface DomainBundle {
 	readonly trustDomain: string;
-	/** PEM of its roots. */
+	/** PEM of its roots; empty for a related domain with JWT keys alone. */
 	readonly pem: string;
 	readonly jwks: readonly JsonWebKeyEntry[];
 }
@@ -107,8 +107,11 @@ export function createNodeSession(options: NodeSessionOptions): NodeSession {
 				"AGENT_STATE",
 				"the agent's saved identity has ended or is refused, and nothing else says who this node is: give a new --join-token",
 			);
-		key ??= createAgentKey();
-		const identity = await attestNode(client, evidence, key);
+		key ??= options.saved?.firstKey() ?? createAgentKey();
+		const identity = await attestNode(client, evidence, key).catch((error: unknown) => {
+			if (!isAway(error)) options.saved?.remove();
+			throw error;
+		});
 		key = undefined;
 		options.saved?.save(identity);
 		begin(identity);

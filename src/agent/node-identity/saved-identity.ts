@@ -1,17 +1,21 @@
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeError, type Log, MeshError } from "../../core/index.ts";
 import { readCertificates } from "../../identity/index.ts";
 import { parseSpiffeId } from "../../model/index.ts";
-import type { NodeEvidence, NodeIdentity } from "./attest-node.ts";
+import { createAgentKey, type NodeEvidence, type NodeIdentity } from "./attest-node.ts";
 
 /** Where an agent keeps its own identity, so that after a restart it is who it was. Identities of workloads are never kept. */
 export interface SavedIdentity {
 	/** Undefined when there is none, it has ended, or it cannot be read. */
 	load(now: number): NodeIdentity | undefined;
+	/** The key to attest with: that of a start before this one which ended before it kept the answer, or a new one. A join token that was used
+	 *  for a key is good for that key still. */
+	firstKey(): KeyObject;
+	/** Keeps an identity; the key to attest with is done with. */
 	save(identity: NodeIdentity): void;
-	/** Forgets one that is refused. */
+	/** Forgets one that is refused, and the key to attest with. */
 	remove(): void;
 }
 
@@ -22,7 +26,28 @@ const filePattern = /^agent-[0-9a-f]{16}\.json$/;
  *  @throws MeshError `AGENT_STATE` */
 export function openSavedIdentity(folder: string, evidence: NodeEvidence | undefined, log: Log): SavedIdentity {
 	const path = join(folder, evidence === undefined ? findOnly(folder) : nameOf(evidence));
+	const keyPath = path.replace(/json$/, "key");
+	const write = (to: string, text: string): void => {
+		mkdirSync(folder, { recursive: true, mode: 0o700 });
+		rmSync(`${to}.tmp`, { force: true });
+		writeFileSync(`${to}.tmp`, text, { mode: 0o600, flag: "wx", flush: true });
+		renameSync(`${to}.tmp`, to);
+	};
 	return {
+		firstKey() {
+			const known = readKey(keyPath, log);
+			if (known !== undefined) return known;
+			const key = createAgentKey();
+			try {
+				write(keyPath, key.export({ type: "pkcs8", format: "pem" }).toString());
+			} catch (error) {
+				log.warn("the agent's key is not saved: a join token is lost when the agent ends before it has its answer", {
+					path: keyPath,
+					reason: describeError(error),
+				});
+			}
+			return key;
+		},
 		load(now) {
 			let text: string;
 			try {
@@ -50,11 +75,8 @@ export function openSavedIdentity(folder: string, evidence: NodeEvidence | undef
 		},
 		save({ spiffeId, certificateChainPem, privateKeyPem, bundlePem }) {
 			try {
-				mkdirSync(folder, { recursive: true, mode: 0o700 });
-				const text = JSON.stringify({ spiffeId, certificateChainPem, privateKeyPem, bundlePem });
-				rmSync(`${path}.tmp`, { force: true });
-				writeFileSync(`${path}.tmp`, text, { mode: 0o600, flag: "wx" });
-				renameSync(`${path}.tmp`, path);
+				write(path, JSON.stringify({ spiffeId, certificateChainPem, privateKeyPem, bundlePem }));
+				rmSync(keyPath, { force: true });
 			} catch (error) {
 				log.warn("the agent's identity is not saved: after a restart it attests anew", {
 					path,
@@ -62,8 +84,30 @@ export function openSavedIdentity(folder: string, evidence: NodeEvidence | undef
 				});
 			}
 		},
-		remove: () => rmSync(path, { force: true }),
+		remove() {
+			rmSync(path, { force: true });
+			rmSync(keyPath, { force: true });
+		},
 	};
+}
+
+function readKey(path: string, log: Log): KeyObject | undefined {
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch {
+		// None was kept.
+		return undefined;
+	}
+	try {
+		checkMode(path, log);
+		const key = createPrivateKey(text);
+		if (key.asymmetricKeyDetails?.namedCurve === "prime256v1") return key;
+	} catch {
+		// The cause is left out: a message of the parser must never carry a piece of the key.
+	}
+	log.warn("the key that the agent was to attest with is damaged, it makes another", { path });
+	return undefined;
 }
 
 function nameOf(evidence: NodeEvidence): string {

@@ -1,7 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, describeError, type Log, MeshError, type Random, type Timer } from "../../core/index.ts";
-import { createSvidSource, type SigningGate, type SvidSource, type X509Svid } from "../../identity/index.ts";
+import {
+	type Clock,
+	describeError,
+	type Log,
+	MeshError,
+	type Random,
+	type Timer,
+	type WorkGate,
+} from "../../core/index.ts";
+import { createSvidSource, type SvidSource, type X509Svid } from "../../identity/index.ts";
 import {
 	formatObjectName,
 	type InstanceHealth,
@@ -54,7 +62,7 @@ export interface InstanceDeps {
 	readonly listener: SupervisorListener;
 	readonly config: InstanceConfig;
 	readonly trust: TrustClient;
-	readonly gate: SigningGate;
+	readonly gate: WorkGate;
 }
 
 export interface InstanceOptions {
@@ -356,7 +364,8 @@ export class SupervisedInstance {
 		return {
 			program,
 			args,
-			folder,
+			// Relative paths of certificates are those beside the documents.
+			folder: this.workload.folder ?? folder,
 			env: { ...programs.env, AMIME_MASK_ACCESS_TOKENS: "1", ...environment },
 			output: { kind: "file", path: this.#logPath() },
 		};

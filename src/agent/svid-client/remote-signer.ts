@@ -1,7 +1,7 @@
 import { request as openRequest } from "node:http";
 import { request as openTlsRequest } from "node:https";
-import { AnswerTooLong, type Clock, exchangeHttp, MeshError, systemClock } from "../../core/index.ts";
-import type { SignedSvid, SigningGate, SvidSigner } from "../../identity/index.ts";
+import { AnswerTooLong, type Clock, exchangeHttp, MeshError, systemClock, type WorkGate } from "../../core/index.ts";
+import type { SignedSvid, SvidSigner } from "../../identity/index.ts";
 
 /** Options of a signer. */
 export interface RemoteSignerOptions {
@@ -14,7 +14,7 @@ export interface RemoteSignerOptions {
 	/** Who will hold the certificate, `<namespace>/<instance>`, when that is somebody who reports what its proxy has acknowledged. */
 	readonly holder?: string;
 	/** Shared by the workloads of a machine, so that they do not all ask at once; none by default. */
-	readonly gate?: SigningGate;
+	readonly gate?: WorkGate;
 	/** Bound on one exchange; 5,000 by default. */
 	readonly timeoutMs?: number;
 	/** The machine's clock by default. */

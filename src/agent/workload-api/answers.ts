@@ -26,13 +26,13 @@ export function describeSvids(
 			bundle,
 			hint: entry.hint,
 		})),
-		federatedBundles: byDomain(federated, ({ pem }) => toDer(pem)),
+		federatedBundles: describeRoots(federated),
 	});
 }
 
 /** `FetchX509Bundles`. */
 export function describeX509Bundles(bundles: readonly DomainBundle[]): X509BundlesResponse {
-	return create(X509BundlesResponseSchema, { bundles: byDomain(bundles, ({ pem }) => toDer(pem)) });
+	return create(X509BundlesResponseSchema, { bundles: describeRoots(bundles) });
 }
 
 /** `FetchJWTBundles`: JWK Sets. */
@@ -40,6 +40,13 @@ export function describeJwtBundles(bundles: readonly DomainBundle[]): JWTBundles
 	return create(JWTBundlesResponseSchema, {
 		bundles: byDomain(bundles, ({ jwks }) => Buffer.from(JSON.stringify({ keys: jwks }))),
 	});
+}
+
+/** Without those that have none: libraries refuse the whole answer for an empty bundle, and who is absent is untrusted as well (Workload API
+ *  section 4.6). */
+function describeRoots(bundles: readonly DomainBundle[]): Record<string, Uint8Array> {
+	const rooted = bundles.filter(({ pem }) => pem !== "");
+	return byDomain(rooted, ({ pem }) => toDer(pem));
 }
 
 function byDomain(

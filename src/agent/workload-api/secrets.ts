@@ -18,7 +18,7 @@ export function translateIdentities(
 	own: DomainBundle,
 	federated: readonly DomainBundle[],
 ): XdsSnapshot {
-	const bundles = [own, ...federated];
+	const bundles = [own, ...federated.filter(({ pem }) => pem !== "")];
 	const secrets = [
 		...svids.slice(0, 1).map(({ svid }) => createCertificateSecret("default", svid)),
 		...svids.map(({ svid }) => createCertificateSecret(svid.spiffeId, svid)),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { type Clock, describeError, type Log } from "../../core/index.ts";
-import { createSigningGate, type SigningGate } from "../../identity/index.ts";
+import { type Clock, describeError, type Log, type WorkGate } from "../../core/index.ts";
+import { createSigningGate } from "../../identity/index.ts";
 import type { RegistrationEntry } from "../../model/index.ts";
 import { isAway, type NodeSession, type SignedToken } from "../node-identity/index.ts";
 
@@ -35,7 +35,7 @@ interface EntryTokens {
 	readonly held: Map<string, HeldToken>;
 	/** Being signed: whoever wants the same waits for the same. */
 	readonly asked: Map<string, Promise<SignedToken>>;
-	readonly gate: SigningGate;
+	readonly gate: WorkGate;
 	letters: number;
 }
 

@@ -198,7 +198,8 @@ export interface RelationStatus {
 	readonly endpoint?: { readonly profile: string; readonly url: string; readonly spiffeId?: string };
 	/** How many keys its bundle has; absent while none was got. */
 	readonly keys?: number;
-	readonly sequence?: number;
+	/** A text beyond 2^53. */
+	readonly sequence?: number | string;
 	/** ISO 8601: when the last good bundle came. */
 	readonly fetchedAt?: string;
 	readonly error?: string;

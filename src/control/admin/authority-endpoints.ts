@@ -103,7 +103,7 @@ function createBundleFeed({ authority, holders, clock }: AuthorityEndpointsOptio
 			/** Certificates under another root are to be renewed. */
 			activeRoot: root,
 			jwtKeys: authority.jwtKeys(),
-			federated: authority.federatedBundles(),
+			federated: authority.federatedBundles().filter(({ pem }) => pem !== ""),
 		};
 		const revision = createHash("sha256").update(JSON.stringify(feed)).digest("base64url").slice(0, 22);
 		return { ...feed, revision, renewWithinMs: renewWithin(holders.count()) };

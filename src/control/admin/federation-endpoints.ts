@@ -67,15 +67,20 @@ export function createFederationEndpoints({ authority, relations, refresh }: Fed
 
 function describe(relation: Relation, relations: Relations) {
 	const known = relations.bundleOf(relation.trustDomain);
-	const { text, fetchedAt, error } = known ?? {};
-	const { keys, spiffe_sequence: sequence } = (text === undefined ? {} : JSON.parse(text)) as Record<string, unknown>;
+	const { fetchedAt, error } = known ?? {};
+	const { keys, sequence } = relations.read(relation.trustDomain) ?? {};
 	return {
 		...relation,
-		...(Array.isArray(keys) && { keys: keys.length }),
-		...(sequence !== undefined && { sequence }),
+		...(keys !== undefined && { keys }),
+		...(sequence !== undefined && { sequence: formatSequence(sequence) }),
 		...(fetchedAt !== undefined && { fetchedAt: new Date(fetchedAt).toISOString() }),
 		...(error !== undefined && { error }),
 	};
+}
+
+/** Beyond 2^53 JSON numbers are rounded by most readers: a text there, as protobuf's JSON has it. */
+function formatSequence(sequence: bigint): number | string {
+	return sequence <= Number.MAX_SAFE_INTEGER ? Number(sequence) : String(sequence);
 }
 
 function find(relations: Relations, trustDomain: string): Relation {

@@ -1,11 +1,5 @@
-import type { Log } from "../../core/index.ts";
-import {
-	type Authority,
-	createSigningGate,
-	type IssuedSvid,
-	parseSigningRequest,
-	type SigningGate,
-} from "../../identity/index.ts";
+import type { Log, WorkGate } from "../../core/index.ts";
+import { type Authority, createSigningGate, type IssuedSvid, parseSigningRequest } from "../../identity/index.ts";
 import { formatSpiffeId, type Mesh } from "../../model/index.ts";
 import type { CertificateList } from "./certificate-list.ts";
 import { parseJson } from "./parse-json.ts";
@@ -41,7 +35,7 @@ export function createIdentityEndpoints(options: IdentityEndpointsOptions): Endp
 	];
 }
 
-async function sign(options: IdentityEndpointsOptions, gate: SigningGate, body: string): Promise<AdminResponse> {
+async function sign(options: IdentityEndpointsOptions, gate: WorkGate, body: string): Promise<AdminResponse> {
 	const { authority, log } = options;
 	options.onRequest();
 	const { namespace, serviceAccount, csr, holder } = parseRequest(body);

@@ -1,6 +1,6 @@
 import { request } from "node:https";
-import { type Clock, exchangeHttp, MeshError } from "../../core/index.ts";
-import { createSigningGate, type JsonWebKeySet, type SigningGate, verifyToken } from "../../identity/index.ts";
+import { type Clock, createWorkGate, exchangeHttp, type MeshError, type WorkGate } from "../../core/index.ts";
+import { type JsonWebKeySet, verifyToken } from "../../identity/index.ts";
 import { type AttestedNode, type NodeAttestor, readText, refused, unavailable } from "./node-attestor.ts";
 
 /** A cluster whose nodes may become nodes of the mesh. */
@@ -37,7 +37,13 @@ interface TokenHolder {
 /** Nodes show the projected service-account token of their agent's Pod (as SPIRE's k8s_psat). One that is bound to a Pod on a node says
  *  which node it is; others are refused. */
 export function createKubernetesTokenAttestor(clusters: readonly KubernetesCluster[], clock: Clock): NodeAttestor {
-	const gates = new Map(clusters.map(({ name }) => [name, createSigningGate(reviewBounds)]));
+	const gates = new Map(
+		clusters.map(({ name }) => {
+			const refusal = (): MeshError =>
+				unavailable(`too many tokens of cluster ${name} wait for their review`, undefined);
+			return [name, createWorkGate({ ...reviewBounds, refusal })];
+		}),
+	);
 	return {
 		name: "k8s_psat",
 		async attest(payload) {
@@ -79,19 +85,14 @@ function toNode(holder: TokenHolder, cluster: KubernetesCluster): AttestedNode {
 
 /** Asks for what may be a node's alone, and so many at a time. */
 async function reviewInTurn(
-	gate: SigningGate,
+	gate: WorkGate,
 	token: string,
 	cluster: KubernetesCluster,
 	check: Extract<KubernetesCluster["check"], { kind: "review" }>,
 ): Promise<TokenHolder> {
 	if (!claimsAccount(token, cluster))
 		throw refused(`the token is none of an agent's service account of ${cluster.name}`);
-	return gate
-		.run(() => reviewToken(token, cluster, check))
-		.catch((error: unknown) => {
-			const isBusy = error instanceof MeshError && error.code === "SIGNING_BUSY";
-			throw isBusy ? unavailable(`too many tokens of cluster ${cluster.name} wait for their review`, undefined) : error;
-		});
+	return gate.run(() => reviewToken(token, cluster, check));
 }
 
 /** What the token says of itself, which is worth a question and no more. */

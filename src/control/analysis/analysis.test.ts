@@ -394,3 +394,61 @@ test("patches with extensions that amime's proxies lack are told once each, with
 	assert.deepEqual(sentences(mixed + filter(lua, "workloadSelector: { labels: { app: stock } },")), []);
 	assert.deepEqual(sentences(mixed + filter("envoy.extensions.filters.http.buffer.v3.Buffer")), []);
 });
+
+test("TLS of a Sidecar's ingress that mutual TLS of the mesh keeps out is told, with what decides", () => {
+	const sidecar =
+		"apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: s, namespace: shop }\nspec: { ingress: [{ port: { number: 9080, name: https, protocol: HTTPS }, tls: { mode: SIMPLE, serverCertificate: a.pem, privateKey: a.key } }] }\n---\n";
+	const peers = (spec: string) =>
+		`apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p, namespace: shop }\nspec: ${spec}\n---\n`;
+	const sentences = (text: string) =>
+		find(text)
+			.filter(({ code }) => code === "INGRESS_TLS_UNUSED")
+			.map(({ path, problem }) => `${path} ${problem}`);
+	assert.match(
+		sentences(sidecar).join(),
+		/^spec\.ingress\[0\]\.tls port 9080 of shop\/web is PERMISSIVE without a PeerAuthentication: /,
+	);
+	assert.match(
+		sentences(sidecar + peers("{ mtls: { mode: STRICT } }")).join(),
+		/ is STRICT by PeerAuthentication shop\/p \(mesh\.yaml:\d+\): /,
+	);
+	const disabled = "{ selector: { matchLabels: { app: web } }, portLevelMtls: { 9080: { mode: DISABLE } } }";
+	assert.deepEqual(sentences(sidecar + peers(disabled)), []);
+});
+
+test("callers that policies name and nobody is are told where somebody is called nearly so", () => {
+	const policyOf = (source: string) => policy(`{ rules: [{ from: [{ source: ${source} }] }] }`);
+	const sentences = (text: string) =>
+		find(text)
+			.filter(({ code }) => code === "SOURCE_UNKNOWN")
+			.map(({ path, problem }) => `${path} ${problem}`);
+	const from = "spec.rules[0].from[0].source";
+	assert.deepEqual(sentences(policyOf("{ principals: [cluster.local/ns/shop/sa/defalt] }")), [
+		`${from}.principals[0] no workload of namespace shop runs as the service account 'defalt' (did you mean 'shop/default'?)`,
+	]);
+	assert.deepEqual(sentences(policyOf("{ namespaces: [shop, shpo] }")), [
+		`${from}.namespaces[1] nothing runs in namespace 'shpo' (did you mean 'shop'?)`,
+	]);
+	assert.deepEqual(sentences(policyOf("{ notServiceAccounts: [defaults] }")), [
+		`${from}.notServiceAccounts[0] no workload of namespace shop runs as the service account 'defaults' (did you mean 'shop/default'?)`,
+	]);
+	for (const strange of [
+		"{ principals: [cluster.local/ns/shop/sa/default, other.example/ns/shop/sa/defalt, '*/sa/defalt'] }",
+		"{ serviceAccounts: [default, shop/default, prometheus] }",
+		"{ namespaces: [monitoring] }",
+	])
+		assert.deepEqual(sentences(policyOf(strange)), []);
+});
+
+test("a VirtualService for a host that no Service has is told where one is called nearly so", () => {
+	const sentences = (host: string) =>
+		find(virtualService("v", `{ hosts: [${host}], http: [{ ${to} }] }`)).map(
+			({ code, problem }) => `${code} ${problem}`,
+		);
+	assert.match(
+		sentences("wbe").join(),
+		/^SERVICE_UNKNOWN no Service shop\/wbe has the host wbe\.shop\.svc\.cluster\.local \(did you mean 'web\.shop'\?\): /,
+	);
+	for (const host of ["web", "billing", "web.example", "'*.shop.svc.cluster.local'"])
+		assert.deepEqual(sentences(host), []);
+});

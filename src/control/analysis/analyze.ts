@@ -10,6 +10,8 @@ import { checkPolicies } from "./policies.ts";
 import { checkRateLimits } from "./rate-limits.ts";
 import { checkServices } from "./services.ts";
 import { findShadowedRoutes } from "./shadowed-routes.ts";
+import { checkSidecars } from "./sidecars.ts";
+import { checkSources } from "./sources.ts";
 import { checkTelemetry } from "./telemetry.ts";
 import { findUnreferenced } from "./unreferenced.ts";
 import { checkVirtualServices } from "./virtual-services.ts";
@@ -35,6 +37,8 @@ const checks: readonly Check[] = [
 	checkGateways,
 	checkCertificates,
 	checkServices,
+	checkSidecars,
+	checkSources,
 	checkTelemetry,
 	checkEnvoyFilters,
 	findUnreferenced,

@@ -41,7 +41,15 @@ export const findingTable = {
 		"Change the field; the proxy's own words are in the sentence",
 	),
 	NOT_ACCEPTED: warning("A condition of the object's status is false", "The condition's message says what is missing"),
+	INGRESS_TLS_UNUSED: warning(
+		"A Sidecar has the proxy end TLS of clients outside the mesh at a port that takes mutual TLS of the mesh: no such client gets in",
+		"Say DISABLE for the port in `portLevelMtls` of a PeerAuthentication that selects the workload",
+	),
 	SERVICE_UNKNOWN: warning("A Service or host that is named does not exist", "Correct the name, or create it"),
+	SOURCE_UNKNOWN: warning(
+		"A policy names a caller that no workload is, and one is called nearly so",
+		"Correct the name; `amime status` shows who runs as what",
+	),
 	PORT_UNKNOWN: warning("A port that is named does not exist", "Use one of the ports that the sentence lists"),
 	SUBSET_UNKNOWN: warning(
 		"A subset that a route names is in no DestinationRule: its share is answered with 503",

@@ -1,11 +1,28 @@
 import { formatObjectName, type VirtualService } from "../../model/index.ts";
 import { findRoutes, hostOf } from "../translate/index.ts";
-import { nameAt, objectsOf, type ReportFinding, type World } from "./world.ts";
+import { findNearestName, nameAt, objectsOf, type ReportFinding, type World } from "./world.ts";
 
 /** Hosts that two objects decide about, and names that only match as they are written. */
 export function findHostConflicts(world: World, report: ReportFinding): void {
 	findDoubleClaims(world, report);
 	findDoubleRoutes(world, report);
+	findStrangeHosts(world, report);
+}
+
+/** Names in the cluster that no Service has, where one is called nearly so: other hosts may be anybody's. */
+function findStrangeHosts({ index }: World, report: ReportFinding): void {
+	const { settings } = index.mesh;
+	const known = new Set(index.services.map((service) => hostOf(service, settings)));
+	for (const rule of index.virtualServices)
+		for (const [position, host] of rule.hosts.entries()) {
+			const [name = "", namespace = "", ...rest] = host.split(".");
+			if (rest.join(".") !== `svc.${settings.clusterDomain}` || known.has(host) || !rule.gateways.includes("mesh"))
+				continue;
+			const near = findNearestName({ namespace, name }, index.services);
+			if (near === undefined) continue;
+			const sentence = `no Service ${namespace}/${name} has the host ${host} (did you mean '${near.name}.${near.namespace}'?): the rules have no effect on calls to it`;
+			report("SERVICE_UNKNOWN", { ...rule, kind: "VirtualService" }, `spec.hosts[${position}]`, sentence);
+		}
 }
 
 /** For sidecars the oldest VirtualService of a host decides alone. */

@@ -1,4 +1,5 @@
 import type { ConfigObject, KindName } from "../../config/index.ts";
+import { findNearest } from "../../core/index.ts";
 import { formatObjectName, type Labels, matchesLabels, type ObjectName } from "../../model/index.ts";
 import type { MeshIndex } from "../translate/index.ts";
 import type { FindingCode } from "./finding-table.ts";
@@ -42,4 +43,16 @@ export function selectsSomething({ index }: World, namespace: string | undefined
 	return [...index.mesh.workloads, ...index.mesh.gatewayProxies, ...index.instances].some(
 		(item) => (namespace === undefined || item.namespace === namespace) && matchesLabels(labels, item.labels),
 	);
+}
+
+/** The one of `known` that is called nearly so: another name in that namespace, or that name in another namespace. Parts are compared by
+ *  themselves, as long namespaces make all that is in them look alike. */
+export function findNearestName({ namespace, name }: ObjectName, known: Iterable<ObjectName>): ObjectName | undefined {
+	const all = [...known];
+	const beside = all.filter((other) => other.namespace === namespace).map((other) => other.name);
+	const named = all.filter((other) => other.name === name).map((other) => other.namespace);
+	const nearName = findNearest(name, beside);
+	if (nearName !== undefined) return { namespace, name: nearName };
+	const nearNamespace = findNearest(namespace, named);
+	return nearNamespace === undefined ? undefined : { namespace: nearNamespace, name };
 }

@@ -49,7 +49,7 @@ export function createBundleRefresh(options: BundleRefreshOptions): BundleRefres
 		if (relation?.endpoint === undefined)
 			throw new MeshError("FEDERATION_UNKNOWN", `there is no relation to ${trustDomain} with an endpoint`);
 		const known = relations.bundleOf(trustDomain);
-		const last = known?.text === undefined ? undefined : parseSpiffeBundle(trustDomain, known.text);
+		const last = relations.read(trustDomain);
 		try {
 			const { endpoint } = relation;
 			const now = clock.wall();
@@ -70,8 +70,10 @@ export function createBundleRefresh(options: BundleRefreshOptions): BundleRefres
 				);
 			}
 			await relations.keep({ trustDomain, text, fetchedAt: now });
-			if (text !== known?.text)
-				log.info("bundle of a related trust domain is new", { trustDomain, sequence: next.sequence?.toString() });
+			const sequence = next.sequence?.toString();
+			if (next.keys === 0 && last?.keys !== 0)
+				log.warn("a related trust domain has revoked its keys: nobody of it is trusted", { trustDomain, sequence });
+			else if (text !== known?.text) log.info("bundle of a related trust domain is new", { trustDomain, sequence });
 			backoffs.delete(trustDomain);
 			return next.refreshHintSeconds ?? defaultHintSeconds;
 		} catch (error) {

@@ -1,5 +1,6 @@
 /** Bundles over TLS: published, fetched with the authentication of their profile, kept when what comes next is worse. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,6 +10,14 @@ import { createTestPki } from "../../../test/support/pki.ts";
 import { makeTemporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createSeededRandom, silentLog, systemClock } from "../../core/index.ts";
 import { createAuthority, formatSpiffeBundle, parseSpiffeBundle } from "../../identity/index.ts";
+import {
+	createCertificate,
+	type ExtensionOptions,
+	encodeName,
+	encodePublicKey,
+	formatCertificates,
+	readCertificate,
+} from "../../identity/x509/index.ts";
 import { openSqliteStore } from "../../registry/index.ts";
 import { createBundleRefresh } from "./bundle-refresh.ts";
 import { bundleEndpointId, startBundleServer } from "./index.ts";
@@ -81,18 +90,22 @@ test("a bundle is written and read in the SPIFFE format; keys of other uses are 
 	);
 	const odd = {
 		...document,
-		keys: [...document.keys, { use: "wit-svid" }, { kty: "EC" }, { use: "jwt-svid", kid: "new", kty: "AKP" }],
+		keys: [
+			...document.keys,
+			...[{ use: "wit-svid" }, { kty: "EC" }, { use: "jwt-svid", kid: "new", kty: "AKP" }],
+			{ ...document.keys[0], kty: "AKP" },
+		],
 		spiffe_sequence: "no",
 	};
 	assert.equal(parseSpiffeBundle("there.example", JSON.stringify(odd)).sequence, undefined);
 	assert.equal(parseSpiffeBundle("there.example", JSON.stringify(odd)).jwks.length, read.jwks.length);
+	assert.equal(parseSpiffeBundle("there.example", JSON.stringify(odd)).pem, read.pem);
 	const broken = (change: object) => JSON.stringify({ keys: [{ ...document.keys[0], ...change }] });
 	const leaf = pki.issue(pki.idOf("web")).certificatePem.replace(/-----.*-----|\n/g, "");
 	for (const bad of [
 		"",
 		"[]",
 		"{}",
-		'{"keys":[]}',
 		'{"keys":[null]}',
 		broken({ x5c: [] }),
 		broken({ x5c: ["AA"] }),
@@ -175,6 +188,70 @@ test("https_web: the last good bundle stays through every bad answer, and a sequ
 	await relations.remove("there.example");
 	assert.deepEqual(relations.bundles(), []);
 	await assert.rejects(refresh.refresh("there.example"), { code: "FEDERATION_UNKNOWN" });
+});
+
+test("a server whose certificate TLS takes and nobody else can read is refused, and the process goes on", async (t) => {
+	const { relations, refresh } = await openHere(t);
+	const name = encodeName({ commonName: "there" });
+	const newKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+	const issue = (privateKey: KeyObject, subject: Buffer, key: KeyObject, extensions: ExtensionOptions): Buffer => {
+		const [notBefore, notAfter] = [Date.now() - 60_000, Date.now() + 3_600_000];
+		const publicKey = encodePublicKey(key);
+		return createCertificate(
+			{ serial: randomBytes(8), subject, publicKey, notBefore, notAfter, extensions },
+			{ name, privateKey },
+		);
+	};
+	const [rootKey, key] = [newKey(), newKey()];
+	const root = issue(rootKey, name, rootKey, { basicConstraints: { isCa: true }, keyUsages: ["keyCertSign"] });
+	const spiffeId = bundleEndpointId("there.example");
+	// An empty subject, its length in two octets: OpenSSL does not mind, DER does.
+	const leaf = issue(rootKey, Buffer.of(0x30, 0x81, 0), key, {
+		keyUsages: ["digitalSignature"],
+		names: [{ kind: "uri", value: spiffeId }],
+	});
+	const server = createServer({
+		cert: formatCertificates([leaf]),
+		key: key.export({ type: "pkcs8", format: "pem" }),
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	t.after(() => server.close());
+	const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+	const bundle = formatSpiffeBundle({
+		...{ authorities: [readCertificate(root)], jwtKeys: [], sequence: 1, refreshHintSeconds: 60 },
+	});
+	await relations.put({ trustDomain: "there.example", endpoint: { profile: "https_spiffe", url, spiffeId } }, bundle);
+	await assert.rejects(refresh.refresh("there.example"), { code: "FEDERATION_FETCH" });
+	assert.match(relations.bundleOf("there.example")?.error ?? "", /its certificate cannot be read/);
+});
+
+test("a trust domain that revokes its keys is trusted no more; with JWT keys alone its tokens are good", async (t) => {
+	const there = await openDomain(t, "there.example");
+	const keys = JSON.parse(there.format()).keys as { readonly use: string }[];
+	let body = there.format(1);
+	const url = await startWebEndpoint(t, () => ({ status: 200, body }));
+	const { relations, refresh } = await openHere(t);
+	await relations.put({ trustDomain: "there.example", endpoint: { profile: "https_web", url } }, undefined);
+	const publish = async (sequence: number, shown: readonly object[]) => {
+		body = JSON.stringify({ keys: shown, spiffe_sequence: sequence });
+		await refresh.refresh("there.example");
+		return relations.bundles().map(({ pem, jwks }) => [pem !== "", jwks.length]);
+	};
+	assert.deepEqual(await publish(2, keys), [[true, 1]]);
+	const tokensOnly = keys.filter(({ use }) => use === "jwt-svid");
+	assert.deepEqual(await publish(3, tokensOnly), [[false, 1]]);
+	assert.deepEqual(await publish(4, []), []);
+	assert.equal(relations.bundleOf("there.example")?.error, undefined);
+	assert.deepEqual(await publish(5, [{ ...keys[0], kty: "AKP" }]), [], "none that can be used");
+	assert.deepEqual(await publish(6, keys), [[true, 1]]);
+	// Who types one in means something else, most likely.
+	const none = JSON.stringify({ keys: [] });
+	await assert.rejects(relations.put({ trustDomain: "there.example" }, none), { code: "FEDERATION_BUNDLE" });
+
+	const spiffeId = bundleEndpointId("there.example");
+	const endpoint = { profile: "https_spiffe", url, spiffeId } as const;
+	await relations.put({ trustDomain: "there.example", endpoint }, JSON.stringify({ keys: tokensOnly }));
+	await assert.rejects(refresh.refresh("there.example"), { message: /no root of there\.example is known/ });
 });
 
 test("a relation that cannot be is refused, with what is wrong", async (t) => {

@@ -30,13 +30,14 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<string> 
 			`bundle endpoint ${endpoint.url}: ${fault}`,
 			cause === undefined ? {} : { cause },
 		);
+	const authentication = authenticate(options, fail);
 	const agent = new Agent({ keepAlive: false });
 	const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
 	const call = request(endpoint.url, {
 		agent,
 		signal: limit,
 		headers: { accept: "application/json" },
-		...authenticate(options),
+		...authentication,
 	});
 	try {
 		const { status, text } = await exchangeHttp(call, { maxAnswerBytes }).catch((cause: unknown) => {
@@ -49,20 +50,30 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<string> 
 	}
 }
 
-function authenticate({ endpoint, roots, webRoots, now }: FetchBundleOptions): RequestOptions {
+function authenticate(
+	{ endpoint, roots = "", webRoots, now }: FetchBundleOptions,
+	fail: (fault: string) => MeshError,
+): RequestOptions {
 	if (endpoint.profile === "https_web")
 		return { minVersion: "TLSv1.2", ...(webRoots !== undefined && { ca: webRoots }) };
 	const spiffeId = parseSpiffeId(endpoint.spiffeId);
+	const trustDomain = trustDomainOf(spiffeId);
+	if (roots === "") throw fail(`no root of ${trustDomain} is known to check its server by: give its bundle anew`);
+	const bundle = parseTrustBundle(trustDomain, roots);
 	return {
-		ca: roots ?? "",
+		ca: roots,
 		minVersion: "TLSv1.2",
 		// The name in the URL says nothing here: the SPIFFE ID counts, under the bundle that is known.
-		checkServerIdentity: (_host, peer) => {
-			const bundle = parseTrustBundle(trustDomainOf(spiffeId), roots ?? "");
-			const verified = verifySvid(readChain(peer), bundle, now);
-			if (!verified.ok) return new Error(verified.problems.map(({ problem }) => problem).join("; "));
-			if (verified.value.spiffeId !== spiffeId) return new Error(`it is ${verified.value.spiffeId}, not ${spiffeId}`);
-			return undefined;
+		checkServerIdentity(_host, peer) {
+			// Somebody else's bytes, which TLS has taken; a throw in here would end the process.
+			try {
+				const verified = verifySvid(readChain(peer), bundle, now);
+				if (!verified.ok) return new Error(verified.problems.map(({ problem }) => problem).join("; "));
+				if (verified.value.spiffeId !== spiffeId) return new Error(`it is ${verified.value.spiffeId}, not ${spiffeId}`);
+				return undefined;
+			} catch (cause) {
+				return new Error("its certificate cannot be read", { cause });
+			}
 		},
 	};
 }

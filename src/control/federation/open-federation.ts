@@ -38,7 +38,8 @@ export async function openFederation(
 	const bring = (): void => {
 		const bundles = relations.bundles();
 		authority.setFederatedBundles(bundles);
-		options.onTrustDomains(bundles.map(({ trustDomain }) => trustDomain));
+		// Those with JWT keys alone have no peers.
+		options.onTrustDomains(bundles.filter(({ pem }) => pem !== "").map(({ trustDomain }) => trustDomain));
 	};
 	relations.onChange(bring);
 	bring();

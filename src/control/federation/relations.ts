@@ -29,7 +29,9 @@ export interface KnownBundle {
 export interface Relations {
 	list(): readonly Relation[];
 	bundleOf(trustDomain: string): KnownBundle | undefined;
-	/** The last good bundles, read. */
+	/** The last good bundle of one, read. */
+	read(trustDomain: string): ReadBundle | undefined;
+	/** The last good bundles, read; one without a key that can be used is left out. */
 	bundles(): readonly FederatedBundle[];
 	/** Adds or replaces a relation.
 	 *  @throws MeshError `FEDERATION_INVALID`, `FEDERATION_BUNDLE` */
@@ -61,8 +63,9 @@ export async function openRelations(
 	const read = new WeakMap<KnownBundle, ReadBundle | undefined>();
 
 	/** The text is good: it was read before it was kept. */
-	const readKnown = (record: KnownBundle): ReadBundle | undefined => {
-		if (record.text === undefined) return undefined;
+	const readKnown = (trustDomain: string): ReadBundle | undefined => {
+		const record = known.get(trustDomain);
+		if (record?.text === undefined) return undefined;
 		if (!read.has(record)) read.set(record, parseSpiffeBundle(record.trustDomain, record.text));
 		return read.get(record);
 	};
@@ -70,19 +73,19 @@ export async function openRelations(
 	return {
 		list: () => relations.list(),
 		bundleOf: (trustDomain) => known.get(trustDomain),
+		read: readKnown,
 		bundles: () =>
 			relations.list().flatMap(({ trustDomain }) => {
-				const record = known.get(trustDomain);
-				const bundle = record === undefined ? undefined : readKnown(record);
-				if (bundle === undefined || bundle.pem === "") return [];
-				return [{ trustDomain, pem: bundle.pem, jwks: bundle.jwks }];
+				const bundle = readKnown(trustDomain);
+				return bundle === undefined || bundle.keys === 0 ? [] : [{ trustDomain, pem: bundle.pem, jwks: bundle.jwks }];
 			}),
 		async put(relation, bundle) {
 			const { trustDomain, endpoint } = relation;
 			checkRelation(relation, own);
 			if (relations.get(trustDomain) === undefined && relations.list().length >= maxRelations)
 				throw invalid(`more than ${maxRelations} relations`);
-			if (bundle !== undefined) parseSpiffeBundle(trustDomain, bundle);
+			if (bundle !== undefined && parseSpiffeBundle(trustDomain, bundle).keys === 0)
+				throw new MeshError("FEDERATION_BUNDLE", `bundle of ${trustDomain}: holds neither a root nor a JWT key`);
 			const hasBundle = bundle !== undefined || known.get(trustDomain)?.text !== undefined;
 			if (!hasBundle && endpoint?.profile !== "https_web")
 				throw invalid("a first bundle is needed: its endpoint is trusted by nothing else (or there is none)");

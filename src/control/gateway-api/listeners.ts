@@ -11,6 +11,7 @@ import {
 } from "../../model/index.ts";
 import type { CertificateStore } from "./certificates.ts";
 import type { ConditionFault } from "./condition.ts";
+import { coversHost } from "./hostname.ts";
 import { resolveListenerTls, type TlsTermination } from "./listener-tls.ts";
 import type { ReferenceGrants } from "./reference-grants.ts";
 
@@ -31,6 +32,8 @@ export interface ListenerState {
 	readonly hasInvalidKinds: boolean;
 	/** Why an earlier listener of the Gateway keeps it from serving. */
 	readonly conflict?: "HostnameConflict" | "ProtocolConflict";
+	/** Names of other listeners of its port that end TLS for some of the same hosts. */
+	readonly overlapping: readonly string[];
 	readonly protocolFault?: ConditionFault;
 	/** What is wrong with a reference for TLS; it serves all the same when the others are enough. */
 	readonly tlsFault?: ConditionFault;
@@ -76,6 +79,7 @@ export function resolveListeners(
 			owner,
 			...kinds,
 			...(prior !== undefined && { conflict: describeConflict(listener, prior) }),
+			overlapping: all.filter((other) => doesTlsOverlap(listener, other.listener)).map((other) => other.listener.name),
 			...(protocolFault !== undefined && { protocolFault }),
 			...(tlsFault !== undefined && { tlsFault }),
 			hasNoAuthority: hasNoAuthority ?? false,
@@ -118,6 +122,14 @@ function carriedKinds(protocol: string, mode: "Terminate" | "Passthrough" | unde
 }
 
 /** Whether two listeners of one Gateway can serve side by side. */
+/** A client that keeps a connection for all names of a certificate may send to the one listener what the other is for. */
+function doesTlsOverlap(one: GatewayListener, other: GatewayListener): boolean {
+	const endsTls = ({ tls }: GatewayListener): boolean => tls !== undefined && tls.mode !== "Passthrough";
+	if (one === other || one.port !== other.port || !endsTls(one) || !endsTls(other)) return false;
+	const [host, otherHost] = [one.hostname ?? "*", other.hostname ?? "*"];
+	return coversHost(host, otherHost) || coversHost(otherHost, host);
+}
+
 function areDistinct(a: GatewayListener, b: GatewayListener): boolean {
 	if (a.port !== b.port) return true;
 	const carriesHosts = ({ protocol }: GatewayListener): boolean => protocol !== "TCP" && protocol !== "UDP";

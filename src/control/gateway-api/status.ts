@@ -194,6 +194,7 @@ function listenerConditions(state: AttachedGateway["listeners"][number]): Condit
 			conditionOf("Conflicted", undefined, fault),
 			conditionOf("Programmed", fault),
 			resolvedRefs(state),
+			...overlappingTls(state),
 		];
 	}
 	const accepted =
@@ -207,7 +208,16 @@ function listenerConditions(state: AttachedGateway["listeners"][number]): Condit
 		conditionOf("Conflicted", { reason: "NoConflicts", message: "" }),
 		conditionOf("Programmed", programmed),
 		resolvedRefs(state),
+		...overlappingTls(state),
 	];
+}
+
+/** Said where it is so, and nowhere else. */
+function overlappingTls({ overlapping }: AttachedGateway["listeners"][number]): Condition[] {
+	if (overlapping.length === 0) return [];
+	const more = overlapping.length > 3 ? ` and ${overlapping.length - 3} more` : "";
+	const message = `hosts are also those of ${overlapping.slice(0, 3).join(", ")}${more}, with TLS settings of their own`;
+	return [conditionOf("OverlappingTLSConfig", undefined, { reason: "OverlappingHostnames", message })];
 }
 
 function resolvedRefs({ tlsFault, hasInvalidKinds }: AttachedGateway["listeners"][number]): Condition {

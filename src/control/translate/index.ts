@@ -36,7 +36,7 @@ export type { OutboundProxy, ProxyKind } from "./http-connection-manager.ts";
 export { findRoutes, rankMatches } from "./http-route.ts";
 export { translateCapturedInboundClusters } from "./inbound/captured-cluster.ts";
 export { translateVirtualInbound } from "./inbound/captured-listener.ts";
-export { findIngressSidecar } from "./inbound/inbound-port.ts";
+export { findIngressSidecar, findIngressTls, type IngressTls } from "./inbound/inbound-port.ts";
 export { translateInboundListener } from "./inbound/registered-listener.ts";
 export {
 	translateBlackHoleCluster,

@@ -20,6 +20,9 @@ export function resolveMutualTlsMode(
 	return decideMutualTls(index, instance, port).mode;
 }
 
+/** What policies are chosen by. */
+type SelectedWorkload = Pick<WorkloadInstance, "namespace" | "workload" | "labels">;
+
 /** A mode with what decided it. */
 export interface MutualTlsDecision {
 	readonly mode: ResolvedMutualTlsMode;
@@ -32,8 +35,8 @@ export interface MutualTlsDecision {
 /** {@link resolveMutualTlsMode} with the policy that decided; `undefined` as the port means one that no Service leads to. */
 export function decideMutualTls(
 	index: MeshIndex,
-	instance: WorkloadInstance,
-	port: InstancePort | undefined,
+	instance: SelectedWorkload,
+	port: Pick<InstancePort, "name" | "appPort"> | undefined,
 ): MutualTlsDecision {
 	if (port === undefined) return decideMode(index, instance, () => false);
 	const workload = index.workload({ namespace: instance.namespace, name: instance.workload });
@@ -67,7 +70,7 @@ export function resolvePassthroughMode(index: MeshIndex, instance: WorkloadInsta
 
 function decideMode(
 	index: MeshIndex,
-	instance: WorkloadInstance,
+	instance: SelectedWorkload,
 	isThisPort: (number: number) => boolean,
 ): MutualTlsDecision {
 	const { rootNamespace } = index.mesh.settings;
@@ -87,7 +90,7 @@ function decideMode(
 	return decision;
 }
 
-function findPolicy(policies: readonly PeerAuthentication[], instance: WorkloadInstance | undefined) {
+function findPolicy(policies: readonly PeerAuthentication[], instance: SelectedWorkload | undefined) {
 	return policies.find(({ selector }) => {
 		const isWide = selector === undefined || Object.keys(selector).length === 0;
 		return instance === undefined ? isWide : !isWide && matchesLabels(selector, instance.labels);

@@ -16,10 +16,14 @@ export function findTargetPort(
 }
 
 /** Whether a number in a policy or service means this port: where the application listens, or what its workload declares. */
-export function isPortNumber(port: InstancePort, number: number, workload: Workload | undefined): boolean {
+export function isPortNumber(
+	port: Pick<InstancePort, "name" | "appPort">,
+	number: number,
+	workload: Workload | undefined,
+): boolean {
 	return port.appPort === number || declaredPort(port, workload) === number;
 }
 
-function declaredPort(port: InstancePort, workload: Workload | undefined): number | undefined {
+function declaredPort(port: Pick<InstancePort, "name">, workload: Workload | undefined): number | undefined {
 	return workload?.ports.find(({ name }) => name === port.name)?.port;
 }

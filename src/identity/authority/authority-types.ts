@@ -130,7 +130,7 @@ export interface JwtAuthority {
 /** What another trust domain has published, as far as this one relates to it. */
 export interface FederatedBundle {
 	readonly trustDomain: string;
-	/** PEM of its roots. */
+	/** PEM of its roots; empty when it has JWT keys alone. */
 	readonly pem: string;
 	/** Its JWT keys. */
 	readonly jwks: readonly JwtAuthority[];

@@ -15,6 +15,9 @@ export interface PublishedBundle {
 
 /** A bundle of another trust domain as it was read. */
 export interface ReadBundle extends FederatedBundle {
+	/** How many of its keys can be used. With none the trust domain has revoked what it published: nobody of it is trusted
+	 *  (SPIFFE Trust Domain and Bundle, section 4.1.3). */
+	readonly keys: number;
 	/** Undefined when it does not say. It has 64 bits. */
 	readonly sequence: bigint | undefined;
 	/** Undefined when it does not say. */
@@ -22,7 +25,7 @@ export interface ReadBundle extends FederatedBundle {
 }
 
 const maxKeys = 256;
-/** Those that JWT-SVIDs are signed with; others are passed over (RFC 7517 section 5). */
+/** Those that SVIDs are signed with; others are passed over (SPIFFE Trust Domain and Bundle, section 4.1.3). */
 const knownKeyTypes: ReadonlySet<unknown> = new Set(["EC", "RSA"]);
 
 /** A bundle in the SPIFFE format: a JWKS (RFC 7517) with `spiffe_sequence` and `spiffe_refresh_hint` (SPIFFE Trust Domain and Bundle,
@@ -42,7 +45,7 @@ export function formatSpiffeBundle({ authorities, jwtKeys, sequence, refreshHint
 }
 
 /** Reads a bundle in the SPIFFE format. Keys of other uses are passed over, as the specification has it.
- *  @throws MeshError `FEDERATION_BUNDLE` when it is damaged, or holds no root and no JWT key */
+ *  @throws MeshError `FEDERATION_BUNDLE` when it is damaged */
 export function parseSpiffeBundle(trustDomain: string, text: string): ReadBundle {
 	const invalid = (fault: string, cause?: unknown): MeshError =>
 		new MeshError("FEDERATION_BUNDLE", `bundle of ${trustDomain}: ${fault}`, cause === undefined ? {} : { cause });
@@ -60,17 +63,18 @@ export function parseSpiffeBundle(trustDomain: string, text: string): ReadBundle
 	for (const [position, key] of keys.entries()) {
 		try {
 			const { use, kty } = key as Record<string, unknown>;
+			if (!knownKeyTypes.has(kty)) continue;
 			if (use === "x509-svid") roots.push(readRoot(key as Record<string, unknown>));
-			else if (use === "jwt-svid" && knownKeyTypes.has(kty)) jwks.push(readJwtKey(key as Record<string, unknown>));
+			else if (use === "jwt-svid") jwks.push(readJwtKey(key as Record<string, unknown>));
 		} catch (error) {
 			throw invalid(`keys[${position}] cannot be read`, error);
 		}
 	}
-	if (roots.length === 0 && jwks.length === 0) throw invalid("holds neither a root nor a JWT key");
 	return {
 		trustDomain,
 		pem: formatCertificates(roots.map(({ der }) => der)),
 		jwks,
+		keys: roots.length + jwks.length,
 		sequence: readSequence(document?.["spiffe_sequence"]),
 		refreshHintSeconds: readCount(document?.["spiffe_refresh_hint"]),
 	};

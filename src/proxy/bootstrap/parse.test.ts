@@ -138,6 +138,9 @@ test("a text that is no YAML is refused with its line", () => {
 	const [problem] = problemsOf("a: 1\nb: [1\n");
 	assert.match(problem ?? "", /^: no YAML: .* at line [23], column \d+$/);
 	assert.equal(problemsOf("a: 1\na: 2").length, 1);
+	assert.deepEqual(problemsOf("a: 1\n---\nb: 2\n"), [
+		": is several documents ('---' before line 2): a bootstrap is one; 'amime up' runs a folder of mesh config",
+	]);
 	assert.equal(parseBootstrap("{", "json").ok, false);
 	assert.equal(parseBootstrap("[]").ok, false);
 });

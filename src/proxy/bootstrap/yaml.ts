@@ -1,4 +1,4 @@
-import { parseDocument, type ScalarTag } from "yaml";
+import { parseDocument, type ScalarTag, type YAMLParseError } from "yaml";
 import type { Validated } from "../../core/index.ts";
 
 const names = "y|yes|true|on|n|no|false|off";
@@ -35,11 +35,11 @@ function readInteger(text: string): number | string {
 export function parseYaml(text: string): Validated<unknown> {
 	const document = parseDocument(text, { schema: "failsafe", customTags: scalars, merge: true, prettyErrors: true });
 	if (document.errors.length === 0) return { ok: true, value: document.toJS() };
-	return {
-		ok: false,
-		problems: document.errors.map((error) => ({
-			path: "",
-			problem: `no YAML: ${error.message.split("\n", 1)[0]?.replace(/:$/, "")}`,
-		})),
-	};
+	return { ok: false, problems: document.errors.map((error) => ({ path: "", problem: describeFault(error) })) };
+}
+
+function describeFault({ code, message, linePos }: YAMLParseError): string {
+	if (code === "MULTIPLE_DOCS")
+		return `is several documents ('---' before line ${linePos?.[0].line ?? 0}): a bootstrap is one; 'amime up' runs a folder of mesh config`;
+	return `no YAML: ${message.split("\n", 1)[0]?.replace(/:$/, "")}`;
 }

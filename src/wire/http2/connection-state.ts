@@ -57,6 +57,9 @@ export class ConnectionState<Owner> {
 	peerMaxStreams = Number.POSITIVE_INFINITY;
 	peerTakesExtendedConnect = false;
 	hasPeerSettings = false;
+	/** SETTINGS and PING frames of ours whose answers did not come yet. */
+	unansweredSettings = 0;
+	unansweredPings = 0;
 	/** Bytes of all streams that wait. */
 	pendingBytes = 0;
 	/** The socket wants no more until it says so. */
@@ -69,6 +72,8 @@ export class ConnectionState<Owner> {
 	lastAcceptedStreamId = Number.POSITIVE_INFINITY;
 	#queuedFrames = 0;
 	#queuedControlFrames = 0;
+	/** Frames of this turn that answer one of the peer's. */
+	#answers = 0;
 	#isFlushDue = false;
 	/** The last streams that closed: twice the identifier, and one for those that we reset. */
 	readonly #closed = new Float64Array(rememberedStreams).fill(-1);
@@ -109,12 +114,17 @@ export class ConnectionState<Owner> {
 		this.output.controlFrames++;
 	}
 
+	/** As {@link findOutboundFlood}, when a frame was answered: one turn may not have any number of those either. */
+	findAnswerFlood(): Http2Fault | undefined {
+		if (++this.#answers <= this.config.maxOutboundControlFrames) return this.findOutboundFlood();
+		return this.#countControlFlood();
+	}
+
 	/** Whether more frames wait for the socket than may. */
 	findOutboundFlood(): Http2Fault | undefined {
 		if (!this.isFull) return undefined;
 		if (this.#queuedControlFrames + this.output.controlFrames > this.config.maxOutboundControlFrames) {
-			this.counters.outbound_control_flood.value++;
-			return "outbound-control-flood";
+			return this.#countControlFlood();
 		}
 		if (this.#queuedFrames + this.output.frames > this.config.maxOutboundFrames) {
 			this.counters.outbound_flood.value++;
@@ -123,9 +133,15 @@ export class ConnectionState<Owner> {
 		return undefined;
 	}
 
+	#countControlFlood(): Http2Fault {
+		this.counters.outbound_control_flood.value++;
+		return "outbound-control-flood";
+	}
+
 	flush(): void {
 		const { output } = this;
 		this.#isFlushDue = false;
+		this.#answers = 0;
 		if (output.length === 0) return;
 		const { frames, controlFrames } = output;
 		const outcome = this.sink.write(output.take());

@@ -249,3 +249,74 @@ test("settings that change the window again and again in a frame count once, and
 function uint32(value: number): number[] {
 	return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 }
+
+test("frames that change nothing are bounded", () => {
+	const goAway = frame(7, 0, 0, "\0\0\0\0\0\0\0\0");
+	const floods: Readonly<Record<string, Buffer>> = {
+		"resets of a stream that is over": frame(3, 0, 1, "\0\0\0\x08"),
+		"frames of unknown types": frame(0xee, 0, 0, "x"),
+		PRIORITY_UPDATE: frame(16, 0, 0, "\0\0\0\x01u=1"),
+		"answers to no PING": frame(6, 1, 0, "abcdefgh"),
+		"further GOAWAY frames": goAway,
+	};
+	for (const [name, bytes] of Object.entries(floods)) {
+		const server = new Http2Recorder("server");
+		server.take(preface, get(1));
+		server.connection.sendHead(server.open.get(1)!, 200, [], true);
+		for (let count = 0; count < 1000; count++) server.take(bytes);
+		assert.equal(server.fault, undefined, name);
+		for (let count = 0; count < 100 && server.fault === undefined; count++) server.take(bytes);
+		assert.equal(server.fault, "idle-frames-flood 11", name);
+	}
+});
+
+test("answers to our own PING frames are no flood", () => {
+	const server = new Http2Recorder("server");
+	server.take(preface);
+	for (let count = 0; count < 2000; count++) {
+		server.connection.ping();
+		server.take(frame(6, 1, 0, "\0\0\0\0\0\0\0\0"));
+	}
+	assert.equal(server.fault, undefined);
+});
+
+test("SETTINGS that nobody announced are not acknowledged", () => {
+	const server = new Http2Recorder("server");
+	server.take(preface, frame(4, 1, 0));
+	assert.equal(server.fault, undefined);
+	server.take(frame(4, 1, 0));
+	assert.equal(server.fault, "protocol 1");
+});
+
+test("frames of padding alone are frames without content", () => {
+	const server = new Http2Recorder("server");
+	const padding = frame(0, 8, 1, "\x03\0\0\0");
+	server.take(preface, post(1), padding, frame(0, 8, 1, "\x03x\0\0\0"), padding, frame(0, 8, 1, "\x03x\0\0\0"));
+	assert.equal(server.fault, undefined);
+	assert.equal(server.streams.get(1)?.body, "xx");
+	server.take(padding, padding);
+	assert.equal(server.fault, "empty-frames-flood 11");
+});
+
+test("one turn answers a bounded number of frames", () => {
+	for (const bytes of [frame(6, 0, 0, "abcdefgh"), frame(4, 0, 0, "\0\x01\0\0\0\0")]) {
+		const server = new Http2Recorder("server");
+		server.take(preface, ...Array.from({ length: 900 }, () => bytes));
+		server.take(...Array.from({ length: 900 }, () => bytes));
+		assert.equal(server.fault, undefined);
+		server.take(Buffer.concat(Array.from({ length: 1100 }, () => bytes)));
+		assert.equal(server.fault, "outbound-control-flood 11");
+	}
+});
+
+test("the last stream that a GOAWAY names is one of its receiver's", () => {
+	const fault = (role: "server" | "client", last: string): string | undefined => {
+		const recorder = new Http2Recorder(role);
+		recorder.take(...(role === "server" ? [preface] : [frame(4, 0, 0)]), frame(7, 0, 0, `${last}\0\0\0\0`));
+		return recorder.fault;
+	};
+	assert.equal(fault("server", "\0\0\0\x02"), undefined);
+	assert.equal(fault("server", "\0\0\0\x01"), "protocol 1");
+	assert.equal(fault("client", "\0\0\0\x01"), undefined);
+	assert.equal(fault("client", "\0\0\0\x02"), "protocol 1");
+});

@@ -209,6 +209,7 @@ export class Http2Connection<Owner> {
 	ping(): void {
 		const state = this.#state;
 		if (state.isOver) return;
+		state.unansweredPings++;
 		state.beginFrame(FrameType.ping, 0, 0, 8);
 		state.output.putUint32(0);
 		state.output.putUint32(0);
@@ -240,6 +241,7 @@ export class Http2Connection<Owner> {
 			[SettingId.maxConcurrentStreams, Math.min(config.maxConcurrentStreams, maxStreamId)],
 			[SettingId.initialWindowSize, config.streamWindowBytes],
 		] as const;
+		state.unansweredSettings = 1;
 		state.beginFrame(FrameType.settings, 0, 0, settings.length * 6);
 		for (const [id, value] of settings) {
 			state.output.putUint16(id!);

@@ -44,6 +44,8 @@ export type Http2Fault =
 	| "empty-frames-flood"
 	| "priority-flood"
 	| "window-update-flood"
+	/** Frames that change nothing, more than any honest peer has reason to send. */
+	| "idle-frames-flood"
 	/** The peer makes us answer faster than it reads the answers. */
 	| "outbound-control-flood"
 	| "outbound-flood"

@@ -2,6 +2,10 @@ import type { Http2Config } from "./config.ts";
 import type { Http2Counters } from "./counters.ts";
 import type { Http2Fault } from "./error-codes.ts";
 
+/** Frames that change nothing: so many of any connection, as many as nghttp2 takes at once, and more for each stream. */
+const freeIdleFrames = 1000;
+const idleFramesPerStream = 10;
+
 /** Counts what a peer sends at no cost to itself (Envoy's protocol constraints). */
 export class FloodGuard {
 	/** DATA frames that we sent. */
@@ -12,6 +16,7 @@ export class FloodGuard {
 	#emptyFrames = 0;
 	#priorityFrames = 0;
 	#windowUpdates = 0;
+	#idleFrames = 0;
 
 	constructor(config: Http2Config, counters: Http2Counters) {
 		this.#config = config;
@@ -31,6 +36,13 @@ export class FloodGuard {
 		if (++this.#emptyFrames <= this.#config.maxConsecutiveEmptyFrames) return undefined;
 		this.#counters.inbound_empty_frames_flood.value++;
 		return "empty-frames-flood";
+	}
+
+	/** A frame that changes nothing: of an unknown type, a reset of a stream that is over, an answer to no PING, a further GOAWAY. */
+	onIdleFrame(): Http2Fault | undefined {
+		return ++this.#idleFrames <= freeIdleFrames + idleFramesPerStream * this.#openedStreams
+			? undefined
+			: "idle-frames-flood";
 	}
 
 	onPriority(): Http2Fault | undefined {

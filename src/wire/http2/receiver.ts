@@ -24,6 +24,8 @@ export class Receiver<Owner> implements FrameTarget {
 	/** The stream of the DATA frame that is coming in; undefined when its data is dropped. */
 	#dataStream: Http2Stream<Owner> | undefined;
 	#dataEndsStream = false;
+	/** Whether that frame has padding: then its payload says nothing of its data. */
+	#dataIsPadded = false;
 	/** Octets of the DATA frame that nobody will consume: padding. */
 	#dataOverhead = 0;
 
@@ -53,7 +55,7 @@ export class Receiver<Owner> implements FrameTarget {
 			return this.#failProtocol();
 		}
 		if (type === FrameType.data) return this.#startData(flags, streamId, length);
-		return true;
+		return type <= FrameType.continuation || this.#checkIdleFrame();
 	}
 
 	onLongFrame(): void {
@@ -97,6 +99,10 @@ export class Receiver<Owner> implements FrameTarget {
 			return !state.isOver;
 		}
 		const endStream = isLast && this.#dataEndsStream;
+		if (this.#dataIsPadded && (size > 0 || isLast)) {
+			const fault = state.guard.onPayload(size === 0 && !endStream);
+			if (fault !== undefined) return this.#fail(fault, Http2ErrorCode.enhanceYourCalm, true);
+		}
 		if (isLast && this.#dataOverhead > 0) {
 			state.giveConnectionCredit(this.#dataOverhead);
 			state.giveStreamCredit(stream, this.#dataOverhead);
@@ -123,7 +129,8 @@ export class Receiver<Owner> implements FrameTarget {
 		const state = this.#state;
 		this.#dataStream = undefined;
 		const endStream = (flags & FrameFlag.endStream) !== 0;
-		const fault = state.guard.onPayload(length === 0 && !endStream);
+		this.#dataIsPadded = (flags & FrameFlag.padded) !== 0;
+		const fault = this.#dataIsPadded ? undefined : state.guard.onPayload(length === 0 && !endStream);
 		if (fault !== undefined) return this.#fail(fault, Http2ErrorCode.enhanceYourCalm, true);
 		const stream = state.streams.get(streamId);
 		if (stream === undefined && (streamId === 0 || this.#isIdle(streamId))) return this.#failProtocol();
@@ -224,6 +231,8 @@ export class Receiver<Owner> implements FrameTarget {
 		if (streamId !== 0) return this.#failProtocol(true);
 		if ((flags & FrameFlag.ack) !== 0) {
 			if (end !== start) return this.#fail("frame-size", Http2ErrorCode.frameSizeError);
+			if (state.unansweredSettings === 0) return this.#failProtocol(true);
+			state.unansweredSettings--;
 			state.decoder.settle();
 			return true;
 		}
@@ -244,6 +253,8 @@ export class Receiver<Owner> implements FrameTarget {
 		if (end - start !== 8) return this.#fail("frame-size", Http2ErrorCode.frameSizeError);
 		if (streamId !== 0) return this.#failProtocol(true);
 		if ((flags & FrameFlag.ack) !== 0) {
+			if (state.unansweredPings === 0) return this.#checkIdleFrame();
+			state.unansweredPings--;
 			state.sink.onPingAnswer();
 			return !state.isOver;
 		}
@@ -259,7 +270,7 @@ export class Receiver<Owner> implements FrameTarget {
 		if (end - start !== 4) return this.#fail("frame-size", Http2ErrorCode.frameSizeError);
 		if (streamId === 0) return this.#failProtocol(true);
 		const stream = state.streams.get(streamId);
-		if (stream === undefined) return this.#isIdle(streamId) ? this.#failProtocol(true) : true;
+		if (stream === undefined) return this.#isIdle(streamId) ? this.#failProtocol(true) : this.#checkIdleFrame();
 		state.counters.rx_reset.value++;
 		state.removeStream(stream, false);
 		state.sink.onReset(stream, bytes.readUInt32BE(start));
@@ -282,8 +293,9 @@ export class Receiver<Owner> implements FrameTarget {
 		if (streamId !== 0) return this.#failProtocol(true);
 		const last = bytes.readUInt32BE(start) & 0x7fffffff;
 		if (last > state.lastTakenStreamId) return this.#failProtocol(true);
-		// Ours are the odd ones.
-		if (!state.isServer && last !== 0 && (last & 1) === 0) return this.#failProtocol(true);
+		// Clients open the odd ones, servers the even ones.
+		if (last !== 0 && (last & 1) === (state.isServer ? 1 : 0)) return this.#failProtocol(true);
+		if (state.lastTakenStreamId !== Number.POSITIVE_INFINITY && !this.#checkIdleFrame()) return false;
 		state.lastTakenStreamId = last;
 		state.sink.onGoAway(last, bytes.readUInt32BE(start + 4));
 		if (!state.isServer && !state.isOver) state.refuseAbove(last);
@@ -299,8 +311,13 @@ export class Receiver<Owner> implements FrameTarget {
 		return streamId >= state.nextLocalStreamId;
 	}
 
+	#checkIdleFrame(): boolean {
+		const flood = this.#state.guard.onIdleFrame();
+		return flood === undefined ? true : this.#fail(flood, Http2ErrorCode.enhanceYourCalm);
+	}
+
 	#checkOutbound(): boolean {
-		const flood = this.#state.findOutboundFlood();
+		const flood = this.#state.findAnswerFlood();
 		return flood === undefined ? true : this.#fail(flood, Http2ErrorCode.enhanceYourCalm, true);
 	}
 

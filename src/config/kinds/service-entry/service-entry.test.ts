@@ -80,3 +80,11 @@ test("a Sidecar names hosts by namespace", () => {
 	assert.equal(value?.outboundTrafficPolicy?.mode, "REGISTRY_ONLY");
 	assert.match(readSpec("Sidecar", { egress: [{ hosts: ["a.example"] }] }).problems[0]!, /must be a namespace/);
 });
+
+test("a protocol that is none is told, and the port is taken for one that says nothing", () => {
+	const { value, problems } = of({ ports: [{ number: 443, name: "x", protocol: "HTPS" }] });
+	assert.match(String(problems), /ports\[0\]\.protocol: 'HTPS' is no protocol \(did you mean 'HTTPS'\?\)/);
+	assert.equal(value?.ports[0]?.protocol, "auto");
+	for (const protocol of ["https", "GRPC-Web", "UDP", "HBONE"])
+		assert.deepEqual(of({ ports: [{ number: 443, name: "x", protocol }] }).problems, []);
+});

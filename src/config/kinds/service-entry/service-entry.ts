@@ -7,7 +7,7 @@ import { type Reader, refine } from "../../schema/schema.ts";
 import { networkingVersions } from "../istio/api-versions.ts";
 import { portNumber } from "../istio/destination.ts";
 import { exportTo, hostName, resolveExportTo } from "../istio/names.ts";
-import { parseProtocol } from "../istio/protocol.ts";
+import { parseProtocol, protocolText } from "../istio/protocol.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
 import { addressField, endpointFields, toEndpoint } from "../workload-entry/endpoint.ts";
@@ -19,7 +19,7 @@ const port = object({
 		"Name of the port",
 	),
 	protocol: optional(
-		string({ maxLength: 32 }),
+		protocolText,
 		"HTTP, HTTP2, GRPC, GRPC-Web, HTTPS, TLS, TCP, MONGO, REDIS, MYSQL; told by the first bytes when absent",
 	),
 	targetPort: optional(portNumber(), "Port of the endpoints; the same as `number` when absent"),

@@ -7,7 +7,7 @@ import { type Reader, refine, type Schema } from "../../schema/schema.ts";
 import { connectionPool, defined } from "../destination-rule/connection-pool.ts";
 import { networkingVersions } from "../istio/api-versions.ts";
 import { destination, portNumber } from "../istio/destination.ts";
-import { parseProtocol } from "../istio/protocol.ts";
+import { parseProtocol, protocolText } from "../istio/protocol.ts";
 import { findTlsFault, type ServerTlsSpec, serverTls, toServerTls } from "../istio-gateway/server-tls.ts";
 import { defineKind } from "../kind.ts";
 import { toSelector } from "../selector.ts";
@@ -16,7 +16,7 @@ const port = refine(
 	object({
 		number: defaulted(portNumber(), 0, "Port; absent for a unix socket", "absent"),
 		name: defaulted(string({ minLength: 0, maxLength: 63 }), "", "Name of the port"),
-		protocol: optional(string({ maxLength: 32 }), "HTTP, HTTPS, GRPC, HTTP2, TCP, TLS, HTTP_PROXY and so on"),
+		protocol: optional(protocolText, "HTTP, HTTPS, GRPC, HTTP2, TCP, TLS, HTTP_PROXY and so on"),
 		targetPort: ignored("Without effect, as in Istio"),
 	}),
 	({ number, name, protocol }) => ({
@@ -80,7 +80,7 @@ const ingressFields = {
 	connectionPool: optional(connectionPool, "Bounds of connections to the application"),
 	tls: optional(
 		serverTls,
-		"TLS of clients outside the mesh that the proxy ends: SIMPLE or MUTUAL with files. In effect where PeerAuthentication says DISABLE for the port",
+		"TLS of clients outside the mesh that the proxy ends: SIMPLE or MUTUAL with files, which `amime up` takes from the folder of the Workload where they are relative. In effect where PeerAuthentication says DISABLE for the port",
 	),
 };
 

@@ -1,5 +1,5 @@
 import type { ObjectRef } from "../../provenance/index.ts";
-import { decideMutualTls } from "../../translate/index.ts";
+import { decideMutualTls, findIngressTls } from "../../translate/index.ts";
 import { diagnoseStrangeConnection, findServed } from "./at-gateway.ts";
 import { type Case, compact, type Diagnosis, hasFlag, nameOf } from "./diagnosis.ts";
 import {
@@ -44,7 +44,12 @@ function diagnoseRefusedClient(asked: Case): Diagnosis {
 	const policy = isStrict ? findPeerAuthentication(asked, decision) : undefined;
 	const wanted = isStrict ? `; ${policy === undefined ? "its mode" : nameOf(policy)} is STRICT` : "";
 	const reason = failure.caller_failure;
-	const told = { fault: "caller" as const, objects: compact([policy]) };
+	const ended =
+		at?.port !== undefined && decision?.mode === "DISABLE"
+			? findIngressTls(mesh.index, at.instance, at.port)
+			: undefined;
+	const ending = ended && mesh.provenance.of("Sidecar", ended.sidecar, ended.path);
+	const told = { fault: "caller" as const, objects: compact([policy, ending]) };
 	if (isStrict && (reason === null || isPlainText(reason)))
 		return {
 			...told,
@@ -73,7 +78,9 @@ function diagnoseRefusedClient(asked: Case): Diagnosis {
 		],
 		fix: isStrict
 			? "only workloads of the mesh, and of related trust domains, have such certificates: call through a sidecar or a Gateway"
-			: "give the client a certificate that the Gateway's authority signed",
+			: ending === undefined
+				? "give the client a certificate that the Gateway's authority signed"
+				: `give the client a certificate of those in caCertificates of ${nameOf(ending)}`,
 	};
 }
 

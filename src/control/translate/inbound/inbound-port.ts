@@ -33,7 +33,10 @@ export function listInboundPorts(index: MeshIndex, instance: WorkloadInstance): 
 }
 
 /** The Sidecar that says what comes in for a workload: one that selects it, else the one of its namespace. */
-export function findIngressSidecar(index: MeshIndex, instance: WorkloadInstance): Sidecar | undefined {
+export function findIngressSidecar(
+	index: MeshIndex,
+	instance: Pick<WorkloadInstance, "namespace" | "labels">,
+): Sidecar | undefined {
 	const own = index.mesh.sidecars.filter(({ namespace }) => namespace === instance.namespace).sort(compareAge);
 	return (
 		own.find(({ selector }) => selector !== undefined && matchesLabels(selector, instance.labels)) ??
@@ -66,14 +69,26 @@ function toPort(
 	};
 }
 
+/** TLS of clients outside the mesh, and where it is said. */
+export interface IngressTls {
+	readonly tls: ServerTls;
+	readonly protocol: InstancePort["protocol"];
+	readonly sidecar: Sidecar;
+	/** The field of the Sidecar. */
+	readonly path: string;
+}
+
 /** The TLS that a proxy ends for one application port of a workload that registered itself, and what it finds inside. */
 export function findIngressTls(
 	index: MeshIndex,
 	instance: WorkloadInstance,
 	{ appPort }: InstancePort,
-): { readonly tls: ServerTls; readonly protocol: InstancePort["protocol"] } | undefined {
-	const listeners = findIngressSidecar(index, instance)?.ingress ?? [];
-	const { tls, port } = listeners.find((listener) => listener.port?.number === appPort) ?? {};
-	if (tls === undefined || port === undefined || port.protocol === "http-proxy") return undefined;
-	return { tls, protocol: port.protocol };
+): IngressTls | undefined {
+	const sidecar = findIngressSidecar(index, instance);
+	const listeners = sidecar?.ingress ?? [];
+	const position = listeners.findIndex((listener) => listener.port?.number === appPort);
+	const { tls, port } = listeners[position] ?? {};
+	if (sidecar === undefined || tls === undefined || port === undefined || port.protocol === "http-proxy")
+		return undefined;
+	return { tls, protocol: port.protocol, sidecar, path: `spec.ingress[${position}].tls` };
 }
