@@ -253,6 +253,7 @@ function makeForeign(t: TestContext): { readonly attacks: readonly Attack[]; rea
 	const authorityOf = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
 	const workload = `keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=URI:${web}\n`;
 	make("root", authorityOf);
+	const demanded = "policyConstraints=critical,requireExplicitPolicy:0\n";
 	const below = (name: string, lines: string, ...more: readonly string[]): Pair => {
 		make(`${name}-issuer`, authorityOf + lines, "root", ...more);
 		make(name, workload, `${name}-issuer`);
@@ -280,6 +281,8 @@ function makeForeign(t: TestContext): { readonly attacks: readonly Attack[]; rea
 				pair: below("strange", "1.2.3.4=critical,ASN1:NULL\n"),
 			},
 			{ name: "with an unknown critical extension", pair: leaf("critical", "1.2.3.4=critical,ASN1:NULL\n") },
+			{ name: "without the policy that it demands", pair: leaf("policy", demanded) },
+			{ name: "without the policy that its issuer demands", pair: below("policies", demanded) },
 			{ name: "signed with SHA-1", pair: leaf("sha1", "", "-sha1"), envoyTakes: ["roots", "spiffe"] },
 			{
 				name: "of an issuer signed with SHA-1",

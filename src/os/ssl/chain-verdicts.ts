@@ -11,6 +11,9 @@ const notYetValid = 9;
 const hasExpired = 10;
 const unspecified = 1;
 
+/** X509_V_FLAG_POLICY_CHECK: without it the library passes over critical policy constraints (RFC 5280 section 4.2.1.11). */
+const checkPolicies = 0x80n;
+
 /** Judges the chains of peers in place of the library, by the library. It would check the same signatures in every handshake of a peer
  *  that comes again: a good chain is remembered for a minute. And Node lets it go on behind every fault, so that the last one is told: a
  *  forged certificate that has expired would be "expired" only, which some rules forgive. Here it goes on behind a wrong time alone. */
@@ -55,8 +58,10 @@ export class ChainVerdicts {
 	}
 
 	#verify(store: bigint): number {
-		const { X509_STORE_CTX_set_verify_cb, X509_verify_cert, X509_STORE_CTX_get_error } = this.#library.functions;
+		const { X509_STORE_CTX_set_flags, X509_STORE_CTX_set_verify_cb, X509_verify_cert, X509_STORE_CTX_get_error } =
+			this.#library.functions;
 		this.#timeFault = 0;
+		X509_STORE_CTX_set_flags(store, checkPolicies);
 		X509_STORE_CTX_set_verify_cb(store, this.#onFault);
 		if (X509_verify_cert(store) === 1) return this.#timeFault;
 		return X509_STORE_CTX_get_error(store) || unspecified;

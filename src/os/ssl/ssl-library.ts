@@ -33,6 +33,7 @@ function resolve(ffi: Ffi) {
 		X509_STORE_CTX_get0_chain: { arguments: [pointer], return: pointer },
 		X509_STORE_CTX_get_error: { arguments: [pointer], return: int },
 		X509_STORE_CTX_set_error: { arguments: [pointer, int], return: none },
+		X509_STORE_CTX_set_flags: { arguments: [pointer, "uint64"], return: none },
 		X509_STORE_CTX_set_verify_cb: { arguments: [pointer, pointer], return: none },
 		X509_get0_notAfter: { arguments: [pointer], return: pointer },
 		X509_cmp_time: { arguments: [pointer, pointer], return: int },
