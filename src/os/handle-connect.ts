@@ -20,7 +20,8 @@ export function connectHandle(handles: StreamHandles, options: HandleConnectOpti
 	const { target, allowHalfOpen, onBytes } = options;
 	const isPipe = "path" in target;
 	const handle = isPipe ? handles.createPipe() : handles.createTcp();
-	const socket = new HandleSocket(handles, handle, { allowHalfOpen, highWaterMark, onBytes, isConnecting: true });
+	const behaviour = { allowHalfOpen, highWaterMark, onBytes, isConnecting: true, hearsOut: true };
+	const socket = new HandleSocket(handles, handle, behaviour);
 	const name = isPipe ? target.path : `${target.ip}:${target.port}`;
 	const request = isPipe ? handles.createPipeConnect() : handles.createTcpConnect();
 	listenOnce(request, (status) => socket.onConnected(status, name));

@@ -12,6 +12,8 @@ export interface HandleSocketOptions {
 	readonly below?: HandleSocket;
 	/** Of a TLS handle: a connection that is only left tells its peer so first, or the library would forget its session. */
 	readonly keepsSession?: boolean;
+	/** A write that fails does not end reading: what the peer sent before it broke the connection comes first. */
+	readonly hearsOut?: boolean;
 	/** Takes what is read at the start of the shared read buffer, in place of "data". */
 	readonly onBytes?: ((bytes: number) => void) | undefined;
 }

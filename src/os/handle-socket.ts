@@ -23,6 +23,9 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 	readonly #highWaterMark: number;
 	readonly #below: HandleSocket | undefined;
 	readonly #keepsSession: boolean;
+	readonly #hearsOut: boolean;
+	/** What a write failed with, while the rest of what the peer sent is read; nothing is written any more. */
+	#failure: Error | undefined;
 	#onBytes: ((bytes: number) => void) | undefined;
 	#isConnecting: boolean;
 	#isPaused = true;
@@ -63,6 +66,7 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 		this.#isConnecting = options.isConnecting ?? false;
 		this.#below = options.below;
 		this.#keepsSession = options.keepsSession ?? false;
+		this.#hearsOut = options.hearsOut ?? false;
 		this.#onBytes = options.onBytes;
 		this.#handle[ownerKey] = this;
 		handle.onread = onRead;
@@ -204,7 +208,7 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 		if (this.destroyed || count === 0) return;
 		if (count < 0) {
 			this.#isReading = false;
-			if (count !== endOfStream) this.destroy(streamErrorOf(count, "read"));
+			if (count !== endOfStream) this.destroy(this.#failure ?? streamErrorOf(count, "read"));
 			else if (this.#isPaused || this.#unread !== undefined) {
 				this.#hasUntoldEnd = true;
 				this.events.emit("hidden");
@@ -221,6 +225,7 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 
 	#tellEnd(): void {
 		this.#hasUntoldEnd = false;
+		if (this.#failure !== undefined) return void this.destroy(this.#failure);
 		this.readableEnded = true;
 		this.events.emit("end");
 		if (this.destroyed) return;
@@ -231,7 +236,7 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 	// --- writing
 
 	write(data: Chunk, how?: "latin1" | (() => void)): boolean {
-		if (this.destroyed) return false;
+		if (this.destroyed || this.#failure !== undefined) return false;
 		if (this.writableEnded) {
 			this.destroy(Object.assign(new Error("write after end"), { code: "ERR_STREAM_WRITE_AFTER_END" }));
 			return false;
@@ -262,7 +267,7 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 			isUsedUp = this.#below !== undefined;
 			hasRoom = this.#dispatch(result, bytes, bytes.length, isUsedUp ? undefined : [done]);
 		}
-		if (this.destroyed || (isUsedUp && hasRoom)) return "gone";
+		if (this.destroyed || this.#failure !== undefined || (isUsedUp && hasRoom)) return "gone";
 		if (isUsedUp) process.nextTick(done);
 		return hasRoom ? "taken" : "full";
 	}
@@ -317,15 +322,8 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 			if (done !== undefined) process.nextTick(callAll, done);
 			return true;
 		}
-		if (typeof result === "number") {
-			this.destroy(streamErrorOf(result, "write"));
-			return false;
-		}
-		const failure = this.#handles.state[this.#handles.writeError]!;
-		if (failure !== 0) {
-			this.destroy(streamErrorOf(failure, "write"));
-			return false;
-		}
+		const failure = typeof result === "number" ? result : this.#handles.state[this.#handles.writeError]!;
+		if (typeof result === "number" || failure !== 0) return this.#failWrite(failure);
 		const isOverAlready = isOver(result);
 		if (done === undefined && !isOverAlready && this.#below?.hasSentAll === true) {
 			this.#leaving = result;
@@ -353,19 +351,30 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 		this.#requestBytes = 0;
 		this.#requestDone = undefined;
 		if (done !== undefined) callAll(done);
-		if (status < 0) this.destroy(streamErrorOf(status, "write"));
+		if (status < 0) this.#failWrite(status);
 		else this.#flushQueue();
 		this.#tellDrain();
 	}
 
+	#failWrite(status: number): false {
+		const error = streamErrorOf(status, "write");
+		if (!this.#hearsOut || this.#isPaused) this.destroy(error);
+		this.#failure = error;
+		this.#queue = [];
+		this.#queueBytes = 0;
+		this.resume();
+		return false;
+	}
+
 	#tellDrain(): void {
-		if (this.destroyed || this.writableLength > 0 || !this.writableNeedDrain) return;
+		if (this.destroyed || this.#failure !== undefined || this.writableLength > 0 || !this.writableNeedDrain) return;
 		this.writableNeedDrain = false;
 		this.events.emit("drain");
 	}
 
 	#flushQueue(): void {
-		if (this.destroyed || this.#isWriting() || this.#corked > 0 || this.#isConnecting) return;
+		if (this.destroyed || this.#failure !== undefined || this.#isWriting()) return;
+		if (this.#corked > 0 || this.#isConnecting) return;
 		const queue = this.#queue;
 		if (queue.length > 0) {
 			const bytes = this.#queueBytes;
@@ -387,7 +396,8 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 
 	/** Sends our end once nothing is left to be written. */
 	#finishWhenEmpty(): void {
-		if (this.destroyed || this.#isConnecting || this.writableLength > 0 || this.#isWriting()) return;
+		if (this.destroyed || this.#failure !== undefined || this.#isConnecting) return;
+		if (this.writableLength > 0 || this.#isWriting()) return;
 		const request = this.#handles.createShutdown();
 		listenOnce(request, () => this.#finish());
 		this.#request = request;
@@ -407,7 +417,7 @@ export class HandleSocket extends EventedSocket implements StreamSocket {
 
 	destroySoon(): void {
 		this.end();
-		if (this.#isFinished) this.destroy();
+		if (this.#isFinished || this.#failure !== undefined) this.destroy(this.#failure);
 		else this.#endsSoon = true;
 	}
 
