@@ -157,7 +157,8 @@ export class ChunkedDecoder {
 
 	#finishTrailers(): void {
 		const block = new HeaderBlock(noNames);
-		const outcome = block.scan(straightenLines(this.#trailerText), 0, this.#maxTrailerCount);
+		const lines = straightenLines(this.#trailerText, false);
+		const outcome = lines === undefined ? "malformed" : block.scan(lines, 0, this.#maxTrailerCount);
 		if (outcome !== "complete") {
 			this.fault = outcome === "incomplete" || outcome === "irregular" ? "malformed" : outcome;
 			return;

@@ -461,17 +461,33 @@ function join(before: string | undefined, value: string): string {
 	return before === undefined ? value : `${before},${value}`;
 }
 
-/** The same head with every line ended by CRLF, folded lines joined by one space and stray carriage returns gone, as Envoy reads
- *  it: what is forwarded is unambiguous, whatever came. `text` ends with its empty line. */
-export function straightenLines(text: string): string {
-	const lines = text.split("\n").map((line) => line.replaceAll("\r", ""));
+/** The same lines, each ended by CRLF, folded ones joined by one space and stray carriage returns gone, as Envoy reads them: what is
+ *  forwarded is unambiguous, whatever came. `text` ends with its empty line; `isHead` says that a first line stands before the fields.
+ *  @returns undefined where a carriage return stands in the first line, in a name, or within a value that frames the message */
+export function straightenLines(text: string, isHead: boolean): string | undefined {
 	const result: string[] = [];
-	for (const line of lines) {
-		if (result.length > 1 && (line.startsWith(" ") || line.startsWith("\t")) && line.trim() !== "") {
-			result[result.length - 1] = `${result[result.length - 1]!.trimEnd()} ${line.trimStart()}`;
-		} else {
-			result.push(line);
-		}
+	for (const ended of text.split("\n")) {
+		const line = ended.replace(/\r+$/, "");
+		const isFolded = result.length > 1 && (line.startsWith(" ") || line.startsWith("\t")) && line.trim() !== "";
+		if (!isFolded && line.includes("\r") && ((isHead && result.length === 0) || !mayHaveReturn(line))) return undefined;
+		const straight = line.replaceAll("\r", "");
+		if (isFolded) result[result.length - 1] = `${result[result.length - 1]!.trimEnd()} ${straight.trimStart()}`;
+		else result.push(straight);
 	}
 	return result.join("\r\n");
+}
+
+const framingNames: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"]);
+
+/** Whether the carriage returns of a field line are where they change nothing. */
+function mayHaveReturn(line: string): boolean {
+	const colon = line.indexOf(":");
+	if (colon === -1 || line.indexOf("\r") < colon) return false;
+	return (
+		!framingNames.has(line.slice(0, colon).toLowerCase()) ||
+		!line
+			.slice(colon + 1)
+			.trimStart()
+			.includes("\r")
+	);
 }

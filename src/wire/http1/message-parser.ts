@@ -175,12 +175,14 @@ export abstract class MessageParser {
 			this.#checkFirstLine();
 			return at + taken;
 		}
-		const text = straightenLines(this.#partial.toString("latin1", 0, headEnd));
+		// The first line is judged first, as when it comes alone.
+		if (!this.#checkFirstLine()) return at + headEnd - before;
+		const text = straightenLines(this.#partial.toString("latin1", 0, headEnd), true);
 		this.#partialLength = this.#searched = 0;
 		this.#partial = nothing;
-		const outcome = this.#scan(text);
+		const outcome = text === undefined ? "malformed" : this.#scan(text);
 		// An empty line that only straightening made one would hide what follows it.
-		if (outcome === "complete" && this.headers.end < text.length) {
+		if (outcome === "complete" && this.headers.end < text!.length) {
 			this.fail("malformed");
 		} else if (outcome === "complete") {
 			this.#finishHead();
@@ -208,21 +210,24 @@ export abstract class MessageParser {
 		return bytes;
 	}
 
-	/** A first line that is wrong is told at once, whether or not the rest comes. */
-	#checkFirstLine(): void {
-		if (this.#firstLineChecked) return;
+	/** A first line that is wrong is told at once, whether or not the rest comes.
+	 *  @returns whether nothing is wrong so far */
+	#checkFirstLine(): boolean {
+		if (this.#firstLineChecked) return true;
 		const lineEnd = this.#partial.subarray(0, this.#partialLength).indexOf(10);
 		if (lineEnd === -1) {
-			if (this.canBeginWith(this.#partial.toString("latin1", 0, Math.min(this.#partialLength, 16)))) return;
+			if (this.canBeginWith(this.#partial.toString("latin1", 0, Math.min(this.#partialLength, 16)))) return true;
 			this.#partialLength = 0;
 			this.fail("malformed");
-			return;
+			return false;
 		}
 		this.#firstLineChecked = true;
-		const outcome = this.takeFirstLine(straightenLines(this.#partial.toString("latin1", 0, lineEnd + 1)));
-		if (typeof outcome === "number" || outcome === "irregular") return;
+		const line = straightenLines(this.#partial.toString("latin1", 0, lineEnd + 1), true);
+		const outcome = line === undefined ? "malformed" : this.takeFirstLine(line);
+		if (typeof outcome === "number" || outcome === "irregular") return true;
 		this.#partialLength = 0;
 		this.fail(outcome);
+		return false;
 	}
 
 	#append(data: Buffer, from: number, to: number): void {

@@ -79,4 +79,5 @@ test("an HTTP/1.0 request is taken where that is allowed", () => {
 	const { messages, fault } = parseRequests([Buffer.from("GET / HTTP/1.0\r\n\r\n")], { acceptHttp10: true });
 	assert.equal(fault, undefined);
 	assert.equal(messages[0]?.authority, undefined);
+	assert.equal(parseRequests([Buffer.from("GET /\r\n\r\n")], { acceptHttp10: true }).fault, "malformed");
 });

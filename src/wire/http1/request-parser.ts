@@ -86,6 +86,8 @@ export class Http1RequestParser extends MessageParser {
 		const version = at === lineEnd - 8 && text.startsWith("HTTP/1.1", at) ? 1 : parseVersion(text.slice(at, lineEnd));
 		if (version === undefined || !isTarget(this.target, method === "CONNECT")) return "malformed";
 		if (version === 0 && !this.#config.acceptHttp10) return "low-version";
+		// HTTP/0.9 has no head: whoever reads one behind it is told apart.
+		if (at === lineEnd) return "malformed";
 		this.versionMinor = version;
 		return lineEnd + 2;
 	}
@@ -186,7 +188,7 @@ export class Http1RequestParser extends MessageParser {
 			.toLowerCase()
 			.split(",")
 			.map((name) => name.trim());
-		if (names.some((name) => neverNominated.has(name))) return false;
+		if (names.some((name) => neverNominated.has(name) || name.startsWith(":"))) return false;
 		if (this.upgrade === undefined) {
 			this.headers.drop(names.filter((name) => name !== "" && name !== "close" && name !== "te"));
 		}
