@@ -424,7 +424,14 @@ test("why tells a failed request proxy by proxy, and says when nobody knows it",
 	assert.match(whole.out, /shop\/web-0 {2}GET reviews\/x {2}503\n[\s\S]*cluster +outbound\|80\|\|reviews\n/);
 	assert.match(whole.out, /=> no endpoint of the service is healthy\n {2}=> now 0 of 1 endpoints/);
 	assert.match(story.out, /not asked: shop\/old-0/);
+	mkdirSync(join(desk.folder, ".amime/shop/logs"));
+	const logged = '[2026-11-24T17:20:25.175Z] "GET /p HTTP/1.1" 503 UO 0 81 0 - "-" "node" "full" "reviews" "-"\n';
+	writeFileSync(join(desk.folder, ".amime/shop/logs/old-0.sidecar.log"), logged);
 	const list = (await desk.run("why")).out;
+	assert.match(
+		list,
+		/access logs of proxies that cannot be asked:\nTIME.*\n\S+ +shop\/old-0 +GET reviews\/p +503 +UO +- +full\n/,
+	);
 	assert.match(list, /shop\/web-0 +GET reviews\/x +503 +UH +no_healthy_upstream +r1/);
 	assert.match(
 		list,

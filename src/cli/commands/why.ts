@@ -1,6 +1,13 @@
 import type { Command } from "commander";
-import { type CliContext, type MeshOptions, openMesh, print, withExamples, withMeshOptions } from "../context.ts";
-import { formatFailureList, formatFailureStory, formatSilentProxies, type ToldFailures } from "../output/failures.ts";
+import { type CliContext, locateMesh, type MeshOptions, print, withExamples, withMeshOptions } from "../context.ts";
+import { readLoggedFailures } from "../mesh/proxy-logs.ts";
+import {
+	formatFailureList,
+	formatFailureStory,
+	formatLoggedFailures,
+	formatSilentProxies,
+	type ToldFailures,
+} from "../output/failures.ts";
 import { parseLast } from "../parse-arguments.ts";
 
 /** `amime why [REQUEST_ID]`: what the proxies of the mesh know about a request that failed. */
@@ -19,15 +26,22 @@ export function addWhyCommand(program: Command, context: CliContext): void {
 		.action(async (id: string | undefined, options: WhyOptions) => {
 			const query = new URLSearchParams({ limit: String(options.last), kind: options.dryRun ? "dry-run" : "failed" });
 			if (id !== undefined) query.set("id", id);
-			const answer = await openMesh(context, options).request("GET", `/v1/failures?${query}`);
+			const mesh = locateMesh(context, options);
+			const answer = await context.host.connect(mesh).request("GET", `/v1/failures?${query}`);
 			const { items, silent } = answer as ToldFailures;
-			if (id !== undefined && items.length === 0) context.setExitCode(1);
+			const logged =
+				mesh.stateFolder === undefined || options.dryRun
+					? []
+					: readLoggedFailures(mesh.stateFolder, silent, { id, limit: options.last });
+			if (id !== undefined && items.length + logged.length === 0) context.setExitCode(1);
 			await print(context, options.output, items, () => {
-				const text =
-					id === undefined
+				const isElsewhere = items.length === 0 && logged.length > 0;
+				const text = isElsewhere
+					? ""
+					: id === undefined
 						? formatFailureList(items, options.dryRun)
 						: formatFailureStory(id, items, context.palette, options.verbose);
-				return text + formatSilentProxies(silent);
+				return text + formatLoggedFailures(logged, isElsewhere) + formatSilentProxies(silent);
 			});
 		});
 	withExamples(withMeshOptions(command), [

@@ -5,6 +5,8 @@ import type { PortProtocol, WorkloadInstance } from "../../model/index.ts";
 export interface ControlFile {
 	/** The process that holds the mesh: `amime up`, or a control plane on its own. */
 	readonly pid: number;
+	/** The state folder; undefined of a mesh that a context names. */
+	readonly stateFolder?: string;
 	readonly adminUrl: string;
 	readonly xdsAddress: string;
 	/** Empty where a certificate says who asks. */

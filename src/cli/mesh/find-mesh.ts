@@ -57,7 +57,7 @@ function readControlFile(state: string): ControlFile | undefined {
 		if (isMissing(cause)) return undefined;
 		throw new MeshError("STATE_UNREADABLE", `cannot read ${path}`, { cause });
 	}
-	return parseControlFile(text, path);
+	return { ...parseControlFile(text, path), stateFolder: state };
 }
 
 function parseControlFile(text: string, path: string): ControlFile {

@@ -1,4 +1,5 @@
 import type { FailureStatus } from "../mesh/admin-api.ts";
+import type { LoggedRequest } from "../mesh/proxy-logs.ts";
 import type { Palette } from "./colour.ts";
 import { formatRef } from "./explanation.ts";
 import { formatTable } from "./table.ts";
@@ -187,8 +188,20 @@ function describeEndpoint({ callee, upstream_attempts: attempts, upstream_host: 
 	return `${host}${callee === null ? "" : ` (${callee})`}${tries}`;
 }
 
+/** What the logs of proxies say that cannot be asked.
+ *  @param isAlone nothing stands before it */
+export function formatLoggedFailures(logged: readonly LoggedRequest[], isAlone: boolean): string {
+	if (logged.length === 0) return "";
+	const rows = logged.map(({ time, proxy, request, authority, status, flags, details, id }) => [
+		...[time, proxy, request.replace(" ", ` ${authority ?? ""}`), status, flags],
+		...[details ?? "-", id],
+	]);
+	const head = ["TIME", "PROXY", "REQUEST", "STATUS", "FLAGS", "DETAILS", "REQUEST ID"];
+	return `${isAlone ? "" : "\n"}in the access logs of proxies that cannot be asked:\n${formatTable(head, rows)}`;
+}
+
 /** The proxies that could not be asked. */
 export function formatSilentProxies(silent: readonly string[]): string {
 	if (silent.length === 0) return "";
-	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no such list; the proxy is not there, see its log in the state folder; or its admin port is out of the reach of the control plane)\n`;
+	return `\nnot asked: ${silent.join(", ")} (a stock Envoy keeps no list of failures: its answers say why in x-amime-reason, and its access log has each; or the proxy is not there, see its log in the state folder; or its admin port is out of the reach of the control plane)\n`;
 }
