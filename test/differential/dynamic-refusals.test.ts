@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { managerFilter, socketAddress, typed } from "../support/bootstraps.ts";
 import { compareWithEnvoy, type Side } from "../support/differential.ts";
 import { eventually } from "../support/eventually.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { sendRequest } from "../support/http-call.ts";
+import type { ProxyProcess } from "../support/proxy-process.ts";
 
 const listenerType = "type.googleapis.com/envoy.config.listener.v3.Listener";
 
@@ -13,6 +15,20 @@ function put(side: Side, name: string, resources: readonly object[]): string {
 	writeFileSync(`${path}.next`, JSON.stringify({ resources }));
 	renameSync(`${path}.next`, path);
 	return path;
+}
+
+/** Changes the file of listeners, and waits until it was read. */
+async function putListeners(
+	{ proxy }: { readonly proxy: ProxyProcess },
+	side: Side,
+	listeners: readonly object[],
+): Promise<void> {
+	const read = () => proxy.stats("^listener_manager\\.lds\\.update_attempt$");
+	const before = Object.values(await read())[0]!;
+	put(side, "lds.json", listeners);
+	await eventually(async () => {
+		if (Object.values(await read())[0] === before) throw new Error("not read yet");
+	});
 }
 
 const routes = {
@@ -82,6 +98,28 @@ compareWithEnvoy("files of listeners and routes", {
 					if (attempts !== 2) throw new Error("not read yet");
 				});
 				return proxy.stats("^runtime\\.(update_(success|rejected)|num_keys)$");
+			},
+		},
+		"two listeners cannot have one address, whether they are bound or not": {
+			want: { port0: { "listener_manager.lds.update_rejected": 4, "listener_manager.lds.update_success": 2 } },
+			async see({ proxy }, side) {
+				const at = (port: number, name: string, bind_to_port: boolean): object => ({
+					...listener(name, answer(name)),
+					address: socketAddress(port),
+					bind_to_port,
+				});
+				const [one, two, three] = [await findFreePort(), await findFreePort(), await findFreePort()];
+				const seen = async (...listeners: object[]) => {
+					await putListeners({ proxy }, side, listeners);
+					return proxy.stats("^listener_manager\\.(total_listeners_active|lds\\.update_(success|rejected))$");
+				};
+				return {
+					bound: await seen(at(one, "e", true), at(one, "f", true)),
+					unbound: await seen(at(two, "g", false), at(two, "h", false)),
+					mixed: await seen(at(three, "i", true), at(three, "j", false)),
+					unboundPort0: await seen(at(0, "k", false), at(0, "l", false)),
+					port0: await seen(at(0, "m", true), at(0, "n", true)),
+				};
 			},
 		},
 		"a file with a type that nobody knows changes nothing": {

@@ -88,7 +88,8 @@ export const plainTranslators: Translators = {
 			}),
 			transportSocket: chain.transportSocket === undefined ? { kind: "raw-buffer" } : { kind: "tls", tls: tlsOverSds },
 		}));
-		return ok<ListenerConfig>({ name: message.name, filterChains, defaultFilterChain: undefined, listenerFilters: [] });
+		const rest = { defaultFilterChain: undefined, listenerFilters: [], addresses: [], bindToPort: true };
+		return ok<ListenerConfig>({ name: message.name, filterChains, ...rest });
 	},
 	routes(message) {
 		if (message.name.startsWith("bad")) return { ok: false, problems: [{ path: "name", problem: "is bad" }] };

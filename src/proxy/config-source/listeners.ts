@@ -158,13 +158,13 @@ export function createListeners(deps: ListenersDeps): Listeners {
 		for (const callback of callbacks) callback();
 	}
 
-	/** Two listeners cannot have one address, unless it is port 0. */
+	/** Two listeners cannot have one address, bound or not, unless it has a port 0 that the later one binds. */
 	function findTakenAddress(config: ListenerConfig, leaving: readonly string[]): string | undefined {
 		for (const other of everyConfig()) {
-			if (other.name === config.name || leaving.includes(other.name) || !other.bindToPort || !config.bindToPort)
-				continue;
+			if (other.name === config.name || leaving.includes(other.name)) continue;
 			const own = new Set(other.addresses.map(formatAddress));
-			const taken = config.addresses.map(formatAddress).find((address) => address !== undefined && own.has(address));
+			const colliding = config.addresses.filter((address) => !isAnyPort(address) || !config.bindToPort);
+			const taken = colliding.map(formatAddress).find((address) => own.has(address));
 			if (taken === undefined) continue;
 			return `error adding listener: '${config.name}' has duplicate address '${taken}' as existing listener`;
 		}
@@ -230,9 +230,11 @@ export function createListeners(deps: ListenersDeps): Listeners {
 	};
 }
 
-/** Undefined for addresses that never collide. */
-function formatAddress(address: AddressConfig): string | undefined {
+function isAnyPort(address: AddressConfig): boolean {
+	return address.kind === "socket" && address.port === 0;
+}
+
+function formatAddress(address: AddressConfig): string {
 	if (address.kind !== "socket") return address.path;
-	if (address.port === 0) return undefined;
 	return address.address.includes(":") ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }

@@ -73,16 +73,16 @@ export function readBootstrap(message: Bootstrap, scope: Scope): BootstrapConfig
 	};
 }
 
-/** Translates the listeners; two of them cannot be bound to one address. */
+/** Translates the listeners; two of them cannot have one address, bound or not, unless the later one binds a port 0. */
 function readListeners(messages: readonly Listener[], scope: Scope): ListenerConfig[] {
 	const taken = new Set<string>();
 	return messages.map((message, index) => {
 		const at = scope.at("listeners", index);
 		const listener = readListener(message, at);
-		for (const address of listener.bindToPort ? listener.addresses : []) {
-			if (address.kind === "socket" && address.port === 0) continue;
+		for (const address of listener.addresses) {
+			const isAnyPort = address.kind === "socket" && address.port === 0;
 			const text = address.kind !== "socket" ? address.path : `${address.address}:${address.port}`;
-			if (taken.has(text)) at.report(`has duplicate address ${text} as existing listener`);
+			if (taken.has(text) && !(isAnyPort && listener.bindToPort)) at.report(`has duplicate address ${text} as existing listener`);
 			taken.add(text);
 		}
 		return listener;
