@@ -49,7 +49,18 @@ compareWithEnvoy("the admin port", {
 						filter_chains: [{ filters: [managerFilter()] }],
 					},
 				],
-				clusters: [staticCluster("c1"), staticCluster("states", { load_assignment: states })],
+				clusters: [
+					staticCluster("c1"),
+					staticCluster("states", { load_assignment: states }),
+					staticCluster("budget", {
+						circuit_breakers: {
+							thresholds: [
+								{ max_retries: 9, retry_budget: {} },
+								{ priority: "HIGH", max_retries: 9, retry_budget: { min_retry_concurrency: 5 } },
+							],
+						},
+					}),
+				],
 			},
 		});
 		return { proxy };
@@ -82,6 +93,39 @@ compareWithEnvoy("the admin port", {
 		},
 		"listeners as text": { want: { status: 200 }, see: (world) => askFor(world, "/listeners") },
 		"clusters as text": { want: { status: 200 }, see: (world) => askFor(world, "/clusters?filter=c1") },
+		"limits that the runtime changed, and what budgets of retries come to": {
+			want: { text: { status: 200 } },
+			async see(world) {
+				await ask(world, "/runtime_modify?circuit_breakers.c1.default.max_connections=7", "POST");
+				const text = await askFor(world, "/clusters?filter=c1|budget");
+				const both = JSON.parse((await ask(world, "/clusters?format=json&filter=c1|budget")).body) as {
+					cluster_statuses: { name: string; circuit_breakers: object }[];
+				};
+				await ask(world, "/runtime_modify?circuit_breakers.c1.default.max_connections=", "POST");
+				const lines = text.body.split("\n").filter((line) => line.includes("::max_"));
+				return {
+					text: { ...text, body: lines.sort() },
+					json: both.cluster_statuses.map(({ name, circuit_breakers }) => [name, circuit_breakers]).sort(),
+				};
+			},
+		},
+		"what the server says of itself": {
+			want: { status: 200 },
+			see: (world) =>
+				ask(world, "/stats?usedonly&type=Gauges&filter=^server.(days|conc|compil)|^runtime.admin_overrides"),
+		},
+		"threads that stand still": {
+			want: { status: 200 },
+			see: (world) => ask(world, "/stats?filter=watchdog"),
+		},
+		"fields that are no lists": {
+			want: [[400], [400], [400]],
+			see: async (world) => {
+				const fields = ["version_info", "last_updated", "bootstrap"];
+				const answers = await Promise.all(fields.map((field) => ask(world, `/config_dump?resource=${field}`)));
+				return answers.map(({ status, body }) => [status, body]);
+			},
+		},
 		"loggers' levels": {
 			want: { one: { status: 200 }, broken: { status: 400 } },
 			async see(world) {

@@ -112,16 +112,27 @@ export class CircuitBreaker {
 
 	tryAcquireRetry(): boolean {
 		this.#refresh();
-		const budget = this.#thresholds.retryBudget;
-		if (budget !== undefined) {
-			const active = this.#requests.inUse + this.#pending.inUse;
-			this.#retries.maximum = Math.max(Math.floor((budget.budgetPercent / 100) * active), budget.minRetryConcurrency);
-		}
+		this.#applyRetryBudget();
 		return this.#retries.tryAcquire();
 	}
 
 	releaseRetry(): void {
 		this.#retries.release();
+	}
+
+	/** What is allowed at the moment: the runtime's limits where it has some, and what the retry budget comes to. */
+	describeLimits(): Pick<
+		CircuitBreakerThresholds,
+		"maxConnections" | "maxPendingRequests" | "maxRequests" | "maxRetries"
+	> {
+		this.#refresh();
+		this.#applyRetryBudget();
+		return {
+			maxConnections: this.#connections.maximum,
+			maxPendingRequests: this.#pending.maximum,
+			maxRequests: this.#requests.maximum,
+			maxRetries: this.#retries.maximum,
+		};
 	}
 
 	/** The limits of a kind that nothing more fits into, with Envoy's names and what they allow: `max_pending_requests 1`. */
@@ -135,6 +146,14 @@ export class CircuitBreaker {
 						["max_connections", this.#connections],
 					];
 		return limits.flatMap(([name, limit]) => (limit.isReached ? `${name} ${limit.maximum}` : [])).join(", ");
+	}
+
+	/** A budget goes by the requests that there are, and stands for the limit of retries. */
+	#applyRetryBudget(): void {
+		const budget = this.#thresholds.retryBudget;
+		if (budget === undefined) return;
+		const active = this.#requests.inUse + this.#pending.inUse;
+		this.#retries.maximum = Math.max(Math.floor((budget.budgetPercent / 100) * active), budget.minRetryConcurrency);
 	}
 
 	/** Takes over what the runtime says when it says something new. */

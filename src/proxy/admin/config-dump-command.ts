@@ -33,11 +33,11 @@ export function dumpConfig(state: AdminState, request: AdminRequest): AdminRespo
 	let configs = listSections(state, includeEds).map((section) => redactSecrets(section) as Json);
 	if (nameFilter !== undefined) configs = configs.map((section) => filterByName(section, nameFilter));
 	if (resource !== "") {
-		if (resource === "bootstrap") {
-			return plain("bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field", 400);
+		if (singleFields.has(resource)) {
+			return plain(`${resource} is not a repeated field. Use ?mask=${resource} to get only this field`, 400);
 		}
 		const holder = configs.find((section) => resource in section && resource !== "@type");
-		const isKnown = sectionFields.has(resource) && (includeEds || !resource.endsWith("_endpoint_configs"));
+		const isKnown = elementTypes.has(resource) && (includeEds || !resource.endsWith("_endpoint_configs"));
 		if (holder === undefined && !isKnown) return plain(`${resource} not found in config dump`, 404);
 		const found = holder?.[resource];
 		const elements = (Array.isArray(found) ? found : found === undefined ? [] : [found]) as Json[];
@@ -82,7 +82,8 @@ const elementTypes: ReadonlyMap<string, string> = new Map([
 	["dynamic_active_secrets", "SecretsConfigDump.DynamicSecret"],
 	["dynamic_warming_secrets", "SecretsConfigDump.DynamicSecret"],
 ]);
-const sectionFields: ReadonlySet<string> = new Set([...elementTypes.keys(), "bootstrap"]);
+/** Fields of sections that are no lists, which `?resource=` does not take. */
+const singleFields: ReadonlySet<string> = new Set(["bootstrap", "last_updated", "version_info"]);
 
 /** The sections in Envoy's order. */
 function listSections(state: AdminState, includeEds: boolean): Json[] {

@@ -1,3 +1,4 @@
+import type { CircuitBreakerThresholds } from "../../engine/circuit-breaker/index.ts";
 import type { BalancedHost, BalancerContext } from "../../engine/load-balancer/index.ts";
 import type { OutlierHost, SuccessRateThreshold } from "../../engine/outlier-detection/index.ts";
 import type { StatsScope } from "../../telemetry/index.ts";
@@ -98,6 +99,11 @@ export interface ClusterResources {
 	releaseRetry(): void;
 	/** The limits of a kind that nothing more fits into, with Envoy's names and what they allow: `max_pending_requests 1`. */
 	describeReached(kind: "use" | "retries"): string;
+	/** What is allowed at the moment: the runtime's limits where it has some, and what the retry budget comes to. */
+	describeLimits(): Pick<
+		CircuitBreakerThresholds,
+		"maxConnections" | "maxPendingRequests" | "maxRequests" | "maxRetries"
+	>;
 }
 
 /** Success rates of the last interval in percent, -1 while unknown. */

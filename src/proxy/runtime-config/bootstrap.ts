@@ -82,7 +82,8 @@ function readListeners(messages: readonly Listener[], scope: Scope): ListenerCon
 		for (const address of listener.addresses) {
 			const isAnyPort = address.kind === "socket" && address.port === 0;
 			const text = address.kind !== "socket" ? address.path : `${address.address}:${address.port}`;
-			if (taken.has(text) && !(isAnyPort && listener.bindToPort)) at.report(`has duplicate address ${text} as existing listener`);
+			if (taken.has(text) && !(isAnyPort && listener.bindToPort))
+				at.report(`has duplicate address ${text} as existing listener`);
 			taken.add(text);
 		}
 		return listener;

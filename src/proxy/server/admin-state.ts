@@ -115,7 +115,7 @@ function toShownAddress(address: AddressConfig): ShownAddress {
 }
 
 function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminCluster {
-	const { circuitBreakers, discovery, statName, name } = cluster.config;
+	const { discovery, statName, name } = cluster.config;
 	const serviceName = discovery.kind === "eds" ? plainName(discovery.serviceName) : name;
 	const isStatic = bootstrap.clusters.some((config) => config.name === name);
 	return {
@@ -123,7 +123,10 @@ function describeCluster(cluster: Cluster, bootstrap: BootstrapConfig): AdminClu
 		observabilityName: statName === name.replaceAll(":", "_") ? name : statName,
 		addedViaApi: !isStatic,
 		edsServiceName: serviceName === name ? "" : serviceName,
-		limits: circuitBreakers,
+		limits: {
+			default: cluster.resources("default").describeLimits(),
+			high: cluster.resources("high").describeLimits(),
+		},
 		outlier:
 			cluster.outlier === undefined
 				? undefined

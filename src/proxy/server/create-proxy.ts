@@ -24,7 +24,7 @@ import {
 	translateSecret,
 } from "../runtime-config/index.ts";
 import type { Environment } from "../secret/index.ts";
-import { createWatchdogStats } from "../stats/index.ts";
+import { createHotRestartStats, createWatchdogStats } from "../stats/index.ts";
 import { createTapControl } from "../tap/index.ts";
 import {
 	createStatsReporter,
@@ -135,7 +135,15 @@ export function createProxy(options: ProxyOptions): Proxy {
 	serverStats.static_unknown_fields.value = flags.staticUnknownFields;
 	serverStats.hot_restart_epoch.value = flags.restartEpoch;
 	serverStats.state.value = serverStates.INITIALIZING;
+	serverStats.days_until_first_cert_expiring.value = noCertificateEnds;
+	// What nothing here changes is shown as set, too, as monitoring asks for it with `usedonly`.
+	for (const gauge of ["compilation_settings_fips_mode", "parent_connections", "stats_recent_lookups"] as const)
+		serverStats[gauge].value = 0;
+	if (flags.shown["disable_hot_restart"] === false)
+		createHotRestartStats(stats.scope("server")).hot_restart_generation.value = flags.restartEpoch + 1;
 	for (const thread of ["main_thread", "workers"]) createWatchdogStats(stats.scope(thread));
+	for (let worker = 0; worker < flags.concurrency; worker++)
+		createWatchdogStats(stats.scope(`server.worker_${worker}`));
 	const source: ConfigSource = createConfigSource({
 		bootstrap: config,
 		translators: remember(pool, {
@@ -301,7 +309,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 		serverStats.state.value = serverStates[state.readiness()];
 		serverStats.live.value = state.readiness() === "LIVE" ? 1 : 0;
 		const days = daysUntilFirstExpiry(state.certificates(), clock.wall());
-		if (days !== undefined) serverStats.days_until_first_cert_expiring.value = days;
+		serverStats.days_until_first_cert_expiring.value = days ?? noCertificateEnds;
 		showCertificateEnds(
 			clusters.clusters().map(({ config }) => config),
 			listeners.listeners().map((listener) => listener.config),
@@ -395,6 +403,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 /** How often a draining process looks whether its connections are gone. */
 const drainPollMs = 250;
+
+/** `server.days_until_first_cert_expiring` without certificates, as in Envoy: 2^32 - 1. */
+const noCertificateEnds = 4_294_967_295;
 
 /** `server.state`. */
 const serverStates = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;

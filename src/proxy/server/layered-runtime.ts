@@ -43,7 +43,7 @@ export function createLayeredRuntime(
 		values = new Map(layerValues.flatMap((layer) => [...layer]));
 		runtime.version++;
 		stats.num_keys.value = values.size;
-		stats.admin_overrides_active.value = adminValues !== undefined && adminValues.size > 0 ? 1 : 0;
+		if (adminValues !== undefined) stats.admin_overrides_active.value = adminValues.size > 0 ? 1 : 0;
 		(failed ? stats.load_error : stats.load_success).value++;
 		(found > 1 ? stats.override_dir_exists : stats.override_dir_not_exists).value++;
 		for (const listener of listeners) listener();

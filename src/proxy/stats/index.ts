@@ -140,6 +140,7 @@ export {
 	createControlPlaneStats,
 	createDnsStats,
 	createFilesystemStats,
+	createHotRestartStats,
 	createListenerManagerStats,
 	createLoadReporterStats,
 	createRuntimeStats,

@@ -82,6 +82,7 @@ const groups: readonly ((scope: StatsScope) => unknown)[] = [
 	stats.createTracingStats,
 	stats.createUpstreamStats,
 	stats.createVirtualClusterStats,
+	stats.createHotRestartStats,
 	stats.createWatchdogStats,
 ];
 

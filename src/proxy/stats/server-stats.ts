@@ -33,6 +33,11 @@ export function createServerStats(scope: StatsScope) {
 	};
 }
 
+/** A process that another can take over from: scope `server`. */
+export function createHotRestartStats(scope: StatsScope) {
+	return { hot_restart_generation: scope.gauge("hot_restart_generation") };
+}
+
 /** Scope `runtime`. */
 export type RuntimeStats = ReturnType<typeof createRuntimeStats>;
 
