@@ -1,5 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+	closeSync,
+	existsSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readFileSync,
+	renameSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
 import { isAbsent, openRecordSet, type RecordSet, type Store } from "../../registry/index.ts";
@@ -94,7 +103,7 @@ function openMemberKey(folder: string): MemberKey {
 	const { member, pem } = createMemberKey();
 	mkdirSync(folder, { recursive: true, mode: 0o700 });
 	const file = openSync(`${path}.tmp`, "w", 0o600);
-	writeSync(file, pem);
+	writeFileSync(file, pem);
 	fsyncSync(file);
 	closeSync(file);
 	renameSync(`${path}.tmp`, path);

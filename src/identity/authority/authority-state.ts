@@ -1,3 +1,4 @@
+import { MeshError } from "../../core/index.ts";
 import { isRenewalDue } from "./authority-slot.ts";
 import type { KeySlot } from "./key-provider.ts";
 
@@ -210,4 +211,14 @@ export function putIssuer(state: AuthorityState, issuer: IssuerSlot, root: RootS
 /** Puts a new JWT key in, published and not yet signing. */
 export function putJwtKey(state: AuthorityState, key: JwtSlot): AuthorityState {
 	return { ...state, sequence: state.sequence + 1, jwtKeys: [...state.jwtKeys, key] };
+}
+
+/** The same state.
+ *  @throws MeshError `AUTHORITY_UPSTREAM` when an issuer is under a root that was dropped while the issuer was made */
+export function checkRooted(state: AuthorityState): AuthorityState {
+	const isRooted = ({ root, phase }: IssuerSlot): boolean =>
+		phase === "requested" || state.roots.some(({ name }) => name === root);
+	const lost = state.issuers.find((issuer) => !isRooted(issuer));
+	if (lost === undefined) return state;
+	throw new MeshError("AUTHORITY_UPSTREAM", `the root of ${lost.name} was dropped while the issuer was made`);
 }

@@ -15,6 +15,7 @@ import {
 	type AuthorityState,
 	type AuthorityStep,
 	applyStep,
+	checkRooted,
 	findUnpublished,
 	type IssuerSlot,
 	planSteps,
@@ -33,7 +34,7 @@ import type {
 	TokenRequest,
 } from "./authority-types.ts";
 import { checkIdentity, checkWanted, expired, refused } from "./check-request.ts";
-import { describeAuthority } from "./describe-authority.ts";
+import { describeAuthority, listCertificates } from "./describe-authority.ts";
 import { openFolderStorage } from "./folder-storage.ts";
 import { issueLeaf } from "./issue.ts";
 import { signToken } from "./jwt-key.ts";
@@ -43,6 +44,7 @@ import { NeighbourAuthorities } from "./neighbour-authorities.ts";
 import { signDownstream, signingRootOf } from "./sign-downstream.ts";
 import { createSlotMaker, type SlotMaker } from "./slot-maker.ts";
 import { sentenceOf } from "./step-sentences.ts";
+import { Turns } from "./turns.ts";
 import type { SignedIssuer } from "./upstream.ts";
 
 /** A retired JWT key stays published for as long as a token lives at most. */
@@ -78,7 +80,10 @@ class SlotAuthority implements Authority {
 	readonly #stops: (() => void)[] = [];
 	#loaded!: LoadedState;
 	#federated: readonly FederatedBundle[] = [];
-	#turn: Promise<unknown> = Promise.resolve();
+	/** Changes of the state. */
+	readonly #changes = new Turns();
+	/** New slots. Invariant: its turn is taken before, never within, one of the changes, which wait for nobody upstream. */
+	readonly #preparing = new Turns();
 	#timer: Timer | undefined;
 	#retryAt = 0;
 	/** A root that is to be activated whoever is missing. */
@@ -113,7 +118,7 @@ class SlotAuthority implements Authority {
 		if (root !== undefined && !canSign(root, now)) throw expired(this.trustDomain, "root", root);
 		await this.advance();
 		this.#usableSigner(now);
-		const onSaved = (): Promise<void> => this.#exclusively(() => this.#reload()).then(() => this.advance());
+		const onSaved = (): Promise<void> => this.#changes.run(() => this.#reload()).then(() => this.advance());
 		this.#stops.push(this.#storage.onChange(() => void onSaved().catch((error) => this.#onLost(error))));
 		const feed = this.#options.upstream?.feed;
 		if (feed !== undefined)
@@ -136,7 +141,7 @@ class SlotAuthority implements Authority {
 		checkWanted(wanted, spiffeId, dnsNames);
 		const now = this.#clock.wall();
 		const due = this.#loaded.signer?.slot;
-		if ((due === undefined || isRenewalDue(due, now)) && now >= this.#retryAt) await this.advance();
+		if ((due === undefined || isRenewalDue(due, now)) && now >= this.#retryAt) await this.#renewForUse(due, now);
 		const signer = this.#usableSigner(now);
 		const issued = await issueLeaf(signer, { ...request, wanted, spiffeId, dnsNames }, now);
 		const { serial, notBefore, notAfter } = issued;
@@ -221,19 +226,7 @@ class SlotAuthority implements Authority {
 	}
 
 	certificates() {
-		const { state, roots, issuers } = this.#loaded;
-		const listed = [
-			...state.roots.flatMap(({ name, phase }) =>
-				(roots.get(name) ?? []).map((certificate) => ({ role: "root" as const, phase, certificate })),
-			),
-			...state.issuers.flatMap(({ name, phase }) =>
-				(issuers.get(name) ?? []).slice(0, 1).map((certificate) => ({ role: "issuer" as const, phase, certificate })),
-			),
-		];
-		const inUse = listed.filter(({ phase }) => phase === "active");
-		return [...inUse, ...listed.filter(({ phase }) => phase !== "active")].map(
-			({ role, phase, certificate: { serial, notBefore, notAfter } }) => ({ role, phase, serial, notBefore, notAfter }),
-		);
+		return listCertificates(this.#loaded);
 	}
 
 	status(): AuthorityStatus {
@@ -244,7 +237,7 @@ class SlotAuthority implements Authority {
 	}
 
 	async rotate(what: "issuer" | "root" | "jwt", { by = "operator", force = false } = {}): Promise<void> {
-		await this.#exclusively(async () => {
+		await this.#preparing.run(async () => {
 			const { issuers, jwtKeys } = this.#loaded.state;
 			const prepared = (what === "jwt" ? jwtKeys : issuers).find(({ phase }) => phase === "prepared");
 			if (prepared !== undefined && !force) {
@@ -260,7 +253,7 @@ class SlotAuthority implements Authority {
 	}
 
 	requestIssuer(by = "operator"): Promise<string> {
-		return this.#exclusively(async () => {
+		return this.#changes.run(async () => {
 			const requested = this.#loaded.state.issuers.find(({ phase }) => phase === "requested");
 			if (requested !== undefined) return this.#maker.requestOf(requested);
 			const { slot, csr } = await this.#maker.request(this.#clock.wall());
@@ -271,7 +264,7 @@ class SlotAuthority implements Authority {
 	}
 
 	async installIssuer(signed: SignedIssuer, by = "operator"): Promise<void> {
-		await this.#exclusively(async () => {
+		await this.#changes.run(async () => {
 			const requested = this.#loaded.state.issuers.find(({ phase }) => phase === "requested");
 			if (requested === undefined) {
 				throw new MeshError("AUTHORITY_UPSTREAM", "no issuer was requested: 'amime ca csr' makes the request to sign");
@@ -281,26 +274,12 @@ class SlotAuthority implements Authority {
 		await this.advance();
 	}
 
-	advance(): Promise<void> {
-		return this.#exclusively(async () => {
-			const isLeader = this.#forced !== undefined || (this.#options.isLeader?.() ?? true);
-			for (let count = 0; isLeader && !this.#isClosed && count < maxSaves; count++) {
-				const now = this.#clock.wall();
-				const step = this.#plan(now).find(({ kind }) => !kind.startsWith("prepare-") || now >= this.#retryAt);
-				if (step === undefined) return;
-				try {
-					await this.#take(step, now);
-				} catch (error) {
-					this.#retryAt = now + retryMs;
-					const what = step.kind === "prepare-issuer" ? "issuer not renewed" : `${step.kind} failed`;
-					this.#log.error(what, {
-						trustDomain: this.trustDomain,
-						error: describeError(error),
-						retryInMs: retryMs,
-					});
-				}
-			}
-		});
+	async advance(): Promise<void> {
+		for (let count = 0; count < maxSaves; count++) {
+			await this.#changes.run(() => this.#takeNext(false));
+			if (this.#findNext(true) === undefined) return;
+			await this.#preparing.run(() => this.#takeNext(true));
+		}
 	}
 
 	close(): void {
@@ -329,6 +308,37 @@ class SlotAuthority implements Authority {
 		return planSteps(state, facts, timing);
 	}
 
+	/** @param slow what is made by somebody upstream or a device, or what is a change of the state alone */
+	#findNext(slow: boolean): AuthorityStep | undefined {
+		const isLeader = this.#forced !== undefined || (this.#options.isLeader?.() ?? true);
+		const now = this.#clock.wall();
+		if (!isLeader || this.#isClosed || (slow && now < this.#retryAt)) return undefined;
+		return this.#plan(now).find(({ kind }) => kind.startsWith("prepare-") === slow);
+	}
+
+	async #takeNext(slow: boolean): Promise<void> {
+		for (let count = 0; count < maxSaves; count++) {
+			const step = this.#findNext(slow);
+			if (step === undefined) return;
+			const now = this.#clock.wall();
+			try {
+				await this.#take(step, now);
+			} catch (error) {
+				this.#retryAt = now + retryMs;
+				const what = step.kind === "prepare-issuer" ? "issuer not renewed" : `${step.kind} failed`;
+				this.#log.error(what, { trustDomain: this.trustDomain, error: describeError(error), retryInMs: retryMs });
+				if (!slow) return;
+			}
+		}
+	}
+
+	/** Signatures wait for an issuer to come only where there is no other, or where it is made here. */
+	async #renewForUse(due: IssuerSlot | undefined, now: number): Promise<void> {
+		const isNeeded = due === undefined || !canSign(due, now) || this.#options.upstream === undefined;
+		if (isNeeded) await this.advance();
+		else if (this.#preparing.busy === 0) void this.advance();
+	}
+
 	async #take(step: AuthorityStep, now: number): Promise<void> {
 		switch (step.kind) {
 			case "prepare-root":
@@ -355,7 +365,8 @@ class SlotAuthority implements Authority {
 			kind === "prepare-jwt-key"
 				? this.#maker.makeJwtKey(by, now)
 				: this.#maker.makeIssuer(this.#loaded, kind === "prepare-root", by, now);
-		await this.#save(await make);
+		const change = await make;
+		await this.#changes.run(() => this.#save((state) => checkRooted(change(state))));
 		this.#log.info(sentenceOf[kind], { trustDomain: this.trustDomain, by });
 	}
 
@@ -414,7 +425,7 @@ class SlotAuthority implements Authority {
 	}
 
 	#need(issuer: string, until: number): Promise<void> {
-		return this.#exclusively(async () => {
+		return this.#changes.run(async () => {
 			const held = this.#loaded.state.issuers.find(({ name }) => name === issuer);
 			if (held === undefined || held.neededUntil >= until) return;
 			const neededUntil = until + neededStepMs;
@@ -423,13 +434,6 @@ class SlotAuthority implements Authority {
 				issuers: state.issuers.map((slot) => (slot.name === issuer ? { ...slot, neededUntil } : slot)),
 			}));
 		});
-	}
-
-	/** One change at a time. */
-	#exclusively<T>(work: () => Promise<T>): Promise<T> {
-		const turn = this.#turn.then(work);
-		this.#turn = turn.catch(() => undefined);
-		return turn;
 	}
 
 	#usableSigner(now: number) {
@@ -461,10 +465,12 @@ class SlotAuthority implements Authority {
 		const change = this.#neighbours.takeChange();
 		if (change === "none") return;
 		const isLeader = this.#options.isLeader?.() ?? true;
-		void this.#exclusively(async () => {
-			if (change === "changed" && isLeader) await this.#save((state) => ({ ...state, sequence: state.sequence + 1 }));
-			else this.#tell();
-		}).catch((error) => this.#onLost(error));
+		void this.#changes
+			.run(async () => {
+				if (change === "changed" && isLeader) await this.#save((state) => ({ ...state, sequence: state.sequence + 1 }));
+				else this.#tell();
+			})
+			.catch((error) => this.#onLost(error));
 	}
 
 	/** What is loaded goes on serving. */

@@ -1,5 +1,5 @@
 import type { RootSlot } from "./authority-state.ts";
-import type { AuthorityStatus, HolderBoard } from "./authority-types.ts";
+import type { AuthorityCertificate, AuthorityStatus, HolderBoard } from "./authority-types.ts";
 import type { KeyStatus } from "./key-provider.ts";
 import type { LoadedState } from "./loaded-slots.ts";
 
@@ -41,4 +41,20 @@ export function describeAuthority({
 		live: holders?.count() ?? 0,
 		keys,
 	};
+}
+
+/** Roots and issuers, those in use first. */
+export function listCertificates({ state, roots, issuers }: LoadedState): AuthorityCertificate[] {
+	const listed = [
+		...state.roots.flatMap(({ name, phase }) =>
+			(roots.get(name) ?? []).map((certificate) => ({ role: "root" as const, phase, certificate })),
+		),
+		...state.issuers.flatMap(({ name, phase }) =>
+			(issuers.get(name) ?? []).slice(0, 1).map((certificate) => ({ role: "issuer" as const, phase, certificate })),
+		),
+	];
+	const inUse = listed.filter(({ phase }) => phase === "active");
+	return [...inUse, ...listed.filter(({ phase }) => phase !== "active")].map(
+		({ role, phase, certificate: { serial, notBefore, notAfter } }) => ({ role, phase, serial, notBefore, notAfter }),
+	);
 }

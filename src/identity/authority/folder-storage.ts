@@ -10,7 +10,7 @@ import {
 	readFileSync,
 	renameSync,
 	rmSync,
-	writeSync,
+	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, MeshError } from "../../core/index.ts";
@@ -147,7 +147,8 @@ function writeDurably(path: string, text: string): void {
 	rmSync(path, { force: true });
 	const file = openSync(path, "wx", 0o600);
 	try {
-		writeSync(file, text);
+		// To the last byte: a write to a disk that fills up may end early, and say so by its count alone.
+		writeFileSync(file, text);
 		fsyncSync(file);
 	} finally {
 		closeSync(file);

@@ -43,6 +43,8 @@ export interface SlotMakerOptions {
 	readonly record: (entry: Omit<AuditEntry, "at" | "until"> & { readonly until: number }) => void;
 }
 
+type CreateKey = (name: string) => Promise<SigningKey>;
+
 /** How long a JWT key signs. */
 const jwtKeyLifetimeMs = 30 * 24 * 3_600_000;
 
@@ -53,8 +55,26 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 	const audit = (kind: AuditEntry["kind"], by: string, serial: string, until: number): void =>
 		record({ kind, subject: `spiffe://${trustDomain}`, by, serial, until });
 
-	async function makeOwnRoot(name: string, by: string, now: number) {
-		const key = await keys.create(name);
+	/** Whatever was kept for a change that comes to nothing goes again: somebody upstream may be away for months of attempts. */
+	async function orNothing<T>(work: (create: CreateKey) => Promise<T>): Promise<T> {
+		const names: string[] = [];
+		try {
+			return await work((name) => {
+				names.push(name);
+				return keys.create(name);
+			});
+		} catch (error) {
+			for (const name of names) {
+				// A key that stays behind does no harm: nothing is under it.
+				await keys.remove({ name, ...keys.slotFields }).catch(() => undefined);
+				await storage.removeSlot(name).catch(() => undefined);
+			}
+			throw error;
+		}
+	}
+
+	async function makeOwnRoot(name: string, create: CreateKey, by: string, now: number) {
+		const key = await create(name);
 		const certificate = await issueRoot(trustDomain, key, now);
 		await keep(name, [certificate]);
 		audit("root", by, certificate.serial, certificate.notAfter);
@@ -71,11 +91,12 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 
 	async function makeOwnIssuer(
 		name: string,
+		create: CreateKey,
 		root: { name: string; certificate: Certificate; key: SigningKey },
 		by: string,
 		now: number,
 	) {
-		const key = await keys.create(name);
+		const key = await create(name);
 		const certificate = await issueIssuer(trustDomain, encodePublicKey(key.publicKey), root, now);
 		await keep(name, [certificate]);
 		audit("issuer", by, certificate.serial, certificate.notAfter);
@@ -121,16 +142,16 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		return { issuer: issuerSlot(keySlot, rootName, chain[0]!, now), root };
 	}
 
-	async function askUpstream(name: string, known: LoadedState | undefined, by: string, now: number) {
-		const key = await keys.create(name);
+	async function askUpstream(name: string, create: CreateKey, known: LoadedState | undefined, by: string, now: number) {
+		const key = await create(name);
 		const csr = await requestCertificate(key, issuerSubject(trustDomain), issuerExtensions(trustDomain));
 		const signed = await upstream!.signIssuer({ csr, trustDomain, ttlMs: issuerLifetimeMs, now });
 		return adopt({ name, ...keys.slotFields }, key, signed, known, by, now);
 	}
 
-	async function makeJwtKey(by: string, now: number): Promise<StateChange> {
+	async function makeJwtKey(create: CreateKey, by: string, now: number): Promise<StateChange> {
 		const name = createName("jwt");
-		const publicJwk = toPublicJwk((await keys.create(name)).publicKey);
+		const publicJwk = toPublicJwk((await create(name)).publicKey);
 		const keyId = keyIdOf(publicJwk);
 		const notAfter = now + jwtKeyLifetimeMs;
 		audit("jwt-key", by, keyId, notAfter);
@@ -151,47 +172,46 @@ export function createSlotMaker({ trustDomain, storage, keys, upstream, record }
 		formatSigningRequest(await requestCertificate(key, issuerSubject(trustDomain), issuerExtensions(trustDomain)));
 
 	return {
-		async makeFirst(now) {
-			const by = "amime";
-			const putKey = await makeJwtKey(by, now);
-			if (upstream !== undefined) {
-				const { issuer, root } = await askUpstream(createName("issuer"), undefined, by, now);
-				return (state) => putKey(putIssuer(state, issuer, root));
-			}
-			// Invariant: a folder with `root.pem` alone is one whose making was cut off; nothing was signed with it.
-			const root = await makeOwnRoot(keys.slotFields.keyIn === undefined ? "root" : createName("root"), by, now);
-			const issuer = await makeOwnIssuer(
-				keys.slotFields.keyIn === undefined ? "issuer" : createName("issuer"),
-				{ ...root, name: root.slot.name },
-				by,
-				now,
-			);
-			return (state) => putKey(putIssuer(state, issuer, root.slot));
-		},
-		async makeIssuer(loaded, underNewRoot, by, now) {
-			const name = createName("issuer");
-			const active = loaded.state.roots.find(({ phase }) => phase === "active");
-			if (upstream !== undefined) {
-				const { issuer, root } = await askUpstream(name, loaded, by, now);
-				return (state) => putIssuer(state, issuer, root);
-			}
-			if (!underNewRoot && active?.isOwn === false) {
-				throw new MeshError(
-					"AUTHORITY_UPSTREAM",
-					"its root is somebody else's: have 'amime ca csr' signed and give the answer to 'amime ca install'",
-				);
-			}
-			if (underNewRoot || active === undefined) {
-				const root = await makeOwnRoot(createName("root"), by, now);
-				const issuer = await makeOwnIssuer(name, { ...root, name: root.slot.name }, by, now);
-				return (state) => putIssuer(state, issuer, root.slot);
-			}
-			const certificate = loaded.roots.get(active.name)![0]!;
-			const root = { name: active.name, certificate, key: await keys.open(active, certificate.publicKey) };
-			const issuer = await makeOwnIssuer(name, root, by, now);
-			return (state) => putIssuer(state, issuer, undefined);
-		},
-		makeJwtKey,
+		makeFirst: (now) =>
+			orNothing(async (create) => {
+				const by = "amime";
+				const putKey = await makeJwtKey(create, by, now);
+				if (upstream !== undefined) {
+					const { issuer, root } = await askUpstream(createName("issuer"), create, undefined, by, now);
+					return (state) => putKey(putIssuer(state, issuer, root));
+				}
+				// Invariant: a folder with `root.pem` alone is one whose making was cut off; nothing was signed with it.
+				const isBeside = keys.slotFields.keyIn === undefined;
+				const root = await makeOwnRoot(isBeside ? "root" : createName("root"), create, by, now);
+				const above = { ...root, name: root.slot.name };
+				const issuer = await makeOwnIssuer(isBeside ? "issuer" : createName("issuer"), create, above, by, now);
+				return (state) => putKey(putIssuer(state, issuer, root.slot));
+			}),
+		makeIssuer: (loaded, underNewRoot, by, now) =>
+			orNothing(async (create) => {
+				const name = createName("issuer");
+				const active = loaded.state.roots.find(({ phase }) => phase === "active");
+				if (upstream !== undefined) {
+					const { issuer, root } = await askUpstream(name, create, loaded, by, now);
+					return (state) => putIssuer(state, issuer, root);
+				}
+				if (!underNewRoot && active?.isOwn === false) {
+					throw new MeshError(
+						"AUTHORITY_UPSTREAM",
+						"its root is somebody else's: have 'amime ca csr' signed and give the answer to 'amime ca install'",
+					);
+				}
+				if (underNewRoot || active === undefined) {
+					const root = await makeOwnRoot(createName("root"), create, by, now);
+					const issuer = await makeOwnIssuer(name, create, { ...root, name: root.slot.name }, by, now);
+					return (state) => putIssuer(state, issuer, root.slot);
+				}
+				const certificate = loaded.roots.get(active.name)![0]!;
+				const root = { name: active.name, certificate, key: await keys.open(active, certificate.publicKey) };
+				const issuer = await makeOwnIssuer(name, create, root, by, now);
+				return (state) => putIssuer(state, issuer, undefined);
+			}),
+		makeJwtKey: (by, now) => orNothing((create) => makeJwtKey(create, by, now)),
 		async request(now) {
 			const name = createName("issuer");
 			const key = await keys.create(name);

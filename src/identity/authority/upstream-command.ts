@@ -23,7 +23,9 @@ export function createUpstreamCommand({ program, args = [], timeoutMs }: Upstrea
 	return {
 		signIssuer({ csr, trustDomain, ttlMs }) {
 			const { promise, resolve, reject } = Promise.withResolvers<SignedIssuer>();
-			const limits = { timeout: timeoutMs ?? defaultTimeoutMs, maxBuffer: maxAnswerBytes, encoding: "utf8" } as const;
+			// A program that passes over SIGTERM would be waited for without end.
+			const ending = { timeout: timeoutMs ?? defaultTimeoutMs, killSignal: "SIGKILL" } as const;
+			const limits = { ...ending, maxBuffer: maxAnswerBytes, encoding: "utf8" } as const;
 			const child = execFile(program, [...args], limits, (error, output, words) => {
 				if (error !== null) {
 					const said = words.replace(/\s+/g, " ").trim().slice(0, maxQuotedLetters);
